@@ -107,8 +107,7 @@ test('in settings made by chance everything foreign survives init and uninstall'
 });
 
 test('the oracle of bytes notices an editor that writes the settings anew', () => {
-  const rewritten = (/** @type {string} */ text) => JSON.stringify({ ...parse(text), hooks: {} }, null, 2);
-  const lossless = Array.from({ length: 200 }, (_, index) => randomSettings(index + 1)).filter((text) => isSubsequence(text, rewritten(text)));
+  const lossless = Array.from({ length: 200 }, (_, index) => randomSettings(index + 1)).filter((text) => isSubsequence(text, JSON.stringify({ ...parse(text), hooks: {} }, null, 2)));
   assert.ok(lossless.length < 40, `${lossless.length} of 200 went unnoticed`);
 });
 

@@ -3,6 +3,8 @@
 // Sessions as a person reads them: the tables and sentences of `status` and `cancel`. Which sessions are reported, and what
 // happens to them, comes from the addon; here they are only put in order and worded.
 
+const { homedir } = require('node:os');
+const { sep } = require('node:path');
 const { cleaned, truncated } = require('./output.js');
 const { commandWords, kindWords, nextWords, shortIds, sinceWords, untilWords } = require('./wording.js');
 
@@ -69,11 +71,12 @@ function printStatus(report, io) {
   function table(rows, columns) {
     /** @type {Column[]} */
     const all = [['session', (session) => short.get(session.id) ?? session.id], ['name', nameOf]];
-    if (project === null) all.push(['project', (session) => session.project.dir ?? '']);
+    if (project === null) all.push(['project', (session) => homely(session.project.dir ?? '')]);
     all.push(...columns);
     io.table(
       all.map(([heading]) => heading),
       rows.map((session) => all.map(([, cell]) => cell(session))),
+      ['name', 'project'],
     );
   }
 }
@@ -93,7 +96,8 @@ function printCancelled(report, io) {
   io.line(`${dryRun ? 'Would no longer be continued' : 'No longer continued'}:\n`);
   io.table(
     ['session', 'project', 'was'],
-    cancelled.map(({ session, project, plan }) => [short.get(session) ?? session, project ?? '', nextWords(plan, now)]),
+    cancelled.map(({ session, project, plan }) => [short.get(session) ?? session, homely(project ?? ''), nextWords(plan, now)]),
+    ['project'],
   );
 }
 
@@ -116,6 +120,12 @@ function byNext(one, other) {
 /** @param {Session} session */
 function nameOf(session) {
   return truncated(session.name ?? session.title ?? session.lastPrompt ?? '', NAME_COLUMNS);
+}
+
+/** A path with the home directory as `~`. @param {string} path */
+function homely(path) {
+  const home = homedir();
+  return path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
 }
 
 /** @param {number} number @param {string} noun */

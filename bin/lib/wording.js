@@ -26,7 +26,7 @@ const KINDS = {
   waiting: 'waits for an answer',
   running: 'working',
   closed: 'closed in mid-turn',
-  crashed: 'ended without goodbye',
+  crashed: 'crashed',
   empty: 'nothing said yet',
   unknown: 'unknown',
 };
@@ -39,6 +39,8 @@ const ACTIONS = {
   notify: 'needs you',
   none: '',
 };
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** Why a session stopped. @param {StopKind} kind */
 function kindWords(kind) {
@@ -70,8 +72,9 @@ function atWords(iso, now) {
  */
 function clock(time, now) {
   const hour = `${two(time.getHours())}:${two(time.getMinutes())}`;
-  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
-  return time.toDateString() === now.toDateString() ? hour : `${day} ${hour}`;
+  if (time.toDateString() === now.toDateString()) return hour;
+  if (time.getFullYear() === now.getFullYear()) return `${MONTHS[time.getMonth()]} ${time.getDate()} ${hour}`;
+  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${hour}`;
 }
 
 /** @param {number} number */
