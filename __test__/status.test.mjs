@@ -85,9 +85,9 @@ test('stopped sessions come first, those that need a person on top, each with wh
     text,
     `2 stopped or waiting sessions on this machine
 
-session   name               project            why           since        until                  next
-77aa0000  docs               /home/me/work/do…  crashed       Mar 1 22:00                         resume it by hand
-3f2a9c1d  Move the parser …  /home/me/work/api  5-hour limit  03:40        05:00 (in 1 h 18 min)  continues by itself at 05:02
+session   name            project         why           since        until                  next
+77aa0000  docs            /home/me/work…  crashed       Mar 1 22:00                         resume it by hand
+3f2a9c1d  Move the pars…  /home/me/work…  5-hour limit  03:40        05:00 (in 1 h 18 min)  continues by itself at 05:02
 
 77aa0000: its process is gone
   cd '/home/me/work/docs/it'\\''s here' && claude --resume=77aa0000-0000-4000-8000-000000000002
