@@ -109,9 +109,8 @@ test('a working directory that is gone gets a sentence', { skip: process.platfor
   const { root, env } = world(t);
   const gone = join(root, 'gone');
   mkdirSync(gone);
-  const script = join(root, 'gone.cjs');
-  writeFileSync(script, `require('node:fs').rmdirSync(${JSON.stringify(gone)});\n`);
-  const { status, stderr } = await run(['--require', script, join(ROOT, 'bin', 'cc-session-recover.js'), 'init', '--dry-run'], { cwd: gone, env });
+  const script = 'require("node:fs").rmdirSync(process.argv[1]); process.exitCode = require("node:child_process").spawnSync(process.execPath, process.argv.slice(2), { stdio: "inherit" }).status';
+  const { status, stderr } = await run(['-e', script, gone, join(ROOT, 'bin', 'cc-session-recover.js'), 'init', '--dry-run'], { cwd: gone, env });
   assert.equal(status, 1);
   assert.match(stderr, /the working directory does not exist any more\n {2}next: /);
 });

@@ -29,7 +29,7 @@ export function textOf(name, file) {
 /** Whether one text can be made from the other by taking characters out. @param {string} part @param {string} whole */
 export function isSubsequence(part, whole) {
   let at = 0;
-  for (const unit of whole) if (unit === part[at]) at += 1;
+  for (let index = 0; index < whole.length; index += 1) if (whole[index] === part[at]) at += 1;
   return at === part.length;
 }
 

@@ -6,7 +6,7 @@
 const { homedir } = require('node:os');
 const { sep } = require('node:path');
 const { cleaned, truncated } = require('./output.js');
-const { commandWords, kindWords, nextWords, shortIds, sinceWords, untilWords } = require('./wording.js');
+const { commandWords, kindWords, nextWords, ownName, shortIds, sinceWords, untilWords } = require('./wording.js');
 
 /** @typedef {import('../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../src/ffi/types.js').StatusReport} StatusReport */
@@ -53,9 +53,9 @@ function printStatus(report, io) {
   }
   if (rest > 0) io.line(`\n${count(rest, 'other session')} with nothing left to do.`);
   if (project !== null && !project.enabled) {
-    io.line(`\nRecovery is not set up here: stops are not noticed. Set it up with: cc-session-recover init ${commandWords([project.dir])}`);
+    io.line(`\nRecovery is not set up here: stops are not noticed. Set it up with: ${ownName()} init ${commandWords([project.dir])}`);
   }
-  if (project !== null && sessions.length === 0) io.line('Sessions of all projects: cc-session-recover status --all');
+  if (project !== null && sessions.length === 0) io.line(`Sessions of all projects: ${ownName()} status --all`);
   for (const problem of problems) io.error(`${io.colours.yellow('warning')}: ${problem.path === null ? '' : `${problem.path}: `}${problem.message}`);
 
   /** @param {Session[]} waiting */

@@ -3,6 +3,8 @@
 // What the reports of the addon are called in words: kinds of stops, next steps, times, commands. Only words; what follows
 // from a stop is decided in Rust.
 
+const { sep } = require('node:path');
+
 /** @typedef {import('../../src/ffi/types.js').StopKind} StopKind */
 /** @typedef {import('../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../src/ffi/types.js').NextStep} NextStep */
@@ -135,6 +137,11 @@ function commandWords(argv, directory = null) {
   return directory === null ? command : `cd ${quoted(directory)} && ${command}`;
 }
 
+/** What a person types to run this command again: from the cache of npx it is on no path. */
+function ownName() {
+  return __dirname.split(sep).includes('_npx') ? 'npx cc-session-recover' : 'cc-session-recover';
+}
+
 /** @param {string} word */
 function quoted(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
@@ -152,4 +159,4 @@ function shortIds(ids) {
   return new Map(ids.map((id) => [id, id.slice(0, length)]));
 }
 
-module.exports = { atWords, clock, commandWords, duration, kindWords, nextWords, shortIds, sinceWords, untilWords };
+module.exports = { atWords, clock, commandWords, duration, kindWords, nextWords, ownName, shortIds, sinceWords, untilWords };
