@@ -129,7 +129,7 @@ test('an error of the addon is told by its own fields', () => {
   const error = Object.assign(new Error('two sessions begin with 3f2a'), { code: 'SESSION_AMBIGUOUS', path: '3f2a', hint: 'give more characters', exitCode: 3 });
   assert.deepEqual(explain(error, {}), { lines: ['two sessions begin with 3f2a', '  next: give more characters'], exitCode: 3 });
   const elsewhere = Object.assign(new Error('permission denied'), { code: 'IO', path: '/a/b', hint: null, exitCode: 1 });
-  assert.deepEqual(explain(elsewhere, {}), { lines: ['permission denied', '  where: /a/b'], exitCode: 1 });
+  assert.deepEqual(explain(elsewhere, {}), { lines: ['/a/b: permission denied'], exitCode: 1 });
 });
 
 test('an error that nobody foresaw asks for a report, without a stack', () => {

@@ -57,8 +57,9 @@ class UsageError extends RecoverError {
 function explain(error, env) {
   if (error?.code === 'EPIPE') return { lines: [], exitCode: EXIT.done };
   const ours = typeof error?.exitCode === 'number' && typeof error?.code === 'string';
-  const lines = [ours ? error.message : `internal error: ${error?.message ?? String(error)}`];
-  if (error?.path && !lines[0].includes(error.path)) lines.push(`  where: ${error.path}`);
+  const message = ours ? error.message : `internal error: ${error?.message ?? String(error)}`;
+  // Messages of the addon are fragments, made to follow what they are about.
+  const lines = [ours && error.path && !message.includes(error.path) ? `${error.path}: ${message}` : message];
   if (error?.hint) lines.push(`  next: ${error.hint}`);
   if (env.CC_RECOVER_DEBUG) lines.push(...String(error?.stack ?? error).split('\n'));
   else if (!ours) lines.push('  next: run it again with CC_RECOVER_DEBUG=1 and report what it prints');
