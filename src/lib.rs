@@ -16,3 +16,4 @@ pub mod clock;
 pub mod env;
 pub mod error;
 pub mod fs;
+pub mod store;
