@@ -16,4 +16,6 @@ pub mod clock;
 pub mod env;
 pub mod error;
 pub mod fs;
+pub mod git;
+pub mod note;
 pub mod store;
