@@ -7,7 +7,7 @@
 
 use crate::env::Environment;
 use crate::note::text;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -102,7 +102,7 @@ pub fn exclude_file(environment: &Environment, project: &Path) -> Option<PathBuf
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere the bytes may be no path")]
 fn path_of(bytes: &[u8]) -> Option<PathBuf> {
-    Some(PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes)))
+    Some(PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes)))
 }
 
 #[cfg(not(unix))]

@@ -19,8 +19,10 @@ enum Check {
     Digit,
     /// A value in quotes.
     Quoted,
-    /// A value without quotes.
+    /// A value without quotes behind a name in capitals, as in a .env file.
     Bare,
+    /// A value without quotes behind any name, as in code and in YAML.
+    Loose,
 }
 
 struct Rule {
@@ -139,8 +141,8 @@ const PATTERNS: &[(&str, Check, &str)] = &[
     ),
     (
         "npm token",
-        Check::None,
-        r#"(?i-u:_auth(?:token)?|_password)[ \t]*=[ \t]*["']?(?P<s>[A-Za-z0-9+/=_.-]{8,})"#,
+        Check::Digit,
+        r#"(?m:^|[ \t:/"'])_(?:authToken|auth|password)[ \t]*=[ \t]*["']?(?P<s>[A-Za-z0-9+/=_.-]{8,})"#,
     ),
     // Assignments: quoted in any language or JSON (escaped any number of times), then as in a .env file.
     (
@@ -155,7 +157,7 @@ const PATTERNS: &[(&str, Check, &str)] = &[
     ),
     (
         "secret value",
-        Check::Bare,
+        Check::Loose,
         r#"(?i-u:\b[a-z0-9_.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key)[ \t]*[:=][ \t]*)(?P<s>[^ \t\r\n"'`\\;,&|]{6,})"#,
     ),
 ];
@@ -196,6 +198,9 @@ impl Rule {
                 Check::Digit => value.bytes().any(|byte| byte.is_ascii_digit()),
                 Check::Quoted => !stands_for_something(value) && !value.contains(' '),
                 Check::Bare => !stands_for_something(value) && looks_random(value),
+                Check::Loose => {
+                    !stands_for_something(value) && looks_random(value) && !looks_like_a_name(value)
+                }
             };
         if !real {
             return whole.as_str().to_owned();
@@ -260,8 +265,17 @@ fn looks_random(value: &str) -> bool {
     let mark = value
         .bytes()
         .any(|byte| matches!(byte, b'!' | b'#' | b'%' | b'^' | b'*' | b'+' | b'=' | b'~' | b'?'));
+    let hex = value.strip_prefix("0x").is_some_and(|digits| digits.len() <= 8);
     let path = value.starts_with(['/', '.', '~']) || value.contains("::");
-    !path && letter && (digit || mark)
+    !path && !hex && letter && (digit || mark)
+}
+
+/// A name of a variable or field.
+fn looks_like_a_name(value: &str) -> bool {
+    value.contains(['_', '.'])
+        && value
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.'))
 }
 
 #[cfg(test)]
@@ -388,6 +402,8 @@ mod tests {
             "commit 0123456789abcdef0123456789abcdef01234567",
             "let key = map.get(\"name\"); KEY=value; the keyboard: fine",
             "docker run -u 1000:1000 image",
+            "self.pre_auth = pre_auth1; url_user_password = split_auth_netloc_from_url2(x)",
+            "pub const IFLA_INET6_TOKEN: _bindgen_ty_7 = 3; DEVSTAT_TYPE_PASS = 0x100, dot2_token: node.dot2_token,",
             "primary key: id, foreign_key=user_id, tokenizer: bpe, secretary=Smith",
         ] {
             assert_eq!(redact(text), text);
