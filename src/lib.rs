@@ -16,4 +16,6 @@ pub mod clock;
 pub mod env;
 pub mod error;
 pub mod fs;
+pub mod recovery;
+pub mod session;
 pub mod store;
