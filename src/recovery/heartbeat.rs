@@ -279,11 +279,15 @@ impl Heartbeat<'_> {
     }
 
     /// Looks again and acts, under the lock. `None`: go on waiting.
+    ///
+    /// At the end the lease is given back under the lock too: a hook that reports a new stop after that finds it free,
+    /// and one that reported before it was seen here.
     fn act(
         &self,
         session: &str,
         reader: &mut Reader,
         due_by_boot: &mut DueByBoot,
+        lease: &mut Option<Lock>,
     ) -> crate::error::Result<Option<Ended>> {
         let mut ended = None;
         self.ledger.change(session, |slot| {
