@@ -18,4 +18,6 @@ pub mod error;
 pub mod fs;
 pub mod git;
 pub mod note;
+pub mod recovery;
+pub mod session;
 pub mod store;
