@@ -17,10 +17,12 @@ impl ClientVersion {
         Some(Self(major, minor, patch.parse().ok()?))
     }
 
-    /// A waiting `StopFailure` hook that exits 2 starts a new turn. First seen with 2.1.268, not with 2.1.267.
+    /// A waiting `StopFailure` hook that exits 2 starts a new turn, provided that its `timeout` fits a 31-bit timer of
+    /// milliseconds (2,147,483 s): clients before 2.1.268 end a hook with a longer one at once. Seen with 2.1.120, not
+    /// with 2.1.79.
     #[must_use]
     pub fn can_be_woken(self) -> bool {
-        self >= Self(2, 1, 268)
+        self >= Self(2, 1, 120)
     }
 
     /// The terminal client continues by itself after a 5-hour limit. Since 2.1.234 by its changelog.
@@ -43,8 +45,8 @@ mod tests {
     #[test]
     fn knows_from_which_version_a_hook_can_wake() {
         let can = |text| ClientVersion::parse(text).map(ClientVersion::can_be_woken);
-        assert_eq!(can("2.1.267"), Some(false));
-        assert_eq!(can("2.1.268"), Some(true));
+        assert_eq!(can("2.1.79"), Some(false));
+        assert_eq!(can("2.1.120"), Some(true));
         assert_eq!(can("2.2.0-beta.1"), Some(true));
         assert_eq!(can("garbage"), None);
     }

@@ -9,3 +9,4 @@ pub mod gather;
 pub mod handoff;
 pub mod redact;
 pub mod text;
+pub mod writer;

@@ -208,11 +208,11 @@ impl Heartbeat<'_> {
                 return;
             };
             if let Some(summary) = &found {
-                complete(incident, summary);
+                incident.complete(summary);
             } else {
                 incident.saw(Source::Transcript, "the error record did not appear within 5 s");
                 if let Some(summary) = &reader.summary {
-                    describe(incident, summary);
+                    incident.describe(summary);
                 }
             }
             self.ledger.plan(incident, terminal);
@@ -402,23 +402,6 @@ fn seen(incident: &Incident, summary: Option<&Summary>) -> Seen {
     }
 }
 
-/// Takes over what the transcript tells about the stop.
-fn complete(incident: &mut Incident, summary: &Summary) {
-    let reported = std::mem::replace(&mut incident.stop, summary.stop.clone());
-    incident.stop.evidence.splice(0..0, reported.evidence);
-    describe(incident, summary);
-}
-
-/// Takes over what the transcript tells about the session.
-fn describe(incident: &mut Incident, summary: &Summary) {
-    incident.client_version =
-        summary.version.map(|version| version.to_string()).or(incident.client_version.take());
-    incident.model = summary.model.clone().or(incident.model.take());
-    incident.permission_mode = summary.permission_mode.clone().or(incident.permission_mode.take());
-    incident.cwd = summary.cwd.clone().or(incident.cwd.take());
-    incident.entrypoint = incident.entrypoint.take().or_else(|| summary.entrypoint.clone());
-}
-
 /// A newer failure than the one we waited for, whose own hook left it to us.
 fn adopt(incident: &mut Incident, summary: &Summary, now: DateTime<Utc>) {
     for attempt in &mut incident.attempts {
@@ -428,7 +411,7 @@ fn adopt(incident: &mut Incident, summary: &Summary, now: DateTime<Utc>) {
     }
     incident.stop = summary.stop.clone();
     incident.phase = Phase::Open;
-    describe(incident, summary);
+    incident.describe(summary);
     incident.saw(Source::Transcript, format!("stopped again, noticed at {}", rfc3339(now)));
 }
 

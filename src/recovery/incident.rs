@@ -4,6 +4,7 @@
 
 use super::policy::RecoveryPlan;
 use crate::session::stop::{time, time_or_null};
+use crate::session::summary::Summary;
 use crate::session::{Evidence, Source, Stop, StopKind};
 use crate::store::stored::Stored;
 use chrono::{DateTime, Duration, Utc};
@@ -226,6 +227,29 @@ impl Incident {
             next.evidence = self.evidence;
         }
         next
+    }
+
+    /// Takes over what the transcript tells about the stop.
+    pub fn complete(&mut self, summary: &Summary) {
+        let reported = std::mem::replace(&mut self.stop, summary.stop.clone());
+        self.stop.evidence.splice(0..0, reported.evidence);
+        self.describe(summary);
+    }
+
+    /// Takes over what the transcript tells about the session.
+    pub fn describe(&mut self, summary: &Summary) {
+        fn newest<T>(slot: &mut Option<T>, seen: Option<T>) {
+            if seen.is_some() {
+                *slot = seen;
+            }
+        }
+        newest(&mut self.client_version, summary.version.map(|version| version.to_string()));
+        newest(&mut self.model, summary.model.clone());
+        newest(&mut self.permission_mode, summary.permission_mode.clone());
+        newest(&mut self.cwd, summary.cwd.clone());
+        if self.entrypoint.is_none() {
+            self.entrypoint.clone_from(&summary.entrypoint);
+        }
     }
 
     /// Adds a fact; the oldest go when there are too many.

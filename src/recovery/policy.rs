@@ -11,7 +11,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Longest limit that is waited for without a person's word.
+/// Claude Code itself waits for limits that end within this time.
 const LONG_WAIT_HOURS: i64 = 24;
 /// A guessed reset is rounded down to the minute.
 const GUESS_MARGIN_SECONDS: f64 = 60.0;
@@ -134,7 +134,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         );
     }
     if !situation.config.heartbeat.enabled {
-        return situation.held(Action::Notify, Some(due), "automatic recovery is switched off".into());
+        return situation.switched_off(due);
     }
     if let Some(version) = situation.client.filter(|version| !version.can_be_woken()) {
         return situation.without_wake(version, due);
@@ -245,21 +245,27 @@ impl Situation<'_> {
         f64::from(mixed) / f64::from(u32::MAX)
     }
 
-    fn without_wake(&self, version: ClientVersion, due: DateTime<Utc>) -> Decision {
-        let terminal = self.entrypoint == Some("cli");
-        let soon =
-            self.stop.resets_at.is_some_and(|reset| reset - self.now <= Duration::hours(LONG_WAIT_HOURS));
-        if terminal && soon && version.continues_by_itself() && self.stop.kind.is_usage_limit() {
-            let why = format!(
-                "Claude Code {version} cannot be woken by a hook (2.1.268 can) but continues by itself while it stays open"
-            );
-            return self.held(Action::Client, self.stop.resets_at, why);
+    /// Recovery is switched off; the client may still go on by itself.
+    fn switched_off(&self, due: DateTime<Utc>) -> Decision {
+        let client = self.client.zip(self.stop.resets_at);
+        let native = client.is_some_and(|(client, reset)| self.waits_itself(client, reset));
+        if native && self.entrypoint == Some("cli") && self.stop.kind.is_usage_limit() {
+            let why = "automatic recovery is switched off; Claude Code continues by itself while it stays open";
+            return self.held(Action::Client, self.stop.resets_at, why.into());
         }
-        let at = self.stop.resets_at.or(Some(due));
+        self.held(Action::Notify, Some(due), "automatic recovery is switched off".into())
+    }
+
+    /// The client, in a terminal, waits for a limit that ends soon and then goes on by itself.
+    fn waits_itself(&self, client: ClientVersion, reset: DateTime<Utc>) -> bool {
+        client.continues_by_itself() && reset - self.now <= Duration::hours(LONG_WAIT_HOURS)
+    }
+
+    fn without_wake(&self, version: ClientVersion, due: DateTime<Utc>) -> Decision {
         let why = format!(
-            "Claude Code {version} cannot be woken by a hook (2.1.268 can): say \"continue\" in the session, or resume it"
+            "Claude Code {version} cannot be woken by a hook (2.1.120 can): say \"continue\" in the session, or resume it"
         );
-        self.held(Action::Notify, at, why)
+        self.held(Action::Notify, self.stop.resets_at.or(Some(due)), why)
     }
 
     fn reason(&self) -> String {
@@ -268,12 +274,13 @@ impl Situation<'_> {
             (Some(reset), Some(source)) => {
                 let known =
                     if source == ResetSource::Guess { "guessed from its text" } else { "known exactly" };
-                format!(
-                    "{}; it resets at {} ({known}), and Claude Code's own continuation goes first for {} s",
-                    kind.words(),
-                    rfc3339(reset),
-                    self.config.heartbeat.grace_seconds
-                )
+                let menu = self.entrypoint == Some("cli") && !self.client.is_some_and(|client| self.waits_itself(client, reset));
+                let first = if menu {
+                    "answer the limit menu if it is open, for it holds everything".to_owned()
+                } else {
+                    format!("Claude Code's own continuation goes first for {} s", self.config.heartbeat.grace_seconds)
+                };
+                format!("{}; it resets at {} ({known}); {first}", kind.words(), rfc3339(reset))
             }
             _ => format!("{}; attempt {}", kind.words(), self.attempts.len() + 1),
         }
@@ -454,18 +461,29 @@ mod tests {
     }
 
     #[test]
-    fn an_old_client_is_never_woken_and_the_plan_says_what_it_does_itself() {
+    fn an_old_client_is_never_woken_and_the_plan_says_so() {
         let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z")), Config::default());
+        let with = |version| {
+            let client = ClientVersion::parse(version);
+            decide(&Situation { client, entrypoint: Some("sdk-cli"), ..situation(&stop, &[], &config) }).plan
+        };
+        assert_eq!(with("2.1.79").action, Action::Notify);
+        assert!(with("2.1.79").why.contains("cannot be woken"));
+        assert_eq!(with("2.1.120").action, Action::Wake);
+    }
+
+    #[test]
+    fn with_recovery_switched_off_the_plan_tells_what_the_client_does_itself() {
+        let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
+        let mut config = Config::default();
+        config.heartbeat.enabled = false;
         let with = |version, entrypoint| {
             let client = ClientVersion::parse(version);
-            decide(&Situation { client, entrypoint: Some(entrypoint), ..situation(&stop, &[], &config) })
-                .plan
-                .action
+            decide(&Situation { client, entrypoint: Some(entrypoint), ..situation(&stop, &[], &config) }).plan.action
         };
-        assert_eq!(with("2.1.250", "cli"), Action::Client);
-        assert_eq!(with("2.1.250", "sdk-cli"), Action::Notify);
+        assert_eq!(with("2.1.240", "cli"), Action::Client);
+        assert_eq!(with("2.1.240", "sdk-cli"), Action::Notify);
         assert_eq!(with("2.1.200", "cli"), Action::Notify);
-        assert_eq!(with("2.1.268", "sdk-cli"), Action::Wake);
     }
 
     #[test]
