@@ -15,11 +15,14 @@ pub mod claude;
 pub mod clock;
 pub mod env;
 pub mod error;
+#[cfg(not(test))]
+mod ffi;
 pub mod fs;
 pub mod git;
 pub mod hook;
 pub mod note;
 pub mod project;
 pub mod recovery;
+pub mod report;
 pub mod session;
 pub mod store;

@@ -8,7 +8,7 @@ mod payload;
 mod start;
 mod stop;
 
-pub use payload::{Event, Payload, Refusal};
+pub use payload::{Event, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
 
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;

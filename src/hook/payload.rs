@@ -7,7 +7,7 @@ use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::session::Stop;
 use crate::session::failure::stop_of_payload;
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Component, Path, PathBuf};
 
@@ -15,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 pub const LARGEST: usize = 1024 * 1024;
 
 /// Events that have a hook of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// A session starts, is resumed, cleared or compacted.
     SessionStart,
@@ -105,7 +105,11 @@ impl Payload {
     /// The [`Refusal`] for anything that is not exactly a payload of one of our events.
     pub fn check(input: &[u8], home: &ClaudeHome) -> Result<Self, Refusal> {
         let payload = Self::parse(input)?;
-        if own_transcript(&payload.transcript, &payload.session, home) { Ok(payload) } else { Err(Refusal::Transcript) }
+        if own_transcript(&payload.transcript, &payload.session, home) {
+            Ok(payload)
+        } else {
+            Err(Refusal::Transcript)
+        }
     }
 
     /// As [`Payload::check`], without asking where the transcript is.
@@ -140,14 +144,21 @@ impl Payload {
             return None;
         }
         let error = self.error.as_deref().unwrap_or("unknown");
-        Some(stop_of_payload(error, self.last_message.as_deref().unwrap_or_default(), self.error_details.as_deref(), now))
+        Some(stop_of_payload(
+            error,
+            self.last_message.as_deref().unwrap_or_default(),
+            self.error_details.as_deref(),
+            now,
+        ))
     }
 }
 
 /// `<config dir>/projects/<one directory>/<session>.jsonl`, without a step upward.
 fn own_transcript(path: &Path, session: &str, home: &ClaudeHome) -> bool {
     let Ok(rest) = path.strip_prefix(home.projects()) else { return false };
-    let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_) | Component::Prefix(_)));
+    let plain = path
+        .components()
+        .all(|part| matches!(part, Component::RootDir | Component::Normal(_) | Component::Prefix(_)));
     let named = path.file_name().and_then(std::ffi::OsStr::to_str) == Some(&format!("{session}.jsonl"));
     plain && named && rest.components().count() == 2
 }
@@ -158,7 +169,8 @@ mod tests {
     use crate::session::StopKind;
 
     fn fixture(name: &str) -> Vec<u8> {
-        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hook-payloads").join(name)).unwrap()
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hook-payloads").join(name))
+            .unwrap()
     }
 
     #[test]
@@ -190,10 +202,13 @@ mod tests {
             let payload = Payload::parse(&fixture(&format!("stopfailure-{name}.json"))).unwrap();
             assert_eq!(payload.stop(now).map(|stop| stop.kind), kind, "{name}");
         }
-        let recorded = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hook-payloads"))
-            .unwrap()
-            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("stopfailure-"))
-            .count();
+        let recorded =
+            std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hook-payloads"))
+                .unwrap()
+                .filter(|entry| {
+                    entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("stopfailure-")
+                })
+                .count();
         assert_eq!(recorded, truth.len(), "a fixture is missing from the table");
     }
 

@@ -63,11 +63,10 @@ impl Hook<'_> {
 
     fn register(&self) -> crate::error::Result<()> {
         let processes = self.outside.processes;
-        let pid = self
-            .outside
-            .env
-            .claude_pid()
-            .or_else(|| live_holder(self.home, &self.payload.session, processes).map(|record| record.pid));
+        let pid =
+            self.outside.env.claude_pid().or_else(|| {
+                live_holder(self.home, &self.payload.session, processes).map(|record| record.pid)
+            });
         let registration = Registration {
             version: Registration::VERSION,
             session: self.payload.session.clone(),
@@ -88,8 +87,10 @@ impl Hook<'_> {
         let default_home = self.default_home();
         let (incidents, _) = self.ledger(config, default_home.as_deref()).read_all();
         let project = self.project_dir();
-        let unfinished: Vec<&Incident> =
-            incidents.iter().filter(|incident| !incident.phase.is_over() && incident.project == project).collect();
+        let unfinished: Vec<&Incident> = incidents
+            .iter()
+            .filter(|incident| !incident.phase.is_over() && incident.project == project)
+            .collect();
         let mut lines = Vec::new();
         let own = unfinished.iter().find(|incident| incident.session == self.payload.session);
         if let Some(own) = own.filter(|_| source != "startup") {

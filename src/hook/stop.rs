@@ -116,11 +116,14 @@ impl Hook<'_> {
         let summary = self.read_transcript(Liveness::Gone).filter(|summary| summary.stop.kind.is_failure());
         let missed = summary.filter(|summary| {
             known.as_ref().is_none_or(|incident| {
-                incident.stop.record.is_none() && incident.phase.is_active() || incident.stop.record.is_some() && incident.stop.record != summary.stop.record
+                incident.stop.record.is_none() && incident.phase.is_active()
+                    || incident.stop.record.is_some() && incident.stop.record != summary.stop.record
             })
         });
         if let Some(summary) = &missed {
-            let unread = known.as_ref().is_some_and(|incident| incident.stop.record.is_none() && incident.phase.is_active());
+            let unread = known
+                .as_ref()
+                .is_some_and(|incident| incident.stop.record.is_none() && incident.phase.is_active());
             if !unread {
                 let report = self.report(summary.stop.clone());
                 if let Err(error) = ledger.enter(&self.payload.session, Event::Stopped(Box::new(report))) {
@@ -153,7 +156,9 @@ impl Hook<'_> {
 
     /// `Notification` about the client's own continuation: a fact for the record.
     pub(super) fn notified(&self) -> Outcome {
-        let Some(kind) = self.payload.notification.as_deref().filter(|kind| kind.starts_with("quota_auto_resume_")) else {
+        let Some(kind) =
+            self.payload.notification.as_deref().filter(|kind| kind.starts_with("quota_auto_resume_"))
+        else {
             return Outcome::silent();
         };
         if !self.state.incident(&self.payload.session).exists() {
@@ -161,7 +166,10 @@ impl Hook<'_> {
         }
         let config = self.config();
         let fact = format!("Claude Code says {}", crate::session::stop::sanitized(kind, 60));
-        match self.ledger(&config, None).enter(&self.payload.session, Event::Seen { source: Source::Hook, fact }) {
+        match self
+            .ledger(&config, None)
+            .enter(&self.payload.session, Event::Seen { source: Source::Hook, fact })
+        {
             Ok(_) => Outcome::silent(),
             Err(error) => self.failed(&error),
         }
@@ -207,7 +215,12 @@ impl Hook<'_> {
     /// Brings HANDOFF.md up to date. A note that cannot be written is journalled; the recovery goes on.
     fn write_note(&self, incident: &Incident, config: &Config) {
         let Some(project) = self.project_dir() else { return };
-        let writer = NoteWriter { state: self.state, env: self.outside.env, project: &project, blocks: config.note.blocks };
+        let writer = NoteWriter {
+            state: self.state,
+            env: self.outside.env,
+            project: &project,
+            blocks: config.note.blocks,
+        };
         if let Err(error) = writer.write(incident) {
             self.failed(&error);
         }

@@ -39,7 +39,11 @@ impl NoteWriter<'_> {
             return remove_block(self.project, &incident.session, &lock).map(|_| ());
         }
         let gathered = gather(&Transcript::open(&incident.transcript)?);
-        let block = compose(&situation(incident, gathered.name.clone()), &gathered, &git::read(self.env, self.project));
+        let block = compose(
+            &situation(incident, gathered.name.clone()),
+            &gathered,
+            &git::read(self.env, self.project),
+        );
         write_block(self.project, &incident.session, &block, self.blocks, &lock).map(|_| ())
     }
 }
@@ -72,8 +76,12 @@ fn next_text(incident: &Incident) -> String {
     let at = plan.at.map(rfc3339);
     match (incident.phase, plan.action, at) {
         (Phase::Cancelled, ..) => "nothing by itself: automatic recovery was cancelled".into(),
-        (Phase::Attempting, ..) => "the session was told to go on; a finished turn has not been seen yet".into(),
-        (_, Action::Wake, Some(at)) => format!("the open session is continued by itself at {at}: {}", plan.why),
+        (Phase::Attempting, ..) => {
+            "the session was told to go on; a finished turn has not been seen yet".into()
+        }
+        (_, Action::Wake, Some(at)) => {
+            format!("the open session is continued by itself at {at}: {}", plan.why)
+        }
         (_, Action::Client, Some(at)) => format!("Claude Code continues by itself after {at}: {}", plan.why),
         (_, Action::Resume, Some(at)) => format!("resume it by hand after {at}: {}", plan.why),
         (_, Action::Notify, Some(at)) => format!("after {at} a person is needed: {}", plan.why),

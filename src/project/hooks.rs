@@ -75,7 +75,11 @@ mod tests {
             for entry in entries(scope, Path::new("/home/o'neil/.claude/cc-session-recover/hook.js")) {
                 let command = entry.hook["command"].as_str().unwrap();
                 assert!(command.contains(MARKER), "{command}");
-                assert!(entry.hook["timeout"].as_u64().unwrap() * 1000 < u64::from(u32::MAX / 2), "{}", entry.event);
+                assert!(
+                    entry.hook["timeout"].as_u64().unwrap() * 1000 < u64::from(u32::MAX / 2),
+                    "{}",
+                    entry.event
+                );
             }
         }
     }

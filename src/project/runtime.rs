@@ -3,6 +3,7 @@
 //!
 //! Each copy has a directory of its own, named by version and contents, and is put there by one rename.
 
+use super::Scope;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
@@ -16,6 +17,8 @@ const HOOK: &str = "bin/hook.js";
 const LAUNCHER: &str = "bin/launcher.js";
 /// In the launcher's template, the place of the runtime's name.
 const PLACE: &str = "__RUNTIME__";
+/// In the launcher's template, the place of the scope.
+const SCOPE: &str = "__SCOPE__";
 
 /// A runtime that is to be copied.
 #[derive(Debug, Clone)]
@@ -86,10 +89,11 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Code::Io`] when the package has no launcher.
-    pub fn launcher(&self, root: &Path) -> Result<String> {
+    pub fn launcher(&self, root: &Path, scope: Scope) -> Result<String> {
         let path = root.join(LAUNCHER);
         let text = std::fs::read_to_string(&path).doing("read", &path)?;
-        Ok(text.replace(PLACE, &self.name))
+        let scope = if scope == Scope::User { "user" } else { "project" };
+        Ok(text.replace(PLACE, &self.name).replace(SCOPE, scope))
     }
 }
 

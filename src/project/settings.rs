@@ -48,16 +48,31 @@ pub fn path_of(scope: Scope, project: &Path, config_dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`Code::PathRefused`] for a link that leads elsewhere, a read-only or foreign file, or one that is no text.
-pub fn read(path: &Path, scope: Scope, within: &Path, entries: Vec<HookEntry>, marker: &str) -> Result<SettingsTarget> {
+pub fn read(
+    path: &Path,
+    scope: Scope,
+    within: &Path,
+    entries: Vec<HookEntry>,
+    marker: &str,
+) -> Result<SettingsTarget> {
     let real_path = real_path(path, scope, within)?;
     let text = match read_small(&real_path, LARGEST)? {
         None => None,
         Some(bytes) => Some(String::from_utf8(bytes).map_err(|_| {
-            Error::new(Code::PathRefused, "is not UTF-8 text").at(path).hint("mend the file; it was not touched")
+            Error::new(Code::PathRefused, "is not UTF-8 text")
+                .at(path)
+                .hint("mend the file; it was not touched")
         })?),
     };
     let sha256 = text.as_ref().map(|text| sha256_hex(text.as_bytes()));
-    Ok(SettingsTarget { path: path.to_path_buf(), real_path, text, sha256, entries, marker: marker.to_owned() })
+    Ok(SettingsTarget {
+        path: path.to_path_buf(),
+        real_path,
+        text,
+        sha256,
+        entries,
+        marker: marker.to_owned(),
+    })
 }
 
 fn real_path(path: &Path, scope: Scope, within: &Path) -> Result<PathBuf> {
@@ -66,7 +81,10 @@ fn real_path(path: &Path, scope: Scope, within: &Path) -> Result<PathBuf> {
     if scope != Scope::User && dir.exists() {
         let real = dir.canonicalize().doing("read", dir)?;
         if !real.starts_with(within) {
-            return refused("is in a directory that is a link out of the project", "use --user, or replace the link");
+            return refused(
+                "is in a directory that is a link out of the project",
+                "use --user, or replace the link",
+            );
         }
     }
     let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(path.to_path_buf()) };
@@ -104,7 +122,9 @@ impl SettingsTarget {
                 .hint("run the command again"));
         }
         match text {
-            Some(text) => replace(&self.real_path, text.as_bytes(), mode_of(&self.real_path).unwrap_or(new_mode)),
+            Some(text) => {
+                replace(&self.real_path, text.as_bytes(), mode_of(&self.real_path).unwrap_or(new_mode))
+            }
             None => remove(&self.real_path),
         }
     }

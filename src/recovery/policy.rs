@@ -250,7 +250,8 @@ impl Situation<'_> {
         let client = self.client.zip(self.stop.resets_at);
         let native = client.is_some_and(|(client, reset)| self.waits_itself(client, reset));
         if native && self.entrypoint == Some("cli") && self.stop.kind.is_usage_limit() {
-            let why = "automatic recovery is switched off; Claude Code continues by itself while it stays open";
+            let why =
+                "automatic recovery is switched off; Claude Code continues by itself while it stays open";
             return self.held(Action::Client, self.stop.resets_at, why.into());
         }
         self.held(Action::Notify, Some(due), "automatic recovery is switched off".into())
@@ -274,11 +275,15 @@ impl Situation<'_> {
             (Some(reset), Some(source)) => {
                 let known =
                     if source == ResetSource::Guess { "guessed from its text" } else { "known exactly" };
-                let menu = self.entrypoint == Some("cli") && !self.client.is_some_and(|client| self.waits_itself(client, reset));
+                let menu = self.entrypoint == Some("cli")
+                    && !self.client.is_some_and(|client| self.waits_itself(client, reset));
                 let first = if menu {
                     "answer the limit menu if it is open, for it holds everything".to_owned()
                 } else {
-                    format!("Claude Code's own continuation goes first for {} s", self.config.heartbeat.grace_seconds)
+                    format!(
+                        "Claude Code's own continuation goes first for {} s",
+                        self.config.heartbeat.grace_seconds
+                    )
                 };
                 format!("{}; it resets at {} ({known}); {first}", kind.words(), rfc3339(reset))
             }
@@ -479,7 +484,9 @@ mod tests {
         config.heartbeat.enabled = false;
         let with = |version, entrypoint| {
             let client = ClientVersion::parse(version);
-            decide(&Situation { client, entrypoint: Some(entrypoint), ..situation(&stop, &[], &config) }).plan.action
+            decide(&Situation { client, entrypoint: Some(entrypoint), ..situation(&stop, &[], &config) })
+                .plan
+                .action
         };
         assert_eq!(with("2.1.240", "cli"), Action::Client);
         assert_eq!(with("2.1.240", "sdk-cli"), Action::Notify);
