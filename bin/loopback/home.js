@@ -1,0 +1,155 @@
+'use strict';
+// A throw-away home: a directory with its own HOME, Claude Code configuration, project and state of this package, and the environment
+// that keeps a client inside it. Nothing of the user's own set-up is read through it and nothing outside it is written.
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+/** Variables that would let the user's account, gateway, proxy or running session reach into the home. */
+const FOREIGN = /^(CLAUDE|ANTHROPIC|CC_RECOVER_|XDG_|AI_AGENT$|NODE_OPTIONS$|(HTTPS?|ALL|NO)_PROXY$)/i;
+
+/**
+ * Makes a throw-away home with a project in it.
+ *
+ * @param {object} [options]
+ * @param {string} [options.label] first part of the directory's name.
+ * @param {object} [options.config] configuration of this package, written to the file the environment names.
+ * @param {string} [options.projectName]
+ * @returns {ThrowAwayHome}
+ */
+function makeHome({ label = 'cc-session-recover-drill', config, projectName = 'project' } = {}) {
+  const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), `${label}-`)));
+  const home = new ThrowAwayHome(root, projectName);
+  for (const dir of [home.dir, home.configDir, home.project]) fs.mkdirSync(dir, { recursive: true });
+  if (config !== undefined) fs.writeFileSync(home.configFile, `${JSON.stringify(config, null, 2)}\n`);
+  fs.writeFileSync(path.join(home.project, 'README.md'), '# A project to rehearse in\n');
+  startRepository(home);
+  trustProject(home);
+  return home;
+}
+
+/** Paths of a throw-away home, and what belongs to its life. */
+class ThrowAwayHome {
+  constructor(root, projectName) {
+    this.root = root;
+    this.dir = path.join(root, 'home');
+    this.configDir = path.join(this.dir, '.claude');
+    this.project = path.join(root, projectName);
+    this.stateDir = path.join(root, 'state');
+    this.configFile = path.join(root, 'config.json');
+  }
+
+  /** The environment of everything started in this home; `more` is added last, and `undefined` in it removes a variable. */
+  environment(more = {}) {
+    const kept = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
+    const own = {
+      HOME: this.dir,
+      USERPROFILE: this.dir,
+      CLAUDE_CONFIG_DIR: this.configDir,
+      CC_RECOVER_STATE_DIR: this.stateDir,
+      CC_RECOVER_CONFIG: this.configFile,
+    };
+    return Object.fromEntries([...kept, ...Object.entries(own), ...Object.entries(more)].filter(([, value]) => value !== undefined));
+  }
+
+  /** The transcript of a session, or `null` while there is none. Asks every project directory, because the name of one is a lossy encoding. */
+  transcript(session) {
+    const projects = path.join(this.configDir, 'projects');
+    for (const name of entries(projects)) {
+      const file = path.join(projects, name, `${session}.jsonl`);
+      if (fs.existsSync(file)) return file;
+    }
+    return null;
+  }
+
+  /** Records of a session's transcript, oldest first; a torn or foreign line is left out. */
+  records(session) {
+    const file = this.transcript(session);
+    return file === null ? [] : readLines(file);
+  }
+
+  /** The incident file of a session as a value, or `null`. */
+  incident(session) {
+    return readJson(path.join(this.stateDir, 'incidents', `${session}.json`));
+  }
+
+  /** The registry entry of the live client that holds a session, or `null`. */
+  registered(session) {
+    const dir = path.join(this.configDir, 'sessions');
+    for (const name of entries(dir)) {
+      if (!name.endsWith('.json')) continue;
+      const value = readJson(path.join(dir, name));
+      if (value?.sessionId === session) return value;
+    }
+    return null;
+  }
+
+  /** The project's HANDOFF.md, or an empty text. */
+  handoff() {
+    try {
+      return fs.readFileSync(path.join(this.project, 'HANDOFF.md'), 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  /** Removes the home. A client that is just ending may still write into it, so this tries more than once. */
+  remove() {
+    fs.rmSync(this.root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+}
+
+/** A small repository, so that what is noted about branch and commit is real; a machine without git goes without. */
+function startRepository(home) {
+  const git = (...args) => execFileSync('git', args, { cwd: home.project, env: home.environment(), stdio: 'ignore' });
+  try {
+    git('init', '--quiet', '--initial-branch=main');
+    git('add', 'README.md');
+    git('-c', 'user.name=Drill', '-c', 'user.email=drill@example.invalid', 'commit', '--quiet', '--message=start');
+  } catch {
+    fs.rmSync(path.join(home.project, '.git'), { recursive: true, force: true });
+  }
+}
+
+/** Answers the questions a client asks on its first start, so that a terminal session opens at its prompt. */
+function trustProject(home) {
+  const state = {
+    hasCompletedOnboarding: true,
+    numStartups: 1,
+    theme: 'dark',
+    projects: { [home.project]: { hasTrustDialogAccepted: true, hasCompletedProjectOnboarding: true } },
+  };
+  fs.writeFileSync(path.join(home.configDir, '.claude.json'), JSON.stringify(state, null, 2), { mode: 0o600 });
+}
+
+function entries(dir) {
+  try {
+    return fs.readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+
+function readJson(file) {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+function readLines(file) {
+  const records = [];
+  for (const line of fs.readFileSync(file, 'utf8').split('\n')) {
+    try {
+      if (line !== '') records.push(JSON.parse(line));
+    } catch {
+      // A line that is still being written.
+    }
+  }
+  return records;
+}
+
+module.exports = { makeHome };
