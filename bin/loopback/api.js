@@ -45,6 +45,8 @@ const step = {
   tool: (name, input, more) => ({ reply: 'tool', name, input, ...more }),
   /** A subscriber's usage limit: refuses every request before `resetsAt` (epoch seconds), then gives way to the next step. */
   limit: (kind, resetsAt, more) => ({ reply: 'limit', kind, resetsAt, until: resetsAt, ...more }),
+  /** The same, with the reset so many whole seconds after the first request that meets it. */
+  limitFor: (kind, seconds, more) => ({ reply: 'limit', kind, seconds, ...more }),
   /** One of the {@link FAILURES}. `message` and `headers` replace or add. */
   failure: (kind, more) => ({ reply: 'failure', kind, ...more }),
   /** Cuts the connection: `before` an answer began, or in the `middle` of one. */
@@ -143,6 +145,10 @@ class LoopbackApi extends EventEmitter {
   #next(kind, at) {
     const queue = this.queues[kind];
     while (queue.length > 0) {
+      if (queue[0].seconds !== undefined) {
+        const { kind: limit, seconds, ...more } = queue[0];
+        queue[0] = step.limit(limit, Math.ceil(at / 1000 + seconds), more);
+      }
       const head = queue[0];
       if (head.until !== undefined) {
         if (at < head.until * 1000) return head;

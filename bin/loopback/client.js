@@ -166,6 +166,11 @@ class OpenSession extends EventEmitter {
   async close(patienceSeconds = 8) {
     this.child.stdin.end();
     if (await this.#endsWithin(patienceSeconds)) return this.ended;
+    return this.terminate(patienceSeconds);
+  }
+
+  /** Ends the session at once: a client whose input ends still waits for hooks that could wake it. */
+  async terminate(patienceSeconds = 8) {
     this.child.kill('SIGTERM');
     if (await this.#endsWithin(patienceSeconds)) return this.ended;
     this.child.kill('SIGKILL');
@@ -183,4 +188,4 @@ class OpenSession extends EventEmitter {
   }
 }
 
-module.exports = { CREDENTIALS, clientEnvironment, clientVersion, findClient, noSuchClient, openSession };
+module.exports = { CREDENTIALS, clientEnvironment, clientVersion, findClient, isProgram, noSuchClient, openSession };
