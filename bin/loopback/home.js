@@ -14,15 +14,15 @@ const FOREIGN = /^(CLAUDE|ANTHROPIC|CC_RECOVER_|XDG_|AI_AGENT$|NODE_OPTIONS$|(HT
  * Makes a throw-away home with a project in it.
  *
  * @param {object} [options]
- * @param {string} [options.label] first part of the directory's name.
+ * @param {string} [options.label] first part of the directory's name; short, because sockets below it may have some 100 characters.
  * @param {object} [options.config] configuration of this package, written to the file the environment names.
  * @param {string} [options.projectName]
  * @returns {ThrowAwayHome}
  */
-function makeHome({ label = 'cc-session-recover-drill', config, projectName = 'project' } = {}) {
+function makeHome({ label = 'ccsr-drill', config, projectName = 'project' } = {}) {
   const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), `${label}-`)));
   const home = new ThrowAwayHome(root, projectName);
-  for (const dir of [home.dir, home.configDir, home.project]) fs.mkdirSync(dir, { recursive: true });
+  for (const dir of [home.dir, home.configDir, home.project, home.tempDir]) fs.mkdirSync(dir, { recursive: true });
   if (config !== undefined) fs.writeFileSync(home.configFile, `${JSON.stringify(config, null, 2)}\n`);
   fs.writeFileSync(path.join(home.project, 'README.md'), '# A project to rehearse in\n');
   startRepository(home);
@@ -39,6 +39,7 @@ class ThrowAwayHome {
     this.project = path.join(root, projectName);
     this.stateDir = path.join(root, 'state');
     this.configFile = path.join(root, 'config.json');
+    this.tempDir = path.join(root, 'tmp');
   }
 
   /** The environment of everything started in this home; `more` is added last, and `undefined` in it removes a variable. */
@@ -47,6 +48,9 @@ class ThrowAwayHome {
     const own = {
       HOME: this.dir,
       USERPROFILE: this.dir,
+      TMPDIR: this.tempDir,
+      TEMP: this.tempDir,
+      TMP: this.tempDir,
       CLAUDE_CONFIG_DIR: this.configDir,
       CC_RECOVER_STATE_DIR: this.stateDir,
       CC_RECOVER_CONFIG: this.configFile,
@@ -95,7 +99,7 @@ class ThrowAwayHome {
     }
   }
 
-  /** Removes the home. A client that is just ending may still write into it, so this tries more than once. */
+  /** Removes the home. What was started in it has to have ended; a last write of it is waited for. */
   remove() {
     fs.rmSync(this.root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
