@@ -1,0 +1,71 @@
+// Runs the real command in a world of its own: a temporary home, configuration, state and working directory, and none of the
+// variables a surrounding Claude Code session may have set.
+
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Root of the package under test. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+const COMMAND = join(ROOT, 'bin', 'cc-session-recover.js');
+
+/**
+ * A world that is gone after the test.
+ *
+ * @param {import('node:test').TestContext} t
+ */
+export function world(t) {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'ccsr-')));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const home = join(root, 'home');
+  const claude = join(home, '.claude');
+  const project = join(home, 'project');
+  const state = join(root, 'state');
+  for (const directory of [claude, project]) mkdirSync(directory, { recursive: true });
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(CLAUDE|ANTHROPIC|CC_RECOVER|XDG_|npm_|NO_COLOR|FORCE_COLOR|NODE_)/.test(name));
+  const env = {
+    ...Object.fromEntries(inherited),
+    HOME: home,
+    USERPROFILE: home,
+    LOCALAPPDATA: join(root, 'local'),
+    CLAUDE_CONFIG_DIR: claude,
+    CC_RECOVER_STATE_DIR: state,
+    CC_RECOVER_CONFIG: join(root, 'config.json'),
+    CC_RECOVER_DATA_DIR: join(root, 'data'),
+    TZ: 'UTC',
+  };
+  return {
+    root,
+    home,
+    claude,
+    project,
+    state,
+    env,
+    /**
+     * @param {string[]} argv
+     * @param {{cwd?: string, env?: Record<string, string>, bin?: string, node?: string[]}} [options]
+     */
+    run: (argv, options = {}) =>
+      run([...(options.node ?? []), options.bin ?? COMMAND, ...argv], { cwd: options.cwd ?? project, env: { ...env, ...options.env } }),
+  };
+}
+
+/**
+ * @param {string[]} argv Arguments of node.
+ * @param {{cwd: string, env: Record<string, string | undefined>}} options
+ * @returns {Promise<{status: number | null, signal: string | null, stdout: string, stderr: string}>}
+ */
+export function run(argv, options) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, argv, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+    child.on('error', reject);
+    child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }));
+  });
+}

@@ -1,0 +1,120 @@
+// The edits of settings text, against files made by hand and files made by chance. No file outside fixtures is read, none is
+// written.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse } from 'jsonc-parser';
+import { ROOT } from './lib/command.mjs';
+import { randomSettings } from './lib/random-settings.mjs';
+
+const require = createRequire(import.meta.url);
+const { withHooks, withoutHooks } = require('../bin/lib/settings.js');
+
+const FIXTURES = join(ROOT, 'fixtures', 'settings');
+const { entries, marker } = JSON.parse(readFileSync(join(FIXTURES, 'entries.json'), 'utf8'));
+const cases = readdirSync(FIXTURES, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+
+/** @param {string} name @param {string} file */
+function textOf(name, file) {
+  const path = join(FIXTURES, name, file);
+  return existsSync(path) ? readFileSync(path, 'utf8') : null;
+}
+
+test('there are at least thirty settings files to edit', () => {
+  assert.ok(cases.filter(({ name }) => !name.startsWith('refused-')).length >= 30);
+});
+
+for (const { name } of cases.filter((entry) => !entry.name.startsWith('refused-'))) {
+  test(`${name}: our entries go in, a second time changes nothing, and they come out again, byte for byte`, () => {
+    const before = textOf(name, 'before.jsonc');
+    const after = textOf(name, 'after.jsonc');
+    const removed = textOf(name, 'removed.jsonc') ?? before;
+
+    const edit = withHooks(before, entries, marker);
+    assert.equal(edit.text, after);
+    assert.equal(edit.changed, true);
+    assert.equal(edit.warnings.join('\n'), (textOf(name, 'warnings.txt') ?? '').trimEnd());
+
+    assert.deepEqual(withHooks(after, entries, marker), { ...edit, changed: false });
+
+    const undone = withoutHooks(after, marker);
+    assert.equal(undone.text, removed);
+    assert.equal(undone.changed, true);
+    assert.equal(undone.removed, entries.length);
+    assert.deepEqual(withoutHooks(removed, marker), { text: removed, changed: false, removed: 0 });
+  });
+}
+
+for (const { name } of cases.filter((entry) => entry.name.startsWith('refused-'))) {
+  test(`${name}: the edit is refused with what is wrong and where`, () => {
+    const [code, message] = /** @type {string} */ (textOf(name, 'refused.txt')).trimEnd().split('\n');
+    const before = textOf(name, 'before.jsonc');
+    for (const edit of [() => withHooks(before, entries, marker), () => withoutHooks(before, marker)]) {
+      assert.throws(edit, { code, message, exitCode: 1 });
+    }
+    assert.match(message, /line \d+, column \d+/);
+  });
+}
+
+test('a file nested many thousand levels deep is refused, not a stack overflow', () => {
+  const text = `{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
+  assert.throws(() => withHooks(text, entries, marker), { code: 'SETTINGS_UNPARSABLE' });
+});
+
+test('a hook is ours only by the marker in its command or arguments', () => {
+  const text = JSON.stringify({
+    hooks: {
+      Stop: [
+        { hooks: [{ type: 'command', command: 'node .claude/cc-session-recovery/hook.js' }] },
+        { hooks: [{ type: 'command', command: 'x', statusMessage: marker }] },
+        { matcher: marker, hooks: [{ type: 'command', command: 'y' }] },
+      ],
+    },
+  });
+  assert.deepEqual(withoutHooks(text, marker), { text, changed: false, removed: 0 });
+});
+
+test('several entries on one event with different matchers are kept apart', () => {
+  const hook = { type: 'command', command: `node ${marker}` };
+  const wanted = ['quota_auto_resume_fired', 'quota_auto_resume_disabled', null].map((matcher) => ({ event: 'Notification', matcher, hook }));
+  const first = withHooks('{}', wanted, marker);
+  assert.deepEqual(
+    parse(first.text).hooks.Notification.map((/** @type {any} */ group) => group.matcher ?? null),
+    wanted.map(({ matcher }) => matcher),
+  );
+  assert.equal(withHooks(first.text, wanted, marker).changed, false);
+  const fewer = withHooks(first.text, wanted.slice(0, 1), marker);
+  assert.deepEqual(parse(fewer.text), { hooks: { Notification: [{ matcher: 'quota_auto_resume_fired', hooks: [hook] }] } });
+});
+
+test('in settings made by chance everything foreign survives init and uninstall', () => {
+  for (let seed = 1; seed <= 3000; seed += 1) {
+    const before = randomSettings(seed);
+    const context = `seed ${seed}:\n${before}`;
+    const { text: after } = withHooks(before, entries, marker);
+    const here = parse(after);
+    for (const { event, hook } of entries) {
+      const found = here.hooks[event].flatMap((/** @type {any} */ group) => group?.hooks ?? []).filter((/** @type {any} */ one) => one?.command?.includes(marker));
+      assert.deepEqual(found, [hook], context);
+    }
+    assert.equal(withHooks(after, entries, marker).changed, false, context);
+    assert.ok(isSubsequence(before, after), `bytes were lost, ${context}`);
+    assert.equal(withoutHooks(after, marker).text, before, context);
+  }
+});
+
+test('the oracle of bytes notices an editor that writes the settings anew', () => {
+  const rewritten = (/** @type {string} */ text) => JSON.stringify({ ...parse(text), hooks: {} }, null, 2);
+  const lossless = Array.from({ length: 200 }, (_, index) => randomSettings(index + 1)).filter((text) => isSubsequence(text, rewritten(text)));
+  assert.ok(lossless.length < 40, `${lossless.length} of 200 went unnoticed`);
+});
+
+/** Whether one text can be made from the other by taking characters out. @param {string} part @param {string} whole */
+function isSubsequence(part, whole) {
+  let at = 0;
+  for (const unit of whole) if (unit === part[at]) at += 1;
+  return at === part.length;
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+'use strict';
+
+// The command. It only checks that this Node is new enough and hands over. Kept in old syntax throughout, so that a Node that
+// is too old prints the sentence below rather than a syntax error.
+
+var wanted = require('../package.json').engines.node.replace('>=', '');
+
+/** @param {string} found @param {string} least */
+function isOlder(found, least) {
+  var have = found.split('.').map(Number);
+  var need = least.split('.').map(Number);
+  for (var i = 0; i < need.length; i += 1) {
+    if (have[i] !== need[i]) return have[i] < need[i];
+  }
+  return false;
+}
+
+if (isOlder(process.versions.node, wanted)) {
+  process.stderr.write(
+    'cc-session-recover needs Node.js ' + wanted + ' or newer; this is ' + process.versions.node + '.\n' +
+      '  next: install a newer Node.js from https://nodejs.org and run it again\n'
+  );
+  process.exitCode = 1;
+} else {
+  require('./lib/program.js').main(process.argv.slice(2), process);
+}

@@ -1,0 +1,34 @@
+'use strict';
+
+// `cancel`: a stopped session is not to be continued.
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'cancel',
+  summary: 'do not continue a stopped session',
+  description: 'The session itself, its transcript and its note stay as they are; only the waiting ends.',
+  arguments: [{ flags: '[session]', description: 'session id, or the first 4 or more characters of one' }],
+  options: [
+    { flags: '-a, --all', description: 'every session that is waited for' },
+    { flags: '--dry-run', description: 'only say what would be cancelled' },
+    { flags: '--json', description: 'print the report as JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover cancel 3f2a9c1d', does: 'one session' },
+    { command: 'cc-session-recover cancel --all --dry-run', does: 'show what is waited for' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { printCancelled } = require('../lib/sessions.js');
+
+    if (args.all && args.session !== undefined) throw new UsageError('a session and --all exclude each other', 'leave one of them out');
+    if (!args.all && args.session === undefined) throw new UsageError('which session?', 'name one that `cc-session-recover status` shows, or give --all');
+    const options = args.all ? { all: true } : { session: args.session };
+    const report = await loadAddon().cancel({ ...options, dryRun: args.dryRun === true });
+    if (args.json) io.json(report);
+    else printCancelled(report, io);
+    return report.cancelled.length === 0 ? EXIT.nothingToDo : EXIT.done;
+  },
+};

@@ -1,0 +1,108 @@
+'use strict';
+
+// `init`: sets recovery up in a project. Rust plans and writes; here the settings text is edited and the plan is shown.
+
+const { resolve } = require('node:path');
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'init',
+  summary: 'set recovery up in a project',
+  description:
+    'Puts hooks into the settings of Claude Code, without touching anything else in them, and a launcher\ninto the project. Running it again changes nothing; after an upgrade it renews only its own entries.',
+  arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
+  options: [
+    { flags: '--local', description: 'hooks into .claude/settings.local.json, for you alone', conflicts: ['user'] },
+    { flags: '--user', description: 'hooks into your own settings, for all your projects', conflicts: ['local'] },
+    { flags: '--no-hooks', description: 'write no hooks and no launcher' },
+    { flags: '--share', description: 'leave .git/info/exclude alone, so that the files can be committed' },
+    { flags: '--dry-run', description: 'print the exact changes and write nothing' },
+    { flags: '--json', description: 'print the report as JSON and ask nothing' },
+    { flags: '-y, --yes', description: 'do not ask' },
+  ],
+  examples: [
+    { command: 'cc-session-recover init', does: 'in the project in this directory' },
+    { command: 'cc-session-recover init ~/work/api --local', does: 'without anything a colleague would see' },
+    { command: 'cc-session-recover init --dry-run > init.patch', does: 'only show what would be written' },
+  ],
+
+  async run(args, io) {
+    const { PACKAGE_ROOT, loadAddon } = require('../lib/addon.js');
+    const { edited, isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep } = require('../lib/changes.js');
+    const { withHooks } = require('../lib/settings.js');
+
+    const addon = loadAddon();
+    const plan = await addon.planInit({
+      project: resolve(args.dir ?? '.'),
+      scope: scopeOf(args),
+      hooks: args.hooks,
+      share: args.share === true,
+      packageRoot: PACKAGE_ROOT,
+    });
+    const steps = [...plan.files];
+    const warnings = [...plan.warnings];
+    let text = null;
+    if (plan.settings !== null) {
+      const target = plan.settings;
+      const edit = edited(target, (before) => withHooks(before, target.entries, target.marker));
+      steps.unshift(settingsStep(target, edit.text, 'hooks'));
+      warnings.push(...edit.warnings);
+      text = edit.text;
+    }
+
+    if (args.dryRun) {
+      if (args.json) io.json({ dryRun: true, project: plan.project, scope: plan.scope, changed: isChange(steps), files: steps, warnings });
+      else printDiff(steps, plan.project, io);
+      if (!args.json && !isChange(steps)) io.error('nothing would be changed');
+      if (!args.json) printWarnings(warnings, io);
+      return;
+    }
+
+    if (isChange(steps) && !args.json && !args.yes && io.isTerminal) {
+      io.line(`This would set recovery up in ${io.clean(plan.project)}:\n`);
+      printSteps(steps, plan.project, io);
+      printWarnings(warnings, io);
+      if (!(await io.confirm('\nWrite this?'))) {
+        io.line('Nothing was written.');
+        return 1;
+      }
+    }
+    const report = await addon.applyInit(plan, text);
+    if (args.json) return io.json({ ...report, warnings: union(report.warnings, warnings) });
+    printDone(report, args, io);
+    printWarnings(union(report.warnings, warnings), io);
+    return;
+  },
+};
+
+/**
+ * @param {import('../../src/ffi/types.js').InitReport} report
+ * @param {Record<string, any>} args
+ * @param {import('../lib/output.js').Output} io
+ */
+function printDone(report, args, io) {
+  const { printSteps } = require('../lib/changes.js');
+  const project = io.clean(report.project);
+  if (!report.changed) {
+    io.line(`Everything is set up in ${project} already; nothing was changed.`);
+    return;
+  }
+  io.line(`Recovery is set up in ${io.colours.bold(project)}.\n`);
+  printSteps(report.files, report.project, io);
+  if (args.hooks === false) return;
+  io.line('\nNext: open a session with `claude` as usual. Open sessions pick the hooks up by themselves within seconds.');
+  io.line('In a folder that Claude Code does not trust yet it asks once, and names the hooks.\n');
+  io.table(
+    ['command', 'what it does'],
+    [
+      ['cc-session-recover drill', 'plays a stop and a recovery on this machine, without quota'],
+      ['cc-session-recover status', 'shows what is stopped, until when, and what happens next'],
+      [`cc-session-recover uninstall${args.user ? ' --user' : args.local ? ' --local' : ''}`, 'takes all of this out again'],
+    ],
+  );
+}
+
+/** @param {string[]} first @param {string[]} second */
+function union(first, second) {
+  return [...new Set([...first, ...second])];
+}

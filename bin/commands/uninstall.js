@@ -1,0 +1,72 @@
+'use strict';
+
+// `uninstall`: takes out what `init` put in, and nothing else.
+
+const { resolve } = require('node:path');
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'uninstall',
+  summary: 'take recovery out of a project',
+  description:
+    'Settings that nobody touched since get their earlier bytes back; in others only our own entries go.\nNotes (HANDOFF.md) and what is known about stopped sessions stay.',
+  arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
+  options: [
+    { flags: '--local', description: 'out of .claude/settings.local.json', conflicts: ['user'] },
+    { flags: '--user', description: 'out of your own settings', conflicts: ['local'] },
+    { flags: '--dry-run', description: 'print the exact changes and write nothing' },
+    { flags: '--json', description: 'print the report as JSON and ask nothing' },
+    { flags: '-y, --yes', description: 'do not ask' },
+  ],
+  examples: [
+    { command: 'cc-session-recover uninstall', does: 'out of the project in this directory' },
+    { command: 'cc-session-recover uninstall --user --dry-run', does: 'show what would go from your own settings' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { edited, isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep } = require('../lib/changes.js');
+    const { EXIT } = require('../lib/errors.js');
+    const { withoutHooks } = require('../lib/settings.js');
+
+    const addon = loadAddon();
+    const plan = await addon.planUninstall({ project: resolve(args.dir ?? '.'), scope: scopeOf(args) });
+    const steps = [...plan.files];
+    let text = null;
+    if (plan.settings !== null && plan.settingsAction === 'edit') {
+      const target = plan.settings;
+      text = edited(target, (before) => withoutHooks(before, target.marker)).text;
+      steps.unshift(settingsStep(target, text, 'hooks'));
+    }
+    const nothing = !isChange(steps);
+
+    if (args.dryRun) {
+      if (args.json) io.json({ dryRun: true, project: plan.project, scope: plan.scope, changed: !nothing, files: steps, warnings: plan.warnings });
+      else printDiff(steps, plan.project, io);
+      if (!args.json && nothing) io.error('nothing would be changed');
+      if (!args.json) printWarnings(plan.warnings, io);
+      return nothing ? EXIT.nothingToDo : EXIT.done;
+    }
+
+    if (!nothing && !args.json && !args.yes && io.isTerminal) {
+      io.line(`This would take recovery out of ${io.clean(plan.project)}:\n`);
+      printSteps(steps, plan.project, io);
+      printWarnings(plan.warnings, io);
+      if (!(await io.confirm('\nGo on?'))) {
+        io.line('Nothing was changed.');
+        return EXIT.failed;
+      }
+    }
+    const report = await addon.applyUninstall(plan, text);
+    if (args.json) {
+      io.json(report);
+    } else if (report.changed) {
+      io.line(`Recovery is taken out of ${io.colours.bold(io.clean(report.project))}.\n`);
+      printSteps(report.files, report.project, io);
+    } else {
+      io.line(`Nothing of ours is in ${io.clean(report.project)}; nothing was changed.`);
+    }
+    if (!args.json) printWarnings(report.warnings, io);
+    return report.changed ? EXIT.done : EXIT.nothingToDo;
+  },
+};

@@ -1,0 +1,59 @@
+'use strict';
+
+// The native addon, loaded when a verb first needs it, and what to say when it is not there.
+
+const { existsSync, readFileSync } = require('node:fs');
+const { join } = require('node:path');
+const { RecoverError } = require('./errors.js');
+
+/** Directory of this package. */
+const PACKAGE_ROOT = join(__dirname, '..', '..');
+
+/**
+ * @returns {typeof import('../../index.js')}
+ * @throws {RecoverError} `BINDING_MISSING`: no native file for this platform can be loaded.
+ */
+function loadAddon() {
+  try {
+    return require('../../index.js');
+  } catch (cause) {
+    throw missingBinding(cause, PACKAGE_ROOT, platformName());
+  }
+}
+
+/**
+ * @param {unknown} cause
+ * @param {string} root Directory of the package.
+ * @param {string} platform As in the names of the platform packages.
+ */
+function missingBinding(cause, root, platform) {
+  const { name, napi } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const supported = napi.targets.map(platformOf);
+  const build = `build it with \`npm run build\` in ${root} (needs Rust, see rust-version in Cargo.toml)`;
+  let hint;
+  if (existsSync(join(root, 'Cargo.toml'))) hint = build;
+  else if (supported.includes(platform)) hint = `install it with \`npm install ${name}-${platform}\`, or install ${name} again without --omit=optional`;
+  else hint = `there are builds for ${supported.join(', ')}; elsewhere build it from a clone of the source with \`npm install\` (needs Rust)`;
+  return new RecoverError('BINDING_MISSING', `the native part for ${platform} cannot be loaded (package ${name}-${platform})`, { hint, cause });
+}
+
+/** This platform as it stands in the names of the platform packages, such as `linux-x64-gnu`. */
+function platformName() {
+  const base = `${process.platform}-${process.arch}`;
+  if (process.platform === 'win32') return `${base}-msvc`;
+  if (process.platform !== 'linux') return base;
+  // A report lists sockets too, which can take seconds where name service is slow.
+  const report = /** @type {any} */ (process.report);
+  report.excludeNetwork = true;
+  return `${base}-${report.getReport().header.glibcVersionRuntime === undefined ? 'musl' : 'gnu'}`;
+}
+
+/** `aarch64-unknown-linux-musl` -> `linux-arm64-musl`. @param {string} triple */
+function platformOf(triple) {
+  const arch = triple.startsWith('aarch64') ? 'arm64' : 'x64';
+  if (triple.includes('apple')) return `darwin-${arch}`;
+  if (triple.includes('windows')) return `win32-${arch}-msvc`;
+  return `linux-${arch}-${triple.endsWith('musl') ? 'musl' : 'gnu'}`;
+}
+
+module.exports = { PACKAGE_ROOT, loadAddon, missingBinding, platformOf };

@@ -1,0 +1,164 @@
+'use strict';
+
+// The program: which verbs there are, and how a command line becomes one call of a verb. A verb's module says what it is
+// called and what it takes; nothing here knows what it does.
+
+const { existsSync } = require('node:fs');
+const { join } = require('node:path');
+const { Command, Option } = require('commander');
+const { version } = require('../../package.json');
+const { EXIT, RecoverError, explain } = require('./errors.js');
+const { createOutput } = require('./output.js');
+
+/**
+ * What a verb's module exports.
+ *
+ * @typedef {object} Verb
+ * @property {string} name
+ * @property {string} summary First line of the help: imperative, no full stop.
+ * @property {string} [description] More than one line of help, if it needs more.
+ * @property {{flags: string, description: string}[]} [arguments] In commander's notation, such as `[dir]`.
+ * @property {{flags: string, description: string, conflicts?: string[], default?: unknown, parse?: (text: string) => unknown}[]} [options]
+ * @property {{command: string, does: string}[]} examples
+ * @property {(args: Record<string, any>, io: import('./output.js').Output) => Promise<number | void> | number | void} run
+ *   Gets arguments and options by name; returns an exit code, or nothing for 0.
+ */
+
+/** Verbs in the order of the help. */
+const VERBS = ['init', 'uninstall', 'status', 'cancel', 'drill'];
+
+const ENVIRONMENT = `
+Environment:
+  CC_RECOVER_STATE_DIR  where incidents, locks and the journal are kept
+  CC_RECOVER_CONFIG     another configuration file
+  CC_RECOVER_CLAUDE     absolute path of the Claude Code to use
+  CC_RECOVER_DEBUG      print stack traces with errors
+  NO_COLOR              no colours
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found or ambiguous, 4 refused for safety, 5 verification failed, 6 nothing to do`;
+
+/**
+ * Runs one command line. Sets `process.exitCode`; never ends the process itself, which could cut output off.
+ *
+ * @param {string[]} argv Without the node binary and the script.
+ * @param {NodeJS.Process} process
+ */
+async function main(argv, process) {
+  const io = createOutput(process);
+  try {
+    // Set only when something is to be said: a verb may have set it for good reason.
+    const exitCode = await run(argv, io);
+    if (exitCode !== EXIT.done) process.exitCode = exitCode;
+  } catch (error) {
+    const { lines, exitCode } = explain(mended(error), process.env);
+    lines.forEach((line, index) => io.error(index === 0 ? `cc-session-recover: ${io.clean(line)}` : io.clean(line)));
+    process.exitCode = exitCode;
+  }
+}
+
+/**
+ * @param {string[]} argv
+ * @param {import('./output.js').Output} io
+ * @returns {Promise<number>}
+ */
+async function run(argv, io) {
+  /** @type {number} */
+  let exitCode = EXIT.done;
+  // Without a verb it is `status`: the question that brings people here.
+  const line = argv.length === 0 ? ['status'] : argv;
+  const program = programOf(line[0], io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(line, { from: 'user' });
+  } catch (error) {
+    const { code } = /** @type {any} */ (error);
+    if (typeof code !== 'string' || !code.startsWith('commander.')) throw error;
+    // commander has printed help, version or its complaint already.
+    return code === 'commander.version' || code === 'commander.help' || code === 'commander.helpDisplayed' ? EXIT.done : EXIT.usage;
+  }
+  return exitCode;
+}
+
+/**
+ * @param {string} first First word of the command line: when it is a verb, only that verb's module is loaded.
+ * @param {import('./output.js').Output} io
+ * @param {(exitCode: number) => void} finished
+ */
+function programOf(first, io, finished) {
+  const program = new Command('cc-session-recover')
+    .description('Keeps long Claude Code work alive: notes a stopped session, waits for the limit,\nand continues the same session once, safely.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [verb]', 'print help for a verb')
+    .usage('[verb] [options]')
+    .addHelpText('after', `\nExamples:\n${examplesText(OVERVIEW)}\n${ENVIRONMENT}`)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.write(text),
+      writeErr: (text) => io.error(text.trimEnd()),
+      outputError: (text, write) => write(text.replace(/^error: /, 'cc-session-recover: ')),
+      getOutHelpWidth: () => io.width ?? 100,
+    })
+    .showHelpAfterError('  next: run it with --help to see what it takes');
+  const known = VERBS.filter((name) => existsSync(join(__dirname, '..', 'commands', `${name}.js`)));
+  for (const name of known.includes(first) ? [first] : known) {
+    /** @type {Verb} */
+    const verb = require(`../commands/${name}.js`);
+    program.addCommand(commandFor(verb, io, finished).copyInheritedSettings(program));
+  }
+  return program;
+}
+
+/**
+ * @param {Verb} verb
+ * @param {import('./output.js').Output} io
+ * @param {(exitCode: number) => void} finished
+ */
+function commandFor(verb, io, finished) {
+  const command = new Command(verb.name)
+    .summary(verb.summary)
+    .description(verb.description === undefined ? verb.summary : `${verb.summary}\n\n${verb.description}`)
+    .helpOption('-h, --help', 'print help')
+    .addHelpText('after', `\nExamples:\n${examplesText(verb.examples)}`);
+  for (const argument of verb.arguments ?? []) command.argument(argument.flags, argument.description);
+  for (const { flags, description, conflicts, default: fallback, parse } of verb.options ?? []) {
+    const option = new Option(flags, description);
+    if (conflicts !== undefined) option.conflicts(conflicts);
+    if (fallback !== undefined) option.default(fallback);
+    if (parse !== undefined) option.argParser(parse);
+    command.addOption(option);
+  }
+  return command.action(async () => {
+    const names = command.registeredArguments.map((argument) => argument.name());
+    const positional = Object.fromEntries(names.map((name, index) => [name, command.processedArgs[index]]));
+    finished((await verb.run({ ...positional, ...command.opts() }, io)) ?? EXIT.done);
+  });
+}
+
+const OVERVIEW = [
+  { command: 'cc-session-recover init', does: 'set recovery up in the project in this directory' },
+  { command: 'cc-session-recover status --all', does: 'show what is stopped on this machine, until when, and what happens next' },
+  { command: 'cc-session-recover cancel 3f2a9c1d', does: 'do not continue this session' },
+];
+
+/** @param {{command: string, does: string}[]} examples */
+function examplesText(examples) {
+  const width = Math.max(...examples.map(({ command }) => command.length));
+  return examples.map(({ command, does }) => `  ${command.padEnd(width)}  ${does}`).join('\n');
+}
+
+/**
+ * Errors of Node that have a plain cause get our words.
+ *
+ * @param {any} error
+ */
+function mended(error) {
+  if (error?.syscall !== 'uv_cwd') return error;
+  return new RecoverError('CWD_GONE', 'the working directory does not exist any more', {
+    hint: 'change to a directory that exists and run it again',
+    cause: error,
+  });
+}
+
+module.exports = { main };
