@@ -57,5 +57,5 @@ export async function clientOrSkip(t, version) {
 
 // `node install.mjs`: installs all of them ahead of the tests.
 if (process.argv[1] === import.meta.filename) {
-  for (const version of Object.values(VERSIONS)) console.log(version, await installedClient(version));
+  for (const version of Object.values(VERSIONS)) process.stdout.write(`${version} ${await installedClient(version)}\n`);
 }

@@ -124,7 +124,7 @@ class Scene {
   }
 
   async end() {
-    for (const end of this.endings.reverse()) await end();
+    for (const end of this.endings.toReversed()) await end();
     await this.api.close();
     this.home.remove();
   }

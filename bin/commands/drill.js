@@ -76,7 +76,7 @@ function jsonTeller(io) {
   return {
     step: (/** @type {Step} */ step) => io.line(JSON.stringify(step)),
     tick: () => {},
-    done({ ok, client, requests, continues, kept }) {
+    done(/** @type {Ending} */ { ok, client, requests, continues, kept }) {
       const named = { name: client.stub ? 'stub' : 'claude', path: client.stub ? null : client.command[0], version: client.version };
       io.line(JSON.stringify({ step: 'done', ok, client: named, requests, continues, kept }));
     },
@@ -109,7 +109,7 @@ function textTeller(io) {
       const left = secondsLeft === null ? '' : secondsLeft > 0 ? `, ${secondsLeft} s left` : ', due';
       io.write(`\r${truncated(`${head(' ', Date.now(), step)}${doing}${left} ...`, io.width - 1)}\u001B[K`);
     },
-    done({ ok, client, requests, continues, kept }) {
+    done(/** @type {Ending} */ { ok, client, requests, continues, kept }) {
       const who = client.stub ? 'the stub client' : `Claude Code ${client.version ?? ''}`.trim();
       io.line();
       io.line(ok ? `Recovery works here: ${who} stopped at a limit and went on by itself (${requests} requests, ${continues} continue).` : `The session of ${who} did not go on by itself.`);

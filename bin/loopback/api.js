@@ -6,10 +6,39 @@
 const { EventEmitter } = require('node:events');
 const http = require('node:http');
 
+/** @typedef {import('node:http').IncomingMessage} IncomingMessage */
+/** @typedef {import('node:http').ServerResponse} ServerResponse */
+/** @typedef {'5h' | 'weekly' | 'opus' | 'sonnet' | 'overage'} LimitKind */
+/** @typedef {'rate-limit' | 'overloaded' | 'server-error' | 'auth' | 'forbidden' | 'billing' | 'context-full' | 'bad-request'} FailureKind */
+/**
+ * How one request is answered. `times` (a count or `Infinity`) repeats a step, `until` (epoch seconds) repeats it up to that
+ * second, `delay` holds its answer back for seconds.
+ *
+ * @typedef {object} Step
+ * @property {'text' | 'tool' | 'limit' | 'failure' | 'drop' | 'hang'} reply
+ * @property {number} [times]
+ * @property {number} [until]
+ * @property {number} [delay]
+ * @property {number} [left] Repeats still to come; kept by the API.
+ * @property {string} [text]
+ * @property {string} [name] Name of a tool.
+ * @property {object} [input] Input of a tool.
+ * @property {string} [say] Text before a tool call.
+ * @property {LimitKind | FailureKind} [kind]
+ * @property {number} [resetsAt] Epoch seconds.
+ * @property {number} [seconds] A reset so many seconds after the first request that meets it.
+ * @property {number} [status]
+ * @property {string} [message]
+ * @property {Record<string, string>} [headers]
+ * @property {'before' | 'middle'} [when]
+ */
+/** @typedef {Partial<Step>} More */
+/** A request as it came in. @typedef {ReturnType<typeof describe>} RequestRecord */
+
 /** Largest request body taken, in bytes; a real first request is 50 to 120 KB. */
 const BODY_LIMIT = 64 * 1024 * 1024;
 
-/** Names of the limits as the client knows them, by the word a scenario uses. Seen with clients 2.1.79 to 2.1.329. */
+/** Names of the limits as the client knows them, by the word a scenario uses. @type {Record<LimitKind, string>} */
 const LIMIT_CLAIMS = {
   '5h': 'five_hour',
   weekly: 'seven_day',
@@ -18,7 +47,11 @@ const LIMIT_CLAIMS = {
   overage: 'overage',
 };
 
-/** The failures of the real service: status, error type and the message the client recognises. */
+/**
+ * The failures of the real service: status, error type and the message the client recognises.
+ *
+ * @type {Record<FailureKind, [number, string, string]>}
+ */
 const FAILURES = {
   'rate-limit': [429, 'rate_limit_error', 'This request would exceed the rate limit for your organization.'],
   overloaded: [529, 'overloaded_error', 'Overloaded'],
@@ -34,24 +67,65 @@ const FAILURES = {
   'bad-request': [400, 'invalid_request_error', 'messages: something about this request is invalid'],
 };
 
-/**
- * The steps a scenario is made of. Every step answers one request unless it says otherwise:
- * `times` (a count or `Infinity`) repeats it, `until` (epoch seconds) repeats it up to that second.
- */
+/** The steps a scenario is made of. Every step answers one request unless {@link Step} is told otherwise. */
 const step = {
-  /** Ends the turn with a text. `delay`: seconds before the answer. */
+  /**
+   * Ends the turn with a text.
+   *
+   * @param {string} text
+   * @param {More} [more]
+   * @returns {Step}
+   */
   text: (text, more) => ({ reply: 'text', text, ...more }),
-  /** Calls a tool; the next request of the conversation carries its result. */
+  /**
+   * Calls a tool; the next request of the conversation carries its result.
+   *
+   * @param {string} name
+   * @param {object} input
+   * @param {More} [more]
+   * @returns {Step}
+   */
   tool: (name, input, more) => ({ reply: 'tool', name, input, ...more }),
-  /** A subscriber's usage limit: refuses every request before `resetsAt` (epoch seconds), then gives way to the next step. */
+  /**
+   * A subscriber's usage limit: refuses every request before `resetsAt` (epoch seconds), then gives way to the next step.
+   *
+   * @param {LimitKind} kind
+   * @param {number} resetsAt
+   * @param {More} [more]
+   * @returns {Step}
+   */
   limit: (kind, resetsAt, more) => ({ reply: 'limit', kind, resetsAt, until: resetsAt, ...more }),
-  /** The same, with the reset so many whole seconds after the first request that meets it. */
+  /**
+   * The same, with the reset so many seconds after the first request that meets it.
+   *
+   * @param {LimitKind} kind
+   * @param {number} seconds
+   * @param {More} [more]
+   * @returns {Step}
+   */
   limitFor: (kind, seconds, more) => ({ reply: 'limit', kind, seconds, ...more }),
-  /** One of the {@link FAILURES}. `message` and `headers` replace or add. */
+  /**
+   * One of the {@link FAILURES}. `message` and `status` replace, `headers` add.
+   *
+   * @param {FailureKind} kind
+   * @param {More} [more]
+   * @returns {Step}
+   */
   failure: (kind, more) => ({ reply: 'failure', kind, ...more }),
-  /** Cuts the connection: `before` an answer began, or in the `middle` of one. */
+  /**
+   * Cuts the connection: `before` an answer began, or in the `middle` of one.
+   *
+   * @param {'before' | 'middle'} when
+   * @param {More} [more]
+   * @returns {Step}
+   */
   drop: (when, more) => ({ reply: 'drop', when, ...more }),
-  /** Accepts the request and never answers it. */
+  /**
+   * Accepts the request and never answers it.
+   *
+   * @param {More} [more]
+   * @returns {Step}
+   */
   hang: (more) => ({ reply: 'hang', ...more }),
 };
 
@@ -59,9 +133,9 @@ const step = {
  * Starts the API on a free port of 127.0.0.1.
  *
  * @param {object} options
- * @param {object[]} [options.scenario] steps for the main conversation, in order; then `otherwise`.
- * @param {object[]} [options.subagents] steps for requests of subagents.
- * @param {object} [options.otherwise] what a request gets once its list is used up; a short text when absent.
+ * @param {Step[]} [options.scenario] Steps for the main conversation, in order; then `otherwise`.
+ * @param {Step[]} [options.subagents] Steps for requests of subagents.
+ * @param {Step} [options.otherwise] What a request gets once its list is used up; a short text when absent.
  * @returns {Promise<LoopbackApi>}
  */
 function startApi({ scenario = [], subagents = [], otherwise = step.text('Done.') } = {}) {
@@ -70,11 +144,15 @@ function startApi({ scenario = [], subagents = [], otherwise = step.text('Done.'
 
 /** A running API: `url`, the `requests` seen so far, and the scenario still to play. Emits `request` with each record. */
 class LoopbackApi extends EventEmitter {
+  /** @param {Step[]} scenario @param {Step[]} subagents @param {Step} otherwise */
   constructor(scenario, subagents, otherwise) {
     super();
-    this.url = null;
+    /** Known once it listens. */
+    this.url = '';
+    /** @type {RequestRecord[]} */
     this.requests = [];
     this.otherwise = otherwise;
+    /** @type {{main: Step[], subagent: Step[]}} */
     this.queues = { main: [...scenario], subagent: [...subagents] };
     this.server = http.createServer((request, response) => this.#take(request, response));
     // A client keeps its connections; a hanging step must not be ended by the server's own clock.
@@ -84,13 +162,14 @@ class LoopbackApi extends EventEmitter {
   async listen() {
     await new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(0, '127.0.0.1', resolve);
+      this.server.listen(0, '127.0.0.1', () => resolve(undefined));
     });
-    this.url = `http://127.0.0.1:${this.server.address().port}`;
+    const { port } = /** @type {import('node:net').AddressInfo} */ (this.server.address());
+    this.url = `http://127.0.0.1:${port}`;
     return this;
   }
 
-  /** Replaces what is still to be played for the main conversation. */
+  /** Replaces what is still to be played for the main conversation. @param {Step[]} steps */
   play(...steps) {
     this.queues.main = steps;
   }
@@ -106,8 +185,10 @@ class LoopbackApi extends EventEmitter {
     await new Promise((resolve) => this.server.close(resolve));
   }
 
+  /** @param {IncomingMessage} request @param {ServerResponse} response */
   #take(request, response) {
     const at = Date.now();
+    /** @type {Buffer[]} */
     const chunks = [];
     let size = 0;
     request.on('data', (chunk) => {
@@ -126,6 +207,7 @@ class LoopbackApi extends EventEmitter {
     });
   }
 
+  /** @param {RequestRecord} record @param {any} body @param {ServerResponse} response */
   #answer(record, body, response) {
     if (record.kind === 'other') {
       if (record.method === 'HEAD' || record.method === 'OPTIONS') return send(response, 200, null);
@@ -141,13 +223,19 @@ class LoopbackApi extends EventEmitter {
     else play();
   }
 
-  /** The step for a request that arrived at `at`; one that is used up leaves the list. */
+  /**
+   * The step for a request; one that is used up leaves the list.
+   *
+   * @param {'main' | 'subagent'} kind
+   * @param {number} at Arrival of the request.
+   * @returns {Step}
+   */
   #next(kind, at) {
     const queue = this.queues[kind];
     while (queue.length > 0) {
       if (queue[0].seconds !== undefined) {
         const { kind: limit, seconds, ...more } = queue[0];
-        queue[0] = step.limit(limit, Math.ceil(at / 1000 + seconds), more);
+        queue[0] = step.limit(/** @type {LimitKind} */ (limit), Math.ceil(at / 1000 + seconds), more);
       }
       const head = queue[0];
       if (head.until !== undefined) {
@@ -163,11 +251,13 @@ class LoopbackApi extends EventEmitter {
     return this.otherwise;
   }
 
+  /** @param {Step} next @param {RequestRecord} record @param {any} body @param {ServerResponse} response */
   #play(next, record, body, response) {
     switch (next.reply) {
       case 'text':
         return sendMessage(response, record, body, [{ type: 'text', text: next.text }], 'end_turn');
       case 'tool': {
+        /** @type {object[]} */
         const content = next.say ? [{ type: 'text', text: next.say }] : [];
         content.push({ type: 'tool_use', id: `toolu_${record.number}`, name: next.name, input: next.input });
         return sendMessage(response, record, body, content, 'tool_use');
@@ -175,7 +265,7 @@ class LoopbackApi extends EventEmitter {
       case 'limit':
         return sendLimit(response, record, next);
       case 'failure': {
-        const [status, type, message] = FAILURES[next.kind];
+        const [status, type, message] = FAILURES[/** @type {FailureKind} */ (next.kind)];
         return sendError(response, record, next.status ?? status, type, next.message ?? message, next.headers);
       }
       case 'drop': {
@@ -196,9 +286,17 @@ class LoopbackApi extends EventEmitter {
   }
 }
 
-/** What a request is: who asked, for which session, and what the user's last message says. */
+/**
+ * What a request is: who asked, for which session, and what the user's last message says.
+ *
+ * @param {IncomingMessage} request
+ * @param {any} body
+ * @param {number} at Epoch milliseconds.
+ * @param {number} number
+ */
 function describe(request, body, at, number) {
-  const path = request.url.split('?')[0];
+  const path = (request.url ?? '').split('?')[0];
+  /** @type {{role: string, content: unknown}[]} */
   const messages = Array.isArray(body?.messages) ? body.messages : [];
   const users = messages.filter((message) => message.role === 'user').map(textOf);
   return {
@@ -209,14 +307,16 @@ function describe(request, body, at, number) {
     kind: kindOf(request, path, body),
     auth: request.headers.authorization ? 'subscriber' : request.headers['x-api-key'] ? 'key' : 'none',
     client: request.headers['user-agent'] ?? null,
-    session: request.headers['x-claude-code-session-id'] ?? null,
-    agent: request.headers['x-claude-code-agent-id'] ?? null,
-    model: body?.model ?? null,
+    session: only(request.headers['x-claude-code-session-id']),
+    agent: only(request.headers['x-claude-code-agent-id']),
+    model: /** @type {string | null} */ (body?.model ?? null),
     stream: body?.stream === true,
     /** Texts of the user messages, oldest first. */
     users,
     lastUser: users.at(-1) ?? null,
+    /** HTTP status of the answer. @type {number | null} */
     status: null,
+    /** Name of the step that answered. @type {string | null} */
     answer: null,
   };
 }
@@ -224,20 +324,33 @@ function describe(request, body, at, number) {
 /**
  * `main`: the conversation itself. `subagent`: sent on behalf of one (header `x-claude-code-agent-id`, clients 2.1.200 to 2.1.329).
  * `helper`: a side question such as a title, which offers no tools. `count`: token counting. `other`: anything else.
+ *
+ * @param {IncomingMessage} request
+ * @param {string} path
+ * @param {any} body
+ * @returns {'main' | 'subagent' | 'helper' | 'count' | 'other'}
  */
 function kindOf(request, path, body) {
   if (request.method !== 'POST') return 'other';
   if (path === '/v1/messages/count_tokens') return 'count';
   if (path !== '/v1/messages') return 'other';
   if (request.headers['x-claude-code-agent-id']) return 'subagent';
-  return (body?.tools ?? []).some((tool) => tool.name === 'Bash') ? 'main' : 'helper';
+  return (body?.tools ?? []).some((/** @type {any} */ tool) => tool.name === 'Bash') ? 'main' : 'helper';
 }
 
+/** A header that comes once. @param {string | string[] | undefined} header */
+function only(header) {
+  return typeof header === 'string' ? header : null;
+}
+
+/** @param {{content: any}} message */
 function textOf(message) {
   if (typeof message.content === 'string') return message.content;
-  return (message.content ?? []).filter((block) => block.type === 'text').map((block) => block.text).join('\n');
+  const blocks = /** @type {any[]} */ (message.content ?? []);
+  return blocks.filter(({ type }) => type === 'text').map(({ text }) => text).join('\n');
 }
 
+/** @param {Buffer} bytes */
 function parse(bytes) {
   try {
     const value = JSON.parse(bytes.toString('utf8'));
@@ -247,21 +360,36 @@ function parse(bytes) {
   }
 }
 
+/** @param {ServerResponse} response @param {number} status @param {unknown} value @param {Record<string, string>} [headers] */
 function send(response, status, value, headers = {}) {
   const text = value === null ? '' : JSON.stringify(value);
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers });
   response.end(text);
 }
 
+/**
+ * @param {ServerResponse} response
+ * @param {RequestRecord} record
+ * @param {number} status
+ * @param {string} type
+ * @param {string} message
+ * @param {Record<string, string>} [headers]
+ */
 function sendError(response, record, status, type, message, headers = {}) {
   record.status = status;
   const request_id = `req_${record.number}`;
   send(response, status, { type: 'error', error: { type, message }, request_id }, { 'request-id': request_id, ...headers });
 }
 
-/** A subscriber's refusal. The client reads the limit from the `anthropic-ratelimit-unified-*` headers, not from the body. */
-function sendLimit(response, record, { kind, resetsAt }) {
-  const claim = LIMIT_CLAIMS[kind];
+/**
+ * A subscriber's refusal. The client reads the limit from the `anthropic-ratelimit-unified-*` headers, not from the body.
+ *
+ * @param {ServerResponse} response
+ * @param {RequestRecord} record
+ * @param {Step} limit
+ */
+function sendLimit(response, record, { kind, resetsAt = 0 }) {
+  const claim = LIMIT_CLAIMS[/** @type {LimitKind} */ (kind)];
   const fiveHour = claim === 'five_hour';
   const headers = unifiedHeaders({
     status: 'rejected',
@@ -275,6 +403,12 @@ function sendLimit(response, record, { kind, resetsAt }) {
   sendError(response, record, 429, 'rate_limit_error', "This request would exceed your account's rate limit. Please try again later.", headers);
 }
 
+/**
+ * The quota headers of a subscriber: for each window its status, use (0 to 1) and reset (epoch seconds).
+ *
+ * @param {{status: string, reset: number, claim: string, fiveHour: [string, number, number], sevenDay: [string, number, number]}} quota
+ * @returns {Record<string, string>}
+ */
 function unifiedHeaders({ status, reset, claim, fiveHour, sevenDay }) {
   const name = 'anthropic-ratelimit-unified';
   return {
@@ -293,6 +427,7 @@ function unifiedHeaders({ status, reset, claim, fiveHour, sevenDay }) {
   };
 }
 
+/** @param {RequestRecord} record @returns {Record<string, string>} */
 function successHeaders(record) {
   const headers = { 'request-id': `req_${record.number}` };
   if (record.auth !== 'subscriber') return headers;
@@ -310,6 +445,7 @@ function successHeaders(record) {
   };
 }
 
+/** @param {RequestRecord} record @param {any} body */
 function blankMessage(record, body) {
   return {
     id: `msg_${String(record.number).padStart(6, '0')}`,
@@ -323,16 +459,25 @@ function blankMessage(record, body) {
   };
 }
 
+/** @param {ServerResponse} response @param {RequestRecord} record @param {any} body */
 function beginStream(response, record, body) {
   record.status = 200;
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...successHeaders(record) });
   event(response, 'message_start', { message: blankMessage(record, body) });
 }
 
+/** @param {ServerResponse} response @param {string} type @param {object} data */
 function event(response, type, data) {
   response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`);
 }
 
+/**
+ * @param {ServerResponse} response
+ * @param {RequestRecord} record
+ * @param {any} body
+ * @param {any[]} content
+ * @param {string} stopReason
+ */
 function sendMessage(response, record, body, content, stopReason) {
   const outputTokens = 42;
   if (body.stream !== true) {

@@ -8,6 +8,10 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { promisify } = require('node:util');
 
+/** @typedef {ReturnType<typeof import('./home.js').makeHome>} ThrowAwayHome */
+/** @typedef {Awaited<ReturnType<typeof import('./api.js').startApi>>} LoopbackApi */
+/** How a process ended. @typedef {{code: number | null, signal: NodeJS.Signals | null, error?: Error}} Ending */
+
 /** A credential that opens nothing. The form decides how the client treats a refusal: only subscribers have usage limits. */
 const CREDENTIALS = {
   subscriber: { CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-loopback-only-not-a-credential' },
@@ -21,7 +25,8 @@ const OPEN_SESSION = ['-p', '--input-format', 'stream-json', '--output-format', 
  * Finds the user's client: `CC_RECOVER_CLAUDE` (an absolute path), else `claude` on `PATH`, never inside `project`,
  * because what a project contains must not decide what is started.
  *
- * @returns {string|null} absolute path, or `null` when there is none.
+ * @param {{env?: Record<string, string | undefined>, project?: string}} [where]
+ * @returns {string | null} Absolute path, or `null` when there is none.
  * @throws {Error} with `code` and `hint` when `CC_RECOVER_CLAUDE` names something that cannot be started.
  */
 function findClient({ env = process.env, project = process.cwd() } = {}) {
@@ -41,12 +46,18 @@ function findClient({ env = process.env, project = process.cwd() } = {}) {
   return null;
 }
 
-/** Error for a client the user named and that is none; `where` is the option or variable it came from. */
+/**
+ * Error for a client the user named and that is none.
+ *
+ * @param {string} where Option or variable it came from.
+ * @param {string} named
+ */
 function noSuchClient(where, named) {
   const error = new Error(`${where} is no program with an absolute path: ${named}`);
   return Object.assign(error, { code: 'CLIENT_NOT_FOUND', path: named, hint: `Set ${where} to the absolute path of claude.`, exitCode: 2 });
 }
 
+/** Whether this can be started. @param {string} file */
 function isProgram(file) {
   try {
     fs.accessSync(file, fs.constants.X_OK);
@@ -56,12 +67,18 @@ function isProgram(file) {
   }
 }
 
+/** @param {string} file @param {string} dir */
 function inside(file, dir) {
   const relative = path.relative(dir, file);
   return relative === '' || (!relative.startsWith('..') && !path.isAbsolute(relative));
 }
 
-/** The client's version, such as `2.1.329`; `null` when it does not tell one within ten seconds. */
+/**
+ * The client's version, such as `2.1.329`; `null` when it does not tell one within ten seconds.
+ *
+ * @param {string[]} command Program and first arguments.
+ * @param {ThrowAwayHome} home
+ */
 async function clientVersion(command, home) {
   try {
     const [file, ...args] = command;
@@ -72,7 +89,13 @@ async function clientVersion(command, home) {
   }
 }
 
-/** The environment of a client in `home` that talks to `api` and to nothing else. */
+/**
+ * The environment of a client in `home` that talks to `api` and to nothing else.
+ *
+ * @param {ThrowAwayHome} home
+ * @param {LoopbackApi} api
+ * @param {{credential?: 'subscriber' | 'key', env?: Record<string, string | undefined>}} [options]
+ */
 function clientEnvironment(home, api, { credential = 'subscriber', env = {} } = {}) {
   return home.environment({
     ...CREDENTIALS[credential],
@@ -90,9 +113,9 @@ function clientEnvironment(home, api, { credential = 'subscriber', env = {} } = 
  * @param {string[]} options.command program and first arguments, e.g. `['/usr/bin/claude']`.
  * @param {ThrowAwayHome} options.home
  * @param {LoopbackApi} options.api
- * @param {'subscriber'|'key'} [options.credential]
+ * @param {'subscriber' | 'key'} [options.credential]
  * @param {string[]} [options.args] more arguments.
- * @param {Record<string, string|undefined>} [options.env] more variables.
+ * @param {Record<string, string | undefined>} [options.env] more variables.
  * @returns {OpenSession}
  */
 function openSession({ command, home, api, credential, args = [], env }) {
@@ -109,19 +132,26 @@ function openSession({ command, home, api, credential, args = [], env }) {
 
 /** An open session. Emits `line` with each value of its output and `end` with `{code, signal}`. */
 class OpenSession extends EventEmitter {
+  /** @param {import('node:child_process').ChildProcessByStdio<import('node:stream').Writable, import('node:stream').Readable, import('node:stream').Readable>} child */
   constructor(child) {
     super();
     this.child = child;
     this.pid = child.pid ?? null;
-    /** Session id, known from the first line on. */
+    /** Session id, known from the first line on. @type {string | null} */
     this.id = null;
+    /** What it printed, each with `seenAt` (epoch milliseconds). @type {any[]} */
     this.lines = [];
+    /** The last it said on standard error. */
     this.errors = '';
+    /** How it ended; `null` while it lives. @type {Ending | null} */
+    this.result = null;
+    /** @type {Promise<Ending>} */
     this.ended = new Promise((resolve) => {
-      const end = (result) => {
-        this.result ??= result;
-        resolve(this.result);
-        this.emit('end', this.result);
+      const end = (/** @type {Ending} */ ending) => {
+        if (this.result !== null) return;
+        this.result = ending;
+        resolve(ending);
+        this.emit('end', ending);
       };
       child.once('error', (error) => end({ code: null, signal: null, error }));
       child.once('close', (code, signal) => end({ code, signal }));
@@ -134,11 +164,12 @@ class OpenSession extends EventEmitter {
     child.stdout.setEncoding('utf8');
     child.stdout.on('data', (chunk) => {
       const lines = (rest + chunk).split('\n');
-      rest = lines.pop();
+      rest = lines.pop() ?? '';
       for (const line of lines) this.#read(line);
     });
   }
 
+  /** @param {string} line */
   #read(line) {
     let value;
     try {
@@ -152,7 +183,7 @@ class OpenSession extends EventEmitter {
     this.emit('line', value);
   }
 
-  /** Sends a prompt as the user. */
+  /** Sends a prompt as the user. @param {string} text */
   prompt(text) {
     this.child.stdin.write(`${JSON.stringify({ type: 'user', message: { role: 'user', content: text } })}\n`);
   }
@@ -177,6 +208,7 @@ class OpenSession extends EventEmitter {
     return this.ended;
   }
 
+  /** @param {number} seconds @returns {Promise<boolean>} */
   #endsWithin(seconds) {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), seconds * 1000);

@@ -32,6 +32,7 @@ function makeHome({ label = 'ccsr-drill', config, projectName = 'project' } = {}
 
 /** Paths of a throw-away home, and what belongs to its life. */
 class ThrowAwayHome {
+  /** @param {string} root @param {string} projectName */
   constructor(root, projectName) {
     this.root = root;
     this.dir = path.join(root, 'home');
@@ -42,7 +43,12 @@ class ThrowAwayHome {
     this.tempDir = path.join(root, 'tmp');
   }
 
-  /** The environment of everything started in this home; `more` is added last, and `undefined` in it removes a variable. */
+  /**
+   * The environment of everything started in this home.
+   *
+   * @param {Record<string, string | undefined>} [more] Added last; `undefined` removes a variable.
+   * @returns {Record<string, string>}
+   */
   environment(more = {}) {
     const kept = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
     const own = {
@@ -55,10 +61,17 @@ class ThrowAwayHome {
       CC_RECOVER_STATE_DIR: this.stateDir,
       CC_RECOVER_CONFIG: this.configFile,
     };
-    return Object.fromEntries([...kept, ...Object.entries(own), ...Object.entries(more)].filter(([, value]) => value !== undefined));
+    /** @type {Record<string, any>} */
+    const all = { ...Object.fromEntries(kept), ...own, ...more };
+    return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   }
 
-  /** The transcript of a session, or `null` while there is none. Asks every project directory, because the name of one is a lossy encoding. */
+  /**
+   * The transcript of a session, or `null` while there is none. Asks every project directory, because the name of one is a
+   * lossy encoding.
+   *
+   * @param {string} session
+   */
   transcript(session) {
     const projects = path.join(this.configDir, 'projects');
     for (const name of entries(projects)) {
@@ -68,18 +81,18 @@ class ThrowAwayHome {
     return null;
   }
 
-  /** Records of a session's transcript, oldest first; a torn or foreign line is left out. */
+  /** Records of a session's transcript, oldest first; a torn or foreign line is left out. @param {string} session @returns {any[]} */
   records(session) {
     const file = this.transcript(session);
     return file === null ? [] : readLines(file);
   }
 
-  /** The incident file of a session as a value, or `null`. */
+  /** The incident file of a session as a value, or `null`. @param {string} session @returns {any} */
   incident(session) {
     return readJson(path.join(this.stateDir, 'incidents', `${session}.json`));
   }
 
-  /** The registry entry of the live client that holds a session, or `null`. */
+  /** The registry entry of the live client that holds a session, or `null`. @param {string} session @returns {any} */
   registered(session) {
     const dir = path.join(this.configDir, 'sessions');
     for (const name of entries(dir)) {
@@ -105,9 +118,9 @@ class ThrowAwayHome {
   }
 }
 
-/** A small repository, so that what is noted about branch and commit is real; a machine without git goes without. */
+/** A small repository, so that what is noted about branch and commit is real; a machine without git goes without. @param {ThrowAwayHome} home */
 function startRepository(home) {
-  const git = (...args) => execFileSync('git', args, { cwd: home.project, env: home.environment(), stdio: 'ignore' });
+  const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { cwd: home.project, env: home.environment(), stdio: 'ignore' });
   try {
     git('init', '--quiet', '--initial-branch=main');
     git('add', 'README.md');
@@ -117,7 +130,7 @@ function startRepository(home) {
   }
 }
 
-/** Answers the questions a client asks on its first start, so that a terminal session opens at its prompt. */
+/** Answers the questions a client asks on its first start, so that a terminal session opens at its prompt. @param {ThrowAwayHome} home */
 function trustProject(home) {
   const state = {
     hasCompletedOnboarding: true,
@@ -128,6 +141,7 @@ function trustProject(home) {
   fs.writeFileSync(path.join(home.configDir, '.claude.json'), JSON.stringify(state, null, 2), { mode: 0o600 });
 }
 
+/** @param {string} dir */
 function entries(dir) {
   try {
     return fs.readdirSync(dir);
@@ -136,6 +150,7 @@ function entries(dir) {
   }
 }
 
+/** @param {string} file @returns {any} */
 function readJson(file) {
   try {
     return JSON.parse(fs.readFileSync(file, 'utf8'));
@@ -144,6 +159,7 @@ function readJson(file) {
   }
 }
 
+/** @param {string} file @returns {any[]} */
 function readLines(file) {
   const records = [];
   for (const line of fs.readFileSync(file, 'utf8').split('\n')) {

@@ -37,7 +37,7 @@ class RehearsalError extends Error {
  * Plays the rehearsal and yields a line for each step that happened.
  *
  * @param {object} options
- * @param {ThrowAwayHome} options.home made with {@link REHEARSAL_CONFIG}.
+ * @param {import('./client.js').ThrowAwayHome} options.home made with {@link REHEARSAL_CONFIG}.
  * @param {string[]} options.command the client: program and first arguments.
  * @param {string} options.cli path of this package's command line.
  * @param {number} options.resetIn seconds from the stop to the end of the limit.
@@ -49,6 +49,7 @@ class RehearsalError extends Error {
  */
 async function* rehearse({ home, command, cli, resetIn, timeout, signal, onTick = () => {} }) {
   const deadline = Date.now() + timeout * 1000;
+  /** @type {ReturnType<typeof openSession> | null} */
   let session = null;
   let recovered = false;
   /** When the request was refused, by the API's clock. */
@@ -61,7 +62,16 @@ async function* rehearse({ home, command, cli, resetIn, timeout, signal, onTick 
     ],
   });
 
-  /** Waits until `look` finds something; the client's end, the deadline and an abort fail the step. */
+  /**
+   * Waits until `look` finds something; the client's end, the deadline and an abort fail the step.
+   *
+   * @template T
+   * @param {string} name
+   * @param {string} doing
+   * @param {() => T | null | undefined | false} look
+   * @param {() => number | null} [secondsLeft]
+   * @returns {Promise<T>}
+   */
   async function seen(name, doing, look, secondsLeft = () => null) {
     let nextTick = Date.now() + TICK_EVERY;
     for (;;) {
@@ -82,15 +92,16 @@ async function* rehearse({ home, command, cli, resetIn, timeout, signal, onTick 
     const installed = install(home, cli, signal);
     yield done('hooks', hooksFound(home, await seen('hooks', 'running init', installed)));
 
-    session = openSession({ command, home, api, args: ['--permission-mode', 'acceptEdits'] });
-    session.prompt('Write a plan into plan.md, then carry it out.');
-    const id = await seen('session', 'opening a session', () => session.id);
+    const opened = openSession({ command, home, api, args: ['--permission-mode', 'acceptEdits'] });
+    session = opened;
+    opened.prompt('Write a plan into plan.md, then carry it out.');
+    const id = await seen('session', 'opening a session', () => opened.id);
     const registered = await seen('session', 'registering the session', () => home.registered(id));
     yield done('session', `${id}, process ${registered.pid}`);
 
     const limit = await seen('limit', 'reaching the limit', () => limitRecord(home, id));
     const { resetsAt } = limit.quotaLimits;
-    stoppedAt = api.conversation().find((request) => request.status === 429).at;
+    stoppedAt = api.conversation().find((request) => request.status === 429)?.at ?? Infinity;
     yield done('limit', `usage limit in the transcript, resets ${time(resetsAt * 1000)}`);
 
     const incident = await seen('incident', 'noting the stop', () => {
@@ -134,17 +145,29 @@ async function* rehearse({ home, command, cli, resetIn, timeout, signal, onTick 
   }
 }
 
-/** Starts `init` on the home's project; the function it returns gives its outcome once it ended. */
+/**
+ * Starts `init` on the home's project; the function it returns gives its outcome once it ended.
+ *
+ * @param {import('./client.js').ThrowAwayHome} home
+ * @param {string} cli
+ * @param {AbortSignal} signal
+ */
 function install(home, cli, signal) {
+  /** @type {{error: Error | null, stderr: string} | null} */
   let outcome = null;
   const options = { env: home.environment(), cwd: home.project, signal, timeout: 60_000 };
-  execFile(process.execPath, [cli, 'init', home.project, '--json'], options, (error, stdout, stderr) => {
-    outcome = { error, stdout, stderr };
+  execFile(process.execPath, [cli, 'init', home.project, '--json'], options, (error, _, stderr) => {
+    outcome = { error, stderr };
   });
   return () => outcome;
 }
 
-/** How many hooks `init` put into the project's settings. */
+/**
+ * What `init` put into the project's settings.
+ *
+ * @param {import('./client.js').ThrowAwayHome} home
+ * @param {{error: Error | null, stderr: string}} outcome
+ */
 function hooksFound(home, { error, stderr }) {
   if (error) throw new RehearsalError('hooks', `init failed: ${(stderr || error.message).trim()}`);
   const file = path.join(home.project, '.claude', 'settings.json');
@@ -152,28 +175,36 @@ function hooksFound(home, { error, stderr }) {
   try {
     ({ hooks } = JSON.parse(fs.readFileSync(file, 'utf8')));
   } catch (cause) {
-    throw new RehearsalError('hooks', `init left no settings to read: ${cause.message}`);
+    throw new RehearsalError('hooks', `init left no settings to read: ${/** @type {Error} */ (cause).message}`);
   }
   const events = Object.keys(hooks ?? {});
   if (!events.includes('StopFailure')) throw new RehearsalError('hooks', `init left no StopFailure hook in ${file}`);
   return `init put ${events.length} into .claude/settings.json: ${events.join(', ')}`;
 }
 
-/** The record that tells the usage limit. */
+/** The record that tells the usage limit. @param {import('./client.js').ThrowAwayHome} home @param {string} id */
 function limitRecord(home, id) {
   return home.records(id).find((record) => record.isApiErrorMessage === true && record.quotaLimits?.resetsAt);
 }
 
-/** Text of the first real answer behind the limit's record. */
+/**
+ * Text of the first real answer behind the limit's record.
+ *
+ * @param {import('./client.js').ThrowAwayHome} home
+ * @param {string} id
+ * @param {any} limit
+ * @returns {string | null}
+ */
 function answerAfter(home, id, limit) {
   const records = home.records(id);
   const behind = records.slice(records.findIndex((record) => record.uuid === limit.uuid) + 1);
   const answer = behind.find(
     (record) => record.type === 'assistant' && record.isApiErrorMessage !== true && record.message?.model !== '<synthetic>' && record.isSidechain !== true,
   );
-  return answer?.message.content.find((block) => block.type === 'text')?.text ?? null;
+  return answer?.message.content.find((/** @type {any} */ block) => block.type === 'text')?.text ?? null;
 }
 
+/** How a client ended and what it said last, as far as it did. @param {ReturnType<typeof openSession> | null} session */
 function lastWords(session) {
   if (!session) return '';
   const { code, signal, error } = session.result ?? {};
@@ -182,23 +213,27 @@ function lastWords(session) {
   return words ? `${end}: ${words}` : end;
 }
 
+/** @param {string} name @param {string} detail @returns {Step} */
 function done(name, detail) {
   return { step: name, at: iso(Date.now()), ok: true, detail };
 }
 
+/** @param {number} milliseconds */
 function iso(milliseconds) {
   return new Date(milliseconds).toISOString();
 }
 
-/** Time of day in the user's zone. */
+/** Time of day in the user's zone. @param {number} milliseconds */
 function time(milliseconds) {
   return new Date(milliseconds).toTimeString().slice(0, 8);
 }
 
+/** @param {number} milliseconds */
 function seconds(milliseconds) {
   return `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
+/** @param {number} milliseconds */
 function sleep(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -11,18 +11,31 @@ const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
 
+/** A hook as settings carry it. @typedef {{command: string, args?: string[], async?: boolean, asyncRewake?: boolean, timeout?: number, rewakeMessage?: string, rewakeSummary?: string}} Hook */
+/** @typedef {{matcher?: string, hooks?: Hook[]}} HookGroup */
+/** What a request led to: another one, or the end of the turn. @typedef {{again: boolean, text: string, error?: string}} Outcome */
+
 /** The version whose behaviour is stood in for; written into every record. */
 const VERSION = '2.1.329';
 const MODEL = 'claude-sonnet-5-5';
 /** Seconds the real client gives all SessionEnd hooks together when none asks for more. */
 const SESSION_END_SECONDS = 1.5;
 
-/** How an error answer of the API is told: the `error` word of record and hook payload, by status. */
-const ERROR_WORDS = { 401: 'authentication_failed', 403: 'oauth_org_not_allowed', 404: 'model_not_found', 429: 'rate_limit', 500: 'server_error', 529: 'server_error' };
+/** How an error answer of the API is told: the `error` word of record and hook payload, by status. @type {Record<number, string>} */
+const ERROR_WORDS = {
+  401: 'authentication_failed',
+  403: 'oauth_org_not_allowed',
+  404: 'model_not_found',
+  429: 'rate_limit',
+  500: 'server_error',
+  529: 'server_error',
+};
+/** @type {Record<string, string>} */
 const LIMIT_NAMES = { five_hour: '5-hour limit', seven_day: 'weekly limit', seven_day_opus: 'Opus limit', seven_day_sonnet: 'Sonnet limit' };
 
 /** One open session: its transcript, its hooks, and the turns it plays one after another. */
 class StubSession {
+  /** @param {{cwd: string, configDir: string, permissionMode: string}} where */
   constructor({ cwd, configDir, permissionMode }) {
     this.id = randomUUID();
     this.cwd = fs.realpathSync(cwd);
@@ -30,17 +43,24 @@ class StubSession {
     this.permissionMode = permissionMode;
     const encoded = this.cwd.replace(/[^a-zA-Z0-9]/g, '-');
     this.transcript = path.join(configDir, 'projects', encoded, `${this.id}.jsonl`);
+    /** Newest record of the conversation. @type {string | null} */
     this.parent = null;
+    /** @type {string | null} */
     this.promptId = null;
     this.turns = 0;
+    this.startedAt = Date.now();
+    /** What the API is sent. @type {object[]} */
     this.messages = [];
     this.hooks = readHooks([
       path.join(configDir, 'settings.json'),
       path.join(this.cwd, '.claude', 'settings.json'),
       path.join(this.cwd, '.claude', 'settings.local.json'),
     ]);
+    /** Hooks that run beside the session. @type {Set<import('node:child_process').ChildProcess>} */
     this.background = new Set();
+    /** @type {{text: string, wake: boolean}[]} */
     this.queue = [];
+    /** @type {Promise<void> | null} */
     this.playing = null;
     this.ending = false;
   }
@@ -51,7 +71,12 @@ class StubSession {
     await this.#runHooks('SessionStart', 'startup', { source: 'startup' });
   }
 
-  /** Queues a turn. `wake`: the text comes from a hook, not from the user. */
+  /**
+   * Queues a turn.
+   *
+   * @param {string} text
+   * @param {boolean} [wake] The text comes from a hook, not from the user.
+   */
   take(text, wake = false) {
     this.queue.push({ text, wake });
     this.playing ??= this.#drain().finally(() => {
@@ -61,9 +86,10 @@ class StubSession {
   }
 
   async #drain() {
-    while (this.queue.length > 0 && !this.ending) await this.#turn(this.queue.shift());
+    for (let next = this.queue.shift(); next !== undefined && !this.ending; next = this.queue.shift()) await this.#turn(next);
   }
 
+  /** @param {{text: string, wake: boolean}} turn */
   async #turn({ text, wake }) {
     this.#register('busy');
     this.turns += 1;
@@ -101,7 +127,7 @@ class StubSession {
     }
   }
 
-  /** One request to the API and what becomes of its answer: `again` after a tool call, else the text that ended the turn. */
+  /** One request to the API and what becomes of its answer. @returns {Promise<Outcome>} */
   async #request() {
     let response;
     let body;
@@ -113,8 +139,8 @@ class StubSession {
         messages: this.messages,
       }) });
       body = await response.json();
-    } catch (error) {
-      return this.#fail('API Error: Connection dropped (ECONNRESET). ', 'server_error', { apiError: 'connection_failed', cause: error.cause?.code });
+    } catch {
+      return this.#fail('API Error: Connection dropped (ECONNRESET).', 'server_error', { apiError: 'connection_failed' });
     }
     if (!response.ok) return this.#refused(response, body);
     this.messages.push({ role: 'assistant', content: body.content });
@@ -123,14 +149,15 @@ class StubSession {
       this.#message('assistant', message, { requestId: response.headers.get('request-id'), effort: 'medium', madeBy: 'model' });
       print({ type: 'assistant', message, session_id: this.id });
     }
-    const call = body.content.find((block) => block.type === 'tool_use');
+    const call = body.content.find((/** @type {any} */ block) => block.type === 'tool_use');
     if (call === undefined) return { again: false, text: body.content.at(-1)?.text ?? '' };
     const result = { tool_use_id: call.id, type: 'tool_result', ...this.#runTool(call) };
     this.messages.push({ role: 'user', content: [result] });
     this.#message('user', { role: 'user', content: [result] }, { promptId: this.promptId, sourceToolAssistantUUID: this.parent });
-    return { again: true };
+    return { again: true, text: '' };
   }
 
+  /** @returns {Record<string, string>} */
   #headers() {
     const token = process.env.CLAUDE_CODE_OAUTH_TOKEN;
     return {
@@ -141,12 +168,13 @@ class StubSession {
     };
   }
 
+  /** @param {Response} response @param {any} body */
   #refused(response, body) {
     const status = response.status;
     const detail = { apiErrorStatus: status, apiErrorType: body.error.type };
-    const header = (name) => response.headers.get(`anthropic-ratelimit-unified-${name}`);
+    const header = (/** @type {string} */ name) => response.headers.get(`anthropic-ratelimit-unified-${name}`);
     if (status === 429 && process.env.CLAUDE_CODE_OAUTH_TOKEN && header('status') === 'rejected') {
-      const claim = header('representative-claim');
+      const claim = header('representative-claim') ?? '';
       const resetsAt = Number(header('reset'));
       const limits = { status: 'rejected', resetsAt, rateLimitType: claim, overageStatus: 'rejected', overageDisabledReason: 'org_level_disabled', isUsingOverage: false };
       const at = new Date(resetsAt * 1000);
@@ -163,6 +191,7 @@ class StubSession {
     return this.#fail(`API Error: ${status} ${body.error.message}`, ERROR_WORDS[status] ?? 'unknown', detail);
   }
 
+  /** @param {string} text @param {string} error @param {object} more @returns {Outcome} */
   #fail(text, error, more) {
     const content = [{ type: 'text', text }];
     const usage = { input_tokens: 0, output_tokens: 0, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
@@ -172,7 +201,7 @@ class StubSession {
     return { again: false, text, error };
   }
 
-  /** Only `Write` inside the project is played; any other call fails as an unknown tool does. */
+  /** Only `Write` inside the project is played; any other call fails as an unknown tool does. @param {any} call */
   #runTool({ name, input }) {
     const file = path.resolve(this.cwd, String(input?.file_path ?? ''));
     if (name !== 'Write' || !file.startsWith(this.cwd + path.sep)) {
@@ -183,6 +212,7 @@ class StubSession {
     return { content: `File created successfully at: ${file}` };
   }
 
+  /** @param {'user' | 'assistant'} type @param {object} message @param {object} more */
   #message(type, message, more) {
     const uuid = randomUUID();
     this.#append({
@@ -203,15 +233,16 @@ class StubSession {
     this.parent = uuid;
   }
 
+  /** @param {object} record */
   #append(record) {
     fs.appendFileSync(this.transcript, `${JSON.stringify(record)}\n`, { mode: 0o600 });
   }
 
+  /** @param {'busy' | 'idle'} status */
   #register(status) {
     const dir = path.join(this.configDir, 'sessions');
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
     const at = Date.now();
-    this.startedAt ??= at;
     const entry = {
       pid: process.pid,
       sessionId: this.id,
@@ -230,7 +261,13 @@ class StubSession {
     fs.writeFileSync(path.join(dir, `${process.pid}.json`), JSON.stringify(entry));
   }
 
-  /** Runs the hooks of an event whose matcher takes `subject`. Resolves when those that hold the client up have ended. */
+  /**
+   * Runs the hooks of an event. Resolves when those that hold the client up have ended.
+   *
+   * @param {string} event
+   * @param {string | null} subject What matchers are compared with.
+   * @param {object} fields Of the payload.
+   */
   #runHooks(event, subject, fields) {
     const payload = {
       session_id: this.id,
@@ -240,13 +277,21 @@ class StubSession {
       ...fields,
       hook_event_name: event,
     };
-    const run = (hook) => this.#runHook(hook, event, subject, payload);
+    const run = (/** @type {Hook} */ hook) => this.#runHook(hook, event, subject, payload);
     const hooks = (this.hooks[event] ?? []).filter(({ matcher }) => matches(matcher, subject)).flatMap((group) => group.hooks ?? []);
     return Promise.all(hooks.map((hook) => (hook.async || hook.asyncRewake ? void run(hook) : run(hook))));
   }
 
+  /**
+   * @param {Hook} hook
+   * @param {string} event
+   * @param {string | null} subject
+   * @param {object} payload
+   * @returns {Promise<void>}
+   */
   #runHook(hook, event, subject, payload) {
     return new Promise((resolve) => {
+      /** @type {import('node:child_process').SpawnOptionsWithStdioTuple<'pipe', 'ignore', 'pipe'>} */
       const options = {
         cwd: this.cwd,
         env: this.#hookEnvironment(),
@@ -265,7 +310,7 @@ class StubSession {
       child.stdin.on('error', () => {});
       child.stdin.end(`${JSON.stringify(payload)}\n`);
       if (background) this.background.add(child);
-      const done = (code) => {
+      const done = (/** @type {number | null} */ code) => {
         clearTimeout(timer);
         this.background.delete(child);
         resolve();
@@ -295,7 +340,11 @@ class StubSession {
     };
   }
 
-  /** Ends the session: its last hooks, the signal to hooks that still wait, the closing record, the registry entry. */
+  /**
+   * Ends the session: the signal to hooks that still wait, its last hooks, the closing record, the registry entry.
+   *
+   * @param {boolean} waitForTurn
+   */
   async end(waitForTurn) {
     if (waitForTurn && this.playing) await this.playing;
     if (this.ending) return;
@@ -307,18 +356,19 @@ class StubSession {
   }
 }
 
-/** Ends a hook that this session started: its whole group, because a shell stands between. */
+/** Ends a hook that this session started: its whole group, because a shell stands between. @param {import('node:child_process').ChildProcess} child */
 function end(child) {
   try {
     if (process.platform === 'win32') child.kill();
-    else process.kill(-child.pid, 'SIGTERM');
+    else if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
   } catch {
     // It ended by itself.
   }
 }
 
-/** Hook groups by event, from every settings file that can be read. */
+/** Hook groups by event, from every settings file that can be read. @param {string[]} files */
 function readHooks(files) {
+  /** @type {Record<string, HookGroup[]>} */
   const all = {};
   for (const file of files) {
     let settings;
@@ -327,14 +377,21 @@ function readHooks(files) {
     } catch {
       continue;
     }
-    for (const [event, groups] of Object.entries(settings?.hooks ?? {})) (all[event] ??= []).push(...groups);
+    /** @type {[string, HookGroup[]][]} */
+    const byEvent = Object.entries(settings?.hooks ?? {});
+    for (const [event, groups] of byEvent) (all[event] ??= []).push(...groups);
   }
   return all;
 }
 
-/** A plain word or a list of words is compared whole, anything else is a regular expression; no matcher takes everything. */
+/**
+ * A plain word or a list of words is compared whole, anything else is a regular expression; no matcher takes everything.
+ *
+ * @param {string | undefined} matcher
+ * @param {string | null} subject
+ */
 function matches(matcher, subject) {
-  if (matcher === undefined || matcher === null || matcher === '' || matcher === '*' || subject === null) return true;
+  if (matcher === undefined || matcher === '' || matcher === '*' || subject === null) return true;
   if (/^[\w|]+$/.test(matcher)) return matcher.split('|').includes(subject);
   return new RegExp(matcher).test(subject);
 }
@@ -353,10 +410,12 @@ function now() {
   return new Date().toISOString();
 }
 
+/** @param {object} value */
 function print(value) {
   process.stdout.write(`${JSON.stringify({ ...value, uuid: `${randomBytes(4).toString('hex')}-stub` })}\n`);
 }
 
+/** @param {string[]} args */
 async function main(args) {
   if (args.includes('--version')) {
     process.stdout.write(`${VERSION} (stub client)\n`);
