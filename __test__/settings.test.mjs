@@ -2,32 +2,20 @@
 // written.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'jsonc-parser';
-import { ROOT } from './lib/command.mjs';
 import { randomSettings } from './lib/random-settings.mjs';
+import { editable, entries, isSubsequence, marker, refused, textOf } from './lib/settings-files.mjs';
 
 const require = createRequire(import.meta.url);
 const { withHooks, withoutHooks } = require('../bin/lib/settings.js');
 
-const FIXTURES = join(ROOT, 'fixtures', 'settings');
-const { entries, marker } = JSON.parse(readFileSync(join(FIXTURES, 'entries.json'), 'utf8'));
-const cases = readdirSync(FIXTURES, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-
-/** @param {string} name @param {string} file */
-function textOf(name, file) {
-  const path = join(FIXTURES, name, file);
-  return existsSync(path) ? readFileSync(path, 'utf8') : null;
-}
-
 test('there are at least thirty settings files to edit', () => {
-  assert.ok(cases.filter(({ name }) => !name.startsWith('refused-')).length >= 30);
+  assert.ok(editable.length >= 30);
 });
 
-for (const { name } of cases.filter((entry) => !entry.name.startsWith('refused-'))) {
+for (const name of editable) {
   test(`${name}: our entries go in, a second time changes nothing, and they come out again, byte for byte`, () => {
     const before = textOf(name, 'before.jsonc');
     const after = textOf(name, 'after.jsonc');
@@ -48,7 +36,7 @@ for (const { name } of cases.filter((entry) => !entry.name.startsWith('refused-'
   });
 }
 
-for (const { name } of cases.filter((entry) => entry.name.startsWith('refused-'))) {
+for (const name of refused) {
   test(`${name}: the edit is refused with what is wrong and where`, () => {
     const [code, message] = /** @type {string} */ (textOf(name, 'refused.txt')).trimEnd().split('\n');
     const before = textOf(name, 'before.jsonc');
@@ -107,14 +95,6 @@ test('in settings made by chance everything foreign survives init and uninstall'
 });
 
 test('the oracle of bytes notices an editor that writes the settings anew', () => {
-  const rewritten = (/** @type {string} */ text) => JSON.stringify({ ...parse(text), hooks: {} }, null, 2);
-  const lossless = Array.from({ length: 200 }, (_, index) => randomSettings(index + 1)).filter((text) => isSubsequence(text, rewritten(text)));
+  const lossless = Array.from({ length: 200 }, (_, index) => randomSettings(index + 1)).filter((text) => isSubsequence(text, JSON.stringify({ ...parse(text), hooks: {} }, null, 2)));
   assert.ok(lossless.length < 40, `${lossless.length} of 200 went unnoticed`);
 });
-
-/** Whether one text can be made from the other by taking characters out. @param {string} part @param {string} whole */
-function isSubsequence(part, whole) {
-  let at = 0;
-  for (const unit of whole) if (unit === part[at]) at += 1;
-  return at === part.length;
-}

@@ -34,7 +34,6 @@ export function world(t) {
     CLAUDE_CONFIG_DIR: claude,
     CC_RECOVER_STATE_DIR: state,
     CC_RECOVER_CONFIG: join(root, 'config.json'),
-    CC_RECOVER_DATA_DIR: join(root, 'data'),
     TZ: 'UTC',
   };
   return {

@@ -82,6 +82,8 @@ module.exports = {
  */
 function printDone(report, args, io) {
   const { printSteps } = require('../lib/changes.js');
+  const { ownName } = require('../lib/wording.js');
+  const self = ownName();
   const project = io.clean(report.project);
   if (!report.changed) {
     io.line(`Everything is set up in ${project} already; nothing was changed.`);
@@ -95,9 +97,9 @@ function printDone(report, args, io) {
   io.table(
     ['command', 'what it does'],
     [
-      ['cc-session-recover drill', 'plays a stop and a recovery on this machine, without quota'],
-      ['cc-session-recover status', 'shows what is stopped, until when, and what happens next'],
-      [`cc-session-recover uninstall${args.user ? ' --user' : args.local ? ' --local' : ''}`, 'takes all of this out again'],
+      [`${self} drill`, 'plays a stop and a recovery on this machine, without quota'],
+      [`${self} status`, 'shows what is stopped, until when, and what happens next'],
+      [`${self} uninstall${args.user ? ' --user' : args.local ? ' --local' : ''}`, 'takes all of this out again'],
     ],
   );
 }

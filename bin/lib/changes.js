@@ -60,7 +60,7 @@ function printSteps(steps, project, io) {
     clean(shownPath(step.path, project)),
     { text: clean(step.why), style: io.colours.dim },
   ]);
-  if (rows.length > 0) io.table(['', 'file', 'why'], rows);
+  if (rows.length > 0) io.table(['', 'file', 'why'], rows, ['why']);
 }
 
 /**

@@ -60,7 +60,7 @@ function explain(error, env) {
   const lines = [ours ? error.message : `internal error: ${error?.message ?? String(error)}`];
   if (error?.path && !lines[0].includes(error.path)) lines.push(`  where: ${error.path}`);
   if (error?.hint) lines.push(`  next: ${error.hint}`);
-  if (env.CC_RECOVER_DEBUG) lines.push(String(error?.stack ?? error));
+  if (env.CC_RECOVER_DEBUG) lines.push(...String(error?.stack ?? error).split('\n'));
   else if (!ours) lines.push('  next: run it again with CC_RECOVER_DEBUG=1 and report what it prints');
   return { lines, exitCode: ours ? error.exitCode : EXIT.failed };
 }

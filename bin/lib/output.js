@@ -69,9 +69,10 @@ function createOutput({ stdout, stderr, stdin, env }) {
      *
      * @param {string[]} headings
      * @param {Cell[][]} rows
+     * @param {string[]} [yielding] Headings of the columns that are cut before the others.
      */
-    table(headings, rows) {
-      for (const text of tableLines(headings, rows, width, colours.dim)) line(text);
+    table(headings, rows, yielding = []) {
+      for (const text of tableLines(headings, rows, yielding, width, colours.dim)) line(text);
     },
 
     /**
@@ -188,14 +189,17 @@ function truncated(text, columns) {
 /**
  * @param {string[]} headings
  * @param {Cell[][]} rows
+ * @param {string[]} yielding
  * @param {number | null} width
  * @param {(text: string) => string} dim
  * @returns {string[]}
  */
-function tableLines(headings, rows, width, dim) {
+function tableLines(headings, rows, yielding, width, dim) {
   const natural = headings.map((heading, column) => Math.max(stringWidth(heading), ...rows.map((row) => stringWidth(textOf(row[column])))));
-  const widths = fitted(natural, width === null ? null : width - GUTTER.length * (headings.length - 1));
-  if (widths === null) return blocks(headings, rows, /** @type {number} */ (width), dim);
+  const available = width === null ? Infinity : width - GUTTER.length * (headings.length - 1);
+  const first = fitted(natural, available, (column) => yielding.includes(headings[column]));
+  const widths = fitted(first, available, () => true);
+  if (sum(widths) > available) return blocks(headings, rows, /** @type {number} */ (width), dim);
   /** @param {Cell[]} cells */
   const joined = (cells) => {
     const parts = cells.map((cell, column) => {
@@ -209,19 +213,20 @@ function tableLines(headings, rows, width, dim) {
 }
 
 /**
- * Widths of columns that fit into what there is, taken from the widest first; `null` when they cannot.
+ * Widths of columns, brought nearer to what there is by taking from the widest of some of them; none gets narrower than
+ * {@link NARROW}.
  *
  * @param {number[]} natural
- * @param {number | null} available
- * @returns {number[] | null}
+ * @param {number} available
+ * @param {(column: number) => boolean} gives
+ * @returns {number[]}
  */
-function fitted(natural, available) {
-  if (available === null) return natural;
+function fitted(natural, available, gives) {
   const widths = [...natural];
   for (let over = sum(widths) - available; over > 0; over -= 1) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if (widths[widest] <= NARROW) return null;
-    widths[widest] -= 1;
+    const givers = [...widths.keys()].filter((column) => gives(column) && widths[column] > NARROW);
+    if (givers.length === 0) break;
+    widths[givers.reduce((widest, column) => (widths[column] > widths[widest] ? column : widest))] -= 1;
   }
   return widths;
 }

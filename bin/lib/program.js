@@ -51,7 +51,7 @@ async function main(argv, process) {
     if (exitCode !== EXIT.done) process.exitCode = exitCode;
   } catch (error) {
     const { lines, exitCode } = explain(mended(error), process.env);
-    lines.forEach((line, index) => io.error(index === 0 ? `cc-session-recover: ${io.clean(line)}` : io.clean(line)));
+    if (lines.length > 0) io.error(`cc-session-recover: ${lines.map((line) => io.clean(line)).join('\n')}`);
     process.exitCode = exitCode;
   }
 }

@@ -3,8 +3,10 @@
 // Sessions as a person reads them: the tables and sentences of `status` and `cancel`. Which sessions are reported, and what
 // happens to them, comes from the addon; here they are only put in order and worded.
 
+const { homedir } = require('node:os');
+const { sep } = require('node:path');
 const { cleaned, truncated } = require('./output.js');
-const { commandWords, kindWords, nextWords, shortIds, sinceWords, untilWords } = require('./wording.js');
+const { commandWords, kindWords, nextWords, ownName, shortIds, sinceWords, untilWords } = require('./wording.js');
 
 /** @typedef {import('../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../src/ffi/types.js').StatusReport} StatusReport */
@@ -51,9 +53,9 @@ function printStatus(report, io) {
   }
   if (rest > 0) io.line(`\n${count(rest, 'other session')} with nothing left to do.`);
   if (project !== null && !project.enabled) {
-    io.line(`\nRecovery is not set up here: stops are not noticed. Set it up with: cc-session-recover init ${commandWords([project.dir])}`);
+    io.line(`\nRecovery is not set up here: stops are not noticed. Set it up with: ${ownName()} init ${commandWords([project.dir])}`);
   }
-  if (project !== null && sessions.length === 0) io.line('Sessions of all projects: cc-session-recover status --all');
+  if (project !== null && sessions.length === 0) io.line(`Sessions of all projects: ${ownName()} status --all`);
   for (const problem of problems) io.error(`${io.colours.yellow('warning')}: ${problem.path === null ? '' : `${problem.path}: `}${problem.message}`);
 
   /** @param {Session[]} waiting */
@@ -69,11 +71,12 @@ function printStatus(report, io) {
   function table(rows, columns) {
     /** @type {Column[]} */
     const all = [['session', (session) => short.get(session.id) ?? session.id], ['name', nameOf]];
-    if (project === null) all.push(['project', (session) => session.project.dir ?? '']);
+    if (project === null) all.push(['project', (session) => homely(session.project.dir ?? '')]);
     all.push(...columns);
     io.table(
       all.map(([heading]) => heading),
       rows.map((session) => all.map(([, cell]) => cell(session))),
+      ['name', 'project'],
     );
   }
 }
@@ -93,7 +96,8 @@ function printCancelled(report, io) {
   io.line(`${dryRun ? 'Would no longer be continued' : 'No longer continued'}:\n`);
   io.table(
     ['session', 'project', 'was'],
-    cancelled.map(({ session, project, plan }) => [short.get(session) ?? session, project ?? '', nextWords(plan, now)]),
+    cancelled.map(({ session, project, plan }) => [short.get(session) ?? session, homely(project ?? ''), nextWords(plan, now)]),
+    ['project'],
   );
 }
 
@@ -116,6 +120,12 @@ function byNext(one, other) {
 /** @param {Session} session */
 function nameOf(session) {
   return truncated(session.name ?? session.title ?? session.lastPrompt ?? '', NAME_COLUMNS);
+}
+
+/** A path with the home directory as `~`. @param {string} path */
+function homely(path) {
+  const home = homedir();
+  return path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
 }
 
 /** @param {number} number @param {string} noun */

@@ -3,6 +3,8 @@
 // What the reports of the addon are called in words: kinds of stops, next steps, times, commands. Only words; what follows
 // from a stop is decided in Rust.
 
+const { sep } = require('node:path');
+
 /** @typedef {import('../../src/ffi/types.js').StopKind} StopKind */
 /** @typedef {import('../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../src/ffi/types.js').NextStep} NextStep */
@@ -26,7 +28,7 @@ const KINDS = {
   waiting: 'waits for an answer',
   running: 'working',
   closed: 'closed in mid-turn',
-  crashed: 'ended without goodbye',
+  crashed: 'crashed',
   empty: 'nothing said yet',
   unknown: 'unknown',
 };
@@ -39,6 +41,8 @@ const ACTIONS = {
   notify: 'needs you',
   none: '',
 };
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** Why a session stopped. @param {StopKind} kind */
 function kindWords(kind) {
@@ -70,8 +74,9 @@ function atWords(iso, now) {
  */
 function clock(time, now) {
   const hour = `${two(time.getHours())}:${two(time.getMinutes())}`;
-  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
-  return time.toDateString() === now.toDateString() ? hour : `${day} ${hour}`;
+  if (time.toDateString() === now.toDateString()) return hour;
+  if (time.getFullYear() === now.getFullYear()) return `${MONTHS[time.getMonth()]} ${time.getDate()} ${hour}`;
+  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${hour}`;
 }
 
 /** @param {number} number */
@@ -132,6 +137,11 @@ function commandWords(argv, directory = null) {
   return directory === null ? command : `cd ${quoted(directory)} && ${command}`;
 }
 
+/** What a person types to run this command again: from the cache of npx it is on no path. */
+function ownName() {
+  return __dirname.split(sep).includes('_npx') ? 'npx cc-session-recover' : 'cc-session-recover';
+}
+
 /** @param {string} word */
 function quoted(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
@@ -149,4 +159,4 @@ function shortIds(ids) {
   return new Map(ids.map((id) => [id, id.slice(0, length)]));
 }
 
-module.exports = { atWords, clock, commandWords, duration, kindWords, nextWords, shortIds, sinceWords, untilWords };
+module.exports = { atWords, clock, commandWords, duration, kindWords, nextWords, ownName, shortIds, sinceWords, untilWords };

@@ -1,0 +1,246 @@
+// The command itself: verbs, help, usage errors, errors of the addon, and everything that is printed.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import stringWidth from 'string-width';
+import { ROOT, run, world } from './lib/command.mjs';
+import { terminal } from './lib/terminal.mjs';
+
+const require = createRequire(import.meta.url);
+const { explain } = require('../bin/lib/errors.js');
+const { missingBinding, platformOf } = require('../bin/lib/addon.js');
+const { clean, truncated } = require('../bin/lib/output.js');
+
+const VERBS = ['init', 'uninstall', 'status', 'cancel'];
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+
+test('--version prints the version of the package', async (t) => {
+  assert.deepEqual(await world(t).run(['--version']), { status: 0, signal: null, stdout: `${version}\n`, stderr: '' });
+});
+
+test('--help names every verb, the exit codes and the environment variables', async (t) => {
+  const { status, stdout } = await world(t).run(['--help']);
+  assert.equal(status, 0);
+  for (const verb of VERBS) assert.match(stdout, new RegExp(`^  ${verb} `, 'm'));
+  for (const name of ['CC_RECOVER_STATE_DIR', 'CC_RECOVER_CONFIG', 'CC_RECOVER_CLAUDE', 'CC_RECOVER_DEBUG', 'NO_COLOR']) assert.ok(stdout.includes(name), name);
+  assert.match(stdout, /0 done, 1 failed, 2 usage, 3 not found or ambiguous, 4 refused for safety, 5 verification failed, 6 nothing to do/);
+});
+
+for (const verb of VERBS) {
+  test(`${verb} --help shows examples and needs no native part`, async (t) => {
+    const { status, stdout } = await world(t).run([verb, '--help'], { node: ['--require', withoutNative(t)] });
+    assert.equal(status, 0);
+    assert.match(stdout, new RegExp(`Examples:\n  cc-session-recover ${verb}`));
+  });
+}
+
+for (const [what, argv, message] of /** @type {const} */ ([
+  ['an unknown verb', ['statsu'], /unknown command 'statsu'\n\(Did you mean status\?\)/],
+  ['an unknown option', ['init', '--dry-rum'], /unknown option '--dry-rum'\n\(Did you mean --dry-run\?\)/],
+  ['an option without a verb', ['--jsom'], /unknown option '--jsom'/],
+  ['an argument too many', ['status', 'a', 'b'], /too many arguments/],
+  ['--local with --user', ['init', '--local', '--user'], /'--local' cannot be used with option '--user'/],
+  ['--user with --local on uninstall', ['uninstall', '--user', '--local'], /cannot be used with/],
+  ['cancel without a session', ['cancel'], /which session\?/],
+  ['cancel with a session and --all', ['cancel', '3f2a9c1d', '--all'], /exclude each other/],
+  ['status with a directory and --all', ['status', '.', '--all'], /exclude each other/],
+])) {
+  test(`${what} ends with 2, says what is wrong and what to do next`, async (t) => {
+    const { status, stdout, stderr } = await world(t).run([...argv]);
+    assert.equal(status, 2);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^cc-session-recover: /);
+    assert.match(stderr, message);
+    assert.match(stderr, /\n {2}next: /);
+  });
+}
+
+test('a Node that is too old gets a sentence, and the file has no syntax it could stumble on', async (t) => {
+  const { root, env, project } = world(t);
+  const old = join(root, 'old.cjs');
+  writeFileSync(old, "Object.defineProperty(process.versions, 'node', { value: '16.20.2' });\n");
+  const { status, stdout, stderr } = await run(['--require', old, join(ROOT, 'bin', 'cc-session-recover.js'), 'status'], { cwd: project, env });
+  assert.equal(status, 1);
+  assert.equal(stdout, '');
+  assert.match(stderr, /needs Node\.js 20\.12\.0 or newer; this is 16\.20\.2/);
+  const source = readFileSync(join(ROOT, 'bin', 'cc-session-recover.js'), 'utf8').replace(/^#!.*|\/\/.*$|\/\*.*?\*\//gm, '');
+  assert.doesNotMatch(source, /=>|`|\b(const|let|class|async)\b|\?\.|\?\?/);
+});
+
+test('a missing native part is said with the platform, the package and how to build it', async (t) => {
+  const { status, stdout, stderr } = await world(t).run(['status'], { node: ['--require', withoutNative(t)] });
+  assert.equal(status, 1);
+  assert.equal(stdout, '');
+  assert.match(stderr, /the native part for \S+ cannot be loaded \(package cc-session-recover-\S+\)/);
+  assert.match(stderr, /next: build it with `npm run build`.*Rust/);
+  assert.doesNotMatch(stderr, /\n\s+at /);
+});
+
+test('outside a clone a missing native part names the package to install, or the platforms there are', (t) => {
+  const { root } = world(t);
+  writeFileSync(join(root, 'package.json'), readFileSync(join(ROOT, 'package.json')));
+  assert.match(missingBinding(null, root, 'linux-x64-musl').hint, /npm install cc-session-recover-linux-x64-musl/);
+  assert.match(missingBinding(null, root, 'freebsd-x64').hint, /there are builds for linux-x64-gnu, .*win32-x64-msvc/);
+});
+
+test('every configured target has its platform package', () => {
+  const { napi } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  for (const triple of napi.targets) {
+    const platform = platformOf(triple);
+    const manifest = JSON.parse(readFileSync(join(ROOT, 'npm', platform, 'package.json'), 'utf8'));
+    assert.equal(manifest.name, `cc-session-recover-${platform}`);
+    assert.equal(manifest.version, version);
+  }
+});
+
+test('a stack trace is printed with CC_RECOVER_DEBUG only', async (t) => {
+  const { run: command } = world(t);
+  const quiet = await command(['cancel']);
+  const loud = await command(['cancel'], { env: { CC_RECOVER_DEBUG: '1' } });
+  assert.doesNotMatch(quiet.stderr, /\n\s+at /);
+  assert.match(loud.stderr, /\n\s+at /);
+});
+
+test('a working directory that is gone gets a sentence', { skip: process.platform === 'win32' && 'a directory in use cannot be removed there' }, async (t) => {
+  const { root, env } = world(t);
+  const gone = join(root, 'gone');
+  mkdirSync(gone);
+  const script = 'require("node:fs").rmdirSync(process.argv[1]); process.exitCode = require("node:child_process").spawnSync(process.execPath, process.argv.slice(2), { stdio: "inherit" }).status';
+  const { status, stderr } = await run(['-e', script, gone, join(ROOT, 'bin', 'cc-session-recover.js'), 'init', '--dry-run'], { cwd: gone, env });
+  assert.equal(status, 1);
+  assert.match(stderr, /the working directory does not exist any more\n {2}next: /);
+});
+
+test('a reader that goes away early is no failure', async (t) => {
+  const { env, project } = world(t);
+  const child = spawn(process.execPath, [join(ROOT, 'bin', 'cc-session-recover.js'), '--help'], { env, cwd: project, stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.on('data', (text) => (stderr += text));
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+});
+
+test('an error of the addon is told by its own fields', () => {
+  const error = Object.assign(new Error('two sessions begin with 3f2a'), { code: 'SESSION_AMBIGUOUS', path: '3f2a', hint: 'give more characters', exitCode: 3 });
+  assert.deepEqual(explain(error, {}), { lines: ['two sessions begin with 3f2a', '  next: give more characters'], exitCode: 3 });
+  const elsewhere = Object.assign(new Error('permission denied'), { code: 'IO', path: '/a/b', hint: null, exitCode: 1 });
+  assert.deepEqual(explain(elsewhere, {}), { lines: ['permission denied', '  where: /a/b'], exitCode: 1 });
+});
+
+test('an error that nobody foresaw asks for a report, without a stack', () => {
+  const { lines, exitCode } = explain(new TypeError('x is not a function'), {});
+  assert.equal(exitCode, 1);
+  assert.deepEqual(lines[0], 'internal error: x is not a function');
+  assert.match(lines[1], /CC_RECOVER_DEBUG=1/);
+});
+
+// ---- What is printed ---------------------------------------------------------------------------------------------------
+
+const HOSTILE = [
+  ['an OSC title', '\u001B]0;owned\u0007name', 'name'],
+  ['a hyperlink', '\u001B]8;;http://x\u001B\\name\u001B]8;;\u001B\\', 'name'],
+  ['colours and cursor moves', '\u001B[31m\u001B[2J\u001B[Hname', 'name'],
+  ['C1 controls', '\u009B31mname\u0085', 'name'],
+  ['a bidirectional override', '\u202Eeman\u202C', 'eman'],
+  ['isolates and marks', '\u2067a\u2069\u200Fb\u061C', 'ab'],
+  ['carriage return and backspace', 'safe\rrm -rf\b\b', 'saferm -rf'],
+  ['line breaks and tabs', 'one\ntwo\r\nthree\tfour', 'one two three four'],
+  ['NUL and DEL', 'a\u0000b\u007F', 'ab'],
+  ['a lone surrogate', 'a\uD800b', 'a\uFFFDb'],
+  ['invisible tag characters', 'a\u{E0041}\u{E007F}b', 'ab'],
+];
+for (const [what, text, expected] of HOSTILE) {
+  test(`${what} from a file cannot reach the terminal`, () => assert.equal(clean(text), expected));
+}
+
+test('text in any script is left alone by cleaning', () => {
+  for (const text of ['日本語のセッション', 'مرحبا', 'naïve café', '👩‍👩‍👧 🙂', 'x̂']) assert.equal(clean(text), text);
+});
+
+test('text is cut by display width, never inside a character', () => {
+  assert.equal(truncated('abcdef', 6), 'abcdef');
+  assert.equal(truncated('abcdefg', 6), 'abcde…');
+  assert.equal(truncated('日本語', 5), '日本…');
+  assert.equal(truncated('日本語', 4), '日…');
+  assert.equal(truncated('👩‍👩‍👧👩‍👩‍👧', 3), '👩‍👩‍👧…');
+  assert.equal(truncated('x', 0), '');
+});
+
+const ROWS = [
+  ['3f2a9c1d', '日本語のセッション名', '5-hour limit', '05:00 (in 1 h 18 min)'],
+  ['77aa', 'é👩‍👩‍👧', 'x', ''],
+  ['deadbeef', 'a name that is a good deal longer than any terminal of today would like to show in one go', 'overloaded', '—'],
+];
+for (const columns of [20, 33, 40, 60, 80, 120, 200]) {
+  test(`a table stays within ${columns} columns and its columns stand in line`, () => {
+    const screen = terminal({ columns, env: { NO_COLOR: '1' } });
+    screen.io.table(['session', 'name', 'why', 'until'], ROWS);
+    const lines = screen.text.trimEnd().split('\n');
+    for (const line of lines) assert.ok(stringWidth(line) <= columns, `${stringWidth(line)} > ${columns}: ${line}`);
+    if (columns < 60) return;
+    assert.equal(lines.length, ROWS.length + 1);
+    const column = stringWidth(lines[0].slice(0, lines[0].indexOf('why')));
+    for (const [index, [, , why]] of ROWS.entries()) {
+      const line = lines[index + 1];
+      assert.equal(stringWidth(line.slice(0, line.lastIndexOf(why.slice(0, 6)))), column, line);
+    }
+  });
+}
+
+test('into a pipe a table is not cut and has no colours', () => {
+  const screen = terminal({ tty: false });
+  screen.io.table(['session', 'name', 'why', 'until'], ROWS);
+  assert.ok(screen.text.includes(ROWS[2][1]));
+  assert.ok(!screen.text.includes('\u001B'));
+});
+
+test('colours are there on a terminal and gone with NO_COLOR', () => {
+  assert.equal(terminal().io.colours.red('x'), '\u001B[31mx\u001B[39m');
+  assert.equal(terminal({ env: { NO_COLOR: '1' } }).io.colours.red('x'), 'x');
+});
+
+test('a diff goes into a pipe unchanged and onto a terminal without controls', () => {
+  const patch = '--- a/x\n+++ b/x\n-\told\r\n+\u001B[2Jnew\n';
+  const pipe = terminal({ tty: false });
+  pipe.io.diff(patch);
+  assert.equal(pipe.text, patch);
+  const screen = terminal({ env: { NO_COLOR: '1' } });
+  screen.io.diff(patch);
+  assert.equal(screen.text, '--- a/x\n+++ b/x\n-\told\n+new\n');
+});
+
+test('work of more than a second shows that it goes on, shorter work does not', async () => {
+  const screen = terminal();
+  await screen.io.during('reading sessions', Promise.resolve());
+  assert.equal(screen.remarks, '');
+  await screen.io.during('reading sessions', new Promise((resolve) => setTimeout(resolve, 1300)));
+  assert.match(screen.remarks, /reading sessions \.\.\. 1 s/);
+  assert.ok(screen.remarks.endsWith('\r\u001B[K'));
+  assert.equal(screen.text, '');
+});
+
+/**
+ * A module that hides the native part from `require`, as on a platform without one.
+ *
+ * @param {import('node:test').TestContext} t
+ */
+function withoutNative(t) {
+  const { root } = world(t);
+  const path = join(root, 'without-native.cjs');
+  writeFileSync(
+    path,
+    `const Module = require('node:module');
+const load = Module._load;
+Module._load = function (request, ...rest) {
+  if (request.endsWith('/index.js') || request.endsWith('.node')) throw new Error('Cannot find native binding');
+  return load.call(this, request, ...rest);
+};
+`,
+  );
+  return path;
+}

@@ -1,0 +1,353 @@
+// `init`, through the real command: what it writes, what it leaves alone, what it refuses.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { applyPatch, parsePatch } from 'diff';
+import { parse } from 'jsonc-parser';
+import { ROOT, world } from './lib/command.mjs';
+import { editable, isSubsequence, refused, textOf, treeOf } from './lib/settings-files.mjs';
+
+const windows = process.platform === 'win32';
+
+/** Events that have to be hooked. */
+const EVENTS = ['SessionStart', 'Stop', 'StopFailure', 'SessionEnd'];
+
+/** @param {ReturnType<typeof world>} place @param {string | null} text */
+function withSettings(place, text) {
+  const path = join(place.project, '.claude', 'settings.json');
+  if (text !== null) {
+    mkdirSync(join(place.project, '.claude'), { recursive: true });
+    writeFileSync(path, text);
+  }
+  return path;
+}
+
+for (const name of editable) {
+  test(`${name}: init adds our hooks and nothing else, a second init changes nothing, uninstall gives the bytes back`, async (t) => {
+    const place = world(t);
+    const before = textOf(name, 'before.jsonc');
+    const path = withSettings(place, before);
+
+    const first = await place.run(['init']);
+    assert.equal(first.status, 0, first.stderr);
+    assert.match(first.stdout, /^Recovery is set up in /);
+    const after = readFileSync(path, 'utf8');
+    for (const event of EVENTS) assert.ok(parse(after.replace(/^\uFEFF/, '')).hooks[event].length > 0, event);
+    const older = name.startsWith('older-') || name.startsWith('duplicates-');
+    if (before !== null && !older && before.replace(/^\uFEFF/, '').trim() !== 'null' && !/null\s*$/.test(before) && before.trim() !== '') {
+      assert.ok(isSubsequence(before.trim(), after), after);
+    }
+    if (textOf(name, 'warnings.txt') !== null) assert.match(first.stderr, /^warning: .*disableAllHooks/m);
+
+    const tree = treeOf(place.project);
+    const second = await place.run(['init']);
+    assert.equal(second.status, 0, second.stderr);
+    assert.match(second.stdout, /nothing was changed/);
+    assert.deepEqual(treeOf(place.project), tree);
+
+    const undone = await place.run(['uninstall']);
+    assert.equal(undone.status, 0, undone.stderr);
+    if (before === null) assert.ok(!existsSync(path));
+    else assert.equal(readFileSync(path, 'utf8'), before);
+  });
+}
+
+for (const name of refused) {
+  test(`${name}: init and uninstall end with 1, name file, line and column, and leave everything as it was`, async (t) => {
+    const place = world(t);
+    const path = withSettings(place, textOf(name, 'before.jsonc'));
+    const tree = treeOf(place.project);
+    for (const argv of [['init'], ['init', '--dry-run'], ['init', '--json']]) {
+      const { status, stdout, stderr } = await place.run(argv);
+      assert.equal(status, 1, stderr);
+      assert.equal(stdout, '');
+      assert.match(stderr, /line \d+, column \d+/);
+      assert.ok(stderr.includes(path), stderr);
+      assert.match(stderr, /\n {2}next: /);
+      assert.deepEqual(treeOf(place.project), tree);
+    }
+  });
+}
+
+test('settings that are no UTF-8 are refused and left alone', async (t) => {
+  const place = world(t);
+  const path = withSettings(place, '');
+  const bytes = Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]);
+  writeFileSync(path, bytes);
+  const { status, stderr } = await place.run(['init']);
+  assert.equal(status, 1);
+  assert.ok(stderr.includes(path), stderr);
+  assert.deepEqual(readFileSync(path), bytes);
+});
+
+test('--dry-run writes nothing, and its diff is exactly what init then writes', async (t) => {
+  const place = world(t);
+  withSettings(place, textOf('foreign-hook-on-the-same-event', 'before.jsonc'));
+  const before = treeOf(place.root);
+  const { status, stdout, stderr } = await place.run(['init', '--dry-run']);
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(treeOf(place.root), before);
+
+  const patches = parsePatch(stdout);
+  assert.ok(patches.length >= 2, stdout);
+  /** @type {Record<string, string>} */
+  const predicted = {};
+  for (const patch of patches) {
+    const name = String(patch.newFileName).replace(/^b\//, '');
+    const old = patch.oldFileName === '/dev/null' ? '' : readFileSync(join(place.project, name), 'utf8');
+    predicted[name] = String(applyPatch(old, patch));
+  }
+  await place.run(['init']);
+  for (const [name, text] of Object.entries(predicted)) assert.equal(readFileSync(join(place.project, name), 'utf8'), text, name);
+  assert.ok('.claude/settings.json' in predicted);
+
+  const again = await place.run(['init', '--dry-run']);
+  assert.equal(again.stdout, '');
+  assert.match(again.stderr, /nothing would be changed/);
+});
+
+test('--json prints the report, and --dry-run --json the plan', async (t) => {
+  const place = world(t);
+  const plan = JSON.parse((await place.run(['init', '--dry-run', '--json'])).stdout);
+  assert.equal(plan.dryRun, true);
+  assert.equal(plan.changed, true);
+  assert.ok(!existsSync(join(place.project, '.claude')));
+  const report = JSON.parse((await place.run(['init', '--json'])).stdout);
+  assert.equal(report.project, place.project);
+  assert.equal(report.scope, 'project');
+  assert.equal(report.changed, true);
+  assert.ok(report.files.some((/** @type {any} */ file) => file.path === join(place.project, '.claude', 'settings.json') && file.action === 'create'));
+  const again = JSON.parse((await place.run(['init', '--json'])).stdout);
+  assert.equal(again.changed, false);
+});
+
+test('init lists what it wrote and says what to do next', async (t) => {
+  const { stdout } = await world(t).run(['init']);
+  assert.match(stdout, /^create +\.claude\/settings\.json/m);
+  assert.match(stdout, /^create +\.claude\/cc-session-recover\/hook\.js/m);
+  for (const verb of ['drill', 'status', 'uninstall']) assert.match(stdout, new RegExp(`^cc-session-recover ${verb} `, 'm'));
+  assert.match(stdout, /within seconds/);
+  assert.match(stdout, /does not trust/);
+});
+
+test('a directory as argument is where recovery is set up, wherever the command runs', async (t) => {
+  const place = world(t);
+  assert.equal((await place.run(['init', 'project'], { cwd: place.home })).status, 0);
+  assert.ok(existsSync(join(place.project, '.claude', 'settings.json')));
+});
+
+test('a directory that does not exist, or is a file, is refused with its path', async (t) => {
+  const place = world(t);
+  writeFileSync(join(place.project, 'file'), '');
+  for (const name of ['missing', 'file']) {
+    const { status, stdout, stderr } = await place.run(['init', name]);
+    assert.notEqual(status, 0);
+    assert.equal(stdout, '');
+    assert.ok(stderr.includes(join(place.project, name)), stderr);
+    assert.doesNotMatch(stderr, /internal error|\n\s+at /);
+  }
+});
+
+test('--local writes settings.local.json, and leaves settings.json alone', async (t) => {
+  const place = world(t);
+  const path = withSettings(place, '{}\n');
+  assert.equal((await place.run(['init', '--local'])).status, 0);
+  assert.equal(readFileSync(path, 'utf8'), '{}\n');
+  assert.ok(parse(readFileSync(join(place.project, '.claude', 'settings.local.json'), 'utf8')).hooks.StopFailure);
+});
+
+test('--user writes the user settings of the configuration directory, and no settings into the project', async (t) => {
+  const place = world(t);
+  writeFileSync(join(place.claude, 'settings.json'), '{\n\t"model": "opus"\n}\n');
+  const { status, stderr } = await place.run(['init', '--user']);
+  assert.equal(status, 0, stderr);
+  const after = readFileSync(join(place.claude, 'settings.json'), 'utf8');
+  assert.ok(parse(after).hooks.StopFailure);
+  assert.ok(after.startsWith('{\n\t"model": "opus",\n\t"hooks": {\n'));
+  assert.ok(!existsSync(join(place.project, '.claude', 'settings.json')));
+  assert.equal((await place.run(['uninstall', '--user'])).status, 0);
+  assert.equal(readFileSync(join(place.claude, 'settings.json'), 'utf8'), '{\n\t"model": "opus"\n}\n');
+});
+
+test('--no-hooks writes no settings and no launcher', async (t) => {
+  const place = world(t);
+  const { status, stderr } = await place.run(['init', '--no-hooks']);
+  assert.equal(status, 0, stderr);
+  assert.ok(!existsSync(join(place.project, '.claude', 'settings.json')));
+  assert.ok(!existsSync(join(place.project, '.claude', 'cc-session-recover')));
+});
+
+test('what is ours stays out of commits, unless it is to be shared', async (t) => {
+  for (const share of [false, true]) {
+    const place = world(t);
+    mkdirSync(join(place.project, '.git', 'info'), { recursive: true });
+    writeFileSync(join(place.project, '.git', 'HEAD'), 'ref: refs/heads/main\n');
+    mkdirSync(join(place.project, '.git', 'objects'));
+    mkdirSync(join(place.project, '.git', 'refs'));
+    const path = join(place.project, '.git', 'info', 'exclude');
+    writeFileSync(path, '# mine\n*.log\n');
+    const { status, stderr } = await place.run(['init', ...(share ? ['--share'] : [])]);
+    assert.equal(status, 0, stderr);
+    const text = readFileSync(path, 'utf8');
+    assert.ok(text.startsWith('# mine\n*.log\n'));
+    assert.equal(text.includes('HANDOFF.md'), !share);
+    assert.equal((await place.run(['uninstall'])).status, 0);
+    assert.equal(readFileSync(path, 'utf8'), '# mine\n*.log\n');
+  }
+});
+
+test('a settings file that may not be written keeps its mode', { skip: windows && 'modes are not kept there' }, async (t) => {
+  const place = world(t);
+  const path = withSettings(place, '{}\n');
+  chmodSync(path, 0o444);
+  const { status, stderr } = await place.run(['init']);
+  if (status === 0) {
+    assert.ok(parse(readFileSync(path, 'utf8')).hooks.StopFailure);
+  } else {
+    assert.equal(status, 4, stderr);
+    assert.equal(readFileSync(path, 'utf8'), '{}\n');
+    assert.ok(stderr.includes(path));
+  }
+  assert.equal(statSync(path).mode & 0o777, 0o444);
+});
+
+// ---- Symbolic links ------------------------------------------------------------------------------------------------------
+
+/** @param {ReturnType<typeof world>} place @param {string} target */
+function linkedSettings(place, target) {
+  const path = join(place.project, '.claude', 'settings.json');
+  mkdirSync(join(place.project, '.claude'), { recursive: true });
+  symlinkSync(target, path);
+  return path;
+}
+
+test('project settings that are a link to a file in the project are written there, and the link stays', { skip: windows && 'links need rights there' }, async (t) => {
+  const place = world(t);
+  mkdirSync(join(place.project, 'config'));
+  writeFileSync(join(place.project, 'config', 'claude.json'), '{\n  "model": "opus"\n}\n');
+  const path = linkedSettings(place, '../config/claude.json');
+  const { status, stderr } = await place.run(['init']);
+  assert.equal(status, 0, stderr);
+  assert.equal(readlinkSync(path), '../config/claude.json');
+  assert.ok(parse(readFileSync(join(place.project, 'config', 'claude.json'), 'utf8')).hooks.StopFailure);
+  assert.equal((await place.run(['uninstall'])).status, 0);
+  assert.equal(readlinkSync(path), '../config/claude.json');
+  assert.equal(readFileSync(path, 'utf8'), '{\n  "model": "opus"\n}\n');
+});
+
+test('project settings that are a link out of the project are refused with 4, and the file there is untouched', { skip: windows && 'links need rights there' }, async (t) => {
+  const place = world(t);
+  const outside = join(place.home, 'elsewhere.json');
+  writeFileSync(outside, '{}\n');
+  linkedSettings(place, outside);
+  const { status, stdout, stderr } = await place.run(['init']);
+  assert.equal(status, 4, stderr);
+  assert.equal(stdout, '');
+  assert.equal(readFileSync(outside, 'utf8'), '{}\n');
+});
+
+test('a .claude directory that is a link out of the project is refused with 4', { skip: windows && 'links need rights there' }, async (t) => {
+  const place = world(t);
+  const outside = join(place.home, 'elsewhere');
+  mkdirSync(outside);
+  symlinkSync(outside, join(place.project, '.claude'));
+  const { status, stderr } = await place.run(['init']);
+  assert.equal(status, 4, stderr);
+  assert.deepEqual(treeOf(outside), {});
+});
+
+test('user settings that are a link to a file of the user under the home are written there, and the link and mode stay', { skip: windows && 'links need rights there' }, async (t) => {
+  const place = world(t);
+  const target = join(place.home, 'dotfiles', 'claude-settings.json');
+  mkdirSync(join(place.home, 'dotfiles'));
+  writeFileSync(target, '{}\n', { mode: 0o640 });
+  chmodSync(target, 0o640);
+  symlinkSync(target, join(place.claude, 'settings.json'));
+  const { status, stderr } = await place.run(['init', '--user']);
+  assert.equal(status, 0, stderr);
+  assert.ok(lstatSync(join(place.claude, 'settings.json')).isSymbolicLink());
+  assert.equal(statSync(target).mode & 0o777, 0o640);
+  assert.ok(parse(readFileSync(target, 'utf8')).hooks.StopFailure);
+});
+
+test('user settings that are a link out of the home are refused with 4', { skip: windows && 'links need rights there' }, async (t) => {
+  const place = world(t);
+  const target = join(place.root, 'outside.json');
+  writeFileSync(target, '{}\n');
+  symlinkSync(target, join(place.claude, 'settings.json'));
+  const { status, stderr } = await place.run(['init', '--user']);
+  assert.equal(status, 4, stderr);
+  assert.equal(readFileSync(target, 'utf8'), '{}\n');
+});
+
+test('a link that leads nowhere or round in a circle is refused, not followed', { skip: windows && 'links need rights there' }, async (t) => {
+  for (const target of ['settings.json', '../missing.json']) {
+    const place = world(t);
+    const path = linkedSettings(place, target);
+    const { status, stderr } = await place.run(['init']);
+    assert.ok(status === 1 || status === 4, stderr);
+    assert.doesNotMatch(stderr, /internal error/);
+    assert.equal(readlinkSync(path), target);
+  }
+});
+
+// ---- The question --------------------------------------------------------------------------------------------------------
+
+/**
+ * Runs the command on a terminal and types an answer.
+ *
+ * @param {ReturnType<typeof world>} place
+ * @param {string[]} argv
+ * @param {string} answer
+ */
+function onTerminal(place, argv, answer) {
+  const command = [process.execPath, join(ROOT, 'bin', 'cc-session-recover.js'), ...argv].map((word) => `'${word}'`).join(' ');
+  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], { cwd: place.project, env: { ...place.env, TERM: 'xterm' }, stdio: ['pipe', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part) => {
+    text += part;
+    if (answer !== '' && text.includes('[Y/n]')) {
+      child.stdin.write(answer);
+      answer = '';
+    }
+  });
+  return new Promise((resolve) => child.on('close', (status) => resolve({ status, text })));
+}
+
+const terminals = { skip: process.platform !== 'linux' && 'played with script(1) of util-linux' };
+
+test('on a terminal init shows what it will write and asks; no writes nothing', terminals, async (t) => {
+  const place = world(t);
+  const { status, text } = await onTerminal(place, ['init'], 'n\n');
+  assert.equal(status, 1, text);
+  assert.match(text, /settings\.json/);
+  assert.match(text, /Nothing was written/);
+  assert.ok(!existsSync(join(place.project, '.claude')));
+});
+
+test('on a terminal yes goes on, --yes is not asked', terminals, async (t) => {
+  const place = world(t);
+  const asked = await onTerminal(place, ['init'], 'y\n');
+  assert.equal(asked.status, 0, asked.text);
+  assert.ok(existsSync(join(place.project, '.claude', 'settings.json')));
+  const { status, text } = await onTerminal(place, ['uninstall', '--yes'], '');
+  assert.equal(status, 0, text);
+  assert.doesNotMatch(text, /\[Y\/n\]/);
+});
+
+test('an end of input is a no', terminals, async (t) => {
+  const place = world(t);
+  const { status, text } = await onTerminal(place, ['init'], '\u0004');
+  assert.equal(status, 1, text);
+  assert.ok(!existsSync(join(place.project, '.claude')));
+});
+
+// A broken world must not be able to reach the files of whoever runs the tests.
+test('the tests write into their own world only', (t) => {
+  const place = world(t);
+  assert.ok(place.env.HOME.startsWith(place.root) && place.env.CLAUDE_CONFIG_DIR.startsWith(place.root));
+  rmSync(place.root, { recursive: true, force: true });
+});

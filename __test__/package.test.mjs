@@ -1,0 +1,77 @@
+// The package as it is published: what is in it, what it runs on installation, and that it works where it was installed.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { ROOT, world } from './lib/command.mjs';
+
+const execute = promisify(execFile);
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+
+/** @param {string[]} argv @param {string} cwd */
+function npmRun(argv, cwd) {
+  return execute(npm, argv, { cwd, shell: process.platform === 'win32', maxBuffer: 1 << 24 });
+}
+
+test('nothing runs when the package is installed', () => {
+  for (const script of ['preinstall', 'install', 'postinstall', 'preprepare', 'postprepare']) assert.equal(manifest.scripts[script], undefined, script);
+  for (const platform of readdirSync(join(ROOT, 'npm'))) {
+    assert.equal(JSON.parse(readFileSync(join(ROOT, 'npm', platform, 'package.json'), 'utf8')).scripts, undefined, platform);
+  }
+});
+
+test('no package this one depends on runs anything when it is installed', () => {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
+  const running = Object.entries(packages).filter(([, entry]) => entry.hasInstallScript && !entry.dev && !entry.devOptional);
+  assert.deepEqual(running.map(([path]) => path).filter(Boolean), []);
+});
+
+test('dependencies are exact versions, and the lock file names no registry', () => {
+  for (const wanted of Object.values({ ...manifest.dependencies, ...manifest.devDependencies })) assert.match(wanted, /^\d+\.\d+\.\d+$/);
+  const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
+  for (const [path, entry] of Object.entries(lock.packages)) assert.equal(entry.resolved, undefined, path);
+});
+
+test('what a hook loads needs no npm dependency', () => {
+  const seen = new Set();
+  /** @param {string} path */
+  const follow = (path) => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const [, wanted] of readFileSync(path, 'utf8').matchAll(/\brequire\(\s*['"]([^'"]+)['"]\s*\)/g)) {
+      if (wanted.startsWith('node:') || builtinModules.includes(wanted)) continue;
+      assert.ok(wanted.startsWith('.'), `${relative(ROOT, path)} requires ${wanted}`);
+      const target = resolve(dirname(path), wanted);
+      // The generated loader of the native part is followed no further: it names the platform packages of this one.
+      if (target !== join(ROOT, 'index.js') && target !== ROOT && target.endsWith('.js')) follow(target);
+    }
+  };
+  follow(join(ROOT, 'bin', 'hook.js'));
+  assert.ok(seen.size > 0);
+});
+
+test('the packed package installs without scripts in an empty folder and works there', async (t) => {
+  const { root, env, run, project } = world(t);
+  const [packed] = JSON.parse((await npmRun(['pack', '--json', '--ignore-scripts', '--pack-destination', root], ROOT)).stdout);
+  const files = packed.files.map((/** @type {{path: string}} */ file) => file.path);
+  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'index.js', 'index.d.ts', 'bin/hook.js', 'bin/cc-session-recover.js']) {
+    assert.ok(files.includes(path), `${path} is not in the package`);
+  }
+  for (const path of files) assert.match(path, /^(bin\/.*|index\.(js|d\.ts)|[\w-]+\.[\w-]+\.node|[A-Z]+(\.md)?|package\.json)$/, `${path} should not be in the package`);
+
+  const empty = join(root, 'empty');
+  mkdirSync(empty);
+  writeFileSync(join(empty, 'package.json'), '{}\n');
+  await npmRun(['install', join(root, packed.filename), '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], empty);
+  const bin = join(empty, 'node_modules', 'cc-session-recover', 'bin', 'cc-session-recover.js');
+  assert.equal((await run(['--version'], { bin })).stdout, `${manifest.version}\n`);
+  const dry = await run(['init', '--dry-run'], { bin, env: { PATH: env.PATH ?? '' } });
+  assert.equal(dry.status, 0, dry.stderr);
+  assert.match(dry.stdout, /^\+\+\+ b\/\.claude\/settings\.json$/m);
+  assert.deepEqual(readdirSync(project), []);
+});
