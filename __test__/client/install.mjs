@@ -14,12 +14,13 @@ export const VERSIONS = { current: '2.1.329', beforeApiError: '2.1.250', beforeQ
 
 const CLIENTS = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'cc-session-recover', 'clients');
 const PACKAGE = '@anthropic-ai/claude-code';
+const PROGRAM = process.platform === 'win32' ? [PACKAGE, 'bin', 'claude.exe'] : ['.bin', 'claude'];
 const INSTALL_MINUTES = 5;
 
 /** Path of a pinned client's program; installs it first when it is not there. Several processes may ask at once. */
 export async function installedClient(version) {
   const dir = path.join(CLIENTS, version);
-  const program = path.join(dir, 'node_modules', PACKAGE, 'bin', 'claude.exe');
+  const program = path.join(dir, 'node_modules', ...PROGRAM);
   if (existsSync(program)) return program;
   // Made beside its place and renamed into it: whoever sees the directory sees all of it.
   const making = path.join(CLIENTS, `.${version}-${randomUUID()}`);
