@@ -23,12 +23,12 @@ async function stopped(t, config, seconds) {
 
 suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 }, () => {
   test('is left alone: one continue, its own', async (t) => {
-    // The default grace: longer than the client's own random delay of 30 to 90 s and its step of 10 s.
+    // The default grace: longer than the client's own random delay of 30 to 90 s, which it looks at every 30 s.
     const { heartbeat, ...rest } = QUICK;
     const scenery = await stopped(t, { ...rest, heartbeat: { ...heartbeat, graceSeconds: 150 } }, 5);
     if (scenery === null) return;
     const { stage, id, incident, refusedAt } = scenery;
-    const first = await until('the continue', () => stage.api.conversation(refusedAt)[0], 130);
+    const first = await until('the continue', () => stage.api.conversation(refusedAt)[0], 145);
     const late = (first.at - Date.parse(incident.stop.resetsAt)) / 1000;
     t.diagnostic(`the client continued ${late.toFixed(1)} s after the reset`);
     assert.match(first.users.join('\n'), NATIVE);
@@ -51,7 +51,7 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
     assert.doesNotMatch(first.users.join('\n'), NATIVE);
     await stage.incident(id, ({ phase }) => phase === 'recovered', 15);
     // Longer than the client's own continuation would take.
-    await until('the time of the client to pass', () => Date.now() > Date.parse(incident.stop.resetsAt) + 110_000, 130);
+    await until('the time of the client to pass', () => Date.now() > Date.parse(incident.stop.resetsAt) + 125_000, 145);
     await pause(1);
     assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');
   });
