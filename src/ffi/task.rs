@@ -22,6 +22,7 @@ impl CoreTask {
         let call = move || {
             let answer = call()?;
             serde_json::to_value(answer)
+                .map(plain)
                 .map_err(|error| Error::new(Code::Internal, format!("could not encode the answer: {error}")))
         };
         Self { call: Some(Box::new(call)), failed: None }
@@ -63,4 +64,16 @@ fn js_error(env: Env, error: &Error) -> napi::Result<napi::Error> {
     object.set("hint", error.hint.clone())?;
     object.set("exitCode", error.code.exit_code())?;
     Ok(napi::Error::from(object.to_unknown()))
+}
+
+/// Whole numbers above 32 bits would become `BigInt`, which is no JSON; sizes in bytes are exact as numbers up to 2^53.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.as_u64().is_some_and(|number| number > u64::from(u32::MAX)) => {
+            number.as_f64().and_then(serde_json::Number::from_f64).map_or(Value::Number(number), Value::Number)
+        }
+        Value::Array(items) => items.into_iter().map(plain).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, plain(value))).collect(),
+        other => other,
+    }
 }
