@@ -177,6 +177,8 @@ export interface InitOptions {
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */
   packageRoot: string
+  /** The loaded addon, when it is not in the package's root. */
+  addon?: string
 }
 
 /** One file that `init` or `uninstall` creates, replaces or removes. */
@@ -271,14 +273,6 @@ export interface PayloadReading {
   /** For `StopFailure`: the kind of stop, or `null` when it is no stop of the session (a subagent's). */
   kind: StopKind | null
   subagent: boolean
-}
-
-/** What a hook process does when its work is over. */
-export interface HookOutcome {
-  /** 0, or 2 to wake the session. */
-  exitCode: number
-  stdout: string | null
-  stderr: string | null
 }
 
 /** Fields of every error that crosses the boundary. */

@@ -1,0 +1,58 @@
+// The client's own continuation of a five-hour limit, in a terminal of the real client. It goes first; the session is woken only when it
+// did not go on, so that there is one continue in either case, counted by the API.
+
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { QUICK, pause, scene, step, until } from './scene.mjs';
+import { openTerminal } from './terminal.mjs';
+
+const NATIVE = /Your claude\.ai usage limit has reset/;
+
+/** A terminal session that stopped at a limit. */
+async function stopped(t, config, seconds) {
+  const stage = await scene(t, { config, scenario: [step.limitFor('5h', seconds), step.text('The task is finished.', { times: 9 })] });
+  if (stage === null) return null;
+  const terminal = await openTerminal(t, stage);
+  if (terminal === null) return null;
+  const { sessionId } = await terminal.session();
+  await terminal.type('Do the task.');
+  const incident = await stage.incident(sessionId, ({ phase }) => phase === 'waiting', 20);
+  await terminal.shows(/continuing automatically/i);
+  return { stage, terminal, id: sessionId, incident, refusedAt: stage.api.conversation().at(-1).at };
+}
+
+suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 }, () => {
+  test('is left alone: one continue, its own', async (t) => {
+    // The default grace: longer than the client's own random delay of 30 to 90 s, which it looks at every 30 s.
+    const { heartbeat, ...rest } = QUICK;
+    const scenery = await stopped(t, { ...rest, heartbeat: { ...heartbeat, graceSeconds: 150 } }, 5);
+    if (scenery === null) return;
+    const { stage, id, incident, refusedAt } = scenery;
+    const first = await until('the continue', () => stage.api.conversation(refusedAt)[0], 145);
+    const late = (first.at - Date.parse(incident.stop.resetsAt)) / 1000;
+    t.diagnostic(`the client continued ${late.toFixed(1)} s after the reset`);
+    assert.match(first.users.join('\n'), NATIVE);
+    await until('the incident to close', () => /^(recovered|moved-on)$/.test(stage.home.incident(id).phase), 30);
+    await until('our own second to pass', () => Date.now() > Date.parse(incident.plan.at) + 5000, 180);
+    assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');
+    assert.deepEqual(stage.hookProcesses(), [], 'the waiting hook has ended');
+    assert.ok(!stage.home.handoff().includes(id), 'the block is gone');
+  });
+
+  test('and is told not to, with Esc, is woken once after the grace', async (t) => {
+    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 8, stepSeconds: 0.25 } }, 5);
+    if (scenery === null) return;
+    const { stage, terminal, id, incident, refusedAt } = scenery;
+    await terminal.press('Escape');
+    await terminal.shows(/cancelled/i);
+    const first = await until('the wake', () => stage.api.conversation(refusedAt)[0], 40);
+    const drift = (first.at - Date.parse(incident.plan.at)) / 1000;
+    assert.ok(drift >= 0 && drift <= 5, `woken ${drift} s from the planned second`);
+    assert.doesNotMatch(first.users.join('\n'), NATIVE);
+    await stage.incident(id, ({ phase }) => phase === 'recovered', 15);
+    // Longer than the client's own continuation would take.
+    await until('the time of the client to pass', () => Date.now() > Date.parse(incident.stop.resetsAt) + 125_000, 145);
+    await pause(1);
+    assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');
+  });
+});

@@ -1,0 +1,43 @@
+// A fact about the client that decides how the waiting hook is installed: clients before 2.1.268 keep a hook's timeout in a timer of 31
+// bits, so one that does not fit (over 2,147,483 s, some 24.8 days) ends the hook at once, and nothing is left to wake the session.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { suite, test } from 'node:test';
+import { VERSIONS } from './install.mjs';
+import { pause, scene, step, until } from './scene.mjs';
+
+/** Longest timeout, in seconds, that every client keeps. */
+const FITS = 2_147_483;
+
+/** Opens a session that stops at once and whose only hook asks to be woken two seconds later; counts the requests that follow. */
+async function wakes(t, version, timeout) {
+  const stage = await scene(t, { version, init: false, scenario: [step.limitFor('5h', 1)] });
+  if (stage === null) return null;
+  const { project } = stage.home;
+  const command = 'sleep 2; echo "Continue." >&2; exit 2';
+  const hooks = { StopFailure: [{ hooks: [{ type: 'command', command, asyncRewake: true, timeout }] }] };
+  mkdirSync(path.join(project, '.claude'));
+  writeFileSync(path.join(project, '.claude', 'settings.json'), JSON.stringify({ hooks }));
+  const session = stage.open();
+  session.prompt('Go.');
+  await until('the stop', () => session.results().length === 1, 30);
+  await pause(4);
+  return stage.api.conversation().length - 1;
+}
+
+suite('the timeout of a waiting hook', { concurrency: 3 }, () => {
+  for (const [version, timeout, continued] of [
+    [VERSIONS.beforeQuotaLimits, FITS, 1],
+    [VERSIONS.beforeApiError, FITS, 1],
+    [VERSIONS.beforeApiError, FITS + 1, 0],
+    [VERSIONS.current, FITS, 1],
+    [VERSIONS.current, FITS + 1, 1],
+  ]) {
+    test(`of ${timeout} s ${continued ? 'lets' : 'does not let'} the hook wake a session of ${version}`, async (t) => {
+      const count = await wakes(t, version, timeout);
+      if (count !== null) assert.equal(count, continued);
+    });
+  }
+});

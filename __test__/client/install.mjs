@@ -1,0 +1,62 @@
+// Pinned Claude Code clients for the tests, installed on demand with npm into the user's cache, once a version. Only the versions whose
+// behaviour the product tells apart are here; a machine that cannot install one skips its tests and says why, and a CI run fails instead.
+
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+/** `current`: what users have. `before-apiError`: has `quotaLimits`, no status word in the registry. `before-quotaLimits`: tells the reset only in its text. */
+export const VERSIONS = { current: '2.1.329', beforeApiError: '2.1.250', beforeQuotaLimits: '2.1.200' };
+
+const CLIENTS = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'cc-session-recover', 'clients');
+const PACKAGE = '@anthropic-ai/claude-code';
+const PROGRAM = process.platform === 'win32' ? [PACKAGE, 'bin', 'claude.exe'] : ['.bin', 'claude'];
+const INSTALL_MINUTES = 5;
+
+/** Path of a pinned client's program; installs it first when it is not there. Several processes may ask at once. */
+export async function installedClient(version) {
+  const dir = path.join(CLIENTS, version);
+  const program = path.join(dir, 'node_modules', ...PROGRAM);
+  if (existsSync(program)) return program;
+  // Made beside its place and renamed into it: whoever sees the directory sees all of it.
+  const making = path.join(CLIENTS, `.${version}-${randomUUID()}`);
+  try {
+    await mkdir(making, { recursive: true });
+    await writeFile(path.join(making, 'package.json'), JSON.stringify({ private: true }));
+    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+    await promisify(execFile)(npm, ['install', '--no-audit', '--no-fund', '--no-package-lock', '--save-exact', `${PACKAGE}@${version}`], {
+      cwd: making,
+      shell: process.platform === 'win32',
+      timeout: INSTALL_MINUTES * 60_000,
+    });
+    await rename(making, dir).catch((error) => {
+      // Another process was faster; its copy is as good.
+      if (!existsSync(program)) throw error;
+    });
+  } finally {
+    await rm(making, { recursive: true, force: true });
+  }
+  if (!existsSync(program)) throw new Error(`npm installed ${PACKAGE}@${version} without ${path.relative(dir, program)}`);
+  return program;
+}
+
+/** A pinned client for a test; without one the test is skipped with the reason, or failed where CI runs. Returns `null` when skipped. */
+export async function clientOrSkip(t, version) {
+  try {
+    return await installedClient(version);
+  } catch (error) {
+    const why = `Claude Code ${version} cannot be installed: ${String(error.stderr || error.message).trim().split('\n').at(-1)}`;
+    if (process.env.CI) throw new Error(why, { cause: error });
+    t.skip(why);
+    return null;
+  }
+}
+
+// `node install.mjs`: installs all of them ahead of the tests.
+if (process.argv[1] === import.meta.filename) {
+  for (const version of Object.values(VERSIONS)) process.stdout.write(`${version} ${await installedClient(version)}\n`);
+}

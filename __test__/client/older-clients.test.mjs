@@ -1,0 +1,87 @@
+// Older real clients, which tell less: the stop is recorded all the same, a reset that had to be guessed is marked as a guess, and what
+// the plan and `status` announce is what then happens.
+
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { VERSIONS } from './install.mjs';
+import { pause, scene, step, until } from './scene.mjs';
+import { openTerminal } from './terminal.mjs';
+
+/** Epoch seconds of a full minute that is at least so many seconds ahead: older clients tell the reset to the minute. */
+function fullMinute(ahead) {
+  return Math.ceil((Date.now() / 1000 + ahead) / 60) * 60;
+}
+
+const CASES = [
+  { version: VERSIONS.beforeApiError, source: 'exact', knows: 'has no status word in its registry' },
+  { version: VERSIONS.beforeQuotaLimits, source: 'guess', knows: 'tells the reset only in its text' },
+];
+
+suite('a usage limit in a client that', { concurrency: 2 }, () => {
+  for (const { version, source, knows } of CASES) {
+    test(`${knows} (${version}) is recorded, and its plan comes true`, async (t) => {
+      const resetsAt = fullMinute(10);
+      const stage = await scene(t, { version, scenario: [step.limit('5h', resetsAt), step.text('The task is finished.', { times: 9 })] });
+      if (stage === null) return;
+      const session = stage.open();
+      session.prompt('Do the task.');
+      const stop = await stage.stop(session.id ?? (await until('the session', () => session.id, 30)));
+      assert.equal(stop.quotaLimits !== undefined, source === 'exact', 'the client is the one that is meant');
+      const refusedAt = stage.api.conversation().at(-1).at;
+
+      const incident = await stage.incident(session.id, ({ plan }) => plan?.action === 'wake');
+      assert.equal(incident.stop.kind, 'usage-limit-5h');
+      assert.equal(incident.stop.resetsAtSource, source);
+      assert.equal(Date.parse(incident.stop.resetsAt), resetsAt * 1000);
+      const status = await stage.status(session.id);
+      assert.equal(status.clientVersion, version);
+      assert.equal(status.stop.resetsAtSource, source);
+      assert.deepEqual([status.next.action, status.next.why], [incident.plan.action, incident.plan.why]);
+      await until('the block in HANDOFF.md', () => stage.home.handoff().includes(session.id));
+
+      // A guess is rounded down to the minute, so that the wake may come a minute later.
+      const settled = Math.max(resetsAt * 1000, Date.parse(incident.plan.at ?? incident.stop.resetsAt)) + 8000;
+      await until('the announced time to pass', () => Date.now() > settled, 200);
+      const after = stage.api.conversation(refusedAt);
+      assert.equal(after.length, 1, 'announced: a wake');
+      const drift = (after[0].at - Date.parse(incident.plan.at)) / 1000;
+      assert.ok(drift >= 0 && drift <= 5, `woken ${drift} s from the planned second`);
+      await stage.incident(session.id, ({ phase }) => phase === 'recovered');
+      await pause(2);
+      assert.ok(!stage.home.handoff().includes(session.id), 'the block is gone once the work went on');
+      assert.deepEqual(stage.hookProcesses(), []);
+    });
+  }
+
+  test(`opens a menu at a limit (${VERSIONS.beforeQuotaLimits}) is woken once, after a person closed the menu`, async (t) => {
+    const resetsAt = fullMinute(10);
+    const stage = await scene(t, { version: VERSIONS.beforeQuotaLimits, scenario: [step.limit('5h', resetsAt), step.text('The task is finished.', { times: 9 })] });
+    if (stage === null) return;
+    const terminal = await openTerminal(t, stage);
+    if (terminal === null) return;
+    const { sessionId } = await terminal.session();
+    await terminal.type('Do the task.');
+    await terminal.shows(/What do you want to do/);
+    const incident = await stage.incident(sessionId, ({ plan }) => plan?.action === 'wake', 20);
+    const refusedAt = stage.api.conversation().at(-1).at;
+    await until('the planned second to pass', () => Date.now() > Date.parse(incident.plan.at) + 4000, 180);
+    assert.equal(stage.api.conversation(refusedAt).length, 0, 'the menu holds it');
+    await terminal.press('Enter');
+    await until('the continue', () => stage.api.conversation(refusedAt).length > 0, 20);
+    await stage.incident(sessionId, ({ phase }) => phase === 'recovered');
+    await pause(3);
+    assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');
+  });
+
+  test(`runs once and ends (${VERSIONS.beforeQuotaLimits}) is found by status`, async (t) => {
+    const stage = await scene(t, { version: VERSIONS.beforeQuotaLimits, scenario: [step.limit('5h', fullMinute(10))] });
+    if (stage === null) return;
+    const { code, stdout } = await stage.once('Do the task.');
+    assert.equal(code, 1, stdout);
+    const { session_id: id } = JSON.parse(stdout);
+    const status = await stage.status(id);
+    assert.equal(status.stop.kind, 'usage-limit-5h');
+    assert.equal(status.stop.resetsAtSource, 'guess');
+    assert.equal(status.live, null);
+  });
+});

@@ -1,0 +1,53 @@
+// A stop of a one-shot run (`claude -p`), on the real client: its StopFailure hook is ended some 200 ms after it began, and the stop must
+// be on disk by then.
+
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { suite, test } from 'node:test';
+import { scene, step, until } from './scene.mjs';
+
+/** Sessions with an incident. */
+function noted(home) {
+  try {
+    return readdirSync(path.join(home.stateDir, 'incidents')).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5));
+  } catch {
+    return [];
+  }
+}
+
+suite('a one-shot run that stops', { concurrency: 2 }, () => {
+  for (const [words, scenario, kind] of [
+    ['at a usage limit', [step.limitFor('5h', 3600)], 'usage-limit-5h'],
+    ['at a weekly limit', [step.limitFor('weekly', 3 * 86_400)], 'usage-limit-weekly'],
+  ]) {
+    test(`${words} leaves a durable incident with the exact reset and the way to go on by hand`, async (t) => {
+      const stage = await scene(t, { scenario });
+      if (stage === null) return;
+      const { code, stdout } = await stage.once('Do the task.');
+      assert.equal(code, 1, stdout);
+      const { session_id: id } = JSON.parse(stdout);
+      assert.deepEqual(noted(stage.home), [id]);
+      const stop = stage.errorRecords(id).at(-1);
+      // `status` may learn what the killed hook had no time to read.
+      const status = await stage.status(id);
+      assert.equal(status.stop.kind, kind);
+      assert.equal(Date.parse(status.stop.resetsAt), stop.quotaLimits.resetsAt * 1000);
+      assert.equal(status.stop.resetsAtSource, 'exact');
+      assert.equal(status.live, null);
+      assert.match(status.next.action, /^(resume|notify)$/);
+      assert.ok(status.next.argv.includes(`--resume=${id}`), String(status.next.argv));
+      await until('the block in HANDOFF.md', () => stage.home.handoff().includes(id), 5);
+      assert.deepEqual(stage.hookProcesses(), [], 'no hook is left behind');
+      assert.equal(stage.api.conversation().length, 1);
+    });
+  }
+
+  test('ten times in a row never loses a stop', async (t) => {
+    const stage = await scene(t, { scenario: [step.limitFor('5h', 3600)] });
+    if (stage === null) return;
+    const ids = [];
+    for (let run = 0; run < 10; run += 1) ids.push(JSON.parse((await stage.once('Do the task.')).stdout).session_id);
+    assert.deepEqual(noted(stage.home).toSorted(), ids.toSorted());
+  });
+});

@@ -1,0 +1,190 @@
+// A scene of a test on the real client: a throw-away home in which this package's own `init` has set a project up, a loopback API with
+// its scenario, and the client. Everything a scene starts ends with its test, by process id.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { VERSIONS, clientOrSkip } from './install.mjs';
+
+const require = createRequire(import.meta.url);
+const { startApi, step } = require('../../bin/loopback/api.js');
+const { clientEnvironment, openSession } = require('../../bin/loopback/client.js');
+const { makeHome } = require('../../bin/loopback/home.js');
+
+export { step };
+
+/** The waits of a real stop, cut to what a test can wait for; the policy is the same. */
+export const QUICK = {
+  heartbeat: { graceSeconds: 1, stepSeconds: 0.25 },
+  notify: { desktop: false },
+};
+
+/** The package's command line. */
+const CLI = path.join(import.meta.dirname, '..', '..', 'bin', 'cc-session-recover.js');
+
+/**
+ * Sets a scene up; `null` when the client is not to be had and the test is skipped.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {object} [options] `version` of the client, `config` of the package, `scenario` and `subagents` of the API, `init: false` to leave init out.
+ */
+export async function scene(t, { version = VERSIONS.current, config = QUICK, scenario = [], subagents = [], init = true } = {}) {
+  const client = await clientOrSkip(t, version);
+  if (client === null) return null;
+  const home = makeHome({ label: 'ccsr-test', config });
+  const api = await startApi({ scenario, subagents });
+  const stage = new Scene(client, home, api);
+  t.after(() => stage.end());
+  // A failing test tells what the API saw.
+  t.after(() => {
+    if (t.passed === false) t.diagnostic(stage.story());
+  });
+  if (init) {
+    const { code, stderr } = await stage.cli('init', home.project, '--json');
+    assert.equal(code, 0, `init failed: ${stderr}`);
+  }
+  return stage;
+}
+
+class Scene {
+  constructor(client, home, api) {
+    this.client = client;
+    this.home = home;
+    this.api = api;
+    this.endings = [];
+  }
+
+  /** Opens a session without a terminal. */
+  open(options = {}) {
+    const session = openSession({ command: [this.client], home: this.home, api: this.api, ...options });
+    this.endings.push(() => session.terminate());
+    return session;
+  }
+
+  /** Runs the client once with a prompt: `claude -p`. */
+  once(prompt, { credential, env, args = [] } = {}) {
+    return run(this.client, ['-p', '--output-format', 'json', ...args, prompt], {
+      cwd: this.home.project,
+      env: clientEnvironment(this.home, this.api, { credential, env }),
+    });
+  }
+
+  /** Runs this package's command line in the scene's home. */
+  cli(...args) {
+    return run(process.execPath, [CLI, ...args], { cwd: this.home.project, env: this.home.environment() });
+  }
+
+  /** What `status` says about a session. */
+  async status(id) {
+    const { code, stdout, stderr } = await this.cli('status', this.home.project, '--json');
+    assert.equal(code, 0, `status failed: ${stderr}`);
+    return JSON.parse(stdout).sessions.find((session) => session.id === id) ?? null;
+  }
+
+  /** The error record with which the session stopped, once it is in the transcript. */
+  stop(id, seconds = 60) {
+    return until(`the stop of ${id}`, () => this.errorRecords(id).at(-1), seconds);
+  }
+
+  errorRecords(id) {
+    return this.home.records(id).filter((record) => record.isApiErrorMessage === true);
+  }
+
+  /** The incident of a session, once it is as `accept` wants it. */
+  incident(id, accept = (incident) => incident.plan?.action !== undefined, seconds = 10) {
+    return until(
+      `the incident of ${id}`,
+      () => {
+        const incident = this.home.incident(id);
+        return incident !== null && accept(incident) ? incident : null;
+      },
+      seconds,
+      () => JSON.stringify(this.home.incident(id), null, 2),
+    );
+  }
+
+  /** Real answers of the model behind a record of the transcript. */
+  answersAfter(id, record) {
+    const records = this.home.records(id);
+    const index = records.findIndex(({ uuid }) => uuid === record.uuid);
+    return records.slice(index + 1).filter((other) => other.type === 'assistant' && other.message?.model !== '<synthetic>');
+  }
+
+  /** Processes of this scene's hooks that still live: their environment names this home's state directory. Linux only. */
+  hookProcesses() {
+    return processes().filter(({ pid, environment }) => pid !== process.pid && environment.includes(`CC_RECOVER_STATE_DIR=${this.home.stateDir}\0`) && environment.includes('CLAUDE_PID='));
+  }
+
+  /** The requests in one line each, seconds since the first. */
+  story() {
+    const [first] = this.api.requests;
+    return this.api.requests.map((r) => `${((r.at - first.at) / 1000).toFixed(2)} ${r.kind} ${r.answer} ${r.status} ${JSON.stringify(r.lastUser?.slice(-80))}`).join('\n');
+  }
+
+  async end() {
+    for (const end of this.endings.toReversed()) await end();
+    await this.api.close();
+    this.home.remove();
+  }
+}
+
+/** Waits until `look` finds something, and fails with what was looked for. */
+export async function until(what, look, seconds = 10, detail = () => '') {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const found = await look();
+    if (found !== null && found !== undefined && found !== false) return found;
+    if (Date.now() > deadline) assert.fail(`not seen within ${seconds} s: ${what} ${detail()}`);
+    await pause(0.05);
+  }
+}
+
+/** Fails when something that must not happen happens within so many seconds. */
+export async function never(what, look, seconds) {
+  const deadline = Date.now() + seconds * 1000;
+  while (Date.now() < deadline) {
+    const found = await look();
+    assert.ok(found === null || found === undefined || found === false, `${what} happened`);
+    await pause(0.1);
+  }
+}
+
+export function pause(seconds) {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}
+
+/** Runs a program to its end: exit code and what it printed. */
+export function run(file, args, options) {
+  return new Promise((resolve) => {
+    const child = execFile(file, args, { timeout: 120_000, ...options }, (error, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? error?.code ?? null, signal: error?.signal ?? null, stdout, stderr });
+    });
+    child.stdin?.end();
+  });
+}
+
+/** Block of a session in HANDOFF.md, or `null`. */
+export function block(home, id) {
+  const handoff = home.handoff();
+  return handoff.includes(id) ? handoff : null;
+}
+
+function processes() {
+  const { readdirSync } = require('node:fs');
+  const found = [];
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      found.push({ pid: Number(name), environment: readFileSync(`/proc/${name}/environ`, 'utf8') });
+    } catch {
+      // Ended, or not ours to read.
+    }
+  }
+  return found;
+}
+
+export function alive(pid) {
+  return existsSync(`/proc/${pid}`);
+}

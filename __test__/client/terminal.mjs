@@ -1,0 +1,101 @@
+// A client in a terminal, for what only a person at a keyboard does. The terminal is a tmux server of its own, on its own socket in the
+// throw-away home, so that no other tmux on the machine is seen or touched.
+
+import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { alive, run, until } from './scene.mjs';
+
+const require = createRequire(import.meta.url);
+const { clientEnvironment } = require('../../bin/loopback/client.js');
+
+/** Opens the client of a scene in a terminal and waits for its prompt. `null` when there is no tmux and the test is skipped. */
+export async function openTerminal(t, stage, { credential, env = {}, args = [] } = {}) {
+  const { code } = await run('tmux', ['-V'], {});
+  if (code !== 0) {
+    const why = 'tmux is not installed';
+    if (process.env.CI) throw new Error(why);
+    t.skip(why);
+    return null;
+  }
+  const sockets = path.join(stage.home.root, 'tmux');
+  mkdirSync(sockets, { recursive: true });
+  const environment = clientEnvironment(stage.home, stage.api, { credential, env: { TERM: 'xterm-256color', TMUX: undefined, ...env } });
+  const terminal = new Terminal(path.join(sockets, 'socket'), environment, stage);
+  const words = [stage.client, ...args].map((word) => `'${word}'`).join(' ');
+  await terminal.tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'scene', '-x', '110', '-y', '40', '-c', stage.home.project, `exec ${words}`);
+  terminal.pid = Number((await terminal.tmux('display-message', '-p', '-t', 'scene', '#{pane_pid}')).stdout);
+  stage.endings.push(() => terminal.end());
+  await until('the prompt of the terminal client', async () => /^\s*[>❯]/m.test(await terminal.screen()), 20, () => terminal.last);
+  return terminal;
+}
+
+class Terminal {
+  constructor(socket, environment, stage) {
+    this.socket = socket;
+    this.environment = environment;
+    this.stage = stage;
+    this.last = '';
+    /** Process id of the client. */
+    this.pid = null;
+  }
+
+  tmux(...args) {
+    return run('tmux', ['-S', this.socket, ...args], { env: this.environment });
+  }
+
+  async screen() {
+    const { stdout } = await this.tmux('capture-pane', '-p', '-t', 'scene');
+    this.last = stdout;
+    return stdout;
+  }
+
+  /** Presses keys by their tmux names, such as `Enter` or `Escape`. */
+  press(...keys) {
+    return this.tmux('send-keys', '-t', 'scene', ...keys);
+  }
+
+  /** Types a line and sends it. */
+  async type(text) {
+    await this.tmux('send-keys', '-t', 'scene', '-l', text);
+    await until('the typed text', async () => (await this.screen()).includes(text.slice(0, 30)), 5);
+    await this.press('Enter');
+  }
+
+  /** Waits for a text on the screen. */
+  shows(pattern, seconds = 15) {
+    return until(`${pattern} on the screen`, async () => pattern.test(await this.screen()), seconds, () => this.last);
+  }
+
+  /** Ids of the sessions this home's clients have registered. */
+  async session(seconds = 10) {
+    const { readdirSync, readFileSync } = require('node:fs');
+    const dir = path.join(this.stage.home.configDir, 'sessions');
+    return until(
+      'the registered session',
+      () => {
+        let names = [];
+        try {
+          names = readdirSync(dir).filter((name) => name.endsWith('.json'));
+        } catch {
+          return null;
+        }
+        for (const name of names) {
+          try {
+            return JSON.parse(readFileSync(path.join(dir, name), 'utf8'));
+          } catch {
+            // Being written.
+          }
+        }
+        return null;
+      },
+      seconds,
+    );
+  }
+
+  /** Closes the window as a person closes a terminal: the client gets a hang-up. */
+  async end() {
+    await this.tmux('kill-server');
+    await until('the end of the client', () => !alive(this.pid), 10);
+  }
+}

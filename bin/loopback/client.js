@@ -1,0 +1,223 @@
+'use strict';
+// A Claude Code client inside a throw-away home: where it is found, and an open session of it. The session speaks stream-json on its
+// pipes and its input stays open, which keeps it alive between turns as a terminal would; only the process started here is ever ended.
+
+const { EventEmitter } = require('node:events');
+const { execFile, spawn } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { promisify } = require('node:util');
+
+/** @typedef {ReturnType<typeof import('./home.js').makeHome>} ThrowAwayHome */
+/** @typedef {Awaited<ReturnType<typeof import('./api.js').startApi>>} LoopbackApi */
+/** How a process ended. @typedef {{code: number | null, signal: NodeJS.Signals | null, error?: Error}} Ending */
+
+/** A credential that opens nothing. The form decides how the client treats a refusal: only subscribers have usage limits. */
+const CREDENTIALS = {
+  subscriber: { CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-loopback-only-not-a-credential' },
+  key: { ANTHROPIC_API_KEY: 'sk-ant-api03-loopback-only-not-a-credential' },
+};
+
+/** Arguments of an open session without a terminal. */
+const OPEN_SESSION = ['-p', '--input-format', 'stream-json', '--output-format', 'stream-json', '--verbose'];
+
+/**
+ * Finds the user's client: `CC_RECOVER_CLAUDE` (an absolute path), else `claude` on `PATH`, never inside `project`,
+ * because what a project contains must not decide what is started.
+ *
+ * @param {{env?: Record<string, string | undefined>, project?: string}} [where]
+ * @returns {string | null} Absolute path, or `null` when there is none.
+ * @throws {Error} with `code` and `hint` when `CC_RECOVER_CLAUDE` names something that cannot be started.
+ */
+function findClient({ env = process.env, project = process.cwd() } = {}) {
+  const named = env.CC_RECOVER_CLAUDE;
+  if (named) {
+    if (!path.isAbsolute(named) || !isProgram(named)) throw noSuchClient('CC_RECOVER_CLAUDE', named);
+    return named;
+  }
+  const names = process.platform === 'win32' ? ['claude.exe'] : ['claude'];
+  for (const dir of (env.PATH ?? env.Path ?? '').split(path.delimiter)) {
+    if (!path.isAbsolute(dir) || inside(dir, project)) continue;
+    for (const name of names) {
+      const file = path.join(dir, name);
+      if (isProgram(file) && !inside(fs.realpathSync(file), project)) return file;
+    }
+  }
+  return null;
+}
+
+/**
+ * Error for a client the user named and that is none.
+ *
+ * @param {string} where Option or variable it came from.
+ * @param {string} named
+ */
+function noSuchClient(where, named) {
+  const error = new Error(`${where} is no program with an absolute path: ${named}`);
+  return Object.assign(error, { code: 'CLIENT_NOT_FOUND', path: named, hint: `Set ${where} to the absolute path of claude.`, exitCode: 2 });
+}
+
+/** Whether this can be started. @param {string} file */
+function isProgram(file) {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return fs.statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** @param {string} file @param {string} dir */
+function inside(file, dir) {
+  const relative = path.relative(dir, file);
+  return relative === '' || (!relative.startsWith('..') && !path.isAbsolute(relative));
+}
+
+/**
+ * The client's version, such as `2.1.329`; `null` when it does not tell one within ten seconds.
+ *
+ * @param {string[]} command Program and first arguments.
+ * @param {ThrowAwayHome} home
+ */
+async function clientVersion(command, home) {
+  try {
+    const [file, ...args] = command;
+    const { stdout } = await promisify(execFile)(file, [...args, '--version'], { env: home.environment(), timeout: 10_000 });
+    return /\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The environment of a client in `home` that talks to `api` and to nothing else.
+ *
+ * @param {ThrowAwayHome} home
+ * @param {LoopbackApi} api
+ * @param {{credential?: 'subscriber' | 'key', env?: Record<string, string | undefined>}} [options]
+ */
+function clientEnvironment(home, api, { credential = 'subscriber', env = {} } = {}) {
+  return home.environment({
+    ...CREDENTIALS[credential],
+    ANTHROPIC_BASE_URL: api.url,
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    DISABLE_AUTOUPDATER: '1',
+    ...env,
+  });
+}
+
+/**
+ * Opens a session in the home's project.
+ *
+ * @param {object} options
+ * @param {string[]} options.command program and first arguments, e.g. `['/usr/bin/claude']`.
+ * @param {ThrowAwayHome} options.home
+ * @param {LoopbackApi} options.api
+ * @param {'subscriber' | 'key'} [options.credential]
+ * @param {string[]} [options.args] more arguments.
+ * @param {Record<string, string | undefined>} [options.env] more variables.
+ * @returns {OpenSession}
+ */
+function openSession({ command, home, api, credential, args = [], env }) {
+  const [file, ...first] = command;
+  const child = spawn(file, [...first, ...OPEN_SESSION, ...args], {
+    cwd: home.project,
+    env: clientEnvironment(home, api, { credential, env }),
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // A Ctrl-C at the terminal is for whoever started the client, who then ends it in order.
+    detached: process.platform !== 'win32',
+  });
+  return new OpenSession(child);
+}
+
+/** An open session. Emits `line` with each value of its output and `end` with `{code, signal}`. */
+class OpenSession extends EventEmitter {
+  /** @param {import('node:child_process').ChildProcessByStdio<import('node:stream').Writable, import('node:stream').Readable, import('node:stream').Readable>} child */
+  constructor(child) {
+    super();
+    this.child = child;
+    this.pid = child.pid ?? null;
+    /** Session id, known from the first line on. @type {string | null} */
+    this.id = null;
+    /** What it printed, each with `seenAt` (epoch milliseconds). @type {any[]} */
+    this.lines = [];
+    /** The last it said on standard error. */
+    this.errors = '';
+    /** How it ended; `null` while it lives. @type {Ending | null} */
+    this.result = null;
+    /** @type {Promise<Ending>} */
+    this.ended = new Promise((resolve) => {
+      const end = (/** @type {Ending} */ ending) => {
+        if (this.result !== null) return;
+        this.result = ending;
+        resolve(ending);
+        this.emit('end', ending);
+      };
+      child.once('error', (error) => end({ code: null, signal: null, error }));
+      child.once('close', (code, signal) => end({ code, signal }));
+    });
+    child.stdin.on('error', () => {});
+    child.stderr.on('data', (chunk) => {
+      this.errors = (this.errors + chunk).slice(-8192);
+    });
+    let rest = '';
+    child.stdout.setEncoding('utf8');
+    child.stdout.on('data', (chunk) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) this.#read(line);
+    });
+  }
+
+  /** @param {string} line */
+  #read(line) {
+    let value;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      return;
+    }
+    value = { ...value, seenAt: Date.now() };
+    this.id ??= value.session_id ?? null;
+    this.lines.push(value);
+    this.emit('line', value);
+  }
+
+  /** Sends a prompt as the user. @param {string} text */
+  prompt(text) {
+    this.child.stdin.write(`${JSON.stringify({ type: 'user', message: { role: 'user', content: text } })}\n`);
+  }
+
+  /** The `result` lines so far: one for each turn that ended. */
+  results() {
+    return this.lines.filter((line) => line.type === 'result');
+  }
+
+  /** Ends the session as its user would: closes its input, and only if that is not enough ends the process. */
+  async close(patienceSeconds = 8) {
+    this.child.stdin.end();
+    if (await this.#endsWithin(patienceSeconds)) return this.ended;
+    return this.terminate(patienceSeconds);
+  }
+
+  /** Ends the session at once: a client whose input ends still waits for hooks that could wake it. */
+  async terminate(patienceSeconds = 8) {
+    this.child.kill('SIGTERM');
+    if (await this.#endsWithin(patienceSeconds)) return this.ended;
+    this.child.kill('SIGKILL');
+    return this.ended;
+  }
+
+  /** @param {number} seconds @returns {Promise<boolean>} */
+  #endsWithin(seconds) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), seconds * 1000);
+      this.ended.then(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
+  }
+}
+
+module.exports = { CREDENTIALS, clientEnvironment, clientVersion, findClient, isProgram, noSuchClient, openSession };

@@ -1,0 +1,175 @@
+'use strict';
+// A throw-away home: a directory with its own HOME, Claude Code configuration, project and state of this package, and the environment
+// that keeps a client inside it. Nothing of the user's own set-up is read through it and nothing outside it is written.
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+/** Variables that would let the user's account, gateway, proxy or running session reach into the home. */
+const FOREIGN = /^(CLAUDE|ANTHROPIC|CC_RECOVER_|XDG_|AI_AGENT$|NODE_OPTIONS$|(HTTPS?|ALL|NO)_PROXY$)/i;
+
+/**
+ * Makes a throw-away home with a project in it.
+ *
+ * @param {object} [options]
+ * @param {string} [options.label] first part of the directory's name; short, because sockets below it may have some 100 characters.
+ * @param {object} [options.config] configuration of this package, written to the file the environment names.
+ * @param {string} [options.projectName]
+ * @returns {ThrowAwayHome}
+ */
+function makeHome({ label = 'ccsr-drill', config, projectName = 'project' } = {}) {
+  const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), `${label}-`)));
+  const home = new ThrowAwayHome(root, projectName);
+  for (const dir of [home.dir, home.configDir, home.project, home.tempDir]) fs.mkdirSync(dir, { recursive: true });
+  if (config !== undefined) fs.writeFileSync(home.configFile, `${JSON.stringify(config, null, 2)}\n`);
+  fs.writeFileSync(path.join(home.project, 'README.md'), '# A project to rehearse in\n');
+  startRepository(home);
+  trustProject(home);
+  return home;
+}
+
+/** Paths of a throw-away home, and what belongs to its life. */
+class ThrowAwayHome {
+  /** @param {string} root @param {string} projectName */
+  constructor(root, projectName) {
+    this.root = root;
+    this.dir = path.join(root, 'home');
+    this.configDir = path.join(this.dir, '.claude');
+    this.project = path.join(root, projectName);
+    this.stateDir = path.join(root, 'state');
+    this.configFile = path.join(root, 'config.json');
+    this.tempDir = path.join(root, 'tmp');
+  }
+
+  /**
+   * The environment of everything started in this home.
+   *
+   * @param {Record<string, string | undefined>} [more] Added last; `undefined` removes a variable.
+   * @returns {Record<string, string>}
+   */
+  environment(more = {}) {
+    const kept = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
+    const own = {
+      HOME: this.dir,
+      USERPROFILE: this.dir,
+      TMPDIR: this.tempDir,
+      TEMP: this.tempDir,
+      TMP: this.tempDir,
+      CLAUDE_CONFIG_DIR: this.configDir,
+      CC_RECOVER_STATE_DIR: this.stateDir,
+      CC_RECOVER_CONFIG: this.configFile,
+    };
+    /** @type {Record<string, any>} */
+    const all = { ...Object.fromEntries(kept), ...own, ...more };
+    return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+  }
+
+  /**
+   * The transcript of a session, or `null` while there is none. Asks every project directory, because the name of one is a
+   * lossy encoding.
+   *
+   * @param {string} session
+   */
+  transcript(session) {
+    const projects = path.join(this.configDir, 'projects');
+    for (const name of entries(projects)) {
+      const file = path.join(projects, name, `${session}.jsonl`);
+      if (fs.existsSync(file)) return file;
+    }
+    return null;
+  }
+
+  /** Records of a session's transcript, oldest first; a torn or foreign line is left out. @param {string} session @returns {any[]} */
+  records(session) {
+    const file = this.transcript(session);
+    return file === null ? [] : readLines(file);
+  }
+
+  /** The incident file of a session as a value, or `null`. @param {string} session @returns {any} */
+  incident(session) {
+    return readJson(path.join(this.stateDir, 'incidents', `${session}.json`));
+  }
+
+  /** The registry entry of the live client that holds a session, or `null`. @param {string} session @returns {any} */
+  registered(session) {
+    const dir = path.join(this.configDir, 'sessions');
+    for (const name of entries(dir)) {
+      if (!name.endsWith('.json')) continue;
+      const value = readJson(path.join(dir, name));
+      if (value?.sessionId === session) return value;
+    }
+    return null;
+  }
+
+  /** The project's HANDOFF.md, or an empty text. */
+  handoff() {
+    try {
+      return fs.readFileSync(path.join(this.project, 'HANDOFF.md'), 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  /** Removes the home. What was started in it has to have ended; a last write of it is waited for. */
+  remove() {
+    fs.rmSync(this.root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+}
+
+/** A small repository, so that what is noted about branch and commit is real; a machine without git goes without. @param {ThrowAwayHome} home */
+function startRepository(home) {
+  const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { cwd: home.project, env: home.environment(), stdio: 'ignore' });
+  try {
+    git('init', '--quiet', '--initial-branch=main');
+    git('add', 'README.md');
+    git('-c', 'user.name=Drill', '-c', 'user.email=drill@example.invalid', 'commit', '--quiet', '--message=start');
+  } catch {
+    fs.rmSync(path.join(home.project, '.git'), { recursive: true, force: true });
+  }
+}
+
+/** Answers the questions a client asks on its first start, so that a terminal session opens at its prompt. @param {ThrowAwayHome} home */
+function trustProject(home) {
+  const state = {
+    hasCompletedOnboarding: true,
+    numStartups: 1,
+    theme: 'dark',
+    projects: { [home.project]: { hasTrustDialogAccepted: true, hasCompletedProjectOnboarding: true } },
+  };
+  fs.writeFileSync(path.join(home.configDir, '.claude.json'), JSON.stringify(state, null, 2), { mode: 0o600 });
+}
+
+/** @param {string} dir */
+function entries(dir) {
+  try {
+    return fs.readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+
+/** @param {string} file @returns {any} */
+function readJson(file) {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} file @returns {any[]} */
+function readLines(file) {
+  const records = [];
+  for (const line of fs.readFileSync(file, 'utf8').split('\n')) {
+    try {
+      if (line !== '') records.push(JSON.parse(line));
+    } catch {
+      // A line that is still being written.
+    }
+  }
+  return records;
+}
+
+module.exports = { makeHome };

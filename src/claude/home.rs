@@ -1,0 +1,138 @@
+//! A home: one configuration directory of Claude Code (`~/.claude` or `CLAUDE_CONFIG_DIR`) and where things are in it.
+//!
+//! Measured with 2.1.329: a project's transcripts are in `projects/<encoded path>/<session>.jsonl`, the encoding being
+//! that of the real (symlink-free) working directory. It is lossy and never decoded.
+
+use std::path::{Path, PathBuf};
+
+/// Longest encoded name that is used whole; longer ones are cut and get a hash.
+const LONGEST: usize = 200;
+
+/// One configuration directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaudeHome {
+    dir: PathBuf,
+}
+
+impl ClaudeHome {
+    /// The home in this directory.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// The configuration directory itself.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Directory of all transcripts.
+    #[must_use]
+    pub fn projects(&self) -> PathBuf {
+        self.dir.join("projects")
+    }
+
+    /// Directory of the transcripts of sessions started in `cwd`, a real absolute path.
+    #[must_use]
+    pub fn project(&self, cwd: &Path) -> PathBuf {
+        self.projects().join(encode_project_path(&cwd.to_string_lossy()))
+    }
+
+    /// Directory of the process registry.
+    #[must_use]
+    pub fn sessions(&self) -> PathBuf {
+        self.dir.join("sessions")
+    }
+
+    /// The user's own settings.
+    #[must_use]
+    pub fn settings(&self) -> PathBuf {
+        self.dir.join("settings.json")
+    }
+}
+
+/// Name of the directory in which Claude Code keeps the transcripts of a working directory.
+///
+/// Every UTF-16 unit that is no ASCII letter or digit becomes `-`; a result longer than 200 is cut there and followed
+/// by `-` and the base-36 absolute value of a 32-bit rolling hash (`h * 31 + unit`) of the path as it was.
+#[must_use]
+pub fn encode_project_path(path: &str) -> String {
+    let mut encoded = String::with_capacity(path.len());
+    let mut hash: i32 = 0;
+    for unit in path.encode_utf16() {
+        hash = hash.wrapping_mul(31).wrapping_add(i32::from(unit));
+        match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
+            _ => encoded.push('-'),
+        }
+    }
+    if encoded.len() > LONGEST {
+        encoded.truncate(LONGEST);
+        encoded.push('-');
+        encoded.push_str(&base36(hash.unsigned_abs()));
+    }
+    encoded
+}
+
+fn base36(mut number: u32) -> String {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut digits = Vec::new();
+    loop {
+        digits.push(char::from(DIGITS[(number % 36) as usize]));
+        number /= 36;
+        if number == 0 {
+            return digits.iter().rev().collect();
+        }
+    }
+}
+
+/// A session id as Claude Code makes them: a UUID in its canonical lower-case form, and nothing else.
+///
+/// Everything that becomes part of a path goes through this check first.
+#[must_use]
+pub fn is_session_id(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodes_paths_as_measured() {
+        assert_eq!(encode_project_path("/w/dot.dir/.hidden"), "-w-dot-dir--hidden");
+        assert_eq!(encode_project_path("/w/under_score"), "-w-under-score");
+        assert_eq!(encode_project_path("/w/with space"), "-w-with-space");
+        assert_eq!(encode_project_path("/w/a+b@c,d(e)"), "-w-a-b-c-d-e-");
+        assert_eq!(encode_project_path("/w/üñï-日本語"), "-w--------");
+        assert_eq!(encode_project_path("/w/emo😀ji"), "-w-emo--ji");
+        assert_eq!(encode_project_path("/w/UPPER-Case"), "-w-UPPER-Case");
+    }
+
+    #[test]
+    fn cuts_long_paths_and_adds_their_hash() {
+        let long = format!("/w/{}", "a".repeat(250));
+        let encoded = encode_project_path(&long);
+        assert_eq!(&encoded[..201], format!("-w-{}-", "a".repeat(197)));
+        assert!(encoded.len() > 201 && encoded[201..].bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert_ne!(encoded, encode_project_path(&format!("/w/{}", "a".repeat(251))));
+    }
+
+    #[test]
+    fn only_a_canonical_uuid_is_a_session_id() {
+        assert!(is_session_id("00000001-0000-4000-8000-00000000000f"));
+        for bad in [
+            "",
+            "../x",
+            "00000001-0000-4000-8000-00000000000F",
+            "00000001-0000-4000-8000-00000000000",
+            "--settings=x",
+        ] {
+            assert!(!is_session_id(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Claude Code's own files and processes, read as they are: where its configuration lives, what a transcript line
+//! says, which process holds which session. Nothing here judges; nothing here writes.
+
+pub mod home;
+pub mod process;
+pub mod record;
+pub mod registry;
+pub mod transcript;
+pub mod version;

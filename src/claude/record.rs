@@ -1,0 +1,422 @@
+//! A record: one line of a transcript, reduced to what recovery needs.
+//!
+//! Record types multiply with every client release; an unknown one becomes [`Body::Other`] and is skipped by every
+//! reader. Facts: recorded with clients 2.1.79 to 2.1.329.
+
+use crate::clock::parse_rfc3339;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One record of a transcript.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Byte offset of its line in the file.
+    pub offset: u64,
+    /// Keys that all messages share.
+    pub head: Head,
+    /// What the record says.
+    pub body: Body,
+}
+
+/// Keys shared by user, assistant, system and attachment records.
+#[derive(Debug, Clone, Default)]
+pub struct Head {
+    /// Id of the record.
+    pub uuid: Option<String>,
+    /// Id of the record it follows in the conversation.
+    pub parent: Option<String>,
+    /// True for a subagent's record.
+    pub sidechain: bool,
+    /// When it was written.
+    pub at: Option<DateTime<Utc>>,
+    /// Session it belongs to.
+    pub session: Option<String>,
+    /// Working directory at that time.
+    pub cwd: Option<String>,
+    /// Version of the client.
+    pub version: Option<String>,
+    /// Git branch, `HEAD` when detached.
+    pub branch: Option<String>,
+    /// `cli` (terminal, background) or `sdk-cli` (`-p`).
+    pub entrypoint: Option<String>,
+}
+
+/// What a record says.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// A human prompt, tool results, or a text the client made.
+    User(User),
+    /// Model output or an API error, one record per content block.
+    Assistant(Assistant),
+    /// A note of the client's in the conversation.
+    System(System),
+    /// Metadata of the session; the last one of its kind wins.
+    Meta(Meta),
+    /// Anything else.
+    Other,
+}
+
+/// A `user` record.
+#[derive(Debug, Clone, Default)]
+pub struct User {
+    /// All text blocks, joined by line ends.
+    pub text: String,
+    /// Results of tool calls in it.
+    pub results: Vec<ToolResult>,
+    /// The structured result of the tool, as the client keeps it.
+    pub tool_use_result: Option<Value>,
+    /// Made by the client, not by a person.
+    pub meta: bool,
+    /// `human`, `auto-continuation`, `task-notification`, ...; absent in older clients.
+    pub origin: Option<String>,
+    /// `typed`, `sdk`, `system`, ...
+    pub prompt_source: Option<String>,
+    /// Permission mode when the prompt was sent.
+    pub permission_mode: Option<String>,
+    /// Summary of an earlier part of the conversation.
+    pub compact_summary: bool,
+}
+
+/// A tool result block.
+#[derive(Debug, Clone)]
+pub struct ToolResult {
+    /// The call it answers.
+    pub id: String,
+    /// Its text.
+    pub text: String,
+    /// The tool failed or was refused.
+    pub error: bool,
+}
+
+/// An `assistant` record.
+#[derive(Debug, Clone, Default)]
+pub struct Assistant {
+    /// Model name; `<synthetic>` for what the client wrote itself.
+    pub model: Option<String>,
+    /// Text blocks, joined by line ends.
+    pub text: String,
+    /// Tool calls in it.
+    pub calls: Vec<ToolCall>,
+    /// `end_turn`, `tool_use`, ...
+    pub stop_reason: Option<String>,
+    /// Tokens read by that request: input, cache creation and cache reads together.
+    pub context_tokens: u64,
+    /// Present when the record is an API error.
+    pub failure: Option<Failure>,
+}
+
+impl Assistant {
+    /// Written by the client itself, not by a model.
+    #[must_use]
+    pub fn synthetic(&self) -> bool {
+        self.model.as_deref() == Some("<synthetic>")
+    }
+}
+
+/// A tool call block.
+#[derive(Debug, Clone)]
+pub struct ToolCall {
+    /// Id that its result names.
+    pub id: String,
+    /// `Bash`, `Edit`, ...
+    pub name: String,
+    /// The arguments.
+    pub input: Value,
+}
+
+/// The error fields of an assistant record with `isApiErrorMessage`.
+#[derive(Debug, Clone, Default)]
+pub struct Failure {
+    /// `rate_limit`, `server_error`, ...
+    pub error: Option<String>,
+    /// `usage_limit_reached`, `connection_failed`, ... (from 2.1.300)
+    pub api_error: Option<String>,
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// `overloaded_error`, ...
+    pub api_type: Option<String>,
+    /// Text of the API behind it.
+    pub details: Option<String>,
+    /// The limit that was hit (from 2.1.240).
+    pub quota: Option<Quota>,
+}
+
+/// `quotaLimits` of an API error record.
+#[derive(Debug, Clone)]
+pub struct Quota {
+    /// `rejected` when it stopped the request.
+    pub status: Option<String>,
+    /// `five_hour`, `seven_day`, `seven_day_opus`, `overage`, ...
+    pub kind: Option<String>,
+    /// When it ends.
+    pub resets_at: Option<DateTime<Utc>>,
+}
+
+/// A `system` record.
+#[derive(Debug, Clone, Default)]
+pub struct System {
+    /// `informational`, `turn_duration`, `api_error`, `compact_boundary`, ...
+    pub subtype: String,
+    /// Its text.
+    pub content: String,
+}
+
+/// A metadata record.
+#[derive(Debug, Clone)]
+pub enum Meta {
+    /// The latest prompt.
+    LastPrompt(String),
+    /// Title a person gave.
+    CustomTitle(String),
+    /// Name a person gave.
+    AgentName(String),
+    /// Title the client made.
+    AiTitle(String),
+    /// Permission mode from here on.
+    PermissionMode(String),
+    /// Written when a process ends gracefully.
+    CostState,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    #[serde(rename = "type", default)]
+    kind: String,
+    subtype: Option<Value>,
+    uuid: Option<String>,
+    parent_uuid: Option<String>,
+    #[serde(default)]
+    is_sidechain: bool,
+    timestamp: Option<Value>,
+    session_id: Option<String>,
+    cwd: Option<String>,
+    version: Option<Value>,
+    git_branch: Option<String>,
+    entrypoint: Option<String>,
+    message: Option<Message>,
+    content: Option<Value>,
+    #[serde(default)]
+    is_meta: bool,
+    origin: Option<Value>,
+    prompt_source: Option<String>,
+    permission_mode: Option<String>,
+    #[serde(default)]
+    is_compact_summary: bool,
+    tool_use_result: Option<Value>,
+    #[serde(default)]
+    is_api_error_message: bool,
+    error: Option<Value>,
+    error_details: Option<Value>,
+    api_error: Option<Value>,
+    api_error_status: Option<Value>,
+    api_error_type: Option<Value>,
+    quota_limits: Option<Value>,
+    last_prompt: Option<String>,
+    custom_title: Option<String>,
+    agent_name: Option<String>,
+    ai_title: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    model: Option<String>,
+    content: Option<Value>,
+    stop_reason: Option<String>,
+    usage: Option<Usage>,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Usage {
+    input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+}
+
+/// Reads one line. A line that holds several glued records gives them all; what is not a record gives nothing.
+#[must_use]
+pub fn parse_line(offset: u64, line: &[u8]) -> Vec<Record> {
+    let line = trim(line);
+    if line.is_empty() {
+        return Vec::new();
+    }
+    if let Ok(parsed) = serde_json::from_slice::<Line>(line) {
+        return vec![record(offset, parsed)];
+    }
+    // Two objects on one line were seen after a crash between an object and its line end.
+    serde_json::Deserializer::from_slice(line)
+        .into_iter::<Line>()
+        .map_while(Result::ok)
+        .map(|parsed| record(offset, parsed))
+        .collect()
+}
+
+/// Blanks and NUL bytes (left by a power cut) around a line mean nothing.
+fn trim(line: &[u8]) -> &[u8] {
+    let noise = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+    let start = line.iter().position(|byte| !noise(byte)).unwrap_or(line.len());
+    let end = line.iter().rposition(|byte| !noise(byte)).map_or(start, |at| at + 1);
+    &line[start..end]
+}
+
+fn record(offset: u64, line: Line) -> Record {
+    let body = body(&line);
+    Record {
+        offset,
+        head: Head {
+            uuid: line.uuid,
+            parent: line.parent_uuid,
+            sidechain: line.is_sidechain,
+            at: line.timestamp.as_ref().and_then(Value::as_str).and_then(parse_rfc3339),
+            session: line.session_id,
+            cwd: line.cwd,
+            version: line.version.as_ref().and_then(Value::as_str).map(str::to_owned),
+            branch: line.git_branch,
+            entrypoint: line.entrypoint,
+        },
+        body,
+    }
+}
+
+fn body(line: &Line) -> Body {
+    match line.kind.as_str() {
+        "user" => Body::User(user(line)),
+        "assistant" => Body::Assistant(assistant(line)),
+        "system" => Body::System(System {
+            subtype: owned(line.subtype.as_ref()).unwrap_or_default(),
+            content: owned(line.content.as_ref()).unwrap_or_default(),
+        }),
+        "last-prompt" => meta(line.last_prompt.as_ref(), Meta::LastPrompt),
+        "custom-title" => meta(line.custom_title.as_ref(), Meta::CustomTitle),
+        "agent-name" => meta(line.agent_name.as_ref(), Meta::AgentName),
+        "ai-title" => meta(line.ai_title.as_ref(), Meta::AiTitle),
+        "permission-mode" => meta(line.permission_mode.as_ref(), Meta::PermissionMode),
+        "cost-state" => Body::Meta(Meta::CostState),
+        _ => Body::Other,
+    }
+}
+
+fn meta(value: Option<&String>, wrap: impl Fn(String) -> Meta) -> Body {
+    value.map_or(Body::Other, |text| Body::Meta(wrap(text.clone())))
+}
+
+fn owned(value: Option<&Value>) -> Option<String> {
+    value.and_then(Value::as_str).map(str::to_owned)
+}
+
+fn user(line: &Line) -> User {
+    let content = line.message.as_ref().and_then(|message| message.content.as_ref());
+    let mut user = User {
+        text: text_of(content),
+        tool_use_result: line.tool_use_result.clone(),
+        meta: line.is_meta,
+        origin: line.origin.as_ref().and_then(|origin| owned(origin.get("kind"))),
+        prompt_source: line.prompt_source.clone(),
+        permission_mode: line.permission_mode.clone(),
+        ..User::default()
+    };
+    // The flag is younger than the text.
+    user.compact_summary = line.is_compact_summary
+        || user.text.starts_with("This session is being continued from a previous conversation");
+    for block in blocks(content, "tool_result") {
+        user.results.push(ToolResult {
+            id: owned(block.get("tool_use_id")).unwrap_or_default(),
+            text: text_of(block.get("content")),
+            error: block.get("is_error").and_then(Value::as_bool).unwrap_or(false),
+        });
+    }
+    user
+}
+
+fn assistant(line: &Line) -> Assistant {
+    let Some(message) = &line.message else { return Assistant::default() };
+    let usage = message.usage.as_ref();
+    let tokens = |pick: fn(&Usage) -> Option<u64>| usage.and_then(pick).unwrap_or(0);
+    Assistant {
+        model: message.model.clone(),
+        text: text_of(message.content.as_ref()),
+        calls: blocks(message.content.as_ref(), "tool_use")
+            .map(|block| ToolCall {
+                id: owned(block.get("id")).unwrap_or_default(),
+                name: owned(block.get("name")).unwrap_or_default(),
+                input: block.get("input").cloned().unwrap_or(Value::Null),
+            })
+            .collect(),
+        stop_reason: message.stop_reason.clone(),
+        context_tokens: tokens(|usage| usage.input_tokens)
+            .saturating_add(tokens(|usage| usage.cache_creation_input_tokens))
+            .saturating_add(tokens(|usage| usage.cache_read_input_tokens)),
+        failure: line.is_api_error_message.then(|| failure(line)),
+    }
+}
+
+fn failure(line: &Line) -> Failure {
+    Failure {
+        error: owned(line.error.as_ref()),
+        api_error: owned(line.api_error.as_ref()),
+        status: line
+            .api_error_status
+            .as_ref()
+            .and_then(Value::as_u64)
+            .and_then(|status| u16::try_from(status).ok()),
+        api_type: owned(line.api_error_type.as_ref()),
+        details: owned(line.error_details.as_ref()),
+        quota: line.quota_limits.as_ref().map(|quota| Quota {
+            status: owned(quota.get("status")),
+            kind: owned(quota.get("rateLimitType")),
+            resets_at: quota
+                .get("resetsAt")
+                .and_then(Value::as_i64)
+                .and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
+        }),
+    }
+}
+
+fn blocks<'a>(content: Option<&'a Value>, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    content
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+        .iter()
+        .filter(move |block| block.get("type").and_then(Value::as_str) == Some(kind))
+}
+
+/// Text of a message's or result's content: a string, or its text blocks.
+fn text_of(content: Option<&Value>) -> String {
+    match content {
+        Some(Value::String(text)) => text.clone(),
+        other => blocks(other, "text")
+            .filter_map(|block| block.get("text").and_then(Value::as_str))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_glued_records_and_ignores_what_follows_them() {
+        let line =
+            br#"{"type":"user","message":{"content":"a"}}{"type":"user","message":{"content":"b"}}{"typ"#;
+        let texts: Vec<_> = parse_line(7, line)
+            .into_iter()
+            .map(|record| match record.body {
+                Body::User(user) => user.text,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(texts, ["a", "b"]);
+    }
+
+    #[test]
+    fn damaged_lines_give_no_record() {
+        for bad in [&b""[..], b"\0\0\0", b"{", b"[]", b"null", b"\xff\xfe", b"{\"type\":1}"] {
+            assert!(parse_line(0, bad).is_empty(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The registry: `sessions/<pid>.json`, which every client from 2.1.120 on keeps for itself while it runs.
+//!
+//! A record outlives a client that was killed, so it proves nothing by itself: the process must run and have the start
+//! time the record names. The `.key` files beside the records hold secrets and are never opened.
+
+use super::home::{ClaudeHome, is_session_id};
+use super::process::Processes;
+use crate::fs::read_small;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// Largest record that is believed to be one, in bytes.
+const LARGEST: u64 = 256 * 1024;
+
+/// One record of the registry.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistryRecord {
+    /// Process id of the client.
+    pub pid: u32,
+    /// Session it holds now; changes with `/clear` and `/resume`.
+    pub session_id: String,
+    /// Directory it was started in.
+    #[serde(default)]
+    pub cwd: Option<String>,
+    /// Version of the client.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Start token of the process; see [`Processes::start_token`].
+    #[serde(default)]
+    pub proc_start: Option<String>,
+    /// Space in which the process id is valid (from 2.1.260).
+    #[serde(default)]
+    pub pid_domain: Option<String>,
+    /// Epoch milliseconds.
+    #[serde(default)]
+    pub started_at: Option<i64>,
+    /// `interactive` (also for `-p`), `bg`, ...
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// `cli` or `sdk-cli`.
+    #[serde(default)]
+    pub entrypoint: Option<String>,
+    /// `busy`, `idle`, `waiting`; absent in older clients.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// What it waits for, with `waiting`.
+    #[serde(default)]
+    pub waiting_for: Option<String>,
+    /// Name of the session.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// `user`, `derived`, `auto`.
+    #[serde(default)]
+    pub name_source: Option<String>,
+}
+
+/// What a record proves about its process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The process runs and is the one the record was written for.
+    Live,
+    /// No such process, or another one under its id.
+    Stale,
+    /// The id belongs to another process-id space (a container): it cannot be checked from here.
+    Elsewhere,
+}
+
+impl RegistryRecord {
+    /// Compares the record with the processes that run now.
+    #[must_use]
+    pub fn proof(&self, processes: &dyn Processes) -> Proof {
+        if let (Some(theirs), Some(ours)) = (&self.pid_domain, processes.domain())
+            && theirs.contains(":pid:")
+            && !theirs.ends_with(&format!(":{ours}"))
+        {
+            return Proof::Elsewhere;
+        }
+        match (processes.start_token(self.pid), &self.proc_start) {
+            (Some(token), Some(recorded)) if cfg!(target_os = "linux") => {
+                if token == *recorded {
+                    Proof::Live
+                } else {
+                    Proof::Stale
+                }
+            }
+            // Other systems write other tokens there; the start second must then not be after the record's.
+            (Some(token), _) if !cfg!(target_os = "linux") => {
+                let started = token.parse::<i64>().unwrap_or(i64::MAX);
+                if self.started_at.is_none_or(|recorded| started <= recorded / 1000 + 2) {
+                    Proof::Live
+                } else {
+                    Proof::Stale
+                }
+            }
+            _ => Proof::Stale,
+        }
+    }
+}
+
+/// The registry record of one process.
+#[must_use]
+pub fn read_record(home: &ClaudeHome, pid: u32) -> Option<RegistryRecord> {
+    read_path(&home.sessions().join(format!("{pid}.json")))
+}
+
+fn read_path(path: &Path) -> Option<RegistryRecord> {
+    let bytes = read_small(path, LARGEST).ok()??;
+    serde_json::from_slice::<RegistryRecord>(&bytes).ok().filter(|record| is_session_id(&record.session_id))
+}
+
+/// All records, live or not, by ascending process id.
+#[must_use]
+pub fn read_records(home: &ClaudeHome) -> Vec<RegistryRecord> {
+    let mut paths: Vec<(u32, PathBuf)> = std::fs::read_dir(home.sessions())
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            Some((name.strip_suffix(".json")?.parse().ok()?, entry.path()))
+        })
+        .collect();
+    paths.sort();
+    paths.iter().filter_map(|(pid, path)| read_path(path).filter(|record| record.pid == *pid)).collect()
+}
+
+/// The live record that holds this session, if there is one.
+#[must_use]
+pub fn live_holder(home: &ClaudeHome, session: &str, processes: &dyn Processes) -> Option<RegistryRecord> {
+    read_records(home)
+        .into_iter()
+        .find(|record| record.session_id == session && record.proof(processes) == Proof::Live)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Table(Vec<(u32, &'static str)>);
+
+    impl Processes for Table {
+        fn start_token(&self, pid: u32) -> Option<String> {
+            self.0.iter().find(|(id, _)| *id == pid).map(|(_, token)| (*token).to_owned())
+        }
+        fn domain(&self) -> Option<String> {
+            Some("pid:[4026531836]".to_owned())
+        }
+    }
+
+    fn fixture(name: &str) -> RegistryRecord {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/registry").join(name);
+        read_path(&path).unwrap()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_record_is_believed_only_with_its_process_and_start_time() {
+        let record = fixture("interactive-idle.json");
+        assert_eq!(record.proof(&Table(vec![(10185, "238268")])), Proof::Live);
+        assert_eq!(record.proof(&Table(vec![(10185, "238269")])), Proof::Stale, "a reused process id");
+        assert_eq!(record.proof(&Table(vec![])), Proof::Stale);
+    }
+
+    #[test]
+    fn a_record_of_another_process_id_space_cannot_be_judged() {
+        let mut record = fixture("busy-hung.json");
+        record.pid_domain = Some("linux:0:pid:[1]".into());
+        assert_eq!(record.proof(&Table(vec![(record.pid, "1")])), Proof::Elsewhere);
+    }
+
+    #[test]
+    fn reads_every_recorded_sample() {
+        for name in [
+            "background",
+            "busy-hung",
+            "idle-after-quota",
+            "stale-after-sigkill",
+            "waiting-input",
+            "waiting-permission",
+            "waiting-quota-dialog",
+        ] {
+            let record = fixture(&format!("{name}.json"));
+            assert!(record.proc_start.is_some() && record.status.is_some(), "{name}");
+        }
+    }
+}

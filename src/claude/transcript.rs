@@ -1,0 +1,307 @@
+//! A transcript: one session's `.jsonl` file, read backwards from its end.
+//!
+//! What decides a session's state is near the end, but not in a fixed number of bytes: one line may be megabytes long.
+//! So blocks are read backwards, 16 KB doubling to 1 MB, until the caller has seen enough. Bytes after the last line
+//! end are a record that is torn or still being written; they are reported, never parsed. No line of more than
+//! [`LONGEST_LINE`] is kept in memory.
+
+use super::record::{Record, parse_line};
+use crate::error::{IoContext, Result};
+use crate::fs::open_regular;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+const FIRST_BLOCK: u64 = 16 * 1024;
+const LARGEST_BLOCK: u64 = 1024 * 1024;
+/// Lines longer than this many bytes are passed over.
+pub const LONGEST_LINE: usize = 8 * 1024 * 1024;
+
+/// An open transcript, pinned at the length it had when it was opened.
+#[derive(Debug)]
+pub struct Transcript {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+    modified: Option<std::time::SystemTime>,
+}
+
+impl Transcript {
+    /// Opens a transcript: a regular file, no symbolic link.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::PathRefused`] for anything but a regular file, [`crate::error::Code::Io`] otherwise.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = open_regular(path)?;
+        let meta = file.metadata().doing("read", path)?;
+        Ok(Self { file, path: path.to_path_buf(), bytes: meta.len(), modified: meta.modified().ok() })
+    }
+
+    /// Its length in bytes when it was opened.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// When the file was last written to. A hint, never proof.
+    #[must_use]
+    pub fn modified(&self) -> Option<std::time::SystemTime> {
+        self.modified
+    }
+
+    /// Records from the newest to the oldest.
+    #[must_use]
+    pub fn newest_first(&self) -> NewestFirst<'_> {
+        NewestFirst {
+            lines: LinesBackwards {
+                file: &self.file,
+                start: self.bytes,
+                block: FIRST_BLOCK,
+                held: VecDeque::new(),
+                pending: Vec::new(),
+                too_long: false,
+                seen_end: false,
+                failed: false,
+            },
+            ready: Vec::new(),
+        }
+    }
+
+    /// The newest records that fit in `budget` bytes of file, oldest first. A partial record at the cut is left out.
+    #[must_use]
+    pub fn tail(&self, budget: u64) -> Vec<Record> {
+        let floor = self.bytes.saturating_sub(budget);
+        let mut records: Vec<Record> =
+            self.newest_first().take_while(|record| record.offset >= floor).collect();
+        records.reverse();
+        records
+    }
+
+    /// The oldest records that fit in `budget` bytes of file, oldest first.
+    #[must_use]
+    pub fn head(&self, budget: u64) -> Vec<Record> {
+        let length = usize::try_from(self.bytes.min(budget)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length];
+        if read_exact_at(&self.file, &mut bytes, 0).is_err() {
+            return Vec::new();
+        }
+        let mut offset = 0;
+        let mut records = Vec::new();
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if line.ends_with(b"\n") {
+                records.extend(parse_line(offset, line));
+            }
+            offset += line.len() as u64;
+        }
+        records
+    }
+
+    /// True when bytes stand after the last line end.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Io`] when the last byte cannot be read.
+    pub fn torn(&self) -> Result<bool> {
+        if self.bytes == 0 {
+            return Ok(false);
+        }
+        let mut last = [0];
+        read_exact_at(&self.file, &mut last, self.bytes - 1).doing("read", &self.path)?;
+        Ok(last[0] != b'\n')
+    }
+}
+
+/// Records of a transcript from the newest to the oldest.
+#[derive(Debug)]
+pub struct NewestFirst<'a> {
+    lines: LinesBackwards<'a>,
+    ready: Vec<Record>,
+}
+
+impl Iterator for NewestFirst<'_> {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        loop {
+            if let Some(record) = self.ready.pop() {
+                return Some(record);
+            }
+            let (offset, line) = self.lines.next()?;
+            self.ready = parse_line(offset, &line);
+        }
+    }
+}
+
+/// Complete lines of a file from the last to the first, with their offsets.
+#[derive(Debug)]
+struct LinesBackwards<'a> {
+    file: &'a File,
+    /// Everything from here on has been read.
+    start: u64,
+    block: u64,
+    /// Lines found and not yet given, the last of the file first.
+    held: VecDeque<(u64, Vec<u8>)>,
+    /// Bytes read that belong to a line whose beginning is not read yet.
+    pending: Vec<u8>,
+    /// The pending line is too long to be kept; its bytes were dropped.
+    too_long: bool,
+    /// The last line end of the file has been passed.
+    seen_end: bool,
+    failed: bool,
+}
+
+impl Iterator for LinesBackwards<'_> {
+    type Item = (u64, Vec<u8>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.held.is_empty() {
+            if self.start == 0 || self.failed {
+                return None;
+            }
+            self.read_block();
+        }
+        self.held.pop_front()
+    }
+}
+
+impl LinesBackwards<'_> {
+    fn read_block(&mut self) {
+        let length = self.block.min(self.start);
+        self.block = (self.block * 2).min(LARGEST_BLOCK);
+        let from = self.start - length;
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        if read_exact_at(self.file, &mut bytes, from).is_err() {
+            // Truncated while we read: what was seen stands, nothing more is claimed.
+            self.failed = true;
+            return;
+        }
+        self.start = from;
+        let mut end = bytes.len();
+        while let Some(at) = bytes[..end].iter().rposition(|byte| *byte == b'\n') {
+            self.give(from + at as u64 + 1, &bytes[at + 1..end]);
+            end = at;
+            self.seen_end = true;
+        }
+        self.hold(&bytes[..end]);
+        if from == 0 && self.seen_end {
+            self.give(0, &[]);
+        }
+    }
+
+    /// A line begins at `offset`; `head` are its first bytes, the rest is pending.
+    fn give(&mut self, offset: u64, head: &[u8]) {
+        self.hold(head);
+        let line = std::mem::take(&mut self.pending);
+        let too_long = std::mem::take(&mut self.too_long);
+        // Before the first line end is seen from behind, the bytes are a torn record.
+        if self.seen_end && !too_long && !line.is_empty() {
+            self.held.push_back((offset, line));
+        }
+    }
+
+    /// Puts bytes before the pending ones.
+    fn hold(&mut self, head: &[u8]) {
+        if self.too_long || head.is_empty() {
+            return;
+        }
+        if self.pending.len() + head.len() > LONGEST_LINE {
+            self.pending = Vec::new();
+            self.too_long = true;
+            return;
+        }
+        let mut joined = Vec::with_capacity(head.len() + self.pending.len());
+        joined.extend_from_slice(head);
+        joined.append(&mut self.pending);
+        self.pending = joined;
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        let count = std::os::windows::fs::FileExt::seek_read(file, &mut bytes[done..], offset + done as u64)?;
+        if count == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        done += count;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{Body, Meta};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn prompts(bytes: &[u8]) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.jsonl");
+        std::fs::write(&path, bytes).unwrap();
+        Transcript::open(&path)
+            .unwrap()
+            .newest_first()
+            .filter_map(|record| match record.body {
+                Body::Meta(Meta::LastPrompt(text)) => Some(text),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn line(text: &str) -> String {
+        format!("{{\"type\":\"last-prompt\",\"lastPrompt\":{text:?}}}\n")
+    }
+
+    #[test]
+    fn reads_lines_newest_first_across_blocks_of_any_size() {
+        let long = "x".repeat(100_000);
+        let file = format!("{}{}{}{}", line("one"), line(&long), line("three"), line("four"));
+        assert_eq!(prompts(file.as_bytes()), ["four".to_owned(), "three".into(), long, "one".into()]);
+    }
+
+    #[test]
+    fn leaves_out_a_record_without_a_line_end() {
+        let file = format!("{}{}", line("one"), line("two").trim_end());
+        assert_eq!(prompts(file.as_bytes()), ["one"]);
+    }
+
+    #[test]
+    fn passes_over_a_line_longer_than_the_limit_and_goes_on() {
+        let file = format!("{}{}{}", line("one"), line(&"y".repeat(LONGEST_LINE)), line("three"));
+        assert_eq!(prompts(file.as_bytes()), ["three", "one"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn finds_exactly_the_lines_a_forward_reader_finds(lines in proptest::collection::vec("[a-z]{0,40}|[a-z]{20000,20010}", 0..12), cut in 0_usize..40) {
+            let whole: String = lines.iter().map(|text| line(text)).collect();
+            let cut = whole.len().saturating_sub(cut);
+            let file = &whole.as_bytes()[..cut];
+            let mut expected: Vec<String> = file
+                .split_inclusive(|byte| *byte == b'\n')
+                .filter(|line| line.ends_with(b"\n"))
+                .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
+                .filter_map(|value| value["lastPrompt"].as_str().map(str::to_owned))
+                .collect();
+            expected.reverse();
+            prop_assert_eq!(prompts(file), expected);
+        }
+
+        #[test]
+        fn survives_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..5000)) {
+            prompts(&bytes);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! A client version and what a client of that version can do, as measured version by version.
+
+use std::fmt;
+
+/// `major.minor.patch` of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientVersion(u32, u32, u32);
+
+impl ClientVersion {
+    /// Reads `2.1.329`, also with text after it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.trim().splitn(3, '.');
+        let major = parts.next()?.parse().ok()?;
+        let minor = parts.next()?.parse().ok()?;
+        let patch: String = parts.next()?.chars().take_while(char::is_ascii_digit).collect();
+        Some(Self(major, minor, patch.parse().ok()?))
+    }
+
+    /// A waiting `StopFailure` hook that exits 2 starts a new turn, provided that its `timeout` fits a 31-bit timer of
+    /// milliseconds (2,147,483 s): clients before 2.1.268 end a hook with a longer one at once. Seen with 2.1.120, not
+    /// with 2.1.79.
+    #[must_use]
+    pub fn can_be_woken(self) -> bool {
+        self >= Self(2, 1, 120)
+    }
+
+    /// The terminal client continues by itself after a 5-hour limit. Since 2.1.234 by its changelog.
+    #[must_use]
+    pub fn continues_by_itself(self) -> bool {
+        self >= Self(2, 1, 234)
+    }
+}
+
+impl fmt::Display for ClientVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_from_which_version_a_hook_can_wake() {
+        let can = |text| ClientVersion::parse(text).map(ClientVersion::can_be_woken);
+        assert_eq!(can("2.1.79"), Some(false));
+        assert_eq!(can("2.1.120"), Some(true));
+        assert_eq!(can("2.2.0-beta.1"), Some(true));
+        assert_eq!(can("garbage"), None);
+    }
+}

@@ -1,0 +1,131 @@
+//! The environment: the one reader of variables and of the well-known directories that follow from them.
+//!
+//! Variables of ours, all of them: `CC_RECOVER_STATE_DIR`, `CC_RECOVER_CONFIG`, `CC_RECOVER_CLAUDE`,
+//! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG`, `NO_COLOR` (the last two are read by the command line only).
+//! Of Claude Code's: `CLAUDE_CONFIG_DIR`, `CLAUDE_PID`, `CLAUDE_PROJECT_DIR`, `CLAUDE_CODE_SESSION_ID`,
+//! `CLAUDE_CODE_ENTRYPOINT`.
+
+use crate::error::{Code, Error, Result};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// Name of the directory of ours under the user's state and configuration directories.
+const OURS: &str = "cc-session-recover";
+
+/// A snapshot of the variables and the working directory.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    vars: BTreeMap<OsString, OsString>,
+    cwd: PathBuf,
+}
+
+impl Environment {
+    /// The environment of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self { vars: std::env::vars_os().collect(), cwd: std::env::current_dir().unwrap_or_default() }
+    }
+
+    /// An environment from plain values, for tests.
+    pub fn from_pairs<K: Into<OsString>, V: Into<OsString>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+        cwd: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            vars: pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
+            cwd: cwd.into(),
+        }
+    }
+
+    /// A variable that is set and not empty.
+    #[must_use]
+    pub fn var(&self, name: &str) -> Option<&OsStr> {
+        self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// A variable as text; unreadable text counts as not set.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.var(name).and_then(OsStr::to_str)
+    }
+
+    /// A variable as an absolute path; relative ones are ignored, as the XDG rules ask.
+    fn absolute(&self, name: &str) -> Option<PathBuf> {
+        self.var(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+
+    /// Working directory at the start.
+    #[must_use]
+    pub fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// The user's home directory.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        self.absolute("HOME").or_else(|| if cfg!(windows) { self.absolute("USERPROFILE") } else { None })
+    }
+
+    /// Where all durable state lives.
+    ///
+    /// # Errors
+    /// [`Code::StateDirUnknown`] when neither the directory nor a home directory is set.
+    pub fn state_dir(&self) -> Result<PathBuf> {
+        if let Some(dir) = self.absolute("CC_RECOVER_STATE_DIR") {
+            return Ok(dir);
+        }
+        let found = if cfg!(windows) {
+            self.absolute("LOCALAPPDATA").map(|dir| dir.join(OURS))
+        } else if cfg!(target_os = "macos") {
+            self.home().map(|home| home.join("Library/Application Support").join(OURS))
+        } else {
+            self.absolute("XDG_STATE_HOME")
+                .or_else(|| self.home().map(|home| home.join(".local/state")))
+                .map(|dir| dir.join(OURS))
+        };
+        found.ok_or_else(|| {
+            Error::new(Code::StateDirUnknown, "no directory for state: HOME is not set")
+                .hint("set HOME, or CC_RECOVER_STATE_DIR to an absolute path")
+        })
+    }
+
+    /// The user's configuration file, whether it exists or not.
+    #[must_use]
+    pub fn config_file(&self) -> Option<PathBuf> {
+        self.absolute("CC_RECOVER_CONFIG").or_else(|| {
+            let base = if cfg!(windows) {
+                self.absolute("APPDATA")
+            } else {
+                self.absolute("XDG_CONFIG_HOME").or_else(|| self.home().map(|home| home.join(".config")))
+            };
+            base.map(|dir| dir.join(OURS).join("config.json"))
+        })
+    }
+
+    /// Claude Code's configuration directory: `CLAUDE_CONFIG_DIR`, else `~/.claude`.
+    #[must_use]
+    pub fn claude_config_dir(&self) -> Option<PathBuf> {
+        self.absolute("CLAUDE_CONFIG_DIR").or_else(|| self.home().map(|home| home.join(".claude")))
+    }
+
+    /// Process id of the client that started this hook (`CLAUDE_PID`, clients from 2.1.220).
+    #[must_use]
+    pub fn claude_pid(&self) -> Option<u32> {
+        self.text("CLAUDE_PID").and_then(|text| text.parse().ok()).filter(|pid| *pid > 1)
+    }
+
+    /// True inside a session that this tool itself resumed: hooks then only record.
+    #[must_use]
+    pub fn in_attempt(&self) -> bool {
+        self.var("CC_RECOVER_ATTEMPT").is_some()
+    }
+
+    /// Directories in which a program is looked for, without relative ones.
+    #[must_use]
+    pub fn search_path(&self) -> Vec<PathBuf> {
+        self.var("PATH")
+            .map(|path| std::env::split_paths(path).filter(|dir| dir.is_absolute()).collect())
+            .unwrap_or_default()
+    }
+}

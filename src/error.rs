@@ -1,0 +1,146 @@
+//! The error every fallible function returns: a stable code, what happened, where, and what to do next.
+//!
+//! A message is a lower-case fragment that names what went wrong; the path and the hint travel beside it so that
+//! the command line can lay them out and programs can read them.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Result with the crate's error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Stable names of everything that can go wrong. The text form is part of the public interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Code {
+    /// A file operation failed.
+    Io,
+    /// The caller's options contradict each other or make no sense.
+    Usage,
+    /// No session has this id, prefix or name.
+    SessionNotFound,
+    /// More than one session matches.
+    SessionAmbiguous,
+    /// A directory that must exist does not.
+    ProjectNotFound,
+    /// A transcript cannot be read as one.
+    TranscriptUnreadable,
+    /// A stored file carries a version this program does not know; it is never overwritten.
+    StateNewer,
+    /// The directory for state cannot be told, because neither it nor a home directory is set.
+    StateDirUnknown,
+    /// A lock is held by somebody else for too long.
+    StateLocked,
+    /// The user's configuration is not valid.
+    ConfigInvalid,
+    /// A path is not what it must be: a symbolic link, a device, a directory, somebody else's file.
+    PathRefused,
+    /// A file changed between reading and writing it.
+    ChangedMeanwhile,
+    /// There is nothing to do.
+    NothingToDo,
+    /// A bug: a panic was caught at the boundary.
+    Internal,
+}
+
+impl Code {
+    /// The stable name, as programs see it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Io => "IO",
+            Self::Usage => "USAGE",
+            Self::SessionNotFound => "SESSION_NOT_FOUND",
+            Self::SessionAmbiguous => "SESSION_AMBIGUOUS",
+            Self::ProjectNotFound => "PROJECT_NOT_FOUND",
+            Self::TranscriptUnreadable => "TRANSCRIPT_UNREADABLE",
+            Self::StateNewer => "STATE_NEWER",
+            Self::StateDirUnknown => "STATE_DIR_UNKNOWN",
+            Self::StateLocked => "STATE_LOCKED",
+            Self::ConfigInvalid => "CONFIG_INVALID",
+            Self::PathRefused => "PATH_REFUSED",
+            Self::ChangedMeanwhile => "CHANGED_MEANWHILE",
+            Self::NothingToDo => "NOTHING_TO_DO",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// Exit code of the command line for this error: the one place where it is decided.
+    #[must_use]
+    pub const fn exit_code(self) -> i32 {
+        match self {
+            Self::Usage => 2,
+            Self::SessionNotFound | Self::SessionAmbiguous | Self::ProjectNotFound => 3,
+            Self::PathRefused | Self::ChangedMeanwhile => 4,
+            Self::NothingToDo => 6,
+            _ => 1,
+        }
+    }
+}
+
+/// What went wrong, where, and what to do next.
+#[derive(Debug, Clone)]
+pub struct Error {
+    /// Stable name.
+    pub code: Code,
+    /// What happened, as a fragment.
+    pub message: String,
+    /// The file or directory it is about.
+    pub path: Option<PathBuf>,
+    /// What the person can do next.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    /// An error without a path.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), path: None, hint: None }
+    }
+
+    /// The same error, about this path.
+    #[must_use]
+    pub fn at(mut self, path: impl AsRef<Path>) -> Self {
+        self.path = Some(path.as_ref().to_path_buf());
+        self
+    }
+
+    /// The same error, with advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A failed file operation: `doing` is a verb phrase such as "read".
+    pub fn io(doing: &str, path: impl AsRef<Path>, source: &io::Error) -> Self {
+        Self::new(Code::Io, format!("could not {doing}: {source}")).at(path)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(path) = &self.path {
+            write!(f, " ({})", path.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Adds the path to an I/O result, so that no such error lacks it.
+pub trait IoContext<T> {
+    /// Turns the I/O error into ours; `doing` is a verb phrase such as "read".
+    ///
+    /// # Errors
+    /// The same failure, with its path.
+    fn doing(self, doing: &str, path: impl AsRef<Path>) -> Result<T>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn doing(self, doing: &str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|source| Error::io(doing, path, &source))
+    }
+}

@@ -1,0 +1,41 @@
+//! The export behind `bin/hook.js`: synchronous, silent, and never failing.
+
+use crate::claude::process::SystemProcesses;
+use crate::clock::SystemClock;
+use crate::env::Environment;
+use crate::fs::read_standard_input;
+use crate::hook::{LARGEST_PAYLOAD, Outside, run};
+use napi_derive::napi;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A caller that keeps standard input open longer than this gets no answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a hook process does when its work is over.
+#[napi(object, js_name = "HookOutcome")]
+pub struct HookOutcome {
+    /// 0, or 2 to wake the session.
+    pub exit_code: i32,
+    /// Text for standard output.
+    pub stdout: Option<String>,
+    /// Text for standard error.
+    pub stderr: Option<String>,
+}
+
+/// Handles the hook event on standard input. `project` is the directory whose launcher was started, `null` for the
+/// user's own hooks. May block for as long as a session waits.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn hook(project: Option<String>) -> HookOutcome {
+    // A panic would print; a hook prints nothing.
+    std::panic::set_hook(Box::new(|_| {}));
+    let (input, complete) = read_standard_input(LARGEST_PAYLOAD + 1, PATIENCE);
+    if !complete && input.is_empty() || input.len() > LARGEST_PAYLOAD {
+        return HookOutcome { exit_code: 0, stdout: None, stderr: None };
+    }
+    let env = Environment::of_process();
+    let outside = Outside { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+    let outcome = run(outside, project.map(PathBuf::from).as_deref(), &input);
+    HookOutcome { exit_code: outcome.exit_code, stdout: outcome.stdout, stderr: outcome.stderr }
+}

@@ -1,0 +1,9 @@
+//! The boundary to Node: the only place that knows napi. Every export converts in, calls one function, converts out.
+//!
+//! Values cross as JSON trees whose types are written down in `types.d.ts`. A panic never crosses: synchronous exports
+//! catch it, tasks catch it around their call. Errors reach JavaScript as `Error` with `code`, `path`, `hint` and
+//! `exitCode`.
+
+mod hook;
+mod task;
+mod verbs;

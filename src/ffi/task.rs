@@ -1,0 +1,79 @@
+//! A task: one call of the core on a thread of Node's pool.
+
+use crate::error::{Code, Error};
+use napi::bindgen_prelude::{Object, Unknown};
+use napi::{Env, JsValue, Task};
+use serde::Serialize;
+use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A call that is made once.
+pub type Call = Box<dyn FnOnce() -> Result<Value, Error> + Send>;
+
+/// The call on its way through the pool.
+pub struct CoreTask {
+    call: Option<Call>,
+    failed: Option<Error>,
+}
+
+impl CoreTask {
+    /// A task that makes this call and gives its answer as JSON.
+    pub fn new<T: Serialize>(call: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Self {
+        let call = move || {
+            let answer = call()?;
+            serde_json::to_value(answer)
+                .map(plain)
+                .map_err(|error| Error::new(Code::Internal, format!("could not encode the answer: {error}")))
+        };
+        Self { call: Some(Box::new(call)), failed: None }
+    }
+}
+
+impl Task for CoreTask {
+    type Output = Value;
+    type JsValue = Unknown<'static>;
+
+    fn compute(&mut self) -> napi::Result<Value> {
+        let Some(call) = self.call.take() else { return Ok(Value::Null) };
+        let answer = catch_unwind(AssertUnwindSafe(call))
+            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "a bug: the native part panicked")));
+        answer.map_err(|error| {
+            let reason = error.to_string();
+            self.failed = Some(error);
+            napi::Error::from_reason(reason)
+        })
+    }
+
+    fn resolve(&mut self, env: Env, answer: Value) -> napi::Result<Unknown<'static>> {
+        env.to_js_value(&answer)
+    }
+
+    fn reject(&mut self, env: Env, reason: napi::Error) -> napi::Result<Unknown<'static>> {
+        match self.failed.take() {
+            Some(error) => Err(js_error(env, &error).unwrap_or(reason)),
+            None => Err(reason),
+        }
+    }
+}
+
+/// A JavaScript `Error` with the fields of ours.
+fn js_error(env: Env, error: &Error) -> napi::Result<napi::Error> {
+    let mut object: Object<'_> = env.create_error(napi::Error::from_reason(error.message.clone()))?;
+    object.set("code", error.code.as_str())?;
+    object.set("path", error.path.as_ref().map(|path| path.to_string_lossy().into_owned()))?;
+    object.set("hint", error.hint.clone())?;
+    object.set("exitCode", error.code.exit_code())?;
+    Ok(napi::Error::from(object.to_unknown()))
+}
+
+/// Whole numbers above 32 bits would become `BigInt`, which is no JSON; sizes in bytes are exact as numbers up to 2^53.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.as_u64().is_some_and(|number| number > u64::from(u32::MAX)) => {
+            number.as_f64().and_then(serde_json::Number::from_f64).map_or(Value::Number(number), Value::Number)
+        }
+        Value::Array(items) => items.into_iter().map(plain).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, plain(value))).collect(),
+        other => other,
+    }
+}

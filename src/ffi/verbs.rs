@@ -1,0 +1,171 @@
+//! The exports behind the verbs and the typed interface.
+
+use super::task::CoreTask;
+use crate::claude::process::SystemProcesses;
+use crate::clock::SystemClock;
+use crate::env::Environment;
+use crate::error::{Code, Error};
+use crate::project::{init, uninstall};
+use crate::report::session::{Holder, read};
+use crate::report::{cancel, status};
+use napi::bindgen_prelude::AsyncTask;
+use napi_derive::napi;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Version of the native part.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn version() -> String {
+    VERSION.to_owned()
+}
+
+/// Stopped, waiting and running sessions of a project or of all. Reads only.
+///
+/// Rejects with `PROJECT_NOT_FOUND` or `STATE_DIR_UNKNOWN`.
+#[napi(
+    catch_unwind,
+    js_name = "status",
+    ts_args_type = "options?: StatusOptions",
+    ts_return_type = "Promise<StatusReport>"
+)]
+#[must_use]
+pub fn status_of(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: status::StatusOptions| {
+        let env = Environment::of_process();
+        status::status(seen(&env), &options)
+    })
+}
+
+/// Cancels what is planned for stopped sessions.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `NOTHING_TO_DO`.
+#[napi(
+    catch_unwind,
+    js_name = "cancel",
+    ts_args_type = "options: CancelOptions",
+    ts_return_type = "Promise<CancelReport>"
+)]
+#[must_use]
+pub fn cancel_sessions(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: cancel::CancelOptions| {
+        let env = Environment::of_process();
+        cancel::cancel(seen(&env), &options)
+    })
+}
+
+/// Plans the setting up of a project. Reads only.
+///
+/// Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED` or `IO`.
+#[napi(catch_unwind, ts_args_type = "options: InitOptions", ts_return_type = "Promise<InitPlan>")]
+#[must_use]
+pub fn plan_init(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: init::InitOptions| {
+        let env = Environment::of_process();
+        init::plan(placed(&env), options)
+    })
+}
+
+/// Sets a project up as planned; `settings` is the edited text of the settings file, `null` without hooks.
+///
+/// Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planInit}.
+#[napi(
+    catch_unwind,
+    ts_args_type = "plan: InitPlan, settings: string | null",
+    ts_return_type = "Promise<InitReport>"
+)]
+#[must_use]
+pub fn apply_init(plan: Value, settings: Option<String>) -> AsyncTask<CoreTask> {
+    task(Some(plan), move |plan: init::InitPlan| {
+        let env = Environment::of_process();
+        init::apply(placed(&env), &plan, settings.as_deref())
+    })
+}
+
+/// Plans the taking out. Reads only.
+///
+/// Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED` or `IO`.
+#[napi(catch_unwind, ts_args_type = "options: UninstallOptions", ts_return_type = "Promise<UninstallPlan>")]
+#[must_use]
+pub fn plan_uninstall(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: uninstall::UninstallOptions| {
+        let env = Environment::of_process();
+        uninstall::plan(placed(&env), options)
+    })
+}
+
+/// Takes recovery out as planned; `settings` is the text without our entries when `settingsAction` is `edit`.
+///
+/// Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planUninstall}.
+#[napi(
+    catch_unwind,
+    ts_args_type = "plan: UninstallPlan, settings: string | null",
+    ts_return_type = "Promise<UninstallReport>"
+)]
+#[must_use]
+pub fn apply_uninstall(plan: Value, settings: Option<String>) -> AsyncTask<CoreTask> {
+    task(Some(plan), move |plan: uninstall::UninstallPlan| {
+        let env = Environment::of_process();
+        uninstall::apply(placed(&env), &plan, settings.as_deref())
+    })
+}
+
+/// Reads one transcript, wherever it is.
+///
+/// Rejects with `TRANSCRIPT_UNREADABLE`, `PATH_REFUSED` or `IO`.
+#[napi(catch_unwind, ts_args_type = "options: InspectOptions", ts_return_type = "Promise<Session>")]
+#[must_use]
+pub fn inspect(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: InspectOptions| {
+        let holder = match options.alive {
+            Some(true) => Holder::Said(options.status.as_deref()),
+            Some(false) => Holder::Gone,
+            None => Holder::Unknown,
+        };
+        read(&options.transcript, None, holder).map(|(session, _)| session)
+    })
+}
+
+/// Reads a hook payload, without looking at any file. Unusable text gives `null`.
+#[napi(catch_unwind, ts_return_type = "PayloadReading | null")]
+#[must_use]
+pub fn read_payload(payload: String) -> Option<Value> {
+    use crate::clock::Clock;
+    let payload = crate::hook::Payload::parse(payload.as_bytes()).ok()?;
+    let kind = payload.stop(SystemClock.now()).map(|stop| stop.kind);
+    Some(
+        json!({"event": payload.event, "session": payload.session, "kind": kind, "subagent": payload.subagent}),
+    )
+}
+
+#[derive(Deserialize)]
+struct InspectOptions {
+    transcript: PathBuf,
+    alive: Option<bool>,
+    status: Option<String>,
+}
+
+fn seen(env: &Environment) -> status::Outside<'_> {
+    status::Outside { env, clock: &SystemClock, processes: &SystemProcesses }
+}
+
+fn placed(env: &Environment) -> init::Outside<'_> {
+    init::Outside { env, clock: &SystemClock, version: VERSION }
+}
+
+/// Reads the options and makes the call.
+fn task<O: DeserializeOwned, T: serde::Serialize>(
+    options: Option<Value>,
+    call: impl FnOnce(O) -> Result<T, Error> + Send + 'static,
+) -> AsyncTask<CoreTask> {
+    AsyncTask::new(CoreTask::new(move || {
+        let options = options.unwrap_or_else(|| json!({}));
+        let options = serde_path_to_error::deserialize(options)
+            .map_err(|error| Error::new(Code::Usage, format!("{}: {}", error.path(), error.inner())))?;
+        call(options)
+    }))
+}

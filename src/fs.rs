@@ -1,0 +1,146 @@
+//! File primitives: the small layer through which everything else reads files.
+
+use crate::error::{Code, Error, IoContext, Result};
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::path::Path;
+
+/// Opens a regular file for reading. Never blocks on a pipe, never follows a symbolic link in the last component.
+///
+/// # Errors
+/// [`Code::PathRefused`] when it is anything but a regular file, [`Code::Io`] otherwise.
+pub fn open_regular(path: &Path) -> Result<File> {
+    let file = open_without_blocking(path)?;
+    let meta = file.metadata().doing("read", path)?;
+    if meta.is_file() { Ok(file) } else { Err(Error::new(Code::PathRefused, "not a regular file").at(path)) }
+}
+
+#[cfg(unix)]
+fn open_without_blocking(path: &Path) -> Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    match opened {
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            Err(Error::new(Code::PathRefused, "is a symbolic link").at(path))
+        }
+        other => other.doing("open", path),
+    }
+}
+
+#[cfg(not(unix))]
+fn open_without_blocking(path: &Path) -> Result<File> {
+    OpenOptions::new().read(true).open(path).doing("open", path)
+}
+
+/// Reads a small regular file whole, or `None` when it is not there.
+///
+/// # Errors
+/// [`Code::PathRefused`] when it is larger than `limit` bytes or no regular file, [`Code::Io`] otherwise.
+pub fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let file = match open_regular(path) {
+        Ok(file) => file,
+        Err(_) if is_missing(path) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).doing("read", path)?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::new(Code::PathRefused, format!("larger than {limit} bytes")).at(path));
+    }
+    Ok(Some(bytes))
+}
+
+fn is_missing(path: &Path) -> bool {
+    matches!(std::fs::symlink_metadata(path), Err(error) if error.kind() == std::io::ErrorKind::NotFound
+        || error.kind() == std::io::ErrorKind::NotADirectory)
+}
+
+/// Numeric id of the user this process acts for; `None` where there is no such thing.
+#[must_use]
+pub fn own_uid() -> Option<u32> {
+    #[cfg(unix)]
+    {
+        Some(rustix::process::geteuid().as_raw())
+    }
+    #[cfg(not(unix))]
+    {
+        None
+    }
+}
+
+/// Owner of a file, where there is such a thing.
+#[must_use]
+pub fn owner(meta: &std::fs::Metadata) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some(meta.uid())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = meta;
+        None
+    }
+}
+
+/// Device and inode of a file or directory: tells whether a path still names the same thing.
+#[must_use]
+pub fn identity(meta: &std::fs::Metadata) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some((meta.dev(), meta.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = meta;
+        None
+    }
+}
+
+/// Reads what a pipe or file offers until its end, `limit` bytes, or `wait` is over.
+///
+/// Used for the payload on standard input, which a broken caller may never close.
+/// Returns the bytes and whether the end was seen.
+#[cfg(unix)]
+#[must_use]
+pub fn read_standard_input(limit: usize, wait: std::time::Duration) -> (Vec<u8>, bool) {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let started = std::time::Instant::now();
+    let stdin = std::io::stdin();
+    let mut bytes = Vec::new();
+    let mut block = [0_u8; 64 * 1024];
+    while bytes.len() < limit {
+        let left = wait.saturating_sub(started.elapsed());
+        let Ok(timeout) = rustix::event::Timespec::try_from(left) else { return (bytes, false) };
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(0) => return (bytes, false),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(_) => return (bytes, false),
+        }
+        match rustix::io::read(&stdin, &mut block) {
+            Ok(0) => return (bytes, true),
+            Ok(count) => bytes.extend_from_slice(&block[..count]),
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
+            Err(_) => return (bytes, false),
+        }
+    }
+    (bytes, false)
+}
+
+/// As on Unix; the reading thread is left behind when the time is over.
+#[cfg(not(unix))]
+#[must_use]
+pub fn read_standard_input(limit: usize, wait: std::time::Duration) -> (Vec<u8>, bool) {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let ended = std::io::stdin().take(limit as u64).read_to_end(&mut bytes).is_ok();
+        let full = bytes.len() >= limit;
+        let _ = sender.send((bytes, ended && !full));
+    });
+    receiver.recv_timeout(wait).unwrap_or_default()
+}

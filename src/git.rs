@@ -1,0 +1,597 @@
+//! Git: what a working tree says about itself, asked of the `git` program with commands that only read.
+//!
+//! A repository is not trusted: its configuration can name programs to run. So everything that `status` could start is
+//! switched off (file monitor, hooks, content filters, submodules, fetching of missing objects, nested bare
+//! repositories), the environment is built from nothing, and the whole question has a deadline, after which the child
+//! is killed and the answer is "unknown".
+
+use crate::env::Environment;
+use crate::note::text;
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// Time for the whole answer.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// Dirty files that are named.
+pub const MOST_FILES: usize = 30;
+/// Output that is kept, in bytes; what is beyond it is not counted.
+const MOST_OUTPUT: u64 = 8 * 1024 * 1024;
+/// Time between two looks at a child that has closed its output and not ended.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+/// Variables that git or a wrapper around it needs from the user.
+const KEPT_VARIABLES: &[&str] = &[
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "DEVELOPER_DIR",
+    "USERPROFILE",
+    "SystemRoot",
+    "TEMP",
+    "TMP",
+];
+
+/// What is known about the repository of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GitReading {
+    /// Git answered.
+    Known(GitState),
+    /// The directory is in no repository.
+    NoRepository,
+    /// No answer, and why: git is missing, too slow, or refused.
+    Unknown(String),
+}
+
+/// State of a working tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GitState {
+    /// Name of the branch; `None` when detached.
+    pub branch: Option<String>,
+    /// First ten digits of the commit; `None` before the first one.
+    pub commit: Option<String>,
+    /// No branch is checked out.
+    pub detached: bool,
+    /// Branch this one follows.
+    pub upstream: Option<String>,
+    /// Commits the upstream does not have.
+    pub ahead: Option<u64>,
+    /// Commits only the upstream has.
+    pub behind: Option<u64>,
+    /// Changed and untracked files, at most [`MOST_FILES`].
+    pub dirty: Vec<DirtyFile>,
+    /// How many there are in all.
+    pub dirty_total: usize,
+    /// There are more than `dirty_total`; counting was given up.
+    pub dirty_more: bool,
+}
+
+/// A file that differs from the last commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirtyFile {
+    /// Two letters as in `git status --short`: index, then working tree; `??` untracked, `!!` in conflict.
+    pub status: String,
+    /// Path from the top of the repository, without control characters.
+    pub path: String,
+}
+
+/// State of the repository that `project` is in.
+#[must_use]
+pub fn read(environment: &Environment, project: &Path) -> GitReading {
+    read_within(environment, project, DEADLINE)
+}
+
+/// Path of the `info/exclude` file of the repository, whether that file exists or not; `None` outside a repository and
+/// where git does not answer.
+#[must_use]
+pub fn exclude_file(environment: &Environment, project: &Path) -> Option<PathBuf> {
+    let git = Git::find(environment, project, DEADLINE).ok()?;
+    let answer = git.run(&[], &["rev-parse", "--git-path", "info/exclude"]).ok()?;
+    let line = answer.stdout.strip_suffix(b"\n").unwrap_or(&answer.stdout);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if answer.code != Some(0) || line.is_empty() {
+        return None;
+    }
+    Some(project.join(path_of(line)?))
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere the bytes may be no path")]
+fn path_of(bytes: &[u8]) -> Option<PathBuf> {
+    Some(PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes)))
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> Option<PathBuf> {
+    std::str::from_utf8(bytes).ok().map(PathBuf::from)
+}
+
+fn read_within(environment: &Environment, project: &Path, limit: Duration) -> GitReading {
+    let answer = Git::find(environment, project, limit).and_then(|git| {
+        let filters = git.filters()?;
+        git.run(
+            &filters,
+            &[
+                "status",
+                "--porcelain=v2",
+                "--branch",
+                "-z",
+                "--untracked-files=normal",
+                "--ignore-submodules=all",
+                "--no-renames",
+            ],
+        )
+    });
+    match answer {
+        Err(reason) => GitReading::Unknown(reason),
+        Ok(answer) if answer.code == Some(0) => GitReading::Known(parse_status(&answer.stdout, answer.more)),
+        Ok(answer) => {
+            let said = text::line(&String::from_utf8_lossy(&answer.stderr), 200);
+            if said.contains("not a git repository") {
+                GitReading::NoRepository
+            } else {
+                GitReading::Unknown(format!("git status failed: {said}"))
+            }
+        }
+    }
+}
+
+/// The program, where it runs, and when it must be done.
+struct Git<'a> {
+    program: PathBuf,
+    project: &'a Path,
+    environment: &'a Environment,
+    path: OsString,
+    until: Instant,
+}
+
+struct Answer {
+    code: Option<i32>,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    /// Output was cut off.
+    more: bool,
+}
+
+impl<'a> Git<'a> {
+    fn find(environment: &'a Environment, project: &'a Path, limit: Duration) -> Result<Self, String> {
+        let until = Instant::now() + limit;
+        let Ok(inside) = project.canonicalize() else {
+            return Err("the project directory does not exist".to_owned());
+        };
+        // A program that lies in the project is the project's, whatever its name.
+        let outside = |path: &Path| path.canonicalize().is_ok_and(|real| !real.starts_with(&inside));
+        let dirs: Vec<PathBuf> = environment.search_path().into_iter().filter(|dir| outside(dir)).collect();
+        let path = std::env::join_paths(&dirs).map_err(|_| "PATH cannot be used".to_owned())?;
+        let program = which::which_in_all("git", Some(&path), project)
+            .ok()
+            .and_then(|mut found| found.find(|program| program.is_absolute() && outside(program)))
+            .ok_or_else(|| "git was not found on PATH outside the project".to_owned())?;
+        Ok(Self { program, project, environment, path, until })
+    }
+
+    /// Settings that switch every content filter off. `status` runs a filter on a file whose time differs from the
+    /// index, and a repository may define one.
+    fn filters(&self) -> Result<Vec<String>, String> {
+        let keys = [
+            "config",
+            "--null",
+            "--name-only",
+            "--get-regexp",
+            r"^filter\..*\.(clean|smudge|process|required)$",
+        ];
+        let answer = self.run(&[], &keys)?;
+        match answer.code {
+            Some(0) if !answer.more => {}
+            Some(1) => return Ok(Vec::new()),
+            _ => {
+                let said = text::line(&String::from_utf8_lossy(&answer.stderr), 200);
+                return Err(format!("git config could not be read: {said}"));
+            }
+        }
+        let mut off = Vec::new();
+        for key in answer.stdout.split(|byte| *byte == 0).filter(|key| !key.is_empty()) {
+            match std::str::from_utf8(key) {
+                // `-c` splits at the first equals sign, so such a name could not be switched off.
+                Ok(key) if !key.contains('=') => {
+                    let value = if key.ends_with(".required") { "false" } else { "" };
+                    off.push(format!("{key}={value}"));
+                }
+                _ => return Err("a content filter has a name that cannot be switched off".to_owned()),
+            }
+        }
+        off.sort();
+        off.dedup();
+        Ok(off)
+    }
+
+    fn run(&self, settings: &[String], arguments: &[&str]) -> Result<Answer, String> {
+        let mut command = Command::new(&self.program);
+        command.arg("--no-pager").arg("--no-optional-locks");
+        for setting in [
+            "core.fsmonitor=false",
+            "core.untrackedCache=false",
+            if cfg!(windows) { "core.hooksPath=NUL" } else { "core.hooksPath=/dev/null" },
+            "safe.bareRepository=explicit",
+            "core.quotePath=false",
+            "color.ui=false",
+            "status.relativePaths=false",
+        ] {
+            command.arg("-c").arg(setting);
+        }
+        for setting in settings {
+            command.arg("-c").arg(setting);
+        }
+        command.args(arguments).current_dir(self.project).env_clear();
+        for name in KEPT_VARIABLES {
+            if let Some(value) = self.environment.var(name) {
+                command.env(name, value);
+            }
+        }
+        command
+            .env("PATH", &self.path)
+            .env("LC_ALL", "C")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_ALLOW_PROTOCOL", "none")
+            .env("GIT_PAGER", "")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command.spawn().map_err(|error| format!("git could not be started: {error}"))?;
+        let answer = self.collect(&mut child);
+        if answer.is_err() {
+            end(&mut child);
+        }
+        answer
+    }
+
+    fn collect(&self, child: &mut Child) -> Result<Answer, String> {
+        let stdout = child.stdout.take().map(|pipe| reader(pipe, MOST_OUTPUT));
+        let stderr = child.stderr.take().map(|pipe| reader(pipe, 4096));
+        let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
+            return Err("git has no output".to_owned());
+        };
+        let late = || format!("git did not answer within {} s", DEADLINE.as_secs());
+        let (stdout, more) = self.within(&stdout).ok_or_else(late)?;
+        let (stderr, _) = self.within(&stderr).ok_or_else(late)?;
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) => return Ok(Answer { code: status.code(), stdout, stderr, more }),
+                Ok(None) if Instant::now() < self.until => std::thread::sleep(BETWEEN_LOOKS),
+                Ok(None) => return Err(late()),
+                Err(error) => return Err(format!("git could not be waited for: {error}")),
+            }
+        }
+    }
+
+    fn within<T>(&self, receiver: &Receiver<T>) -> Option<T> {
+        receiver.recv_timeout(self.until.saturating_duration_since(Instant::now())).ok()
+    }
+}
+
+/// Reads to the end in a thread of its own, keeps at most `limit` bytes, and tells whether there was more.
+fn reader(mut pipe: impl Read + Send + 'static, limit: u64) -> Receiver<(Vec<u8>, bool)> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.by_ref().take(limit).read_to_end(&mut bytes);
+        // The child must not block on a full pipe.
+        let more = std::io::copy(&mut pipe, &mut std::io::sink()).is_ok_and(|count| count > 0);
+        let _ = sender.send((bytes, more));
+    });
+    receiver
+}
+
+/// Kills the child with what it has started, and takes its exit status.
+fn end(child: &mut Child) {
+    // The group is the child's own and cannot have been given to another as long as it is not waited for.
+    #[cfg(unix)]
+    if let Ok(raw) = i32::try_from(child.id())
+        && let Some(group) = rustix::process::Pid::from_raw(raw)
+        && matches!(child.try_wait(), Ok(None))
+    {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Reads `git status --porcelain=v2 --branch -z`.
+fn parse_status(output: &[u8], more: bool) -> GitState {
+    let mut state = GitState { dirty_more: more, ..GitState::default() };
+    let output = String::from_utf8_lossy(output);
+    let mut entries = output.split('\0').filter(|entry| !entry.is_empty());
+    while let Some(entry) = entries.next() {
+        let (kind, rest) = entry.split_once(' ').unwrap_or((entry, ""));
+        let file = match kind {
+            "#" => {
+                read_header(&mut state, rest);
+                continue;
+            }
+            // Fields before the path: XY sub mH mI mW hH hI; renames add a score and an entry with the old path.
+            "1" => path_after(rest, 7).map(|path| (status_of(rest), path)),
+            "2" => {
+                entries.next();
+                path_after(rest, 8).map(|path| (status_of(rest), path))
+            }
+            "u" => path_after(rest, 9).map(|path| ("!!".to_owned(), path)),
+            "?" => Some(("??".to_owned(), rest)),
+            _ => None,
+        };
+        if let Some((status, path)) = file {
+            state.dirty_total += 1;
+            if state.dirty.len() < MOST_FILES {
+                state.dirty.push(DirtyFile { status, path: text::line(path, 300) });
+            }
+        }
+    }
+    state
+}
+
+fn read_header(state: &mut GitState, header: &str) {
+    let (name, value) = header.split_once(' ').unwrap_or((header, ""));
+    match name {
+        "branch.oid" if value != "(initial)" => state.commit = Some(value.chars().take(10).collect()),
+        "branch.head" if value == "(detached)" => state.detached = true,
+        "branch.head" => state.branch = Some(text::line(value, 200)),
+        "branch.upstream" => state.upstream = Some(text::line(value, 200)),
+        "branch.ab" => {
+            let mut counts = value.split(' ');
+            let mut count = |sign| counts.next().and_then(|text| text.strip_prefix(sign)?.parse().ok());
+            state.ahead = count('+');
+            state.behind = count('-');
+        }
+        _ => {}
+    }
+}
+
+fn status_of(rest: &str) -> String {
+    text::head(rest, 2).to_owned()
+}
+
+fn path_after(rest: &str, fields: usize) -> Option<&str> {
+    rest.splitn(fields + 1, ' ').nth(fields)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn environment(path: &[&Path], home: &Path) -> Environment {
+        let path = std::env::join_paths(path).unwrap();
+        Environment::from_pairs([("PATH", path), ("HOME", home.as_os_str().to_owned())], home)
+    }
+
+    /// The environment with the machine's own git.
+    fn real(home: &Path) -> Environment {
+        let path = std::env::var_os("PATH").unwrap();
+        Environment::from_pairs([("PATH", path), ("HOME", home.as_os_str().to_owned())], home)
+    }
+
+    struct Repository {
+        home: tempfile::TempDir,
+        dir: PathBuf,
+    }
+
+    impl Repository {
+        fn new() -> Self {
+            let home = tempfile::tempdir().unwrap();
+            let dir = home.path().join("project");
+            std::fs::create_dir(&dir).unwrap();
+            let new = Self { home, dir };
+            new.git(&["init", "-q", "-b", "main"]);
+            new.git(&["config", "user.email", "a@example.com"]);
+            new.git(&["config", "user.name", "A"]);
+            new.write("one.txt", "1\n");
+            new.git(&["add", "."]);
+            new.git(&["commit", "-q", "-m", "one"]);
+            new
+        }
+
+        fn git(&self, arguments: &[&str]) {
+            let done = Command::new("git")
+                .args(arguments)
+                .current_dir(&self.dir)
+                .env("HOME", self.home.path())
+                .env("GIT_CONFIG_NOSYSTEM", "1")
+                .output()
+                .unwrap();
+            assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            std::fs::write(self.dir.join(name), text).unwrap();
+        }
+
+        fn state(&self) -> GitState {
+            match read(&real(self.home.path()), &self.dir) {
+                GitReading::Known(state) => state,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn script(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn tells_branch_commit_and_changed_files() {
+        let repository = Repository::new();
+        repository.write("one.txt", "2\n");
+        repository.write("two words.txt", "");
+        repository.write("three.txt", "");
+        repository.git(&["add", "three.txt"]);
+        let state = repository.state();
+        assert_eq!(state.branch.as_deref(), Some("main"));
+        assert_eq!(state.commit.as_ref().map(String::len), Some(10));
+        assert!(!state.detached);
+        let files: Vec<_> =
+            state.dirty.iter().map(|file| (file.status.as_str(), file.path.as_str())).collect();
+        assert_eq!(files, [(".M", "one.txt"), ("A.", "three.txt"), ("??", "two words.txt")]);
+        assert_eq!((state.dirty_total, state.dirty_more), (3, false));
+    }
+
+    #[test]
+    fn tells_a_detached_head_and_how_far_the_upstream_is() {
+        let repository = Repository::new();
+        repository.git(&["branch", "base"]);
+        repository.git(&["commit", "-q", "--allow-empty", "-m", "two"]);
+        repository.git(&["branch", "-q", "--set-upstream-to=base"]);
+        let state = repository.state();
+        assert_eq!((state.upstream.as_deref(), state.ahead, state.behind), (Some("base"), Some(1), Some(0)));
+        repository.git(&["checkout", "-q", "--detach"]);
+        let state = repository.state();
+        assert_eq!((state.branch, state.detached), (None, true));
+    }
+
+    #[test]
+    fn names_thirty_dirty_files_and_counts_the_rest() {
+        let repository = Repository::new();
+        for index in 0..45 {
+            repository.write(&format!("new{index:02}"), "");
+        }
+        let state = repository.state();
+        assert_eq!((state.dirty.len(), state.dirty_total), (MOST_FILES, 45));
+    }
+
+    #[test]
+    fn runs_nothing_that_a_hostile_configuration_names() {
+        let repository = Repository::new();
+        let proof = repository.home.path().join("ran");
+        let trap = repository.home.path().join("trap");
+        script(&trap, &format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\ncat\n", proof.display()));
+        let trap_text = trap.to_str().unwrap();
+        for (key, value) in [
+            ("core.fsmonitor", trap_text),
+            ("core.hooksPath", repository.home.path().to_str().unwrap()),
+            ("alias.status", &format!("!{trap_text}")),
+            ("alias.rev-parse", &format!("!{trap_text}")),
+            ("diff.external", trap_text),
+            ("filter.evil.clean", trap_text),
+            ("filter.evil.process", trap_text),
+            ("filter.evil.required", "true"),
+            ("core.pager", trap_text),
+            ("core.sshCommand", trap_text),
+            ("core.askPass", trap_text),
+            ("core.editor", trap_text),
+            ("status.submoduleSummary", "true"),
+        ] {
+            repository.git(&["config", key, value]);
+        }
+        script(&repository.home.path().join("post-index-change"), &std::fs::read_to_string(&trap).unwrap());
+        repository.write(".gitattributes", "* filter=evil\n");
+        // Same length, other time: git has to compare the contents, so it would run the filter.
+        repository.write("one.txt", "9\n");
+        let state = repository.state();
+        assert!(state.dirty.iter().any(|file| file.path == "one.txt"));
+        assert!(exclude_file(&real(repository.home.path()), &repository.dir).is_some());
+        assert!(!proof.exists(), "{}", std::fs::read_to_string(&proof).unwrap());
+
+        // Negative control: plain git runs what the configuration names.
+        let _ = Command::new("git")
+            .arg("status")
+            .current_dir(&repository.dir)
+            .env("HOME", repository.home.path())
+            .stdin(Stdio::null())
+            .output();
+        assert!(proof.exists());
+    }
+
+    #[test]
+    fn without_git_the_answer_is_unknown() {
+        let home = tempfile::tempdir().unwrap();
+        let empty = home.path().join("empty");
+        let project = home.path().join("project");
+        std::fs::create_dir(&empty).unwrap();
+        std::fs::create_dir(&project).unwrap();
+        let reading = read(&environment(&[&empty], home.path()), &project);
+        assert!(matches!(&reading, GitReading::Unknown(why) if why.contains("not found")), "{reading:?}");
+        assert_eq!(exclude_file(&environment(&[&empty], home.path()), &project), None);
+    }
+
+    #[test]
+    fn a_git_inside_the_project_is_never_run() {
+        let home = tempfile::tempdir().unwrap();
+        let project = home.path().join("project");
+        let proof = home.path().join("ran");
+        script(&project.join("bin/git"), &format!("#!/bin/sh\n/bin/touch '{}'\n", proof.display()));
+        let outside = home.path().join("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::os::unix::fs::symlink(project.join("bin/git"), outside.join("git")).unwrap();
+        let path = environment(&[&project.join("bin"), &outside], home.path());
+        assert!(matches!(read(&path, &project), GitReading::Unknown(_)));
+        assert!(!proof.exists());
+    }
+
+    #[test]
+    fn a_hanging_git_is_killed_with_its_children_and_the_answer_is_unknown() {
+        let home = tempfile::tempdir().unwrap();
+        let project = home.path().join("project");
+        std::fs::create_dir(&project).unwrap();
+        let pid = home.path().join("pid");
+        let text = format!("#!/bin/sh\n/bin/sleep 60 &\necho $! > '{}'\nwait\n", pid.display());
+        script(&home.path().join("bin/git"), &text);
+        let path = environment(&[&home.path().join("bin")], home.path());
+        let started = Instant::now();
+        let reading = read_within(&path, &project, Duration::from_millis(500));
+        assert!(
+            matches!(&reading, GitReading::Unknown(why) if why.contains("did not answer")),
+            "{reading:?}"
+        );
+        assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
+        // The sleeping grandchild is gone, or a zombie nobody has fetched.
+        let stat = format!("/proc/{}/stat", std::fs::read_to_string(&pid).unwrap().trim());
+        let gone = || std::fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "));
+        while !gone() && started.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(gone());
+    }
+
+    #[test]
+    fn outside_a_repository_it_says_so() {
+        let home = tempfile::tempdir().unwrap();
+        let project = home.path().join("plain");
+        std::fs::create_dir(&project).unwrap();
+        assert_eq!(read(&real(home.path()), &project), GitReading::NoRepository);
+        assert!(matches!(read(&real(home.path()), &home.path().join("missing")), GitReading::Unknown(_)));
+    }
+
+    #[test]
+    fn finds_the_exclude_file_from_a_subdirectory_and_from_a_linked_worktree() {
+        let repository = Repository::new();
+        let expected = repository.dir.join(".git/info/exclude").canonicalize().unwrap();
+        let sub = repository.dir.join("sub");
+        std::fs::create_dir(&sub).unwrap();
+        repository.git(&["worktree", "add", "-q", "../linked"]);
+        for dir in [&repository.dir, &sub, &repository.home.path().join("linked")] {
+            let found = exclude_file(&real(repository.home.path()), dir).unwrap();
+            assert!(found.is_absolute());
+            assert_eq!(found.canonicalize().unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn odd_file_names_are_read_whole_and_shown_harmless() {
+        let output = b"# branch.oid abcdef0123456789\0# branch.head x\0? a\nb \x1b[31mc\0\
+            1 .M N... 100644 100644 100644 aaaa bbbb with  two spaces\0\
+            u UU N... 1 2 3 4 h1 h2 h3 both\0! ignored\0garbage\0";
+        let state = parse_status(output, false);
+        let files: Vec<_> =
+            state.dirty.iter().map(|file| (file.status.as_str(), file.path.as_str())).collect();
+        assert_eq!(files, [("??", "a b c"), (".M", "with two spaces"), ("!!", "both")]);
+        assert_eq!(state.commit.as_deref(), Some("abcdef0123"));
+    }
+}

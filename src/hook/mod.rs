@@ -1,0 +1,112 @@
+//! A hook: what happens when Claude Code reports an event of a session.
+//!
+//! Whatever comes in, a hook ends with exit code 0 and prints nothing, with two exceptions: the hand-over at the start of
+//! a session, and a decided wake. A stop is made durable before anything else is read, because the hooks of a one-shot
+//! `-p` run live for a fraction of a second.
+
+mod payload;
+mod start;
+mod stop;
+
+pub use payload::{Event, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
+
+use crate::claude::home::ClaudeHome;
+use crate::claude::process::Processes;
+use crate::clock::Clock;
+use crate::env::Environment;
+use crate::project::enabled::{Enabled, find};
+use crate::recovery::config::{Config, in_force};
+use crate::recovery::ledger::Ledger;
+use crate::store::{StateDir, journal};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Everything a hook takes from outside.
+#[derive(Clone, Copy)]
+pub struct Outside<'a> {
+    /// Variables and well-known directories.
+    pub env: &'a Environment,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// Processes of this machine.
+    pub processes: &'a dyn Processes,
+}
+
+/// What the hook process does at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// 0, or 2 to wake.
+    pub exit_code: i32,
+    /// Text for the model at the start of a session.
+    pub stdout: Option<String>,
+    /// Text of a wake.
+    pub stderr: Option<String>,
+}
+
+impl Outcome {
+    /// Exit 0 and nothing printed.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::default()
+    }
+}
+
+/// Handles one event. `project` is the project whose launcher was started, `None` for the user's own.
+#[must_use]
+pub fn run(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Outcome {
+    let Ok(state) = outside.env.state_dir().map(StateDir::new) else { return Outcome::silent() };
+    let Some(enabled) = find(&state, outside.env, project) else { return Outcome::silent() };
+    let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return Outcome::silent() };
+    let payload = match Payload::check(input, &home) {
+        Ok(payload) => payload,
+        Err(refusal) => {
+            journal::append(&state, outside.clock, "payload-refused", json!({"why": refusal.why()}));
+            return Outcome::silent();
+        }
+    };
+    let hook = Hook { outside, state: &state, home: &home, enabled: &enabled, payload: &payload };
+    match payload.event {
+        Event::StopFailure => hook.stop_failure(),
+        Event::Stop => hook.turn_ended(),
+        Event::SessionEnd => hook.session_ended(),
+        Event::SessionStart => hook.session_started(),
+        Event::Notification => hook.notified(),
+        // Session state is saved by the hooks of these events once there is one to save.
+        Event::SubagentStop | Event::PreCompact => Outcome::silent(),
+    }
+}
+
+/// One event being handled.
+struct Hook<'a> {
+    outside: Outside<'a>,
+    state: &'a StateDir,
+    home: &'a ClaudeHome,
+    enabled: &'a Enabled,
+    payload: &'a Payload,
+}
+
+impl Hook<'_> {
+    /// The project's directory: its own, or for the user's hooks the one the session was started in.
+    fn project_dir(&self) -> Option<PathBuf> {
+        self.enabled.project.clone().or_else(|| self.outside.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
+    }
+
+    fn config(&self) -> Config {
+        in_force(self.outside.env, self.project_dir().as_deref()).config
+    }
+
+    fn ledger<'l>(&'l self, config: &'l Config, default_home: Option<&'l Path>) -> Ledger<'l> {
+        Ledger { state: self.state, clock: self.outside.clock, config, default_home }
+    }
+
+    /// `~/.claude`, the directory that needs no variable to be found.
+    fn default_home(&self) -> Option<PathBuf> {
+        self.outside.env.home().map(|home| home.join(".claude"))
+    }
+
+    fn failed(&self, error: &crate::error::Error) -> Outcome {
+        let fields = json!({"session": self.payload.session, "code": error.code.as_str(), "message": error.to_string()});
+        journal::append(self.state, self.outside.clock, "hook-failed", fields);
+        Outcome::silent()
+    }
+}

@@ -1,0 +1,252 @@
+//! A payload: the JSON object a hook gets on standard input, checked before anything in it is used.
+//!
+//! A session id is a UUID and nothing else; a transcript is the file of that name under Claude Code's own directory. What
+//! does not fit is refused as a whole.
+
+use crate::claude::home::{ClaudeHome, is_session_id};
+use crate::session::Stop;
+use crate::session::failure::stop_of_payload;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::{Component, Path, PathBuf};
+
+/// Largest payload that is read, in bytes.
+pub const LARGEST: usize = 1024 * 1024;
+
+/// Events that have a hook of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A session starts, is resumed, cleared or compacted.
+    SessionStart,
+    /// A turn ended.
+    Stop,
+    /// A subagent ended.
+    SubagentStop,
+    /// The API broke a turn off.
+    StopFailure,
+    /// The conversation is about to be compacted.
+    PreCompact,
+    /// The client tells something.
+    Notification,
+    /// A session ends, or another takes its place in the client.
+    SessionEnd,
+}
+
+/// Why a payload is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No JSON object with an event of ours.
+    NotAnEvent,
+    /// No UUID.
+    SessionId,
+    /// Not the session's own file under Claude Code's directory.
+    Transcript,
+}
+
+impl Refusal {
+    /// For the journal.
+    #[must_use]
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::NotAnEvent => "not an event",
+            Self::SessionId => "the session id is no UUID",
+            Self::Transcript => "the transcript path is not the session's own",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    hook_event_name: Event,
+    session_id: String,
+    transcript_path: Option<PathBuf>,
+    cwd: Option<String>,
+    agent_id: Option<Value>,
+    error: Option<String>,
+    error_details: Option<String>,
+    last_assistant_message: Option<String>,
+    reason: Option<String>,
+    source: Option<String>,
+    notification_type: Option<String>,
+}
+
+/// A checked payload.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// What happened.
+    pub event: Event,
+    /// The session, a UUID.
+    pub session: String,
+    /// The session's transcript, by its path alone.
+    pub transcript: PathBuf,
+    /// Working directory of the session.
+    pub cwd: Option<String>,
+    /// The event is a subagent's.
+    pub subagent: bool,
+    /// `StopFailure`: the client's name for the error.
+    pub error: Option<String>,
+    /// `StopFailure`: the API's own text.
+    pub error_details: Option<String>,
+    /// What was said last, the error's text in a `StopFailure`.
+    pub last_message: Option<String>,
+    /// `SessionEnd`: `clear`, `resume`, `prompt_input_exit`, `other`.
+    pub reason: Option<String>,
+    /// `SessionStart`: `startup`, `resume`, `clear`, `compact`, `fork`.
+    pub source: Option<String>,
+    /// `Notification`: its type.
+    pub notification: Option<String>,
+}
+
+impl Payload {
+    /// Checks what came in.
+    ///
+    /// # Errors
+    /// The [`Refusal`] for anything that is not exactly a payload of one of our events.
+    pub fn check(input: &[u8], home: &ClaudeHome) -> Result<Self, Refusal> {
+        let payload = Self::parse(input)?;
+        if own_transcript(&payload.transcript, &payload.session, home) {
+            Ok(payload)
+        } else {
+            Err(Refusal::Transcript)
+        }
+    }
+
+    /// As [`Payload::check`], without asking where the transcript is.
+    ///
+    /// # Errors
+    /// The [`Refusal`] for anything that is not a payload of one of our events.
+    pub fn parse(input: &[u8]) -> Result<Self, Refusal> {
+        let raw: Raw = serde_json::from_slice(input).map_err(|_| Refusal::NotAnEvent)?;
+        if !is_session_id(&raw.session_id) {
+            return Err(Refusal::SessionId);
+        }
+        Ok(Self {
+            event: raw.hook_event_name,
+            session: raw.session_id,
+            transcript: raw.transcript_path.ok_or(Refusal::Transcript)?,
+            cwd: raw.cwd,
+            subagent: raw.agent_id.is_some_and(|id| !id.is_null()),
+            error: raw.error,
+            error_details: raw.error_details,
+            last_message: raw.last_assistant_message,
+            reason: raw.reason,
+            source: raw.source,
+            notification: raw.notification_type,
+        })
+    }
+
+    /// The stop of the session that a `StopFailure` reports; `None` for other events and for a subagent's failure, after
+    /// which the session goes on.
+    #[must_use]
+    pub fn stop(&self, now: DateTime<Utc>) -> Option<Stop> {
+        if self.event != Event::StopFailure || self.subagent {
+            return None;
+        }
+        let error = self.error.as_deref().unwrap_or("unknown");
+        Some(stop_of_payload(
+            error,
+            self.last_message.as_deref().unwrap_or_default(),
+            self.error_details.as_deref(),
+            now,
+        ))
+    }
+}
+
+/// `<config dir>/projects/<one directory>/<session>.jsonl`, without a step upward.
+fn own_transcript(path: &Path, session: &str, home: &ClaudeHome) -> bool {
+    let Ok(rest) = path.strip_prefix(home.projects()) else { return false };
+    let plain = path
+        .components()
+        .all(|part| matches!(part, Component::RootDir | Component::Normal(_) | Component::Prefix(_)));
+    let named = path.file_name().and_then(std::ffi::OsStr::to_str) == Some(&format!("{session}.jsonl"));
+    plain && named && rest.components().count() == 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::StopKind;
+
+    fn fixture(name: &str) -> Vec<u8> {
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hook-payloads").join(name))
+            .unwrap()
+    }
+
+    #[test]
+    fn every_recorded_stop_failure_is_what_its_name_says() {
+        use StopKind as K;
+        let truth = [
+            ("api-429", Some(K::RateLimit)),
+            ("auth-401-key", Some(K::Auth)),
+            ("auth-401-subscriber", Some(K::Auth)),
+            ("bg-429", Some(K::RateLimit)),
+            ("billing-400", Some(K::Billing)),
+            ("dropped-connection", Some(K::Network)),
+            ("dropped-midstream", Some(K::Network)),
+            ("invalid-400", Some(K::RequestError)),
+            ("malformed-stream", Some(K::ServerError)),
+            ("max-output-tokens", Some(K::OutputLimit)),
+            ("model-404", Some(K::RequestError)),
+            ("oauth-403", Some(K::Auth)),
+            ("overloaded-529", Some(K::Overloaded)),
+            ("prompt-too-long", Some(K::ContextFull)),
+            ("refusal", Some(K::RequestError)),
+            ("server-500", Some(K::ServerError)),
+            ("subagent-429", None),
+            ("usage-limit-5h", Some(K::UsageLimit5h)),
+            ("usage-limit-weekly", Some(K::UsageLimitWeekly)),
+        ];
+        let now = crate::clock::parse_rfc3339("2026-11-21T02:00:00Z").unwrap();
+        for (name, kind) in truth {
+            let payload = Payload::parse(&fixture(&format!("stopfailure-{name}.json"))).unwrap();
+            assert_eq!(payload.stop(now).map(|stop| stop.kind), kind, "{name}");
+        }
+        let recorded =
+            std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hook-payloads"))
+                .unwrap()
+                .filter(|entry| {
+                    entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("stopfailure-")
+                })
+                .count();
+        assert_eq!(recorded, truth.len(), "a fixture is missing from the table");
+    }
+
+    #[test]
+    fn other_events_are_no_stop_and_events_without_a_hook_of_ours_are_refused() {
+        let now = crate::clock::parse_rfc3339("2026-11-21T02:00:00Z").unwrap();
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hook-payloads");
+        let ours = ["sessionstart", "sessionend", "stop-", "subagentstop", "precompact", "notification"];
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.starts_with("stopfailure") {
+                continue;
+            }
+            let payload = Payload::parse(&fixture(&name));
+            if ours.iter().any(|start| name.starts_with(start)) {
+                assert!(payload.unwrap().stop(now).is_none(), "{name}");
+            } else {
+                assert_eq!(payload.unwrap_err(), Refusal::NotAnEvent, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_sessions_own_file_is_a_transcript() {
+        let home = ClaudeHome::new("/home/dev/.claude");
+        let id = "00000001-0000-4000-8000-000000000001";
+        let own = |path: &str| own_transcript(Path::new(path), id, &home);
+        assert!(own(&format!("/home/dev/.claude/projects/-p/{id}.jsonl")));
+        for foreign in [
+            format!("/home/dev/.claude/projects/{id}.jsonl"),
+            format!("/home/dev/.claude/projects/-p/../../x/{id}.jsonl"),
+            format!("/home/dev/.claude/projects/-p/x/{id}.jsonl"),
+            format!("/home/dev/other/projects/-p/{id}.jsonl"),
+            format!("projects/-p/{id}.jsonl"),
+            "/home/dev/.claude/projects/-p/other.jsonl".into(),
+            "/etc/passwd".into(),
+        ] {
+            assert!(!own(&foreign), "{foreign}");
+        }
+    }
+}

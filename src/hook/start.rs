@@ -1,0 +1,133 @@
+//! The hook at the start of a session: register it, and hand over unfinished work.
+
+use super::{Hook, Outcome};
+use crate::claude::registry::live_holder;
+use crate::clock::rfc3339;
+use crate::recovery::config::Config;
+use crate::recovery::incident::Incident;
+use crate::session::stop::time;
+use crate::store::stored::{Stored, save};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Characters of hand-over text; the client keeps 10,000 inline.
+const LONGEST: usize = 9_000;
+
+/// What was registered about a session when it started.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Registration {
+    /// Format version.
+    pub version: u32,
+    /// Session id.
+    pub session: String,
+    /// Transcript file.
+    pub transcript: PathBuf,
+    /// Claude Code's configuration directory.
+    pub config_dir: PathBuf,
+    /// Project it was started in.
+    pub project: Option<PathBuf>,
+    /// Working directory.
+    pub cwd: Option<String>,
+    /// `startup`, `resume`, `clear`, `compact`, `fork`.
+    pub source: Option<String>,
+    /// Process of the client.
+    pub claude_pid: Option<u32>,
+    /// Its start token.
+    pub claude_start: Option<String>,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub at: DateTime<Utc>,
+}
+
+impl Stored for Registration {
+    const VERSION: u32 = 1;
+}
+
+impl Hook<'_> {
+    /// `SessionStart`.
+    pub(super) fn session_started(&self) -> Outcome {
+        if let Err(error) = self.register() {
+            self.failed(&error);
+        }
+        let source = self.payload.source.as_deref().unwrap_or("startup");
+        // A cleared conversation was cleared on purpose.
+        if self.outside.env.in_attempt() || !matches!(source, "startup" | "resume" | "compact" | "fork") {
+            return Outcome::silent();
+        }
+        let config = self.config();
+        let text = self.hand_over(source, &config);
+        Outcome { stdout: (!text.is_empty()).then_some(text), ..Outcome::silent() }
+    }
+
+    fn register(&self) -> crate::error::Result<()> {
+        let processes = self.outside.processes;
+        let pid =
+            self.outside.env.claude_pid().or_else(|| {
+                live_holder(self.home, &self.payload.session, processes).map(|record| record.pid)
+            });
+        let registration = Registration {
+            version: Registration::VERSION,
+            session: self.payload.session.clone(),
+            transcript: self.payload.transcript.clone(),
+            config_dir: self.home.dir().to_path_buf(),
+            project: self.project_dir(),
+            cwd: self.payload.cwd.clone(),
+            source: self.payload.source.clone(),
+            claude_start: pid.and_then(|pid| processes.start_token(pid)),
+            claude_pid: pid,
+            at: self.outside.clock.now(),
+        };
+        save(&self.state.session(&self.payload.session), &registration)
+    }
+
+    /// What the model is told. It names times and counts, so that it is never the same text twice.
+    fn hand_over(&self, source: &str, config: &Config) -> String {
+        let default_home = self.default_home();
+        let (incidents, _) = self.ledger(config, default_home.as_deref()).read_all();
+        let project = self.project_dir();
+        let unfinished: Vec<&Incident> = incidents
+            .iter()
+            .filter(|incident| !incident.phase.is_over() && incident.project == project)
+            .collect();
+        let mut lines = Vec::new();
+        let own = unfinished.iter().find(|incident| incident.session == self.payload.session);
+        if let Some(own) = own.filter(|_| source != "startup") {
+            lines.push(format!(
+                "cc-session-recover: this session was stopped at {} ({}) and its task is unfinished; {} attempt(s) to \
+                 continue it so far, state as of {}. Notes of the stop are in HANDOFF.md; check them against the \
+                 working tree. This is a status report, not a request.",
+                own.stop.at.map_or_else(|| "an unknown time".to_owned(), rfc3339),
+                own.stop.kind.words(),
+                own.attempts.len(),
+                rfc3339(own.updated_at),
+            ));
+        }
+        let others: Vec<String> = unfinished
+            .iter()
+            .filter(|incident| incident.session != self.payload.session)
+            .map(|incident| {
+                let at = incident.stop.at.map_or_else(|| "an unknown time".to_owned(), rfc3339);
+                format!("{} ({}, {at})", &incident.session[..8], incident.stop.kind.words())
+            })
+            .collect();
+        if !others.is_empty() && source == "startup" {
+            lines.push(format!(
+                "cc-session-recover: unfinished work of earlier sessions in this project is noted in HANDOFF.md: {}. \
+                 Mention it if the user seems to want to go on with it; do not start on it unasked.",
+                others.join(", ")
+            ));
+        }
+        if config.note.instruction && source == "startup" {
+            lines.push(
+                "cc-session-recover: HANDOFF.md in the project root survives interruptions. During longer tasks keep \
+                 its sections Goal, Done and Next exact action current in a few lines; leave the marked blocks below \
+                 them alone."
+                    .to_owned(),
+            );
+        }
+        let text = lines.join("\n");
+        text.chars().take(LONGEST).collect()
+    }
+}

@@ -1,0 +1,28 @@
+//! Keeps long Claude Code work alive: finds sessions that stopped, says why, notes what was being done, waits for the
+//! limit, and continues the same session once.
+//!
+//! ```text
+//! hook stdin / argv -> bin -> ffi -> read: claude::{transcript, registry, process} + store          (no effects)
+//!                                 -> session::ending, recovery::policy                              (pure values)
+//!                                 -> act: store, note, wake -> journal                              (effects, verified)
+//!           stdout  <- bin <- ffi <- one report value; --json prints exactly it
+//! ```
+//!
+//! Rust never prints and never exits. Time, environment and paths come in as values through [`clock`], [`env`] and
+//! [`fs`]. Only `ffi` knows Node.
+
+pub mod claude;
+pub mod clock;
+pub mod env;
+pub mod error;
+#[cfg(not(test))]
+mod ffi;
+pub mod fs;
+pub mod git;
+pub mod hook;
+pub mod note;
+pub mod project;
+pub mod recovery;
+pub mod report;
+pub mod session;
+pub mod store;

@@ -1,0 +1,652 @@
+//! Composition: one managed block of Markdown from what was gathered, what git says, and what is going to happen.
+//!
+//! Pure: the same values give the same bytes. Every text from outside is redacted and quoted, so that nothing in it is
+//! Markdown. The block has a length limit; sections get their room in the order of their worth, and what did not fit is
+//! said at the end with where to find it.
+
+use super::gather::{Call, CommandEnd, Gathered, Said, ShellCommand, Todo};
+use super::text::{block, fence, length, line, shortened, span};
+use crate::git::{GitReading, GitState};
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::fmt::Write;
+
+/// Most characters of a block.
+pub const LONGEST: usize = 9000;
+/// Characters kept free for the line that says what was left out.
+const RESERVE: usize = 800;
+/// A section that would get less room than this is left out.
+const LEAST: usize = 120;
+
+/// Why the session stands still and what happens next, in words that the caller has chosen.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Situation {
+    /// Id of the session.
+    pub session: String,
+    /// Name a person gave it.
+    pub name: Option<String>,
+    /// Why it stopped, for people: "5-hour usage limit".
+    pub kind_text: String,
+    /// The client's own message.
+    pub message: Option<String>,
+    /// When it stopped.
+    pub stopped_at: Option<DateTime<Utc>>,
+    /// When the limit ends.
+    pub resets_at: Option<DateTime<Utc>>,
+    /// The reset time was read from a text, not from the client's own record.
+    pub resets_guess: bool,
+    /// What happens next, as a sentence.
+    pub next_text: String,
+    /// What a person types to go on.
+    pub resume_command: Option<String>,
+}
+
+/// The block, without its markers. At most [`LONGEST`] characters.
+#[must_use]
+pub fn compose(situation: &Situation, gathered: &Gathered, git: &GitReading) -> String {
+    let opening = opening(situation, gathered);
+    let closing = by_hand(situation, gathered);
+    let sections = sections(gathered, git);
+    let mut room = LONGEST.saturating_sub(length(&opening) + length(&closing) + RESERVE);
+
+    let mut by_worth: Vec<usize> = (0..sections.len()).collect();
+    by_worth.sort_by_key(|&index| sections[index].rank);
+    let mut shown = vec![String::new(); sections.len()];
+    let mut missing: Vec<(usize, String)> = Vec::new();
+    for index in by_worth {
+        let section = &sections[index];
+        let fitted = section.fitted(room);
+        room -= length(&fitted.text).min(room);
+        shown[index] = fitted.text;
+        if let Some(what) = fitted.missing {
+            missing.push((index, what));
+        }
+    }
+    missing.sort();
+
+    let mut out = opening;
+    for text in &shown {
+        out.push_str(text);
+    }
+    out.push_str(&closing);
+    out.push_str(&sources(gathered, &missing));
+    shortened(out.trim_end(), LONGEST - 1).into_owned() + "\n"
+}
+
+/// A part of the block.
+struct Section {
+    title: &'static str,
+    /// The lower, the earlier it gets its room.
+    rank: u8,
+    body: Content,
+}
+
+enum Content {
+    /// Lines of Markdown, the most important first, and how many more there are that are not listed.
+    List(Vec<String>, usize),
+    /// Text of somebody else's.
+    Quoted { before: String, text: String },
+}
+
+struct Fitted {
+    text: String,
+    missing: Option<String>,
+}
+
+impl Section {
+    /// As much of the section as `room` characters hold, with its heading.
+    fn fitted(&self, room: usize) -> Fitted {
+        let heading = format!("### {}\n\n", self.title);
+        let left_out = || Fitted { text: String::new(), missing: Some(self.title.to_owned()) };
+        // Heading, the empty line at the end, and a line that counts what is not there.
+        let Some(inner) = room.checked_sub(length(&heading) + 40).filter(|inner| *inner >= LEAST) else {
+            return left_out();
+        };
+        match &self.body {
+            Content::List(lines, unlisted) => {
+                let mut text = heading;
+                let mut used = 0;
+                let mut count = 0;
+                for line in lines {
+                    used += length(line) + 1;
+                    if used > inner {
+                        break;
+                    }
+                    let _ = writeln!(text, "{line}");
+                    count += 1;
+                }
+                if count == 0 {
+                    return left_out();
+                }
+                let rest = lines.len() - count + unlisted;
+                if rest > 0 {
+                    let _ = writeln!(text, "- … and {rest} more");
+                }
+                text.push('\n');
+                let missing = (rest > 0).then(|| format!("{} ({rest} more)", self.title));
+                Fitted { text, missing }
+            }
+            Content::Quoted { before, text } => {
+                let mut limit = inner.saturating_sub(length(before)).min(length(text));
+                // The fence and characters put before dangerous lines cost room, too.
+                let mut quoted = fence(&shortened(text, limit));
+                while length(&quoted) + length(before) > inner && limit > LEAST / 2 {
+                    limit -= (length(&quoted) + length(before) - inner).min(limit - LEAST / 2);
+                    quoted = fence(&shortened(text, limit));
+                }
+                if length(&quoted) + length(before) > inner {
+                    return left_out();
+                }
+                let cut = limit < length(text) || text.ends_with('…');
+                Fitted {
+                    text: format!("{heading}{before}{quoted}\n"),
+                    missing: cut.then(|| format!("{} (the end)", self.title)),
+                }
+            }
+        }
+    }
+}
+
+/// Heading and the facts that are never left out.
+fn opening(situation: &Situation, gathered: &Gathered) -> String {
+    let session = line(&situation.session, 80);
+    let name = situation.name.as_deref().or(gathered.name.as_deref()).map(|name| line(name, 80));
+    let mut out = match &name {
+        Some(name) => format!("## Unfinished session {}\n\n", span(name)),
+        None => format!("## Unfinished session {}\n\n", span(&shortened(&session, 9))),
+    };
+    let mut fact = |name: &str, text: &str| {
+        let _ = writeln!(out, "- {name}: {text}");
+    };
+    fact("Session", &span(&session));
+    if let Some(title) = &gathered.title {
+        fact("Title", &span(&line(title, 120)));
+    }
+    let mut why = plain(&situation.kind_text, 200);
+    if let Some(message) =
+        situation.message.as_deref().map(|message| line(message, 400)).filter(|text| !text.is_empty())
+    {
+        let _ = write!(why, "; the client said {}", span(&message));
+    }
+    fact("Stopped because", &why);
+    if let Some(at) = situation.stopped_at {
+        fact("Stopped at", &time(at));
+    }
+    if let Some(at) = situation.resets_at {
+        let source = if situation.resets_guess { " (a guess from the client's text)" } else { "" };
+        fact("Limit ends", &format!("{}{source}", time(at)));
+    }
+    fact("What happens next", &plain(&situation.next_text, 500));
+    let told = [
+        ("directory", &gathered.cwd),
+        ("model", &gathered.model),
+        ("permission mode", &gathered.permission_mode),
+        ("client", &gathered.client),
+    ];
+    let told: Vec<String> = told
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name} {}", span(&line(value.as_deref()?, 160)))))
+        .collect();
+    if !told.is_empty() {
+        fact("It ran with", &told.join(", "));
+    }
+    out.push('\n');
+    out
+}
+
+fn sections(gathered: &Gathered, git: &GitReading) -> Vec<Section> {
+    let mut found = Vec::new();
+    let mut add = |title, rank, body: Option<Content>| {
+        if let Some(body) = body {
+            found.push(Section { title, rank, body });
+        }
+    };
+    let latest = gathered.prompts.first();
+    let first = gathered.first_prompt.as_ref();
+    let differs = |said: &&Said| first.is_none_or(|first| first.text != said.text);
+    add("Task: the first prompt", 0, first.map(|said| quoted(said, 1500)));
+    add("Latest prompt", 1, latest.filter(differs).map(|said| quoted(said, 1500)));
+    let between: Vec<String> = gathered
+        .prompts
+        .iter()
+        .skip(1)
+        .filter(differs)
+        .map(|said| format!("- {}", span(&line(&said.text, 200))))
+        .collect();
+    add("Prompts before it", 9, listed(between, 0));
+    add("In flight when it stopped", 2, in_flight(gathered));
+    add("Tasks", 3, todos(&gathered.todos, gathered.todos_partial));
+    add("Plan", 5, plan(gathered));
+    add("Files changed by the session", 6, files(gathered));
+    add("Last commands, newest first", 8, listed(gathered.commands.iter().map(command).collect(), 0));
+    add("Last words", 4, gathered.last_words.as_ref().map(|said| quoted(said, 1500)));
+    add("Git", 7, Some(git_lines(gathered, git)));
+    found
+}
+
+fn listed(lines: Vec<String>, unlisted: usize) -> Option<Content> {
+    (!lines.is_empty()).then_some(Content::List(lines, unlisted))
+}
+
+fn quoted(said: &Said, limit: usize) -> Content {
+    let before = said.at.map(|at| format!("{}:\n\n", time(at))).unwrap_or_default();
+    Content::Quoted { before, text: block(&said.text, limit) }
+}
+
+fn in_flight(gathered: &Gathered) -> Option<Content> {
+    let call = |what: &str, call: &Call| {
+        let argument = line(&call.argument, 240);
+        let argument = if argument.is_empty() { String::new() } else { format!(" {}", span(&argument)) };
+        let at = call.at.map(|at| format!(", {}", time(at))).unwrap_or_default();
+        format!("- {} {what}{argument}{at}", plain(&call.tool, 80))
+    };
+    let mut lines: Vec<String> = gathered
+        .in_flight
+        .iter()
+        .map(|open| {
+            let waits = matches!(open.tool.as_str(), "AskUserQuestion" | "ExitPlanMode");
+            call(if waits { "waited for an answer:" } else { "had no result yet:" }, open)
+        })
+        .collect();
+    lines.extend(gathered.cut_agents.iter().map(|agent| {
+        format!(
+            "- Subagent {} was cut off and did not finish: {}",
+            span(&line(&agent.description, 160)),
+            span(&line(&agent.error, 160))
+        )
+    }));
+    lines.extend(
+        gathered.background.iter().map(|open| call("ran in the background, its end was not seen:", open)),
+    );
+    listed(lines, 0)
+}
+
+fn todos(todos: &[Todo], partial: bool) -> Option<Content> {
+    let mut lines = Vec::new();
+    let mut done = 0;
+    for todo in todos {
+        let mark = match todo.status.as_str() {
+            "completed" => {
+                done += 1;
+                "- [x]"
+            }
+            "in_progress" => "- [ ] (in progress)",
+            _ => "- [ ]",
+        };
+        lines.push(format!("{mark} {}", span(&line(&todo.text, 200))));
+    }
+    // When not all fit, the open ones matter.
+    if lines.len() > 25 {
+        lines.retain(|line| !line.starts_with("- [x]"));
+        lines.insert(0, format!("- [x] {done} finished tasks, not listed"));
+    }
+    if partial {
+        lines.push(
+            "- The list may lack entries: its beginning lies further back in the transcript.".to_owned(),
+        );
+    }
+    listed(lines, 0)
+}
+
+fn plan(gathered: &Gathered) -> Option<Content> {
+    let plan = gathered.plan.as_ref()?;
+    let state = match plan.approved {
+        Some(true) => "Approved",
+        Some(false) => "Not approved",
+        None => "Not answered yet",
+    };
+    let file =
+        plan.file.as_deref().map(|file| format!(", kept in {}", span(&line(file, 200)))).unwrap_or_default();
+    Some(Content::Quoted { before: format!("{state}{file}:\n\n"), text: block(&plan.text, 2500) })
+}
+
+fn files(gathered: &Gathered) -> Option<Content> {
+    let root = gathered.first_cwd.as_deref().map(|root| format!("{}/", root.trim_end_matches('/')));
+    let lines: Vec<String> = gathered
+        .files
+        .iter()
+        .take(30)
+        .map(|file| {
+            let path = line(&file.path, 240);
+            let path = root.as_deref().and_then(|root| path.strip_prefix(root)).unwrap_or(&path);
+            let new = if file.created { ", new" } else { "" };
+            let times =
+                if file.writes == 1 { String::new() } else { format!(", written {} times", file.writes) };
+            format!("- {}{new}{times}", span(path))
+        })
+        .collect();
+    let unlisted = gathered.files_total.saturating_sub(lines.len());
+    listed(lines, unlisted)
+}
+
+fn command(command: &ShellCommand) -> String {
+    let end = match command.end {
+        CommandEnd::Exit(0) => "ended well".to_owned(),
+        CommandEnd::Exit(code) => format!("exit code {code}"),
+        CommandEnd::NotRun => "was refused or interrupted, or failed without an exit code".to_owned(),
+        CommandEnd::Background => "put in the background".to_owned(),
+        CommandEnd::Unknown => "no result".to_owned(),
+    };
+    let last = command.last_line.as_deref().map(|last| line(last, 160)).filter(|last| !last.is_empty());
+    let last = last.map(|last| format!("; last line {}", span(&last))).unwrap_or_default();
+    format!("- {}: {end}{last}", span(&line(&command.command, 240)))
+}
+
+fn git_lines(gathered: &Gathered, git: &GitReading) -> Content {
+    let state = match git {
+        GitReading::Known(state) => state,
+        GitReading::NoRepository => return Content::List(vec!["- Not a git repository.".to_owned()], 0),
+        GitReading::Unknown(why) => {
+            let mut lines = vec![format!("- Unknown: {}", span(&line(why, 200)))];
+            if let Some(branch) = &gathered.branch {
+                lines.push(format!("- The client was on branch {}", span(&line(branch, 120))));
+            }
+            return Content::List(lines, 0);
+        }
+    };
+    let mut lines = vec![head_line(state)];
+    if let Some(branch) = gathered.branch.as_deref()
+        && state.branch.as_deref().is_some_and(|now| now != branch && branch != "HEAD")
+    {
+        lines.push(format!("- The session was on branch {} when it stopped", span(&line(branch, 120))));
+    }
+    let more = if state.dirty_more { " at least" } else { "" };
+    match state.dirty_total {
+        0 => lines.push("- Nothing uncommitted".to_owned()),
+        count => lines.push(format!("- Uncommitted files:{more} {count}")),
+    }
+    let listed = 20.min(state.dirty.len());
+    let files = state.dirty.iter().take(listed);
+    lines.extend(
+        files.map(|file| format!("- {} {}", span(&line(&file.status, 4)), span(&line(&file.path, 200)))),
+    );
+    Content::List(lines, state.dirty_total.saturating_sub(listed))
+}
+
+fn head_line(state: &GitState) -> String {
+    let branch = match &state.branch {
+        Some(branch) => format!("Branch {}", span(&line(branch, 120))),
+        None if state.detached => "Detached".to_owned(),
+        None => "Branch unknown".to_owned(),
+    };
+    let commit = match &state.commit {
+        Some(commit) => format!(" at {}", span(&line(commit, 40))),
+        None => ", no commit yet".to_owned(),
+    };
+    let upstream = match (&state.upstream, state.ahead, state.behind) {
+        (Some(upstream), Some(ahead), Some(behind)) => {
+            format!("; {ahead} ahead of and {behind} behind {}", span(&line(upstream, 120)))
+        }
+        _ => String::new(),
+    };
+    format!("- {branch}{commit}{upstream}")
+}
+
+/// How a person goes on without us.
+fn by_hand(situation: &Situation, gathered: &Gathered) -> String {
+    let mut out = "### To continue by hand\n\n".to_owned();
+    if let Some(resume) =
+        situation.resume_command.as_deref().map(|resume| line(resume, 400)).filter(|text| !text.is_empty())
+    {
+        if let Some(cwd) = &gathered.first_cwd {
+            let _ = write!(out, "In {}:\n\n", span(&line(cwd, 240)));
+        }
+        out.push_str(&fence(&resume));
+        out.push('\n');
+    }
+    out.push_str(
+        "These are notes, made from the transcript and git by a program. Check them against the working tree before \
+         acting on them; a call without a result may have taken effect.\n\n",
+    );
+    out
+}
+
+/// Where all this is from, and what did not fit.
+fn sources(gathered: &Gathered, missing: &[(usize, String)]) -> String {
+    let path = span(&line(&gathered.transcript.to_string_lossy(), 300));
+    let read = if gathered.whole { "" } else { ", of which the beginning and the newest 8 MB were read" };
+    let mut out = format!("Source: {path} ({} bytes{read}).", gathered.bytes);
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.iter().map(|(_, name)| name.as_str()).collect();
+        let _ = write!(out, " Left out for length: {}.", names.join(", "));
+    }
+    out.push('\n');
+    out
+}
+
+/// Words of our own on one line; what came in with them is made harmless.
+fn plain(text: &str, limit: usize) -> String {
+    line(text, limit).replace(['`', '<', '>'], "'")
+}
+
+/// To the second: what people compare with a clock.
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gather::{ChangedFile, Plan, gather};
+    use super::super::handoff::{blocks, with_block, without_block};
+    use super::*;
+    use crate::claude::transcript::Transcript;
+    use crate::clock::parse_rfc3339;
+    use crate::git::DirtyFile;
+    use proptest::prelude::*;
+    use std::path::Path;
+
+    fn fixture(name: &str) -> Gathered {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts").join(name);
+        let mut found = gather(&Transcript::open(&path).unwrap());
+        found.transcript = Path::new("/home/dev/.claude/projects/x").join(name);
+        found
+    }
+
+    fn situation() -> Situation {
+        Situation {
+            session: "c10fc6d8-f1b0-43a0-bbd4-32659a03b64a".into(),
+            name: None,
+            kind_text: "5-hour usage limit".into(),
+            message: Some("You've hit your 5-hour limit".into()),
+            stopped_at: parse_rfc3339("2026-11-21T02:39:10Z"),
+            resets_at: parse_rfc3339("2026-11-21T05:09:00Z"),
+            resets_guess: false,
+            next_text: "The open terminal goes on by itself at 2026-11-21T05:11:30Z.".into(),
+            resume_command: Some("claude --resume c10fc6d8-f1b0-43a0-bbd4-32659a03b64a".into()),
+        }
+    }
+
+    fn clean_git() -> GitReading {
+        GitReading::Known(GitState {
+            branch: Some("main".into()),
+            commit: Some("0123456789".into()),
+            dirty: vec![DirtyFile { status: "??".into(), path: "a.txt".into() }],
+            dirty_total: 1,
+            ..GitState::default()
+        })
+    }
+
+    #[test]
+    fn a_limit_in_the_middle_of_a_turn_is_told_whole() {
+        let note = compose(&situation(), &fixture("quota-mid-turn-interactive.jsonl"), &clean_git());
+        let expected = "## Unfinished session `c10fc6d8…`\n\n\
+            - Session: `c10fc6d8-f1b0-43a0-bbd4-32659a03b64a`\n\
+            - Stopped because: 5-hour usage limit; the client said `You've hit your 5-hour limit`\n\
+            - Stopped at: 2026-11-21T02:39:10Z\n\
+            - Limit ends: 2026-11-21T05:09:00Z\n\
+            - What happens next: The open terminal goes on by itself at 2026-11-21T05:11:30Z.\n\
+            - It ran with: directory `/home/dev/projects/iloop`, model `claude-sonnet-5-5`, permission mode \
+            `bypassPermissions`, client `2.1.329`\n\n\
+            ### Task: the first prompt\n\n2026-11-21T02:39:08Z:\n\n```text\ndo the work\n```\n\n\
+            ### Files changed by the session\n\n- `a.txt`, new\n\n\
+            ### Last commands, newest first\n\n- `ls`: ended well; last line `README.md`\n\n\
+            ### Last words\n\n";
+        assert!(note.starts_with(expected), "{note}");
+        assert!(note.contains("```text\nEditing.\n```\n\n### Git\n\n- Branch `main` at `0123456789`\n- Uncommitted files: 1\n- `??` `a.txt`\n\n### To continue by hand\n\nIn `/home/dev/projects/iloop`:\n\n```text\nclaude --resume c10fc6d8-f1b0-43a0-bbd4-32659a03b64a\n```\n\n"), "{note}");
+        assert!(!note.contains("Left out"), "{note}");
+    }
+
+    #[test]
+    fn the_same_values_give_the_same_bytes() {
+        for name in ["edits.jsonl", "plan.jsonl", "todos.jsonl", "killed-mid-turn.jsonl"] {
+            assert_eq!(
+                compose(&situation(), &fixture(name), &clean_git()),
+                compose(&situation(), &fixture(name), &clean_git())
+            );
+        }
+    }
+
+    #[test]
+    fn tasks_plan_open_calls_and_cut_subagents_are_shown() {
+        let todos = compose(&situation(), &fixture("todos.jsonl"), &clean_git());
+        assert!(
+            todos.contains("### Tasks\n\n- [ ] (in progress) `Fix the parser`\n- [ ] `Run tests`\n"),
+            "{todos}"
+        );
+        let plan = compose(&situation(), &fixture("plan.jsonl"), &clean_git());
+        assert!(plan.contains("```text\n# Plan\n\n1. Fix the parser\n2. Run tests\n```\n"), "{plan}");
+        assert!(plan.contains("### Plan\n\nApproved, kept in `/home/dev/.claude/plans/"), "{plan}");
+        let killed = compose(&situation(), &fixture("killed-mid-turn.jsonl"), &clean_git());
+        assert!(
+            killed.contains("- Bash had no result yet: `node -e 'setTimeout(()=>{},300000)'`, 20"),
+            "{killed}"
+        );
+        assert!(killed.contains("### Latest prompt\n"), "{killed}");
+        let agent = fixture("subagent-quota/d730557b-91b4-49d9-8c89-b9da5ab63883.jsonl");
+        let agent = compose(&situation(), &agent, &GitReading::NoRepository);
+        assert!(
+            agent.contains("- Subagent `Survey the code` was cut off and did not finish: `You've hit"),
+            "{agent}"
+        );
+        let question = compose(&situation(), &fixture("waiting-question.jsonl"), &clean_git());
+        assert!(question.contains("- AskUserQuestion waited for an answer: `Which parser?`"), "{question}");
+        let renamed =
+            compose(&situation(), &fixture("renamed.jsonl"), &GitReading::Unknown("too slow".into()));
+        assert!(renamed.starts_with("## Unfinished session `My Parser`\n"), "{renamed}");
+        assert!(renamed.contains("- Unknown: `too slow`\n- The client was on branch `main`\n"), "{renamed}");
+    }
+
+    #[test]
+    fn a_guessed_reset_is_marked_as_one() {
+        let guess = Situation { resets_guess: true, ..situation() };
+        let note = compose(&guess, &Gathered::default(), &GitReading::NoRepository);
+        assert!(
+            note.contains("- Limit ends: 2026-11-21T05:09:00Z (a guess from the client's text)\n"),
+            "{note}"
+        );
+    }
+
+    /// More than fits in every field.
+    fn overfull() -> Gathered {
+        let said = |text: &str| Said { text: text.repeat(4000 / text.len()), at: None };
+        Gathered {
+            first_prompt: Some(said("first ")),
+            prompts: vec![said("second "), said("third "), said("fourth ")],
+            plan: Some(Plan { text: "plan ".repeat(700), approved: None, file: None }),
+            todos: (0..60)
+                .map(|index| Todo {
+                    id: None,
+                    text: format!("todo {index} {}", "t".repeat(150)),
+                    status: "pending".into(),
+                })
+                .collect(),
+            in_flight: vec![Call { tool: "Bash".into(), argument: "make test".into(), at: None }],
+            files: (0..60)
+                .map(|index| ChangedFile {
+                    path: format!("/x/{}{index}", "f".repeat(150)),
+                    writes: 2,
+                    created: false,
+                })
+                .collect(),
+            files_total: 99,
+            commands: vec![
+                ShellCommand {
+                    command: "c".repeat(200),
+                    end: CommandEnd::Exit(1),
+                    last_line: None
+                };
+                8
+            ],
+            last_words: Some(said("words ")),
+            ..Gathered::default()
+        }
+    }
+
+    #[test]
+    fn a_block_never_exceeds_its_length_and_says_what_is_missing() {
+        let dirty = vec![DirtyFile { status: ".M".into(), path: "d".repeat(200) }; 30];
+        let git = GitReading::Known(GitState { dirty, dirty_total: 500, ..GitState::default() });
+        let note = compose(&situation(), &overfull(), &git);
+        assert!(length(&note) <= LONGEST, "{}", length(&note));
+        assert!(note.contains("make test") && note.contains("To continue by hand"));
+        assert!(
+            note.contains(" Left out for length: Task: the first prompt (the end), Latest prompt (the end)"),
+            "{note}"
+        );
+        assert!(note.contains("Tasks (") && note.trim_end().ends_with('.'), "{note}");
+    }
+
+    #[test]
+    fn nothing_in_the_texts_can_leave_its_quotes_or_the_block() {
+        let evil = "```\n````\n# heading\n<!-- cc-session-recover:end c10fc6d8-f1b0-43a0-bbd4-32659a03b64a -->\n`x`\n<<<<<<< HEAD";
+        let said = Said { text: evil.into(), at: None };
+        let gathered = Gathered {
+            first_prompt: Some(said.clone()),
+            last_words: Some(said),
+            name: Some("`a` <!-- cc-session-recover:begin x -->".into()),
+            commands: vec![ShellCommand {
+                command: "echo `id` ``".into(),
+                end: CommandEnd::NotRun,
+                last_line: Some("`".into()),
+            }],
+            ..Gathered::default()
+        };
+        let hostile =
+            Situation { kind_text: "x `y` <!-- z".into(), message: Some("``".into()), ..situation() };
+        let note = compose(&hostile, &gathered, &GitReading::NoRepository);
+        let file = with_block("mine\n", &situation().session, &note, 5);
+        assert_eq!(blocks(&file), [situation().session]);
+        assert_eq!(without_block(&file, &situation().session), "mine\n");
+        // Every heading outside the fences is ours.
+        let mut fenced: Option<usize> = None;
+        for line in note.lines() {
+            let ticks = line.len() - line.trim_start_matches('`').len();
+            match fenced {
+                None if ticks >= 3 => fenced = Some(ticks),
+                Some(open) if ticks >= open && line.len() == ticks => fenced = None,
+                None => assert!(!line.starts_with("# "), "{note}"),
+                Some(_) => {}
+            }
+        }
+        assert_eq!(fenced, None, "{note}");
+    }
+
+    #[test]
+    fn secrets_given_by_the_caller_or_git_are_redacted() {
+        let key = format!("ghp_{}", "a1B2".repeat(9));
+        let told = Situation { message: Some(format!("bad {key}")), next_text: key.clone(), ..situation() };
+        let git = GitReading::Unknown(format!("https://u:{key}@example.com"));
+        let note = compose(&told, &Gathered::default(), &git);
+        assert!(!note.contains(&key) && note.contains("[redacted: github token]"), "{note}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_texts_make_a_block_that_can_be_found_and_removed(text in "(?s)[`\n<!a-z\\- ]{0,400}|(?s).{0,200}", times in 1_usize..60) {
+            let long = text.repeat(times);
+            let said = Said { text: long.clone(), at: None };
+            let gathered = Gathered {
+                name: Some(text.clone()),
+                first_prompt: Some(said.clone()),
+                plan: Some(Plan { text: long, approved: Some(false), file: Some(text.clone()) }),
+                last_words: Some(said),
+                ..Gathered::default()
+            };
+            let note = compose(&Situation { message: Some(text), ..situation() }, &gathered, &clean_git());
+            prop_assert!(length(&note) <= LONGEST);
+            let file = with_block("x\n", "s", &note, 5);
+            prop_assert_eq!(blocks(&file), ["s"]);
+            prop_assert_eq!(without_block(&file, "s"), "x\n");
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! HANDOFF.md: a part that the model owns, and managed blocks between markers of ours, one for each unfinished session.
+//!
+//! Pure functions on the text. A block is a begin marker and the end marker of the same session, each alone on its
+//! line, with no other marker and no line of a merge conflict between them. Everything else in the file is somebody
+//! else's: a marker without its partner, and the text after it, stay as they are, byte for byte.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Name of the file in the project.
+pub const FILE_NAME: &str = "HANDOFF.md";
+
+const MARKER: &str = "<!-- cc-session-recover:";
+const DEFUSED: &str = "<!- cc-session-recover:";
+
+/// Text of a new file.
+#[must_use]
+pub fn template() -> &'static str {
+    "# Handoff\n\n\
+     ## Goal\n\n\
+     ## Done\n\n\
+     ## Next exact action\n\n\
+     _Everything above the managed blocks is yours: cc-session-recover never rewrites it. Below it keeps one block for \
+     each session that stopped before its work was done._\n\n"
+}
+
+/// The text with this session's block: replaced where it stands, else put before all other blocks, or at the end of a
+/// text that has none. Only the first `max_blocks` blocks are kept.
+///
+/// `session` is an id of ASCII letters, digits, `-` and `_`; other characters are left out of it. Line ends of the block
+/// follow those of the text. Nothing outside complete blocks changes, except that a last line without a line end gets
+/// one when the block has to follow it.
+#[must_use]
+pub fn with_block(text: &str, session: &str, block: &str, max_blocks: usize) -> String {
+    let session = plain_id(session);
+    let found = complete_blocks(text);
+    let mut rest = max_blocks.max(1);
+    let mut out = String::with_capacity(text.len() + block.len() + 200);
+    let mut copied = 0;
+    let mut placed = false;
+    let there = found.iter().any(|known| known.session == session);
+    for known in &found {
+        out.push_str(&text[copied..known.bytes.start]);
+        copied = known.bytes.end;
+        let ours = known.session == session;
+        if !placed && (ours || !there) {
+            out.push_str(&rendered(text, &session, block));
+            placed = true;
+            rest -= 1;
+        }
+        // A second block of the same session is an old copy.
+        if !ours && rest > usize::from(there && !placed) {
+            out.push_str(&text[known.bytes.clone()]);
+            rest -= 1;
+        }
+    }
+    out.push_str(&text[copied..]);
+    if !placed {
+        if !out.is_empty() && !out.ends_with('\n') {
+            out.push_str(line_end(text));
+        }
+        out.push_str(&rendered(text, &session, block));
+    }
+    out
+}
+
+/// The text without any block of this session; the same text when there is none.
+#[must_use]
+pub fn without_block(text: &str, session: &str) -> String {
+    let session = plain_id(session);
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    for known in complete_blocks(text).iter().filter(|known| known.session == session) {
+        out.push_str(&text[copied..known.bytes.start]);
+        copied = known.bytes.end;
+    }
+    out.push_str(&text[copied..]);
+    out
+}
+
+/// Sessions that have a block, in the order of the file.
+#[must_use]
+pub fn blocks(text: &str) -> Vec<String> {
+    complete_blocks(text).into_iter().map(|known| known.session.to_owned()).collect()
+}
+
+/// The same text, in which nothing can be taken for a marker.
+#[must_use]
+pub fn defuse(text: &str) -> Cow<'_, str> {
+    if text.contains(MARKER) { Cow::Owned(text.replace(MARKER, DEFUSED)) } else { Cow::Borrowed(text) }
+}
+
+struct Known<'a> {
+    session: &'a str,
+    /// From the begin marker to the line end behind the end marker.
+    bytes: Range<usize>,
+}
+
+#[derive(PartialEq, Eq)]
+enum Line<'a> {
+    Begin(&'a str),
+    End(&'a str),
+    Conflict,
+    Other,
+}
+
+/// Pairs of markers with nothing suspicious between them, and not themselves between the markers of another pair:
+/// so taking one out can never turn other text into a block.
+fn complete_blocks(text: &str) -> Vec<Known<'_>> {
+    /// A begin marker that waits for its end.
+    struct Open<'a> {
+        session: &'a str,
+        start: usize,
+        /// Suspicious lines seen up to here.
+        noise: usize,
+    }
+    let mut found: Vec<Known<'_>> = Vec::new();
+    let mut open: Vec<Open<'_>> = Vec::new();
+    let (mut at, mut noise) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        match read_line(line) {
+            Line::Other => {}
+            Line::Conflict => noise += 1,
+            Line::Begin(session) => {
+                noise += 1;
+                open.push(Open { session, start, noise });
+            }
+            Line::End(session) => {
+                if let Some(index) = open.iter().rposition(|begun| begun.session == session) {
+                    let begun = open.swap_remove(index);
+                    open.truncate(index);
+                    if begun.noise == noise {
+                        found.push(Known { session, bytes: begun.start..at });
+                    } else {
+                        found.retain(|inner| inner.bytes.start < begun.start);
+                    }
+                }
+                noise += 1;
+            }
+        }
+    }
+    found
+}
+
+fn read_line(line: &str) -> Line<'_> {
+    let line = line.trim_end();
+    if line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>") || line == "=======" {
+        return Line::Conflict;
+    }
+    let Some(inner) = line.strip_prefix(MARKER).and_then(|rest| rest.strip_suffix(" -->")) else {
+        return Line::Other;
+    };
+    let valid = |id: &str| !id.is_empty() && id.bytes().all(id_byte);
+    match inner.split_once(' ') {
+        Some(("begin", session)) if valid(session) => Line::Begin(session),
+        Some(("end", session)) if valid(session) => Line::End(session),
+        _ => Line::Other,
+    }
+}
+
+const fn id_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+fn plain_id(session: &str) -> String {
+    session.chars().filter(|char| u8::try_from(*char).is_ok_and(id_byte)).collect()
+}
+
+/// A block with its markers, in the line ends of the text it goes into.
+fn rendered(text: &str, session: &str, block: &str) -> String {
+    let end = line_end(text);
+    let mut out = format!("{MARKER}begin {session} -->{end}");
+    for line in defuse(block).trim_end().lines() {
+        let line = line.trim_end_matches('\r');
+        // Otherwise the block could not be found again.
+        if read_line(line) == Line::Conflict {
+            out.push(' ');
+        }
+        out.push_str(line);
+        out.push_str(end);
+    }
+    out + &format!("{MARKER}end {session} -->{end}")
+}
+
+/// The line end of the first line.
+fn line_end(text: &str) -> &'static str {
+    match text.find('\n') {
+        Some(at) if text[..at].ends_with('\r') => "\r\n",
+        _ => "\n",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn marked(session: &str, body: &str) -> String {
+        format!("{MARKER}begin {session} -->\n{body}\n{MARKER}end {session} -->\n")
+    }
+
+    /// What remains when every complete block is taken out.
+    fn outside(text: &str) -> String {
+        let mut out = String::new();
+        let mut copied = 0;
+        for known in complete_blocks(text) {
+            out.push_str(&text[copied..known.bytes.start]);
+            copied = known.bytes.end;
+        }
+        out + &text[copied..]
+    }
+
+    #[test]
+    fn a_new_block_comes_first_a_known_one_stays_in_its_place() {
+        let one = with_block(template(), "a", "A1", 5);
+        assert_eq!(one, format!("{}{}", template(), marked("a", "A1")));
+        let two = with_block(&one, "b", "B1", 5);
+        assert_eq!(two, format!("{}{}{}", template(), marked("b", "B1"), marked("a", "A1")));
+        let again = with_block(&two, "a", "A2", 5);
+        assert_eq!(again, format!("{}{}{}", template(), marked("b", "B1"), marked("a", "A2")));
+        assert_eq!(with_block(&again, "a", "A2", 5), again);
+    }
+
+    #[test]
+    fn the_oldest_blocks_beyond_the_limit_go_but_never_the_new_one() {
+        let mut text = template().to_owned();
+        for session in ["a", "b", "c", "d"] {
+            text = with_block(&text, session, session, 3);
+        }
+        assert_eq!(blocks(&text), ["d", "c", "b"]);
+        assert_eq!(blocks(&with_block(&text, "b", "new", 1)), ["b"]);
+        assert_eq!(blocks(&with_block(&text, "b", "new", 2)), ["d", "b"]);
+        assert_eq!(blocks(&with_block(&text, "e", "new", 0)), ["e"]);
+        assert_eq!(outside(&text), template());
+    }
+
+    #[test]
+    fn removing_the_last_block_gives_the_file_from_before() {
+        let own = "# Mine\r\n\r\ntext\r\n";
+        let with = with_block(own, "a", "one\ntwo", 5);
+        assert!(with.ends_with("begin a -->\r\none\r\ntwo\r\n<!-- cc-session-recover:end a -->\r\n"));
+        assert_eq!(without_block(&with, "a"), own);
+        assert_eq!(without_block(own, "a"), own);
+    }
+
+    #[test]
+    fn a_last_line_without_an_end_gets_one_and_loses_nothing() {
+        assert_eq!(with_block("text", "a", "A", 5), format!("text\n{}", marked("a", "A")));
+        assert_eq!(with_block("", "a", "A", 5), marked("a", "A"));
+        let cut = marked("a", "A");
+        assert_eq!(blocks(cut.trim_end()), ["a"]);
+        assert_eq!(without_block(cut.trim_end(), "a"), "");
+    }
+
+    #[test]
+    fn what_a_person_wrote_inside_a_block_is_replaced_with_it() {
+        let edited = with_block("x\n", "a", "A", 5).replace("A\n", "A\nmy remark\n");
+        assert_eq!(with_block(&edited, "a", "A", 5), with_block("x\n", "a", "A", 5));
+    }
+
+    #[test]
+    fn markers_without_a_partner_stay_with_the_text_after_them() {
+        let begin = "<!-- cc-session-recover:begin a -->\n";
+        let end = "<!-- cc-session-recover:end a -->\n";
+        for broken in [
+            format!("x\n{begin}text of a person\n"),
+            format!("x\n{end}y\n"),
+            format!("{end}{begin}"),
+            format!("x\n  {begin}y\n{end}"),
+            format!("x\n{begin}y\n<!-- cc-session-recover:end b -->\n"),
+            format!("{begin}y\n<<<<<<< HEAD\n{end}one\n=======\n{end}two\n>>>>>>> main\n"),
+        ] {
+            assert_eq!(without_block(&broken, "a"), broken);
+            let with = with_block(&broken, "a", "A", 5);
+            assert_eq!(without_block(&with, "a"), broken);
+            assert_eq!(with, with_block(&with, "a", "A", 5));
+        }
+    }
+
+    #[test]
+    fn nested_blocks_are_left_alone_and_of_duplicates_one_stays() {
+        let begin = "<!-- cc-session-recover:begin a -->\n";
+        let end = "<!-- cc-session-recover:end a -->\n";
+        let nested = format!("{begin}x\n{}y\n{end}z\n", marked("b", "B"));
+        assert_eq!(blocks(&nested), [""; 0]);
+        assert_eq!(with_block(&nested, "b", "B", 1), format!("{nested}{}", marked("b", "B")));
+        let lost_end = format!("{begin}x\n{}z\n", marked("b", "B"));
+        assert_eq!(blocks(&lost_end), ["b"]);
+        let double = format!("1\n{}2\n{}3\n", marked("a", "old"), marked("a", "older"));
+        assert_eq!(with_block(&double, "a", "new", 5), format!("1\n{}2\n3\n", marked("a", "new")));
+        let conflict = format!("<<<<<<< HEAD\n{}=======\n{}>>>>>>> x\n", marked("a", "1"), marked("a", "2"));
+        assert_eq!(without_block(&conflict, "a"), "<<<<<<< HEAD\n=======\n>>>>>>> x\n");
+    }
+
+    #[test]
+    fn a_body_cannot_end_its_block() {
+        let evil = "x\n<!-- cc-session-recover:end a -->\n# out\n<<<<<<< HEAD\n=======\n<!-- cc-session-recover:begin z -->";
+        let with = with_block("text\n", "a", evil, 5);
+        assert_eq!(blocks(&with), ["a"]);
+        assert_eq!(without_block(&with, "a"), "text\n");
+        assert_eq!(blocks(&with_block("", "a -->\n<script>", "x", 5)), ["a--script"]);
+    }
+
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("<!-- cc-session-recover:begin a -->".to_owned()),
+            Just("<!-- cc-session-recover:end a -->".to_owned()),
+            Just("<!-- cc-session-recover:begin b -->".to_owned()),
+            Just("<!-- cc-session-recover:end b -->".to_owned()),
+            Just(marked("c", "C")),
+            Just("<<<<<<< HEAD".to_owned()),
+            Just("=======".to_owned()),
+            Just("```".to_owned()),
+            "[a-zé \\-<>!]{0,12}",
+        ];
+        let ends = prop_oneof![Just("\n"), Just("\r\n"), Just(""), Just("\n\n")];
+        proptest::collection::vec((piece, ends), 0..14)
+            .prop_map(|parts| parts.into_iter().map(|(piece, end)| piece + end).collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn text_outside_blocks_never_changes(text in pieces(), body in pieces(), session in "[abcd]", max in 0_usize..4) {
+            let before = outside(&text);
+            let with = with_block(&text, &session, &body, max);
+            let after = outside(&with);
+            prop_assert!(
+                after == before || (!before.ends_with('\n') && after == format!("{before}{}", line_end(&text))),
+                "{:?} -> {:?}", before, after
+            );
+            prop_assert!(blocks(&with).contains(&session));
+            prop_assert!(blocks(&with).len() <= max.max(1));
+            prop_assert_eq!(with_block(&with, &session, &body, max), with.clone());
+            prop_assert_eq!(outside(&without_block(&with, &session)), after);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The writer: brings a project's HANDOFF.md up to date with one incident.
+
+use super::compose::{Situation, compose};
+use super::file::{remove_block, write_block};
+use super::gather::gather;
+use crate::claude::transcript::Transcript;
+use crate::clock::rfc3339;
+use crate::env::Environment;
+use crate::error::Result;
+use crate::git;
+use crate::project::enabled::project_key;
+use crate::recovery::incident::{Incident, Phase};
+use crate::recovery::policy::Action;
+use crate::session::ResetSource;
+use crate::store::StateDir;
+use std::path::Path;
+
+/// Writes notes of one project.
+#[derive(Clone, Copy)]
+pub struct NoteWriter<'a> {
+    /// Where the lock is.
+    pub state: &'a StateDir,
+    /// For git.
+    pub env: &'a Environment,
+    /// The project's directory.
+    pub project: &'a Path,
+    /// Blocks that are kept.
+    pub blocks: usize,
+}
+
+impl NoteWriter<'_> {
+    /// Writes the block of an unfinished incident, takes out that of one that is over.
+    ///
+    /// # Errors
+    /// Those of reading the transcript and of [`write_block`].
+    pub fn write(&self, incident: &Incident) -> Result<()> {
+        let lock = self.state.project_lock(&project_key(self.project));
+        if incident.phase.is_over() {
+            return remove_block(self.project, &incident.session, &lock).map(|_| ());
+        }
+        let gathered = gather(&Transcript::open(&incident.transcript)?);
+        let block = compose(
+            &situation(incident, gathered.name.clone()),
+            &gathered,
+            &git::read(self.env, self.project),
+        );
+        write_block(self.project, &incident.session, &block, self.blocks, &lock).map(|_| ())
+    }
+}
+
+fn situation(incident: &Incident, name: Option<String>) -> Situation {
+    let stop = &incident.stop;
+    Situation {
+        session: incident.session.clone(),
+        name,
+        kind_text: stop.kind.words().to_owned(),
+        message: stop.message.clone(),
+        stopped_at: stop.at,
+        resets_at: stop.resets_at,
+        resets_guess: stop.resets_at_source == Some(ResetSource::Guess),
+        next_text: next_text(incident),
+        resume_command: Some(
+            incident
+                .plan
+                .argv
+                .clone()
+                .unwrap_or_else(|| crate::recovery::policy::resume_command(&incident.session, None))
+                .join(" "),
+        ),
+    }
+}
+
+/// What happens next, as a sentence.
+fn next_text(incident: &Incident) -> String {
+    let plan = &incident.plan;
+    let at = plan.at.map(rfc3339);
+    match (incident.phase, plan.action, at) {
+        (Phase::Cancelled, ..) => "nothing by itself: automatic recovery was cancelled".into(),
+        (Phase::Attempting, ..) => {
+            "the session was told to go on; a finished turn has not been seen yet".into()
+        }
+        (_, Action::Wake, Some(at)) => {
+            format!("the open session is continued by itself at {at}: {}", plan.why)
+        }
+        (_, Action::Client, Some(at)) => format!("Claude Code continues by itself after {at}: {}", plan.why),
+        (_, Action::Resume, Some(at)) => format!("resume it by hand after {at}: {}", plan.why),
+        (_, Action::Notify, Some(at)) => format!("after {at} a person is needed: {}", plan.why),
+        (_, Action::None, _) => format!("nothing by itself: {}", plan.why),
+        (_, _, None) => format!("a person is needed: {}", plan.why),
+    }
+}

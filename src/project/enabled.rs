@@ -1,0 +1,92 @@
+//! An enabled project: the record that a person ran `init` for a directory, in the user's own state directory.
+//!
+//! It is keyed by the canonical path and names the directory's device and inode, so that another directory that comes to
+//! stand at the same path is not taken for it. Hooks of a directory without such a record do nothing.
+
+use super::Scope;
+use crate::env::Environment;
+use crate::fs::identity;
+use crate::session::stop::time;
+use crate::store::StateDir;
+use crate::store::stored::{Stored, peek, sha256_hex};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The record of an enabled project, or of the user's own hooks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Enabled {
+    /// Format version.
+    pub version: u32,
+    /// The project's canonical path; `None` for the user's own hooks.
+    pub project: Option<PathBuf>,
+    /// Device and inode of the directory.
+    pub identity: Option<(u64, u64)>,
+    /// When it was enabled.
+    #[serde(serialize_with = "time")]
+    pub at: DateTime<Utc>,
+    /// Settings files that were edited, by scope.
+    pub settings: BTreeMap<Scope, SettingsImage>,
+    /// Git's exclude file and the lines that were added to it.
+    pub excluded: Option<(PathBuf, Vec<String>)>,
+    /// Files and directories that did not exist before.
+    pub created: Vec<PathBuf>,
+}
+
+impl Stored for Enabled {
+    const VERSION: u32 = 1;
+}
+
+/// A settings file before and after it was edited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingsImage {
+    /// Which.
+    pub path: PathBuf,
+    /// Its text before; `None`: there was no file.
+    pub before: Option<String>,
+    /// The earlier text is not known, because the file already held entries of ours when others had changed it.
+    pub mixed: bool,
+    /// SHA-256 of its bytes after, in hex.
+    pub after_sha256: String,
+}
+
+/// Name of a project's record and lock: the first 16 hex digits of the SHA-256 of its path.
+#[must_use]
+pub fn project_key(project: &Path) -> String {
+    sha256_hex(project.as_os_str().as_encoded_bytes())[..16].to_owned()
+}
+
+/// Where the record of a project is.
+#[must_use]
+pub fn record_path(state: &StateDir, project: &Path) -> PathBuf {
+    state.projects().join(format!("{}.json", project_key(project)))
+}
+
+/// Where the record of the user's own hooks is, by Claude Code's configuration directory.
+#[must_use]
+pub fn user_record_path(state: &StateDir, config_dir: &Path) -> PathBuf {
+    state.projects().join(format!("user-{}.json", project_key(config_dir)))
+}
+
+/// The record that lets a hook work: of `project`, or of the user's own hooks when it is `None`.
+#[must_use]
+pub fn find(state: &StateDir, env: &Environment, project: Option<&Path>) -> Option<Enabled> {
+    let Some(project) = project else {
+        let config_dir = env.claude_config_dir()?;
+        return peek::<Enabled>(&user_record_path(state, &config_dir)).ok()?;
+    };
+    let enabled = peek::<Enabled>(&record_path(state, project)).ok()??;
+    let same = enabled.project.as_deref() == Some(project)
+        && (enabled.identity.is_none()
+            || enabled.identity == std::fs::metadata(project).ok().as_ref().and_then(identity));
+    same.then_some(enabled)
+}
+
+/// The enabled project that a directory is in, nearest first.
+#[must_use]
+pub fn enclosing(state: &StateDir, env: &Environment, dir: &Path) -> Option<PathBuf> {
+    dir.ancestors().find(|dir| find(state, env, Some(dir)).is_some()).map(Path::to_path_buf)
+}

@@ -1,0 +1,86 @@
+//! The hooks that Claude Code is asked to run, and the command that runs them.
+//!
+//! The command is a shell line, because clients before 2.1.150 run the executable form without its arguments. It is the
+//! same on every machine: where the launcher or node is missing, it ends quietly, so that a committed settings file does
+//! no harm to those who do not use the tool.
+
+use super::Scope;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Every command of ours contains this, and no other does.
+pub const MARKER: &str = "cc-session-recover/hook.js";
+/// Longest wait of a hook, in seconds. More than 2,147,483 does not fit the timer of clients before 2.1.268, which then
+/// end the hook at once.
+const LONGEST_WAIT: u32 = 2_073_600;
+
+/// One hook entry to be present in a settings file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HookEntry {
+    /// The event.
+    pub event: String,
+    /// Which of its kinds; `None`: all.
+    pub matcher: Option<String>,
+    /// The object in `hooks[]`.
+    pub hook: Value,
+}
+
+/// All hooks, for one scope; `launcher` is the launcher's absolute path, used for the user's own hooks.
+#[must_use]
+pub fn entries(scope: Scope, launcher: &Path) -> Vec<HookEntry> {
+    let command = command(scope, launcher);
+    let entry = |event: &str, matcher: Option<&str>, more: Value| {
+        let mut hook = json!({"type": "command", "command": command});
+        if let (Some(hook), Value::Object(more)) = (hook.as_object_mut(), more) {
+            hook.extend(more);
+        }
+        HookEntry { event: event.into(), matcher: matcher.map(str::to_owned), hook }
+    };
+    vec![
+        entry("SessionStart", None, json!({"timeout": 10})),
+        entry("Stop", None, json!({"async": true, "timeout": 60})),
+        entry("SubagentStop", None, json!({"async": true, "timeout": 60})),
+        entry("StopFailure", None, json!({"asyncRewake": true, "timeout": LONGEST_WAIT})),
+        entry("PreCompact", None, json!({"async": true, "timeout": 60})),
+        entry(
+            "Notification",
+            Some("quota_auto_resume_fired|quota_auto_resume_stale|quota_auto_resume_disabled"),
+            json!({"async": true, "timeout": 60}),
+        ),
+        entry("SessionEnd", None, json!({"timeout": 5})),
+    ]
+}
+
+fn command(scope: Scope, launcher: &Path) -> String {
+    let file = match scope {
+        Scope::Project | Scope::Local => format!("\"$CLAUDE_PROJECT_DIR/.claude/{MARKER}\""),
+        Scope::User => quoted(&launcher.to_string_lossy()),
+    };
+    format!("[ -f {file} ] && command -v node >/dev/null 2>&1 && exec node {file}; exit 0")
+}
+
+/// One word for a POSIX shell, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_recognised_as_ours_and_every_timeout_fits_31_bits() {
+        for scope in [Scope::Project, Scope::Local, Scope::User] {
+            for entry in entries(scope, Path::new("/home/o'neil/.claude/cc-session-recover/hook.js")) {
+                let command = entry.hook["command"].as_str().unwrap();
+                assert!(command.contains(MARKER), "{command}");
+                assert!(
+                    entry.hook["timeout"].as_u64().unwrap() * 1000 < u64::from(u32::MAX / 2),
+                    "{}",
+                    entry.event
+                );
+            }
+        }
+    }
+}

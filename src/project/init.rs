@@ -1,0 +1,424 @@
+//! Setting recovery up in a project: first a plan, as a value, then the writing of exactly that.
+//!
+//! The hooks come last, so that nothing starts before everything it needs is there.
+
+use super::enabled::{Enabled, SettingsImage, enclosing, project_key, record_path, user_record_path};
+use super::hooks::{MARKER, entries};
+use super::runtime::Runtime;
+use super::settings::{SettingsTarget, path_of, read};
+use super::{FileAction, FileStep, Scope};
+use crate::clock::Clock;
+use crate::env::Environment;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{identity, read_small};
+use crate::git;
+use crate::note::handoff::{FILE_NAME, template};
+use crate::store::lock::Lock;
+use crate::store::replace::{PRIVATE, replace};
+use crate::store::stored::{Stored, load, save, sha256_hex};
+use crate::store::{StateDir, journal};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Mode of new files in a project, which others of the team may read.
+pub(super) const SHARED: u32 = 0o644;
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+const EXCLUDE_LIMIT: u64 = 1024 * 1024;
+const LAUNCHER_LIMIT: u64 = 1024 * 1024;
+const EXCLUDE_HEADING: &str = "# cc-session-recover";
+
+/// What a person wants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InitOptions {
+    /// Directory of the project.
+    pub project: PathBuf,
+    /// Where the hooks go.
+    #[serde(default)]
+    pub scope: Scope,
+    /// `false`: no hooks and no launcher.
+    #[serde(default = "yes")]
+    pub hooks: bool,
+    /// Leave git's exclude file alone.
+    #[serde(default)]
+    pub share: bool,
+    /// Root of the running package.
+    pub package_root: PathBuf,
+    /// The addon that is loaded, when it is not in the package's root.
+    #[serde(default)]
+    pub addon: Option<PathBuf>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Where the runtime comes from and goes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeStep {
+    /// The package.
+    pub from: PathBuf,
+    /// The copy; `None` when there is none.
+    pub to: Option<PathBuf>,
+    /// Why.
+    pub why: String,
+}
+
+/// Everything that will be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InitPlan {
+    /// Canonical path.
+    pub project: PathBuf,
+    /// Where the hooks go.
+    pub scope: Scope,
+    /// The settings file; `None` without hooks.
+    pub settings: Option<SettingsTarget>,
+    /// Other files.
+    pub files: Vec<FileStep>,
+    /// The copy of the package.
+    pub runtime: RuntimeStep,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// What it was planned from.
+    pub options: InitOptions,
+}
+
+/// What was done, by `init` or `uninstall`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProjectReport {
+    /// Canonical path.
+    pub project: PathBuf,
+    /// Where the hooks are.
+    pub scope: Scope,
+    /// `false`: everything was as it should be.
+    pub changed: bool,
+    /// Files.
+    pub files: Vec<FileStep>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// What setting up takes from outside.
+#[derive(Clone, Copy)]
+pub struct Outside<'a> {
+    /// Variables and well-known directories.
+    pub env: &'a Environment,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// Version of this package.
+    pub version: &'a str,
+}
+
+/// The places of one project and scope.
+pub(super) struct Places {
+    pub state: StateDir,
+    pub project: PathBuf,
+    pub settings: PathBuf,
+    /// Directory that a link at the settings' path may not leave.
+    pub within: PathBuf,
+    pub launcher: PathBuf,
+    pub record: PathBuf,
+    pub lock: PathBuf,
+}
+
+impl Places {
+    pub(super) fn of(outside: Outside<'_>, project: &Path, scope: Scope) -> Result<Self> {
+        let missing = |path: &Path| {
+            Error::new(Code::ProjectNotFound, "is not a directory")
+                .at(path)
+                .hint("name the directory of a project")
+        };
+        let project = project.canonicalize().map_err(|_| missing(project))?;
+        if !project.is_dir() {
+            return Err(missing(&project));
+        }
+        let state = StateDir::new(outside.env.state_dir()?);
+        let config_dir = outside.env.claude_config_dir().ok_or_else(|| {
+            Error::new(Code::StateDirUnknown, "Claude Code's directory is not known: HOME is not set")
+                .hint("set HOME")
+        })?;
+        let settings = path_of(scope, &project, &config_dir);
+        let base = if scope == Scope::User { config_dir.clone() } else { project.join(".claude") };
+        let record = match scope {
+            Scope::User => user_record_path(&state, &config_dir),
+            _ => record_path(&state, &project),
+        };
+        let key = project_key(if scope == Scope::User { &config_dir } else { &project });
+        let home = outside.env.home().and_then(|home| home.canonicalize().ok());
+        let within = match scope {
+            Scope::User => home.unwrap_or_else(|| config_dir.clone()),
+            _ => project.clone(),
+        };
+        Ok(Self {
+            lock: state.project_lock(&key),
+            launcher: base.join(MARKER),
+            state,
+            project,
+            settings,
+            within,
+            record,
+        })
+    }
+}
+
+/// Plans. Nothing is written.
+///
+/// # Errors
+/// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not what they should be, [`Code::Io`].
+pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
+    let scope = options.scope;
+    let places = Places::of(outside, &options.project, scope)?;
+    let mut files = Vec::new();
+    let mut warnings = Vec::new();
+    let mut settings = None;
+    let mut runtime_to = None;
+    if options.hooks {
+        let target = read(&places.settings, scope, &places.within, entries(scope, &places.launcher), MARKER)?;
+        settings = Some(target);
+        let runtime = Runtime::of_package(
+            &options.package_root,
+            options.addon.as_deref(),
+            &places.state,
+            outside.version,
+        )?;
+        runtime_to = Some(runtime.dir.clone());
+        if !runtime.is_present() {
+            files.push(FileStep {
+                path: runtime.dir.clone(),
+                action: FileAction::Create,
+                why: "what the hooks run".into(),
+                before: None,
+                after: None,
+            });
+        }
+        let before = read_text(&places.launcher, LAUNCHER_LIMIT)?;
+        files.push(step(
+            &places.launcher,
+            before,
+            runtime.launcher(&options.package_root, scope)?,
+            "starts what the hooks run",
+        ));
+    }
+    if scope != Scope::User {
+        let note = places.project.join(FILE_NAME);
+        let before = read_text(&note, EXCLUDE_LIMIT * 4)?;
+        let kept = before.is_some();
+        let after = before.clone().unwrap_or_else(|| template().to_owned());
+        files.push(step(
+            &note,
+            before,
+            after,
+            if kept { "is there already" } else { "notes that survive a stop" },
+        ));
+        if !options.share {
+            files.extend(exclude_step(outside.env, &places.project)?);
+        }
+        if let Some(outer) =
+            enclosing(&places.state, outside.env, places.project.parent().unwrap_or(&places.project))
+        {
+            warnings
+                .push(format!("recovery is also set up in {}, which contains this project", outer.display()));
+        }
+    }
+    if outside.env.var("CLAUDECODE").is_some() {
+        warnings
+            .push("run from within Claude Code: the hooks will work in this session within seconds".into());
+    }
+    let why = if is_temporary(&options.package_root) {
+        "the package runs from a temporary npx cache, so hooks run a copy of it"
+    } else {
+        "hooks run a copy, so that an update or removal of the package cannot break them half-way"
+    };
+    let runtime = RuntimeStep { from: options.package_root.clone(), to: runtime_to, why: why.into() };
+    Ok(InitPlan { project: places.project, scope, settings, files, runtime, warnings, options })
+}
+
+/// npx keeps packages in `_npx/<hash>/` of its cache, and may empty it at any time.
+fn is_temporary(root: &Path) -> bool {
+    root.components().any(|part| part.as_os_str() == "_npx")
+}
+
+pub(super) fn read_text(path: &Path, limit: u64) -> Result<Option<String>> {
+    let Some(bytes) = read_small(path, limit)? else { return Ok(None) };
+    String::from_utf8(bytes).map(Some).map_err(|_| {
+        Error::new(Code::PathRefused, "is not UTF-8 text").at(path).hint("move it away, or mend it")
+    })
+}
+
+fn step(path: &Path, before: Option<String>, after: String, why: &str) -> FileStep {
+    let action = match &before {
+        None => FileAction::Create,
+        Some(text) if *text == after => FileAction::Keep,
+        Some(_) => FileAction::Replace,
+    };
+    FileStep { path: path.to_path_buf(), action, why: why.into(), before, after: Some(after) }
+}
+
+/// Lines for git's exclude file, which is not part of the repository.
+fn exclude_step(env: &Environment, project: &Path) -> Result<Option<FileStep>> {
+    let Some(path) = git::exclude_file(env, project) else { return Ok(None) };
+    let before = read_text(&path, EXCLUDE_LIMIT)?;
+    let text = before.clone().unwrap_or_default();
+    let missing: Vec<String> =
+        excluded_lines(project).into_iter().filter(|line| !text.lines().any(|known| known == line)).collect();
+    let mut after = text.clone();
+    if !missing.is_empty() {
+        if !after.is_empty() && !after.ends_with('\n') {
+            after.push('\n');
+        }
+        for line in std::iter::once(EXCLUDE_HEADING.to_owned()).chain(missing) {
+            after.push_str(&line);
+            after.push('\n');
+        }
+    }
+    let mut step = step(&path, before, after, "keeps the files below out of commits");
+    if step.action == FileAction::Replace {
+        step.action = FileAction::Append;
+    }
+    Ok(Some(step))
+}
+
+/// Patterns from the root of the repository.
+fn excluded_lines(project: &Path) -> Vec<String> {
+    let root = project.ancestors().find(|dir| dir.join(".git").exists()).unwrap_or(project);
+    let prefix = project.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
+    let prefix = if prefix.is_empty() { "/".to_owned() } else { format!("/{prefix}/") };
+    [FILE_NAME, ".claude/session-state/", ".claude/cc-session-recover/"]
+        .iter()
+        .map(|name| format!("{prefix}{name}"))
+        .collect()
+}
+
+/// Does what was planned; `settings` is the edited text of the settings file.
+///
+/// The plan is made again from its options and must be the same, so that what a caller changed in it has no effect.
+///
+/// # Errors
+/// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
+pub fn apply(outside: Outside<'_>, planned: &InitPlan, settings: Option<&str>) -> Result<ProjectReport> {
+    let places = Places::of(outside, &planned.options.project, planned.scope)?;
+    let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
+    let plan = plan(outside, planned.options.clone())?;
+    let seen = |plan: &InitPlan| plan.settings.as_ref().map(|target| target.sha256.clone());
+    if plan.files != planned.files || seen(&plan) != seen(planned) {
+        return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
+            .at(&plan.project)
+            .hint("run the command again"));
+    }
+    let options = &plan.options;
+    let created = missing_dirs(&plan, &places);
+    if options.hooks {
+        Runtime::of_package(&options.package_root, options.addon.as_deref(), &places.state, outside.version)?
+            .install()?;
+    }
+    for step in plan.files.iter().filter(|step| step.changes()) {
+        if let Some(text) = &step.after {
+            make_parents(&step.path)?;
+            let mode = if planned.scope == Scope::User { PRIVATE } else { SHARED };
+            replace(&step.path, text.as_bytes(), mode)?;
+        }
+    }
+    let mut files = plan.files.clone();
+    let target = plan.settings.as_ref().zip(settings);
+    let enabled = enabled_record(outside, &places, &plan, target, created)?;
+    let mut record_changed = false;
+    if load::<Enabled>(&places.state, &places.record)?.found().as_ref() != Some(&enabled) {
+        save(&places.record, &enabled)?;
+        record_changed = true;
+    }
+    if let Some((target, text)) = target {
+        let settings_step = step(&target.path, target.text.clone(), text.to_owned(), "hooks");
+        if settings_step.changes() {
+            make_parents(&target.real_path)?;
+            target.write(Some(text), if planned.scope == Scope::User { PRIVATE } else { SHARED })?;
+        }
+        files.insert(0, settings_step);
+    }
+    let changed = record_changed || files.iter().any(FileStep::changes);
+    if changed {
+        let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks});
+        journal::append(&places.state, outside.clock, "init", fields);
+    }
+    Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, warnings: plan.warnings })
+}
+
+/// Directories of a project are for everybody who may read it, unlike ours.
+fn make_parents(path: &Path) -> Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(dir).doing("create the directory", dir)
+}
+
+/// Directories and files that `init` brings into being, outermost first.
+fn missing_dirs(plan: &InitPlan, places: &Places) -> Vec<PathBuf> {
+    let mut created = Vec::new();
+    let files = plan
+        .files
+        .iter()
+        .filter(|step| step.action == FileAction::Create && !step.path.starts_with(places.state.root()));
+    let settings = plan.settings.iter().map(|target| &target.real_path);
+    for path in files.map(|step| &step.path).chain(settings) {
+        let dirs: Vec<&Path> = path.ancestors().skip(1).take_while(|dir| !dir.exists()).collect();
+        created.extend(dirs.into_iter().rev().map(Path::to_path_buf));
+    }
+    created.sort();
+    created.dedup();
+    created
+}
+
+fn enabled_record(
+    outside: Outside<'_>,
+    places: &Places,
+    plan: &InitPlan,
+    target: Option<(&SettingsTarget, &str)>,
+    created: Vec<PathBuf>,
+) -> Result<Enabled> {
+    let known = load::<Enabled>(&places.state, &places.record)?.found();
+    let project = (plan.scope != Scope::User).then(|| places.project.clone());
+    let meta = project.as_deref().and_then(|dir| std::fs::metadata(dir).ok());
+    let mut enabled = known.unwrap_or_else(|| Enabled {
+        version: Enabled::VERSION,
+        project,
+        identity: None,
+        at: outside.clock.now(),
+        settings: std::collections::BTreeMap::new(),
+        excluded: None,
+        created: Vec::new(),
+    });
+    enabled.identity = meta.as_ref().and_then(identity);
+    for dir in created {
+        if !enabled.created.contains(&dir) {
+            enabled.created.push(dir);
+        }
+    }
+    if let Some(exclude) =
+        plan.files.iter().find(|step| step.path.ends_with("info/exclude") && step.changes())
+    {
+        let before = exclude.before.as_deref().unwrap_or_default();
+        let added = exclude
+            .after
+            .as_deref()
+            .unwrap_or_default()
+            .lines()
+            .filter(|line| !before.lines().any(|known| known == *line));
+        enabled.excluded = Some((exclude.path.clone(), added.map(str::to_owned).collect()));
+    }
+    if let Some((target, text)) = target {
+        let after_sha256 = sha256_hex(text.as_bytes());
+        let known = enabled.settings.get(&plan.scope);
+        let unchanged = known.is_some_and(|known| target.sha256.as_deref() == Some(&known.after_sha256));
+        let (before, mixed) = match known {
+            // Our own earlier edit is what is there: the text before it is still the one to restore.
+            Some(known) if unchanged => (known.before.clone(), known.mixed),
+            _ => {
+                let mixed = target.text.as_deref().is_some_and(|text| text.contains(MARKER));
+                ((!mixed).then(|| target.text.clone()).flatten(), mixed)
+            }
+        };
+        enabled
+            .settings
+            .insert(plan.scope, SettingsImage { path: target.path.clone(), before, mixed, after_sha256 });
+    }
+    Ok(enabled)
+}

@@ -1,0 +1,67 @@
+//! A project: a directory in which a person has enabled recovery, and the putting in and taking out of everything that
+//! belongs to it. Nothing a project contains enables it; the record of that is in the user's state directory.
+
+pub mod enabled;
+pub mod hooks;
+pub mod init;
+pub mod runtime;
+pub mod settings;
+pub mod uninstall;
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Which settings file gets the hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// `.claude/settings.json` of the project.
+    #[default]
+    Project,
+    /// `.claude/settings.local.json` of the project.
+    Local,
+    /// The user's own `settings.json`: every project.
+    User,
+}
+
+/// What happens to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileAction {
+    /// It is made.
+    Create,
+    /// It gets other contents.
+    Replace,
+    /// Lines are added.
+    Append,
+    /// It goes.
+    Remove,
+    /// It gets its earlier bytes back.
+    Restore,
+    /// It stays.
+    Keep,
+}
+
+/// One file that is written or removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileStep {
+    /// Which.
+    pub path: PathBuf,
+    /// What happens to it.
+    pub action: FileAction,
+    /// Why.
+    pub why: String,
+    /// Text before; `None`: no file, or no text.
+    pub before: Option<String>,
+    /// Text after.
+    pub after: Option<String>,
+}
+
+impl FileStep {
+    /// True when the step changes something.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.action != FileAction::Keep
+    }
+}

@@ -1,0 +1,111 @@
+//! The runtime: a copy of what a hook needs, in the user's state directory, so that hooks keep working when a temporary
+//! npx cache is emptied or an update is half-way through.
+//!
+//! Each copy has a directory of its own, named by version and contents, and is put there by one rename.
+
+use super::Scope;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::store::StateDir;
+use crate::store::layout::ensure_dir;
+use crate::store::replace::{PRIVATE, replace, sync_dir};
+use crate::store::stored::sha256_hex;
+use std::path::{Path, PathBuf};
+
+/// Name of the addon in a runtime, whatever platform it was built for.
+pub const ADDON: &str = "addon.node";
+const HOOK: &str = "bin/hook.js";
+const LAUNCHER: &str = "bin/launcher.js";
+/// In the launcher's template, the place of the runtime's name.
+const PLACE: &str = "__RUNTIME__";
+/// In the launcher's template, the place of the scope.
+const SCOPE: &str = "__SCOPE__";
+
+/// A runtime that is to be copied.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    /// Name of its directory.
+    pub name: String,
+    /// Where it is or will be.
+    pub dir: PathBuf,
+    addon: Vec<u8>,
+    hook: Vec<u8>,
+}
+
+impl Runtime {
+    /// Reads the running package.
+    ///
+    /// # Errors
+    /// [`Code::Io`] when a part of the package is missing.
+    pub fn of_package(root: &Path, addon: Option<&Path>, state: &StateDir, version: &str) -> Result<Self> {
+        let addon = match addon {
+            Some(path) => path.to_path_buf(),
+            None => addon_in(root)?,
+        };
+        let addon = std::fs::read(&addon).doing("read", &addon)?;
+        let hook = root.join(HOOK);
+        let hook = std::fs::read(&hook).doing("read", &hook)?;
+        let mut both = addon.clone();
+        both.extend_from_slice(&hook);
+        let name = format!("{version}-{}", &sha256_hex(&both)[..12]);
+        let dir = state.runtime().join(&name);
+        Ok(Self { name, dir, addon, hook })
+    }
+
+    /// True when it is already there, complete.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        let size = |file: PathBuf| std::fs::metadata(file).map(|meta| meta.len()).ok();
+        size(self.dir.join(ADDON)) == Some(self.addon.len() as u64)
+            && size(self.dir.join(HOOK)) == Some(self.hook.len() as u64)
+    }
+
+    /// Copies it: all of it or nothing.
+    ///
+    /// # Errors
+    /// [`Code::Io`].
+    pub fn install(&self) -> Result<()> {
+        if self.is_present() {
+            return Ok(());
+        }
+        let parent = self.dir.parent().unwrap_or(Path::new("/"));
+        let draft = parent.join(format!(".{}.{}", self.name, std::process::id()));
+        ensure_dir(&draft.join("bin"))?;
+        replace(&draft.join(ADDON), &self.addon, PRIVATE)?;
+        replace(&draft.join(HOOK), &self.hook, PRIVATE)?;
+        // What is in the way is incomplete, or somebody else was faster.
+        if self.dir.exists() && !self.is_present() {
+            std::fs::remove_dir_all(&self.dir).doing("remove", &self.dir)?;
+        }
+        match std::fs::rename(&draft, &self.dir) {
+            Err(_) if self.is_present() => std::fs::remove_dir_all(&draft).doing("remove", &draft),
+            other => {
+                other.doing("put in place", &self.dir)?;
+                sync_dir(parent).doing("write", parent)
+            }
+        }
+    }
+
+    /// Text of the launcher that starts this runtime.
+    ///
+    /// # Errors
+    /// [`Code::Io`] when the package has no launcher.
+    pub fn launcher(&self, root: &Path, scope: Scope) -> Result<String> {
+        let path = root.join(LAUNCHER);
+        let text = std::fs::read_to_string(&path).doing("read", &path)?;
+        let scope = if scope == Scope::User { "user" } else { "project" };
+        Ok(text.replace(PLACE, &self.name).replace(SCOPE, scope))
+    }
+}
+
+fn addon_in(root: &Path) -> Result<PathBuf> {
+    std::fs::read_dir(root)
+        .doing("read", root)?
+        .filter_map(std::result::Result::ok)
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|ending| ending == "node"))
+        .ok_or_else(|| {
+            Error::new(Code::Io, "the native addon is not in the package")
+                .at(root)
+                .hint("run `npm run build` in the package, or install it again")
+        })
+}

@@ -1,0 +1,142 @@
+//! A settings file: where it really is, whether it may be edited, and its text. The edit itself is made on the text by a
+//! JSON editor that keeps everything else as it is; reading and replacing the file is done here.
+
+use super::Scope;
+use super::hooks::HookEntry;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{own_uid, owner, read_small};
+use crate::store::replace::{remove, replace};
+use crate::store::stored::sha256_hex;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Largest settings file that is edited, in bytes.
+const LARGEST: u64 = 8 * 1024 * 1024;
+
+/// A settings file as it is, and what should be in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingsTarget {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its path after following a permitted symbolic link.
+    pub real_path: PathBuf,
+    /// Its text; `None`: no file.
+    pub text: Option<String>,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: Option<String>,
+    /// Entries that should be in it.
+    pub entries: Vec<HookEntry>,
+    /// What tells a command of ours.
+    pub marker: String,
+}
+
+/// Where a scope's settings are.
+#[must_use]
+pub fn path_of(scope: Scope, project: &Path, config_dir: &Path) -> PathBuf {
+    match scope {
+        Scope::Project => project.join(".claude/settings.json"),
+        Scope::Local => project.join(".claude/settings.local.json"),
+        Scope::User => config_dir.join("settings.json"),
+    }
+}
+
+/// Reads a settings file and makes sure that it may be edited.
+///
+/// A link in a project must stay in the project. A link of the user's own settings (into dotfiles) is followed when its
+/// target is the user's and under the home directory.
+///
+/// # Errors
+/// [`Code::PathRefused`] for a link that leads elsewhere, a read-only or foreign file, or one that is no text.
+pub fn read(
+    path: &Path,
+    scope: Scope,
+    within: &Path,
+    entries: Vec<HookEntry>,
+    marker: &str,
+) -> Result<SettingsTarget> {
+    let real_path = real_path(path, scope, within)?;
+    let text = match read_small(&real_path, LARGEST)? {
+        None => None,
+        Some(bytes) => Some(String::from_utf8(bytes).map_err(|_| {
+            Error::new(Code::PathRefused, "is not UTF-8 text")
+                .at(path)
+                .hint("mend the file; it was not touched")
+        })?),
+    };
+    let sha256 = text.as_ref().map(|text| sha256_hex(text.as_bytes()));
+    Ok(SettingsTarget {
+        path: path.to_path_buf(),
+        real_path,
+        text,
+        sha256,
+        entries,
+        marker: marker.to_owned(),
+    })
+}
+
+fn real_path(path: &Path, scope: Scope, within: &Path) -> Result<PathBuf> {
+    let refused = |why: &str, hint: &str| Err(Error::new(Code::PathRefused, why).at(path).hint(hint));
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    if scope != Scope::User && dir.exists() {
+        let real = dir.canonicalize().doing("read", dir)?;
+        if !real.starts_with(within) {
+            return refused(
+                "is in a directory that is a link out of the project",
+                "use --user, or replace the link",
+            );
+        }
+    }
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(path.to_path_buf()) };
+    let real = path.canonicalize().map_err(|error| {
+        Error::io("follow the link", path, &error).hint("mend or remove the link; nothing was changed")
+    })?;
+    if meta.is_symlink() && !real.starts_with(within) {
+        let place = if scope == Scope::User { "home directory" } else { "project" };
+        let why = format!("is a link that leads out of the {place}");
+        return refused(&why, "edit the file it names by hand, or replace the link by a file");
+    }
+    let meta = std::fs::metadata(&real).doing("read", &real)?;
+    if !meta.is_file() {
+        return refused("is not a regular file", "replace it by a file");
+    }
+    if own_uid().is_some_and(|uid| owner(&meta).is_some_and(|owner| owner != uid)) {
+        return refused("belongs to another user", "run the command as that user");
+    }
+    if meta.permissions().readonly() {
+        return refused("is read-only", "make it writable (chmod u+w), or use --local or --user");
+    }
+    Ok(real)
+}
+
+impl SettingsTarget {
+    /// Replaces the text, unless somebody changed the file since it was read. `None` removes the file.
+    ///
+    /// # Errors
+    /// [`Code::ChangedMeanwhile`], [`Code::Io`]; the file is then as it was.
+    pub fn write(&self, text: Option<&str>, new_mode: u32) -> Result<()> {
+        let now = read_small(&self.real_path, LARGEST)?.map(|bytes| sha256_hex(&bytes));
+        if now != self.sha256 {
+            return Err(Error::new(Code::ChangedMeanwhile, "changed while it was being edited")
+                .at(&self.path)
+                .hint("run the command again"));
+        }
+        match text {
+            Some(text) => {
+                replace(&self.real_path, text.as_bytes(), mode_of(&self.real_path).unwrap_or(new_mode))
+            }
+            None => remove(&self.real_path),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn mode_of(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).ok().map(|meta| meta.permissions().mode() & 0o7777)
+}
+
+#[cfg(not(unix))]
+fn mode_of(_path: &Path) -> Option<u32> {
+    None
+}

@@ -1,0 +1,245 @@
+//! Taking recovery out of a project: a settings file nobody touched since gets its earlier bytes back, in any other only
+//! our own entries go. Notes and what is known about sessions stay.
+
+use super::enabled::{Enabled, find};
+use super::hooks::MARKER;
+use super::init::{Outside, Places, ProjectReport, read_text};
+use super::settings::{SettingsTarget, read};
+use super::{FileAction, FileStep, Scope};
+use crate::error::{Code, Error, Result};
+use crate::note::handoff::{FILE_NAME, template};
+use crate::store::journal;
+use crate::store::lock::Lock;
+use crate::store::replace::{PRIVATE, remove, replace};
+use crate::store::stored::{load, save};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const LIMIT: u64 = 4 * 1024 * 1024;
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// What a person wants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UninstallOptions {
+    /// Directory of the project.
+    pub project: PathBuf,
+    /// Out of which settings file.
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+/// What happens to the settings file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SettingsAction {
+    /// Its earlier bytes come back.
+    Restore,
+    /// Our entries are taken out of its text.
+    Edit,
+    /// Nothing of ours is in it.
+    Keep,
+}
+
+/// Everything that will be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UninstallPlan {
+    /// Canonical path.
+    pub project: PathBuf,
+    /// Out of which settings file.
+    pub scope: Scope,
+    /// What happens to it.
+    pub settings_action: SettingsAction,
+    /// The file; `None` when there is none.
+    pub settings: Option<SettingsTarget>,
+    /// Files, with the settings file when it is restored.
+    pub files: Vec<FileStep>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// What it was planned from.
+    pub options: UninstallOptions,
+}
+
+/// Plans. Nothing is written.
+///
+/// # Errors
+/// [`Code::ProjectNotFound`], [`Code::PathRefused`], [`Code::Io`].
+pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<UninstallPlan> {
+    let scope = options.scope;
+    let places = Places::of(outside, &options.project, scope)?;
+    let enabled = load_enabled(&places)?;
+    let target = read(&places.settings, scope, &places.within, Vec::new(), MARKER)?;
+    let image = enabled.as_ref().and_then(|enabled| enabled.settings.get(&scope));
+    let ours = target.text.as_deref().is_some_and(|text| text.contains(MARKER));
+    let mut files = Vec::new();
+    let settings_action = match image {
+        Some(image) if target.sha256.as_deref() == Some(&image.after_sha256) && !image.mixed => {
+            files.push(FileStep {
+                path: target.path.clone(),
+                action: if image.before.is_some() { FileAction::Restore } else { FileAction::Remove },
+                why: "as it was before".into(),
+                before: target.text.clone(),
+                after: image.before.clone(),
+            });
+            SettingsAction::Restore
+        }
+        _ if ours => SettingsAction::Edit,
+        _ => SettingsAction::Keep,
+    };
+    // The other scope of a project still needs what both share.
+    let shared = enabled.as_ref().is_some_and(|enabled| enabled.settings.keys().any(|other| *other != scope));
+    if !shared {
+        let launcher = read_text(&places.launcher, LIMIT)?;
+        if launcher.is_some() {
+            files.push(removal(&places.launcher, launcher, "started what the hooks ran"));
+        }
+        if scope != Scope::User {
+            let note = places.project.join(FILE_NAME);
+            // A file that cannot be read as a note is somebody else's.
+            if let Ok(Some(text)) = read_text(&note, LIMIT)
+                && text == template()
+            {
+                files.push(removal(&note, Some(text), "nothing was noted in it"));
+            }
+        }
+        files.extend(
+            enabled
+                .as_ref()
+                .and_then(|enabled| enabled.excluded.as_ref())
+                .and_then(|(path, lines)| unexclude(path, lines)),
+        );
+    }
+    let settings = target.text.is_some().then_some(target);
+    Ok(UninstallPlan {
+        project: places.project,
+        scope,
+        settings_action,
+        settings,
+        files,
+        warnings: Vec::new(),
+        options,
+    })
+}
+
+fn load_enabled(places: &Places) -> Result<Option<Enabled>> {
+    Ok(load::<Enabled>(&places.state, &places.record)?.found())
+}
+
+fn removal(path: &Path, before: Option<String>, why: &str) -> FileStep {
+    FileStep { path: path.to_path_buf(), action: FileAction::Remove, why: why.into(), before, after: None }
+}
+
+/// Takes exactly the lines out that were added; the file goes when nothing else was ever in it.
+fn unexclude(path: &Path, lines: &[String]) -> Option<FileStep> {
+    let before = read_text(path, LIMIT).ok()??;
+    let after: String = before
+        .split_inclusive('\n')
+        .filter(|line| !lines.iter().any(|ours| ours == line.trim_end_matches(['\r', '\n'])))
+        .collect();
+    (after != before).then(|| FileStep {
+        path: path.to_path_buf(),
+        action: FileAction::Replace,
+        why: "without the lines that were added".into(),
+        before: Some(before),
+        after: Some(after),
+    })
+}
+
+/// Does what was planned; `settings` is the text without our entries, for [`SettingsAction::Edit`].
+///
+/// # Errors
+/// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
+pub fn apply(outside: Outside<'_>, planned: &UninstallPlan, settings: Option<&str>) -> Result<ProjectReport> {
+    let places = Places::of(outside, &planned.options.project, planned.scope)?;
+    let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
+    let plan = plan(outside, planned.options.clone())?;
+    let seen = |plan: &UninstallPlan| plan.settings.as_ref().map(|target| target.sha256.clone());
+    if plan.files != planned.files || seen(&plan) != seen(planned) {
+        return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
+            .at(&plan.project)
+            .hint("run the command again"));
+    }
+    let enabled = load_enabled(&places)?;
+    let image = enabled.as_ref().and_then(|enabled| enabled.settings.get(&plan.scope));
+    let mut files = plan.files.clone();
+    // The hooks go first, so that nothing starts while the rest goes.
+    match (plan.settings_action, &plan.settings) {
+        (SettingsAction::Restore, Some(target)) => {
+            target.write(image.and_then(|image| image.before.as_deref()), super::init::SHARED)?;
+        }
+        (SettingsAction::Edit, Some(target)) => {
+            let text = settings
+                .ok_or_else(|| Error::new(Code::Usage, "the edited settings are missing").at(&target.path))?;
+            let changed = Some(text) != target.text.as_deref();
+            if changed {
+                target.write(Some(text), super::init::SHARED)?;
+            }
+            files.insert(
+                0,
+                FileStep {
+                    path: target.path.clone(),
+                    action: if changed { FileAction::Replace } else { FileAction::Keep },
+                    why: "without our entries".into(),
+                    before: target.text.clone(),
+                    after: Some(text.to_owned()),
+                },
+            );
+        }
+        _ => {}
+    }
+    for step in plan.files.iter().filter(|step| step.changes() && step.path != places.settings) {
+        match &step.after {
+            Some(text) => replace(&step.path, text.as_bytes(), mode_of(&step.path))?,
+            None => remove(&step.path)?,
+        }
+    }
+    let was_enabled = enabled.is_some();
+    if let Some(enabled) = enabled {
+        forget(&places, &plan, enabled)?;
+    }
+    let changed = was_enabled || files.iter().any(FileStep::changes);
+    if changed {
+        journal::append(
+            &places.state,
+            outside.clock,
+            "uninstall",
+            json!({"project": plan.project, "scope": plan.scope}),
+        );
+    }
+    Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, warnings: plan.warnings })
+}
+
+fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result<()> {
+    enabled.settings.remove(&plan.scope);
+    if !enabled.settings.is_empty() {
+        return save(&places.record, &enabled);
+    }
+    remove(&places.record)?;
+    // Only directories that init made, only when they are empty, innermost first.
+    let launcher_dir = places.launcher.parent().map(Path::to_path_buf);
+    for dir in enabled.created.iter().rev().chain(&launcher_dir) {
+        let _ = std::fs::remove_dir(dir);
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn mode_of(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).map_or(PRIVATE, |meta| meta.permissions().mode() & 0o7777)
+}
+
+#[cfg(not(unix))]
+fn mode_of(_path: &Path) -> u32 {
+    PRIVATE
+}
+
+/// True when hooks of this project do anything.
+#[must_use]
+pub fn is_enabled(outside: Outside<'_>, project: &Path) -> bool {
+    Places::of(outside, project, Scope::Project)
+        .is_ok_and(|places| find(&places.state, outside.env, Some(&places.project)).is_some())
+}

@@ -1,0 +1,378 @@
+//! The configuration: the user's own file (JSON with comments), which a project's file may only narrow.
+//!
+//! A file that is not valid switches automatic recovery off until it is mended; noting and showing go on.
+
+use crate::env::Environment;
+use crate::error::{Code, Error, Result};
+use crate::fs::read_small;
+use crate::session::StopKind;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Largest configuration file that is read, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+/// Where a project may narrow the configuration.
+pub const PROJECT_FILE: &str = ".claude/session-recover.json";
+
+/// What to do about a kind of stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disposition {
+    /// Nothing at all.
+    Ignore,
+    /// Note it and tell the person.
+    Notify,
+    /// Continue it when that is possible.
+    Resume,
+}
+
+/// The user's configuration. Durations take fractions.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Config {
+    /// The waiting hook of an open client.
+    pub heartbeat: Heartbeat,
+    /// The supervisor of closed sessions.
+    pub supervisor: Supervisor,
+    /// Schedules for failures without a reset time.
+    pub retry: Retry,
+    /// What to do by kind of stop.
+    pub stops: BTreeMap<String, Disposition>,
+    /// Limits of unattended runs.
+    pub unattended: Unattended,
+    /// Continue without asking only this many hours after the planned time.
+    pub late_wake_hours: Option<f64>,
+    /// Hours of the day without automatic recovery.
+    pub quiet_hours: Option<Value>,
+    /// Largest number of resumes a night.
+    pub nightly_cap: Option<u32>,
+    /// Minutes without growth after which a busy session counts as hung.
+    pub hung_minutes: Option<f64>,
+    /// Context size warnings.
+    pub context: Value,
+    /// Saved session states.
+    pub state: Value,
+    /// The note.
+    pub note: Note,
+    /// Further configuration directories of Claude Code.
+    pub config_dirs: Vec<String>,
+    /// Notifications.
+    pub notify: Value,
+    /// How long exports and snapshots are kept.
+    pub retention: Value,
+}
+
+/// The waiting hook of an open client.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Heartbeat {
+    /// Wake at all.
+    pub enabled: bool,
+    /// Seconds after the reset; the client's own continuation comes within 30 to 100 s and goes first.
+    pub grace_seconds: f64,
+    /// Longest time between two checks, in seconds, at most 30.
+    pub step_seconds: f64,
+    /// A person's Esc on the client's own wait means "do not continue".
+    pub escape_cancels: bool,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self { enabled: true, grace_seconds: 150.0, step_seconds: 30.0, escape_cancels: false }
+    }
+}
+
+/// The supervisor of closed sessions.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Supervisor {
+    /// Seconds after the reset.
+    pub margin_seconds: f64,
+    /// Largest random delay on top, in seconds.
+    pub jitter_seconds: f64,
+    /// Seconds between two looks.
+    pub poll_seconds: f64,
+    /// Continuations of one session in 24 hours, in an open client too.
+    pub max_cycles_per_day: u32,
+    /// Longest unattended run, in minutes.
+    pub max_run_minutes: f64,
+}
+
+impl Default for Supervisor {
+    fn default() -> Self {
+        Self {
+            margin_seconds: 60.0,
+            jitter_seconds: 60.0,
+            poll_seconds: 30.0,
+            max_cycles_per_day: 12,
+            max_run_minutes: 240.0,
+        }
+    }
+}
+
+/// Schedules for failures without a reset time.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Retry {
+    /// Minutes before each attempt after an overload, a server error or a lost connection.
+    pub schedule_minutes: Vec<f64>,
+    /// Minutes before the first attempts after a refused rate.
+    pub rate_limit_minutes: Vec<f64>,
+    /// Minutes before each later one.
+    pub slow_minutes: f64,
+    /// Hours after which a refused rate is given up.
+    pub give_up_hours: f64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            schedule_minutes: vec![1.0, 2.0, 5.0, 10.0, 20.0, 30.0],
+            rate_limit_minutes: vec![2.0, 5.0, 10.0, 20.0],
+            slow_minutes: 20.0,
+            give_up_hours: 24.0,
+        }
+    }
+}
+
+/// Limits of unattended runs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Unattended {
+    /// Permission mode that an unattended run never exceeds.
+    pub permission_ceiling: String,
+    /// How a closed session is resumed.
+    pub transport: String,
+    /// A program to start instead of `claude`.
+    pub launcher: Option<String>,
+    /// Largest context that is re-read without asking, in tokens.
+    pub max_context_tokens: Option<u64>,
+}
+
+impl Default for Unattended {
+    fn default() -> Self {
+        Self {
+            permission_ceiling: "acceptEdits".into(),
+            transport: "print".into(),
+            launcher: None,
+            max_context_tokens: None,
+        }
+    }
+}
+
+/// The note.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Note {
+    /// Ask the model, at the start of a session, to keep its part of HANDOFF.md current.
+    pub instruction: bool,
+    /// Managed blocks that are kept in it.
+    pub blocks: usize,
+}
+
+impl Default for Note {
+    fn default() -> Self {
+        Self { instruction: true, blocks: 5 }
+    }
+}
+
+/// What a project's own file may say. Every key can only make less happen.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Narrowing {
+    /// `false` switches automatic recovery off here.
+    pub enabled: Option<bool>,
+    /// At least this many seconds after the reset.
+    pub grace_seconds: Option<f64>,
+    /// At most this many attempts.
+    pub max_attempts: Option<usize>,
+    /// Kinds of stop that are only noted, or ignored, here.
+    pub stops: BTreeMap<String, Disposition>,
+}
+
+impl Config {
+    /// What to do about this kind of stop: the user's word, else the default.
+    #[must_use]
+    pub fn disposition(&self, kind: StopKind) -> Disposition {
+        let default = match kind {
+            StopKind::UsageLimitWeekly | StopKind::Crashed | StopKind::Closed => Disposition::Notify,
+            _ => Disposition::Resume,
+        };
+        self.stops.get(kind.as_str()).copied().unwrap_or(default)
+    }
+
+    /// Hours after the planned time within which a wake needs no question.
+    #[must_use]
+    pub fn late_wake_hours(&self) -> f64 {
+        self.late_wake_hours.unwrap_or(8.0)
+    }
+
+    /// This configuration with less allowed.
+    #[must_use]
+    pub fn narrowed(mut self, by: &Narrowing) -> Self {
+        if by.enabled == Some(false) {
+            self.heartbeat.enabled = false;
+        }
+        if let Some(grace) = by.grace_seconds.filter(|grace| grace.is_finite()) {
+            self.heartbeat.grace_seconds = self.heartbeat.grace_seconds.max(grace);
+        }
+        if let Some(most) = by.max_attempts {
+            self.retry.schedule_minutes.truncate(most);
+            self.retry.rate_limit_minutes.truncate(most);
+            self.supervisor.max_cycles_per_day =
+                self.supervisor.max_cycles_per_day.min(u32::try_from(most).unwrap_or(u32::MAX));
+        }
+        for (kind, disposition) in &by.stops {
+            let Some(known) = kind_named(kind) else { continue };
+            let narrowed = self.disposition(known).min(*disposition);
+            self.stops.insert(kind.clone(), narrowed);
+        }
+        self
+    }
+
+    fn validate(self, path: &Path) -> Result<Self> {
+        let invalid = |key: &str, why: &str| {
+            Error::new(Code::ConfigInvalid, format!("{key}: {why}"))
+                .at(path)
+                .hint("automatic recovery is off until this is mended")
+        };
+        let durations = [
+            ("heartbeat.graceSeconds", self.heartbeat.grace_seconds),
+            ("heartbeat.stepSeconds", self.heartbeat.step_seconds),
+            ("supervisor.marginSeconds", self.supervisor.margin_seconds),
+            ("supervisor.jitterSeconds", self.supervisor.jitter_seconds),
+            ("supervisor.pollSeconds", self.supervisor.poll_seconds),
+            ("supervisor.maxRunMinutes", self.supervisor.max_run_minutes),
+            ("retry.slowMinutes", self.retry.slow_minutes),
+            ("retry.giveUpHours", self.retry.give_up_hours),
+            ("lateWakeHours", self.late_wake_hours()),
+        ];
+        let lists = [
+            ("retry.scheduleMinutes", &self.retry.schedule_minutes),
+            ("retry.rateLimitMinutes", &self.retry.rate_limit_minutes),
+        ];
+        let listed = lists.iter().flat_map(|(key, values)| values.iter().map(move |value| (*key, *value)));
+        for (key, value) in durations.into_iter().chain(listed) {
+            // A year in hours bounds what date arithmetic is asked to do.
+            if !value.is_finite() || !(0.0..=31_536_000.0).contains(&value) {
+                return Err(invalid(key, "must be a number that is not negative"));
+            }
+        }
+        if let Some(key) = self.stops.keys().find(|key| kind_named(key).is_none()) {
+            return Err(invalid(&format!("stops.{key}"), "is no kind of stop"));
+        }
+        Ok(self)
+    }
+}
+
+fn kind_named(name: &str) -> Option<StopKind> {
+    serde_json::from_value(Value::String(name.to_owned())).ok()
+}
+
+/// The configuration in force, and what is wrong with it when it is not the one that was written.
+#[derive(Debug, Clone, Default)]
+pub struct InForce {
+    /// Defaults when the file is invalid.
+    pub config: Config,
+    /// Why automatic recovery is off.
+    pub problem: Option<Error>,
+}
+
+/// Reads the user's configuration and the narrowing of a project.
+#[must_use]
+pub fn in_force(env: &Environment, project: Option<&Path>) -> InForce {
+    let user = match env.config_file() {
+        Some(path) => read::<Config>(&path).and_then(|config| config.unwrap_or_default().validate(&path)),
+        None => Ok(Config::default()),
+    };
+    let narrowing = project.map_or(Ok(None), |dir| read::<Narrowing>(&dir.join(PROJECT_FILE)));
+    match (user, narrowing) {
+        (Ok(config), Ok(narrowing)) => {
+            InForce { config: config.narrowed(&narrowing.unwrap_or_default()), problem: None }
+        }
+        (Err(problem), _) => off(Config::default(), problem),
+        (Ok(config), Err(problem)) => off(config, problem),
+    }
+}
+
+fn off(mut config: Config, problem: Error) -> InForce {
+    config.heartbeat.enabled = false;
+    InForce { config, problem: Some(problem) }
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let Some(bytes) = read_small(path, LARGEST)? else { return Ok(None) };
+    let invalid = |what: String| {
+        Error::new(Code::ConfigInvalid, what).at(path).hint("automatic recovery is off until this is mended")
+    };
+    let text = String::from_utf8(bytes).map_err(|_| invalid("is not UTF-8".into()))?;
+    let text = text.trim_start_matches('\u{feff}');
+    let value: Option<Value> =
+        jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default())
+            .map_err(|error| invalid(error.to_string()))?;
+    let Some(value) = value else { return Ok(None) };
+    serde_path_to_error::deserialize(value)
+        .map(Some)
+        .map_err(|error| invalid(format!("{}: {}", error.path(), error.inner())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(user: &str, project: Option<&str>) -> InForce {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config.json");
+        std::fs::write(&file, user).unwrap();
+        if let Some(text) = project {
+            std::fs::create_dir(dir.path().join(".claude")).unwrap();
+            std::fs::write(dir.path().join(PROJECT_FILE), text).unwrap();
+        }
+        let env = Environment::from_pairs([("CC_RECOVER_CONFIG", file.as_os_str())], dir.path());
+        in_force(&env, Some(dir.path()))
+    }
+
+    #[test]
+    fn comments_fractions_and_trailing_commas_are_fine() {
+        let read = with("{ // mine\n \"heartbeat\": {\"graceSeconds\": 0.5,}, }", None);
+        assert!(read.problem.is_none(), "{:?}", read.problem);
+        assert!((read.config.heartbeat.grace_seconds - 0.5).abs() < 1e-9);
+        assert!((read.config.heartbeat.step_seconds - 30.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_invalid_file_names_the_key_and_switches_recovery_off() {
+        for (text, key) in [
+            ("{\"heartbeat\":{\"graceSeconds\":\"x\"}}", "heartbeat.graceSeconds"),
+            ("{\"heartbeat\":{\"graceSeconds\":-1}}", "heartbeat.graceSeconds"),
+            ("{\"heartbeats\":{}}", "heartbeats"),
+            ("{\"stops\":{\"nonsense\":\"resume\"}}", "stops.nonsense"),
+            ("{", ""),
+        ] {
+            let read = with(text, None);
+            let problem = read.problem.expect(text);
+            assert_eq!(problem.code, Code::ConfigInvalid);
+            assert!(problem.message.contains(key), "{text}: {problem}");
+            assert!(!read.config.heartbeat.enabled, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_project_can_only_make_less_happen() {
+        let hostile = r#"{"enabled":true,"graceSeconds":0,"maxAttempts":99,"stops":{"usage-limit-weekly":"resume","overloaded":"ignore"}}"#;
+        let read = with("{}", Some(hostile));
+        assert!(read.problem.is_none(), "{:?}", read.problem);
+        let plain = with("{}", None).config;
+        assert!((read.config.heartbeat.grace_seconds - plain.heartbeat.grace_seconds).abs() < 1e-9);
+        assert_eq!(read.config.retry.schedule_minutes, plain.retry.schedule_minutes);
+        assert_eq!(read.config.disposition(StopKind::UsageLimitWeekly), Disposition::Notify);
+        assert_eq!(read.config.disposition(StopKind::Overloaded), Disposition::Ignore);
+        for wider in
+            ["{\"unattended\":{\"permissionCeiling\":\"bypassPermissions\"}}", "{\"launcher\":\"x\"}"]
+        {
+            assert!(!with("{}", Some(wider)).config.heartbeat.enabled, "{wider}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! An incident: one stop of one session and everything that was decided and done about it.
+//!
+//! It is a plain value. Reading and writing it is the [`super::ledger`]'s work, deciding the [`super::policy`]'s.
+
+use super::policy::RecoveryPlan;
+use crate::session::stop::{time, time_or_null};
+use crate::session::summary::Summary;
+use crate::session::{Evidence, Source, Stop, StopKind};
+use crate::store::stored::Stored;
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Facts kept per incident; the journal has them all.
+const EVIDENCE: usize = 40;
+
+/// Where an incident stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Recorded, not planned yet.
+    Open,
+    /// Somebody waits for the planned time.
+    Waiting,
+    /// The session was just told to go on; whether it does is not seen yet.
+    Attempting,
+    /// The session went on: after a wake, or by the client itself.
+    Recovered,
+    /// A person went on in the session.
+    MovedOn,
+    /// Nothing happens without a person.
+    Held,
+    /// The attempts are used up.
+    GivenUp,
+    /// A person cancelled it.
+    Cancelled,
+}
+
+impl Phase {
+    /// Nothing is owed any more.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Recovered | Self::MovedOn)
+    }
+
+    /// Something is still going to happen by itself.
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Open | Self::Waiting | Self::Attempting)
+    }
+
+    /// The name programs see.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Waiting => "waiting",
+            Self::Attempting => "attempting",
+            Self::Recovered => "recovered",
+            Self::MovedOn => "moved-on",
+            Self::Held => "held",
+            Self::GivenUp => "given-up",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Not seen yet.
+    Pending,
+    /// The session worked on.
+    Continued,
+    /// It stopped again without having worked.
+    StoppedAgain,
+    /// Nothing came of it.
+    NoEffect,
+}
+
+/// One attempt to continue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// When it was made.
+    #[serde(serialize_with = "time")]
+    pub at: DateTime<Utc>,
+    /// `wake`.
+    pub action: String,
+    /// The stop it answered.
+    pub answered: StopKind,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// One stop of one session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Incident {
+    /// Format version.
+    pub version: u32,
+    /// Session id.
+    pub session: String,
+    /// Grows with every new stop of the session, so that a waiter notices.
+    pub generation: u64,
+    /// Project it belongs to.
+    pub project: Option<PathBuf>,
+    /// Claude Code's configuration directory.
+    pub config_dir: Option<PathBuf>,
+    /// Transcript file.
+    pub transcript: PathBuf,
+    /// What happened.
+    pub stop: Stop,
+    /// Permission mode at the stop.
+    pub permission_mode: Option<String>,
+    /// Model at the stop.
+    pub model: Option<String>,
+    /// Working directory at the stop.
+    pub cwd: Option<String>,
+    /// Version of the client.
+    pub client_version: Option<String>,
+    /// `cli` or `sdk-cli`.
+    pub entrypoint: Option<String>,
+    /// Process of the client.
+    pub claude_pid: Option<u32>,
+    /// Its start token, which tells it from a later process with the same id.
+    pub claude_start: Option<String>,
+    /// When the incident was opened.
+    #[serde(serialize_with = "time")]
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    #[serde(serialize_with = "time")]
+    pub updated_at: DateTime<Utc>,
+    /// When the first stop of the present run of stops happened.
+    #[serde(serialize_with = "time_or_null")]
+    pub first_stop_at: Option<DateTime<Utc>>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Attempts since the session last worked.
+    pub attempts: Vec<Attempt>,
+    /// Times of all wakes of the last 24 hours, also of earlier incidents of this session.
+    #[serde(default)]
+    pub cycles: Vec<DateTime<Utc>>,
+    /// What happens next.
+    pub plan: RecoveryPlan,
+    /// What was seen.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Stored for Incident {
+    const VERSION: u32 = 1;
+}
+
+/// What is known about a stop when it is first heard of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Session id, checked.
+    pub session: String,
+    /// Project of the hook.
+    pub project: Option<PathBuf>,
+    /// Claude Code's configuration directory.
+    pub config_dir: Option<PathBuf>,
+    /// Transcript, checked to be the session's own.
+    pub transcript: PathBuf,
+    /// The stop.
+    pub stop: Stop,
+    /// Working directory.
+    pub cwd: Option<String>,
+    /// `cli` or `sdk-cli`.
+    pub entrypoint: Option<String>,
+    /// Process of the client.
+    pub claude_pid: Option<u32>,
+    /// Its start token.
+    pub claude_start: Option<String>,
+}
+
+impl Incident {
+    /// A new incident from a report.
+    #[must_use]
+    pub fn open(report: Report, now: DateTime<Utc>) -> Self {
+        Self {
+            version: Self::VERSION,
+            session: report.session,
+            generation: 1,
+            project: report.project,
+            config_dir: report.config_dir,
+            transcript: report.transcript,
+            first_stop_at: report.stop.at.or(Some(now)),
+            stop: report.stop,
+            permission_mode: None,
+            model: None,
+            cwd: report.cwd,
+            client_version: None,
+            entrypoint: report.entrypoint,
+            claude_pid: report.claude_pid,
+            claude_start: report.claude_start,
+            created_at: now,
+            updated_at: now,
+            phase: Phase::Open,
+            attempts: Vec::new(),
+            cycles: Vec::new(),
+            plan: RecoveryPlan::undecided(),
+            evidence: Vec::new(),
+        }
+    }
+
+    /// The same session stopped again: what earlier attempts cost is kept, unless it had worked in between.
+    #[must_use]
+    pub fn again(mut self, report: Report, now: DateTime<Utc>) -> Self {
+        let worked = self.phase.is_over();
+        for attempt in &mut self.attempts {
+            if attempt.outcome == Outcome::Pending {
+                attempt.outcome = Outcome::StoppedAgain;
+            }
+        }
+        let mut next = Self::open(report, now);
+        next.generation = self.generation + 1;
+        next.cycles = self.cycles.into_iter().filter(|at| now - *at < Duration::hours(24)).collect();
+        next.permission_mode = self.permission_mode;
+        next.model = self.model;
+        next.client_version = self.client_version;
+        if !worked {
+            next.created_at = self.created_at;
+            next.first_stop_at = self.first_stop_at;
+            next.attempts = self.attempts;
+            next.evidence = self.evidence;
+        }
+        next
+    }
+
+    /// Takes over what the transcript tells about the stop.
+    pub fn complete(&mut self, summary: &Summary) {
+        let reported = std::mem::replace(&mut self.stop, summary.stop.clone());
+        self.stop.evidence.splice(0..0, reported.evidence);
+        self.describe(summary);
+    }
+
+    /// Takes over what the transcript tells about the session.
+    pub fn describe(&mut self, summary: &Summary) {
+        fn newest<T>(slot: &mut Option<T>, seen: Option<T>) {
+            if seen.is_some() {
+                *slot = seen;
+            }
+        }
+        newest(&mut self.client_version, summary.version.map(|version| version.to_string()));
+        newest(&mut self.model, summary.model.clone());
+        newest(&mut self.permission_mode, summary.permission_mode.clone());
+        newest(&mut self.cwd, summary.cwd.clone());
+        if self.entrypoint.is_none() {
+            self.entrypoint.clone_from(&summary.entrypoint);
+        }
+    }
+
+    /// Adds a fact; the oldest go when there are too many.
+    pub fn saw(&mut self, source: Source, fact: impl Into<String>) {
+        let evidence = Evidence::new(source, fact);
+        if self.evidence.last() != Some(&evidence) {
+            self.evidence.push(evidence);
+        }
+        let surplus = self.evidence.len().saturating_sub(EVIDENCE);
+        self.evidence.drain(..surplus);
+    }
+
+    /// Ends the incident because the session went on.
+    pub fn settle(&mut self, phase: Phase, source: Source, fact: impl Into<String>) {
+        for attempt in &mut self.attempts {
+            if attempt.outcome == Outcome::Pending {
+                attempt.outcome =
+                    if phase == Phase::Recovered { Outcome::Continued } else { Outcome::NoEffect };
+            }
+        }
+        self.phase = phase;
+        self.saw(source, fact);
+        self.plan = RecoveryPlan::nothing("the session went on");
+    }
+}

@@ -1,0 +1,310 @@
+//! The ledger: incidents on disk, one file a session, changed only under the session's lock.
+//!
+//! A hook that cannot get the lock at once leaves its event in the spool first, so that it survives whatever happens to
+//! the hook; the next holder folds it in.
+
+use super::config::Config;
+use super::incident::{Incident, Phase, Report};
+use super::policy::{Decision, Situation, Terminal, decide};
+use crate::claude::home::is_session_id;
+use crate::claude::version::ClientVersion;
+use crate::clock::Clock;
+use crate::error::{Code, Error, Result};
+use crate::session::Source;
+use crate::store::lock::Lock;
+use crate::store::spool::{self, SpooledEvent};
+use crate::store::stored::{Loaded, Stored, load, peek, save};
+use crate::store::{StateDir, journal, replace};
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+
+/// Longest wait for a session's lock; its holders keep it for milliseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Something that happened to a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// It stopped.
+    Stopped(Box<Report>),
+    /// A fact without consequences.
+    Seen {
+        /// Where it was seen.
+        source: Source,
+        /// The fact.
+        fact: String,
+    },
+    /// It went on.
+    WentOn {
+        /// [`Phase::Recovered`] or [`Phase::MovedOn`].
+        phase: Phase,
+        /// How that is known.
+        fact: String,
+    },
+    /// Its client closed it or turned to another session.
+    Left {
+        /// How that is known.
+        fact: String,
+    },
+}
+
+/// Incidents on disk.
+#[derive(Clone, Copy)]
+pub struct Ledger<'a> {
+    /// Where they are.
+    pub state: &'a StateDir,
+    /// Dates what is written.
+    pub clock: &'a dyn Clock,
+    /// Decides what is planned.
+    pub config: &'a Config,
+    /// Configuration directory of Claude Code when nothing else is said.
+    pub default_home: Option<&'a Path>,
+}
+
+impl Ledger<'_> {
+    /// The incident of a session as it is on disk.
+    ///
+    /// # Errors
+    /// [`Code::Io`] when it is damaged, [`Code::StateNewer`] when a newer program wrote it.
+    pub fn read(&self, session: &str) -> Result<Option<Incident>> {
+        peek(&self.state.incident(session))
+    }
+
+    /// All incidents, by session, and those that could not be read. Spooled events are folded in first.
+    #[must_use]
+    pub fn read_all(&self) -> (Vec<Incident>, Vec<Error>) {
+        let mut problems = Vec::new();
+        for session in spool::sessions(self.state) {
+            if let Err(error) = self.change(&session, |_| {}) {
+                problems.push(error);
+            }
+        }
+        let mut names: Vec<String> = std::fs::read_dir(self.state.incidents())
+            .into_iter()
+            .flatten()
+            .filter_map(std::result::Result::ok)
+            .filter_map(|entry| {
+                entry.file_name().into_string().ok()?.strip_suffix(".json").map(str::to_owned)
+            })
+            .filter(|name| is_session_id(name))
+            .collect();
+        names.sort();
+        let mut incidents = Vec::new();
+        for name in names {
+            match self.read(&name) {
+                Ok(incident) => incidents.extend(incident),
+                Err(error) => problems.push(error),
+            }
+        }
+        (incidents, problems)
+    }
+
+    /// Enters an event. It is durable when this returns, in the incident or in the spool.
+    ///
+    /// # Errors
+    /// [`Code::Io`] when neither could be written; [`Code::StateLocked`] when it is only in the spool yet.
+    pub fn enter(&self, session: &str, event: Event) -> Result<Option<Incident>> {
+        if let Some(lock) = Lock::try_take(&self.state.session_lock(session))? {
+            return self.change_locked(&lock, session, |incident| self.fold(incident, event));
+        }
+        let payload = serde_json::to_value(&event)
+            .map_err(|error| Error::new(Code::Internal, format!("could not encode an event: {error}")))?;
+        let at = self.clock.now().timestamp_millis();
+        spool::put(
+            self.state,
+            &SpooledEvent { version: SpooledEvent::VERSION, session: session.to_owned(), at, payload },
+        )?;
+        self.change(session, |_| {})
+    }
+
+    /// Changes an incident under its lock and returns what it then is.
+    ///
+    /// # Errors
+    /// [`Code::StateLocked`] when the lock is held for too long, [`Code::Io`] when nothing could be written.
+    pub fn change(
+        &self,
+        session: &str,
+        with: impl FnOnce(&mut Option<Incident>),
+    ) -> Result<Option<Incident>> {
+        let lock = Lock::wait(&self.state.session_lock(session), PATIENCE)?;
+        self.change_locked(&lock, session, with)
+    }
+
+    fn change_locked(
+        &self,
+        _lock: &Lock,
+        session: &str,
+        with: impl FnOnce(&mut Option<Incident>),
+    ) -> Result<Option<Incident>> {
+        let path = self.state.incident(session);
+        let before = match load::<Incident>(self.state, &path)? {
+            Loaded::Found(incident) => Some(incident),
+            Loaded::Missing => None,
+            Loaded::Damaged(kept) => {
+                journal::append(
+                    self.state,
+                    self.clock,
+                    "quarantined",
+                    json!({"session": session, "kept": kept}),
+                );
+                None
+            }
+        };
+        let mut incident = before.clone();
+        let spooled = spool::pending(self.state, session);
+        for (_, entry) in &spooled {
+            if let Ok(event) = serde_json::from_value::<Event>(entry.payload.clone()) {
+                self.fold(&mut incident, event);
+            }
+        }
+        with(&mut incident);
+        if incident != before
+            && let Some(changed) = &mut incident
+        {
+            changed.updated_at = self.clock.now();
+            save(&path, changed)?;
+            self.note_change(before.as_ref(), changed);
+        }
+        for (path, _) in &spooled {
+            replace::remove(path)?;
+        }
+        Ok(incident)
+    }
+
+    fn note_change(&self, before: Option<&Incident>, after: &Incident) {
+        let same = before.is_some_and(|before| {
+            before.phase == after.phase && before.generation == after.generation && before.plan == after.plan
+        });
+        if !same {
+            journal::append(
+                self.state,
+                self.clock,
+                "incident",
+                json!({
+                    "session": after.session,
+                    "generation": after.generation,
+                    "from": before.map(|before| before.phase.as_str()),
+                    "phase": after.phase.as_str(),
+                    "stop": after.stop.kind.as_str(),
+                    "plan": after.plan,
+                    "attempts": after.attempts.len(),
+                    "fact": after.evidence.last().map(|evidence| evidence.fact.as_str()),
+                }),
+            );
+        }
+    }
+
+    /// What an event makes of an incident.
+    fn fold(&self, incident: &mut Option<Incident>, event: Event) {
+        let now = self.clock.now();
+        match event {
+            Event::Stopped(report) => {
+                *incident = Some(match incident.take() {
+                    Some(known) => known.again(*report, now),
+                    None => Incident::open(*report, now),
+                });
+            }
+            Event::Seen { source, fact } => {
+                if let Some(incident) = incident.as_mut().filter(|incident| !incident.phase.is_over()) {
+                    incident.saw(source, fact);
+                }
+            }
+            Event::WentOn { phase, fact } => {
+                if let Some(incident) = incident.as_mut().filter(|incident| !incident.phase.is_over()) {
+                    incident.settle(phase, Source::Transcript, fact);
+                }
+            }
+            Event::Left { fact } => {
+                if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
+                    incident.saw(Source::Hook, fact);
+                    self.plan(incident, Terminal::Closed);
+                }
+            }
+        }
+    }
+
+    /// Plans anew, by the policy.
+    pub fn plan(&self, incident: &mut Incident, terminal: Terminal) {
+        let Decision { plan, phase } = self.decision(incident, terminal);
+        incident.plan = plan;
+        incident.phase = phase;
+    }
+
+    /// What the policy says of an incident now.
+    #[must_use]
+    pub fn decision(&self, incident: &Incident, terminal: Terminal) -> Decision {
+        let now = self.clock.now();
+        decide(&Situation {
+            session: &incident.session,
+            stop: &incident.stop,
+            first_stop_at: incident.first_stop_at,
+            attempts: &incident.attempts,
+            cycles: incident
+                .cycles
+                .iter()
+                .filter(|at: &&DateTime<_>| now - **at < chrono::Duration::hours(24))
+                .count(),
+            terminal,
+            client: incident.client_version.as_deref().and_then(ClientVersion::parse),
+            entrypoint: incident.entrypoint.as_deref(),
+            config_dir: incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home),
+            config: self.config,
+            now,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::session::{Stop, StopKind};
+
+    const SESSION: &str = "00000001-0000-4000-8000-000000000001";
+
+    fn report(message: &str) -> Report {
+        Report {
+            session: SESSION.into(),
+            project: None,
+            config_dir: None,
+            transcript: "/t.jsonl".into(),
+            stop: Stop { message: Some(message.into()), ..Stop::of(StopKind::Overloaded) },
+            cwd: None,
+            entrypoint: None,
+            claude_pid: None,
+            claude_start: None,
+        }
+    }
+
+    #[test]
+    fn an_event_that_meets_a_lock_is_in_the_spool_and_is_folded_in_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let config = Config::default();
+        let ledger = Ledger { state: &state, clock: &SystemClock, config: &config, default_home: None };
+        let held = Lock::try_take(&state.session_lock(SESSION)).unwrap();
+        let entered = ledger.enter(SESSION, Event::Stopped(Box::new(report("first"))));
+        assert_eq!(entered.unwrap_err().code, Code::StateLocked);
+        assert_eq!(spool::sessions(&state), [SESSION]);
+        drop(held);
+        let (incidents, problems) = ledger.read_all();
+        assert!(problems.is_empty());
+        assert_eq!(incidents[0].stop.message.as_deref(), Some("first"));
+        assert!(spool::sessions(&state).is_empty());
+    }
+
+    #[test]
+    fn a_damaged_incident_is_kept_aside_and_the_new_stop_is_recorded() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let config = Config::default();
+        let ledger = Ledger { state: &state, clock: &SystemClock, config: &config, default_home: None };
+        replace::replace(&state.incident(SESSION), b"{", replace::PRIVATE).unwrap();
+        let incident = ledger.enter(SESSION, Event::Stopped(Box::new(report("x")))).unwrap().unwrap();
+        assert_eq!(incident.generation, 1);
+        assert_eq!(std::fs::read_dir(state.quarantine()).unwrap().count(), 1);
+    }
+}

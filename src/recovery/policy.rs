@@ -1,0 +1,503 @@
+//! The policy: what is done about a stop, when, and why. A pure function of the stop, what was tried, the client, the
+//! configuration and the clock; nothing is read and nothing is done here.
+
+use super::config::{Config, Disposition};
+use super::incident::{Attempt, Phase};
+use crate::claude::version::ClientVersion;
+use crate::clock::rfc3339;
+use crate::session::stop::time_or_null;
+use crate::session::{ResetSource, Stop, StopKind};
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Claude Code itself waits for limits that end within this time.
+const LONG_WAIT_HOURS: i64 = 24;
+/// A guessed reset is rounded down to the minute.
+const GUESS_MARGIN_SECONDS: f64 = 60.0;
+
+/// What happens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// The waiting hook continues the open session.
+    Wake,
+    /// Claude Code continues it itself.
+    Client,
+    /// A person resumes the closed session.
+    Resume,
+    /// A person must do something first.
+    Notify,
+    /// Nothing.
+    None,
+}
+
+/// What happens next, when, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoveryPlan {
+    /// What.
+    pub action: Action,
+    /// When.
+    #[serde(serialize_with = "time_or_null")]
+    pub at: Option<DateTime<Utc>>,
+    /// Why, in one sentence.
+    pub why: String,
+    /// The command a person would run.
+    pub argv: Option<Vec<String>>,
+}
+
+impl RecoveryPlan {
+    /// Before the policy was asked.
+    #[must_use]
+    pub fn undecided() -> Self {
+        Self::nothing("not planned yet")
+    }
+
+    /// Nothing is owed.
+    pub fn nothing(why: impl Into<String>) -> Self {
+        Self { action: Action::None, at: None, why: why.into(), argv: None }
+    }
+}
+
+/// Whether the client that holds the session is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terminal {
+    /// It lives and holds the session.
+    Open,
+    /// It is gone, or holds another session.
+    Closed,
+}
+
+/// Everything the policy looks at.
+#[derive(Debug, Clone)]
+pub struct Situation<'a> {
+    /// Session id.
+    pub session: &'a str,
+    /// What happened.
+    pub stop: &'a Stop,
+    /// When the present run of stops began.
+    pub first_stop_at: Option<DateTime<Utc>>,
+    /// Attempts since the session last worked.
+    pub attempts: &'a [Attempt],
+    /// Wakes of the last 24 hours.
+    pub cycles: usize,
+    /// Whether the client is there.
+    pub terminal: Terminal,
+    /// Version of the client.
+    pub client: Option<ClientVersion>,
+    /// `cli` or `sdk-cli`.
+    pub entrypoint: Option<&'a str>,
+    /// Configuration directory, when it is not the default one.
+    pub config_dir: Option<&'a Path>,
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// Wall clock.
+    pub now: DateTime<Utc>,
+}
+
+/// A plan and the phase it puts the incident in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What happens next.
+    pub plan: RecoveryPlan,
+    /// Where the incident then stands.
+    pub phase: Phase,
+}
+
+/// Decides.
+#[must_use]
+pub fn decide(situation: &Situation<'_>) -> Decision {
+    let kind = situation.stop.kind;
+    if let Some(advice) = person_needed(kind) {
+        return situation.held(Action::Notify, None, advice.to_owned());
+    }
+    match situation.config.disposition(kind) {
+        Disposition::Ignore => {
+            return situation.held(Action::None, None, format!("{} is set to \"ignore\"", kind.as_str()));
+        }
+        Disposition::Notify => return situation.notify_only(),
+        Disposition::Resume => {}
+    }
+    let due = match situation.due() {
+        Ok(due) => due,
+        Err(why) => {
+            return Decision { phase: Phase::GivenUp, ..situation.held(Action::Notify, None, why) };
+        }
+    };
+    if situation.terminal == Terminal::Closed {
+        let at = situation.stop.resets_at.or(Some(due));
+        return situation.held(
+            Action::Resume,
+            at,
+            "the client is closed; resume it by hand from then on".into(),
+        );
+    }
+    if !situation.config.heartbeat.enabled {
+        return situation.switched_off(due);
+    }
+    if let Some(version) = situation.client.filter(|version| !version.can_be_woken()) {
+        return situation.without_wake(version, due);
+    }
+    let late = situation.now - due;
+    if late > hours(situation.config.late_wake_hours()) {
+        let why = format!("overdue by {} h, so a person is asked first", late.num_hours());
+        return situation.held(Action::Resume, Some(due), why);
+    }
+    Decision {
+        plan: RecoveryPlan { action: Action::Wake, at: Some(due), why: situation.reason(), argv: None },
+        phase: Phase::Waiting,
+    }
+}
+
+/// What a person must do about kinds that no waiting cures.
+#[must_use]
+pub const fn person_needed(kind: StopKind) -> Option<&'static str> {
+    Some(match kind {
+        StopKind::Auth => "log in again (/login) or mend the API key, then say \"continue\" in the session",
+        StopKind::Billing => "add credit or change the plan, then say \"continue\" in the session",
+        StopKind::ContextFull => "run /compact in the session, or start a new one from HANDOFF.md",
+        StopKind::RequestError => {
+            "the API will refuse this request again: rephrase it, or go back a step with /rewind"
+        }
+        StopKind::Unknown => "the reason is not known: look at the session's last message",
+        StopKind::Interrupted => "a person interrupted it: go on when you want to",
+        _ => return None,
+    })
+}
+
+impl Situation<'_> {
+    fn held(&self, action: Action, at: Option<DateTime<Utc>>, why: String) -> Decision {
+        let argv = matches!(action, Action::Resume | Action::Notify)
+            .then(|| resume_command(self.session, self.config_dir));
+        Decision { plan: RecoveryPlan { action, at, why, argv }, phase: Phase::Held }
+    }
+
+    fn notify_only(&self) -> Decision {
+        let kind = self.stop.kind;
+        let at = self.stop.resets_at;
+        let why = if matches!(kind, StopKind::Closed | StopKind::Crashed) {
+            format!("{}: resume it by hand", kind.words())
+        } else {
+            format!(
+                "{}: say \"continue\" in the session after that; set stops.{} to \"resume\" to have it done",
+                kind.words(),
+                kind.as_str()
+            )
+        };
+        self.held(Action::Notify, at, why)
+    }
+
+    /// When to continue, or why not any more.
+    fn due(&self) -> Result<DateTime<Utc>, String> {
+        let base = self.stop.at.unwrap_or(self.now);
+        let kind = self.stop.kind;
+        if self.cycles >= self.config.supervisor.max_cycles_per_day as usize {
+            return Err(format!("continued {} times within 24 hours", self.cycles));
+        }
+        match (kind, self.stop.resets_at) {
+            (kind, Some(reset)) if kind.is_usage_limit() => {
+                let guess = self.stop.resets_at_source == Some(ResetSource::Guess);
+                let margin = if guess { GUESS_MARGIN_SECONDS } else { 0.0 };
+                Ok(reset + seconds(self.config.heartbeat.grace_seconds + margin))
+            }
+            (StopKind::RateLimit, _) => self.slow(base),
+            (kind, _) if kind.is_usage_limit() => self.slow(base),
+            (StopKind::OutputLimit, _) => {
+                if self.failed(|_| true) > 0 {
+                    return Err("continued once, and the answer was too long again".into());
+                }
+                Ok(base + minutes(self.config.retry.schedule_minutes.first().copied().unwrap_or(0.0)))
+            }
+            _ => {
+                let tried = self.failed(is_transient);
+                let Some(wait) = self.config.retry.schedule_minutes.get(tried) else {
+                    return Err(format!("{tried} attempts did not help"));
+                };
+                Ok(base + minutes(wait * (1.0 + 0.2 * self.jitter(tried))))
+            }
+        }
+    }
+
+    /// Quickening no more: a refused rate without a known end.
+    fn slow(&self, base: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
+        let retry = &self.config.retry;
+        let tried = self.failed(|kind| kind == StopKind::RateLimit || kind.is_usage_limit());
+        let first = self.first_stop_at.unwrap_or(base);
+        if base - first >= hours(retry.give_up_hours) {
+            return Err(format!("refused for {} hours", (base - first).num_hours()));
+        }
+        Ok(base + minutes(retry.rate_limit_minutes.get(tried).copied().unwrap_or(retry.slow_minutes)))
+    }
+
+    /// Attempts that answered such a stop and did not help.
+    fn failed(&self, kind: impl Fn(StopKind) -> bool) -> usize {
+        self.attempts.iter().filter(|attempt| kind(attempt.answered)).count()
+    }
+
+    /// A fraction from 0 to 1 that is the same for the same session and attempt, so that plans can be repeated.
+    fn jitter(&self, attempt: usize) -> f64 {
+        let mixed = self
+            .session
+            .bytes()
+            .chain(attempt.to_le_bytes())
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        f64::from(mixed) / f64::from(u32::MAX)
+    }
+
+    /// Recovery is switched off; the client may still go on by itself.
+    fn switched_off(&self, due: DateTime<Utc>) -> Decision {
+        let client = self.client.zip(self.stop.resets_at);
+        let native = client.is_some_and(|(client, reset)| self.waits_itself(client, reset));
+        if native && self.entrypoint == Some("cli") && self.stop.kind.is_usage_limit() {
+            let why =
+                "automatic recovery is switched off; Claude Code continues by itself while it stays open";
+            return self.held(Action::Client, self.stop.resets_at, why.into());
+        }
+        self.held(Action::Notify, Some(due), "automatic recovery is switched off".into())
+    }
+
+    /// The client, in a terminal, waits for a limit that ends soon and then goes on by itself.
+    fn waits_itself(&self, client: ClientVersion, reset: DateTime<Utc>) -> bool {
+        client.continues_by_itself() && reset - self.now <= Duration::hours(LONG_WAIT_HOURS)
+    }
+
+    fn without_wake(&self, version: ClientVersion, due: DateTime<Utc>) -> Decision {
+        let why = format!(
+            "Claude Code {version} cannot be woken by a hook (2.1.120 can): say \"continue\" in the session, or resume it"
+        );
+        self.held(Action::Notify, self.stop.resets_at.or(Some(due)), why)
+    }
+
+    fn reason(&self) -> String {
+        let kind = self.stop.kind;
+        match (self.stop.resets_at, self.stop.resets_at_source) {
+            (Some(reset), Some(source)) => {
+                let known =
+                    if source == ResetSource::Guess { "guessed from its text" } else { "known exactly" };
+                let menu = self.entrypoint == Some("cli")
+                    && !self.client.is_some_and(|client| self.waits_itself(client, reset));
+                let first = if menu {
+                    "answer the limit menu if it is open, for it holds everything".to_owned()
+                } else {
+                    format!(
+                        "Claude Code's own continuation goes first for {} s",
+                        self.config.heartbeat.grace_seconds
+                    )
+                };
+                format!("{}; it resets at {} ({known}); {first}", kind.words(), rfc3339(reset))
+            }
+            _ => format!("{}; attempt {}", kind.words(), self.attempts.len() + 1),
+        }
+    }
+}
+
+fn is_transient(kind: StopKind) -> bool {
+    matches!(kind, StopKind::Overloaded | StopKind::ServerError | StopKind::Network)
+}
+
+/// What a person types to go on with a session, in its own directory.
+#[must_use]
+pub fn resume_command(session: &str, config_dir: Option<&Path>) -> Vec<String> {
+    let mut argv = Vec::new();
+    if let Some(dir) = config_dir {
+        argv.extend(["env".to_owned(), format!("CLAUDE_CONFIG_DIR={}", dir.display())]);
+    }
+    argv.extend(["claude".to_owned(), format!("--resume={session}")]);
+    argv
+}
+
+fn seconds(count: f64) -> Duration {
+    Duration::milliseconds(whole(count * 1000.0))
+}
+
+fn minutes(count: f64) -> Duration {
+    seconds(count * 60.0)
+}
+
+fn hours(count: f64) -> Duration {
+    seconds(count * 3600.0)
+}
+
+/// Nearest whole number; configuration bounds what comes in.
+fn whole(number: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, and configuration bounds it")]
+    let whole = number.round() as i64;
+    whole.clamp(0, i64::MAX / 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::incident::Outcome;
+    use super::*;
+    use crate::clock::parse_rfc3339;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        parse_rfc3339(text).unwrap()
+    }
+
+    fn stop(kind: StopKind, resets_at: Option<&str>) -> Stop {
+        Stop {
+            at: Some(at("2026-11-21T02:00:00Z")),
+            resets_at: resets_at.map(at),
+            resets_at_source: resets_at.map(|_| ResetSource::Exact),
+            ..Stop::of(kind)
+        }
+    }
+
+    fn attempts(kind: StopKind, count: usize) -> Vec<Attempt> {
+        (0..count)
+            .map(|_| Attempt {
+                at: at("2026-11-21T02:00:00Z"),
+                action: "wake".into(),
+                answered: kind,
+                outcome: Outcome::StoppedAgain,
+            })
+            .collect()
+    }
+
+    fn situation<'a>(stop: &'a Stop, attempts: &'a [Attempt], config: &'a Config) -> Situation<'a> {
+        Situation {
+            session: "00000001-0000-4000-8000-000000000001",
+            stop,
+            first_stop_at: stop.at,
+            attempts,
+            cycles: 0,
+            terminal: Terminal::Open,
+            client: ClientVersion::parse("2.1.329"),
+            entrypoint: Some("cli"),
+            config_dir: None,
+            config,
+            now: at("2026-11-21T02:00:05Z"),
+        }
+    }
+
+    fn decided(kind: StopKind, resets_at: Option<&str>, tried: usize) -> Decision {
+        decide(&situation(&stop(kind, resets_at), &attempts(kind, tried), &Config::default()))
+    }
+
+    #[test]
+    fn a_five_hour_limit_is_woken_150_seconds_after_its_reset() {
+        let decision = decided(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"), 0);
+        assert_eq!((decision.plan.action, decision.phase), (Action::Wake, Phase::Waiting));
+        assert_eq!(decision.plan.at, Some(at("2026-11-21T04:02:30Z")));
+    }
+
+    #[test]
+    fn a_limit_that_comes_again_gets_its_own_reset_however_often_it_came() {
+        let decision = decided(StopKind::UsageLimit5h, Some("2026-11-21T09:00:00Z"), 11);
+        assert_eq!(decision.plan.at, Some(at("2026-11-21T09:02:30Z")));
+        let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T09:00:00Z")), Config::default());
+        let capped = decide(&Situation { cycles: 12, ..situation(&stop, &[], &config) });
+        assert_eq!((capped.plan.action, capped.phase), (Action::Notify, Phase::GivenUp));
+    }
+
+    #[test]
+    fn a_guessed_reset_waits_a_minute_longer() {
+        let mut guessed = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
+        guessed.resets_at_source = Some(ResetSource::Guess);
+        let config = Config::default();
+        assert_eq!(decide(&situation(&guessed, &[], &config)).plan.at, Some(at("2026-11-21T04:03:30Z")));
+    }
+
+    #[test]
+    fn a_weekly_limit_is_only_told_unless_asked_for() {
+        let decision = decided(StopKind::UsageLimitWeekly, Some("2026-11-24T04:00:00Z"), 0);
+        assert_eq!((decision.plan.action, decision.phase), (Action::Notify, Phase::Held));
+        let stop = stop(StopKind::UsageLimitWeekly, Some("2026-11-24T04:00:00Z"));
+        let mut config = Config::default();
+        config.stops.insert("usage-limit-weekly".into(), Disposition::Resume);
+        assert_eq!(decide(&situation(&stop, &[], &config)).plan.action, Action::Wake);
+    }
+
+    #[test]
+    fn what_no_waiting_cures_is_never_tried() {
+        for kind in [
+            StopKind::Auth,
+            StopKind::Billing,
+            StopKind::ContextFull,
+            StopKind::RequestError,
+            StopKind::Unknown,
+        ] {
+            let stop = stop(kind, None);
+            let mut config = Config::default();
+            config.stops.insert(kind.as_str().into(), Disposition::Resume);
+            let decision = decide(&situation(&stop, &[], &config));
+            assert_eq!((decision.plan.action, decision.phase), (Action::Notify, Phase::Held), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_overload_is_tried_six_times_at_growing_distances() {
+        let mut last = at("2026-11-21T02:00:00Z");
+        for (tried, wait) in [1, 2, 5, 10, 20, 30].into_iter().enumerate() {
+            let due = decided(StopKind::Overloaded, None, tried).plan.at.unwrap();
+            let base = at("2026-11-21T02:00:00Z") + Duration::minutes(wait);
+            assert!(due >= base && due <= base + Duration::seconds(wait * 12), "{tried}: {due}");
+            assert!(due > last);
+            last = due;
+        }
+        assert_eq!(decided(StopKind::Overloaded, None, 6).phase, Phase::GivenUp);
+        assert_eq!(decided(StopKind::OutputLimit, None, 1).phase, Phase::GivenUp);
+    }
+
+    #[test]
+    fn a_refused_rate_is_tried_for_a_day() {
+        let due =
+            |tried| decided(StopKind::RateLimit, None, tried).plan.at.unwrap() - at("2026-11-21T02:00:00Z");
+        assert_eq!(
+            (due(0), due(3), due(4), due(50)),
+            (Duration::minutes(2), Duration::minutes(20), Duration::minutes(20), Duration::minutes(20))
+        );
+        let late = Stop { at: Some(at("2026-11-22T03:00:00Z")), ..stop(StopKind::RateLimit, None) };
+        let config = Config::default();
+        let gone =
+            Situation { first_stop_at: Some(at("2026-11-21T02:00:00Z")), ..situation(&late, &[], &config) };
+        assert_eq!(decide(&gone).phase, Phase::GivenUp);
+    }
+
+    #[test]
+    fn a_closed_client_is_left_to_a_person_with_the_command() {
+        let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z")), Config::default());
+        let decision = decide(&Situation { terminal: Terminal::Closed, ..situation(&stop, &[], &config) });
+        assert_eq!(decision.plan.action, Action::Resume);
+        assert_eq!(decision.plan.at, stop.resets_at);
+        assert_eq!(decision.plan.argv.unwrap(), ["claude", "--resume=00000001-0000-4000-8000-000000000001"]);
+    }
+
+    #[test]
+    fn an_old_client_is_never_woken_and_the_plan_says_so() {
+        let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z")), Config::default());
+        let with = |version| {
+            let client = ClientVersion::parse(version);
+            decide(&Situation { client, entrypoint: Some("sdk-cli"), ..situation(&stop, &[], &config) }).plan
+        };
+        assert_eq!(with("2.1.79").action, Action::Notify);
+        assert!(with("2.1.79").why.contains("cannot be woken"));
+        assert_eq!(with("2.1.120").action, Action::Wake);
+    }
+
+    #[test]
+    fn with_recovery_switched_off_the_plan_tells_what_the_client_does_itself() {
+        let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
+        let mut config = Config::default();
+        config.heartbeat.enabled = false;
+        let with = |version, entrypoint| {
+            let client = ClientVersion::parse(version);
+            decide(&Situation { client, entrypoint: Some(entrypoint), ..situation(&stop, &[], &config) })
+                .plan
+                .action
+        };
+        assert_eq!(with("2.1.240", "cli"), Action::Client);
+        assert_eq!(with("2.1.240", "sdk-cli"), Action::Notify);
+        assert_eq!(with("2.1.200", "cli"), Action::Notify);
+    }
+
+    #[test]
+    fn hours_too_late_asks_first() {
+        let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z")), Config::default());
+        let later = |now| decide(&Situation { now: at(now), ..situation(&stop, &[], &config) }).plan.action;
+        assert_eq!(later("2026-11-21T12:02:00Z"), Action::Wake);
+        assert_eq!(later("2026-11-21T12:03:00Z"), Action::Resume);
+    }
+}

@@ -1,0 +1,139 @@
+//! Cancelling: from then on nothing happens to a stopped session by itself.
+
+use super::status::Outside;
+use crate::error::{Code, Error, Result};
+use crate::note::writer::NoteWriter;
+use crate::recovery::config::in_force;
+use crate::recovery::incident::{Incident, Phase};
+use crate::recovery::ledger::Ledger;
+use crate::recovery::policy::RecoveryPlan;
+use crate::session::Source;
+use crate::store::{StateDir, journal};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Shortest prefix of a session id that is taken for one.
+const SHORTEST: usize = 4;
+
+/// What to cancel.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct CancelOptions {
+    /// Session id or an unambiguous prefix.
+    pub session: Option<String>,
+    /// Every session.
+    pub all: bool,
+    /// Only tell.
+    pub dry_run: bool,
+}
+
+/// One cancelled incident.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cancelled {
+    /// Session id.
+    pub session: String,
+    /// Its project.
+    pub project: Option<PathBuf>,
+    /// Where the incident stood.
+    pub phase: Phase,
+    /// What would have happened.
+    pub plan: RecoveryPlan,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelReport {
+    /// Nothing was changed.
+    pub dry_run: bool,
+    /// What was cancelled.
+    pub cancelled: Vec<Cancelled>,
+}
+
+/// Cancels.
+///
+/// # Errors
+/// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`],
+/// [`Code::NothingToDo`] when that session is not waited for.
+pub fn cancel(outside: Outside<'_>, options: &CancelOptions) -> Result<CancelReport> {
+    let state = StateDir::new(outside.env.state_dir()?);
+    let config = in_force(outside.env, None).config;
+    let ledger = Ledger { state: &state, clock: outside.clock, config: &config, default_home: None };
+    let (incidents, _) = ledger.read_all();
+    let chosen = chosen(&incidents, options)?;
+    let mut cancelled = Vec::new();
+    for incident in chosen {
+        cancelled.push(Cancelled {
+            session: incident.session.clone(),
+            project: incident.project.clone(),
+            phase: incident.phase,
+            plan: incident.plan.clone(),
+        });
+        if options.dry_run {
+            continue;
+        }
+        let changed = ledger.change(&incident.session, |incident| {
+            if let Some(incident) = incident.as_mut().filter(|incident| can_be_cancelled(incident)) {
+                incident.phase = Phase::Cancelled;
+                incident.plan = RecoveryPlan::nothing("cancelled by a person");
+                incident.saw(Source::Store, "cancelled by a person");
+            }
+        })?;
+        if let Some((incident, project)) =
+            changed.as_ref().and_then(|incident| Some((incident, incident.project.as_ref()?)))
+        {
+            let writer = NoteWriter { state: &state, env: outside.env, project, blocks: config.note.blocks };
+            if let Err(error) = writer.write(incident) {
+                // The cancellation stands; only the note is behind.
+                journal::append(
+                    &state,
+                    outside.clock,
+                    "note-failed",
+                    json!({"session": incident.session, "message": error.to_string()}),
+                );
+            }
+        }
+    }
+    Ok(CancelReport { dry_run: options.dry_run, cancelled })
+}
+
+fn can_be_cancelled(incident: &Incident) -> bool {
+    incident.phase.is_active() || matches!(incident.phase, Phase::Held | Phase::GivenUp)
+}
+
+fn chosen<'a>(incidents: &'a [Incident], options: &CancelOptions) -> Result<Vec<&'a Incident>> {
+    let Some(name) = &options.session else {
+        if options.all {
+            return Ok(incidents.iter().filter(|incident| can_be_cancelled(incident)).collect());
+        }
+        return Err(Error::new(Code::Usage, "neither a session nor --all is given")
+            .hint("name a session, or use --all"));
+    };
+    if options.all {
+        return Err(Error::new(Code::Usage, "a session and --all are both given").hint("give one of them"));
+    }
+    if name.len() < SHORTEST {
+        return Err(Error::new(Code::Usage, format!("{name:?} is too short for a session"))
+            .hint(format!("give at least {SHORTEST} characters of its id")));
+    }
+    let matching: Vec<&Incident> =
+        incidents.iter().filter(|incident| incident.session.starts_with(name.as_str())).collect();
+    match matching.as_slice() {
+        [] => Err(Error::new(Code::SessionNotFound, format!("no stopped session begins with {name:?}"))
+            .hint("`cc-session-recover status --all` lists them")),
+        [incident] if can_be_cancelled(incident) => Ok(matching),
+        [incident] => Err(Error::new(
+            Code::NothingToDo,
+            format!("session {} is not waited for ({})", incident.session, incident.phase.as_str()),
+        )),
+        several => {
+            let ids: Vec<&str> = several.iter().map(|incident| incident.session.as_str()).collect();
+            Err(Error::new(
+                Code::SessionAmbiguous,
+                format!("{name:?} is the beginning of {}", ids.join(", ")),
+            )
+            .hint("give more characters"))
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! An ending: how the newest part of a conversation ends, read from the records backwards.
+//!
+//! The last lines of a file are metadata; the verdict comes from the last record of the main conversation that a person,
+//! a model or an error wrote. Whether its process lives decides between "running" and "crashed", so it is asked for.
+
+use super::failure::stop_of;
+use super::stop::{Source, Stop, StopKind};
+use crate::claude::record::{Assistant, Body, Meta, Record, User};
+
+/// What is known about the process that holds the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Liveness<'a> {
+    /// It lives; the client's own status word, when it writes one.
+    Live(Option<&'a str>),
+    /// No process holds the session.
+    Gone,
+    /// Nobody looked, or it could not be told.
+    #[default]
+    Unknown,
+}
+
+/// Tools that ask a person: a call without a result is a question.
+const QUESTIONS: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
+
+/// Tells how the conversation ends. `newest_first` is read only as far as needed.
+pub fn ending(newest_first: impl IntoIterator<Item = Record>, liveness: Liveness<'_>) -> Stop {
+    let mut walk = Walk { liveness, graceful: false, prompt_saved: false, checkpoint: false, result: None };
+    for record in newest_first {
+        if record.head.sidechain {
+            continue;
+        }
+        if let Some(mut stop) = walk.step(&record) {
+            stop.at = stop.at.or(record.head.at);
+            stop.record = stop.record.or(record.head.uuid);
+            return stop;
+        }
+    }
+    walk.result.unwrap_or_else(|| {
+        Stop::of(StopKind::Empty).because(Source::Transcript, "no prompt and no answer is in the transcript")
+    })
+}
+
+struct Walk<'a> {
+    liveness: Liveness<'a>,
+    /// A `cost-state` was seen after the record we look at: a process ended gracefully.
+    graceful: bool,
+    /// A `last-prompt` was seen.
+    prompt_saved: bool,
+    /// A `last-prompt` stands after a `cost-state`: the end came over the client in the middle of its work.
+    checkpoint: bool,
+    /// A tool result is the last record; whether the end was graceful is told by what stands before it.
+    result: Option<Stop>,
+}
+
+impl Walk<'_> {
+    fn step(&mut self, record: &Record) -> Option<Stop> {
+        match &record.body {
+            Body::Meta(Meta::CostState) => {
+                self.graceful = true;
+                self.checkpoint |= self.prompt_saved;
+            }
+            Body::Meta(Meta::LastPrompt(_)) => self.prompt_saved = true,
+            // What the client notes in the conversation tells nothing that the conversation does not.
+            Body::Meta(_) | Body::Other | Body::System(_) => {}
+            Body::User(user) => return self.user(user, record),
+            Body::Assistant(assistant) => return self.assistant(assistant),
+        }
+        None
+    }
+
+    fn user(&mut self, user: &User, record: &Record) -> Option<Stop> {
+        if self.result.is_some() {
+            // Several results of one answer: the newest has told all there is.
+            return None;
+        }
+        if user.text.starts_with("[Request interrupted by user") {
+            return Some(
+                Stop::of(StopKind::Interrupted)
+                    .because(Source::Transcript, "the last record is an interruption"),
+            );
+        }
+        if !user.results.is_empty() {
+            let stop = Stop {
+                at: record.head.at,
+                record: record.head.uuid.clone(),
+                ..self.unanswered("a tool result")
+            };
+            // A hang-up writes `cost-state` before the result of the tool it killed, so one more record is needed.
+            if !self.graceful && !matches!(self.liveness, Liveness::Live(_)) {
+                self.result = Some(stop);
+                return None;
+            }
+            return Some(stop);
+        }
+        is_prompt(user).then(|| {
+            // Ctrl-C before any answer leaves no record of it: the prompt goes back to the input box. In a terminal, a
+            // prompt that is followed by the records of a normal exit was taken back by the person.
+            let terminal = record.head.entrypoint.as_deref() == Some("cli");
+            let live = matches!(self.liveness, Liveness::Live(_));
+            if terminal && self.graceful && !self.checkpoint && !live {
+                return Stop::of(StopKind::Interrupted)
+                    .because(Source::Transcript, "the last prompt has no answer")
+                    .because(Source::Transcript, "the terminal client then ended in good order");
+            }
+            self.unanswered("a prompt")
+        })
+    }
+
+    fn assistant(&mut self, assistant: &Assistant) -> Option<Stop> {
+        if let Some(mut stop) = self.result.take() {
+            // The tool call before the last result.
+            if self.graceful {
+                stop.kind = StopKind::Closed;
+                stop.evidence.clear();
+                stop = stop.because(Source::Transcript, "the client ended in good order while a tool ran");
+            }
+            return Some(stop);
+        }
+        if let Some(failure) = &assistant.failure {
+            return Some(stop_of(failure, &assistant.text, None));
+        }
+        if assistant.synthetic() {
+            // "No response requested.": written by a resume, answers nothing.
+            return None;
+        }
+        Some(match assistant.stop_reason.as_deref() {
+            Some("tool_use") => self.open_call(assistant),
+            Some("end_turn" | "stop_sequence") => {
+                Stop::of(StopKind::Finished).because(Source::Transcript, "the last answer ended its turn")
+            }
+            Some("max_tokens") => Stop::of(StopKind::OutputLimit)
+                .because(Source::Transcript, "the last answer was cut at the output limit"),
+            Some("refusal") => {
+                Stop::of(StopKind::RequestError).because(Source::Transcript, "the last answer is a refusal")
+            }
+            _ if assistant.calls.is_empty() => Stop::of(StopKind::Finished)
+                .because(Source::Transcript, "the last record is an answer without a stop reason"),
+            _ => self.open_call(assistant),
+        })
+    }
+
+    /// An answer that calls a tool, and no result after it.
+    fn open_call(&self, assistant: &Assistant) -> Stop {
+        let name = assistant.calls.last().map_or("a tool", |call| call.name.as_str());
+        let question = assistant.calls.iter().any(|call| QUESTIONS.contains(&call.name.as_str()));
+        let fact = format!("the last answer calls {name} and no result is recorded");
+        match self.liveness {
+            Liveness::Live(Some("waiting")) => Stop::of(StopKind::Waiting)
+                .because(Source::Transcript, fact)
+                .because(Source::Registry, "the client says it waits"),
+            Liveness::Live(Some("busy")) => Stop::of(StopKind::Running)
+                .because(Source::Transcript, fact)
+                .because(Source::Registry, "the client says it is busy"),
+            _ if question => Stop::of(StopKind::Waiting).because(Source::Transcript, fact),
+            _ => self.unfinished(Stop::of(StopKind::Unknown).because(Source::Transcript, fact)),
+        }
+    }
+
+    fn unanswered(&self, what: &str) -> Stop {
+        self.unfinished(
+            Stop::of(StopKind::Unknown)
+                .because(Source::Transcript, format!("the last record is {what}, without an answer")),
+        )
+    }
+
+    /// A turn was under way: what became of it depends on the process.
+    fn unfinished(&self, mut stop: Stop) -> Stop {
+        let (kind, source, fact) = match self.liveness {
+            Liveness::Live(_) => (StopKind::Running, Source::Process, "its process lives"),
+            _ if self.graceful => {
+                (StopKind::Closed, Source::Transcript, "the client ended in good order after it")
+            }
+            Liveness::Gone => (StopKind::Crashed, Source::Process, "no process holds the session"),
+            Liveness::Unknown => {
+                (StopKind::Unknown, Source::Process, "it is not known whether a process holds it")
+            }
+        };
+        stop.kind = kind;
+        stop.because(source, fact)
+    }
+}
+
+/// A user record that asks for a turn: typed by a person, or sent by the client to go on. Local commands, their output,
+/// rename notices and compaction summaries do not.
+#[must_use]
+pub fn is_prompt(user: &User) -> bool {
+    if user.compact_summary
+        || !user.results.is_empty()
+        || user.text.starts_with("[Request interrupted by user")
+    {
+        return false;
+    }
+    let local = [
+        "<command-name>",
+        "<command-message>",
+        "<local-command-",
+        "<bash-input>",
+        "<bash-stdout>",
+        "<bash-stderr>",
+    ];
+    if local.iter().any(|start| user.text.trim_start().starts_with(start)) {
+        return false;
+    }
+    !user.meta
+        || matches!(user.origin.as_deref(), Some("auto-continuation" | "task-notification"))
+        || user.prompt_source.as_deref() == Some("system")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claude::transcript::Transcript;
+    use std::path::Path;
+
+    fn fixture(name: &str, liveness: Liveness<'_>) -> Stop {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts").join(format!("{name}.jsonl"));
+        ending(Transcript::open(&path).unwrap().newest_first(), liveness)
+    }
+
+    const GONE: Liveness<'_> = Liveness::Gone;
+
+    #[test]
+    fn every_recorded_transcript_is_what_its_name_says() {
+        use StopKind as K;
+        let live = Liveness::Live;
+        let truth: [(&str, Liveness<'_>, StopKind); 53] = [
+            ("auth-interactive", GONE, K::Auth),
+            ("auth-print", GONE, K::Auth),
+            ("auth-subscriber-print", GONE, K::Auth),
+            ("auto-continued-after-quota", live(Some("idle")), K::Finished),
+            ("billing-interactive", GONE, K::Billing),
+            ("billing-print", GONE, K::Billing),
+            ("compacted", GONE, K::Finished),
+            ("connection-dropped-interactive", GONE, K::Network),
+            ("connection-dropped-print", GONE, K::Network),
+            ("dangling-tool-use", GONE, K::Crashed),
+            ("edits", GONE, K::Finished),
+            ("finished-interactive", GONE, K::Finished),
+            ("finished-print", GONE, K::Finished),
+            ("interrupted", live(Some("idle")), K::Interrupted),
+            ("interrupted-mid-request", GONE, K::Interrupted),
+            ("killed-mid-request", GONE, K::Crashed),
+            ("killed-mid-request-print", GONE, K::Crashed),
+            ("killed-mid-turn", GONE, K::Crashed),
+            ("live-session-forked", GONE, K::Finished),
+            ("overloaded-interactive", GONE, K::Overloaded),
+            ("overloaded-print", GONE, K::Overloaded),
+            ("permission-denied-print", GONE, K::Finished),
+            ("plan", GONE, K::Finished),
+            ("prompt-too-long-interactive", GONE, K::ContextFull),
+            ("prompt-too-long-print", GONE, K::ContextFull),
+            ("quota-5h-interactive", live(Some("idle")), K::UsageLimit5h),
+            ("quota-5h-interactive-exited", GONE, K::UsageLimit5h),
+            ("quota-5h-print", GONE, K::UsageLimit5h),
+            ("quota-mid-turn-interactive", live(Some("idle")), K::UsageLimit5h),
+            ("quota-mid-turn-print", GONE, K::UsageLimit5h),
+            ("quota-weekly-interactive", live(Some("waiting")), K::UsageLimitWeekly),
+            ("quota-weekly-opus-print", GONE, K::UsageLimitWeekly),
+            ("quota-weekly-print", GONE, K::UsageLimitWeekly),
+            ("rate-limit-429-interactive", GONE, K::RateLimit),
+            ("rate-limit-429-print", GONE, K::RateLimit),
+            ("renamed", GONE, K::Finished),
+            ("resumed-after-kill", GONE, K::Finished),
+            ("resumed-after-quota", GONE, K::Finished),
+            ("resumed-interrupted-turn-env", GONE, K::Finished),
+            ("server-error-interactive", GONE, K::ServerError),
+            ("server-error-print", GONE, K::ServerError),
+            ("sighup-mid-turn", GONE, K::Closed),
+            ("sigint-print", GONE, K::Interrupted),
+            ("sigterm-mid-turn", GONE, K::Closed),
+            ("sigterm-print", GONE, K::Closed),
+            ("stream-cut-print", GONE, K::Network),
+            ("subagent/1dae7633-60d9-4182-89eb-d2670fa1ede7", GONE, K::Finished),
+            ("subagent-quota/d730557b-91b4-49d9-8c89-b9da5ab63883", GONE, K::UsageLimit5h),
+            ("todos", GONE, K::Finished),
+            ("torn-last-line", GONE, K::Crashed),
+            ("waiting-permission", live(Some("waiting")), K::Waiting),
+            ("waiting-question", live(Some("waiting")), K::Waiting),
+            ("killed-mid-turn", live(Some("busy")), K::Running),
+        ];
+        let wrong: Vec<_> = truth
+            .iter()
+            .filter_map(|(name, liveness, expected)| {
+                let stop = fixture(name, *liveness);
+                (stop.kind != *expected || stop.at.is_none() || stop.evidence.is_empty())
+                    .then(|| format!("{name}: {:?} instead of {expected:?}, {stop:?}", stop.kind))
+            })
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        let recorded = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts"))
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name() != "README.md")
+            .count();
+        assert_eq!(recorded, truth.len() - 1, "a fixture is missing from the table");
+    }
+
+    #[test]
+    fn a_reset_is_the_number_in_the_record() {
+        for (name, seconds) in [
+            ("quota-5h-print", "quotaLimits"),
+            ("quota-weekly-interactive", "quotaLimits"),
+            ("quota-mid-turn-print", "quotaLimits"),
+        ] {
+            let path =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/transcripts/{name}.jsonl"));
+            let text = std::fs::read_to_string(path).unwrap();
+            let recorded = text
+                .lines()
+                .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+                .filter_map(|value| value[seconds]["resetsAt"].as_i64())
+                .next_back()
+                .unwrap();
+            let stop = fixture(name, GONE);
+            assert_eq!(stop.resets_at.map(|at| at.timestamp()), Some(recorded), "{name}");
+            assert_eq!(stop.resets_at_source, Some(super::super::ResetSource::Exact), "{name}");
+        }
+    }
+
+    #[test]
+    fn without_knowledge_of_the_process_a_broken_turn_stays_unknown() {
+        assert_eq!(fixture("killed-mid-turn", Liveness::Unknown).kind, StopKind::Unknown);
+        assert_eq!(fixture("sighup-mid-turn", Liveness::Unknown).kind, StopKind::Closed);
+    }
+}

@@ -1,0 +1,10 @@
+//! A session as this tool sees it: how its work stopped, whether it lives, and what a report says of it. Pure readings
+//! of what [`crate::claude`] found; nothing here writes.
+
+pub mod ending;
+pub mod failure;
+pub mod reset;
+pub mod stop;
+pub mod summary;
+
+pub use stop::{Evidence, ResetSource, Source, Stop, StopKind};

@@ -1,0 +1,319 @@
+//! A stop: why a session's work came to an end, or what it does when it has not, with the evidence for it.
+
+use crate::clock::rfc3339;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Why a session stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopKind {
+    /// The last turn ended.
+    Finished,
+    /// The subscription's 5-hour limit.
+    #[serde(rename = "usage-limit-5h")]
+    UsageLimit5h,
+    /// A weekly limit, also of one model family.
+    UsageLimitWeekly,
+    /// Another usage limit.
+    UsageLimitOther,
+    /// The API refused the rate of requests (429 without a usage limit).
+    RateLimit,
+    /// The API was overloaded (529).
+    Overloaded,
+    /// The API failed (5xx, malformed answer).
+    ServerError,
+    /// The connection was lost.
+    Network,
+    /// The credential was refused.
+    Auth,
+    /// No credit.
+    Billing,
+    /// The conversation no longer fits.
+    ContextFull,
+    /// The answer was longer than allowed, after the client's own continuations.
+    OutputLimit,
+    /// The API refused the request itself.
+    RequestError,
+    /// A person interrupted the turn.
+    Interrupted,
+    /// Waits for a person: a permission or an answer.
+    Waiting,
+    /// A turn is going on.
+    Running,
+    /// The client ended gracefully in the middle of a turn.
+    Closed,
+    /// The client ended without a trace in the middle of a turn.
+    Crashed,
+    /// Nothing was said yet.
+    Empty,
+    /// Cannot be told.
+    Unknown,
+}
+
+impl StopKind {
+    /// The name programs see, which is also the key in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::UsageLimit5h => "usage-limit-5h",
+            Self::UsageLimitWeekly => "usage-limit-weekly",
+            Self::UsageLimitOther => "usage-limit-other",
+            Self::RateLimit => "rate-limit",
+            Self::Overloaded => "overloaded",
+            Self::ServerError => "server-error",
+            Self::Network => "network",
+            Self::Auth => "auth",
+            Self::Billing => "billing",
+            Self::ContextFull => "context-full",
+            Self::OutputLimit => "output-limit",
+            Self::RequestError => "request-error",
+            Self::Interrupted => "interrupted",
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Closed => "closed",
+            Self::Crashed => "crashed",
+            Self::Empty => "empty",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// What happened, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Finished => "finished its turn",
+            Self::UsageLimit5h => "5-hour usage limit reached",
+            Self::UsageLimitWeekly => "weekly usage limit reached",
+            Self::UsageLimitOther => "usage limit reached",
+            Self::RateLimit => "the API refused the request rate (429)",
+            Self::Overloaded => "the API was overloaded (529)",
+            Self::ServerError => "the API failed",
+            Self::Network => "the connection to the API was lost",
+            Self::Auth => "the credential was refused",
+            Self::Billing => "no credit left",
+            Self::ContextFull => "the conversation no longer fits the context window",
+            Self::OutputLimit => "the answer exceeded the output limit",
+            Self::RequestError => "the API refused the request",
+            Self::Interrupted => "interrupted by a person",
+            Self::Waiting => "waiting for a person",
+            Self::Running => "working",
+            Self::Closed => "closed in the middle of a turn",
+            Self::Crashed => "ended abruptly in the middle of a turn",
+            Self::Empty => "nothing said yet",
+            Self::Unknown => "stopped for an unknown reason",
+        }
+    }
+
+    /// A usage limit of the subscription, which has a reset time.
+    #[must_use]
+    pub const fn is_usage_limit(self) -> bool {
+        matches!(self, Self::UsageLimit5h | Self::UsageLimitWeekly | Self::UsageLimitOther)
+    }
+
+    /// The API broke the turn off: what a `StopFailure` hook is started for.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        self.is_usage_limit()
+            || matches!(
+                self,
+                Self::RateLimit
+                    | Self::Overloaded
+                    | Self::ServerError
+                    | Self::Network
+                    | Self::Auth
+                    | Self::Billing
+                    | Self::ContextFull
+                    | Self::OutputLimit
+                    | Self::RequestError
+                    | Self::Unknown
+            )
+    }
+
+    /// Work was under way and did not come to its end.
+    #[must_use]
+    pub const fn is_unfinished(self) -> bool {
+        self.is_failure() || matches!(self, Self::Closed | Self::Crashed)
+    }
+}
+
+/// Where a piece of evidence comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// A transcript record.
+    Transcript,
+    /// The client's registry.
+    Registry,
+    /// A hook payload or its environment.
+    Hook,
+    /// The process table.
+    Process,
+    /// Our own files.
+    Store,
+    /// A clock.
+    Clock,
+}
+
+/// One fact a verdict rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Where it was read.
+    pub source: Source,
+    /// The fact in one sentence.
+    pub fact: String,
+}
+
+impl Evidence {
+    /// A fact from this source.
+    pub fn new(source: Source, fact: impl Into<String>) -> Self {
+        Self { source, fact: fact.into() }
+    }
+}
+
+/// How far a reset time can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResetSource {
+    /// Epoch seconds in the client's own record.
+    Exact,
+    /// Read from the client's text.
+    Guess,
+}
+
+/// How and when a session stopped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stop {
+    /// Why.
+    pub kind: StopKind,
+    /// Time of the record that tells it.
+    #[serde(serialize_with = "time_or_null")]
+    pub at: Option<DateTime<Utc>>,
+    /// When the limit ends.
+    #[serde(serialize_with = "time_or_null")]
+    pub resets_at: Option<DateTime<Utc>>,
+    /// How `resets_at` is known.
+    pub resets_at_source: Option<ResetSource>,
+    /// The client's own message, sanitised and bounded.
+    pub message: Option<String>,
+    /// Id of the record that tells it; names this stop among others of the session.
+    #[serde(default)]
+    pub record: Option<String>,
+    /// What the verdict rests on.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Stop {
+    /// A stop of this kind about which nothing else is known yet.
+    #[must_use]
+    pub fn of(kind: StopKind) -> Self {
+        Self {
+            kind,
+            at: None,
+            resets_at: None,
+            resets_at_source: None,
+            message: None,
+            record: None,
+            evidence: Vec::new(),
+        }
+    }
+
+    /// The same stop with one more fact.
+    #[must_use]
+    pub fn because(mut self, source: Source, fact: impl Into<String>) -> Self {
+        self.evidence.push(Evidence::new(source, fact));
+        self
+    }
+}
+
+/// Writes a time in our one form.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn time_or_null<S: Serializer>(time: &Option<DateTime<Utc>>, to: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => to.serialize_str(&rfc3339(*time)),
+        None => to.serialize_none(),
+    }
+}
+
+/// Writes a time in our one form.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn time<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&rfc3339(*time))
+}
+
+/// Text from a transcript or a hook, fit to be shown: no control, terminal or bidi characters, at most `limit`
+/// characters, one line.
+#[must_use]
+pub fn sanitized(text: &str, limit: usize) -> String {
+    let mut shown = String::new();
+    let mut count = 0;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        if character == '\u{1b}' {
+            skip_escape(&mut characters);
+            continue;
+        }
+        let plain = match character {
+            '\n' | '\r' | '\t' => ' ',
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
+                continue;
+            }
+            other if other.is_control() => continue,
+            other => other,
+        };
+        if count == limit {
+            shown.push('…');
+            break;
+        }
+        shown.push(plain);
+        count += 1;
+    }
+    shown.trim().to_owned()
+}
+
+/// Drops the rest of a terminal escape sequence: CSI to its final byte, OSC to its terminator.
+fn skip_escape(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match characters.next() {
+        Some('[') => {
+            characters.find(|character| ('\u{40}'..='\u{7e}').contains(character));
+        }
+        Some(']') => {
+            while let Some(character) = characters.next() {
+                if character == '\u{7}' {
+                    break;
+                }
+                if character == '\u{1b}' {
+                    characters.next_if_eq(&'\\');
+                    break;
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_moves_a_cursor_or_turns_text_survives() {
+        assert_eq!(sanitized("a\u{1b}[31mb\u{1b}]0;title\u{7}c\u{202e}d\ne", 80), "abcd e");
+        assert_eq!(sanitized("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn names_are_those_that_are_stored() {
+        for kind in
+            [StopKind::UsageLimit5h, StopKind::UsageLimitWeekly, StopKind::ContextFull, StopKind::Unknown]
+        {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The state directory: where each kind of file lives. Directories are 0700 and files 0600 from the moment they exist.
+
+use crate::error::{IoContext, Result};
+use std::path::{Path, PathBuf};
+
+/// Paths under the state directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateDir {
+    root: PathBuf,
+}
+
+impl StateDir {
+    /// The state directory at this path; nothing is created yet.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Enabled projects, one file each.
+    #[must_use]
+    pub fn projects(&self) -> PathBuf {
+        self.root.join("projects")
+    }
+
+    /// Incidents, one file a session.
+    #[must_use]
+    pub fn incidents(&self) -> PathBuf {
+        self.root.join("incidents")
+    }
+
+    /// The incident of a session.
+    #[must_use]
+    pub fn incident(&self, session: &str) -> PathBuf {
+        self.incidents().join(format!("{session}.json"))
+    }
+
+    /// Hook events nobody has folded into an incident yet.
+    #[must_use]
+    pub fn spool(&self) -> PathBuf {
+        self.root.join("spool")
+    }
+
+    /// Lock files. They hold nothing and are never removed while in use.
+    #[must_use]
+    pub fn leases(&self) -> PathBuf {
+        self.root.join("leases")
+    }
+
+    /// Lock around one read-change-write of a session's incident.
+    #[must_use]
+    pub fn session_lock(&self, session: &str) -> PathBuf {
+        self.leases().join(format!("{session}.lock"))
+    }
+
+    /// Held by the one process that waits for a session.
+    #[must_use]
+    pub fn waiter_lease(&self, session: &str) -> PathBuf {
+        self.leases().join(format!("{session}.waiter"))
+    }
+
+    /// Lock around one read-change-write of a project's note or settings.
+    #[must_use]
+    pub fn project_lock(&self, key: &str) -> PathBuf {
+        self.leases().join(format!("project-{key}.lock"))
+    }
+
+    /// What was registered about a session when it started.
+    #[must_use]
+    pub fn session(&self, session: &str) -> PathBuf {
+        self.root.join("sessions").join(session).join("session.json")
+    }
+
+    /// Damaged files, kept for a person to look at.
+    #[must_use]
+    pub fn quarantine(&self) -> PathBuf {
+        self.root.join("quarantine")
+    }
+
+    /// Copies of the package that hooks load.
+    #[must_use]
+    pub fn runtime(&self) -> PathBuf {
+        self.root.join("runtime")
+    }
+
+    /// The journal of everything that was done.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal.jsonl")
+    }
+}
+
+/// Creates a private directory and its missing parents.
+///
+/// # Errors
+/// [`crate::error::Code::Io`] when it cannot be created.
+pub fn ensure_dir(dir: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).doing("create the directory", dir)
+}

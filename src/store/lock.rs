@@ -1,0 +1,81 @@
+//! A lock: a kernel lock on a file of its own. The kernel frees it at once when the holder dies, however it dies.
+
+use super::layout::ensure_dir;
+use crate::error::{Code, Error, IoContext, Result};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Time between two tries while waiting.
+const BETWEEN_TRIES: Duration = Duration::from_millis(4);
+
+/// A lock that is held until the value is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock if nobody holds it.
+    ///
+    /// # Errors
+    /// [`Code::Io`] when the lock file cannot be opened.
+    pub fn try_take(path: &Path) -> Result<Option<Self>> {
+        let file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", path, &error)),
+        }
+    }
+
+    /// Takes the lock, waiting for at most `limit`.
+    ///
+    /// # Errors
+    /// [`Code::StateLocked`] when somebody else held it all that time, [`Code::Io`] when it cannot be opened.
+    pub fn wait(path: &Path, limit: Duration) -> Result<Self> {
+        let started = Instant::now();
+        loop {
+            if let Some(lock) = Self::try_take(path)? {
+                return Ok(lock);
+            }
+            if started.elapsed() >= limit {
+                return Err(Error::new(Code::StateLocked, "is locked by another process")
+                    .at(path)
+                    .hint("try again in a moment"));
+            }
+            std::thread::sleep(BETWEEN_TRIES);
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, super::replace::PRIVATE);
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            ensure_dir(path.parent().unwrap_or(Path::new("/")))?;
+            options.open(path).doing("open", path)
+        }
+        other => other.doing("open", path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_many_gets_it_and_the_next_one_after_it_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("leases/x.lock");
+        let held = Lock::try_take(&path).unwrap().unwrap();
+        assert!(Lock::try_take(&path).unwrap().is_none());
+        let waited = Lock::wait(&path, Duration::from_millis(20));
+        assert_eq!(waited.unwrap_err().code, Code::StateLocked);
+        drop(held);
+        assert!(Lock::try_take(&path).unwrap().is_some());
+    }
+}

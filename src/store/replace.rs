@@ -1,0 +1,155 @@
+//! Atomic replacement of a whole file: after a crash or a power cut it is the old one or the new one.
+//!
+//! Rename without fsync left empty files after a simulated power cut on ext4 and XFS; with fsync of the file before and
+//! of the directory after it, none was lost.
+
+use super::layout::ensure_dir;
+use crate::error::{IoContext, Result};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Mode of everything private.
+pub const PRIVATE: u32 = 0o600;
+/// Ending of temporary files, which a crash may leave behind.
+pub const TEMPORARY: &str = ".cc-recover-tmp";
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+/// Replaces `path` by a file with these bytes and this mode. A symbolic link at `path` is itself replaced; what it
+/// points to is not touched.
+///
+/// # Errors
+/// [`crate::error::Code::Io`]; the old file is then as it was and no temporary file is left.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    let temporary = temporary_beside(path, dir);
+    let written = write_new(&temporary, bytes, mode)
+        .or_else(|error| match error.kind() {
+            // Nearly always the directory exists, so it is only made when it turns out to be missing.
+            std::io::ErrorKind::NotFound => {
+                ensure_dir(dir).map_err(|_| error)?;
+                write_new(&temporary, bytes, mode)
+            }
+            _ => Err(error),
+        })
+        .and_then(|()| rename(&temporary, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written.doing("write", path)?;
+    sync_dir(dir).doing("write", path)
+}
+
+fn temporary_beside(path: &Path, dir: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    dir.join(format!(".{name}.{}-{count}{TEMPORARY}", std::process::id()))
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    let mut file = match options.open(path) {
+        // Left by a process that had our id and died.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            std::fs::remove_file(path)?;
+            options.open(path)?
+        }
+        other => other?,
+    };
+    #[cfg(unix)]
+    if mode != PRIVATE {
+        // The umask may have taken bits that the replaced file had.
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    }
+    #[cfg(not(unix))]
+    let _ = mode;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(unix)]
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::rename(from, to)
+}
+
+/// Windows refuses to replace a file that somebody has open, for as long as a virus scanner looks at it.
+#[cfg(not(unix))]
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut last = std::fs::rename(from, to);
+    for wait in [5, 10, 20, 40, 80, 160] {
+        match &last {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                std::thread::sleep(std::time::Duration::from_millis(wait));
+                last = std::fs::rename(from, to);
+            }
+            _ => break,
+        }
+    }
+    last
+}
+
+/// Makes a rename or removal in `dir` durable.
+///
+/// # Errors
+/// The I/O error of opening or syncing the directory.
+pub fn sync_dir(dir: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
+}
+
+/// Removes a file durably; one that is not there is fine.
+///
+/// # Errors
+/// [`crate::error::Code::Io`] when it cannot be removed.
+pub fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => other.doing("remove", path)?,
+    }
+    sync_dir(path.parent().unwrap_or(Path::new("/"))).doing("remove", path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_a_link_and_leaves_its_target_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let victim = dir.path().join("victim");
+        let link = dir.path().join("link");
+        std::fs::write(&victim, "kept").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        replace(&link, b"new", PRIVATE).unwrap();
+        assert_eq!(std::fs::read(&victim).unwrap(), b"kept");
+        assert_eq!(std::fs::read(&link).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_no_temporary_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("taken");
+        std::fs::create_dir(&target).unwrap();
+        assert!(replace(&target, b"x", PRIVATE).is_err());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn files_are_private_and_missing_directories_are_made_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/file");
+        replace(&path, b"x", PRIVATE).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(&path), mode(&dir.path().join("a/b")), mode(&dir.path().join("a"))),
+            (0o600, 0o700, 0o700)
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! The spool: one file per hook event that could not be folded into its incident at once.
+//!
+//! A burst of fifty hooks on one locked file costs hundreds of milliseconds; a file of its own costs each hook one.
+//! Whoever next holds the session's lock folds them in and removes them.
+
+use super::StateDir;
+use super::stored::{Stored, load, save};
+use crate::claude::home::is_session_id;
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+/// One event as it came in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SpooledEvent {
+    /// Format version.
+    pub version: u32,
+    /// Session it is about.
+    pub session: String,
+    /// When it came in, epoch milliseconds.
+    pub at: i64,
+    /// What it says.
+    pub payload: Value,
+}
+
+impl Stored for SpooledEvent {
+    const VERSION: u32 = 1;
+}
+
+/// Leaves an event for the next holder of the session's lock. Durable when this returns.
+///
+/// # Errors
+/// [`crate::error::Code::Io`].
+pub fn put(state: &StateDir, event: &SpooledEvent) -> Result<PathBuf> {
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let path =
+        state.spool().join(format!("{}.{:013}-{}-{count}.json", event.session, event.at, std::process::id()));
+    save(&path, event)?;
+    Ok(path)
+}
+
+/// Events of one session, oldest first. Damaged ones go to quarantine. Call it under the session's lock.
+#[must_use]
+pub fn pending(state: &StateDir, session: &str) -> Vec<(PathBuf, SpooledEvent)> {
+    let mut found: Vec<(PathBuf, SpooledEvent)> = std::fs::read_dir(state.spool())
+        .into_iter()
+        .flatten()
+        .filter_map(std::result::Result::ok)
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| name.starts_with(session) && name.ends_with(".json"))
+        })
+        .filter_map(|entry| {
+            let path = entry.path();
+            let event = load::<SpooledEvent>(state, &path).ok()?.found()?;
+            (event.session == session).then_some((path, event))
+        })
+        .collect();
+    found.sort_by(|(left, a), (right, b)| a.at.cmp(&b.at).then_with(|| left.cmp(right)));
+    found
+}
+
+/// Sessions that have events in the spool.
+#[must_use]
+pub fn sessions(state: &StateDir) -> Vec<String> {
+    let mut sessions: Vec<String> = std::fs::read_dir(state.spool())
+        .into_iter()
+        .flatten()
+        .filter_map(std::result::Result::ok)
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            name.get(..36).filter(|id| is_session_id(id)).map(str::to_owned)
+        })
+        .collect();
+    sessions.sort();
+    sessions.dedup();
+    sessions
+}

@@ -1,0 +1,192 @@
+//! A stored value: a JSON file with its version first and a check value last.
+
+use super::StateDir;
+use super::replace::{PRIVATE, replace};
+use crate::error::{Code, Error, Result};
+use crate::fs::read_small;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Largest stored file that is read, in bytes.
+const LARGEST: u64 = 16 * 1024 * 1024;
+const CHECK: &str = "check";
+
+/// A type that is kept in a file of its own. Its first field is `version`.
+pub trait Stored: Serialize + DeserializeOwned {
+    /// Version this program writes.
+    const VERSION: u32;
+}
+
+/// What was found under a path.
+#[derive(Debug)]
+pub enum Loaded<T> {
+    /// No file.
+    Missing,
+    /// The value.
+    Found(T),
+    /// A file that is no such value; [`load`] has moved it here.
+    Damaged(PathBuf),
+}
+
+impl<T> Loaded<T> {
+    /// The value, if there is a good one.
+    pub fn found(self) -> Option<T> {
+        match self {
+            Self::Found(value) => Some(value),
+            Self::Missing | Self::Damaged(_) => None,
+        }
+    }
+}
+
+/// Reads without changing anything.
+///
+/// # Errors
+/// [`Code::StateNewer`] for a version this program does not know; [`Code::Io`] when the file is damaged or unreadable.
+pub fn peek<T: Stored>(path: &Path) -> Result<Option<T>> {
+    let Some(bytes) = read_small(path, LARGEST)? else { return Ok(None) };
+    parse(&bytes, path).map(Some)
+}
+
+/// Reads a value; a damaged file is moved to quarantine so that the next write starts afresh. Call it under the lock.
+///
+/// # Errors
+/// [`Code::StateNewer`] for a version this program does not know, [`Code::Io`] when the file cannot be read or moved.
+pub fn load<T: Stored>(state: &StateDir, path: &Path) -> Result<Loaded<T>> {
+    let Some(bytes) = read_small(path, LARGEST)? else { return Ok(Loaded::Missing) };
+    match parse(&bytes, path) {
+        Ok(value) => Ok(Loaded::Found(value)),
+        Err(error) if error.code == Code::StateNewer => Err(error),
+        Err(_) => quarantine(state, path, &bytes).map(Loaded::Damaged),
+    }
+}
+
+/// Writes a value durably.
+///
+/// # Errors
+/// [`Code::Io`]; the old file is then as it was.
+pub fn save<T: Stored>(path: &Path, value: &T) -> Result<()> {
+    replace(path, &encode(value)?, PRIVATE)
+}
+
+/// The file's bytes for a value.
+///
+/// # Errors
+/// [`Code::Internal`] when the value cannot be written as JSON.
+pub fn encode<T: Stored>(value: &T) -> Result<Vec<u8>> {
+    let broken = |error: serde_json::Error| Error::new(Code::Internal, format!("could not encode: {error}"));
+    let tree = serde_json::to_value(value).map_err(broken)?;
+    let text = serde_json::to_string_pretty(value).map_err(broken)?;
+    let body = text.strip_suffix("\n}").unwrap_or(&text);
+    Ok(format!("{body},\n  \"{CHECK}\": \"{}\"\n}}\n", check_of(&tree)).into_bytes())
+}
+
+fn parse<T: Stored>(bytes: &[u8], path: &Path) -> Result<T> {
+    let damaged = || Error::new(Code::Io, "is damaged").at(path);
+    let mut tree: Value = serde_json::from_slice(bytes).map_err(|_| damaged())?;
+    let version = tree.get("version").and_then(Value::as_u64).ok_or_else(damaged)?;
+    if version > u64::from(T::VERSION) {
+        return Err(Error::new(
+            Code::StateNewer,
+            format!("was written by a newer version (format {version})"),
+        )
+        .at(path)
+        .hint("update cc-session-recover; the file is left as it is"));
+    }
+    let check = tree.as_object_mut().and_then(|object| object.remove(CHECK)).ok_or_else(damaged)?;
+    if check.as_str() != Some(&check_of(&tree)) {
+        return Err(damaged());
+    }
+    serde_json::from_value(tree).map_err(|_| damaged())
+}
+
+/// First 16 hex digits of the SHA-256 of the value with sorted keys.
+fn check_of(tree: &Value) -> String {
+    sha256_hex(tree.to_string().as_bytes())[..16].to_owned()
+}
+
+/// SHA-256 in lower-case hex.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn quarantine(state: &StateDir, path: &Path, bytes: &[u8]) -> Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // The same damage twice is one file; other damage is another.
+    let kept = state.quarantine().join(format!("{}-{name}", &sha256_hex(bytes)[..12]));
+    replace(&kept, bytes, PRIVATE)?;
+    super::replace::remove(path)?;
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Serialize, Deserialize, PartialEq)]
+    struct Sample {
+        version: u32,
+        text: String,
+        number: i64,
+    }
+
+    impl Stored for Sample {
+        const VERSION: u32 = 2;
+    }
+
+    fn sample() -> Sample {
+        Sample { version: 2, text: "a \u{1F600} b".into(), number: -7 }
+    }
+
+    #[test]
+    fn a_value_comes_back_as_it_was_and_the_file_starts_with_its_version() {
+        let bytes = encode(&sample()).unwrap();
+        assert!(bytes.starts_with(b"{\n  \"version\": 2,"));
+        assert_eq!(parse::<Sample>(&bytes, Path::new("x")).unwrap(), sample());
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let bytes = encode(&sample()).unwrap();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                // White space may become other white space; the value is then still the one that was written.
+                if let Ok(value) = parse::<Sample>(&flipped, Path::new("x")) {
+                    assert_eq!(value, sample(), "byte {at} bit {bit}");
+                }
+            }
+            assert!(parse::<Sample>(&bytes[..at], Path::new("x")).is_err() || at >= bytes.len() - 1);
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_kept_in_quarantine() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let path = state.incident("x");
+        replace(&path, b"{\"version\":1", PRIVATE).unwrap();
+        let Loaded::Damaged(kept) = load::<Sample>(&state, &path).unwrap() else { panic!() };
+        assert_eq!(std::fs::read(kept).unwrap(), b"{\"version\":1");
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_newer_file_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let path = dir.path().join("f.json");
+        std::fs::write(&path, "{\"version\":3}").unwrap();
+        assert_eq!(load::<Sample>(&state, &path).unwrap_err().code, Code::StateNewer);
+        assert_eq!(std::fs::read(&path).unwrap(), b"{\"version\":3}");
+    }
+}
