@@ -1,8 +1,11 @@
 // `cancel`, through the real command.
 
 import assert from 'node:assert/strict';
+import { relative } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
+import { stoppedSession } from './lib/stopped.mjs';
+import { treeOf } from './lib/settings-files.mjs';
 
 test('with nothing waited for, cancel --all says so and ends with 6', async (t) => {
   const { run } = world(t);
@@ -34,3 +37,35 @@ for (const hostile of ['../../etc', '--settings=x', '3f2', '%00', '3F2A/..', 'x'
     assert.doesNotMatch(stderr, /internal error/);
   });
 }
+
+test('a cancelled session is no longer waited for, and --dry-run cancels nothing', async (t) => {
+  const place = world(t);
+  const id = '3f2a9c1d-0000-4000-8000-000000000001';
+  const { transcript } = await stoppedSession(place, { id });
+  const before = treeOf(place.root);
+
+  const dry = await place.run(['cancel', '3f2a', '--dry-run']);
+  assert.equal(dry.status, 0, dry.stderr);
+  assert.match(dry.stdout, /^Would no longer be continued:\n\n.*\n3f2a9c1d /);
+  assert.deepEqual(treeOf(place.root), before);
+
+  const report = JSON.parse((await place.run(['cancel', '3f2a', '--json'])).stdout);
+  assert.equal(report.dryRun, false);
+  assert.deepEqual(report.cancelled.map((/** @type {any} */ one) => one.session), [id]);
+  assert.equal(treeOf(place.root)[relative(place.root, transcript)], before[relative(place.root, transcript)]);
+
+  assert.equal((await place.run(['cancel', '3f2a'])).status, 6);
+  assert.equal((await place.run(['cancel', '--all'])).status, 6);
+  assert.match((await place.run(['status'])).stdout, /^No stopped or waiting sessions /);
+});
+
+test('--all cancels every session, and an ambiguous beginning of an id ends with 3', async (t) => {
+  const place = world(t);
+  const ids = ['3f2a9c1d-0000-4000-8000-000000000001', '3f2a9c1d-0000-4000-8000-000000000002'];
+  for (const id of ids) await stoppedSession(place, { id });
+  const ambiguous = await place.run(['cancel', '3f2a9c1d']);
+  assert.equal(ambiguous.status, 3, ambiguous.stderr);
+  const { status, stdout } = await place.run(['cancel', '--all', '--json']);
+  assert.equal(status, 0);
+  assert.deepEqual(JSON.parse(stdout).cancelled.map((/** @type {any} */ one) => one.session).toSorted(), ids);
+});

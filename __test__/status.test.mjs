@@ -5,12 +5,13 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import stringWidth from 'string-width';
 import { world } from './lib/command.mjs';
+import { stoppedSession } from './lib/stopped.mjs';
 import { terminal } from './lib/terminal.mjs';
 
 process.env.TZ = 'UTC';
 const require = createRequire(import.meta.url);
 const { printCancelled, printStatus } = require('../bin/lib/sessions.js');
-const { clock, commandWords, duration, kindWords, shortIds, untilWords } = require('../bin/lib/wording.js');
+const { clock, commandWords, duration, kindWords, nextWords, shortIds, untilWords } = require('../bin/lib/wording.js');
 
 const NOW = '2026-03-02T03:42:00Z';
 
@@ -145,6 +146,17 @@ test('a guessed reset is marked, a past one is over', () => {
   assert.equal(untilWords(session({}), now), '');
 });
 
+test('what happens next has its time: at for what goes by itself, from for what a person does', () => {
+  const now = new Date(NOW);
+  const words = (/** @type {any} */ next) => nextWords({ why: '', argv: null, ...next }, now);
+  assert.equal(words({ action: 'wake', at: '2026-03-02T05:02:30Z' }), 'continues by itself at 05:02');
+  assert.equal(words({ action: 'wake', at: '2026-03-02T03:00:00Z' }), 'continues by itself now');
+  assert.equal(words({ action: 'client', at: null }), 'Claude Code continues it');
+  assert.equal(words({ action: 'resume', at: '2026-03-02T05:00:00Z' }), 'resume it by hand from 05:00 on');
+  assert.equal(words({ action: 'resume', at: '2026-03-02T03:00:00Z' }), 'resume it by hand');
+  assert.equal(words({ action: 'none', at: '2026-03-02T05:00:00Z' }), '');
+});
+
 test('lengths of time have at most two units', () => {
   const lengths = [0, 59_400, 61_000, 300_000, 3_599_000, 4_680_000, 90_000_000].map(duration);
   assert.deepEqual(lengths, ['0 s', '59 s', '1 min 1 s', '5 min', '59 min', '1 h 18 min', '1 d 1 h']);
@@ -206,4 +218,28 @@ test('status --json prints exactly the report', async (t) => {
   assert.deepEqual(value.sessions, []);
   assert.deepEqual(value.problems, []);
   assert.equal(stdout, `${JSON.stringify(value, null, 2)}\n`);
+});
+
+test('a session that stopped at its limit is shown with the reset and the command that resumes it', async (t) => {
+  const place = world(t);
+  const id = '3f2a9c1d-0000-4000-8000-000000000001';
+  const { resetsAt, transcript } = await stoppedSession(place, { id });
+  const value = JSON.parse((await place.run(['status', '--json'])).stdout);
+  assert.deepEqual(value.project, { dir: place.project, enabled: true });
+  assert.equal(value.sessions.length, 1);
+  const [found] = value.sessions;
+  assert.equal(found.id, id);
+  assert.equal(found.transcript, transcript);
+  assert.equal(found.stop.kind, 'usage-limit-5h');
+  assert.equal(Date.parse(found.stop.resetsAt), resetsAt.getTime());
+  assert.equal(found.stop.resetsAtSource, 'exact');
+  assert.equal(found.next.action, 'resume');
+
+  for (const argv of [['status'], ['status', '--all']]) {
+    const { status, stdout, stderr } = await place.run(argv);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^1 stopped or waiting session /);
+    assert.match(stdout, /^3f2a9c1d .*5-hour limit .*\(in 1 h 2\d min\) +resume it by hand from /m);
+    assert.ok(stdout.includes(`  cd ${commandWords([place.project])} && claude --resume=${id}\n`), stdout);
+  }
 });

@@ -57,13 +57,11 @@ function kindWords(kind) {
  */
 function nextWords(next, now) {
   const words = ACTIONS[next.action] ?? next.action;
-  return next.at === null || words === '' ? words : `${words} ${atWords(next.at, now)}`;
-}
-
-/** @param {string} iso @param {Date} now */
-function atWords(iso, now) {
-  const at = new Date(iso);
-  return at <= now ? 'now' : `at ${clock(at, now)}`;
+  if (next.at === null || words === '') return words;
+  const at = new Date(next.at);
+  // What a person does is done from then on, not at the second.
+  if (next.action === 'resume' || next.action === 'notify') return at <= now ? words : `${words} from ${clock(at, now)} on`;
+  return `${words} ${at <= now ? 'now' : `at ${clock(at, now)}`}`;
 }
 
 /**
@@ -159,4 +157,4 @@ function shortIds(ids) {
   return new Map(ids.map((id) => [id, id.slice(0, length)]));
 }
 
-module.exports = { atWords, clock, commandWords, duration, kindWords, nextWords, ownName, shortIds, sinceWords, untilWords };
+module.exports = { clock, commandWords, duration, kindWords, nextWords, ownName, shortIds, sinceWords, untilWords };
