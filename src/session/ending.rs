@@ -55,7 +55,7 @@ impl Walk<'_> {
             // What the client notes in the conversation tells nothing that the conversation does not.
             Body::Meta(_) | Body::Other | Body::System(_) => {}
             Body::User(user) => return self.user(user, record),
-            Body::Assistant(assistant) => return self.assistant(assistant),
+            Body::Assistant(assistant) => return self.assistant(assistant, record),
         }
         None
     }
@@ -103,7 +103,7 @@ impl Walk<'_> {
         })
     }
 
-    fn assistant(&mut self, assistant: &Assistant) -> Option<Stop> {
+    fn assistant(&mut self, assistant: &Assistant, record: &Record) -> Option<Stop> {
         if let Some(mut stop) = self.result.take() {
             // The tool call before the last result.
             if self.graceful {
@@ -114,7 +114,7 @@ impl Walk<'_> {
             return Some(stop);
         }
         if let Some(failure) = &assistant.failure {
-            return Some(stop_of(failure, &assistant.text, None));
+            return Some(stop_of(failure, &assistant.text, record.head.at));
         }
         if assistant.synthetic() {
             // "No response requested.": written by a resume, answers nothing.
@@ -312,6 +312,15 @@ mod tests {
             assert_eq!(stop.resets_at.map(|at| at.timestamp()), Some(recorded), "{name}");
             assert_eq!(stop.resets_at_source, Some(super::super::ResetSource::Exact), "{name}");
         }
+    }
+
+    #[test]
+    fn without_the_number_the_reset_is_guessed_from_the_text() {
+        let line = br#"{"type":"assistant","uuid":"u","timestamp":"2026-11-21T05:07:43.976Z","isApiErrorMessage":true,"error":"rate_limit","apiErrorStatus":429,"message":{"model":"<synthetic>","content":[{"type":"text","text":"You've hit your session limit \u00b7 resets 5:08am (UTC)"}]}}"#;
+        let stop = ending(crate::claude::record::parse_line(0, line), GONE);
+        assert_eq!(stop.kind, StopKind::UsageLimit5h);
+        assert_eq!(stop.resets_at, crate::clock::parse_rfc3339("2026-11-21T05:08:00Z"));
+        assert_eq!(stop.resets_at_source, Some(super::super::ResetSource::Guess));
     }
 
     #[test]
