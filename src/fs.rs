@@ -110,7 +110,7 @@ pub fn read_standard_input(limit: usize, wait: std::time::Duration) -> (Vec<u8>,
     let started = std::time::Instant::now();
     let stdin = std::io::stdin();
     let mut bytes = Vec::new();
-    let mut block = [0_u8; 64 * 1024];
+    let mut block = [0_u8; 16 * 1024];
     while bytes.len() < limit {
         let left = wait.saturating_sub(started.elapsed());
         let Ok(timeout) = rustix::event::Timespec::try_from(left) else { return (bytes, false) };

@@ -362,6 +362,7 @@ fn path_after(rest: &str, fields: usize) -> Option<&str> {
 }
 
 #[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

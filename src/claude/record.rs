@@ -181,6 +181,7 @@ pub enum Meta {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the client's own keys")]
 struct Line {
     #[serde(rename = "type", default)]
     kind: String,
@@ -227,9 +228,9 @@ struct Message {
     usage: Option<Usage>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(default)]
-#[derive(Default)]
+#[expect(clippy::struct_field_names, reason = "named as the client names them")]
 struct Usage {
     input_tokens: Option<u64>,
     cache_creation_input_tokens: Option<u64>,

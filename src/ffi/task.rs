@@ -69,9 +69,10 @@ fn js_error(env: Env, error: &Error) -> napi::Result<napi::Error> {
 /// Whole numbers above 32 bits would become `BigInt`, which is no JSON; sizes in bytes are exact as numbers up to 2^53.
 fn plain(value: Value) -> Value {
     match value {
-        Value::Number(number) if number.as_u64().is_some_and(|number| number > u64::from(u32::MAX)) => {
-            number.as_f64().and_then(serde_json::Number::from_f64).map_or(Value::Number(number), Value::Number)
-        }
+        Value::Number(number) if number.as_u64().is_some_and(|number| number > u64::from(u32::MAX)) => number
+            .as_f64()
+            .and_then(serde_json::Number::from_f64)
+            .map_or(Value::Number(number), Value::Number),
         Value::Array(items) => items.into_iter().map(plain).collect(),
         Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, plain(value))).collect(),
         other => other,

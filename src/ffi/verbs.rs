@@ -133,6 +133,10 @@ pub fn inspect(options: Value) -> AsyncTask<CoreTask> {
 /// Reads a hook payload, without looking at any file. Unusable text gives `null`.
 #[napi(catch_unwind, ts_return_type = "PayloadReading | null")]
 #[must_use]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "napi hands strings over; whether clippy sees it depends on the macro"
+)]
 pub fn read_payload(payload: String) -> Option<Value> {
     use crate::clock::Clock;
     let payload = crate::hook::Payload::parse(payload.as_bytes()).ok()?;

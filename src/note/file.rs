@@ -206,12 +206,15 @@ mod tests {
         assert_eq!(mode(), 0o600);
     }
 
+    #[cfg(unix)]
+    type Put<'a> = &'a dyn Fn(&Place);
+
     #[test]
     #[cfg(unix)]
     fn a_link_a_pipe_a_directory_and_foreign_text_are_refused_and_left_alone() {
         let victim = tempfile::NamedTempFile::new().unwrap();
         let name = |place: &Place| path(&place.project);
-        let cases: [(&str, &dyn Fn(&Place)); 5] = [
+        let cases: [(&str, Put<'_>); 5] = [
             ("link", &|place| std::os::unix::fs::symlink(victim.path(), name(place)).unwrap()),
             ("dangling link", &|place| std::os::unix::fs::symlink("/nonexistent/x", name(place)).unwrap()),
             ("pipe", &|place| {

@@ -661,7 +661,7 @@ mod tests {
     fn written(lines: &[Value]) -> Gathered {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.jsonl");
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n";
         std::fs::write(&path, text).unwrap();
         gather(&Transcript::open(&path).unwrap())
     }
@@ -670,10 +670,12 @@ mod tests {
         serde_json::json!({"type": "user", "message": {"content": text}})
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "written with json! at the call")]
     fn call(id: &str, tool: &str, input: Value) -> Value {
         serde_json::json!({"type": "assistant", "message": {"model": "m", "content": [{"type": "tool_use", "id": id, "name": tool, "input": input}]}})
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "written with json! at the call")]
     fn result(id: &str, text: &str, error: bool, structured: Value) -> Value {
         serde_json::json!({"type": "user", "toolUseResult": structured, "message": {"content": [
             {"type": "tool_result", "tool_use_id": id, "content": text, "is_error": error}]}})

@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_key_file_goes_as_a_whole_also_escaped_or_cut_off() {
-        let body = format!("{}\n{}\n", A, A);
+        let body = format!("{A}\n{A}\n");
         for kind in ["RSA ", "EC ", "OPENSSH ", ""] {
             let whole =
                 format!("a\n-----BEGIN {kind}PRIVATE KEY-----\n{body}-----END {kind}PRIVATE KEY-----\nz");

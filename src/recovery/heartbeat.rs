@@ -502,7 +502,7 @@ mod tests {
         let planned = incident.plan.at;
         assert_eq!(
             due.left(planned, at("2026-11-21T02:00:00Z"), Duration::from_secs(100)),
-            Duration::from_secs(600)
+            Duration::from_mins(10)
         );
         assert_eq!(
             due.left(planned, at("2026-11-21T09:00:00Z"), Duration::from_secs(101)),
@@ -581,6 +581,8 @@ mod tests {
         }
     }
 
+    type Act<'a> = &'a (dyn Fn(&StateDir) + Sync);
+
     struct Scene {
         dir: tempfile::TempDir,
         transcript: PathBuf,
@@ -596,10 +598,7 @@ mod tests {
             Self { dir, transcript }
         }
 
-        fn play(
-            &self,
-            at_time: Option<(&str, &(dyn Fn(&StateDir) + Sync))>,
-        ) -> (Ended, Option<Incident>, Vec<Duration>) {
+        fn play(&self, at_time: Option<(&str, Act<'_>)>) -> (Ended, Option<Incident>, Vec<Duration>) {
             let state = StateDir::new(self.dir.path().join("state"));
             let config = Config::default();
             let start = at("2026-11-21T02:39:13Z");

@@ -220,7 +220,7 @@ impl View<'_> {
             let age = summary.last_activity.map(|at| self.outside.clock.now() - at);
             let recent = age.is_some_and(|age| age < RECENT);
             let unfinished = session.stop.kind.is_unfinished();
-            if !live && !(unfinished && recent) {
+            if !(live || unfinished && recent) {
                 return None;
             }
             if unfinished {

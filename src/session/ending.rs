@@ -24,7 +24,7 @@ const QUESTIONS: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
 
 /// Tells how the conversation ends. `newest_first` is read only as far as needed.
 pub fn ending(newest_first: impl IntoIterator<Item = Record>, liveness: Liveness<'_>) -> Stop {
-    let mut walk = Walk { liveness, graceful: false, prompt_saved: false, checkpoint: false, result: None };
+    let mut walk = Walk { liveness, graceful: false, result: None };
     for record in newest_first {
         if record.head.sidechain {
             continue;
@@ -44,10 +44,6 @@ struct Walk<'a> {
     liveness: Liveness<'a>,
     /// A `cost-state` was seen after the record we look at: a process ended gracefully.
     graceful: bool,
-    /// A `last-prompt` was seen.
-    prompt_saved: bool,
-    /// A `last-prompt` stands after a `cost-state`: the end came over the client in the middle of its work.
-    checkpoint: bool,
     /// A tool result is the last record; whether the end was graceful is told by what stands before it.
     result: Option<Stop>,
 }
@@ -55,15 +51,11 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn step(&mut self, record: &Record) -> Option<Stop> {
         match &record.body {
-            Body::Meta(Meta::CostState) => {
-                self.graceful = true;
-                self.checkpoint |= self.prompt_saved;
-            }
-            Body::Meta(Meta::LastPrompt(_)) => self.prompt_saved = true,
+            Body::Meta(Meta::CostState) => self.graceful = true,
             // What the client notes in the conversation tells nothing that the conversation does not.
             Body::Meta(_) | Body::Other | Body::System(_) => {}
             Body::User(user) => return self.user(user, record),
-            Body::Assistant(assistant) => return self.assistant(assistant),
+            Body::Assistant(assistant) => return self.assistant(assistant, record),
         }
         None
     }
@@ -93,20 +85,25 @@ impl Walk<'_> {
             return Some(stop);
         }
         is_prompt(user).then(|| {
-            // Ctrl-C before any answer leaves no record of it: the prompt goes back to the input box. In a terminal, a
-            // prompt that is followed by the records of a normal exit was taken back by the person.
+            // In a terminal, Ctrl-C before any answer and a closed window leave exactly the same records (tried with SIGTERM
+            // and SIGHUP too). The reading that starts nothing by itself is taken.
             let terminal = record.head.entrypoint.as_deref() == Some("cli");
-            let live = matches!(self.liveness, Liveness::Live(_));
-            if terminal && self.graceful && !self.checkpoint && !live {
+            if terminal && self.graceful && !matches!(self.liveness, Liveness::Live(_)) {
                 return Stop::of(StopKind::Interrupted)
-                    .because(Source::Transcript, "the last prompt has no answer")
-                    .because(Source::Transcript, "the terminal client then ended in good order");
+                    .because(
+                        Source::Transcript,
+                        "the last prompt has no answer, and the terminal client ended in good order",
+                    )
+                    .because(
+                        Source::Transcript,
+                        "whether it was taken back or the window was closed leaves no trace",
+                    );
             }
             self.unanswered("a prompt")
         })
     }
 
-    fn assistant(&mut self, assistant: &Assistant) -> Option<Stop> {
+    fn assistant(&mut self, assistant: &Assistant, record: &Record) -> Option<Stop> {
         if let Some(mut stop) = self.result.take() {
             // The tool call before the last result.
             if self.graceful {
@@ -117,7 +114,7 @@ impl Walk<'_> {
             return Some(stop);
         }
         if let Some(failure) = &assistant.failure {
-            return Some(stop_of(failure, &assistant.text, None));
+            return Some(stop_of(failure, &assistant.text, record.head.at));
         }
         if assistant.synthetic() {
             // "No response requested.": written by a resume, answers nothing.
@@ -315,6 +312,15 @@ mod tests {
             assert_eq!(stop.resets_at.map(|at| at.timestamp()), Some(recorded), "{name}");
             assert_eq!(stop.resets_at_source, Some(super::super::ResetSource::Exact), "{name}");
         }
+    }
+
+    #[test]
+    fn without_the_number_the_reset_is_guessed_from_the_text() {
+        let line = br#"{"type":"assistant","uuid":"u","timestamp":"2026-11-21T05:07:43.976Z","isApiErrorMessage":true,"error":"rate_limit","apiErrorStatus":429,"message":{"model":"<synthetic>","content":[{"type":"text","text":"You've hit your session limit \u00b7 resets 5:08am (UTC)"}]}}"#;
+        let stop = ending(crate::claude::record::parse_line(0, line), GONE);
+        assert_eq!(stop.kind, StopKind::UsageLimit5h);
+        assert_eq!(stop.resets_at, crate::clock::parse_rfc3339("2026-11-21T05:08:00Z"));
+        assert_eq!(stop.resets_at_source, Some(super::super::ResetSource::Guess));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A reset time read from the client's words, for clients that do not write it as a number (before 2.1.240).
 //!
-//! Seen: "resets 4:20am (UTC)", "resets 4am (America/New_York)", "resets Nov 24, 1:45pm (UTC)". It is a guess: the
+//! Seen: `resets 4:20am (UTC)`, `resets 4am (America/New_York)`, `resets Nov 24, 1:45pm (UTC)`. It is a guess: the
 //! minute is rounded, the year is missing, and without a zone name there is no telling.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc};

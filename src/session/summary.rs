@@ -117,7 +117,7 @@ pub fn summarize(transcript: &Transcript, liveness: Liveness<'_>) -> Summary {
                 summary.escaped |= !system.content.contains("exited during the wait");
             }
             Body::Meta(Meta::LastPrompt(text)) => {
-                fill(&mut summary.last_prompt, Some(sanitized(text, SHOWN)))
+                fill(&mut summary.last_prompt, Some(sanitized(text, SHOWN)));
             }
             Body::Meta(Meta::CustomTitle(text)) => fill(&mut summary.title, Some(sanitized(text, SHOWN))),
             Body::Meta(Meta::AgentName(text)) => fill(&mut summary.name, Some(sanitized(text, SHOWN))),

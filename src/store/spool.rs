@@ -51,10 +51,8 @@ pub fn pending(state: &StateDir, session: &str) -> Vec<(PathBuf, SpooledEvent)> 
         .flatten()
         .filter_map(std::result::Result::ok)
         .filter(|entry| {
-            entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| name.starts_with(session) && name.ends_with(".json"))
+            entry.file_name().to_str().is_some_and(|name| name.starts_with(session))
+                && entry.path().extension().is_some_and(|ending| ending == "json")
         })
         .filter_map(|entry| {
             let path = entry.path();
