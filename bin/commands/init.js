@@ -27,7 +27,7 @@ module.exports = {
   ],
 
   async run(args, io) {
-    const { PACKAGE_ROOT, loadAddon } = require('../lib/addon.js');
+    const { PACKAGE_ROOT, addonFile, loadAddon } = require('../lib/addon.js');
     const { edited, isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep } = require('../lib/changes.js');
     const { withHooks } = require('../lib/settings.js');
 
@@ -38,6 +38,7 @@ module.exports = {
       hooks: args.hooks,
       share: args.share === true,
       packageRoot: PACKAGE_ROOT,
+      addon: addonFile(),
     });
     const steps = [...plan.files];
     const warnings = [...plan.warnings];

@@ -21,6 +21,11 @@ function loadAddon() {
   }
 }
 
+/** File of the loaded addon, which `init` copies: in this package, or in the package of this platform. */
+function addonFile() {
+  return Object.keys(require.cache).find((file) => file.endsWith('.node'));
+}
+
 /**
  * @param {unknown} cause
  * @param {string} root Directory of the package.
@@ -56,4 +61,4 @@ function platformOf(triple) {
   return `linux-${arch}-${triple.endsWith('musl') ? 'musl' : 'gnu'}`;
 }
 
-module.exports = { PACKAGE_ROOT, loadAddon, missingBinding, platformOf };
+module.exports = { PACKAGE_ROOT, addonFile, loadAddon, missingBinding, platformOf };

@@ -197,9 +197,39 @@ pub fn read(path: &Path, config_dir: Option<&Path>, holder: Holder<'_>) -> Resul
         git_branch: summary.branch.clone(),
         client_version: summary.version.map(|version| version.to_string()),
         incident: None,
-        next: RecoveryPlan { action: Action::None, at: None, why: "nothing is owed".into(), argv: None },
+        next: RecoveryPlan::nothing("nothing is owed"),
     };
     Ok((session, summary))
+}
+
+/// What an incident alone tells, when the transcript cannot be read any more.
+#[must_use]
+pub fn of_incident(incident: &Incident, holder: Option<&RegistryRecord>) -> Session {
+    Session {
+        schema: SCHEMA,
+        id: incident.session.clone(),
+        name: None,
+        title: None,
+        project: Project { dir: incident.project.clone(), cwd: incident.cwd.clone() },
+        config_dir: incident.config_dir.clone(),
+        transcript: incident.transcript.clone(),
+        bytes: 0,
+        state: if holder.is_some() { State::Active } else { State::Orphaned },
+        activity: None,
+        stop: incident.stop.clone(),
+        live: holder.map(live_of),
+        started_at: None,
+        last_activity_at: incident.stop.at,
+        last_prompt: None,
+        turns: None,
+        context: None,
+        model: incident.model.clone(),
+        permission_mode: incident.permission_mode.clone(),
+        git_branch: None,
+        client_version: incident.client_version.clone(),
+        incident: None,
+        next: RecoveryPlan::nothing("nothing is owed"),
+    }
 }
 
 fn live_of(record: &RegistryRecord) -> Live {

@@ -1,6 +1,6 @@
 //! The status: what is stopped, what waits until when, what runs, and what each needs next.
 
-use super::session::{Holder, Session, State, read};
+use super::session::{Holder, Session, State, of_incident, read};
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::process::Processes;
 use crate::claude::registry::{Proof, RegistryRecord, read_records};
@@ -13,7 +13,6 @@ use crate::recovery::incident::{Incident, Phase, Report};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, person_needed};
 use crate::session::stop::time;
-use crate::session::summary::Summary;
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::store::stored::peek;
@@ -172,8 +171,12 @@ impl View<'_> {
             let Some(id) = path.file_stem().and_then(std::ffi::OsStr::to_str) else { continue };
             let holder = live.get(id);
             match read(&path, Some(home.dir()), holder.map_or(Holder::Gone, Holder::Live)) {
-                Ok((session, summary)) => sessions.extend(self.judged(session, &summary)),
-                Err(error) => problems.push(error.into()),
+                Ok((session, _)) => sessions.extend(self.judged(session)),
+                Err(error) => {
+                    problems.push(error.into());
+                    let known = self.incidents.get(id).filter(|incident| !incident.phase.is_over());
+                    sessions.extend(known.and_then(|incident| self.judged(of_incident(incident, holder))));
+                }
             }
         }
     }
@@ -205,7 +208,7 @@ impl View<'_> {
     }
 
     /// The session with its incident and what happens next; `None` when there is nothing to tell about it.
-    fn judged(&self, mut session: Session, summary: &Summary) -> Option<Session> {
+    fn judged(&self, mut session: Session) -> Option<Session> {
         let own = self.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(&session.id);
         if own && session.state == State::Active {
             session.state = State::Current;
@@ -217,7 +220,7 @@ impl View<'_> {
             session.project.dir.clone_from(&incident.project);
             session.incident = Some(incident.clone());
         } else {
-            let age = summary.last_activity.map(|at| self.outside.clock.now() - at);
+            let age = session.last_activity_at.map(|at| self.outside.clock.now() - at);
             let recent = age.is_some_and(|age| age < RECENT);
             let unfinished = session.stop.kind.is_unfinished();
             if !(live || unfinished && recent) {
