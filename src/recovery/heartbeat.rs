@@ -26,6 +26,8 @@ use std::time::Duration;
 const LONGEST_STEP: f64 = 30.0;
 /// How long the error record is waited for; it comes 0.2 s after the hook starts.
 const RECORD_WAIT: Duration = Duration::from_secs(5);
+/// How long it is waited for where there is no conversation at all: an unsaved session, or a made-up path.
+const NOTHING_WAIT: Duration = Duration::from_secs(1);
 const RECORD_STEP: Duration = Duration::from_millis(40);
 /// Time between two looks at an incident whose hook is still reading.
 const ESTABLISHING: Duration = Duration::from_secs(1);
@@ -195,7 +197,9 @@ impl Heartbeat<'_> {
                 let at = summary.stop.at.unwrap_or(DateTime::UNIX_EPOCH);
                 summary.stop.kind.is_failure() && summary.stop.record.is_some() && reported - at < RECORD_AGE
             });
-            if fresh.is_some() || self.clock().since_boot().saturating_sub(started) > RECORD_WAIT {
+            let nothing = reader.summary.as_ref().is_none_or(|summary| summary.stop.kind == StopKind::Empty);
+            let patience = if nothing { NOTHING_WAIT } else { RECORD_WAIT };
+            if fresh.is_some() || self.clock().since_boot().saturating_sub(started) > patience {
                 break fresh;
             }
             self.clock().sleep(RECORD_STEP);
@@ -210,7 +214,7 @@ impl Heartbeat<'_> {
             if let Some(summary) = &found {
                 incident.complete(summary);
             } else {
-                incident.saw(Source::Transcript, "the error record did not appear within 5 s");
+                incident.saw(Source::Transcript, "the error record did not appear in the transcript");
                 if let Some(summary) = &reader.summary {
                     incident.describe(summary);
                 }
