@@ -8,6 +8,11 @@ use super::settings::{SettingsTarget, read};
 use super::{FileAction, FileStep, Scope};
 use crate::error::{Code, Error, Result};
 use crate::note::handoff::{FILE_NAME, template};
+use crate::recovery::config::Config;
+use crate::recovery::incident::Phase;
+use crate::recovery::ledger::Ledger;
+use crate::recovery::policy::RecoveryPlan;
+use crate::session::Source;
 use crate::store::journal;
 use crate::store::lock::Lock;
 use crate::store::replace::{PRIVATE, remove, replace};
@@ -199,6 +204,7 @@ pub fn apply(outside: Outside<'_>, planned: &UninstallPlan, settings: Option<&st
     let was_enabled = enabled.is_some();
     if let Some(enabled) = enabled {
         forget(&places, &plan, enabled)?;
+        stop_waiting(outside, &places);
     }
     let changed = was_enabled || files.iter().any(FileStep::changes);
     if changed {
@@ -226,6 +232,26 @@ fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result
     Ok(())
 }
 
+/// Hooks that wait for a session of a project without recovery have nothing to wait for any more.
+fn stop_waiting(outside: Outside<'_>, places: &Places) {
+    let config = Config::default();
+    let ledger = Ledger { state: &places.state, clock: outside.clock, config: &config, default_home: None };
+    let by_user = find(&places.state, outside.env, None).is_some();
+    for incident in ledger.read_all().0 {
+        let by_project = find(&places.state, outside.env, incident.project.as_deref()).is_some();
+        if incident.phase.is_active() && !by_user && !by_project {
+            // Best effort: what cannot be changed now still shows in `status`, from where it can be cancelled.
+            let _ = ledger.change(&incident.session, |incident| {
+                if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
+                    incident.phase = Phase::Cancelled;
+                    incident.plan = RecoveryPlan::nothing("recovery was taken out of the project");
+                    incident.saw(Source::Store, "recovery was taken out of the project");
+                }
+            });
+        }
+    }
+}
+
 #[cfg(unix)]
 fn mode_of(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
@@ -235,11 +261,4 @@ fn mode_of(path: &Path) -> u32 {
 #[cfg(not(unix))]
 fn mode_of(_path: &Path) -> u32 {
     PRIVATE
-}
-
-/// True when hooks of this project do anything.
-#[must_use]
-pub fn is_enabled(outside: Outside<'_>, project: &Path) -> bool {
-    Places::of(outside, project, Scope::Project)
-        .is_ok_and(|places| find(&places.state, outside.env, Some(&places.project)).is_some())
 }

@@ -13,6 +13,7 @@ use crate::claude::process::Processes;
 use crate::claude::registry::read_record;
 use crate::claude::transcript::Transcript;
 use crate::clock::{Clock, rfc3339};
+use crate::error::Code;
 use crate::session::ending::Liveness;
 use crate::session::summary::{Summary, summarize};
 use crate::session::{Source, StopKind};
@@ -29,6 +30,8 @@ const RECORD_WAIT: Duration = Duration::from_secs(5);
 /// How long it is waited for where there is no conversation at all: an unsaved session, or a made-up path.
 const NOTHING_WAIT: Duration = Duration::from_secs(1);
 const RECORD_STEP: Duration = Duration::from_millis(40);
+/// How long the lease is tried for.
+const LEASE_WAIT: Duration = Duration::from_millis(250);
 /// Time between two looks at an incident whose hook is still reading.
 const ESTABLISHING: Duration = Duration::from_secs(1);
 /// A record this much older than the hook belongs to an earlier stop.
@@ -226,9 +229,12 @@ impl Heartbeat<'_> {
     /// Waits for the planned time of a session's incident. Returns at once when another process already waits for it.
     #[must_use]
     pub fn wait(&self, session: &str) -> Ended {
-        let mut lease = match Lock::try_take(&self.ledger.state.waiter_lease(session)) {
-            Ok(Some(lease)) => Some(lease),
-            Ok(None) => return Ended::Silent("another process waits for this session"),
+        // A report takes the lease for an instant to see whether anybody waits.
+        let mut lease = match Lock::wait(&self.ledger.state.waiter_lease(session), LEASE_WAIT) {
+            Ok(lease) => Some(lease),
+            Err(error) if error.code == Code::StateLocked => {
+                return Ended::Silent("another process waits for this session");
+            }
             Err(_) => return Ended::Silent("the lease could not be taken"),
         };
         let ended = self.wait_with(session, &mut lease);
