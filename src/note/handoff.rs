@@ -184,8 +184,20 @@ fn rendered(text: &str, session: &str, block: &str) -> String {
     out + &format!("{MARKER}end {session} -->{end}")
 }
 
-/// The line end of the first line.
+/// What remains when every complete block is taken out.
+fn outside(text: &str) -> String {
+    let mut out = String::new();
+    let mut copied = 0;
+    for known in complete_blocks(text) {
+        out.push_str(&text[copied..known.bytes.start]);
+        copied = known.bytes.end;
+    }
+    out + &text[copied..]
+}
+
+/// The line end of the first line that is not ours, so that it does not change with our blocks.
 fn line_end(text: &str) -> &'static str {
+    let text = outside(text);
     match text.find('\n') {
         Some(at) if text[..at].ends_with('\r') => "\r\n",
         _ => "\n",
@@ -199,17 +211,6 @@ mod tests {
 
     fn marked(session: &str, body: &str) -> String {
         format!("{MARKER}begin {session} -->\n{body}\n{MARKER}end {session} -->\n")
-    }
-
-    /// What remains when every complete block is taken out.
-    fn outside(text: &str) -> String {
-        let mut out = String::new();
-        let mut copied = 0;
-        for known in complete_blocks(text) {
-            out.push_str(&text[copied..known.bytes.start]);
-            copied = known.bytes.end;
-        }
-        out + &text[copied..]
     }
 
     #[test]
@@ -292,6 +293,13 @@ mod tests {
         assert_eq!(with_block(&double, "a", "new", 5), format!("1\n{}2\n3\n", marked("a", "new")));
         let conflict = format!("<<<<<<< HEAD\n{}=======\n{}>>>>>>> x\n", marked("a", "1"), marked("a", "2"));
         assert_eq!(without_block(&conflict, "a"), "<<<<<<< HEAD\n=======\n>>>>>>> x\n");
+    }
+
+    #[test]
+    fn the_line_end_of_a_block_is_that_of_the_text_around_it_also_when_other_blocks_go() {
+        let text = format!("{}\r\n{}", marked("c", "C"), marked("b", "B"));
+        let once = with_block(&text, "b", "new", 1);
+        assert_eq!(with_block(&once, "b", "new", 1), once);
     }
 
     #[test]
