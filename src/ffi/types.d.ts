@@ -25,7 +25,7 @@ export type StopKind =
   | 'unknown'
 
 /** Whether a session lives, and whether its work is done. */
-export type SessionState = 'current' | 'active' | 'hung' | 'orphaned' | 'completed'
+export type SessionState = 'current' | 'active' | 'orphaned' | 'completed'
 
 /** One fact a verdict rests on: where it was read and what it says. */
 export interface Evidence {
@@ -46,6 +46,8 @@ export interface Stop {
   resetsAtSource: 'exact' | 'guess' | null
   /** The client's own message, without control characters. */
   message: string | null
+  /** Id of the transcript record that tells it. */
+  record: string | null
   evidence: Evidence[]
 }
 
@@ -73,19 +75,41 @@ export interface NextStep {
 export interface Attempt {
   at: string
   action: string
+  /** The kind of stop it answered. */
+  answered: StopKind
   outcome: 'pending' | 'continued' | 'stopped-again' | 'no-effect'
 }
 
-/** A stop that is being looked after. */
+/** A stop that is being looked after, as it is stored. */
 export interface Incident {
   version: number
   session: string
-  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'held' | 'given-up' | 'cancelled'
-  createdAt: string
-  updatedAt: string
-  attempts: Attempt[]
+  /** Grows with every new stop of the session. */
+  generation: number
+  project: string | null
+  configDir: string | null
+  transcript: string
+  stop: Stop
+  permissionMode: string | null
+  model: string | null
+  cwd: string | null
+  clientVersion: string | null
+  /** `cli` (terminal, background) or `sdk-cli` (`-p`). */
+  entrypoint: string | null
   /** Process id of the client at the time of the stop. */
   claudePid: number | null
+  /** Start token of that process, which tells it from a later one with the same id. */
+  claudeStart: string | null
+  createdAt: string
+  updatedAt: string
+  /** When the first of the present run of stops happened. */
+  firstStopAt: string | null
+  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'held' | 'given-up' | 'cancelled'
+  /** Attempts since the session last worked. */
+  attempts: Attempt[]
+  /** Times of all wakes of the last 24 hours. */
+  cycles: string[]
+  /** What was planned; `next` of the session says what is true now. */
   plan: NextStep
   evidence: Evidence[]
 }

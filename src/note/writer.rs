@@ -39,6 +39,10 @@ impl NoteWriter<'_> {
             return remove_block(self.project, &incident.session, &lock).map(|_| ());
         }
         let gathered = gather(&Transcript::open(&incident.transcript)?);
+        if gathered.first_prompt.is_none() && gathered.prompts.is_empty() && gathered.last_words.is_none() {
+            // No conversation, so there is no work to note.
+            return Ok(());
+        }
         let block = compose(
             &situation(incident, gathered.name.clone()),
             &gathered,

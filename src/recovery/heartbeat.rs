@@ -28,7 +28,7 @@ const LONGEST_STEP: f64 = 30.0;
 /// How long the error record is waited for; it comes 0.2 s after the hook starts.
 const RECORD_WAIT: Duration = Duration::from_secs(5);
 /// How long it is waited for where there is no conversation at all: an unsaved session, or a made-up path.
-const NOTHING_WAIT: Duration = Duration::from_secs(1);
+const NOTHING_WAIT: Duration = Duration::from_millis(500);
 const RECORD_STEP: Duration = Duration::from_millis(40);
 /// How long the lease is tried for.
 const LEASE_WAIT: Duration = Duration::from_millis(250);
@@ -392,7 +392,9 @@ impl DueByBoot {
 
 /// Compares what the transcript ends with now with the stop of the incident.
 fn seen(incident: &Incident, summary: Option<&Summary>) -> Seen {
-    let Some(summary) = summary else { return Seen::Lost };
+    let Some(summary) = summary.filter(|summary| summary.stop.kind != StopKind::Empty) else {
+        return Seen::Lost;
+    };
     let same = match &incident.stop.record {
         Some(record) => summary.stop.record.as_ref() == Some(record),
         // The error record was never seen: anything that is not newer than the report is older than the stop.
@@ -403,8 +405,6 @@ fn seen(incident: &Incident, summary: Option<&Summary>) -> Seen {
     }
     if summary.stop.kind.is_failure() && summary.stop.kind != StopKind::Unknown {
         Seen::StoppedAgain
-    } else if summary.stop.kind == StopKind::Empty {
-        Seen::Lost
     } else if summary.continued_by_client {
         Seen::ContinuedByClient
     } else {

@@ -1,0 +1,408 @@
+// The hooks, run as the client runs them: what comes in may be anything, what comes out is nothing, and no stop is lost.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ROOT, world } from './lib/command.mjs';
+import { hooked, idOf, inTurns, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
+
+const linux = process.platform === 'linux' ? false : 'a client is played with /proc here';
+const posix = process.platform === 'win32' ? 'hooks run in a POSIX shell here' : false;
+const SESSION = idOf(1);
+
+/** @param {object} more */
+const payloadOf = (more) => ({ session_id: SESSION, hook_event_name: 'StopFailure', error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit · resets 3:15am (UTC)", ...more });
+
+/** Environment of a hook. @param {ReturnType<typeof world>} place @param {Record<string, string | undefined>} [more] */
+const hookEnv = (place, more = {}) => ({ ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: SESSION, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(process.pid), ...more });
+
+/** Everything below a directory with its contents; what is no file is named, not read. @param {string} directory */
+function listing(directory) {
+  /** @type {Record<string, string>} */
+  const found = {};
+  for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' }).toSorted()) {
+    const path = join(directory, name);
+    const stat = lstatSync(path);
+    if (stat.isFile()) found[name] = readFileSync(path, 'base64');
+    else found[name] = stat.isSymbolicLink() ? `link ${readlinkSync(path)}` : `mode ${stat.mode.toString(8)}`;
+  }
+  return found;
+}
+
+/** @param {ReturnType<typeof world>} place @param {string} id */
+const incidentOf = (place, id) => JSON.parse(readFileSync(join(place.state, 'incidents', `${id}.json`), 'utf8'));
+
+/** @param {() => any} look @param {string} what @param {number} [seconds] */
+async function until(look, what, seconds = 15) {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const found = look();
+    if (found) return found;
+    if (Date.now() > deadline) assert.fail(`not seen within ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+// ---- What comes in -------------------------------------------------------------------------------------------------------
+
+/** Inputs no client would send. @param {ReturnType<typeof world>} place @param {string} transcripts @returns {[string, string | Buffer | null][]} */
+function brokenInputs(place, transcripts) {
+  const at = (/** @type {string} */ path, more = {}) => JSON.stringify(payloadOf({ transcript_path: path, ...more }));
+  const own = (/** @type {string} */ name) => join(transcripts, name);
+  symlinkSync('/etc/passwd', own(`${idOf(2)}.jsonl`));
+  execFileSync('mkfifo', [own(`${idOf(3)}.jsonl`)]);
+  mkdirSync(own(`${idOf(4)}.jsonl`));
+  writeFileSync(own(`${idOf(5)}.jsonl`), Buffer.from([0, 255, 254, 10, 123, 10, 0]));
+  const good = own(`${SESSION}.jsonl`);
+  const ids = ['../x', '../../../etc/passwd', 'a/b', '--settings=evil.json', '-p', 'a\0b', '', ' ', 'x'.repeat(100_000), SESSION.toUpperCase(), `${SESSION}\n`, null, 7, {}, ['x']];
+  const paths = ['/etc/shadow', '/dev/zero', '/dev/stdin', '/proc/self/mem', `${transcripts}/../../../../etc/passwd`, join(place.project, `${SESSION}.jsonl`), `${SESSION}.jsonl`, '', '\0', null, 1, own('x'.repeat(5000)), join(transcripts, 'deeper', `${SESSION}.jsonl`)];
+  return [
+    ['nothing', ''],
+    ['an open standard input', null],
+    ['a blank', ' \n'],
+    ['no JSON', 'hello'],
+    ['half an object', '{"session_id":'],
+    ['an array', '[]'],
+    ['null', 'null'],
+    ['a number', '1e999'],
+    ['no UTF-8', Buffer.from([0xff, 0xfe, 0x80, 0x7b, 0x7d])],
+    ['NUL bytes', Buffer.alloc(4096)],
+    ['10 MB of blanks', Buffer.alloc(10 * 1024 * 1024, 32)],
+    ['10 MB in a field', at(good, { last_assistant_message: 'x'.repeat(10 * 1024 * 1024) })],
+    ['depth 100,000', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
+    ['a lone surrogate', `{"session_id":"\\ud800","hook_event_name":"Stop"}`],
+    ['a byte order mark', `\uFEFF${at(good)}`],
+    ['an event of nobody', at(good, { hook_event_name: 'PreToolUse' })],
+    ['an event that is no text', at(good, { hook_event_name: 3 })],
+    ['an error that is no text', at(good, { error: { a: 1 } })],
+    ...ids.map((id) => /** @type {[string, string]} */ ([`id ${JSON.stringify(id)?.slice(0, 30)}`, at(good, { session_id: id })])),
+    ...paths.map((path) => /** @type {[string, string]} */ ([`path ${JSON.stringify(path)?.slice(0, 40)}`, at(/** @type {any} */ (path))])),
+    ['a transcript that is missing', at(own(`${idOf(9)}.jsonl`), { session_id: idOf(9) })],
+    ['a transcript that is a link', at(own(`${idOf(2)}.jsonl`), { session_id: idOf(2) })],
+    ['a transcript that is a pipe', at(own(`${idOf(3)}.jsonl`), { session_id: idOf(3) })],
+    ['a transcript that is a directory', at(own(`${idOf(4)}.jsonl`), { session_id: idOf(4) })],
+    ['a transcript of garbage', at(own(`${idOf(5)}.jsonl`), { session_id: idOf(5) })],
+    ['the end of a session without a transcript', at(own(`${idOf(10)}.jsonl`), { session_id: idOf(10), hook_event_name: 'SessionEnd', reason: 'x\u001b[2J' })],
+  ];
+}
+
+test('1,000 broken calls all end with 0 within 2 s, print nothing and write nothing outside the state directory', { skip: posix, timeout: 400_000 }, async (t) => {
+  const place = world(t);
+  const { transcripts, commandOf } = await hooked(place);
+  const inputs = brokenInputs(place, transcripts);
+  const taken = join(place.root, 'taken');
+  writeFileSync(taken, '');
+  const plain = (/** @type {Record<string, string | undefined>} */ more) => ({ cwd: place.project, env: hookEnv(place, more) });
+  const drop = process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0;
+  /** @type {[string, {cwd: string, env: Record<string, string | undefined>, as?: string[]}][]} */
+  const surroundings = [
+    ['as always', plain({})],
+    ['without a client', plain({ CLAUDE_PID: undefined })],
+    ['with a client that is no number', plain({ CLAUDE_PID: '-1; rm x' })],
+    ['a state directory that is missing', plain({ CC_RECOVER_STATE_DIR: join(place.root, 'missing', 'state') })],
+    ['a state directory that is a file', plain({ CC_RECOVER_STATE_DIR: taken })],
+    ['a state directory that is relative', plain({ CC_RECOVER_STATE_DIR: 'state' })],
+    ['HOME unset', plain({ HOME: undefined, CC_RECOVER_STATE_DIR: undefined, CLAUDE_CONFIG_DIR: undefined })],
+    ['a project that does not exist', plain({ CLAUDE_PROJECT_DIR: join(place.root, 'nowhere') })],
+    ['a configuration that is broken', plain({ CC_RECOVER_CONFIG: taken })],
+  ];
+  if (drop) surroundings.push(['a state directory of somebody else', { ...plain({}), as: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] }]);
+  chmodSync(place.root, 0o755);
+  const before = listing(place.home);
+  const tasks = [];
+  for (let count = 0; count < 1000; count += 1) {
+    const [what, input] = inputs[count % inputs.length];
+    const [where, options] = surroundings[Math.floor(count / inputs.length) % surroundings.length];
+    const event = ['StopFailure', 'Stop', 'SessionEnd'][count % 3];
+    tasks.push(async () => ({ what: `${what}, ${where}`, ...(await startHook(commandOf(event), input, { ...options, limit: 20 }).ended) }));
+  }
+  const results = await inTurns(tasks, 4);
+  const wrong = results.filter(({ status, stdout, stderr, seconds }) => status !== 0 || stdout !== '' || stderr !== '' || seconds > 2);
+  assert.deepEqual(wrong, []);
+  assert.equal(results.length, 1000);
+  assert.deepEqual(listing(place.home), before);
+  assert.equal(existsSync(join(place.root, 'missing')), false, 'an unknown state directory is not made');
+});
+
+test('the oracle of the broken calls finds a hook that trusts its input', { skip: posix }, async (t) => {
+  const place = world(t);
+  const naive = join(place.root, 'naive.js');
+  writeFileSync(naive, `const p = JSON.parse(require('fs').readFileSync(0, 'utf8')); require('fs').writeFileSync(p.cwd + '/seen', p.session_id);`);
+  const broken = await startHook(`node ${naive}`, 'hello', { cwd: place.project, env: hookEnv(place) }).ended;
+  assert.notEqual(broken.status, 0);
+  assert.notEqual(broken.stderr, '');
+  const before = listing(place.home);
+  await startHook(`node ${naive}`, JSON.stringify({ cwd: place.project, session_id: 'x' }), { cwd: place.project, env: hookEnv(place) }).ended;
+  assert.notDeepEqual(listing(place.home), before);
+});
+
+test('hooks that were copied into a project nobody enabled do nothing', { skip: posix }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place);
+  const copy = join(place.home, 'copy');
+  cpSync(place.project, copy, { recursive: true });
+  writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: copy }));
+  const before = listing(place.root);
+  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), cwd: copy, error: 'authentication_failed' }));
+  const run = () => startHook(commandOf('StopFailure'), input, { cwd: copy, env: hookEnv(place, { CLAUDE_PROJECT_DIR: copy }) }).ended;
+  assert.equal((await run()).status, 0);
+  assert.deepEqual(listing(place.root), before);
+  // The control: in the enabled project the same call leaves an incident.
+  await startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place) }).ended;
+  assert.equal(incidentOf(place, SESSION).stop.kind, 'auth');
+});
+
+test('another directory at the path of an enabled project is not taken for it', { skip: posix }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place);
+  writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: place.project }));
+  renameSync(place.project, `${place.project}-old`);
+  cpSync(`${place.project}-old`, place.project, { recursive: true });
+  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), error: 'authentication_failed' }));
+  const { status } = await startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place) }).ended;
+  assert.equal(status, 0);
+  assert.equal(existsSync(join(place.state, 'incidents')), false);
+});
+
+test('where the runtime is gone the launcher ends quietly', { skip: posix }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place);
+  rmSync(join(place.state, 'runtime'), { recursive: true });
+  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION) }));
+  const { status, stdout, stderr } = await startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place) }).ended;
+  assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
+});
+
+test('nothing that is written can be read by others, whatever the umask', { skip: posix }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place);
+  writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: place.project }));
+  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), error: 'authentication_failed' }));
+  for (const event of ['SessionStart', 'StopFailure']) {
+    await startHook(`umask 000; ${commandOf(event)}`, input.replace('"StopFailure"', JSON.stringify(event)), { cwd: place.project, env: hookEnv(place) }).ended;
+  }
+  const open = readdirSync(place.state, { recursive: true, encoding: 'utf8' }).filter((name) => (lstatSync(join(place.state, name)).mode & 0o077) !== 0);
+  assert.deepEqual(open, []);
+  assert.equal(lstatSync(place.state).mode & 0o077, 0);
+  assert.ok(existsSync(join(place.state, 'incidents', `${SESSION}.json`)) && existsSync(join(place.state, 'sessions', SESSION, 'session.json')));
+});
+
+// ---- Many at once --------------------------------------------------------------------------------------------------------
+
+test('fifty stops of fifty sessions at once: fifty incidents, a whole HANDOFF.md, nothing left in the spool', { skip: posix, timeout: 120_000 }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place);
+  writeFileSync(join(place.project, 'HANDOFF.md'), '# Mine\n\nkeep this\n');
+  const ids = Array.from({ length: 50 }, (_, index) => idOf(100 + index));
+  for (const id of ids) writeFileSync(transcriptOf(id), transcriptText('auth-interactive', { id, cwd: place.project }));
+  const ends = await Promise.all(
+    ids.map((id) => {
+      const input = JSON.stringify(payloadOf({ session_id: id, transcript_path: transcriptOf(id), error: 'authentication_failed', last_assistant_message: 'Invalid API key' }));
+      return startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place) }).ended;
+    }),
+  );
+  assert.deepEqual(ends.filter(({ status, stdout, stderr }) => status !== 0 || stdout !== '' || stderr !== ''), []);
+  for (const id of ids) {
+    const incident = incidentOf(place, id);
+    assert.deepEqual([incident.session, incident.stop.kind, incident.phase, incident.plan.action], [id, 'auth', 'held', 'notify']);
+  }
+  assert.equal(existsSync(join(place.state, 'spool')) && readdirSync(join(place.state, 'spool')).length > 0, false);
+  const note = readFileSync(join(place.project, 'HANDOFF.md'), 'utf8');
+  assert.ok(note.startsWith('# Mine\n\nkeep this\n'));
+  const begins = [...note.matchAll(/^<!-- cc-session-recover:begin (\S+) -->$/gm)].map(([, id]) => id);
+  const finishes = [...note.matchAll(/^<!-- cc-session-recover:end (\S+) -->$/gm)].map(([, id]) => id);
+  assert.equal(begins.length, 5);
+  assert.deepEqual(begins, finishes);
+  assert.equal(new Set(begins).size, 5);
+});
+
+const WAITING = { heartbeat: { graceSeconds: 0, stepSeconds: 0.2 } };
+
+test('fifty reports of one stop: one waiter, one incident, one wake', { skip: linux, timeout: 120_000 }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place, WAITING);
+  const client = livingClient(t, place, SESSION);
+  writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project, resetsIn: 25 }));
+  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), cwd: place.project }));
+  const hooks = Array.from({ length: 50 }, () => startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid) }) }));
+  let running = hooks.length;
+  for (const { ended } of hooks) ended.then(() => (running -= 1));
+  await until(() => running === 1, 'one waiter is left', 24);
+  const ends = await Promise.all(hooks.map(({ ended }) => ended));
+  assert.deepEqual(ends.map(({ status }) => status).toSorted(), [...Array(49).fill(0), 2]);
+  const wake = ends.find(({ status }) => status === 2);
+  assert.match(wake.stderr, /automated status report/);
+  assert.equal(wake.stdout, '');
+  const incident = incidentOf(place, SESSION);
+  assert.deepEqual([incident.phase, incident.attempts.length], ['attempting', 1]);
+  assert.ok(Date.parse(incident.attempts[0].at) >= Date.parse(incident.stop.resetsAt), 'not before the reset');
+});
+
+// ---- What may happen while it waits --------------------------------------------------------------------------------------
+
+/** A session that waits. @param {import('node:test').TestContext} t @param {ReturnType<typeof world>} place @param {{resetsIn?: number, config?: object}} [options] */
+async function waiting(t, place, { resetsIn = 5000, config = WAITING } = {}) {
+  const { commandOf, transcriptOf } = await hooked(place, config);
+  const client = livingClient(t, place, SESSION);
+  writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project, resetsIn }));
+  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), cwd: place.project }));
+  const start = () => startHook(`exec ${commandOf('StopFailure').replace(/^.*exec /, '').replace('; exit 0', '')}`, input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid) }) });
+  const hook = start();
+  t.after(() => hook.child.kill('SIGKILL'));
+  const path = join(place.state, 'incidents', `${SESSION}.json`);
+  await until(() => existsSync(path) && incidentOf(place, SESSION).phase === 'waiting', 'it waits');
+  const status = async () => JSON.parse((await place.run(['status', '--json'])).stdout).sessions.find((/** @type {any} */ { id }) => id === SESSION);
+  return { client, hook, start, status, transcript: transcriptOf(SESSION) };
+}
+
+test('a waiting hook that was killed is missed by status, and the next stop is waited for again', { skip: linux }, async (t) => {
+  const place = world(t);
+  const { hook, start, status } = await waiting(t, place);
+  // The hook has a quarter of a second to take its lease after it is planned.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal((await status()).next.action, 'wake');
+  hook.child.kill('SIGKILL');
+  await hook.ended;
+  const { next } = await status();
+  assert.equal(next.action, 'notify');
+  assert.match(next.why, /waiting hook is gone/);
+  const second = start();
+  t.after(() => second.child.kill('SIGKILL'));
+  await until(() => incidentOf(place, SESSION).generation === 2 && incidentOf(place, SESSION).phase === 'waiting', 'the next one waits');
+});
+
+test('when the client dies the hook ends in silence and the incident says how to go on by hand', { skip: linux }, async (t) => {
+  const place = world(t);
+  const { client, hook } = await waiting(t, place);
+  await client.kill();
+  const { status, stdout, stderr } = await hook.ended;
+  assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
+  const { phase, plan } = incidentOf(place, SESSION);
+  assert.deepEqual([phase, plan.action, plan.argv.at(-1)], ['held', 'resume', `--resume=${SESSION}`]);
+});
+
+test('when the client turns to another conversation nothing is said into it', { skip: linux }, async (t) => {
+  const place = world(t);
+  const { client, hook } = await waiting(t, place, { resetsIn: 4 });
+  client.register(idOf(77));
+  const { status, stderr } = await hook.ended;
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+  assert.deepEqual(incidentOf(place, SESSION).attempts, []);
+});
+
+test('after uninstall nothing is waited for', { skip: linux }, async (t) => {
+  const place = world(t);
+  const { hook } = await waiting(t, place);
+  assert.equal((await place.run(['uninstall', '--yes'])).status, 0);
+  assert.equal((await hook.ended).status, 0);
+  assert.equal(incidentOf(place, SESSION).phase, 'cancelled');
+});
+
+test('inside a run of our own a stop is recorded and not waited for', { skip: linux }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place, WAITING);
+  const client = livingClient(t, place, SESSION);
+  writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project }));
+  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION) }));
+  const { status } = await startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid), CC_RECOVER_ATTEMPT: 'x' }) }).ended;
+  assert.equal(status, 0);
+  assert.deepEqual([incidentOf(place, SESSION).stop.kind, incidentOf(place, SESSION).attempts], ['usage-limit-5h', []]);
+});
+
+test('a waiting hook wakes up at most once in 30 s', { skip: linux, timeout: 120_000 }, async (t) => {
+  const place = world(t);
+  const { hook } = await waiting(t, place, { config: {} });
+  const switches = () => {
+    let sum = 0;
+    for (const task of readdirSync(`/proc/${hook.child.pid}/task`)) {
+      const found = /^voluntary_ctxt_switches:\s*(\d+)/m.exec(readFileSync(`/proc/${hook.child.pid}/task/${task}/status`, 'utf8'));
+      sum += Number(found?.[1] ?? 0);
+    }
+    return sum;
+  };
+  assert.equal(readFileSync(`/proc/${hook.child.pid}/comm`, 'utf8').trim().startsWith('node'), true, 'the hook itself is watched');
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  const before = switches();
+  await new Promise((resolve) => setTimeout(resolve, 28_000));
+  const quiet = switches() - before;
+  // One look reads some files; each may block once. Between looks there is nothing.
+  assert.ok(quiet <= 12, `${quiet} times awake in 28 s`);
+});
+
+test('a hook killed at any moment leaves the old incident or the new one, and the next hook works', { skip: posix, timeout: 180_000 }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place);
+  writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: place.project }));
+  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), error: 'authentication_failed' }));
+  const command = `exec ${commandOf('StopFailure').replace(/^.*exec /, '').replace('; exit 0', '')}`;
+  const options = { cwd: place.project, env: hookEnv(place) };
+  const path = join(place.state, 'incidents', `${SESSION}.json`);
+  let generation = 0;
+  for (let round = 0; round < 60; round += 1) {
+    const { child, ended } = startHook(command, input, options);
+    await new Promise((resolve) => setTimeout(resolve, 30 + round * 1.5));
+    child.kill('SIGKILL');
+    await ended;
+    if (existsSync(path)) {
+      const incident = incidentOf(place, SESSION);
+      assert.ok(incident.generation >= generation && incident.check, 'whole, and not older than before');
+      generation = incident.generation;
+    }
+  }
+  assert.equal((await startHook(command, input, options).ended).status, 0);
+  const incident = incidentOf(place, SESSION);
+  assert.ok(incident.generation > generation);
+  assert.deepEqual([incident.stop.kind, incident.phase], ['auth', 'held']);
+  assert.equal(existsSync(join(place.state, 'quarantine')), false);
+});
+
+// ---- Through the public interface ----------------------------------------------------------------------------------------
+
+test('every recorded payload and transcript is read as its file name says', async () => {
+  const require = createRequire(import.meta.url);
+  const { inspect, readPayload } = require('../index.js');
+  /** @type {[RegExp, string | null][]} */
+  const kinds = [
+    [/^subagent-429/, null],
+    [/429/, 'rate-limit'],
+    [/^auth|^oauth/, 'auth'],
+    [/^billing/, 'billing'],
+    [/^dropped|^connection-dropped|^stream-cut/, 'network'],
+    [/^malformed|^server/, 'server-error'],
+    [/^max-output/, 'output-limit'],
+    [/^overloaded/, 'overloaded'],
+    [/^prompt-too-long/, 'context-full'],
+    [/^invalid|^model|^refusal/, 'request-error'],
+    [/5h|^quota-mid-turn/, 'usage-limit-5h'],
+    [/weekly/, 'usage-limit-weekly'],
+    [/^interrupted|^sigint/, 'interrupted'],
+    [/^killed|^dangling|^torn/, 'crashed'],
+    [/^sigterm|^sighup/, 'closed'],
+    [/^waiting/, 'waiting'],
+    [/^auto-continued|^compacted|^edits|^finished|^live|^permission-denied|^plan|^renamed|^resumed|^todos/, 'finished'],
+  ];
+  const kindOf = (/** @type {string} */ name) => (kinds.find(([pattern]) => pattern.test(name)) ?? assert.fail(name))[1];
+  const payloads = join(ROOT, 'fixtures', 'hook-payloads');
+  let count = 0;
+  for (const file of readdirSync(payloads).filter((name) => name.startsWith('stopfailure-'))) {
+    const reading = readPayload(readFileSync(join(payloads, file), 'utf8'));
+    assert.equal(reading.kind, kindOf(file.slice('stopfailure-'.length)), file);
+    count += 1;
+  }
+  const transcripts = join(ROOT, 'fixtures', 'transcripts');
+  for (const file of readdirSync(transcripts).filter((name) => name.endsWith('.jsonl'))) {
+    const waits = file.startsWith('waiting');
+    const session = await inspect({ transcript: join(transcripts, file), alive: waits, status: waits ? 'waiting' : null });
+    assert.equal(session.stop.kind, kindOf(file), file);
+    const recorded = [...readFileSync(join(transcripts, file), 'utf8').matchAll(/"quotaLimits":\{"status":"rejected","resetsAt":(\d+)/g)].at(-1);
+    if (session.stop.kind.startsWith('usage-limit')) {
+      assert.equal(Date.parse(session.stop.resetsAt) / 1000, Number(recorded?.[1]), file);
+      assert.equal(session.stop.resetsAtSource, 'exact', file);
+    }
+    count += 1;
+  }
+  assert.equal(count, 19 + 50);
+});

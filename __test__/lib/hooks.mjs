@@ -1,0 +1,127 @@
+// Hooks as the client runs them: the command line from the settings that `init` wrote, through /bin/sh, with the payload on
+// standard input and the environment of a client.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './command.mjs';
+
+/**
+ * A project in which recovery is set up.
+ *
+ * @param {ReturnType<typeof import('./command.mjs').world>} place
+ * @param {object} [config]
+ */
+export async function hooked(place, config = {}) {
+  writeFileSync(join(place.root, 'config.json'), JSON.stringify(config));
+  const { status, stderr } = await place.run(['init', '--yes']);
+  assert.equal(status, 0, stderr);
+  const settings = JSON.parse(readFileSync(join(place.project, '.claude', 'settings.json'), 'utf8'));
+  const transcripts = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
+  mkdirSync(transcripts, { recursive: true });
+  return {
+    transcripts,
+    transcriptOf: (/** @type {string} */ id) => join(transcripts, `${id}.jsonl`),
+    /** The command of an event. @param {string} event @returns {string} */
+    commandOf: (event) => settings.hooks[event][0].hooks[0].command,
+  };
+}
+
+/** @param {number} number */
+export const idOf = (number) => `${number.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
+
+/**
+ * A transcript that ends with a failure, as recorded, with its own id and time.
+ *
+ * @param {string} fixture Name in fixtures/transcripts.
+ * @param {{id: string, cwd: string, resetsIn?: number}} session
+ */
+export function transcriptText(fixture, { id, cwd, resetsIn = 5000 }) {
+  const recorded = readFileSync(join(ROOT, 'fixtures', 'transcripts', `${fixture}.jsonl`), 'utf8');
+  const lines = recorded.split('\n').map((line) => {
+    if (line === '') return line;
+    const record = JSON.parse(line);
+    if (record.sessionId) record.sessionId = id;
+    if (record.cwd) record.cwd = cwd;
+    if (record.timestamp) record.timestamp = new Date().toISOString();
+    if (record.quotaLimits) record.quotaLimits.resetsAt = Math.floor(Date.now() / 1000) + resetsIn;
+    return JSON.stringify(record);
+  });
+  return lines.join('\n');
+}
+
+/**
+ * A process that plays the client: it lives, and is registered with its start time.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {ReturnType<typeof import('./command.mjs').world>} place
+ * @param {string} session
+ */
+export function livingClient(t, place, session) {
+  const child = spawn('sleep', ['600'], { stdio: 'ignore' });
+  const pid = /** @type {number} */ (child.pid);
+  t.after(() => child.kill('SIGKILL'));
+  const register = (/** @type {string} */ holds) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const procStart = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    mkdirSync(join(place.claude, 'sessions'), { recursive: true });
+    const record = { pid, sessionId: holds, cwd: place.project, startedAt: Date.now(), procStart, version: '2.1.329', kind: 'interactive', entrypoint: 'cli', status: 'idle' };
+    writeFileSync(join(place.claude, 'sessions', `${pid}.json`), JSON.stringify(record));
+  };
+  register(session);
+  return { pid, register, kill: () => new Promise((resolve) => child.once('exit', resolve) && child.kill('SIGKILL')) };
+}
+
+/**
+ * Starts a hook.
+ *
+ * @param {string} command
+ * @param {string | Buffer | null} input `null` leaves standard input open and silent.
+ * @param {{cwd: string, env: Record<string, string | undefined>, as?: string[], limit?: number}} options `as`: words before the shell; `limit`: seconds after which it is killed.
+ */
+export function startHook(command, input, { as = [], limit = 0, ...options }) {
+  const began = performance.now();
+  const [file, ...args] = [...as, '/bin/sh', '-c', command];
+  const child = spawn(file, args, { ...options, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+  // A hook that has seen enough does not read the rest.
+  child.stdin.on('error', () => {});
+  if (input !== null) child.stdin.end(input);
+  const ended = new Promise((resolve, reject) => {
+    const overdue = limit > 0 ? setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), limit * 1000) : undefined;
+    child.on('error', reject);
+    child.on('close', (status, signal) => {
+      clearTimeout(overdue);
+      child.stdin.destroy();
+      resolve({ status, signal, stdout, stderr, seconds: (performance.now() - began) / 1000 });
+    });
+  });
+  return { child, ended };
+}
+
+/**
+ * Runs tasks, so many at a time.
+ *
+ * @template T
+ * @param {(() => Promise<T>)[]} tasks
+ * @param {number} atOnce
+ * @returns {Promise<T[]>}
+ */
+export async function inTurns(tasks, atOnce) {
+  /** @type {T[]} */
+  const results = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < tasks.length) {
+      const index = next;
+      next += 1;
+      results[index] = await tasks[index]();
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return results;
+}
