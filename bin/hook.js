@@ -1,35 +1,47 @@
+// Written by `cc-session-recover init` from its package: what the hooks of Claude Code run. One call of the native part, nothing
+// else is loaded. It never fails and prints nothing unless the native part says so, and where cc-session-recover is not installed
+// it does nothing. Taken out again by `cc-session-recover uninstall`.
 'use strict';
 
-// What Claude Code's hooks run, through a launcher: one call of the addon. It loads nothing else, prints nothing unless the
-// addon says so, and never fails, whatever happens: a hook must not disturb a turn.
+var env = process.env;
+var own = '/cc-session-recover';
+var state =
+  env.CC_RECOVER_STATE_DIR ||
+  (process.platform === 'win32'
+    ? env.LOCALAPPDATA && env.LOCALAPPDATA + own
+    : process.platform === 'darwin'
+      ? env.HOME && env.HOME + '/Library/Application Support' + own
+      : env.XDG_STATE_HOME
+        ? env.XDG_STATE_HOME + own
+        : env.HOME && env.HOME + '/.local/state' + own);
+// This file is <project>/.claude/cc-session-recover/hook.js, or the same in the user's own directory of Claude Code.
+var settings = __dirname.slice(0, -own.length);
+var project = '__SCOPE__' === 'user' ? null : settings.slice(0, -'/.claude'.length);
 
-/** @param {string | null} project Directory whose launcher was started; `null` for the user's own hooks. */
-exports.run = function run(project) {
-  let outcome;
+function native() {
   try {
-    outcome = addon().hook(project);
-  } catch {
-    return;
-  }
-  if (outcome.stdout) write(1, outcome.stdout);
-  if (outcome.stderr) write(2, outcome.stderr);
-  process.exitCode = outcome.exitCode;
-};
-
-// In a runtime the addon lies beside this directory; in the package itself its loader finds it.
-function addon() {
-  try {
-    return require('../addon.node');
-  } catch {
-    return require('../index.js');
+    // Opened by its path: `require` would look at every directory above it first.
+    var opened = { exports: {} };
+    process.dlopen(opened, state + '/runtime/__RUNTIME__/addon.node');
+    return opened.exports;
+  } catch (missing) {
+    return project === null ? null : require(project + '/node_modules/cc-session-recover');
   }
 }
 
-/** @param {number} fd @param {string} text */
 function write(fd, text) {
   try {
-    require('node:fs').writeSync(fd, text);
-  } catch {
+    if (text) require('fs').writeSync(fd, text);
+  } catch (closed) {
     // Nobody is there to read it.
   }
+}
+
+try {
+  var outcome = native().hook(project);
+  write(1, outcome.stdout);
+  write(2, outcome.stderr);
+  process.exitCode = outcome.exitCode;
+} catch (missing) {
+  // Not installed here.
 }

@@ -90,8 +90,8 @@ impl Hook<'_> {
     fn finished_turn(&self, incident: &Incident) -> Option<Summary> {
         let started = self.outside.clock.since_boot();
         loop {
-            let summary = self.read_transcript(Liveness::Live(None));
-            let newer = summary.filter(|summary| {
+            let summary = self.read_transcript(Liveness::Live(None))?;
+            let newer = Some(summary).filter(|summary| {
                 summary.stop.kind == StopKind::Finished
                     && summary.stop.record != incident.stop.record
                     && summary.stop.at >= incident.stop.at

@@ -1,4 +1,4 @@
-//! The runtime: a copy of what a hook needs, in the user's state directory, so that hooks keep working when a temporary
+//! The runtime: a copy of the addon, which is all a hook needs, in the user's state directory, so that hooks keep working when a temporary
 //! npx cache is emptied or an update is half-way through.
 //!
 //! Each copy has a directory of its own, named by version and contents, and is put there by one rename.
@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// Name of the addon in a runtime, whatever platform it was built for.
 pub const ADDON: &str = "addon.node";
-const HOOK: &str = "bin/hook.js";
-const LAUNCHER: &str = "bin/launcher.js";
+/// The launcher's template in the package.
+const LAUNCHER: &str = "bin/hook.js";
 /// In the launcher's template, the place of the runtime's name.
 const PLACE: &str = "__RUNTIME__";
 /// In the launcher's template, the place of the scope.
@@ -28,7 +28,6 @@ pub struct Runtime {
     /// Where it is or will be.
     pub dir: PathBuf,
     addon: Vec<u8>,
-    hook: Vec<u8>,
 }
 
 impl Runtime {
@@ -42,21 +41,15 @@ impl Runtime {
             None => addon_in(root)?,
         };
         let addon = std::fs::read(&addon).doing("read", &addon)?;
-        let hook = root.join(HOOK);
-        let hook = std::fs::read(&hook).doing("read", &hook)?;
-        let mut both = addon.clone();
-        both.extend_from_slice(&hook);
-        let name = format!("{version}-{}", &sha256_hex(&both)[..12]);
+        let name = format!("{version}-{}", &sha256_hex(&addon)[..12]);
         let dir = state.runtime().join(&name);
-        Ok(Self { name, dir, addon, hook })
+        Ok(Self { name, dir, addon })
     }
 
     /// True when it is already there, complete.
     #[must_use]
     pub fn is_present(&self) -> bool {
-        let size = |file: PathBuf| std::fs::metadata(file).map(|meta| meta.len()).ok();
-        size(self.dir.join(ADDON)) == Some(self.addon.len() as u64)
-            && size(self.dir.join(HOOK)) == Some(self.hook.len() as u64)
+        std::fs::metadata(self.dir.join(ADDON)).is_ok_and(|meta| meta.len() == self.addon.len() as u64)
     }
 
     /// Copies it: all of it or nothing.
@@ -69,9 +62,8 @@ impl Runtime {
         }
         let parent = self.dir.parent().unwrap_or(Path::new("/"));
         let draft = parent.join(format!(".{}.{}", self.name, std::process::id()));
-        ensure_dir(&draft.join("bin"))?;
+        ensure_dir(&draft)?;
         replace(&draft.join(ADDON), &self.addon, PRIVATE)?;
-        replace(&draft.join(HOOK), &self.hook, PRIVATE)?;
         // What is in the way is incomplete, or somebody else was faster.
         if self.dir.exists() && !self.is_present() {
             std::fs::remove_dir_all(&self.dir).doing("remove", &self.dir)?;

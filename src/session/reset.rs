@@ -3,8 +3,8 @@
 //! Seen: `resets 4:20am (UTC)`, `resets 4am (America/New_York)`, `resets Nov 24, 1:45pm (UTC)`. It is a guess: the
 //! minute is rounded, the year is missing, and without a zone name there is no telling.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Timelike, Utc};
+use jiff::tz::TimeZone;
 
 /// What a message says about the reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,26 +20,43 @@ pub struct ResetText {
 pub fn reset_in(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
     let (_, rest) = message.split_once("resets ")?;
     let (when, zone) = rest.split_once('(')?;
-    let zone: Tz = zone.split_once(')')?.0.trim().parse().ok()?;
+    // The system's own zone data: tables of all zones in the addon would cost every hook a millisecond at its start.
+    let zone = TimeZone::get(zone.split_once(')')?.0.trim()).ok()?;
     let when = when.trim().trim_start_matches("at ").trim();
-    let now = written.with_timezone(&zone);
+    let today = jiff::Timestamp::from_second(written.timestamp()).ok()?.to_zoned(zone.clone()).date();
+    let today =
+        NaiveDate::from_ymd_opt(today.year().into(), positive(today.month())?, positive(today.day())?)?;
     let (date, clock) = match when.rsplit_once(", ") {
         Some((date, clock)) => (Some(date), clock),
         None => (None, when),
     };
     let clock = time_of_day(clock)?;
-    let local = |date: NaiveDate| zone.from_local_datetime(&date.and_time(clock)).earliest();
+    let local = |date: NaiveDate| instant(date, clock, &zone);
     if let Some(date) = date {
         // Without a year it is the next such day; a stop at New Year's Eve may name January.
         let dated =
             |year: i32| NaiveDate::parse_from_str(&format!("{date} {year}"), "%b %d %Y").ok().and_then(local);
-        let this_year = dated(now.year())?;
-        let at = if this_year < now { dated(now.year() + 1).unwrap_or(this_year) } else { this_year };
-        return Some(ResetText { at: at.with_timezone(&Utc), dated: true });
+        let this_year = dated(today.year())?;
+        let at = if this_year < written { dated(today.year() + 1).unwrap_or(this_year) } else { this_year };
+        return Some(ResetText { at, dated: true });
     }
-    let today = local(now.date_naive())?;
-    let at = if today < now { local(now.date_naive().checked_add_days(Days::new(1))?)? } else { today };
-    Some(ResetText { at: at.with_timezone(&Utc), dated: false })
+    let at = local(today)?;
+    let at = if at < written { local(today.checked_add_days(Days::new(1))?)? } else { at };
+    Some(ResetText { at, dated: false })
+}
+
+/// A wall-clock time of a zone as an instant; of a time that comes twice, the first.
+fn instant(date: NaiveDate, clock: NaiveTime, zone: &TimeZone) -> Option<DateTime<Utc>> {
+    let small = |number: u32| i8::try_from(number).ok();
+    let date =
+        jiff::civil::Date::new(i16::try_from(date.year()).ok()?, small(date.month())?, small(date.day())?)
+            .ok()?;
+    let local = date.at(small(clock.hour())?, small(clock.minute())?, 0, 0);
+    DateTime::from_timestamp(local.to_zoned(zone.clone()).ok()?.timestamp().as_second(), 0)
+}
+
+fn positive(number: i8) -> Option<u32> {
+    u32::try_from(number).ok()
 }
 
 fn time_of_day(text: &str) -> Option<NaiveTime> {
