@@ -3,7 +3,7 @@
 use crate::error::{Code, Error, IoContext, Result};
 use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Opens a regular file for reading. Never blocks on a pipe, never follows a symbolic link in the last component.
 ///
@@ -54,6 +54,18 @@ pub fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
 fn is_missing(path: &Path) -> bool {
     matches!(std::fs::symlink_metadata(path), Err(error) if error.kind() == std::io::ErrorKind::NotFound
         || error.kind() == std::io::ErrorKind::NotADirectory)
+}
+
+/// The real path, without symbolic links.
+///
+/// # Errors
+/// The I/O error, when a part of it does not exist.
+pub fn canonical(path: &Path) -> std::io::Result<PathBuf> {
+    let real = path.canonicalize()?;
+    // Windows gives `\\?\C:\...`, which no other program calls the same directory.
+    let plain =
+        real.to_str().and_then(|text| text.strip_prefix(r"\\?\")).filter(|text| !text.starts_with("UNC"));
+    Ok(plain.map_or_else(|| real.clone(), PathBuf::from))
 }
 
 /// Numeric id of the user this process acts for; `None` where there is no such thing.

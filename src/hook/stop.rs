@@ -3,6 +3,7 @@
 use super::{Hook, Outcome};
 use crate::claude::registry::{live_holder, read_record};
 use crate::claude::transcript::Transcript;
+use crate::error::Code;
 use crate::note::writer::NoteWriter;
 use crate::recovery::config::Config;
 use crate::recovery::heartbeat::{Ended, Heartbeat};
@@ -111,7 +112,9 @@ impl Hook<'_> {
         let reason = self.payload.reason.as_deref().unwrap_or("unknown");
         let known = match ledger.read(&self.payload.session) {
             Ok(known) => known,
-            Err(error) => return self.failed(&error),
+            Err(error) if error.code == Code::StateNewer => return self.failed(&error),
+            // Damaged: it goes to quarantine with the next change, and what the transcript says is recorded anew.
+            Err(_) => None,
         };
         let summary = self.read_transcript(Liveness::Gone).filter(|summary| summary.stop.kind.is_failure());
         let missed = summary.filter(|summary| {

@@ -10,7 +10,7 @@ use super::{FileAction, FileStep, Scope};
 use crate::clock::Clock;
 use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{identity, read_small};
+use crate::fs::{canonical, identity, read_small};
 use crate::git;
 use crate::note::handoff::{FILE_NAME, template};
 use crate::store::lock::Lock;
@@ -130,7 +130,7 @@ impl Places {
                 .at(path)
                 .hint("name the directory of a project")
         };
-        let project = project.canonicalize().map_err(|_| missing(project))?;
+        let project = canonical(project).map_err(|_| missing(project))?;
         if !project.is_dir() {
             return Err(missing(&project));
         }
@@ -146,7 +146,7 @@ impl Places {
             _ => record_path(&state, &project),
         };
         let key = project_key(if scope == Scope::User { &config_dir } else { &project });
-        let home = outside.env.home().and_then(|home| home.canonicalize().ok());
+        let home = outside.env.home().and_then(|home| canonical(&home).ok());
         let within = match scope {
             Scope::User => home.unwrap_or_else(|| config_dir.clone()),
             _ => project.clone(),

@@ -4,7 +4,7 @@
 use super::Scope;
 use super::hooks::HookEntry;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{own_uid, owner, read_small};
+use crate::fs::{canonical, own_uid, owner, read_small};
 use crate::store::replace::{remove, replace};
 use crate::store::stored::sha256_hex;
 use serde::{Deserialize, Serialize};
@@ -79,7 +79,7 @@ fn real_path(path: &Path, scope: Scope, within: &Path) -> Result<PathBuf> {
     let refused = |why: &str, hint: &str| Err(Error::new(Code::PathRefused, why).at(path).hint(hint));
     let dir = path.parent().unwrap_or(Path::new("/"));
     if scope != Scope::User && dir.exists() {
-        let real = dir.canonicalize().doing("read", dir)?;
+        let real = canonical(dir).doing("read", dir)?;
         if !real.starts_with(within) {
             return refused(
                 "is in a directory that is a link out of the project",
@@ -88,7 +88,7 @@ fn real_path(path: &Path, scope: Scope, within: &Path) -> Result<PathBuf> {
         }
     }
     let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(path.to_path_buf()) };
-    let real = path.canonicalize().map_err(|error| {
+    let real = canonical(path).map_err(|error| {
         Error::io("follow the link", path, &error).hint("mend or remove the link; nothing was changed")
     })?;
     if meta.is_symlink() && !real.starts_with(within) {

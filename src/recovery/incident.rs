@@ -13,6 +13,8 @@ use std::path::PathBuf;
 
 /// Facts kept per incident; the journal has them all.
 const EVIDENCE: usize = 40;
+/// Reports of one stop come within so many seconds.
+const REPEATED: i64 = 10;
 
 /// Where an incident stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,10 +207,15 @@ impl Incident {
         }
     }
 
-    /// The same session stopped again: what earlier attempts cost is kept, unless it had worked in between.
+    /// The same session stopped again: what earlier attempts cost is kept, unless it had worked in between, or a person
+    /// tried again after we had stopped trying.
     #[must_use]
     pub fn again(mut self, report: Report, now: DateTime<Utc>) -> Self {
-        let worked = self.phase.is_over();
+        let pending = self.attempts.iter().any(|attempt| attempt.outcome == Outcome::Pending);
+        // Two hooks of one stop (a project's and the user's own) report it within a moment.
+        let by_person =
+            !self.phase.is_active() && !pending && now - self.updated_at > Duration::seconds(REPEATED);
+        let fresh = self.phase.is_over() || by_person;
         for attempt in &mut self.attempts {
             if attempt.outcome == Outcome::Pending {
                 attempt.outcome = Outcome::StoppedAgain;
@@ -220,7 +227,7 @@ impl Incident {
         next.permission_mode = self.permission_mode;
         next.model = self.model;
         next.client_version = self.client_version;
-        if !worked {
+        if !fresh {
             next.created_at = self.created_at;
             next.first_stop_at = self.first_stop_at;
             next.attempts = self.attempts;
@@ -273,5 +280,52 @@ impl Incident {
         self.phase = phase;
         self.saw(source, fact);
         self.plan = RecoveryPlan::nothing("the session went on");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        Report {
+            session: "00000001-0000-4000-8000-000000000001".into(),
+            project: None,
+            config_dir: None,
+            transcript: PathBuf::from("/t.jsonl"),
+            stop: Stop::of(StopKind::Overloaded),
+            cwd: None,
+            entrypoint: None,
+            claude_pid: None,
+            claude_start: None,
+        }
+    }
+
+    fn tried(phase: Phase, outcome: Outcome) -> (Incident, DateTime<Utc>) {
+        let now = crate::clock::parse_rfc3339("2026-11-21T02:00:00Z").unwrap_or_default();
+        let mut incident = Incident::open(report(), now);
+        incident.phase = phase;
+        incident.attempts =
+            vec![Attempt { at: now, action: "wake".into(), answered: StopKind::Overloaded, outcome }];
+        incident.cycles = vec![now];
+        (incident, now)
+    }
+
+    #[test]
+    fn a_wake_that_stops_again_counts_and_a_session_that_worked_begins_anew() {
+        let minute = Duration::minutes(1);
+        let (waking, now) = tried(Phase::Attempting, Outcome::Pending);
+        let again = waking.again(report(), now + minute);
+        assert_eq!((again.generation, again.attempts[0].outcome), (2, Outcome::StoppedAgain));
+        let (worked, now) = tried(Phase::Recovered, Outcome::Continued);
+        let again = worked.again(report(), now + minute);
+        assert_eq!((again.attempts.len(), again.cycles.len()), (0, 1), "the day's wakes still count");
+    }
+
+    #[test]
+    fn after_giving_up_a_persons_new_try_begins_anew_but_a_second_report_of_the_same_stop_does_not() {
+        let (given_up, now) = tried(Phase::GivenUp, Outcome::StoppedAgain);
+        assert_eq!(given_up.clone().again(report(), now + Duration::seconds(1)).attempts.len(), 1);
+        assert_eq!(given_up.again(report(), now + Duration::minutes(1)).attempts.len(), 0);
     }
 }

@@ -7,6 +7,7 @@ use crate::claude::registry::{Proof, RegistryRecord, read_records};
 use crate::clock::Clock;
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
+use crate::fs::canonical;
 use crate::project::enabled::{Enabled, enclosing, find, user_record_path};
 use crate::recovery::config::{Config, in_force};
 use crate::recovery::incident::{Incident, Phase, Report};
@@ -128,7 +129,7 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
 
 fn asked(outside: Outside<'_>, state: &StateDir, options: &StatusOptions) -> Result<Asked> {
     let dir = options.project.clone().unwrap_or_else(|| outside.env.cwd().to_path_buf());
-    let dir = dir.canonicalize().ok().filter(|dir| dir.is_dir()).ok_or_else(|| {
+    let dir = canonical(&dir).ok().filter(|dir| dir.is_dir()).ok_or_else(|| {
         Error::new(Code::ProjectNotFound, "is not a directory")
             .at(&dir)
             .hint("name the directory of a project, or use --all")
@@ -249,7 +250,7 @@ impl View<'_> {
             return RecoveryPlan::nothing("told to go on; a finished turn has not been seen yet");
         }
         // The waiter holds its lease for as long as it lives.
-        let waited_for = matches!(Lock::try_take(&self.state.waiter_lease(&incident.session)), Ok(None));
+        let waited_for = Lock::is_held(&self.state.waiter_lease(&incident.session));
         if incident.plan.action == Action::Wake && !waited_for && incident.phase == Phase::Waiting {
             let why = "the waiting hook is gone: say \"continue\" in the session";
             return RecoveryPlan { action: Action::Notify, why: why.into(), ..incident.plan.clone() };

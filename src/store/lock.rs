@@ -29,6 +29,12 @@ impl Lock {
         }
     }
 
+    /// Whether somebody holds the lock. Nothing is created; who asks holds it for an instant.
+    #[must_use]
+    pub fn is_held(path: &Path) -> bool {
+        File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Takes the lock, waiting for at most `limit`.
     ///
     /// # Errors
@@ -72,10 +78,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("leases/x.lock");
         let held = Lock::try_take(&path).unwrap().unwrap();
-        assert!(Lock::try_take(&path).unwrap().is_none());
+        assert!(Lock::try_take(&path).unwrap().is_none() && Lock::is_held(&path));
         let waited = Lock::wait(&path, Duration::from_millis(20));
         assert_eq!(waited.unwrap_err().code, Code::StateLocked);
         drop(held);
+        assert!(!Lock::is_held(&path) && !Lock::is_held(&dir.path().join("nothing")));
         assert!(Lock::try_take(&path).unwrap().is_some());
     }
 }
