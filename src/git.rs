@@ -6,7 +6,7 @@
 //! is killed and the answer is "unknown".
 
 use crate::env::Environment;
-use crate::note::text;
+use crate::text;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -130,7 +130,7 @@ fn read_within(environment: &Environment, project: &Path, limit: Duration) -> Gi
         Err(reason) => GitReading::Unknown(reason),
         Ok(answer) if answer.code == Some(0) => GitReading::Known(parse_status(&answer.stdout, answer.more)),
         Ok(answer) => {
-            let said = text::line(&String::from_utf8_lossy(&answer.stderr), 200);
+            let said = text::one_line(&String::from_utf8_lossy(&answer.stderr), 200);
             if said.contains("not a git repository") {
                 GitReading::NoRepository
             } else {
@@ -189,7 +189,7 @@ impl<'a> Git<'a> {
             Some(0) if !answer.more => {}
             Some(1) => return Ok(Vec::new()),
             _ => {
-                let said = text::line(&String::from_utf8_lossy(&answer.stderr), 200);
+                let said = text::one_line(&String::from_utf8_lossy(&answer.stderr), 200);
                 return Err(format!("git config could not be read: {said}"));
             }
         }
@@ -329,7 +329,7 @@ fn parse_status(output: &[u8], more: bool) -> GitState {
         if let Some((status, path)) = file {
             state.dirty_total += 1;
             if state.dirty.len() < MOST_FILES {
-                state.dirty.push(DirtyFile { status, path: text::line(path, 300) });
+                state.dirty.push(DirtyFile { status, path: text::one_line(path, 300) });
             }
         }
     }
@@ -341,8 +341,8 @@ fn read_header(state: &mut GitState, header: &str) {
     match name {
         "branch.oid" if value != "(initial)" => state.commit = Some(value.chars().take(10).collect()),
         "branch.head" if value == "(detached)" => state.detached = true,
-        "branch.head" => state.branch = Some(text::line(value, 200)),
-        "branch.upstream" => state.upstream = Some(text::line(value, 200)),
+        "branch.head" => state.branch = Some(text::one_line(value, 200)),
+        "branch.upstream" => state.upstream = Some(text::one_line(value, 200)),
         "branch.ab" => {
             let mut counts = value.split(' ');
             let mut count = |sign| counts.next().and_then(|text| text.strip_prefix(sign)?.parse().ok());

@@ -13,6 +13,7 @@ use crate::recovery::policy::{Action, Terminal};
 use crate::session::ending::Liveness;
 use crate::session::summary::{Summary, summarize};
 use crate::session::{Source, Stop, StopKind};
+use crate::text::one_line;
 use std::time::Duration;
 
 /// How long a finished turn is looked for in the transcript after `Stop` says it ended.
@@ -168,7 +169,7 @@ impl Hook<'_> {
             return Outcome::silent();
         }
         let config = self.config();
-        let fact = format!("Claude Code says {}", crate::session::stop::sanitized(kind, 60));
+        let fact = format!("Claude Code says {}", one_line(kind, 60));
         match self
             .ledger(&config, None)
             .enter(&self.payload.session, Event::Seen { source: Source::Hook, fact })

@@ -5,8 +5,9 @@
 //! said at the end with where to find it.
 
 use super::gather::{Call, CommandEnd, Gathered, Said, ShellCommand, Todo};
-use super::text::{block, fence, length, line, shortened, span};
+use super::text::{block, fence, line, span};
 use crate::git::{GitReading, GitState};
+use crate::text::{length, shortened};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::fmt::Write;
 

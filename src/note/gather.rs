@@ -4,9 +4,10 @@
 //! walked once, newest record first, and only what a note can show is kept; each text is made safe and bounded as it is
 //! picked up (see [`super::text`]).
 
-use super::text::{block, head as first_bytes, line};
+use super::text::{block, line};
 use crate::claude::record::{Assistant, Body, Head, Meta, ToolCall, ToolResult, User};
 use crate::claude::transcript::Transcript;
+use crate::text::head as first_bytes;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};

@@ -7,9 +7,10 @@ use crate::error::{Code, Error, Result};
 use crate::recovery::incident::Incident;
 use crate::recovery::policy::{Action, RecoveryPlan};
 use crate::session::ending::Liveness;
-use crate::session::stop::{sanitized, time_or_null};
+use crate::session::stop::time_or_null;
 use crate::session::summary::{Summary, summarize};
 use crate::session::{Stop, StopKind};
+use crate::text::one_line;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -163,7 +164,7 @@ pub fn read(path: &Path, config_dir: Option<&Path>, holder: Holder<'_>) -> Resul
     let session = Session {
         schema: SCHEMA,
         id: id.to_owned(),
-        name: summary.name.clone().or(named.map(|name| sanitized(&name, 200))),
+        name: summary.name.clone().or(named.map(|name| one_line(&name, 200))),
         title: summary.title.clone(),
         project: Project { dir: None, cwd: summary.cwd.clone() },
         config_dir: config_dir.map(Path::to_path_buf),

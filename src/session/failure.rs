@@ -4,8 +4,9 @@
 //! so the precise field is asked first, then the coarse one, then the words.
 
 use super::reset::reset_in;
-use super::stop::{ResetSource, Source, Stop, StopKind, sanitized};
+use super::stop::{ResetSource, Source, Stop, StopKind};
 use crate::claude::record::Failure;
+use crate::text::one_line;
 use chrono::{DateTime, Utc};
 
 /// Longest message that is kept, in characters.
@@ -53,7 +54,7 @@ pub fn stop_of_payload(error: &str, message: &str, details: Option<&str>, at: Da
         Coarse { error: Some(error), api_error: None, api_type: None, status: None, details, text: message };
     let kind = kind_of(coarse);
     let mut stop = Stop { at: Some(at), message: shown(message), ..Stop::of(kind) }
-        .because(Source::Hook, format!("StopFailure was reported with error {:?}", sanitized(error, 60)));
+        .because(Source::Hook, format!("StopFailure was reported with error {:?}", one_line(error, 60)));
     if kind.is_usage_limit() {
         add_reset(&mut stop, None, message, Some(at));
     }
@@ -61,7 +62,7 @@ pub fn stop_of_payload(error: &str, message: &str, details: Option<&str>, at: Da
 }
 
 fn shown(text: &str) -> Option<String> {
-    Some(sanitized(text, MESSAGE)).filter(|text| !text.is_empty())
+    Some(one_line(text, MESSAGE)).filter(|text| !text.is_empty())
 }
 
 fn add_reset(stop: &mut Stop, exact: Option<DateTime<Utc>>, text: &str, at: Option<DateTime<Utc>>) {

@@ -247,66 +247,9 @@ pub fn time<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Erro
     to.serialize_str(&rfc3339(*time))
 }
 
-/// Text from a transcript or a hook, fit to be shown: no control, terminal or bidi characters, at most `limit`
-/// characters, one line.
-#[must_use]
-pub fn sanitized(text: &str, limit: usize) -> String {
-    let mut shown = String::new();
-    let mut count = 0;
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        if character == '\u{1b}' {
-            skip_escape(&mut characters);
-            continue;
-        }
-        let plain = match character {
-            '\n' | '\r' | '\t' => ' ',
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-                continue;
-            }
-            other if other.is_control() => continue,
-            other => other,
-        };
-        if count == limit {
-            shown.push('…');
-            break;
-        }
-        shown.push(plain);
-        count += 1;
-    }
-    shown.trim().to_owned()
-}
-
-/// Drops the rest of a terminal escape sequence: CSI to its final byte, OSC to its terminator.
-fn skip_escape(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    match characters.next() {
-        Some('[') => {
-            characters.find(|character| ('\u{40}'..='\u{7e}').contains(character));
-        }
-        Some(']') => {
-            while let Some(character) = characters.next() {
-                if character == '\u{7}' {
-                    break;
-                }
-                if character == '\u{1b}' {
-                    characters.next_if_eq(&'\\');
-                    break;
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_that_moves_a_cursor_or_turns_text_survives() {
-        assert_eq!(sanitized("a\u{1b}[31mb\u{1b}]0;title\u{7}c\u{202e}d\ne", 80), "abcd e");
-        assert_eq!(sanitized("abcdef", 3), "abc…");
-    }
 
     #[test]
     fn names_are_those_that_are_stored() {

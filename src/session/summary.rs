@@ -1,10 +1,11 @@
 //! A summary: what one pass over a transcript's end tells about its session, besides how it ends.
 
 use super::ending::{Liveness, ending};
-use super::stop::{Stop, StopKind, sanitized};
+use super::stop::{Stop, StopKind};
 use crate::claude::record::{Body, Meta, Record};
 use crate::claude::transcript::Transcript;
 use crate::claude::version::ClientVersion;
+use crate::text::one_line;
 use chrono::{DateTime, Utc};
 
 /// Bytes of tail in which metadata is looked for; the client re-appends it at every checkpoint.
@@ -108,7 +109,7 @@ pub fn summarize(transcript: &Transcript, liveness: Liveness<'_>) -> Summary {
                     summary.continued_by_client = user.origin.as_deref() == Some("auto-continuation");
                 }
                 if !user.meta {
-                    fill(&mut typed, Some(sanitized(&user.text, SHOWN)));
+                    fill(&mut typed, Some(one_line(&user.text, SHOWN)));
                 }
             }
             Body::System(system)
@@ -117,11 +118,11 @@ pub fn summarize(transcript: &Transcript, liveness: Liveness<'_>) -> Summary {
                 summary.escaped |= !system.content.contains("exited during the wait");
             }
             Body::Meta(Meta::LastPrompt(text)) => {
-                fill(&mut summary.last_prompt, Some(sanitized(text, SHOWN)));
+                fill(&mut summary.last_prompt, Some(one_line(text, SHOWN)));
             }
-            Body::Meta(Meta::CustomTitle(text)) => fill(&mut summary.title, Some(sanitized(text, SHOWN))),
-            Body::Meta(Meta::AgentName(text)) => fill(&mut summary.name, Some(sanitized(text, SHOWN))),
-            Body::Meta(Meta::AiTitle(text)) => fill(&mut client_title, Some(sanitized(text, SHOWN))),
+            Body::Meta(Meta::CustomTitle(text)) => fill(&mut summary.title, Some(one_line(text, SHOWN))),
+            Body::Meta(Meta::AgentName(text)) => fill(&mut summary.name, Some(one_line(text, SHOWN))),
+            Body::Meta(Meta::AiTitle(text)) => fill(&mut client_title, Some(one_line(text, SHOWN))),
             Body::Meta(Meta::PermissionMode(mode)) => fill(&mut summary.permission_mode, Some(mode.clone())),
             _ => {}
         }

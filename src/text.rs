@@ -1,0 +1,142 @@
+//! Text from outside, made fit to be shown and stored: no control, escape or direction-changing characters, bounded in
+//! length.
+
+use std::borrow::Cow;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// Longest raw text that is looked at, in bytes. A multi-megabyte prompt is cut here before anything costs time.
+pub const LONGEST_RAW: usize = 64 * 1024;
+
+/// The text without terminal escapes, control and direction-changing characters; line ends and tabs stay.
+#[must_use]
+pub fn sanitised(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '\u{1b}' => skip_escape(&mut chars),
+            '\u{9b}' => skip_control_sequence(&mut chars),
+            '\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}' => skip_string(&mut chars),
+            '\r' => {
+                if chars.peek() != Some(&'\n') {
+                    clean.push('\n');
+                }
+            }
+            '\n' | '\t' => clean.push(char),
+            _ if char.is_control() || invisible(char) => {}
+            _ => clean.push(char),
+        }
+    }
+    clean
+}
+
+/// Characters that change how others are shown, or that nobody can see.
+fn invisible(char: char) -> bool {
+    matches!(char,
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// After ESC: a control sequence, a string such as a window title, or a short escape.
+fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
+    match chars.peek() {
+        Some('[') => {
+            chars.next();
+            skip_control_sequence(chars);
+        }
+        Some(']' | 'P' | 'X' | '^' | '_') => {
+            chars.next();
+            skip_string(chars);
+        }
+        Some(next) if next.is_ascii() && !next.is_ascii_control() => {
+            // Intermediate bytes, then one final byte.
+            while chars.next_if(|next| matches!(next, ' '..='/')).is_some() {}
+            chars.next_if(|next| matches!(next, '0'..='~'));
+        }
+        _ => {}
+    }
+}
+
+fn skip_control_sequence(chars: &mut Peekable<Chars<'_>>) {
+    while chars.next_if(|next| matches!(next, ' '..='?')).is_some() {}
+    chars.next_if(|next| matches!(next, '@'..='~'));
+}
+
+/// Up to BEL or the string terminator; never over a line end, so that an unfinished one cannot swallow the rest.
+fn skip_string(chars: &mut Peekable<Chars<'_>>) {
+    while let Some(next) = chars.next_if(|next| *next != '\n') {
+        match next {
+            '\u{7}' | '\u{9c}' => return,
+            '\u{1b}' => {
+                chars.next_if_eq(&'\\');
+                return;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Sanitised, on one line, every run of blanks one space, at most `limit` characters.
+#[must_use]
+pub fn one_line(raw: &str, limit: usize) -> String {
+    let clean = sanitised(head(raw, LONGEST_RAW));
+    let joined = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    shortened(&joined, limit).into_owned()
+}
+
+/// At most `limit` characters, the last of them an ellipsis where something was left out.
+#[must_use]
+pub fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
+    let Some((end, _)) = text.char_indices().nth(limit) else { return Cow::Borrowed(text) };
+    let end = text[..end].char_indices().next_back().map_or(0, |(at, _)| at);
+    Cow::Owned(format!("{}…", text[..end].trim_end()))
+}
+
+/// The first `limit` bytes, without splitting a character.
+#[must_use]
+pub fn head(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}
+
+/// Number of characters.
+#[must_use]
+pub fn length(text: &str) -> usize {
+    text.chars().count()
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn terminal_escapes_titles_and_direction_marks_are_taken_out() {
+        let hostile = "a\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}b\u{9b}2Jc\u{202e}d\u{200b}\0e\u{1b}(Bf\u{1b}Pq\u{1b}\\g";
+        assert_eq!(sanitised(hostile), "ared bcdefg");
+        assert_eq!(sanitised("one\r\ntwo\rthree\tx"), "one\ntwo\nthree\tx");
+        assert_eq!(sanitised("\u{1b}]0;never ended\nnext"), "\nnext");
+    }
+
+    #[test]
+    fn scripts_and_joined_emoji_stay_as_they_are() {
+        for text in ["grüße 漢字 עברית", "👩\u{200d}💻 e\u{301}", "می\u{200c}خواهم"] {
+            assert_eq!(sanitised(text), text);
+        }
+    }
+
+    #[test]
+    fn one_line_is_bounded_and_says_when_it_was_cut() {
+        assert_eq!(one_line("  a\n b\tc  ", 80), "a b c");
+        assert_eq!(one_line("abcdef", 4), "abc…");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn nothing_invisible_survives(text in "(?s).{0,200}", limit in 1_usize..80) {
+            let clean = one_line(&text, limit);
+            prop_assert!(length(&clean) <= limit);
+            prop_assert!(!clean.chars().any(|char| char.is_control() || invisible(char)));
+        }
+    }
+}
