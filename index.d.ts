@@ -176,7 +176,7 @@ export interface StatusOptions {
 
 /** What {@link cancel} should cancel. */
 export interface CancelOptions {
-  /** Session id or an unambiguous prefix of at least 4 characters. */
+  /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title. */
   session?: string
   all?: boolean
   dryRun?: boolean

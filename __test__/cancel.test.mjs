@@ -1,6 +1,7 @@
 // `cancel`, through the real command.
 
 import assert from 'node:assert/strict';
+import { appendFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
@@ -68,4 +69,15 @@ test('--all cancels every session, and an ambiguous beginning of an id ends with
   const { status, stdout } = await place.run(['cancel', '--all', '--json']);
   assert.equal(status, 0);
   assert.deepEqual(JSON.parse(stdout).cancelled.map((/** @type {any} */ one) => one.session).toSorted(), ids);
+});
+
+test('a session is found by the name a person gave it', async (t) => {
+  const place = world(t);
+  const id = '3f2a9c1d-0000-4000-8000-000000000001';
+  const { transcript } = await stoppedSession(place, { id });
+  appendFileSync(transcript, `${JSON.stringify({ type: 'agent-name', agentName: 'My Parser', sessionId: id })}\n`);
+  const unknown = await place.run(['cancel', 'my lexer']);
+  assert.equal(unknown.status, 3, unknown.stderr);
+  const report = JSON.parse((await place.run(['cancel', 'my parser', '--json'])).stdout);
+  assert.deepEqual(report.cancelled.map((/** @type {any} */ one) => one.session), [id]);
 });

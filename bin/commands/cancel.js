@@ -7,7 +7,7 @@ module.exports = {
   name: 'cancel',
   summary: 'do not continue a stopped session',
   description: 'The session itself, its transcript and its note stay as they are; only the waiting ends.',
-  arguments: [{ flags: '[session]', description: 'session id, or the first 4 or more characters of one' }],
+  arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name' }],
   options: [
     { flags: '-a, --all', description: 'every session that is waited for' },
     { flags: '--dry-run', description: 'only say what would be cancelled' },

@@ -1,6 +1,7 @@
 //! Cancelling: from then on nothing happens to a stopped session by itself.
 
 use super::status::Outside;
+use crate::claude::transcript::Transcript;
 use crate::error::{Code, Error, Result};
 use crate::note::writer::NoteWriter;
 use crate::recovery::config::in_force;
@@ -8,6 +9,8 @@ use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::RecoveryPlan;
 use crate::session::Source;
+use crate::session::ending::Liveness;
+use crate::session::summary::summarize;
 use crate::store::{StateDir, journal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,7 +23,7 @@ const SHORTEST: usize = 4;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct CancelOptions {
-    /// Session id or an unambiguous prefix.
+    /// Session id, an unambiguous prefix of it, or the session's name or title.
     pub session: Option<String>,
     /// Every session.
     pub all: bool,
@@ -102,6 +105,13 @@ fn can_be_cancelled(incident: &Incident) -> bool {
     incident.phase.is_active() || matches!(incident.phase, Phase::Held | Phase::GivenUp)
 }
 
+/// Whether the session has this name or title, by its transcript.
+fn is_called(incident: &Incident, name: &str) -> bool {
+    let Ok(transcript) = Transcript::open(&incident.transcript) else { return false };
+    let summary = summarize(&transcript, Liveness::Unknown);
+    [summary.name, summary.title].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(name))
+}
+
 fn chosen<'a>(incidents: &'a [Incident], options: &CancelOptions) -> Result<Vec<&'a Incident>> {
     let Some(name) = &options.session else {
         if options.all {
@@ -117,11 +127,17 @@ fn chosen<'a>(incidents: &'a [Incident], options: &CancelOptions) -> Result<Vec<
         return Err(Error::new(Code::Usage, format!("{name:?} is too short for a session"))
             .hint(format!("give at least {SHORTEST} characters of its id")));
     }
-    let matching: Vec<&Incident> =
+    let mut matching: Vec<&Incident> =
         incidents.iter().filter(|incident| incident.session.starts_with(name.as_str())).collect();
+    if matching.is_empty() {
+        matching = incidents.iter().filter(|incident| is_called(incident, name)).collect();
+    }
     match matching.as_slice() {
-        [] => Err(Error::new(Code::SessionNotFound, format!("no stopped session begins with {name:?}"))
-            .hint("`cc-session-recover status --all` lists them")),
+        [] => Err(Error::new(
+            Code::SessionNotFound,
+            format!("no stopped session begins with {name:?} or has that name"),
+        )
+        .hint("`cc-session-recover status --all` lists them")),
         [incident] if can_be_cancelled(incident) => Ok(matching),
         [incident] => Err(Error::new(
             Code::NothingToDo,
@@ -129,11 +145,8 @@ fn chosen<'a>(incidents: &'a [Incident], options: &CancelOptions) -> Result<Vec<
         )),
         several => {
             let ids: Vec<&str> = several.iter().map(|incident| incident.session.as_str()).collect();
-            Err(Error::new(
-                Code::SessionAmbiguous,
-                format!("{name:?} is the beginning of {}", ids.join(", ")),
-            )
-            .hint("give more characters"))
+            Err(Error::new(Code::SessionAmbiguous, format!("{name:?} can be {}", ids.join(", ")))
+                .hint("give more characters of the id"))
         }
     }
 }
