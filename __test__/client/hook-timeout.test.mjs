@@ -29,6 +29,7 @@ async function wakes(t, version, timeout) {
 
 suite('the timeout of a waiting hook', { concurrency: 3 }, () => {
   for (const [version, timeout, continued] of [
+    [VERSIONS.oldestWoken, FITS, 1],
     [VERSIONS.beforeQuotaLimits, FITS, 1],
     [VERSIONS.beforeApiError, FITS, 1],
     [VERSIONS.beforeApiError, FITS + 1, 0],

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 /** `current`: what users have. `before-apiError`: has `quotaLimits`, no status word in the registry. `before-quotaLimits`: tells the reset only in its text. */
-export const VERSIONS = { current: '2.1.329', beforeApiError: '2.1.250', beforeQuotaLimits: '2.1.200' };
+export const VERSIONS = { current: '2.1.329', beforeApiError: '2.1.250', beforeQuotaLimits: '2.1.200', oldestWoken: '2.1.120' };
 
 const CLIENTS = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'cc-session-recover', 'clients');
 const PACKAGE = '@anthropic-ai/claude-code';

@@ -15,9 +15,10 @@ function fullMinute(ahead) {
 const CASES = [
   { version: VERSIONS.beforeApiError, source: 'exact', knows: 'has no status word in its registry' },
   { version: VERSIONS.beforeQuotaLimits, source: 'guess', knows: 'tells the reset only in its text' },
+  { version: VERSIONS.oldestWoken, source: 'guess', knows: 'does not tell its hooks who started them' },
 ];
 
-suite('a usage limit in a client that', { concurrency: 2 }, () => {
+suite('a usage limit in a client that', { concurrency: 4 }, () => {
   for (const { version, source, knows } of CASES) {
     test(`${knows} (${version}) is recorded, and its plan comes true`, async (t) => {
       const resetsAt = fullMinute(10);
