@@ -7,7 +7,7 @@ import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, read
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
-import { hooked, idOf, inTurns, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
+import { endWith, hooked, idOf, inTurns, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
 
 const linux = process.platform === 'linux' ? false : 'a client is played with /proc here';
 const posix = process.platform === 'win32' ? 'hooks run in a POSIX shell here' : false;
@@ -224,7 +224,7 @@ const WAITING = { heartbeat: { graceSeconds: 0, stepSeconds: 0.2 } };
 test('fifty reports of one stop: one waiter, one incident, one wake', { skip: linux, timeout: 120_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place, WAITING);
-  const client = livingClient(t, place, SESSION);
+  const client = livingClient(place, SESSION);
   writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project, resetsIn: 25 }));
   const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), cwd: place.project }));
   const hooks = Array.from({ length: 50 }, () => startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid) }) }));
@@ -243,15 +243,15 @@ test('fifty reports of one stop: one waiter, one incident, one wake', { skip: li
 
 // ---- What may happen while it waits --------------------------------------------------------------------------------------
 
-/** A session that waits. @param {import('node:test').TestContext} t @param {ReturnType<typeof world>} place @param {{resetsIn?: number, config?: object}} [options] */
-async function waiting(t, place, { resetsIn = 5000, config = WAITING } = {}) {
+/** A session that waits. @param {ReturnType<typeof world>} place @param {{resetsIn?: number, config?: object}} [options] */
+async function waiting(place, { resetsIn = 5000, config = WAITING } = {}) {
   const { commandOf, transcriptOf } = await hooked(place, config);
-  const client = livingClient(t, place, SESSION);
+  const client = livingClient(place, SESSION);
   writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project, resetsIn }));
   const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), cwd: place.project }));
   const start = () => startHook(`exec ${commandOf('StopFailure').replace(/^.*exec /, '').replace('; exit 0', '')}`, input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid) }) });
   const hook = start();
-  t.after(() => hook.child.kill('SIGKILL'));
+  endWith(place, hook);
   const path = join(place.state, 'incidents', `${SESSION}.json`);
   await until(() => existsSync(path) && incidentOf(place, SESSION).phase === 'waiting', 'it waits');
   const status = async () => JSON.parse((await place.run(['status', '--json'])).stdout).sessions.find((/** @type {any} */ { id }) => id === SESSION);
@@ -260,7 +260,7 @@ async function waiting(t, place, { resetsIn = 5000, config = WAITING } = {}) {
 
 test('a waiting hook that was killed is missed by status, and the next stop is waited for again', { skip: linux }, async (t) => {
   const place = world(t);
-  const { hook, start, status } = await waiting(t, place);
+  const { hook, start, status } = await waiting(place);
   // The hook has a quarter of a second to take its lease after it is planned.
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.equal((await status()).next.action, 'wake');
@@ -270,13 +270,13 @@ test('a waiting hook that was killed is missed by status, and the next stop is w
   assert.equal(next.action, 'notify');
   assert.match(next.why, /waiting hook is gone/);
   const second = start();
-  t.after(() => second.child.kill('SIGKILL'));
+  endWith(place, second);
   await until(() => incidentOf(place, SESSION).generation === 2 && incidentOf(place, SESSION).phase === 'waiting', 'the next one waits');
 });
 
 test('when the client dies the hook ends in silence and the incident says how to go on by hand', { skip: linux }, async (t) => {
   const place = world(t);
-  const { client, hook } = await waiting(t, place);
+  const { client, hook } = await waiting(place);
   await client.kill();
   const { status, stdout, stderr } = await hook.ended;
   assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
@@ -286,7 +286,7 @@ test('when the client dies the hook ends in silence and the incident says how to
 
 test('when the client turns to another conversation nothing is said into it', { skip: linux }, async (t) => {
   const place = world(t);
-  const { client, hook } = await waiting(t, place, { resetsIn: 4 });
+  const { client, hook } = await waiting(place, { resetsIn: 4 });
   client.register(idOf(77));
   const { status, stderr } = await hook.ended;
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
@@ -295,7 +295,7 @@ test('when the client turns to another conversation nothing is said into it', { 
 
 test('after uninstall nothing is waited for', { skip: linux }, async (t) => {
   const place = world(t);
-  const { hook } = await waiting(t, place);
+  const { hook } = await waiting(place);
   assert.equal((await place.run(['uninstall', '--yes'])).status, 0);
   assert.equal((await hook.ended).status, 0);
   assert.equal(incidentOf(place, SESSION).phase, 'cancelled');
@@ -304,7 +304,7 @@ test('after uninstall nothing is waited for', { skip: linux }, async (t) => {
 test('inside a run of our own a stop is recorded and not waited for', { skip: linux }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place, WAITING);
-  const client = livingClient(t, place, SESSION);
+  const client = livingClient(place, SESSION);
   writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project }));
   const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION) }));
   const { status } = await startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid), CC_RECOVER_ATTEMPT: 'x' }) }).ended;
@@ -314,7 +314,7 @@ test('inside a run of our own a stop is recorded and not waited for', { skip: li
 
 test('a waiting hook wakes up at most once in 30 s', { skip: linux, timeout: 120_000 }, async (t) => {
   const place = world(t);
-  const { hook } = await waiting(t, place, { config: {} });
+  const { hook } = await waiting(place, { config: {} });
   const switches = () => {
     let sum = 0;
     for (const task of readdirSync(`/proc/${hook.child.pid}/task`)) {

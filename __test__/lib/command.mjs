@@ -19,7 +19,12 @@ const COMMAND = join(ROOT, 'bin', 'cc-session-recover.js');
  */
 export function world(t) {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'ccsr-')));
-  t.after(() => rmSync(root, { recursive: true, force: true }));
+  /** What ends the processes of this world, newest last: nothing may write into it while it is taken down. @type {(() => unknown)[]} */
+  const endings = [];
+  t.after(async () => {
+    for (const end of endings.toReversed()) await end();
+    rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  });
   const home = join(root, 'home');
   const claude = join(home, '.claude');
   const project = join(home, 'project');
@@ -38,6 +43,7 @@ export function world(t) {
   };
   return {
     root,
+    endings,
     home,
     claude,
     project,

@@ -54,14 +54,15 @@ export function transcriptText(fixture, { id, cwd, resetsIn = 5000 }) {
 /**
  * A process that plays the client: it lives, and is registered with its start time.
  *
- * @param {import('node:test').TestContext} t
  * @param {ReturnType<typeof import('./command.mjs').world>} place
  * @param {string} session
  */
-export function livingClient(t, place, session) {
+export function livingClient(place, session) {
   const child = spawn('sleep', ['600'], { stdio: 'ignore' });
   const pid = /** @type {number} */ (child.pid);
-  t.after(() => child.kill('SIGKILL'));
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  const kill = () => child.kill('SIGKILL') && gone;
+  place.endings.push(kill);
   const register = (/** @type {string} */ holds) => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const procStart = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
@@ -70,7 +71,7 @@ export function livingClient(t, place, session) {
     writeFileSync(join(place.claude, 'sessions', `${pid}.json`), JSON.stringify(record));
   };
   register(session);
-  return { pid, register, kill: () => new Promise((resolve) => child.once('exit', resolve) && child.kill('SIGKILL')) };
+  return { pid, register, kill };
 }
 
 /**
@@ -101,6 +102,14 @@ export function startHook(command, input, { as = [], limit = 0, ...options }) {
     });
   });
   return { child, ended };
+}
+
+/** Ends a hook with its world. @param {ReturnType<typeof import('./command.mjs').world>} place @param {ReturnType<typeof startHook>} hook */
+export function endWith(place, { child, ended }) {
+  place.endings.push(() => {
+    child.kill('SIGKILL');
+    return ended;
+  });
 }
 
 /**
