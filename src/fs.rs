@@ -1,7 +1,7 @@
 //! File primitives: the small layer through which everything else reads files.
 
 use crate::error::{Code, Error, IoContext, Result};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,21 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// [`Code::PathRefused`] when it is anything but a regular file, [`Code::Io`] otherwise.
 pub fn open_regular(path: &Path) -> Result<File> {
+    open_regular_with_metadata(path).map(|(file, _)| file)
+}
+
+/// Opens a regular file as [`open_regular`] does, and tells what is known about it.
+///
+/// # Errors
+/// As [`open_regular`].
+pub fn open_regular_with_metadata(path: &Path) -> Result<(File, Metadata)> {
     let file = open_without_blocking(path)?;
     let meta = file.metadata().doing("read", path)?;
-    if meta.is_file() { Ok(file) } else { Err(Error::new(Code::PathRefused, "not a regular file").at(path)) }
+    if meta.is_file() {
+        Ok((file, meta))
+    } else {
+        Err(Error::new(Code::PathRefused, "not a regular file").at(path))
+    }
 }
 
 #[cfg(unix)]

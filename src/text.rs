@@ -11,6 +11,9 @@ pub const LONGEST_RAW: usize = 64 * 1024;
 /// The text without terminal escapes, control and direction-changing characters; line ends and tabs stay.
 #[must_use]
 pub fn sanitised(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
+        return text.to_owned();
+    }
     let mut clean = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(char) = chars.next() {
@@ -80,6 +83,13 @@ fn skip_string(chars: &mut Peekable<Chars<'_>>) {
 /// Sanitised, on one line, every run of blanks one space, at most `limit` characters.
 #[must_use]
 pub fn one_line(raw: &str, limit: usize) -> String {
+    let simple = raw.len() <= limit
+        && raw.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && !raw.contains("  ")
+        && raw.trim().len() == raw.len();
+    if simple {
+        return raw.to_owned();
+    }
     let clean = sanitised(head(raw, LONGEST_RAW));
     let joined = clean.split_whitespace().collect::<Vec<_>>().join(" ");
     shortened(&joined, limit).into_owned()

@@ -3,8 +3,15 @@
 //! Measured with 2.1.329: a project's transcripts are in `projects/<encoded path>/<session>.jsonl`, the encoding being
 //! that of the real (symlink-free) working directory. It is lossy and never decoded.
 
+use crate::env::Environment;
+use crate::fs::read_small;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+/// What the client takes when nothing is set.
+const CLEANUP_DAYS: u32 = 30;
+/// Largest settings file that is read, in bytes.
+const LARGEST_SETTINGS: u64 = 4 * 1024 * 1024;
 /// Longest encoded name that is used whole; longer ones are cut and get a hash.
 const LONGEST: usize = 200;
 
@@ -44,11 +51,46 @@ impl ClaudeHome {
         self.dir.join("sessions")
     }
 
+    /// Days after which the client deletes transcripts nobody wrote to (`cleanupPeriodDays`, 30 when it is not set).
+    #[must_use]
+    pub fn cleanup_days(&self) -> u32 {
+        let settings = read_small(&self.settings(), LARGEST_SETTINGS).ok().flatten();
+        let value: Option<serde_json::Value> = settings.and_then(|bytes| {
+            let text = String::from_utf8(bytes).ok()?;
+            let text = text.trim_start_matches('\u{feff}');
+            jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default()).ok()?
+        });
+        let days = value.as_ref().and_then(|value| value.get("cleanupPeriodDays")?.as_u64());
+        days.and_then(|days| u32::try_from(days).ok()).unwrap_or(CLEANUP_DAYS)
+    }
+
     /// The user's own settings.
     #[must_use]
     pub fn settings(&self) -> PathBuf {
         self.dir.join("settings.json")
     }
+}
+
+/// Every configuration directory there is: the one in force, the default, those of CCS instances, and `further` ones.
+#[must_use]
+pub fn all_homes(env: &Environment, further: &[PathBuf]) -> Vec<ClaudeHome> {
+    let default = env.home().map(|home| home.join(".claude"));
+    let mut instances: Vec<PathBuf> = env
+        .home()
+        .and_then(|home| std::fs::read_dir(home.join(".ccs/instances")).ok())
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    instances.sort();
+    let further = further.iter().filter(|dir| dir.is_absolute()).cloned();
+    let mut dirs: Vec<PathBuf> =
+        env.claude_config_dir().into_iter().chain(default).chain(instances).chain(further).collect();
+    // Several may share one store by symbolic links.
+    let mut seen = BTreeSet::new();
+    let real = |path: PathBuf| path.canonicalize().unwrap_or(path);
+    dirs.retain(|dir| {
+        dir.is_dir() && seen.insert(real(dir.join("projects"))) && seen.insert(real(dir.clone()))
+    });
+    dirs.into_iter().map(ClaudeHome::new).collect()
 }
 
 /// Name of the directory in which Claude Code keeps the transcripts of a working directory.

@@ -1,6 +1,9 @@
 //! Claude Code's own files and processes, read as they are: where its configuration lives, what a transcript line
 //! says, which process holds which session. Nothing here judges; nothing here writes.
 
+#[cfg(target_os = "linux")]
+pub mod connection;
+pub mod glance;
 pub mod home;
 pub mod process;
 pub mod record;

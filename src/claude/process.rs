@@ -1,6 +1,39 @@
 //! A process, identified so that a reused process id cannot be mistaken for it: its id and its start time.
 
-use std::fs;
+use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+/// A process of the machine, as its table shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Process {
+    /// Process id.
+    pub pid: u32,
+    /// The process that started it, or 1 when that is gone.
+    pub parent: u32,
+    /// Short name of the program, which the program itself may change.
+    pub name: String,
+    /// Terminal, such as `pts/3`.
+    pub tty: Option<String>,
+    /// See [`Processes::start_token`].
+    pub start_token: String,
+    /// When it was started; to about a hundredth of a second.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Processor time used so far.
+    pub cpu: Duration,
+    /// Stopped by a signal or a debugger: it does nothing at all.
+    pub stopped: bool,
+}
+
+/// What can be told about the network connections of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reception {
+    /// This system does not tell, or not to us.
+    Unknown,
+    /// There is no established connection.
+    NoConnection,
+    /// Time since the newest byte that any established connection received (or since it was made).
+    Last(Duration),
+}
 
 /// Looks processes up. Tests pass a table of their own.
 pub trait Processes: Send + Sync {
@@ -9,35 +42,267 @@ pub trait Processes: Send + Sync {
     fn start_token(&self, pid: u32) -> Option<String>;
     /// Name of the process-id space we are in, as far as the registry's `pidDomain` can be compared with it.
     fn domain(&self) -> Option<String>;
+    /// Every process that can be seen; of none when nobody can tell.
+    fn table(&self) -> Vec<Process> {
+        Vec::new()
+    }
+    /// Words of a process's command line; empty when it cannot be read.
+    fn command_line(&self, _pid: u32) -> Vec<String> {
+        Vec::new()
+    }
+    /// Path of the program it runs.
+    fn program(&self, _pid: u32) -> Option<std::path::PathBuf> {
+        None
+    }
+    /// Its working directory.
+    fn working_directory(&self, _pid: u32) -> Option<std::path::PathBuf> {
+        None
+    }
+    /// When something was last received from the network.
+    fn reception(&self, _pid: u32) -> Reception {
+        Reception::Unknown
+    }
+    /// When the machine was started.
+    fn booted_at(&self) -> Option<DateTime<Utc>> {
+        None
+    }
 }
 
 /// The machine's own processes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemProcesses;
 
-impl Processes for SystemProcesses {
-    /// Linux: field 22 of `/proc/<pid>/stat`, ticks since boot. Elsewhere: start time in seconds since the epoch.
-    #[cfg(target_os = "linux")]
-    fn start_token(&self, pid: u32) -> Option<String> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The second field is the command name in parentheses and may hold anything.
-        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-        let state = fields.next()?;
-        (state != "Z" && state != "X").then(|| fields.nth(18).map(str::to_owned)).flatten()
+#[cfg(target_os = "linux")]
+mod system {
+    use super::super::connection::established;
+    use super::{DateTime, Duration, Process, Processes, Reception, SystemProcesses, Utc};
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::PathBuf;
+
+    /// Fields of `/proc/<pid>/stat` after the command name, by their number there.
+    const STATE: usize = 3;
+    const PARENT: usize = 4;
+    const TTY: usize = 7;
+    const USER_TICKS: usize = 14;
+    const SYSTEM_TICKS: usize = 15;
+    const START: usize = 22;
+
+    struct Stat {
+        name: String,
+        fields: Vec<String>,
     }
 
-    #[cfg(not(target_os = "linux"))]
-    fn start_token(&self, pid: u32) -> Option<String> {
-        let mut system = sysinfo::System::new().ok()?;
-        let pid = sysinfo::Pid::from_u32(pid);
-        system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), true);
-        system.process(pid).map(|process| process.start_time().to_string())
+    impl Stat {
+        fn read(pid: u32) -> Option<Self> {
+            let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
+            let text = String::from_utf8_lossy(&bytes);
+            // The second field is the command name in parentheses and may hold anything.
+            let (head, fields) = text.rsplit_once(')')?;
+            let name = head.split_once('(')?.1.to_owned();
+            let fields: Vec<String> = fields.split_ascii_whitespace().map(str::to_owned).collect();
+            (!matches!(fields.first().map(String::as_str), Some("Z" | "X"))).then_some(Self { name, fields })
+        }
+
+        fn text(&self, number: usize) -> Option<&str> {
+            self.fields.get(number - STATE).map(String::as_str)
+        }
+
+        fn number(&self, number: usize) -> Option<u64> {
+            self.text(number)?.parse().ok()
+        }
     }
 
-    fn domain(&self) -> Option<String> {
-        // "pid:[4026531836]"; the registry writes "linux:<machine-id>:pid:[4026531836]".
-        fs::read_link("/proc/self/ns/pid").ok().map(|link| link.to_string_lossy().into_owned())
+    /// `pts/3` and `tty1`; other terminals are called by their numbers.
+    fn terminal(device: u64) -> Option<String> {
+        let major = (device >> 8) & 0xfff;
+        let minor = (device & 0xff) | ((device >> 12) & 0xf_ff00);
+        match (device, major) {
+            (0, _) => None,
+            (_, 136..=143) => Some(format!("pts/{}", minor + (major - 136) * 256)),
+            (_, 4) if minor < 64 => Some(format!("tty{minor}")),
+            _ => Some(format!("{major}:{minor}")),
+        }
     }
+
+    fn ticks(number: u64) -> Duration {
+        let second = rustix::param::clock_ticks_per_second().max(1);
+        Duration::from_nanos(number.saturating_mul(1_000_000_000 / second))
+    }
+
+    fn boot_second() -> Option<i64> {
+        let text = fs::read_to_string("/proc/stat").ok()?;
+        text.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())
+    }
+
+    impl Processes for SystemProcesses {
+        /// Field 22 of `/proc/<pid>/stat`, ticks since boot.
+        fn start_token(&self, pid: u32) -> Option<String> {
+            Stat::read(pid)?.text(START).map(str::to_owned)
+        }
+
+        fn domain(&self) -> Option<String> {
+            // "pid:[4026531836]"; the registry writes "linux:<machine-id>:pid:[4026531836]".
+            fs::read_link("/proc/self/ns/pid").ok().map(|link| link.to_string_lossy().into_owned())
+        }
+
+        fn table(&self) -> Vec<Process> {
+            let booted = self.booted_at();
+            let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+            let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+            pids.filter_map(|pid| {
+                let stat = Stat::read(pid)?;
+                let started = stat.number(START)?;
+                Some(Process {
+                    pid,
+                    parent: stat.number(PARENT).and_then(|parent| u32::try_from(parent).ok())?,
+                    tty: terminal(stat.number(TTY).unwrap_or(0)),
+                    start_token: started.to_string(),
+                    started_at: booted.map(|booted| booted + ticks(started)),
+                    cpu: ticks(stat.number(USER_TICKS).unwrap_or(0) + stat.number(SYSTEM_TICKS).unwrap_or(0)),
+                    stopped: matches!(stat.text(STATE), Some("T" | "t")),
+                    name: stat.name,
+                })
+            })
+            .collect()
+        }
+
+        fn command_line(&self, pid: u32) -> Vec<String> {
+            let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            bytes
+                .split(|byte| *byte == 0)
+                .filter(|word| !word.is_empty())
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect()
+        }
+
+        fn program(&self, pid: u32) -> Option<PathBuf> {
+            fs::read_link(format!("/proc/{pid}/exe")).ok()
+        }
+
+        fn working_directory(&self, pid: u32) -> Option<PathBuf> {
+            fs::read_link(format!("/proc/{pid}/cwd")).ok()
+        }
+
+        fn reception(&self, pid: u32) -> Reception {
+            let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Reception::Unknown };
+            let sockets: BTreeSet<u32> = entries
+                .filter_map(|entry| {
+                    let link = fs::read_link(entry.ok()?.path()).ok()?;
+                    link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+                })
+                .collect();
+            let Some(connections) = established() else { return Reception::Unknown };
+            connections
+                .iter()
+                .filter(|connection| sockets.contains(&connection.inode))
+                .map(|connection| connection.since_received)
+                .min()
+                .map_or(Reception::NoConnection, Reception::Last)
+        }
+
+        fn booted_at(&self) -> Option<DateTime<Utc>> {
+            boot_second().and_then(|second| DateTime::from_timestamp(second, 0))
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::terminal;
+
+        #[test]
+        fn a_terminal_is_named_as_ps_names_it() {
+            assert_eq!(terminal(0), None);
+            assert_eq!(terminal(136 << 8 | 3).as_deref(), Some("pts/3"));
+            assert_eq!(terminal(137 << 8 | 1).as_deref(), Some("pts/257"));
+            assert_eq!(terminal(4 << 8 | 1).as_deref(), Some("tty1"));
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::{DateTime, Duration, Process, Processes, SystemProcesses, Utc};
+    use std::path::PathBuf;
+    use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
+
+    fn one(pid: u32, what: ProcessRefreshKind) -> Option<System> {
+        let mut system = System::new().ok()?;
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[Pid::from_u32(pid)]), true, what);
+        Some(system)
+    }
+
+    impl Processes for SystemProcesses {
+        /// Start time in seconds since the epoch.
+        fn start_token(&self, pid: u32) -> Option<String> {
+            let system = one(pid, ProcessRefreshKind::nothing())?;
+            system.process(Pid::from_u32(pid)).map(|process| process.start_time().to_string())
+        }
+
+        fn domain(&self) -> Option<String> {
+            None
+        }
+
+        fn table(&self) -> Vec<Process> {
+            let Ok(mut system) = System::new() else { return Vec::new() };
+            let what = ProcessRefreshKind::nothing().with_cpu();
+            system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
+            let processes = system.processes().values();
+            processes
+                .map(|process| Process {
+                    pid: process.pid().as_u32(),
+                    parent: process.parent().map_or(0, Pid::as_u32),
+                    name: process.name().to_string_lossy().into_owned(),
+                    tty: None,
+                    start_token: process.start_time().to_string(),
+                    started_at: i64::try_from(process.start_time())
+                        .ok()
+                        .and_then(|second| DateTime::from_timestamp(second, 0)),
+                    cpu: Duration::from_millis(process.accumulated_cpu_time()),
+                    stopped: process.status() == ProcessStatus::Stop,
+                })
+                .collect()
+        }
+
+        fn command_line(&self, pid: u32) -> Vec<String> {
+            let what = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always);
+            let Some(system) = one(pid, what) else { return Vec::new() };
+            let process = system.process(Pid::from_u32(pid));
+            process.map_or_else(Vec::new, |process| {
+                process.cmd().iter().map(|word| word.to_string_lossy().into_owned()).collect()
+            })
+        }
+
+        fn program(&self, pid: u32) -> Option<PathBuf> {
+            let system = one(pid, ProcessRefreshKind::nothing().with_exe(UpdateKind::Always))?;
+            system.process(Pid::from_u32(pid))?.exe().map(std::path::Path::to_path_buf)
+        }
+
+        fn working_directory(&self, pid: u32) -> Option<PathBuf> {
+            let system = one(pid, ProcessRefreshKind::nothing().with_cwd(UpdateKind::Always))?;
+            system.process(Pid::from_u32(pid))?.cwd().map(std::path::Path::to_path_buf)
+        }
+
+        fn booted_at(&self) -> Option<DateTime<Utc>> {
+            i64::try_from(System::boot_time()).ok().and_then(|second| DateTime::from_timestamp(second, 0))
+        }
+    }
+}
+
+/// Processes below one, the nearest first.
+#[must_use]
+pub fn below(table: &[Process], pid: u32) -> Vec<&Process> {
+    let mut found: Vec<&Process> = Vec::new();
+    let mut parents = vec![pid];
+    while let Some(parent) = parents.pop() {
+        for child in table.iter().filter(|process| process.parent == parent && process.pid != pid) {
+            if found.iter().all(|seen| seen.pid != child.pid) {
+                found.push(child);
+                parents.insert(0, child.pid);
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -49,5 +314,18 @@ mod tests {
         let own = SystemProcesses.start_token(std::process::id());
         assert!(own.is_some_and(|token| token.bytes().all(|byte| byte.is_ascii_digit())));
         assert_eq!(SystemProcesses.start_token(u32::MAX - 7), None);
+    }
+
+    #[test]
+    fn the_table_knows_this_process_and_what_it_started() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let table = SystemProcesses.table();
+        let own = table.iter().find(|process| process.pid == std::process::id()).unwrap();
+        assert_eq!(Some(&own.start_token), SystemProcesses.start_token(own.pid).as_ref());
+        let age = Utc::now() - own.started_at.unwrap();
+        assert!((-2..3600).contains(&age.num_seconds()), "{age}");
+        assert!(below(&table, own.pid).iter().any(|process| process.pid == child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }

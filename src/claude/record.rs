@@ -160,6 +160,8 @@ pub struct System {
     pub subtype: String,
     /// Its text.
     pub content: String,
+    /// Tokens of the conversation after it was compacted; only with `compact_boundary`.
+    pub post_tokens: Option<u64>,
 }
 
 /// A metadata record.
@@ -173,6 +175,8 @@ pub enum Meta {
     AgentName(String),
     /// Title the client made.
     AiTitle(String),
+    /// Title that older clients wrote at the head of a file.
+    Summary(String),
     /// Permission mode from here on.
     PermissionMode(String),
     /// Written when a process ends gracefully.
@@ -218,6 +222,8 @@ struct Line {
     custom_title: Option<String>,
     agent_name: Option<String>,
     ai_title: Option<String>,
+    summary: Option<Value>,
+    compact_metadata: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -247,6 +253,9 @@ pub fn parse_line(offset: u64, line: &[u8]) -> Vec<Record> {
     if let Ok(parsed) = serde_json::from_slice::<Line>(line) {
         return vec![record(offset, parsed)];
     }
+    if let Some(mended) = with_whole_characters(line) {
+        return parse_line(offset, &mended);
+    }
     // Two objects on one line were seen after a crash between an object and its line end.
     serde_json::Deserializer::from_slice(line)
         .into_iter::<Line>()
@@ -255,8 +264,44 @@ pub fn parse_line(offset: u64, line: &[u8]) -> Vec<Record> {
         .collect()
 }
 
+/// The line with a replacement character in place of each half of one; `None` when it has none.
+///
+/// The client cuts texts in the middle of surrogate pairs and writes the half as `\ud83d`, which is no text to a strict
+/// reader, and bytes can be damaged on a disk.
+fn with_whole_characters(line: &[u8]) -> Option<Vec<u8>> {
+    const REPLACEMENT: &str = "\\ufffd";
+    let text = String::from_utf8_lossy(line);
+    let mut mended = String::new();
+    let mut from = 0;
+    let mut at = 0;
+    while let Some(found) = text[at..].find('\\') {
+        let escape = at + found;
+        let unit = |at: usize| -> Option<u16> {
+            let digits = text.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+            u16::from_str_radix(digits, 16).ok()
+        };
+        at = match unit(escape) {
+            Some(0xd800..=0xdbff) if matches!(unit(escape + 6), Some(0xdc00..=0xdfff)) => escape + 12,
+            Some(0xd800..=0xdfff) => {
+                mended.push_str(&text[from..escape]);
+                mended.push_str(REPLACEMENT);
+                from = escape + 6;
+                from
+            }
+            Some(_) => escape + 6,
+            // An escaped backslash is not the beginning of the next escape.
+            None => escape + 1 + text[escape + 1..].chars().next().map_or(0, char::len_utf8),
+        };
+    }
+    if mended.is_empty() && matches!(text, std::borrow::Cow::Borrowed(_)) {
+        return None;
+    }
+    mended.push_str(&text[from..]);
+    Some(mended.into_bytes())
+}
+
 /// Blanks and NUL bytes (left by a power cut) around a line mean nothing.
-fn trim(line: &[u8]) -> &[u8] {
+pub(super) fn trim(line: &[u8]) -> &[u8] {
     let noise = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
     let start = line.iter().position(|byte| !noise(byte)).unwrap_or(line.len());
     let end = line.iter().rposition(|byte| !noise(byte)).map_or(start, |at| at + 1);
@@ -289,11 +334,17 @@ fn body(line: &Line) -> Body {
         "system" => Body::System(System {
             subtype: owned(line.subtype.as_ref()).unwrap_or_default(),
             content: owned(line.content.as_ref()).unwrap_or_default(),
+            post_tokens: line
+                .compact_metadata
+                .as_ref()
+                .and_then(|metadata| metadata.get("postTokens"))
+                .and_then(Value::as_u64),
         }),
         "last-prompt" => meta(line.last_prompt.as_ref(), Meta::LastPrompt),
         "custom-title" => meta(line.custom_title.as_ref(), Meta::CustomTitle),
         "agent-name" => meta(line.agent_name.as_ref(), Meta::AgentName),
         "ai-title" => meta(line.ai_title.as_ref(), Meta::AiTitle),
+        "summary" => owned(line.summary.as_ref()).map_or(Body::Other, |text| Body::Meta(Meta::Summary(text))),
         "permission-mode" => meta(line.permission_mode.as_ref(), Meta::PermissionMode),
         "cost-state" => Body::Meta(Meta::CostState),
         _ => Body::Other,
@@ -320,8 +371,7 @@ fn user(line: &Line) -> User {
         ..User::default()
     };
     // The flag is younger than the text.
-    user.compact_summary = line.is_compact_summary
-        || user.text.starts_with("This session is being continued from a previous conversation");
+    user.compact_summary = line.is_compact_summary || is_compact_summary(&user.text);
     for block in blocks(content, "tool_result") {
         user.results.push(ToolResult {
             id: owned(block.get("tool_use_id")).unwrap_or_default(),
@@ -350,22 +400,43 @@ fn assistant(line: &Line) -> Assistant {
         context_tokens: tokens(|usage| usage.input_tokens)
             .saturating_add(tokens(|usage| usage.cache_creation_input_tokens))
             .saturating_add(tokens(|usage| usage.cache_read_input_tokens)),
-        failure: line.is_api_error_message.then(|| failure(line)),
+        failure: line.is_api_error_message.then(|| {
+            failure(FailureKeys {
+                error: line.error.as_ref(),
+                error_details: line.error_details.as_ref(),
+                api_error: line.api_error.as_ref(),
+                api_error_status: line.api_error_status.as_ref(),
+                api_error_type: line.api_error_type.as_ref(),
+                quota_limits: line.quota_limits.as_ref(),
+            })
+        }),
     }
 }
 
-fn failure(line: &Line) -> Failure {
+/// Whether this is the text with which the client begins a summary.
+pub(super) fn is_compact_summary(text: &str) -> bool {
+    text.starts_with("This session is being continued from a previous conversation")
+}
+
+/// The error keys of a line, as they stand there.
+#[derive(Clone, Copy)]
+pub(super) struct FailureKeys<'a> {
+    pub error: Option<&'a Value>,
+    pub error_details: Option<&'a Value>,
+    pub api_error: Option<&'a Value>,
+    pub api_error_status: Option<&'a Value>,
+    pub api_error_type: Option<&'a Value>,
+    pub quota_limits: Option<&'a Value>,
+}
+
+pub(super) fn failure(keys: FailureKeys<'_>) -> Failure {
     Failure {
-        error: owned(line.error.as_ref()),
-        api_error: owned(line.api_error.as_ref()),
-        status: line
-            .api_error_status
-            .as_ref()
-            .and_then(Value::as_u64)
-            .and_then(|status| u16::try_from(status).ok()),
-        api_type: owned(line.api_error_type.as_ref()),
-        details: owned(line.error_details.as_ref()),
-        quota: line.quota_limits.as_ref().map(|quota| Quota {
+        error: owned(keys.error),
+        api_error: owned(keys.api_error),
+        status: keys.api_error_status.and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok()),
+        api_type: owned(keys.api_error_type),
+        details: owned(keys.error_details),
+        quota: keys.quota_limits.map(|quota| Quota {
             status: owned(quota.get("status")),
             kind: owned(quota.get("rateLimitType")),
             resets_at: quota
@@ -412,6 +483,26 @@ mod tests {
             })
             .collect();
         assert_eq!(texts, ["a", "b"]);
+    }
+
+    #[test]
+    fn half_a_character_costs_no_record() {
+        for (written, read) in [
+            (r"cut \ud83d", "cut \u{fffd}"),
+            (r"\ude00 cut", "\u{fffd} cut"),
+            (r"whole \ud83d\ude00", "whole 😀"),
+            (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
+            (r"no escape \\ud83d", r"no escape \ud83d"),
+        ] {
+            let line = format!(r#"{{"type":"user","message":{{"content":"{written}"}}}}"#);
+            let records = parse_line(0, line.as_bytes());
+            let [Record { body: Body::User(user), .. }] = records.as_slice() else {
+                panic!("{written}: {records:?}")
+            };
+            assert_eq!(user.text, read);
+        }
+        let broken = b"{\"type\":\"user\",\"message\":{\"content\":\"a\xffb\"}}";
+        assert_eq!(parse_line(0, broken).len(), 1, "invalid UTF-8");
     }
 
     #[test]

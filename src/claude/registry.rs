@@ -1,4 +1,5 @@
-//! The registry: `sessions/<pid>.json`, which every client from 2.1.120 on keeps for itself while it runs.
+//! The registry: `sessions/<pid>.json`, which a client keeps for itself while it runs (terminals from 2.1.79 on, every
+//! client from 2.1.120 on).
 //!
 //! A record outlives a client that was killed, so it proves nothing by itself: the process must run and have the start
 //! time the record names. The `.key` files beside the records hold secrets and are never opened.
@@ -11,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// Largest record that is believed to be one, in bytes.
 const LARGEST: u64 = 256 * 1024;
+/// Longest time from the start of a client to its record, in milliseconds (0.5 to 2 s were measured).
+const FIRST_RECORD: i64 = 10_000;
 
 /// One record of the registry.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,6 +44,12 @@ pub struct RegistryRecord {
     /// `cli` or `sdk-cli`.
     #[serde(default)]
     pub entrypoint: Option<String>,
+    /// Job of a background session: what `claude attach` and `claude stop` take.
+    #[serde(default)]
+    pub job_id: Option<String>,
+    /// Epoch milliseconds of the newest change of `status`.
+    #[serde(default)]
+    pub status_updated_at: Option<i64>,
     /// `busy`, `idle`, `waiting`; absent in older clients.
     #[serde(default)]
     pub status: Option<String>,
@@ -82,6 +91,21 @@ impl RegistryRecord {
                     Proof::Live
                 } else {
                     Proof::Stale
+                }
+            }
+            // The first clients with a registry (2.1.79) wrote no token, only when they had started.
+            (Some(token), None) if cfg!(target_os = "linux") => {
+                let process = processes
+                    .table()
+                    .into_iter()
+                    .find(|process| process.pid == self.pid && process.start_token == token);
+                match (process.and_then(|process| process.started_at), self.started_at) {
+                    (Some(started), Some(recorded))
+                        if (-FIRST_RECORD..=1000).contains(&(started.timestamp_millis() - recorded)) =>
+                    {
+                        Proof::Live
+                    }
+                    _ => Proof::Stale,
                 }
             }
             // Other systems write other tokens there; the start second must then not be after the record's.

@@ -7,13 +7,14 @@
 
 use super::record::{Record, parse_line};
 use crate::error::{IoContext, Result};
-use crate::fs::open_regular;
-use std::collections::VecDeque;
+use crate::fs::open_regular_with_metadata;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 const FIRST_BLOCK: u64 = 16 * 1024;
 const LARGEST_BLOCK: u64 = 1024 * 1024;
+/// A larger buffer is given back before the next file.
+const KEPT_BUFFER: usize = 4 * 1024 * 1024;
 /// Lines longer than this many bytes are passed over.
 pub const LONGEST_LINE: usize = 8 * 1024 * 1024;
 
@@ -32,8 +33,7 @@ impl Transcript {
     /// # Errors
     /// [`crate::error::Code::PathRefused`] for anything but a regular file, [`crate::error::Code::Io`] otherwise.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = open_regular(path)?;
-        let meta = file.metadata().doing("read", path)?;
+        let (file, meta) = open_regular_with_metadata(path)?;
         Ok(Self { file, path: path.to_path_buf(), bytes: meta.len(), modified: meta.modified().ok() })
     }
 
@@ -49,6 +49,22 @@ impl Transcript {
         &self.path
     }
 
+    /// The open file.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Bytes from its beginning, at most as many as fit.
+    pub fn beginning<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
+        let length = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(buffer.len());
+        let part = &mut buffer[..length];
+        if read_exact_at(&self.file, part, 0).is_err() {
+            return &[];
+        }
+        part
+    }
+
     /// When the file was last written to. A hint, never proof.
     #[must_use]
     pub fn modified(&self) -> Option<std::time::SystemTime> {
@@ -58,19 +74,9 @@ impl Transcript {
     /// Records from the newest to the oldest.
     #[must_use]
     pub fn newest_first(&self) -> NewestFirst<'_> {
-        NewestFirst {
-            lines: LinesBackwards {
-                file: &self.file,
-                start: self.bytes,
-                block: FIRST_BLOCK,
-                held: VecDeque::new(),
-                pending: Vec::new(),
-                too_long: false,
-                seen_end: false,
-                failed: false,
-            },
-            ready: Vec::new(),
-        }
+        let mut lines = Backwards::default();
+        lines.begin(self.bytes);
+        NewestFirst { file: &self.file, lines, ready: Vec::new() }
     }
 
     /// The newest records that fit in `budget` bytes of file, oldest first. A partial record at the cut is left out.
@@ -119,7 +125,8 @@ impl Transcript {
 /// Records of a transcript from the newest to the oldest.
 #[derive(Debug)]
 pub struct NewestFirst<'a> {
-    lines: LinesBackwards<'a>,
+    file: &'a File,
+    lines: Backwards,
     ready: Vec<Record>,
 }
 
@@ -131,93 +138,103 @@ impl Iterator for NewestFirst<'_> {
             if let Some(record) = self.ready.pop() {
                 return Some(record);
             }
-            let (offset, line) = self.lines.next()?;
-            self.ready = parse_line(offset, &line);
+            let (offset, line) = self.lines.next(self.file)?;
+            self.ready = parse_line(offset, line);
         }
     }
 }
 
-/// Complete lines of a file from the last to the first, with their offsets.
-#[derive(Debug)]
-struct LinesBackwards<'a> {
-    file: &'a File,
-    /// Everything from here on has been read.
+/// Reads the complete lines of a file from the last to the first. One reader serves many files one after the other, so
+/// that its buffer is made once.
+#[derive(Debug, Default)]
+pub struct Backwards {
+    /// Bytes of the file from `start` on, up to the end of the line that is being looked for.
+    buffer: Vec<u8>,
+    /// Where the buffer begins in the file.
     start: u64,
+    /// End of the bytes not given yet.
+    end: usize,
+    /// Bytes at the end of the buffer, before `end`, that are known to hold no line end.
+    carried: usize,
     block: u64,
-    /// Lines found and not yet given, the last of the file first.
-    held: VecDeque<(u64, Vec<u8>)>,
-    /// Bytes read that belong to a line whose beginning is not read yet.
-    pending: Vec<u8>,
-    /// The pending line is too long to be kept; its bytes were dropped.
-    too_long: bool,
     /// The last line end of the file has been passed.
     seen_end: bool,
+    /// The bytes of the line that is being looked for were dropped, for there are too many.
+    too_long: bool,
     failed: bool,
 }
 
-impl Iterator for LinesBackwards<'_> {
-    type Item = (u64, Vec<u8>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while self.held.is_empty() {
-            if self.start == 0 || self.failed {
-                return None;
-            }
-            self.read_block();
+impl Backwards {
+    /// Begins a file of this many bytes.
+    pub fn begin(&mut self, bytes: u64) {
+        if self.buffer.capacity() > KEPT_BUFFER {
+            self.buffer = Vec::new();
         }
-        self.held.pop_front()
+        self.start = bytes;
+        self.end = 0;
+        self.carried = 0;
+        self.block = FIRST_BLOCK;
+        self.seen_end = false;
+        self.too_long = false;
+        self.failed = false;
     }
-}
 
-impl LinesBackwards<'_> {
-    fn read_block(&mut self) {
-        let length = self.block.min(self.start);
+    /// The next line towards the beginning, without its line end, and its offset. Bytes after the last line end of the
+    /// file are a record that is torn or still being written; they are passed over.
+    pub fn next(&mut self, file: &File) -> Option<(u64, &[u8])> {
+        loop {
+            let searched = self.end - self.carried;
+            if let Some(at) = memchr::memrchr(b'\n', &self.buffer[..searched]) {
+                let line = at + 1..self.end;
+                self.end = at;
+                self.carried = 0;
+                let whole = self.seen_end && !self.too_long && line.len() <= LONGEST_LINE;
+                self.seen_end = true;
+                self.too_long = false;
+                if whole && !line.is_empty() {
+                    return Some((self.start + line.start as u64, &self.buffer[line]));
+                }
+                continue;
+            }
+            self.carried = self.end;
+            if self.start == 0 || self.failed {
+                let line = 0..self.end;
+                let whole =
+                    self.seen_end && !self.too_long && !self.failed && (1..=LONGEST_LINE).contains(&self.end);
+                self.end = 0;
+                self.carried = 0;
+                self.too_long = false;
+                return whole.then(|| (0, &self.buffer[line]));
+            }
+            self.read_block(file);
+        }
+    }
+
+    fn read_block(&mut self, file: &File) {
+        if self.end > LONGEST_LINE {
+            self.too_long = true;
+        }
+        if self.too_long || !self.seen_end {
+            self.end = 0;
+            self.carried = 0;
+        }
+        let length = usize::try_from(self.block.min(self.start)).unwrap_or(0);
         self.block = (self.block * 2).min(LARGEST_BLOCK);
-        let from = self.start - length;
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-        if read_exact_at(self.file, &mut bytes, from).is_err() {
+        let needed = length + self.end;
+        if self.buffer.len() < needed {
+            self.buffer.resize(needed, 0);
+        }
+        self.buffer.copy_within(..self.end, length);
+        let from = self.start - length as u64;
+        if read_exact_at(file, &mut self.buffer[..length], from).is_err() {
             // Truncated while we read: what was seen stands, nothing more is claimed.
             self.failed = true;
+            self.end = 0;
+            self.carried = 0;
             return;
         }
         self.start = from;
-        let mut end = bytes.len();
-        while let Some(at) = bytes[..end].iter().rposition(|byte| *byte == b'\n') {
-            self.give(from + at as u64 + 1, &bytes[at + 1..end]);
-            end = at;
-            self.seen_end = true;
-        }
-        self.hold(&bytes[..end]);
-        if from == 0 && self.seen_end {
-            self.give(0, &[]);
-        }
-    }
-
-    /// A line begins at `offset`; `head` are its first bytes, the rest is pending.
-    fn give(&mut self, offset: u64, head: &[u8]) {
-        self.hold(head);
-        let line = std::mem::take(&mut self.pending);
-        let too_long = std::mem::take(&mut self.too_long);
-        // Before the first line end is seen from behind, the bytes are a torn record.
-        if self.seen_end && !too_long && !line.is_empty() {
-            self.held.push_back((offset, line));
-        }
-    }
-
-    /// Puts bytes before the pending ones.
-    fn hold(&mut self, head: &[u8]) {
-        if self.too_long || head.is_empty() {
-            return;
-        }
-        if self.pending.len() + head.len() > LONGEST_LINE {
-            self.pending = Vec::new();
-            self.too_long = true;
-            return;
-        }
-        let mut joined = Vec::with_capacity(head.len() + self.pending.len());
-        joined.extend_from_slice(head);
-        joined.append(&mut self.pending);
-        self.pending = joined;
+        self.end = needed;
     }
 }
 

@@ -1,14 +1,13 @@
 //! A task: one call of the core on a thread of Node's pool.
 
 use crate::error::{Code, Error};
-use napi::bindgen_prelude::{Object, Unknown};
+use napi::bindgen_prelude::{Function, JsObjectValue, Object, Unknown};
 use napi::{Env, JsValue, Task};
 use serde::Serialize;
-use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A call that is made once.
-pub type Call = Box<dyn FnOnce() -> Result<Value, Error> + Send>;
+pub type Call = Box<dyn FnOnce() -> Result<String, Error> + Send>;
 
 /// The call on its way through the pool.
 pub struct CoreTask {
@@ -21,8 +20,7 @@ impl CoreTask {
     pub fn new<T: Serialize>(call: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Self {
         let call = move || {
             let answer = call()?;
-            serde_json::to_value(answer)
-                .map(plain)
+            serde_json::to_string(&answer)
                 .map_err(|error| Error::new(Code::Internal, format!("could not encode the answer: {error}")))
         };
         Self { call: Some(Box::new(call)), failed: None }
@@ -30,11 +28,11 @@ impl CoreTask {
 }
 
 impl Task for CoreTask {
-    type Output = Value;
+    type Output = String;
     type JsValue = Unknown<'static>;
 
-    fn compute(&mut self) -> napi::Result<Value> {
-        let Some(call) = self.call.take() else { return Ok(Value::Null) };
+    fn compute(&mut self) -> napi::Result<String> {
+        let Some(call) = self.call.take() else { return Ok("null".to_owned()) };
         let answer = catch_unwind(AssertUnwindSafe(call))
             .unwrap_or_else(|_| Err(Error::new(Code::Internal, "a bug: the native part panicked")));
         answer.map_err(|error| {
@@ -44,8 +42,11 @@ impl Task for CoreTask {
         })
     }
 
-    fn resolve(&mut self, env: Env, answer: Value) -> napi::Result<Unknown<'static>> {
-        env.to_js_value(&answer)
+    /// The engine reads a text faster than values can be handed over one by one, and numbers stay numbers.
+    fn resolve(&mut self, env: Env, answer: String) -> napi::Result<Unknown<'static>> {
+        let json: Object<'_> = env.get_global()?.get_named_property("JSON")?;
+        let parse: Function<'static, String, Unknown<'static>> = json.get_named_property("parse")?;
+        parse.call(answer)
     }
 
     fn reject(&mut self, env: Env, reason: napi::Error) -> napi::Result<Unknown<'static>> {
@@ -64,17 +65,4 @@ fn js_error(env: Env, error: &Error) -> napi::Result<napi::Error> {
     object.set("hint", error.hint.clone())?;
     object.set("exitCode", error.code.exit_code())?;
     Ok(napi::Error::from(object.to_unknown()))
-}
-
-/// Whole numbers above 32 bits would become `BigInt`, which is no JSON; sizes in bytes are exact as numbers up to 2^53.
-fn plain(value: Value) -> Value {
-    match value {
-        Value::Number(number) if number.as_u64().is_some_and(|number| number > u64::from(u32::MAX)) => number
-            .as_f64()
-            .and_then(serde_json::Number::from_f64)
-            .map_or(Value::Number(number), Value::Number),
-        Value::Array(items) => items.into_iter().map(plain).collect(),
-        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, plain(value))).collect(),
-        other => other,
-    }
 }

@@ -6,8 +6,10 @@ use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::error::{Code, Error};
 use crate::project::{init, uninstall};
-use crate::report::session::{Holder, read};
-use crate::report::{cancel, status};
+use crate::report::find::SessionOptions;
+use crate::report::inventory::Outside;
+use crate::report::session::{Alive, inspect as inspect_transcript};
+use crate::report::{cancel, list, show, status};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde::Deserialize;
@@ -38,6 +40,40 @@ pub fn status_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     task(options, |options: status::StatusOptions| {
         let env = Environment::of_process();
         status::status(seen(&env), &options)
+    })
+}
+
+/// Every session that fits, sorted. Reads only.
+///
+/// Rejects with `PROJECT_NOT_FOUND`, `USAGE` (a time or a size that is none) or `STATE_DIR_UNKNOWN`.
+#[napi(
+    catch_unwind,
+    js_name = "list",
+    ts_args_type = "options?: ListOptions",
+    ts_return_type = "Promise<ListReport>"
+)]
+#[must_use]
+pub fn list_sessions(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: list::ListOptions| {
+        let env = Environment::of_process();
+        list::list(seen(&env), &options)
+    })
+}
+
+/// Everything about one session; reads its whole transcript. Reads only.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names candidates).
+#[napi(
+    catch_unwind,
+    js_name = "show",
+    ts_args_type = "options: SessionOptions",
+    ts_return_type = "Promise<Session>"
+)]
+#[must_use]
+pub fn show_session(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: SessionOptions| {
+        let env = Environment::of_process();
+        show::show(seen(&env), &options)
     })
 }
 
@@ -121,12 +157,12 @@ pub fn apply_uninstall(plan: Value, settings: Option<String>) -> AsyncTask<CoreT
 #[must_use]
 pub fn inspect(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: InspectOptions| {
-        let holder = match options.alive {
-            Some(true) => Holder::Said(options.status.as_deref()),
-            Some(false) => Holder::Gone,
-            None => Holder::Unknown,
+        let alive = match options.alive {
+            Some(true) => Alive::Said(options.status.as_deref()),
+            Some(false) => Alive::Gone,
+            None => Alive::Unknown,
         };
-        read(&options.transcript, None, holder).map(|(session, _)| session)
+        inspect_transcript(&options.transcript, alive)
     })
 }
 
@@ -153,8 +189,8 @@ struct InspectOptions {
     status: Option<String>,
 }
 
-fn seen(env: &Environment) -> status::Outside<'_> {
-    status::Outside { env, clock: &SystemClock, processes: &SystemProcesses }
+fn seen(env: &Environment) -> Outside<'_> {
+    Outside { env, clock: &SystemClock, processes: &SystemProcesses }
 }
 
 fn placed(env: &Environment) -> init::Outside<'_> {

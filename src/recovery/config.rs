@@ -51,7 +51,7 @@ pub struct Config {
     /// Minutes without growth after which a busy session counts as hung.
     pub hung_minutes: Option<f64>,
     /// Context size warnings.
-    pub context: Value,
+    pub context: Context,
     /// Saved session states.
     pub state: Value,
     /// The note.
@@ -162,6 +162,22 @@ impl Default for Unattended {
     }
 }
 
+/// When a session is large.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Context {
+    /// Shares of the model's window, in percent, from which a context is large, and bloated.
+    pub warn_percent: [f64; 2],
+    /// Larger transcripts are pointed out, in megabytes.
+    pub max_session_megabytes: f64,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self { warn_percent: [80.0, 92.0], max_session_megabytes: 50.0 }
+    }
+}
+
 /// The note.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -209,6 +225,12 @@ impl Config {
         self.late_wake_hours.unwrap_or(8.0)
     }
 
+    /// Time without a sign of work after which a busy session counts as hung.
+    #[must_use]
+    pub fn hung_after(&self) -> std::time::Duration {
+        std::time::Duration::from_secs_f64(self.hung_minutes.unwrap_or(10.0) * 60.0)
+    }
+
     /// This configuration with less allowed.
     #[must_use]
     pub fn narrowed(mut self, by: &Narrowing) -> Self {
@@ -248,6 +270,10 @@ impl Config {
             ("retry.slowMinutes", self.retry.slow_minutes),
             ("retry.giveUpHours", self.retry.give_up_hours),
             ("lateWakeHours", self.late_wake_hours()),
+            ("hungMinutes", self.hung_minutes.unwrap_or(0.0)),
+            ("context.warnPercent", self.context.warn_percent[0]),
+            ("context.warnPercent", self.context.warn_percent[1]),
+            ("context.maxSessionMegabytes", self.context.max_session_megabytes),
         ];
         let lists = [
             ("retry.scheduleMinutes", &self.retry.schedule_minutes),

@@ -1,6 +1,6 @@
 //! Cancelling: from then on nothing happens to a stopped session by itself.
 
-use super::status::Outside;
+use super::inventory::Outside;
 use crate::claude::transcript::Transcript;
 use crate::error::{Code, Error, Result};
 use crate::note::writer::NoteWriter;

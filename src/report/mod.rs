@@ -1,5 +1,9 @@
 //! A report: what a verb answers, as one value that is printed for people or as JSON exactly as it is.
 
 pub mod cancel;
+pub mod find;
+pub mod inventory;
+pub mod list;
 pub mod session;
+pub mod show;
 pub mod status;

@@ -1,36 +1,38 @@
 //! The report of one session: the same object in every verb, `cc-session-recover/session@1`.
 
-use crate::claude::registry::RegistryRecord;
-use crate::claude::transcript::Transcript;
-use crate::clock::rfc3339;
+use super::inventory::Row;
+use crate::claude::glance::text_after;
+use crate::claude::home::ClaudeHome;
+use crate::claude::process::{Process, Processes, below};
+use crate::claude::transcript::{Backwards, Transcript};
+use crate::clock::{parse_rfc3339, rfc3339};
 use crate::error::{Code, Error, Result};
+use crate::recovery::config::Context as Limits;
 use crate::recovery::incident::Incident;
 use crate::recovery::policy::{Action, RecoveryPlan};
 use crate::session::ending::Liveness;
+use crate::session::holder::{HeldBy, Holder, Kind};
+use crate::session::scan::{Found, found_at};
+use crate::session::state::{Activity, OpenAtCrash, State, Verdict, without_holder};
 use crate::session::stop::time_or_null;
-use crate::session::summary::{Summary, summarize};
-use crate::session::{Stop, StopKind};
+use crate::session::summary::Summary;
+use crate::session::{Evidence, Stop, StopKind};
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form.
 pub const SCHEMA: &str = "cc-session-recover/session@1";
-
-/// Whether a session lives, and whether its work is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// The caller's own.
-    Current,
-    /// A process holds it.
-    Active,
-    /// No process, and its work is unfinished.
-    Orphaned,
-    /// No process, and its last turn ended.
-    Completed,
-}
+/// Longest name, title and prompt that is shown, in characters.
+const SHOWN: usize = 200;
+/// Processes below a client that are named.
+const MOST_CHILDREN: usize = 50;
+/// Tokens a model's window holds unless something says otherwise.
+const WINDOW: u64 = 200_000;
+/// The same of a model with a long window.
+const LONG_WINDOW: u64 = 1_000_000;
 
 /// Where a session belongs.
 #[derive(Debug, Clone, Serialize)]
@@ -41,14 +43,31 @@ pub struct Project {
     pub cwd: Option<String>,
 }
 
+/// A process below the client.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Child {
+    /// Process id.
+    pub pid: u32,
+    /// Name of its program.
+    pub command: String,
+    /// When it was started.
+    #[serde(serialize_with = "time_or_null")]
+    pub started_at: Option<DateTime<Utc>>,
+}
+
 /// The process that holds it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Live {
     /// Process id, proved by its start time.
     pub pid: u32,
-    /// Terminal, when it is known.
+    /// Terminal, when it has one that is known.
     pub tty: Option<String>,
+    /// How it is used.
+    pub kind: Kind,
+    /// What proves it.
+    pub proof: HeldBy,
     /// When it was started.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
@@ -56,6 +75,37 @@ pub struct Live {
     pub status: Option<String>,
     /// What it waits for.
     pub waiting_for: Option<String>,
+    /// Job of a background session.
+    pub job: Option<String>,
+    /// Share of a processor, where it was measured.
+    pub cpu_percent: Option<f64>,
+    /// Processes below it.
+    pub children: Vec<Child>,
+}
+
+/// Transcripts of subagents.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subagents {
+    /// How many.
+    pub count: usize,
+    /// Bytes of all.
+    pub bytes: u64,
+    /// When one was last written to.
+    #[serde(serialize_with = "time_or_null")]
+    pub last_activity_at: Option<DateTime<Utc>>,
+}
+
+/// What follows from the size of a context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Advice {
+    /// Go on.
+    Healthy,
+    /// Compact it soon.
+    Large,
+    /// Begin a fresh session.
+    Bloated,
 }
 
 /// Tokens of the newest real answer.
@@ -68,7 +118,24 @@ pub struct Context {
     /// Share of the window, when it is known.
     pub percent: Option<f64>,
     /// What follows from that.
-    pub advice: Option<String>,
+    pub advice: Option<Advice>,
+    /// What to do, in a sentence.
+    pub next: Option<String>,
+}
+
+/// Commands a person can copy.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Commands {
+    /// Where they are run.
+    pub cwd: Option<String>,
+    /// Variables to set first.
+    pub env: BTreeMap<String, String>,
+    /// Opens the session again.
+    pub resume: Option<Vec<String>>,
+    /// Saves its files.
+    pub export: Option<Vec<String>>,
+    /// Ends its process.
+    pub kill: Option<Vec<String>>,
 }
 
 /// One session.
@@ -91,23 +158,34 @@ pub struct Session {
     pub transcript: PathBuf,
     /// Its size.
     pub bytes: u64,
+    /// Larger than the configuration likes.
+    pub oversized: bool,
+    /// Transcripts of its subagents.
+    pub subagents: Subagents,
     /// Whether it lives.
     pub state: State,
-    /// `busy`, `idle`, `waiting`.
-    pub activity: Option<String>,
+    /// What it does.
+    pub activity: Option<Activity>,
+    /// What that rests on.
+    pub evidence: Vec<Evidence>,
     /// How it stopped.
     pub stop: Stop,
     /// The process that holds it.
     pub live: Option<Live>,
+    /// It was open when its client or the machine died.
+    pub open_at_crash: Option<OpenAtCrash>,
     /// Time of its first record.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
     /// Time of its newest message.
     #[serde(serialize_with = "time_or_null")]
     pub last_activity_at: Option<DateTime<Utc>>,
+    /// When the client's own cleanup deletes it.
+    #[serde(serialize_with = "time_or_null")]
+    pub deleted_after: Option<DateTime<Utc>>,
     /// Its newest prompt.
     pub last_prompt: Option<String>,
-    /// Number of turns, when it was counted.
+    /// Number of prompts, when they were counted.
     pub turns: Option<u64>,
     /// Size of its context.
     pub context: Option<Context>,
@@ -123,127 +201,197 @@ pub struct Session {
     pub incident: Option<Incident>,
     /// What happens next.
     pub next: RecoveryPlan,
+    /// Commands a person can copy.
+    pub commands: Commands,
 }
 
-/// What is known about the process of a session.
-#[derive(Debug, Clone, Copy)]
-pub enum Holder<'a> {
-    /// This one holds it.
-    Live(&'a RegistryRecord),
-    /// One with this status holds it; nothing else is known.
-    Said(Option<&'a str>),
-    /// None.
-    Gone,
-    /// Nobody looked.
-    Unknown,
-}
+/// Numbers for comparing.
+pub struct Large;
 
-/// Reads one transcript into a report.
-///
-/// # Errors
-/// [`Code::TranscriptUnreadable`] when the name is no session's; those of opening the file.
-pub fn read(path: &Path, config_dir: Option<&Path>, holder: Holder<'_>) -> Result<(Session, Summary)> {
-    let id = path
-        .file_stem()
-        .and_then(std::ffi::OsStr::to_str)
-        .ok_or_else(|| Error::new(Code::TranscriptUnreadable, "has no readable name").at(path))?;
-    let transcript = Transcript::open(path)?;
-    let (liveness, live) = match holder {
-        Holder::Live(record) => (Liveness::Live(record.status.as_deref()), Some(live_of(record))),
-        Holder::Said(status) => (Liveness::Live(status), None),
-        Holder::Gone => (Liveness::Gone, None),
-        Holder::Unknown => (Liveness::Unknown, None),
-    };
-    let summary = summarize(&transcript, liveness);
-    let is_live = matches!(liveness, Liveness::Live(_));
-    let done = matches!(summary.stop.kind, StopKind::Finished | StopKind::Empty | StopKind::Interrupted);
-    let named = match holder {
-        Holder::Live(record) if record.name_source.as_deref() == Some("user") => record.name.clone(),
-        _ => None,
-    };
-    let session = Session {
-        schema: SCHEMA,
-        id: id.to_owned(),
-        name: summary.name.clone().or(named.map(|name| one_line(&name, 200))),
-        title: summary.title.clone(),
-        project: Project { dir: None, cwd: summary.cwd.clone() },
-        config_dir: config_dir.map(Path::to_path_buf),
-        transcript: path.to_path_buf(),
-        bytes: summary.bytes,
-        state: match (is_live, done) {
-            (true, _) => State::Active,
-            (false, true) => State::Completed,
-            (false, false) => State::Orphaned,
-        },
-        activity: match liveness {
-            Liveness::Live(status) => {
-                status.filter(|word| ["busy", "idle", "waiting"].contains(word)).map(str::to_owned)
-            }
-            _ => None,
-        },
-        stop: summary.stop.clone(),
-        live,
-        started_at: summary.started_at,
-        last_activity_at: summary.last_activity,
-        last_prompt: summary.last_prompt.clone(),
-        turns: None,
-        context: summary.context_tokens.map(|tokens| Context {
-            tokens,
-            window: None,
-            percent: None,
-            advice: None,
-        }),
-        model: summary.model.clone(),
-        permission_mode: summary.permission_mode.clone(),
-        git_branch: summary.branch.clone(),
-        client_version: summary.version.map(|version| version.to_string()),
-        incident: None,
-        next: RecoveryPlan::nothing("nothing is owed"),
-    };
-    Ok((session, summary))
-}
-
-/// What an incident alone tells, when the transcript cannot be read any more.
-#[must_use]
-pub fn of_incident(incident: &Incident, holder: Option<&RegistryRecord>) -> Session {
-    Session {
-        schema: SCHEMA,
-        id: incident.session.clone(),
-        name: None,
-        title: None,
-        project: Project { dir: incident.project.clone(), cwd: incident.cwd.clone() },
-        config_dir: incident.config_dir.clone(),
-        transcript: incident.transcript.clone(),
-        bytes: 0,
-        state: if holder.is_some() { State::Active } else { State::Orphaned },
-        activity: None,
-        stop: incident.stop.clone(),
-        live: holder.map(live_of),
-        started_at: None,
-        last_activity_at: incident.stop.at,
-        last_prompt: None,
-        turns: None,
-        context: None,
-        model: incident.model.clone(),
-        permission_mode: incident.permission_mode.clone(),
-        git_branch: None,
-        client_version: incident.client_version.clone(),
-        incident: None,
-        next: RecoveryPlan::nothing("nothing is owed"),
+impl Large {
+    /// Bytes as a number that can be compared with a fraction.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^53")]
+    pub fn bytes(bytes: u64) -> f64 {
+        bytes as f64
     }
 }
 
-fn live_of(record: &RegistryRecord) -> Live {
-    Live {
-        pid: record.pid,
-        tty: None,
-        started_at: record.started_at.and_then(DateTime::from_timestamp_millis),
-        status: record.status.clone(),
-        waiting_for: record.waiting_for.clone(),
-    }
+fn shown(text: Option<&String>) -> Option<String> {
+    text.map(|text| one_line(text, SHOWN)).filter(|text| !text.is_empty())
 }
 
 impl Session {
+    /// What the transcript and its holder tell.
+    #[must_use]
+    pub fn of(row: &Row, home: &ClaudeHome, holder: Option<&Holder>, verdict: Verdict) -> Self {
+        let mut session = Self::of_summary(&row.found, &row.summary, verdict);
+        session.config_dir = Some(home.dir().to_path_buf());
+        let named = holder.and_then(|holder| shown(holder.name.as_ref()));
+        session.name = session.name.or(named);
+        if session.client_version.is_none() {
+            session.client_version = holder.and_then(|holder| holder.version.clone());
+        }
+        session.live = holder.map(live_of);
+        session
+    }
+
+    fn of_summary(found: &Found, summary: &Summary, verdict: Verdict) -> Self {
+        Self {
+            schema: SCHEMA,
+            id: found.id.clone(),
+            name: shown(summary.name.as_ref()),
+            title: shown(summary.title.as_ref()),
+            project: Project { dir: None, cwd: summary.cwd.clone() },
+            config_dir: None,
+            transcript: found.path.clone(),
+            bytes: summary.bytes,
+            oversized: false,
+            subagents: Subagents::default(),
+            state: verdict.state,
+            activity: verdict.activity,
+            evidence: verdict.evidence,
+            stop: summary.stop.clone(),
+            live: None,
+            open_at_crash: None,
+            started_at: summary.started_at,
+            last_activity_at: summary.last_activity,
+            deleted_after: None,
+            last_prompt: shown(summary.last_prompt.as_ref()),
+            turns: None,
+            context: summary.context_tokens.map(|tokens| Context {
+                tokens,
+                window: None,
+                percent: None,
+                advice: None,
+                next: None,
+            }),
+            model: summary.model.clone(),
+            permission_mode: summary.permission_mode.clone(),
+            git_branch: summary.branch.clone(),
+            client_version: summary.version.map(|version| version.to_string()),
+            incident: None,
+            next: RecoveryPlan::nothing("nothing is owed"),
+            commands: Commands::default(),
+        }
+    }
+
+    /// What an incident alone tells, when the transcript cannot be read any more.
+    #[must_use]
+    pub fn of_incident(incident: &Incident, holder: Option<&Holder>) -> Self {
+        Self {
+            schema: SCHEMA,
+            id: incident.session.clone(),
+            name: None,
+            title: None,
+            project: Project { dir: incident.project.clone(), cwd: incident.cwd.clone() },
+            config_dir: incident.config_dir.clone(),
+            transcript: incident.transcript.clone(),
+            bytes: 0,
+            oversized: false,
+            subagents: Subagents::default(),
+            state: if holder.is_some() { State::Active } else { State::Orphaned },
+            activity: None,
+            evidence: Vec::new(),
+            stop: incident.stop.clone(),
+            live: holder.map(live_of),
+            open_at_crash: None,
+            started_at: None,
+            last_activity_at: incident.stop.at,
+            deleted_after: None,
+            last_prompt: None,
+            turns: None,
+            context: None,
+            model: incident.model.clone(),
+            permission_mode: incident.permission_mode.clone(),
+            git_branch: None,
+            client_version: incident.client_version.clone(),
+            incident: None,
+            next: RecoveryPlan::nothing("nothing is owed"),
+            commands: Commands::default(),
+        }
+    }
+
+    /// Terminal and children of the process that holds it.
+    pub fn add_processes(&mut self, holder: &Holder, table: &[Process], processes: &dyn Processes) {
+        let Some(live) = &mut self.live else { return };
+        if let Some(own) = table.iter().find(|process| process.pid == holder.pid) {
+            live.tty.clone_from(&own.tty);
+            live.started_at = live.started_at.or(own.started_at);
+        }
+        live.children = below(table, holder.pid)
+            .into_iter()
+            .take(MOST_CHILDREN)
+            .map(|child| Child {
+                pid: child.pid,
+                command: program_of(child, processes),
+                started_at: child.started_at,
+            })
+            .collect();
+    }
+
+    /// What its context means.
+    pub fn weigh(&mut self, limits: &Limits) {
+        let full = self.stop.kind == StopKind::ContextFull;
+        let Some(context) = &mut self.context else { return };
+        let long =
+            self.model.as_deref().is_some_and(|model| model.contains("[1m]")) || context.tokens > WINDOW;
+        let window = if long && !full { LONG_WINDOW } else { WINDOW };
+        let percent = Large::bytes(context.tokens) / Large::bytes(window) * 100.0;
+        context.window = Some(window);
+        context.percent = Some((percent * 10.0).round() / 10.0);
+        let [large, bloated] = limits.warn_percent;
+        let advice = if full || percent >= bloated {
+            Advice::Bloated
+        } else if percent >= large {
+            Advice::Large
+        } else {
+            Advice::Healthy
+        };
+        context.advice = Some(advice);
+        context.next = match advice {
+            Advice::Healthy => None,
+            Advice::Large => Some("compact it soon: /compact in the session".to_owned()),
+            Advice::Bloated => Some(
+                "begin a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\""
+                    .to_owned(),
+            ),
+        };
+    }
+
+    /// The commands a person needs.
+    pub fn add_commands(&mut self, home: &ClaudeHome, default_home: Option<&Path>) {
+        let mut env = BTreeMap::new();
+        if default_home != Some(home.dir()) {
+            env.insert("CLAUDE_CONFIG_DIR".to_owned(), home.dir().to_string_lossy().into_owned());
+        }
+        let job = self.live.as_ref().and_then(|live| live.job.clone());
+        let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        let resume = match (&self.live, &job) {
+            (_, Some(job)) => words(&["claude", "attach", job]),
+            (Some(_), None) => None,
+            (None, None) => words(&["claude", &format!("--resume={}", self.id)]),
+        };
+        let kill = match (&self.live, &job) {
+            (_, Some(job)) => words(&["claude", "stop", job]),
+            (Some(live), None) => words(&["kill", &live.pid.to_string()]),
+            (None, None) => None,
+        };
+        self.commands = Commands { cwd: self.project.cwd.clone(), env, resume, export: self.archive(), kill };
+    }
+
+    /// Saves the transcript and what stands beside it into one archive in the home directory.
+    fn archive(&self) -> Option<Vec<String>> {
+        let dir = self.transcript.parent()?.to_str()?;
+        let file = format!("{}.jsonl", self.id);
+        let target = format!("claude-session-{}.tar.gz", self.id);
+        let mut argv = vec!["tar".to_owned(), "-czf".into(), target, "-C".into(), dir.to_owned(), file];
+        if self.transcript.with_extension("").is_dir() {
+            argv.push(self.id.clone());
+        }
+        Some(argv)
+    }
+
     /// Sort key: what still happens by itself, then what needs a person, then what runs; the newest first in each.
     #[must_use]
     pub fn rank(&self) -> (u8, std::cmp::Reverse<String>) {
@@ -255,4 +403,117 @@ impl Session {
         };
         (group, std::cmp::Reverse(self.last_activity_at.map(rfc3339).unwrap_or_default()))
     }
+}
+
+/// The program a person knows it by: of a shell that runs a script, the script.
+fn program_of(process: &Process, processes: &dyn Processes) -> String {
+    let line = processes.command_line(process.pid);
+    let name = line.first().map(Path::new).and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
+    one_line(name.unwrap_or(&process.name), 60)
+}
+
+fn live_of(holder: &Holder) -> Live {
+    Live {
+        pid: holder.pid,
+        tty: None,
+        kind: holder.kind,
+        proof: holder.proof,
+        started_at: holder.started_at,
+        status: holder.status.clone(),
+        waiting_for: holder.waiting_for.clone(),
+        job: holder.job.clone(),
+        cpu_percent: None,
+        children: Vec::new(),
+    }
+}
+
+impl Subagents {
+    /// Counts them.
+    #[must_use]
+    pub fn of(found: &Found) -> Self {
+        let mut all = Self::default();
+        for (_, meta) in files(found) {
+            all.count += 1;
+            all.bytes += meta.len();
+            let modified = meta.modified().ok().map(DateTime::<Utc>::from);
+            all.last_activity_at = all.last_activity_at.max(modified);
+        }
+        all
+    }
+
+    /// When the newest message of any of them was written.
+    #[must_use]
+    pub fn newest_message(found: &Found) -> Option<DateTime<Utc>> {
+        files(found).filter_map(|(path, _)| newest_message(&path)).max()
+    }
+}
+
+fn files(found: &Found) -> impl Iterator<Item = (PathBuf, std::fs::Metadata)> {
+    let dir = found.companion.then(|| found.path.with_extension("").join("subagents"));
+    dir.and_then(|dir| std::fs::read_dir(dir).ok()).into_iter().flatten().filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let is_transcript = path.extension().is_some_and(|ending| ending == "jsonl");
+        let meta = is_transcript.then(|| std::fs::symlink_metadata(&path).ok())??;
+        meta.is_file().then_some((path, meta))
+    })
+}
+
+fn newest_message(path: &Path) -> Option<DateTime<Utc>> {
+    let transcript = Transcript::open(path).ok()?;
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    while let Some((_, line)) = lines.next(transcript.file()) {
+        let is_message = [&b"\"type\":\"user\""[..], b"\"type\":\"assistant\""];
+        if is_message.iter().any(|kind| memchr::memmem::find(line, kind).is_some()) {
+            let at = memchr::memmem::rfind(line, b"\"timestamp\":\"").map(|at| &line[at..]);
+            let text = at.and_then(|line| text_after(line, b"\"timestamp\":\""));
+            return text.and_then(|text| parse_rfc3339(std::str::from_utf8(text).ok()?));
+        }
+    }
+    None
+}
+
+/// What is known about the process of a session.
+#[derive(Debug, Clone, Copy)]
+pub enum Alive<'a> {
+    /// One with this status holds it; nothing else is known.
+    Said(Option<&'a str>),
+    /// None.
+    Gone,
+    /// Nobody looked.
+    Unknown,
+}
+
+/// Reads one transcript into a report, wherever it is.
+///
+/// # Errors
+/// [`Code::TranscriptUnreadable`] when the name is no session's; those of opening the file.
+pub fn inspect(path: &Path, alive: Alive<'_>) -> Result<Session> {
+    let found = found_at(path, 0).or_else(|| {
+        let id = path.file_stem()?.to_str()?.to_owned();
+        Some(Found { id, path: path.to_path_buf(), home: 0, companion: false })
+    });
+    let found =
+        found.ok_or_else(|| Error::new(Code::TranscriptUnreadable, "has no readable name").at(path))?;
+    let liveness = match alive {
+        Alive::Said(status) => Liveness::Live(status),
+        Alive::Gone => Liveness::Gone,
+        Alive::Unknown => Liveness::Unknown,
+    };
+    let summary = super::inventory::thorough(path, liveness)?;
+    let mut verdict = without_holder(&summary.stop);
+    if let Alive::Said(status) = alive {
+        verdict.state = State::Active;
+        verdict.evidence.clear();
+        verdict.activity = match status {
+            Some("busy") => Some(Activity::Busy),
+            Some("idle") => Some(Activity::Idle),
+            Some("waiting") => Some(Activity::Waiting),
+            _ => None,
+        };
+    }
+    let mut session = Session::of_summary(&found, &summary, verdict);
+    session.subagents = Subagents::of(&found);
+    session.weigh(&Limits::default());
+    Ok(session)
 }

@@ -24,23 +24,12 @@ const QUESTIONS: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
 
 /// Tells how the conversation ends. `newest_first` is read only as far as needed.
 pub fn ending(newest_first: impl IntoIterator<Item = Record>, liveness: Liveness<'_>) -> Stop {
-    let mut walk = Walk { liveness, graceful: false, result: None };
-    for record in newest_first {
-        if record.head.sidechain {
-            continue;
-        }
-        if let Some(mut stop) = walk.step(&record) {
-            stop.at = stop.at.or(record.head.at);
-            stop.record = stop.record.or(record.head.uuid);
-            return stop;
-        }
-    }
-    walk.result.unwrap_or_else(|| {
-        Stop::of(StopKind::Empty).because(Source::Transcript, "no prompt and no answer is in the transcript")
-    })
+    let mut walk = Walk::new(liveness);
+    newest_first.into_iter().find_map(|record| walk.see(&record)).unwrap_or_else(|| walk.finish())
 }
 
-struct Walk<'a> {
+/// The way backwards through a conversation, up to the record that tells its ending.
+pub struct Walk<'a> {
     liveness: Liveness<'a>,
     /// A `cost-state` was seen after the record we look at: a process ended gracefully.
     graceful: bool,
@@ -48,7 +37,43 @@ struct Walk<'a> {
     result: Option<Stop>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// At the end of a transcript.
+    #[must_use]
+    pub const fn new(liveness: Liveness<'a>) -> Self {
+        Self { liveness, graceful: false, result: None }
+    }
+
+    /// Looks at the next older record; gives the ending once it is told.
+    pub fn see(&mut self, record: &Record) -> Option<Stop> {
+        if record.head.sidechain {
+            return None;
+        }
+        let mut stop = self.step(record)?;
+        stop.at = stop.at.or(record.head.at);
+        stop.record = stop.record.or_else(|| record.head.uuid.clone());
+        Some(stop)
+    }
+
+    /// A `cost-state` record was passed.
+    pub fn see_graceful_end(&mut self) {
+        self.graceful = true;
+    }
+
+    /// Whether a process ended gracefully after the records that were looked at.
+    #[must_use]
+    pub fn ended_gracefully(&self) -> bool {
+        self.graceful
+    }
+
+    /// The ending when there are no older records.
+    pub fn finish(&mut self) -> Stop {
+        self.result.take().unwrap_or_else(|| {
+            Stop::of(StopKind::Empty)
+                .because(Source::Transcript, "no prompt and no answer is in the transcript")
+        })
+    }
+
     fn step(&mut self, record: &Record) -> Option<Stop> {
         match &record.body {
             Body::Meta(Meta::CostState) => self.graceful = true,
@@ -122,6 +147,12 @@ impl Walk<'_> {
         }
         Some(match assistant.stop_reason.as_deref() {
             Some("tool_use") => self.open_call(assistant),
+            // Subagents in the background, or a prompt on its way: the client knows better.
+            Some("end_turn" | "stop_sequence") if self.liveness == Liveness::Live(Some("busy")) => {
+                Stop::of(StopKind::Running)
+                    .because(Source::Transcript, "the last answer ended its turn")
+                    .because(Source::Registry, "the client says it is busy")
+            }
             Some("end_turn" | "stop_sequence") => {
                 Stop::of(StopKind::Finished).because(Source::Transcript, "the last answer ended its turn")
             }

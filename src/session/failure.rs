@@ -3,7 +3,7 @@
 //! The same failure carries different fields in different clients (`apiError` from 2.1.300, `quotaLimits` from 2.1.240),
 //! so the precise field is asked first, then the coarse one, then the words.
 
-use super::reset::reset_in;
+use super::reset::{epoch_in, reset_in};
 use super::stop::{ResetSource, Source, Stop, StopKind};
 use crate::claude::record::Failure;
 use crate::text::one_line;
@@ -66,7 +66,7 @@ fn shown(text: &str) -> Option<String> {
 }
 
 fn add_reset(stop: &mut Stop, exact: Option<DateTime<Utc>>, text: &str, at: Option<DateTime<Utc>>) {
-    if let Some(exact) = exact {
+    if let Some(exact) = exact.or_else(|| epoch_in(text)) {
         stop.resets_at = Some(exact);
         stop.resets_at_source = Some(ResetSource::Exact);
     } else if let Some(guess) = at.and_then(|at| reset_in(text, at)) {
@@ -91,8 +91,9 @@ fn usage_limit(name: &str) -> StopKind {
 /// The kind of a limit by the client's words; `None` when they do not speak of one.
 fn usage_limit_in(text: &str) -> Option<StopKind> {
     let text = text.to_ascii_lowercase();
-    let hit =
-        text.contains("hit your") || text.contains("reached your") || text.contains("usage limit reached");
+    // The last three are the words of clients before 2.1.
+    let words = ["hit your", "reached your", "usage limit reached", "-hour limit reached", "weekly limit reached"];
+    let hit = words.iter().any(|words| text.contains(words));
     if !hit || text.contains("spend limit") {
         return None;
     }

@@ -3,7 +3,10 @@
 
 pub mod ending;
 pub mod failure;
+pub mod holder;
 pub mod reset;
+pub mod scan;
+pub mod state;
 pub mod stop;
 pub mod summary;
 

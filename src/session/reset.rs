@@ -45,6 +45,14 @@ pub fn reset_in(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
     Some(ResetText { at, dated: false })
 }
 
+/// The epoch seconds that the first clients wrote behind their words: `Claude AI usage limit reached|1795230000`.
+#[must_use]
+pub fn epoch_in(message: &str) -> Option<DateTime<Utc>> {
+    let (_, rest) = message.split_once("limit reached|")?;
+    let digits: &str = rest.split(|char: char| !char.is_ascii_digit()).next()?;
+    (digits.len() == 10).then(|| DateTime::from_timestamp(digits.parse().ok()?, 0))?
+}
+
 /// A wall-clock time of a zone as an instant; of a time that comes twice, the first.
 fn instant(date: NaiveDate, clock: NaiveTime, zone: &TimeZone) -> Option<DateTime<Utc>> {
     let small = |number: u32| i8::try_from(number).ok();
@@ -87,6 +95,16 @@ mod tests {
         assert_eq!(reset("weekly limit · resets Nov 24, 1:45pm (UTC)", at), is("2026-11-24T13:45:00.000Z"));
         assert_eq!(reset("weekly limit · resets Jan 2, 1pm (UTC)", at), is("2027-01-02T13:00:00.000Z"));
         assert_eq!(reset("limit · resets 10pm (America/New_York)", at), is("2026-11-21T03:00:00.000Z"));
+    }
+
+    #[test]
+    fn reads_the_seconds_that_the_first_clients_wrote() {
+        let epoch = |text| epoch_in(text).map(rfc3339);
+        assert_eq!(
+            epoch("Claude AI usage limit reached|1795230000").as_deref(),
+            Some("2026-11-21T03:00:00.000Z")
+        );
+        assert_eq!(epoch("usage limit reached|soon"), None);
     }
 
     #[test]

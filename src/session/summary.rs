@@ -1,19 +1,43 @@
-//! A summary: what one pass over a transcript's end tells about its session, besides how it ends.
+//! A summary: what one pass over a transcript's end tells about its session.
+//!
+//! It is read backwards, and only until everything is known. Titles decide how far that is: a client re-appends them at
+//! its checkpoints (`last-prompt`, titles, `mode`, `permission-mode`), so such a batch without a title proves that there
+//! is none; the batches that end a process and those of one-shot runs leave titles out (measured with 2.1.329) and prove
+//! nothing.
 
-use super::ending::{Liveness, ending};
+use super::ending::{Liveness, Walk, is_prompt};
 use super::stop::{Stop, StopKind};
-use crate::claude::record::{Body, Meta, Record};
-use crate::claude::transcript::Transcript;
+use crate::claude::glance::{
+    Kind, Mark, entrypoint_of, glance, kind_of, plain_meta, text_after, timestamp_of,
+};
+use crate::claude::record::{Assistant, Body, Meta, Record, System, User};
+use crate::claude::transcript::{Backwards, Transcript};
 use crate::claude::version::ClientVersion;
-use crate::text::one_line;
+use crate::clock::parse_rfc3339;
+use crate::text::head;
 use chrono::{DateTime, Utc};
 
-/// Bytes of tail in which metadata is looked for; the client re-appends it at every checkpoint.
-const BUDGET: u64 = 2 * 1024 * 1024;
-/// Bytes of head in which the first record is looked for.
-const HEAD: u64 = 64 * 1024;
-/// Longest prompt and title that are kept, in characters.
-const SHOWN: usize = 200;
+/// Bytes of tail in which everything but the ending itself is looked for.
+const BUDGET: u64 = 8 * 1024 * 1024;
+/// Bytes of tail in which titles are looked for after the first batch that proves nothing.
+const TITLE_BUDGET: u64 = 4 * 1024 * 1024;
+/// The same for sessions that were never open in a terminal: they get their title at the beginning.
+const PRINT_TITLE_BUDGET: u64 = 128 * 1024;
+/// Bytes of head in which the first record, and a title given at the start, are looked for.
+const HEAD: usize = 4 * 1024;
+/// The same, when the first records are long.
+const LONG_HEAD: usize = 64 * 1024;
+/// Longest prompt and title that are kept, in bytes.
+const KEPT: usize = 1024;
+
+/// How much to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// What a row of a list shows.
+    Row,
+    /// Also what can be far back: the permission mode, and who sent the newest prompt.
+    Whole,
+}
 
 /// What a transcript tells about its session.
 #[derive(Debug, Clone)]
@@ -32,20 +56,24 @@ pub struct Summary {
     pub branch: Option<String>,
     /// Model of the newest real answer.
     pub model: Option<String>,
-    /// Tokens the newest real answer had to read.
+    /// Tokens the newest real answer had to read, or that a compaction left.
     pub context_tokens: Option<u64>,
     /// Permission mode: the newest record of it, else that of the newest prompt.
     pub permission_mode: Option<String>,
-    /// The newest prompt.
+    /// The newest prompt, as it stands there, cut.
     pub last_prompt: Option<String>,
-    /// Title: a person's before the client's.
+    /// Title, as it stands there: a person's before the client's.
     pub title: Option<String>,
-    /// Name a person gave.
+    /// Name a person gave, as it stands there.
     pub name: Option<String>,
-    /// Time of the first record.
+    /// Time of the first record; only with [`Depth::Whole`].
     pub started_at: Option<DateTime<Utc>>,
     /// Time of the newest message.
     pub last_activity: Option<DateTime<Utc>>,
+    /// A process ended gracefully after the newest message.
+    pub graceful: bool,
+    /// A tool was called and no result is recorded: its name.
+    pub open_call: Option<String>,
     /// A person cancelled the client's own continuation (Esc) after the stop.
     pub escaped: bool,
     /// Newest message is a prompt or answer that the client sent itself after a limit.
@@ -55,82 +83,367 @@ pub struct Summary {
 /// Reads the end of a transcript.
 #[must_use]
 pub fn summarize(transcript: &Transcript, liveness: Liveness<'_>) -> Summary {
-    let floor = transcript.bytes().saturating_sub(BUDGET);
-    let records: Vec<Record> =
-        transcript.newest_first().take_while(|record| record.offset >= floor).collect();
-    let mut stop = ending(records.iter().cloned(), liveness);
-    if stop.kind == StopKind::Empty && floor > 0 {
-        // The last message is further back than the budget: go on until it is found.
-        stop = ending(transcript.newest_first(), liveness);
-    }
-    let mut summary = Summary {
-        stop,
-        bytes: transcript.bytes(),
-        version: None,
-        entrypoint: None,
-        cwd: None,
-        branch: None,
-        model: None,
-        context_tokens: None,
-        permission_mode: None,
-        last_prompt: None,
-        title: None,
-        name: None,
-        started_at: transcript.head(HEAD).iter().find_map(|record| record.head.at),
-        last_activity: None,
-        escaped: false,
-        continued_by_client: false,
-    };
-    let mut client_title = None;
-    let mut prompt_mode = None;
-    let mut typed = None;
-    let mut after_stop = true;
-    let mut prompt_seen = false;
-    for record in &records {
-        if record.head.sidechain {
-            continue;
+    summarize_with(&mut Backwards::default(), transcript, liveness, Depth::Whole)
+}
+
+/// Reads the end of a transcript with a reader that served others before.
+#[must_use]
+pub fn summarize_with(
+    lines: &mut Backwards,
+    transcript: &Transcript,
+    liveness: Liveness<'_>,
+    depth: Depth,
+) -> Summary {
+    let mut gathering = Gathering::new(transcript, liveness, depth);
+    lines.begin(transcript.bytes());
+    while let Some((offset, line)) = lines.next(transcript.file()) {
+        gathering.see(offset, line);
+        if gathering.is_done(offset) {
+            break;
         }
-        let head = &record.head;
-        after_stop &= head.uuid.is_none() || head.uuid != summary.stop.record;
-        fill(&mut summary.last_activity, head.at);
-        fill(&mut summary.version, head.version.as_deref().and_then(ClientVersion::parse));
-        fill(&mut summary.entrypoint, head.entrypoint.clone());
-        fill(&mut summary.cwd, head.cwd.clone());
-        fill(&mut summary.branch, head.branch.clone());
+    }
+    gathering.finish()
+}
+
+/// Time of the first record.
+#[must_use]
+pub fn started_at(transcript: &Transcript) -> Option<DateTime<Utc>> {
+    let mut short = [0; HEAD];
+    let at = Beginning::read(transcript.beginning(&mut short)).at;
+    if at.is_some() || transcript.bytes() <= HEAD as u64 {
+        return at;
+    }
+    let mut longer = vec![0; LONG_HEAD];
+    Beginning::read(transcript.beginning(&mut longer)).at
+}
+
+/// What the first bytes of a transcript tell.
+#[derive(Default)]
+struct Beginning {
+    at: Option<DateTime<Utc>>,
+    title: Option<String>,
+    name: Option<String>,
+    /// It was begun by `-p` or an SDK.
+    print: bool,
+}
+
+impl Beginning {
+    fn read(bytes: &[u8]) -> Self {
+        let mut found = Self {
+            at: text_after(bytes, b"\"timestamp\":\"")
+                .and_then(|text| parse_rfc3339(std::str::from_utf8(text).ok()?)),
+            print: text_after(bytes, b"\"entrypoint\":\"").is_some_and(|text| text.starts_with(b"sdk")),
+            ..Self::default()
+        };
+        let mut old_title = None;
+        let mut client_title = None;
+        let mut from = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            let line = &bytes[from..end];
+            from = end + 1;
+            match kind_of(line) {
+                Kind::Meta => {}
+                // What was given at the start stands before the first message.
+                Kind::User | Kind::Message => break,
+                _ => continue,
+            }
+            for record in glance(0, line) {
+                match record.body {
+                    Body::Meta(Meta::CustomTitle(text)) => found.title = Some(kept(&text)),
+                    Body::Meta(Meta::AgentName(text)) => found.name = Some(kept(&text)),
+                    Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(&text)),
+                    Body::Meta(Meta::Summary(text)) => old_title = Some(kept(&text)),
+                    _ => {}
+                }
+            }
+        }
+        found.title = found.title.or(client_title).or(old_title);
+        found
+    }
+}
+
+/// Consecutive records of metadata.
+#[derive(Default)]
+struct Batch {
+    last_prompt: bool,
+    permission_mode: bool,
+    cost_state: bool,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "what has been seen, one by one")]
+struct Gathering<'a> {
+    transcript: &'a Transcript,
+    /// Read when it is asked for.
+    beginning: Option<Beginning>,
+    walk: Walk<'a>,
+    stop: Option<Stop>,
+    found: Summary,
+    depth: Depth,
+    client_title: Option<String>,
+    old_title: Option<String>,
+    prompt_mode: Option<String>,
+    batch: Batch,
+    /// Nothing older can hold a title.
+    titles_known: bool,
+    /// A message has told version, directory and branch.
+    described: bool,
+    /// The newest real answer has been seen.
+    answered: bool,
+    prompt_seen: bool,
+}
+
+impl<'a> Gathering<'a> {
+    fn new(transcript: &'a Transcript, liveness: Liveness<'a>, depth: Depth) -> Self {
+        Self {
+            transcript,
+            beginning: None,
+            walk: Walk::new(liveness),
+            stop: None,
+            found: Summary {
+                stop: Stop::of(StopKind::Empty),
+                bytes: transcript.bytes(),
+                version: None,
+                entrypoint: None,
+                cwd: None,
+                branch: None,
+                model: None,
+                context_tokens: None,
+                permission_mode: None,
+                last_prompt: None,
+                title: None,
+                name: None,
+                started_at: None,
+                last_activity: None,
+                graceful: false,
+                open_call: None,
+                escaped: false,
+                continued_by_client: false,
+            },
+            depth,
+            client_title: None,
+            old_title: None,
+            prompt_mode: None,
+            batch: Batch::default(),
+            titles_known: false,
+            described: false,
+            answered: false,
+            prompt_seen: false,
+        }
+    }
+
+    fn see(&mut self, offset: u64, line: &[u8]) {
+        match kind_of(line) {
+            Kind::Nothing | Kind::Mark(Mark::Other) => {}
+            Kind::Mark(Mark::CostState) => {
+                self.batch.cost_state = true;
+                if self.stop.is_none() {
+                    self.walk.see_graceful_end();
+                }
+            }
+            Kind::Meta => match plain_meta(line) {
+                Some(meta) => self.meta(&meta),
+                None => glance(offset, line).iter().rev().for_each(|record| self.record(record)),
+            },
+            Kind::Note => {
+                self.end_batch(line);
+                fill(&mut self.found.last_activity, timestamp_of(line));
+            }
+            Kind::User if !self.wants_prompts() => self.end_batch(line),
+            Kind::User | Kind::Message => {
+                if self.wants_messages() {
+                    // Glued records come oldest first.
+                    glance(offset, line).iter().rev().for_each(|record| self.message(record, line));
+                } else {
+                    self.end_batch(line);
+                }
+            }
+        }
+    }
+
+    fn wants_prompts(&self) -> bool {
+        self.stop.is_none()
+            || self.found.last_prompt.is_none()
+            || self.depth == Depth::Whole && !self.prompt_seen
+    }
+
+    fn wants_messages(&self) -> bool {
+        !self.answered || self.wants_prompts()
+    }
+
+    fn message(&mut self, record: &Record, line: &[u8]) {
         match &record.body {
-            Body::Assistant(answer) if !answer.synthetic() && answer.failure.is_none() => {
-                fill(&mut summary.model, answer.model.clone());
-                fill(&mut summary.context_tokens, Some(answer.context_tokens).filter(|tokens| *tokens > 0));
-            }
-            Body::User(user) if super::ending::is_prompt(user) => {
-                fill(&mut prompt_mode, user.permission_mode.clone());
-                if !prompt_seen {
-                    prompt_seen = true;
-                    summary.continued_by_client = user.origin.as_deref() == Some("auto-continuation");
-                }
-                if !user.meta {
-                    fill(&mut typed, Some(one_line(&user.text, SHOWN)));
+            // Not written in the client's order: metadata after all.
+            Body::Meta(Meta::CostState) => {
+                self.batch.cost_state = true;
+                if self.stop.is_none() {
+                    self.walk.see_graceful_end();
                 }
             }
-            Body::System(system)
-                if after_stop && system.content.starts_with("Automatic continue cancelled") =>
-            {
-                summary.escaped |= !system.content.contains("exited during the wait");
+            Body::Meta(_) => self.record(record),
+            Body::Other => {}
+            _ => {
+                self.end_batch(line);
+                self.record(record);
             }
-            Body::Meta(Meta::LastPrompt(text)) => {
-                fill(&mut summary.last_prompt, Some(one_line(text, SHOWN)));
-            }
-            Body::Meta(Meta::CustomTitle(text)) => fill(&mut summary.title, Some(one_line(text, SHOWN))),
-            Body::Meta(Meta::AgentName(text)) => fill(&mut summary.name, Some(one_line(text, SHOWN))),
-            Body::Meta(Meta::AiTitle(text)) => fill(&mut client_title, Some(one_line(text, SHOWN))),
-            Body::Meta(Meta::PermissionMode(mode)) => fill(&mut summary.permission_mode, Some(mode.clone())),
-            _ => {}
         }
     }
-    summary.title = summary.title.or(client_title);
-    summary.permission_mode = summary.permission_mode.or(prompt_mode);
-    summary.last_prompt = summary.last_prompt.or(typed);
-    summary
+
+    fn record(&mut self, record: &Record) {
+        if record.head.sidechain {
+            return;
+        }
+        if let Body::Meta(meta) = &record.body {
+            self.meta(meta);
+            return;
+        }
+        if self.stop.is_none() {
+            self.stop = self.walk.see(record);
+            if let (Some(_), Body::Assistant(answer)) = (&self.stop, &record.body)
+                && answer.stop_reason.as_deref() == Some("tool_use")
+            {
+                self.found.open_call = answer.calls.last().map(|call| call.name.clone());
+            }
+        }
+        self.head(record);
+        match &record.body {
+            Body::Assistant(answer) => self.answer(answer),
+            Body::User(user) => self.user(user),
+            Body::System(system) => self.system(system, record),
+            Body::Meta(_) | Body::Other => {}
+        }
+    }
+
+    fn head(&mut self, record: &Record) {
+        let head = &record.head;
+        fill(&mut self.found.last_activity, head.at);
+        if self.described {
+            return;
+        }
+        fill(&mut self.found.version, head.version.as_deref().and_then(ClientVersion::parse));
+        fill(&mut self.found.entrypoint, head.entrypoint.clone());
+        fill(&mut self.found.cwd, head.cwd.clone());
+        fill(&mut self.found.branch, head.branch.clone());
+        self.described = self.found.cwd.is_some() && self.found.version.is_some();
+    }
+
+    fn answer(&mut self, answer: &Assistant) {
+        if answer.synthetic() || answer.failure.is_some() {
+            return;
+        }
+        fill(&mut self.found.model, answer.model.clone());
+        fill(&mut self.found.context_tokens, Some(answer.context_tokens).filter(|tokens| *tokens > 0));
+        self.answered = self.found.context_tokens.is_some() && self.found.model.is_some();
+    }
+
+    fn user(&mut self, user: &User) {
+        if !is_prompt(user) {
+            return;
+        }
+        fill(&mut self.prompt_mode, user.permission_mode.clone());
+        if !self.prompt_seen {
+            self.prompt_seen = true;
+            self.found.continued_by_client = user.origin.as_deref() == Some("auto-continuation");
+        }
+        if !user.meta && self.found.last_prompt.is_none() {
+            self.found.last_prompt = Some(kept(&user.text));
+        }
+    }
+
+    fn system(&mut self, system: &System, record: &Record) {
+        let told = self.stop.as_ref().is_some_and(|stop| stop.record != record.head.uuid);
+        if !told && system.content.starts_with("Automatic continue cancelled") {
+            self.found.escaped |= !system.content.contains("exited during the wait");
+        }
+        if system.subtype == "compact_boundary" {
+            fill(&mut self.found.context_tokens, system.post_tokens);
+        }
+    }
+
+    fn meta(&mut self, meta: &Meta) {
+        match meta {
+            Meta::LastPrompt(text) => {
+                self.batch.last_prompt = true;
+                if self.found.last_prompt.is_none() {
+                    self.found.last_prompt = Some(kept(text));
+                }
+            }
+            Meta::CustomTitle(text) => fill(&mut self.found.title, Some(kept(text))),
+            Meta::AgentName(text) => fill(&mut self.found.name, Some(kept(text))),
+            Meta::AiTitle(text) => fill(&mut self.client_title, Some(kept(text))),
+            Meta::Summary(text) => fill(&mut self.old_title, Some(kept(text))),
+            Meta::PermissionMode(mode) => {
+                self.batch.permission_mode = true;
+                fill(&mut self.found.permission_mode, Some(mode.clone()));
+            }
+            Meta::CostState => {}
+        }
+    }
+
+    /// A message stands before the metadata seen last: what that batch proves.
+    fn end_batch(&mut self, line: &[u8]) {
+        let batch = std::mem::take(&mut self.batch);
+        if self.titles_known || self.found.title.is_some() {
+            self.titles_known = true;
+            return;
+        }
+        let checkpoint = || {
+            batch.permission_mode
+                || !batch.cost_state && entrypoint_of(line).is_some_and(|name| name == b"cli")
+        };
+        self.titles_known = batch.last_prompt && (self.client_title.is_some() || checkpoint());
+    }
+
+    fn beginning(&mut self) -> &Beginning {
+        self.beginning.get_or_insert_with(|| {
+            let mut bytes = [0; HEAD];
+            Beginning::read(self.transcript.beginning(&mut bytes))
+        })
+    }
+
+    fn is_done(&mut self, offset: u64) -> bool {
+        if self.stop.is_none() {
+            return false;
+        }
+        let read = self.found.bytes - offset;
+        let known = self.described && self.answered && self.found.last_prompt.is_some();
+        let whole = self.depth == Depth::Row
+            || self.prompt_seen && (self.found.permission_mode.is_some() || self.prompt_mode.is_some());
+        if !(known && whole) {
+            return read > BUDGET;
+        }
+        if self.titles_known {
+            return true;
+        }
+        let budget =
+            if self.beginning().print && self.found.entrypoint.as_deref().is_some_and(|name| name != "cli") {
+                PRINT_TITLE_BUDGET
+            } else {
+                TITLE_BUDGET
+            };
+        read > budget
+    }
+
+    fn finish(mut self) -> Summary {
+        self.found.graceful = self.walk.ended_gracefully();
+        self.found.stop = self.stop.take().unwrap_or_else(|| self.walk.finish());
+        self.found.title = self.found.title.take().or(self.client_title.take()).or(self.old_title.take());
+        if self.found.title.is_none() {
+            let beginning = self.beginning();
+            let (title, name) = (beginning.title.clone(), beginning.name.clone());
+            self.found.title = title;
+            fill(&mut self.found.name, name);
+        }
+        if self.depth == Depth::Whole {
+            self.found.started_at = started_at(self.transcript);
+        }
+        self.found.permission_mode = self.found.permission_mode.or(self.prompt_mode);
+        self.found
+    }
+}
+
+/// What of a text is kept; it is made fit to be shown when it is shown.
+fn kept(text: &str) -> String {
+    head(text, KEPT).to_owned()
 }
 
 /// The newest wins; records come newest first.

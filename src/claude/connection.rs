@@ -1,0 +1,144 @@
+//! A connection: an established TCP connection of this machine, and how long ago it last received something.
+//!
+//! Nothing else tells a model that thinks slowly from one that never answers (measured with 2.1.329: processor time,
+//! context switches, the registry and the transcript look alike; text and pings of an answer are seen here). The kernel
+//! is asked over its own diagnostic socket (`sock_diag`), as `ss -ti` does; nothing goes over a network.
+
+use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use std::time::Duration;
+
+/// Type of a diagnostic request and of its answers.
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const ERROR: u16 = 2;
+const DONE: u16 = 3;
+/// This is a request, for all of them.
+const REQUEST_ALL: u16 = 0x301;
+const TCP: u8 = 6;
+/// The extension that holds `tcp_info`, as a bit and as an attribute.
+const INFO_BIT: u8 = 2;
+const INFO: u16 = 2;
+/// The state "established", as a bit.
+const ESTABLISHED: u32 = 1 << 1;
+const HEADER: usize = 16;
+/// Length of `inet_diag_msg`, and where the inode is in it.
+const MESSAGE: usize = 72;
+const INODE: usize = 68;
+/// Where `tcp_info` holds `tcpi_last_data_recv`, in milliseconds.
+const LAST_RECEIVED: usize = 52;
+/// More than the kernel gives at a time.
+const BUFFER: usize = 64 * 1024;
+/// Answers that are read at most; a machine with more connections is not judged.
+const MOST_READS: usize = 4096;
+
+/// One established connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connection {
+    /// Number of its socket, as `/proc/<pid>/fd` names it.
+    pub inode: u32,
+    /// Time since it last received something, or since it was made.
+    pub since_received: Duration,
+}
+
+/// Every established TCP connection of this machine; `None` when the kernel does not tell.
+#[must_use]
+pub fn established() -> Option<Vec<Connection>> {
+    let mut all = Vec::new();
+    // Internet protocol 4 and 6.
+    for family in [2, 10] {
+        ask(family, &mut all)?;
+    }
+    Some(all)
+}
+
+fn ask(family: u8, found: &mut Vec<Connection>) -> Option<()> {
+    let kind = SocketType::DGRAM;
+    let flags = SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::NETLINK, kind, flags, Some(SOCK_DIAG)).ok()?;
+    let mut request = vec![0_u8; HEADER + 56];
+    let length = u32::try_from(request.len()).ok()?;
+    request[0..4].copy_from_slice(&length.to_ne_bytes());
+    request[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    request[6..8].copy_from_slice(&REQUEST_ALL.to_ne_bytes());
+    request[HEADER] = family;
+    request[HEADER + 1] = TCP;
+    request[HEADER + 2] = INFO_BIT;
+    request[HEADER + 4..HEADER + 8].copy_from_slice(&ESTABLISHED.to_ne_bytes());
+    let kernel = SocketAddrNetlink::new(0, 0);
+    rustix::net::sendto(&socket, &request, SendFlags::empty(), &kernel).ok()?;
+    let mut buffer = vec![0; BUFFER];
+    for _ in 0..MOST_READS {
+        let (read, _) = rustix::net::recv(&socket, &mut buffer, RecvFlags::empty()).ok()?;
+        if read == 0 || take(&buffer[..read], found)? {
+            return Some(());
+        }
+    }
+    None
+}
+
+/// Takes the connections out of one answer; true when it was the last. `None` for an error.
+fn take(mut answer: &[u8], found: &mut Vec<Connection>) -> Option<bool> {
+    while let Some(length) = number(answer, 0) {
+        let length = (length as usize).clamp(HEADER, answer.len().max(HEADER));
+        let message = answer.get(..length)?;
+        match u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?) {
+            DONE => return Some(true),
+            ERROR => return None,
+            _ => found.extend(connection(&message[HEADER..])),
+        }
+        answer = answer.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Some(false)
+}
+
+fn connection(message: &[u8]) -> Option<Connection> {
+    let inode = number(message, INODE)?;
+    let mut attributes = message.get(MESSAGE..)?;
+    while let Some(head) = attributes.get(..4) {
+        let length = usize::from(u16::from_ne_bytes([head[0], head[1]]));
+        let value = attributes.get(4..length)?;
+        if u16::from_ne_bytes([head[2], head[3]]) == INFO {
+            let milliseconds = number(value, LAST_RECEIVED)?;
+            let since_received = Duration::from_millis(u64::from(milliseconds));
+            return Some(Connection { inode, since_received });
+        }
+        attributes = attributes.get(length.next_multiple_of(4)..)?;
+    }
+    None
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claude::process::{Processes, Reception, SystemProcesses};
+    use std::io::{Read, Write};
+
+    #[test]
+    fn a_silent_connection_grows_old_and_a_byte_makes_it_young() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut far, _) = listener.accept().unwrap();
+        std::thread::sleep(Duration::from_millis(400));
+        let Reception::Last(silent) = SystemProcesses.reception(std::process::id()) else {
+            panic!("the connection is not seen")
+        };
+        assert!(silent >= Duration::from_millis(300), "{silent:?}");
+        far.write_all(b"x").unwrap();
+        near.read_exact(&mut [0]).unwrap();
+        let Reception::Last(heard) = SystemProcesses.reception(std::process::id()) else { panic!() };
+        assert!(heard < silent, "{heard:?}");
+    }
+
+    #[test]
+    fn damaged_answers_are_no_connections() {
+        for bytes in [&[][..], &[0; 15], &[0xff; 64], &[16, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
+            let mut found = Vec::new();
+            let _ = take(bytes, &mut found);
+            assert!(found.is_empty());
+        }
+    }
+}

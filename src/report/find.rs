@@ -1,0 +1,122 @@
+//! Finding one session by what a person calls it: its id, the beginning of it, its name or its title, or "the latest".
+
+use super::inventory::{Inventory, Row};
+use crate::error::{Code, Error, Result};
+use crate::text::one_line;
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// Shortest beginning of an id that is taken for one.
+pub const SHORTEST: usize = 4;
+/// Candidates that an error names.
+const CANDIDATES: usize = 8;
+
+/// Names one session.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SessionOptions {
+    /// Its id, a beginning of it, its name or its title.
+    pub session: Option<String>,
+    /// The one that was active last.
+    pub latest: bool,
+    /// Only sessions of this project's directory.
+    pub project: Option<PathBuf>,
+}
+
+/// The row that is meant.
+///
+/// # Errors
+/// [`Code::Usage`] when nothing or too little is named, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`] with the
+/// candidates.
+pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r Row> {
+    let rows = &inventory.rows;
+    let Some(name) = options.session.as_deref().map(str::trim) else {
+        if !options.latest {
+            return Err(Error::new(Code::Usage, "no session is named").hint("name one, or use --latest"));
+        }
+        return rows.iter().max_by_key(|row| row.summary.last_activity).ok_or_else(|| {
+            Error::new(Code::SessionNotFound, "there is no session")
+                .hint("`cc-session-recover list` shows all")
+        });
+    };
+    if options.latest {
+        return Err(Error::new(Code::Usage, "a session and --latest are both given").hint("give one of them"));
+    }
+    let by_id: Vec<&Row> = if name.len() >= SHORTEST {
+        let lower = name.to_ascii_lowercase();
+        rows.iter().filter(|row| row.found.id.starts_with(&lower)).collect()
+    } else {
+        Vec::new()
+    };
+    let matching = if by_id.is_empty() { called(inventory, name) } else { by_id };
+    match matching.as_slice() {
+        [] if name.len() < SHORTEST => {
+            Err(Error::new(Code::Usage, format!("{name:?} is too short for a session"))
+                .hint(format!("give at least {SHORTEST} characters of its id, or its whole name")))
+        }
+        [] => Err(not_found(rows, name)),
+        [row] => Ok(row),
+        several => Err(ambiguous(name, several)),
+    }
+}
+
+/// Sessions with that name or title, whatever its case: whole names first, then parts of one.
+fn called<'r>(inventory: &'r Inventory<'_>, name: &str) -> Vec<&'r Row> {
+    let wanted = name.to_lowercase();
+    let names = |row: &Row| {
+        let summary = &row.summary;
+        let by_client = inventory.holder(&row.found.id).and_then(|holder| holder.name.clone());
+        let all = [summary.name.clone(), summary.title.clone(), by_client];
+        all.into_iter().flatten().map(|text| one_line(&text, 200).to_lowercase()).collect::<Vec<_>>()
+    };
+    let whole: Vec<&Row> = inventory.rows.iter().filter(|row| names(row).contains(&wanted)).collect();
+    if !whole.is_empty() || name.len() < SHORTEST {
+        return whole;
+    }
+    inventory.rows.iter().filter(|row| names(row).iter().any(|own| own.contains(&wanted))).collect()
+}
+
+fn not_found(rows: &[Row], name: &str) -> Error {
+    let near: Vec<&Row> = rows
+        .iter()
+        .filter(|row| row.found.id.contains(name) || prompt_holds(row, name))
+        .take(CANDIDATES)
+        .collect();
+    let message = format!("no session begins with {name:?} or has that name");
+    let hint = if near.is_empty() {
+        "`cc-session-recover list` shows all, `cc-session-recover search` looks for a text in them".to_owned()
+    } else {
+        format!("did you mean {}", described(&near))
+    };
+    Error::new(Code::SessionNotFound, message).hint(hint)
+}
+
+fn prompt_holds(row: &Row, name: &str) -> bool {
+    let wanted = name.to_lowercase();
+    row.summary.last_prompt.as_deref().is_some_and(|prompt| prompt.to_lowercase().contains(&wanted))
+}
+
+fn ambiguous(name: &str, several: &[&Row]) -> Error {
+    let message = format!("{name:?} can be {} sessions: {}", several.len(), described(several));
+    Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id")
+}
+
+/// The newest of them, by id and title.
+fn described(rows: &[&Row]) -> String {
+    let mut newest = rows.to_vec();
+    newest.sort_by_key(|row| std::cmp::Reverse(row.summary.last_activity));
+    let mut words: Vec<String> = newest
+        .iter()
+        .take(CANDIDATES)
+        .map(|row| {
+            let summary = &row.summary;
+            let title = summary.name.as_ref().or(summary.title.as_ref()).or(summary.last_prompt.as_ref());
+            let title = title.map(|title| format!(" ({})", one_line(title, 40))).unwrap_or_default();
+            format!("{}{title}", row.found.id)
+        })
+        .collect();
+    if newest.len() > CANDIDATES {
+        words.push(format!("and {} more", newest.len() - CANDIDATES));
+    }
+    words.join(", ")
+}

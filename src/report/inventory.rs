@@ -1,0 +1,512 @@
+//! An inventory: every session of the configuration directories that are looked at, with the process that holds it and
+//! the incident that looks after it. Verbs ask it for rows and have those they show made into reports.
+
+use super::session::{Large, Session};
+use crate::claude::glance::text_after;
+use crate::claude::home::{ClaudeHome, all_homes};
+use crate::claude::process::{Process, Processes, below};
+use crate::claude::transcript::{Backwards, Transcript};
+use crate::clock::{Clock, parse_rfc3339};
+use crate::env::Environment;
+use crate::error::{Error, Result};
+use crate::project::enabled::enclosing;
+use crate::recovery::config::{Config, in_force};
+use crate::recovery::incident::{Incident, Phase, Report};
+use crate::recovery::ledger::Ledger;
+use crate::recovery::policy::{Action, RecoveryPlan, Terminal, person_needed};
+use crate::session::ending::Liveness;
+use crate::session::holder::{Holder, Holders};
+use crate::session::scan::{self, Found, found_at};
+use crate::session::state::{Died, OpenAtCrash, Signs, State, Verdict, with_holder, without_holder};
+use crate::session::summary::{Depth, Summary, started_at, summarize};
+use crate::session::{Evidence, Source, StopKind};
+use crate::store::StateDir;
+use crate::store::lock::Lock;
+use chrono::{DateTime, Duration, Utc};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Stops that no hook of ours saw are somebody's business for this long.
+const RECENT: Duration = Duration::days(14);
+/// Between two looks at the processor time of a client that may hang.
+const SAMPLE: std::time::Duration = std::time::Duration::from_millis(250);
+/// What a tool's program may be older than the record of its call.
+const CALL_SLACK: Duration = Duration::seconds(2);
+
+/// What is taken from outside.
+#[derive(Clone, Copy)]
+pub struct Outside<'a> {
+    /// Variables and well-known directories.
+    pub env: &'a Environment,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// Processes of this machine.
+    pub processes: &'a dyn Processes,
+}
+
+/// What is needed to make an inventory; it outlives it.
+pub struct Ground<'a> {
+    /// What is taken from outside.
+    pub outside: Outside<'a>,
+    /// Where our own files are.
+    pub state: StateDir,
+    /// The configuration in force.
+    pub config: Config,
+    /// Claude Code's default configuration directory.
+    default_home: Option<PathBuf>,
+    /// What is wrong with the configuration.
+    problem: Option<Error>,
+}
+
+impl<'a> Ground<'a> {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::StateDirUnknown`].
+    pub fn read(outside: Outside<'a>, project: Option<&Path>) -> Result<Self> {
+        let in_force = in_force(outside.env, project);
+        Ok(Self {
+            outside,
+            state: StateDir::new(outside.env.state_dir()?),
+            config: in_force.config,
+            default_home: outside.env.home().map(|home| home.join(".claude")),
+            problem: in_force.problem,
+        })
+    }
+
+    /// The incidents on disk.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger<'_> {
+        Ledger {
+            state: &self.state,
+            clock: self.outside.clock,
+            config: &self.config,
+            default_home: self.default_home.as_deref(),
+        }
+    }
+}
+
+/// One session that was found.
+pub struct Row {
+    /// Where.
+    pub found: Found,
+    /// What its transcript tells.
+    pub summary: Summary,
+}
+
+/// Everything that was found.
+pub struct Inventory<'a> {
+    ground: &'a Ground<'a>,
+    ledger: Ledger<'a>,
+    /// Configuration directories.
+    pub homes: Vec<ClaudeHome>,
+    /// Live clients and what dead ones left.
+    pub holders: Holders,
+    /// Stops that are looked after, by session.
+    pub incidents: BTreeMap<String, Incident>,
+    /// Sessions.
+    pub rows: Vec<Row>,
+    /// Sessions with an incident whose transcript cannot be read any more.
+    pub lost: Vec<Incident>,
+    /// What could not be read.
+    pub problems: Vec<Error>,
+    table: OnceCell<Vec<Process>>,
+    cleanup: Vec<OnceCell<u32>>,
+}
+
+impl<'a> Inventory<'a> {
+    /// Looks at everything, or at what belongs to one project.
+    #[must_use]
+    pub fn take(ground: &'a Ground<'a>, project: Option<&Path>) -> Self {
+        let mut inventory = Self::open(ground);
+        let found = inventory.find(project);
+        inventory.read(found, Depth::Row);
+        if let Some(project) = project {
+            let exact: Vec<PathBuf> = inventory.homes.iter().map(|home| home.project(project)).collect();
+            let incidents = &inventory.incidents;
+            inventory.rows.retain(|row| {
+                row.found.path.parent().is_some_and(|dir| exact.iter().any(|other| other == dir))
+                    || row.summary.cwd.as_deref().is_some_and(|cwd| Path::new(cwd).starts_with(project))
+                    || incidents
+                        .get(&row.found.id)
+                        .is_some_and(|incident| incident.project.as_deref() == Some(project))
+            });
+        }
+        inventory
+    }
+
+    /// Everything but the transcripts.
+    #[must_use]
+    pub fn open(ground: &'a Ground<'a>) -> Self {
+        let further: Vec<PathBuf> = ground.config.config_dirs.iter().map(PathBuf::from).collect();
+        let homes = all_homes(ground.outside.env, &further);
+        let ledger = ground.ledger();
+        let (incidents, unreadable) = ledger.read_all();
+        let problems = ground.problem.iter().cloned().chain(unreadable).collect();
+        Self {
+            holders: Holders::read(&homes, ground.outside.processes),
+            incidents: incidents.into_iter().map(|incident| (incident.session.clone(), incident)).collect(),
+            rows: Vec::new(),
+            lost: Vec::new(),
+            problems,
+            table: OnceCell::new(),
+            cleanup: homes.iter().map(|_| OnceCell::new()).collect(),
+            homes,
+            ledger,
+            ground,
+        }
+    }
+
+    /// Transcripts by name: all, or those of a project and of directories below it.
+    pub fn find(&mut self, project: Option<&Path>) -> Vec<Found> {
+        let wanted = |home: &ClaudeHome| {
+            let project = project?;
+            let exact = home.project(project);
+            let below = format!("{}-", exact.file_name()?.to_str()?);
+            let entries = scan::entries(&home.projects(), &mut Vec::new());
+            let dirs = entries.into_iter().map(|entry| entry.path()).filter(|dir| {
+                let name = dir.file_name().and_then(std::ffi::OsStr::to_str);
+                name.is_some_and(|name| name.starts_with(&below))
+            });
+            Some(dirs.chain([exact.clone()]).collect())
+        };
+        let mut found = scan::find(&self.homes, wanted, &mut self.problems);
+        // A session that was resumed elsewhere, or whose project has moved, is found by its incident.
+        for incident in
+            self.incidents.values().filter(|one| project.is_none() || one.project.as_deref() == project)
+        {
+            let home = self.homes.iter().position(|home| incident.transcript.starts_with(home.projects()));
+            let known = found.iter().any(|one| one.path == incident.transcript);
+            if let (Some(home), false) = (home, known) {
+                found.extend(found_at(&incident.transcript, home));
+            }
+        }
+        found
+    }
+
+    /// Reads what was found.
+    pub fn read(&mut self, found: Vec<Found>, depth: Depth) {
+        let processes = self.ground.outside.processes;
+        let table = self.table.get_or_init(|| processes.table());
+        self.holders.add_unregistered(&self.homes, &found, table, processes);
+        let live = &self.holders.live;
+        let summaries = scan::read(
+            &found,
+            |one| live.get(&one.id).map_or(Liveness::Gone, |holder| Liveness::Live(holder.status.as_deref())),
+            depth,
+        );
+        for (found, summary) in found.into_iter().zip(summaries) {
+            match summary {
+                Ok(summary) => self.rows.push(Row { found, summary }),
+                Err(error) => {
+                    self.problems.push(error);
+                    let known = self.incidents.get(&found.id).filter(|incident| !incident.phase.is_over());
+                    self.lost.extend(known.cloned());
+                }
+            }
+        }
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self.ground.outside.clock
+    }
+
+    fn table(&self) -> &[Process] {
+        self.table.get_or_init(|| self.ground.outside.processes.table())
+    }
+
+    /// The live client of a session.
+    #[must_use]
+    pub fn holder(&self, session: &str) -> Option<&Holder> {
+        self.holders.live.get(session)
+    }
+
+    /// A session as a report, with all that costs more than its transcript's end.
+    #[must_use]
+    pub fn report(&self, row: &Row) -> Session {
+        let home = &self.homes[row.found.home];
+        let holder = self.holder(&row.found.id);
+        let verdict = self.verdict(row);
+        let transcript = Transcript::open(&row.found.path).ok();
+        let mut session = Session::of(row, home, holder, verdict);
+        if session.started_at.is_none() {
+            session.started_at = transcript.as_ref().and_then(started_at);
+        }
+        session.subagents = super::session::Subagents::of(&row.found);
+        let most = self.ground.config.context.max_session_megabytes * 1_000_000.0;
+        session.oversized = Large::bytes(session.bytes) > most;
+        session.weigh(&self.ground.config.context);
+        session.open_at_crash = self.open_at_crash(row);
+        if let Some(holder) = holder {
+            let table = self.table();
+            session.add_processes(holder, table, self.ground.outside.processes);
+        } else {
+            let days = self.cleanup[row.found.home].get_or_init(|| home.cleanup_days());
+            let modified = transcript.as_ref().and_then(Transcript::modified).map(DateTime::<Utc>::from);
+            session.deleted_after =
+                modified.and_then(|at| at.checked_add_signed(Duration::days(i64::from(*days))));
+        }
+        self.add_next(&mut session);
+        session.add_commands(home, self.default_home());
+        session
+    }
+
+    fn default_home(&self) -> Option<&Path> {
+        self.ground.default_home.as_deref()
+    }
+
+    /// A session whose transcript is gone, as far as its incident tells.
+    #[must_use]
+    pub fn report_lost(&self, incident: &Incident) -> Session {
+        let mut session = Session::of_incident(incident, self.holder(&incident.session));
+        self.add_next(&mut session);
+        session
+    }
+
+    /// Whether something is owed to a session, or somebody works in it: what a status shows. Costs nothing but memory.
+    #[must_use]
+    pub fn matters(&self, row: &Row) -> bool {
+        let id = &row.found.id;
+        let looked_after = self.incidents.get(id).is_some_and(|incident| !incident.phase.is_over());
+        let recent = row.summary.last_activity.is_some_and(|at| self.clock().now() - at < RECENT);
+        self.holder(id).is_some()
+            || looked_after
+            || recent && (row.summary.stop.kind.is_unfinished() || self.holders.leftovers.contains_key(id))
+    }
+
+    /// Whether it lives and works.
+    #[must_use]
+    pub fn verdict(&self, row: &Row) -> Verdict {
+        let stop = &row.summary.stop;
+        let Some(holder) = self.holder(&row.found.id) else {
+            let mut verdict = without_holder(stop);
+            let elsewhere = self
+                .holders
+                .leftovers
+                .get(&row.found.id)
+                .is_some_and(|left| left.iter().any(|one| one.elsewhere));
+            if elsewhere {
+                let fact = "a client in another process-id space (a container) may hold it; it cannot be checked from here";
+                verdict.evidence.push(Evidence::new(Source::Registry, fact));
+            }
+            return verdict;
+        };
+        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(&row.found.id);
+        let signs = self.signs(row, holder);
+        with_holder(holder, stop, own, Some(&signs), self.ground.config.hung_after())
+    }
+
+    /// What can be seen of a live client; the costly parts only when it may hang.
+    fn signs(&self, row: &Row, holder: &Holder) -> Signs {
+        use crate::claude::process::Reception;
+        let now = self.clock().now();
+        let own = self.table().iter().find(|process| process.pid == holder.pid);
+        let mut signs = Signs {
+            quiet: None,
+            stopped: own.is_some_and(|process| process.stopped),
+            tools: Vec::new(),
+            open_call: row.summary.open_call.clone(),
+            reception: Reception::Unknown,
+            requests: 0,
+            since_request: None,
+            cpu_percent: None,
+        };
+        if crate::session::state::activity(holder, row.summary.stop.kind)
+            != crate::session::state::Activity::Busy
+        {
+            return signs;
+        }
+        let message = row.summary.stop.at;
+        let subagent = super::session::Subagents::newest_message(&row.found);
+        let newest = [message, subagent, holder.status_since].into_iter().flatten().max();
+        signs.quiet = newest.and_then(|at| (now - at).to_std().ok());
+        if signs.quiet.is_none_or(|quiet| quiet < self.ground.config.hung_after()) {
+            return signs;
+        }
+        let since = message.map(|at| at - CALL_SLACK);
+        signs.tools = below(self.table(), holder.pid)
+            .into_iter()
+            .filter(|child| match (child.started_at, since) {
+                (Some(started), Some(since)) => started >= since,
+                _ => true,
+            })
+            .filter(|child| !is_ours(&self.ground.outside.processes.command_line(child.pid)))
+            .map(|child| child.name.clone())
+            .collect();
+        let (requests, newest) = requests_since(&row.found.path);
+        signs.requests = requests;
+        signs.since_request = newest.and_then(|at| (now - at).to_std().ok());
+        if !signs.stopped && signs.tools.is_empty() {
+            signs.reception = self.ground.outside.processes.reception(holder.pid);
+            signs.cpu_percent = self.cpu_percent(holder.pid);
+        }
+        signs
+    }
+
+    fn cpu_percent(&self, pid: u32) -> Option<f64> {
+        let used = || {
+            let table = self.ground.outside.processes.table();
+            table.into_iter().find(|process| process.pid == pid).map(|process| process.cpu)
+        };
+        let began = self.clock().since_boot();
+        let before = used()?;
+        self.clock().sleep(SAMPLE);
+        let used = used()?.saturating_sub(before);
+        let elapsed = self.clock().since_boot().saturating_sub(began);
+        (!elapsed.is_zero()).then(|| 100.0 * used.as_secs_f64() / elapsed.as_secs_f64())
+    }
+
+    /// Whether the session was open when its client or the machine died, and was not opened since.
+    #[must_use]
+    pub fn open_at_crash(&self, row: &Row) -> Option<OpenAtCrash> {
+        if self.holder(&row.found.id).is_some() {
+            return None;
+        }
+        let booted = self.ground.outside.processes.booted_at();
+        let summary = &row.summary;
+        let mut evidence = Vec::new();
+        let left = self.holders.leftovers.get(&row.found.id).into_iter().flatten();
+        let newest = left.filter(|one| !one.elsewhere).max_by_key(|one| one.record.started_at);
+        let started = newest.and_then(|one| one.record.started_at).and_then(DateTime::from_timestamp_millis);
+        if let Some(leftover) = newest {
+            // A graceful end takes the record away; one that is older than that end belongs to an earlier client.
+            let reopened = || {
+                let modified = std::fs::metadata(&row.found.path).ok()?.modified().ok()?;
+                Some(started? > DateTime::<Utc>::from(modified))
+            };
+            if summary.graceful && reopened() != Some(true) {
+                return None;
+            }
+            evidence.push(Evidence::new(
+                Source::Registry,
+                format!("the record of process {} is left, and the process is gone", leftover.record.pid),
+            ));
+        } else if summary.stop.kind == StopKind::Crashed {
+            let recent = summary.last_activity.is_some_and(|at| self.clock().now() - at < RECENT);
+            if !recent {
+                return None;
+            }
+            evidence.push(Evidence::new(
+                Source::Transcript,
+                "it ends in mid-turn without the mark of a graceful end",
+            ));
+        } else {
+            return None;
+        }
+        let heard = [summary.last_activity, started].into_iter().flatten().max();
+        let died = match (booted, heard) {
+            (Some(booted), Some(heard)) if heard < booted => {
+                evidence.push(Evidence::new(Source::Clock, "the machine was started since"));
+                Died::Machine
+            }
+            _ => Died::Client,
+        };
+        Some(OpenAtCrash { died, at: heard, evidence })
+    }
+
+    /// Its incident, and what happens next.
+    fn add_next(&self, session: &mut Session) {
+        let live = session.live.is_some();
+        let incident = self.incidents.get(&session.id).filter(|incident| !incident.phase.is_over());
+        if let Some(incident) = incident {
+            session.next = self.next_of(incident, live);
+            session.project.dir.clone_from(&incident.project);
+            session.incident = Some(incident.clone());
+        } else if session.state == State::Hung {
+            session.next = RecoveryPlan {
+                action: Action::Notify,
+                at: None,
+                why: "it is busy and shows no sign of work: press Esc in it and say \"continue\"".into(),
+                argv: None,
+            };
+        } else {
+            let age = session.last_activity_at.map(|at| self.clock().now() - at);
+            let recent = age.is_some_and(|age| age < RECENT);
+            if session.stop.kind.is_unfinished() && (live || recent) {
+                session.next = self.next_without_incident(session, live);
+            }
+        }
+        if session.project.dir.is_none() {
+            let cwd = session.project.cwd.as_deref().map(Path::new);
+            session.project.dir =
+                cwd.and_then(|cwd| enclosing(&self.ground.state, self.ground.outside.env, cwd));
+        }
+    }
+
+    /// What happens next by what is true now, not by what was planned at the stop.
+    fn next_of(&self, incident: &Incident, live: bool) -> RecoveryPlan {
+        if !incident.phase.is_active() {
+            return incident.plan.clone();
+        }
+        if !live {
+            return self.ledger.decision(incident, Terminal::Closed).plan;
+        }
+        if incident.phase == Phase::Attempting {
+            return RecoveryPlan::nothing("told to go on; a finished turn has not been seen yet");
+        }
+        // The waiter holds its lease for as long as it lives.
+        let waited_for = Lock::is_held(&self.ground.state.waiter_lease(&incident.session));
+        if incident.plan.action == Action::Wake && !waited_for && incident.phase == Phase::Waiting {
+            let why = "the waiting hook is gone: say \"continue\" in the session";
+            return RecoveryPlan { action: Action::Notify, why: why.into(), ..incident.plan.clone() };
+        }
+        incident.plan.clone()
+    }
+
+    fn next_without_incident(&self, session: &Session, live: bool) -> RecoveryPlan {
+        let report = Report {
+            session: session.id.clone(),
+            project: None,
+            config_dir: session.config_dir.clone(),
+            transcript: session.transcript.clone(),
+            stop: session.stop.clone(),
+            cwd: session.project.cwd.clone(),
+            entrypoint: None,
+            claude_pid: None,
+            claude_start: None,
+        };
+        let supposed = Incident::open(report, self.clock().now());
+        let plan = self.ledger.decision(&supposed, Terminal::Closed).plan;
+        if live && person_needed(session.stop.kind).is_none() {
+            let why = "no hook of ours saw this stop: say \"continue\" in the session".into();
+            return RecoveryPlan { action: Action::Notify, why, ..plan };
+        }
+        plan
+    }
+}
+
+/// A hook of ours waits below the client for days; it is no tool.
+fn is_ours(command_line: &[String]) -> bool {
+    command_line.iter().any(|word| word.contains("cc-session-recover"))
+}
+
+/// Requests logged since the newest message, and when the newest of them was.
+fn requests_since(path: &Path) -> (usize, Option<DateTime<Utc>>) {
+    use crate::claude::glance::{Kind, kind_of};
+    let Ok(transcript) = Transcript::open(path) else { return (0, None) };
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    let mut count = 0;
+    let mut newest = None;
+    while let Some((_, line)) = lines.next(transcript.file()) {
+        if line.starts_with(b"{\"type\":\"api-request\",") {
+            count += 1;
+            if newest.is_none() {
+                let text = text_after(line, b"\"timestamp\":\"");
+                newest = text.and_then(|text| parse_rfc3339(std::str::from_utf8(text).ok()?));
+            }
+        } else if matches!(kind_of(line), Kind::User | Kind::Message) {
+            break;
+        }
+    }
+    (count, newest)
+}
+
+/// Reads one transcript as thoroughly as it can be.
+///
+/// # Errors
+/// Those of opening the file.
+pub fn thorough(path: &Path, liveness: Liveness<'_>) -> Result<Summary> {
+    Transcript::open(path).map(|transcript| summarize(&transcript, liveness))
+}

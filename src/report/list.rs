@@ -1,0 +1,223 @@
+//! The list: every session that fits, sorted.
+
+use super::inventory::{Ground, Inventory, Outside, Row};
+use super::session::Session;
+use super::status::{Problem, SCHEMA};
+use crate::clock::since;
+use crate::error::{Code, Error, Result};
+use crate::fs::canonical;
+use crate::session::StopKind;
+use crate::session::state::State;
+use crate::session::stop::time;
+use crate::text::one_line;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// What to list.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ListOptions {
+    /// Directory of a project; all when it is missing.
+    pub project: Option<PathBuf>,
+    /// Only these states.
+    pub states: Vec<State>,
+    /// Only these kinds of stop.
+    pub stops: Vec<StopKind>,
+    /// Active since then.
+    pub since: Option<String>,
+    /// Part of name, title or newest prompt.
+    pub name: Option<String>,
+    /// Larger than that.
+    pub larger_than: Option<Size>,
+    /// By what to sort.
+    pub sort: Sort,
+    /// The other way round.
+    pub reverse: bool,
+    /// At most so many.
+    pub limit: Option<usize>,
+    /// Only those that were open when their client or the machine died.
+    pub open_at_crash: bool,
+}
+
+/// A size: bytes, or text such as `50MB`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Size {
+    /// Bytes.
+    Bytes(u64),
+    /// A number with a unit.
+    Text(String),
+}
+
+/// By what a list is sorted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sort {
+    /// The latest first.
+    #[default]
+    Activity,
+    /// The largest first.
+    Size,
+    /// The fullest context first.
+    Context,
+    /// By name, title or prompt.
+    Name,
+    /// By working directory.
+    Project,
+    /// Live ones first.
+    State,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListReport {
+    /// Name and version of this form: that of a status.
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// `None`: all projects.
+    pub project: Option<super::status::Asked>,
+    /// Sessions that fit.
+    pub sessions: Vec<Session>,
+    /// How many fit, before the limit.
+    pub total: usize,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+impl Size {
+    fn bytes(&self) -> Result<u64> {
+        match self {
+            Self::Bytes(bytes) => Ok(*bytes),
+            Self::Text(text) => parse_size(text).ok_or_else(|| {
+                Error::new(Code::Usage, format!("{text:?} is no size"))
+                    .hint("give a number of bytes, or one with a unit: 500KB, 50MB, 2GB, 16MiB")
+            }),
+        }
+    }
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_uppercase();
+    let end = text.find(|char: char| !(char.is_ascii_digit() || char == '.')).unwrap_or(text.len());
+    let number: f64 = text[..end].parse().ok()?;
+    let unit: f64 = match text[end..].trim() {
+        "" | "B" => 1.0,
+        "K" | "KB" => 1e3,
+        "M" | "MB" => 1e6,
+        "G" | "GB" => 1e9,
+        "KIB" => 1024.0,
+        "MIB" => 1024.0 * 1024.0,
+        "GIB" => 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    let bytes = number * unit;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+    (bytes.is_finite() && (0.0..9e15).contains(&bytes)).then_some(bytes as u64)
+}
+
+/// Lists.
+///
+/// # Errors
+/// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::Usage`] for a time or a size that is none,
+/// [`Code::StateDirUnknown`].
+pub fn list(outside: Outside<'_>, options: &ListOptions) -> Result<ListReport> {
+    let after = options.since.as_deref().map(|text| since(text, outside.clock.now())).transpose()?;
+    let larger = options.larger_than.as_ref().map(Size::bytes).transpose()?;
+    let asked = options.project.as_deref().map(|dir| super::status::asked(outside, dir)).transpose()?;
+    let project = asked.as_ref().map(|asked| asked.dir.clone());
+    let ground = Ground::read(outside, project.as_deref())?;
+    let inventory = Inventory::take(&ground, project.as_deref());
+    let name = options.name.as_deref().map(str::to_lowercase);
+    let mut rows: Vec<(&Row, Option<State>)> = inventory
+        .rows
+        .iter()
+        .filter(|row| options.stops.is_empty() || options.stops.contains(&row.summary.stop.kind))
+        .filter(|row| after.is_none_or(|after| row.summary.last_activity.is_some_and(|at| at >= after)))
+        .filter(|row| larger.is_none_or(|bytes| row.summary.bytes > bytes))
+        .filter(|row| {
+            name.as_deref().is_none_or(|name| names(row).any(|own| own.to_lowercase().contains(name)))
+        })
+        .filter(|row| !options.open_at_crash || inventory.open_at_crash(row).is_some())
+        .map(|row| (row, None))
+        .collect();
+    if !options.states.is_empty() || options.sort == Sort::State {
+        for (row, state) in &mut rows {
+            *state = Some(inventory.verdict(row).state);
+        }
+        rows.retain(|(_, state)| {
+            options.states.is_empty() || state.is_some_and(|state| options.states.contains(&state))
+        });
+    }
+    sort(&mut rows, options.sort);
+    if options.reverse {
+        rows.reverse();
+    }
+    let total = rows.len();
+    rows.truncate(options.limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX));
+    let sessions = rows.iter().map(|(row, _)| inventory.report(row)).collect();
+    Ok(ListReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        project: asked,
+        sessions,
+        total,
+        problems: inventory.problems.into_iter().map(Problem::from).collect(),
+    })
+}
+
+fn names(row: &Row) -> impl Iterator<Item = String> {
+    let summary = &row.summary;
+    let texts = [&summary.name, &summary.title, &summary.last_prompt];
+    texts.into_iter().flatten().map(|text| one_line(text, 1000))
+}
+
+fn sort(rows: &mut [(&Row, Option<State>)], by: Sort) {
+    use std::cmp::Reverse;
+    // The latest first within whatever else decides.
+    rows.sort_by_key(|(row, _)| Reverse(row.summary.last_activity));
+    match by {
+        Sort::Activity => {}
+        Sort::Size => rows.sort_by_key(|(row, _)| Reverse(row.summary.bytes)),
+        Sort::Context => rows.sort_by_key(|(row, _)| Reverse(row.summary.context_tokens)),
+        Sort::Name => rows.sort_by_cached_key(|(row, _)| {
+            let name = names(row).next();
+            (name.is_none(), name.map(|name| name.to_lowercase()))
+        }),
+        Sort::Project => {
+            rows.sort_by_cached_key(|(row, _)| (row.summary.cwd.is_none(), row.summary.cwd.clone()));
+        }
+        Sort::State => rows.sort_by_key(|(_, state)| *state),
+    }
+}
+
+/// The real path of a directory that was named.
+///
+/// # Errors
+/// [`Code::ProjectNotFound`].
+pub fn directory(dir: &Path) -> Result<PathBuf> {
+    canonical(dir).ok().filter(|dir| dir.is_dir()).ok_or_else(|| {
+        Error::new(Code::ProjectNotFound, "is not a directory")
+            .at(dir)
+            .hint("name the directory of a project")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_may_have_a_unit() {
+        for (text, bytes) in [("50MB", 50_000_000), ("1.5 kb", 1500), ("2GiB", 2 << 30), ("7", 7), ("0b", 0)]
+        {
+            assert_eq!(parse_size(text), Some(bytes), "{text}");
+        }
+        for bad in ["", "MB", "5 elephants", "-1", "1e400", "1.2.3", "9999999999GB"] {
+            assert_eq!(parse_size(bad), None, "{bad}");
+        }
+    }
+}

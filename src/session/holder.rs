@@ -1,0 +1,293 @@
+//! A holder: the process that holds a session open.
+//!
+//! Claude Code's registry names it, and the process table proves it by start time. Clients too old for the registry are
+//! found in the process table alone and matched with the transcript that grew since they were started. What only looks
+//! like a client (the daemon, its hosts and spares, shells, editors, other programs of that name) is none.
+
+use super::scan::Found;
+use crate::claude::home::{ClaudeHome, is_session_id};
+use crate::claude::process::{Process, Processes};
+use crate::claude::registry::{Proof, RegistryRecord, read_records};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// How a client is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// In a terminal.
+    Interactive,
+    /// `-p`, or an SDK.
+    Print,
+    /// A worker of Claude Code's daemon.
+    Background,
+}
+
+/// What proves that a process holds a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldBy {
+    /// The registry, with the start time of the process.
+    Registry,
+    /// The process table alone.
+    Processes,
+}
+
+/// The process that holds a session.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// Session id.
+    pub session: String,
+    /// Process id.
+    pub pid: u32,
+    /// How it is used.
+    pub kind: Kind,
+    /// What proves it.
+    pub proof: HeldBy,
+    /// The client's own word: `busy`, `idle`, `waiting`.
+    pub status: Option<String>,
+    /// When that word last changed.
+    pub status_since: Option<DateTime<Utc>>,
+    /// What it waits for.
+    pub waiting_for: Option<String>,
+    /// Job of a background session.
+    pub job: Option<String>,
+    /// Name a person gave.
+    pub name: Option<String>,
+    /// When the process was started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Version of the client.
+    pub version: Option<String>,
+}
+
+/// A registry record without its process.
+#[derive(Debug, Clone)]
+pub struct Leftover {
+    /// The record.
+    pub record: RegistryRecord,
+    /// The process cannot be checked from here: it belongs to another process-id space.
+    pub elsewhere: bool,
+}
+
+/// What the registries of some configuration directories say.
+#[derive(Debug, Default)]
+pub struct Holders {
+    /// Live clients, by session.
+    pub live: BTreeMap<String, Holder>,
+    /// Records without a live process, by session.
+    pub leftovers: BTreeMap<String, Vec<Leftover>>,
+    /// Process ids that records of the registry prove.
+    registered: Vec<u32>,
+}
+
+impl Holders {
+    /// Reads the registries.
+    #[must_use]
+    pub fn read(homes: &[ClaudeHome], processes: &dyn Processes) -> Self {
+        let mut holders = Self::default();
+        for record in homes.iter().flat_map(read_records) {
+            match record.proof(processes) {
+                Proof::Live => {
+                    holders.registered.push(record.pid);
+                    // The daemon itself registers too and holds no conversation.
+                    if !record.kind.as_deref().is_some_and(|kind| kind.starts_with("daemon")) {
+                        holders.live.insert(record.session_id.clone(), of_record(record));
+                    }
+                }
+                proof => {
+                    let leftover = Leftover { elsewhere: proof == Proof::Elsewhere, record };
+                    holders.leftovers.entry(leftover.record.session_id.clone()).or_default().push(leftover);
+                }
+            }
+        }
+        holders
+    }
+
+    /// Adds clients that keep no registry: each holds the newest transcript of its directory that was written to since it
+    /// was started and is held by nobody else.
+    pub fn add_unregistered(
+        &mut self,
+        homes: &[ClaudeHome],
+        found: &[Found],
+        table: &[Process],
+        processes: &dyn Processes,
+    ) {
+        let mut clients: Vec<&Process> = table
+            .iter()
+            .filter(|process| !self.registered.contains(&process.pid) && is_client(process, processes))
+            .collect();
+        // The youngest chooses first: what was written last is most likely its own.
+        clients.sort_by_key(|process| std::cmp::Reverse(process.started_at));
+        for process in clients {
+            let line = processes.command_line(process.pid);
+            let named = named_session(&line).filter(|id| found.iter().any(|one| one.id == *id));
+            let session = named.or_else(|| self.written_since(process, homes, found, processes));
+            let Some(session) = session else { continue };
+            self.live.entry(session.clone()).or_insert_with(|| Holder {
+                session,
+                pid: process.pid,
+                kind: if process.tty.is_some() { Kind::Interactive } else { Kind::Print },
+                proof: HeldBy::Processes,
+                status: None,
+                status_since: None,
+                waiting_for: None,
+                job: None,
+                name: None,
+                started_at: process.started_at,
+                version: None,
+            });
+        }
+    }
+
+    fn written_since(
+        &self,
+        process: &Process,
+        homes: &[ClaudeHome],
+        found: &[Found],
+        processes: &dyn Processes,
+    ) -> Option<String> {
+        let cwd = processes.working_directory(process.pid)?;
+        let started = process.started_at?;
+        let dirs: Vec<_> = homes.iter().map(|home| home.project(&cwd)).collect();
+        let written = |one: &Found| {
+            let modified = std::fs::metadata(&one.path).ok()?.modified().ok()?;
+            Some(DateTime::<Utc>::from(modified)).filter(|modified| *modified >= started)
+        };
+        found
+            .iter()
+            .filter(|one| one.path.parent().is_some_and(|dir| dirs.iter().any(|other| other == dir)))
+            .filter(|one| !self.live.contains_key(&one.id))
+            .filter_map(|one| Some((written(one)?, one)))
+            .max_by_key(|(modified, _)| *modified)
+            .map(|(_, one)| one.id.clone())
+    }
+}
+
+fn of_record(record: RegistryRecord) -> Holder {
+    let kind = match (record.kind.as_deref(), record.entrypoint.as_deref()) {
+        (Some("bg"), _) => Kind::Background,
+        (_, Some("sdk-cli" | "sdk-ts" | "sdk-py")) => Kind::Print,
+        _ => Kind::Interactive,
+    };
+    Holder {
+        pid: record.pid,
+        kind,
+        proof: HeldBy::Registry,
+        status_since: record.status_updated_at.and_then(DateTime::from_timestamp_millis),
+        started_at: record.started_at.and_then(DateTime::from_timestamp_millis),
+        name: record.name.filter(|_| record.name_source.as_deref() == Some("user")),
+        session: record.session_id,
+        status: record.status,
+        waiting_for: record.waiting_for,
+        job: record.job_id,
+        version: record.version,
+    }
+}
+
+/// Whether a process that no registry names is a client with a session. Its name alone proves nothing: the program that
+/// runs must be Claude Code's, or an interpreter that runs it (clients up to 2.1.79 were scripts that call themselves
+/// `claude`).
+fn is_client(process: &Process, processes: &dyn Processes) -> bool {
+    if !(process.name.starts_with("claude") || ["node", "bun"].contains(&process.name.as_str())) {
+        return false;
+    }
+    let line = processes.command_line(process.pid);
+    if line.iter().any(|word| NO_SESSION.contains(&word.as_str()) || word.starts_with("bg-")) {
+        return false;
+    }
+    let Some(program) = processes.program(process.pid) else { return false };
+    let name = program.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    if ["node", "bun", "deno"].contains(&name) {
+        return process.name == "claude" || line.get(1).is_some_and(|script| is_script(Path::new(script)));
+    }
+    let path = program.to_string_lossy();
+    path.contains("claude-code") || path.contains("/claude/versions/")
+}
+
+/// Words of the command lines of the daemon's processes and of servers, which hold no conversation.
+const NO_SESSION: [&str; 6] = ["daemon", "--bg-pty-host", "--bg-spare", "mcp", "agents", "attach"];
+
+fn is_script(script: &Path) -> bool {
+    let text = script.to_string_lossy();
+    text.contains("claude-code") && script.extension().is_some_and(|ending| ending == "js" || ending == "mjs")
+}
+
+/// The session that a command line names.
+fn named_session(line: &[String]) -> Option<String> {
+    let value = |word: &str, next: Option<&String>| {
+        let (flag, value) = word
+            .split_once('=')
+            .map_or((word, next.map(String::as_str)), |(flag, value)| (flag, Some(value)));
+        ["--resume", "-r", "--session-id"].contains(&flag).then_some(value).flatten().map(str::to_owned)
+    };
+    line.iter()
+        .enumerate()
+        .find_map(|(at, word)| value(word, line.get(at + 1)))
+        .filter(|id| is_session_id(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    struct Table {
+        program: &'static str,
+        line: Vec<&'static str>,
+    }
+
+    impl Processes for Table {
+        fn start_token(&self, _: u32) -> Option<String> {
+            None
+        }
+        fn domain(&self) -> Option<String> {
+            None
+        }
+        fn command_line(&self, _: u32) -> Vec<String> {
+            self.line.iter().map(|word| (*word).to_owned()).collect()
+        }
+        fn program(&self, _: u32) -> Option<PathBuf> {
+            Some(self.program.into())
+        }
+    }
+
+    #[test]
+    fn a_client_is_known_by_the_program_it_runs() {
+        let client = |name: &str, program, line: &[&'static str]| {
+            let process = Process { pid: 7, name: name.into(), ..Process::default() };
+            is_client(&process, &Table { program, line: line.to_vec() })
+        };
+        assert!(client("claude", "/usr/bin/node", &["claude"]));
+        assert!(client("node", "/usr/bin/node", &["node", "/x/@anthropic-ai/claude-code/cli.js", "-p"]));
+        assert!(client("claude", "/x/node_modules/@anthropic-ai/claude-code/bin/claude.exe", &["claude"]));
+        assert!(client("claude", "/h/.local/share/claude/versions/2.1.329", &["claude", "--resume"]));
+        for (name, program, line) in [
+            ("claude", "/tmp/x/claude", &["claude", "600"][..]),
+            ("sh", "/bin/sh", &["sh", "-c", "sleep 600", "claude"]),
+            ("node", "/usr/bin/node", &["node", "/home/dev/claude/server.js"]),
+            ("claude", "/h/.local/share/claude/versions/2.1.329", &["claude", "daemon", "run"]),
+            (
+                "claude",
+                "/h/.local/share/claude/versions/2.1.329",
+                &["claude", "bg-spare", "--bg-spare", "/s"],
+            ),
+            ("claude", "/h/.local/share/claude/versions/2.1.329", &["claude", "bg-pty-host"]),
+            ("vim", "/usr/bin/vim", &["vim", "claude.md"]),
+        ] {
+            assert!(!client(name, program, line), "{name} {program} {line:?}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_names_the_session_only_with_its_id() {
+        let named =
+            |line: &[&str]| named_session(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        let id = "00000001-0000-4000-8000-00000000000f";
+        assert_eq!(named(&["claude", "--resume", id]).as_deref(), Some(id));
+        assert_eq!(named(&["claude", &format!("--resume={id}")]).as_deref(), Some(id));
+        assert_eq!(named(&["claude", "--resume", "../x"]), None);
+        assert_eq!(named(&["claude", "-p", id]), None);
+    }
+}
