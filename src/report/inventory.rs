@@ -23,7 +23,7 @@ use crate::session::{Evidence, Source, StopKind};
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use chrono::{DateTime, Duration, Utc};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -113,6 +113,8 @@ pub struct Inventory<'a> {
     pub problems: Vec<Error>,
     table: OnceCell<Vec<Process>>,
     cleanup: Vec<OnceCell<u32>>,
+    /// Enabled projects by working directory: many sessions share one.
+    enclosing: RefCell<BTreeMap<String, Option<PathBuf>>>,
 }
 
 impl<'a> Inventory<'a> {
@@ -152,6 +154,7 @@ impl<'a> Inventory<'a> {
             problems,
             table: OnceCell::new(),
             cleanup: homes.iter().map(|_| OnceCell::new()).collect(),
+            enclosing: RefCell::default(),
             homes,
             ledger,
             ground,
@@ -432,6 +435,16 @@ impl<'a> Inventory<'a> {
             session.project.dir =
                 cwd.and_then(|cwd| enclosing(&self.ground.state, self.ground.outside.env, cwd));
         }
+    }
+
+    fn enclosing(&self, cwd: &str) -> Option<PathBuf> {
+        let mut known = self.enclosing.borrow_mut();
+        if let Some(dir) = known.get(cwd) {
+            return dir.clone();
+        }
+        let dir = enclosing(&self.ground.state, self.ground.outside.env, Path::new(cwd));
+        known.insert(cwd.to_owned(), dir.clone());
+        dir
     }
 
     /// What happens next by what is true now, not by what was planned at the stop.

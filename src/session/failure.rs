@@ -92,7 +92,8 @@ fn usage_limit(name: &str) -> StopKind {
 fn usage_limit_in(text: &str) -> Option<StopKind> {
     let text = text.to_ascii_lowercase();
     // The last three are the words of clients before 2.1.
-    let words = ["hit your", "reached your", "usage limit reached", "-hour limit reached", "weekly limit reached"];
+    let words =
+        ["hit your", "reached your", "usage limit reached", "-hour limit reached", "weekly limit reached"];
     let hit = words.iter().any(|words| text.contains(words));
     if !hit || text.contains("spend limit") {
         return None;

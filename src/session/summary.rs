@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 const BUDGET: u64 = 8 * 1024 * 1024;
 /// Bytes of tail in which titles are looked for after the first batch that proves nothing.
 const TITLE_BUDGET: u64 = 4 * 1024 * 1024;
-/// The same for sessions that were never open in a terminal: they get their title at the beginning.
+/// The same for sessions that were never open in a terminal, once a batch was seen: they get their title at the beginning.
 const PRINT_TITLE_BUDGET: u64 = 128 * 1024;
 /// Bytes of head in which the first record, and a title given at the start, are looked for.
 const HEAD: usize = 4 * 1024;
@@ -183,6 +183,8 @@ struct Gathering<'a> {
     old_title: Option<String>,
     prompt_mode: Option<String>,
     batch: Batch,
+    /// A batch has been passed that proved nothing.
+    batch_seen: bool,
     /// Nothing older can hold a title.
     titles_known: bool,
     /// A message has told version, directory and branch.
@@ -224,6 +226,7 @@ impl<'a> Gathering<'a> {
             old_title: None,
             prompt_mode: None,
             batch: Batch::default(),
+            batch_seen: false,
             titles_known: false,
             described: false,
             answered: false,
@@ -386,6 +389,7 @@ impl<'a> Gathering<'a> {
             self.titles_known = true;
             return;
         }
+        self.batch_seen |= batch.last_prompt;
         let checkpoint = || {
             batch.permission_mode
                 || !batch.cost_state && entrypoint_of(line).is_some_and(|name| name == b"cli")
