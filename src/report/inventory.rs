@@ -431,9 +431,7 @@ impl<'a> Inventory<'a> {
             }
         }
         if session.project.dir.is_none() {
-            let cwd = session.project.cwd.as_deref().map(Path::new);
-            session.project.dir =
-                cwd.and_then(|cwd| enclosing(&self.ground.state, self.ground.outside.env, cwd));
+            session.project.dir = session.project.cwd.as_deref().and_then(|cwd| self.enclosing(cwd));
         }
     }
 
