@@ -30,18 +30,18 @@ const ROUNDS = { quick: { floor: 40, ccusage: 5, doubled: 40 }, full: { floor: 2
  */
 export async function run({ full = false, corpus } = {}) {
   const size = full ? 'full' : 'quick';
-  const { scanned, doubled, half } = CORPORA[size];
+  const corpora = CORPORA[size];
   const rounds = ROUNDS[size];
   const home = mkdtempSync(join(tmpdir(), 'ccsr-bench-'));
   try {
-    const directory = corpus ?? (await cached(`${size}-scanned`, scanned));
+    const directory = corpus ?? (await cached(`${size}-scanned`, corpora.scanned));
     const env = surroundings(home, directory);
     const { sessions } = readTruth(directory);
     return [
       await rows(env, directory),
       ...(await overFloor(env, directory, rounds.floor)),
       await overCcusage(env, rounds.ccusage),
-      await twiceTheBytes(home, await cached(`${size}-half`, { ...doubled, 'bytes-total': half }), await cached(`${size}-doubled`, doubled), rounds.doubled),
+      await twiceTheBytes(home, await cached(`${size}-half`, { ...corpora.doubled, 'bytes-total': corpora.half }), await cached(`${size}-doubled`, corpora.doubled), rounds.doubled),
       ...(await memory(env, sessions.length)),
     ];
   } finally {

@@ -4,8 +4,10 @@
 import { Random } from './random.mjs';
 import { DIRECTORIES, ENDINGS_OF_FILES, SUBJECTS, WORDS, sentence } from './vocabulary.mjs';
 
-const TEXT_BYTES = 12e6;
+const TEXT_BYTES = 4e6;
 const BASE64_BYTES = 3e6;
+/** Six bits each, of 32. */
+const CHARACTERS_PER_DRAW = 5;
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /** Kinds of lines, each as likely as the others. */
@@ -66,7 +68,10 @@ export class Filler {
     this.#text = Buffer.concat(lines);
     this.#starts = Uint32Array.from(starts);
     this.#base64 = Buffer.alloc(BASE64_BYTES);
-    for (let at = 0; at < BASE64_BYTES; at += 1) this.#base64[at] = BASE64.charCodeAt(random.bits() & 63);
+    for (let at = 0; at < BASE64_BYTES; at += CHARACTERS_PER_DRAW) {
+      const bits = random.bits();
+      for (let digit = 0; digit < CHARACTERS_PER_DRAW; digit += 1) this.#base64[at + digit] = BASE64.charCodeAt((bits >>> (6 * digit)) & 63);
+    }
   }
 
   /** Whole lines of about this many bytes, at least one. */

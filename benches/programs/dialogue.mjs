@@ -39,8 +39,14 @@ export class Dialogue {
   /** Lets it end by itself. */
   end() {
     return new Promise((done) => {
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) return done(undefined);
       this.#child.once('close', done);
       this.#child.stdin.end();
     });
+  }
+
+  /** Ends it where it hangs. */
+  kill() {
+    this.#child.kill('SIGKILL');
   }
 }

@@ -3,10 +3,10 @@
 //   {"do": "judge", "corpus": DIR}     how a scan's rows compare with the truth
 //   {"do": "memory"}                   {"bytes"}: the most memory this process had at once
 
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { judged } from '../corpus.mjs';
+import { peakMemory } from './memory.mjs';
 
 const { list } = createRequire(import.meta.url)('../../index.js');
 
@@ -20,14 +20,8 @@ const commands = {
     const report = await list({});
     return { ...judged(corpus, report.sessions), problems: report.problems };
   },
-  memory: () => ({ bytes: peak() }),
+  memory: () => ({ bytes: peakMemory() }),
 };
-
-/** Most resident memory of this process, in bytes. What `resourceUsage` tells on Linux holds that of the parent before `exec`, too. */
-function peak() {
-  if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
-}
 
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);
