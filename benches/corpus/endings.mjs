@@ -18,6 +18,7 @@ const LIMITS = { five_hour: '5-hour limit', seven_day: 'weekly limit', seven_day
  * @property {string} [error] `error` of its error record.
  * @property {string} [limit] Name of the limit, as the client writes it.
  * @property {import('./clients.mjs').Client} [client] The only client that ends like this.
+ * @property {number} [lasts] Seconds it may take, where it waits for something.
  * @property {boolean} [graceful] The client ended in good order: `cost-state` stands behind it.
  * @property {(conversation: import('./conversation.mjs').Conversation, session: import('./plan.mjs').PlannedSession) => {at: number, source: string} | void} [write]
  */
@@ -30,6 +31,7 @@ export const ENDINGS = {
     weight: 6,
     kind: 'finished',
     state: 'finished',
+    lasts: 19_000,
     graceful: true,
     write(conversation, session) {
       prompted(conversation);

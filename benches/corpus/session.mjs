@@ -12,6 +12,8 @@ import { answered, imageRead, prompted, worked } from './work.mjs';
 
 /** Milliseconds of conversation for a byte of transcript, generously: the last record must not be younger than the corpus. */
 const MILLISECONDS_PER_BYTE = 4;
+/** What an ending takes, and a session too short for that estimate. */
+const USUAL_SECONDS = 600;
 const LONG_TAIL_FROM = 4e5;
 const SUBAGENTS_FROM = 100e3;
 const TINY = 6000;
@@ -42,7 +44,7 @@ export function writeSession(options, filler, session) {
   const ending = ENDINGS[session.ending];
   const client = ending.client ?? (session.current ? CURRENT : random.pick(EARLIER));
   const output = new Output(path);
-  const startsAt = (options.now - session.ageSeconds - 600) * 1000 - session.bytes * MILLISECONDS_PER_BYTE;
+  const startsAt = (options.now - session.ageSeconds - (ending.lasts ?? 0) - USUAL_SECONDS) * 1000 - session.bytes * MILLISECONDS_PER_BYTE;
   const conversation = new Conversation({ output, random, filler, client, entrypoint: random.chance(0.85) ? 'cli' : 'sdk-cli', id: session.id, cwd: session.cwd, truth, startsAt });
   conversation.title = titleOf(session, random, client);
 

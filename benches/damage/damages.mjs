@@ -17,9 +17,9 @@ const OVERLONG = 9_000_000;
 const MARGIN = 2;
 
 /**
- * @typedef {'whole' | 'verdict' | 'cut' | 'survives'} Promise_
+ * @typedef {'whole' | 'verdict' | 'cut' | 'survives'} Keeps
  * @typedef {object} Damage
- * @property {Promise_} keeps
+ * @property {Keeps} keeps
  * @property {number} [weight] How often it comes; 1 when absent.
  * @property {(source: Subject, random: import('../corpus/random.mjs').Random) => Buffer} apply
  *
