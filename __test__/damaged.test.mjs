@@ -6,7 +6,7 @@ import { CONTROLLED, examine, readGigabyte, roomForGigabyte } from '../benches/d
 import { DAMAGES } from '../benches/damage/damages.mjs';
 
 const CASES = 10_000;
-/** Above a process that has the addon loaded and has read good transcripts. */
+/** Above a process that has the addon loaded and has read nothing. */
 const MEMORY = 64 * 1024 * 1024;
 const PATIENCE = { timeout: 900_000 };
 

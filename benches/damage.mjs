@@ -29,7 +29,7 @@ const FAILED_VERIFICATION = 5;
  * @property {number} cases
  * @property {number} failed
  * @property {Record<string, {cases: number, failed: number, first: string | null}>} byDamage
- * @property {number} memory Bytes the reading process had at most, above one that has read a single good transcript.
+ * @property {number} memory Bytes the reading process had at most, above what it had with the addon loaded.
  * @property {number} naive How many of the first {@link CONTROLLED} cases the naive reader fails.
  */
 
@@ -43,8 +43,8 @@ export async function examine({ cases = 10_000, seed = 1, keep, progress = () =>
   const root = mkdtempSync(join(tmpdir(), 'ccsr-damaged-'));
   const reader = new Reader(root);
   try {
+    const idle = await reader.idle();
     const good = await Promise.all((await sources(seed)).map((source) => understood(reader, source)));
-    const idle = reader.peak;
     const random = new Random(seed);
     const result = { cases: 0, failed: 0, byDamage: {}, memory: 0, naive: 0 };
     while (result.cases < cases) {
@@ -143,6 +143,12 @@ class Reader {
     this.#process = new Dialogue(process.execPath, [INSPECTOR], { ...Object.fromEntries(clean), ...own });
   }
 
+  /** The most memory it had before it read anything. */
+  async idle() {
+    await this.readFiles([]);
+    return this.peak;
+  }
+
   /** Writes the transcripts, lets them be read, and takes them away again. */
   async read(transcripts) {
     const directory = mkdtempSync(join(this.#root, 'batch-'));
@@ -199,8 +205,8 @@ export async function readGigabyte(seed = 1) {
   const reader = new Reader(root);
   try {
     const source = (await sources(seed)).find(({ name }) => name === 'fixtures/quota-5h-print.jsonl');
+    const idle = await reader.idle();
     const { good } = await understood(reader, source);
-    const idle = reader.peak;
     const found = [];
     for (const [where, parts, expected] of [
       ['behind the records, of NUL', [source.bytes, 'hole', '\n'], good],
