@@ -158,7 +158,7 @@ if (process.argv[1] === import.meta.filename) {
     if (!options.quiet) console.log(JSON.stringify({ ...meta, seconds: (Date.now() - began) / 1000 }, null, 1));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    console.error(`${error.message}\n\n${readFileSync(import.meta.filename, 'utf8').split('\n').slice(4, 7).join('\n').replaceAll('// ', '')}`);
+    console.error(`${error.message}\n\n${readFileSync(import.meta.filename, 'utf8').split('\n').slice(4, 6).join('\n').replaceAll('// ', '')}`);
     process.exitCode = 2;
   }
 }
