@@ -5,11 +5,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { milliseconds, pairs } from './pairs.mjs';
 
-const PAIRS = 100;
+const ROUNDS = 100;
+const WARM_UP = 5;
 const SESSION = '00000001-0000-4000-8000-000000000001';
 const CLI = join(import.meta.dirname, '..', 'bin', 'cc-session-recover.js');
 
+/** @returns {Promise<import('./pairs.mjs').Figure[]>} */
 export async function run() {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'ccsr-bench-')));
   try {
@@ -30,36 +33,30 @@ export async function run() {
       ['StopFailure, to the record', { ...payload, hook_event_name: 'StopFailure', error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" }, { ...env, CC_RECOVER_ATTEMPT: 'bench' }],
     ];
     calls(env, launcher, cases[0][1]);
-    row(['', 'node -e 0', 'hook', 'ratio', 'of minima']);
+    const figures = [];
     for (const [name, input, environment] of cases) {
-      pair(name, ['node', '-e', '0'], ['node', launcher], input, environment);
+      figures.push(await pair(name, ['node', '-e', '0'], ['node', launcher], input, environment));
       // As the client starts it: the shell is on both sides.
       const command = settings.hooks[input.hook_event_name][0].hooks[0].command;
-      pair(`${name}, through sh`, ['/bin/sh', '-c', 'exec node -e 0'], ['/bin/sh', '-c', command], input, environment);
+      figures.push(await pair(`${name}, through sh`, ['/bin/sh', '-c', 'exec node -e 0'], ['/bin/sh', '-c', command], input, environment));
     }
+    return figures;
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
 }
 
-function pair(name, anchor, subject, input, env) {
-  const times = [[], []];
+async function pair(name, anchor, subject, input, env) {
   const text = JSON.stringify(input);
-  for (let round = -5; round < PAIRS; round += 1) {
-    // A B, B A: whatever drifts hits both alike.
-    const order = round % 2 === 0 ? [0, 1] : [1, 0];
-    for (const side of order) {
-      const [file, ...args] = side === 0 ? anchor : subject;
-      const began = performance.now();
-      const { status, stdout, stderr } = spawnSync(file, args, { input: text, env });
-      const took = performance.now() - began;
-      if (status !== 0 || stdout.length + stderr.length > 0) throw new Error(`${name}: ended with ${status}: ${stderr}`);
-      if (round >= 0) times[side].push(took);
-    }
-  }
-  const [a, b] = times.map((list) => list.toSorted((x, y) => x - y));
-  const [middle, ours] = [a, b].map((list) => list[list.length >> 1]);
-  row([name, `${middle.toFixed(1)} ms`, `${ours.toFixed(1)} ms`, `${(ours / middle).toFixed(3)}x`, `${(b[0] / a[0]).toFixed(3)}x`]);
+  const once = ([file, ...args]) => {
+    const began = performance.now();
+    const { status, stdout, stderr } = spawnSync(file, args, { input: text, env });
+    const took = performance.now() - began;
+    if (status !== 0 || stdout.length + stderr.length > 0) throw new Error(`${name}: ended with ${status}: ${stderr}`);
+    return took;
+  };
+  const { theirs, ours, ratio, minima } = await pairs(() => once(anchor), () => once(subject), ROUNDS, WARM_UP);
+  return { what: name, anchor: 'node -e 0', theirs: milliseconds(theirs), ours: milliseconds(ours), ratio, minima, bar: { most: 1.1 } };
 }
 
 /** File system calls beyond those of node itself, where strace is there to count them. */
@@ -72,8 +69,4 @@ function calls(env, launcher, input) {
   const hook = count([launcher]);
   if (plain === null || hook === null) console.log('  (no strace: file system calls are not counted)');
   else console.log(`  file system calls by path: ${hook} in a Stop hook, ${plain} in node -e 0`);
-}
-
-function row([name, ...cells]) {
-  console.log(`  ${name.padEnd(38)}${cells.map((cell) => cell.padStart(12)).join('')}`);
 }

@@ -1,0 +1,29 @@
+// A long-lived process that scans on demand. Each line on standard input is a JSON command, each answer one line of JSON:
+//   {"do": "scan", "options": {...}}   {"ms", "sessions", "total"}
+//   {"do": "judge", "corpus": DIR}     how a scan's rows compare with the truth
+//   {"do": "memory"}                   {"bytes"}: the most memory this process had at once
+
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+import { judged } from '../corpus.mjs';
+import { peakMemory } from './memory.mjs';
+
+const { list } = createRequire(import.meta.url)('../../index.js');
+
+const commands = {
+  async scan({ options }) {
+    const began = performance.now();
+    const report = await list(options);
+    return { ms: performance.now() - began, sessions: report.sessions.length, total: report.total, problems: report.problems.length };
+  },
+  async judge({ corpus }) {
+    const report = await list({});
+    return { ...judged(corpus, report.sessions), problems: report.problems };
+  },
+  memory: () => ({ bytes: peakMemory() }),
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line);
+  process.stdout.write(`${JSON.stringify(await commands[command.do](command))}\n`);
+}
