@@ -1,0 +1,183 @@
+'use strict';
+
+// Text as a terminal shows it: how many columns it takes, what of it may be shown at all, and how it is cut or wrapped.
+//
+// Widths are taken per grapheme from the Unicode tables that Node.js carries itself. The maintained packages for this are ES
+// modules, which the oldest supported Node.js cannot `require`; a test holds every character against one of them.
+
+const { stripVTControlCharacters } = require('node:util');
+
+/** Format and control characters: C0 and C1, soft hyphen, bidirectional marks and isolates, line separators, byte order mark, tags. */
+const UNSEEN = /[\u0000-\u001F\u007F-\u009F\u00AD\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/gu;
+
+/** Marks on one letter beyond what any script needs: heaped up they cover the lines above and below. */
+const HEAPED = /(\p{M}{6})\p{M}+/gu;
+
+/** What takes no columns of its own. */
+const WIDTHLESS = /[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Mn}\p{Me}[\p{Cf}--[\u0600-\u0605\u06DD\u0890\u0891\u08E2\u{110BD}\u{110CD}]]]/v;
+
+/** What takes two columns: East Asian Wide and Fullwidth, and what is an emoji without being asked to. */
+const WIDE =
+  /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Bopo}\p{sc=Yiii}\p{sc=Tang}\p{sc=Nshu}\p{sc=Kits}\p{Emoji_Presentation}\u2329\u232A\u2630-\u2637\u268A-\u268F\u2E80-\u303E\u309B\u309C\u30A0\u30FB\u30FC\u3190-\u3247\u3250-\u33FF\u4DC0-\u4DFF\uFE10-\uFE19\uFE30-\uFE6B\uFF01-\uFF60\uFFE0-\uFFE6\u{1D300}-\u{1D356}\u{1D360}-\u{1D376}\u{1F200}-\u{1F265}]/u;
+
+/** Halfwidth forms of wide scripts, the inner parts of Hangul syllables, and tone marks. */
+const NARROW = /[\u02EA\u02EB\u1160-\u11FF\uD7B0-\uD7FB\uFF61-\uFFDC]/u;
+
+/** A grapheme that is shown as one picture. */
+const PICTURE = /^(?:\p{RGI_Emoji}|\p{RI}{1,2}|[\d#*]\uFE0F|\p{ExtPict}\uFE0F)|\u200D\p{ExtPict}/v;
+
+/** A letter of Hangul: the rest of its grapheme is in the same cell. */
+const HANGUL = /^\p{sc=Hang}/u;
+
+const ASCII = /^[ -~]*$/;
+
+const graphemes = new Intl.Segmenter();
+
+/**
+ * Columns that a text takes on a terminal. Tabs and controls count nothing: they are not to be there.
+ *
+ * @param {string} text
+ */
+function widthOf(text) {
+  if (ASCII.test(text)) return text.length;
+  const plain = text.includes('\u001B') ? stripVTControlCharacters(text) : text;
+  let width = 0;
+  for (const { segment } of graphemes.segment(plain)) width += graphemeWidth(segment);
+  return width;
+}
+
+/** @param {string} grapheme */
+function graphemeWidth(grapheme) {
+  if (grapheme.length === 1 && grapheme >= ' ' && grapheme <= '~') return 1;
+  // A symbol that is asked for in its text style.
+  if (grapheme[1] === '\uFE0E') return 1;
+  if (PICTURE.test(grapheme)) return 2;
+  if (HANGUL.test(grapheme)) return WIDTHLESS.test(grapheme[0]) ? 0 : NARROW.test(grapheme[0]) ? 1 : 2;
+  let width = 0;
+  for (const character of grapheme) {
+    if (character === '\u200D') break;
+    if (!WIDTHLESS.test(character)) width += WIDE.test(character) && !NARROW.test(character) ? 2 : 1;
+  }
+  return width;
+}
+
+/**
+ * Text from a file or another program without anything that could steer a terminal or reorder what a person reads. White space
+ * becomes single spaces.
+ *
+ * @param {string} text
+ * @param {string} [except] Characters to let through.
+ */
+function clean(text, except = '') {
+  return stripVTControlCharacters(text)
+    .replace(/\r?\n/g, ' ')
+    .replace(UNSEEN, (character) => (except.includes(character) ? character : character === '\t' ? ' ' : ''))
+    .replace(HEAPED, '$1')
+    .toWellFormed();
+}
+
+/**
+ * {@link clean} for every text in a value.
+ *
+ * @template T
+ * @param {T} value
+ * @returns {T}
+ */
+function cleaned(value) {
+  if (typeof value === 'string') return /** @type {any} */ (clean(value));
+  if (Array.isArray(value)) return /** @type {any} */ (value.map(cleaned));
+  if (value === null || typeof value !== 'object') return value;
+  return /** @type {any} */ (Object.fromEntries(Object.entries(value).map(([key, item]) => [key, cleaned(item)])));
+}
+
+/**
+ * Text cut to a display width, with an ellipsis where something is gone.
+ *
+ * @param {string} text
+ * @param {number} columns
+ */
+function truncated(text, columns) {
+  if (text.length <= columns && ASCII.test(text)) return text;
+  if (columns < 1) return '';
+  let kept = '';
+  let used = 0;
+  // Measured as far as it is shown: a title may be of any length.
+  for (const { segment } of graphemes.segment(text)) {
+    const next = used + graphemeWidth(segment);
+    if (next > columns) return `${fitting(kept, columns - 1)}…`;
+    kept += segment;
+    used = next;
+  }
+  return text;
+}
+
+/** The beginning of a text that fits. @param {string} text @param {number} columns */
+function fitting(text, columns) {
+  let kept = '';
+  let used = 0;
+  for (const { segment } of graphemes.segment(text)) {
+    used += graphemeWidth(segment);
+    if (used > columns) break;
+    kept += segment;
+  }
+  return kept.trimEnd();
+}
+
+/**
+ * A path cut in the middle: its end tells most, its beginning where it belongs.
+ *
+ * @param {string} path
+ * @param {number} columns
+ */
+function truncatedPath(path, columns) {
+  if (widthOf(path) <= columns) return path;
+  const parts = [...graphemes.segment(path)].map(({ segment }) => segment);
+  const begin = columns >= 24 ? fitting(path, Math.floor(columns / 4)) : '';
+  let end = '';
+  let used = widthOf(begin) + 1;
+  for (const part of parts.toReversed()) {
+    used += graphemeWidth(part);
+    if (used > columns) break;
+    end = part + end;
+  }
+  return columns < 1 ? '' : `${begin}…${end}`;
+}
+
+/**
+ * Text broken between words into lines of at most a width; a longer word is broken where it has to be.
+ *
+ * @param {string} text
+ * @param {number} columns
+ * @returns {string[]}
+ */
+function wrapped(text, columns) {
+  if (columns < 1 || widthOf(text) <= columns) return [text];
+  /** @type {string[]} */
+  const lines = [];
+  let line = '';
+  let used = 0;
+  for (const word of text.split(' ').filter(Boolean)) {
+    const wide = widthOf(word);
+    if (used > 0 && used + 1 + wide <= columns) {
+      line += ` ${word}`;
+      used += 1 + wide;
+      continue;
+    }
+    if (used > 0) lines.push(line);
+    line = '';
+    used = 0;
+    for (const { segment } of graphemes.segment(word)) {
+      const next = graphemeWidth(segment);
+      if (used > 0 && used + next > columns) {
+        lines.push(line);
+        line = '';
+        used = 0;
+      }
+      line += segment;
+      used += next;
+    }
+  }
+  return used > 0 ? [...lines, line] : lines;
+}
+
+module.exports = { UNSEEN, clean, cleaned, truncated, truncatedPath, widthOf, wrapped };
