@@ -17,7 +17,7 @@ const { truncated, widthOf, wrapped } = require('./text.js');
  * @property {boolean} [yields] It is cut before the others.
  * @property {number} [leave] It may be left out, the one with the highest number first.
  * @property {(text: string, columns: number) => string} [cut] Where to cut it; at its end when absent.
- * @property {(text: string) => string} [alone] How a cell is worded where no heading stands above it.
+ * @property {(text: string, heading: string) => string} [alone] How a cell is worded where no heading stands above it.
  */
 
 /**
@@ -54,7 +54,7 @@ function tableLines(columns, groups, width, dim) {
   const filled = [...columns.keys()].filter((column) => texts.some((row) => row[column] !== ''));
   const natural = columns.map((column, index) => {
     const headings = groups.map((group) => widthOf(headingOf(group, index)));
-    const widest = Math.max(...headings, ...texts.map((row) => widthOf(bounded(row[index], column.most))));
+    const widest = Math.max(...headings, ...texts.map((row) => widthOf(bounded(row[index], column))));
     return Math.min(widest, Math.max(column.most ?? Infinity, ...headings));
   });
   const chosen = chosenColumns(columns, filled, natural, width);
@@ -93,13 +93,13 @@ function tableLines(columns, groups, width, dim) {
     const lines = title === undefined ? [] : [styleOf(title)(truncated(textOf(title), room))];
     for (const [index, row] of group.rows.entries()) {
       if (title === undefined && index > 0) lines.push('');
-      lines.push(...flowing(row.cells, room), ...below(row, INDENT));
+      lines.push(...flowing(row.cells, group, room), ...below(row, INDENT));
     }
     return lines;
   }
 
-  /** @param {Cell[]} cells @param {number} room */
-  function flowing(cells, room) {
+  /** @param {Cell[]} cells @param {Group} group @param {number} room */
+  function flowing(cells, group, room) {
     /** @type {string[]} */
     const lines = [];
     let line = '';
@@ -108,7 +108,7 @@ function tableLines(columns, groups, width, dim) {
       const { alone, cut } = columns[index];
       const text = textOf(cells[index]);
       if (text === '') continue;
-      const worded = bounded(alone === undefined ? text : alone(text), columns[index].most);
+      const worded = alone === undefined ? bounded(text, columns[index]) : alone(text, headingOf(group, index));
       if (used > 0 && used + GUTTER.length + widthOf(worded) > room) {
         lines.push(line);
         line = '';
@@ -165,9 +165,9 @@ function chosenColumns(columns, filled, natural, width) {
   }
 }
 
-/** @param {string} text @param {number} [most] */
-function bounded(text, most) {
-  return most === undefined ? text : truncated(text, most);
+/** @param {string} text @param {Column} column */
+function bounded(text, { most, cut = truncated }) {
+  return most === undefined ? text : cut(text, most);
 }
 
 /** @param {number[]} numbers */

@@ -144,40 +144,49 @@ function truncatedPath(path, columns) {
 }
 
 /**
- * Text broken between words into lines of at most a width; a longer word is broken where it has to be.
+ * Text broken between words into lines of at most a width; a longer word is broken where it has to be, a path after a slash.
  *
  * @param {string} text
  * @param {number} columns
  * @returns {string[]}
  */
 function wrapped(text, columns) {
-  if (columns < 1 || widthOf(text) <= columns) return [text];
+  if (columns < 1 || widthOf(text) <= columns) return [text.trimEnd()];
   /** @type {string[]} */
   const lines = [];
   let line = '';
-  let used = 0;
   for (const word of text.split(' ').filter(Boolean)) {
-    const wide = widthOf(word);
-    if (used > 0 && used + 1 + wide <= columns) {
+    if (line !== '' && widthOf(line) + 1 + widthOf(word) <= columns) {
       line += ` ${word}`;
-      used += 1 + wide;
       continue;
     }
-    if (used > 0) lines.push(line);
-    line = '';
-    used = 0;
-    for (const { segment } of graphemes.segment(word)) {
-      const next = graphemeWidth(segment);
-      if (used > 0 && used + next > columns) {
-        lines.push(line);
-        line = '';
-        used = 0;
-      }
-      line += segment;
-      used += next;
-    }
+    if (line !== '') lines.push(line);
+    const parts = broken(word, columns);
+    line = /** @type {string} */ (parts.pop());
+    lines.push(...parts);
   }
-  return used > 0 ? [...lines, line] : lines;
+  return [...lines, line];
+}
+
+/** A word in parts that fit. @param {string} word @param {number} columns */
+function broken(word, columns) {
+  if (widthOf(word) <= columns) return [word];
+  const parts = [];
+  let part = '';
+  let used = 0;
+  for (const { segment } of graphemes.segment(word)) {
+    const next = graphemeWidth(segment);
+    if (part !== '' && used + next > columns) {
+      const slash = part.lastIndexOf('/') + 1;
+      const end = slash > part.length / 2 ? slash : part.length;
+      parts.push(part.slice(0, end));
+      part = part.slice(end);
+      used = widthOf(part);
+    }
+    part += segment;
+    used += next;
+  }
+  return [...parts, part];
 }
 
 module.exports = { UNSEEN, clean, cleaned, truncated, truncatedPath, widthOf, wrapped };
