@@ -68,7 +68,8 @@ function recallLines(report, { width, colours }) {
     const beside = room - head.length >= 24;
     const most = Math.min(width === null ? PROMPT_COLUMNS : room - (beside ? head.length : 4), PROMPT_COLUMNS);
     const said = truncated(text, most);
-    return beside ? [colours.dim(head) + said] : [`  ${colours.dim(time)}`, `    ${said}`];
+    if (beside) return [time === '' ? head + said : colours.dim(head) + said];
+    return [...(time === '' ? [] : [`  ${colours.dim(time)}`]), `    ${said}`];
   }
 }
 

@@ -62,7 +62,7 @@ function showLines(report, { width, colours }, now) {
   const title = session.name ?? session.title ?? session.lastPrompt;
   return [
     ...(title === null ? [] : [colours.bold(truncated(title, Math.min(room, QUOTED)))]),
-    colours.dim(session.id),
+    ...wrapped(session.id, room).map(colours.dim),
     `${colours.bold(style(state))}  ${truncated(doingWords(session), room - state.length - 2)}`,
     ...section([
       ['state', stateWords(session.state), ...facts(session.evidence)],

@@ -168,7 +168,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   function restWords() {
     const states = /** @type {const} */ (['completed', 'orphaned']).map((state) => ({ state, number: rest.filter((session) => session.state === state).length }));
     const kinds = states.filter(({ number }) => number > 0).map(({ state, number }) => `${number} ${state}`);
-    const words = `${count(rest.length, shown.length > 0 ? 'other session' : 'session')} with nothing left to do${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
+    const words = `${count(rest.length, shown.length > 0 ? 'other session' : 'session')}${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
     const listed = `${words}: ${ownName()} list`;
     return width === null || widthOf(listed) <= width ? listed : `${words}.`;
   }
