@@ -53,9 +53,8 @@ function tableLines(columns, groups, width, dim) {
   const texts = groups.flatMap((group) => group.rows.map((row) => row.cells.map(textOf)));
   const filled = [...columns.keys()].filter((column) => texts.some((row) => row[column] !== ''));
   const natural = columns.map((column, index) => {
-    const headings = groups.map((group) => widthOf(headingOf(group, index)));
-    const widest = Math.max(...headings, ...texts.map((row) => widthOf(bounded(row[index], column))));
-    return Math.min(widest, Math.max(column.most ?? Infinity, ...headings));
+    const least = Math.max(...groups.map((group) => widthOf(headingOf(group, index))));
+    return texts.reduce((widest, row) => Math.max(widest, widthOf(bounded(row[index], column))), least);
   });
   const chosen = chosenColumns(columns, filled, natural, width);
   return groups.map((group) => (chosen === null ? flow(group) : grid(group, chosen)));

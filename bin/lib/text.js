@@ -46,9 +46,21 @@ function widthOf(text) {
   return width;
 }
 
+/** Widths of graphemes that were met: a screen has few different ones. @type {Map<string, number>} */
+const met = new Map();
+
 /** @param {string} grapheme */
 function graphemeWidth(grapheme) {
   if (grapheme.length === 1 && grapheme >= ' ' && grapheme <= '~') return 1;
+  const known = met.get(grapheme);
+  if (known !== undefined) return known;
+  const width = measured(grapheme);
+  if (met.size < 20_000) met.set(grapheme, width);
+  return width;
+}
+
+/** @param {string} grapheme */
+function measured(grapheme) {
   // A symbol that is asked for in its text style.
   if (grapheme[1] === '\uFE0E') return 1;
   if (PICTURE.test(grapheme)) return 2;
@@ -69,6 +81,7 @@ function graphemeWidth(grapheme) {
  * @param {string} [except] Characters to let through.
  */
 function clean(text, except = '') {
+  if (ASCII.test(text)) return text;
   return stripVTControlCharacters(text)
     .replace(/\r?\n/g, ' ')
     .replace(UNSEEN, (character) => (except.includes(character) ? character : character === '\t' ? ' ' : ''))
@@ -99,28 +112,15 @@ function cleaned(value) {
 function truncated(text, columns) {
   if (text.length <= columns && ASCII.test(text)) return text;
   if (columns < 1) return '';
-  let kept = '';
   let used = 0;
+  let end = 0;
   // Measured as far as it is shown: a title may be of any length.
-  for (const { segment } of graphemes.segment(text)) {
-    const next = used + graphemeWidth(segment);
-    if (next > columns) return `${fitting(kept, columns - 1)}…`;
-    kept += segment;
-    used = next;
+  for (const { segment, index } of graphemes.segment(text)) {
+    used += graphemeWidth(segment);
+    if (used > columns) return `${text.slice(0, end).trimEnd()}…`;
+    if (used < columns) end = index + segment.length;
   }
   return text;
-}
-
-/** The beginning of a text that fits. @param {string} text @param {number} columns */
-function fitting(text, columns) {
-  let kept = '';
-  let used = 0;
-  for (const { segment } of graphemes.segment(text)) {
-    used += graphemeWidth(segment);
-    if (used > columns) break;
-    kept += segment;
-  }
-  return kept.trimEnd();
 }
 
 /**
@@ -130,17 +130,24 @@ function fitting(text, columns) {
  * @param {number} columns
  */
 function truncatedPath(path, columns) {
-  if (widthOf(path) <= columns) return path;
-  const parts = [...graphemes.segment(path)].map(({ segment }) => segment);
-  const begin = columns >= 24 ? fitting(path, Math.floor(columns / 4)) : '';
-  let end = '';
-  let used = widthOf(begin) + 1;
-  for (const part of parts.toReversed()) {
-    used += graphemeWidth(part);
-    if (used > columns) break;
-    end = part + end;
+  if (path.length <= columns && ASCII.test(path)) return path;
+  const parts = [...graphemes.segment(path)].map(({ segment }) => ({ segment, width: graphemeWidth(segment) }));
+  if (parts.reduce((sum, { width }) => sum + width, 0) <= columns) return path;
+  if (columns < 1) return '';
+  let room = columns - 1;
+  let begin = '';
+  for (const { segment, width } of columns >= 24 ? parts : []) {
+    if (widthOf(begin) + width > columns / 4) break;
+    begin += segment;
+    room -= width;
   }
-  return columns < 1 ? '' : `${begin}…${end}`;
+  let end = '';
+  for (const { segment, width } of parts.toReversed()) {
+    room -= width;
+    if (room < 0) break;
+    end = segment + end;
+  }
+  return `${begin}…${end}`;
 }
 
 /**

@@ -20,6 +20,9 @@ const GROUPS = /** @type {const} */ ([
   { group: 'runs', title: 'Runs', one: 'runs', many: 'run', doing: 'what', when: 'since' },
 ]);
 
+/** On a terminal so many of a group are explained: with more of them the first ones would be out of sight. */
+const DETAILED = 8;
+
 /**
  * @param {StatusReport} report
  * @param {import('../output.js').Output} io
@@ -40,26 +43,29 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   // Commands are made of what was reported: cleaning would change a path.
   const commands = new Map(sessions.map((session, index) => [session, resumeCommand(report.sessions[index])]));
   const short = shortIds(sessions.map((session) => session.id));
-  const inGroup = GROUPS.map((kind) => ({ kind, members: sessions.filter((session) => groupOf(session) === kind.group).toSorted(inOrder) }));
+  const inGroup = GROUPS.map((kind) => ({ kind, members: sessions.filter((session) => groupOf(session) === kind.group).toSorted(inOrder(now)) }));
   const shown = inGroup.filter(({ members }) => members.length > 0);
   const rest = sessions.filter((session) => groupOf(session) === 'rest');
   const { dim } = colours;
 
-  const lines = summary();
+  /** @type {string[][]} */
+  const parts = [summary()];
   for (const [index, table] of tableLines(columns(), shown.map(tableGroup), width, dim).entries()) {
-    lines.push('', ...table);
-    if (shown[index].kind.group === 'needs') lines.push(...crashed());
+    parts.push([''], table);
+    const { kind, members } = shown[index];
+    if (width !== null && members.length > DETAILED) parts.push(['', ...wrap('Why, and what to do, for each of them:'), copy(`${ownName()} show <session>`)]);
+    if (kind.group === 'needs') parts.push(crashed());
   }
-  if (!shown.some(({ kind }) => kind.group === 'needs')) lines.push(...crashed());
-  if (rest.length > 0) lines.push('', ...wrap(restWords()));
+  if (!shown.some(({ kind }) => kind.group === 'needs')) parts.push(crashed());
+  if (rest.length > 0) parts.push(['', ...wrap(restWords())]);
   if (project !== null && !project.enabled) {
     const dir = /** @type {{dir: string}} */ (report.project).dir;
-    lines.push('', ...wrap('Recovery is not set up here: stops are not noticed. Set it up with:'), copy(`${ownName()} init ${commandWords([dir])}`));
+    parts.push(['', ...wrap('Recovery is not set up here: stops are not noticed. Set it up with:'), copy(`${ownName()} init ${commandWords([dir])}`)]);
   }
   if (sessions.length === 0) {
-    lines.push('', ...wrap(project === null ? 'Every session there is:' : 'Sessions of all projects:'), copy(`${ownName()} ${project === null ? 'list' : 'status --all'}`));
+    parts.push(['', ...wrap(project === null ? 'Every session there is:' : 'Sessions of all projects:'), copy(`${ownName()} ${project === null ? 'list' : 'status --all'}`)]);
   }
-  return lines;
+  return parts.flat();
 
   function summary() {
     const room = (/** @type {number} */ taken) => (width === null ? Infinity : Math.max(width - taken, 12));
@@ -91,7 +97,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const style = (/** @type {string} */ text) => colours.bold(styleOf(kind.group, colours)(text));
     return {
       headings: [{ text: kind.title, style }, undefined, { text: kind.doing, style: dim }, { text: kind.when, style: dim }],
-      rows: members.map((session) => ({ cells: cells(session), below: below(session) })),
+      rows: members.map((session, index) => ({ cells: cells(session), below: width !== null && index >= DETAILED ? [] : below(session) })),
     };
   }
 
@@ -189,12 +195,20 @@ function labelled(text, heading) {
   return `${heading} ${text}`;
 }
 
-/** What can be done now first; then by the time at which something happens; then the latest. @param {Session} one @param {Session} other */
-function inOrder(one, other) {
-  const times = (one.next.at ?? '').localeCompare(other.next.at ?? '');
-  if (times !== 0) return times;
-  const busy = Number(other.activity === 'busy') - Number(one.activity === 'busy');
-  return busy !== 0 ? busy : (other.lastActivityAt ?? '').localeCompare(one.lastActivityAt ?? '');
+/** @param {Session} session */
+function since({ stop, lastActivityAt }) {
+  return stop.at ?? lastActivityAt ?? '';
+}
+
+/** What can be done now first; then by the time at which something happens; then the busy, and the latest. @param {Date} now */
+function inOrder(now) {
+  const due = (/** @type {Session} */ { next }) => (next.at === null || new Date(next.at) <= now ? '' : next.at);
+  return (/** @type {Session} */ one, /** @type {Session} */ other) => {
+    const times = due(one).localeCompare(due(other));
+    if (times !== 0) return times;
+    const busy = Number(other.activity === 'busy') - Number(one.activity === 'busy');
+    return busy !== 0 ? busy : since(other).localeCompare(since(one));
+  };
 }
 
 module.exports = { printStatus, statusLines };
