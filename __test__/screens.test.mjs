@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import stringWidth from 'string-width';
-import { ROOT } from './lib/command.mjs';
+import { ROOT, world } from './lib/command.mjs';
 import { assertAligned, assertScreen, plain } from './lib/screen.mjs';
 import * as made from './lib/sessions.mjs';
 import { terminal } from './lib/terminal.mjs';
@@ -182,6 +182,71 @@ test('what could not be read is told beside the list, without controls', () => {
   const { text, remarks } = shown((io) => printList(made.listReport(EVERYTHING, { problems }), io), { env: { NO_COLOR: '1' } });
   assert.ok(!text.includes('permission denied'));
   assert.equal(remarks, 'warning: /a/b.jsonl: permission denied\n');
+});
+
+// ---- The verbs ---------------------------------------------------------------------------------------------------------
+
+/**
+ * The real command with an addon that answers with a given report, and says on standard error what it was asked.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {any} report
+ */
+function asked(t, report) {
+  const place = world(t);
+  const answering = join(place.root, 'answering.cjs');
+  writeFileSync(
+    answering,
+    `if (process.env.POSING) Object.assign(process.stdout, { isTTY: true, columns: 100 });
+const Module = require('node:module');
+const load = Module._load;
+const answer = async (options) => {
+  process.stderr.write(JSON.stringify(options));
+  return ${JSON.stringify(report)};
+};
+Module._load = function (request, ...rest) {
+  return request.endsWith('/index.js') ? { list: answer, show: answer, recall: answer } : load.call(this, request, ...rest);
+};
+`,
+  );
+  return { ...place, ask: (/** @type {string[]} */ argv, /** @type {Record<string, string>} */ env = {}) => place.run(argv, { env, node: ['--require', answering] }) };
+}
+
+test('list hands on what was asked for, and prints the table or exactly the report', async (t) => {
+  const report = made.listReport(EVERYTHING);
+  const { ask, project } = asked(t, report);
+  const bare = await ask(['list']);
+  assert.equal(bare.stderr, '{}');
+  assert.equal(bare.status, 0);
+  assert.match(bare.stdout, /^session +state +what .*\n(.*\n){9}deadbeef .*\n$/);
+  const full = ['--state', 'hung', 'orphaned', '--stop', 'crashed', '--project', '.', '--since', '2d', '--name', 'x', '--larger-than', '50MB', '--sort', 'size', '--reverse', '--limit', '5', '--open-at-crash', '--json'];
+  const { stdout, stderr } = await ask(['list', ...full]);
+  assert.deepEqual(JSON.parse(stderr), { project, states: ['hung', 'orphaned'], stops: ['crashed'], since: '2d', name: 'x', largerThan: '50MB', openAtCrash: true, sort: 'size', reverse: true, limit: 5 });
+  assert.equal(stdout, `${JSON.stringify(report, null, 2)}\n`);
+  assert.equal((await ask(['list', '--limit', '0'])).stderr, '{}');
+  // A terminal is not flooded unless that is wanted.
+  assert.equal((await ask(['list'], { POSING: '1' })).stderr, '{"limit":50}');
+  assert.equal((await ask(['list', '--limit', '0'], { POSING: '1' })).stderr, '{}');
+  assert.equal((await ask(['list', '--json'], { POSING: '1' })).stderr, '{}');
+});
+
+test('list without sessions says where it looked and which filters left nothing, and ends with 0', async (t) => {
+  const { ask } = asked(t, made.listReport([]));
+  const { status, stdout } = await ask(['list', '--state', 'hung', '--since', '2d']);
+  assert.deepEqual({ status, stdout }, { status: 0, stdout: 'No sessions in any project on this machine match --state hung --since 2d.\nLeave a filter out to see more.\n' });
+});
+
+test('show and recall hand on what was asked for', async (t) => {
+  const show = asked(t, made.CRASHED);
+  const shownSession = await show.ask(['show', '77aa', '--project', '.']);
+  assert.deepEqual(JSON.parse(shownSession.stderr), { session: '77aa', project: show.project });
+  assert.match(shownSession.stdout, /^docs\n77aa0000-0000-4000-8000-000000000001\nORPHANED {2}crashed\n/);
+  assert.deepEqual(JSON.parse((await show.ask(['show', '--latest'])).stderr), { latest: true });
+  assert.equal((await show.ask(['show', '--latest', '--json'])).stdout, `${JSON.stringify(made.CRASHED, null, 2)}\n`);
+  const recall = asked(t, made.recallReport([made.CRASHED]));
+  const recalled = await recall.ask(['recall', '--recent', '3', '--since', '1w']);
+  assert.deepEqual(JSON.parse(recalled.stderr), { recent: 3, since: '1w' });
+  assert.match(recalled.stdout, /^docs\n77aa0000 {2}ORPHANED {2}crashed {2}/);
 });
 
 // ---- Text --------------------------------------------------------------------------------------------------------------
