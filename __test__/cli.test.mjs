@@ -15,7 +15,7 @@ const { explain } = require('../bin/lib/errors.js');
 const { missingBinding, platformOf } = require('../bin/lib/addon.js');
 const { clean, truncated } = require('../bin/lib/output.js');
 
-const VERBS = ['init', 'uninstall', 'status', 'cancel'];
+const VERBS = ['init', 'uninstall', 'status', 'list', 'show', 'recall', 'cancel'];
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 test('--version prints the version of the package', async (t) => {
@@ -47,6 +47,13 @@ for (const [what, argv, message] of /** @type {const} */ ([
   ['--user with --local on uninstall', ['uninstall', '--user', '--local'], /cannot be used with/],
   ['cancel without a session', ['cancel'], /which session\?/],
   ['cancel with a session and --all', ['cancel', '3f2a9c1d', '--all'], /exclude each other/],
+  ['list with an unknown state', ['list', '--state', 'dead'], /Allowed choices are current, active, hung, orphaned, completed/],
+  ['list with an unknown kind of stop', ['list', '--stop', 'limit'], /Allowed choices are finished, usage-limit-5h/],
+  ['list with a limit that is no number', ['list', '--limit', 'ten'], /--limit takes a whole number, not 'ten'/],
+  ['show without a session', ['show'], /which session\?/],
+  ['show with a session and --latest', ['show', '3f2a9c1d', '--latest'], /exclude each other/],
+  ['recall of no sessions', ['recall', '--recent', '0'], /--recent takes a number from 1/],
+  ['--every without --watch', ['status', '--every', '3'], /--every goes with --watch/],
   ['status with a directory and --all', ['status', '.', '--all'], /exclude each other/],
 ])) {
   test(`${what} ends with 2, says what is wrong and what to do next`, async (t) => {

@@ -1,77 +1,25 @@
 // `status`: the report as a person reads it, and the verb itself.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import stringWidth from 'string-width';
-import { world } from './lib/command.mjs';
+import { ROOT, world } from './lib/command.mjs';
 import { stoppedSession } from './lib/stopped.mjs';
 import { terminal } from './lib/terminal.mjs';
 
 process.env.TZ = 'UTC';
+process.env.HOME = '/home/me';
 const require = createRequire(import.meta.url);
-const { printCancelled, printStatus } = require('../bin/lib/sessions.js');
+const { printCancelled } = require('../bin/lib/screens/cancel.js');
+const { printStatus } = require('../bin/lib/screens/status.js');
+const { watch } = require('../bin/lib/watch.js');
 const { clock, commandWords, duration, kindWords, nextWords, shortIds, untilWords } = require('../bin/lib/wording.js');
 
-const NOW = '2026-03-02T03:42:00Z';
-
-/** @param {Record<string, any>} fields */
-function session({ stop, next, ...fields }) {
-  return {
-    schema: 'cc-session-recover/session@1',
-    id: '3f2a9c1d-0000-4000-8000-000000000001',
-    name: null,
-    title: 'Move the parser to its own crate',
-    project: { dir: '/home/me/work/api', cwd: '/home/me/work/api' },
-    configDir: '/home/me/.claude',
-    transcript: '/home/me/.claude/projects/x/3f2a9c1d-0000-4000-8000-000000000001.jsonl',
-    bytes: 1,
-    state: 'active',
-    activity: null,
-    stop: { kind: 'usage-limit-5h', at: '2026-03-02T03:40:00Z', resetsAt: null, resetsAtSource: null, message: null, evidence: [], ...stop },
-    live: null,
-    startedAt: null,
-    lastActivityAt: null,
-    lastPrompt: null,
-    turns: null,
-    context: null,
-    model: null,
-    permissionMode: null,
-    gitBranch: null,
-    clientVersion: null,
-    incident: null,
-    next: { action: 'none', at: null, why: '', argv: null, ...next },
-    ...fields,
-  };
-}
-
-const WAITING = session({
-  stop: { resetsAt: '2026-03-02T05:00:00Z', resetsAtSource: 'exact' },
-  next: { action: 'wake', at: '2026-03-02T05:02:30Z', why: 'the limit ends at 05:00' },
-});
-const ORPHANED = session({
-  id: '77aa0000-0000-4000-8000-000000000002',
-  title: null,
-  name: 'docs',
-  state: 'orphaned',
-  project: { dir: '/home/me/work/docs', cwd: "/home/me/work/docs/it's here" },
-  stop: { kind: 'crashed', at: '2026-03-01T22:00:00Z' },
-  next: { action: 'resume', why: 'its process is gone', argv: ['claude', '--resume=77aa0000-0000-4000-8000-000000000002'] },
-});
-const LIVE = session({
-  id: '99bb0000-0000-4000-8000-000000000003',
-  title: 'Review',
-  activity: 'busy',
-  stop: { kind: 'running', at: null },
-  lastActivityAt: '2026-03-02T03:41:00Z',
-  live: { pid: 4711, tty: 'pts/3', startedAt: null, status: 'busy', waitingFor: null },
-});
-const FINISHED = session({ id: 'aacc0000-0000-4000-8000-000000000004', state: 'completed', stop: { kind: 'finished' } });
-
-/** @param {any[]} sessions @param {Record<string, any>} [rest] */
-function report(sessions, rest = {}) {
-  return { schema: 'cc-session-recover/status@1', generatedAt: NOW, project: { dir: '/home/me/work/api', enabled: true }, sessions, problems: [], ...rest };
-}
+const { NOW, session, statusReport, ...made } = await import('./lib/sessions.mjs');
 
 /** @param {any} value @param {Parameters<typeof terminal>[0]} [options] */
 function shown(value, options = { columns: 120, env: { NO_COLOR: '1' } }) {
@@ -80,70 +28,78 @@ function shown(value, options = { columns: 120, env: { NO_COLOR: '1' } }) {
   return screen;
 }
 
-test('stopped sessions come first, those that need a person on top, each with why, since, until and what is next', () => {
-  const { text } = shown(report([LIVE, WAITING, FINISHED, ORPHANED], { project: null }));
+test('a session that needs a person is shown with the reason and the command, one that waits with its countdown', () => {
+  const { text } = shown(statusReport([made.FINISHED, made.WAITING, made.CRASHED], { project: null }));
   assert.equal(
     text,
-    `2 stopped or waiting sessions on this machine
+    `On this machine: 1 needs you, 1 waits
 
-session   name            project         why           since        until                  next
-77aa0000  docs            /home/me/work…  crashed       Mar 1 22:00                         resume it by hand
-3f2a9c1d  Move the pars…  /home/me/work…  5-hour limit  03:40        05:00 (in 1 h 18 min)  continues by itself at 05:02
+Needs you  state     why           since          terminal  process  name                              project
+77aa0000   ORPHANED  crashed       Mar 1 21:58                       docs                              ~/work/docs
+           Its process is gone in the middle of a turn.
+           Context 92 % full: begin a fresh session from HANDOFF.md.
+           Transcript of 61 MB: slow to open; a fresh session from the note is lighter.
+           cd '/home/me/work/docs/it'\\''s here' && claude --resume=77aa0000-0000-4000-8000-000000000001
 
-77aa0000: its process is gone
-  cd '/home/me/work/docs/it'\\''s here' && claude --resume=77aa0000-0000-4000-8000-000000000002
+1 session was open when the machine went down. What resumes it is printed by:
+  cc-session-recover resume --all-crashed --print-command
 
-1 live session
+Waits      state     why           goes on        terminal  process  name                              project
+3f2a9c1d   ACTIVE    5-hour limit  in 1 h 20 min  pts/3        4711  Move the parser to its own crate  ~/work/api
+           5-hour limit ends at 05:00; continues by itself at 05:02.
+           Context 71 % full: run /compact when it goes on.
 
-session   name    project            doing  since  terminal  process
-99bb0000  Review  /home/me/work/api  busy   03:41  pts/3     4711
-
-1 other session with nothing left to do.
+1 other session (1 completed): cc-session-recover list
 `,
   );
 });
 
-test('a command that a person needs is never cut, however narrow the terminal', () => {
-  const { text } = shown(report([ORPHANED]), { columns: 20, env: { NO_COLOR: '1' } });
-  assert.ok(text.includes(' && claude --resume=77aa0000-0000-4000-8000-000000000002\n'));
-});
-
-for (const columns of [24, 40, 80, 120]) {
-  test(`the tables fit into ${columns} columns`, () => {
-    const { text } = shown(report([WAITING, LIVE], { project: null }), { columns, env: { NO_COLOR: '1' } });
-    for (const line of text.split('\n').slice(2, -1)) assert.ok(stringWidth(line) <= Math.max(columns, 46), `${columns}: ${line}`);
-  });
-}
-
 test('nothing stopped is said in a line, with where else to look', () => {
-  const { text } = shown(report([]));
-  assert.equal(text, 'No stopped or waiting sessions in /home/me/work/api.\nSessions of all projects: cc-session-recover status --all\n');
+  const { text } = shown(statusReport([]));
+  assert.equal(text, 'No stopped or waiting sessions in ~/work/api.\n\nSessions of all projects:\n  cc-session-recover status --all\n');
+  assert.match(shown(statusReport([], { project: null })).text, /^No stopped or waiting sessions on this machine\.\n\n.*\n {2}cc-session-recover list\n$/);
 });
 
 test('a project without hooks is told how to get them', () => {
-  const { text } = shown(report([], { project: { dir: '/home/me/my work', enabled: false } }));
-  assert.match(text, /Recovery is not set up here.*: cc-session-recover init '\/home\/me\/my work'$/m);
+  const { text } = shown(statusReport([], { project: { dir: '/home/me/my work', enabled: false } }));
+  assert.match(text, /^Recovery is not set up here: .*:\n {2}cc-session-recover init '\/home\/me\/my work'$/m);
 });
 
 test('what could not be read is told beside the result', () => {
-  const { text, remarks } = shown(report([WAITING], { problems: [{ path: '/a/b.jsonl', code: 'IO', message: 'permission denied' }] }));
+  const { text, remarks } = shown(statusReport([made.WAITING], { problems: [{ path: '/a/b.jsonl', code: 'IO', message: 'permission denied' }] }));
   assert.ok(!text.includes('permission denied'));
   assert.equal(remarks, 'warning: /a/b.jsonl: permission denied\n');
 });
 
-test('titles and paths cannot steer the terminal', () => {
-  const evil = session({ title: '\u001B]0;owned\u0007\u001B[2Jti\u202Etle', project: { dir: '/x\u001B[31m', cwd: null }, next: { action: 'notify', why: 'a\nb\u0007', argv: ['claude', '\u001B[2J'] } });
-  const { text } = shown(report([evil], { project: null }));
-  assert.doesNotMatch(text, /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202A-\u202E]/);
-  assert.ok(text.includes('title'));
+test('what can be done at once comes before what can be done later', () => {
+  const later = session('11110000', { state: 'orphaned', next: { action: 'resume', at: '2026-03-02T05:00:00Z', why: 'the client is closed' } });
+  const { text } = shown(statusReport([later, made.CRASHED]));
+  assert.ok(text.indexOf('77aa0000') < text.indexOf('11110000'));
+  assert.match(text, /From 05:00 on \(in 1 h 18 min\): the client is closed\./);
+});
+
+test('of many sessions that need a person all are shown, and on a terminal the first ones are explained', () => {
+  const many = Array.from({ length: 30 }, (_, index) => session(`${index + 10_000_000}`, { state: 'orphaned', stop: { kind: 'crashed', at: `2026-03-01T10:${index + 10}:00Z` }, next: { action: 'resume', why: 'its process is gone' } }));
+  const { text } = shown(statusReport(many));
+  const ids = [...text.matchAll(/^\d{8}(?= )/gm)].map(([id]) => id);
+  assert.deepEqual(ids, many.map(({ id }) => id.slice(0, 8)).toReversed());
+  assert.equal(text.match(/--resume=/g)?.length, 8);
+  assert.match(text, /^ {2}cc-session-recover show <session>$/m);
+  assert.equal(shown(statusReport(many), { tty: false }).text.match(/--resume=/g)?.length, 30);
+});
+
+test('a session as an older addon reports it is shown too', () => {
+  const { openAtCrash, commands, subagents, evidence, oversized, ...older } = session('22220000', { next: { action: 'resume', why: 'its process is gone', argv: ['claude', '--resume=x'] } });
+  assert.ok([openAtCrash, commands, subagents, evidence, oversized].every((field) => field !== undefined));
+  assert.match(shown(statusReport([older])).text, /^ +cd \/home\/me\/work\/api && claude --resume=x$/m);
 });
 
 test('a guessed reset is marked, a past one is over', () => {
   const now = new Date(NOW);
-  assert.equal(untilWords(WAITING, now), '05:00 (in 1 h 18 min)');
-  assert.equal(untilWords(session({ stop: { resetsAt: '2026-03-04T05:00:00Z', resetsAtSource: 'guess' } }), now), '~Mar 4 05:00 (in 2 d 1 h)');
-  assert.equal(untilWords(session({ stop: { resetsAt: '2026-03-02T03:00:00Z', resetsAtSource: 'exact' } }), now), '03:00 (over)');
-  assert.equal(untilWords(session({}), now), '');
+  assert.equal(untilWords(made.WAITING, now), '05:00 (in 1 h 18 min)');
+  assert.equal(untilWords(session('00000000', { stop: { resetsAt: '2026-03-04T05:00:00Z', resetsAtSource: 'guess' } }), now), '~Mar 4 05:00 (in 2 d 1 h)');
+  assert.equal(untilWords(session('00000000', { stop: { resetsAt: '2026-03-02T03:00:00Z', resetsAtSource: 'exact' } }), now), '03:00 (over)');
+  assert.equal(untilWords(session('00000000'), now), '');
 });
 
 test('what happens next has its time: at for what goes by itself, from for what a person does', () => {
@@ -189,18 +145,18 @@ test('every kind of stop has words of its own', async () => {
 
 test('what was cancelled is told with what it was waiting for', () => {
   const screen = terminal({ tty: false });
-  const cancelled = [{ session: WAITING.id, project: '/home/me/work/api', phase: 'waiting', plan: { ...WAITING.next, at: '2099-01-01T05:00:00Z' } }];
+  const cancelled = [{ session: made.WAITING.id, project: '/home/me/work/api', phase: 'waiting', plan: { ...made.WAITING.next, at: '2099-01-01T05:00:00Z' } }];
   printCancelled({ dryRun: true, cancelled }, screen.io);
-  assert.match(screen.text, /^Would no longer be continued:\n\nsession {3}project {12}was\n3f2a9c1d {2}\/home\/me\/work\/api {2}continues by itself at 2099-01-01 05:00\n$/);
+  assert.match(screen.text, /^Would no longer be continued:\n\nsession {3}project {5}was\n3f2a9c1d {2}~\/work\/api {2}continues by itself at 2099-01-01 05:00\n$/);
 });
 
 // ---- The verb ----------------------------------------------------------------------------------------------------------
 
 test('status in a project without sessions says so and ends with 0', async (t) => {
-  const { run, project } = world(t);
+  const { run } = world(t);
   const { status, stdout, stderr } = await run(['status']);
   assert.equal(status, 0, stderr);
-  assert.ok(stdout.startsWith(`No stopped or waiting sessions in ${project}.\n`), stdout);
+  assert.ok(stdout.startsWith('No stopped or waiting sessions in ~/project.\n'), stdout);
 });
 
 test('without a verb it is status', async (t) => {
@@ -238,8 +194,151 @@ test('a session that stopped at its limit is shown with the reset and the comman
   for (const argv of [['status'], ['status', '--all']]) {
     const { status, stdout, stderr } = await place.run(argv);
     assert.equal(status, 0, stderr);
-    assert.match(stdout, /^1 stopped or waiting session /);
-    assert.match(stdout, /^3f2a9c1d .*5-hour limit .*\(in 1 h 2\d min\) +resume it by hand from /m);
-    assert.ok(stdout.includes(`  cd ${commandWords([place.project])} && claude --resume=${id}\n`), stdout);
+    assert.match(stdout, /: 1 needs you\n/);
+    assert.match(stdout, /^3f2a9c1d .*5-hour limit /m);
+    assert.match(stdout, /^ +From .*\d\d:\d\d on \(in \d+ h( \d+ min)?\): /m);
+    assert.ok(stdout.includes(` cd ${commandWords([place.project])} && claude --resume=${id}\n`), stdout);
   }
+});
+
+// ---- Watching ----------------------------------------------------------------------------------------------------------
+
+/** A terminal page: what stands on it after everything that was written. */
+class Page {
+  /** @param {number} columns @param {number} rows */
+  constructor(columns, rows) {
+    Object.assign(this, { columns, rows });
+    this.cells = this.blank();
+    this.row = 0;
+    this.column = 0;
+    this.second = false;
+    this.ended = '';
+  }
+
+  blank() {
+    return Array.from({ length: this.rows }, () => Array(this.columns).fill(' '));
+  }
+
+  /** @param {string} text */
+  write(text) {
+    for (const [part] of text.matchAll(/\u001B\[[?\d;]*[A-Za-z]|\r|\n|[^\u001B\r\n]/gu)) {
+      if (part === '\u001B[?1049h') this.second = true;
+      else if (part === '\u001B[?1049l') this.second = false;
+      else if (!this.second && !part.startsWith('\u001B')) this.ended += part;
+      else if (!this.second) continue;
+      else if (part === '\u001B[2J') this.cells = this.blank();
+      else if (part === '\u001B[H') this.row = this.column = 0;
+      else if (part === '\u001B[K') this.cells[this.row].fill(' ', Math.min(this.column, this.columns - 1));
+      else if (part === '\u001B[J') for (let row = this.row; row < this.rows; row += 1) this.cells[row].fill(' ', row === this.row ? this.column : 0);
+      else if (part === '\r') this.column = 0;
+      else if (part === '\n') this.row += 1;
+      else if (!part.startsWith('\u001B')) {
+        if (this.column === this.columns) [this.row, this.column] = [this.row + 1, 0];
+        assert.ok(this.row < this.rows, `beyond the last row: ${part}`);
+        this.cells[this.row][this.column] = part;
+        this.column += 1;
+      }
+    }
+  }
+
+  get text() {
+    return this.cells.map((row) => row.join('').trimEnd()).join('\n').trimEnd();
+  }
+}
+
+/** @param {number} columns @param {number} rows @param {() => string[]} draw @param {() => Promise<any>} [read] */
+function watched(columns, rows, draw, read = async () => null) {
+  const page = new Page(columns, rows);
+  /** @type {string[]} */
+  const writes = [];
+  const screen = Object.assign(new EventEmitter(), {
+    columns,
+    rows,
+    write: (/** @type {string} */ text) => {
+      writes.push(text);
+      page.write(text);
+    },
+  });
+  const signals = new EventEmitter();
+  const over = watch({ screen, first: null, read, every: 20, draw, more: (hidden) => `${hidden} more` }, signals);
+  return { page, writes, screen, signals, over };
+}
+
+test('a watched screen leaves nothing of an earlier frame, and the last one stands when it ends', async () => {
+  const frames = [['first line that is long', 'x'.repeat(25), 'foot'], ['short', 'foot'], ['one', 'y'.repeat(20), 'z'.repeat(21), 'foot']];
+  let frame = 0;
+  const { page, writes, screen, signals, over } = watched(20, 8, () => frames[frame]);
+  for (frame of [0, 1, 2, 1, 0]) {
+    const before = writes.length;
+    screen.emit('resize');
+    assert.equal(writes.length, before + 1, 'one write a frame');
+    assert.equal(page.text, frames[frame].flatMap((line) => line.match(/.{1,20}/g)).join('\n'));
+  }
+  signals.emit('SIGINT');
+  await over;
+  assert.equal(page.second, false);
+  assert.equal(page.ended, `${frames[0].join('\n')}\n`);
+  assert.equal(signals.listenerCount('SIGINT') + screen.listenerCount('resize'), 0);
+});
+
+test('a watched screen is cut to the height of the terminal, and says how much is missing', async () => {
+  const lines = [...Array.from({ length: 30 }, (_, index) => `line ${index}`), 'foot'];
+  const { page, screen, signals, over } = watched(20, 10, () => lines);
+  assert.equal(page.text, [...lines.slice(0, 8), '22 more', 'foot'].join('\n'));
+  Object.assign(screen, { rows: 5 });
+  Object.assign(page, { rows: 5 });
+  page.cells = page.blank();
+  screen.emit('resize');
+  assert.equal(page.text, [...lines.slice(0, 3), '27 more', 'foot'].join('\n'));
+  signals.emit('SIGTERM');
+  await over;
+});
+
+test('a watched screen shows what is read anew, and an error ends it with the terminal as it was', async () => {
+  let readings = 0;
+  const { page, over } = watched(40, 10, () => [`read ${readings}`], async () => {
+    readings += 1;
+    if (readings === 3) throw new Error('gone');
+  });
+  await assert.rejects(over, /gone/);
+  assert.equal(readings, 3);
+  assert.equal(page.second, false);
+});
+
+test('status --watch draws on a terminal until Ctrl-C and ends with 0', { skip: process.platform === 'win32' && 'signals of another process are not delivered there' }, async (t) => {
+  const { root, env, project } = world(t);
+  const posing = join(root, 'terminal.cjs');
+  writeFileSync(posing, 'Object.assign(process.stdout, { isTTY: true, columns: 60, rows: 10 });\n');
+  const child = spawn(process.execPath, ['--require', posing, join(ROOT, 'bin', 'cc-session-recover.js'), 'status', '--watch', '--every', '0.2'], { cwd: project, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const page = new Page(60, 10);
+  let interrupted = false;
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    page.write(text);
+    if (!interrupted && page.text.includes('Ctrl-C ends')) interrupted = child.kill('SIGINT');
+  });
+  let stderr = '';
+  child.stderr.on('data', (text) => (stderr += text));
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+  assert.equal(page.second, false);
+  assert.match(page.ended, /^No stopped or waiting sessions in ~\/project\.\n[\s\S]*Ctrl-C ends\n$/);
+});
+
+for (const [what, argv, env] of /** @type {const} */ ([
+  ['into a pipe', ['--watch'], {}],
+  ['with a reading every 0 seconds', ['--watch', '--every', '0'], {}],
+  ['with --json', ['--watch', '--json'], {}],
+])) {
+  test(`status --watch ${what} ends with 2 and says what to do instead`, async (t) => {
+    const { status, stdout, stderr } = await world(t).run(['status', ...argv], { env });
+    assert.equal(status, 2);
+    assert.equal(stdout, '');
+    assert.match(stderr, /\n {2}next: /);
+  });
+}
+
+test('a terminal that cannot be drawn on is not watched', () => {
+  assert.equal(terminal({ env: { TERM: 'dumb' } }).io.screen, null);
+  assert.equal(terminal({ tty: false }).io.screen, null);
+  assert.notEqual(terminal().io.screen, null);
 });

@@ -21,7 +21,7 @@ module.exports = {
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
     const { EXIT, UsageError } = require('../lib/errors.js');
-    const { printCancelled } = require('../lib/sessions.js');
+    const { printCancelled } = require('../lib/screens/cancel.js');
 
     if (args.all && args.session !== undefined) throw new UsageError('a session and --all exclude each other', 'leave one of them out');
     if (!args.all && args.session === undefined) throw new UsageError('which session?', 'name one that `cc-session-recover status` shows, or give --all');

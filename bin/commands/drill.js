@@ -3,9 +3,8 @@
 // The verb `drill`: shows on this machine that a stopped session goes on by itself, without touching the user's own set-up.
 
 const path = require('node:path');
-const stringWidth = require('string-width');
 const { EXIT, UsageError } = require('../lib/errors.js');
-const { truncated } = require('../lib/output.js');
+const { truncated, widthOf } = require('../lib/text.js');
 const { clientVersion, findClient, isProgram, noSuchClient } = require('../loopback/client.js');
 const { makeHome } = require('../loopback/home.js');
 const { REHEARSAL_CONFIG, RehearsalError, rehearse } = require('../loopback/rehearsal.js');
@@ -93,7 +92,7 @@ function textTeller(io) {
   const { colours } = io;
   /** What stands before the detail. @param {string} mark @param {number} at @param {string} name */
   const head = (mark, at, name) => `${mark} ${((at - started) / 1000).toFixed(1).padStart(5)} s  ${name.padEnd(9)}  `;
-  const indent = stringWidth(head(' ', started, ''));
+  const indent = widthOf(head(' ', started, ''));
   const erase = () => {
     if (io.width !== null) io.write('\r\u001B[K');
   };
@@ -129,7 +128,7 @@ function wrapped(text, columns) {
   const lines = [];
   for (const word of text.split(' ')) {
     const longer = lines.length === 0 ? word : `${lines[lines.length - 1]} ${word}`;
-    if (lines.length > 0 && stringWidth(longer) <= columns) lines[lines.length - 1] = longer;
+    if (lines.length > 0 && widthOf(longer) <= columns) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
   return lines;

@@ -4,6 +4,9 @@
 
 const { resolve } = require('node:path');
 
+/** Seconds between two readings while it is watched. */
+const EVERY = 5;
+
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'status',
@@ -11,23 +14,68 @@ module.exports = {
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
     { flags: '-a, --all', description: 'every project on this machine' },
+    { flags: '-w, --watch', description: 'keep it on the terminal and up to date until Ctrl-C', conflicts: ['json'] },
+    { flags: '--every <seconds>', description: `with --watch: seconds between two readings (default: ${EVERY})`, parse: secondsOf },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
     { command: 'cc-session-recover status', does: 'the project in this directory' },
     { command: 'cc-session-recover status --all', does: 'everything on this machine' },
+    { command: 'cc-session-recover status --all --watch', does: 'the same, kept up to date' },
     { command: "cc-session-recover status --json | jq '.sessions[].next'", does: 'for programs' },
   ],
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
     const { UsageError } = require('../lib/errors.js');
-    const { printStatus } = require('../lib/sessions.js');
+    const { printStatus } = require('../lib/screens/status.js');
 
     if (args.all && args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'leave one of them out');
+    if (args.every !== undefined && !args.watch) throw new UsageError('--every goes with --watch', 'add --watch');
+    if (args.watch && io.screen === null) throw new UsageError('there is no terminal to draw on', 'leave --watch out, or ask again with --json');
     const options = args.all ? { all: true } : { project: resolve(args.dir ?? '.') };
-    const report = await io.during('reading sessions', loadAddon().status(options));
-    if (args.json) io.json(report);
+    const read = () => loadAddon().status(options);
+    const report = await io.during('reading sessions', read());
+    if (args.watch) await watchStatus(report, read, args.every ?? EVERY, io);
+    else if (args.json) io.json(report);
     else printStatus(report, io);
   },
 };
+
+/**
+ * @param {import('../../src/ffi/types.js').StatusReport} first
+ * @param {() => Promise<import('../../src/ffi/types.js').StatusReport>} read
+ * @param {number} every Seconds.
+ * @param {import('../lib/output.js').Output} io
+ */
+async function watchStatus(first, read, every, io) {
+  const { problemLines } = require('../lib/sessions.js');
+  const { statusLines } = require('../lib/screens/status.js');
+  const { truncated } = require('../lib/text.js');
+  const { clock } = require('../lib/wording.js');
+  const { watch } = require('../lib/watch.js');
+
+  const { colours } = io;
+  await watch({
+    screen: io.screen,
+    first,
+    read,
+    every: every * 1000,
+    draw(report, now) {
+      const view = { width: io.width, colours };
+      const room = io.width ?? Infinity;
+      const asOf = new Date(report.generatedAt);
+      const foot = `As of ${clock(asOf, now)}:${String(asOf.getSeconds()).padStart(2, '0')}, Ctrl-C ends`;
+      return [...statusLines(report, view, now), '', ...problemLines(report.problems, view), colours.dim(truncated(foot, room))];
+    },
+    more: (hidden) => colours.dim(`${hidden} more ${hidden === 1 ? 'line' : 'lines'} below`),
+  });
+}
+
+/** @param {string} text */
+function secondsOf(text) {
+  const { UsageError } = require('../lib/errors.js');
+  const seconds = Number(text);
+  if (!(seconds >= 0.1 && seconds <= 86_400)) throw new UsageError(`--every takes a number of seconds, not '${text}'`, 'for example --every 10');
+  return seconds;
+}

@@ -6,7 +6,7 @@
 const { relative, isAbsolute, sep } = require('node:path');
 const { createTwoFilesPatch } = require('diff');
 const { RecoverError } = require('./errors.js');
-const { clean } = require('./output.js');
+const { clean } = require('./text.js');
 
 /** @typedef {import('../../src/ffi/types.js').FileStep} FileStep */
 /** @typedef {import('../../src/ffi/types.js').SettingsTarget} SettingsTarget */

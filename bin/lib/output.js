@@ -3,22 +3,26 @@
 // Everything that is printed goes through here: lines, tables, JSON, progress. Results go to standard output, remarks and
 // errors to standard error.
 
-const { stripVTControlCharacters } = require('node:util');
 const picocolors = require('picocolors');
-const stringWidth = require('string-width');
 const { UsageError } = require('./errors.js');
+const { tableLines } = require('./table.js');
+const { clean, cleaned, truncated } = require('./text.js');
 
 /** @typedef {ReturnType<typeof createOutput>} Output */
-/** A cell: its text, and how to colour it once its width is settled. @typedef {string | {text: string, style: (text: string) => string}} Cell */
+/** @typedef {import('./table.js').Cell} Cell */
+/**
+ * How a screen is drawn.
+ *
+ * @typedef {object} View
+ * @property {number | null} width Columns of the terminal; `null` when there is none, and nothing is cut.
+ * @property {ReturnType<typeof picocolors.createColors>} colours
+ */
 
 /** After how many milliseconds a person wants to know that something is still going on. */
 const PATIENCE = 1000;
 
-/** Narrowest column before a table is shown as blocks instead. */
+/** Narrowest column of a plain table. */
 const NARROW = 8;
-
-/** Space between columns. */
-const GUTTER = '  ';
 
 /**
  * @param {{stdout: any, stderr: any, stdin: any, env: Record<string, string | undefined>}} streams
@@ -33,9 +37,8 @@ function createOutput({ stdout, stderr, stdin, env }) {
       broken = true;
     });
   }
-  const colours = picocolors.createColors(Boolean(stdout.isTTY) && !env.NO_COLOR);
-  /** Columns of the terminal; `null` when there is none, and nothing is cut. @type {number | null} */
-  const width = stdout.isTTY && stdout.columns > 0 ? stdout.columns : null;
+  const isDumb = env.TERM === 'dumb';
+  const colours = picocolors.createColors(Boolean(stdout.isTTY) && !env.NO_COLOR && !isDumb);
 
   /** @param {string} text */
   const write = (text) => {
@@ -47,9 +50,21 @@ function createOutput({ stdout, stderr, stdin, env }) {
   return {
     clean,
     colours,
-    width,
     write,
     line,
+
+    /** Columns of the terminal as it is now; `null` when there is none, and nothing is cut. @returns {number | null} */
+    get width() {
+      return stdout.isTTY && stdout.columns > 0 ? stdout.columns : null;
+    },
+
+    /** The terminal that results go to, if it can be drawn on. */
+    screen: stdout.isTTY && !isDumb ? stdout : null,
+
+    /** Lines of a result. @param {string[]} texts */
+    lines(texts) {
+      if (texts.length > 0) line(texts.join('\n'));
+    },
 
     /** Whether a person sits at both ends. */
     isTerminal: Boolean(stdout.isTTY && stdin.isTTY),
@@ -65,14 +80,20 @@ function createOutput({ stdout, stderr, stdin, env }) {
     },
 
     /**
-     * A table under a row of headings, in the width there is; as blocks where even narrow columns do not fit.
+     * A table under a row of headings, in the width there is; row by row where even narrow columns do not fit.
      *
      * @param {string[]} headings
      * @param {Cell[][]} rows
      * @param {string[]} [yielding] Headings of the columns that are cut before the others.
      */
     table(headings, rows, yielding = []) {
-      for (const text of tableLines(headings, rows, yielding, width, colours.dim)) line(text);
+      const columns = headings.map((heading) => ({
+        heading,
+        least: NARROW,
+        yields: yielding.includes(heading),
+        alone: (/** @type {string} */ text) => `${heading}: ${text}`,
+      }));
+      this.lines(tableLines(columns, [{ rows: rows.map((cells) => ({ cells })) }], this.width, colours.dim).flat());
     },
 
     /**
@@ -133,137 +154,6 @@ function createOutput({ stdout, stderr, stdin, env }) {
       }
     },
   };
-}
-
-/** Format and control characters: C0 and C1, soft hyphen, bidirectional marks and isolates, line separators, byte order mark, tags. */
-const UNSEEN = /[\u0000-\u001F\u007F-\u009F\u00AD\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/gu;
-
-/**
- * Text from a file or another program without anything that could steer a terminal or reorder what a person reads. White space
- * becomes single spaces.
- *
- * @param {string} text
- * @param {string} [except] Characters to let through.
- */
-function clean(text, except = '') {
-  return stripVTControlCharacters(text)
-    .replace(/\r?\n/g, ' ')
-    .replace(UNSEEN, (character) => (except.includes(character) ? character : character === '\t' ? ' ' : ''))
-    .toWellFormed();
-}
-
-/**
- * {@link clean} for every text in a value.
- *
- * @template T
- * @param {T} value
- * @returns {T}
- */
-function cleaned(value) {
-  if (typeof value === 'string') return /** @type {any} */ (clean(value));
-  if (Array.isArray(value)) return /** @type {any} */ (value.map(cleaned));
-  if (value === null || typeof value !== 'object') return value;
-  return /** @type {any} */ (Object.fromEntries(Object.entries(value).map(([key, item]) => [key, cleaned(item)])));
-}
-
-/**
- * Text cut to a display width, with an ellipsis where something is gone.
- *
- * @param {string} text
- * @param {number} columns
- */
-function truncated(text, columns) {
-  if (stringWidth(text) <= columns) return text;
-  if (columns < 1) return '';
-  let kept = '';
-  let used = 0;
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
-    const next = used + stringWidth(segment);
-    if (next > columns - 1) break;
-    kept += segment;
-    used = next;
-  }
-  return `${kept}…`;
-}
-
-/**
- * @param {string[]} headings
- * @param {Cell[][]} rows
- * @param {string[]} yielding
- * @param {number | null} width
- * @param {(text: string) => string} dim
- * @returns {string[]}
- */
-function tableLines(headings, rows, yielding, width, dim) {
-  const natural = headings.map((heading, column) => Math.max(stringWidth(heading), ...rows.map((row) => stringWidth(textOf(row[column])))));
-  const available = width === null ? Infinity : width - GUTTER.length * (headings.length - 1);
-  const first = fitted(natural, available, (column) => yielding.includes(headings[column]));
-  const widths = fitted(first, available, () => true);
-  if (sum(widths) > available) return blocks(headings, rows, /** @type {number} */ (width), dim);
-  /** @param {Cell[]} cells */
-  const joined = (cells) => {
-    const parts = cells.map((cell, column) => {
-      const shown = truncated(textOf(cell), widths[column]);
-      const space = column === cells.length - 1 ? '' : ' '.repeat(widths[column] - stringWidth(shown));
-      return styleOf(cell)(shown) + space;
-    });
-    return parts.join(GUTTER).trimEnd();
-  };
-  return [joined(headings.map((heading) => ({ text: heading, style: dim }))), ...rows.map(joined)];
-}
-
-/**
- * Widths of columns, brought nearer to what there is by taking from the widest of some of them; none gets narrower than
- * {@link NARROW}.
- *
- * @param {number[]} natural
- * @param {number} available
- * @param {(column: number) => boolean} gives
- * @returns {number[]}
- */
-function fitted(natural, available, gives) {
-  const widths = [...natural];
-  for (let over = sum(widths) - available; over > 0; over -= 1) {
-    const givers = [...widths.keys()].filter((column) => gives(column) && widths[column] > NARROW);
-    if (givers.length === 0) break;
-    widths[givers.reduce((widest, column) => (widths[column] > widths[widest] ? column : widest))] -= 1;
-  }
-  return widths;
-}
-
-/**
- * One row below the other, one cell a line.
- *
- * @param {string[]} headings
- * @param {Cell[][]} rows
- * @param {number} width
- * @param {(text: string) => string} dim
- */
-function blocks(headings, rows, width, dim) {
-  return rows.flatMap((row, index) => [
-    ...(index === 0 ? [] : ['']),
-    ...row.flatMap((cell, column) => {
-      if (textOf(cell) === '') return [];
-      const label = truncated(`${headings[column]}: `, width);
-      const rest = width - stringWidth(label);
-      return [dim(label) + styleOf(cell)(truncated(textOf(cell), rest))];
-    }),
-  ]);
-}
-
-/** @param {number[]} numbers */
-function sum(numbers) {
-  return numbers.reduce((total, number) => total + number, 0);
-}
-
-/** @param {Cell} cell */
-function textOf(cell) {
-  return typeof cell === 'string' ? cell : cell.text;
-}
-
-/** @param {Cell} cell */
-function styleOf(cell) {
-  return typeof cell === 'string' ? (/** @type {string} */ text) => text : cell.style;
 }
 
 module.exports = { clean, cleaned, createOutput, truncated };

@@ -18,14 +18,14 @@ const { createOutput } = require('./output.js');
  * @property {string} summary First line of the help: imperative, no full stop.
  * @property {string} [description] More than one line of help, if it needs more.
  * @property {{flags: string, description: string}[]} [arguments] In commander's notation, such as `[dir]`.
- * @property {{flags: string, description: string, conflicts?: string[], default?: unknown, parse?: (text: string) => unknown}[]} [options]
+ * @property {{flags: string, description: string, conflicts?: string[], default?: unknown, choices?: readonly string[], parse?: (text: string) => unknown}[]} [options]
  * @property {{command: string, does: string}[]} examples
  * @property {(args: Record<string, any>, io: import('./output.js').Output) => Promise<number | void> | number | void} run
  *   Gets arguments and options by name; returns an exit code, or nothing for 0.
  */
 
 /** Verbs in the order of the help. */
-const VERBS = ['init', 'uninstall', 'status', 'cancel', 'drill'];
+const VERBS = ['init', 'uninstall', 'status', 'list', 'show', 'search', 'recall', 'resume', 'relocate', 'cancel', 'drill'];
 
 const ENVIRONMENT = `
 Environment:
@@ -122,10 +122,11 @@ function commandFor(verb, io, finished) {
     .helpOption('-h, --help', 'print help')
     .addHelpText('after', `\nExamples:\n${examplesText(verb.examples)}`);
   for (const argument of verb.arguments ?? []) command.argument(argument.flags, argument.description);
-  for (const { flags, description, conflicts, default: fallback, parse } of verb.options ?? []) {
+  for (const { flags, description, conflicts, default: fallback, choices, parse } of verb.options ?? []) {
     const option = new Option(flags, description);
     if (conflicts !== undefined) option.conflicts(conflicts);
     if (fallback !== undefined) option.default(fallback);
+    if (choices !== undefined) option.choices(choices);
     if (parse !== undefined) option.argParser(parse);
     command.addOption(option);
   }
@@ -139,6 +140,7 @@ function commandFor(verb, io, finished) {
 const OVERVIEW = [
   { command: 'cc-session-recover init', does: 'set recovery up in the project in this directory' },
   { command: 'cc-session-recover status --all', does: 'show what is stopped on this machine, until when, and what happens next' },
+  { command: 'cc-session-recover list --since 2d', does: 'list the sessions of the last two days' },
   { command: 'cc-session-recover cancel 3f2a9c1d', does: 'do not continue this session' },
 ];
 

@@ -1,136 +1,108 @@
 'use strict';
 
-// Sessions as a person reads them: the tables and sentences of `status` and `cancel`. Which sessions are reported, and what
-// happens to them, comes from the addon; here they are only put in order and worded.
+// Sessions as a person reads them, whatever the screen: which group one belongs to, what it is called, how its state is
+// coloured, what its context asks for, and the command that resumes it. What is true of a session comes from the addon.
 
-const { homedir } = require('node:os');
-const { sep } = require('node:path');
-const { cleaned, truncated } = require('./output.js');
-const { commandWords, kindWords, nextWords, ownName, shortIds, sinceWords, untilWords } = require('./wording.js');
+const { cleaned, truncated } = require('./text.js');
+const { commandWords, sizeWords, tokenWords } = require('./wording.js');
 
 /** @typedef {import('../../src/ffi/types.js').Session} Session */
-/** @typedef {import('../../src/ffi/types.js').StatusReport} StatusReport */
-/** @typedef {import('../../src/ffi/types.js').CancelReport} CancelReport */
+/** @typedef {import('../../src/ffi/types.js').Problem} Problem */
+/** @typedef {import('../../src/ffi/types.js').SessionState} SessionState */
 /** @typedef {import('./output.js').Output} Output */
-/** A column: its heading, and what stands in it for a session. @typedef {[string, (session: Session) => import('./output.js').Cell]} Column */
+/** @typedef {import('./output.js').View} View */
+/** @typedef {import('./table.js').Below} Below */
+/** Red: needs a person. Yellow: waits. Green: runs. Dim: done. @typedef {'needs' | 'waits' | 'hangs' | 'runs' | 'rest'} Group */
 
-/** Longest name of a session that is worth a column. */
-const NAME_COLUMNS = 40;
+/** Widest name of a session in a table. */
+const NAME_COLUMNS = 60;
 
-/**
- * @param {StatusReport} report
- * @param {Output} io
- */
-function printStatus(report, io) {
-  const { project, sessions, problems, generatedAt } = cleaned(report);
-  const now = new Date(generatedAt);
-  const short = shortIds(sessions.map((session) => session.id));
-  const stopped = sessions.filter(isOwed).toSorted(byNext);
-  const live = sessions.filter((session) => !isOwed(session) && session.live !== null);
-  const rest = sessions.length - stopped.length - live.length;
-  const where = project === null ? 'on this machine' : `in ${project.dir}`;
-
-  if (stopped.length === 0) io.line(`No stopped or waiting sessions ${where}.`);
-  else io.line(io.colours.bold(`${count(stopped.length, 'stopped or waiting session')} ${where}`));
-  if (stopped.length > 0) {
-    io.line();
-    table(stopped, [
-      ['why', (session) => ({ text: kindWords(session.stop.kind), style: io.colours.yellow })],
-      ['since', (session) => sinceWords(session, now)],
-      ['until', (session) => untilWords(session, now)],
-      ['next', (session) => nextWords(session.next, now)],
-    ]);
-    printAdvice(stopped.filter(needsPerson));
-  }
-  if (live.length > 0) {
-    io.line(`\n${io.colours.bold(count(live.length, 'live session'))}\n`);
-    table(live, [
-      ['doing', (session) => session.activity ?? kindWords(session.stop.kind)],
-      ['since', (session) => sinceWords(session, now)],
-      ['terminal', (session) => session.live?.tty ?? ''],
-      ['process', (session) => String(session.live?.pid ?? '')],
-    ]);
-  }
-  if (rest > 0) io.line(`\n${count(rest, 'other session')} with nothing left to do.`);
-  if (project !== null && !project.enabled) {
-    io.line(`\nRecovery is not set up here: stops are not noticed. Set it up with: ${ownName()} init ${commandWords([project.dir])}`);
-  }
-  if (project !== null && sessions.length === 0) io.line(`Sessions of all projects: ${ownName()} status --all`);
-  for (const problem of problems) io.error(`${io.colours.yellow('warning')}: ${problem.path === null ? '' : `${problem.path}: `}${problem.message}`);
-
-  /** @param {Session[]} waiting */
-  function printAdvice(waiting) {
-    for (const session of waiting) {
-      io.line(`\n${io.colours.bold(/** @type {string} */ (short.get(session.id)))}: ${session.next.why}`);
-      // Never cut: it is there to be copied.
-      if (session.next.argv !== null) io.line(`  ${io.colours.cyan(commandWords(session.next.argv, session.project.cwd ?? session.project.dir))}`);
-    }
-  }
-
-  /** @param {Session[]} rows @param {Column[]} columns */
-  function table(rows, columns) {
-    /** @type {Column[]} */
-    const all = [['session', (session) => short.get(session.id) ?? session.id], ['name', nameOf]];
-    if (project === null) all.push(['project', (session) => homely(session.project.dir ?? '')]);
-    all.push(...columns);
-    io.table(
-      all.map(([heading]) => heading),
-      rows.map((session) => all.map(([, cell]) => cell(session))),
-      ['name', 'project'],
-    );
-  }
-}
+/** Widest path in a table. */
+const PATH_COLUMNS = 60;
 
 /**
- * @param {CancelReport} report
- * @param {Output} io
+ * Where a session stands on the first screen.
+ *
+ * @param {Session} session
+ * @returns {Group}
  */
-function printCancelled(report, io) {
-  const { cancelled, dryRun } = cleaned(report);
-  if (cancelled.length === 0) {
-    io.line('Nothing is waited for; nothing was cancelled.');
-    return;
-  }
-  const short = shortIds(cancelled.map(({ session }) => session));
-  const now = new Date();
-  io.line(`${dryRun ? 'Would no longer be continued' : 'No longer continued'}:\n`);
-  io.table(
-    ['session', 'project', 'was'],
-    cancelled.map(({ session, project, plan }) => [short.get(session) ?? session, homely(project ?? ''), nextWords(plan, now)]),
-    ['project'],
-  );
+function groupOf(session) {
+  if (session.state === 'hung') return 'hangs';
+  if (session.next.action === 'resume' || session.next.action === 'notify' || session.activity === 'waiting') return 'needs';
+  if (session.next.action === 'wake' || session.next.action === 'client') return 'waits';
+  return session.live === null ? 'rest' : 'runs';
 }
 
-/** Whether something is still owed to a session: by us, by Claude Code or by a person. @param {Session} session */
-function isOwed(session) {
-  return session.next.action !== 'none';
+/** @param {Group} group @param {View['colours']} colours */
+function styleOf(group, colours) {
+  return { needs: colours.red, waits: colours.yellow, hangs: colours.red, runs: colours.green, rest: colours.dim }[group];
 }
 
-/** @param {Session} session */
-function needsPerson(session) {
-  return session.next.action === 'resume' || session.next.action === 'notify';
+/** The state in one word, coloured by what it means for a person. @param {Session} session @param {View['colours']} colours */
+function stateCell(session, colours) {
+  return { text: session.state.toUpperCase(), style: styleOf(groupOf(session), colours) };
 }
 
-/** Those that need a person first, then by the time at which something happens. @param {Session} one @param {Session} other */
-function byNext(one, other) {
-  const person = Number(needsPerson(other)) - Number(needsPerson(one));
-  return person !== 0 ? person : (one.next.at ?? '').localeCompare(other.next.at ?? '');
-}
-
-/** @param {Session} session */
+/** What a session is called: its name, its title, or what it was asked last. @param {Session} session */
 function nameOf(session) {
-  return truncated(session.name ?? session.title ?? session.lastPrompt ?? '', NAME_COLUMNS);
+  return session.name ?? session.title ?? session.lastPrompt ?? '';
 }
 
-/** A path with the home directory as `~`. @param {string} path */
-function homely(path) {
-  const home = homedir();
-  return path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
+/** @param {Session} session */
+function directoryOf(session) {
+  return session.project.dir ?? session.project.cwd ?? '';
 }
 
-/** @param {number} number @param {string} noun */
-function count(number, noun) {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+/**
+ * What to know about a session's size before it goes on; empty when nothing.
+ *
+ * @param {Session} session
+ * @returns {string[]}
+ */
+function sizeWarnings({ context, oversized, bytes }) {
+  const warnings = [];
+  if (context !== null && (context.advice === 'large' || context.advice === 'bloated')) {
+    const full = context.percent === null ? `${tokenWords(context.tokens)} tokens` : `${Math.round(context.percent)} % full`;
+    const next = context.next ?? (context.advice === 'large' ? 'compact it soon' : 'begin a fresh session from the note');
+    warnings.push(`context ${full}: ${next}`);
+  }
+  if (oversized) warnings.push(`transcript of ${sizeWords(bytes)}: slow to open; a fresh session from the note is lighter`);
+  return warnings;
 }
 
-module.exports = { printCancelled, printStatus };
+/**
+ * The command that resumes a session, ready to paste; `null` when a person cannot.
+ *
+ * @param {Session} session As it came from the addon: cleaning would change paths.
+ */
+function resumeCommand({ commands, next, project }) {
+  if (commands?.resume) return commandWords(commands.resume, commands.cwd, { env: commands.env });
+  return next.argv === null ? null : commandWords(next.argv, project.cwd ?? project.dir);
+}
+
+/**
+ * How full a session's context is, for a narrow column.
+ *
+ * @param {Session} session
+ * @param {View['colours']} colours
+ */
+function contextCell({ context }, colours) {
+  if (context === null) return '';
+  const text = context.percent === null ? tokenWords(context.tokens) : `${Math.round(context.percent)} %`;
+  return context.advice === 'large' || context.advice === 'bloated' ? { text, style: colours.yellow } : text;
+}
+
+/** What could not be read, beside the result. @param {Problem[]} problems @param {Output} io */
+function printProblems(problems, io) {
+  for (const line of problemLines(problems, { width: null, colours: io.colours })) io.error(line);
+}
+
+/** @param {Problem[]} problems @param {View} view */
+function problemLines(problems, { width, colours }) {
+  return cleaned(problems).map(({ path, message }) => {
+    const what = `${path === null || message.includes(path) ? '' : `${path}: `}${message}`;
+    return `${colours.yellow('warning')}: ${width === null ? what : truncated(what, Math.max(width - 'warning: '.length, 1))}`;
+  });
+}
+
+module.exports = { NAME_COLUMNS, PATH_COLUMNS, contextCell, directoryOf, groupOf, nameOf, printProblems, problemLines, resumeCommand, sizeWarnings, stateCell, styleOf };

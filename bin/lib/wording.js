@@ -3,9 +3,13 @@
 // What the reports of the addon are called in words: kinds of stops, next steps, times, commands. Only words; what follows
 // from a stop is decided in Rust.
 
+const { homedir } = require('node:os');
 const { sep } = require('node:path');
+const { UNSEEN } = require('./text.js');
 
 /** @typedef {import('../../src/ffi/types.js').StopKind} StopKind */
+/** @typedef {import('../../src/ffi/types.js').SessionState} SessionState */
+/** @typedef {import('../../src/ffi/types.js').LiveProcess} LiveProcess */
 /** @typedef {import('../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../src/ffi/types.js').NextStep} NextStep */
 
@@ -124,14 +128,88 @@ function untilWords(session, now) {
   return `${mark}${clock(at, now)} (${left > 0 ? `in ${duration(left)}` : 'over'})`;
 }
 
+/** What each state means. @type {Record<SessionState, string>} */
+const STATES = {
+  current: 'the session this was asked from',
+  active: 'a process holds it',
+  hung: 'a process holds it, but nothing moves',
+  orphaned: 'no process holds it, and its work is unfinished',
+  completed: 'no process holds it, and its last turn ended',
+};
+
+/** What a state means, in words. @param {SessionState} state */
+function stateWords(state) {
+  return STATES[state] ?? state;
+}
+
+/** @type {Record<string, string>} */
+const WAITED_FOR = {
+  'permission prompt': 'asks permission',
+  'input needed': 'asks a question',
+  'dialog open': 'dialog open',
+};
+
 /**
- * A command as it can be pasted into a shell.
+ * What a session is doing, or why it is doing nothing.
+ *
+ * @param {Session} session
+ */
+function doingWords({ activity, live, state, stop }) {
+  if (live === null) return kindWords(stop.kind);
+  if (activity === 'waiting') return live.waitingFor === null ? 'waits for you' : (WAITED_FOR[live.waitingFor] ?? live.waitingFor);
+  if (state === 'hung') return 'says it works';
+  if (activity === 'busy') return 'works';
+  // Idle after a stop is told by the stop.
+  if (activity === 'idle' && stop.kind === 'finished') return 'idle';
+  if (stop.kind === 'unknown' && activity !== null) return activity;
+  return kindWords(stop.kind);
+}
+
+/** @type {Record<LiveProcess['kind'], string>} */
+const PROCESS_KINDS = { interactive: 'no terminal', print: 'print (-p)', background: 'background' };
+
+/** Where to find a live session: its terminal, or what it is instead. @param {LiveProcess} live */
+function terminalWords({ tty, kind }) {
+  return tty ?? PROCESS_KINDS[kind] ?? kind;
+}
+
+/** Bytes in the largest unit that leaves a number of at most three digits: `4.2 MB`. @param {number} bytes */
+function sizeWords(bytes) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let size = bytes;
+  let unit = 0;
+  while (Math.round(size) >= 1000 && unit < units.length - 1) {
+    size /= 1000;
+    unit += 1;
+  }
+  return `${unit > 0 && size < 9.95 ? size.toFixed(1) : Math.round(size)} ${units[unit]}`;
+}
+
+/** A number of tokens, in thousands where that is exact enough: `184k`. @param {number} tokens */
+function tokenWords(tokens) {
+  if (tokens < 1000) return String(tokens);
+  return tokens < 999_500 ? `${Math.round(tokens / 1000)}k` : `${(tokens / 1e6).toFixed(tokens % 1e6 === 0 ? 0 : 1)}M`;
+}
+
+/**
+ * A command as it can be pasted into a shell: into PowerShell on Windows, elsewhere into any shell.
  *
  * @param {string[]} argv
  * @param {string | null} [directory] Where it has to be run.
+ * @param {{env?: Record<string, string>, unset?: string[], platform?: NodeJS.Platform}} [setting] Variables to set and to take out.
  */
-function commandWords(argv, directory = null) {
-  const command = argv.map(quoted).join(' ');
+function commandWords(argv, directory = null, { env = {}, unset = [], platform = process.platform } = {}) {
+  const set = Object.entries(env);
+  if (platform === 'win32') {
+    const parts = directory === null ? [] : [`Set-Location -LiteralPath ${powerShellQuoted(directory, true)}`];
+    for (const name of unset) parts.push(`Remove-Item Env:${name} -ErrorAction Ignore`);
+    for (const [name, value] of set) parts.push(`$env:${name} = ${powerShellQuoted(value, true)}`);
+    const words = argv.map((word) => powerShellQuoted(word));
+    // A quoted word alone would be a text, not a command.
+    return [...parts, (words[0]?.startsWith("'") ? '& ' : '') + words.join(' ')].join('; ');
+  }
+  const taken = unset.length === 0 ? [] : ['env', ...unset.flatMap((name) => ['-u', name])];
+  const command = [...taken, ...set.map(([name, value]) => `${name}=${quoted(value)}`), ...argv.map(quoted)].join(' ');
   return directory === null ? command : `cd ${quoted(directory)} && ${command}`;
 }
 
@@ -142,7 +220,41 @@ function ownName() {
 
 /** @param {string} word */
 function quoted(word) {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  if (/^(?![=~])[\w@%+=:,./-]+$/.test(word)) return word;
+  const whole = `'${word.replaceAll("'", "'\\''")}'`;
+  if (whole.search(UNSEEN) < 0) return whole;
+  // What cannot be seen is written as bytes in octal, which bash, zsh and ksh read.
+  const seen = word.replace(/[\\']/g, '\\$&').replace(UNSEEN, (character) => [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''));
+  return `$'${seen}'`;
+}
+
+/** @param {string} word @param {boolean} [always] */
+function powerShellQuoted(word, always = false) {
+  if (!always && /^[\w=:\\./-]+$/.test(word)) return word;
+  const whole = `'${word.replace(/['\u2018-\u201B]/g, '$&$&')}'`;
+  if (whole.search(UNSEEN) < 0) return whole;
+  const seen = word.replace(/[`"$\u201C-\u201E]/g, '`$&').replace(UNSEEN, (character) => `$([char]::ConvertFromUtf32(${character.codePointAt(0)}))`);
+  return `"${seen}"`;
+}
+
+/** A path with the home directory as `~`. @param {string} path */
+function homely(path) {
+  const home = homedir();
+  if (path === home) return '~';
+  return home !== sep && path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
+}
+
+/** @param {number} number @param {string} noun */
+function count(number, noun) {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** A fragment as a sentence: with a capital letter and a full stop. @param {string} text */
+function sentence(text) {
+  if (text === '') return '';
+  // A name such as `stops.crashed` or `/compact` stays as it is written.
+  const begun = /^\p{Ll}[\p{L}'-]*(?=[\s,;:.]|$)/u.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }
 
 /**
@@ -157,4 +269,24 @@ function shortIds(ids) {
   return new Map(ids.map((id) => [id, id.slice(0, length)]));
 }
 
-module.exports = { clock, commandWords, duration, kindWords, nextWords, ownName, shortIds, sinceWords, untilWords };
+module.exports = {
+  KINDS,
+  STATES,
+  clock,
+  commandWords,
+  count,
+  doingWords,
+  duration,
+  homely,
+  kindWords,
+  nextWords,
+  ownName,
+  sentence,
+  shortIds,
+  sinceWords,
+  sizeWords,
+  stateWords,
+  terminalWords,
+  tokenWords,
+  untilWords,
+};

@@ -1,0 +1,233 @@
+// What `--json` prints, and what is promised of it: the shipped JSON Schemas, docs/json.md, the types of the addon and the real
+// output say the same. `UPDATE_SNAPSHOTS=1` writes the schemas and the table of fields anew from the types.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ROOT, world } from './lib/command.mjs';
+import { REPORTS, declarations, fieldsOf, reference, schemaOf } from './lib/contract.mjs';
+import * as made from './lib/sessions.mjs';
+import { stoppedSession } from './lib/stopped.mjs';
+
+const require = createRequire(import.meta.url);
+const { Ajv2020 } = require('ajv/dist/2020');
+const { KINDS, STATES } = require('../bin/lib/wording.js');
+
+const PAGE = join(ROOT, 'docs', 'json.md');
+const BEFORE_FIELDS = /^[\s\S]*## Fields\n\n<!--.*-->\n/;
+
+/** @param {string} name */
+function fileOf(name) {
+  return join(ROOT, 'schemas', `${name}.schema.json`);
+}
+
+/** @param {string} name @returns {any} */
+function schema(name) {
+  return JSON.parse(readFileSync(fileOf(name), 'utf8'));
+}
+
+/** @param {any} value */
+function validator(value) {
+  // Times are held against a pattern of the schema; `format` beside it is a remark for other validators.
+  return new Ajv2020({ strict: true, allErrors: true, validateFormats: false, allowUnionTypes: true }).compile(value);
+}
+
+/** @param {any} validate @param {any} value @param {string} [what] */
+function assertValid(validate, value, what) {
+  assert.ok(validate(value), `${what ?? ''} ${JSON.stringify(validate.errors, null, 1)}`);
+}
+
+/** The examples of the page, each with the session of the page in its place. @returns {Map<string, any>} */
+function examples() {
+  const found = [...readFileSync(PAGE, 'utf8').matchAll(/^```json (\w+)\n([\s\S]*?)^```$/gm)].map(([, name, text]) => /** @type {const} */ ([name, text]));
+  const session = new Map(found).get('session') ?? assert.fail('the page has no example of a session');
+  return new Map(found.map(([name, text]) => [name, JSON.parse(text.replaceAll('"<session>"', session))]));
+}
+
+for (const report of REPORTS) {
+  test(`the schema of ${report.name} is the one that follows from the types`, () => {
+    const text = `${JSON.stringify(schemaOf(report), null, 2)}\n`;
+    if (process.env.UPDATE_SNAPSHOTS) writeFileSync(fileOf(report.name), text);
+    assert.equal(readFileSync(fileOf(report.name), 'utf8'), text);
+  });
+
+  test(`the example of ${report.name} in the page is valid, and has every field there is`, () => {
+    const example = examples().get(report.name) ?? assert.fail(`no example of ${report.name}`);
+    assertValid(validator(schema(report.name)), example);
+    assert.deepEqual(Object.keys(example).toSorted(), fieldsOf(declarations(), report.type).map(({ name }) => name).toSorted());
+  });
+
+  test(`the schema of ${report.name} refuses a missing field, a wrong type, a wrong version and a time of another form`, () => {
+    const validate = validator(schema(report.name));
+    const example = examples().get(report.name);
+    const { required } = schema(report.name);
+    for (const field of required) {
+      const { [field]: _taken, ...rest } = example;
+      assert.equal(validate(rest), false, `without ${field}`);
+      assert.equal(validate({ ...example, [field]: Symbol('of no type') }), false, `with a wrong ${field}`);
+    }
+    assert.equal(validate({ ...example, schema: `cc-session-recover/${report.name}@2` }), false);
+    const time = ['generatedAt', 'startedAt'].find((field) => field in example);
+    if (time !== undefined) for (const wrong of ['2026-03-02T03:42:00+01:00', '2026-03-02 03:42:00Z', '1772422920', 1_772_422_920]) assert.equal(validate({ ...example, [time]: wrong }), false, String(wrong));
+  });
+
+  test(`the schema of ${report.name} lets fields through that a newer release adds`, () => {
+    assertValid(validator(schema(report.name)), { ...examples().get(report.name), addedLater: { anything: [1] } });
+  });
+}
+
+test('the page lists every field with its meaning', () => {
+  const page = readFileSync(PAGE, 'utf8');
+  const head = BEFORE_FIELDS.exec(page)?.[0] ?? assert.fail('the page has no part for the fields');
+  const text = `${head}\n${reference()}\n`;
+  if (process.env.UPDATE_SNAPSHOTS) writeFileSync(PAGE, text);
+  assert.equal(readFileSync(PAGE, 'utf8'), text);
+  // Fields of a small object may be explained with it.
+  assert.deepEqual(text.split('\n').filter((line) => /^\| `\w+` \|.*\|  \|$/.test(line)), []);
+});
+
+test('the page names every schema, and every schema is part of the package', () => {
+  const page = readFileSync(PAGE, 'utf8');
+  const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  for (const { name, type } of REPORTS) {
+    assert.ok(page.includes(`schemas/${name}.schema.json`), name);
+    const version = fieldsOf(declarations(), type).find((field) => field.name === 'schema')?.type;
+    assert.deepEqual(version, { kind: 'text', value: `cc-session-recover/${name}@1` });
+  }
+  for (const file of ['schemas', 'docs/json.md']) assert.ok(files.includes(file), file);
+});
+
+test('a declaration that is not understood is an error, not a gap', () => {
+  const all = declarations();
+  assert.equal(all.size, [...readFileSync(join(ROOT, 'src', 'ffi', 'types.d.ts'), 'utf8').matchAll(/^export (?:interface|type) /gm)].length);
+  assert.ok(fieldsOf(all, 'ListReport').some(({ name }) => name === 'sessions'), 'what an interface extends belongs to it');
+  assert.throws(() => schemaOf({ name: 'x', type: 'StopKind', title: '' }), /is no object/);
+});
+
+test('the words for states and stops are those of the types', () => {
+  const all = declarations();
+  const values = (/** @type {string} */ name) => /** @type {any} */ (all.get(name)).type.of.map((/** @type {any} */ member) => member.value);
+  assert.deepEqual(Object.keys(KINDS), values('StopKind'));
+  assert.deepEqual(Object.keys(STATES), values('SessionState'));
+  assert.deepEqual(schema('config').properties.stops.propertyNames.enum, values('StopKind'));
+});
+
+test('the sessions that the screens are tested with are valid', () => {
+  const validate = validator(schema('status'));
+  for (const session of [...made.EVERYTHING, ...made.HOSTILE]) assertValid(validate, made.listReport([session]), session.id);
+  assertValid(validator(schema('recall')), made.recallReport(made.EVERYTHING));
+  assertValid(validator(schema('resume')), made.resumeReport(made.EVERYTHING));
+});
+
+// ---- Real output -------------------------------------------------------------------------------------------------------
+
+/** Fields that the types promise and the addon does not print yet. */
+const NOT_YET = {
+  Session: ['oversized', 'subagents', 'evidence', 'openAtCrash', 'deletedAfter', 'commands'],
+  LiveProcess: ['kind', 'proof', 'job', 'cpuPercent', 'children'],
+  ContextSize: ['next'],
+};
+
+/** A schema that does not ask for what is not printed yet. @param {any} value */
+function asOfNow(value) {
+  for (const [name, fields] of Object.entries(NOT_YET)) {
+    const definition = value.$defs[name];
+    if (definition !== undefined) definition.required = definition.required.filter((/** @type {string} */ field) => !fields.includes(field));
+  }
+  return value;
+}
+
+/** Fields that are in a value and not in its schema, by their paths. @param {any} value @param {any} part @param {any} root @param {string} path @returns {string[]} */
+function undocumented(value, part, root, path = '') {
+  if (part.$ref !== undefined) return undocumented(value, root.$defs[part.$ref.split('/').at(-1)], root, path);
+  if (part.anyOf !== undefined) return value === null ? [] : undocumented(value, part.anyOf[0], root, path);
+  if (Array.isArray(value)) return value.flatMap((item, index) => undocumented(item, part.items ?? {}, root, `${path}[${index}]`));
+  if (value === null || typeof value !== 'object' || part.properties === undefined) return [];
+  return Object.entries(value).flatMap(([field, item]) => (field in part.properties ? undocumented(item, part.properties[field], root, `${path}.${field}`) : [`${path}.${field}`]));
+}
+
+/** Sessions as real clients left them. @param {ReturnType<typeof world>} place */
+function recordedSessions(place) {
+  const fixtures = join(ROOT, 'fixtures', 'transcripts');
+  const files = readdirSync(fixtures).filter((name) => name.endsWith('.jsonl'));
+  const directory = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
+  mkdirSync(directory, { recursive: true });
+  for (const [index, name] of files.entries()) {
+    const id = `0f0f0f0f-0000-4000-8000-${String(index).padStart(12, '0')}`;
+    const text = readFileSync(join(fixtures, name), 'utf8');
+    const recorded = /"sessionId":"([^"]+)"/.exec(text)?.[1];
+    // As if it had happened just now: what is long past is no longer shown.
+    const now = new Date().toISOString().slice(0, 10);
+    writeFileSync(join(directory, `${id}.jsonl`), (recorded === undefined ? text : text.replaceAll(recorded, id)).replace(/"timestamp":"\d{4}-\d\d-\d\dT/g, `"timestamp":"${now}T`));
+  }
+}
+
+test('status --json prints what its schema says and nothing that is not documented', async (t) => {
+  const place = world(t);
+  await stoppedSession(place, { id: '3f2a9c1d-0000-4000-8000-000000000001' });
+  recordedSessions(place);
+  for (const argv of [['status', '--json'], ['status', '--all', '--json']]) {
+    const { status, stdout, stderr } = await place.run(argv);
+    assert.equal(status, 0, stderr);
+    const report = JSON.parse(stdout);
+    assert.ok(report.sessions.length >= 3, `${report.sessions.length} sessions`);
+    const form = asOfNow(schema('status'));
+    assertValid(validator(form), report);
+    assert.deepEqual(undocumented(report, form, form), []);
+  }
+});
+
+test('a field that is printed and not documented is found', () => {
+  const form = schema('status');
+  const report = made.statusReport([{ ...made.WAITING, colour: 1, live: { ...made.WAITING.live, shoe: 2 } }]);
+  assert.deepEqual(undocumented(report, form, form), ['.sessions[0].live.shoe', '.sessions[0].colour']);
+});
+
+// ---- Configuration -----------------------------------------------------------------------------------------------------
+
+const CONFIGS = [
+  [{}, null, { heartbeat: {} }, { heartbeat: { enabled: false, graceSeconds: 0.5, stepSeconds: 0, escapeCancels: true } }],
+  [{ supervisor: { marginSeconds: 1, jitterSeconds: 1, pollSeconds: 1, maxCyclesPerDay: 4_294_967_295, maxRunMinutes: 31_536_000 } }],
+  [{ retry: { scheduleMinutes: [], rateLimitMinutes: [0.1, 5], slowMinutes: 3, giveUpHours: 1 } }],
+  [{ stops: { crashed: 'resume', finished: 'ignore', unknown: 'notify' } }, { stops: {} }],
+  [{ unattended: { permissionCeiling: 'plan', transport: 'print', launcher: null, maxContextTokens: null } }, { unattended: { launcher: '/bin/x', maxContextTokens: 5 } }],
+  [{ lateWakeHours: null }, { lateWakeHours: 0 }, { quietHours: null }, { quietHours: ['22:00', '07:00'] }, { nightlyCap: 3 }, { nightlyCap: null }, { hungMinutes: 0.1 }, { hungMinutes: null }],
+  [{ note: { instruction: false, blocks: 0 } }, { configDirs: ['/a'] }, { context: { warnPercent: [80, 92], maxSessionMegabytes: 50 }, state: { archives: 10 }, notify: { desktop: true, webhook: null }, retention: { exportsDays: 90 } }],
+  [{ heartbeats: {} }, { heartbeat: { grace: 1 } }, { heartbeat: null }, { heartbeat: { graceSeconds: '1' } }, { heartbeat: { graceSeconds: -1 } }, { heartbeat: { graceSeconds: 31_536_001 } }, { heartbeat: { enabled: 1 } }],
+  [{ supervisor: { maxCyclesPerDay: 1.5 } }, { supervisor: { maxCyclesPerDay: -1 } }, { supervisor: { maxCyclesPerDay: 4_294_967_296 } }, { supervisor: { pollSeconds: null } }],
+  [{ retry: { scheduleMinutes: [1, -2] } }, { retry: { scheduleMinutes: 5 } }, { retry: { rateLimitMinutes: ['1'] } }],
+  [{ stops: { nonsense: 'resume' } }, { stops: { crashed: 'retry' } }, { stops: null }],
+  [{ unattended: { launcher: 5 } }, { unattended: { permissionCeiling: null } }, { unattended: { maxContextTokens: -1 } }, { unattended: { prompt: 'x' } }],
+  [{ lateWakeHours: -1 }, { lateWakeHours: '8' }, { nightlyCap: 0.5 }, { nightlyCap: -1 }, { hungMinutes: 'x' }, { note: { blocks: -1 } }, { note: { lines: 1 } }, { configDirs: '/a' }, { configDirs: [1] }, { configDirs: null }],
+  ['x', 5],
+].flat();
+
+test('the schema of the configuration accepts exactly what the product accepts', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'ccsr-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const { project, env } = world(t);
+  const file = join(directory, 'config.json');
+  const before = { ...process.env };
+  t.after(() => {
+    process.env = before;
+  });
+  Object.assign(process.env, { HOME: env.HOME, CLAUDE_CONFIG_DIR: env.CLAUDE_CONFIG_DIR, CC_RECOVER_STATE_DIR: env.CC_RECOVER_STATE_DIR, CC_RECOVER_CONFIG: file });
+  const { status } = require('../index.js');
+  const validate = validator(schema('config'));
+  let refused = 0;
+  for (const config of CONFIGS) {
+    writeFileSync(file, JSON.stringify(config));
+    const { problems } = await status({ project });
+    const accepted = problems.length === 0;
+    if (!accepted) refused += 1;
+    assert.equal(validate(config), accepted, `${JSON.stringify(config)}: ${JSON.stringify(problems)}`);
+  }
+  assert.ok(refused > 20 && CONFIGS.length - refused > 15, `${refused} of ${CONFIGS.length} refused`);
+});
+
+test('the example of a configuration in the page is valid', () => {
+  assertValid(validator(schema('config')), examples().get('config'));
+});

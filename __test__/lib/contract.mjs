@@ -1,0 +1,231 @@
+// The contract of the addon, read from `src/ffi/types.d.ts`: JSON Schemas of what `--json` prints, and the reference of their
+// fields. One source: a field that is added there is in the schema and in the reference, or a test fails.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './command.mjs';
+
+/** What `--json` prints: file of its schema, the type, its title. */
+export const REPORTS = /** @type {const} */ ([
+  { name: 'session', type: 'Session', title: 'One session, as `show --json` prints it and every other report contains it' },
+  { name: 'status', type: 'ListReport', title: 'Answer of `status --json` and `list --json`' },
+  { name: 'search', type: 'SearchReport', title: 'Answer of `search --json`' },
+  { name: 'recall', type: 'RecallReport', title: 'Answer of `recall --json`' },
+  { name: 'resume', type: 'ResumeReport', title: 'Answer of `resume --json`' },
+  { name: 'relocate', type: 'RelocateReport', title: 'Answer of `relocate --json`' },
+]);
+
+/** Fields that only some of the verbs print which share a schema. */
+const OPTIONAL = new Set(['ListReport.total']);
+
+/** Numbers that may have a fraction. */
+const FRACTIONS = new Set(['percent', 'cpuPercent']);
+
+/** Names of fields that are times. */
+const TIME = /^at$|At$|^deletedAfter$|^cycles$/;
+
+const TIME_SCHEMA = { format: 'date-time', pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?Z$' };
+
+/**
+ * A type as it is declared: what may stand there.
+ *
+ * @typedef {{kind: 'word', name: string} | {kind: 'text', value: string} | {kind: 'list', of: Type} | {kind: 'map', of: Type}
+ *   | {kind: 'object', fields: Field[]} | {kind: 'union', of: Type[]}} Type
+ */
+/** @typedef {{name: string, optional: boolean, doc: string, type: Type}} Field */
+/** @typedef {{name: string, doc: string, type: Type, base: string | null}} Declaration */
+
+/** @returns {Map<string, Declaration>} */
+export function declarations() {
+  const source = readFileSync(join(ROOT, 'src', 'ffi', 'types.d.ts'), 'utf8');
+  const tokens = [...source.matchAll(/\/\*\*([\s\S]*?)\*\/|\/\/.*|'([^']*)'|[A-Za-z_]\w*|[{}[\]|:?<>,;=()]/g)].filter(([text]) => !text.startsWith('//'));
+  let place = 0;
+  const peek = () => tokens[place]?.[0];
+  const take = (/** @type {string | undefined} */ wanted = undefined) => {
+    const text = peek();
+    if (text === undefined || (wanted !== undefined && text !== wanted)) throw new Error(`types.d.ts: ${wanted ?? 'something'} expected, not ${text}`);
+    place += 1;
+    return text;
+  };
+  const has = (/** @type {string} */ wanted) => peek() === wanted && Boolean(take());
+  const doc = () => {
+    let words = '';
+    while (peek()?.startsWith('/**')) {
+      words = tokens[place][1].replace(/^\s*\* ?/gm, '').replace(/\{@link (\w+)\}/g, '`$1`').replace(/\s+/g, ' ').trim();
+      place += 1;
+    }
+    return words;
+  };
+
+  /** @returns {Type} */
+  const type = () => {
+    has('|');
+    const of = [postfix()];
+    while (has('|')) of.push(postfix());
+    return of.length === 1 ? of[0] : { kind: 'union', of };
+  };
+  /** @returns {Type} */
+  const postfix = () => {
+    let base = primary();
+    while (peek() === '[' && tokens[place + 1]?.[0] === ']') {
+      place += 2;
+      base = { kind: 'list', of: base };
+    }
+    return base;
+  };
+  /** @returns {Type} */
+  const primary = () => {
+    if (peek() === '{') return { kind: 'object', fields: fields() };
+    if (has('(')) {
+      const inner = type();
+      take(')');
+      return inner;
+    }
+    const text = take();
+    if (text.startsWith("'")) return { kind: 'text', value: text.slice(1, -1) };
+    if (text !== 'Record') return { kind: 'word', name: text };
+    take('<');
+    take('string');
+    take(',');
+    const of = type();
+    take('>');
+    return { kind: 'map', of };
+  };
+  /** @returns {Field[]} */
+  const fields = () => {
+    const found = [];
+    take('{');
+    for (;;) {
+      const words = doc();
+      if (has('}')) return found;
+      const name = take();
+      const optional = has('?');
+      take(':');
+      found.push({ name, optional, doc: words, type: type() });
+      if (!has(';')) has(',');
+    }
+  };
+
+  const found = new Map();
+  while (place < tokens.length) {
+    const words = doc();
+    take('export');
+    const isInterface = take() === 'interface';
+    const name = take();
+    let base = null;
+    if (isInterface && has('extends')) base = take();
+    if (!isInterface) take('=');
+    found.set(name, { name, doc: words, base, type: isInterface ? { kind: 'object', fields: fields() } : type() });
+  }
+  return found;
+}
+
+/** Fields of an interface with those of the one it extends. @param {Map<string, Declaration>} all @param {string} name @returns {Field[]} */
+export function fieldsOf(all, name) {
+  const { type, base } = /** @type {Declaration} */ (all.get(name));
+  if (type.kind !== 'object') throw new Error(`${name} is no object`);
+  return [...(base === null ? [] : fieldsOf(all, base)), ...type.fields];
+}
+
+/** @param {{name: string, type: string, title: string}} report */
+export function schemaOf({ name, type, title }) {
+  const all = declarations();
+  /** @type {Record<string, any>} */
+  const defs = {};
+  const root = objectSchema(fieldsOf(all, type), type);
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: `urn:cc-session-recover:${name}:1`,
+    title,
+    description: 'Unknown fields are to be passed over; null means unknown; times are RFC 3339 in UTC; sizes are bytes. See docs/json.md.',
+    ...root,
+    $defs: Object.fromEntries(Object.entries(defs).toSorted(([one], [other]) => (one < other ? -1 : 1))),
+  };
+
+  /** @param {Field[]} fields @param {string} owner @param {string} [words] @returns {Record<string, any>} */
+  function objectSchema(fields, owner, words = '') {
+    return {
+      ...(words === '' ? {} : { description: words }),
+      type: 'object',
+      required: fields.filter((field) => !field.optional && !OPTIONAL.has(`${owner}.${field.name}`)).map((field) => field.name),
+      properties: Object.fromEntries(fields.map((field) => [field.name, { ...(field.doc === '' ? {} : { description: field.doc }), ...valueSchema(field.type, field.name, owner) }])),
+      additionalProperties: true,
+    };
+  }
+
+  /** @param {Type} value @param {string} field @param {string} owner @returns {Record<string, any>} */
+  function valueSchema(value, field, owner) {
+    if (value.kind === 'text') return { const: value.value };
+    if (value.kind === 'list') return { type: 'array', items: valueSchema(value.of, field, owner) };
+    if (value.kind === 'map') return { type: 'object', additionalProperties: valueSchema(value.of, field, owner) };
+    if (value.kind === 'object') return objectSchema(value.fields, `${owner}.${field}`);
+    if (value.kind === 'union') return unionSchema(value.of, field, owner);
+    if (value.name === 'string') return { type: 'string', ...(TIME.test(field) ? TIME_SCHEMA : {}) };
+    if (value.name === 'number') return FRACTIONS.has(field) ? { type: 'number', minimum: 0 } : { type: 'integer', minimum: 0 };
+    if (value.name === 'boolean' || value.name === 'null') return { type: value.name };
+    return referred(value.name);
+  }
+
+  /** @param {Type[]} members @param {string} field @param {string} owner @returns {Record<string, any>} */
+  function unionSchema(members, field, owner) {
+    const rest = members.filter((member) => !(member.kind === 'word' && member.name === 'null'));
+    const nullable = rest.length < members.length;
+    if (rest.every((member) => member.kind === 'text')) {
+      const values = rest.map((member) => /** @type {{value: string}} */ (member).value);
+      return { enum: nullable ? [...values, null] : values };
+    }
+    if (rest.length > 1) throw new Error(`${owner}.${field}: a union that the schemas have no form for`);
+    const schema = valueSchema(rest[0], field, owner);
+    return typeof schema.type === 'string' && schema.type !== 'object' ? { ...schema, type: [schema.type, 'null'] } : { anyOf: [schema, { type: 'null' }] };
+  }
+
+  /** @param {string} wanted */
+  function referred(wanted) {
+    const declaration = all.get(wanted);
+    if (declaration === undefined) throw new Error(`types.d.ts does not declare ${wanted}`);
+    if (!(wanted in defs)) {
+      defs[wanted] = {};
+      defs[wanted] =
+        declaration.type.kind === 'object'
+          ? objectSchema(fieldsOf(all, wanted), wanted, declaration.doc)
+          : { ...(declaration.doc === '' ? {} : { description: declaration.doc }), ...valueSchema(declaration.type, '', wanted) };
+    }
+    return { $ref: `#/$defs/${wanted}` };
+  }
+}
+
+/** The reference of all fields, as Markdown tables, one an object. */
+export function reference() {
+  const all = declarations();
+  /** @type {string[]} */
+  const wanted = REPORTS.map(({ type }) => type);
+  const parts = [];
+  for (const name of wanted) {
+    const declaration = /** @type {Declaration} */ (all.get(name));
+    const rows = declaration.type.kind === 'object' ? fieldsOf(all, name).flatMap((field) => rowsOf(field, '')) : [];
+    const words = declaration.doc === '' ? '' : `${declaration.doc}\n\n`;
+    if (declaration.type.kind === 'object') parts.push(`### ${name}\n\n${words}| field | type | meaning |\n|---|---|---|\n${rows.join('\n')}`);
+    else parts.push(`### ${name}\n\n${words}One of ${textOf(declaration.type)}.`);
+  }
+  return parts.join('\n\n');
+
+  /** @param {Field} field @param {string} before @returns {string[]} */
+  function rowsOf({ name, doc, type, optional }, before) {
+    const inner = type.kind === 'list' ? type.of : type;
+    const own = `| \`${before}${name}\` | ${textOf(type, name).replaceAll('|', '\\|')}${optional ? ', may be missing' : ''} | ${doc.replaceAll('|', '\\|')} |`;
+    return inner.kind === 'object' ? [own, ...inner.fields.flatMap((field) => rowsOf(field, `${before}${name}${type.kind === 'list' ? '[]' : ''}.`))] : [own];
+  }
+
+  /** @param {Type} type @param {string} [field] @returns {string} */
+  function textOf(type, field = '') {
+    if (type.kind === 'text') return `\`${type.value}\``;
+    if (type.kind === 'list') return `list of ${textOf(type.of, field)}`;
+    if (type.kind === 'map') return `object of ${textOf(type.of)}`;
+    if (type.kind === 'object') return 'object';
+    if (type.kind === 'union') return type.of.map((member) => textOf(member, field)).join(type.of.length === 2 ? ' or ' : ', ');
+    if (type.name === 'string' && TIME.test(field)) return 'time';
+    if (!all.has(type.name)) return type.name;
+    if (!wanted.includes(type.name)) wanted.push(type.name);
+    return `[${type.name}](#${type.name.toLowerCase()})`;
+  }
+}

@@ -1,0 +1,68 @@
+// What a screen has to keep to, whatever is on it. Widths are those of string-width, not those of the code under test.
+
+import assert from 'node:assert/strict';
+import stringWidth from 'string-width';
+
+/** Colours, the only controls a screen may have. */
+const COLOUR = /\u001B\[(?:[0-9]|[1-9][0-9])m/g;
+
+/** What could steer a terminal, hide, or turn the order of what is read. */
+const FORBIDDEN = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u00AD\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\u{E0000}-\u{E007F}]/u;
+
+/** Lines that are there to be copied, with the label that may stand before them. */
+const COPIED = /^ *(?:(?:resume|attach|export|kill) +)?(?:cd |env |claude |CLAUDE_CONFIG_DIR=|cc-session-recover )/;
+
+/** @param {string} text */
+export function plain(text) {
+  return text.replaceAll(COLOUR, '');
+}
+
+/**
+ * @param {string} text
+ * @param {number} columns
+ */
+export function assertScreen(text, columns) {
+  assert.doesNotMatch(plain(text), FORBIDDEN);
+  for (const line of plain(text).split('\n')) {
+    assert.equal(line, line.trimEnd());
+    if (!COPIED.test(line)) assert.ok(stringWidth(line) <= columns, `${stringWidth(line)} > ${columns}: ${line}`);
+  }
+}
+
+/**
+ * Every cell of a table keeps to the place of its heading.
+ *
+ * @param {string} text
+ * @param {Record<string, 'left' | 'right'>} headings The columns there may be, and to which side they stand.
+ * @returns {number} Rows that were held against headings.
+ */
+export function assertAligned(text, headings) {
+  let rows = 0;
+  /** @type {{heading: string, start: number, end: number}[]} */
+  let columns = [];
+  for (const line of plain(text).split('\n')) {
+    const words = [...line.matchAll(/\S+(?: \S+)*/g)];
+    if (words.length >= 3 && words.slice(1).every(([word]) => word in headings)) {
+      columns = words.map(({ 0: heading, index }) => ({ heading, start: index, end: index + heading.length }));
+    } else if (/^[0-9a-f]{8,} {2}/.test(line) && columns.length > 0) {
+      rows += 1;
+      const cells = cellsOf(line);
+      for (const { heading, start, end } of columns) {
+        const gutter = headings[heading] === 'right' ? [end, end + 1] : [start - 2, start - 1];
+        for (const place of gutter) assert.ok((cells[place] ?? ' ') === ' ', `${heading} at ${place}: ${line}`);
+      }
+    }
+  }
+  return rows;
+}
+
+/** What stands in each column of the terminal. @param {string} line */
+function cellsOf(line) {
+  /** @type {string[]} */
+  const cells = [];
+  for (const { segment } of new Intl.Segmenter().segment(line)) {
+    const width = stringWidth(segment);
+    for (let part = 0; part < width; part += 1) cells.push(part === 0 ? segment : 'wide');
+  }
+  return cells;
+}

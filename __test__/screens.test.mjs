@@ -1,0 +1,287 @@
+// Every screen that shows sessions, at every width, coloured and plain: as it was last looked at (snapshots), and by rules that
+// hold whatever is on it. `UPDATE_SNAPSHOTS=1` writes the snapshots anew: look at them before they are committed.
+
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import stringWidth from 'string-width';
+import { ROOT, world } from './lib/command.mjs';
+import { assertAligned, assertScreen, plain } from './lib/screen.mjs';
+import * as made from './lib/sessions.mjs';
+import { terminal } from './lib/terminal.mjs';
+
+process.env.TZ = 'UTC';
+process.env.HOME = '/home/me';
+const require = createRequire(import.meta.url);
+const { printStatus } = require('../bin/lib/screens/status.js');
+const { printList } = require('../bin/lib/screens/list.js');
+const { printShow } = require('../bin/lib/screens/show.js');
+const { printRecall } = require('../bin/lib/screens/recall.js');
+const { printCommands, refusalText, resumeLine } = require('../bin/lib/screens/resume.js');
+const { truncated, truncatedPath, widthOf, wrapped } = require('../bin/lib/text.js');
+const { commandWords, sizeWords, tokenWords } = require('../bin/lib/wording.js');
+
+const { EVERYTHING, HOSTILE, NOW } = made;
+const ALL = [...EVERYTHING, ...HOSTILE];
+const SNAPSHOTS = join(ROOT, '__test__', 'snapshots');
+const WIDTHS = [40, 80, 120, 200];
+
+/** @typedef {ReturnType<typeof terminal>['io']} Output */
+/** @type {[string, (io: Output) => unknown][]} */
+const SCREENS = [
+  ['status', (io) => printStatus(made.statusReport(EVERYTHING, { project: null }), io)],
+  ['status-of-a-project', (io) => printStatus(made.statusReport(EVERYTHING, { project: { dir: '/home/me/work/api', enabled: false } }), io)],
+  ['status-hostile', (io) => printStatus(made.statusReport(ALL, { project: null }), io)],
+  ['status-empty', (io) => printStatus(made.statusReport([]), io)],
+  ['status-nothing-owed', (io) => printStatus(made.statusReport([made.FINISHED, made.INTERRUPTED]), io)],
+  ['list', (io) => printList(made.listReport(EVERYTHING, { total: 122 }), io)],
+  ['list-hostile', (io) => printList(made.listReport(ALL), io)],
+  ['list-of-a-project', (io) => printList(made.listReport(EVERYTHING, { project: { dir: '/home/me/work/api', enabled: true } }), io)],
+  ['list-empty', (io) => printList(made.listReport([]), io)],
+  ['list-nothing-matches', (io) => printList(made.listReport([]), io, ['--state hung orphaned', '--name \u001B[31mred'])],
+  ['show-crashed', (io) => printShow(made.CRASHED, io, new Date(NOW))],
+  ['show-waiting', (io) => printShow(made.WAITING, io, new Date(NOW))],
+  ['show-background', (io) => printShow(made.GUESSED, io, new Date(NOW))],
+  ['show-hung', (io) => printShow(made.HUNG, io, new Date(NOW))],
+  ['show-unknown', (io) => printShow(made.UNKNOWN, io, new Date(NOW))],
+  ['show-hostile', (io) => HOSTILE.forEach((session) => printShow(session, io, new Date(NOW)))],
+  ['recall', (io) => printRecall(made.recallReport(ALL), io)],
+  ['recall-empty', (io) => printRecall(made.recallReport([]), io)],
+  ['resume', (io) => printCommands(made.resumeReport(ALL), io)],
+];
+
+/** @param {(io: Output) => unknown} print @param {Parameters<typeof terminal>[0]} options */
+function shown(print, options) {
+  const screen = terminal(options);
+  print(screen.io);
+  return screen;
+}
+
+for (const [name, print] of SCREENS) {
+  test(`${name} looks as it did when it was last looked at`, { skip: process.platform === 'win32' && 'home directories and shells are written otherwise there' }, () => {
+    const views = WIDTHS.flatMap((columns) => [
+      [`${columns} columns`, shown(print, { columns, env: { NO_COLOR: '1' } })],
+      [`${columns} columns, coloured`, shown(print, { columns })],
+    ]);
+    const text = [...views, ['into a pipe', shown(print, { tty: false })]]
+      .map(([view, screen]) => `════ ${view}\n${screen.text}${screen.remarks === '' ? '' : `──── remarks\n${screen.remarks}`}`)
+      .join('\n')
+      .replaceAll('\u001B', '␛');
+    const file = join(SNAPSHOTS, `${name}.txt`);
+    if (process.env.UPDATE_SNAPSHOTS) {
+      mkdirSync(SNAPSHOTS, { recursive: true });
+      writeFileSync(file, text);
+    }
+    assert.ok(existsSync(file), `${file} is missing: write it with UPDATE_SNAPSHOTS=1`);
+    assert.equal(text, readFileSync(file, 'utf8'));
+  });
+
+  for (const columns of [20, 31, ...WIDTHS, 250]) {
+    test(`${name} keeps to ${columns} columns, steers nothing, and has colours on a terminal only`, () => {
+      const coloured = shown(print, { columns }).text;
+      const bare = shown(print, { columns, env: { NO_COLOR: '1' } }).text;
+      assertScreen(coloured, columns);
+      assert.ok(!bare.includes('\u001B'));
+      assert.equal(plain(coloured), bare);
+      assert.equal(shown(print, { columns, env: { TERM: 'dumb' } }).text, bare);
+      assert.ok(!shown(print, { tty: false }).text.includes('\u001B'));
+    });
+  }
+}
+
+/** @type {Record<string, 'left' | 'right'>} */
+const HEADINGS = { state: 'left', why: 'left', what: 'left', since: 'left', 'goes on': 'left', 'silent for': 'left', terminal: 'left', process: 'right', name: 'left', project: 'left', active: 'left', size: 'right', context: 'right' };
+
+for (const columns of [80, 100, 120, 160, 200, 250]) {
+  for (const name of ['status', 'status-hostile', 'list', 'list-hostile', 'list-of-a-project']) {
+    test(`the columns of ${name} stand in line at ${columns} columns`, () => {
+      const print = /** @type {(io: Output) => unknown} */ (new Map(SCREENS).get(name));
+      const rows = assertAligned(shown(print, { columns, env: { NO_COLOR: '1' } }).text, HEADINGS);
+      assert.ok(rows >= 7, `${rows} rows`);
+    });
+  }
+}
+
+test('a table padded by characters instead of columns does not pass for aligned', () => {
+  const lines = ['session   what        name', ...HOSTILE.map(({ id, title }) => `${id.slice(0, 8)}  ${title.slice(0, 10).padEnd(10)}  x`)];
+  assert.throws(() => assertAligned(lines.join('\n'), HEADINGS), /name at/);
+  assert.throws(() => assertScreen('a\u202Eb', 80));
+  assert.throws(() => assertScreen('日本語', 5), /6 > 5/);
+});
+
+test('every session of a report is on the screen, at any width', () => {
+  for (const columns of WIDTHS) {
+    const status = shown((io) => printStatus(made.statusReport(ALL, { project: null }), io), { columns }).text;
+    const list = shown((io) => printList(made.listReport(ALL), io), { columns }).text;
+    for (const { id } of ALL) assert.ok(list.includes(id.slice(0, 8)), id);
+    for (const { id } of ALL.filter((one) => ![made.FINISHED, made.INTERRUPTED, made.UNKNOWN].includes(one))) assert.ok(status.includes(id.slice(0, 8)), id);
+  }
+});
+
+test('status puts what needs a person first, then what waits, what hangs, what runs', () => {
+  const { text } = shown((io) => printStatus(made.statusReport(EVERYTHING, { project: null }), io), { columns: 120, env: { NO_COLOR: '1' } });
+  const places = ['On this machine: 2 need you, 2 wait, 1 hangs, 2 run', 'Needs you', 'Waits', 'Hangs', 'Runs', '3 other sessions'].map((part) => text.indexOf(part));
+  assert.ok(!places.includes(-1));
+  assert.deepEqual(places, places.toSorted((one, other) => one - other));
+});
+
+test('the state is coloured by what it means', () => {
+  const { text } = shown((io) => printList(made.listReport(EVERYTHING), io), { columns: 120 });
+  const colourOf = (/** @type {string} */ id) => new RegExp(`^${id}  \u001B\\[(\\d+)m[A-Z]+`, 'm').exec(text)?.[1];
+  assert.deepEqual(
+    ['77aa0000', '5511aaaa', '4444dead', '3f2a9c1d', '99bb0000', 'aacc0000'].map(colourOf),
+    ['31', '31', '31', '33', '32', '2'],
+  );
+});
+
+test('commands are whole at any width, and name the directory and the variables they need', () => {
+  const session = made.session('77aa0000', { project: { dir: '/x y' }, state: 'orphaned', next: { action: 'resume', why: 'gone' }, commands: { env: { CLAUDE_CONFIG_DIR: '/c d' } } });
+  const command = commandWords(session.commands.resume, '/x y', { env: session.commands.env });
+  assert.ok(shown((io) => printStatus(made.statusReport([session]), io), { columns: 20 }).text.includes(command));
+  assert.ok(shown((io) => printShow(session, io), { columns: 20 }).text.includes(command));
+  assert.equal(commandWords(['claude', '--resume=x'], '/x y', { env: { CLAUDE_CONFIG_DIR: '/c d' }, platform: 'linux' }), "cd '/x y' && CLAUDE_CONFIG_DIR='/c d' claude --resume=x");
+});
+
+test('a command does in a shell what its words say, whatever they contain', { skip: process.platform === 'win32' && 'there is no bash' }, async () => {
+  const { spawnSync } = await import('node:child_process');
+  const argv = [process.execPath, '-p', 'JSON.stringify([process.argv.slice(1), process.env.SET, process.env.TAKEN ?? null])', '--', "it's", '$(touch x)', 'a\nb\u001B[31m\\', '=x', '~', '\u202Eq', "'\u0007'", '日本', ''];
+  const command = commandWords(argv, '/', { env: { SET: 'one two\u0001' }, unset: ['TAKEN'], platform: 'linux' });
+  assert.doesNotMatch(command, /[\u0000-\u001F\u202E]/);
+  const { stdout, stderr } = spawnSync('bash', ['-c', command], { encoding: 'utf8', env: { ...process.env, TAKEN: '1' } });
+  assert.equal(stderr, '');
+  assert.deepEqual(JSON.parse(stdout), [argv.slice(4), 'one two\u0001', null]);
+});
+
+test('on Windows commands are for PowerShell', () => {
+  const words = commandWords(['claude', '--resume=x', "it's", 'a$b'], 'C:\\my work', { env: { CLAUDE_CONFIG_DIR: 'C:\\c' }, unset: ['CLAUDECODE'], platform: 'win32' });
+  assert.equal(words, "Set-Location -LiteralPath 'C:\\my work'; Remove-Item Env:CLAUDECODE -ErrorAction Ignore; $env:CLAUDE_CONFIG_DIR = 'C:\\c'; claude --resume=x 'it''s' 'a$b'");
+  assert.equal(commandWords(['C:\\Program Files\\claude.exe'], null, { platform: 'win32' }), "& 'C:\\Program Files\\claude.exe'");
+});
+
+test('resume prints one shell line a session, and what is refused as a remark with the reason', () => {
+  const { plans } = made.resumeReport([made.CRASHED, made.GUESSED, made.CURRENT]);
+  const screen = terminal({ columns: 40 });
+  assert.equal(printCommands(made.resumeReport([made.CRASHED, made.GUESSED, made.CURRENT]), screen.io), 0);
+  assert.deepEqual(screen.text.trimEnd().split('\n'), plans.slice(0, 2).map((/** @type {any} */ plan) => resumeLine(plan)));
+  assert.equal(screen.remarks, '99bb0000 “Review the scan” is not resumed: process 4900 has it open in pts/3\n  next: go to that terminal\n');
+  assert.equal(refusalText({ ...plans[2], why: 'a\u001B[31mb', hint: null }), '99bb0000 “Review the scan” is not resumed: ab');
+});
+
+test('resume ends with 4 when all is refused and with 6 when there is nothing', () => {
+  assert.equal(printCommands(made.resumeReport([made.CURRENT]), terminal().io), 4);
+  const screen = terminal();
+  assert.equal(printCommands(made.resumeReport([]), screen.io), 6);
+  assert.equal(screen.text, '');
+  assert.match(screen.remarks, /nothing to resume\.\n {2}next: /);
+});
+
+test('what could not be read is told beside the list, without controls', () => {
+  const problems = [{ path: '/a/\u001B[2Jb.jsonl', code: 'IO', message: 'permission denied' }];
+  const { text, remarks } = shown((io) => printList(made.listReport(EVERYTHING, { problems }), io), { env: { NO_COLOR: '1' } });
+  assert.ok(!text.includes('permission denied'));
+  assert.equal(remarks, 'warning: /a/b.jsonl: permission denied\n');
+});
+
+// ---- The verbs ---------------------------------------------------------------------------------------------------------
+
+/**
+ * The real command with an addon that answers with a given report, and says on standard error what it was asked.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {any} report
+ */
+function asked(t, report) {
+  const place = world(t);
+  const answering = join(place.root, 'answering.cjs');
+  writeFileSync(
+    answering,
+    `if (process.env.POSING) Object.assign(process.stdout, { isTTY: true, columns: 100 });
+const Module = require('node:module');
+const load = Module._load;
+const answer = async (options) => {
+  process.stderr.write(JSON.stringify(options));
+  return ${JSON.stringify(report)};
+};
+Module._load = function (request, ...rest) {
+  return request.endsWith('/index.js') ? { list: answer, show: answer, recall: answer } : load.call(this, request, ...rest);
+};
+`,
+  );
+  return { ...place, ask: (/** @type {string[]} */ argv, /** @type {Record<string, string>} */ env = {}) => place.run(argv, { env, node: ['--require', answering] }) };
+}
+
+test('list hands on what was asked for, and prints the table or exactly the report', async (t) => {
+  const report = made.listReport(EVERYTHING);
+  const { ask, project } = asked(t, report);
+  const bare = await ask(['list']);
+  assert.equal(bare.stderr, '{}');
+  assert.equal(bare.status, 0);
+  assert.match(bare.stdout, /^session +state +what .*\n(.*\n){9}deadbeef .*\n$/);
+  const full = ['--state', 'hung', 'orphaned', '--stop', 'crashed', '--project', '.', '--since', '2d', '--name', 'x', '--larger-than', '50MB', '--sort', 'size', '--reverse', '--limit', '5', '--open-at-crash', '--json'];
+  const { stdout, stderr } = await ask(['list', ...full]);
+  assert.deepEqual(JSON.parse(stderr), { project, states: ['hung', 'orphaned'], stops: ['crashed'], since: '2d', name: 'x', largerThan: '50MB', openAtCrash: true, sort: 'size', reverse: true, limit: 5 });
+  assert.equal(stdout, `${JSON.stringify(report, null, 2)}\n`);
+  assert.equal((await ask(['list', '--limit', '0'])).stderr, '{}');
+  // A terminal is not flooded unless that is wanted.
+  assert.equal((await ask(['list'], { POSING: '1' })).stderr, '{"limit":50}');
+  assert.equal((await ask(['list', '--limit', '0'], { POSING: '1' })).stderr, '{}');
+  assert.equal((await ask(['list', '--json'], { POSING: '1' })).stderr, '{}');
+});
+
+test('list without sessions says where it looked and which filters left nothing, and ends with 0', async (t) => {
+  const { ask } = asked(t, made.listReport([]));
+  const { status, stdout } = await ask(['list', '--state', 'hung', '--since', '2d']);
+  assert.deepEqual({ status, stdout }, { status: 0, stdout: 'No sessions in any project on this machine match --state hung --since 2d.\nLeave a filter out to see more.\n' });
+});
+
+test('show and recall hand on what was asked for', async (t) => {
+  const show = asked(t, made.CRASHED);
+  const shownSession = await show.ask(['show', '77aa', '--project', '.']);
+  assert.deepEqual(JSON.parse(shownSession.stderr), { session: '77aa', project: show.project });
+  assert.match(shownSession.stdout, /^docs\n77aa0000-0000-4000-8000-000000000001\nORPHANED {2}crashed\n/);
+  assert.deepEqual(JSON.parse((await show.ask(['show', '--latest'])).stderr), { latest: true });
+  assert.equal((await show.ask(['show', '--latest', '--json'])).stdout, `${JSON.stringify(made.CRASHED, null, 2)}\n`);
+  const recall = asked(t, made.recallReport([made.CRASHED]));
+  const recalled = await recall.ask(['recall', '--recent', '3', '--since', '1w']);
+  assert.deepEqual(JSON.parse(recalled.stderr), { recent: 3, since: '1w' });
+  assert.match(recalled.stdout, /^docs\n77aa0000 {2}ORPHANED {2}crashed {2}/);
+});
+
+// ---- Text --------------------------------------------------------------------------------------------------------------
+
+test('every character is as wide as string-width says', () => {
+  const wrong = [];
+  for (let code = 0x20; code < 0x110000; code += 1) {
+    if (code >= 0xd800 && code < 0xe000) continue;
+    const character = String.fromCodePoint(code);
+    if (/\p{Assigned}/u.test(character) && widthOf(character) !== stringWidth(character)) wrong.push(code.toString(16));
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('characters of several parts are as wide as string-width says', () => {
+  const parts = ['👩‍👩‍👧', '👩🏽‍❤️‍💋‍👨🏿', '🐻‍❄️', '🇩🇪', '🇩', '1️⃣', '❤️', '❤', '👍🏽', '🫠', '⌚︎', '☂️', 'é', 'ก็', 'นำ', 'क्षि', '한글', '각', 'ﾊﾞ', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'مَرْحَبًا', 'x̂̂̂', 'மொ', 'မြန်မာ', 'ខ្មែរ', '۝1', 'ᅟ', '\u001B[31mred\u001B[39m'];
+  for (const text of [...parts, parts.join(''), parts.toReversed().join(' ')]) assert.equal(widthOf(text), stringWidth(text), text);
+});
+
+test('cut and wrapped text fits, and wrapping loses nothing but spaces', () => {
+  const texts = [...HOSTILE.map(({ title }) => title.replaceAll(/[\u0000-\u001F]/g, '')), 'a bb ccc dddd', '/home/me/very/long/path/to/a/file.jsonl', '', ' '];
+  for (const text of texts) {
+    for (const columns of [2, 3, 7, 20, 80, 1000]) {
+      assert.ok(stringWidth(truncated(text, columns)) <= columns, text);
+      assert.ok(stringWidth(truncatedPath(text, columns)) <= columns, text);
+      const lines = wrapped(text, columns);
+      for (const line of lines) assert.ok(stringWidth(line) <= columns, `${columns}: ${line}`);
+      assert.equal(lines.join('').replaceAll(' ', ''), text.replaceAll(' ', ''));
+    }
+  }
+  assert.deepEqual(wrapped('~/.claude/projects/-w/3f2a.jsonl', 22), ['~/.claude/projects/-w/', '3f2a.jsonl']);
+  assert.equal(truncatedPath('/home/me/work/deep/deeper/deepest/api', 24), '/home/…eeper/deepest/api');
+});
+
+test('sizes and tokens have at most three digits that count', () => {
+  assert.deepEqual([0, 999, 1000, 1234, 48_213, 999_499, 999_500, 61_400_000, 2.5e9, 4e15].map(sizeWords), ['0 B', '999 B', '1.0 kB', '1.2 kB', '48 kB', '999 kB', '1.0 MB', '61 MB', '2.5 GB', '4000 TB']);
+  assert.deepEqual([0, 999, 1000, 184_321, 999_499, 1_000_000, 1_250_000].map(tokenWords), ['0', '999', '1k', '184k', '999k', '1M', '1.3M']);
+});

@@ -1,0 +1,75 @@
+'use strict';
+
+// `list`: every session of this machine in one table.
+
+const { resolve } = require('node:path');
+const { KINDS, STATES } = require('../lib/wording.js');
+
+/** Sessions shown on a terminal when nothing else is said. */
+const LIMIT = 50;
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'list',
+  summary: 'list sessions of every project, the latest first',
+  options: [
+    { flags: '-s, --state <states...>', description: 'only these states', choices: Object.keys(STATES) },
+    { flags: '--stop <kinds...>', description: 'only what stopped so', choices: Object.keys(KINDS) },
+    { flags: '-p, --project <dir>', description: 'only the project in this directory' },
+    { flags: '--since <when>', description: 'only what was active since then: 90m, 36h, 2d, 1w, a date or a time' },
+    { flags: '-n, --name <text>', description: 'only those with this in the name, title or newest prompt' },
+    { flags: '--larger-than <size>', description: 'only transcripts larger than that, such as 50MB' },
+    { flags: '--open-at-crash', description: 'only those that were open when the machine or their client died' },
+    { flags: '--sort <key>', description: 'order', choices: ['activity', 'size', 'context', 'name', 'project', 'state'] },
+    { flags: '-r, --reverse', description: 'turn the order round' },
+    { flags: '-l, --limit <number>', description: `at most so many; 0: all (default: ${LIMIT} on a terminal, all otherwise)`, parse: numberOf },
+    { flags: '--json', description: 'print the report as JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover list --state orphaned hung', does: 'what died or hangs' },
+    { command: 'cc-session-recover list --since 2d --sort size', does: 'the largest of the last two days' },
+    { command: 'cc-session-recover list --open-at-crash', does: 'what was open when the machine went down' },
+    { command: "cc-session-recover list --json | jq -r '.sessions[].id'", does: 'for programs' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { printList } = require('../lib/screens/list.js');
+
+    const limit = args.limit ?? (io.width === null || args.json ? 0 : LIMIT);
+    const options = {
+      ...(args.project === undefined ? {} : { project: resolve(args.project) }),
+      ...(args.state === undefined ? {} : { states: args.state }),
+      ...(args.stop === undefined ? {} : { stops: args.stop }),
+      ...(args.since === undefined ? {} : { since: args.since }),
+      ...(args.name === undefined ? {} : { name: args.name }),
+      ...(args.largerThan === undefined ? {} : { largerThan: args.largerThan }),
+      ...(args.openAtCrash ? { openAtCrash: true } : {}),
+      ...(args.sort === undefined ? {} : { sort: args.sort }),
+      ...(args.reverse ? { reverse: true } : {}),
+      ...(limit > 0 ? { limit } : {}),
+    };
+    const report = await io.during('reading sessions', /** @type {any} */ (loadAddon()).list(options));
+    if (args.json) io.json(report);
+    else printList(report, io, filtersOf(args));
+  },
+};
+
+/** @param {string} text */
+function numberOf(text) {
+  const { UsageError } = require('../lib/errors.js');
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--limit takes a whole number, not '${text}'`, 'give 0 for all of them');
+  return Number(text);
+}
+
+/** The filters as they were typed, to be named where they leave nothing. @param {Record<string, any>} args */
+function filtersOf(args) {
+  const texts = [];
+  if (args.state !== undefined) texts.push(`--state ${args.state.join(' ')}`);
+  if (args.stop !== undefined) texts.push(`--stop ${args.stop.join(' ')}`);
+  if (args.since !== undefined) texts.push(`--since ${args.since}`);
+  if (args.name !== undefined) texts.push(`--name ${args.name}`);
+  if (args.largerThan !== undefined) texts.push(`--larger-than ${args.largerThan}`);
+  if (args.openAtCrash) texts.push('--open-at-crash');
+  return texts;
+}

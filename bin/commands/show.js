@@ -1,0 +1,38 @@
+'use strict';
+
+// `show`: everything about one session.
+
+const { resolve } = require('node:path');
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'show',
+  summary: 'show everything about a session, and the commands to take it on',
+  arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name or title' }],
+  options: [
+    { flags: '--latest', description: 'the session that was active last' },
+    { flags: '-p, --project <dir>', description: 'only look in the project in this directory' },
+    { flags: '--json', description: 'print the session as JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover show 3f2a9c1d', does: 'one session' },
+    { command: 'cc-session-recover show --latest --project .', does: 'the last one of this project' },
+    { command: 'cc-session-recover show 3f2a9c1d --json', does: 'for programs' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { UsageError } = require('../lib/errors.js');
+    const { printShow } = require('../lib/screens/show.js');
+
+    if (args.latest && args.session !== undefined) throw new UsageError('a session and --latest exclude each other', 'leave one of them out');
+    if (!args.latest && args.session === undefined) throw new UsageError('which session?', 'name one that `cc-session-recover list` shows, or give --latest');
+    const options = {
+      ...(args.latest ? { latest: true } : { session: args.session }),
+      ...(args.project === undefined ? {} : { project: resolve(args.project) }),
+    };
+    const session = await io.during('reading the session', /** @type {any} */ (loadAddon()).show(options));
+    if (args.json) io.json(session);
+    else printShow(session, io);
+  },
+};

@@ -1,0 +1,74 @@
+'use strict';
+
+// The list: every session in one table, as far as the filters let it through.
+
+const { NAME_COLUMNS, PATH_COLUMNS, contextCell, directoryOf, nameOf, printProblems, stateCell } = require('../sessions.js');
+const { tableLines } = require('../table.js');
+const { cleaned, truncatedPath, wrapped } = require('../text.js');
+const { clock, count, doingWords, homely, ownName, shortIds, sizeWords } = require('../wording.js');
+
+/** @typedef {import('../../../src/ffi/types.js').Session} Session */
+/** @typedef {import('../../../src/ffi/types.js').ListReport} ListReport */
+/** @typedef {import('../output.js').View} View */
+
+/**
+ * @param {ListReport} report
+ * @param {import('../output.js').Output} io
+ * @param {string[]} [filters] What was asked for, as it was typed: `--state hung`.
+ */
+function printList(report, io, filters = []) {
+  io.lines(listLines(report, { width: io.width, colours: io.colours }, filters));
+  printProblems(report.problems, io);
+}
+
+/**
+ * @param {ListReport} report
+ * @param {View} view
+ * @param {string[]} filters
+ * @returns {string[]}
+ */
+function listLines(report, { width, colours }, filters) {
+  const { sessions, generatedAt, project, total } = cleaned(report);
+  const now = new Date(generatedAt);
+  const wrap = (/** @type {string} */ text) => wrapped(text, width ?? Infinity);
+  if (sessions.length === 0) return none();
+
+  const short = shortIds(sessions.map((session) => session.id));
+  /** @type {import('../table.js').Column[]} */
+  const columns = [
+    { heading: 'session' },
+    { heading: 'state' },
+    { heading: 'what', least: 12 },
+    { heading: 'active', alone: (text) => `active ${text}` },
+    { heading: 'size', right: true, leave: 2 },
+    { heading: 'context', right: true, leave: 1, alone: (text) => `context ${text}` },
+    { heading: 'name', least: 20, most: NAME_COLUMNS, yields: true },
+    { heading: 'project', least: 14, most: PATH_COLUMNS, yields: true, leave: 3, cut: truncatedPath },
+  ];
+  const rows = sessions.map((session) => ({
+    cells: [
+      short.get(session.id) ?? session.id,
+      stateCell(session, colours),
+      doingWords(session),
+      session.lastActivityAt === null ? '' : clock(new Date(session.lastActivityAt), now),
+      session.oversized ? { text: sizeWords(session.bytes), style: colours.yellow } : sizeWords(session.bytes),
+      contextCell(session, colours),
+      nameOf(session),
+      // In the list of one project every line would say the same.
+      project === null ? homely(directoryOf(session)) : '',
+    ],
+  }));
+  const lines = tableLines(columns, [{ rows }], width, colours.dim).flat();
+  const more = total - sessions.length;
+  if (more > 0) lines.push('', ...wrap(`${sessions.length} of ${count(total, 'session')}; all of them with --limit 0.`));
+  return lines;
+
+  function none() {
+    const where = project === null ? 'in any project on this machine' : `in ${truncatedPath(homely(project.dir), width === null ? Infinity : Math.max(width - 16, 12))}`;
+    if (filters.length > 0) return [...wrap(`No sessions ${where} match ${cleaned(filters).join(' ')}.`), ...wrap('Leave a filter out to see more.')];
+    if (project !== null) return [...wrap(`No sessions ${where}.`), ...wrap('Those of all projects:'), `  ${colours.cyan(`${ownName()} list`)}`];
+    return [...wrap(`No sessions ${where}.`), ...wrap('Looked at: ~/.claude, CLAUDE_CONFIG_DIR, ~/.ccs/instances, and configDirs of the configuration.')];
+  }
+}
+
+module.exports = { listLines, printList };

@@ -1,0 +1,56 @@
+'use strict';
+
+// How sessions are resumed, as lines to paste: one line a session on standard output, and what is not resumed, with the
+// reason, on standard error.
+
+const { EXIT } = require('../errors.js');
+const { nameOf, printProblems } = require('../sessions.js');
+const { cleaned, truncated } = require('../text.js');
+const { commandWords, ownName, shortIds } = require('../wording.js');
+
+/** @typedef {import('../../../src/ffi/types.js').ResumeReport} ResumeReport */
+/** @typedef {import('../../../src/ffi/types.js').ResumePlan} ResumePlan */
+
+/** Widest name in a remark. */
+const NAME_COLUMNS = 60;
+
+/**
+ * @param {ResumeReport} report
+ * @param {import('../output.js').Output} io
+ * @returns {number} Exit code: refused when nothing but refusals came out, nothing to do when there was no session at all.
+ */
+function printCommands(report, io) {
+  const { plans, problems } = report;
+  const ids = plans.map(({ session }) => session.id);
+  const refused = plans.filter(({ argv, action }) => action === 'refused' || argv === null);
+  for (const plan of plans) {
+    if (refused.includes(plan)) io.error(refusalText(plan, ids));
+    else io.line(resumeLine(plan));
+  }
+  printProblems(problems, io);
+  if (plans.length === 0) {
+    io.error(`There is nothing to resume.\n  next: ${ownName()} list shows every session`);
+    return EXIT.nothingToDo;
+  }
+  return refused.length === plans.length ? EXIT.refused : EXIT.done;
+}
+
+/** The shell line that resumes a session, with everything it needs. @param {ResumePlan} plan @param {NodeJS.Platform} [platform] */
+function resumeLine({ argv, cwd, env, unset }, platform = process.platform) {
+  return commandWords(/** @type {string[]} */ (argv), cwd, { env, unset, platform });
+}
+
+/**
+ * Why a session is not resumed, and what to do instead.
+ *
+ * @param {ResumePlan} plan
+ * @param {string[]} [ids] All ids that are talked about, so that the short form tells them apart.
+ */
+function refusalText(plan, ids = [plan.session.id]) {
+  const { session, why, hint } = cleaned(plan);
+  const name = truncated(nameOf(session), NAME_COLUMNS);
+  const id = shortIds(ids).get(session.id) ?? session.id;
+  return `${id}${name === '' ? '' : ` “${name}”`} is not resumed: ${why}${hint === null ? '' : `\n  next: ${hint}`}`;
+}
+
+module.exports = { printCommands, refusalText, resumeLine };

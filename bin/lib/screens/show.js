@@ -1,0 +1,212 @@
+'use strict';
+
+// Everything about one session, in sections: what it is, how it stopped and what tells so, who holds it, how large it is, what
+// was tried, what comes next, and the commands to take it on, ready to paste.
+
+const { groupOf, sizeWarnings, stateCell } = require('../sessions.js');
+const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
+const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, sentence, sizeWords, stateWords, terminalWords } = require('../wording.js');
+
+/** @typedef {import('../../../src/ffi/types.js').Session} Session */
+/** @typedef {import('../../../src/ffi/types.js').Evidence} Evidence */
+/** @typedef {import('../output.js').View} View */
+/** A labelled line; further ones of the same label stand below it. @typedef {[string, ...(string | null)[]]} Entry */
+
+/** Columns of the labels, and the space behind them. */
+const LABEL = 10;
+
+/** Narrowest place for values beside their labels; in less they stand below them. */
+const BESIDE = 34;
+
+/** Longest text of somebody else that is shown, in columns. */
+const QUOTED = 400;
+
+/** @type {Record<import('../../../src/ffi/types.js').Attempt['outcome'], string>} */
+const OUTCOMES = { pending: 'not known yet', continued: 'it went on', 'stopped-again': 'it stopped again', 'no-effect': 'nothing happened' };
+
+/** @type {Record<import('../../../src/ffi/types.js').Incident['phase'], string>} */
+const PHASES = {
+  open: 'noticed',
+  waiting: 'waits',
+  attempting: 'is being continued',
+  recovered: 'went on',
+  'moved-on': 'a person went on',
+  held: 'held back',
+  'given-up': 'given up',
+  cancelled: 'cancelled',
+};
+
+/**
+ * @param {Session} report
+ * @param {import('../output.js').Output} io
+ * @param {Date} [now]
+ */
+function printShow(report, io, now = new Date()) {
+  io.lines(showLines(report, { width: io.width, colours: io.colours }, now));
+}
+
+/**
+ * @param {Session} report
+ * @param {View} view
+ * @param {Date} now
+ * @returns {string[]}
+ */
+function showLines(report, { width, colours }, now) {
+  const session = cleaned(report);
+  const { stop, live, context, incident, next, subagents, openAtCrash } = session;
+  const room = width ?? Infinity;
+  const beside = room - LABEL - 1 >= BESIDE;
+  const when = (/** @type {string | null} */ iso) => (iso === null ? null : whenWords(iso));
+
+  const { text: state, style } = stateCell(session, colours);
+  const title = session.name ?? session.title ?? session.lastPrompt;
+  return [
+    ...(title === null ? [] : [colours.bold(truncated(title, Math.min(room, QUOTED)))]),
+    ...wrapped(session.id, room).map(colours.dim),
+    `${colours.bold(style(state))}  ${truncated(doingWords(session), room - state.length - 2)}`,
+    ...section([
+      ['state', stateWords(session.state), ...facts(session.evidence)],
+      ['stopped', `${kindWords(stop.kind)}${stop.at === null ? '' : `, ${when(stop.at)}`}`, ...facts(stop.evidence)],
+      ['limit', stop.resetsAt === null ? null : `${stop.resetsAtSource === 'guess' ? '~' : ''}${when(stop.resetsAt)}${stop.resetsAtSource === 'guess' ? ', read from its text' : ''}`],
+      ['said', stop.message === null ? null : quoted(stop.message)],
+      ['crash', ...crash()],
+    ]),
+    ...section([['process', ...processLines()]]),
+    ...section([
+      ['context', ...contextLines()],
+      ['size', `${sizeWords(session.bytes)}${session.oversized ? ', unusually large' : ''}`, subagents?.count > 0 ? `${count(subagents.count, 'subagent')} with ${sizeWords(subagents.bytes)}` : null],
+      ['prompts', session.turns === null ? null : String(session.turns)],
+      ['latest', session.lastPrompt === null || session.lastPrompt === title ? null : quoted(session.lastPrompt)],
+    ]),
+    ...section([
+      ['started', when(session.startedAt)],
+      ['active', when(session.lastActivityAt)],
+      ['deleted', session.deletedAfter === null ? null : `${when(session.deletedAfter)}, by Claude Code's own cleanup if nothing is added`],
+    ]),
+    ...section([
+      ['title', session.name === null ? null : session.title],
+      ['project', path(session.project.dir)],
+      ['directory', session.project.cwd === session.project.dir ? null : path(session.project.cwd)],
+      ['branch', session.gitBranch],
+      ['model', session.model],
+      ['mode', session.permissionMode],
+      ['client', session.clientVersion === null ? null : `Claude Code ${session.clientVersion}`],
+      ['config', path(session.configDir)],
+      ['transcript', path(session.transcript)],
+    ]),
+    ...section([['recovery', ...incidentLines()]]),
+    ...section([['next', ...nextLines()]]),
+    ...commandLines(),
+  ];
+
+  /** @param {Entry[]} entries @returns {string[]} */
+  function section(entries) {
+    const lines = entries.flatMap(([label, ...values]) => labelled(label, values.filter((value) => value !== null && value !== '')));
+    return lines.length === 0 ? [] : ['', ...lines];
+  }
+
+  /** @param {string} label @param {(string | null)[]} values */
+  function labelled(label, values) {
+    const indent = ' '.repeat(beside ? LABEL + 1 : 2);
+    const lines = values.flatMap((value) => {
+      const text = /** @type {string} */ (value);
+      // What goes in further than its label also does so where it is wrapped.
+      const inner = /^ *(?:- )?/.exec(text)?.[0].length ?? 0;
+      return wrapped(text.slice(inner), room - indent.length - inner).map((part, index) => indent + (index === 0 ? text.slice(0, inner) : ' '.repeat(inner)) + part);
+    });
+    if (lines.length === 0) return [];
+    if (!beside) return [colours.dim(label), ...lines];
+    return [colours.dim(label.padEnd(LABEL)) + lines[0].slice(LABEL), ...lines.slice(1)];
+  }
+
+  /** @param {Evidence[] | undefined} evidence */
+  function facts(evidence) {
+    return (evidence ?? []).map(({ source, fact }) => `- ${truncated(fact, QUOTED)} (${source})`);
+  }
+
+  function crash() {
+    if (!openAtCrash) return [];
+    const died = openAtCrash.died === 'machine' ? 'was open when the machine went down' : 'was open when its client died';
+    return [`${died}${openAtCrash.at === null ? '' : `, ${when(openAtCrash.at)}`}`, ...facts(openAtCrash.evidence)];
+  }
+
+  function processLines() {
+    if (live === null) return ['none has it open'];
+    const children = live.children ?? [];
+    const details = [
+      terminalWords(live),
+      live.status,
+      live.waitingFor,
+      live.cpuPercent === null || live.cpuPercent === undefined ? null : `${Math.round(live.cpuPercent)} % of a processor`,
+      live.job === null || live.job === undefined ? null : `job ${live.job}`,
+    ].filter((part) => part !== null);
+    return [
+      `${live.pid}: ${details.join(', ')}`,
+      live.startedAt === null ? null : `since ${when(live.startedAt)}`,
+      live.proof === 'registry' ? "known from Claude Code's registry and its start time" : 'known from the process table alone',
+      ...(children.length === 0 ? [] : ['below it:']),
+      ...children.map((child) => `  ${child.pid} ${truncated(child.command, QUOTED)}${child.startedAt === null ? '' : `, since ${when(child.startedAt)}`}`),
+    ];
+  }
+
+  function contextLines() {
+    if (context === null) return ['unknown'];
+    const tokens = context.tokens.toLocaleString('en');
+    const full = context.percent === null ? '' : `${Math.round(context.percent)} %: `;
+    const advice = context.advice === null || context.advice === 'healthy' ? '' : `, ${context.advice}`;
+    return [`${full}${tokens}${context.window === null ? '' : ` of ${context.window.toLocaleString('en')}`} tokens${advice}`, ...sizeWarnings({ ...session, oversized: false }).map(() => sentence(context.next ?? ''))];
+  }
+
+  function incidentLines() {
+    if (incident === null) return [];
+    const stops = incident.generation > 1 ? `, stop ${incident.generation} of this session` : '';
+    return [
+      `${PHASES[incident.phase] ?? incident.phase} since ${when(incident.updatedAt)}${stops}`,
+      ...incident.attempts.map(({ at, action, answered, outcome }) => `- ${clock(new Date(at), now)} ${action} after ${kindWords(answered)}: ${OUTCOMES[outcome] ?? outcome}`),
+    ];
+  }
+
+  function nextLines() {
+    if (next.action === 'none' && groupOf(session) !== 'needs') return [next.why === '' ? null : sentence(next.why)];
+    const words = nextWords(next, now);
+    const left = next.at === null ? 0 : Date.parse(next.at) - now.getTime();
+    return [words === '' ? null : `${words}${left > 0 ? ` (in ${duration(left)})` : ''}`, next.why === '' ? null : sentence(next.why)];
+  }
+
+  /** Made of what was reported: cleaning would change a path. */
+  function commandLines() {
+    const { commands } = report;
+    if (!commands) return [];
+    const { cwd, env } = commands;
+    const wanted = /** @type {[string, string[] | null][]} */ ([
+      [live !== null && live.kind === 'background' ? 'attach' : 'resume', commands.resume],
+      ['export', commands.export],
+      ['kill', commands.kill],
+    ]);
+    const lines = wanted.flatMap(([label, argv]) => {
+      if (argv === null) return [];
+      const command = colours.cyan(commandWords(argv, cwd, { env }));
+      return beside ? [`${colours.dim(label.padEnd(LABEL))} ${command}`] : [colours.dim(label), `  ${command}`];
+    });
+    return lines.length === 0 ? [] : ['', ...lines];
+  }
+
+  /** `Mar 1 22:00 (5 h 42 min ago)`. @param {string} iso */
+  function whenWords(iso) {
+    const at = new Date(iso);
+    const past = now.getTime() - at.getTime();
+    return `${clock(at, now)} (${past >= 0 ? `${duration(past)} ago` : `in ${duration(-past)}`})`;
+  }
+
+  /** @param {string} text */
+  function quoted(text) {
+    return `“${truncated(text, Math.min(QUOTED, Math.max(room * 3, widthOf('…'))))}”`;
+  }
+
+  /** @param {string | null} value */
+  function path(value) {
+    return value === null ? null : homely(value);
+  }
+}
+
+module.exports = { printShow, showLines };

@@ -1,0 +1,214 @@
+'use strict';
+
+// The first screen: what needs a person, what waits, what hangs, what runs, and one line for the rest.
+
+const { NAME_COLUMNS, PATH_COLUMNS, directoryOf, groupOf, nameOf, printProblems, resumeCommand, sizeWarnings, stateCell, styleOf } = require('../sessions.js');
+const { tableLines } = require('../table.js');
+const { cleaned, truncatedPath, widthOf, wrapped } = require('../text.js');
+const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, sentence, shortIds, sinceWords, terminalWords } = require('../wording.js');
+
+/** @typedef {import('../../../src/ffi/types.js').Session} Session */
+/** @typedef {import('../../../src/ffi/types.js').StatusReport} StatusReport */
+/** @typedef {import('../output.js').View} View */
+/** @typedef {import('../table.js').Below} Below */
+
+/** The groups in the order of their urgency: title, singular and plural for the summary, heading of the third and fourth column. */
+const GROUPS = /** @type {const} */ ([
+  { group: 'needs', title: 'Needs you', one: 'needs you', many: 'need you', doing: 'why', when: 'since' },
+  { group: 'waits', title: 'Waits', one: 'waits', many: 'wait', doing: 'why', when: 'goes on' },
+  { group: 'hangs', title: 'Hangs', one: 'hangs', many: 'hang', doing: 'what', when: 'silent for' },
+  { group: 'runs', title: 'Runs', one: 'runs', many: 'run', doing: 'what', when: 'since' },
+]);
+
+/** On a terminal so many of a group are explained: with more of them the first ones would be out of sight. */
+const DETAILED = 8;
+
+/**
+ * @param {StatusReport} report
+ * @param {import('../output.js').Output} io
+ */
+function printStatus(report, io) {
+  io.lines(statusLines(report, { width: io.width, colours: io.colours }));
+  printProblems(report.problems, io);
+}
+
+/**
+ * @param {StatusReport} report
+ * @param {View} view
+ * @param {Date} [now] The time for countdowns; when the report was made when absent.
+ * @returns {string[]}
+ */
+function statusLines(report, { width, colours }, now = new Date(report.generatedAt)) {
+  const { project, sessions } = cleaned(report);
+  // Commands are made of what was reported: cleaning would change a path.
+  const commands = new Map(sessions.map((session, index) => [session, resumeCommand(report.sessions[index])]));
+  const short = shortIds(sessions.map((session) => session.id));
+  const inGroup = GROUPS.map((kind) => ({ kind, members: sessions.filter((session) => groupOf(session) === kind.group).toSorted(inOrder(now)) }));
+  const shown = inGroup.filter(({ members }) => members.length > 0);
+  const rest = sessions.filter((session) => groupOf(session) === 'rest');
+  const { dim } = colours;
+
+  /** @type {string[][]} */
+  const parts = [summary()];
+  for (const [index, table] of tableLines(columns(), shown.map(tableGroup), width, dim).entries()) {
+    parts.push([''], table);
+    const { kind, members } = shown[index];
+    if (width !== null && members.length > DETAILED) parts.push(['', ...wrap('Why, and what to do, for each of them:'), copy(`${ownName()} show <session>`)]);
+    if (kind.group === 'needs') parts.push(crashed());
+  }
+  if (!shown.some(({ kind }) => kind.group === 'needs')) parts.push(crashed());
+  if (rest.length > 0) parts.push(['', ...wrap(restWords())]);
+  if (project !== null && !project.enabled) {
+    const dir = /** @type {{dir: string}} */ (report.project).dir;
+    parts.push(['', ...wrap('Recovery is not set up here: stops are not noticed. Set it up with:'), copy(`${ownName()} init ${commandWords([dir])}`)]);
+  }
+  if (sessions.length === 0) {
+    parts.push(['', ...wrap(project === null ? 'Every session there is:' : 'Sessions of all projects:'), copy(`${ownName()} ${project === null ? 'list' : 'status --all'}`)]);
+  }
+  return parts.flat();
+
+  function summary() {
+    const room = (/** @type {number} */ taken) => (width === null ? Infinity : Math.max(width - taken, 12));
+    if (shown.length === 0) {
+      const words = 'No stopped or waiting sessions ';
+      return wrap(`${words}${project === null ? 'on this machine' : `in ${truncatedPath(homely(project.dir), room(widthOf(words) + 4))}`}.`);
+    }
+    const counts = shown.map(({ kind, members }) => `${members.length} ${members.length === 1 ? kind.one : kind.many}`).join(', ');
+    const where = project === null ? 'On this machine' : truncatedPath(homely(project.dir), room(widthOf(counts) + 2));
+    return wrap(`${where}: ${counts}`).map(colours.bold);
+  }
+
+  /** @returns {import('../table.js').Column[]} */
+  function columns() {
+    const all = [
+      { heading: 'session' },
+      { heading: 'state' },
+      { heading: 'why', least: 15 },
+      { heading: 'since', alone: labelled },
+      { heading: 'terminal', leave: 1 },
+      { heading: 'process', leave: 3, right: true, alone: labelled },
+      { heading: 'name', least: 14, most: NAME_COLUMNS, yields: true },
+    ];
+    return project === null ? [...all, { heading: 'project', least: 14, most: PATH_COLUMNS, yields: true, leave: 2, cut: truncatedPath }] : all;
+  }
+
+  /** @param {(typeof shown)[number]} group */
+  function tableGroup({ kind, members }) {
+    const style = (/** @type {string} */ text) => colours.bold(styleOf(kind.group, colours)(text));
+    return {
+      headings: [{ text: kind.title, style }, undefined, { text: kind.doing, style: dim }, { text: kind.when, style: dim }],
+      rows: members.map((session, index) => ({ cells: cells(session), below: width !== null && index >= DETAILED ? [] : below(session) })),
+    };
+  }
+
+  /** @param {Session} session */
+  function cells(session) {
+    const all = [
+      short.get(session.id) ?? session.id,
+      stateCell(session, colours),
+      doingWords(session),
+      whenWords(session),
+      session.live === null ? '' : terminalWords(session.live),
+      String(session.live?.pid ?? ''),
+      nameOf(session),
+    ];
+    return project === null ? [...all, homely(directoryOf(session))] : all;
+  }
+
+  /** @param {Session} session */
+  function whenWords(session) {
+    const group = groupOf(session);
+    const { resetsAt, resetsAtSource } = session.stop;
+    if (group === 'waits') {
+      const at = session.next.at ?? resetsAt;
+      if (at === null) return '';
+      const left = Date.parse(at) - now.getTime();
+      return left <= 0 ? 'now' : `in ${resetsAtSource === 'guess' ? '~' : ''}${duration(left)}`;
+    }
+    if (group === 'hangs') return session.lastActivityAt === null ? 'unknown' : duration(now.getTime() - Date.parse(session.lastActivityAt));
+    return sinceWords(session, now);
+  }
+
+  /** @param {Session} session @returns {Below[]} */
+  function below(session) {
+    const group = groupOf(session);
+    const command = commands.get(session) ?? null;
+    const told = [];
+    if (group === 'needs' || group === 'hangs') told.push({ text: reason(session), style: String });
+    if (group === 'waits') told.push({ text: sentence(outlook(session)), style: dim });
+    for (const warning of sizeWarnings(session)) told.push({ text: sentence(warning), style: colours.yellow });
+    if (group === 'needs' && command !== null) told.push({ text: command, style: colours.cyan, copy: true });
+    if (group === 'hangs') told.push({ text: `${ownName()} show ${short.get(session.id)}`, style: colours.cyan, copy: true });
+    return told.filter(({ text }) => text !== '');
+  }
+
+  /** Why a person has to do something, and what. @param {Session} session */
+  function reason(session) {
+    const { next, live } = session;
+    if (next.action !== 'resume' && next.action !== 'notify') {
+      if (session.activity === 'waiting' && live !== null) return `Answer it${live.tty === null ? '' : ` in ${live.tty}`}.`;
+      return session.evidence?.length > 0 ? sentence(session.evidence.map(({ fact }) => fact).join('; ')) : '';
+    }
+    const at = next.at === null ? now : new Date(next.at);
+    return sentence(at <= now ? next.why : `from ${clock(at, now)} on (in ${duration(at.getTime() - now.getTime())}): ${next.why}`);
+  }
+
+  /** When a limit ends, and what happens then. @param {Session} session */
+  function outlook({ stop, next }) {
+    const words = nextWords(next, now);
+    if (stop.resetsAt === null) return words;
+    const at = new Date(stop.resetsAt);
+    const guess = stop.resetsAtSource === 'guess' ? '~' : '';
+    return `${kindWords(stop.kind)} ${at <= now ? 'ended' : 'ends'} at ${guess}${clock(at, now)}; ${words}`;
+  }
+
+  function crashed() {
+    const lost = sessions.filter((session) => session.openAtCrash);
+    if (lost.length === 0) return [];
+    const machine = lost.filter((session) => session.openAtCrash?.died === 'machine').length;
+    const what = machine === 0 ? 'when their client died' : machine === lost.length ? 'when the machine went down' : 'when the machine went down or their client died';
+    const words = lost.length === 1 ? `1 session was open ${what.replace('their', 'its')}.` : `${lost.length} sessions were open ${what}.`;
+    return ['', ...wrap(`${words} What resumes ${lost.length === 1 ? 'it' : 'them'} is printed by:`), copy(`${ownName()} resume --all-crashed --print-command`)];
+  }
+
+  function restWords() {
+    const states = /** @type {const} */ (['completed', 'orphaned']).map((state) => ({ state, number: rest.filter((session) => session.state === state).length }));
+    const kinds = states.filter(({ number }) => number > 0).map(({ state, number }) => `${number} ${state}`);
+    const words = `${count(rest.length, shown.length > 0 ? 'other session' : 'session')}${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
+    const listed = `${words}: ${ownName()} list`;
+    return width === null || widthOf(listed) <= width ? listed : `${words}.`;
+  }
+
+  /** @param {string} text */
+  function wrap(text) {
+    return wrapped(text, width ?? Infinity);
+  }
+
+  /** @param {string} command */
+  function copy(command) {
+    return `  ${colours.cyan(command)}`;
+  }
+}
+
+/** @param {string} text @param {string} heading */
+function labelled(text, heading) {
+  return `${heading} ${text}`;
+}
+
+/** @param {Session} session */
+function since({ stop, lastActivityAt }) {
+  return stop.at ?? lastActivityAt ?? '';
+}
+
+/** What can be done now first; then by the time at which something happens; then the busy, and the latest. @param {Date} now */
+function inOrder(now) {
+  const due = (/** @type {Session} */ { next }) => (next.at === null || new Date(next.at) <= now ? '' : next.at);
+  return (/** @type {Session} */ one, /** @type {Session} */ other) => {
+    const times = due(one).localeCompare(due(other));
+    if (times !== 0) return times;
+    const busy = Number(other.activity === 'busy') - Number(one.activity === 'busy');
+    return busy !== 0 ? busy : since(other).localeCompare(since(one));
+  };
+}
+
+module.exports = { printStatus, statusLines };

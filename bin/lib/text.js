@@ -1,0 +1,199 @@
+'use strict';
+
+// Text as a terminal shows it: how many columns it takes, what of it may be shown at all, and how it is cut or wrapped.
+//
+// Widths are taken per grapheme from the Unicode tables that Node.js carries itself. The maintained packages for this are ES
+// modules, which the oldest supported Node.js cannot `require`; a test holds every character against one of them.
+
+const { stripVTControlCharacters } = require('node:util');
+
+/** Format and control characters: C0 and C1, soft hyphen, bidirectional marks and isolates, line separators, byte order mark, tags. */
+const UNSEEN = /[\u0000-\u001F\u007F-\u009F\u00AD\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/gu;
+
+/** Marks on one letter beyond what any script needs: heaped up they cover the lines above and below. */
+const HEAPED = /(\p{M}{6})\p{M}+/gu;
+
+/** What takes no columns of its own. */
+const WIDTHLESS = /[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Mn}\p{Me}[\p{Cf}--[\u0600-\u0605\u06DD\u0890\u0891\u08E2\u{110BD}\u{110CD}]]]/v;
+
+/** What takes two columns: East Asian Wide and Fullwidth, and what is an emoji without being asked to. */
+const WIDE =
+  /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Bopo}\p{sc=Yiii}\p{sc=Tang}\p{sc=Nshu}\p{sc=Kits}\p{Emoji_Presentation}\u2329\u232A\u2630-\u2637\u268A-\u268F\u2E80-\u303E\u309B\u309C\u30A0\u30FB\u30FC\u3190-\u3247\u3250-\u33FF\u4DC0-\u4DFF\uFE10-\uFE19\uFE30-\uFE6B\uFF01-\uFF60\uFFE0-\uFFE6\u{1D300}-\u{1D356}\u{1D360}-\u{1D376}\u{1F200}-\u{1F265}]/u;
+
+/** Halfwidth forms of wide scripts, the inner parts of Hangul syllables, and tone marks. */
+const NARROW = /[\u02EA\u02EB\u1160-\u11FF\uD7B0-\uD7FB\uFF61-\uFFDC]/u;
+
+/** A grapheme that is shown as one picture. */
+const PICTURE = /^(?:\p{RGI_Emoji}|\p{RI}{1,2}|[\d#*]\uFE0F|\p{ExtPict}\uFE0F)|\u200D\p{ExtPict}/v;
+
+/** A letter of Hangul: the rest of its grapheme is in the same cell. */
+const HANGUL = /^\p{sc=Hang}/u;
+
+const ASCII = /^[ -~]*$/;
+
+const graphemes = new Intl.Segmenter();
+
+/**
+ * Columns that a text takes on a terminal. Tabs and controls count nothing: they are not to be there.
+ *
+ * @param {string} text
+ */
+function widthOf(text) {
+  if (ASCII.test(text)) return text.length;
+  const plain = text.includes('\u001B') ? stripVTControlCharacters(text) : text;
+  let width = 0;
+  for (const { segment } of graphemes.segment(plain)) width += graphemeWidth(segment);
+  return width;
+}
+
+/** Widths of graphemes that were met: a screen has few different ones. @type {Map<string, number>} */
+const met = new Map();
+
+/** @param {string} grapheme */
+function graphemeWidth(grapheme) {
+  if (grapheme.length === 1 && grapheme >= ' ' && grapheme <= '~') return 1;
+  const known = met.get(grapheme);
+  if (known !== undefined) return known;
+  const width = measured(grapheme);
+  if (met.size < 20_000) met.set(grapheme, width);
+  return width;
+}
+
+/** @param {string} grapheme */
+function measured(grapheme) {
+  // A symbol that is asked for in its text style.
+  if (grapheme[1] === '\uFE0E') return 1;
+  if (PICTURE.test(grapheme)) return 2;
+  if (HANGUL.test(grapheme)) return WIDTHLESS.test(grapheme[0]) ? 0 : NARROW.test(grapheme[0]) ? 1 : 2;
+  let width = 0;
+  for (const character of grapheme) {
+    if (character === '\u200D') break;
+    if (!WIDTHLESS.test(character)) width += WIDE.test(character) && !NARROW.test(character) ? 2 : 1;
+  }
+  return width;
+}
+
+/**
+ * Text from a file or another program without anything that could steer a terminal or reorder what a person reads. White space
+ * becomes single spaces.
+ *
+ * @param {string} text
+ * @param {string} [except] Characters to let through.
+ */
+function clean(text, except = '') {
+  if (ASCII.test(text)) return text;
+  return stripVTControlCharacters(text)
+    .replace(/\r?\n/g, ' ')
+    .replace(UNSEEN, (character) => (except.includes(character) ? character : character === '\t' ? ' ' : ''))
+    .replace(HEAPED, '$1')
+    .toWellFormed();
+}
+
+/**
+ * {@link clean} for every text in a value.
+ *
+ * @template T
+ * @param {T} value
+ * @returns {T}
+ */
+function cleaned(value) {
+  if (typeof value === 'string') return /** @type {any} */ (clean(value));
+  if (Array.isArray(value)) return /** @type {any} */ (value.map(cleaned));
+  if (value === null || typeof value !== 'object') return value;
+  return /** @type {any} */ (Object.fromEntries(Object.entries(value).map(([key, item]) => [key, cleaned(item)])));
+}
+
+/**
+ * Text cut to a display width, with an ellipsis where something is gone.
+ *
+ * @param {string} text
+ * @param {number} columns
+ */
+function truncated(text, columns) {
+  if (text.length <= columns && ASCII.test(text)) return text;
+  if (columns < 1) return '';
+  let used = 0;
+  let end = 0;
+  // Measured as far as it is shown: a title may be of any length.
+  for (const { segment, index } of graphemes.segment(text)) {
+    used += graphemeWidth(segment);
+    if (used > columns) return `${text.slice(0, end).trimEnd()}…`;
+    if (used < columns) end = index + segment.length;
+  }
+  return text;
+}
+
+/**
+ * A path cut in the middle: its end tells most, its beginning where it belongs.
+ *
+ * @param {string} path
+ * @param {number} columns
+ */
+function truncatedPath(path, columns) {
+  if (path.length <= columns && ASCII.test(path)) return path;
+  const parts = [...graphemes.segment(path)].map(({ segment }) => ({ segment, width: graphemeWidth(segment) }));
+  if (parts.reduce((sum, { width }) => sum + width, 0) <= columns) return path;
+  if (columns < 1) return '';
+  let room = columns - 1;
+  let begin = '';
+  for (const { segment, width } of columns >= 24 ? parts : []) {
+    if (widthOf(begin) + width > columns / 4) break;
+    begin += segment;
+    room -= width;
+  }
+  let end = '';
+  for (const { segment, width } of parts.toReversed()) {
+    room -= width;
+    if (room < 0) break;
+    end = segment + end;
+  }
+  return `${begin}…${end}`;
+}
+
+/**
+ * Text broken between words into lines of at most a width; a longer word is broken where it has to be, a path after a slash.
+ *
+ * @param {string} text
+ * @param {number} columns
+ * @returns {string[]}
+ */
+function wrapped(text, columns) {
+  if (columns < 1 || widthOf(text) <= columns) return [text.trimEnd()];
+  /** @type {string[]} */
+  const lines = [];
+  let line = '';
+  for (const word of text.split(' ').filter(Boolean)) {
+    if (line !== '' && widthOf(line) + 1 + widthOf(word) <= columns) {
+      line += ` ${word}`;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    const parts = broken(word, columns);
+    line = /** @type {string} */ (parts.pop());
+    lines.push(...parts);
+  }
+  return [...lines, line];
+}
+
+/** A word in parts that fit. @param {string} word @param {number} columns */
+function broken(word, columns) {
+  if (widthOf(word) <= columns) return [word];
+  const parts = [];
+  let part = '';
+  let used = 0;
+  for (const { segment } of graphemes.segment(word)) {
+    const next = graphemeWidth(segment);
+    if (part !== '' && used + next > columns) {
+      const slash = part.lastIndexOf('/') + 1;
+      const end = slash > part.length / 2 ? slash : part.length;
+      parts.push(part.slice(0, end));
+      part = part.slice(end);
+      used = widthOf(part);
+    }
+    part += segment;
+    used += next;
+  }
+  return [...parts, part];
+}
+
+module.exports = { UNSEEN, clean, cleaned, truncated, truncatedPath, widthOf, wrapped };
