@@ -40,6 +40,7 @@ export interface Evidence {
 
 /** How and when a session stopped. */
 export interface Stop {
+  /** What stopped it, or what it is doing. */
   kind: StopKind
   /** Time of the record that tells the stop. */
   at: string | null
@@ -51,19 +52,23 @@ export interface Stop {
   message: string | null
   /** Id of the transcript record that tells it. */
   record: string | null
+  /** What `kind` rests on. */
   evidence: Evidence[]
 }
 
 /** A process below the client: a tool that runs, a hook, a server. */
 export interface ChildProcess {
+  /** Its process id. */
   pid: number
   /** Name of its program. */
   command: string
+  /** When it was started. */
   startedAt: string | null
 }
 
 /** The process that holds a session, proved by process id and start time. */
 export interface LiveProcess {
+  /** Process id of the client. */
   pid: number
   /** `pts/3`, `ttys004`; `null` without a terminal. */
   tty: string | null
@@ -71,9 +76,11 @@ export interface LiveProcess {
   kind: 'interactive' | 'print' | 'background'
   /** What proves it: Claude Code's registry with the start time, or the process table alone (clients that keep no registry). */
   proof: 'registry' | 'processes'
+  /** When it was started. */
   startedAt: string | null
   /** The client's own word: `busy`, `idle`, `waiting`; `null` for clients that do not write it. */
   status: string | null
+  /** With `waiting`: what for, in the client's own words, such as `permission prompt`. */
   waitingFor: string | null
   /** Job id of a background session, as `claude attach` and `claude stop` take it. */
   job: string | null
@@ -85,9 +92,11 @@ export interface LiveProcess {
 
 /** Transcripts of a session's subagents. */
 export interface Subagents {
+  /** Number of them. */
   count: number
   /** Bytes of all of them. */
   bytes: number
+  /** Time of the newest record of any of them. */
   lastActivityAt: string | null
 }
 
@@ -97,16 +106,19 @@ export interface OpenAtCrash {
   died: 'machine' | 'client'
   /** When it was last heard of. */
   at: string | null
+  /** What tells so. */
   evidence: Evidence[]
 }
 
 /** Commands a person can copy, each to be run in `cwd`. */
 export interface Commands {
+  /** Directory to run them in. */
   cwd: string | null
   /** Variables to set first, such as `CLAUDE_CONFIG_DIR`. */
   env: Record<string, string>
   /** Resumes it, or attaches to it when it lives in the background; `null` while it is live elsewhere. */
   resume: string[] | null
+  /** Saves a verified copy of it. */
   export: string[] | null
   /** Ends its process; `null` when there is none. */
   kill: string[] | null
@@ -116,7 +128,9 @@ export interface Commands {
 export interface NextStep {
   /** `wake`: the waiting hook continues it. `client`: Claude Code continues it itself. `resume`: a person resumes it with `argv`. `notify`: a person must act. `none`: nothing is owed. */
   action: 'wake' | 'client' | 'resume' | 'notify' | 'none'
+  /** When it is done, or from when on it can be. */
   at: string | null
+  /** The reason, in words. */
   why: string
   /** The command a person would run, or `null`. */
   argv: string[] | null
@@ -124,26 +138,39 @@ export interface NextStep {
 
 /** One attempt to continue a session. */
 export interface Attempt {
+  /** When it was made. */
   at: string
+  /** What was done, such as `wake`. */
   action: string
   /** The kind of stop it answered. */
   answered: StopKind
+  /** What came of it. */
   outcome: 'pending' | 'continued' | 'stopped-again' | 'no-effect'
 }
 
 /** A stop that is being looked after, as it is stored. */
 export interface Incident {
+  /** Version of the form it is stored in. */
   version: number
+  /** Session id. */
   session: string
   /** Grows with every new stop of the session. */
   generation: number
+  /** Directory of the project. */
   project: string | null
+  /** Configuration directory of its Claude Code. */
   configDir: string | null
+  /** Path of the transcript. */
   transcript: string
+  /** The stop. */
   stop: Stop
+  /** Permission mode at the stop. */
   permissionMode: string | null
+  /** Model at the stop. */
   model: string | null
+  /** Working directory at the stop. */
   cwd: string | null
+  /** Version of Claude Code at the stop. */
   clientVersion: string | null
   /** `cli` (terminal, background) or `sdk-cli` (`-p`). */
   entrypoint: string | null
@@ -151,10 +178,13 @@ export interface Incident {
   claudePid: number | null
   /** Start token of that process, which tells it from a later one with the same id. */
   claudeStart: string | null
+  /** When it was noted first. */
   createdAt: string
+  /** When it was changed last. */
   updatedAt: string
   /** When the first of the present run of stops happened. */
   firstStopAt: string | null
+  /** How far it is. */
   phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'held' | 'given-up' | 'cancelled'
   /** Attempts since the session last worked. */
   attempts: Attempt[]
@@ -162,11 +192,13 @@ export interface Incident {
   cycles: string[]
   /** What was planned; `next` of the session says what is true now. */
   plan: NextStep
+  /** What it rests on. */
   evidence: Evidence[]
 }
 
 /** Tokens of the last real turn. */
 export interface ContextSize {
+  /** Tokens that were read. */
   tokens: number
   /** Tokens the model's window holds. */
   window: number | null
@@ -180,56 +212,87 @@ export interface ContextSize {
 
 /** One session as every verb reports it: `cc-session-recover/session@1`. */
 export interface Session {
+  /** Name and version of this form. */
   schema: 'cc-session-recover/session@1'
+  /** The session's UUID. */
   id: string
+  /** Name a person gave it. */
   name: string | null
+  /** Title Claude Code gave it. */
   title: string | null
+  /** Where it belongs: `dir` is the directory of its project, `cwd` its latest working directory. */
   project: { dir: string | null; cwd: string | null }
+  /** Configuration directory of the Claude Code it belongs to. */
   configDir: string | null
+  /** Path of its transcript. */
   transcript: string
   /** Bytes of the transcript, without those of its subagents. */
   bytes: number
   /** Larger than `context.maxSessionMegabytes` of the configuration. */
   oversized: boolean
+  /** Its subagents. */
   subagents: Subagents
+  /** Whether it lives, and whether its work is done. */
   state: SessionState
+  /** What a live session is doing. */
   activity: 'busy' | 'idle' | 'waiting' | null
   /** What `state` and `activity` rest on; what `stop.kind` rests on is in `stop.evidence`. */
   evidence: Evidence[]
+  /** How its latest turn stopped. */
   stop: Stop
+  /** The process that holds it; `null` when there is none. */
   live: LiveProcess | null
+  /** Set when it was open as its client or the machine died. */
   openAtCrash: OpenAtCrash | null
+  /** Time of its first record. */
   startedAt: string | null
+  /** Time of its newest record. */
   lastActivityAt: string | null
   /** When Claude Code's own cleanup (`cleanupPeriodDays`) deletes the transcript if nothing is added; `null` while it is live. */
   deletedAfter: string | null
+  /** The newest prompt of a person. */
   lastPrompt: string | null
   /** Prompts of the conversation; counted by `show` only. */
   turns: number | null
+  /** How full its context is. */
   context: ContextSize | null
+  /** Model of the latest turn. */
   model: string | null
+  /** Permission mode of the latest turn. */
   permissionMode: string | null
+  /** Branch of its working directory at the newest record. */
   gitBranch: string | null
+  /** Version of Claude Code that wrote the newest record. */
   clientVersion: string | null
+  /** The stop that is looked after, if there is one. */
   incident: Incident | null
+  /** What happens next. */
   next: NextStep
+  /** What a person can run. */
   commands: Commands
 }
 
 /** A file or directory that could not be read; the rest of the report stands. */
 export interface Problem {
+  /** What could not be read. */
   path: string | null
+  /** Stable name, such as `IO`. */
   code: string
+  /** What is wrong with it. */
   message: string
 }
 
 /** Answer of {@link status}: `cc-session-recover/status@1`. */
 export interface StatusReport {
+  /** Name and version of this form. */
   schema: 'cc-session-recover/status@1'
+  /** When it was made. */
   generatedAt: string
   /** The project asked about, or `null` for all. */
   project: { dir: string; enabled: boolean } | null
+  /** The sessions. */
   sessions: Session[]
+  /** What could not be read. */
   problems: Problem[]
 }
 
@@ -262,6 +325,7 @@ export interface ListOptions {
 
 /** Answer of {@link list}: `cc-session-recover/status@1` with the number of sessions before `limit`. */
 export interface ListReport extends StatusReport {
+  /** Sessions before `limit`; printed by `list` only. */
   total: number
 }
 
@@ -295,12 +359,15 @@ export type SearchRole = 'user' | 'assistant' | 'tool' | 'system'
 export interface SearchHit {
   /** Session id. */
   id: string
+  /** Path of the transcript. */
   transcript: string
   /** Line of the transcript, from 1. */
   line: number
+  /** Who said it. */
   role: SearchRole
   /** Number of the prompt it belongs to, from 1; 0 before the first. */
   turn: number
+  /** Time of the record. */
   at: string | null
   /** One line around the match, without control characters. */
   snippet: string
@@ -308,14 +375,19 @@ export interface SearchHit {
   match: { start: number; length: number }
   /** Found in a subagent's transcript. */
   subagent: boolean
+  /** Name of the session. */
   name: string | null
+  /** Title of the session. */
   title: string | null
+  /** Directory of its project. */
   project: string | null
 }
 
 /** Answer of {@link search}: `cc-session-recover/search@1`. */
 export interface SearchReport {
+  /** Name and version of this form. */
   schema: 'cc-session-recover/search@1'
+  /** When it was made. */
   generatedAt: string
   /** The latest first. */
   hits: SearchHit[]
@@ -323,7 +395,9 @@ export interface SearchReport {
   total: number
   /** Sessions with a hit. */
   sessions: number
+  /** What was read: number of files, and their bytes. */
   searched: { files: number; bytes: number }
+  /** What could not be read. */
   problems: Problem[]
 }
 
@@ -337,12 +411,15 @@ export interface RecallOptions {
 
 /** One prompt a person gave. */
 export interface RecalledPrompt {
+  /** What was asked. */
   text: string
+  /** When. */
   at: string | null
 }
 
 /** What was worked on in one session. */
 export interface Recalled {
+  /** The session. */
   session: Session
   /** First and latest prompts, the oldest first. */
   prompts: RecalledPrompt[]
@@ -350,9 +427,13 @@ export interface Recalled {
 
 /** Answer of {@link recall}: `cc-session-recover/recall@1`. */
 export interface RecallReport {
+  /** Name and version of this form. */
   schema: 'cc-session-recover/recall@1'
+  /** When it was made. */
   generatedAt: string
+  /** The latest first. */
   recalled: Recalled[]
+  /** What could not be read. */
   problems: Problem[]
 }
 
@@ -364,24 +445,33 @@ export interface ResumeOptions extends SessionOptions {
 
 /** How one session is resumed by a person. */
 export interface ResumePlan {
+  /** The session. */
   session: Session
   /** `resume`: start `argv`. `attach`: it lives in the background, `argv` opens it. `refused`: see `why`. */
   action: 'resume' | 'attach' | 'refused'
+  /** The command; `null` when it is refused. */
   argv: string[] | null
+  /** Directory to run it in. */
   cwd: string | null
   /** Variables to set. */
   env: Record<string, string>
   /** Variables to take out: a client started with them would take itself for another's child. */
   unset: string[]
+  /** The reason, in words. */
   why: string
+  /** What to do instead. */
   hint: string | null
 }
 
 /** Answer of {@link planResume}: `cc-session-recover/resume@1`. */
 export interface ResumeReport {
+  /** Name and version of this form. */
   schema: 'cc-session-recover/resume@1'
+  /** When it was made. */
   generatedAt: string
+  /** One a session. */
   plans: ResumePlan[]
+  /** What could not be read. */
   problems: Problem[]
 }
 
@@ -396,8 +486,11 @@ export interface RelocateOptions extends SessionOptions {
 
 /** One file or directory that is copied. */
 export interface CopyStep {
+  /** Path of the original. */
   from: string
+  /** Path of the copy. */
   to: string
+  /** Its size. */
   bytes: number
   /** SHA-256 of the copied bytes in hex; `null` before it is done. */
   sha256: string | null
@@ -405,16 +498,23 @@ export interface CopyStep {
 
 /** Answer of {@link relocate}: `cc-session-recover/relocate@1`. */
 export interface RelocateReport {
+  /** Name and version of this form. */
   schema: 'cc-session-recover/relocate@1'
+  /** Nothing was copied. */
   dryRun: boolean
+  /** Session id. */
   session: string
+  /** Configuration directory of the original. */
   fromConfigDir: string
+  /** Configuration directory of the copy. */
   toConfigDir: string
   /** Working directory from which the copy is resumed. */
   cwd: string
+  /** What is copied. */
   files: CopyStep[]
   /** Which clients see the copy, and which see the original, in sentences. */
   visibility: string[]
+  /** How the copy is resumed. */
   commands: Commands
 }
 
