@@ -1,5 +1,6 @@
 // A hook as a whole process, from its launcher to its exit, against `node -e 0`. Figures to reach: at most 1.10 for `Stop` without an
-// incident, and for `StopFailure` up to the durable record (two fsyncs: the incident's file and its directory).
+// incident, and for `StopFailure` up to the durable record (two fsyncs: the incident's file and its directory). The status line is
+// started like a hook and is measured beside them, alone and around a command that only reads its input.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
@@ -20,7 +21,7 @@ export async function run() {
     mkdirSync(claude);
     const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CLAUDE|ANTHROPIC|CC_RECOVER|npm_|NODE_)/.test(name)));
     const env = { ...clean, HOME: home, CLAUDE_CONFIG_DIR: claude, CC_RECOVER_STATE_DIR: join(root, 'state'), CC_RECOVER_CONFIG: join(root, 'config.json'), CLAUDE_PROJECT_DIR: project, CLAUDE_PID: String(process.pid) };
-    const init = spawnSync(process.execPath, [CLI, 'init', project, '--json'], { env, encoding: 'utf8' });
+    const init = spawnSync(process.execPath, [CLI, 'init', project, '--statusline', '--json'], { env, encoding: 'utf8' });
     if (init.status !== 0) throw new Error(init.stderr);
     const settings = JSON.parse(readFileSync(join(project, '.claude', 'settings.json'), 'utf8'));
     const launcher = join(project, '.claude', 'cc-session-recover', 'hook.js');
@@ -37,12 +38,17 @@ export async function run() {
       const command = settings.hooks[input.hook_event_name][0].hooks[0].command;
       pair(`${name}, through sh`, ['/bin/sh', '-c', 'exec node -e 0'], ['/bin/sh', '-c', command], input, environment);
     }
+    const line = join(project, '.claude', 'cc-session-recover', 'statusline.js');
+    const five_hour = { used_percentage: 42, resets_at: Math.floor(Date.now() / 1000) + 7200 };
+    const shown = { ...payload, model: { id: 'claude-bench' }, context_window: { context_window_size: 200000 }, rate_limits: { five_hour } };
+    pair('status line', ['node', '-e', '0'], ['node', line], shown, env, true);
+    pair('status line around `cat`', ['node', '-e', '0'], ['node', line, 'cat >/dev/null'], shown, env, true);
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
 }
 
-function pair(name, anchor, subject, input, env) {
+function pair(name, anchor, subject, input, env, prints = false) {
   const times = [[], []];
   const text = JSON.stringify(input);
   for (let round = -5; round < PAIRS; round += 1) {
@@ -53,7 +59,7 @@ function pair(name, anchor, subject, input, env) {
       const began = performance.now();
       const { status, stdout, stderr } = spawnSync(file, args, { input: text, env });
       const took = performance.now() - began;
-      if (status !== 0 || stdout.length + stderr.length > 0) throw new Error(`${name}: ended with ${status}: ${stderr}`);
+      if (status !== 0 || stderr.length > 0 || (stdout.length > 0) !== (prints && side === 1)) throw new Error(`${name}: ended with ${status}: ${stderr}`);
       if (round >= 0) times[side].push(took);
     }
   }

@@ -22,7 +22,7 @@ function withOurs(target) {
   const { withHooks, withStatusLine } = require('./settings.js');
   return edited(target, (before) => {
     const hooks = target.entries.length > 0 ? withHooks(before, target.entries, target.marker) : { text: before, warnings: [] };
-    return target.statusLine === null ? hooks : { ...hooks, text: withStatusLine(hooks.text, target.statusLine).text };
+    return target.statusLine === null ? hooks : { ...hooks, text: withStatusLine(hooks.text, target.statusLine, target.statusLineMarker).text };
   });
 }
 

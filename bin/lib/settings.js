@@ -84,10 +84,11 @@ function withoutHooks(text, marker) {
  *
  * @param {string | null} text The file's text with its byte order mark; `null` when there is no file.
  * @param {{command: string, refreshInterval: number | null}} entry
+ * @param {string} marker A status line whose command contains this text is ours.
  * @returns {{text: string, changed: boolean}}
  * @throws {RecoverError} As {@link withHooks}.
  */
-function withStatusLine(text, entry) {
+function withStatusLine(text, entry, marker) {
   const { bom, body } = splitBom(text ?? '');
   let current = body;
   if (read(current).root === null) current = withEmptyRoot(current);
@@ -97,7 +98,7 @@ function withStatusLine(text, entry) {
     const value = { type: 'command', command: wrapping('', entry.command), ...(entry.refreshInterval === null ? {} : { refreshInterval: entry.refreshInterval }) };
     current = inserted(current, /** @type {Node} */ (document.root), { key: 'statusLine', value });
   } else {
-    const wanted = wrapping(wrappedBy(found.command.value) ?? found.command.value, entry.command);
+    const wanted = wrapping(wrappedBy(found.command.value, marker) ?? found.command.value, entry.command);
     if (found.command.value !== wanted) current = replaced(current, found.command, wanted);
   }
   const result = bom + current;
@@ -117,7 +118,7 @@ function withoutStatusLine(text, marker) {
   const { bom, body } = splitBom(text);
   if (!body.includes(marker)) return { text, changed: false };
   const found = statusLineIn(read(body));
-  const wrapped = found === null ? null : wrappedBy(found.command.value);
+  const wrapped = found === null ? null : wrappedBy(found.command.value, marker);
   if (found === null || wrapped === null) return { text, changed: false };
   const edited = wrapped === '' ? taken(body, holderOf(found.object)) : replaced(body, found.command, wrapped);
   return { text: bom + edited, changed: true };
@@ -128,8 +129,9 @@ function wrapping(command, own) {
   return `ccsr_line='${command.replaceAll("'", "'\\''")}'; ${own}`;
 }
 
-/** The command that a status line of ours wraps, which may be empty; `null` when it is not ours. @param {string} command */
-function wrappedBy(command) {
+/** The command that a status line of ours wraps, which may be empty; `null` when it is not ours. @param {string} command @param {string} marker */
+function wrappedBy(command, marker) {
+  if (!command.includes(marker)) return null;
   const ours = /^ccsr_line='((?:[^']|'\\'')*)'; /.exec(command);
   return ours === null ? null : ours[1].replaceAll("'\\''", "'");
 }

@@ -246,6 +246,9 @@ pub fn apply(
     if let Some(enabled) = enabled {
         forget(&places, &plan, enabled)?;
         stop_waiting(outside, &places);
+    } else if let Some(dir) = places.launcher.parent() {
+        // Ours by its name; it stays when something else is in it.
+        let _ = std::fs::remove_dir(dir);
     }
     let changed = was_enabled || files.iter().any(FileStep::changes);
     if changed {

@@ -107,8 +107,9 @@ fn own(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Option<Str
         .or_else(|| outside.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
         .and_then(|dir| crate::fs::canonical(&dir).ok());
     Some(segment(&Scene {
-        five_hour: seen::fuller(refresh.five_hour, seen.as_ref().and_then(|seen| seen.five_hour)),
-        seven_day: seen::fuller(refresh.seven_day, seen.as_ref().and_then(|seen| seen.seven_day)),
+        // Only where this session tells windows itself: with an API key there are none to show.
+        five_hour: refresh.five_hour.and(seen.as_ref().and_then(|seen| seen.five_hour)),
+        seven_day: refresh.seven_day.and(seen.as_ref().and_then(|seen| seen.seven_day)),
         context_percent: refresh.context_percent,
         waiting: project.map(|project| waiting(&state, &project)).unwrap_or_default(),
         now,

@@ -151,8 +151,7 @@ fn latest(known: Option<Window>, told: Option<Window>, now: DateTime<Utc>) -> Op
 }
 
 /// Of the two readings of one window the fuller, because use only grows; `told` when they are of different windows.
-#[must_use]
-pub fn fuller(told: Option<Window>, known: Option<Window>) -> Option<Window> {
+fn fuller(told: Option<Window>, known: Option<Window>) -> Option<Window> {
     let told = told?;
     let same = known.filter(|known| (known.resets_at - told.resets_at).abs() <= SAME_RESET);
     Some(match same {

@@ -38,7 +38,7 @@ impl Wrapped {
     #[must_use]
     pub fn start(command: &str, input: &Arc<[u8]>, env: &Environment) -> Self {
         let mut shell = shell(command, env);
-        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(standard_error());
         let Ok(mut child) = shell.spawn() else { return Self { running: None } };
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let input = Arc::clone(input);
@@ -83,6 +83,18 @@ impl Wrapped {
         let status = status.or_else(|| child.wait().ok());
         Ended { stdout, exit_code: status.map_or(CANNOT_RUN, code_of) }
     }
+}
+
+/// Ours, as a copy: Node closes its own on every start of a program.
+#[cfg(unix)]
+fn standard_error() -> Stdio {
+    use std::os::fd::AsFd;
+    std::io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from)
+}
+
+#[cfg(not(unix))]
+fn standard_error() -> Stdio {
+    Stdio::inherit()
 }
 
 #[cfg(unix)]
