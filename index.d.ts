@@ -539,8 +539,10 @@ export interface InitOptions {
   project: string
   /** Where the hooks go: `.claude/settings.json`, `.claude/settings.local.json`, or the user's own `settings.json`. */
   scope?: 'project' | 'local' | 'user'
-  /** `false` writes no hooks and no launcher. */
+  /** `false` writes no hooks and no launcher for them. */
   hooks?: boolean
+  /** `true`: a status line too, around the one that is there. In a project it goes into `.claude/settings.local.json`, whatever the scope. */
+  statusLine?: boolean
   /** `true` leaves `.git/info/exclude` alone. */
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */
@@ -568,6 +570,14 @@ export interface HookEntry {
   hook: Record<string, unknown>
 }
 
+/** The status line to be present in a settings file. */
+export interface StatusLineEntry {
+  /** The command, behind the assignment of the one that stood in its place. */
+  command: string
+  /** `refreshInterval` of a status line that is new; `null`: no such key. */
+  refreshInterval: number | null
+}
+
 /** A settings file as it is, and what should be in it. */
 export interface SettingsTarget {
   path: string
@@ -580,6 +590,10 @@ export interface SettingsTarget {
   entries: HookEntry[]
   /** A hook command that contains this text is ours. */
   marker: string
+  /** `null`: the status line that is there stays. */
+  statusLine: StatusLineEntry | null
+  /** A status line command that contains this text is ours. */
+  statusLineMarker: string
 }
 
 /** Everything `init` will do, as a value. Nothing is written before {@link applyInit}. */
@@ -587,6 +601,8 @@ export interface InitPlan {
   project: string
   scope: 'project' | 'local' | 'user'
   settings: SettingsTarget | null
+  /** The settings file for the status line, where that is another one. */
+  statusLine: SettingsTarget | null
   files: FileStep[]
   runtime: { from: string; to: string | null; why: string }
   warnings: string[]
@@ -617,6 +633,8 @@ export interface UninstallPlan {
   /** `restore`: nobody touched the file since, so its earlier bytes come back. `edit`: only our entries are taken out. `keep`: nothing of ours is in it. */
   settingsAction: 'restore' | 'edit' | 'keep'
   settings: SettingsTarget | null
+  /** Another settings file, which holds nothing of ours but the status line. */
+  statusLine: { settingsAction: 'restore' | 'edit' | 'keep'; settings: SettingsTarget } | null
   files: FileStep[]
   warnings: string[]
   options: UninstallOptions
@@ -664,18 +682,18 @@ export interface RecoverError extends Error {
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /**
- * Sets a project up as planned; `settings` is the edited text of the settings file, `null` without hooks.
+ * Sets a project up as planned; `settings` and `statusLine` are the edited texts of the settings files that the plan names, else `null`.
  *
  * Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planInit}.
  */
-export declare function applyInit(plan: InitPlan, settings: string | null): Promise<InitReport>
+export declare function applyInit(plan: InitPlan, settings: string | null, statusLine?: string | null): Promise<InitReport>
 
 /**
- * Takes recovery out as planned; `settings` is the text without our entries when `settingsAction` is `edit`.
+ * Takes recovery out as planned; `settings` and `statusLine` are the texts without our entries where the action is `edit`.
  *
  * Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planUninstall}.
  */
-export declare function applyUninstall(plan: UninstallPlan, settings: string | null): Promise<UninstallReport>
+export declare function applyUninstall(plan: UninstallPlan, settings: string | null, statusLine?: string | null): Promise<UninstallReport>
 
 /**
  * Cancels what is planned for stopped sessions.
@@ -683,6 +701,12 @@ export declare function applyUninstall(plan: UninstallPlan, settings: string | n
  * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `NOTHING_TO_DO`.
  */
 export declare function cancel(options: CancelOptions): Promise<CancelReport>
+
+/**
+ * Draws the status line for the payload on standard input. `project` is the directory whose launcher was started, `null` for
+ * the user's own; `wrapped` is the command whose output comes first.
+ */
+export declare function drawStatusLine(project?: string | undefined | null, wrapped?: string | undefined | null): StatusLineOutcome
 
 /**
  * Handles the hook event on standard input. `project` is the directory whose launcher was started, `null` for the
@@ -744,6 +768,14 @@ export declare function show(options: SessionOptions): Promise<Session>
  * Rejects with `PROJECT_NOT_FOUND` or `STATE_DIR_UNKNOWN`.
  */
 export declare function status(options?: StatusOptions): Promise<StatusReport>
+
+/** What the process of a status line does when its work is over. */
+export interface StatusLineOutcome {
+  /** Exit code. */
+  exitCode: number
+  /** Bytes for standard output. */
+  stdout: Buffer
+}
 
 /** Version of the native part. */
 export declare function version(): string

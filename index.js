@@ -838,6 +838,7 @@ module.exports = nativeBinding
 module.exports.applyInit = nativeBinding.applyInit
 module.exports.applyUninstall = nativeBinding.applyUninstall
 module.exports.cancel = nativeBinding.cancel
+module.exports.drawStatusLine = nativeBinding.drawStatusLine
 module.exports.hook = nativeBinding.hook
 module.exports.inspect = nativeBinding.inspect
 module.exports.list = nativeBinding.list

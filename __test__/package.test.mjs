@@ -51,15 +51,15 @@ test('what a hook loads needs no npm dependency', () => {
       if (target !== join(ROOT, 'index.js') && target !== ROOT && target.endsWith('.js')) follow(target);
     }
   };
-  follow(join(ROOT, 'bin', 'hook.js'));
-  assert.ok(seen.size > 0);
+  for (const launcher of ['hook.js', 'statusline.js']) follow(join(ROOT, 'bin', launcher));
+  assert.ok(seen.size > 1);
 });
 
 test('the packed package installs without scripts in an empty folder and works there', async (t) => {
   const { root, env, run, project } = world(t);
   const [packed] = JSON.parse((await npmRun(['pack', '--json', '--ignore-scripts', '--pack-destination', root], ROOT)).stdout);
   const files = packed.files.map((/** @type {{path: string}} */ file) => file.path);
-  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'index.js', 'index.d.ts', 'bin/hook.js', 'bin/cc-session-recover.js', 'docs/json.md', 'schemas/status.schema.json']) {
+  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'index.js', 'index.d.ts', 'bin/hook.js', 'bin/statusline.js', 'bin/cc-session-recover.js', 'docs/json.md', 'schemas/status.schema.json']) {
     assert.ok(files.includes(path), `${path} is not in the package`);
   }
   for (const path of files) assert.match(path, /^(bin\/.*|schemas\/\w+\.schema\.json|docs\/json\.md|index\.(js|d\.ts)|[\w-]+\.[\w-]+\.node|[A-Z]+(\.md)?|package\.json)$/, `${path} should not be in the package`);

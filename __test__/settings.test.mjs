@@ -9,7 +9,7 @@ import { randomSettings } from './lib/random-settings.mjs';
 import { editable, entries, isSubsequence, marker, refused, textOf } from './lib/settings-files.mjs';
 
 const require = createRequire(import.meta.url);
-const { withHooks, withoutHooks } = require('../bin/lib/settings.js');
+const { withHooks, withStatusLine, withoutHooks, withoutStatusLine } = require('../bin/lib/settings.js');
 
 test('there are at least thirty settings files to edit', () => {
   assert.ok(editable.length >= 30);
@@ -97,4 +97,76 @@ test('in settings made by chance everything foreign survives init and uninstall'
 test('the oracle of bytes notices an editor that writes the settings anew', () => {
   const lossless = Array.from({ length: 200 }, (_, index) => randomSettings(index + 1)).filter((text) => isSubsequence(text, JSON.stringify({ ...parse(text), hooks: {} }, null, 2)));
   assert.ok(lossless.length < 40, `${lossless.length} of 200 went unnoticed`);
+});
+
+// ---- The status line -----------------------------------------------------------------------------------------------------
+
+const LINE = { command: 'ccsr_file=".claude/cc-session-recover/statusline.js"; exec node "$ccsr_file" "$ccsr_line"', refreshInterval: 60 };
+const LINE_MARKER = 'cc-session-recover/statusline.js';
+
+for (const name of editable) {
+  test(`${name}: our status line goes in, a second time changes nothing, and it comes out again`, () => {
+    const before = textOf(name, 'before.jsonc');
+    const was = before === null ? undefined : parse(before.replace(/^\uFEFF/, ''))?.statusLine;
+    const { text: after, changed } = withStatusLine(before, LINE, LINE_MARKER);
+    assert.equal(changed, true);
+    const line = parse(after.replace(/^\uFEFF/, '')).statusLine;
+    assert.equal(line.type, 'command');
+    assert.ok(line.command.endsWith(LINE.command));
+    if (was === undefined) assert.deepEqual(line, { type: 'command', command: `ccsr_line=''; ${LINE.command}`, refreshInterval: 60 });
+    else assert.deepEqual({ ...line, command: was.command }, was, 'the other keys stay');
+    assert.deepEqual(withStatusLine(after, LINE, LINE_MARKER), { text: after, changed: false });
+
+    const undone = withoutStatusLine(after, LINE_MARKER);
+    assert.equal(undone.changed, true);
+    // In a file that held nothing the braces stay, in their simplest form.
+    const held = parse((before ?? '').replace(/^\uFEFF/, ''));
+    if (Object.keys(held ?? {}).length > 0) assert.equal(undone.text, before);
+    else assert.deepEqual(parse(String(undone.text).replace(/^\uFEFF/, '')), {});
+    assert.deepEqual(withoutStatusLine(undone.text, LINE_MARKER), { text: undone.text, changed: false });
+  });
+}
+
+test('a wrapped command comes back as it was, whatever is in it, and its other keys stay', () => {
+  const commands = ['date', "echo 'it''s' \"$HOME\" `id` \\\\", 'printf "a\\n"\n# two\nlines', "'", "''", "'\\''", 'é 🙂', '-n', "ccsr_line='x'; echo"];
+  for (const command of commands) {
+    const before = JSON.stringify({ statusLine: { padding: 2, type: 'command', command, refreshInterval: 5 }, model: 'x' }, null, 2);
+    const { text: after } = withStatusLine(before, LINE, LINE_MARKER);
+    const line = parse(after).statusLine;
+    assert.deepEqual({ ...line, command }, { padding: 2, type: 'command', command, refreshInterval: 5 });
+    // An upgrade renews what is ours and keeps what it wraps.
+    const { text: renewed } = withStatusLine(after, { ...LINE, command: `${LINE.command} # newer` }, LINE_MARKER);
+    assert.ok(parse(renewed).statusLine.command.endsWith('# newer'));
+    for (const text of [after, renewed]) assert.equal(withoutStatusLine(text, LINE_MARKER).text, before);
+  }
+});
+
+test('a status line that cannot be one is refused with what is wrong and where', () => {
+  for (const [text, code] of [
+    ['{"statusLine": 7}', 'SETTINGS_SHAPE'],
+    ['{"statusLine": {"type": "command"}}', 'SETTINGS_SHAPE'],
+    ['{"statusLine": {"command": ["x"]}}', 'SETTINGS_SHAPE'],
+    ['{"statusLine": {"command": "x"}, "statusLine": {"command": "y"}}', 'SETTINGS_DUPLICATE_KEY'],
+    ['{"statusLine": {"command": "x", "command": "y"}}', 'SETTINGS_DUPLICATE_KEY'],
+  ]) {
+    assert.throws(() => withStatusLine(text, LINE, LINE_MARKER), { code, message: /line 1, column \d+/ }, text);
+  }
+});
+
+test('a status line of somebody else is left alone when ours is taken out', () => {
+  for (const command of ['date', 'node .claude/cc-session-recover/statusline.js', "ccsr_line=x; cc-session-recover/statusline.js"]) {
+    const text = JSON.stringify({ statusLine: { type: 'command', command } });
+    assert.deepEqual(withoutStatusLine(text, LINE_MARKER), { text, changed: false });
+  }
+});
+
+test('in settings made by chance hooks and status line go in and come out in any order', () => {
+  for (let seed = 1; seed <= 1000; seed += 1) {
+    const before = randomSettings(seed);
+    const both = withStatusLine(withHooks(before, entries, marker).text, LINE, LINE_MARKER).text;
+    assert.ok(isSubsequence(before, both), `seed ${seed}`);
+    assert.equal(withHooks(both, entries, marker).changed, false);
+    assert.equal(withoutHooks(String(withoutStatusLine(both, LINE_MARKER).text), marker).text, before, `seed ${seed}:\n${before}`);
+    assert.equal(withoutStatusLine(withoutHooks(both, marker).text, LINE_MARKER).text, before, `seed ${seed}:\n${before}`);
+  }
 });

@@ -1,5 +1,6 @@
 // A hook as a whole process, from its launcher to its exit, against `node -e 0`. Figures to reach: at most 1.10 for `Stop` without an
-// incident, and for `StopFailure` up to the durable record (two fsyncs: the incident's file and its directory).
+// incident, and for `StopFailure` up to the durable record (two fsyncs: the incident's file and its directory). The status line is
+// started like a hook and is measured beside them, alone and around a command that only reads its input.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
@@ -23,7 +24,7 @@ export async function run() {
     mkdirSync(claude);
     const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CLAUDE|ANTHROPIC|CC_RECOVER|npm_|NODE_)/.test(name)));
     const env = { ...clean, HOME: home, CLAUDE_CONFIG_DIR: claude, CC_RECOVER_STATE_DIR: join(root, 'state'), CC_RECOVER_CONFIG: join(root, 'config.json'), CLAUDE_PROJECT_DIR: project, CLAUDE_PID: String(process.pid) };
-    const init = spawnSync(process.execPath, [CLI, 'init', project, '--json'], { env, encoding: 'utf8' });
+    const init = spawnSync(process.execPath, [CLI, 'init', project, '--statusline', '--json'], { env, encoding: 'utf8' });
     if (init.status !== 0) throw new Error(init.stderr);
     const settings = JSON.parse(readFileSync(join(project, '.claude', 'settings.json'), 'utf8'));
     const launcher = join(project, '.claude', 'cc-session-recover', 'hook.js');
@@ -40,22 +41,26 @@ export async function run() {
       const command = settings.hooks[input.hook_event_name][0].hooks[0].command;
       figures.push(await pair(`${name}, through sh`, ['/bin/sh', '-c', 'exec node -e 0'], ['/bin/sh', '-c', command], input, environment));
     }
+    const line = join(project, '.claude', 'cc-session-recover', 'statusline.js');
+    const five_hour = { used_percentage: 42, resets_at: Math.floor(Date.now() / 1000) + 7200 };
+    const shown = { ...payload, model: { id: 'claude-bench' }, context_window: { context_window_size: 200000 }, rate_limits: { five_hour } };
+    figures.push(await pair('status line', ['node', '-e', '0'], ['node', line], shown, env, true));
     return figures;
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
 }
 
-async function pair(name, anchor, subject, input, env) {
+async function pair(name, anchor, subject, input, env, prints = false) {
   const text = JSON.stringify(input);
-  const once = ([file, ...args]) => {
+  const once = ([file, ...args], printing = false) => {
     const began = performance.now();
     const { status, stdout, stderr } = spawnSync(file, args, { input: text, env });
     const took = performance.now() - began;
-    if (status !== 0 || stdout.length + stderr.length > 0) throw new Error(`${name}: ended with ${status}: ${stderr}`);
+    if (status !== 0 || stderr.length > 0 || stdout.length > 0 !== printing) throw new Error(`${name}: ended with ${status}: ${stderr}`);
     return took;
   };
-  const { theirs, ours, ratio, minima } = await pairs(() => once(anchor), () => once(subject), ROUNDS, WARM_UP);
+  const { theirs, ours, ratio, minima } = await pairs(() => once(anchor), () => once(subject, prints), ROUNDS, WARM_UP);
   return { what: name, anchor: 'node -e 0', theirs: milliseconds(theirs), ours: milliseconds(ours), ratio, minima, bar: { most: 1.1 } };
 }
 

@@ -4,7 +4,7 @@
 //! machine is suspended and never jumps, says whether that much time has really gone by.
 
 use crate::error::{Code, Error, Result};
-use chrono::{DateTime, Local, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use std::time::Duration;
 
 /// Time as the code sees it. Tests pass a virtual one.
@@ -57,6 +57,18 @@ pub fn rfc3339(time: DateTime<Utc>) -> String {
 #[must_use]
 pub fn parse_rfc3339(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.with_timezone(&Utc))
+}
+
+/// An instant from seconds since 1970; `None` for years nobody can mean.
+#[must_use]
+pub fn from_epoch_seconds(seconds: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds, 0).filter(|time| (1970..2200).contains(&chrono::Datelike::year(time)))
+}
+
+/// What the person's own clock shows at an instant.
+#[must_use]
+pub fn local_time(at: DateTime<Utc>) -> NaiveDateTime {
+    at.with_timezone(&Local).naive_local()
 }
 
 /// Reads a time in the past as a person gives it: RFC 3339, a date (its beginning in this machine's time zone), or a

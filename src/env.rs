@@ -1,7 +1,8 @@
 //! The environment: the one reader of variables and of the well-known directories that follow from them.
 //!
 //! Variables of ours, all of them: `CC_RECOVER_STATE_DIR`, `CC_RECOVER_CONFIG`, `CC_RECOVER_CLAUDE`,
-//! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG`, `NO_COLOR` (the last two are read by the command line only).
+//! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG` (read by the command line only).
+//! Of everybody's: `NO_COLOR`, `COLUMNS`, which the client sets for its status line, and on Windows `MSYSTEM`.
 //! Of Claude Code's: `CLAUDE_CONFIG_DIR`, `CLAUDE_PID`, `CLAUDE_PROJECT_DIR`, `CLAUDE_CODE_SESSION_ID`,
 //! `CLAUDE_CODE_ENTRYPOINT`.
 

@@ -22,6 +22,7 @@ pub mod git;
 pub mod hook;
 pub mod note;
 pub mod project;
+pub mod quota;
 pub mod recovery;
 pub mod report;
 pub mod session;

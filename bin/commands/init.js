@@ -15,6 +15,7 @@ module.exports = {
     { flags: '--local', description: 'hooks into .claude/settings.local.json, for you alone', conflicts: ['user'] },
     { flags: '--user', description: 'hooks into your own settings, for all your projects', conflicts: ['local'] },
     { flags: '--no-hooks', description: 'write no hooks and no launcher' },
+    { flags: '--statusline', description: 'show the remaining quota too, below the status line that is there; into .claude/settings.local.json (with --user: into your own settings), because colleagues would see one in settings.json' },
     { flags: '--share', description: 'leave .git/info/exclude alone, so that the files can be committed' },
     { flags: '--dry-run', description: 'print the exact changes and write nothing' },
     { flags: '--json', description: 'print the report as JSON and ask nothing' },
@@ -23,33 +24,33 @@ module.exports = {
   examples: [
     { command: 'cc-session-recover init', does: 'in the project in this directory' },
     { command: 'cc-session-recover init ~/work/api --local', does: 'without anything a colleague would see' },
+    { command: 'cc-session-recover init --user --statusline', does: 'in all your projects, with the quota in the status line' },
     { command: 'cc-session-recover init --dry-run > init.patch', does: 'only show what would be written' },
   ],
 
   async run(args, io) {
     const { PACKAGE_ROOT, addonFile, loadAddon } = require('../lib/addon.js');
-    const { edited, isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep } = require('../lib/changes.js');
-    const { withHooks } = require('../lib/settings.js');
+    const { isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep, whatGoesIn, withOurs } = require('../lib/changes.js');
 
     const addon = loadAddon();
     const plan = await addon.planInit({
       project: resolve(args.dir ?? '.'),
       scope: scopeOf(args),
       hooks: args.hooks,
+      statusLine: args.statusline === true,
       share: args.share === true,
       packageRoot: PACKAGE_ROOT,
       addon: addonFile(),
     });
     const steps = [...plan.files];
     const warnings = [...plan.warnings];
-    let text = null;
-    if (plan.settings !== null) {
-      const target = plan.settings;
-      const edit = edited(target, (before) => withHooks(before, target.entries, target.marker));
-      steps.unshift(settingsStep(target, edit.text, 'hooks'));
+    const texts = [plan.settings, plan.statusLine].map((target, index) => {
+      if (target === null) return null;
+      const edit = withOurs(target);
+      steps.splice(plan.settings === null ? 0 : index, 0, settingsStep(target, edit.text, whatGoesIn(target)));
       warnings.push(...edit.warnings);
-      text = edit.text;
-    }
+      return edit.text;
+    });
 
     if (args.dryRun) {
       if (args.json) io.json({ dryRun: true, project: plan.project, scope: plan.scope, changed: isChange(steps), files: steps, warnings });
@@ -68,7 +69,7 @@ module.exports = {
         return 1;
       }
     }
-    const report = await addon.applyInit(plan, text);
+    const report = await addon.applyInit(plan, texts[0], texts[1]);
     if (args.json) return io.json({ ...report, warnings: union(report.warnings, warnings) });
     printDone(report, args, io);
     printWarnings(union(report.warnings, warnings), io);
@@ -92,6 +93,7 @@ function printDone(report, args, io) {
   }
   io.line(`Recovery is set up in ${io.colours.bold(project)}.\n`);
   printSteps(report.files, report.project, io);
+  if (args.statusline) io.line('\nThe status line shows the quota from the next answer of Claude Code on. With an API key there is none to show.');
   if (args.hooks === false) return;
   io.line('\nNext: open a session with `claude` as usual. Open sessions pick the hooks up by themselves within seconds.');
   io.line('In a folder that Claude Code does not trust yet it asks once, and names the hooks.\n');

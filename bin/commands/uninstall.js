@@ -25,19 +25,18 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { edited, isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep } = require('../lib/changes.js');
+    const { isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep, withoutOurs } = require('../lib/changes.js');
     const { EXIT } = require('../lib/errors.js');
-    const { withoutHooks } = require('../lib/settings.js');
 
     const addon = loadAddon();
     const plan = await addon.planUninstall({ project: resolve(args.dir ?? '.'), scope: scopeOf(args) });
     const steps = [...plan.files];
-    let text = null;
-    if (plan.settings !== null && plan.settingsAction === 'edit') {
-      const target = plan.settings;
-      text = edited(target, (before) => withoutHooks(before, target.marker)).text;
-      steps.unshift(settingsStep(target, text, 'hooks'));
-    }
+    const texts = [plan, plan.statusLine].map((removal) => {
+      if (!removal?.settings || removal.settingsAction !== 'edit') return null;
+      const text = withoutOurs(removal.settings);
+      steps.unshift(settingsStep(removal.settings, text, 'without our entries'));
+      return text;
+    });
     const nothing = !isChange(steps);
 
     if (args.dryRun) {
@@ -57,7 +56,7 @@ module.exports = {
         return EXIT.failed;
       }
     }
-    const report = await addon.applyUninstall(plan, text);
+    const report = await addon.applyUninstall(plan, texts[0], texts[1]);
     if (args.json) {
       io.json(report);
     } else if (report.changed) {

@@ -13,6 +13,36 @@ const { clean } = require('./text.js');
 /** @typedef {import('./output.js').Output} Output */
 
 /**
+ * The text of a settings file with what should be in it.
+ *
+ * @param {SettingsTarget} target
+ * @returns {{text: string | null, warnings: string[]}}
+ */
+function withOurs(target) {
+  const { withHooks, withStatusLine } = require('./settings.js');
+  return edited(target, (before) => {
+    const hooks = target.entries.length > 0 ? withHooks(before, target.entries, target.marker) : { text: before, warnings: [] };
+    return target.statusLine === null ? hooks : { ...hooks, text: withStatusLine(hooks.text, target.statusLine, target.statusLineMarker).text };
+  });
+}
+
+/**
+ * The text of a settings file without anything of ours.
+ *
+ * @param {SettingsTarget} target
+ */
+function withoutOurs(target) {
+  const { withoutHooks, withoutStatusLine } = require('./settings.js');
+  return edited(target, (before) => withoutStatusLine(withoutHooks(before, target.marker).text, target.statusLineMarker).text);
+}
+
+/** What goes into a settings file, for people. @param {SettingsTarget} target */
+function whatGoesIn({ entries, statusLine }) {
+  if (statusLine === null) return 'hooks';
+  return entries.length > 0 ? 'hooks and status line' : 'status line';
+}
+
+/**
  * Runs an edit on the text of a settings file; an error of it names the file.
  *
  * @template T
@@ -104,4 +134,4 @@ function scopeOf({ local, user }) {
   return user ? 'user' : local ? 'local' : 'project';
 }
 
-module.exports = { edited, isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep };
+module.exports = { isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep, whatGoesIn, withOurs, withoutOurs };

@@ -1,7 +1,7 @@
 'use strict';
 
-// A settings file of Claude Code, as text. Our hook entries are put in and taken out by edits on the text, so that every byte
-// which is not ours stays: comments, key order, indentation, line ends, trailing commas, byte order mark, foreign hooks.
+// A settings file of Claude Code, as text. Our hook entries and our status line are put in and taken out by edits on the text, so
+// that every byte which is not ours stays: comments, key order, indentation, line ends, trailing commas, byte order mark, foreign hooks.
 // Nothing here reads or writes a file.
 //
 // A file is parsed by jsonc-parser; the edits are placed here rather than by its `modify`, which moves a comment behind the
@@ -78,6 +78,64 @@ function withoutHooks(text, marker) {
   return { text: bom + current, changed: removed > 0, removed };
 }
 
+/**
+ * Puts our status line into a settings file: around the command that is there, whose other keys stay, or as a new one. Ours
+ * carries the command it wraps, so that it can be put back from the settings alone.
+ *
+ * @param {string | null} text The file's text with its byte order mark; `null` when there is no file.
+ * @param {{command: string, refreshInterval: number | null}} entry
+ * @param {string} marker A status line whose command contains this text is ours.
+ * @returns {{text: string, changed: boolean}}
+ * @throws {RecoverError} As {@link withHooks}.
+ */
+function withStatusLine(text, entry, marker) {
+  const { bom, body } = splitBom(text ?? '');
+  let current = body;
+  if (read(current).root === null) current = withEmptyRoot(current);
+  const document = read(current);
+  const found = statusLineIn(document);
+  if (found === null) {
+    const value = { type: 'command', command: wrapping('', entry.command), ...(entry.refreshInterval === null ? {} : { refreshInterval: entry.refreshInterval }) };
+    current = inserted(current, /** @type {Node} */ (document.root), { key: 'statusLine', value });
+  } else {
+    const wanted = wrapping(wrappedBy(found.command.value, marker) ?? found.command.value, entry.command);
+    if (found.command.value !== wanted) current = replaced(current, found.command, wanted);
+  }
+  const result = bom + current;
+  return { text: result, changed: result !== text };
+}
+
+/**
+ * Takes our status line out of a settings file: the command that it wraps comes back, and where it wraps none it goes whole.
+ *
+ * @param {string | null} text The file's text with its byte order mark; `null` when there is no file.
+ * @param {string} marker A status line whose command contains this text is ours.
+ * @returns {{text: string | null, changed: boolean}}
+ * @throws {RecoverError} As {@link withHooks}.
+ */
+function withoutStatusLine(text, marker) {
+  if (text === null) return { text: null, changed: false };
+  const { bom, body } = splitBom(text);
+  if (!body.includes(marker)) return { text, changed: false };
+  const found = statusLineIn(read(body));
+  const wrapped = found === null ? null : wrappedBy(found.command.value, marker);
+  if (found === null || wrapped === null) return { text, changed: false };
+  const edited = wrapped === '' ? taken(body, holderOf(found.object)) : replaced(body, found.command, wrapped);
+  return { text: bom + edited, changed: true };
+}
+
+/** Our command around another. @param {string} command @param {string} own */
+function wrapping(command, own) {
+  return `ccsr_line='${command.replaceAll("'", "'\\''")}'; ${own}`;
+}
+
+/** The command that a status line of ours wraps, which may be empty; `null` when it is not ours. @param {string} command @param {string} marker */
+function wrappedBy(command, marker) {
+  if (!command.includes(marker)) return null;
+  const ours = /^ccsr_line='((?:[^']|'\\'')*)'; /.exec(command);
+  return ours === null ? null : ours[1].replaceAll("'\\''", "'");
+}
+
 // ---- What is in a file -------------------------------------------------------------------------------------------------
 
 /** @param {string} text */
@@ -137,6 +195,21 @@ function onlyValue(text, object, key) {
     );
   }
   return properties[0]?.children?.[1];
+}
+
+/**
+ * The status line that is set: its object and its command.
+ *
+ * @param {Document} document
+ * @returns {{object: Node, command: Node} | null}
+ */
+function statusLineIn({ text, root }) {
+  const object = root === null ? undefined : onlyValue(text, root, 'statusLine');
+  if (object === undefined) return null;
+  if (object.type !== 'object') throw misshapen(text, object, '"statusLine"', 'an object');
+  const command = onlyValue(text, object, 'command');
+  if (command?.type !== 'string') throw misshapen(text, command ?? object, '"statusLine.command"', 'a string');
+  return { object, command };
 }
 
 /** @param {Node} property */
@@ -589,4 +662,4 @@ function wordsFor(code) {
     .toLowerCase();
 }
 
-module.exports = { withHooks, withoutHooks };
+module.exports = { withHooks, withStatusLine, withoutHooks, withoutStatusLine };

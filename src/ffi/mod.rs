@@ -5,5 +5,6 @@
 //! `exitCode`.
 
 mod hook;
+mod statusline;
 mod task;
 mod verbs;

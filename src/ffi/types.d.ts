@@ -539,8 +539,10 @@ export interface InitOptions {
   project: string
   /** Where the hooks go: `.claude/settings.json`, `.claude/settings.local.json`, or the user's own `settings.json`. */
   scope?: 'project' | 'local' | 'user'
-  /** `false` writes no hooks and no launcher. */
+  /** `false` writes no hooks and no launcher for them. */
   hooks?: boolean
+  /** `true`: a status line too, around the one that is there. In a project it goes into `.claude/settings.local.json`, whatever the scope. */
+  statusLine?: boolean
   /** `true` leaves `.git/info/exclude` alone. */
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */
@@ -568,6 +570,14 @@ export interface HookEntry {
   hook: Record<string, unknown>
 }
 
+/** The status line to be present in a settings file. */
+export interface StatusLineEntry {
+  /** The command, behind the assignment of the one that stood in its place. */
+  command: string
+  /** `refreshInterval` of a status line that is new; `null`: no such key. */
+  refreshInterval: number | null
+}
+
 /** A settings file as it is, and what should be in it. */
 export interface SettingsTarget {
   path: string
@@ -580,6 +590,10 @@ export interface SettingsTarget {
   entries: HookEntry[]
   /** A hook command that contains this text is ours. */
   marker: string
+  /** `null`: the status line that is there stays. */
+  statusLine: StatusLineEntry | null
+  /** A status line command that contains this text is ours. */
+  statusLineMarker: string
 }
 
 /** Everything `init` will do, as a value. Nothing is written before {@link applyInit}. */
@@ -587,6 +601,8 @@ export interface InitPlan {
   project: string
   scope: 'project' | 'local' | 'user'
   settings: SettingsTarget | null
+  /** The settings file for the status line, where that is another one. */
+  statusLine: SettingsTarget | null
   files: FileStep[]
   runtime: { from: string; to: string | null; why: string }
   warnings: string[]
@@ -617,6 +633,8 @@ export interface UninstallPlan {
   /** `restore`: nobody touched the file since, so its earlier bytes come back. `edit`: only our entries are taken out. `keep`: nothing of ours is in it. */
   settingsAction: 'restore' | 'edit' | 'keep'
   settings: SettingsTarget | null
+  /** Another settings file, which holds nothing of ours but the status line. */
+  statusLine: { settingsAction: 'restore' | 'edit' | 'keep'; settings: SettingsTarget } | null
   files: FileStep[]
   warnings: string[]
   options: UninstallOptions

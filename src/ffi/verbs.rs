@@ -106,19 +106,19 @@ pub fn plan_init(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Sets a project up as planned; `settings` is the edited text of the settings file, `null` without hooks.
+/// Sets a project up as planned; `settings` and `statusLine` are the edited texts of the settings files that the plan names, else `null`.
 ///
 /// Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planInit}.
 #[napi(
     catch_unwind,
-    ts_args_type = "plan: InitPlan, settings: string | null",
+    ts_args_type = "plan: InitPlan, settings: string | null, statusLine?: string | null",
     ts_return_type = "Promise<InitReport>"
 )]
 #[must_use]
-pub fn apply_init(plan: Value, settings: Option<String>) -> AsyncTask<CoreTask> {
+pub fn apply_init(plan: Value, settings: Option<String>, status_line: Option<String>) -> AsyncTask<CoreTask> {
     task(Some(plan), move |plan: init::InitPlan| {
         let env = Environment::of_process();
-        init::apply(placed(&env), &plan, settings.as_deref())
+        init::apply(placed(&env), &plan, settings.as_deref(), status_line.as_deref())
     })
 }
 
@@ -134,19 +134,23 @@ pub fn plan_uninstall(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Takes recovery out as planned; `settings` is the text without our entries when `settingsAction` is `edit`.
+/// Takes recovery out as planned; `settings` and `statusLine` are the texts without our entries where the action is `edit`.
 ///
 /// Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planUninstall}.
 #[napi(
     catch_unwind,
-    ts_args_type = "plan: UninstallPlan, settings: string | null",
+    ts_args_type = "plan: UninstallPlan, settings: string | null, statusLine?: string | null",
     ts_return_type = "Promise<UninstallReport>"
 )]
 #[must_use]
-pub fn apply_uninstall(plan: Value, settings: Option<String>) -> AsyncTask<CoreTask> {
+pub fn apply_uninstall(
+    plan: Value,
+    settings: Option<String>,
+    status_line: Option<String>,
+) -> AsyncTask<CoreTask> {
     task(Some(plan), move |plan: uninstall::UninstallPlan| {
         let env = Environment::of_process();
-        uninstall::apply(placed(&env), &plan, settings.as_deref())
+        uninstall::apply(placed(&env), &plan, settings.as_deref(), status_line.as_deref())
     })
 }
 

@@ -51,6 +51,17 @@ pub struct SettingsImage {
     pub mixed: bool,
     /// SHA-256 of its bytes after, in hex.
     pub after_sha256: String,
+    /// Our hooks are in it.
+    #[serde(default = "yes")]
+    pub hooks: bool,
+    /// Our status line is in it.
+    #[serde(default)]
+    pub status_line: bool,
+}
+
+/// Records of before there was a status line.
+const fn yes() -> bool {
+    true
 }
 
 /// Name of a project's record and lock: the first 16 hex digits of the SHA-256 of its path.

@@ -61,7 +61,7 @@ fn command(scope: Scope, launcher: &Path) -> String {
 }
 
 /// One word for a POSIX shell, whatever is in it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

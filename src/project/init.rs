@@ -4,8 +4,9 @@
 
 use super::enabled::{Enabled, SettingsImage, enclosing, project_key, record_path, user_record_path};
 use super::hooks::{MARKER, entries};
-use super::runtime::Runtime;
+use super::runtime::{HOOK, Runtime, STATUS_LINE};
 use super::settings::{SettingsTarget, path_of, read};
+use super::statusline::{STATUS_LINE_MARKER, entry, is_ours};
 use super::{FileAction, FileStep, Scope};
 use crate::clock::Clock;
 use crate::env::Environment;
@@ -41,6 +42,10 @@ pub struct InitOptions {
     /// `false`: no hooks and no launcher.
     #[serde(default = "yes")]
     pub hooks: bool,
+    /// A status line too. In a project it goes into `settings.local.json`, whatever the scope: one in `settings.json` would
+    /// change what colleagues see.
+    #[serde(default)]
+    pub status_line: bool,
     /// Leave git's exclude file alone.
     #[serde(default)]
     pub share: bool,
@@ -68,6 +73,7 @@ pub struct RuntimeStep {
 
 /// Everything that will be done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct InitPlan {
     /// Canonical path.
     pub project: PathBuf,
@@ -75,6 +81,8 @@ pub struct InitPlan {
     pub scope: Scope,
     /// The settings file; `None` without hooks.
     pub settings: Option<SettingsTarget>,
+    /// The settings file for the status line, where that is another one.
+    pub status_line: Option<SettingsTarget>,
     /// Other files.
     pub files: Vec<FileStep>,
     /// The copy of the package.
@@ -119,6 +127,11 @@ pub(super) struct Places {
     /// Directory that a link at the settings' path may not leave.
     pub within: PathBuf,
     pub launcher: PathBuf,
+    pub status_line_launcher: PathBuf,
+    /// The settings file that gets the status line, and its scope.
+    pub status_line: (Scope, PathBuf),
+    /// Settings files whose status line ours covers.
+    pub beneath: Vec<PathBuf>,
     pub record: PathBuf,
     pub lock: PathBuf,
 }
@@ -151,7 +164,15 @@ impl Places {
             Scope::User => home.unwrap_or_else(|| config_dir.clone()),
             _ => project.clone(),
         };
+        let own = if scope == Scope::User { Scope::User } else { Scope::Local };
+        let beneath = match own {
+            Scope::User => Vec::new(),
+            _ => [Scope::Project, Scope::User].map(|scope| path_of(scope, &project, &config_dir)).into(),
+        };
         Ok(Self {
+            status_line: (own, path_of(own, &project, &config_dir)),
+            status_line_launcher: base.join(STATUS_LINE_MARKER),
+            beneath,
             lock: state.project_lock(&key),
             launcher: base.join(MARKER),
             state,
@@ -173,10 +194,21 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     let mut files = Vec::new();
     let mut warnings = Vec::new();
     let mut settings = None;
+    let mut status_line = None;
     let mut runtime_to = None;
+    let wanted = options.status_line.then(|| entry(scope, &places.status_line_launcher, &places.beneath));
     if options.hooks {
-        let target = read(&places.settings, scope, &places.within, entries(scope, &places.launcher), MARKER)?;
+        let entries = entries(scope, &places.launcher);
+        let same = places.status_line.1 == places.settings;
+        let target = read(&places.settings, scope, &places.within, entries, wanted.clone().filter(|_| same))?;
         settings = Some(target);
+    }
+    if wanted.is_some() && settings.as_ref().is_none_or(|target| target.status_line.is_none()) {
+        let (scope, path) = &places.status_line;
+        status_line = Some(read(path, *scope, &places.within, Vec::new(), wanted)?);
+    }
+    let drawn = options.status_line || places.status_line_launcher.exists();
+    if options.hooks || drawn {
         let runtime = Runtime::of_package(
             &options.package_root,
             options.addon.as_deref(),
@@ -193,13 +225,14 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
                 after: None,
             });
         }
-        let before = read_text(&places.launcher, LAUNCHER_LIMIT)?;
-        files.push(step(
-            &places.launcher,
-            before,
-            runtime.launcher(&options.package_root, scope)?,
-            "starts what the hooks run",
-        ));
+        let launchers = [
+            (options.hooks, &places.launcher, HOOK, "starts what the hooks run"),
+            (drawn, &places.status_line_launcher, STATUS_LINE, "draws the status line"),
+        ];
+        for (_, path, template, why) in launchers.into_iter().filter(|(wanted, ..)| *wanted) {
+            let before = read_text(path, LAUNCHER_LIMIT)?;
+            files.push(step(path, before, runtime.launcher(&options.package_root, template, scope)?, why));
+        }
     }
     if scope != Scope::User {
         let note = places.project.join(FILE_NAME);
@@ -232,7 +265,7 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
         "hooks run a copy, so that an update or removal of the package cannot break them half-way"
     };
     let runtime = RuntimeStep { from: options.package_root.clone(), to: runtime_to, why: why.into() };
-    Ok(InitPlan { project: places.project, scope, settings, files, runtime, warnings, options })
+    Ok(InitPlan { project: places.project, scope, settings, status_line, files, runtime, warnings, options })
 }
 
 /// npx keeps packages in `_npx/<hash>/` of its cache, and may empty it at any time.
@@ -291,17 +324,24 @@ fn excluded_lines(project: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Does what was planned; `settings` is the edited text of the settings file.
+/// Does what was planned; `settings` and `status_line` are the edited texts of the settings files.
 ///
 /// The plan is made again from its options and must be the same, so that what a caller changed in it has no effect.
 ///
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
-pub fn apply(outside: Outside<'_>, planned: &InitPlan, settings: Option<&str>) -> Result<ProjectReport> {
+pub fn apply(
+    outside: Outside<'_>,
+    planned: &InitPlan,
+    settings: Option<&str>,
+    status_line: Option<&str>,
+) -> Result<ProjectReport> {
     let places = Places::of(outside, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
     let plan = plan(outside, planned.options.clone())?;
-    let seen = |plan: &InitPlan| plan.settings.as_ref().map(|target| target.sha256.clone());
+    let seen = |plan: &InitPlan| {
+        [&plan.settings, &plan.status_line].map(|target| target.as_ref().map(|target| target.sha256.clone()))
+    };
     if plan.files != planned.files || seen(&plan) != seen(planned) {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
             .at(&plan.project)
@@ -309,7 +349,7 @@ pub fn apply(outside: Outside<'_>, planned: &InitPlan, settings: Option<&str>) -
     }
     let options = &plan.options;
     let created = missing_dirs(&plan, &places);
-    if options.hooks {
+    if plan.runtime.to.is_some() {
         Runtime::of_package(&options.package_root, options.addon.as_deref(), &places.state, outside.version)?
             .install()?;
     }
@@ -321,24 +361,34 @@ pub fn apply(outside: Outside<'_>, planned: &InitPlan, settings: Option<&str>) -
         }
     }
     let mut files = plan.files.clone();
-    let target = plan.settings.as_ref().zip(settings);
-    let enabled = enabled_record(outside, &places, &plan, target, created)?;
+    let edits: Vec<Edit<'_>> = [
+        plan.settings.as_ref().zip(settings).map(|(target, text)| Edit { scope: plan.scope, target, text }),
+        plan.status_line.as_ref().zip(status_line).map(|(target, text)| Edit {
+            scope: places.status_line.0,
+            target,
+            text,
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let enabled = enabled_record(outside, &places, &plan, &edits, created)?;
     let mut record_changed = false;
     if load::<Enabled>(&places.state, &places.record)?.found().as_ref() != Some(&enabled) {
         save(&places.record, &enabled)?;
         record_changed = true;
     }
-    if let Some((target, text)) = target {
-        let settings_step = step(&target.path, target.text.clone(), text.to_owned(), "hooks");
+    for (index, Edit { target, text, .. }) in edits.iter().enumerate() {
+        let settings_step = step(&target.path, target.text.clone(), (*text).to_owned(), target.what());
         if settings_step.changes() {
             make_parents(&target.real_path)?;
             target.write(Some(text), if planned.scope == Scope::User { PRIVATE } else { SHARED })?;
         }
-        files.insert(0, settings_step);
+        files.insert(index, settings_step);
     }
     let changed = record_changed || files.iter().any(FileStep::changes);
     if changed {
-        let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks});
+        let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks, "statusLine": options.status_line});
         journal::append(&places.state, outside.clock, "init", fields);
     }
     Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, warnings: plan.warnings })
@@ -357,7 +407,7 @@ fn missing_dirs(plan: &InitPlan, places: &Places) -> Vec<PathBuf> {
         .files
         .iter()
         .filter(|step| step.action == FileAction::Create && !step.path.starts_with(places.state.root()));
-    let settings = plan.settings.iter().map(|target| &target.real_path);
+    let settings = plan.settings.iter().chain(&plan.status_line).map(|target| &target.real_path);
     for path in files.map(|step| &step.path).chain(settings) {
         let dirs: Vec<&Path> = path.ancestors().skip(1).take_while(|dir| !dir.exists()).collect();
         created.extend(dirs.into_iter().rev().map(Path::to_path_buf));
@@ -367,11 +417,18 @@ fn missing_dirs(plan: &InitPlan, places: &Places) -> Vec<PathBuf> {
     created
 }
 
+/// A settings file that is edited.
+struct Edit<'a> {
+    scope: Scope,
+    target: &'a SettingsTarget,
+    text: &'a str,
+}
+
 fn enabled_record(
     outside: Outside<'_>,
     places: &Places,
     plan: &InitPlan,
-    target: Option<(&SettingsTarget, &str)>,
+    edits: &[Edit<'_>],
     created: Vec<PathBuf>,
 ) -> Result<Enabled> {
     let known = load::<Enabled>(&places.state, &places.record)?.found();
@@ -404,21 +461,27 @@ fn enabled_record(
             .filter(|line| !before.lines().any(|known| known == *line));
         enabled.excluded = Some((exclude.path.clone(), added.map(str::to_owned).collect()));
     }
-    if let Some((target, text)) = target {
+    for Edit { scope, target, text } in edits {
         let after_sha256 = sha256_hex(text.as_bytes());
-        let known = enabled.settings.get(&plan.scope);
+        let known = enabled.settings.get(scope);
         let unchanged = known.is_some_and(|known| target.sha256.as_deref() == Some(&known.after_sha256));
         let (before, mixed) = match known {
             // Our own earlier edit is what is there: the text before it is still the one to restore.
             Some(known) if unchanged => (known.before.clone(), known.mixed),
             _ => {
-                let mixed = target.text.as_deref().is_some_and(|text| text.contains(MARKER));
+                let mixed = target.text.as_deref().is_some_and(is_ours);
                 ((!mixed).then(|| target.text.clone()).flatten(), mixed)
             }
         };
-        enabled
-            .settings
-            .insert(plan.scope, SettingsImage { path: target.path.clone(), before, mixed, after_sha256 });
+        let image = SettingsImage {
+            path: target.path.clone(),
+            before,
+            mixed,
+            after_sha256,
+            hooks: !target.entries.is_empty() || known.is_some_and(|known| known.hooks),
+            status_line: target.status_line.is_some() || known.is_some_and(|known| known.status_line),
+        };
+        enabled.settings.insert(*scope, image);
     }
     Ok(enabled)
 }

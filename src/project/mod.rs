@@ -6,6 +6,7 @@ pub mod hooks;
 pub mod init;
 pub mod runtime;
 pub mod settings;
+pub mod statusline;
 pub mod uninstall;
 
 use serde::{Deserialize, Serialize};

@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 
 /// Name of the addon in a runtime, whatever platform it was built for.
 pub const ADDON: &str = "addon.node";
-/// The launcher's template in the package.
-const LAUNCHER: &str = "bin/hook.js";
+/// Template of the hooks' launcher in the package.
+pub const HOOK: &str = "bin/hook.js";
+/// Template of the status line's launcher.
+pub const STATUS_LINE: &str = "bin/statusline.js";
 /// In the launcher's template, the place of the runtime's name.
 const PLACE: &str = "__RUNTIME__";
 /// In the launcher's template, the place of the scope.
@@ -77,12 +79,12 @@ impl Runtime {
         }
     }
 
-    /// Text of the launcher that starts this runtime.
+    /// Text of a launcher that starts this runtime, from its template ([`HOOK`] or [`STATUS_LINE`]).
     ///
     /// # Errors
-    /// [`Code::Io`] when the package has no launcher.
-    pub fn launcher(&self, root: &Path, scope: Scope) -> Result<String> {
-        let path = root.join(LAUNCHER);
+    /// [`Code::Io`] when the package has no such template.
+    pub fn launcher(&self, root: &Path, template: &str, scope: Scope) -> Result<String> {
+        let path = root.join(template);
         let text = std::fs::read_to_string(&path).doing("read", &path)?;
         let scope = if scope == Scope::User { "user" } else { "project" };
         Ok(text.replace(PLACE, &self.name).replace(SCOPE, scope))

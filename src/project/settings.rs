@@ -2,7 +2,8 @@
 //! JSON editor that keeps everything else as it is; reading and replacing the file is done here.
 
 use super::Scope;
-use super::hooks::HookEntry;
+use super::hooks::{HookEntry, MARKER};
+use super::statusline::{STATUS_LINE_MARKER, StatusLineEntry};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, own_uid, owner, read_small};
 use crate::store::replace::{remove, replace};
@@ -27,8 +28,12 @@ pub struct SettingsTarget {
     pub sha256: Option<String>,
     /// Entries that should be in it.
     pub entries: Vec<HookEntry>,
-    /// What tells a command of ours.
+    /// What tells a hook of ours.
     pub marker: String,
+    /// Status line that should be in it; `None`: what is there stays.
+    pub status_line: Option<StatusLineEntry>,
+    /// What tells a status line of ours.
+    pub status_line_marker: String,
 }
 
 /// Where a scope's settings are.
@@ -53,7 +58,7 @@ pub fn read(
     scope: Scope,
     within: &Path,
     entries: Vec<HookEntry>,
-    marker: &str,
+    status_line: Option<StatusLineEntry>,
 ) -> Result<SettingsTarget> {
     let real_path = real_path(path, scope, within)?;
     let text = match read_small(&real_path, LARGEST)? {
@@ -71,7 +76,9 @@ pub fn read(
         text,
         sha256,
         entries,
-        marker: marker.to_owned(),
+        marker: MARKER.to_owned(),
+        status_line,
+        status_line_marker: STATUS_LINE_MARKER.to_owned(),
     })
 }
 
@@ -110,6 +117,16 @@ fn real_path(path: &Path, scope: Scope, within: &Path) -> Result<PathBuf> {
 }
 
 impl SettingsTarget {
+    /// What goes into it, for people.
+    #[must_use]
+    pub fn what(&self) -> &'static str {
+        match (self.entries.is_empty(), self.status_line.is_some()) {
+            (false, true) => "hooks and status line",
+            (true, true) => "status line",
+            _ => "hooks",
+        }
+    }
+
     /// Replaces the text, unless somebody changed the file since it was read. `None` removes the file.
     ///
     /// # Errors

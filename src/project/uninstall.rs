@@ -1,10 +1,11 @@
 //! Taking recovery out of a project: a settings file nobody touched since gets its earlier bytes back, in any other only
 //! our own entries go. Notes and what is known about sessions stay.
 
-use super::enabled::{Enabled, find};
+use super::enabled::{Enabled, SettingsImage, find};
 use super::hooks::MARKER;
 use super::init::{Outside, Places, ProjectReport, read_text};
 use super::settings::{SettingsTarget, read};
+use super::statusline::{STATUS_LINE_MARKER, is_ours};
 use super::{FileAction, FileStep, Scope};
 use crate::error::{Code, Error, Result};
 use crate::note::handoff::{FILE_NAME, template};
@@ -60,12 +61,24 @@ pub struct UninstallPlan {
     pub settings_action: SettingsAction,
     /// The file; `None` when there is none.
     pub settings: Option<SettingsTarget>,
-    /// Files, with the settings file when it is restored.
+    /// The settings file that holds nothing of ours but the status line; `None` when there is none.
+    pub status_line: Option<Removal>,
+    /// Files, with the settings files that are restored.
     pub files: Vec<FileStep>,
     /// What a person should know.
     pub warnings: Vec<String>,
     /// What it was planned from.
     pub options: UninstallOptions,
+}
+
+/// What happens to another settings file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Removal {
+    /// What happens to it.
+    pub settings_action: SettingsAction,
+    /// The file.
+    pub settings: SettingsTarget,
 }
 
 /// Plans. Nothing is written.
@@ -76,26 +89,27 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
     let scope = options.scope;
     let places = Places::of(outside, &options.project, scope)?;
     let enabled = load_enabled(&places)?;
-    let target = read(&places.settings, scope, &places.within, Vec::new(), MARKER)?;
-    let image = enabled.as_ref().and_then(|enabled| enabled.settings.get(&scope));
-    let ours = target.text.as_deref().is_some_and(|text| text.contains(MARKER));
+    let target = read(&places.settings, scope, &places.within, Vec::new(), None)?;
+    let image = |scope| enabled.as_ref().and_then(|enabled| enabled.settings.get(&scope));
     let mut files = Vec::new();
-    let settings_action = match image {
-        Some(image) if target.sha256.as_deref() == Some(&image.after_sha256) && !image.mixed => {
-            files.push(FileStep {
-                path: target.path.clone(),
-                action: if image.before.is_some() { FileAction::Restore } else { FileAction::Remove },
-                why: "as it was before".into(),
-                before: target.text.clone(),
-                after: image.before.clone(),
-            });
-            SettingsAction::Restore
+    let settings_action = action_for(&target, image(scope), &mut files);
+    let status_line = match &places.status_line {
+        (own, path) if *own != scope && holds_status_line_alone(image(*own), path) => {
+            let settings = read(path, *own, &places.within, Vec::new(), None)?;
+            Some(Removal { settings_action: action_for(&settings, image(*own), &mut files), settings })
         }
-        _ if ours => SettingsAction::Edit,
-        _ => SettingsAction::Keep,
+        _ => None,
     };
     // The other scope of a project still needs what both share.
-    let shared = enabled.as_ref().is_some_and(|enabled| enabled.settings.keys().any(|other| *other != scope));
+    let gone = |other: Scope| other == scope || status_line.is_some() && other == places.status_line.0;
+    let mut left = enabled.iter().flat_map(|enabled| &enabled.settings).filter(|(other, _)| !gone(**other));
+    if !left.clone().any(|(_, image)| image.status_line) {
+        let launcher = read_text(&places.status_line_launcher, LIMIT)?;
+        if launcher.is_some() {
+            files.push(removal(&places.status_line_launcher, launcher, "drew the status line"));
+        }
+    }
+    let shared = left.next().is_some();
     if !shared {
         let launcher = read_text(&places.launcher, LIMIT)?;
         if launcher.is_some() {
@@ -123,10 +137,45 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
         scope,
         settings_action,
         settings,
+        status_line,
         files,
         warnings: Vec::new(),
         options,
     })
+}
+
+/// What has to happen to a settings file; a restoration is added to the files.
+fn action_for(
+    target: &SettingsTarget,
+    image: Option<&SettingsImage>,
+    files: &mut Vec<FileStep>,
+) -> SettingsAction {
+    match image {
+        Some(image) if target.sha256.as_deref() == Some(&image.after_sha256) && !image.mixed => {
+            files.push(FileStep {
+                path: target.path.clone(),
+                action: if image.before.is_some() { FileAction::Restore } else { FileAction::Remove },
+                why: "as it was before".into(),
+                before: target.text.clone(),
+                after: image.before.clone(),
+            });
+            SettingsAction::Restore
+        }
+        _ if target.text.as_deref().is_some_and(is_ours) => SettingsAction::Edit,
+        _ => SettingsAction::Keep,
+    }
+}
+
+/// Whether a settings file has our status line and is not one of those that have our hooks.
+fn holds_status_line_alone(image: Option<&SettingsImage>, path: &Path) -> bool {
+    match image {
+        Some(image) => image.status_line && !image.hooks,
+        // The record of it may be gone.
+        None => read_text(path, LIMIT)
+            .ok()
+            .flatten()
+            .is_some_and(|text| text.contains(STATUS_LINE_MARKER) && !text.contains(MARKER)),
+    }
 }
 
 fn load_enabled(places: &Places) -> Result<Option<Enabled>> {
@@ -153,49 +202,41 @@ fn unexclude(path: &Path, lines: &[String]) -> Option<FileStep> {
     })
 }
 
-/// Does what was planned; `settings` is the text without our entries, for [`SettingsAction::Edit`].
+/// Does what was planned; `settings` and `status_line` are the texts without our entries, for [`SettingsAction::Edit`].
 ///
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
-pub fn apply(outside: Outside<'_>, planned: &UninstallPlan, settings: Option<&str>) -> Result<ProjectReport> {
+pub fn apply(
+    outside: Outside<'_>,
+    planned: &UninstallPlan,
+    settings: Option<&str>,
+    status_line: Option<&str>,
+) -> Result<ProjectReport> {
     let places = Places::of(outside, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
     let plan = plan(outside, planned.options.clone())?;
-    let seen = |plan: &UninstallPlan| plan.settings.as_ref().map(|target| target.sha256.clone());
+    let seen = |plan: &UninstallPlan| {
+        let other = plan.status_line.as_ref().map(|removal| &removal.settings);
+        [plan.settings.as_ref(), other].map(|target| target.map(|target| target.sha256.clone()))
+    };
     if plan.files != planned.files || seen(&plan) != seen(planned) {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
             .at(&plan.project)
             .hint("run the command again"));
     }
     let enabled = load_enabled(&places)?;
-    let image = enabled.as_ref().and_then(|enabled| enabled.settings.get(&plan.scope));
+    let image = |scope| enabled.as_ref().and_then(|enabled| enabled.settings.get(&scope));
     let mut files = plan.files.clone();
     // The hooks go first, so that nothing starts while the rest goes.
-    match (plan.settings_action, &plan.settings) {
-        (SettingsAction::Restore, Some(target)) => {
-            target.write(image.and_then(|image| image.before.as_deref()), super::init::SHARED)?;
-        }
-        (SettingsAction::Edit, Some(target)) => {
-            let text = settings
-                .ok_or_else(|| Error::new(Code::Usage, "the edited settings are missing").at(&target.path))?;
-            let changed = Some(text) != target.text.as_deref();
-            if changed {
-                target.write(Some(text), super::init::SHARED)?;
-            }
-            files.insert(
-                0,
-                FileStep {
-                    path: target.path.clone(),
-                    action: if changed { FileAction::Replace } else { FileAction::Keep },
-                    why: "without our entries".into(),
-                    before: target.text.clone(),
-                    after: Some(text.to_owned()),
-                },
-            );
-        }
-        _ => {}
+    if let Some(target) = &plan.settings {
+        files.splice(0..0, take_out(target, plan.settings_action, image(plan.scope), settings)?);
     }
-    for step in plan.files.iter().filter(|step| step.changes() && step.path != places.settings) {
+    if let Some(Removal { settings_action, settings }) = &plan.status_line {
+        let image = image(places.status_line.0);
+        files.splice(0..0, take_out(settings, *settings_action, image, status_line)?);
+    }
+    let done = [&places.settings, &places.status_line.1];
+    for step in plan.files.iter().filter(|step| step.changes() && !done.contains(&&step.path)) {
         match &step.after {
             Some(text) => replace(&step.path, text.as_bytes(), mode_of(&step.path))?,
             None => remove(&step.path)?,
@@ -205,6 +246,9 @@ pub fn apply(outside: Outside<'_>, planned: &UninstallPlan, settings: Option<&st
     if let Some(enabled) = enabled {
         forget(&places, &plan, enabled)?;
         stop_waiting(outside, &places);
+    } else if let Some(dir) = places.launcher.parent() {
+        // Ours by its name; it stays when something else is in it.
+        let _ = std::fs::remove_dir(dir);
     }
     let changed = was_enabled || files.iter().any(FileStep::changes);
     if changed {
@@ -218,8 +262,42 @@ pub fn apply(outside: Outside<'_>, planned: &UninstallPlan, settings: Option<&st
     Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, warnings: plan.warnings })
 }
 
+/// Takes ours out of a settings file; gives the step of an edit, which is not in the plan.
+fn take_out(
+    target: &SettingsTarget,
+    action: SettingsAction,
+    image: Option<&SettingsImage>,
+    text: Option<&str>,
+) -> Result<Option<FileStep>> {
+    match action {
+        SettingsAction::Keep => Ok(None),
+        SettingsAction::Restore => {
+            target.write(image.and_then(|image| image.before.as_deref()), super::init::SHARED)?;
+            Ok(None)
+        }
+        SettingsAction::Edit => {
+            let text = text
+                .ok_or_else(|| Error::new(Code::Usage, "the edited settings are missing").at(&target.path))?;
+            let changed = Some(text) != target.text.as_deref();
+            if changed {
+                target.write(Some(text), super::init::SHARED)?;
+            }
+            Ok(Some(FileStep {
+                path: target.path.clone(),
+                action: if changed { FileAction::Replace } else { FileAction::Keep },
+                why: "without our entries".into(),
+                before: target.text.clone(),
+                after: Some(text.to_owned()),
+            }))
+        }
+    }
+}
+
 fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result<()> {
     enabled.settings.remove(&plan.scope);
+    if plan.status_line.is_some() {
+        enabled.settings.remove(&places.status_line.0);
+    }
     if !enabled.settings.is_empty() {
         return save(&places.record, &enabled);
     }

@@ -32,6 +32,9 @@ pub enum Disposition {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Config {
+    /// Names the JSON Schema, for editors.
+    #[serde(rename = "$schema")]
+    pub schema: Option<String>,
     /// The waiting hook of an open client.
     pub heartbeat: Heartbeat,
     /// The supervisor of closed sessions.
@@ -339,6 +342,16 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default())
             .map_err(|error| invalid(error.to_string()))?;
     let Some(value) = value else { return Ok(None) };
+    let listed = |value: &Value| value.is_array();
+    if listed(&value) {
+        return Err(invalid("must be an object".into()));
+    }
+    // The reader would take a list for an object with its values in order.
+    let wrong =
+        value.as_object().into_iter().flatten().find(|(key, value)| *key != "configDirs" && listed(value));
+    if let Some((key, _)) = wrong {
+        return Err(invalid(format!("{key}: must not be a list")));
+    }
     serde_path_to_error::deserialize(value)
         .map(Some)
         .map_err(|error| invalid(format!("{}: {}", error.path(), error.inner())))

@@ -10,6 +10,7 @@ use crate::clock::{Clock, parse_rfc3339};
 use crate::env::Environment;
 use crate::error::{Error, Result};
 use crate::project::enabled::enclosing;
+use crate::quota::seen_windows;
 use crate::recovery::config::{Config, in_force};
 use crate::recovery::incident::{Incident, Phase, Report};
 use crate::recovery::ledger::Ledger;
@@ -111,6 +112,8 @@ pub struct Inventory<'a> {
     pub lost: Vec<Incident>,
     /// What could not be read.
     pub problems: Vec<Error>,
+    /// Context windows that clients told, by model.
+    windows: BTreeMap<String, u64>,
     table: OnceCell<Vec<Process>>,
     cleanup: Vec<OnceCell<u32>>,
     /// Enabled projects by working directory: many sessions share one.
@@ -152,6 +155,7 @@ impl<'a> Inventory<'a> {
             rows: Vec::new(),
             lost: Vec::new(),
             problems,
+            windows: seen_windows(&ground.state),
             table: OnceCell::new(),
             cleanup: homes.iter().map(|_| OnceCell::new()).collect(),
             enclosing: RefCell::default(),
@@ -239,7 +243,7 @@ impl<'a> Inventory<'a> {
         session.subagents = super::session::Subagents::of(&row.found);
         let most = self.ground.config.context.max_session_megabytes * 1_000_000.0;
         session.oversized = Large::bytes(session.bytes) > most;
-        session.weigh(&self.ground.config.context);
+        session.weigh(&self.ground.config.context, &self.windows);
         session.open_at_crash = self.open_at_crash(row);
         if let Some(holder) = holder {
             let table = self.table();
@@ -413,7 +417,12 @@ impl<'a> Inventory<'a> {
         let live = session.live.is_some();
         let incident = self.incidents.get(&session.id).filter(|incident| !incident.phase.is_over());
         if let Some(incident) = incident {
-            session.next = self.next_of(incident, live);
+            let mut known = incident.clone();
+            if known.stop.record.is_none() && session.stop.kind.is_failure() {
+                // The hook was ended before it could read what the transcript tells.
+                known.stop = session.stop.clone();
+            }
+            session.next = self.next_of(&known, live);
             session.project.dir.clone_from(&incident.project);
             session.incident = Some(incident.clone());
         } else if session.state == State::Hung {

@@ -6,6 +6,7 @@ use super::status::{Problem, SCHEMA};
 use crate::clock::since;
 use crate::error::{Code, Error, Result};
 use crate::fs::canonical;
+use crate::quota::{Account, last_seen};
 use crate::session::StopKind;
 use crate::session::state::State;
 use crate::session::stop::time;
@@ -80,6 +81,8 @@ pub struct ListReport {
     pub generated_at: DateTime<Utc>,
     /// `None`: all projects.
     pub project: Option<super::status::Asked>,
+    /// The newest word of each account about its limits.
+    pub accounts: Vec<Account>,
     /// Sessions that fit.
     pub sessions: Vec<Session>,
     /// How many fit, before the limit.
@@ -163,6 +166,7 @@ pub fn list(outside: Outside<'_>, options: &ListOptions) -> Result<ListReport> {
         schema: SCHEMA,
         generated_at: outside.clock.now(),
         project: asked,
+        accounts: last_seen(&ground.state),
         sessions,
         total,
         problems: inventory.problems.into_iter().map(Problem::from).collect(),

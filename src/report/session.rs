@@ -33,6 +33,8 @@ const MOST_CHILDREN: usize = 50;
 const WINDOW: u64 = 200_000;
 /// The same of a model with a long window.
 const LONG_WINDOW: u64 = 1_000_000;
+/// Models with a long window (told by 2.1.329 to its status line).
+const LONG: [&str; 2] = ["claude-opus-5-5", "claude-sonnet-5-5"];
 
 /// Where a session belongs.
 #[derive(Debug, Clone, Serialize)]
@@ -330,13 +332,16 @@ impl Session {
             .collect();
     }
 
-    /// What its context means.
-    pub fn weigh(&mut self, limits: &Limits) {
+    /// What its context means. `seen` are windows that clients told, by model.
+    pub fn weigh(&mut self, limits: &Limits, seen: &BTreeMap<String, u64>) {
         let full = self.stop.kind == StopKind::ContextFull;
         let Some(context) = &mut self.context else { return };
-        let long =
-            self.model.as_deref().is_some_and(|model| model.contains("[1m]")) || context.tokens > WINDOW;
-        let window = if long && !full { LONG_WINDOW } else { WINDOW };
+        let model = self.model.as_deref().unwrap_or_default();
+        let long = model.contains("[1m]") || LONG.iter().any(|name| model.starts_with(name));
+        let told = seen.get(model).copied().filter(|window| *window > 0);
+        let window = told.unwrap_or(if long { LONG_WINDOW } else { WINDOW });
+        // What was read did fit.
+        let window = if context.tokens > window { window.max(LONG_WINDOW) } else { window };
         let percent = Large::bytes(context.tokens) / Large::bytes(window) * 100.0;
         context.window = Some(window);
         context.percent = Some((percent * 10.0).round() / 10.0);
@@ -514,6 +519,6 @@ pub fn inspect(path: &Path, alive: Alive<'_>) -> Result<Session> {
     }
     let mut session = Session::of_summary(&found, &summary, verdict);
     session.subagents = Subagents::of(&found);
-    session.weigh(&Limits::default());
+    session.weigh(&Limits::default(), &BTreeMap::new());
     Ok(session)
 }

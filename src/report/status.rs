@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::error::{Code, Error, Result};
 use crate::fs::canonical;
 use crate::project::enabled::{Enabled, enclosing, find, user_record_path};
+use crate::quota::{Account, last_seen};
 use crate::recovery::policy::Action;
 use crate::session::stop::time;
 use crate::store::StateDir;
@@ -64,6 +65,8 @@ pub struct StatusReport {
     pub generated_at: DateTime<Utc>,
     /// `None`: all projects.
     pub project: Option<Asked>,
+    /// The newest word of each account about its limits, where a status line of ours heard it.
+    pub accounts: Vec<Account>,
     /// Sessions that are stopped, wait, or run.
     pub sessions: Vec<Session>,
     /// What could not be read.
@@ -93,6 +96,7 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
         schema: SCHEMA,
         generated_at: outside.clock.now(),
         project: asked,
+        accounts: last_seen(&ground.state),
         sessions,
         problems: inventory.problems.into_iter().map(Problem::from).collect(),
     })

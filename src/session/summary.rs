@@ -418,13 +418,9 @@ impl<'a> Gathering<'a> {
         if self.titles_known {
             return true;
         }
-        let budget =
-            if self.beginning().print && self.found.entrypoint.as_deref().is_some_and(|name| name != "cli") {
-                PRINT_TITLE_BUDGET
-            } else {
-                TITLE_BUDGET
-            };
-        read > budget
+        let printed = |found: &Summary| found.entrypoint.as_deref().is_some_and(|name| name != "cli");
+        let short = self.batch_seen && printed(&self.found) && self.beginning().print;
+        read > if short { PRINT_TITLE_BUDGET } else { TITLE_BUDGET }
     }
 
     fn finish(mut self) -> Summary {

@@ -75,6 +75,24 @@ impl StateDir {
         self.root.join("sessions").join(session).join("session.json")
     }
 
+    /// What status lines were told about accounts and models, one file a configuration directory.
+    #[must_use]
+    pub fn quota(&self) -> PathBuf {
+        self.root.join("quota")
+    }
+
+    /// The file of the configuration directory with this key.
+    #[must_use]
+    pub fn quota_of(&self, key: &str) -> PathBuf {
+        self.quota().join(format!("{key}.json"))
+    }
+
+    /// Lock around one read-change-write of that file.
+    #[must_use]
+    pub fn quota_lock(&self, key: &str) -> PathBuf {
+        self.leases().join(format!("quota-{key}.lock"))
+    }
+
     /// Damaged files, kept for a person to look at.
     #[must_use]
     pub fn quarantine(&self) -> PathBuf {

@@ -23,14 +23,27 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 /// # Errors
 /// [`crate::error::Code::Io`]; the old file is then as it was and no temporary file is left.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    put(path, bytes, mode, true)
+}
+
+/// As [`replace`], for what may be lost: whoever reads sees the old file or the new one, but after a power cut it may be
+/// empty.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_unsynced(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    put(path, bytes, mode, false)
+}
+
+fn put(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("/"));
     let temporary = temporary_beside(path, dir);
-    let written = write_new(&temporary, bytes, mode)
+    let written = write_new(&temporary, bytes, mode, durable)
         .or_else(|error| match error.kind() {
             // Nearly always the directory exists, so it is only made when it turns out to be missing.
             std::io::ErrorKind::NotFound => {
                 ensure_dir(dir).map_err(|_| error)?;
-                write_new(&temporary, bytes, mode)
+                write_new(&temporary, bytes, mode, durable)
             }
             _ => Err(error),
         })
@@ -39,7 +52,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         let _ = std::fs::remove_file(&temporary);
     }
     written.doing("write", path)?;
-    sync_dir(dir).doing("write", path)
+    if durable { sync_dir(dir).doing("write", path) } else { Ok(()) }
 }
 
 fn temporary_beside(path: &Path, dir: &Path) -> PathBuf {
@@ -48,7 +61,7 @@ fn temporary_beside(path: &Path, dir: &Path) -> PathBuf {
     dir.join(format!(".{name}.{}-{count}{TEMPORARY}", std::process::id()))
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+fn write_new(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -69,7 +82,7 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     #[cfg(not(unix))]
     let _ = mode;
     file.write_all(bytes)?;
-    file.sync_all()
+    if durable { file.sync_all() } else { Ok(()) }
 }
 
 #[cfg(unix)]

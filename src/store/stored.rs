@@ -1,7 +1,7 @@
 //! A stored value: a JSON file with its version first and a check value last.
 
 use super::StateDir;
-use super::replace::{PRIVATE, replace};
+use super::replace::{PRIVATE, replace, replace_unsynced};
 use crate::error::{Code, Error, Result};
 use crate::fs::read_small;
 use serde::Serialize;
@@ -70,6 +70,14 @@ pub fn load<T: Stored>(state: &StateDir, path: &Path) -> Result<Loaded<T>> {
 /// [`Code::Io`]; the old file is then as it was.
 pub fn save<T: Stored>(path: &Path, value: &T) -> Result<()> {
     replace(path, &encode(value)?, PRIVATE)
+}
+
+/// Writes a value that may be lost in a power cut; it then counts as damaged.
+///
+/// # Errors
+/// [`Code::Io`]; the old file is then as it was.
+pub fn save_unsynced<T: Stored>(path: &Path, value: &T) -> Result<()> {
+    replace_unsynced(path, &encode(value)?, PRIVATE)
 }
 
 /// The file's bytes for a value.

@@ -1,0 +1,93 @@
+//! The status line that Claude Code is asked to draw: ours, around the one that was there.
+//!
+//! The command is a shell line as those of the hooks are. It carries the command that stood in its place, so that nothing but
+//! the settings file itself is needed to run that or to put it back: where the launcher or node is missing, the shell runs it.
+//! Where nothing stood in its place, the launcher looks for the one that Claude Code would have drawn otherwise.
+
+use super::Scope;
+use super::hooks::{MARKER, quoted};
+use crate::fs::read_small;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// A status line of ours contains this.
+pub const STATUS_LINE_MARKER: &str = "cc-session-recover/statusline.js";
+/// Seconds after which a status line that is ours alone is drawn again, so that its countdown runs.
+const REFRESH_SECONDS: u32 = 60;
+/// Largest settings file that is looked into, in bytes.
+const LARGEST: u64 = 8 * 1024 * 1024;
+
+/// The status line to be present in a settings file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusLineEntry {
+    /// The command, behind the assignment of the one that stood in its place.
+    pub command: String,
+    /// `refreshInterval` of a status line that is new; `None`: the key is left to whoever set the one beneath.
+    pub refresh_interval: Option<u32>,
+}
+
+/// The status line for a scope. `beneath` are the settings files whose status line it covers.
+#[must_use]
+pub fn entry(scope: Scope, launcher: &Path, beneath: &[PathBuf]) -> StatusLineEntry {
+    let file = match scope {
+        Scope::Project | Scope::Local => format!("\"$CLAUDE_PROJECT_DIR/.claude/{STATUS_LINE_MARKER}\""),
+        Scope::User => quoted(&launcher.to_string_lossy()),
+    };
+    StatusLineEntry {
+        command: format!(
+            "ccsr_file={file}; [ -f \"$ccsr_file\" ] && command -v node >/dev/null 2>&1 && exec node \"$ccsr_file\" \"$ccsr_line\"; eval \" $ccsr_line\""
+        ),
+        refresh_interval: (!beneath.iter().any(|path| has_status_line(path))).then_some(REFRESH_SECONDS),
+    }
+}
+
+/// Whether a settings file sets a status line that is not ours. One that cannot be read sets none for the client either.
+fn has_status_line(path: &Path) -> bool {
+    let text = read_small(path, LARGEST).ok().flatten().unwrap_or_default();
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let value: Value = serde_json::from_slice(text).unwrap_or_default();
+    value["statusLine"]["command"].as_str().is_some_and(|command| !command.contains(STATUS_LINE_MARKER))
+}
+
+/// Whether anything of ours is in a settings file.
+#[must_use]
+pub fn is_ours(text: &str) -> bool {
+    text.contains(MARKER) || text.contains(STATUS_LINE_MARKER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_drawn_every_minute_only_where_it_covers_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings.json");
+        let beneath = [dir.path().join("missing.json"), path.clone()];
+        let interval = || entry(Scope::Local, Path::new("/x"), &beneath).refresh_interval;
+        assert_eq!(interval(), Some(60));
+        for (text, expected) in [
+            (r#"{"statusLine":{"type":"command","command":"date"}}"#, None),
+            ("\u{feff}{\"statusLine\":{\"command\":\"date\"}}", None),
+            (r#"{"statusLine":{"command":"x cc-session-recover/statusline.js"}}"#, Some(60)),
+            (r#"{"statusLine":7}"#, Some(60)),
+            ("not json", Some(60)),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(interval(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_users_own_names_the_launcher_whatever_is_in_its_path() {
+        let entry =
+            entry(Scope::User, Path::new("/home/o'neil/.claude/cc-session-recover/statusline.js"), &[]);
+        assert!(
+            entry
+                .command
+                .starts_with(r"ccsr_file='/home/o'\''neil/.claude/cc-session-recover/statusline.js'; ")
+        );
+    }
+}

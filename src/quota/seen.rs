@@ -1,0 +1,292 @@
+//! What was last seen: the usage windows of the account in each configuration directory of Claude Code, and how many tokens
+//! the context of each model holds, as clients told their status lines.
+//!
+//! One file a configuration directory, replaced as a whole but without fsync: a status line is drawn every second while a
+//! session works, and what a power cut takes is told again at the next answer. It is written only when something moved, and
+//! whoever finds it locked leaves the writing to the other.
+
+use super::refresh::{Refresh, Window};
+use crate::error::Code;
+use crate::project::enabled::project_key;
+use crate::session::stop::time;
+use crate::store::StateDir;
+use crate::store::lock::Lock;
+use crate::store::stored::{Loaded, Stored, load, peek, save_unsynced};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A window whose reset moved by no more than this is the same window.
+const SAME_RESET: TimeDelta = TimeDelta::minutes(2);
+/// Percent by which the use has to grow to be written at once.
+const STEP: f64 = 1.0;
+/// What did not move is written again after this long, so that it shows how fresh it is.
+const FRESH: TimeDelta = TimeDelta::seconds(60);
+/// Models kept in one file; what names more is no client.
+const MOST_MODELS: usize = 64;
+
+/// An account as it was last seen, through one configuration directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// Claude Code's configuration directory.
+    pub config_dir: PathBuf,
+    /// Window of five hours; it may have begun anew since.
+    pub five_hour: Option<Window>,
+    /// Window of seven days; likewise.
+    pub seven_day: Option<Window>,
+    /// When a client told it last.
+    #[serde(serialize_with = "time")]
+    pub seen_at: DateTime<Utc>,
+}
+
+/// The stored value of one configuration directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// Format version.
+    pub version: u32,
+    /// Claude Code's configuration directory.
+    pub config_dir: PathBuf,
+    /// When a client told it last.
+    #[serde(serialize_with = "time")]
+    pub seen_at: DateTime<Utc>,
+    /// Window of five hours.
+    pub five_hour: Option<Window>,
+    /// Window of seven days.
+    pub seven_day: Option<Window>,
+    /// Tokens the context of each model holds.
+    pub windows: BTreeMap<String, u64>,
+}
+
+impl Stored for Seen {
+    const VERSION: u32 = 1;
+}
+
+/// Accounts whose usage windows were seen, by configuration directory. What cannot be read is left out.
+#[must_use]
+pub fn last_seen(state: &StateDir) -> Vec<Account> {
+    let accounts = all(state).into_iter().filter(|seen| seen.five_hour.is_some() || seen.seven_day.is_some());
+    let mut accounts: Vec<Account> = accounts
+        .map(|Seen { config_dir, five_hour, seven_day, seen_at, .. }| Account {
+            config_dir,
+            five_hour,
+            seven_day,
+            seen_at,
+        })
+        .collect();
+    accounts.sort_by(|a, b| a.config_dir.cmp(&b.config_dir));
+    accounts
+}
+
+/// Tokens the context of each model holds, by the client's own word; where two directories disagree, the latest.
+#[must_use]
+pub fn seen_windows(state: &StateDir) -> BTreeMap<String, u64> {
+    let mut files = all(state);
+    files.sort_by_key(|seen| seen.seen_at);
+    files.into_iter().flat_map(|seen| seen.windows).collect()
+}
+
+fn all(state: &StateDir) -> Vec<Seen> {
+    let names = std::fs::read_dir(state.quota()).into_iter().flatten().filter_map(Result::ok);
+    names
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+        .filter_map(|path| peek(&path).ok().flatten())
+        .collect()
+}
+
+/// Keeps what a refresh says, and returns what is then known; `None` when nothing is. Never waits and never fails.
+#[must_use]
+pub fn note(state: &StateDir, config_dir: &Path, refresh: &Refresh, now: DateTime<Utc>) -> Option<Seen> {
+    let path = state.quota_of(&project_key(config_dir));
+    let known = peek::<Seen>(&path);
+    let newer = known.as_ref().is_err_and(|error| error.code == Code::StateNewer);
+    let known = known.ok().flatten();
+    let seen = merged(known.as_ref(), config_dir, refresh, now)?;
+    if newer || known.as_ref().is_some_and(|known| !moved(known, &seen)) {
+        return Some(seen);
+    }
+    let Ok(Some(_lock)) = Lock::try_take(&state.quota_lock(&project_key(config_dir))) else {
+        return Some(seen);
+    };
+    // Somebody else may have written since.
+    let Ok(current) = load::<Seen>(state, &path).map(Loaded::found) else { return Some(seen) };
+    let seen = merged(current.as_ref(), config_dir, refresh, now)?;
+    if current.as_ref().is_none_or(|current| moved(current, &seen)) {
+        // The next refresh tries again.
+        let _ = save_unsynced(&path, &seen);
+    }
+    Some(seen)
+}
+
+/// What is known after a refresh; `None` when there is nothing to keep.
+fn merged(known: Option<&Seen>, config_dir: &Path, refresh: &Refresh, now: DateTime<Utc>) -> Option<Seen> {
+    let mut windows = known.map(|known| known.windows.clone()).unwrap_or_default();
+    if let Some((model, size)) = refresh.model.clone().zip(refresh.context_size)
+        && (windows.len() < MOST_MODELS || windows.contains_key(&model))
+    {
+        windows.insert(model, size);
+    }
+    let limits = refresh.five_hour.is_some() || refresh.seven_day.is_some();
+    let seen_at = known.filter(|_| !limits).map_or(now, |known| known.seen_at);
+    let (five_hour, seven_day) = known.map(|known| (known.five_hour, known.seven_day)).unwrap_or_default();
+    let seen = Seen {
+        version: Seen::VERSION,
+        config_dir: config_dir.to_path_buf(),
+        seen_at,
+        five_hour: latest(five_hour, refresh.five_hour, now),
+        seven_day: latest(seven_day, refresh.seven_day, now),
+        windows,
+    };
+    let something = limits || known.is_some() || !seen.windows.is_empty();
+    something.then_some(seen)
+}
+
+/// A session that was idle tells a window that is over, or less than another session told of the same one.
+fn latest(known: Option<Window>, told: Option<Window>, now: DateTime<Utc>) -> Option<Window> {
+    let told = told.filter(|told| told.resets_at > now || known.is_none());
+    fuller(told, known).or(known)
+}
+
+/// Of the two readings of one window the fuller, because use only grows; `told` when they are of different windows.
+fn fuller(told: Option<Window>, known: Option<Window>) -> Option<Window> {
+    let told = told?;
+    let same = known.filter(|known| (known.resets_at - told.resets_at).abs() <= SAME_RESET);
+    Some(match same {
+        Some(known) if known.used_percent > told.used_percent => known,
+        _ => told,
+    })
+}
+
+/// Whether the difference is worth a write.
+fn moved(from: &Seen, to: &Seen) -> bool {
+    let window = |from: Option<Window>, to: Option<Window>| match (from, to) {
+        (Some(from), Some(to)) => {
+            (from.used_percent - to.used_percent).abs() >= STEP
+                || (from.resets_at - to.resets_at).abs() > SAME_RESET
+        }
+        (from, to) => from.is_some() != to.is_some(),
+    };
+    from.windows != to.windows
+        || window(from.five_hour, to.five_hour)
+        || window(from.seven_day, to.seven_day)
+        || (to.seen_at - from.seen_at).abs() >= FRESH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::parse_rfc3339;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        parse_rfc3339(&format!("2026-11-21T{text}Z")).unwrap()
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "windows are optional everywhere")]
+    fn window(used_percent: f64, resets: &str) -> Option<Window> {
+        Some(Window { used_percent, resets_at: at(resets) })
+    }
+
+    fn refresh(five_hour: Option<Window>) -> Refresh {
+        Refresh {
+            model: Some("model-a".into()),
+            five_hour,
+            context_size: Some(200_000),
+            ..Refresh::default()
+        }
+    }
+
+    struct Place {
+        _dir: tempfile::TempDir,
+        state: StateDir,
+        path: PathBuf,
+    }
+
+    fn place() -> Place {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path().join("state"));
+        let path = state.quota_of(&project_key(Path::new("/c")));
+        Place { _dir: dir, state, path }
+    }
+
+    impl Place {
+        fn tell(&self, five_hour: Option<Window>, now: &str) -> Seen {
+            note(&self.state, Path::new("/c"), &refresh(five_hour), at(now)).unwrap()
+        }
+
+        fn kept(&self) -> Seen {
+            peek(&self.path).unwrap().unwrap()
+        }
+    }
+
+    #[test]
+    fn what_was_told_is_read_back_and_small_moves_are_not_written() {
+        let place = place();
+        assert!(last_seen(&place.state).is_empty() && seen_windows(&place.state).is_empty());
+        place.tell(window(42.0, "15:00:00"), "10:00:00");
+        let [account] = &last_seen(&place.state)[..] else { panic!() };
+        assert_eq!((account.five_hour, account.seen_at), (window(42.0, "15:00:00"), at("10:00:00")));
+        assert_eq!(seen_windows(&place.state), BTreeMap::from([("model-a".to_owned(), 200_000)]));
+
+        let before = std::fs::read(&place.path).unwrap();
+        place.tell(window(42.9, "15:00:01"), "10:00:59");
+        assert_eq!(std::fs::read(&place.path).unwrap(), before);
+        place.tell(window(43.0, "15:00:00"), "10:00:59");
+        assert_eq!(place.kept().five_hour, window(43.0, "15:00:00"));
+        place.tell(window(43.0, "15:00:00"), "10:01:58");
+        assert_eq!(place.kept().seen_at, at("10:00:59"));
+        place.tell(window(43.0, "15:00:00"), "10:01:59");
+        assert_eq!(place.kept().seen_at, at("10:01:59"));
+    }
+
+    #[test]
+    fn an_idle_session_does_not_take_back_what_a_working_one_told() {
+        let place = place();
+        place.tell(window(60.0, "15:00:00"), "10:00:00");
+        assert_eq!(place.tell(window(42.0, "15:00:00"), "11:00:00").five_hour, window(60.0, "15:00:00"));
+        // The next window; then the idle session draws the old one again.
+        place.tell(window(1.0, "20:00:00"), "15:01:00");
+        assert_eq!(place.tell(window(42.0, "15:00:00"), "15:02:00").five_hour, window(1.0, "20:00:00"));
+        // Another account, whose window ends earlier and is not over yet.
+        assert_eq!(place.tell(window(7.0, "18:00:00"), "15:03:00").five_hour, window(7.0, "18:00:00"));
+    }
+
+    #[test]
+    fn an_api_key_leaves_the_windows_of_the_account_and_their_time() {
+        let place = place();
+        assert_eq!(place.tell(None, "10:00:00").five_hour, None);
+        assert!(last_seen(&place.state).is_empty());
+        place.tell(window(60.0, "15:00:00"), "10:01:00");
+        place.tell(None, "12:00:00");
+        assert_eq!(
+            (place.kept().seen_at, place.kept().five_hour),
+            (at("10:01:00"), window(60.0, "15:00:00"))
+        );
+    }
+
+    #[test]
+    fn a_locked_file_is_left_to_its_writer_and_a_damaged_one_is_begun_anew() {
+        let place = place();
+        let lock = Lock::try_take(&place.state.quota_lock(&project_key(Path::new("/c")))).unwrap();
+        place.tell(window(42.0, "15:00:00"), "10:00:00");
+        assert!(!place.path.exists());
+        drop(lock);
+        place.tell(window(42.0, "15:00:00"), "10:00:00");
+        std::fs::write(&place.path, "{\"version\":1").unwrap();
+        assert!(last_seen(&place.state).is_empty());
+        place.tell(window(43.0, "15:00:00"), "10:00:01");
+        assert_eq!(place.kept().five_hour, window(43.0, "15:00:00"));
+        assert_eq!(std::fs::read_dir(place.state.quarantine()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_of_a_newer_program_is_never_written() {
+        let place = place();
+        place.tell(window(42.0, "15:00:00"), "10:00:00");
+        std::fs::write(&place.path, "{\"version\":2}").unwrap();
+        assert_eq!(place.tell(window(50.0, "15:00:00"), "11:00:00").five_hour, window(50.0, "15:00:00"));
+        assert_eq!(std::fs::read(&place.path).unwrap(), b"{\"version\":2}");
+    }
+}

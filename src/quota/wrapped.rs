@@ -1,0 +1,178 @@
+//! The wrapped command: the status line that was there before ours, run as Claude Code would run it, with the same bytes on
+//! standard input, the same environment and working directory, in the same process group, so that the client's own way of
+//! ending a status line ends it too.
+
+use crate::env::Environment;
+use std::io::{Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// Output after which it is ended, in bytes: a million characters, which the client does not show any more.
+const LARGEST: usize = 4_000_000;
+/// How often its end is looked for while it prints nothing.
+const LOOK: Duration = Duration::from_millis(5);
+/// After its end, silence of this length ends the reading too: what it left in the background may hold its output open.
+const LINGER: Duration = Duration::from_millis(100);
+/// What a shell says of a command it cannot run.
+const CANNOT_RUN: i32 = 127;
+
+/// A wrapped command that runs.
+#[derive(Debug)]
+pub struct Wrapped {
+    running: Option<(Child, Receiver<Vec<u8>>)>,
+}
+
+/// How a wrapped command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// What it printed.
+    pub stdout: Vec<u8>,
+    /// Its exit code; 128 and the number of a signal that ended it.
+    pub exit_code: i32,
+}
+
+impl Wrapped {
+    /// Starts it. Standard error goes where ours goes.
+    #[must_use]
+    pub fn start(command: &str, input: &Arc<[u8]>, env: &Environment) -> Self {
+        let mut shell = shell(command, env);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(standard_error());
+        let Ok(mut child) = shell.spawn() else { return Self { running: None } };
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let input = Arc::clone(input);
+        std::thread::spawn(move || {
+            // One that does not read to the end is none of our business.
+            let _ = stdin.map(|mut stdin| stdin.write_all(&input));
+        });
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || {
+            let Some(mut stdout) = stdout else { return };
+            let mut block = vec![0; 64 * 1024];
+            while let Ok(count @ 1..) = stdout.read(&mut block) {
+                if sender.send(block[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { running: Some((child, receiver)) }
+    }
+
+    /// Waits for its end, however long that takes: the client ends a status line it no longer wants.
+    #[must_use]
+    pub fn end(self) -> Ended {
+        let Some((mut child, output)) = self.running else {
+            return Ended { stdout: Vec::new(), exit_code: CANNOT_RUN };
+        };
+        let mut stdout = Vec::new();
+        let mut status = None;
+        loop {
+            match output.recv_timeout(if status.is_some() { LINGER } else { LOOK }) {
+                Ok(block) => stdout.extend_from_slice(&block),
+                Err(RecvTimeoutError::Timeout) if status.is_none() => {
+                    status = child.try_wait().ok().flatten();
+                }
+                Err(_) => break,
+            }
+            if stdout.len() > LARGEST {
+                let _ = child.kill();
+                break;
+            }
+        }
+        let status = status.or_else(|| child.wait().ok());
+        Ended { stdout, exit_code: status.map_or(CANNOT_RUN, code_of) }
+    }
+}
+
+/// Ours, as a copy: Node closes its own on every start of a program.
+#[cfg(unix)]
+fn standard_error() -> Stdio {
+    use std::os::fd::AsFd;
+    std::io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from)
+}
+
+#[cfg(not(unix))]
+fn standard_error() -> Stdio {
+    Stdio::inherit()
+}
+
+#[cfg(unix)]
+fn shell(command: &str, _env: &Environment) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command);
+    shell
+}
+
+/// Git's bash, which the client uses where it is there and which then runs us too; else the command interpreter.
+#[cfg(windows)]
+fn shell(command: &str, env: &Environment) -> Command {
+    use std::os::windows::process::CommandExt;
+    let bash = env
+        .search_path()
+        .into_iter()
+        .map(|dir| dir.join("bash.exe"))
+        .find(|file| env.var("MSYSTEM").is_some() && file.is_file());
+    match bash {
+        Some(bash) => {
+            let mut shell = Command::new(bash);
+            shell.arg("-c").arg(command);
+            shell
+        }
+        None => {
+            let mut shell = Command::new("cmd.exe");
+            shell.raw_arg(format!("/d /s /c \"{command}\""));
+            shell
+        }
+    }
+}
+
+#[cfg(unix)]
+fn code_of(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(CANNOT_RUN)
+}
+
+#[cfg(not(unix))]
+fn code_of(status: ExitStatus) -> i32 {
+    status.code().unwrap_or(CANNOT_RUN)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn run(command: &str, input: &[u8]) -> Ended {
+        Wrapped::start(command, &Arc::from(input), &Environment::default()).end()
+    }
+
+    #[test]
+    fn bytes_come_through_as_they_are_and_so_does_the_exit_code() {
+        let every: Vec<u8> = (0..=255).cycle().take(300_000).collect();
+        assert_eq!(run("cat", &every), Ended { stdout: every, exit_code: 0 });
+        assert_eq!(run("printf half; exit 3", b""), Ended { stdout: b"half".to_vec(), exit_code: 3 });
+        assert_eq!(run("printf x; kill -9 $$", b"").exit_code, 137);
+        assert_eq!(run("/nowhere/at-all 2>/dev/null", b"").exit_code, 127);
+    }
+
+    #[test]
+    fn one_that_reads_nothing_of_a_large_input_does_not_block() {
+        let ended = run("exec 0<&-; printf ok", &vec![b'x'; 4 << 20]);
+        assert_eq!(ended, Ended { stdout: b"ok".to_vec(), exit_code: 0 });
+    }
+
+    #[test]
+    fn one_that_never_stops_printing_is_ended() {
+        let ended = run("exec yes", b"");
+        assert!(ended.stdout.len() > LARGEST && ended.stdout.len() < 2 * LARGEST);
+        assert_ne!(ended.exit_code, 0);
+    }
+
+    #[test]
+    fn what_it_leaves_in_the_background_is_not_waited_for() {
+        let began = std::time::Instant::now();
+        let ended = run("sleep 20 & printf now", b"");
+        assert_eq!(ended.stdout, b"now");
+        assert!(began.elapsed() < Duration::from_secs(15));
+    }
+}
