@@ -271,7 +271,7 @@ export const EVERYTHING = [FINISHED, CURRENT, WAITING, HUNG, CRASHED, GUESSED, I
 
 /** @param {any[]} sessions @param {Record<string, any>} [fields] */
 export function statusReport(sessions, fields = {}) {
-  return { schema: 'cc-session-recover/status@1', generatedAt: NOW, project: { dir: `${HOME}/work/api`, enabled: true }, sessions, problems: [], ...fields };
+  return { schema: 'cc-session-recover/status@1', generatedAt: NOW, project: { dir: `${HOME}/work/api`, enabled: true }, accounts: [], sessions, problems: [], ...fields };
 }
 
 /** @param {any[]} sessions @param {Record<string, any>} [fields] */

@@ -49,7 +49,7 @@ module.exports = {
       ...(args.reverse ? { reverse: true } : {}),
       ...(limit > 0 ? { limit } : {}),
     };
-    const report = await io.during('reading sessions', /** @type {any} */ (loadAddon()).list(options));
+    const report = await io.during('reading sessions', loadAddon().list(options));
     if (args.json) io.json(report);
     else printList(report, io, filtersOf(args));
   },

@@ -31,7 +31,7 @@ module.exports = {
       ...(args.latest ? { latest: true } : { session: args.session }),
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
     };
-    const session = await io.during('reading the session', /** @type {any} */ (loadAddon()).show(options));
+    const session = await io.during('reading the session', loadAddon().show(options));
     if (args.json) io.json(session);
     else printShow(session, io);
   },

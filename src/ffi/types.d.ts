@@ -290,10 +290,32 @@ export interface StatusReport {
   generatedAt: string
   /** The project asked about, or `null` for all. */
   project: { dir: string; enabled: boolean } | null
+  /** The newest word of each account about its limits, where `init --statusline` lets us hear it. */
+  accounts: Account[]
   /** The sessions. */
   sessions: Session[]
   /** What could not be read. */
   problems: Problem[]
+}
+
+/** How much of a limit is used. */
+export interface QuotaWindow {
+  /** 0 to 100. */
+  usedPercent: number
+  /** When it begins anew; it may be over by now. */
+  resetsAt: string
+}
+
+/** What a client last told about the limits of its account. */
+export interface Account {
+  /** Configuration directory of the client that told it. */
+  configDir: string
+  /** The limit of five hours. */
+  fiveHour: QuotaWindow | null
+  /** The limit of seven days. */
+  sevenDay: QuotaWindow | null
+  /** When it was told. */
+  seenAt: string
 }
 
 /** What {@link status} looks at. */

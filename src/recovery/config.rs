@@ -13,6 +13,8 @@ use std::path::Path;
 
 /// Largest configuration file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
+/// Keys whose values are objects.
+const OBJECTS: [&str; 7] = ["heartbeat", "supervisor", "retry", "stops", "unattended", "context", "note"];
 /// Where a project may narrow the configuration.
 pub const PROJECT_FILE: &str = ".claude/session-recover.json";
 
@@ -342,15 +344,12 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default())
             .map_err(|error| invalid(error.to_string()))?;
     let Some(value) = value else { return Ok(None) };
-    let listed = |value: &Value| value.is_array();
-    if listed(&value) {
+    if value.is_array() {
         return Err(invalid("must be an object".into()));
     }
     // The reader would take a list for an object with its values in order.
-    let wrong =
-        value.as_object().into_iter().flatten().find(|(key, value)| *key != "configDirs" && listed(value));
-    if let Some((key, _)) = wrong {
-        return Err(invalid(format!("{key}: must not be a list")));
+    if let Some(key) = OBJECTS.iter().find(|key| value.get(**key).is_some_and(Value::is_array)) {
+        return Err(invalid(format!("{key}: must be an object")));
     }
     serde_path_to_error::deserialize(value)
         .map(Some)
