@@ -33,8 +33,10 @@ pub enum Kind {
     Note,
     /// A user record: a prompt or the result of a tool.
     User,
-    /// Another message, or something the first bytes do not tell.
+    /// Another message.
     Message,
+    /// The first bytes do not tell, or several records are glued together.
+    Unknown,
 }
 
 /// Metadata that is only counted.
@@ -49,6 +51,12 @@ pub enum Mark {
 /// Tells the kind of a line.
 #[must_use]
 pub fn kind_of(line: &[u8]) -> Kind {
+    let kind = kind_of_first(line);
+    // Within a text the quote would be escaped, so this is two records, or a text that ends so.
+    if kind != Kind::Unknown && memmem::find(line, b"}{\"").is_some() { Kind::Unknown } else { kind }
+}
+
+fn kind_of_first(line: &[u8]) -> Kind {
     if let Some(rest) = line.strip_prefix(b"{\"type\":\"") {
         let name = &rest[..memchr::memchr(b'"', rest).unwrap_or(0)];
         return match name {
@@ -56,23 +64,24 @@ pub fn kind_of(line: &[u8]) -> Kind {
             | b"summary" => Kind::Meta,
             b"cost-state" => Kind::Mark(Mark::CostState),
             b"user" => Kind::User,
-            b"assistant" | b"system" | b"" => Kind::Message,
+            b"assistant" | b"system" => Kind::Message,
+            b"" => Kind::Unknown,
             _ if name.starts_with(b"api-request") || name == b"attachment" => Kind::Nothing,
             _ => Kind::Mark(Mark::Other),
         };
     }
-    let Some(rest) = line.strip_prefix(b"{\"parentUuid\":") else { return Kind::Message };
+    let Some(rest) = line.strip_prefix(b"{\"parentUuid\":") else { return Kind::Unknown };
     let rest = match rest.strip_prefix(b"null") {
         Some(rest) => rest,
         None => match rest.strip_prefix(b"\"").and_then(|rest| rest.get(36..)?.strip_prefix(b"\"")) {
             Some(rest) => rest,
-            None => return Kind::Message,
+            None => return Kind::Unknown,
         },
     };
     if rest.starts_with(b",\"isSidechain\":true,") {
         return Kind::Nothing;
     }
-    let Some(rest) = rest.strip_prefix(b",\"isSidechain\":false,") else { return Kind::Message };
+    let Some(rest) = rest.strip_prefix(b",\"isSidechain\":false,") else { return Kind::Unknown };
     if rest.starts_with(b"\"attachment\":") {
         return Kind::Nothing;
     }
@@ -89,7 +98,11 @@ pub fn kind_of(line: &[u8]) -> Kind {
         Some(subtype) if !(subtype.starts_with(b"informational") || subtype.starts_with(b"compact_")) => {
             Kind::Note
         }
-        _ => Kind::Message,
+        Some(_) => Kind::Message,
+        None if rest.starts_with(b"\"message\":") || rest.starts_with(b"\"type\":\"assistant\"") => {
+            Kind::Message
+        }
+        None => Kind::Unknown,
     }
 }
 
@@ -142,10 +155,14 @@ pub fn glance(offset: u64, line: &[u8]) -> Vec<Record> {
     // Checked once, not text by text.
     let parsed = std::str::from_utf8(line).ok().and_then(|text| serde_json::from_str::<Line<'_>>(text).ok());
     if let Some(parsed) = parsed {
-        let text = if parsed.needs_text() { serde_json::from_slice::<Words>(line).ok() } else { None };
-        return vec![record(offset, parsed, text)];
+        if !parsed.needs_text() {
+            return vec![record(offset, parsed, None)];
+        }
+        if let Ok(words) = serde_json::from_slice::<Words>(line) {
+            return vec![record(offset, parsed, Some(words))];
+        }
     }
-    // Glued records and shapes of another kind: the long way.
+    // Glued records, halves of characters and shapes of another kind: the long way.
     parse_line(offset, line)
 }
 
@@ -354,7 +371,7 @@ fn record(offset: u64, line: Line<'_>, words: Option<Words>) -> Record {
         head: Head {
             uuid: line.uuid,
             sidechain: line.is_sidechain,
-            at: line.timestamp.and_then(|raw| parse_rfc3339(raw.get().trim_matches('"'))),
+            at: string(line.timestamp).as_deref().and_then(parse_rfc3339),
             cwd: line.cwd,
             version: string(line.version),
             branch: line.git_branch,
@@ -513,7 +530,7 @@ mod tests {
                 Kind::Meta => matches!(record.body, Body::Meta(_) | Body::Other),
                 Kind::Note => matches!(record.body, Body::System(_)),
                 Kind::User => matches!(record.body, Body::User(_)),
-                Kind::Message => true,
+                Kind::Message | Kind::Unknown => true,
             };
             if let (Some(plain), Body::Meta(meta)) = (plain_meta(line), &record.body) {
                 assert_eq!(format!("{plain:?}"), format!("{meta:?}"));

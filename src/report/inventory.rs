@@ -516,7 +516,7 @@ fn requests_since(path: &Path) -> (usize, Option<DateTime<Utc>>) {
                 let text = text_after(line, b"\"timestamp\":\"");
                 newest = text.and_then(|text| parse_rfc3339(std::str::from_utf8(text).ok()?));
             }
-        } else if matches!(kind_of(line), Kind::User | Kind::Message) {
+        } else if matches!(kind_of(line), Kind::User | Kind::Message | Kind::Unknown) {
             break;
         }
     }

@@ -343,8 +343,10 @@ impl Session {
         // What was read did fit.
         let window = if context.tokens > window { window.max(LONG_WINDOW) } else { window };
         let percent = Large::bytes(context.tokens) / Large::bytes(window) * 100.0;
-        context.window = Some(window);
-        context.percent = Some((percent * 10.0).round() / 10.0);
+        // A conversation that no longer fits proves the guess of the window wrong.
+        let believed = !full || told.is_some();
+        context.window = believed.then_some(window);
+        context.percent = believed.then_some((percent * 10.0).round() / 10.0);
         let [large, bloated] = limits.warn_percent;
         let advice = if full || percent >= bloated {
             Advice::Bloated

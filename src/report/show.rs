@@ -43,7 +43,7 @@ fn turns(path: &Path) -> Result<u64> {
     while let Some((offset, line)) = lines.next(transcript.file()) {
         // What a tool gave back is the bulk of a file and no prompt.
         let result = memchr::memmem::find(line, b"\"tool_use_id\"").is_some();
-        if result || !matches!(kind_of(line), Kind::User | Kind::Message) {
+        if result || !matches!(kind_of(line), Kind::User | Kind::Message | Kind::Unknown) {
             continue;
         }
         for record in glance(offset, line) {

@@ -108,13 +108,7 @@ pub fn summarize_with(
 /// Time of the first record.
 #[must_use]
 pub fn started_at(transcript: &Transcript) -> Option<DateTime<Utc>> {
-    let mut short = [0; HEAD];
-    let at = Beginning::read(transcript.beginning(&mut short)).at;
-    if at.is_some() || transcript.bytes() <= HEAD as u64 {
-        return at;
-    }
-    let mut longer = vec![0; LONG_HEAD];
-    Beginning::read(transcript.beginning(&mut longer)).at
+    Beginning::of(transcript, |found| found.at.is_some()).at
 }
 
 /// What the first bytes of a transcript tell.
@@ -125,9 +119,21 @@ struct Beginning {
     name: Option<String>,
     /// It was begun by `-p` or an SDK.
     print: bool,
+    /// The first message was reached.
+    whole: bool,
 }
 
 impl Beginning {
+    /// Reads a little, and more only when that is not `enough`.
+    fn of(transcript: &Transcript, enough: impl Fn(&Self) -> bool) -> Self {
+        let mut short = [0; HEAD];
+        let found = Self::read(transcript.beginning(&mut short));
+        if enough(&found) || transcript.bytes() <= HEAD as u64 {
+            return found;
+        }
+        Self::read(transcript.beginning(&mut vec![0; LONG_HEAD]))
+    }
+
     fn read(bytes: &[u8]) -> Self {
         let mut found = Self {
             at: text_after(bytes, b"\"timestamp\":\"")
@@ -139,13 +145,10 @@ impl Beginning {
         let mut client_title = None;
         let mut from = 0;
         for end in memchr::memchr_iter(b'\n', bytes) {
-            let line = &bytes[from..end];
+            let Some(line) = bytes.get(from..end) else { break };
             from = end + 1;
-            match kind_of(line) {
-                Kind::Meta => {}
-                // What was given at the start stands before the first message.
-                Kind::User | Kind::Message => break,
-                _ => continue,
+            if matches!(kind_of(line), Kind::Nothing | Kind::Mark(_) | Kind::Note) {
+                continue;
             }
             for record in glance(0, line) {
                 match record.body {
@@ -153,7 +156,12 @@ impl Beginning {
                     Body::Meta(Meta::AgentName(text)) => found.name = Some(kept(&text)),
                     Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(&text)),
                     Body::Meta(Meta::Summary(text)) => old_title = Some(kept(&text)),
-                    _ => {}
+                    Body::Meta(_) | Body::Other | Body::System(_) => {}
+                    // What was given at the start stands before the first message.
+                    Body::User(_) | Body::Assistant(_) => {
+                        found.whole = true;
+                        from = bytes.len();
+                    }
                 }
             }
         }
@@ -252,13 +260,10 @@ impl<'a> Gathering<'a> {
                 fill(&mut self.found.last_activity, timestamp_of(line));
             }
             Kind::User if !self.wants_prompts() => self.end_batch(line),
-            Kind::User | Kind::Message => {
-                if self.wants_messages() {
-                    // Glued records come oldest first.
-                    glance(offset, line).iter().rev().for_each(|record| self.message(record, line));
-                } else {
-                    self.end_batch(line);
-                }
+            Kind::Message if !self.wants_messages() => self.end_batch(line),
+            // Glued records come oldest first.
+            Kind::User | Kind::Message | Kind::Unknown => {
+                glance(offset, line).iter().rev().for_each(|record| self.message(record, line));
             }
         }
     }
@@ -399,8 +404,7 @@ impl<'a> Gathering<'a> {
 
     fn beginning(&mut self) -> &Beginning {
         self.beginning.get_or_insert_with(|| {
-            let mut bytes = [0; HEAD];
-            Beginning::read(self.transcript.beginning(&mut bytes))
+            Beginning::of(self.transcript, |found| found.whole || found.title.is_some())
         })
     }
 
