@@ -110,21 +110,17 @@ impl<'a> Walk<'a> {
             return Some(stop);
         }
         is_prompt(user).then(|| {
+            let stop = self.unanswered("a prompt");
             // In a terminal, Ctrl-C before any answer and a closed window leave exactly the same records (tried with SIGTERM
-            // and SIGHUP too). The reading that starts nothing by itself is taken.
+            // and SIGHUP too). The reading that loses no work is taken; it starts nothing by itself.
             let terminal = record.head.entrypoint.as_deref() == Some("cli");
-            if terminal && self.graceful && !matches!(self.liveness, Liveness::Live(_)) {
-                return Stop::of(StopKind::Interrupted)
-                    .because(
-                        Source::Transcript,
-                        "the last prompt has no answer, and the terminal client ended in good order",
-                    )
-                    .because(
-                        Source::Transcript,
-                        "whether it was taken back or the window was closed leaves no trace",
-                    );
+            if terminal && stop.kind == StopKind::Closed {
+                return stop.because(
+                    Source::Transcript,
+                    "whether the window was closed or the prompt was taken back leaves no trace",
+                );
             }
-            self.unanswered("a prompt")
+            stop
         })
     }
 
@@ -267,7 +263,7 @@ mod tests {
             ("finished-interactive", GONE, K::Finished),
             ("finished-print", GONE, K::Finished),
             ("interrupted", live(Some("idle")), K::Interrupted),
-            ("interrupted-mid-request", GONE, K::Interrupted),
+            ("interrupted-mid-request", GONE, K::Closed),
             ("killed-mid-request", GONE, K::Crashed),
             ("killed-mid-request-print", GONE, K::Crashed),
             ("killed-mid-turn", GONE, K::Crashed),
