@@ -24,8 +24,11 @@ export type StopKind =
   | 'empty'
   | 'unknown'
 
-/** Whether a session lives, and whether its work is done. */
-export type SessionState = 'current' | 'active' | 'orphaned' | 'completed'
+/**
+ * Whether a session lives, and whether its work is done. `current`: the caller's own. `active`: a process holds it. `hung`: a process
+ * holds it, says it is busy, and shows no sign of work. `orphaned`: no process, unfinished. `completed`: no process, last turn ended.
+ */
+export type SessionState = 'current' | 'active' | 'hung' | 'orphaned' | 'completed'
 
 /** One fact a verdict rests on: where it was read and what it says. */
 export interface Evidence {
@@ -51,14 +54,62 @@ export interface Stop {
   evidence: Evidence[]
 }
 
+/** A process below the client: a tool that runs, a hook, a server. */
+export interface ChildProcess {
+  pid: number
+  /** Name of its program. */
+  command: string
+  startedAt: string | null
+}
+
 /** The process that holds a session, proved by process id and start time. */
 export interface LiveProcess {
   pid: number
+  /** `pts/3`, `ttys004`; `null` without a terminal. */
   tty: string | null
+  /** `interactive`: a terminal. `print`: `-p` or an SDK. `background`: a worker of Claude Code's daemon. */
+  kind: 'interactive' | 'print' | 'background'
+  /** What proves it: Claude Code's registry with the start time, or the process table alone (clients that keep no registry). */
+  proof: 'registry' | 'processes'
   startedAt: string | null
   /** The client's own word: `busy`, `idle`, `waiting`; `null` for clients that do not write it. */
   status: string | null
   waitingFor: string | null
+  /** Job id of a background session, as `claude attach` and `claude stop` take it. */
+  job: string | null
+  /** Share of one processor in percent, measured only where it decides between working and hung. */
+  cpuPercent: number | null
+  /** Processes below it. */
+  children: ChildProcess[]
+}
+
+/** Transcripts of a session's subagents. */
+export interface Subagents {
+  count: number
+  /** Bytes of all of them. */
+  bytes: number
+  lastActivityAt: string | null
+}
+
+/** A session that was open when its client or the machine died, and was not opened again since. */
+export interface OpenAtCrash {
+  /** `machine`: before the present boot. `client`: the process alone died. */
+  died: 'machine' | 'client'
+  /** When it was last heard of. */
+  at: string | null
+  evidence: Evidence[]
+}
+
+/** Commands a person can copy, each to be run in `cwd`. */
+export interface Commands {
+  cwd: string | null
+  /** Variables to set first, such as `CLAUDE_CONFIG_DIR`. */
+  env: Record<string, string>
+  /** Resumes it, or attaches to it when it lives in the background; `null` while it is live elsewhere. */
+  resume: string[] | null
+  export: string[] | null
+  /** Ends its process; `null` when there is none. */
+  kill: string[] | null
 }
 
 /** What happens next to a session, when, and why. */
@@ -117,9 +168,14 @@ export interface Incident {
 /** Tokens of the last real turn. */
 export interface ContextSize {
   tokens: number
+  /** Tokens the model's window holds. */
   window: number | null
+  /** Share of the window, 0 to 100 (more when the window is smaller than what was read). */
   percent: number | null
-  advice: string | null
+  /** `healthy`: go on. `large`: compact it soon. `bloated`: begin a fresh session from the note. */
+  advice: 'healthy' | 'large' | 'bloated' | null
+  /** What to do about it, in one sentence; `null` when nothing is to be done. */
+  next: string | null
 }
 
 /** One session as every verb reports it: `cc-session-recover/session@1`. */
@@ -131,14 +187,24 @@ export interface Session {
   project: { dir: string | null; cwd: string | null }
   configDir: string | null
   transcript: string
+  /** Bytes of the transcript, without those of its subagents. */
   bytes: number
+  /** Larger than `context.maxSessionMegabytes` of the configuration. */
+  oversized: boolean
+  subagents: Subagents
   state: SessionState
   activity: 'busy' | 'idle' | 'waiting' | null
+  /** What `state` and `activity` rest on; what `stop.kind` rests on is in `stop.evidence`. */
+  evidence: Evidence[]
   stop: Stop
   live: LiveProcess | null
+  openAtCrash: OpenAtCrash | null
   startedAt: string | null
   lastActivityAt: string | null
+  /** When Claude Code's own cleanup (`cleanupPeriodDays`) deletes the transcript if nothing is added; `null` while it is live. */
+  deletedAfter: string | null
   lastPrompt: string | null
+  /** Prompts of the conversation; counted by `show` only. */
   turns: number | null
   context: ContextSize | null
   model: string | null
@@ -147,6 +213,7 @@ export interface Session {
   clientVersion: string | null
   incident: Incident | null
   next: NextStep
+  commands: Commands
 }
 
 /** A file or directory that could not be read; the rest of the report stands. */
@@ -172,6 +239,183 @@ export interface StatusOptions {
   project?: string
   /** Every project on this machine instead of one. */
   all?: boolean
+}
+
+/** What {@link list} lists. Without any of them: every session of every project, the latest first. */
+export interface ListOptions {
+  /** Directory of the project; every project when absent. */
+  project?: string
+  states?: SessionState[]
+  stops?: StopKind[]
+  /** Active since then: RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`). */
+  since?: string
+  /** Part of the name, title or newest prompt, whatever its case. */
+  name?: string
+  /** Transcripts larger than that: bytes, or text such as `50MB`. */
+  largerThan?: number | string
+  sort?: 'activity' | 'size' | 'context' | 'name' | 'project' | 'state'
+  reverse?: boolean
+  limit?: number
+  /** Only sessions with `openAtCrash`. */
+  openAtCrash?: boolean
+}
+
+/** Answer of {@link list}: `cc-session-recover/status@1` with the number of sessions before `limit`. */
+export interface ListReport extends StatusReport {
+  total: number
+}
+
+/** Names one session: an id, a prefix of at least 4 characters, or a name or title; or the one that was active last. */
+export interface SessionOptions {
+  session?: string
+  /** The session that was active last, in `project` when it is given. */
+  latest?: boolean
+  project?: string
+}
+
+/** What {@link search} looks for. */
+export interface SearchOptions {
+  /** Literal text, or a regular expression with `regex`. */
+  text: string
+  regex?: boolean
+  ignoreCase?: boolean
+  roles?: SearchRole[]
+  /** As in {@link ListOptions}. */
+  since?: string
+  /** Directory of the project; every project when absent. */
+  project?: string
+  /** Hits that are returned; all are counted. 100 when absent, 0: no limit. */
+  limit?: number
+}
+
+/** Who said it: a person, the model, a tool (its input or its result), or the client itself. */
+export type SearchRole = 'user' | 'assistant' | 'tool' | 'system'
+
+/** One place where the text was found. */
+export interface SearchHit {
+  /** Session id. */
+  id: string
+  transcript: string
+  /** Line of the transcript, from 1. */
+  line: number
+  role: SearchRole
+  /** Number of the prompt it belongs to, from 1; 0 before the first. */
+  turn: number
+  at: string | null
+  /** One line around the match, without control characters. */
+  snippet: string
+  /** Where the match is in `snippet`, in UTF-16 units. */
+  match: { start: number; length: number }
+  /** Found in a subagent's transcript. */
+  subagent: boolean
+  name: string | null
+  title: string | null
+  project: string | null
+}
+
+/** Answer of {@link search}: `cc-session-recover/search@1`. */
+export interface SearchReport {
+  schema: 'cc-session-recover/search@1'
+  generatedAt: string
+  /** The latest first. */
+  hits: SearchHit[]
+  /** Hits found, also those beyond `limit`. */
+  total: number
+  /** Sessions with a hit. */
+  sessions: number
+  searched: { files: number; bytes: number }
+  problems: Problem[]
+}
+
+/** What {@link recall} tells. */
+export interface RecallOptions {
+  /** Number of sessions; 20 when absent. */
+  recent?: number
+  project?: string
+  since?: string
+}
+
+/** One prompt a person gave. */
+export interface RecalledPrompt {
+  text: string
+  at: string | null
+}
+
+/** What was worked on in one session. */
+export interface Recalled {
+  session: Session
+  /** First and latest prompts, the oldest first. */
+  prompts: RecalledPrompt[]
+}
+
+/** Answer of {@link recall}: `cc-session-recover/recall@1`. */
+export interface RecallReport {
+  schema: 'cc-session-recover/recall@1'
+  generatedAt: string
+  recalled: Recalled[]
+  problems: Problem[]
+}
+
+/** Which sessions {@link planResume} plans for. */
+export interface ResumeOptions extends SessionOptions {
+  /** Every session that was open when its client or the machine died. */
+  allCrashed?: boolean
+}
+
+/** How one session is resumed by a person. */
+export interface ResumePlan {
+  session: Session
+  /** `resume`: start `argv`. `attach`: it lives in the background, `argv` opens it. `refused`: see `why`. */
+  action: 'resume' | 'attach' | 'refused'
+  argv: string[] | null
+  cwd: string | null
+  /** Variables to set. */
+  env: Record<string, string>
+  /** Variables to take out: a client started with them would take itself for another's child. */
+  unset: string[]
+  why: string
+  hint: string | null
+}
+
+/** Answer of {@link planResume}: `cc-session-recover/resume@1`. */
+export interface ResumeReport {
+  schema: 'cc-session-recover/resume@1'
+  generatedAt: string
+  plans: ResumePlan[]
+  problems: Problem[]
+}
+
+/** What {@link relocate} copies, and where to. */
+export interface RelocateOptions extends SessionOptions {
+  /** A configuration directory of Claude Code (it has `projects` or `settings.json`, or is new with `configDir: true`), or a project directory. */
+  to: string
+  /** `to` is a configuration directory even though it does not look like one. */
+  configDir?: boolean
+  dryRun?: boolean
+}
+
+/** One file or directory that is copied. */
+export interface CopyStep {
+  from: string
+  to: string
+  bytes: number
+  /** SHA-256 of the copied bytes in hex; `null` before it is done. */
+  sha256: string | null
+}
+
+/** Answer of {@link relocate}: `cc-session-recover/relocate@1`. */
+export interface RelocateReport {
+  schema: 'cc-session-recover/relocate@1'
+  dryRun: boolean
+  session: string
+  fromConfigDir: string
+  toConfigDir: string
+  /** Working directory from which the copy is resumed. */
+  cwd: string
+  files: CopyStep[]
+  /** Which clients see the copy, and which see the original, in sentences. */
+  visibility: string[]
+  commands: Commands
 }
 
 /** What {@link cancel} should cancel. */
@@ -379,6 +623,13 @@ export declare function planUninstall(options: UninstallOptions): Promise<Uninst
 
 /** Reads a hook payload, without looking at any file. Unusable text gives `null`. */
 export declare function readPayload(payload: string): PayloadReading | null
+
+/**
+ * Looks for a text in what was said in all sessions. Reads only.
+ *
+ * Rejects with `USAGE` or `PROJECT_NOT_FOUND`.
+ */
+export declare function search(options: SearchOptions): Promise<SearchReport>
 
 /**
  * Stopped, waiting and running sessions of a project or of all. Reads only.

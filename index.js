@@ -843,5 +843,6 @@ module.exports.inspect = nativeBinding.inspect
 module.exports.planInit = nativeBinding.planInit
 module.exports.planUninstall = nativeBinding.planUninstall
 module.exports.readPayload = nativeBinding.readPayload
+module.exports.search = nativeBinding.search
 module.exports.status = nativeBinding.status
 module.exports.version = nativeBinding.version

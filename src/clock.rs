@@ -3,7 +3,8 @@
 //! Two clocks are needed. The wall clock says what a reset time means; the boot clock, which also runs while the
 //! machine is suspended and never jumps, says whether that much time has really gone by.
 
-use chrono::{DateTime, Utc};
+use crate::error::{Code, Error, Result};
+use chrono::{DateTime, Local, NaiveDate, TimeDelta, Utc};
 use std::time::Duration;
 
 /// Time as the code sees it. Tests pass a virtual one.
@@ -56,4 +57,70 @@ pub fn rfc3339(time: DateTime<Utc>) -> String {
 #[must_use]
 pub fn parse_rfc3339(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.with_timezone(&Utc))
+}
+
+/// Reads a time in the past as a person gives it: RFC 3339, a date (its beginning in this machine's time zone), or a
+/// length of time before `now`: minutes, hours, days or weeks, such as `90m`, `36h`, `2d`, `1w`.
+///
+/// # Errors
+/// [`Code::Usage`] for any other text.
+pub fn since(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    let trimmed = text.trim();
+    parse_rfc3339(trimmed).or_else(|| beginning(trimmed)).or_else(|| before(trimmed, now)).ok_or_else(|| {
+        Error::new(Code::Usage, format!("{text:?} is neither a time nor a length of time")).hint(
+            "give a date (2026-11-20), a time (2026-11-20T08:00:00Z), or how long ago (90m, 36h, 2d, 1w)",
+        )
+    })
+}
+
+/// The beginning of a day. Where clocks were put forward at midnight it begins an hour later.
+fn beginning(text: &str) -> Option<DateTime<Utc>> {
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    (0..=3)
+        .filter_map(|hour| date.and_hms_opt(hour, 0, 0))
+        .find_map(|time| time.and_local_timezone(Local).earliest())
+        .map(|time| time.with_timezone(&Utc))
+}
+
+fn before(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let unit = text.chars().next_back()?;
+    let number: i64 = text[..text.len() - unit.len_utf8()].parse().ok().filter(|number| *number >= 0)?;
+    let length = match unit {
+        'm' => TimeDelta::try_minutes(number),
+        'h' => TimeDelta::try_hours(number),
+        'd' => TimeDelta::try_days(number),
+        'w' => TimeDelta::try_weeks(number),
+        _ => None,
+    };
+    now.checked_sub_signed(length?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_in_the_past_can_be_given_in_three_ways() {
+        let now = parse_rfc3339("2026-11-21T08:00:00Z").unwrap();
+        let since = |text: &str| since(text, now).map(rfc3339);
+        for (text, expected) in [
+            ("90m", "2026-11-21T06:30:00.000Z"),
+            ("36h", "2026-11-19T20:00:00.000Z"),
+            (" 2d ", "2026-11-19T08:00:00.000Z"),
+            ("1w", "2026-11-14T08:00:00.000Z"),
+            ("2026-11-20T10:00:00+02:00", "2026-11-20T08:00:00.000Z"),
+        ] {
+            assert_eq!(since(text).unwrap(), expected, "{text}");
+        }
+        let midnight = NaiveDate::from_ymd_opt(2026, 11, 20).unwrap().and_hms_opt(0, 0, 0).unwrap();
+        let midnight = midnight.and_local_timezone(Local).unwrap().with_timezone(&Utc);
+        assert_eq!(since("2026-11-20").unwrap(), rfc3339(midnight));
+        for bad in
+            ["", "d", "-2d", "2", "2 days", "2y", "2026-13-01", "99999999999999999w", "2é", "yesterday"]
+        {
+            let error = since(bad).unwrap_err();
+            assert_eq!(error.code, Code::Usage, "{bad}");
+            assert!(error.message.contains(bad));
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::env::Environment;
 use crate::error::{Code, Error};
 use crate::project::{init, uninstall};
 use crate::report::session::{Holder, read};
-use crate::report::{cancel, status};
+use crate::report::{cancel, search, status};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde::Deserialize;
@@ -55,6 +55,22 @@ pub fn cancel_sessions(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: cancel::CancelOptions| {
         let env = Environment::of_process();
         cancel::cancel(seen(&env), &options)
+    })
+}
+
+/// Looks for a text in what was said in all sessions. Reads only.
+///
+/// Rejects with `USAGE` or `PROJECT_NOT_FOUND`.
+#[napi(
+    catch_unwind,
+    js_name = "search",
+    ts_args_type = "options: SearchOptions",
+    ts_return_type = "Promise<SearchReport>"
+)]
+#[must_use]
+pub fn search_sessions(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: search::SearchOptions| {
+        search::search(&Environment::of_process(), &SystemClock, &options)
     })
 }
 

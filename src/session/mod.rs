@@ -4,6 +4,7 @@
 pub mod ending;
 pub mod failure;
 pub mod reset;
+pub mod search;
 pub mod stop;
 pub mod summary;
 
