@@ -25,7 +25,7 @@ const { createOutput } = require('./output.js');
  */
 
 /** Verbs in the order of the help. */
-const VERBS = ['init', 'uninstall', 'status', 'cancel', 'drill'];
+const VERBS = ['init', 'uninstall', 'status', 'search', 'cancel', 'drill'];
 
 const ENVIRONMENT = `
 Environment:

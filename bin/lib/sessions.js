@@ -133,4 +133,4 @@ function count(number, noun) {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-module.exports = { printCancelled, printStatus };
+module.exports = { count, homely, printCancelled, printStatus };
