@@ -16,7 +16,7 @@ const { clock, shortIds } = require('./wording.js');
 const SNIPPET = 24;
 
 /** Columns of the longest role. */
-const ROLE = 'assistant'.length;
+const ROLE = 9;
 
 /**
  * @param {SearchReport} report
@@ -33,8 +33,7 @@ function printHits(report, options, io) {
     for (const group of grouped(hits)) {
       io.line();
       io.line(heading(group, short.get(group[0].id) ?? group[0].id, now, io));
-      const turns = Math.max(...group.map(({ turn }) => String(turn).length));
-      for (const hit of group) io.line(hitLine(hit, turns, now, io));
+      for (const line of hitLines(group, now, io)) io.line(line);
     }
     if (total > hits.length) io.line(`\n${count(total - hits.length, 'more hit')} not shown: narrow the search, or show all with --limit 0`);
   }
@@ -88,20 +87,26 @@ function heading(group, id, now, io) {
 }
 
 /**
- * @param {SearchHit} hit
- * @param {number} turns Width of the column of turns.
+ * @param {SearchHit[]} group
  * @param {Date} now
  * @param {Output} io
  */
-function hitLine(hit, turns, now, io) {
-  const { dim } = io.colours;
-  const role = `${hit.subagent ? '↳' : ' '} ${hit.role.padEnd(ROLE)}`;
-  const turn = `#${String(hit.turn).padEnd(turns)}`;
-  const at = (hit.at === null ? '' : clock(new Date(hit.at), now)).padEnd(12);
-  const columns = [[role, turn, at], [role, turn], [role]];
-  const shown = columns.find((cells) => io.width === null || io.width - widthOf(cells) >= SNIPPET) ?? [role];
-  const room = io.width === null ? Infinity : io.width - widthOf(shown);
-  return `${dim(shown.join('  '))}  ${snippetWords(hit, room, io.colours)}`.trimEnd();
+function hitLines(group, now, io) {
+  const turns = group.map(({ turn }) => `#${turn}`);
+  const times = group.map(({ at }) => (at === null ? '' : clock(new Date(at), now)));
+  return group.map((hit, index) => {
+    const role = `${hit.subagent ? '↳' : ' '} ${hit.role.padEnd(ROLE)}`;
+    const [turn, time] = [padded(turns, index), padded(times, index)];
+    const columns = [[role, turn, time], [role, turn], [role]];
+    const shown = columns.find((cells) => io.width === null || io.width - widthOf(cells) >= SNIPPET) ?? [role];
+    const room = io.width === null ? Infinity : io.width - widthOf(shown);
+    return `${io.colours.dim(shown.join('  '))}  ${snippetWords(hit, room, io.colours)}`.trimEnd();
+  });
+}
+
+/** One of some texts, as wide as the widest. @param {string[]} texts @param {number} index */
+function padded(texts, index) {
+  return texts[index].padEnd(Math.max(...texts.map((text) => text.length)));
 }
 
 /** Columns of these cells with the space after each. @param {string[]} cells */

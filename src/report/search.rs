@@ -223,8 +223,9 @@ fn read_all<'p>(query: &Query, project: Option<&Project>, places: &'p [Place]) -
             scope.spawn(|| {
                 let mut buffer = Vec::new();
                 while let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let in_project =
-                        |cwd: Option<&str>| project.is_none_or(|project| project.holds(place, cwd));
+                    let in_project = |start: Option<&str>, cwd: Option<&str>| {
+                        project.is_none_or(|project| project.holds(place, start, cwd))
+                    };
                     let findings = scan(query, &place.files, &in_project, &mut buffer);
                     found.lock().unwrap_or_else(PoisonError::into_inner).add(
                         &place.files,
@@ -260,13 +261,12 @@ impl Project {
         Ok(Self { dir, encoded })
     }
 
-    /// Whether a record belongs to it: by where it was written, or by the transcript's directory, whose name is that of
-    /// more than one path.
-    fn holds(&self, place: &Place, cwd: Option<&str>) -> bool {
-        let Some(cwd) = cwd else { return place.project == self.encoded };
-        // A session may leave its project with `cd`; another project with the same encoded name is another project.
-        Path::new(cwd).starts_with(&self.dir)
-            || place.project == self.encoded && encode_project_path(cwd) != self.encoded
+    /// Whether a record belongs to it: it was written there, or its session was started there and left with `cd`. The
+    /// name of a transcript's directory alone does not tell, because it stands for more than one path.
+    fn holds(&self, place: &Place, start: Option<&str>, cwd: Option<&str>) -> bool {
+        let within = |path: &str| Path::new(path).starts_with(&self.dir);
+        let twin = |start: &str| !within(start) && encode_project_path(start) == self.encoded;
+        cwd.is_some_and(within) || place.project == self.encoded && !start.is_some_and(twin)
     }
 }
 

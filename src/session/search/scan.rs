@@ -99,12 +99,14 @@ pub struct Findings {
     pub problems: Vec<Error>,
 }
 
-/// Looks through the files of a session. `in_project` says of a record's working directory whether it counts; `None` is
-/// a record without one. `buffer` is reused from session to session.
+/// Whether a record counts: told by the directory in which its session was started and by its own, where they are known.
+pub type InProject<'a> = &'a dyn Fn(Option<&str>, Option<&str>) -> bool;
+
+/// Looks through the files of a session. `buffer` is reused from session to session.
 pub fn scan(
     query: &Query,
     files: &SessionFiles,
-    in_project: &dyn Fn(Option<&str>) -> bool,
+    in_project: InProject<'_>,
     buffer: &mut Vec<u8>,
 ) -> Findings {
     let mut findings = Findings::default();
@@ -213,7 +215,7 @@ fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Vec<u8>) -> io::Re
 /// A session while its files are read.
 struct Session<'q> {
     query: &'q Query,
-    in_project: &'q dyn Fn(Option<&str>) -> bool,
+    in_project: InProject<'q>,
     findings: Findings,
     /// Times of the prompts of the conversation.
     prompts: Vec<Option<DateTime<Utc>>>,
@@ -355,7 +357,7 @@ impl Session<'_> {
 
     fn search(&mut self, number: u64, line: &[u8], before: &[u8], reading: &mut Reading) {
         records(line, |spoken| {
-            if !(self.in_project)(spoken.cwd.as_deref()) {
+            if !(self.in_project)(self.findings.cwd.as_deref(), spoken.cwd.as_deref()) {
                 return;
             }
             for said in &spoken.texts {
@@ -467,7 +469,7 @@ mod tests {
         let path = dir.path().join("t.jsonl");
         std::fs::write(&path, file).unwrap();
         let files = SessionFiles { id: "t".into(), transcript: Some(path), subagents: Vec::new() };
-        scan(query, &files, &|_| true, &mut Vec::new())
+        scan(query, &files, &|_, _| true, &mut Vec::new())
     }
 
     fn query(text: &str) -> Query {
