@@ -37,7 +37,8 @@ module.exports = {
 
     const { text, regex, ignoreCase, role: roles, since, limit } = args;
     const project = args.project === undefined ? undefined : resolve(args.project);
-    const options = JSON.parse(JSON.stringify({ text, regex, ignoreCase, roles, since, project, limit }));
+    const given = Object.entries({ regex, ignoreCase, roles, since, project, limit }).filter(([, value]) => value !== undefined);
+    const options = { text, ...Object.fromEntries(given) };
     const report = await io.during('searching', loadAddon().search(options));
     if (args.json) io.json(report);
     else printHits(report, options, io);

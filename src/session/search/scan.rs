@@ -228,8 +228,7 @@ struct Marks {
     user: Finder<'static>,
     result: Finder<'static>,
     glued: Finder<'static>,
-    title: Finder<'static>,
-    name: Finder<'static>,
+    names: [Finder<'static>; 3],
     cwd: Finder<'static>,
 }
 
@@ -239,8 +238,11 @@ impl Marks {
             user: Finder::new(b"\"user\""),
             result: Finder::new(b"\"type\":\"tool_result\""),
             glued: Finder::new(b"}{\""),
-            title: Finder::new(b"-title\""),
-            name: Finder::new(b"\"agent-name\""),
+            names: [
+                Finder::new(b"-title\""),
+                Finder::new(b"\"agent-name\""),
+                Finder::new(b"\"type\":\"summary\""),
+            ],
             cwd: Finder::new(b"\"cwd\""),
         }
     }
@@ -254,7 +256,7 @@ impl Marks {
 
     /// Whether a line can hold a name or title.
     fn may_hold_name(&self, line: &[u8]) -> bool {
-        line.len() <= LONGEST_META && (self.title.find(line).is_some() || self.name.find(line).is_some())
+        line.len() <= LONGEST_META && self.names.iter().any(|finder| finder.find(line).is_some())
     }
 }
 
@@ -308,6 +310,8 @@ impl Session<'_> {
                         self.search(number, bytes, before, reading);
                     }
                 }
+                // The sieve saw the whole file: without a match in it nothing is missed.
+                Line::TooLong { .. } if !reading.may_match => {}
                 Line::TooLong { number } => self.findings.problems.push(
                     Error::new(
                         Code::TranscriptUnreadable,
@@ -516,6 +520,8 @@ mod tests {
         assert_eq!(lines_of(&findings), expected);
         assert_eq!(findings.title.as_deref(), Some("needle title"));
         assert_eq!(findings.cwd.as_deref(), Some("/w"));
+        let summary = "{\"type\":\"summary\",\"summary\":\"a needle\"}\n";
+        assert_eq!(found(&query("needle"), summary.as_bytes()).title.as_deref(), Some("a needle"));
         assert_eq!(findings.latest, parse_rfc3339("2026-01-02T00:00:00Z"));
         assert!(findings.hits[3].subagent);
     }
