@@ -29,7 +29,7 @@ const SHOWN: usize = 200;
 const LONGEST_META: usize = 4096;
 
 /// Bytes at the beginning of a file that show whether its writer escapes letters.
-const SAMPLE: usize = 32 * 1024;
+const SAMPLE: usize = 16 * 1024;
 
 /// What is looked for, and where.
 #[derive(Debug)]
