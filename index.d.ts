@@ -778,6 +778,13 @@ export declare function planUninstall(options: UninstallOptions): Promise<Uninst
 export declare function readPayload(payload: string): PayloadReading | null
 
 /**
+ * Looks for a text in what was said in all sessions. Reads only.
+ *
+ * Rejects with `USAGE` or `PROJECT_NOT_FOUND`.
+ */
+export declare function search(options: SearchOptions): Promise<SearchReport>
+
+/**
  * Everything about one session; reads its whole transcript. Reads only.
  *
  * Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names candidates).

@@ -845,6 +845,7 @@ module.exports.list = nativeBinding.list
 module.exports.planInit = nativeBinding.planInit
 module.exports.planUninstall = nativeBinding.planUninstall
 module.exports.readPayload = nativeBinding.readPayload
+module.exports.search = nativeBinding.search
 module.exports.show = nativeBinding.show
 module.exports.status = nativeBinding.status
 module.exports.version = nativeBinding.version

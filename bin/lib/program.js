@@ -141,6 +141,7 @@ const OVERVIEW = [
   { command: 'cc-session-recover init', does: 'set recovery up in the project in this directory' },
   { command: 'cc-session-recover status --all', does: 'show what is stopped on this machine, until when, and what happens next' },
   { command: 'cc-session-recover list --since 2d', does: 'list the sessions of the last two days' },
+  { command: 'cc-session-recover search "flaky test"', does: 'find where something was said, in any session' },
   { command: 'cc-session-recover cancel 3f2a9c1d', does: 'do not continue this session' },
 ];
 

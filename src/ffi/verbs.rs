@@ -9,7 +9,7 @@ use crate::project::{init, uninstall};
 use crate::report::find::SessionOptions;
 use crate::report::inventory::Outside;
 use crate::report::session::{Alive, inspect as inspect_transcript};
-use crate::report::{cancel, list, show, status};
+use crate::report::{cancel, list, search, show, status};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde::Deserialize;
@@ -91,6 +91,22 @@ pub fn cancel_sessions(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: cancel::CancelOptions| {
         let env = Environment::of_process();
         cancel::cancel(seen(&env), &options)
+    })
+}
+
+/// Looks for a text in what was said in all sessions. Reads only.
+///
+/// Rejects with `USAGE` or `PROJECT_NOT_FOUND`.
+#[napi(
+    catch_unwind,
+    js_name = "search",
+    ts_args_type = "options: SearchOptions",
+    ts_return_type = "Promise<SearchReport>"
+)]
+#[must_use]
+pub fn search_sessions(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: search::SearchOptions| {
+        search::search(&Environment::of_process(), &SystemClock, &options)
     })
 }
 

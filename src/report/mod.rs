@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod find;
 pub mod inventory;
 pub mod list;
+pub mod search;
 pub mod session;
 pub mod show;
 pub mod status;

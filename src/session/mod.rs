@@ -6,6 +6,7 @@ pub mod failure;
 pub mod holder;
 pub mod reset;
 pub mod scan;
+pub mod search;
 pub mod state;
 pub mod stop;
 pub mod summary;

@@ -1,0 +1,402 @@
+//! The search: where a text was said, over all transcripts of all projects, in every configuration directory.
+
+use super::status::Problem;
+use crate::claude::home::{ClaudeHome, all_homes, encode_project_path, is_session_id};
+use crate::clock::{Clock, since};
+use crate::env::Environment;
+use crate::error::{Code, Error, Result};
+use crate::fs::{canonical, open_regular};
+use crate::recovery::config::in_force;
+use crate::session::search::pattern::Pattern;
+use crate::session::search::said::{Role, records};
+use crate::session::search::scan::{Findings, Query, SessionFiles, scan};
+use crate::session::search::snippet::Span;
+use crate::session::stop::{time, time_or_null};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/search@1";
+/// Hits that are returned when nobody says how many.
+const LIMIT: usize = 100;
+/// Threads that read, at least and at most.
+const THREADS: std::ops::RangeInclusive<usize> = 2..=4;
+/// Bytes in which the first record of a subagent's file is looked for.
+const HEAD: u64 = 16 * 1024;
+/// Directories below `subagents` that are looked into.
+const DEPTH: usize = 3;
+
+/// What to look for.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SearchOptions {
+    /// Literal text, or a regular expression with `regex`.
+    pub text: String,
+    /// `text` is a regular expression.
+    pub regex: bool,
+    /// Upper and lower case are the same.
+    pub ignore_case: bool,
+    /// Who said it; everybody when there are none.
+    pub roles: Option<Vec<Role>>,
+    /// Not before then: RFC 3339, a date, or a length of time before now.
+    pub since: Option<String>,
+    /// Directory of the project; every project when it is missing.
+    pub project: Option<PathBuf>,
+    /// Hits that are returned; 0: all.
+    pub limit: Option<usize>,
+}
+
+/// One place where the text was found.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SearchHit {
+    /// Session id.
+    pub id: String,
+    /// The file it is in.
+    pub transcript: PathBuf,
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// Who said it.
+    pub role: Role,
+    /// Number of the prompt it belongs to, from 1; 0 before the first.
+    pub turn: usize,
+    /// Time of the record.
+    #[serde(serialize_with = "time_or_null")]
+    pub at: Option<DateTime<Utc>>,
+    /// One line around the match.
+    pub snippet: String,
+    /// Where the match is in it.
+    #[serde(rename = "match")]
+    pub span: Span,
+    /// Found in a subagent's transcript.
+    pub subagent: bool,
+    /// Name a person gave the session.
+    pub name: Option<String>,
+    /// Title of the session.
+    pub title: Option<String>,
+    /// Where it was started.
+    pub project: Option<String>,
+}
+
+/// What was looked through.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Searched {
+    /// Number of files.
+    pub files: usize,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SearchReport {
+    /// Name and version of this form.
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// By session, the one with the latest hit first; within a session in the order of the conversation.
+    pub hits: Vec<SearchHit>,
+    /// Hits found, also those that are not returned.
+    pub total: usize,
+    /// Sessions with a hit.
+    pub sessions: usize,
+    /// What was looked through.
+    pub searched: Searched,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Looks through all transcripts. Reads only.
+///
+/// # Errors
+/// [`Code::Usage`] for an empty text, a bad regular expression or a bad time, [`Code::ProjectNotFound`].
+pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> Result<SearchReport> {
+    let limit = options.limit.unwrap_or(LIMIT);
+    let now = clock.now();
+    let query = Query {
+        pattern: Pattern::new(&options.text, options.regex, options.ignore_case)?,
+        roles: options.roles.clone().unwrap_or_default(),
+        since: options.since.as_deref().map(|text| since(text, now)).transpose()?,
+        kept: if limit == 0 { usize::MAX } else { limit },
+    };
+    let in_force = in_force(env, None);
+    let mut problems: Vec<Problem> = in_force.problem.into_iter().map(Problem::from).collect();
+    let mut places = Vec::new();
+    let further: Vec<PathBuf> = in_force.config.config_dirs.iter().map(PathBuf::from).collect();
+    for home in all_homes(env, &further) {
+        places.extend(places_in(&home, &mut problems));
+    }
+    let project = options.project.as_deref().map(|dir| Project::new(env, dir, &places)).transpose()?;
+    // The largest first: no thread is left alone with it at the end.
+    places.sort_by(|one, other| (Reverse(one.bytes), &one.files).cmp(&(Reverse(other.bytes), &other.files)));
+    let mut found = read_all(&query, project.as_ref(), &places);
+    problems.append(&mut found.problems);
+    found.sort();
+    let hits = found.kept.into_iter().flat_map(|(_, files, findings)| hits_of(files, findings));
+    Ok(SearchReport {
+        schema: SCHEMA,
+        generated_at: now,
+        hits: hits.take(query.kept).collect(),
+        total: found.total,
+        sessions: found.sessions,
+        searched: found.searched,
+        problems,
+    })
+}
+
+fn hits_of(files: &SessionFiles, findings: Findings) -> impl Iterator<Item = SearchHit> + use<> {
+    let Findings { hits, name, title, cwd, .. } = findings;
+    let id = files.id.clone();
+    hits.into_iter().map(move |hit| SearchHit {
+        id: id.clone(),
+        transcript: hit.transcript,
+        line: hit.line,
+        role: hit.role,
+        turn: hit.turn,
+        at: hit.at,
+        snippet: hit.snippet,
+        span: hit.span,
+        subagent: hit.subagent,
+        name: name.clone(),
+        title: title.clone(),
+        project: cwd.clone(),
+    })
+}
+
+/// What all threads found together.
+#[derive(Default)]
+struct Found<'p> {
+    /// Sessions whose hits may be returned, with the time by which they are ordered.
+    kept: Vec<(Option<DateTime<Utc>>, &'p SessionFiles, Findings)>,
+    /// Hits in `kept`.
+    held: usize,
+    total: usize,
+    sessions: usize,
+    searched: Searched,
+    problems: Vec<Problem>,
+}
+
+impl<'p> Found<'p> {
+    fn add(&mut self, files: &'p SessionFiles, mut findings: Findings, limit: usize) {
+        self.searched.files += findings.files;
+        self.searched.bytes += findings.bytes;
+        self.problems.extend(std::mem::take(&mut findings.problems).into_iter().map(Problem::from));
+        if findings.total == 0 {
+            return;
+        }
+        self.total += findings.total;
+        self.sessions += 1;
+        self.held += findings.hits.len();
+        self.kept.push((findings.latest, files, findings));
+        // What will not be returned is not kept, so that a common word does not fill the memory.
+        if self.held / 2 > limit {
+            self.sort();
+            let mut before = 0;
+            self.kept.retain(|(_, _, findings)| {
+                let kept = before < limit;
+                before += findings.hits.len();
+                kept
+            });
+            self.held = self.kept.iter().map(|(_, _, findings)| findings.hits.len()).sum();
+        }
+    }
+
+    fn sort(&mut self) {
+        self.kept.sort_by(|one, other| (Reverse(one.0), one.1).cmp(&(Reverse(other.0), other.1)));
+    }
+}
+
+fn read_all<'p>(query: &Query, project: Option<&Project>, places: &'p [Place]) -> Found<'p> {
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new(Found::default());
+    let threads = std::thread::available_parallelism().map_or(*THREADS.start(), usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(*THREADS.start(), *THREADS.end()) {
+            scope.spawn(|| {
+                let mut buffer = Vec::new();
+                while let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let in_project = |start: Option<&str>, cwd: Option<&str>| {
+                        project.is_none_or(|project| project.holds(place, start, cwd))
+                    };
+                    let findings = scan(query, &place.files, &in_project, &mut buffer);
+                    found.lock().unwrap_or_else(PoisonError::into_inner).add(
+                        &place.files,
+                        findings,
+                        query.kept,
+                    );
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The project that was asked about.
+struct Project {
+    dir: PathBuf,
+    encoded: String,
+}
+
+impl Project {
+    /// A directory that is gone still has its sessions.
+    fn new(env: &Environment, dir: &Path, places: &[Place]) -> Result<Self> {
+        let dir = canonical(dir).unwrap_or_else(|_| env.cwd().join(dir));
+        let encoded = encode_project_path(&dir.to_string_lossy());
+        if !dir.is_dir() && !places.iter().any(|place| place.project == encoded) {
+            return Err(Error::new(
+                Code::ProjectNotFound,
+                "is not a directory, and no session was started in it",
+            )
+            .at(&dir)
+            .hint("name the directory of a project, or leave --project out to search them all"));
+        }
+        Ok(Self { dir, encoded })
+    }
+
+    /// Whether a record belongs to it: it was written there, or its session was started there and left with `cd`. The
+    /// name of a transcript's directory alone does not tell, because it stands for more than one path.
+    fn holds(&self, place: &Place, start: Option<&str>, cwd: Option<&str>) -> bool {
+        let within = |path: &str| Path::new(path).starts_with(&self.dir);
+        let twin = |start: &str| !within(start) && encode_project_path(start) == self.encoded;
+        cwd.is_some_and(within) || place.project == self.encoded && !start.is_some_and(twin)
+    }
+}
+
+/// A session's files where they are.
+struct Place {
+    files: SessionFiles,
+    /// Name of the directory of its project.
+    project: String,
+    bytes: u64,
+}
+
+/// All sessions of a configuration directory.
+fn places_in(home: &ClaudeHome, problems: &mut Vec<Problem>) -> Vec<Place> {
+    let mut places = Vec::new();
+    for dir in entries(&home.projects(), problems) {
+        if dir.path.is_dir() {
+            places.extend(places_of_project(&dir, problems));
+        }
+    }
+    places
+}
+
+fn places_of_project(dir: &Entry, problems: &mut Vec<Problem>) -> Vec<Place> {
+    let mut sessions: BTreeMap<String, Place> = BTreeMap::new();
+    let mut place = |id: &str, bytes: u64, add: &mut dyn FnMut(&mut SessionFiles)| {
+        let place = sessions.entry(id.to_owned()).or_insert_with(|| Place {
+            files: SessionFiles { id: id.to_owned(), transcript: None, subagents: Vec::new() },
+            project: dir.name.clone(),
+            bytes: 0,
+        });
+        place.bytes += bytes;
+        add(&mut place.files);
+    };
+    for entry in entries(&dir.path, problems) {
+        let stem = entry.name.strip_suffix(".jsonl");
+        match stem {
+            Some(id) if is_session_id(id) => {
+                place(id, entry.bytes(), &mut |files| files.transcript = Some(entry.path.clone()));
+            }
+            // Older clients keep them beside the sessions.
+            Some(agent) if agent.starts_with("agent-") => {
+                let session = session_in(&entry.path);
+                place(session.as_deref().unwrap_or(agent), entry.bytes(), &mut |files| {
+                    files.subagents.push(entry.path.clone());
+                });
+            }
+            None if is_session_id(&entry.name) => {
+                for agent in subagents(&entry.path.join("subagents"), DEPTH, problems) {
+                    place(&entry.name, agent.bytes(), &mut |files| files.subagents.push(agent.path.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut places: Vec<Place> = sessions.into_values().collect();
+    for place in &mut places {
+        place.files.subagents.sort();
+    }
+    places
+}
+
+/// Transcripts of subagents in a directory and, for nested ones, below it.
+fn subagents(dir: &Path, depth: usize, problems: &mut Vec<Problem>) -> Vec<Entry> {
+    let mut found = Vec::new();
+    for entry in entries(dir, problems) {
+        if entry.name.strip_suffix(".jsonl").is_some_and(|agent| agent.starts_with("agent-")) {
+            found.push(entry);
+        } else if entry.directory && depth > 0 {
+            found.extend(subagents(&entry.path, depth - 1, problems));
+        }
+    }
+    found
+}
+
+/// The session that the first record of a file names.
+fn session_in(path: &Path) -> Option<String> {
+    let mut head = Vec::new();
+    open_regular(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+    let mut id = None;
+    for line in head.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+        records(line, |spoken| id = id.take().or_else(|| spoken.session.as_deref().map(str::to_owned)));
+        if id.is_some() {
+            break;
+        }
+    }
+    // The first record may be long; its beginning names the session, too.
+    let id = id.or_else(|| {
+        let key = b"\"sessionId\":\"";
+        let from = memchr::memmem::find(&head, key)? + key.len();
+        Some(String::from_utf8_lossy(head.get(from..from + 36)?).into_owned())
+    });
+    id.filter(|id| is_session_id(id))
+}
+
+/// An entry of a directory whose name is text.
+struct Entry {
+    path: PathBuf,
+    name: String,
+    directory: bool,
+}
+
+impl Entry {
+    /// Size of the file; only for the order in which files are read.
+    fn bytes(&self) -> u64 {
+        std::fs::symlink_metadata(&self.path).map_or(0, |meta| meta.len())
+    }
+}
+
+fn entries(dir: &Path, problems: &mut Vec<Problem>) -> Vec<Entry> {
+    match std::fs::read_dir(dir) {
+        Ok(entries) => entries
+            .filter_map(std::result::Result::ok)
+            .filter_map(|entry| {
+                let name = OsStr::to_str(&entry.file_name())?.to_owned();
+                Some(Entry {
+                    path: entry.path(),
+                    name,
+                    directory: entry.file_type().is_ok_and(|kind| kind.is_dir()),
+                })
+            })
+            .collect(),
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            Vec::new()
+        }
+        Err(error) => {
+            problems.push(Error::io("read the directory", dir, &error).into());
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Lines of a file from the first to the last, with their numbers. One at a time is kept, and none that is longer than a
+//! limit.
+
+use std::io::{self, Read};
+
+/// Bytes that are read at once.
+pub const BLOCK: usize = 256 * 1024;
+
+/// A line, or that there is one which is not kept.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// A line without its line end. The last one may lack one.
+    Whole {
+        /// From 1.
+        number: u64,
+        /// What is in it.
+        bytes: &'a [u8],
+        /// What was read before it and is still at hand.
+        before: &'a [u8],
+    },
+    /// A line longer than the limit.
+    TooLong {
+        /// From 1.
+        number: u64,
+    },
+}
+
+/// Reads lines. The buffer grows with the longest line up to the limit and can be used again.
+#[derive(Debug)]
+pub struct Lines<'b, R> {
+    source: R,
+    buffer: &'b mut Vec<u8>,
+    limit: usize,
+    /// Where the next line begins, and where what was read ends.
+    start: usize,
+    end: usize,
+    number: u64,
+    ended: bool,
+}
+
+impl<'b, R: Read> Lines<'b, R> {
+    /// Lines of `source` of at most `limit` bytes.
+    pub fn new(source: R, buffer: &'b mut Vec<u8>, limit: usize) -> Self {
+        if buffer.len() < BLOCK {
+            buffer.resize(BLOCK, 0);
+        }
+        Self { source, buffer, limit, start: 0, end: 0, number: 0, ended: false }
+    }
+
+    /// The next line.
+    ///
+    /// # Errors
+    /// What reading fails with; nothing more is to be had then.
+    pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
+        let mut seen = self.start;
+        let mut too_long = false;
+        loop {
+            if let Some(at) = memchr::memchr(b'\n', &self.buffer[seen..self.end]) {
+                let (from, to) = (self.start, seen + at);
+                self.start = to + 1;
+                return Ok(Some(self.line(from, to, too_long)));
+            }
+            seen = self.end;
+            if self.ended {
+                let from = std::mem::replace(&mut self.start, self.end);
+                let rest = too_long || from < self.end;
+                return Ok(rest.then(|| self.line(from, self.end, too_long)));
+            }
+            if too_long || self.end - self.start > self.limit {
+                too_long = true;
+                (self.start, self.end, seen) = (0, 0, 0);
+            } else if self.end == self.buffer.len() {
+                if self.start == 0 {
+                    let enough = (self.buffer.len() * 2).min(self.limit.saturating_add(BLOCK));
+                    self.buffer.resize(enough, 0);
+                } else {
+                    self.buffer.copy_within(self.start..self.end, 0);
+                    seen -= self.start;
+                    (self.start, self.end) = (0, self.end - self.start);
+                }
+            }
+            let count = read(&mut self.source, &mut self.buffer[self.end..])?;
+            self.ended = count == 0;
+            self.end += count;
+        }
+    }
+
+    fn line(&mut self, from: usize, to: usize, too_long: bool) -> Line<'_> {
+        self.number += 1;
+        if too_long || to - from > self.limit {
+            return Line::TooLong { number: self.number };
+        }
+        Line::Whole { number: self.number, bytes: &self.buffer[from..to], before: &self.buffer[..from] }
+    }
+}
+
+/// One read that is not interrupted.
+///
+/// # Errors
+/// What reading fails with.
+pub fn read(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives at most so many bytes at once.
+    struct Slowly<'a>(&'a [u8], usize);
+
+    impl Read for Slowly<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(self.0.len()).min(buffer.len());
+            buffer[..count].copy_from_slice(&self.0[..count]);
+            self.0 = &self.0[count..];
+            Ok(count)
+        }
+    }
+
+    fn lines(bytes: &[u8], at_once: usize, limit: usize) -> Vec<Option<Vec<u8>>> {
+        let mut buffer = Vec::new();
+        let mut lines = Lines::new(Slowly(bytes, at_once), &mut buffer, limit);
+        let mut all = Vec::new();
+        while let Some(line) = lines.next_line().unwrap() {
+            let (number, kept) = match line {
+                Line::Whole { number, bytes, .. } => (number, Some(bytes.to_vec())),
+                Line::TooLong { number } => (number, None),
+            };
+            all.push(kept);
+            assert_eq!(number, all.len() as u64);
+        }
+        all
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_counted_and_not_kept() {
+        let limit = BLOCK * 3;
+        let file = [&b"one\n"[..], &vec![b'x'; BLOCK * 9], b"\nthree\n", &vec![b'y'; limit + 1]].concat();
+        let kept = lines(&file, usize::MAX, limit);
+        assert_eq!(kept, [Some(b"one".to_vec()), None, Some(b"three".to_vec()), None]);
+        let mut buffer = Vec::new();
+        let mut reader = Lines::new(&file[..], &mut buffer, limit);
+        while reader.next_line().unwrap().is_some() {}
+        assert!(buffer.len() <= limit + BLOCK, "{}", buffer.len());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn the_lines_are_those_of_the_file(
+            parts in proptest::collection::vec(prop_oneof![Just(b"\n".to_vec()), Just(b"ab".to_vec()), Just(vec![b'z'; BLOCK - 1]), Just(vec![b'z'; BLOCK * 2])], 0..12),
+            at_once in prop_oneof![Just(4099_usize), Just(BLOCK)],
+        ) {
+            let file = parts.concat();
+            let expected: Vec<_> = file.split_inclusive(|byte| *byte == b'\n').map(|line| Some(line.strip_suffix(b"\n").unwrap_or(line).to_vec())).collect();
+            prop_assert_eq!(lines(&file, at_once, usize::MAX / 4), expected);
+        }
+    }
+}

@@ -1,0 +1,421 @@
+//! A pattern: the text or regular expression that is looked for, and a sieve made from it.
+//!
+//! The sieve answers for raw bytes of a transcript whether the decoded text in them can match at all. It never says no
+//! wrongly. A JSON string may hold a character as it is or as an escape; so what every match must contain is looked for
+//! in all its written forms. Letters, digits and most marks have one form with every writer that is known; a writer that
+//! escapes them anyway is recognised by [`escapes_letters`].
+
+use crate::error::{Code, Error, Result};
+use memchr::memmem::Finder;
+use regex::bytes;
+use regex_syntax::hir::{Class, Hir, HirKind};
+use std::fmt::Write as _;
+use std::ops::Range;
+
+/// ASCII marks that no JSON writer escapes; `"`, `\` and `/` have escapes of their own, and some writers escape
+/// `<`, `>`, `&`, `'`, `+` and the backtick to be safe within HTML.
+const PLAIN_MARKS: &[u8] = b" !#$%()*,-.:;=?@[]^_{|}~";
+/// Characters one place of a required text may have: more make the sieve slow and coarse.
+const LARGEST_SET: usize = 8;
+/// Alternatives of a required text.
+const MOST_RUNS: usize = 16;
+/// Characters of a required text that are looked for at all.
+const LONGEST_RUN: usize = 256;
+/// Characters of a required text that are looked for when it has more than one written form.
+const LONGEST_FORM: usize = 12;
+/// Characters that are everywhere: a text of others is found in fewer places.
+const COMMON: &str = " etaoinsrhld";
+/// A plain part of the required text that is at least this long is looked for alone.
+const SHORTEST_PLAIN: usize = 3;
+
+/// What is looked for.
+#[derive(Debug)]
+pub struct Pattern {
+    matcher: Matcher,
+    sieve: Option<Sieve>,
+}
+
+#[derive(Debug)]
+enum Matcher {
+    Literal(Box<Finder<'static>>),
+    Regex(regex::Regex),
+}
+
+impl Pattern {
+    /// A literal text, or with `regex` a regular expression in which `^` and `$` stand for the ends of a line.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for an empty text and for what is no regular expression.
+    pub fn new(text: &str, regex: bool, ignore_case: bool) -> Result<Self> {
+        if text.is_empty() {
+            return Err(Error::new(Code::Usage, "the text to search for is empty")
+                .hint("give at least one character"));
+        }
+        let expression = if regex { text.to_owned() } else { regex::escape(text) };
+        let hir = regex_syntax::ParserBuilder::new()
+            .case_insensitive(ignore_case)
+            .multi_line(true)
+            .build()
+            .parse(&expression)
+            .map_err(|error| unreadable(&error))?;
+        let matcher = if regex || ignore_case {
+            let built = regex::RegexBuilder::new(&expression)
+                .case_insensitive(ignore_case)
+                .multi_line(true)
+                .build()
+                .map_err(|_| {
+                    Error::new(Code::Usage, "the regular expression is too large")
+                        .hint("use smaller repetition counts or a shorter expression")
+                })?;
+            Matcher::Regex(built)
+        } else {
+            Matcher::Literal(Box::new(Finder::new(text).into_owned()))
+        };
+        Ok(Self { matcher, sieve: required(&hir).and_then(|runs| Sieve::new(&runs)) })
+    }
+
+    /// The first place in a decoded text, in bytes. A match of nothing is no match.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<Range<usize>> {
+        match &self.matcher {
+            Matcher::Literal(finder) => finder.find(text.as_bytes()).map(|at| at..at + finder.needle().len()),
+            Matcher::Regex(regex) => {
+                regex.find_iter(text).find(|found| !found.is_empty()).map(|found| found.range())
+            }
+        }
+    }
+
+    /// The sieve; `None` when every record has to be read.
+    #[must_use]
+    pub fn sieve(&self) -> Option<&Sieve> {
+        self.sieve.as_ref()
+    }
+}
+
+/// The complaint of the parser, without its drawing of the expression.
+fn unreadable(error: &regex_syntax::Error) -> Error {
+    let (what, span) = match error {
+        regex_syntax::Error::Parse(error) => (error.kind().to_string(), Some(error.span())),
+        regex_syntax::Error::Translate(error) => (error.kind().to_string(), Some(error.span())),
+        _ => ("it cannot be read".to_owned(), None),
+    };
+    let place = span.map(|span| format!(", at character {}", span.start.column)).unwrap_or_default();
+    Error::new(Code::Usage, format!("the regular expression is not valid: {what}{place}"))
+        .hint("put a backslash before a character that is meant as it is, or search for plain text")
+}
+
+/// What a match must contain, in the forms in which it may be written.
+#[derive(Debug)]
+pub struct Sieve {
+    /// A part that has one written form.
+    plain: Option<Box<Finder<'static>>>,
+    /// All forms, where there is more than one.
+    forms: Option<bytes::Regex>,
+    longest: usize,
+}
+
+/// Consecutive characters, at each place one of several.
+type Run = Vec<Vec<char>>;
+
+impl Sieve {
+    fn new(runs: &[Run]) -> Option<Self> {
+        let runs: Vec<&[Vec<char>]> = runs.iter().map(|run| &run[..run.len().min(LONGEST_RUN)]).collect();
+        let plain = match runs[..] {
+            [run] => rarest_plain(run),
+            _ => None,
+        };
+        // The longest form of a character is a pair of surrogates: `\ud83d\ude00`.
+        let longest = runs.iter().map(|run| run.len() * 12).max()?;
+        let forms = if plain.as_ref().is_some_and(|plain| plain.len() == runs[0].len()) {
+            None
+        } else {
+            Some(forms(&runs)?)
+        };
+        let plain = plain.map(|plain| Box::new(Finder::new(&plain).into_owned()));
+        Some(Self { plain, forms, longest })
+    }
+
+    /// Whether these bytes hold what a match must contain.
+    #[must_use]
+    pub fn passes(&self, bytes: &[u8]) -> bool {
+        self.plain.as_ref().is_none_or(|finder| finder.find(bytes).is_some())
+            && self.forms.as_ref().is_none_or(|forms| forms.is_match(bytes))
+    }
+
+    /// Most bytes that what is looked for can have.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+}
+
+/// An expression for the beginnings of these runs, in all their forms.
+fn forms(runs: &[&[Vec<char>]]) -> Option<bytes::Regex> {
+    let mut expression = String::from("(?-u)");
+    for (index, run) in runs.iter().enumerate() {
+        if index > 0 {
+            expression.push('|');
+        }
+        for set in run.iter().take(LONGEST_FORM) {
+            write_set(&mut expression, set);
+        }
+    }
+    bytes::Regex::new(&expression).ok()
+}
+
+/// Whether an ASCII letter, digit or mark is written as an escape somewhere. `\\u0041` counts too, which does no harm.
+#[must_use]
+pub fn escapes_letters(bytes: &[u8]) -> bool {
+    memchr::memmem::find_iter(bytes, br"\u00")
+        .any(|at| bytes.get(at + 4).is_some_and(|digit| (b'2'..=b'7').contains(digit)))
+}
+
+fn is_plain(char: char) -> bool {
+    u8::try_from(char).is_ok_and(|byte| byte.is_ascii_alphanumeric() || PLAIN_MARKS.contains(&byte))
+}
+
+/// The stretch with one written form that is likely to be the rarest, when it is long enough to be looked for alone.
+fn rarest_plain(run: &[Vec<char>]) -> Option<Vec<u8>> {
+    let plain = |set: &[char]| matches!(set, [char] if is_plain(*char));
+    let weight = |set: &Vec<char>| if set.iter().any(|char| COMMON.contains(*char)) { 1 } else { 3 };
+    let rarest = run.split(|set| !plain(set)).max_by_key(|part| part.iter().map(weight).sum::<usize>())?;
+    let enough = rarest.len() >= SHORTEST_PLAIN.min(run.len());
+    enough.then(|| rarest.iter().flatten().filter_map(|char| u8::try_from(*char).ok()).collect())
+}
+
+/// All forms of all characters of a place.
+fn write_set(expression: &mut String, set: &[char]) {
+    expression.push_str("(?:");
+    for (index, char) in set.iter().enumerate() {
+        if index > 0 {
+            expression.push('|');
+        }
+        write_char(expression, *char);
+    }
+    expression.push(')');
+}
+
+/// A character as it is, and as JSON may escape it.
+fn write_char(expression: &mut String, char: char) {
+    let mut raw = [0; 4];
+    for byte in char.encode_utf8(&mut raw).bytes() {
+        write_byte(expression, byte);
+    }
+    if is_plain(char) {
+        return;
+    }
+    let short = match char {
+        '"' | '\\' | '/' => Some(char),
+        '\u{8}' => Some('b'),
+        '\u{c}' => Some('f'),
+        '\n' => Some('n'),
+        '\r' => Some('r'),
+        '\t' => Some('t'),
+        _ => None,
+    };
+    if let Some(byte) = short.and_then(|short| u8::try_from(short).ok()) {
+        expression.push_str(r"|\\");
+        write_byte(expression, byte);
+    }
+    expression.push('|');
+    let mut units = [0; 2];
+    for unit in char.encode_utf16(&mut units) {
+        expression.push_str(r"\\u");
+        for digit in format!("{unit:04x}").chars() {
+            if digit.is_ascii_digit() {
+                expression.push(digit);
+            } else {
+                let _ = write!(expression, "[{digit}{}]", digit.to_ascii_uppercase());
+            }
+        }
+    }
+}
+
+fn write_byte(expression: &mut String, byte: u8) {
+    let _ = write!(expression, r"\x{byte:02x}");
+}
+
+/// Runs of which every match contains at least one.
+fn required(hir: &Hir) -> Option<Vec<Run>> {
+    if let Some(run) = exact(hir) {
+        return (!run.is_empty()).then(|| vec![run]);
+    }
+    match hir.kind() {
+        HirKind::Capture(capture) => required(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
+        HirKind::Alternation(branches) => {
+            let mut all = Vec::new();
+            for branch in branches {
+                all.extend(required(branch)?);
+            }
+            (all.len() <= MOST_RUNS).then_some(all)
+        }
+        HirKind::Concat(parts) => {
+            let mut candidates = Vec::new();
+            let mut run = Run::new();
+            for part in parts {
+                if let Some(more) = exact(part) {
+                    run.extend(more);
+                } else {
+                    candidates.push(vec![std::mem::take(&mut run)]);
+                    candidates.extend(required(part));
+                }
+            }
+            candidates.push(vec![run]);
+            candidates.into_iter().filter(|runs| strength(runs) > 0).max_by_key(|runs| strength(runs))
+        }
+        _ => None,
+    }
+}
+
+/// The one run that an expression matches, when there is just one.
+fn exact(hir: &Hir) -> Option<Run> {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Some(Run::new()),
+        HirKind::Literal(literal) => {
+            let text = std::str::from_utf8(&literal.0).ok()?;
+            text.chars().map(|char| place(vec![char])).collect()
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            let size: usize = class
+                .iter()
+                .map(|range| (u32::from(range.end()) - u32::from(range.start())) as usize + 1)
+                .sum();
+            if size > LARGEST_SET {
+                return None;
+            }
+            place(class.iter().flat_map(|range| range.start()..=range.end()).collect()).map(|set| vec![set])
+        }
+        HirKind::Capture(capture) => exact(&capture.sub),
+        HirKind::Concat(parts) => {
+            parts.iter().map(exact).collect::<Option<Vec<Run>>>().map(|runs| runs.concat())
+        }
+        HirKind::Repetition(repetition)
+            if repetition.max == Some(repetition.min) && repetition.min as usize <= LONGEST_FORM =>
+        {
+            let run = exact(&repetition.sub)?;
+            Some(vec![run; repetition.min as usize].concat())
+        }
+        _ => None,
+    }
+}
+
+/// The replacement character may stand for anything that was damaged, so it has no written form.
+fn place(set: Vec<char>) -> Option<Vec<char>> {
+    (!set.is_empty() && !set.contains(&char::REPLACEMENT_CHARACTER)).then_some(set)
+}
+
+/// How much the weakest of these runs tells.
+fn strength(runs: &[Run]) -> usize {
+    let of_run = |run: &Run| run.iter().map(|set| LARGEST_SET / set.len()).sum::<usize>();
+    runs.iter().map(of_run).min().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn plain(text: &str) -> Option<String> {
+        let sieve = Pattern::new(text, false, false).unwrap().sieve.unwrap();
+        sieve.plain.map(|finder| String::from_utf8(finder.needle().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn the_rarest_part_with_one_written_form_is_looked_for() {
+        assert_eq!(plain("xyzzy-rare").as_deref(), Some("xyzzy-rare"));
+        assert_eq!(plain("say \"plugh\" then\ntab").as_deref(), Some("plugh"));
+        assert_eq!(plain("naïve-façade").as_deref(), Some("ve-fa"));
+        assert_eq!(plain("日本語"), None);
+        assert_eq!(plain("a\"b"), None);
+        assert_eq!(plain("a").as_deref(), Some("a"));
+        assert_eq!(plain(&"long".repeat(100_000)).map(|text| text.len()), Some(LONGEST_RUN));
+    }
+
+    #[test]
+    fn a_regular_expression_without_a_required_text_reads_everything() {
+        for everything in [".*", r"\d+", "a|.", "x?", "[a-z]+"] {
+            assert!(Pattern::new(everything, true, false).unwrap().sieve().is_none(), "{everything}");
+        }
+        for sieved in ["foo|bar", r"\bfoo\d+", "(foo)+", "a(?:b|c)d.*e", "(?i)foo", "[ab][cd]"] {
+            assert!(Pattern::new(sieved, true, false).unwrap().sieve().is_some(), "{sieved}");
+        }
+    }
+
+    #[test]
+    fn bad_expressions_are_refused_in_words() {
+        let refused = |text: &str| Pattern::new(text, true, false).unwrap_err();
+        assert_eq!(
+            refused("ab(c").message,
+            "the regular expression is not valid: unclosed group, at character 3"
+        );
+        assert_eq!(refused("x{1000}{1000}{1000}").message, "the regular expression is too large");
+        assert_eq!(refused("").code, Code::Usage);
+        assert!(Pattern::new("ab(c", false, false).is_ok());
+    }
+
+    #[test]
+    fn case_is_ignored_beyond_ascii() {
+        let pattern = Pattern::new("straSSe ÉTÉ", false, true).unwrap();
+        assert!(pattern.find("die STRASSE été").is_some());
+        assert!(may_match(&pattern, "die STRA\u{17f}SE \\u00c9t\\u00E9"));
+        assert_eq!(pattern.find("die Straße ÉTÉ"), None);
+    }
+
+    fn may_match(pattern: &Pattern, json: &str) -> bool {
+        let bytes = json.as_bytes();
+        pattern.sieve().is_none_or(|sieve| sieve.passes(bytes)) || escapes_letters(bytes)
+    }
+
+    /// A JSON string that writes each character in one of the ways there are.
+    fn written(text: &str, ways: &[u8]) -> String {
+        let mut json = String::from("\"");
+        for (index, char) in text.chars().enumerate() {
+            let plain = serde_json::to_string(&char.to_string()).unwrap();
+            let mut units = [0; 2];
+            let escape = char
+                .encode_utf16(&mut units)
+                .iter()
+                .fold(String::new(), |escape, unit| format!("{escape}\\u{unit:04x}"));
+            match ways[index % ways.len()] {
+                0 if !is_plain(char) => json.push_str(&escape),
+                1 if !is_plain(char) => json.push_str(&escape.to_uppercase().replace('U', "u")),
+
+                2 if char == '/' => json.push_str("\\/"),
+                3 => json.push_str(&escape),
+                _ => json.push_str(&plain[1..plain.len() - 1]),
+            }
+        }
+        json.push('"');
+        json
+    }
+
+    proptest! {
+        #[test]
+        fn the_sieve_passes_every_text_that_matches(
+            before in "[a-c\"\n]{0,6}", needle in "[ab K\"\\\\/\n\t<é日ſ😀\u{7f}]{1,6}", after in "[a-c]{0,6}",
+            ways in proptest::collection::vec(0_u8..5, 1..5), ignore_case in any::<bool>(),
+        ) {
+            let text = format!("{before}{needle}{after}");
+            let json = written(&text, &ways);
+            prop_assert_eq!(&serde_json::from_str::<String>(&json).unwrap(), &text);
+            let pattern = Pattern::new(&needle, false, ignore_case).unwrap();
+            prop_assert!(pattern.find(&text).is_some());
+            prop_assert!(may_match(&pattern, &json), "{}", json);
+        }
+
+        #[test]
+        fn the_sieve_of_an_expression_passes_every_text_that_matches(
+            parts in proptest::collection::vec(prop_oneof![
+                Just("a"), Just("é"), Just("."), Just("[ab]"), Just("(?:ab|日)"), Just("b+"), Just("/"), Just("\n"), Just("^"),
+                Just("(a\")"), Just("a{2}"), Just("b?"), Just(r"\w"), Just("$"), Just("(?:b|a{2,3}|k)")], 1..5),
+            text in "[abkK\"/\né日]{0,14}", ways in proptest::collection::vec(0_u8..4, 1..5), ignore_case in any::<bool>(),
+        ) {
+            let pattern = Pattern::new(&parts.concat(), true, ignore_case).unwrap();
+            let json = written(&text, &ways);
+            if pattern.find(&text).is_some() {
+                prop_assert!(may_match(&pattern, &json), "{}", json);
+            }
+        }
+    }
+}

@@ -1,0 +1,687 @@
+//! A scan: all hits in the files of one session.
+//!
+//! Each file is first read in blocks that only the sieve sees: most files have nothing and are done then. A file that may
+//! have something is read again by lines, and so is the conversation it belongs to, which tells the turn of a hit and the
+//! name of the session.
+
+use super::lines::{BLOCK, Line, Lines, read};
+use super::pattern::{Pattern, Sieve, escapes_letters};
+use super::said::{Role, Said, Spoken, mended, records};
+use super::snippet::{Span, snippet};
+use crate::claude::record::{Body, parse_line};
+use crate::claude::transcript::LONGEST_LINE;
+use crate::clock::parse_rfc3339;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::open_regular;
+use crate::session::ending::is_prompt;
+use crate::text::one_line;
+use chrono::{DateTime, Utc};
+use memchr::memmem::Finder;
+use std::collections::HashSet;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+
+/// Longest name and title that are kept, in characters.
+const SHOWN: usize = 200;
+/// Metadata records are shorter than this; only such lines are looked at for names and titles.
+const LONGEST_META: usize = 4096;
+
+/// Bytes at the beginning of a file that show whether its writer escapes letters.
+const SAMPLE: usize = 16 * 1024;
+
+/// What is looked for, and where.
+#[derive(Debug)]
+pub struct Query {
+    /// The text.
+    pub pattern: Pattern,
+    /// Who said it; everybody when empty.
+    pub roles: Vec<Role>,
+    /// Not before then.
+    pub since: Option<DateTime<Utc>>,
+    /// Hits that are kept of one session.
+    pub kept: usize,
+}
+
+/// The files of one session.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionFiles {
+    /// Session id, or what stands for it in a file's name.
+    pub id: String,
+    /// Its transcript.
+    pub transcript: Option<PathBuf>,
+    /// Those of its subagents.
+    pub subagents: Vec<PathBuf>,
+}
+
+/// One place where the text was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// The file.
+    pub transcript: PathBuf,
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// Who said it.
+    pub role: Role,
+    /// Number of the prompt it belongs to, from 1; 0 before the first.
+    pub turn: usize,
+    /// Time of the record.
+    pub at: Option<DateTime<Utc>>,
+    /// One line around the match.
+    pub snippet: String,
+    /// Where the match is in it.
+    pub span: Span,
+    /// A subagent's record.
+    pub subagent: bool,
+}
+
+/// What was found in one session.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// The first hits, in the order of the files and their lines.
+    pub hits: Vec<Hit>,
+    /// Number of all hits.
+    pub total: usize,
+    /// Time of the latest hit, or near it.
+    pub latest: Option<DateTime<Utc>>,
+    /// Name a person gave the session.
+    pub name: Option<String>,
+    /// Its title: a person's before the client's.
+    pub title: Option<String>,
+    /// Where it was started.
+    pub cwd: Option<String>,
+    /// Files that were searched.
+    pub files: usize,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// What could not be read.
+    pub problems: Vec<Error>,
+}
+
+/// Whether a record counts: told by the directory in which its session was started and by its own, where they are known.
+pub type InProject<'a> = &'a dyn Fn(Option<&str>, Option<&str>) -> bool;
+
+/// Looks through the files of a session. `buffer` is reused from session to session.
+pub fn scan(
+    query: &Query,
+    files: &SessionFiles,
+    in_project: InProject<'_>,
+    buffer: &mut Vec<u8>,
+) -> Findings {
+    let mut findings = Findings::default();
+    let mut main = None;
+    let mut candidates = Vec::new();
+    for (path, subagent) in files
+        .transcript
+        .iter()
+        .map(|path| (path, false))
+        .chain(files.subagents.iter().map(|path| (path, true)))
+    {
+        match Candidate::open(path, query.pattern.sieve(), buffer) {
+            Ok(candidate) => {
+                findings.files += 1;
+                findings.bytes += candidate.bytes;
+                if subagent {
+                    candidates.extend(candidate.may_match.then_some(candidate));
+                } else {
+                    main = Some(candidate);
+                }
+            }
+            Err(error) => findings.problems.push(error),
+        }
+    }
+    let mut session =
+        Session { query, in_project, findings, prompts: Vec::new(), custom_title: None, marks: Marks::new() };
+    if let Some(main) = main.filter(|main| main.may_match || !candidates.is_empty()) {
+        session.read(main, false, buffer);
+    }
+    for candidate in candidates {
+        session.read(candidate, true, buffer);
+    }
+    let Session { mut findings, custom_title, .. } = session;
+    findings.title = custom_title.or(findings.title);
+    findings
+}
+
+/// A file that was looked at by the sieve.
+struct Candidate {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+    modified: Option<DateTime<Utc>>,
+    may_match: bool,
+    /// Its writer escapes letters, so that the sieve says nothing about it.
+    sieveless: bool,
+}
+
+impl Candidate {
+    fn open(path: &Path, sieve: Option<&Sieve>, buffer: &mut Vec<u8>) -> Result<Self> {
+        let mut file = open_regular(path)?;
+        let meta = file.metadata().doing("read", path)?;
+        let sieved = match sieve {
+            Some(sieve) => sieved(&mut file, sieve, buffer).doing("read", path)?,
+            None => Sieved::Unknown,
+        };
+        let modified = meta.modified().ok().map(DateTime::from);
+        Ok(Self {
+            file,
+            path: path.to_path_buf(),
+            bytes: meta.len(),
+            modified,
+            may_match: sieved != Sieved::Nothing,
+            sieveless: sieved == Sieved::Unknown,
+        })
+    }
+}
+
+/// What the sieve says of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sieved {
+    Nothing,
+    Something,
+    /// It can say nothing.
+    Unknown,
+}
+
+/// Whether a file holds what a match must contain; lines play no part.
+fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Vec<u8>) -> io::Result<Sieved> {
+    if buffer.len() < BLOCK {
+        buffer.resize(BLOCK, 0);
+    }
+    // What is looked for may lie across two blocks.
+    let overlap = sieve.longest().saturating_sub(1);
+    let mut kept = 0;
+    let mut first = true;
+    loop {
+        let count = read(source, &mut buffer[kept..BLOCK])?;
+        if count == 0 {
+            return Ok(Sieved::Nothing);
+        }
+        let filled = &buffer[..kept + count];
+        // Every file has one writer, and a writer that escapes letters does so from the beginning.
+        if std::mem::take(&mut first) && escapes_letters(&filled[..filled.len().min(SAMPLE)]) {
+            return Ok(Sieved::Unknown);
+        }
+        if sieve.passes(filled) {
+            return Ok(Sieved::Something);
+        }
+        let from = filled.len().saturating_sub(overlap);
+        kept = filled.len() - from;
+        buffer.copy_within(from..from + kept, 0);
+    }
+}
+
+/// A session while its files are read.
+struct Session<'q> {
+    query: &'q Query,
+    in_project: InProject<'q>,
+    findings: Findings,
+    /// Times of the prompts of the conversation.
+    prompts: Vec<Option<DateTime<Utc>>>,
+    custom_title: Option<String>,
+    marks: Marks,
+}
+
+/// Bytes that tell what a line may be. Within a JSON string they cannot stand: its quotes would be escaped.
+struct Marks {
+    user: Finder<'static>,
+    result: Finder<'static>,
+    glued: Finder<'static>,
+    names: [Finder<'static>; 3],
+    cwd: Finder<'static>,
+}
+
+impl Marks {
+    fn new() -> Self {
+        Self {
+            user: Finder::new(b"\"user\""),
+            result: Finder::new(b"\"type\":\"tool_result\""),
+            glued: Finder::new(b"}{\""),
+            names: [
+                Finder::new(b"-title\""),
+                Finder::new(b"\"agent-name\""),
+                Finder::new(b"\"type\":\"summary\""),
+            ],
+            cwd: Finder::new(b"\"cwd\""),
+        }
+    }
+
+    /// Whether a line can hold a human prompt. A line with a tool result is none, whatever it holds besides, unless
+    /// another record is glued to it.
+    fn may_hold_prompt(&self, line: &[u8]) -> bool {
+        let holds = |finder: &Finder<'_>| finder.find(line).is_some();
+        holds(&self.user) && (!holds(&self.result) || holds(&self.glued))
+    }
+
+    /// Whether a line can hold a name or title.
+    fn may_hold_name(&self, line: &[u8]) -> bool {
+        line.len() <= LONGEST_META && self.names.iter().any(|finder| finder.find(line).is_some())
+    }
+}
+
+/// One file while it is read.
+struct Reading {
+    path: PathBuf,
+    subagent: bool,
+    modified: Option<DateTime<Utc>>,
+    may_match: bool,
+    sieveless: bool,
+    hits: Vec<Hit>,
+    total: usize,
+    /// Hits in texts that are written more than once, with what tells the texts apart.
+    repeated: Vec<(u64, Hit)>,
+    /// Texts of hits that are no repetitions.
+    texts: HashSet<u64>,
+}
+
+impl Session<'_> {
+    fn read(&mut self, candidate: Candidate, subagent: bool, buffer: &mut Vec<u8>) {
+        let Candidate { mut file, path, modified, may_match, sieveless, .. } = candidate;
+        let mut reading = Reading {
+            path,
+            subagent,
+            modified,
+            may_match,
+            sieveless,
+            hits: Vec::new(),
+            total: 0,
+            repeated: Vec::new(),
+            texts: HashSet::new(),
+        };
+        if let Err(error) = file.rewind().and_then(|()| self.read_lines(&file, &mut reading, buffer)) {
+            self.findings.problems.push(Error::io("read", &reading.path, &error));
+        }
+        self.finish(reading);
+    }
+
+    fn read_lines(&mut self, file: &File, reading: &mut Reading, buffer: &mut Vec<u8>) -> io::Result<()> {
+        let sieve = self.query.pattern.sieve();
+        let mut lines = Lines::new(file, buffer, LONGEST_LINE);
+        while let Some(line) = lines.next_line()? {
+            match line {
+                Line::Whole { number, bytes, before } => {
+                    if !reading.subagent {
+                        self.note(bytes);
+                    }
+                    if reading.may_match
+                        && (reading.sieveless || sieve.is_none_or(|sieve| sieve.passes(bytes)))
+                    {
+                        self.search(number, bytes, before, reading);
+                    }
+                }
+                // The sieve saw the whole file: without a match in it nothing is missed.
+                Line::TooLong { .. } if !reading.may_match => {}
+                Line::TooLong { number } => self.findings.problems.push(
+                    Error::new(
+                        Code::TranscriptUnreadable,
+                        format!(
+                            "line {number} is longer than {} MB and was not searched",
+                            LONGEST_LINE >> 20
+                        ),
+                    )
+                    .at(&reading.path),
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes prompts, names and titles, and where the session was started.
+    fn note(&mut self, line: &[u8]) {
+        if self.marks.may_hold_prompt(line) {
+            let mut found = parse_line(0, line);
+            if found.is_empty() {
+                found = mended(line).map(|line| parse_line(0, &line)).unwrap_or_default();
+            }
+            for record in found {
+                if let Body::User(user) = &record.body
+                    && !record.head.sidechain
+                    && !user.meta
+                    && is_prompt(user)
+                {
+                    self.prompts.push(record.head.at);
+                }
+            }
+        }
+        let placed = self.findings.cwd.is_some();
+        if self.marks.may_hold_name(line) || !placed && self.marks.cwd.find(line).is_some() {
+            records(line, |spoken| {
+                let shown = |text: &str| one_line(text, SHOWN);
+                let Findings { name, title, cwd, .. } = &mut self.findings;
+                newest(name, spoken.name.as_deref().map(shown));
+                newest(title, spoken.title.as_deref().map(shown));
+                newest(&mut self.custom_title, spoken.custom_title.as_deref().map(shown));
+                if cwd.is_none() {
+                    *cwd = spoken.cwd.as_deref().map(str::to_owned);
+                }
+            });
+        }
+    }
+
+    fn search(&mut self, number: u64, line: &[u8], before: &[u8], reading: &mut Reading) {
+        records(line, |spoken| {
+            if !(self.in_project)(self.findings.cwd.as_deref(), spoken.cwd.as_deref()) {
+                return;
+            }
+            for said in &spoken.texts {
+                if !self.query.roles.is_empty() && !self.query.roles.contains(&said.role) {
+                    continue;
+                }
+                let found = said.parts.iter().find_map(|part| Some((part, self.query.pattern.find(part)?)));
+                let Some((part, range)) = found else { continue };
+                // Records without a time, such as titles, were written soon after their neighbour.
+                let near = spoken.at.or_else(|| last_time(before));
+                let judged = near.or(reading.modified);
+                if self.query.since.is_some_and(|since| judged.is_none_or(|at| at < since)) {
+                    continue;
+                }
+                self.findings.latest = self.findings.latest.max(near);
+                if !said.repeated {
+                    reading.total += 1;
+                    if matches!(said.role, Role::User | Role::System) {
+                        reading.texts.insert(identity(said));
+                    }
+                    if reading.hits.len() >= self.query.kept {
+                        continue;
+                    }
+                }
+                let (snippet, span) = snippet(part, &range);
+                let hit = Hit {
+                    transcript: reading.path.clone(),
+                    line: number,
+                    role: said.role,
+                    turn: self.turn(spoken, reading.subagent),
+                    at: spoken.at,
+                    snippet,
+                    span,
+                    subagent: reading.subagent || spoken.sidechain,
+                };
+                if said.repeated {
+                    let text = identity(said);
+                    if reading.repeated.iter().all(|(known, _)| *known != text) {
+                        reading.repeated.push((text, hit));
+                    }
+                } else {
+                    reading.hits.push(hit);
+                }
+            }
+        });
+    }
+
+    /// Number of the prompt that a record belongs to: in the conversation the last one before it, for a subagent the last
+    /// one sent before its time.
+    fn turn(&self, spoken: &Spoken<'_>, subagent: bool) -> usize {
+        match (subagent, spoken.at) {
+            (false, _) => self.prompts.len(),
+            (true, Some(at)) => {
+                self.prompts.iter().filter(|prompt| prompt.is_some_and(|prompt| prompt <= at)).count()
+            }
+            (true, None) => 0,
+        }
+    }
+
+    /// Takes over the hits of a file: of a text that was written more than once the first, and that only where nobody
+    /// said it.
+    fn finish(&mut self, mut reading: Reading) {
+        let mut hits = std::mem::take(&mut reading.hits);
+        for (text, hit) in std::mem::take(&mut reading.repeated) {
+            if reading.texts.insert(text) {
+                reading.total += 1;
+                hits.push(hit);
+            }
+        }
+        hits.sort_by_key(|hit| hit.line);
+        hits.truncate(self.query.kept.saturating_sub(self.findings.hits.len()));
+        self.findings.hits.append(&mut hits);
+        if reading.total > 0 {
+            self.findings.latest = self.findings.latest.or(reading.modified);
+        }
+        self.findings.total += reading.total;
+    }
+}
+
+fn newest(slot: &mut Option<String>, value: Option<String>) {
+    if value.is_some() {
+        *slot = value;
+    }
+}
+
+/// The last time that is written in some lines.
+fn last_time(lines: &[u8]) -> Option<DateTime<Utc>> {
+    let key = b"\"timestamp\":\"";
+    let from = memchr::memmem::rfind(lines, key)? + key.len();
+    let text = lines[from..].split(|byte| *byte == b'"').next()?;
+    parse_rfc3339(std::str::from_utf8(text).ok()?)
+}
+
+fn identity(said: &Said<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    said.parts.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use std::fmt::Write as _;
+
+    fn found(query: &Query, file: &[u8]) -> Findings {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.jsonl");
+        std::fs::write(&path, file).unwrap();
+        let files = SessionFiles { id: "t".into(), transcript: Some(path), subagents: Vec::new() };
+        scan(query, &files, &|_, _| true, &mut Vec::new())
+    }
+
+    fn query(text: &str) -> Query {
+        let pattern = Pattern::new(text, false, false).unwrap();
+        Query { pattern, roles: Vec::new(), since: None, kept: usize::MAX }
+    }
+
+    fn lines_of(findings: &Findings) -> Vec<(u64, Role, usize)> {
+        findings.hits.iter().map(|hit| (hit.line, hit.role, hit.turn)).collect()
+    }
+
+    #[test]
+    fn prompts_are_counted_whatever_stands_between_them() {
+        let file = concat!(
+            r#"{"type":"ai-title","aiTitle":"needle title"}"#,
+            "\n",
+            r#"{"type":"user","message":{"content":"one"},"timestamp":"2026-01-01T00:00:00Z","cwd":"/w"}"#,
+            "\n",
+            r#"{"type":"user","message":{"content":[{"tool_use_id":"t","type":"tool_result","content":"a needle"}]}}"#,
+            "\n",
+            r#"{"type":"user","isMeta":true,"message":{"content":"a needle"}}"#,
+            "\n",
+            r#"{"type":"user","isSidechain":true,"message":{"content":"a needle"}}"#,
+            "\n",
+            r#"{"type":"user","message":{"content":"[Request interrupted by user]"}}"#,
+            "\n",
+            r#"{"type":"user","message":{"content":[{"type":"tool_result","content":"x"}]}}{"type":"user","message":{"content":"needle \"tool_result\""}}"#,
+            "\n",
+            r#"{"type":"user","message":{"content":"half \ud83d needle"},"timestamp":"2026-01-02T00:00:00Z"}"#,
+            "\n",
+            r#"{"type":"ai-title","aiTitle":"needle title"}"#,
+            "\n",
+            r#"{"type":"assistant","message":{"content":[{"type":"text","text":"needle"#,
+        );
+        let findings = found(&query("needle"), file.as_bytes());
+        let expected = [
+            (1, Role::System, 0),
+            (3, Role::Tool, 1),
+            (4, Role::System, 1),
+            (5, Role::Assistant, 1),
+            (7, Role::User, 2),
+            (8, Role::User, 3),
+        ];
+        assert_eq!(lines_of(&findings), expected);
+        assert_eq!(findings.title.as_deref(), Some("needle title"));
+        assert_eq!(findings.cwd.as_deref(), Some("/w"));
+        let summary = "{\"type\":\"summary\",\"summary\":\"a needle\"}\n";
+        assert_eq!(found(&query("needle"), summary.as_bytes()).title.as_deref(), Some("a needle"));
+        assert_eq!(findings.latest, parse_rfc3339("2026-01-02T00:00:00Z"));
+        assert!(findings.hits[3].subagent);
+    }
+
+    #[test]
+    fn a_queued_prompt_that_was_never_sent_is_found_and_a_sent_one_only_once() {
+        let file = concat!(
+            r#"{"type":"queue-operation","operation":"enqueue","content":"needle sent"}"#,
+            "\n",
+            r#"{"type":"user","message":{"content":"needle sent"}}"#,
+            "\n",
+            r#"{"type":"queue-operation","operation":"enqueue","content":"needle lost"}"#,
+            "\n",
+        );
+        let findings = found(&query("needle"), file.as_bytes());
+        assert_eq!(lines_of(&findings), [(2, Role::User, 1), (3, Role::User, 1)]);
+        assert_eq!(findings.total, 2);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_named_and_the_rest_searched() {
+        let long = "x".repeat(LONGEST_LINE);
+        let file = format!(
+            "{{\"type\":\"system\",\"content\":\"needle {long}\"}}\n{{\"type\":\"system\",\"content\":\"needle\"}}\n"
+        );
+        let findings = found(&query("needle"), file.as_bytes());
+        assert_eq!(lines_of(&findings), [(2, Role::System, 0)]);
+        assert_eq!(findings.problems[0].message, "line 1 is longer than 8 MB and was not searched");
+    }
+
+    #[test]
+    fn a_match_across_two_blocks_is_seen() {
+        let needle = format!("needle \"{}\" end of it", "n".repeat(100));
+        for from in (BLOCK - 200..BLOCK).step_by(3) {
+            let filler = "x".repeat(from);
+            let file = format!(
+                "{}
+{}
+",
+                json!({"type": "system", "content": filler}),
+                json!({"type": "system", "content": needle})
+            );
+            assert_eq!(found(&query(&needle), file.as_bytes()).total, 1, "{from}");
+        }
+    }
+
+    /// Every string in a value.
+    fn strings(value: &Value) -> Vec<String> {
+        match value {
+            Value::String(text) => vec![text.clone()],
+            Value::Array(items) => items.iter().flat_map(strings).collect(),
+            Value::Object(fields) => fields.values().flat_map(strings).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every string of a value that the search looks at, found the slow way.
+    fn naive(line: &str) -> Vec<Vec<String>> {
+        let Ok(value) = serde_json::from_str::<Value>(line) else { return Vec::new() };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let texts = |content: &Value| match content {
+            Value::String(text) => vec![text.clone()],
+            Value::Array(blocks) => blocks.iter().filter_map(|block| text(&block["text"])).collect(),
+            _ => Vec::new(),
+        };
+        match value["type"].as_str() {
+            Some("system") => vec![texts(&value["content"])],
+            Some("user" | "assistant") => match &value["message"]["content"] {
+                Value::String(text) => vec![vec![text.clone()]],
+                Value::Array(blocks) => blocks
+                    .iter()
+                    .map(|block| match block["type"].as_str() {
+                        Some("text") => vec![text(&block["text"]).unwrap()],
+                        Some("thinking") => vec![text(&block["thinking"]).unwrap()],
+                        Some("tool_use") => strings(&block["input"]),
+                        Some("tool_result") => texts(&block["content"]),
+                        _ => Vec::new(),
+                    })
+                    .collect(),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    /// What JSON allows for the same value: any character may be an escape.
+    fn escaped(json: &str, ways: &[u8]) -> String {
+        let mut out = String::new();
+        let mut within = false;
+        let mut chars = json.chars();
+        let mut index = 0;
+        while let Some(char) = chars.next() {
+            index += 1;
+            match char {
+                '"' => {
+                    within = !within;
+                    out.push(char);
+                }
+                '\\' => {
+                    out.push(char);
+                    out.extend(chars.next());
+                }
+                _ if !within => out.push(char),
+                '/' if ways[index % ways.len()] == 1 => out.push_str("\\/"),
+                _ if ways[index % ways.len()] == 2 || ways[index % ways.len()] == 3 && !char.is_ascii() => {
+                    for unit in char.encode_utf16(&mut [0; 2]) {
+                        let _ = write!(out, "\\u{unit:04X}");
+                    }
+                }
+                _ => out.push(char),
+            }
+        }
+        out
+    }
+
+    fn record() -> impl Strategy<Value = Value> {
+        let text = || "[ab \"\\\\/\n\té日😀]{0,8}";
+        prop_oneof![
+            text().prop_map(|text| json!({"type": "user", "message": {"role": "user", "content": text}, "uuid": "ab"})),
+            text().prop_map(|text| json!({"message": {"content": [{"type": "text", "text": text}]}, "type": "assistant"})),
+            text().prop_map(|text| json!({"message": {"content": [{"signature": "ab", "type": "thinking", "thinking": text}]}, "type": "assistant"})),
+            (text(), text()).prop_map(|(one, two)| json!({"type": "assistant", "message": {"content": [{"type": "tool_use", "name": "ab", "input": {"ab": one, "b": [two, 1, null, true, {"a": {}}]}}]}})),
+            (text(), text()).prop_map(|(one, two)| json!({"type": "user", "message": {"content": [{"type": "tool_result", "content": one}, {"type": "tool_result", "content": [{"type": "text", "text": two}, {"type": "image", "source": {"data": "abab"}}]}]}, "toolUseResult": {"stdout": "ab"}})),
+            text().prop_map(|text| json!({"type": "system", "subtype": "informational", "content": text})),
+            text().prop_map(|text| json!({"type": "attachment", "attachment": {"type": "prompt_snapshot", "systemPrompt": [text]}})),
+            text().prop_map(|text| json!({"type": "api-request-blob", "message": {"role": "user", "content": text}})),
+            Just(json!({"type": "user", "message": "ab", "content": 7})),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn finds_what_decoding_everything_finds(
+            values in proptest::collection::vec(record(), 0..8), ways in proptest::collection::vec(0_u8..4, 1..6),
+            needle in "[ab \"\\\\/\n\té日😀]{1,3}", ignore_case in any::<bool>(), cut in 0_usize..12,
+        ) {
+            let whole: String = values.iter().map(|value| escaped(&value.to_string(), &ways) + "\n").collect();
+            let file = &whole.as_bytes()[..whole.len().saturating_sub(cut)];
+            let needle = if ignore_case { needle.to_uppercase() } else { needle };
+            let matches = |text: &String| if ignore_case { text.to_uppercase().contains(&needle) } else { text.contains(&needle) };
+            let mut expected = Vec::new();
+            for (index, line) in file.split(|byte| *byte == b'\n').enumerate() {
+                let Ok(line) = std::str::from_utf8(line) else { continue };
+                for said in naive(line) {
+                    if said.iter().any(matches) {
+                        expected.push(index as u64 + 1);
+                    }
+                }
+            }
+            let pattern = Pattern::new(&needle, false, ignore_case).unwrap();
+            let query = Query { pattern, roles: Vec::new(), since: None, kept: usize::MAX };
+            let findings = found(&query, file);
+            prop_assert_eq!(findings.hits.iter().map(|hit| hit.line).collect::<Vec<_>>(), expected);
+            prop_assert!(findings.problems.is_empty());
+        }
+
+        #[test]
+        fn survives_any_bytes(file in proptest::collection::vec(any::<u8>(), 0..2000), text in "[a-z\"]{1,2}|.") {
+            found(&query(&text), &file);
+        }
+    }
+}
