@@ -471,8 +471,10 @@ export interface ResumePlan {
   session: Session
   /** `resume`: start `argv`. `attach`: it lives in the background, `argv` opens it. `refused`: see `why`. */
   action: 'resume' | 'attach' | 'refused'
-  /** The command; `null` when it is refused. */
+  /** The command as a person types it; `null` when it is refused. */
   argv: string[] | null
+  /** Absolute path of the program to start for it, never within the project; `null` when none was found. */
+  program: string | null
   /** Directory to run it in. */
   cwd: string | null
   /** Variables to set. */
@@ -768,6 +770,13 @@ export declare function list(options?: ListOptions): Promise<ListReport>
 export declare function planInit(options: InitOptions): Promise<InitPlan>
 
 /**
+ * How a person resumes a session, or every session that was open at a crash. Starts nothing.
+ *
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names candidates).
+ */
+export declare function planResume(options: ResumeOptions): Promise<ResumeReport>
+
+/**
  * Plans the taking out. Reads only.
  *
  * Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED` or `IO`.
@@ -776,6 +785,13 @@ export declare function planUninstall(options: UninstallOptions): Promise<Uninst
 
 /** Reads a hook payload, without looking at any file. Unusable text gives `null`. */
 export declare function readPayload(payload: string): PayloadReading | null
+
+/**
+ * What was worked on lately, from titles and prompts. Reads only.
+ *
+ * Rejects with `PROJECT_NOT_FOUND` or `USAGE` (a time that is none).
+ */
+export declare function recall(options?: RecallOptions): Promise<RecallReport>
 
 /**
  * Looks for a text in what was said in all sessions. Reads only.

@@ -24,6 +24,8 @@ pub enum Code {
     SessionAmbiguous,
     /// A directory that must exist does not.
     ProjectNotFound,
+    /// Claude Code itself was not found.
+    ClientNotFound,
     /// A transcript cannot be read as one.
     TranscriptUnreadable,
     /// A stored file carries a version this program does not know; it is never overwritten.
@@ -54,6 +56,7 @@ impl Code {
             Self::SessionNotFound => "SESSION_NOT_FOUND",
             Self::SessionAmbiguous => "SESSION_AMBIGUOUS",
             Self::ProjectNotFound => "PROJECT_NOT_FOUND",
+            Self::ClientNotFound => "CLIENT_NOT_FOUND",
             Self::TranscriptUnreadable => "TRANSCRIPT_UNREADABLE",
             Self::StateNewer => "STATE_NEWER",
             Self::StateDirUnknown => "STATE_DIR_UNKNOWN",
@@ -71,7 +74,9 @@ impl Code {
     pub const fn exit_code(self) -> i32 {
         match self {
             Self::Usage => 2,
-            Self::SessionNotFound | Self::SessionAmbiguous | Self::ProjectNotFound => 3,
+            Self::SessionNotFound | Self::SessionAmbiguous | Self::ProjectNotFound | Self::ClientNotFound => {
+                3
+            }
             Self::PathRefused | Self::ChangedMeanwhile => 4,
             Self::NothingToDo => 6,
             _ => 1,

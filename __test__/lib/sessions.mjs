@@ -300,6 +300,7 @@ export function resumeReport(sessions) {
       session: one,
       action: refused ? 'refused' : one.live === null ? 'resume' : 'attach',
       argv: refused ? null : one.live === null ? ['claude', `--resume=${one.id}`] : ['claude', 'attach', one.live.job],
+      program: refused ? null : '/usr/local/bin/claude',
       cwd: one.project.cwd,
       env: one.commands.env,
       unset: refused ? [] : unset,

@@ -28,7 +28,7 @@ module.exports = {
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
       ...(args.since === undefined ? {} : { since: args.since }),
     };
-    const report = await io.during('reading sessions', /** @type {any} */ (loadAddon()).recall(options));
+    const report = await io.during('reading sessions', loadAddon().recall(options));
     if (args.json) io.json(report);
     else printRecall(report, io);
   },

@@ -6,6 +6,7 @@ pub mod connection;
 pub mod glance;
 pub mod home;
 pub mod process;
+pub mod program;
 pub mod record;
 pub mod registry;
 pub mod transcript;

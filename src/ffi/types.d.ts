@@ -471,8 +471,10 @@ export interface ResumePlan {
   session: Session
   /** `resume`: start `argv`. `attach`: it lives in the background, `argv` opens it. `refused`: see `why`. */
   action: 'resume' | 'attach' | 'refused'
-  /** The command; `null` when it is refused. */
+  /** The command as a person types it; `null` when it is refused. */
   argv: string[] | null
+  /** Absolute path of the program to start for it, never within the project; `null` when none was found. */
+  program: string | null
   /** Directory to run it in. */
   cwd: string | null
   /** Variables to set. */

@@ -9,7 +9,7 @@ use crate::project::{init, uninstall};
 use crate::report::find::SessionOptions;
 use crate::report::inventory::Outside;
 use crate::report::session::{Alive, inspect as inspect_transcript};
-use crate::report::{cancel, list, search, show, status};
+use crate::report::{cancel, list, recall, resume, search, show, status};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde::Deserialize;
@@ -74,6 +74,35 @@ pub fn show_session(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: SessionOptions| {
         let env = Environment::of_process();
         show::show(seen(&env), &options)
+    })
+}
+
+/// What was worked on lately, from titles and prompts. Reads only.
+///
+/// Rejects with `PROJECT_NOT_FOUND` or `USAGE` (a time that is none).
+#[napi(
+    catch_unwind,
+    js_name = "recall",
+    ts_args_type = "options?: RecallOptions",
+    ts_return_type = "Promise<RecallReport>"
+)]
+#[must_use]
+pub fn recall_sessions(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: recall::RecallOptions| {
+        let env = Environment::of_process();
+        recall::recall(seen(&env), &options)
+    })
+}
+
+/// How a person resumes a session, or every session that was open at a crash. Starts nothing.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names candidates).
+#[napi(catch_unwind, ts_args_type = "options: ResumeOptions", ts_return_type = "Promise<ResumeReport>")]
+#[must_use]
+pub fn plan_resume(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: resume::ResumeOptions| {
+        let env = Environment::of_process();
+        resume::plan(seen(&env), &options)
     })
 }
 

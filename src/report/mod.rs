@@ -4,6 +4,8 @@ pub mod cancel;
 pub mod find;
 pub mod inventory;
 pub mod list;
+pub mod recall;
+pub mod resume;
 pub mod search;
 pub mod session;
 pub mod show;

@@ -1,0 +1,84 @@
+'use strict';
+
+// `resume`: opens a session again, in its directory and with its configuration; or says how, or why not.
+
+const { resolve } = require('node:path');
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'resume',
+  summary: 'open a session again, in the right directory, or print the command',
+  description: 'A session that is open elsewhere is not opened a second time: two clients of one session fork its conversation.',
+  arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name or title' }],
+  options: [
+    { flags: '-l, --latest', description: 'the session that was active last' },
+    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
+    { flags: '--all-crashed', description: 'every session that was open when its client or the machine died; with --print-command' },
+    { flags: '--print-command', description: 'print the shell line instead of running it' },
+    { flags: '--dry-run', description: 'the same as --print-command' },
+    { flags: '--json', description: 'print the plan as JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover resume 3f2a9c1d', does: 'open it here' },
+    { command: 'cc-session-recover resume --latest --project .', does: 'the latest one of this project' },
+    { command: 'cc-session-recover resume --all-crashed --print-command', does: 'after a crash: one line for each session that was open' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { EXIT, RecoverError, UsageError } = require('../lib/errors.js');
+    const { printCommands, refusalText } = require('../lib/screens/resume.js');
+
+    const printed = args.printCommand || args.dryRun;
+    if (args.allCrashed && !printed && !args.json) throw new UsageError('one terminal cannot hold several sessions', 'add --print-command and open each in a terminal of its own');
+    if (!printed && !args.json && !io.isTerminal) throw new UsageError('there is no terminal to open a session in', 'add --print-command to get the command instead');
+    const report = await io.during(
+      'reading sessions',
+      loadAddon().planResume({
+        ...(args.session === undefined ? {} : { session: args.session }),
+        ...(args.latest ? { latest: true } : {}),
+        ...(args.allCrashed ? { allCrashed: true } : {}),
+        ...(args.project === undefined ? {} : { project: resolve(args.project) }),
+      }),
+    );
+    if (args.json) {
+      io.json(report);
+      return EXIT.done;
+    }
+    if (printed) return printCommands(report, io);
+    const [plan] = report.plans;
+    if (plan.action === 'refused') {
+      io.error(refusalText(plan));
+      return EXIT.refused;
+    }
+    if (plan.program === null) {
+      throw new RecoverError('CLIENT_NOT_FOUND', 'claude was not found on PATH outside of the project', { hint: 'install Claude Code, or set CC_RECOVER_CLAUDE to its absolute path', exitCode: EXIT.notFound });
+    }
+    return open(plan);
+  },
+};
+
+/**
+ * Gives the terminal to the client until it ends.
+ *
+ * @param {import('../../src/ffi/types.js').ResumePlan} plan
+ * @returns {Promise<number>} Its exit code.
+ */
+async function open({ argv, program, cwd, env, unset }) {
+  const { spawn } = require('node:child_process');
+  const { constants } = require('node:os');
+  const environment = { ...process.env, ...env };
+  for (const name of unset) delete environment[name];
+  const [, ...words] = /** @type {string[]} */ (argv);
+  const child = spawn(/** @type {string} */ (program), words, { cwd: /** @type {string} */ (cwd), env: environment, stdio: 'inherit' });
+  // The terminal sends its own signals to both; what is sent to us alone is passed on.
+  const pass = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
+  process.on('SIGINT', noted).on('SIGQUIT', noted).on('SIGTERM', pass).on('SIGHUP', pass);
+  return new Promise((done, failed) => {
+    child.on('error', failed);
+    child.on('exit', (code, signal) => done(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
+}
+
+/** A signal that the client has had from the terminal itself. */
+function noted() {}

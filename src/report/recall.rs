@@ -1,0 +1,169 @@
+//! Recalling: what was worked on lately, session by session, from titles and prompts.
+
+use super::inventory::{Ground, Inventory, Outside, Row};
+use super::session::Session;
+use super::status::Problem;
+use crate::claude::glance::{Kind, glance, kind_of};
+use crate::claude::home::ClaudeHome;
+use crate::claude::record::{Body, Record};
+use crate::claude::transcript::{Backwards, Transcript};
+use crate::clock::since;
+use crate::error::Result;
+use crate::session::ending::is_prompt;
+use crate::session::stop::{time, time_or_null};
+use crate::text::one_line;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/recall@1";
+/// Sessions that are told of.
+const RECENT: usize = 20;
+/// Latest prompts of each.
+const LATEST: usize = 3;
+/// Longest prompt, in characters.
+const LONGEST: usize = 400;
+/// Bytes in which the first prompt is looked for.
+const HEAD: u64 = 256 * 1024;
+/// Bytes from the end in which the latest are looked for.
+const TAIL: u64 = 4 * 1024 * 1024;
+
+/// What to recall.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RecallOptions {
+    /// Number of sessions.
+    pub recent: Option<usize>,
+    /// Only this project.
+    pub project: Option<PathBuf>,
+    /// Only what was active since then.
+    pub since: Option<String>,
+}
+
+/// One prompt a person gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Prompt {
+    /// On one line, cut.
+    pub text: String,
+    /// When.
+    #[serde(serialize_with = "time_or_null")]
+    pub at: Option<DateTime<Utc>>,
+}
+
+/// What was worked on in one session.
+#[derive(Debug, Clone, Serialize)]
+pub struct Recalled {
+    /// The session.
+    pub session: Session,
+    /// The first prompt and the latest, the oldest first.
+    pub prompts: Vec<Prompt>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecallReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// The latest first.
+    pub recalled: Vec<Recalled>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Recalls.
+///
+/// # Errors
+/// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for a time that is none.
+pub fn recall(outside: Outside<'_>, options: &RecallOptions) -> Result<RecallReport> {
+    let after = options.since.as_deref().map(|text| since(text, outside.clock.now())).transpose()?;
+    let asked = options.project.as_deref().map(|dir| super::status::asked(outside, dir)).transpose()?;
+    let project = asked.map(|asked| asked.dir);
+    let ground = Ground::read(outside, project.as_deref())?;
+    let inventory = Inventory::take(&ground, project.as_deref());
+    let mut rows: Vec<&Row> = inventory
+        .rows
+        .iter()
+        .filter(|row| row.summary.last_prompt.is_some())
+        .filter(|row| after.is_none_or(|after| row.summary.last_activity.is_some_and(|at| at >= after)))
+        .collect();
+    rows.sort_by_key(|row| Reverse(row.summary.last_activity));
+    rows.truncate(options.recent.unwrap_or(RECENT));
+    let recalled = rows
+        .into_iter()
+        .map(|row| {
+            let found = prompts(row);
+            let prompts =
+                if found.is_empty() { typed(&inventory.homes[row.found.home], &row.found.id) } else { found };
+            Recalled { session: inventory.report(row), prompts }
+        })
+        .collect();
+    Ok(RecallReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        recalled,
+        problems: inventory.problems.into_iter().map(Problem::from).collect(),
+    })
+}
+
+fn prompt_of(record: &Record) -> Option<Prompt> {
+    let Body::User(user) = &record.body else { return None };
+    let given = !record.head.sidechain && !user.meta && is_prompt(user);
+    let text = one_line(&user.text, LONGEST);
+    (given && !text.is_empty()).then_some(Prompt { text, at: record.head.at })
+}
+
+/// The first prompt and the latest ones.
+fn prompts(row: &Row) -> Vec<Prompt> {
+    let Ok(transcript) = Transcript::open(&row.found.path) else { return Vec::new() };
+    let first = transcript.head(HEAD).iter().find_map(prompt_of);
+    let mut latest = Vec::new();
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    while let Some((offset, line)) = lines.next(transcript.file()) {
+        if latest.len() == LATEST || transcript.bytes() - offset > TAIL {
+            break;
+        }
+        let result = memchr::memmem::find(line, b"\"tool_use_id\"").is_some();
+        if !result && matches!(kind_of(line), Kind::User | Kind::Unknown) {
+            latest.extend(glance(offset, line).iter().rev().filter_map(prompt_of));
+        }
+    }
+    latest.truncate(LATEST);
+    latest.reverse();
+    let repeated = first.as_ref().is_some_and(|first| latest.contains(first));
+    first.filter(|_| !repeated).into_iter().chain(latest).collect()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HistoryLine {
+    display: String,
+    timestamp: Option<i64>,
+    session_id: Option<String>,
+}
+
+/// What was typed into a session, as the client's own history of prompts has it.
+fn typed(home: &ClaudeHome, session: &str) -> Vec<Prompt> {
+    let Ok(file) = crate::fs::open_regular(&home.dir().join("history.jsonl")) else { return Vec::new() };
+    let lines = BufReader::new(file).split(b'\n').map_while(std::result::Result::ok);
+    let mut all: Vec<Prompt> = lines
+        .filter(|line| memchr::memmem::find(line, session.as_bytes()).is_some())
+        .filter_map(|line| serde_json::from_slice::<HistoryLine>(&line).ok())
+        .filter(|line| line.session_id.as_deref() == Some(session))
+        .map(|line| Prompt {
+            text: one_line(&line.display, LONGEST),
+            at: line.timestamp.and_then(DateTime::from_timestamp_millis),
+        })
+        .collect();
+    if all.len() > LATEST + 1 {
+        all.drain(1..all.len() - LATEST);
+    }
+    all
+}

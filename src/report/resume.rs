@@ -1,0 +1,243 @@
+//! Resuming by hand: the exact command, where it is run and with which variables, or why not.
+//!
+//! A client resumes in the directory it is started in, with what its environment says (measured with 2.1.329: `--resume`
+//! from elsewhere works, and then works elsewhere). So the directory is part of the plan, and the variables with which a
+//! client marks its own children are taken out.
+
+use super::find::{SessionOptions, find};
+use super::inventory::{Ground, Inventory, Outside, Row};
+use super::session::Session;
+use super::show::whole;
+use super::status::Problem;
+use crate::claude::home::encode_project_path;
+use crate::claude::program::locate;
+use crate::claude::transcript::Transcript;
+use crate::error::{Code, Error, Result};
+use crate::recovery::policy::Action;
+use crate::session::StopKind;
+use crate::session::holder::Kind;
+use crate::session::stop::time;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/resume@1";
+/// Bytes at the beginning in which the directory of the start is looked for.
+const HEAD: u64 = 256 * 1024;
+/// Variables that a client gives its children (measured with 2.1.329), and one of ours.
+const OF_A_CHILD: [&str; 11] = [
+    "AI_AGENT",
+    "CC_RECOVER_ATTEMPT",
+    "CLAUDECODE",
+    "CLAUDE_CODE_CHILD_SESSION",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_EXECPATH",
+    "CLAUDE_CODE_MESSAGING_SOCKET",
+    "CLAUDE_CODE_MESSAGING_TOKEN",
+    "CLAUDE_CODE_SESSION_ATTENDED",
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDE_PID",
+];
+
+/// Which sessions.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ResumeOptions {
+    /// Id, beginning of it, name or title.
+    pub session: Option<String>,
+    /// The one that was active last.
+    pub latest: bool,
+    /// Only sessions of this project.
+    pub project: Option<PathBuf>,
+    /// Every one that was open when its client or the machine died.
+    pub all_crashed: bool,
+}
+
+/// What a person does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// Start the command.
+    Resume,
+    /// It lives in the background: open it.
+    Attach,
+    /// It cannot be resumed now.
+    Refused,
+}
+
+/// How one session is resumed.
+#[derive(Debug, Clone, Serialize)]
+pub struct ResumePlan {
+    /// The session.
+    pub session: Session,
+    /// What to do.
+    pub action: Way,
+    /// The command, as a person types it.
+    pub argv: Option<Vec<String>>,
+    /// Absolute path of the program to start for it; missing when there is none.
+    pub program: Option<PathBuf>,
+    /// Where.
+    pub cwd: Option<String>,
+    /// Variables to set.
+    pub env: BTreeMap<String, String>,
+    /// Variables to take out.
+    pub unset: Vec<&'static str>,
+    /// Why.
+    pub why: String,
+    /// What else to do.
+    pub hint: Option<String>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResumeReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// One a session.
+    pub plans: Vec<ResumePlan>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Plans; starts nothing.
+///
+/// # Errors
+/// Those of [`find`], and [`Code::ProjectNotFound`].
+pub fn plan(outside: Outside<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
+    let project = options.project.as_deref().map(super::list::directory).transpose()?;
+    let ground = Ground::read(outside, project.as_deref())?;
+    let inventory = Inventory::take(&ground, project.as_deref());
+    let plans = if options.all_crashed {
+        if options.session.is_some() || options.latest {
+            return Err(Error::new(Code::Usage, "a session and --all-crashed are both given")
+                .hint("give one of them"));
+        }
+        let mut rows: Vec<&Row> =
+            inventory.rows.iter().filter(|row| inventory.open_at_crash(row).is_some()).collect();
+        rows.sort_by_key(|row| Reverse(row.summary.last_activity));
+        rows.into_iter().map(|row| plan_one(outside, &inventory, row, inventory.report(row))).collect()
+    } else {
+        let SessionOptions { session, latest, project } =
+            SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
+        let row = find(&inventory, &SessionOptions { session, latest, project })?;
+        vec![plan_one(outside, &inventory, row, whole(&inventory, row)?)]
+    };
+    Ok(ResumeReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        plans,
+        problems: inventory.problems.into_iter().map(Problem::from).collect(),
+    })
+}
+
+fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session: Session) -> ResumePlan {
+    let (directory, of_start) = start_directory(row);
+    let env = session.commands.env.clone();
+    let unset = OF_A_CHILD.into_iter().filter(|name| outside.env.var(name).is_some()).collect();
+    let program = locate(outside.env, directory.as_deref().map(Path::new)).ok();
+    let refused = |session: Session, why: String, hint: Option<String>| ResumePlan {
+        session,
+        action: Way::Refused,
+        argv: None,
+        program: None,
+        cwd: directory.clone(),
+        env: env.clone(),
+        unset: Vec::new(),
+        why,
+        hint,
+    };
+    if let Some(live) = &session.live {
+        let attach = session.commands.resume.clone().filter(|_| live.kind == Kind::Background);
+        if attach.is_some() {
+            let why = format!("it runs in the background, in process {}", live.pid);
+            return ResumePlan {
+                session,
+                action: Way::Attach,
+                argv: attach,
+                program,
+                cwd: directory.clone(),
+                env: env.clone(),
+                unset,
+                why,
+                hint: None,
+            };
+        }
+        let place = live.tty.as_ref().map_or_else(String::new, |tty| format!(", in terminal {tty}"));
+        let hint = match (&live.tty, live.kind) {
+            (Some(tty), _) => format!("go on in the window of terminal {tty}, or end that client first"),
+            (None, Kind::Print) => "it is a run without a terminal; wait for its end".to_owned(),
+            (None, _) => "go on in its window, or end that client first".to_owned(),
+        };
+        let why = format!(
+            "process {} has it open{place}; two clients of one session would fork its conversation",
+            live.pid
+        );
+        return refused(session, why, Some(hint));
+    }
+    let left = inventory.holders.leftovers.get(&row.found.id).into_iter().flatten();
+    if left.into_iter().any(|one| one.elsewhere) {
+        let why = "a client in another process-id space (a container) may have it open, which cannot be checked from here";
+        return refused(session, why.to_owned(), Some("end that client, or resume it there".to_owned()));
+    }
+    if session.stop.kind == StopKind::Empty {
+        return refused(session, "nothing was said in it yet".to_owned(), None);
+    }
+    let exists = directory.as_deref().is_some_and(|dir| Path::new(dir).is_dir());
+    if !exists {
+        let why = match &directory {
+            Some(dir) => format!("its directory {dir} does not exist any more"),
+            None => "no directory is recorded in it".to_owned(),
+        };
+        let hint = format!(
+            "copy it to the directory where the work is now: cc-session-recover relocate {} --to <directory>",
+            session.id
+        );
+        return refused(session, why, Some(hint));
+    }
+    let mut why = if of_start {
+        "in the directory in which it was started".to_owned()
+    } else {
+        "in the directory of its newest message; where it was started is not recorded".to_owned()
+    };
+    if matches!(session.next.action, Action::Wake | Action::Client) {
+        why.push_str("; left alone, it would be continued by itself");
+    }
+    ResumePlan {
+        argv: Some(vec!["claude".to_owned(), format!("--resume={}", session.id)]),
+        program,
+        session,
+        action: Way::Resume,
+        cwd: directory,
+        env,
+        unset,
+        why,
+        hint: None,
+    }
+}
+
+/// The directory to resume in: the one whose name the transcript's directory bears, else that of the newest message; and
+/// whether it is the former.
+fn start_directory(row: &Row) -> (Option<String>, bool) {
+    let bears = |cwd: &str| {
+        let dir = row.found.path.parent().and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
+        dir == Some(&encode_project_path(cwd))
+    };
+    let newest = row.summary.cwd.clone();
+    if let Some(cwd) = newest.as_deref().filter(|cwd| bears(cwd)) {
+        return (Some(cwd.to_owned()), true);
+    }
+    let records =
+        Transcript::open(&row.found.path).map(|transcript| transcript.head(HEAD)).unwrap_or_default();
+    let first = records.into_iter().filter_map(|record| record.head.cwd).find(|cwd| bears(cwd));
+    match first {
+        Some(cwd) => (Some(cwd), true),
+        None => (newest, false),
+    }
+}
