@@ -43,7 +43,7 @@ async function lookalikes(stage) {
 
 suite('a client without a registry', { concurrency: 4 }, () => {
   test(`in a terminal (${VERSIONS.beforeRegistry}) is found in the process table`, async (t) => {
-    const stage = await scene(t, { version: VERSIONS.beforeRegistry, init: false, config: SHORT, scenario: [step.text('Answered.'), step.hang()] });
+    const stage = await scene(t, { version: VERSIONS.beforeRegistry, init: false, config: SHORT, scenario: [step.text('Answered.', { delay: 1 }), step.hang()] });
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
     if (terminal === null) return;

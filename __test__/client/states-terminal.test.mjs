@@ -189,8 +189,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     // A window opened again: another process under the same id, which does nothing by itself.
     const again = await openTerminal(t, stage, { args: [...ASKS, '--resume', id] });
     await until('the resumed session', async () => (await again.session()).sessionId === id);
-    const row = await until('its row', async () => (await stage.rows()).find((session) => session.id === id && session.state === 'active'));
-    assert.deepEqual([row.activity, row.live.pid, row.live.tty, row.openAtCrash], ['idle', again.pid, again.tty, null]);
+    await tells(stage, id, { state: 'active', activity: 'idle', stop: 'crashed', pid: again.pid, live: inTerminal(again, { status: 'idle' }) });
     assert.notEqual(again.pid, pid);
   });
 
