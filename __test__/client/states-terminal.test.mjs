@@ -204,11 +204,20 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     assert.ok(programs.some((program) => program.command === 'sleep' && alive(program.pid)), 'the tool lives');
   });
 
-  test('whose window was closed in the middle of a turn is orphaned, as closed', async (t) => {
+  test('whose window was closed while its tool ran is orphaned, as closed', async (t) => {
     const play = await atWork(t, { scenario: [work()], args: allows('Bash') });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
     await toolRuns(stage, pid);
+    await terminal.end();
+    await tells(stage, id, { state: 'orphaned', activity: null, stop: 'closed', pid: null });
+  });
+
+  test('whose window was closed while it thought is orphaned, as closed', async (t) => {
+    const play = await atWork(t, { scenario: [step.think(60, 'Answered.', { every: 1 })] });
+    if (play === null) return;
+    const { stage, terminal, id, pid } = play;
+    await tells(stage, id, { state: 'active', activity: 'busy', stop: 'running', pid, live: inTerminal(terminal) });
     await terminal.end();
     await tells(stage, id, { state: 'orphaned', activity: null, stop: 'closed', pid: null });
   });
