@@ -10,10 +10,9 @@ import { ASKS, SHORT, WORK, becomesHung, neverHung, tells, work } from './states
 
 const worker = ({ job }, status, more = {}) => ({ kind: 'background', proof: 'registry', job, status, ...more });
 
-/** The arrival of the request that carries this prompt. */
-async function asked(stage, prompt) {
-  const request = await until(`the request of ${prompt}`, () => stage.api.conversation().find(({ lastUser }) => lastUser?.endsWith(prompt)), 30);
-  return request.at;
+/** Waits until the API was asked with this prompt. */
+function asked(stage, prompt) {
+  return until(`the request of ${prompt}`, () => stage.api.conversation().some(({ lastUser }) => lastUser?.endsWith(prompt)), 30);
 }
 
 suite('a background session', { concurrency: 2 }, () => {
@@ -53,8 +52,8 @@ suite('a background session', { concurrency: 2 }, () => {
     if (stage === null) return;
     const background = openBackground(stage);
     const session = await background.start('Do the task.', ...ASKS);
-    const since = await asked(stage, 'Do the task.');
-    await becomesHung(stage, session.id, { pid: session.pid, since, live: worker(session, 'busy') });
+    await asked(stage, 'Do the task.');
+    await becomesHung(stage, session.id, { pid: session.pid, live: worker(session, 'busy') });
     const { code, stderr } = await background.claude('daemon', 'stop', '--any');
     assert.equal(code, 0, stderr);
     await tells(stage, session.id, { state: 'orphaned', activity: null, stop: 'closed', pid: null }, 30);

@@ -10,6 +10,9 @@ import { alive, kill, run, scene, step, until } from './scene.mjs';
 import { SHORT, inTable, inTerminal, tells } from './states.mjs';
 import { openTerminal } from './terminal.mjs';
 
+/** Work that no test outlasts and that is no hang. */
+const THINKS = step.think(60, 'Answered.', { every: 1 });
+
 /** The id of the session that was begun with a prompt: a client without a registry tells it in its transcript alone. */
 function begunWith(stage, prompt) {
   return until(`the transcript of ${prompt}`, async () => {
@@ -43,7 +46,7 @@ async function lookalikes(stage) {
 
 suite('a client without a registry', { concurrency: 4 }, () => {
   test(`in a terminal (${VERSIONS.beforeRegistry}) is found in the process table`, async (t) => {
-    const stage = await scene(t, { version: VERSIONS.beforeRegistry, init: false, config: SHORT, scenario: [step.text('Answered.', { delay: 1 }), step.hang()] });
+    const stage = await scene(t, { version: VERSIONS.beforeRegistry, init: false, config: SHORT, scenario: [step.text('Answered.', { delay: 1 }), THINKS] });
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
     if (terminal === null) return;
@@ -63,7 +66,7 @@ suite('a client without a registry', { concurrency: 4 }, () => {
   });
 
   test(`in a terminal (${VERSIONS.beforeRegistry}) is not taken for another one in the same directory`, async (t) => {
-    const stage = await scene(t, { version: VERSIONS.beforeRegistry, init: false, config: SHORT, scenario: [step.hang(), step.hang()] });
+    const stage = await scene(t, { version: VERSIONS.beforeRegistry, init: false, config: SHORT, scenario: [THINKS, THINKS] });
     if (stage === null) return;
     const first = await openTerminal(t, stage);
     if (first === null) return;
@@ -83,7 +86,7 @@ suite('a client without a registry', { concurrency: 4 }, () => {
   });
 
   test(`without a terminal (${VERSIONS.beforeStartToken}) is found in the process table`, async (t) => {
-    const stage = await scene(t, { version: VERSIONS.beforeStartToken, init: false, config: SHORT, scenario: [step.text('Answered.'), step.hang()] });
+    const stage = await scene(t, { version: VERSIONS.beforeStartToken, init: false, config: SHORT, scenario: [step.text('Answered.'), THINKS] });
     if (stage === null) return;
     const session = stage.open();
     const { pid } = session;
@@ -101,7 +104,7 @@ suite('a client without a registry', { concurrency: 4 }, () => {
   });
 
   test(`whose record has no start time (${VERSIONS.beforeStartToken}) is believed with its process, and not without it`, async (t) => {
-    const stage = await scene(t, { version: VERSIONS.beforeStartToken, init: false, config: SHORT, scenario: [step.hang()] });
+    const stage = await scene(t, { version: VERSIONS.beforeStartToken, init: false, config: SHORT, scenario: [THINKS] });
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
     if (terminal === null) return;
@@ -119,7 +122,7 @@ suite('a client without a registry', { concurrency: 4 }, () => {
 
   for (const version of [VERSIONS.current, VERSIONS.beforeStartToken]) {
     test(`that is gone (${version}) is not seen in a shell, an editor or a program of its name`, async (t) => {
-      const stage = await scene(t, { version, init: false, config: SHORT, scenario: [step.hang()] });
+      const stage = await scene(t, { version, init: false, config: SHORT, scenario: [THINKS] });
       if (stage === null) return;
       // Some began before the session and one after it.
       const before = await lookalikes(stage);

@@ -1,8 +1,9 @@
 // A client in a terminal, in every state it can be in: `status --all --json` tells the state, what it does, how it stopped and its process.
 
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { suite, test } from 'node:test';
-import { alive, descendants, kill, scene, step, until } from './scene.mjs';
+import { alive, descendants, kill, pause, scene, step, until } from './scene.mjs';
 import { ASKS, SHORT, WORK, allows, becomesHung, delegate, inTerminal, neverHung, tells, work } from './states.mjs';
 import { openTerminal } from './terminal.mjs';
 
@@ -19,10 +20,9 @@ async function atWork(t, { args = ASKS, prompt = 'Do the task.', env, config = S
   return { stage, terminal, id, pid };
 }
 
-/** The arrival of the newest request, once there are so many. */
-async function asked(stage, count = 1) {
-  await until(`request ${count}`, () => stage.api.requests.filter(({ kind }) => kind === 'main' || kind === 'subagent').length >= count, 20);
-  return stage.api.requests.at(-1).at;
+/** Waits until the API was asked so many times. */
+function asked(stage, count = 1) {
+  return until(`request ${count}`, () => stage.api.requests.filter(({ kind }) => kind === 'main' || kind === 'subagent').length >= count, 20);
 }
 
 /** A client whose tool runs: the ids of the program it started. */
@@ -125,8 +125,8 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
       const play = await atWork(t, { scenario: [hang] });
       if (play === null) return;
       const { stage, terminal, id, pid } = play;
-      const since = await asked(stage);
-      await becomesHung(stage, id, { pid, since, live: inTerminal(terminal, { status: 'busy', children: [] }) });
+      await asked(stage);
+      await becomesHung(stage, id, { pid, live: inTerminal(terminal, { status: 'busy', children: [] }) });
       // A person interrupts it, and it is well again.
       await terminal.press('Escape');
       await until('the end of the hang', async () => {
@@ -141,10 +141,28 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
     await toolRuns(stage, pid);
-    const busy = { state: 'active', activity: 'busy', stop: 'running', pid, live: inTerminal(terminal, { status: 'busy', children: ['work.sh'] }) };
+    const busy = { state: 'active', activity: 'busy', stop: 'running', pid, live: inTerminal(terminal, { status: 'busy', children: ['sleep'] }) };
     await tells(stage, id, busy);
     await neverHung(stage, id, pid);
     await tells(stage, id, busy);
+  });
+
+  test('that left a program running in the background is active, its turn finished, never hung', async (t) => {
+    const server = step.tool('Bash', { command: './work.sh', description: 'Serve', run_in_background: true });
+    const play = await atWork(t, { scenario: [server, step.text('Started.')], args: allows('Bash') });
+    if (play === null) return;
+    const { stage, terminal, id, pid } = play;
+    await toolRuns(stage, pid);
+    await terminal.shows(/Started\./);
+    // One more turn with a tool, some seconds later: the program is older than the newest call, as a server one develops with is.
+    await pause(4);
+    stage.api.play(step.tool('Read', { file_path: path.join(stage.home.project, 'README.md') }), step.text('Answered.'));
+    await terminal.type('And the next task.');
+    await terminal.shows(/Answered\./);
+    const serves = { state: 'active', stop: 'finished', pid, live: inTerminal(terminal, { status: 'shell', children: ['sleep'] }) };
+    await tells(stage, id, serves);
+    await neverHung(stage, id, pid);
+    await tells(stage, id, serves);
   });
 
   test('whose subagent thinks for long is active and busy, never hung', async (t) => {
@@ -162,7 +180,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
     await toolRuns(stage, pid);
-    await tells(stage, id, { state: 'active', activity: 'busy', stop: 'running', pid, live: inTerminal(terminal, { status: 'busy', children: ['work.sh'] }) });
+    await tells(stage, id, { state: 'active', activity: 'busy', stop: 'running', pid, live: inTerminal(terminal, { status: 'busy', children: ['sleep'] }) });
     await neverHung(stage, id, pid);
   });
 

@@ -109,21 +109,24 @@ export async function neverHung(stage, id, pid) {
 }
 
 /**
- * A session that went quiet at `since` (epoch milliseconds) becomes hung, and not before the threshold.
+ * A session whose last message is in its transcript becomes hung, and not before the threshold.
  *
  * @param {object} stage
  * @param {string} id
- * @param {{pid: number, since: number, live: object}} expected
+ * @param {{pid: number, live: object}} expected
  */
-export async function becomesHung(stage, id, { pid, since, live }) {
+export async function becomesHung(stage, id, { pid, live }) {
+  const since = await until('the prompt in the transcript', () => {
+    const message = stage.home.records(id).findLast(({ type }) => type === 'user' || type === 'assistant');
+    return message !== undefined && Date.parse(message.timestamp);
+  });
   for (;;) {
     const row = (await stage.rows()).find((session) => session.id === id);
-    // The answer is as old as the look, which is younger than this second.
+    // A look that ended before the threshold was taken before it.
     if (Date.now() - since >= THRESHOLD * 1000) break;
     assert.notEqual(row?.state, 'hung', `hung after ${(Date.now() - since) / 1000} s: ${JSON.stringify(row?.evidence)}`);
     await pause(0.3);
   }
   const row = await tells(stage, id, { state: 'hung', activity: 'busy', stop: 'running', pid, live }, 12);
   assert.equal(typeof row.live.cpuPercent, 'number', 'what decided was measured');
-  return row;
 }
