@@ -9,8 +9,19 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-/** `current`: what users have. `before-apiError`: has `quotaLimits`, no status word in the registry. `before-quotaLimits`: tells the reset only in its text. */
-export const VERSIONS = { current: '2.1.329', beforeApiError: '2.1.250', beforeQuotaLimits: '2.1.200', oldestWoken: '2.1.120' };
+/**
+ * `current`: what users have. `beforeApiError`: has `quotaLimits`, no status word in the registry. `beforeQuotaLimits`: tells the reset
+ * only in its text. `beforeStartToken`: registers only itself in a terminal, without a start time of its process. `beforeRegistry`:
+ * registers nothing.
+ */
+export const VERSIONS = {
+  current: '2.1.329',
+  beforeApiError: '2.1.250',
+  beforeQuotaLimits: '2.1.200',
+  oldestWoken: '2.1.120',
+  beforeStartToken: '2.1.79',
+  beforeRegistry: '2.1.45',
+};
 
 const CLIENTS = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'cc-session-recover', 'clients');
 const PACKAGE = '@anthropic-ai/claude-code';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { VERSIONS, clientOrSkip } from './install.mjs';
 
@@ -22,7 +22,7 @@ export const QUICK = {
 };
 
 /** The package's command line. */
-const CLI = path.join(import.meta.dirname, '..', '..', 'bin', 'cc-session-recover.js');
+export const CLI = path.join(import.meta.dirname, '..', '..', 'bin', 'cc-session-recover.js');
 
 /**
  * Sets a scene up; `null` when the client is not to be had and the test is skipped.
@@ -76,11 +76,38 @@ class Scene {
     return run(process.execPath, [CLI, ...args], { cwd: this.home.project, env: this.home.environment() });
   }
 
+  /** Puts a program into the project, for the client's tools to call. */
+  program(name, text) {
+    const file = path.join(this.home.project, name);
+    writeFileSync(file, text);
+    chmodSync(file, 0o755);
+    return file;
+  }
+
+  /** Every session `status --all` tells of, as data. */
+  async rows() {
+    const { code, stdout, stderr } = await this.cli('status', '--all', '--json');
+    assert.equal(code, 0, `status failed: ${stderr}`);
+    return JSON.parse(stdout).sessions;
+  }
+
+  /** The one session that `show` tells of: also one with which nothing is to be done. */
+  async shown(id) {
+    const { code, stdout, stderr } = await this.cli('show', id, '--json');
+    assert.equal(code, 0, `show failed: ${stderr}`);
+    return JSON.parse(stdout);
+  }
+
   /** What `status` says about a session. */
   async status(id) {
     const { code, stdout, stderr } = await this.cli('status', this.home.project, '--json');
     assert.equal(code, 0, `status failed: ${stderr}`);
     return JSON.parse(stdout).sessions.find((session) => session.id === id) ?? null;
+  }
+
+  /** Processes of this scene that still live, by the home in their environment: also those that are nobody's children any more. Linux only. */
+  inhabitants() {
+    return processes().filter(({ pid, environment }) => pid !== process.pid && environment.includes(`HOME=${this.home.dir}\0`));
   }
 
   /** The error record with which the session stopped, once it is in the transcript. */
@@ -187,4 +214,27 @@ function processes() {
 
 export function alive(pid) {
   return existsSync(`/proc/${pid}`);
+}
+
+/** Processes below one, nearest first: `{pid, parent, command}` with the name of the program. */
+export async function descendants(pid) {
+  const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=,comm='], {});
+  const table = stdout.split('\n').map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line)).filter((match) => match !== null);
+  const all = table.map(([, id, parent, command]) => ({ pid: Number(id), parent: Number(parent), command: path.basename(command) }));
+  const found = [];
+  for (let parents = [pid]; parents.length > 0;) {
+    const below = all.filter(({ parent }) => parents.includes(parent));
+    found.push(...below);
+    parents = below.map((child) => child.pid);
+  }
+  return found;
+}
+
+/** Ends a process a test started, however it is; one that is gone already is as well. */
+export function kill(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
 }

@@ -2,12 +2,15 @@
 // throw-away home, so that no other tmux on the machine is seen or touched.
 
 import { createRequire } from 'node:module';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { alive, run, until } from './scene.mjs';
 
 const require = createRequire(import.meta.url);
 const { clientEnvironment } = require('../../bin/loopback/client.js');
+
+/** Terminals so far: each is a server of its own. */
+let opened = 0;
 
 /** Opens the client of a scene in a terminal and waits for its prompt. `null` when there is no tmux and the test is skipped. */
 export async function openTerminal(t, stage, { credential, env = {}, args = [] } = {}) {
@@ -20,11 +23,14 @@ export async function openTerminal(t, stage, { credential, env = {}, args = [] }
   }
   const sockets = path.join(stage.home.root, 'tmux');
   mkdirSync(sockets, { recursive: true });
+  opened += 1;
   const environment = clientEnvironment(stage.home, stage.api, { credential, env: { TERM: 'xterm-256color', TMUX: undefined, ...env } });
-  const terminal = new Terminal(path.join(sockets, 'socket'), environment, stage);
+  const terminal = new Terminal(path.join(sockets, String(opened)), environment, stage);
   const words = [stage.client, ...args].map((word) => `'${word}'`).join(' ');
   await terminal.tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'scene', '-x', '110', '-y', '40', '-c', stage.home.project, `exec ${words}`);
-  terminal.pid = Number((await terminal.tmux('display-message', '-p', '-t', 'scene', '#{pane_pid}')).stdout);
+  const [pid, tty] = (await terminal.tmux('display-message', '-p', '-t', 'scene', '#{pane_pid} #{pane_tty}')).stdout.trim().split(' ');
+  terminal.pid = Number(pid);
+  terminal.tty = tty.replace('/dev/', '');
   stage.endings.push(() => terminal.end());
   await until('the prompt of the terminal client', async () => /^\s*[>❯]/m.test(await terminal.screen()), 20, () => terminal.last);
   return terminal;
@@ -38,6 +44,8 @@ class Terminal {
     this.last = '';
     /** Process id of the client. */
     this.pid = null;
+    /** Its terminal, such as `pts/3`. */
+    this.tty = null;
   }
 
   tmux(...args) {
@@ -67,27 +75,18 @@ class Terminal {
     return until(`${pattern} on the screen`, async () => pattern.test(await this.screen()), seconds, () => this.last);
   }
 
-  /** Ids of the sessions this home's clients have registered. */
-  async session(seconds = 10) {
-    const { readdirSync, readFileSync } = require('node:fs');
-    const dir = path.join(this.stage.home.configDir, 'sessions');
+  /** What the client has registered of itself. */
+  session(seconds = 10) {
+    const file = path.join(this.stage.home.configDir, 'sessions', `${this.pid}.json`);
     return until(
       'the registered session',
       () => {
-        let names = [];
         try {
-          names = readdirSync(dir).filter((name) => name.endsWith('.json'));
+          return JSON.parse(readFileSync(file, 'utf8'));
         } catch {
+          // Not yet there, or being written.
           return null;
         }
-        for (const name of names) {
-          try {
-            return JSON.parse(readFileSync(path.join(dir, name), 'utf8'));
-          } catch {
-            // Being written.
-          }
-        }
-        return null;
       },
       seconds,
     );

@@ -15,7 +15,7 @@ const http = require('node:http');
  * second, `delay` holds its answer back for seconds.
  *
  * @typedef {object} Step
- * @property {'text' | 'tool' | 'limit' | 'failure' | 'drop' | 'hang'} reply
+ * @property {'text' | 'tool' | 'think' | 'limit' | 'failure' | 'drop' | 'hang'} reply
  * @property {number} [times]
  * @property {number} [until]
  * @property {number} [delay]
@@ -26,7 +26,9 @@ const http = require('node:http');
  * @property {string} [say] Text before a tool call.
  * @property {LimitKind | FailureKind} [kind]
  * @property {number} [resetsAt] Epoch seconds.
- * @property {number} [seconds] A reset so many seconds after the first request that meets it.
+ * @property {number} [seconds] A reset so many seconds after the first request that meets it; or how long a thinking answer takes.
+ * @property {number} [every] Seconds between two signs of life of a thinking answer.
+ * @property {'delta' | 'ping'} [sign] What a thinking answer sends meanwhile.
  * @property {number} [status]
  * @property {string} [message]
  * @property {Record<string, string>} [headers]
@@ -37,6 +39,9 @@ const http = require('node:http');
 
 /** Largest request body taken, in bytes; a real first request is 50 to 120 KB. */
 const BODY_LIMIT = 64 * 1024 * 1024;
+
+/** What every answer says it cost. */
+const OUTPUT_TOKENS = 42;
 
 /** Names of the limits as the client knows them, by the word a scenario uses. @type {Record<LimitKind, string>} */
 const LIMIT_CLAIMS = {
@@ -87,6 +92,16 @@ const step = {
    */
   tool: (name, input, more) => ({ reply: 'tool', name, input, ...more }),
   /**
+   * Thinks for so many seconds before it ends the turn with a text. `every` (2 s) says how often a sign of life comes, `sign` which: a
+   * `delta` of the thinking, or only the `ping` that keeps the connection open.
+   *
+   * @param {number} seconds
+   * @param {string} text
+   * @param {More} [more]
+   * @returns {Step}
+   */
+  think: (seconds, text, more) => ({ reply: 'think', seconds, text, every: 2, sign: 'delta', ...more }),
+  /**
    * A subscriber's usage limit: refuses every request before `resetsAt` (epoch seconds), then gives way to the next step.
    *
    * @param {LimitKind} kind
@@ -121,7 +136,7 @@ const step = {
    */
   drop: (when, more) => ({ reply: 'drop', when, ...more }),
   /**
-   * Accepts the request and never answers it.
+   * Accepts the request and never answers it; with `when: 'middle'` it begins an answer and never ends it.
    *
    * @param {More} [more]
    * @returns {Step}
@@ -233,7 +248,7 @@ class LoopbackApi extends EventEmitter {
   #next(kind, at) {
     const queue = this.queues[kind];
     while (queue.length > 0) {
-      if (queue[0].seconds !== undefined) {
+      if (queue[0].reply === 'limit' && queue[0].seconds !== undefined) {
         const { kind: limit, seconds, ...more } = queue[0];
         queue[0] = step.limit(/** @type {LimitKind} */ (limit), Math.ceil(at / 1000 + seconds), more);
       }
@@ -262,6 +277,8 @@ class LoopbackApi extends EventEmitter {
         content.push({ type: 'tool_use', id: `toolu_${record.number}`, name: next.name, input: next.input });
         return sendMessage(response, record, body, content, 'tool_use');
       }
+      case 'think':
+        return sendThinking(response, record, body, next);
       case 'limit':
         return sendLimit(response, record, next);
       case 'failure': {
@@ -270,15 +287,14 @@ class LoopbackApi extends EventEmitter {
       }
       case 'drop': {
         if (next.when === 'middle') {
-          beginStream(response, record, body);
-          event(response, 'content_block_start', { index: 0, content_block: { type: 'text', text: '' } });
-          event(response, 'content_block_delta', { index: 0, delta: { type: 'text_delta', text: 'So far' } });
+          beginText(response, record, body);
           setTimeout(() => response.destroy(), 50);
           return undefined;
         }
         return response.socket?.resetAndDestroy();
       }
       case 'hang':
+        if (next.when === 'middle') beginText(response, record, body);
         return undefined;
       default:
         throw new Error(`no such step: ${next.reply}`);
@@ -466,6 +482,46 @@ function beginStream(response, record, body) {
   event(response, 'message_start', { message: blankMessage(record, body) });
 }
 
+/** The beginning of an answer that is not heard of again. @param {ServerResponse} response @param {RequestRecord} record @param {any} body */
+function beginText(response, record, body) {
+  beginStream(response, record, body);
+  event(response, 'content_block_start', { index: 0, content_block: { type: 'text', text: '' } });
+  event(response, 'content_block_delta', { index: 0, delta: { type: 'text_delta', text: 'So far' } });
+}
+
+/**
+ * Streams a thinking block slowly, then a text, and ends the turn. A client that asks for no stream gets all of it at the end.
+ *
+ * @param {ServerResponse} response
+ * @param {RequestRecord} record
+ * @param {any} body
+ * @param {Step} thinking
+ */
+function sendThinking(response, record, body, { seconds = 0, every = 2, sign, text = '' }) {
+  const streams = body.stream === true;
+  if (streams) {
+    beginStream(response, record, body);
+    event(response, 'content_block_start', { index: 0, content_block: { type: 'thinking', thinking: '', signature: '' } });
+    event(response, 'content_block_delta', { index: 0, delta: { type: 'thinking_delta', thinking: 'Let me see.' } });
+  }
+  const life = setInterval(() => {
+    if (!streams) return;
+    if (sign === 'ping') event(response, 'ping', {});
+    else event(response, 'content_block_delta', { index: 0, delta: { type: 'thinking_delta', thinking: ' And further.' } });
+  }, every * 1000);
+  const end = setTimeout(() => {
+    clearInterval(life);
+    if (!streams) return sendMessage(response, record, body, [{ type: 'text', text }], 'end_turn');
+    event(response, 'content_block_delta', { index: 0, delta: { type: 'signature_delta', signature: 'bG9vcGJhY2s=' } });
+    event(response, 'content_block_stop', { index: 0 });
+    return endMessage(response, [{ type: 'text', text }], 'end_turn', 1);
+  }, seconds * 1000);
+  response.on('close', () => {
+    clearInterval(life);
+    clearTimeout(end);
+  });
+}
+
 /** @param {ServerResponse} response @param {string} type @param {object} data */
 function event(response, type, data) {
   response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`);
@@ -479,22 +535,34 @@ function event(response, type, data) {
  * @param {string} stopReason
  */
 function sendMessage(response, record, body, content, stopReason) {
-  const outputTokens = 42;
   if (body.stream !== true) {
     record.status = 200;
     const message = { ...blankMessage(record, body), content, stop_reason: stopReason };
-    message.usage.output_tokens = outputTokens;
+    message.usage.output_tokens = OUTPUT_TOKENS;
     return send(response, 200, message, successHeaders(record));
   }
   beginStream(response, record, body);
-  content.forEach((block, index) => {
+  return endMessage(response, content, stopReason);
+}
+
+/**
+ * Streams the rest of an answer to its end, its blocks numbered from `first` on.
+ *
+ * @param {ServerResponse} response
+ * @param {any[]} content
+ * @param {string} stopReason
+ * @param {number} [first]
+ */
+function endMessage(response, content, stopReason, first = 0) {
+  content.forEach((block, place) => {
+    const index = first + place;
     const tool = block.type === 'tool_use';
     event(response, 'content_block_start', { index, content_block: tool ? { ...block, input: {} } : { type: 'text', text: '' } });
     const delta = tool ? { type: 'input_json_delta', partial_json: JSON.stringify(block.input) } : { type: 'text_delta', text: block.text };
     event(response, 'content_block_delta', { index, delta });
     event(response, 'content_block_stop', { index });
   });
-  event(response, 'message_delta', { delta: { stop_reason: stopReason, stop_sequence: null }, usage: { output_tokens: outputTokens } });
+  event(response, 'message_delta', { delta: { stop_reason: stopReason, stop_sequence: null }, usage: { output_tokens: OUTPUT_TOKENS } });
   event(response, 'message_stop', {});
   return response.end();
 }
