@@ -2,9 +2,10 @@
 //! the incident that looks after it. Verbs ask it for rows and have those they show made into reports.
 
 use super::session::{Large, Session};
-use crate::claude::glance::text_after;
+use crate::claude::glance::{Kind, glance, kind_of, text_after};
 use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::process::{Process, Processes, below};
+use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::clock::{Clock, parse_rfc3339};
 use crate::env::Environment;
@@ -15,23 +16,25 @@ use crate::recovery::config::{Config, in_force};
 use crate::recovery::incident::{Incident, Phase, Report};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, person_needed};
-use crate::session::ending::Liveness;
+use crate::session::ending::{Liveness, is_prompt};
 use crate::session::holder::{Holder, Holders};
 use crate::session::scan::{self, Found, found_at};
-use crate::session::state::{Died, OpenAtCrash, Signs, State, Verdict, with_holder, without_holder};
+use crate::session::state::{Died, OpenAtCrash, Signs, State, Verdict, settle, with_holder, without_holder};
 use crate::session::summary::{Depth, Summary, started_at, summarize};
 use crate::session::{Evidence, Source, StopKind};
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use chrono::{DateTime, Duration, Utc};
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Stops that no hook of ours saw are somebody's business for this long.
 const RECENT: Duration = Duration::days(14);
 /// Between two looks at the processor time of a client that may hang.
 const SAMPLE: std::time::Duration = std::time::Duration::from_millis(250);
+/// Messages of a turn that are looked through for open calls.
+const MOST_MESSAGES: usize = 400;
 /// What a tool's program may be older than the record of its call.
 const CALL_SLACK: Duration = Duration::seconds(2);
 
@@ -205,7 +208,12 @@ impl<'a> Inventory<'a> {
         );
         for (found, summary) in found.into_iter().zip(summaries) {
             match summary {
-                Ok(summary) => self.rows.push(Row { found, summary }),
+                Ok(mut summary) => {
+                    if let Some(holder) = self.holders.live.get(&found.id) {
+                        settle(&mut summary, holder);
+                    }
+                    self.rows.push(Row { found, summary });
+                }
                 Err(error) => {
                     self.problems.push(error);
                     let known = self.incidents.get(&found.id).filter(|incident| !incident.phase.is_over());
@@ -313,7 +321,7 @@ impl<'a> Inventory<'a> {
             quiet: None,
             stopped: own.is_some_and(|process| process.stopped),
             tools: Vec::new(),
-            open_call: row.summary.open_call.clone(),
+            open_call: None,
             reception: Reception::Unknown,
             requests: 0,
             since_request: None,
@@ -331,7 +339,9 @@ impl<'a> Inventory<'a> {
         if signs.quiet.is_none_or(|quiet| quiet < self.ground.config.hung_after()) {
             return signs;
         }
-        let since = message.map(|at| at - CALL_SLACK);
+        let call = open_call(&row.found.path);
+        let since = call.as_ref().map(|(at, _)| *at).or(message).map(|at| at - CALL_SLACK);
+        signs.open_call = call.map(|(_, name)| name);
         signs.tools = below(self.table(), holder.pid)
             .into_iter()
             .filter(|child| match (child.started_at, since) {
@@ -501,9 +511,42 @@ fn is_ours(command_line: &[String]) -> bool {
     command_line.iter().any(|word| word.contains("cc-session-recover"))
 }
 
+/// The oldest call of the present turn that has no result, and when it was made. Calls run side by side: a result of one
+/// says nothing of the others.
+fn open_call(path: &Path) -> Option<(DateTime<Utc>, String)> {
+    let transcript = Transcript::open(path).ok()?;
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    let mut answered = BTreeSet::new();
+    let mut open = None;
+    let mut left = MOST_MESSAGES;
+    while let Some((offset, line)) = lines.next(transcript.file()) {
+        if !matches!(kind_of(line), Kind::User | Kind::Message | Kind::Unknown) {
+            continue;
+        }
+        left -= 1;
+        for record in glance(offset, line).iter().rev().filter(|record| !record.head.sidechain) {
+            match &record.body {
+                Body::User(user) if is_prompt(user) => return open,
+                Body::User(user) => answered.extend(user.results.iter().map(|result| result.id.clone())),
+                Body::Assistant(answer) => {
+                    let calls = answer.calls.iter().rev().filter(|call| !answered.contains(&call.id));
+                    for call in calls {
+                        open = record.head.at.map(|at| (at, call.name.clone())).or(open);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if left == 0 {
+            return open;
+        }
+    }
+    open
+}
+
 /// Requests logged since the newest message, and when the newest of them was.
 fn requests_since(path: &Path) -> (usize, Option<DateTime<Utc>>) {
-    use crate::claude::glance::{Kind, kind_of};
     let Ok(transcript) = Transcript::open(path) else { return (0, None) };
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());

@@ -227,6 +227,7 @@ impl Session {
     /// What the transcript and its holder tell.
     #[must_use]
     pub fn of(row: &Row, home: &ClaudeHome, holder: Option<&Holder>, verdict: Verdict) -> Self {
+        let cpu_percent = verdict.cpu_percent;
         let mut session = Self::of_summary(&row.found, &row.summary, verdict);
         session.config_dir = Some(home.dir().to_path_buf());
         let named = holder.and_then(|holder| shown(holder.name.as_ref()));
@@ -235,6 +236,9 @@ impl Session {
             session.client_version = holder.and_then(|holder| holder.version.clone());
         }
         session.live = holder.map(live_of);
+        if let Some(live) = &mut session.live {
+            live.cpu_percent = cpu_percent.map(|percent| (percent * 10.0).round() / 10.0);
+        }
         session
     }
 

@@ -8,6 +8,7 @@ use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::Result;
 use crate::session::ending::{Liveness, is_prompt};
+use crate::session::state::settle;
 use std::path::Path;
 
 /// Shows.
@@ -28,7 +29,10 @@ pub fn show(outside: Outside<'_>, options: &SessionOptions) -> Result<Session> {
 pub fn whole(inventory: &Inventory<'_>, row: &Row) -> Result<Session> {
     let holder = inventory.holder(&row.found.id);
     let liveness = holder.map_or(Liveness::Gone, |holder| Liveness::Live(holder.status.as_deref()));
-    let summary = thorough(&row.found.path, liveness)?;
+    let mut summary = thorough(&row.found.path, liveness)?;
+    if let Some(holder) = holder {
+        settle(&mut summary, holder);
+    }
     let mut session = inventory.report(&Row { found: row.found.clone(), summary });
     session.turns = Some(turns(&row.found.path)?);
     Ok(session)

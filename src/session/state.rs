@@ -6,6 +6,7 @@
 
 use super::holder::{HeldBy, Holder};
 use super::stop::{Evidence, Source, Stop, StopKind};
+use super::summary::Summary;
 use crate::claude::process::Reception;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -67,6 +68,8 @@ pub struct Verdict {
     pub state: State,
     /// What it does, when it lives.
     pub activity: Option<Activity>,
+    /// Share of one processor in percent, where it was measured.
+    pub cpu_percent: Option<f64>,
     /// What this rests on.
     pub evidence: Vec<Evidence>,
 }
@@ -82,8 +85,9 @@ const SENT_OFTEN: usize = 3;
 #[must_use]
 pub fn activity(holder: &Holder, stop: StopKind) -> Activity {
     match holder.status.as_deref() {
-        Some("busy" | "shell") => Activity::Busy,
+        Some("busy") => Activity::Busy,
         Some("waiting") => Activity::Waiting,
+        // "shell": the turn has ended, and a program it started still runs in the background.
         Some(_) => Activity::Idle,
         None => match stop {
             StopKind::Running | StopKind::Unknown => Activity::Busy,
@@ -91,6 +95,28 @@ pub fn activity(holder: &Holder, stop: StopKind) -> Activity {
             _ => Activity::Idle,
         },
     }
+}
+
+/// What an unfinished turn is when its client says that it is idle: the client was opened after the turn broke off, or a
+/// person took the prompt back.
+pub fn settle(summary: &mut Summary, holder: &Holder) {
+    let stop = &mut summary.stop;
+    if stop.kind != StopKind::Running || activity(holder, stop.kind) != Activity::Idle {
+        return;
+    }
+    let reopened = match (holder.started_at, stop.at) {
+        (Some(started), Some(at)) => started > at,
+        _ => false,
+    };
+    let (kind, fact) = match (reopened, summary.graceful) {
+        (true, true) => (StopKind::Closed, "the client that holds it now was opened after that, and is idle"),
+        (true, false) => {
+            (StopKind::Crashed, "the client that holds it now was opened after that, and is idle")
+        }
+        (false, _) => (StopKind::Interrupted, "its client is idle: the prompt was taken back"),
+    };
+    stop.kind = kind;
+    stop.evidence.push(Evidence::new(Source::Registry, fact));
 }
 
 /// The state of a session that no process holds.
@@ -103,7 +129,8 @@ pub fn without_holder(stop: &Stop) -> Verdict {
     } else {
         (State::Orphaned, "its last turn has not ended well")
     };
-    Verdict { state, activity: None, evidence: vec![nobody, Evidence::new(Source::Transcript, fact)] }
+    let evidence = vec![nobody, Evidence::new(Source::Transcript, fact)];
+    Verdict { state, activity: None, cpu_percent: None, evidence }
 }
 
 /// The state of a session that a process holds.
@@ -157,7 +184,8 @@ pub fn with_holder(
         (false, true) => State::Hung,
         (false, false) => State::Active,
     };
-    Verdict { state, activity: Some(activity), evidence }
+    let cpu_percent = signs.and_then(|signs| signs.cpu_percent);
+    Verdict { state, activity: Some(activity), cpu_percent, evidence }
 }
 
 /// Whether a busy client hangs, and why or why not.

@@ -72,8 +72,6 @@ pub struct Summary {
     pub last_activity: Option<DateTime<Utc>>,
     /// A process ended gracefully after the newest message.
     pub graceful: bool,
-    /// A tool was called and no result is recorded: its name.
-    pub open_call: Option<String>,
     /// A person cancelled the client's own continuation (Esc) after the stop.
     pub escaped: bool,
     /// Newest message is a prompt or answer that the client sent itself after a limit.
@@ -225,7 +223,6 @@ impl<'a> Gathering<'a> {
                 started_at: None,
                 last_activity: None,
                 graceful: false,
-                open_call: None,
                 escaped: false,
                 continued_by_client: false,
             },
@@ -306,11 +303,6 @@ impl<'a> Gathering<'a> {
         }
         if self.stop.is_none() {
             self.stop = self.walk.see(record);
-            if let (Some(_), Body::Assistant(answer)) = (&self.stop, &record.body)
-                && answer.stop_reason.as_deref() == Some("tool_use")
-            {
-                self.found.open_call = answer.calls.last().map(|call| call.name.clone());
-            }
         }
         self.head(record);
         match &record.body {
