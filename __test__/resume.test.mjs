@@ -236,3 +236,55 @@ test('where there are no sessions a helpful line is printed', async (t) => {
   assert.equal((await place.run(['list'])).status, 0);
   assert.ok(readdirSync(place.root).includes('home') && realpathSync(place.root) === place.root);
 });
+
+test('of copies of one session the one a client here would open is meant, and a path names any', async (t) => {
+  const place = world(t);
+  const id = idOf(41);
+  const own = session(place, 'finished-interactive', { id });
+  const other = join(place.home, '.ccs', 'instances', 'work');
+  const copy = session(place, 'finished-interactive', { id, home: other });
+  const plan = async (/** @type {string} */ name, options = {}) => answer(await place.run(['resume', name, '--json'], options)).plans[0];
+  assert.equal((await plan(id)).session.transcript, own);
+  assert.equal((await plan(copy)).session.transcript, copy);
+  assert.equal((await plan(id, { env: { CLAUDE_CONFIG_DIR: other } })).session.transcript, copy);
+  // Two in one configuration directory: the one of the directory we are in, else nobody can tell.
+  const elsewhere = join(place.home, 'moved');
+  mkdirSync(elsewhere);
+  const moved = session(place, 'finished-interactive', { id, cwd: elsewhere });
+  assert.equal((await plan(id, { cwd: elsewhere })).session.transcript, moved);
+  assert.equal((await plan(id)).session.transcript, own);
+  const ambiguous = await place.run(['resume', id, '--json'], { cwd: place.home });
+  assert.equal(ambiguous.status, 3);
+  assert.ok(ambiguous.stderr.includes(own) && ambiguous.stderr.includes(moved), ambiguous.stderr);
+  assert.match(ambiguous.stderr, /next: give the path/);
+});
+
+test('a session of the default configuration directory is resumed without the variable of another', async (t) => {
+  const place = world(t);
+  const id = idOf(42);
+  session(place, 'finished-interactive', { id });
+  const other = join(place.root, 'other');
+  mkdirSync(other);
+  const { stdout } = await place.run(['resume', id, '--print-command'], { env: { CLAUDE_CONFIG_DIR: other } });
+  assert.equal(stdout, `cd ${place.project} && env -u CLAUDE_CONFIG_DIR claude --resume=${id}\n`);
+  const shown = answer(await place.run(['show', id, '--json'], { env: { CLAUDE_CONFIG_DIR: other } }));
+  assert.deepEqual(shown.commands.resume.slice(0, 3), ['env', '-u', 'CLAUDE_CONFIG_DIR']);
+});
+
+test('a session whose records name another directory is resumed by its path when nothing names its own', async (t) => {
+  const place = world(t);
+  const id = idOf(43);
+  const path = session(place, 'finished-interactive', { id, cwd: join(place.home, 'moved') });
+  writeFileSync(path, readFileSync(path, 'utf8').replaceAll(join(place.home, 'moved'), place.project));
+  const [plan] = answer(await place.run(['resume', id, '--json'])).plans;
+  assert.deepEqual([plan.cwd, plan.argv], [place.project, ['claude', `--resume=${path}`]]);
+});
+
+test('a session that only the history of prompts still knows is said to be gone', async (t) => {
+  const place = world(t);
+  const id = idOf(44);
+  writeFileSync(join(place.claude, 'history.jsonl'), `${JSON.stringify({ display: 'fix the tests', timestamp: Date.now(), project: place.project, sessionId: id })}\n`);
+  const { status, stderr } = await place.run(['resume', id, '--json']);
+  assert.equal(status, 3);
+  assert.match(stderr, /transcript of .* is gone; its last prompt was "fix the tests"/);
+});

@@ -27,11 +27,64 @@ pub fn open_regular_with_metadata(path: &Path) -> Result<(File, Metadata)> {
     }
 }
 
+/// An open directory, from which files are opened by name.
+#[derive(Debug)]
+pub struct Directory {
+    path: PathBuf,
+    #[cfg(unix)]
+    handle: Option<std::os::fd::OwnedFd>,
+}
+
+impl Directory {
+    /// Opens it; where that fails, files are opened by their whole path, which then tells why.
+    #[must_use]
+    pub fn open(path: &Path) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            #[cfg(unix)]
+            handle: rustix::fs::open(
+                path,
+                rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
+                rustix::fs::Mode::empty(),
+            )
+            .ok(),
+        }
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a regular file of this directory, as [`open_regular`] does.
+    ///
+    /// # Errors
+    /// As [`open_regular`].
+    pub fn open_regular(&self, path: &Path) -> Result<(File, Metadata)> {
+        #[cfg(unix)]
+        if let (Some(handle), Some(name)) = (&self.handle, path.file_name()) {
+            let opened = rustix::fs::openat(handle, name, UNBLOCKED, rustix::fs::Mode::empty());
+            if let Ok(file) = opened.map(File::from)
+                && let Ok(meta) = file.metadata()
+                && meta.is_file()
+            {
+                return Ok((file, meta));
+            }
+        }
+        open_regular_with_metadata(path)
+    }
+}
+
+/// For reading, without waiting for a pipe's other end, and without following a symbolic link.
+#[cfg(unix)]
+const UNBLOCKED: rustix::fs::OFlags =
+    rustix::fs::OFlags::NONBLOCK.union(rustix::fs::OFlags::NOFOLLOW).union(rustix::fs::OFlags::CLOEXEC);
+
 #[cfg(unix)]
 fn open_without_blocking(path: &Path) -> Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;
-    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let opened = OpenOptions::new().read(true).custom_flags(UNBLOCKED.bits().cast_signed()).open(path);
     match opened {
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
             Err(Error::new(Code::PathRefused, "is a symbolic link").at(path))

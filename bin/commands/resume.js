@@ -43,7 +43,7 @@ module.exports = {
     );
     if (args.json) {
       io.json(report);
-      return EXIT.done;
+      return report.plans.length > 0 && report.plans.every(({ action }) => action === 'refused') ? EXIT.refused : EXIT.done;
     }
     if (printed) return printCommands(report, io);
     const [plan] = report.plans;

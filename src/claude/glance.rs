@@ -9,14 +9,16 @@ use super::record::{
     is_compact_summary, parse_line, trim,
 };
 use crate::clock::parse_rfc3339;
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
+static GLUED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"}{\""));
 /// Bytes at the end of a line in which the keys shared by all messages stand.
 const SHARED_KEYS: usize = 700;
 
@@ -53,7 +55,7 @@ pub enum Mark {
 pub fn kind_of(line: &[u8]) -> Kind {
     let kind = kind_of_first(line);
     // Within a text the quote would be escaped, so this is two records, or a text that ends so.
-    if kind != Kind::Unknown && memmem::find(line, b"}{\"").is_some() { Kind::Unknown } else { kind }
+    if kind != Kind::Unknown && GLUED.find(line).is_some() { Kind::Unknown } else { kind }
 }
 
 fn kind_of_first(line: &[u8]) -> Kind {
@@ -153,7 +155,8 @@ pub fn glance(offset: u64, line: &[u8]) -> Vec<Record> {
         return Vec::new();
     }
     // Checked once, not text by text.
-    let parsed = std::str::from_utf8(line).ok().and_then(|text| serde_json::from_str::<Line<'_>>(text).ok());
+    let parsed =
+        simdutf8::basic::from_utf8(line).ok().and_then(|text| serde_json::from_str::<Line<'_>>(text).ok());
     if let Some(parsed) = parsed {
         if !parsed.needs_text() {
             return vec![record(offset, parsed, None)];

@@ -7,14 +7,14 @@
 
 use super::record::{Record, parse_line};
 use crate::error::{IoContext, Result};
-use crate::fs::open_regular_with_metadata;
+use crate::fs::{Directory, open_regular_with_metadata};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 const FIRST_BLOCK: u64 = 16 * 1024;
 const LARGEST_BLOCK: u64 = 1024 * 1024;
-/// A larger buffer is given back before the next file.
-const KEPT_BUFFER: usize = 4 * 1024 * 1024;
+/// A buffer that grew larger is given back before the next file.
+const BUFFER: usize = 256 * 1024;
 /// Lines longer than this many bytes are passed over.
 pub const LONGEST_LINE: usize = 8 * 1024 * 1024;
 
@@ -34,7 +34,20 @@ impl Transcript {
     /// [`crate::error::Code::PathRefused`] for anything but a regular file, [`crate::error::Code::Io`] otherwise.
     pub fn open(path: &Path) -> Result<Self> {
         let (file, meta) = open_regular_with_metadata(path)?;
-        Ok(Self { file, path: path.to_path_buf(), bytes: meta.len(), modified: meta.modified().ok() })
+        Ok(Self::of(file, &meta, path))
+    }
+
+    /// Opens a transcript in a directory that is open already, which saves looking its path up.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_in(dir: &Directory, path: &Path) -> Result<Self> {
+        let (file, meta) = dir.open_regular(path)?;
+        Ok(Self::of(file, &meta, path))
+    }
+
+    fn of(file: File, meta: &std::fs::Metadata, path: &Path) -> Self {
+        Self { file, path: path.to_path_buf(), bytes: meta.len(), modified: meta.modified().ok() }
     }
 
     /// Its length in bytes when it was opened.
@@ -146,15 +159,19 @@ impl Iterator for NewestFirst<'_> {
 
 /// Reads the complete lines of a file from the last to the first. One reader serves many files one after the other, so
 /// that its buffer is made once.
+///
+/// The buffer is filled from its end towards its beginning, as the file is, so that a line is rarely moved.
 #[derive(Debug, Default)]
 pub struct Backwards {
-    /// Bytes of the file from `start` on, up to the end of the line that is being looked for.
+    /// For whoever needs to read something else of each file.
+    pub scratch: Vec<u8>,
     buffer: Vec<u8>,
-    /// Where the buffer begins in the file.
-    start: u64,
-    /// End of the bytes not given yet.
+    /// Bytes read and not given yet are `from..end` of the buffer.
+    from: usize,
     end: usize,
-    /// Bytes at the end of the buffer, before `end`, that are known to hold no line end.
+    /// Where `from` is in the file.
+    start: u64,
+    /// Bytes before `end` that are known to hold no line end.
     carried: usize,
     block: u64,
     /// The last line end of the file has been passed.
@@ -167,11 +184,12 @@ pub struct Backwards {
 impl Backwards {
     /// Begins a file of this many bytes.
     pub fn begin(&mut self, bytes: u64) {
-        if self.buffer.capacity() > KEPT_BUFFER {
-            self.buffer = Vec::new();
+        if self.buffer.len() != BUFFER {
+            self.buffer = vec![0; BUFFER];
         }
+        self.from = BUFFER;
+        self.end = BUFFER;
         self.start = bytes;
-        self.end = 0;
         self.carried = 0;
         self.block = FIRST_BLOCK;
         self.seen_end = false;
@@ -183,25 +201,27 @@ impl Backwards {
     /// file are a record that is torn or still being written; they are passed over.
     pub fn next(&mut self, file: &File) -> Option<(u64, &[u8])> {
         loop {
-            let searched = self.end - self.carried;
-            if let Some(at) = memchr::memrchr(b'\n', &self.buffer[..searched]) {
-                let line = at + 1..self.end;
-                self.end = at;
+            let searched = self.from..self.end - self.carried;
+            if let Some(at) = memchr::memrchr(b'\n', &self.buffer[searched]) {
+                let line = self.from + at + 1..self.end;
+                self.end = self.from + at;
                 self.carried = 0;
                 let whole = self.seen_end && !self.too_long && line.len() <= LONGEST_LINE;
                 self.seen_end = true;
                 self.too_long = false;
                 if whole && !line.is_empty() {
-                    return Some((self.start + line.start as u64, &self.buffer[line]));
+                    return Some((self.start + (line.start - self.from) as u64, &self.buffer[line]));
                 }
                 continue;
             }
-            self.carried = self.end;
+            self.carried = self.end - self.from;
             if self.start == 0 || self.failed {
-                let line = 0..self.end;
-                let whole =
-                    self.seen_end && !self.too_long && !self.failed && (1..=LONGEST_LINE).contains(&self.end);
-                self.end = 0;
+                let line = self.from..self.end;
+                let whole = self.seen_end
+                    && !self.too_long
+                    && !self.failed
+                    && (1..=LONGEST_LINE).contains(&line.len());
+                self.end = self.from;
                 self.carried = 0;
                 self.too_long = false;
                 return whole.then(|| (0, &self.buffer[line]));
@@ -211,30 +231,47 @@ impl Backwards {
     }
 
     fn read_block(&mut self, file: &File) {
-        if self.end > LONGEST_LINE {
+        if self.end - self.from > LONGEST_LINE {
             self.too_long = true;
         }
         if self.too_long || !self.seen_end {
-            self.end = 0;
+            // What is held belongs to a line that nobody wants.
+            self.from = self.buffer.len();
+            self.end = self.from;
             self.carried = 0;
         }
         let length = usize::try_from(self.block.min(self.start)).unwrap_or(0);
         self.block = (self.block * 2).min(LARGEST_BLOCK);
-        let needed = length + self.end;
-        if self.buffer.len() < needed {
-            self.buffer.resize(needed, 0);
-        }
-        self.buffer.copy_within(..self.end, length);
-        let from = self.start - length as u64;
-        if read_exact_at(file, &mut self.buffer[..length], from).is_err() {
+        self.make_room(length);
+        let offset = self.start - length as u64;
+        if read_exact_at(file, &mut self.buffer[self.from - length..self.from], offset).is_err() {
             // Truncated while we read: what was seen stands, nothing more is claimed.
             self.failed = true;
-            self.end = 0;
+            self.end = self.from;
             self.carried = 0;
             return;
         }
-        self.start = from;
-        self.end = needed;
+        self.start = offset;
+        self.from -= length;
+    }
+
+    /// Makes room for so many bytes before those that are held.
+    fn make_room(&mut self, length: usize) {
+        if self.from >= length {
+            return;
+        }
+        let held = self.end - self.from;
+        if self.buffer.len() < length + held {
+            let mut larger = vec![0; (length + held).next_power_of_two()];
+            let at = larger.len() - held;
+            larger[at..].copy_from_slice(&self.buffer[self.from..self.end]);
+            self.buffer = larger;
+        } else {
+            let at = self.buffer.len() - held;
+            self.buffer.copy_within(self.from..self.end, at);
+        }
+        self.end = self.buffer.len();
+        self.from = self.end - held;
     }
 }
 

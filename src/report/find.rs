@@ -42,6 +42,12 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
     if options.latest {
         return Err(Error::new(Code::Usage, "a session and --latest are both given").hint("give one of them"));
     }
+    let path = std::path::Path::new(name);
+    if path.is_absolute()
+        && let Some(row) = rows.iter().find(|row| row.found.path == path)
+    {
+        return Ok(row);
+    }
     let by_id: Vec<&Row> = if name.len() >= SHORTEST {
         let lower = name.to_ascii_lowercase();
         rows.iter().filter(|row| row.found.id.starts_with(&lower)).collect()
@@ -49,15 +55,29 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
         Vec::new()
     };
     let matching = if by_id.is_empty() { called(inventory, name) } else { by_id };
+    let matching = the_nearest(inventory, matching);
     match matching.as_slice() {
         [] if name.len() < SHORTEST => {
             Err(Error::new(Code::Usage, format!("{name:?} is too short for a session"))
                 .hint(format!("give at least {SHORTEST} characters of its id, or its whole name")))
         }
-        [] => Err(not_found(rows, name)),
+        [] => Err(inventory.forgotten(name).unwrap_or_else(|| not_found(rows, name))),
         [row] => Ok(row),
         several => Err(ambiguous(name, several)),
     }
+}
+
+/// Of copies of one session, the one a client started here would open: in the configuration directory in force, then in
+/// the working directory.
+fn the_nearest<'r>(inventory: &Inventory<'_>, rows: Vec<&'r Row>) -> Vec<&'r Row> {
+    let [first, .., last] = rows.as_slice() else { return rows };
+    if rows.iter().any(|row| row.found.id != first.found.id) || first.found.path == last.found.path {
+        return rows;
+    }
+    let in_force: Vec<&Row> = rows.iter().copied().filter(|row| inventory.is_in_force(row)).collect();
+    let near = if in_force.is_empty() { rows } else { in_force };
+    let here: Vec<&Row> = near.iter().copied().filter(|row| inventory.is_here(row)).collect();
+    if here.is_empty() { near } else { here }
 }
 
 /// Sessions with that name or title, whatever its case: whole names first, then parts of one.
@@ -65,7 +85,7 @@ fn called<'r>(inventory: &'r Inventory<'_>, name: &str) -> Vec<&'r Row> {
     let wanted = name.to_lowercase();
     let names = |row: &Row| {
         let summary = &row.summary;
-        let by_client = inventory.holder(&row.found.id).and_then(|holder| holder.name.clone());
+        let by_client = inventory.holder(&row.found).and_then(|holder| holder.name.clone());
         let all = [summary.name.clone(), summary.title.clone(), by_client];
         all.into_iter().flatten().map(|text| one_line(&text, 200).to_lowercase()).collect::<Vec<_>>()
     };
@@ -97,6 +117,11 @@ fn prompt_holds(row: &Row, name: &str) -> bool {
 }
 
 fn ambiguous(name: &str, several: &[&Row]) -> Error {
+    if several.iter().all(|row| row.found.id == several[0].found.id) {
+        let paths: Vec<String> = several.iter().map(|row| row.found.path.display().to_string()).collect();
+        let message = format!("{name:?} has {} copies: {}", several.len(), paths.join(", "));
+        return Error::new(Code::SessionAmbiguous, message).hint("give the path of one of them");
+    }
     let message = format!("{name:?} can be {} sessions: {}", several.len(), described(several));
     Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id")
 }

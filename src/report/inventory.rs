@@ -9,7 +9,7 @@ use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::clock::{Clock, parse_rfc3339};
 use crate::env::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::project::enabled::enclosing;
 use crate::quota::seen_windows;
 use crate::recovery::config::{Config, in_force};
@@ -96,7 +96,7 @@ pub struct Row {
     /// Where.
     pub found: Found,
     /// What its transcript tells.
-    pub summary: Summary,
+    pub summary: Box<Summary>,
 }
 
 /// Everything that was found.
@@ -200,16 +200,16 @@ impl<'a> Inventory<'a> {
         let processes = self.ground.outside.processes;
         let table = self.table.get_or_init(|| processes.table());
         self.holders.add_unregistered(&self.homes, &found, table, processes);
-        let live = &self.holders.live;
+        let holders = &self.holders;
         let summaries = scan::read(
             &found,
-            |one| live.get(&one.id).map_or(Liveness::Gone, |holder| Liveness::Live(holder.status.as_deref())),
+            |one| holders.of(one).map_or(Liveness::Gone, |holder| Liveness::Live(holder.status.as_deref())),
             depth,
         );
         for (found, summary) in found.into_iter().zip(summaries) {
             match summary {
                 Ok(mut summary) => {
-                    if let Some(holder) = self.holders.live.get(&found.id) {
+                    if let Some(holder) = self.holders.of(&found) {
                         settle(&mut summary, holder);
                     }
                     self.rows.push(Row { found, summary });
@@ -231,17 +231,45 @@ impl<'a> Inventory<'a> {
         self.table.get_or_init(|| self.ground.outside.processes.table())
     }
 
+    /// Whether a session is in the configuration directory that a client started here would use.
+    #[must_use]
+    pub fn is_in_force(&self, row: &Row) -> bool {
+        let in_force = self.ground.outside.env.claude_config_dir();
+        in_force.is_some_and(|dir| self.homes[row.found.home].dir() == dir)
+    }
+
+    /// Whether a session was started in the working directory.
+    #[must_use]
+    pub fn is_here(&self, row: &Row) -> bool {
+        let here = self.homes[row.found.home].project(self.ground.outside.env.cwd());
+        row.found.path.parent() == Some(&here)
+    }
+
+    /// A session whose transcript is gone, and which the client's history of prompts still names.
+    #[must_use]
+    pub fn forgotten(&self, id: &str) -> Option<Error> {
+        let typed = self.homes.iter().flat_map(|home| super::recall::typed(home, id)).next_back()?;
+        let prompt = crate::text::one_line(&typed.text, 80);
+        Some(
+            Error::new(
+                Code::SessionNotFound,
+                format!("the transcript of {id} is gone; its last prompt was {prompt:?}"),
+            )
+            .hint("Claude Code deletes transcripts nobody wrote to for `cleanupPeriodDays`; nothing is left to resume"),
+        )
+    }
+
     /// The live client of a session.
     #[must_use]
-    pub fn holder(&self, session: &str) -> Option<&Holder> {
-        self.holders.live.get(session)
+    pub fn holder(&self, found: &Found) -> Option<&Holder> {
+        self.holders.of(found)
     }
 
     /// A session as a report, with all that costs more than its transcript's end.
     #[must_use]
     pub fn report(&self, row: &Row) -> Session {
         let home = &self.homes[row.found.home];
-        let holder = self.holder(&row.found.id);
+        let holder = self.holder(&row.found);
         let verdict = self.verdict(row);
         let transcript = Transcript::open(&row.found.path).ok();
         let mut session = Session::of(row, home, holder, verdict);
@@ -263,7 +291,7 @@ impl<'a> Inventory<'a> {
                 modified.and_then(|at| at.checked_add_signed(Duration::days(i64::from(*days))));
         }
         self.add_next(&mut session);
-        session.add_commands(home, self.default_home());
+        session.add_commands(home, self.default_home(), self.is_in_force(row));
         session
     }
 
@@ -274,7 +302,8 @@ impl<'a> Inventory<'a> {
     /// A session whose transcript is gone, as far as its incident tells.
     #[must_use]
     pub fn report_lost(&self, incident: &Incident) -> Session {
-        let mut session = Session::of_incident(incident, self.holder(&incident.session));
+        let holder = self.holders.live.values().find(|holder| holder.session == incident.session);
+        let mut session = Session::of_incident(incident, holder);
         self.add_next(&mut session);
         session
     }
@@ -283,24 +312,21 @@ impl<'a> Inventory<'a> {
     #[must_use]
     pub fn matters(&self, row: &Row) -> bool {
         let id = &row.found.id;
-        let looked_after = self.incidents.get(id).is_some_and(|incident| !incident.phase.is_over());
+        let looked_after = self.incident_of(id, &row.found.path).is_some();
         let recent = row.summary.last_activity.is_some_and(|at| self.clock().now() - at < RECENT);
-        self.holder(id).is_some()
+        self.holder(&row.found).is_some()
             || looked_after
-            || recent && (row.summary.stop.kind.is_unfinished() || self.holders.leftovers.contains_key(id))
+            || recent
+                && (row.summary.stop.kind.is_unfinished() || self.holders.left(&row.found).next().is_some())
     }
 
     /// Whether it lives and works.
     #[must_use]
     pub fn verdict(&self, row: &Row) -> Verdict {
         let stop = &row.summary.stop;
-        let Some(holder) = self.holder(&row.found.id) else {
+        let Some(holder) = self.holder(&row.found) else {
             let mut verdict = without_holder(stop);
-            let elsewhere = self
-                .holders
-                .leftovers
-                .get(&row.found.id)
-                .is_some_and(|left| left.iter().any(|one| one.elsewhere));
+            let elsewhere = self.holders.left(&row.found).any(|one| one.elsewhere);
             if elsewhere {
                 let fact = "a client in another process-id space (a container) may hold it; it cannot be checked from here";
                 verdict.evidence.push(Evidence::new(Source::Registry, fact));
@@ -377,13 +403,13 @@ impl<'a> Inventory<'a> {
     /// Whether the session was open when its client or the machine died, and was not opened since.
     #[must_use]
     pub fn open_at_crash(&self, row: &Row) -> Option<OpenAtCrash> {
-        if self.holder(&row.found.id).is_some() {
+        if self.holder(&row.found).is_some() {
             return None;
         }
         let booted = self.ground.outside.processes.booted_at();
         let summary = &row.summary;
         let mut evidence = Vec::new();
-        let left = self.holders.leftovers.get(&row.found.id).into_iter().flatten();
+        let left = self.holders.left(&row.found);
         let newest = left.filter(|one| !one.elsewhere).max_by_key(|one| one.record.started_at);
         let started = newest.and_then(|one| one.record.started_at).and_then(DateTime::from_timestamp_millis);
         if let Some(leftover) = newest {
@@ -425,8 +451,7 @@ impl<'a> Inventory<'a> {
     /// Its incident, and what happens next.
     fn add_next(&self, session: &mut Session) {
         let live = session.live.is_some();
-        let incident = self.incidents.get(&session.id).filter(|incident| !incident.phase.is_over());
-        if let Some(incident) = incident {
+        if let Some(incident) = self.incident_of(&session.id, &session.transcript) {
             let mut known = incident.clone();
             if known.stop.record.is_none() && session.stop.kind.is_failure() {
                 // The hook was ended before it could read what the transcript tells.
@@ -452,6 +477,13 @@ impl<'a> Inventory<'a> {
         if session.project.dir.is_none() {
             session.project.dir = session.project.cwd.as_deref().and_then(|cwd| self.enclosing(cwd));
         }
+    }
+
+    /// The stop of this transcript that is looked after; a copy of a session elsewhere has none.
+    fn incident_of(&self, id: &str, transcript: &Path) -> Option<&Incident> {
+        let incident = self.incidents.get(id).filter(|incident| !incident.phase.is_over())?;
+        let copies = || self.rows.iter().any(|row| row.found.path == incident.transcript);
+        (incident.transcript == transcript || !copies()).then_some(incident)
     }
 
     fn enclosing(&self, cwd: &str) -> Option<PathBuf> {

@@ -4,7 +4,7 @@ use super::inventory::{Ground, Inventory, Outside, Row};
 use super::session::Session;
 use super::status::Problem;
 use crate::claude::glance::{Kind, glance, kind_of};
-use crate::claude::home::ClaudeHome;
+use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::record::{Body, Record};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::clock::since;
@@ -90,19 +90,21 @@ pub fn recall(outside: Outside<'_>, options: &RecallOptions) -> Result<RecallRep
     let mut rows: Vec<&Row> = inventory
         .rows
         .iter()
-        .filter(|row| row.summary.last_prompt.is_some())
         .filter(|row| after.is_none_or(|after| row.summary.last_activity.is_some_and(|at| at >= after)))
         .collect();
     rows.sort_by_key(|row| Reverse(row.summary.last_activity));
-    rows.truncate(options.recent.unwrap_or(RECENT));
+    let told = |row: &Row| {
+        let mut found = prompts(row);
+        if found.is_empty() {
+            found = typed(&inventory.homes[row.found.home], &row.found.id);
+        }
+        (!found.is_empty()).then_some(found)
+    };
     let recalled = rows
         .into_iter()
-        .map(|row| {
-            let found = prompts(row);
-            let prompts =
-                if found.is_empty() { typed(&inventory.homes[row.found.home], &row.found.id) } else { found };
-            Recalled { session: inventory.report(row), prompts }
-        })
+        .filter_map(|row| told(row).map(|prompts| (row, prompts)))
+        .take(options.recent.unwrap_or(RECENT))
+        .map(|(row, prompts)| Recalled { session: inventory.report(row), prompts })
         .collect();
     Ok(RecallReport {
         schema: SCHEMA,
@@ -150,7 +152,11 @@ struct HistoryLine {
 }
 
 /// What was typed into a session, as the client's own history of prompts has it.
-fn typed(home: &ClaudeHome, session: &str) -> Vec<Prompt> {
+#[must_use]
+pub fn typed(home: &ClaudeHome, session: &str) -> Vec<Prompt> {
+    if !is_session_id(session) {
+        return Vec::new();
+    }
     let Ok(file) = crate::fs::open_regular(&home.dir().join("history.jsonl")) else { return Vec::new() };
     let lines = BufReader::new(file).split(b'\n').map_while(std::result::Result::ok);
     let mut all: Vec<Prompt> = lines

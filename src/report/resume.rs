@@ -42,6 +42,8 @@ const OF_A_CHILD: [&str; 11] = [
     "CLAUDE_PID",
 ];
 
+const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
+
 /// Which sessions.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -138,9 +140,14 @@ pub fn plan(outside: Outside<'_>, options: &ResumeOptions) -> Result<ResumeRepor
 }
 
 fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session: Session) -> ResumePlan {
-    let (directory, of_start) = start_directory(row);
+    let (directory, of_start) = start_directory(outside, inventory, row);
     let env = session.commands.env.clone();
-    let unset = OF_A_CHILD.into_iter().filter(|name| outside.env.var(name).is_some()).collect();
+    let mut unset: Vec<&'static str> =
+        OF_A_CHILD.into_iter().filter(|name| outside.env.var(name).is_some()).collect();
+    // In its own directory a client of the default configuration directory has the variable not set.
+    if !env.contains_key(CONFIG_DIR) && !inventory.is_in_force(row) {
+        unset.push(CONFIG_DIR);
+    }
     let program = locate(outside.env, directory.as_deref().map(Path::new)).ok();
     let refused = |session: Session, why: String, hint: Option<String>| ResumePlan {
         session,
@@ -181,8 +188,7 @@ fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session:
         );
         return refused(session, why, Some(hint));
     }
-    let left = inventory.holders.leftovers.get(&row.found.id).into_iter().flatten();
-    if left.into_iter().any(|one| one.elsewhere) {
+    if inventory.holders.left(&row.found).any(|one| one.elsewhere) {
         let why = "a client in another process-id space (a container) may have it open, which cannot be checked from here";
         return refused(session, why.to_owned(), Some("end that client, or resume it there".to_owned()));
     }
@@ -201,16 +207,18 @@ fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session:
         );
         return refused(session, why, Some(hint));
     }
-    let mut why = if of_start {
-        "in the directory in which it was started".to_owned()
+    // By its id a client finds a session that was started in its directory; from elsewhere only the path is sure.
+    let (named, mut why) = if of_start {
+        (session.id.clone(), "in the directory in which it was started".to_owned())
     } else {
-        "in the directory of its newest message; where it was started is not recorded".to_owned()
+        let path = row.found.path.to_string_lossy().into_owned();
+        (path, "in the directory of its newest message; where it was started is not recorded".to_owned())
     };
     if matches!(session.next.action, Action::Wake | Action::Client) {
         why.push_str("; left alone, it would be continued by itself");
     }
     ResumePlan {
-        argv: Some(vec!["claude".to_owned(), format!("--resume={}", session.id)]),
+        argv: Some(vec!["claude".to_owned(), format!("--resume={named}")]),
         program,
         session,
         action: Way::Resume,
@@ -224,7 +232,7 @@ fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session:
 
 /// The directory to resume in: the one whose name the transcript's directory bears, else that of the newest message; and
 /// whether it is the former.
-fn start_directory(row: &Row) -> (Option<String>, bool) {
+fn start_directory(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row) -> (Option<String>, bool) {
     let bears = |cwd: &str| {
         let dir = row.found.path.parent().and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
         dir == Some(&encode_project_path(cwd))
@@ -235,7 +243,15 @@ fn start_directory(row: &Row) -> (Option<String>, bool) {
     }
     let records =
         Transcript::open(&row.found.path).map(|transcript| transcript.head(HEAD)).unwrap_or_default();
-    let first = records.into_iter().filter_map(|record| record.head.cwd).find(|cwd| bears(cwd));
+    let mut recorded = records.into_iter().filter_map(|record| record.head.cwd);
+    // The records of a copy name the directory of the original; its new neighbours, or the caller, know better.
+    let neighbours =
+        inventory.rows.iter().filter(|other| other.found.path.parent() == row.found.path.parent());
+    let here = outside.env.cwd().to_str().map(str::to_owned);
+    let first = recorded
+        .find(|cwd| bears(cwd))
+        .or_else(|| here.filter(|cwd| bears(cwd)))
+        .or_else(|| neighbours.filter_map(|other| other.summary.cwd.clone()).find(|cwd| bears(cwd)));
     match first {
         Some(cwd) => (Some(cwd), true),
         None => (newest, false),

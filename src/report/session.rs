@@ -371,7 +371,7 @@ impl Session {
     }
 
     /// The commands a person needs.
-    pub fn add_commands(&mut self, home: &ClaudeHome, default_home: Option<&Path>) {
+    pub fn add_commands(&mut self, home: &ClaudeHome, default_home: Option<&Path>, in_force: bool) {
         let mut env = BTreeMap::new();
         if default_home != Some(home.dir()) {
             env.insert("CLAUDE_CONFIG_DIR".to_owned(), home.dir().to_string_lossy().into_owned());
@@ -381,6 +381,10 @@ impl Session {
         let resume = match (&self.live, &job) {
             (_, Some(job)) => words(&["claude", "attach", job]),
             (Some(_), None) => None,
+            // The default directory is the one that is used when the variable is not set.
+            (None, None) if env.is_empty() && !in_force => {
+                words(&["env", "-u", "CLAUDE_CONFIG_DIR", "claude", &format!("--resume={}", self.id)])
+            }
             (None, None) => words(&["claude", &format!("--resume={}", self.id)]),
         };
         let kill = match (&self.live, &job) {

@@ -27,13 +27,13 @@ pub fn show(outside: Outside<'_>, options: &SessionOptions) -> Result<Session> {
 /// # Errors
 /// Those of opening the transcript.
 pub fn whole(inventory: &Inventory<'_>, row: &Row) -> Result<Session> {
-    let holder = inventory.holder(&row.found.id);
+    let holder = inventory.holder(&row.found);
     let liveness = holder.map_or(Liveness::Gone, |holder| Liveness::Live(holder.status.as_deref()));
     let mut summary = thorough(&row.found.path, liveness)?;
     if let Some(holder) = holder {
         settle(&mut summary, holder);
     }
-    let mut session = inventory.report(&Row { found: row.found.clone(), summary });
+    let mut session = inventory.report(&Row { found: row.found.clone(), summary: Box::new(summary) });
     session.turns = Some(turns(&row.found.path)?);
     Ok(session)
 }

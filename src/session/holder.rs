@@ -40,6 +40,8 @@ pub enum HeldBy {
 pub struct Holder {
     /// Session id.
     pub session: String,
+    /// Index of the configuration directory it works in.
+    pub home: usize,
     /// Process id.
     pub pid: u32,
     /// How it is used.
@@ -74,10 +76,10 @@ pub struct Leftover {
 /// What the registries of some configuration directories say.
 #[derive(Debug, Default)]
 pub struct Holders {
-    /// Live clients, by session.
-    pub live: BTreeMap<String, Holder>,
-    /// Records without a live process, by session.
-    pub leftovers: BTreeMap<String, Vec<Leftover>>,
+    /// Live clients, by configuration directory and session: one id may be in several, as copies.
+    pub live: BTreeMap<(usize, String), Holder>,
+    /// Records without a live process, likewise.
+    pub leftovers: BTreeMap<(usize, String), Vec<Leftover>>,
     /// Process ids that records of the registry prove.
     registered: Vec<u32>,
 }
@@ -87,22 +89,37 @@ impl Holders {
     #[must_use]
     pub fn read(homes: &[ClaudeHome], processes: &dyn Processes) -> Self {
         let mut holders = Self::default();
-        for record in homes.iter().flat_map(read_records) {
+        let records = homes.iter().enumerate();
+        for (home, record) in
+            records.flat_map(|(at, home)| read_records(home).into_iter().map(move |one| (at, one)))
+        {
             match record.proof(processes) {
                 Proof::Live => {
                     holders.registered.push(record.pid);
                     // The daemon itself registers too and holds no conversation.
                     if !record.kind.as_deref().is_some_and(|kind| kind.starts_with("daemon")) {
-                        holders.live.insert(record.session_id.clone(), of_record(record));
+                        holders.live.insert((home, record.session_id.clone()), of_record(record, home));
                     }
                 }
                 proof => {
                     let leftover = Leftover { elsewhere: proof == Proof::Elsewhere, record };
-                    holders.leftovers.entry(leftover.record.session_id.clone()).or_default().push(leftover);
+                    let key = (home, leftover.record.session_id.clone());
+                    holders.leftovers.entry(key).or_default().push(leftover);
                 }
             }
         }
         holders
+    }
+
+    /// The live client of a session.
+    #[must_use]
+    pub fn of(&self, found: &Found) -> Option<&Holder> {
+        self.live.get(&(found.home, found.id.clone()))
+    }
+
+    /// What dead clients left of a session.
+    pub fn left(&self, found: &Found) -> impl Iterator<Item = &Leftover> {
+        self.leftovers.get(&(found.home, found.id.clone())).into_iter().flatten()
     }
 
     /// Adds clients that keep no registry: each holds the newest transcript of its directory that was written to since it
@@ -122,11 +139,13 @@ impl Holders {
         clients.sort_by_key(|process| std::cmp::Reverse(process.started_at));
         for process in clients {
             let line = processes.command_line(process.pid);
-            let named = named_session(&line).filter(|id| found.iter().any(|one| one.id == *id));
-            let session = named.or_else(|| self.written_since(process, homes, found, processes));
-            let Some(session) = session else { continue };
-            self.live.entry(session.clone()).or_insert_with(|| Holder {
-                session,
+            let named = named_session(&line);
+            let named = named.and_then(|id| found.iter().find(|one| one.id == id));
+            let held = named.or_else(|| self.written_since(process, homes, found, processes));
+            let Some(held) = held else { continue };
+            self.live.entry((held.home, held.id.clone())).or_insert_with(|| Holder {
+                session: held.id.clone(),
+                home: held.home,
                 pid: process.pid,
                 kind: if process.tty.is_some() { Kind::Interactive } else { Kind::Print },
                 proof: HeldBy::Processes,
@@ -141,13 +160,13 @@ impl Holders {
         }
     }
 
-    fn written_since(
+    fn written_since<'f>(
         &self,
         process: &Process,
         homes: &[ClaudeHome],
-        found: &[Found],
+        found: &'f [Found],
         processes: &dyn Processes,
-    ) -> Option<String> {
+    ) -> Option<&'f Found> {
         let cwd = processes.working_directory(process.pid)?;
         let started = process.started_at?;
         let dirs: Vec<_> = homes.iter().map(|home| home.project(&cwd)).collect();
@@ -158,14 +177,14 @@ impl Holders {
         found
             .iter()
             .filter(|one| one.path.parent().is_some_and(|dir| dirs.iter().any(|other| other == dir)))
-            .filter(|one| !self.live.contains_key(&one.id))
+            .filter(|one| !self.live.contains_key(&(one.home, one.id.clone())))
             .filter_map(|one| Some((written(one)?, one)))
             .max_by_key(|(modified, _)| *modified)
-            .map(|(_, one)| one.id.clone())
+            .map(|(_, one)| one)
     }
 }
 
-fn of_record(record: RegistryRecord) -> Holder {
+fn of_record(record: RegistryRecord, home: usize) -> Holder {
     let kind = match (record.kind.as_deref(), record.entrypoint.as_deref()) {
         (Some("bg"), _) => Kind::Background,
         (_, Some("sdk-cli" | "sdk-ts" | "sdk-py")) => Kind::Print,
@@ -173,6 +192,7 @@ fn of_record(record: RegistryRecord) -> Holder {
     };
     Holder {
         pid: record.pid,
+        home,
         kind,
         proof: HeldBy::Registry,
         status_since: record.status_updated_at.and_then(DateTime::from_timestamp_millis),

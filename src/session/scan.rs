@@ -8,13 +8,14 @@ use super::summary::{Depth, Summary, summarize_with};
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::{Error, Result};
+use crate::fs::Directory;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// More threads than processors hide the time a cold disk needs.
-const THREADS: usize = 4;
+/// More threads than these gain nothing: the disk, or the memory, is the limit.
+const MOST_THREADS: usize = 8;
 /// Files a thread takes at a time.
 const PORTION: usize = 16;
 
@@ -107,17 +108,24 @@ pub fn read<'a>(
     found: &[Found],
     liveness: impl Fn(&Found) -> Liveness<'a> + Sync,
     depth: Depth,
-) -> Vec<Result<Summary>> {
+) -> Vec<Result<Box<Summary>>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut lines = Backwards::default();
         let mut done = Vec::new();
+        let mut dir = None;
         loop {
             let from = next.fetch_add(PORTION, Ordering::Relaxed);
             let Some(portion) = found.get(from..).filter(|rest| !rest.is_empty()) else { return done };
             for (offset, one) in portion.iter().take(PORTION).enumerate() {
-                let summary = Transcript::open(&one.path)
-                    .map(|transcript| summarize_with(&mut lines, &transcript, liveness(one), depth));
+                let parent = one.path.parent().unwrap_or(&one.path);
+                let dir = match dir.take().filter(|dir: &Directory| dir.path() == parent) {
+                    Some(known) => dir.insert(known),
+                    None => dir.insert(Directory::open(parent)),
+                };
+                let summary = Transcript::open_in(dir, &one.path).map(|transcript| {
+                    Box::new(summarize_with(&mut lines, &transcript, liveness(one), depth))
+                });
                 done.push((from + offset, summary));
             }
         }
@@ -125,10 +133,12 @@ pub fn read<'a>(
     if found.len() <= PORTION {
         return work().into_iter().map(|(_, summary)| summary).collect();
     }
-    let mut all: Vec<Option<Result<Summary>>> = Vec::new();
+    let threads =
+        std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, MOST_THREADS);
+    let mut all: Vec<Option<Result<Box<Summary>>>> = Vec::new();
     all.resize_with(found.len(), || None);
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         for thread in threads {
             for (index, summary) in thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
                 all[index] = Some(summary);

@@ -93,6 +93,7 @@ pub fn summarize_with(
     depth: Depth,
 ) -> Summary {
     let mut gathering = Gathering::new(transcript, liveness, depth);
+    gathering.scratch = std::mem::take(&mut lines.scratch);
     lines.begin(transcript.bytes());
     while let Some((offset, line)) = lines.next(transcript.file()) {
         gathering.see(offset, line);
@@ -100,13 +101,15 @@ pub fn summarize_with(
             break;
         }
     }
-    gathering.finish()
+    let (summary, scratch) = gathering.finish();
+    lines.scratch = scratch;
+    summary
 }
 
 /// Time of the first record.
 #[must_use]
 pub fn started_at(transcript: &Transcript) -> Option<DateTime<Utc>> {
-    Beginning::of(transcript, |found| found.at.is_some()).at
+    Beginning::of(transcript, &mut Vec::new(), |found| found.at.is_some()).at
 }
 
 /// What the first bytes of a transcript tell.
@@ -123,13 +126,18 @@ struct Beginning {
 
 impl Beginning {
     /// Reads a little, and more only when that is not `enough`.
-    fn of(transcript: &Transcript, enough: impl Fn(&Self) -> bool) -> Self {
-        let mut short = [0; HEAD];
-        let found = Self::read(transcript.beginning(&mut short));
+    fn of(transcript: &Transcript, buffer: &mut Vec<u8>, enough: impl Fn(&Self) -> bool) -> Self {
+        if buffer.len() < HEAD {
+            buffer.resize(HEAD, 0);
+        }
+        let found = Self::read(transcript.beginning(&mut buffer[..HEAD]));
         if enough(&found) || transcript.bytes() <= HEAD as u64 {
             return found;
         }
-        Self::read(transcript.beginning(&mut vec![0; LONG_HEAD]))
+        if buffer.len() < LONG_HEAD {
+            buffer.resize(LONG_HEAD, 0);
+        }
+        Self::read(transcript.beginning(&mut buffer[..LONG_HEAD]))
     }
 
     fn read(bytes: &[u8]) -> Self {
@@ -145,8 +153,14 @@ impl Beginning {
         for end in memchr::memchr_iter(b'\n', bytes) {
             let Some(line) = bytes.get(from..end) else { break };
             from = end + 1;
-            if matches!(kind_of(line), Kind::Nothing | Kind::Mark(_) | Kind::Note) {
-                continue;
+            match kind_of(line) {
+                Kind::Nothing | Kind::Mark(_) | Kind::Note => continue,
+                Kind::Meta | Kind::Unknown => {}
+                // What was given at the start stands before the first message.
+                Kind::User | Kind::Message => {
+                    found.whole = true;
+                    break;
+                }
             }
             for record in glance(0, line) {
                 match record.body {
@@ -155,7 +169,6 @@ impl Beginning {
                     Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(&text)),
                     Body::Meta(Meta::Summary(text)) => old_title = Some(kept(&text)),
                     Body::Meta(_) | Body::Other | Body::System(_) => {}
-                    // What was given at the start stands before the first message.
                     Body::User(_) | Body::Assistant(_) => {
                         found.whole = true;
                         from = bytes.len();
@@ -179,6 +192,8 @@ struct Batch {
 #[expect(clippy::struct_excessive_bools, reason = "what has been seen, one by one")]
 struct Gathering<'a> {
     transcript: &'a Transcript,
+    /// Bytes to read the beginning into.
+    scratch: Vec<u8>,
     /// Read when it is asked for.
     beginning: Option<Beginning>,
     walk: Walk<'a>,
@@ -204,6 +219,7 @@ impl<'a> Gathering<'a> {
     fn new(transcript: &'a Transcript, liveness: Liveness<'a>, depth: Depth) -> Self {
         Self {
             transcript,
+            scratch: Vec::new(),
             beginning: None,
             walk: Walk::new(liveness),
             stop: None,
@@ -396,7 +412,9 @@ impl<'a> Gathering<'a> {
 
     fn beginning(&mut self) -> &Beginning {
         self.beginning.get_or_insert_with(|| {
-            Beginning::of(self.transcript, |found| found.whole || found.title.is_some())
+            Beginning::of(self.transcript, &mut self.scratch, |found: &Beginning| {
+                found.whole || found.title.is_some()
+            })
         })
     }
 
@@ -419,7 +437,7 @@ impl<'a> Gathering<'a> {
         read > if short { PRINT_TITLE_BUDGET } else { TITLE_BUDGET }
     }
 
-    fn finish(mut self) -> Summary {
+    fn finish(mut self) -> (Summary, Vec<u8>) {
         self.found.graceful = self.walk.ended_gracefully();
         self.found.stop = self.stop.take().unwrap_or_else(|| self.walk.finish());
         self.found.title = self.found.title.take().or(self.client_title.take()).or(self.old_title.take());
@@ -433,7 +451,7 @@ impl<'a> Gathering<'a> {
             self.found.started_at = started_at(self.transcript);
         }
         self.found.permission_mode = self.found.permission_mode.or(self.prompt_mode);
-        self.found
+        (self.found, self.scratch)
     }
 }
 
