@@ -794,6 +794,14 @@ export declare function readPayload(payload: string): PayloadReading | null
 export declare function recall(options?: RecallOptions): Promise<RecallReport>
 
 /**
+ * Copies a session to another configuration directory or project; verified, never overwriting.
+ *
+ * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `PATH_REFUSED`, `NOTHING_TO_DO`,
+ * `VERIFICATION_FAILED` or `IO`; nothing is left behind then.
+ */
+export declare function relocate(options: RelocateOptions): Promise<RelocateReport>
+
+/**
  * Looks for a text in what was said in all sessions. Reads only.
  *
  * Rejects with `USAGE` or `PROJECT_NOT_FOUND`.

@@ -847,6 +847,7 @@ module.exports.planResume = nativeBinding.planResume
 module.exports.planUninstall = nativeBinding.planUninstall
 module.exports.readPayload = nativeBinding.readPayload
 module.exports.recall = nativeBinding.recall
+module.exports.relocate = nativeBinding.relocate
 module.exports.search = nativeBinding.search
 module.exports.show = nativeBinding.show
 module.exports.status = nativeBinding.status

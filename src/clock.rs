@@ -65,6 +65,13 @@ pub fn from_epoch_seconds(seconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds, 0).filter(|time| (1970..2200).contains(&chrono::Datelike::year(time)))
 }
 
+/// An instant from milliseconds since 1970, likewise.
+#[must_use]
+pub fn from_epoch_millis(millis: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(millis)
+        .filter(|time| (1970..2200).contains(&chrono::Datelike::year(time)))
+}
+
 /// What the person's own clock shows at an instant.
 #[must_use]
 pub fn local_time(at: DateTime<Utc>) -> NaiveDateTime {

@@ -24,6 +24,10 @@ pub enum Code {
     SessionAmbiguous,
     /// A directory that must exist does not.
     ProjectNotFound,
+    /// A process holds the session.
+    SessionLive,
+    /// What was written is not what was read.
+    VerificationFailed,
     /// Claude Code itself was not found.
     ClientNotFound,
     /// A transcript cannot be read as one.
@@ -56,6 +60,8 @@ impl Code {
             Self::SessionNotFound => "SESSION_NOT_FOUND",
             Self::SessionAmbiguous => "SESSION_AMBIGUOUS",
             Self::ProjectNotFound => "PROJECT_NOT_FOUND",
+            Self::SessionLive => "SESSION_LIVE",
+            Self::VerificationFailed => "VERIFICATION_FAILED",
             Self::ClientNotFound => "CLIENT_NOT_FOUND",
             Self::TranscriptUnreadable => "TRANSCRIPT_UNREADABLE",
             Self::StateNewer => "STATE_NEWER",
@@ -77,7 +83,8 @@ impl Code {
             Self::SessionNotFound | Self::SessionAmbiguous | Self::ProjectNotFound | Self::ClientNotFound => {
                 3
             }
-            Self::PathRefused | Self::ChangedMeanwhile => 4,
+            Self::PathRefused | Self::ChangedMeanwhile | Self::SessionLive => 4,
+            Self::VerificationFailed => 5,
             Self::NothingToDo => 6,
             _ => 1,
         }

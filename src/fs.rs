@@ -121,6 +121,28 @@ fn is_missing(path: &Path) -> bool {
         || error.kind() == std::io::ErrorKind::NotADirectory)
 }
 
+/// A path as text for programs; bytes that are no text become replacement characters.
+///
+/// # Errors
+/// Those of the serialiser.
+pub fn lossy<S: serde::Serializer>(path: &Path, to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}
+
+/// As [`lossy`], `null` for none.
+///
+/// # Errors
+/// Those of the serialiser.
+pub fn lossy_or_null<S: serde::Serializer>(
+    path: &Option<PathBuf>,
+    to: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => lossy(path, to),
+        None => to.serialize_none(),
+    }
+}
+
 /// The real path, without symbolic links.
 ///
 /// # Errors

@@ -25,6 +25,7 @@ pub mod project;
 pub mod quota;
 pub mod recovery;
 pub mod report;
+pub mod rescue;
 pub mod session;
 pub mod store;
 pub mod text;

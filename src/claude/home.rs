@@ -54,7 +54,9 @@ impl ClaudeHome {
     /// Days after which the client deletes transcripts nobody wrote to (`cleanupPeriodDays`, 30 when it is not set).
     #[must_use]
     pub fn cleanup_days(&self) -> u32 {
-        let settings = read_small(&self.settings(), LARGEST_SETTINGS).ok().flatten();
+        // The user's own file may well be a link into a repository of settings.
+        let real = self.settings().canonicalize().ok();
+        let settings = real.and_then(|path| read_small(&path, LARGEST_SETTINGS).ok().flatten());
         let value: Option<serde_json::Value> = settings.and_then(|bytes| {
             let text = String::from_utf8(bytes).ok()?;
             let text = text.trim_start_matches('\u{feff}');
@@ -84,13 +86,18 @@ pub fn all_homes(env: &Environment, further: &[PathBuf]) -> Vec<ClaudeHome> {
     let further = further.iter().filter(|dir| dir.is_absolute()).cloned();
     let mut dirs: Vec<PathBuf> =
         env.claude_config_dir().into_iter().chain(default).chain(instances).chain(further).collect();
-    // Several may share one store by symbolic links.
     let mut seen = BTreeSet::new();
     let real = |path: PathBuf| path.canonicalize().unwrap_or(path);
-    dirs.retain(|dir| {
-        dir.is_dir() && seen.insert(real(dir.join("projects"))) && seen.insert(real(dir.clone()))
-    });
+    dirs.retain(|dir| dir.is_dir() && seen.insert(real(dir.clone())));
     dirs.into_iter().map(ClaudeHome::new).collect()
+}
+
+/// For each home the first one with the same store of transcripts: several may share one by symbolic links.
+#[must_use]
+pub fn stores(homes: &[ClaudeHome]) -> Vec<usize> {
+    let real: Vec<PathBuf> =
+        homes.iter().map(|home| home.projects().canonicalize().unwrap_or_else(|_| home.projects())).collect();
+    real.iter().map(|store| real.iter().position(|other| other == store).unwrap_or_default()).collect()
 }
 
 /// Name of the directory in which Claude Code keeps the transcripts of a working directory.

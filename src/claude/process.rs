@@ -192,6 +192,11 @@ mod system {
                     link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
                 })
                 .collect();
+            // What is seen here are the connections of our own network namespace.
+            let namespace = |who: &str| fs::read_link(format!("/proc/{who}/ns/net")).ok();
+            if namespace("self").is_none() || namespace("self") != namespace(&pid.to_string()) {
+                return Reception::Unknown;
+            }
             let Some(connections) = established() else { return Reception::Unknown };
             connections
                 .iter()

@@ -3,7 +3,7 @@
 //! Record types multiply with every client release; an unknown one becomes [`Body::Other`] and is skipped by every
 //! reader. Facts: recorded with clients 2.1.79 to 2.1.329.
 
-use crate::clock::parse_rfc3339;
+use crate::clock::{from_epoch_seconds, parse_rfc3339};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
@@ -439,10 +439,7 @@ pub(super) fn failure(keys: FailureKeys<'_>) -> Failure {
         quota: keys.quota_limits.map(|quota| Quota {
             status: owned(quota.get("status")),
             kind: owned(quota.get("rateLimitType")),
-            resets_at: quota
-                .get("resetsAt")
-                .and_then(Value::as_i64)
-                .and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
+            resets_at: quota.get("resetsAt").and_then(Value::as_i64).and_then(from_epoch_seconds),
         }),
     }
 }

@@ -6,12 +6,17 @@
 
 use super::home::{ClaudeHome, is_session_id};
 use super::process::Processes;
+use crate::error::{Code, Error};
 use crate::fs::read_small;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Largest record that is believed to be one, in bytes.
 const LARGEST: u64 = 256 * 1024;
+/// After this time a record that was being written is looked at once more.
+const BEING_WRITTEN: std::time::Duration = std::time::Duration::from_millis(20);
 /// Longest time from the start of a client to its record, in milliseconds (0.5 to 2 s were measured).
 const FIRST_RECORD: i64 = 10_000;
 
@@ -24,44 +29,60 @@ pub struct RegistryRecord {
     /// Session it holds now; changes with `/clear` and `/resume`.
     pub session_id: String,
     /// Directory it was started in.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub cwd: Option<String>,
     /// Version of the client.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub version: Option<String>,
     /// Start token of the process; see [`Processes::start_token`].
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_number")]
     pub proc_start: Option<String>,
     /// Space in which the process id is valid (from 2.1.260).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub pid_domain: Option<String>,
     /// Epoch milliseconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub started_at: Option<i64>,
     /// `interactive` (also for `-p`), `bg`, ...
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub kind: Option<String>,
     /// `cli` or `sdk-cli`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub entrypoint: Option<String>,
     /// Job of a background session: what `claude attach` and `claude stop` take.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub job_id: Option<String>,
     /// Epoch milliseconds of the newest change of `status`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub status_updated_at: Option<i64>,
     /// `busy`, `idle`, `waiting`; absent in older clients.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub status: Option<String>,
     /// What it waits for, with `waiting`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub waiting_for: Option<String>,
     /// Name of the session.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub name: Option<String>,
     /// `user`, `derived`, `auto`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub name_source: Option<String>,
+}
+
+/// A value of another kind than expected is as good as none: what proves the process is what counts.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    from: D,
+) -> std::result::Result<Option<T>, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    })
 }
 
 /// What a record proves about its process.
@@ -136,6 +157,11 @@ fn read_path(path: &Path) -> Option<RegistryRecord> {
 /// All records, live or not, by ascending process id.
 #[must_use]
 pub fn read_records(home: &ClaudeHome) -> Vec<RegistryRecord> {
+    read_records_with(home, &mut Vec::new())
+}
+
+/// As [`read_records`]; a record that cannot be read is a problem, for its client may hold a session.
+pub fn read_records_with(home: &ClaudeHome, problems: &mut Vec<Error>) -> Vec<RegistryRecord> {
     let mut paths: Vec<(u32, PathBuf)> = std::fs::read_dir(home.sessions())
         .into_iter()
         .flatten()
@@ -146,7 +172,28 @@ pub fn read_records(home: &ClaudeHome) -> Vec<RegistryRecord> {
         })
         .collect();
     paths.sort();
-    paths.iter().filter_map(|(pid, path)| read_path(path).filter(|record| record.pid == *pid)).collect()
+    let mut records = Vec::new();
+    for (pid, path) in paths {
+        // A record that is being written is whole a moment later.
+        let record = read_path(&path).or_else(|| {
+            std::thread::sleep(BEING_WRITTEN);
+            read_path(&path)
+        });
+        match record {
+            Some(record) if record.pid == pid => records.push(record),
+            Some(_) => {}
+            // Gone meanwhile: the client has ended.
+            None if !path.exists() => {}
+            None => problems.push(
+                Error::new(
+                    Code::TranscriptUnreadable,
+                    format!("process {pid} may hold a session, but its record cannot be read"),
+                )
+                .at(&path),
+            ),
+        }
+    }
+    records
 }
 
 /// The live record that holds this session, if there is one.

@@ -25,6 +25,12 @@ impl ClientVersion {
         self >= Self(2, 1, 120)
     }
 
+    /// Every client of this version registers its process, terminal or not. Seen with 2.1.120, not with 2.1.79.
+    #[must_use]
+    pub fn registers(self) -> bool {
+        self >= Self(2, 1, 120)
+    }
+
     /// The terminal client continues by itself after a 5-hour limit. Since 2.1.234 by its changelog.
     #[must_use]
     pub fn continues_by_itself(self) -> bool {

@@ -10,6 +10,7 @@ use crate::report::find::SessionOptions;
 use crate::report::inventory::Outside;
 use crate::report::session::{Alive, inspect as inspect_transcript};
 use crate::report::{cancel, list, recall, resume, search, show, status};
+use crate::rescue::relocate;
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde::Deserialize;
@@ -103,6 +104,24 @@ pub fn plan_resume(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: resume::ResumeOptions| {
         let env = Environment::of_process();
         resume::plan(seen(&env), &options)
+    })
+}
+
+/// Copies a session to another configuration directory or project; verified, never overwriting.
+///
+/// Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `PATH_REFUSED`, `NOTHING_TO_DO`,
+/// `VERIFICATION_FAILED` or `IO`; nothing is left behind then.
+#[napi(
+    catch_unwind,
+    js_name = "relocate",
+    ts_args_type = "options: RelocateOptions",
+    ts_return_type = "Promise<RelocateReport>"
+)]
+#[must_use]
+pub fn relocate_session(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: relocate::RelocateOptions| {
+        let env = Environment::of_process();
+        relocate::relocate(seen(&env), &options)
     })
 }
 

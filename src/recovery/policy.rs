@@ -127,7 +127,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     };
     if situation.terminal == Terminal::Closed {
         let at = situation.stop.resets_at.or(Some(due));
-        return situation.held(Action::Resume, at, "the client is closed".into());
+        return situation.held(Action::Resume, at, "its client is closed: resume it by hand".into());
     }
     if !situation.config.heartbeat.enabled {
         return situation.switched_off(due);

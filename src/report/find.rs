@@ -54,14 +54,20 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
     } else {
         Vec::new()
     };
-    let matching = if by_id.is_empty() { called(inventory, name) } else { by_id };
+    let mut matching = by_id;
+    let by_name = called(inventory, name, matching.is_empty());
+    for row in by_name {
+        if matching.iter().all(|one| one.found.path != row.found.path) {
+            matching.push(row);
+        }
+    }
     let matching = the_nearest(inventory, matching);
     match matching.as_slice() {
         [] if name.len() < SHORTEST => {
             Err(Error::new(Code::Usage, format!("{name:?} is too short for a session"))
                 .hint(format!("give at least {SHORTEST} characters of its id, or its whole name")))
         }
-        [] => Err(inventory.forgotten(name).unwrap_or_else(|| not_found(rows, name))),
+        [] => Err(inventory.forgotten(name).unwrap_or_else(|| not_found(inventory, name))),
         [row] => Ok(row),
         several => Err(ambiguous(name, several)),
     }
@@ -81,7 +87,7 @@ fn the_nearest<'r>(inventory: &Inventory<'_>, rows: Vec<&'r Row>) -> Vec<&'r Row
 }
 
 /// Sessions with that name or title, whatever its case: whole names first, then parts of one.
-fn called<'r>(inventory: &'r Inventory<'_>, name: &str) -> Vec<&'r Row> {
+fn called<'r>(inventory: &'r Inventory<'_>, name: &str, parts: bool) -> Vec<&'r Row> {
     let wanted = name.to_lowercase();
     let names = |row: &Row| {
         let summary = &row.summary;
@@ -90,13 +96,24 @@ fn called<'r>(inventory: &'r Inventory<'_>, name: &str) -> Vec<&'r Row> {
         all.into_iter().flatten().map(|text| one_line(&text, 200).to_lowercase()).collect::<Vec<_>>()
     };
     let whole: Vec<&Row> = inventory.rows.iter().filter(|row| names(row).contains(&wanted)).collect();
-    if !whole.is_empty() || name.len() < SHORTEST {
+    if !parts || !whole.is_empty() || name.len() < SHORTEST {
         return whole;
     }
     inventory.rows.iter().filter(|row| names(row).iter().any(|own| own.contains(&wanted))).collect()
 }
 
-fn not_found(rows: &[Row], name: &str) -> Error {
+fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
+    let rows = &inventory.rows;
+    let unread = inventory.problems.iter().find(|problem| {
+        let file = problem.path.as_ref().and_then(|path| path.file_name()?.to_str());
+        name.len() >= SHORTEST && file.is_some_and(|file| file.starts_with(name))
+    });
+    if let Some(problem) = unread {
+        return Error {
+            message: format!("was found and cannot be read: {}", problem.message),
+            ..problem.clone()
+        };
+    }
     let near: Vec<&Row> = rows
         .iter()
         .filter(|row| row.found.id.contains(name) || prompt_holds(row, name))

@@ -1,13 +1,14 @@
 //! An inventory: every session of the configuration directories that are looked at, with the process that holds it and
 //! the incident that looks after it. Verbs ask it for rows and have those they show made into reports.
 
+use super::resume::start_directory;
 use super::session::{Large, Session};
 use crate::claude::glance::{Kind, glance, kind_of, text_after};
 use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::process::{Process, Processes, below};
 use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
-use crate::clock::{Clock, parse_rfc3339};
+use crate::clock::{Clock, from_epoch_millis, parse_rfc3339};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::project::enabled::enclosing;
@@ -15,7 +16,7 @@ use crate::quota::seen_windows;
 use crate::recovery::config::{Config, in_force};
 use crate::recovery::incident::{Incident, Phase, Report};
 use crate::recovery::ledger::Ledger;
-use crate::recovery::policy::{Action, RecoveryPlan, Terminal, person_needed};
+use crate::recovery::policy::{Action, RecoveryPlan, Terminal, person_needed, resume_command};
 use crate::session::ending::{Liveness, is_prompt};
 use crate::session::holder::{Holder, Holders};
 use crate::session::scan::{self, Found, found_at};
@@ -32,7 +33,7 @@ use std::path::{Path, PathBuf};
 /// Stops that no hook of ours saw are somebody's business for this long.
 const RECENT: Duration = Duration::days(14);
 /// Between two looks at the processor time of a client that may hang.
-const SAMPLE: std::time::Duration = std::time::Duration::from_millis(250);
+const SAMPLE: std::time::Duration = std::time::Duration::from_millis(100);
 /// Messages of a turn that are looked through for open calls.
 const MOST_MESSAGES: usize = 400;
 /// What a tool's program may be older than the record of its call.
@@ -119,6 +120,7 @@ pub struct Inventory<'a> {
     windows: BTreeMap<String, u64>,
     table: OnceCell<Vec<Process>>,
     cleanup: Vec<OnceCell<u32>>,
+    verdicts: RefCell<BTreeMap<PathBuf, Verdict>>,
     /// Enabled projects by working directory: many sessions share one.
     enclosing: RefCell<BTreeMap<String, Option<PathBuf>>>,
 }
@@ -151,9 +153,10 @@ impl<'a> Inventory<'a> {
         let homes = all_homes(ground.outside.env, &further);
         let ledger = ground.ledger();
         let (incidents, unreadable) = ledger.read_all();
-        let problems = ground.problem.iter().cloned().chain(unreadable).collect();
+        let mut problems: Vec<Error> = ground.problem.iter().cloned().chain(unreadable).collect();
+        let holders = Holders::read(&homes, ground.outside.processes, &mut problems);
         Self {
-            holders: Holders::read(&homes, ground.outside.processes),
+            holders,
             incidents: incidents.into_iter().map(|incident| (incident.session.clone(), incident)).collect(),
             rows: Vec::new(),
             lost: Vec::new(),
@@ -161,6 +164,7 @@ impl<'a> Inventory<'a> {
             windows: seen_windows(&ground.state),
             table: OnceCell::new(),
             cleanup: homes.iter().map(|_| OnceCell::new()).collect(),
+            verdicts: RefCell::default(),
             enclosing: RefCell::default(),
             homes,
             ledger,
@@ -201,11 +205,8 @@ impl<'a> Inventory<'a> {
         let table = self.table.get_or_init(|| processes.table());
         self.holders.add_unregistered(&self.homes, &found, table, processes);
         let holders = &self.holders;
-        let summaries = scan::read(
-            &found,
-            |one| holders.of(one).map_or(Liveness::Gone, |holder| Liveness::Live(holder.status.as_deref())),
-            depth,
-        );
+        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID");
+        let summaries = scan::read(&found, |one| liveness(holders, own, one), depth);
         for (found, summary) in found.into_iter().zip(summaries) {
             match summary {
                 Ok(mut summary) => {
@@ -259,6 +260,12 @@ impl<'a> Inventory<'a> {
         )
     }
 
+    /// Whether a session lives, as far as it decides how its end is read.
+    #[must_use]
+    pub fn liveness(&self, row: &Row) -> Liveness<'_> {
+        liveness(&self.holders, self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID"), &row.found)
+    }
+
     /// The live client of a session.
     #[must_use]
     pub fn holder(&self, found: &Found) -> Option<&Holder> {
@@ -291,7 +298,13 @@ impl<'a> Inventory<'a> {
                 modified.and_then(|at| at.checked_add_signed(Duration::days(i64::from(*days))));
         }
         self.add_next(&mut session);
-        session.add_commands(home, self.default_home(), self.is_in_force(row));
+        let (start, _) = start_directory(self.ground.outside, self, row);
+        session.add_commands(home, self.default_home(), self.is_in_force(row), start);
+        if self.holders.left(&row.found).any(|one| one.elsewhere) {
+            // Somebody else may have it open.
+            session.commands.resume = None;
+            session.next.argv = None;
+        }
         session
     }
 
@@ -317,15 +330,33 @@ impl<'a> Inventory<'a> {
         self.holder(&row.found).is_some()
             || looked_after
             || recent
-                && (row.summary.stop.kind.is_unfinished() || self.holders.left(&row.found).next().is_some())
+                && (row.summary.stop.kind.is_unfinished()
+                    || row.summary.stop.kind == StopKind::Waiting
+                    || self.holders.left(&row.found).next().is_some())
     }
 
-    /// Whether it lives and works.
+    /// Whether it lives and works. Looked at once: a second look could tell something else.
     #[must_use]
     pub fn verdict(&self, row: &Row) -> Verdict {
+        if let Some(known) = self.verdicts.borrow().get(&row.found.path) {
+            return known.clone();
+        }
+        let verdict = self.judge(row);
+        self.verdicts.borrow_mut().insert(row.found.path.clone(), verdict.clone());
+        verdict
+    }
+
+    fn judge(&self, row: &Row) -> Verdict {
         let stop = &row.summary.stop;
+        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(&row.found.id);
         let Some(holder) = self.holder(&row.found) else {
             let mut verdict = without_holder(stop);
+            if own {
+                verdict.state = State::Current;
+                let fact = "this command runs within it (CLAUDE_CODE_SESSION_ID)";
+                verdict.evidence = vec![Evidence::new(Source::Process, fact)];
+                return verdict;
+            }
             let elsewhere = self.holders.left(&row.found).any(|one| one.elsewhere);
             if elsewhere {
                 let fact = "a client in another process-id space (a container) may hold it; it cannot be checked from here";
@@ -333,7 +364,6 @@ impl<'a> Inventory<'a> {
             }
             return verdict;
         };
-        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(&row.found.id);
         let signs = self.signs(row, holder);
         with_holder(holder, stop, own, Some(&signs), self.ground.config.hung_after())
     }
@@ -403,7 +433,9 @@ impl<'a> Inventory<'a> {
     /// Whether the session was open when its client or the machine died, and was not opened since.
     #[must_use]
     pub fn open_at_crash(&self, row: &Row) -> Option<OpenAtCrash> {
-        if self.holder(&row.found).is_some() {
+        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(&row.found.id);
+        if own || self.holder(&row.found).is_some() || self.holders.left(&row.found).any(|one| one.elsewhere)
+        {
             return None;
         }
         let booted = self.ground.outside.processes.booted_at();
@@ -411,7 +443,7 @@ impl<'a> Inventory<'a> {
         let mut evidence = Vec::new();
         let left = self.holders.left(&row.found);
         let newest = left.filter(|one| !one.elsewhere).max_by_key(|one| one.record.started_at);
-        let started = newest.and_then(|one| one.record.started_at).and_then(DateTime::from_timestamp_millis);
+        let started = newest.and_then(|one| one.record.started_at).and_then(from_epoch_millis);
         if let Some(leftover) = newest {
             // A graceful end takes the record away; one that is older than that end belongs to an earlier client.
             let reopened = || {
@@ -438,6 +470,9 @@ impl<'a> Inventory<'a> {
             return None;
         }
         let heard = [summary.last_activity, started].into_iter().flatten().max();
+        if heard.is_none_or(|heard| self.clock().now() - heard > RECENT) {
+            return None;
+        }
         let died = match (booted, heard) {
             (Some(booted), Some(heard)) if heard < booted => {
                 evidence.push(Evidence::new(Source::Clock, "the machine was started since"));
@@ -470,10 +505,25 @@ impl<'a> Inventory<'a> {
         } else {
             let age = session.last_activity_at.map(|at| self.clock().now() - at);
             let recent = age.is_some_and(|age| age < RECENT);
-            if session.stop.kind.is_unfinished() && (live || recent) {
+            if session.state == State::Current {
+                return self.add_project(session);
+            }
+            if session.stop.kind == StopKind::Waiting && !live && recent {
+                let elsewhere = session.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home());
+                session.next = RecoveryPlan {
+                    action: Action::Resume,
+                    at: None,
+                    why: "it asked you something: resume it and answer".into(),
+                    argv: Some(resume_command(&session.id, elsewhere)),
+                };
+            } else if session.stop.kind.is_unfinished() && (live || recent) {
                 session.next = self.next_without_incident(session, live);
             }
         }
+        self.add_project(session);
+    }
+
+    fn add_project(&self, session: &mut Session) {
         if session.project.dir.is_none() {
             session.project.dir = session.project.cwd.as_deref().and_then(|cwd| self.enclosing(cwd));
         }
@@ -538,9 +588,20 @@ impl<'a> Inventory<'a> {
     }
 }
 
+/// Whether a session lives, as far as it decides how its end is read.
+fn liveness<'a>(holders: &'a Holders, own: Option<&str>, found: &Found) -> Liveness<'a> {
+    match holders.of(found) {
+        Some(holder) => Liveness::Live(holder.status.as_deref()),
+        // We run below it, whatever can be seen of it from here.
+        None if own == Some(&found.id) => Liveness::Live(None),
+        None if holders.left(found).any(|one| one.elsewhere) => Liveness::Unknown,
+        None => Liveness::Gone,
+    }
+}
+
 /// A hook of ours waits below the client for days; it is no tool.
 fn is_ours(command_line: &[String]) -> bool {
-    command_line.iter().any(|word| word.contains("cc-session-recover"))
+    command_line.iter().any(|word| word.contains("cc-session-recover/hook.js"))
 }
 
 /// The oldest call of the present turn that has no result, and when it was made. Calls run side by side: a result of one

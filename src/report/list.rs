@@ -142,7 +142,8 @@ pub fn list(outside: Outside<'_>, options: &ListOptions) -> Result<ListReport> {
         .filter(|row| after.is_none_or(|after| row.summary.last_activity.is_some_and(|at| at >= after)))
         .filter(|row| larger.is_none_or(|bytes| row.summary.bytes > bytes))
         .filter(|row| {
-            name.as_deref().is_none_or(|name| names(row).any(|own| own.to_lowercase().contains(name)))
+            name.as_deref()
+                .is_none_or(|name| names(&inventory, row).any(|own| own.to_lowercase().contains(name)))
         })
         .filter(|row| !options.open_at_crash || inventory.open_at_crash(row).is_some())
         .map(|row| (row, None))
@@ -155,7 +156,7 @@ pub fn list(outside: Outside<'_>, options: &ListOptions) -> Result<ListReport> {
             options.states.is_empty() || state.is_some_and(|state| options.states.contains(&state))
         });
     }
-    sort(&mut rows, options.sort);
+    sort(&inventory, &mut rows, options.sort);
     if options.reverse {
         rows.reverse();
     }
@@ -173,13 +174,14 @@ pub fn list(outside: Outside<'_>, options: &ListOptions) -> Result<ListReport> {
     })
 }
 
-fn names(row: &Row) -> impl Iterator<Item = String> {
+fn names<'r>(inventory: &'r Inventory<'_>, row: &'r Row) -> impl Iterator<Item = String> + 'r {
     let summary = &row.summary;
-    let texts = [&summary.name, &summary.title, &summary.last_prompt];
+    let by_client = inventory.holder(&row.found).and_then(|holder| holder.name.as_ref());
+    let texts = [summary.name.as_ref().or(by_client), summary.title.as_ref(), summary.last_prompt.as_ref()];
     texts.into_iter().flatten().map(|text| one_line(text, 1000))
 }
 
-fn sort(rows: &mut [(&Row, Option<State>)], by: Sort) {
+fn sort(inventory: &Inventory<'_>, rows: &mut [(&Row, Option<State>)], by: Sort) {
     use std::cmp::Reverse;
     // The latest first within whatever else decides.
     rows.sort_by_key(|(row, _)| Reverse(row.summary.last_activity));
@@ -188,7 +190,7 @@ fn sort(rows: &mut [(&Row, Option<State>)], by: Sort) {
         Sort::Size => rows.sort_by_key(|(row, _)| Reverse(row.summary.bytes)),
         Sort::Context => rows.sort_by_key(|(row, _)| Reverse(row.summary.context_tokens)),
         Sort::Name => rows.sort_by_cached_key(|(row, _)| {
-            let name = names(row).next();
+            let name = names(inventory, row).next();
             (name.is_none(), name.map(|name| name.to_lowercase()))
         }),
         Sort::Project => {

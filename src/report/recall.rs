@@ -7,7 +7,7 @@ use crate::claude::glance::{Kind, glance, kind_of};
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::record::{Body, Record};
 use crate::claude::transcript::{Backwards, Transcript};
-use crate::clock::since;
+use crate::clock::{from_epoch_millis, since};
 use crate::error::Result;
 use crate::session::ending::is_prompt;
 use crate::session::stop::{time, time_or_null};
@@ -15,7 +15,6 @@ use crate::text::one_line;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
 /// Name and version of this object's form.
@@ -157,17 +156,21 @@ pub fn typed(home: &ClaudeHome, session: &str) -> Vec<Prompt> {
     if !is_session_id(session) {
         return Vec::new();
     }
-    let Ok(file) = crate::fs::open_regular(&home.dir().join("history.jsonl")) else { return Vec::new() };
-    let lines = BufReader::new(file).split(b'\n').map_while(std::result::Result::ok);
-    let mut all: Vec<Prompt> = lines
-        .filter(|line| memchr::memmem::find(line, session.as_bytes()).is_some())
-        .filter_map(|line| serde_json::from_slice::<HistoryLine>(&line).ok())
-        .filter(|line| line.session_id.as_deref() == Some(session))
-        .map(|line| Prompt {
+    let Ok(history) = Transcript::open(&home.dir().join("history.jsonl")) else { return Vec::new() };
+    let mut lines = Backwards::default();
+    lines.begin(history.bytes());
+    let mut all = Vec::new();
+    while let Some((_, line)) = lines.next(history.file()) {
+        if memchr::memmem::find(line, session.as_bytes()).is_none() {
+            continue;
+        }
+        let typed = serde_json::from_slice::<HistoryLine>(line).ok();
+        all.extend(typed.filter(|line| line.session_id.as_deref() == Some(session)).map(|line| Prompt {
             text: one_line(&line.display, LONGEST),
-            at: line.timestamp.and_then(DateTime::from_timestamp_millis),
-        })
-        .collect();
+            at: line.timestamp.and_then(from_epoch_millis),
+        }));
+    }
+    all.reverse();
     if all.len() > LATEST + 1 {
         all.drain(1..all.len() - LATEST);
     }

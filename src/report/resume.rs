@@ -13,9 +13,11 @@ use crate::claude::home::encode_project_path;
 use crate::claude::program::locate;
 use crate::claude::transcript::Transcript;
 use crate::error::{Code, Error, Result};
+use crate::fs::lossy_or_null;
 use crate::recovery::policy::Action;
 use crate::session::StopKind;
 use crate::session::holder::Kind;
+use crate::session::state::State;
 use crate::session::stop::time;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -80,6 +82,7 @@ pub struct ResumePlan {
     /// The command, as a person types it.
     pub argv: Option<Vec<String>>,
     /// Absolute path of the program to start for it; missing when there is none.
+    #[serde(serialize_with = "lossy_or_null")]
     pub program: Option<PathBuf>,
     /// Where.
     pub cwd: Option<String>,
@@ -160,6 +163,9 @@ fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session:
         why,
         hint,
     };
+    if session.state == State::Current {
+        return refused(session, "it is the session you are in".to_owned(), None);
+    }
     if let Some(live) = &session.live {
         let attach = session.commands.resume.clone().filter(|_| live.kind == Kind::Background);
         if attach.is_some() {
@@ -232,12 +238,14 @@ fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session:
 
 /// The directory to resume in: the one whose name the transcript's directory bears, else that of the newest message; and
 /// whether it is the former.
-fn start_directory(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row) -> (Option<String>, bool) {
+#[must_use]
+pub fn start_directory(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row) -> (Option<String>, bool) {
     let bears = |cwd: &str| {
         let dir = row.found.path.parent().and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
         dir == Some(&encode_project_path(cwd))
     };
-    let newest = row.summary.cwd.clone();
+    // Nothing relative: `cd -` leads elsewhere.
+    let newest = row.summary.cwd.clone().filter(|cwd| Path::new(cwd).is_absolute());
     if let Some(cwd) = newest.as_deref().filter(|cwd| bears(cwd)) {
         return (Some(cwd.to_owned()), true);
     }

@@ -1,7 +1,7 @@
 //! The search: where a text was said, over all transcripts of all projects, in every configuration directory.
 
 use super::status::Problem;
-use crate::claude::home::{ClaudeHome, all_homes, encode_project_path, is_session_id};
+use crate::claude::home::{ClaudeHome, all_homes, encode_project_path, is_session_id, stores};
 use crate::clock::{Clock, since};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
@@ -132,7 +132,9 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     let mut problems: Vec<Problem> = in_force.problem.into_iter().map(Problem::from).collect();
     let mut places = Vec::new();
     let further: Vec<PathBuf> = in_force.config.config_dirs.iter().map(PathBuf::from).collect();
-    for home in all_homes(env, &further) {
+    let homes = all_homes(env, &further);
+    let stores = stores(&homes);
+    for home in homes.into_iter().enumerate().filter(|(at, _)| stores[*at] == *at).map(|(_, home)| home) {
         places.extend(places_in(&home, &mut problems));
     }
     let project = options.project.as_deref().map(|dir| Project::new(env, dir, &places)).transpose()?;

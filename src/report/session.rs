@@ -1,12 +1,14 @@
 //! The report of one session: the same object in every verb, `cc-session-recover/session@1`.
 
 use super::inventory::Row;
-use crate::claude::glance::text_after;
+use crate::claude::glance::glance;
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::{Process, Processes, below};
+use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
-use crate::clock::{parse_rfc3339, rfc3339};
+use crate::clock::rfc3339;
 use crate::error::{Code, Error, Result};
+use crate::fs::{lossy, lossy_or_null};
 use crate::recovery::config::Context as Limits;
 use crate::recovery::incident::Incident;
 use crate::recovery::policy::{Action, RecoveryPlan};
@@ -40,6 +42,7 @@ const LONG: [&str; 2] = ["claude-opus-5-5", "claude-sonnet-5-5"];
 #[derive(Debug, Clone, Serialize)]
 pub struct Project {
     /// The enabled project, if it is in one.
+    #[serde(serialize_with = "lossy_or_null")]
     pub dir: Option<PathBuf>,
     /// Working directory of its newest message.
     pub cwd: Option<String>,
@@ -155,8 +158,10 @@ pub struct Session {
     /// Where it belongs.
     pub project: Project,
     /// Claude Code's configuration directory.
+    #[serde(serialize_with = "lossy_or_null")]
     pub config_dir: Option<PathBuf>,
     /// Transcript file.
+    #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     /// Its size.
     pub bytes: u64,
@@ -371,14 +376,23 @@ impl Session {
     }
 
     /// The commands a person needs.
-    pub fn add_commands(&mut self, home: &ClaudeHome, default_home: Option<&Path>, in_force: bool) {
+    pub fn add_commands(
+        &mut self,
+        home: &ClaudeHome,
+        default_home: Option<&Path>,
+        in_force: bool,
+        start: Option<String>,
+    ) {
         let mut env = BTreeMap::new();
         if default_home != Some(home.dir()) {
             env.insert("CLAUDE_CONFIG_DIR".to_owned(), home.dir().to_string_lossy().into_owned());
         }
         let job = self.live.as_ref().and_then(|live| live.job.clone());
         let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        // What is gone cannot be entered.
+        let cwd = start.filter(|dir| Path::new(dir).is_dir());
         let resume = match (&self.live, &job) {
+            (None, None) if cwd.is_none() || self.state == State::Current => None,
             (_, Some(job)) => words(&["claude", "attach", job]),
             (Some(_), None) => None,
             // The default directory is the one that is used when the variable is not set.
@@ -392,7 +406,7 @@ impl Session {
             (Some(live), None) => words(&["kill", &live.pid.to_string()]),
             (None, None) => None,
         };
-        self.commands = Commands { cwd: self.project.cwd.clone(), env, resume, export: self.archive(), kill };
+        self.commands = Commands { cwd, env, resume, export: self.archive(), kill };
     }
 
     /// Saves the transcript and what stands beside it into one archive in the home directory.
@@ -478,11 +492,10 @@ fn newest_message(path: &Path) -> Option<DateTime<Utc>> {
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
     while let Some((_, line)) = lines.next(transcript.file()) {
-        let is_message = [&b"\"type\":\"user\""[..], b"\"type\":\"assistant\""];
-        if is_message.iter().any(|kind| memchr::memmem::find(line, kind).is_some()) {
-            let at = memchr::memmem::rfind(line, b"\"timestamp\":\"").map(|at| &line[at..]);
-            let text = at.and_then(|line| text_after(line, b"\"timestamp\":\""));
-            return text.and_then(|text| parse_rfc3339(std::str::from_utf8(text).ok()?));
+        for record in glance(0, line).iter().rev() {
+            if matches!(record.body, Body::User(_) | Body::Assistant(_)) && record.head.at.is_some() {
+                return record.head.at;
+            }
         }
     }
     None

@@ -7,7 +7,7 @@ use crate::claude::glance::{Kind, glance, kind_of};
 use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::Result;
-use crate::session::ending::{Liveness, is_prompt};
+use crate::session::ending::is_prompt;
 use crate::session::state::settle;
 use std::path::Path;
 
@@ -28,7 +28,7 @@ pub fn show(outside: Outside<'_>, options: &SessionOptions) -> Result<Session> {
 /// Those of opening the transcript.
 pub fn whole(inventory: &Inventory<'_>, row: &Row) -> Result<Session> {
     let holder = inventory.holder(&row.found);
-    let liveness = holder.map_or(Liveness::Gone, |holder| Liveness::Live(holder.status.as_deref()));
+    let liveness = inventory.liveness(row);
     let mut summary = thorough(&row.found.path, liveness)?;
     if let Some(holder) = holder {
         settle(&mut summary, holder);

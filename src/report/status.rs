@@ -3,7 +3,7 @@
 use super::inventory::{Ground, Inventory, Outside};
 use super::session::Session;
 use crate::error::{Code, Error, Result};
-use crate::fs::canonical;
+use crate::fs::{canonical, lossy, lossy_or_null};
 use crate::project::enabled::{Enabled, enclosing, find, user_record_path};
 use crate::quota::{Account, last_seen};
 use crate::recovery::policy::Action;
@@ -31,6 +31,7 @@ pub struct StatusOptions {
 #[derive(Debug, Clone, Serialize)]
 pub struct Asked {
     /// Canonical path.
+    #[serde(serialize_with = "lossy")]
     pub dir: PathBuf,
     /// Hooks of ours work there.
     pub enabled: bool,
@@ -40,6 +41,7 @@ pub struct Asked {
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
     /// What.
+    #[serde(serialize_with = "lossy_or_null")]
     pub path: Option<PathBuf>,
     /// Stable name.
     pub code: &'static str,

@@ -5,13 +5,20 @@
 //! like a client (the daemon, its hosts and spares, shells, editors, other programs of that name) is none.
 
 use super::scan::Found;
-use crate::claude::home::{ClaudeHome, is_session_id};
+use crate::claude::home::{ClaudeHome, is_session_id, stores};
 use crate::claude::process::{Process, Processes};
-use crate::claude::registry::{Proof, RegistryRecord, read_records};
+use crate::claude::registry::{Proof, RegistryRecord, read_records_with};
+use crate::claude::version::ClientVersion;
+use crate::clock::from_epoch_millis;
+use crate::error::Error;
+use crate::fs::read_small;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Largest description of a package, in bytes.
+const LARGEST_PACKAGE: u64 = 1024 * 1024;
 
 /// How a client is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -62,6 +69,8 @@ pub struct Holder {
     pub started_at: Option<DateTime<Utc>>,
     /// Version of the client.
     pub version: Option<String>,
+    /// Other live clients of the same session: its conversation forks.
+    pub others: Vec<u32>,
 }
 
 /// A registry record without its process.
@@ -87,18 +96,21 @@ pub struct Holders {
 impl Holders {
     /// Reads the registries.
     #[must_use]
-    pub fn read(homes: &[ClaudeHome], processes: &dyn Processes) -> Self {
+    pub fn read(homes: &[ClaudeHome], processes: &dyn Processes, problems: &mut Vec<Error>) -> Self {
         let mut holders = Self::default();
-        let records = homes.iter().enumerate();
-        for (home, record) in
-            records.flat_map(|(at, home)| read_records(home).into_iter().map(move |one| (at, one)))
-        {
+        // Clients of several directories may share one store of transcripts.
+        let stores = stores(homes);
+        let mut records = Vec::new();
+        for (at, home) in homes.iter().enumerate() {
+            records.extend(read_records_with(home, problems).into_iter().map(|record| (stores[at], record)));
+        }
+        for (home, record) in records {
             match record.proof(processes) {
                 Proof::Live => {
                     holders.registered.push(record.pid);
                     // The daemon itself registers too and holds no conversation.
                     if !record.kind.as_deref().is_some_and(|kind| kind.starts_with("daemon")) {
-                        holders.live.insert((home, record.session_id.clone()), of_record(record, home));
+                        holders.add(of_record(record, home));
                     }
                 }
                 proof => {
@@ -109,6 +121,19 @@ impl Holders {
             }
         }
         holders
+    }
+
+    /// Two clients may hold one session: the one that works is its holder, the other is named.
+    fn add(&mut self, mut holder: Holder) {
+        let key = (holder.home, holder.session.clone());
+        if let Some(mut other) = self.live.remove(&key) {
+            if works(&other) >= works(&holder) {
+                std::mem::swap(&mut other, &mut holder);
+            }
+            holder.others.push(other.pid);
+            holder.others.append(&mut other.others);
+        }
+        self.live.insert(key, holder);
     }
 
     /// The live client of a session.
@@ -156,6 +181,7 @@ impl Holders {
                 name: None,
                 started_at: process.started_at,
                 version: None,
+                others: Vec::new(),
             });
         }
     }
@@ -184,6 +210,14 @@ impl Holders {
     }
 }
 
+fn works(holder: &Holder) -> u8 {
+    match holder.status.as_deref() {
+        Some("busy") => 2,
+        Some("waiting") => 1,
+        _ => 0,
+    }
+}
+
 fn of_record(record: RegistryRecord, home: usize) -> Holder {
     let kind = match (record.kind.as_deref(), record.entrypoint.as_deref()) {
         (Some("bg"), _) => Kind::Background,
@@ -195,14 +229,15 @@ fn of_record(record: RegistryRecord, home: usize) -> Holder {
         home,
         kind,
         proof: HeldBy::Registry,
-        status_since: record.status_updated_at.and_then(DateTime::from_timestamp_millis),
-        started_at: record.started_at.and_then(DateTime::from_timestamp_millis),
+        status_since: record.status_updated_at.and_then(from_epoch_millis),
+        started_at: record.started_at.and_then(from_epoch_millis),
         name: record.name.filter(|_| record.name_source.as_deref() == Some("user")),
         session: record.session_id,
         status: record.status,
         waiting_for: record.waiting_for,
-        job: record.job_id,
+        job: record.job_id.filter(|job| job.len() == 8 && job.bytes().all(|byte| byte.is_ascii_hexdigit())),
         version: record.version,
+        others: Vec::new(),
     }
 }
 
@@ -222,8 +257,23 @@ fn is_client(process: &Process, processes: &dyn Processes) -> bool {
     if ["node", "bun", "deno"].contains(&name) {
         return process.name == "claude" || line.get(1).is_some_and(|script| is_script(Path::new(script)));
     }
+    // A client that keeps a registry and is in none of ours belongs to a configuration directory we do not know.
+    if version_of(&program).is_some_and(ClientVersion::registers) {
+        return false;
+    }
     let path = program.to_string_lossy();
     path.contains("claude-code") || path.contains("/claude/versions/")
+}
+
+/// The version of an installed client: in its path, or in the package beside it.
+fn version_of(program: &Path) -> Option<ClientVersion> {
+    let named = program.file_name().and_then(std::ffi::OsStr::to_str).and_then(ClientVersion::parse);
+    named.or_else(|| {
+        let mut package = program.ancestors().skip(1).take(3).map(|dir| dir.join("package.json"));
+        let text = package.find_map(|path| read_small(&path, LARGEST_PACKAGE).ok()?)?;
+        let value: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        ClientVersion::parse(value.get("version")?.as_str()?)
+    })
 }
 
 /// Words of the command lines of the daemon's processes and of servers, which hold no conversation.
@@ -236,6 +286,10 @@ fn is_script(script: &Path) -> bool {
 
 /// The session that a command line names.
 fn named_session(line: &[String]) -> Option<String> {
+    // A fork gets an id of its own.
+    if line.iter().any(|word| word == "--fork-session") {
+        return None;
+    }
     let value = |word: &str, next: Option<&String>| {
         let (flag, value) = word
             .split_once('=')
@@ -282,7 +336,11 @@ mod tests {
         assert!(client("claude", "/usr/bin/node", &["claude"]));
         assert!(client("node", "/usr/bin/node", &["node", "/x/@anthropic-ai/claude-code/cli.js", "-p"]));
         assert!(client("claude", "/x/node_modules/@anthropic-ai/claude-code/bin/claude.exe", &["claude"]));
-        assert!(client("claude", "/h/.local/share/claude/versions/2.1.329", &["claude", "--resume"]));
+        assert!(client("claude", "/h/.local/share/claude/versions/2.1.45", &["claude", "--resume"]));
+        assert!(
+            !client("claude", "/h/.local/share/claude/versions/2.1.329", &["claude"]),
+            "registered elsewhere"
+        );
         for (name, program, line) in [
             ("claude", "/tmp/x/claude", &["claude", "600"][..]),
             ("sh", "/bin/sh", &["sh", "-c", "sleep 600", "claude"]),

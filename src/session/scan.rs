@@ -5,7 +5,7 @@
 
 use super::ending::Liveness;
 use super::summary::{Depth, Summary, summarize_with};
-use crate::claude::home::{ClaudeHome, is_session_id};
+use crate::claude::home::{ClaudeHome, is_session_id, stores};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::{Error, Result};
 use crate::fs::Directory;
@@ -39,7 +39,8 @@ pub fn find(
     problems: &mut Vec<Error>,
 ) -> Vec<Found> {
     let mut found = Vec::new();
-    for (index, home) in homes.iter().enumerate() {
+    let stores = stores(homes);
+    for (index, home) in homes.iter().enumerate().filter(|(index, _)| stores[*index] == *index) {
         let mut dirs = wanted(home).unwrap_or_else(|| {
             entries(&home.projects(), problems).into_iter().map(|entry| entry.path()).collect()
         });

@@ -155,6 +155,11 @@ pub fn with_holder(
             ),
         ),
     }];
+    if !holder.others.is_empty() {
+        let others: Vec<String> = holder.others.iter().map(u32::to_string).collect();
+        let fact = format!("process {} has it open too: its conversation forks", others.join(", "));
+        evidence.push(Evidence::new(Source::Registry, fact));
+    }
     let activity = activity(holder, stop.kind);
     match (&holder.status, &holder.waiting_for) {
         (Some(status), Some(what)) if activity == Activity::Waiting => {

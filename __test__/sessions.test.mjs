@@ -1,0 +1,150 @@
+// What is odd, damaged or not ours among sessions never hides the rest, and is never mistaken for something else.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { world } from './lib/command.mjs';
+import { idOf, livingClient, transcriptText } from './lib/hooks.mjs';
+
+const linux = process.platform !== 'linux';
+
+/** @param {ReturnType<typeof world>} place @param {string} fixture @param {string} id @param {string} [claude] */
+function session(place, fixture, id, claude = place.claude) {
+  const directory = join(claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, `${id}.jsonl`);
+  writeFileSync(path, transcriptText(fixture, { id, cwd: place.project }));
+  return path;
+}
+
+/** @param {ReturnType<typeof world>} place @param {string[]} argv @param {object} [options] */
+async function rows(place, argv = ['list'], options = {}) {
+  const { status, stdout, stderr } = await place.run([...argv, '--json'], options);
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+test('a directory whose name is no text does not hide the rest', { skip: linux }, async (t) => {
+  const place = world(t);
+  session(place, 'finished-interactive', idOf(1));
+  const odd = Buffer.concat([Buffer.from(join(place.claude, 'projects', '-odd-')), Buffer.from([0xff])]);
+  mkdirSync(odd);
+  writeFileSync(Buffer.concat([odd, Buffer.from(`/${idOf(2)}.jsonl`)]), readFileSync(session(place, 'finished-print', idOf(3))));
+  assert.equal((await rows(place)).sessions.length, 3);
+  assert.equal((await place.run(['list'])).status, 0);
+});
+
+test('a reset that nobody can mean is no reset', async (t) => {
+  const place = world(t);
+  for (const [index, resetsAt] of [8_210_266_876_799, 1_795_238_210_629, -1].entries()) {
+    const path = session(place, 'quota-5h-print', idOf(index + 1));
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/"resetsAt":\d+/g, `"resetsAt":${resetsAt}`));
+  }
+  const { sessions } = await rows(place);
+  assert.deepEqual(sessions.map((/** @type {any} */ { stop }) => [stop.kind, stop.resetsAtSource === 'exact']), Array(3).fill(['usage-limit-5h', false]));
+  assert.equal((await place.run(['status', '--all'])).status, 0);
+});
+
+test('a record of the registry with odd values still proves its client, and one that cannot be read is named', { skip: linux }, async (t) => {
+  const place = world(t);
+  const id = idOf(1);
+  session(place, 'finished-interactive', id);
+  const client = livingClient(place, id);
+  const path = join(place.claude, 'sessions', `${client.pid}.json`);
+  const record = JSON.parse(readFileSync(path, 'utf8'));
+  for (const odd of [{ startedAt: 1_795_228_210_629.5 }, { name: {} }, { procStart: Number(record.procStart) }, { status: 7 }, { startedAt: 1e15, statusUpdatedAt: 1e15 }]) {
+    writeFileSync(path, JSON.stringify({ ...record, ...odd }));
+    const [{ state }] = (await rows(place)).sessions;
+    assert.equal(state, 'active', JSON.stringify(odd));
+  }
+  writeFileSync(path, '{"pid":');
+  const { problems } = await rows(place);
+  assert.ok(problems.some((/** @type {any} */ problem) => problem.path === path && /may hold a session/.test(problem.message)));
+});
+
+test('two clients of one session: the working one is its holder, and the other is named', { skip: linux }, async (t) => {
+  const place = world(t);
+  const id = idOf(1);
+  session(place, 'finished-interactive', id);
+  const [one, two] = [livingClient(place, id), livingClient(place, id)];
+  const path = join(place.claude, 'sessions', `${one.pid}.json`);
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), status: 'busy' }));
+  const [{ live, activity, evidence }] = (await rows(place)).sessions;
+  assert.deepEqual([live.pid, activity], [one.pid, 'busy']);
+  assert.match(JSON.stringify(evidence), new RegExp(`process ${two.pid} has it open too`));
+});
+
+test('clients of several configuration directories that share a store are all seen', { skip: linux }, async (t) => {
+  const place = world(t);
+  const id = idOf(1);
+  session(place, 'finished-interactive', id);
+  const instance = join(place.home, '.ccs', 'instances', 'work');
+  mkdirSync(join(instance, 'sessions'), { recursive: true });
+  symlinkSync(join(place.claude, 'projects'), join(instance, 'projects'));
+  const client = livingClient({ ...place, claude: instance }, id);
+  const { sessions } = await rows(place);
+  assert.deepEqual(sessions.map((/** @type {any} */ { state, live }) => [state, live?.pid]), [['active', client.pid]]);
+});
+
+test('the session a command runs in is the current one, whatever can be seen of its process', async (t) => {
+  const place = world(t);
+  const id = idOf(1);
+  session(place, 'killed-mid-turn', id);
+  const inside = { env: { CLAUDE_CODE_SESSION_ID: id } };
+  const [{ state, openAtCrash }] = (await rows(place, ['list'], inside)).sessions;
+  assert.deepEqual([state, openAtCrash], ['current', null]);
+  const { status, stderr } = await place.run(['resume', id, '--print-command'], inside);
+  assert.equal(status, 4);
+  assert.match(stderr, /the session you are in/);
+});
+
+test('a client in another process-id space may hold a session: nothing is said to have crashed', async (t) => {
+  const place = world(t);
+  const id = idOf(1);
+  session(place, 'killed-mid-turn', id);
+  mkdirSync(join(place.claude, 'sessions'), { recursive: true });
+  writeFileSync(join(place.claude, 'sessions', '7.json'), JSON.stringify({ pid: 7, sessionId: id, procStart: '1', pidDomain: 'linux:0:pid:[1]', startedAt: Date.now() }));
+  const [{ stop, openAtCrash, commands }] = (await rows(place)).sessions;
+  if (process.platform === 'linux') assert.deepEqual([stop.kind, openAtCrash, commands.resume], ['unknown', null, null]);
+});
+
+test('a program that is only called claude holds no session', { skip: linux }, async (t) => {
+  const place = world(t);
+  const child = spawn('bash', ['-c', 'exec -a claude sleep 60'], { cwd: place.project, stdio: 'ignore' });
+  place.endings.push(() => child.kill('SIGKILL'));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  session(place, 'finished-interactive', idOf(1));
+  const [{ state, live }] = (await rows(place)).sessions;
+  assert.deepEqual([state, live], ['completed', null]);
+});
+
+test('a question that nobody can answer any more needs a person', async (t) => {
+  const place = world(t);
+  session(place, 'waiting-question', idOf(1));
+  const path = session(place, 'waiting-question', idOf(1));
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/"timestamp":"[^"]+"/g, `"timestamp":"${new Date().toISOString()}"`));
+  const [{ next, state }] = (await rows(place, ['status', '--all'])).sessions;
+  assert.deepEqual([state, next.action], ['orphaned', 'resume']);
+  assert.match(next.why, /asked you something/);
+});
+
+test('commands never enter a directory that is gone, nor one that is not absolute', async (t) => {
+  const place = world(t);
+  for (const [index, cwd] of [join(place.home, 'gone'), '-', '-e'].entries()) {
+    const path = session(place, 'finished-interactive', idOf(index + 1));
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll(`"cwd":${JSON.stringify(place.project)}`, `"cwd":${JSON.stringify(cwd)}`));
+  }
+  for (const { commands } of (await rows(place, ['list'], { cwd: place.home })).sessions) assert.deepEqual([commands.cwd, commands.resume, commands.export !== null], [null, null, true]);
+});
+
+test('an id and a name that are alike are ambiguous', async (t) => {
+  const place = world(t);
+  const path = session(place, 'renamed', 'aaaa1111-0000-4000-8000-000000000001');
+  session(place, 'finished-interactive', 'feedbeef-0000-4000-8000-000000000001');
+  writeFileSync(path, readFileSync(path, 'utf8').replaceAll('My Parser', 'feed'));
+  const { status, stderr } = await place.run(['show', 'feed']);
+  assert.equal(status, 3);
+  assert.match(stderr, /feedbeef-.*aaaa1111-|aaaa1111-.*feedbeef-/);
+});

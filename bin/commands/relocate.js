@@ -1,0 +1,44 @@
+'use strict';
+
+// `relocate`: a verified copy of a session in another configuration directory or for another project.
+
+const { resolve } = require('node:path');
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'relocate',
+  summary: 'copy a session to another configuration directory or project',
+  description: 'The original stays. The copy is compared with it before it is put in place, and nothing is overwritten.',
+  arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name, title, or path of its transcript' }],
+  options: [
+    { flags: '-t, --to <dir>', description: 'a configuration directory of Claude Code, or the directory of a project' },
+    { flags: '--config-dir', description: 'the directory is a configuration directory even though it does not look like one' },
+    { flags: '-l, --latest', description: 'the session that was active last' },
+    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
+    { flags: '--dry-run', description: 'show what would be copied' },
+    { flags: '--json', description: 'print the report as JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover relocate 3f2a9c1d --to ~/.ccs/instances/work', does: 'for another account' },
+    { command: 'cc-session-recover relocate --latest --to ~/work/moved --dry-run', does: 'for a project that has moved' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { UsageError } = require('../lib/errors.js');
+    const { printRelocated } = require('../lib/screens/relocate.js');
+
+    if (args.to === undefined) throw new UsageError('it is not said where to', 'add --to <directory>');
+    const options = {
+      to: resolve(args.to),
+      ...(args.session === undefined ? {} : { session: args.session }),
+      ...(args.latest ? { latest: true } : {}),
+      ...(args.project === undefined ? {} : { project: resolve(args.project) }),
+      ...(args.configDir ? { configDir: true } : {}),
+      ...(args.dryRun ? { dryRun: true } : {}),
+    };
+    const report = await io.during('copying', loadAddon().relocate(options));
+    if (args.json) io.json(report);
+    else printRelocated(report, io);
+  },
+};

@@ -1,0 +1,362 @@
+//! Relocating: a verified copy of a session in another configuration directory, or for another project directory.
+//!
+//! The original stays as it is, and both live on apart. The transcript is put in place last, so that no client sees half a
+//! session; nothing that exists is overwritten; what was made is taken away again when anything fails.
+
+use crate::claude::glance::text_after;
+use crate::claude::home::ClaudeHome;
+use crate::claude::transcript::{Backwards, Transcript};
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{canonical, lossy, open_regular};
+use crate::report::find::{SessionOptions, find};
+use crate::report::inventory::{Ground, Inventory, Outside, Row};
+use crate::report::resume::start_directory;
+use crate::report::session::Commands;
+use crate::store::journal;
+use crate::store::stored::hex;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/relocate@1";
+/// Bytes at the end in which the name of the plan is looked for.
+const TAIL: u64 = 8 * 1024 * 1024;
+/// Bytes copied at a time.
+const BLOCK: usize = 1024 * 1024;
+
+/// What to copy, and where to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RelocateOptions {
+    /// Id, beginning of it, name, title or path of the transcript.
+    pub session: Option<String>,
+    /// The one that was active last.
+    pub latest: bool,
+    /// Only sessions of this project.
+    pub project: Option<PathBuf>,
+    /// A configuration directory, or a project directory.
+    pub to: PathBuf,
+    /// `to` is a configuration directory even though it does not look like one.
+    pub config_dir: bool,
+    /// Only tell.
+    pub dry_run: bool,
+}
+
+/// One file that is copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CopyStep {
+    /// The original.
+    #[serde(serialize_with = "lossy")]
+    pub from: PathBuf,
+    /// The copy.
+    #[serde(serialize_with = "lossy")]
+    pub to: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of the copied bytes in hex, once it is done.
+    pub sha256: Option<String>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelocateReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// Nothing was copied.
+    pub dry_run: bool,
+    /// Session id.
+    pub session: String,
+    /// Configuration directory of the original.
+    #[serde(serialize_with = "lossy")]
+    pub from_config_dir: PathBuf,
+    /// Configuration directory of the copy.
+    #[serde(serialize_with = "lossy")]
+    pub to_config_dir: PathBuf,
+    /// Where the copy is resumed.
+    pub cwd: String,
+    /// What is copied, the transcript last.
+    pub files: Vec<CopyStep>,
+    /// Who sees which of both.
+    pub visibility: Vec<String>,
+    /// How the copy is resumed.
+    pub commands: Commands,
+}
+
+/// Copies, or with `dry_run` tells what would be copied.
+///
+/// # Errors
+/// Those of [`find`]; [`Code::SessionLive`]; [`Code::PathRefused`] when something is in the place of the copy, or is no
+/// regular file; [`Code::NothingToDo`] when both places are one; [`Code::VerificationFailed`] when the copy differs.
+pub fn relocate(outside: Outside<'_>, options: &RelocateOptions) -> Result<RelocateReport> {
+    let project = options.project.as_deref().map(crate::report::list::directory).transpose()?;
+    let ground = Ground::read(outside, project.as_deref())?;
+    let inventory = Inventory::take(&ground, project.as_deref());
+    let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
+    let row = find(&inventory, &wanted)?;
+    if let Some(holder) = inventory.holder(&row.found) {
+        let message =
+            format!("process {} has it open; a copy made now would lack what it writes next", holder.pid);
+        return Err(Error::new(Code::SessionLive, message).at(&row.found.path).hint("end that client first"));
+    }
+    let mut report = plan(outside, &inventory, row, options)?;
+    if !options.dry_run {
+        copy_all(&mut report.files)?;
+        journal::append(
+            &ground.state,
+            outside.clock,
+            "relocated",
+            json!({"session": report.session, "from": row.found.path, "to": report.files.last().map(|file| &file.to)}),
+        );
+    }
+    Ok(report)
+}
+
+fn plan(
+    outside: Outside<'_>,
+    inventory: &Inventory<'_>,
+    row: &Row,
+    options: &RelocateOptions,
+) -> Result<RelocateReport> {
+    let home = &inventory.homes[row.found.home];
+    let (start, _) = start_directory(outside, inventory, row);
+    let to = canonical(&options.to).ok().filter(|to| to.is_dir()).ok_or_else(|| {
+        Error::new(Code::ProjectNotFound, "is not a directory")
+            .at(&options.to)
+            .hint("name a configuration directory of Claude Code, or the directory of a project")
+    })?;
+    let known = inventory.homes.iter().find(|one| canonical(one.dir()).is_ok_and(|dir| dir == to));
+    let has = |name: &str| to.join(name).exists();
+    // A repository may hold directories of these names too.
+    let like_one = (has("projects") || has("settings.json")) && !has(".git") && !has(".claude");
+    let is_home = options.config_dir || known.is_some() || has(".claude.json") || like_one;
+    let (target, dir, cwd) = if is_home {
+        let target = known.cloned().unwrap_or_else(|| ClaudeHome::new(&to));
+        let name = row.found.path.parent().and_then(Path::file_name).unwrap_or_default();
+        let dir = target.projects().join(name);
+        (target, dir, start.unwrap_or_default())
+    } else {
+        (home.clone(), home.project(&to), to.to_string_lossy().into_owned())
+    };
+    let shared = |path: &Path| canonical(path).unwrap_or_else(|_| path.to_path_buf());
+    if row.found.path.parent().is_some_and(|own| shared(own) == shared(&dir)) {
+        return Err(Error::new(Code::NothingToDo, "the session is there already").at(&dir));
+    }
+    let mut files = Vec::new();
+    let companion = row.found.path.with_extension("");
+    tree(&companion, &dir.join(&row.found.id), &mut files)?;
+    if target.dir() != home.dir() {
+        for part in ["tasks", "file-history"] {
+            let (from, to) = (home.dir().join(part), target.dir().join(part));
+            tree(&from.join(&row.found.id), &to.join(&row.found.id), &mut files)?;
+        }
+        if let Some(slug) = slug(&row.found.path) {
+            let name = format!("{slug}.md");
+            let (from, to) = (home.dir().join("plans").join(&name), target.dir().join("plans").join(&name));
+            if from.is_file() && !to.exists() {
+                files.push(step(&from, &to)?);
+            }
+        }
+    }
+    files.push(step(&row.found.path, &dir.join(format!("{}.jsonl", row.found.id)))?);
+    if let Some(taken) = files.iter().find(|file| std::fs::symlink_metadata(&file.to).is_ok()) {
+        return Err(Error::new(Code::PathRefused, "exists already and is not overwritten")
+            .at(&taken.to)
+            .hint("a copy of this session may be there already"));
+    }
+    let default = outside.env.home().map(|home| home.join(".claude"));
+    let mut env = BTreeMap::new();
+    if default.as_deref() != Some(target.dir()) {
+        env.insert("CLAUDE_CONFIG_DIR".to_owned(), target.dir().to_string_lossy().into_owned());
+    }
+    let resume = vec!["claude".to_owned(), format!("--resume={}", row.found.id)];
+    Ok(RelocateReport {
+        schema: SCHEMA,
+        dry_run: options.dry_run,
+        session: row.found.id.clone(),
+        from_config_dir: home.dir().to_path_buf(),
+        to_config_dir: target.dir().to_path_buf(),
+        visibility: visibility(home, &target, &cwd),
+        commands: Commands {
+            cwd: Some(cwd.clone()).filter(|cwd| !cwd.is_empty()),
+            env,
+            resume: Some(resume),
+            export: None,
+            kill: None,
+        },
+        cwd,
+        files,
+    })
+}
+
+/// Who sees which. Measured with 2.1.200 to 2.1.329.
+fn visibility(from: &ClaudeHome, to: &ClaudeHome, cwd: &str) -> Vec<String> {
+    let apart =
+        "both are sessions of their own from now on: what is said in one is not in the other".to_owned();
+    if from.dir() == to.dir() {
+        return vec![
+            format!("a client started in {cwd} finds the copy"),
+            "a client started in the directory of the original finds the original".to_owned(),
+            "a client started anywhere else finds neither by its id, for there are two".to_owned(),
+            apart,
+        ];
+    }
+    vec![
+        format!("clients with CLAUDE_CONFIG_DIR={} see the copy", to.dir().display()),
+        format!("clients with CLAUDE_CONFIG_DIR={} see the original", from.dir().display()),
+        apart,
+    ]
+}
+
+fn step(from: &Path, to: &Path) -> Result<CopyStep> {
+    let bytes = open_regular(from)?.metadata().doing("read", from)?.len();
+    Ok(CopyStep { from: from.to_path_buf(), to: to.to_path_buf(), bytes, sha256: None })
+}
+
+/// The regular files below a directory. Anything else there is refused: a link could lead anywhere.
+fn tree(from: &Path, to: &Path, files: &mut Vec<CopyStep>) -> Result<()> {
+    let entries = match std::fs::read_dir(from) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("read the directory", from, &error)),
+    };
+    let mut entries: Vec<_> = entries.filter_map(std::result::Result::ok).collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().doing("read", &path)?.is_dir() {
+            tree(&path, &copy, files)?;
+        } else {
+            files.push(step(&path, &copy)?);
+        }
+    }
+    Ok(())
+}
+
+/// The name of the session's plan.
+fn slug(path: &Path) -> Option<String> {
+    let transcript = Transcript::open(path).ok()?;
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    while let Some((offset, line)) = lines.next(transcript.file()) {
+        if transcript.bytes() - offset > TAIL {
+            return None;
+        }
+        let text = text_after(line, b"\"slug\":\"").and_then(|text| std::str::from_utf8(text).ok());
+        let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if let Some(slug) = text.filter(|text| !text.is_empty()).filter(plain) {
+            return Some(slug.to_owned());
+        }
+    }
+    None
+}
+
+/// What was made so far, to be taken away again.
+#[derive(Default)]
+struct Made {
+    files: Vec<PathBuf>,
+    dirs: Vec<PathBuf>,
+}
+
+impl Made {
+    fn undo(&self) {
+        for file in self.files.iter().rev() {
+            let _ = std::fs::remove_file(file);
+        }
+        // Only those that are empty go.
+        for dir in self.dirs.iter().rev() {
+            let _ = std::fs::remove_dir(dir);
+        }
+    }
+
+    fn dir(&mut self, dir: &Path) -> Result<()> {
+        let mut missing: Vec<&Path> = dir.ancestors().take_while(|one| !one.exists()).collect();
+        missing.reverse();
+        for one in missing {
+            let mut builder = std::fs::DirBuilder::new();
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(one).doing("create", one)?;
+            self.dirs.push(one.to_path_buf());
+        }
+        Ok(())
+    }
+}
+
+fn copy_all(files: &mut [CopyStep]) -> Result<()> {
+    let mut made = Made::default();
+    let done = files.iter_mut().try_for_each(|file| copy(file, &mut made));
+    if done.is_err() {
+        made.undo();
+    }
+    done
+}
+
+fn copy(file: &mut CopyStep, made: &mut Made) -> Result<()> {
+    let dir = file.to.parent().unwrap_or(Path::new("/")).to_path_buf();
+    made.dir(&dir)?;
+    let temporary = dir.join(format!(
+        ".{}.{}.cc-recover-tmp",
+        file.to.file_name().unwrap_or_default().to_string_lossy(),
+        std::process::id()
+    ));
+    let published = write_copy(file, &temporary)
+        .and_then(|()| std::fs::hard_link(&temporary, &file.to).doing("put in place", &file.to));
+    let _ = std::fs::remove_file(&temporary);
+    published?;
+    made.files.push(file.to.clone());
+    #[cfg(unix)]
+    std::fs::File::open(&dir).and_then(|dir| dir.sync_all()).doing("write", &dir)?;
+    Ok(())
+}
+
+/// Copies into a new file, and compares what can be read there with what is in the original now.
+fn write_copy(file: &mut CopyStep, temporary: &Path) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut copy = options.open(temporary).doing("create", temporary)?;
+    let mut source = open_regular(&file.from)?;
+    let mut block = vec![0; BLOCK];
+    loop {
+        let read = source.read(&mut block).doing("read", &file.from)?;
+        if read == 0 {
+            break;
+        }
+        copy.write_all(&block[..read]).doing("write", temporary)?;
+    }
+    copy.sync_all().doing("write", temporary)?;
+    let (copied, bytes) = digest(temporary, &mut block)?;
+    let (original, now) = digest(&file.from, &mut block)?;
+    if copied != original || bytes != file.bytes || now != file.bytes {
+        return Err(Error::new(
+            Code::VerificationFailed,
+            "changed while it was copied; nothing was left behind",
+        )
+        .at(&file.from)
+        .hint("end whatever writes to it and run it again"));
+    }
+    file.sha256 = Some(copied);
+    Ok(())
+}
+
+fn digest(path: &Path, block: &mut [u8]) -> Result<(String, u64)> {
+    let mut file = open_regular(path)?;
+    let mut hasher = Sha256::new();
+    let mut bytes = 0;
+    loop {
+        let read = file.read(block).doing("read", path)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&block[..read]);
+        bytes += read as u64;
+    }
+    Ok((hex(&hasher.finalize()), bytes))
+}
