@@ -43,7 +43,7 @@ test('a reset that nobody can mean is no reset', async (t) => {
     writeFileSync(path, readFileSync(path, 'utf8').replace(/"resetsAt":\d+/g, `"resetsAt":${resetsAt}`));
   }
   const { sessions } = await rows(place);
-  assert.deepEqual(sessions.map((/** @type {any} */ { stop }) => [stop.kind, stop.resetsAtSource === 'exact']), Array(3).fill(['usage-limit-5h', false]));
+  assert.deepEqual(sessions.map((/** @type {any} */ { stop }) => [stop.kind, stop.resetsAtSource === 'exact']), Array.from({ length: 3 }, () => ['usage-limit-5h', false]));
   assert.equal((await place.run(['status', '--all'])).status, 0);
 });
 
