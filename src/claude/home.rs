@@ -73,7 +73,8 @@ impl ClaudeHome {
     }
 }
 
-/// Every configuration directory there is: the one in force, the default, those of CCS instances, and `further` ones.
+/// Every configuration directory there is: the one in force, the default, those of CCS instances, and `further` ones
+/// (absolute, or below `~`).
 #[must_use]
 pub fn all_homes(env: &Environment, further: &[PathBuf]) -> Vec<ClaudeHome> {
     let default = env.home().map(|home| home.join(".claude"));
@@ -83,7 +84,10 @@ pub fn all_homes(env: &Environment, further: &[PathBuf]) -> Vec<ClaudeHome> {
         .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
         .unwrap_or_default();
     instances.sort();
-    let further = further.iter().filter(|dir| dir.is_absolute()).cloned();
+    let further = further.iter().filter_map(|dir| match dir.strip_prefix("~") {
+        Ok(below) => Some(env.home()?.join(below)),
+        Err(_) => dir.is_absolute().then(|| dir.clone()),
+    });
     let mut dirs: Vec<PathBuf> =
         env.claude_config_dir().into_iter().chain(default).chain(instances).chain(further).collect();
     let mut seen = BTreeSet::new();
@@ -150,6 +154,15 @@ pub fn is_session_id(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn further_directories_may_be_named_from_the_home() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join("work/.claude")).unwrap();
+        let env = Environment::from_pairs([("HOME", home.path().as_os_str())], home.path());
+        let homes = all_homes(&env, &[PathBuf::from("~/work/.claude"), PathBuf::from("work/.claude")]);
+        assert_eq!(homes.iter().map(ClaudeHome::dir).collect::<Vec<_>>(), [home.path().join("work/.claude")]);
+    }
 
     #[test]
     fn encodes_paths_as_measured() {

@@ -61,7 +61,7 @@ pub struct Config {
     pub state: Value,
     /// The note.
     pub note: Note,
-    /// Further configuration directories of Claude Code.
+    /// Further configuration directories of Claude Code: absolute paths, or such that begin with `~/`.
     pub config_dirs: Vec<String>,
     /// Notifications.
     pub notify: Value,
@@ -294,6 +294,9 @@ impl Config {
         if let Some(key) = self.stops.keys().find(|key| kind_named(key).is_none()) {
             return Err(invalid(&format!("stops.{key}"), "is no kind of stop"));
         }
+        if !self.config_dirs.iter().map(Path::new).all(|dir| dir.is_absolute() || dir.starts_with("~")) {
+            return Err(invalid("configDirs", "must be absolute paths, or begin with ~/"));
+        }
         Ok(self)
     }
 }
@@ -387,6 +390,7 @@ mod tests {
             ("{\"heartbeat\":{\"graceSeconds\":-1}}", "heartbeat.graceSeconds"),
             ("{\"heartbeats\":{}}", "heartbeats"),
             ("{\"stops\":{\"nonsense\":\"resume\"}}", "stops.nonsense"),
+            ("{\"configDirs\":[\"~/work/.claude\",\"work\"]}", "configDirs"),
             ("{", ""),
         ] {
             let read = with(text, None);
