@@ -378,8 +378,6 @@ test('every recorded payload and transcript is read as its file name says', asyn
     [/^invalid|^model|^refusal/, 'request-error'],
     [/5h|^quota-mid-turn/, 'usage-limit-5h'],
     [/weekly/, 'usage-limit-weekly'],
-    // Ctrl-C before any answer leaves what a closed window leaves.
-    [/^interrupted-mid-request/, 'closed'],
     [/^interrupted|^sigint/, 'interrupted'],
     [/^killed|^dangling|^torn/, 'crashed'],
     [/^sigterm|^sighup/, 'closed'],

@@ -231,13 +231,13 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await tells(stage, id, { state: 'orphaned', activity: null, stop: 'closed', pid: null });
   });
 
-  test('whose window was closed while it thought is orphaned, as closed', async (t) => {
+  test('whose window was closed before any answer is orphaned; whether by its user leaves no trace', async (t) => {
     const play = await atWork(t, { scenario: [step.think(60, 'Answered.', { every: 1 })] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
     await tells(stage, id, { state: 'active', activity: 'busy', stop: 'running', pid, live: inTerminal(terminal) });
     await terminal.end();
-    await tells(stage, id, { state: 'orphaned', activity: null, stop: 'closed', pid: null });
+    await tells(stage, id, { state: 'orphaned', activity: null, stop: 'interrupted', pid: null });
   });
 
   test('that began a new conversation holds the new one, and the old one is completed', async (t) => {

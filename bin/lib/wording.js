@@ -53,6 +53,11 @@ function kindWords(kind) {
   return KINDS[kind] ?? kind;
 }
 
+/** Why this one stopped. Whether a prompt was taken back or its window closed leaves no trace. @param {Session} session */
+function stopWords({ state, stop }) {
+  return state === 'orphaned' && stop.kind === 'interrupted' ? 'ended before any answer' : kindWords(stop.kind);
+}
+
 /**
  * What happens next, and when.
  *
@@ -154,8 +159,9 @@ const WAITED_FOR = {
  *
  * @param {Session} session
  */
-function doingWords({ activity, live, state, stop }) {
-  if (live === null) return kindWords(stop.kind);
+function doingWords(session) {
+  const { activity, live, state, stop } = session;
+  if (live === null) return stopWords(session);
   if (activity === 'waiting') return live.waitingFor === null ? 'waits for you' : (WAITED_FOR[live.waitingFor] ?? live.waitingFor);
   if (state === 'hung') return 'says it works';
   if (activity === 'busy') return 'works';
@@ -286,6 +292,7 @@ module.exports = {
   sinceWords,
   sizeWords,
   stateWords,
+  stopWords,
   terminalWords,
   tokenWords,
   untilWords,

@@ -109,6 +109,10 @@ pub struct Decision {
 #[must_use]
 pub fn decide(situation: &Situation<'_>) -> Decision {
     let kind = situation.stop.kind;
+    if situation.stop.unanswered {
+        let why = "it ended before any answer, by you or with its window: resume it, and ask again if that was not meant";
+        return situation.held(Action::Notify, None, why.into());
+    }
     if let Some(advice) = person_needed(kind) {
         return situation.held(Action::Notify, None, advice.to_owned());
     }

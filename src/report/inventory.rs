@@ -330,7 +330,7 @@ impl<'a> Inventory<'a> {
         self.holder(&row.found).is_some()
             || looked_after
             || recent
-                && (row.summary.stop.kind.is_unfinished()
+                && (row.summary.stop.is_unfinished()
                     || row.summary.stop.kind == StopKind::Waiting
                     || self.holders.left(&row.found).next().is_some())
     }
@@ -516,7 +516,7 @@ impl<'a> Inventory<'a> {
                     why: "it asked you something: resume it and answer".into(),
                     argv: Some(resume_command(&session.id, elsewhere)),
                 };
-            } else if session.stop.kind.is_unfinished() && (live || recent) {
+            } else if session.stop.is_unfinished() && (live || recent) {
                 session.next = self.next_without_incident(session, live);
             }
         }

@@ -110,14 +110,16 @@ impl<'a> Walk<'a> {
             return Some(stop);
         }
         is_prompt(user).then(|| {
-            let stop = self.unanswered("a prompt");
+            let mut stop = self.unanswered("a prompt");
             // In a terminal, Ctrl-C before any answer and a closed window leave exactly the same records (tried with SIGTERM
-            // and SIGHUP too). The reading that loses no work is taken; it starts nothing by itself.
+            // and SIGHUP too). The reading that starts nothing by itself is taken, and the session is still shown.
             let terminal = record.head.entrypoint.as_deref() == Some("cli");
             if terminal && stop.kind == StopKind::Closed {
+                stop.kind = StopKind::Interrupted;
+                stop.unanswered = true;
                 return stop.because(
                     Source::Transcript,
-                    "whether the window was closed or the prompt was taken back leaves no trace",
+                    "whether the prompt was taken back or the window was closed leaves no trace",
                 );
             }
             stop
@@ -263,7 +265,7 @@ mod tests {
             ("finished-interactive", GONE, K::Finished),
             ("finished-print", GONE, K::Finished),
             ("interrupted", live(Some("idle")), K::Interrupted),
-            ("interrupted-mid-request", GONE, K::Closed),
+            ("interrupted-mid-request", GONE, K::Interrupted),
             ("killed-mid-request", GONE, K::Crashed),
             ("killed-mid-request-print", GONE, K::Crashed),
             ("killed-mid-turn", GONE, K::Crashed),

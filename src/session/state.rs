@@ -122,7 +122,8 @@ pub fn settle(summary: &mut Summary, holder: &Holder) {
 /// The state of a session that no process holds.
 #[must_use]
 pub fn without_holder(stop: &Stop) -> Verdict {
-    let done = matches!(stop.kind, StopKind::Finished | StopKind::Empty | StopKind::Interrupted);
+    let done =
+        matches!(stop.kind, StopKind::Finished | StopKind::Empty | StopKind::Interrupted) && !stop.unanswered;
     let nobody = Evidence::new(Source::Registry, "no live client is registered for it");
     let (state, fact) = if done {
         (State::Completed, "its last turn has ended")

@@ -201,6 +201,9 @@ pub struct Stop {
     /// Id of the record that tells it; names this stop among others of the session.
     #[serde(default)]
     pub record: Option<String>,
+    /// Whether the last prompt has no answer at all, so that work may be lost although a person seems to have ended it.
+    #[serde(skip)]
+    pub unanswered: bool,
     /// What the verdict rests on.
     pub evidence: Vec<Evidence>,
 }
@@ -216,8 +219,15 @@ impl Stop {
             resets_at_source: None,
             message: None,
             record: None,
+            unanswered: false,
             evidence: Vec::new(),
         }
+    }
+
+    /// Work was under way and did not come to its end.
+    #[must_use]
+    pub const fn is_unfinished(&self) -> bool {
+        self.kind.is_unfinished() || self.unanswered
     }
 
     /// The same stop with one more fact.

@@ -5,7 +5,7 @@
 
 const { groupOf, sizeWarnings, stateCell } = require('../sessions.js');
 const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
-const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, sentence, sizeWords, stateWords, terminalWords } = require('../wording.js');
+const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../../src/ffi/types.js').Evidence} Evidence */
@@ -66,7 +66,7 @@ function showLines(report, { width, colours }, now) {
     `${colours.bold(style(state))}  ${truncated(doingWords(session), room - state.length - 2)}`,
     ...section([
       ['state', stateWords(session.state), ...facts(session.evidence)],
-      ['stopped', `${kindWords(stop.kind)}${stop.at === null ? '' : `, ${when(stop.at)}`}`, ...facts(stop.evidence)],
+      ['stopped', `${stopWords(session)}${stop.at === null ? '' : `, ${when(stop.at)}`}`, ...facts(stop.evidence)],
       ['limit', stop.resetsAt === null ? null : `${stop.resetsAtSource === 'guess' ? '~' : ''}${when(stop.resetsAt)}${stop.resetsAtSource === 'guess' ? ', read from its text' : ''}`],
       ['said', stop.message === null ? null : quoted(stop.message)],
       ['crash', ...crash()],
