@@ -143,7 +143,7 @@ pub fn plain_meta(line: &[u8]) -> Option<Meta> {
     let (text, wrap) = KEYS.iter().find_map(|(key, wrap)| Some((rest.strip_prefix(*key)?, wrap)))?;
     let text = &text[..memchr::memchr2(b'"', b'\\', text).filter(|end| text[*end] == b'"')?];
     line.ends_with(b"}").then_some(())?;
-    Some(wrap(std::str::from_utf8(text).ok()?.to_owned()))
+    Some(wrap(simdutf8::basic::from_utf8(text).ok()?.to_owned()))
 }
 
 /// Reads one line as [`super::record::parse_line`] does, without what a verdict does not need: no results of tools, no

@@ -9,6 +9,7 @@ use crate::session::{Evidence, Source, Stop, StopKind};
 use crate::store::stored::Stored;
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// Facts kept per incident; the journal has them all.
@@ -260,7 +261,7 @@ impl Incident {
     }
 
     /// Adds a fact; the oldest go when there are too many.
-    pub fn saw(&mut self, source: Source, fact: impl Into<String>) {
+    pub fn saw(&mut self, source: Source, fact: impl Into<Cow<'static, str>>) {
         let evidence = Evidence::new(source, fact);
         if self.evidence.last() != Some(&evidence) {
             self.evidence.push(evidence);
@@ -270,7 +271,7 @@ impl Incident {
     }
 
     /// Ends the incident because the session went on.
-    pub fn settle(&mut self, phase: Phase, source: Source, fact: impl Into<String>) {
+    pub fn settle(&mut self, phase: Phase, source: Source, fact: impl Into<Cow<'static, str>>) {
         for attempt in &mut self.attempts {
             if attempt.outcome == Outcome::Pending {
                 attempt.outcome =

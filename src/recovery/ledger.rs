@@ -191,7 +191,7 @@ impl Ledger<'_> {
                     "stop": after.stop.kind.as_str(),
                     "plan": after.plan,
                     "attempts": after.attempts.len(),
-                    "fact": after.evidence.last().map(|evidence| evidence.fact.as_str()),
+                    "fact": after.evidence.last().map(|evidence| evidence.fact.as_ref()),
                 }),
             );
         }

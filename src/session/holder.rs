@@ -139,12 +139,18 @@ impl Holders {
     /// The live client of a session.
     #[must_use]
     pub fn of(&self, found: &Found) -> Option<&Holder> {
-        self.live.get(&(found.home, found.id.clone()))
+        // Most machines have few live clients and many sessions.
+        if self.live.is_empty() { None } else { self.live.get(&(found.home, found.id.clone())) }
     }
 
     /// What dead clients left of a session.
     pub fn left(&self, found: &Found) -> impl Iterator<Item = &Leftover> {
-        self.leftovers.get(&(found.home, found.id.clone())).into_iter().flatten()
+        let left = if self.leftovers.is_empty() {
+            None
+        } else {
+            self.leftovers.get(&(found.home, found.id.clone()))
+        };
+        left.into_iter().flatten()
     }
 
     /// Adds clients that keep no registry: each holds the newest transcript of its directory that was written to since it

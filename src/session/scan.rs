@@ -38,7 +38,7 @@ pub fn find(
     wanted: impl Fn(&ClaudeHome) -> Option<Vec<PathBuf>>,
     problems: &mut Vec<Error>,
 ) -> Vec<Found> {
-    let mut found = Vec::new();
+    let mut all = Vec::new();
     let stores = stores(homes);
     for (index, home) in homes.iter().enumerate().filter(|(index, _)| stores[*index] == *index) {
         let mut dirs = wanted(home).unwrap_or_else(|| {
@@ -46,17 +46,19 @@ pub fn find(
         });
         dirs.sort();
         dirs.dedup();
-        for dir in dirs {
-            find_in(&dir, index, &mut found, problems);
+        for (found, problem) in side_by_side(&dirs, 2, || |dir: &PathBuf| find_in(dir, index)) {
+            all.extend(found);
+            problems.extend(problem);
         }
     }
-    found
+    all
 }
 
-fn find_in(dir: &Path, home: usize, found: &mut Vec<Found>, problems: &mut Vec<Error>) {
+fn find_in(dir: &Path, home: usize) -> (Vec<Found>, Vec<Error>) {
     let mut ids = Vec::new();
     let mut companions = BTreeSet::new();
-    for entry in entries(dir, problems) {
+    let mut problems = Vec::new();
+    for entry in entries(dir, &mut problems) {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         if let Some(id) = name.strip_suffix(".jsonl") {
@@ -67,13 +69,14 @@ fn find_in(dir: &Path, home: usize, found: &mut Vec<Found>, problems: &mut Vec<E
             companions.insert(name.to_owned());
         }
     }
-    ids.sort();
-    found.extend(ids.into_iter().map(|id| Found {
+    ids.sort_unstable();
+    let found = ids.into_iter().map(|id| Found {
         path: dir.join(format!("{id}.jsonl")),
         home,
         companion: companions.contains(&id),
         id,
-    }));
+    });
+    (found.collect(), problems)
 }
 
 /// The transcript at this path, whatever its directory is called.
@@ -110,41 +113,52 @@ pub fn read<'a>(
     liveness: impl Fn(&Found) -> Liveness<'a> + Sync,
     depth: Depth,
 ) -> Vec<Result<Box<Summary>>> {
+    side_by_side(found, PORTION, || {
+        let mut lines = Backwards::default();
+        let mut dir = None;
+        let liveness = &liveness;
+        move |one: &Found| {
+            let parent = one.path.parent().unwrap_or(&one.path);
+            let dir = match dir.take().filter(|dir: &Directory| dir.path() == parent) {
+                Some(known) => dir.insert(known),
+                None => dir.insert(Directory::open(parent)),
+            };
+            Transcript::open_in(dir, &one.path)
+                .map(|transcript| Box::new(summarize_with(&mut lines, &transcript, liveness(one), depth)))
+        }
+    })
+}
+
+/// Answers all questions in several threads, each of which takes a portion at a time. `worker` is made once in each.
+fn side_by_side<Q: Sync, A: Send, W: FnMut(&Q) -> A>(
+    questions: &[Q],
+    portion: usize,
+    worker: impl Fn() -> W + Sync,
+) -> Vec<A> {
+    if questions.len() <= portion {
+        return questions.iter().map(worker()).collect();
+    }
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut lines = Backwards::default();
+        let mut answer = worker();
         let mut done = Vec::new();
-        let mut dir = None;
         loop {
-            let from = next.fetch_add(PORTION, Ordering::Relaxed);
-            let Some(portion) = found.get(from..).filter(|rest| !rest.is_empty()) else { return done };
-            for (offset, one) in portion.iter().take(PORTION).enumerate() {
-                let parent = one.path.parent().unwrap_or(&one.path);
-                let dir = match dir.take().filter(|dir: &Directory| dir.path() == parent) {
-                    Some(known) => dir.insert(known),
-                    None => dir.insert(Directory::open(parent)),
-                };
-                let summary = Transcript::open_in(dir, &one.path).map(|transcript| {
-                    Box::new(summarize_with(&mut lines, &transcript, liveness(one), depth))
-                });
-                done.push((from + offset, summary));
-            }
+            let from = next.fetch_add(portion, Ordering::Relaxed);
+            let Some(rest) = questions.get(from..).filter(|rest| !rest.is_empty()) else { return done };
+            done.push((from, rest.iter().take(portion).map(&mut answer).collect::<Vec<A>>()));
         }
     };
-    if found.len() <= PORTION {
-        return work().into_iter().map(|(_, summary)| summary).collect();
-    }
     let threads =
         std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, MOST_THREADS);
-    let mut all: Vec<Option<Result<Box<Summary>>>> = Vec::new();
-    all.resize_with(found.len(), || None);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        for thread in threads {
-            for (index, summary) in thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
-                all[index] = Some(summary);
-            }
+    let mut all = std::thread::scope(|scope| {
+        // The calling thread works too.
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        for other in others {
+            all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
+        all
     });
-    all.into_iter().flatten().collect()
+    all.sort_unstable_by_key(|(from, _)| *from);
+    all.into_iter().flat_map(|(_, answers)| answers).collect()
 }

@@ -3,6 +3,7 @@
 use crate::clock::rfc3339;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 
 /// Why a session stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -162,12 +163,12 @@ pub struct Evidence {
     /// Where it was read.
     pub source: Source,
     /// The fact in one sentence.
-    pub fact: String,
+    pub fact: Cow<'static, str>,
 }
 
 impl Evidence {
     /// A fact from this source.
-    pub fn new(source: Source, fact: impl Into<String>) -> Self {
+    pub fn new(source: Source, fact: impl Into<Cow<'static, str>>) -> Self {
         Self { source, fact: fact.into() }
     }
 }
@@ -232,7 +233,7 @@ impl Stop {
 
     /// The same stop with one more fact.
     #[must_use]
-    pub fn because(mut self, source: Source, fact: impl Into<String>) -> Self {
+    pub fn because(mut self, source: Source, fact: impl Into<Cow<'static, str>>) -> Self {
         self.evidence.push(Evidence::new(source, fact));
         self
     }
