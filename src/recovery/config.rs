@@ -2,6 +2,7 @@
 //!
 //! A file that is not valid switches automatic recovery off until it is mended; noting and showing go on.
 
+use super::incident::Transport;
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::read_small;
@@ -49,8 +50,8 @@ pub struct Config {
     pub unattended: Unattended,
     /// Continue without asking only this many hours after the planned time.
     pub late_wake_hours: Option<f64>,
-    /// Hours of the day without automatic recovery.
-    pub quiet_hours: Option<Value>,
+    /// Hours of the day, in local time, in which no closed session is resumed.
+    pub quiet_hours: Option<QuietHours>,
     /// Largest number of resumes a night.
     pub nightly_cap: Option<u32>,
     /// Minutes without growth after which a busy session counts as hung.
@@ -64,7 +65,7 @@ pub struct Config {
     /// Further configuration directories of Claude Code: absolute paths, or such that begin with `~/`.
     pub config_dirs: Vec<String>,
     /// Notifications.
-    pub notify: Value,
+    pub notify: Notify,
     /// How long exports and snapshots are kept.
     pub retention: Value,
 }
@@ -149,9 +150,9 @@ pub struct Unattended {
     /// Permission mode that an unattended run never exceeds.
     pub permission_ceiling: String,
     /// How a closed session is resumed.
-    pub transport: String,
-    /// A program to start instead of `claude`.
-    pub launcher: Option<String>,
+    pub transport: Transport,
+    /// A program to start instead of `claude`, with its first arguments, such as `["/usr/local/bin/ccs", "work"]`.
+    pub launcher: Option<Vec<String>>,
     /// Largest context that is re-read without asking, in tokens.
     pub max_context_tokens: Option<u64>,
 }
@@ -160,10 +161,36 @@ impl Default for Unattended {
     fn default() -> Self {
         Self {
             permission_ceiling: "acceptEdits".into(),
-            transport: "print".into(),
+            transport: Transport::Print,
             launcher: None,
             max_context_tokens: None,
         }
+    }
+}
+
+/// Hours of rest: from `from` to `to`, over midnight when `to` is the earlier.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct QuietHours {
+    /// `23:00`.
+    pub from: String,
+    /// `07:00`.
+    pub to: String,
+}
+
+/// Notifications to the person.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Notify {
+    /// On the desktop.
+    pub desktop: bool,
+    /// Where each one is posted to as JSON.
+    pub webhook: Option<String>,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Self { desktop: true, webhook: None }
     }
 }
 

@@ -339,6 +339,7 @@ impl Heartbeat<'_> {
             action: "wake".into(),
             answered: incident.stop.kind,
             outcome: Outcome::Pending,
+            run: None,
         });
         incident.cycles.push(now);
         incident.phase = Phase::Attempting;

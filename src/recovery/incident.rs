@@ -89,12 +89,93 @@ pub struct Attempt {
     /// When it was made.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
-    /// `wake`.
+    /// `wake` or `resume`.
     pub action: String,
     /// The stop it answered.
     pub answered: StopKind,
     /// How it ended.
     pub outcome: Outcome,
+    /// The run of ours that resumed the closed session; `None` for a wake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Box<Run>>,
+}
+
+/// How a closed session is resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// `claude -p --resume`: works on its own and ends.
+    Print,
+    /// `claude --bg --resume`: a background session that can be attached.
+    Background,
+    /// A new terminal window with `claude --resume`.
+    Terminal,
+}
+
+/// A process that was started, told from a later one with the same id by its start token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Child {
+    /// Process id.
+    pub pid: u32,
+    /// Start token; `None` when it had ended before it could be read.
+    pub start: Option<String>,
+}
+
+/// One run that resumes a closed session. It is written down before the process is started (without `child`), once it is
+/// started, and when it has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// Names the run, in its environment and in the names of its files.
+    pub nonce: String,
+    /// How it is started.
+    pub transport: Transport,
+    /// The supervisor that makes it.
+    pub supervisor: Child,
+    /// What was started.
+    pub child: Option<Child>,
+    /// Length of the transcript before, in bytes, and SHA-256 of these bytes in hex.
+    pub bytes_before: u64,
+    /// See `bytes_before`.
+    pub sha256_before: String,
+    /// Copy of the transcript from before.
+    pub snapshot: PathBuf,
+    /// Output of the process.
+    pub log: PathBuf,
+    /// HEAD of the working directory before.
+    pub commit_before: Option<String>,
+    /// What came of it; `None` while it runs, or when its supervisor was lost.
+    pub result: Option<RunResult>,
+}
+
+/// What a run did, read from the transcript and from git, never from what the process says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunResult {
+    /// When the process had ended.
+    #[serde(serialize_with = "time_or_null")]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// How the process ended: `exited with 0`, `ended by signal 9`, `stopped after 240 min`, `lost`.
+    pub ended: String,
+    /// Real assistant messages that were added.
+    pub answers: usize,
+    /// Tool calls that were made.
+    pub calls: usize,
+    /// Tool calls that were denied.
+    pub denied: usize,
+    /// Files that were edited or written, at most 20.
+    pub files: Vec<String>,
+    /// Commits that were made, newest first, at most 20: short id and subject.
+    pub commits: Vec<String>,
+    /// Tokens read and written by the model.
+    pub tokens: u64,
+    /// The model's last words, cleared of secrets and cut.
+    pub last_words: Option<String>,
+    /// Why it counts as having done nothing, when it does.
+    pub hollow: Option<String>,
+    /// What is wrong with the transcript afterwards: rewritten, or forked.
+    pub damage: Option<String>,
 }
 
 /// One stop of one session.
@@ -306,8 +387,13 @@ mod tests {
         let now = crate::clock::parse_rfc3339("2026-11-21T02:00:00Z").unwrap_or_default();
         let mut incident = Incident::open(report(), now);
         incident.phase = phase;
-        incident.attempts =
-            vec![Attempt { at: now, action: "wake".into(), answered: StopKind::Overloaded, outcome }];
+        incident.attempts = vec![Attempt {
+            at: now,
+            action: "wake".into(),
+            answered: StopKind::Overloaded,
+            outcome,
+            run: None,
+        }];
         incident.cycles = vec![now];
         (incident, now)
     }

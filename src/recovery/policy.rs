@@ -352,6 +352,7 @@ mod tests {
                 action: "wake".into(),
                 answered: kind,
                 outcome: Outcome::StoppedAgain,
+                run: None,
             })
             .collect()
     }

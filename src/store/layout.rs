@@ -93,6 +93,48 @@ impl StateDir {
         self.leases().join(format!("quota-{key}.lock"))
     }
 
+    /// Held by the one run that resumes a closed session, from its preconditions to its verification.
+    #[must_use]
+    pub fn run_lease(&self, session: &str) -> PathBuf {
+        self.leases().join(format!("{session}.run"))
+    }
+
+    /// Held by the supervisor of this user.
+    #[must_use]
+    pub fn supervisor_lease(&self) -> PathBuf {
+        self.leases().join("supervisor.lock")
+    }
+
+    /// Held while one session of an account is resumed, by the account's key.
+    #[must_use]
+    pub fn account_lease(&self, key: &str) -> PathBuf {
+        self.leases().join(format!("account-{key}.lock"))
+    }
+
+    /// What the supervisor shows: who it is, and when it looks next.
+    #[must_use]
+    pub fn supervisor(&self) -> PathBuf {
+        self.root.join("supervisor.json")
+    }
+
+    /// Whether, and what, a person has paused.
+    #[must_use]
+    pub fn paused(&self) -> PathBuf {
+        self.root.join("paused.json")
+    }
+
+    /// Copies of transcripts from before something that changes them, one directory a session.
+    #[must_use]
+    pub fn snapshots(&self, session: &str) -> PathBuf {
+        self.root.join("snapshots").join(session)
+    }
+
+    /// Output of runs, one directory a session.
+    #[must_use]
+    pub fn runs(&self, session: &str) -> PathBuf {
+        self.root.join("runs").join(session)
+    }
+
     /// Damaged files, kept for a person to look at.
     #[must_use]
     pub fn quarantine(&self) -> PathBuf {
