@@ -78,6 +78,16 @@ pub fn local_time(at: DateTime<Utc>) -> NaiveDateTime {
     at.with_timezone(&Local).naive_local()
 }
 
+/// The time that a clock on the wall shows, in the zone of this machine; the earlier one where it shows it twice, the end
+/// of the gap where it never does.
+#[must_use]
+pub fn from_local_time(local: NaiveDateTime) -> Option<DateTime<Utc>> {
+    (0..=3)
+        .filter_map(|hour| (local + TimeDelta::hours(hour)).and_local_timezone(Local).earliest())
+        .map(|time| time.with_timezone(&Utc))
+        .next()
+}
+
 /// Reads a time in the past as a person gives it: RFC 3339, a date (its beginning in this machine's time zone), or a
 /// length of time before `now`: minutes, hours, days or weeks, such as `90m`, `36h`, `2d`, `1w`.
 ///

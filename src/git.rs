@@ -47,6 +47,9 @@ pub enum GitReading {
     Unknown(String),
 }
 
+/// Commits that are named.
+const MOST_COMMITS: usize = 20;
+
 /// State of a working tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GitState {
@@ -83,6 +86,26 @@ pub struct DirtyFile {
 #[must_use]
 pub fn read(environment: &Environment, project: &Path) -> GitReading {
     read_within(environment, project, DEADLINE)
+}
+
+/// Commits that were made in the working tree since `before` (its HEAD then), newest first: short id and subject, made fit
+/// to be shown. Nothing where git does not answer or the history was rewritten.
+#[must_use]
+pub fn commits_since(environment: &Environment, project: &Path, before: Option<&str>) -> Vec<String> {
+    let Some(before) = before.filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit())) else {
+        return Vec::new();
+    };
+    let range = format!("{before}..HEAD");
+    let most = format!("--max-count={MOST_COMMITS}");
+    let answer = Git::find(environment, project, DEADLINE)
+        .and_then(|git| git.run(&[], &["log", "--format=%h %s", &most, "--no-show-signature", &range, "--"]));
+    match answer {
+        Ok(answer) if answer.code == Some(0) => String::from_utf8_lossy(&answer.stdout)
+            .lines()
+            .map(|line| crate::text::one_line(line, 120))
+            .collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Path of the `info/exclude` file of the repository, whether that file exists or not; `None` outside a repository and

@@ -31,6 +31,12 @@ impl ClientVersion {
         self >= Self(2, 1, 120)
     }
 
+    /// `--permission-prompts` is known. Seen with 2.1.329, not with 2.1.250.
+    #[must_use]
+    pub fn takes_permission_prompts(self) -> bool {
+        self >= Self(2, 1, 329)
+    }
+
     /// The terminal client continues by itself after a 5-hour limit. Since 2.1.234 by its changelog.
     #[must_use]
     pub fn continues_by_itself(self) -> bool {

@@ -5,7 +5,9 @@ use crate::claude::registry::{live_holder, read_record};
 use crate::claude::transcript::Transcript;
 use crate::error::Code;
 use crate::note::writer::NoteWriter;
+use crate::project::enabled::unattended;
 use crate::recovery::config::Config;
+use crate::recovery::fingerprint::Fingerprint;
 use crate::recovery::heartbeat::{Ended, Heartbeat};
 use crate::recovery::incident::{Incident, Outcome as AttemptOutcome, Phase, Report};
 use crate::recovery::ledger::{Event, Ledger};
@@ -28,6 +30,7 @@ impl Hook<'_> {
         let default_home = self.default_home();
         let ledger = self.ledger(&config, default_home.as_deref());
         let entered = ledger.enter(&self.payload.session, Event::Stopped(Box::new(self.report(stop))));
+        self.record_project(&ledger);
         // Inside a run of our own the supervisor watches; a hook only records there.
         if self.outside.env.in_attempt() {
             return Outcome::silent();
@@ -146,6 +149,7 @@ impl Hook<'_> {
         } else if !known.is_some_and(|incident| incident.phase.is_active()) {
             return Outcome::silent();
         }
+        self.record_project(&ledger);
         let fact = match reason {
             "clear" | "resume" => format!("the client turned to another session ({reason})"),
             _ => format!("the client ended ({reason})"),
@@ -176,6 +180,21 @@ impl Hook<'_> {
         {
             Ok(_) => Outcome::silent(),
             Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Records what decides what runs in the project, where its sessions may go on without a person.
+    fn record_project(&self, ledger: &Ledger<'_>) {
+        let Some(project) = self.project_dir().filter(|project| unattended(self.state, project)) else {
+            return;
+        };
+        let recorded = ledger.change(&self.payload.session, |slot| {
+            if let Some(incident) = slot.as_mut().filter(|incident| incident.fingerprint.is_none()) {
+                incident.fingerprint = Some(Fingerprint::of(&project));
+            }
+        });
+        if let Err(error) = recorded {
+            self.failed(&error);
         }
     }
 

@@ -80,11 +80,19 @@ fn next_text(incident: &Incident) -> String {
     let at = plan.at.map(rfc3339);
     match (incident.phase, plan.action, at) {
         (Phase::Cancelled, ..) => "nothing by itself: automatic recovery was cancelled".into(),
+        (Phase::Attempting, _, _)
+            if incident.attempts.last().is_some_and(|attempt| attempt.run.is_some()) =>
+        {
+            "it is being resumed without a person".into()
+        }
         (Phase::Attempting, ..) => {
             "the session was told to go on; a finished turn has not been seen yet".into()
         }
         (_, Action::Wake, Some(at)) => {
             format!("the open session is continued by itself at {at}: {}", plan.why)
+        }
+        (_, Action::Run, Some(at)) => {
+            format!("the closed session is resumed by itself at {at}: {}", plan.why)
         }
         (_, Action::Client, Some(at)) => format!("Claude Code continues by itself after {at}: {}", plan.why),
         (_, Action::Resume, Some(at)) => format!("resume it by hand after {at}: {}", plan.why),

@@ -6,7 +6,8 @@
 use super::Scope;
 use crate::env::Environment;
 use crate::fs::identity;
-use crate::session::stop::time;
+use crate::recovery::fingerprint::Fingerprint;
+use crate::session::stop::{time, time_or_null};
 use crate::store::StateDir;
 use crate::store::stored::{Stored, peek, sha256_hex};
 use chrono::{DateTime, Utc};
@@ -33,6 +34,12 @@ pub struct Enabled {
     pub excluded: Option<(PathBuf, Vec<String>)>,
     /// Files and directories that did not exist before.
     pub created: Vec<PathBuf>,
+    /// When a person agreed that closed sessions of the project are resumed without one.
+    #[serde(default, serialize_with = "time_or_null", skip_serializing_if = "Option::is_none")]
+    pub unattended: Option<DateTime<Utc>>,
+    /// What decided what ran in the project then; for stops at which that was not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Stored for Enabled {
@@ -89,6 +96,38 @@ pub fn find(state: &StateDir, env: &Environment, project: Option<&Path>) -> Opti
         let config_dir = env.claude_config_dir()?;
         return peek::<Enabled>(&user_record_path(state, &config_dir)).ok()?;
     };
+    of_project(state, project)
+}
+
+/// Whether a person agreed that closed sessions of this project are resumed without one.
+#[must_use]
+pub fn unattended(state: &StateDir, project: &Path) -> bool {
+    of_project(state, project).is_some_and(|enabled| enabled.unattended.is_some())
+}
+
+/// What decided what ran in the project when a person agreed.
+#[must_use]
+pub fn agreed_fingerprint(state: &StateDir, project: &Path) -> Option<Fingerprint> {
+    of_project(state, project)?.fingerprint
+}
+
+/// Every project with such an agreement.
+#[must_use]
+pub fn all_unattended(state: &StateDir) -> Vec<Enabled> {
+    let records =
+        std::fs::read_dir(state.projects()).into_iter().flatten().filter_map(std::result::Result::ok);
+    let mut found: Vec<Enabled> = records
+        .filter_map(|entry| peek::<Enabled>(&entry.path()).ok()?)
+        .filter(|enabled| enabled.unattended.is_some())
+        .filter(|enabled| {
+            enabled.project.as_deref().is_some_and(|project| of_project(state, project).is_some())
+        })
+        .collect();
+    found.sort_by(|one, other| one.project.cmp(&other.project));
+    found
+}
+
+fn of_project(state: &StateDir, project: &Path) -> Option<Enabled> {
     let enabled = peek::<Enabled>(&record_path(state, project)).ok()??;
     let same = enabled.project.as_deref() == Some(project)
         && (enabled.identity.is_none()

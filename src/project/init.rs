@@ -14,6 +14,7 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, identity, read_small};
 use crate::git;
 use crate::note::handoff::{FILE_NAME, template};
+use crate::recovery::fingerprint::Fingerprint;
 use crate::store::lock::Lock;
 use crate::store::replace::{PRIVATE, replace};
 use crate::store::stored::{Stored, load, save, sha256_hex};
@@ -46,6 +47,9 @@ pub struct InitOptions {
     /// change what colleagues see.
     #[serde(default)]
     pub status_line: bool,
+    /// `true`: closed sessions of the project may be resumed without a person; `false` takes that back.
+    #[serde(default)]
+    pub unattended: Option<bool>,
     /// Leave git's exclude file alone.
     #[serde(default)]
     pub share: bool,
@@ -190,6 +194,10 @@ impl Places {
 /// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not what they should be, [`Code::Io`].
 pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     let scope = options.scope;
+    if scope == Scope::User && options.unattended.is_some() {
+        return Err(Error::new(Code::Usage, "one agrees to unattended runs project by project")
+            .hint("run init --unattended in the project, without --user"));
+    }
     let places = Places::of(outside, &options.project, scope)?;
     let mut files = Vec::new();
     let mut warnings = Vec::new();
@@ -386,9 +394,17 @@ pub fn apply(
         }
         files.insert(index, settings_step);
     }
+    if enabled.unattended.is_some() {
+        // With what was just written: a person did that.
+        let now = Fingerprint::of(&places.project);
+        if enabled.fingerprint.as_ref() != Some(&now) {
+            save(&places.record, &Enabled { fingerprint: Some(now), ..enabled })?;
+            record_changed = true;
+        }
+    }
     let changed = record_changed || files.iter().any(FileStep::changes);
     if changed {
-        let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks, "statusLine": options.status_line});
+        let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks, "statusLine": options.status_line, "unattended": options.unattended});
         journal::append(&places.state, outside.clock, "init", fields);
     }
     Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, warnings: plan.warnings })
@@ -442,7 +458,16 @@ fn enabled_record(
         settings: std::collections::BTreeMap::new(),
         excluded: None,
         created: Vec::new(),
+        unattended: None,
+        fingerprint: None,
     });
+    match plan.options.unattended {
+        Some(true) => {
+            enabled.unattended.get_or_insert_with(|| outside.clock.now());
+        }
+        Some(false) => (enabled.unattended, enabled.fingerprint) = (None, None),
+        None => {}
+    }
     enabled.identity = meta.as_ref().and_then(identity);
     for dir in created {
         if !enabled.created.contains(&dir) {

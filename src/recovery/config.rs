@@ -3,10 +3,12 @@
 //! A file that is not valid switches automatic recovery off until it is mended; noting and showing go on.
 
 use super::incident::Transport;
+use crate::clock::{from_local_time, local_time};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::read_small;
 use crate::session::StopKind;
+use chrono::{DateTime, NaiveTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -178,6 +180,30 @@ pub struct QuietHours {
     pub to: String,
 }
 
+impl QuietHours {
+    /// `at`, or the end of the rest that `at` falls into; `due` where there is no rest.
+    #[must_use]
+    pub fn end_after(&self, at: DateTime<Utc>, due: DateTime<Utc>) -> DateTime<Utc> {
+        let (Some(from), Some(to)) = (time_of_day(&self.from), time_of_day(&self.to)) else { return due };
+        let local = local_time(at);
+        let now = local.time();
+        let (rests, days) = if from <= to {
+            (from <= now && now < to, 0)
+        } else {
+            (now >= from || now < to, i64::from(now >= from))
+        };
+        if !rests {
+            return due;
+        }
+        let end = (local.date() + chrono::Duration::days(days)).and_time(to);
+        from_local_time(end).unwrap_or(due).max(due)
+    }
+}
+
+fn time_of_day(text: &str) -> Option<NaiveTime> {
+    NaiveTime::parse_from_str(text.trim(), "%H:%M").ok()
+}
+
 /// Notifications to the person.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -320,6 +346,16 @@ impl Config {
         }
         if let Some(key) = self.stops.keys().find(|key| kind_named(key).is_none()) {
             return Err(invalid(&format!("stops.{key}"), "is no kind of stop"));
+        }
+        if let Some(rest) = &self.quiet_hours
+            && (time_of_day(&rest.from).is_none() || time_of_day(&rest.to).is_none())
+        {
+            return Err(invalid("quietHours", "must be times of the day such as \"23:00\""));
+        }
+        if let Some(launcher) = &self.unattended.launcher
+            && !launcher.first().is_some_and(|program| Path::new(program).is_absolute())
+        {
+            return Err(invalid("unattended.launcher", "must begin with the absolute path of a program"));
         }
         if !self.config_dirs.iter().map(Path::new).all(|dir| dir.is_absolute() || dir.starts_with("~")) {
             return Err(invalid("configDirs", "must be absolute paths, or begin with ~/"));

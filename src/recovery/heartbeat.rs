@@ -376,13 +376,18 @@ impl Heartbeat<'_> {
 }
 
 /// The planned time on the boot clock, which no correction of the wall clock moves.
-#[derive(Default)]
-struct DueByBoot {
+#[derive(Debug, Clone, Default)]
+pub(super) struct DueByBoot {
     planned: Option<(DateTime<Utc>, Duration)>,
 }
 
 impl DueByBoot {
-    fn left(&mut self, due: Option<DateTime<Utc>>, now: DateTime<Utc>, boot: Duration) -> Duration {
+    pub(super) fn left(
+        &mut self,
+        due: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+        boot: Duration,
+    ) -> Duration {
         let Some(due) = due else { return Duration::ZERO };
         if self.planned.is_none_or(|(planned, _)| planned != due) {
             self.planned = Some((due, boot + (due - now).to_std().unwrap_or(Duration::ZERO)));
@@ -392,7 +397,7 @@ impl DueByBoot {
 }
 
 /// Compares what the transcript ends with now with the stop of the incident.
-fn seen(incident: &Incident, summary: Option<&Summary>) -> Seen {
+pub(super) fn seen(incident: &Incident, summary: Option<&Summary>) -> Seen {
     let Some(summary) = summary.filter(|summary| summary.stop.kind != StopKind::Empty) else {
         return Seen::Lost;
     };
@@ -414,7 +419,7 @@ fn seen(incident: &Incident, summary: Option<&Summary>) -> Seen {
 }
 
 /// A newer failure than the one we waited for, whose own hook left it to us.
-fn adopt(incident: &mut Incident, summary: &Summary, now: DateTime<Utc>) {
+pub(super) fn adopt(incident: &mut Incident, summary: &Summary, now: DateTime<Utc>) {
     for attempt in &mut incident.attempts {
         if attempt.outcome == Outcome::Pending {
             attempt.outcome = Outcome::StoppedAgain;

@@ -2,6 +2,7 @@
 //!
 //! It is a plain value. Reading and writing it is the [`super::ledger`]'s work, deciding the [`super::policy`]'s.
 
+use super::fingerprint::Fingerprint;
 use super::policy::RecoveryPlan;
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::Summary;
@@ -200,6 +201,12 @@ pub struct Incident {
     pub permission_mode: Option<String>,
     /// Model at the stop.
     pub model: Option<String>,
+    /// Tokens the session's newest answer had to read.
+    #[serde(default)]
+    pub context_tokens: Option<u64>,
+    /// What decided what ran in the project, at the stop.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
     /// Working directory at the stop.
     pub cwd: Option<String>,
     /// Version of the client.
@@ -274,6 +281,8 @@ impl Incident {
             stop: report.stop,
             permission_mode: None,
             model: None,
+            context_tokens: None,
+            fingerprint: None,
             cwd: report.cwd,
             client_version: None,
             entrypoint: report.entrypoint,
@@ -309,7 +318,10 @@ impl Incident {
         next.permission_mode = self.permission_mode;
         next.model = self.model;
         next.client_version = self.client_version;
+        next.context_tokens = self.context_tokens;
         if !fresh {
+            // A stop within a run of ours: what it may have changed itself was not approved by anybody since.
+            next.fingerprint = self.fingerprint;
             next.created_at = self.created_at;
             next.first_stop_at = self.first_stop_at;
             next.attempts = self.attempts;
@@ -335,6 +347,7 @@ impl Incident {
         newest(&mut self.client_version, summary.version.map(|version| version.to_string()));
         newest(&mut self.model, summary.model.clone());
         newest(&mut self.permission_mode, summary.permission_mode.clone());
+        newest(&mut self.context_tokens, summary.context_tokens);
         newest(&mut self.cwd, summary.cwd.clone());
         if self.entrypoint.is_none() {
             self.entrypoint.clone_from(&summary.entrypoint);

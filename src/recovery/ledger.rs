@@ -10,6 +10,7 @@ use crate::claude::home::is_session_id;
 use crate::claude::version::ClientVersion;
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
+use crate::project::enabled::unattended;
 use crate::session::Source;
 use crate::store::lock::Lock;
 use crate::store::spool::{self, SpooledEvent};
@@ -248,6 +249,9 @@ impl Ledger<'_> {
                 .filter(|at: &&DateTime<_>| now - **at < chrono::Duration::hours(24))
                 .count(),
             terminal,
+            unattended: terminal == Terminal::Closed
+                && incident.project.as_deref().is_some_and(|project| unattended(self.state, project)),
+            context_tokens: incident.context_tokens,
             client: incident.client_version.as_deref().and_then(ClientVersion::parse),
             entrypoint: incident.entrypoint.as_deref(),
             config_dir: incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home),

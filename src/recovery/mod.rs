@@ -1,8 +1,14 @@
 //! Recovery: what is done about a stop. An incident records it, the policy plans (a pure function), the heartbeat waits
-//! in the open client and wakes it once.
+//! in the open client and wakes it once; the supervisor resumes the closed session, once, and verifies what came of it.
 
 pub mod config;
+pub mod fingerprint;
 pub mod heartbeat;
 pub mod incident;
+pub mod launch;
 pub mod ledger;
 pub mod policy;
+pub mod readiness;
+pub mod resume;
+pub mod supervise;
+pub mod verify;

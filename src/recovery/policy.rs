@@ -16,6 +16,11 @@ const LONG_WAIT_HOURS: i64 = 24;
 /// A guessed reset is rounded down to the minute.
 const GUESS_MARGIN_SECONDS: f64 = 60.0;
 
+/// Why nothing is started for a closed session that nobody agreed for.
+pub const CLOSED: &str = "its client is closed: resume it by hand";
+/// Attempts to go on with a turn that broke off.
+const MOST_AFTER_A_CRASH: usize = 2;
+
 /// What happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -24,6 +29,8 @@ pub enum Action {
     Wake,
     /// Claude Code continues it itself.
     Client,
+    /// The supervisor resumes the closed session.
+    Run,
     /// A person resumes the closed session.
     Resume,
     /// A person must do something first.
@@ -84,6 +91,10 @@ pub struct Situation<'a> {
     pub cycles: usize,
     /// Whether the client is there.
     pub terminal: Terminal,
+    /// A person agreed that closed sessions of its project are resumed without one.
+    pub unattended: bool,
+    /// Tokens that would have to be read again.
+    pub context_tokens: Option<u64>,
     /// Version of the client.
     pub client: Option<ClientVersion>,
     /// `cli` or `sdk-cli`.
@@ -130,8 +141,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         }
     };
     if situation.terminal == Terminal::Closed {
-        let at = situation.stop.resets_at.or(Some(due));
-        return situation.held(Action::Resume, at, "its client is closed: resume it by hand".into());
+        return situation.closed(due);
     }
     if !situation.config.heartbeat.enabled {
         return situation.switched_off(due);
@@ -173,6 +183,53 @@ impl Situation<'_> {
         Decision { plan: RecoveryPlan { action, at, why, argv }, phase: Phase::Held }
     }
 
+    /// The client is closed: the supervisor resumes it, where a person agreed to that.
+    fn closed(&self, due: DateTime<Utc>) -> Decision {
+        let at = self.stop.resets_at.or(Some(due));
+        if !self.unattended {
+            return self.held(Action::Resume, at, CLOSED.into());
+        }
+        let most = self.config.unattended.max_context_tokens;
+        if let (Some(tokens), Some(most)) = (self.context_tokens, most)
+            && tokens > most
+        {
+            let why = format!(
+                "resuming would read about {tokens} tokens again, more than unattended.maxContextTokens ({most}) allows"
+            );
+            return self.held(Action::Resume, at, why);
+        }
+        let late = self.now - due;
+        if late > hours(self.config.late_wake_hours()) {
+            let why = format!("overdue by {} h, so a person is asked first", late.num_hours());
+            return self.held(Action::Resume, Some(due), why);
+        }
+        let due = self.config.quiet_hours.as_ref().map_or(due, |rest| rest.end_after(due.max(self.now), due));
+        let tokens = self
+            .context_tokens
+            .map_or_else(String::new, |tokens| format!("; about {tokens} tokens are read again"));
+        let why = format!(
+            "{}; attempt {} without a person{tokens}",
+            self.stop.kind.words(),
+            self.attempts.len() + 1
+        );
+        Decision {
+            plan: RecoveryPlan { action: Action::Run, at: Some(due), why, argv: None },
+            phase: Phase::Waiting,
+        }
+    }
+
+    /// Seconds after a known reset: the client's own continuation goes first where the client is open.
+    fn after_reset(&self) -> f64 {
+        match self.terminal {
+            Terminal::Open => self.config.heartbeat.grace_seconds,
+            Terminal::Closed if self.unattended => {
+                let supervisor = &self.config.supervisor;
+                supervisor.margin_seconds + supervisor.jitter_seconds * self.jitter(self.attempts.len())
+            }
+            Terminal::Closed => self.config.supervisor.margin_seconds,
+        }
+    }
+
     fn notify_only(&self) -> Decision {
         let kind = self.stop.kind;
         let at = self.stop.resets_at;
@@ -199,10 +256,17 @@ impl Situation<'_> {
             (kind, Some(reset)) if kind.is_usage_limit() => {
                 let guess = self.stop.resets_at_source == Some(ResetSource::Guess);
                 let margin = if guess { GUESS_MARGIN_SECONDS } else { 0.0 };
-                Ok(reset + seconds(self.config.heartbeat.grace_seconds + margin))
+                Ok(reset + seconds(self.after_reset() + margin))
             }
             (StopKind::RateLimit, _) => self.slow(base),
             (kind, _) if kind.is_usage_limit() => self.slow(base),
+            (StopKind::Crashed | StopKind::Closed, _) => {
+                let tried = self.failed(|kind| matches!(kind, StopKind::Crashed | StopKind::Closed));
+                if tried >= MOST_AFTER_A_CRASH {
+                    return Err(format!("{tried} attempts did not help"));
+                }
+                Ok(base + minutes(self.config.retry.schedule_minutes.get(tried).copied().unwrap_or(0.0)))
+            }
             (StopKind::OutputLimit, _) => {
                 if self.failed(|_| true) > 0 {
                     return Err("continued once, and the answer was too long again".into());
@@ -365,6 +429,8 @@ mod tests {
             attempts,
             cycles: 0,
             terminal: Terminal::Open,
+            unattended: false,
+            context_tokens: None,
             client: ClientVersion::parse("2.1.329"),
             entrypoint: Some("cli"),
             config_dir: None,

@@ -9,14 +9,13 @@ use super::inventory::{Ground, Inventory, Outside, Row};
 use super::session::Session;
 use super::show::whole;
 use super::status::Problem;
-use crate::claude::home::encode_project_path;
 use crate::claude::program::locate;
-use crate::claude::transcript::Transcript;
 use crate::error::{Code, Error, Result};
 use crate::fs::lossy_or_null;
 use crate::recovery::policy::Action;
 use crate::session::StopKind;
 use crate::session::holder::Kind;
+use crate::session::origin::origin;
 use crate::session::state::State;
 use crate::session::stop::time;
 use chrono::{DateTime, Utc};
@@ -27,8 +26,6 @@ use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/resume@1";
-/// Bytes at the beginning in which the directory of the start is looked for.
-const HEAD: u64 = 256 * 1024;
 /// Variables that a client gives its children (measured with 2.1.329), and one of ours.
 const OF_A_CHILD: [&str; 11] = [
     "AI_AGENT",
@@ -240,28 +237,10 @@ fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session:
 /// whether it is the former.
 #[must_use]
 pub fn start_directory(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row) -> (Option<String>, bool) {
-    let bears = |cwd: &str| {
-        let dir = row.found.path.parent().and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
-        dir == Some(&encode_project_path(cwd))
-    };
-    // Nothing relative: `cd -` leads elsewhere.
-    let newest = row.summary.cwd.clone().filter(|cwd| Path::new(cwd).is_absolute());
-    if let Some(cwd) = newest.as_deref().filter(|cwd| bears(cwd)) {
-        return (Some(cwd.to_owned()), true);
-    }
-    let records =
-        Transcript::open(&row.found.path).map(|transcript| transcript.head(HEAD)).unwrap_or_default();
-    let mut recorded = records.into_iter().filter_map(|record| record.head.cwd);
     // The records of a copy name the directory of the original; its new neighbours, or the caller, know better.
+    let here = outside.env.cwd().to_str().map(str::to_owned);
     let neighbours =
         inventory.rows.iter().filter(|other| other.found.path.parent() == row.found.path.parent());
-    let here = outside.env.cwd().to_str().map(str::to_owned);
-    let first = recorded
-        .find(|cwd| bears(cwd))
-        .or_else(|| here.filter(|cwd| bears(cwd)))
-        .or_else(|| neighbours.filter_map(|other| other.summary.cwd.clone()).find(|cwd| bears(cwd)));
-    match first {
-        Some(cwd) => (Some(cwd), true),
-        None => (newest, false),
-    }
+    let others = here.into_iter().chain(neighbours.filter_map(|other| other.summary.cwd.clone()));
+    origin(&row.found.path, row.summary.cwd.as_deref(), others)
 }

@@ -425,7 +425,7 @@ impl Session {
     #[must_use]
     pub fn rank(&self) -> (u8, std::cmp::Reverse<String>) {
         let group = match self.next.action {
-            Action::Wake | Action::Client => 0,
+            Action::Wake | Action::Client | Action::Run => 0,
             Action::Resume | Action::Notify => 1,
             Action::None if self.live.is_some() => 2,
             Action::None => 3,

@@ -2,8 +2,9 @@
 
 use super::inventory::{Ground, Inventory, Outside};
 use super::session::Session;
+pub use crate::error::Problem;
 use crate::error::{Code, Error, Result};
-use crate::fs::{canonical, lossy, lossy_or_null};
+use crate::fs::{canonical, lossy};
 use crate::project::enabled::{Enabled, enclosing, find, user_record_path};
 use crate::quota::{Account, last_seen};
 use crate::recovery::policy::Action;
@@ -35,25 +36,6 @@ pub struct Asked {
     pub dir: PathBuf,
     /// Hooks of ours work there.
     pub enabled: bool,
-}
-
-/// Something that could not be read; the rest of the report stands.
-#[derive(Debug, Clone, Serialize)]
-pub struct Problem {
-    /// What.
-    #[serde(serialize_with = "lossy_or_null")]
-    pub path: Option<PathBuf>,
-    /// Stable name.
-    pub code: &'static str,
-    /// What is wrong with it.
-    pub message: String,
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        let message = error.hint.map_or(error.message.clone(), |hint| format!("{}: {hint}", error.message));
-        Self { path: error.path, code: error.code.as_str(), message }
-    }
 }
 
 /// The answer.

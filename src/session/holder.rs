@@ -272,7 +272,8 @@ fn is_client(process: &Process, processes: &dyn Processes) -> bool {
 }
 
 /// The version of an installed client: in its path, or in the package beside it.
-fn version_of(program: &Path) -> Option<ClientVersion> {
+#[must_use]
+pub fn version_of(program: &Path) -> Option<ClientVersion> {
     let named = program.file_name().and_then(std::ffi::OsStr::to_str).and_then(ClientVersion::parse);
     named.or_else(|| {
         let mut package = program.ancestors().skip(1).take(3).map(|dir| dir.join("package.json"));
@@ -291,7 +292,8 @@ fn is_script(script: &Path) -> bool {
 }
 
 /// The session that a command line names.
-fn named_session(line: &[String]) -> Option<String> {
+#[must_use]
+pub fn named_session(line: &[String]) -> Option<String> {
     // A fork gets an id of its own.
     if line.iter().any(|word| word == "--fork-session") {
         return None;

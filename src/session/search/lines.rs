@@ -1,6 +1,7 @@
 //! Lines of a file from the first to the last, with their numbers. One at a time is kept, and none that is longer than a
 //! limit.
 
+use crate::fs::read_once as read;
 use std::io::{self, Read};
 
 /// Bytes that are read at once.
@@ -91,19 +92,6 @@ impl<'b, R: Read> Lines<'b, R> {
             return Line::TooLong { number: self.number };
         }
         Line::Whole { number: self.number, bytes: &self.buffer[from..to], before: &self.buffer[..from] }
-    }
-}
-
-/// One read that is not interrupted.
-///
-/// # Errors
-/// What reading fails with.
-pub fn read(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match source.read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
-        }
     }
 }
 

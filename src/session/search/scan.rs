@@ -4,7 +4,7 @@
 //! have something is read again by lines, and so is the conversation it belongs to, which tells the turn of a hit and the
 //! name of the session.
 
-use super::lines::{Line, Lines, read};
+use super::lines::{Line, Lines};
 use super::pattern::{Pattern, Sieve, escapes_letters};
 use super::said::{Role, Said, Spoken, mended, records};
 use super::snippet::{Span, snippet};
@@ -12,7 +12,7 @@ use crate::claude::record::{Body, parse_line};
 use crate::claude::transcript::LONGEST_LINE;
 use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::open_regular;
+use crate::fs::{open_regular, read_once as read};
 use crate::session::ending::is_prompt;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};

@@ -1,0 +1,558 @@
+//! Resuming a closed session: one attempt, from its preconditions to its verification.
+//!
+//! At most one Claude works in a session, ever. So an attempt holds the session's run lease (a kernel lock, free the moment
+//! its holder dies) and its account's, looks at everything once more under them, and writes down what it is about to do
+//! before it does it: a supervisor that comes after a lost one finds the intent, and the process by its id and start
+//! time, and starts nothing while it lives.
+
+use super::fingerprint::Fingerprint;
+use super::heartbeat::adopt;
+use super::incident::{Attempt, Child, Incident, Outcome, Phase, Run, RunResult, Transport};
+use super::launch::{Launch, Means, launch};
+use super::ledger::Ledger;
+use super::policy::{Action, Terminal};
+use super::readiness::{Facts, Orphan, Reading, Verdict, judge, orphan, quiet};
+use super::verify::verify;
+use crate::claude::transcript::Transcript;
+use crate::clock::rfc3339;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::git;
+use crate::note::redact::redact;
+use crate::note::writer::NoteWriter;
+use crate::rescue::snapshot;
+use crate::session::Source;
+use crate::session::ending::Liveness;
+use crate::session::summary::summarize;
+use crate::store::journal;
+use crate::store::layout::ensure_dir;
+use crate::store::lock::Lock;
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Between two looks at a process that runs.
+const STEP: Duration = Duration::from_millis(200);
+/// A process that is told to end gets this long.
+const GRACE: Duration = Duration::from_secs(10);
+/// The log is emptied when it grows larger, in bytes.
+const LOG: u64 = 4 * 1024 * 1024;
+/// Longest part of a prompt that is quoted, in characters.
+const TASK: usize = 2000;
+
+/// What became of a look at a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// Nothing was done; why.
+    NotYet(String),
+    /// It is left to a person, or it went on without us.
+    Left(String),
+    /// A run was made.
+    Ran,
+}
+
+/// The process could not be started, or how it ended.
+type Ending = std::result::Result<String, Error>;
+
+/// What resumes sessions.
+#[derive(Clone, Copy)]
+pub struct Resumer<'a> {
+    /// Everything that is read.
+    pub reading: Reading<'a>,
+    /// This process.
+    pub own_pid: u32,
+    /// Told when the person asked for it now: the planned time is not waited for.
+    pub now: bool,
+}
+
+impl Resumer<'_> {
+    fn ledger(&self) -> &Ledger<'_> {
+        &self.reading.ledger
+    }
+
+    fn clock_now(&self) -> DateTime<Utc> {
+        self.ledger().clock.now()
+    }
+
+    fn transport(&self) -> Transport {
+        self.ledger().config.unattended.transport
+    }
+
+    /// Resumes the session of an incident, if that may be done now. Blocks for as long as the run lasts.
+    ///
+    /// # Errors
+    /// Those of the ledger and of the snapshot; nothing was started then.
+    pub fn resume(&self, session: &str) -> Result<Ended> {
+        let Some(_lease) = Lock::try_take(&self.ledger().state.run_lease(session))? else {
+            return Ok(Ended::NotYet("another process is at work on it".into()));
+        };
+        let Some(incident) = self.ledger().read(session)? else {
+            return Ok(Ended::NotYet("nothing is known of it".into()));
+        };
+        if let Some(ended) = self.settle_orphan(&incident)? {
+            return Ok(ended);
+        }
+        let due = self.now || incident.plan.at.is_some_and(|at| at <= self.clock_now());
+        if incident.plan.action != Action::Run && !self.now || incident.phase == Phase::Attempting || !due {
+            return Ok(Ended::NotYet("it is not due".into()));
+        }
+        let key = account_key(&incident);
+        let Some(_account) = Lock::try_take(&self.ledger().state.account_lease(&key))? else {
+            return Ok(Ended::NotYet("another session of the account is being resumed".into()));
+        };
+        let mut facts = Facts::read(&self.reading, &incident);
+        if self.now {
+            // A person is there and asks for it. What changed in the project still holds.
+            facts.unattended = true;
+            facts.changes.get_or_insert_default();
+        }
+        match judge(&facts, self.transport(), quiet(self.ledger().config), self.clock_now()) {
+            Verdict::Ready => {}
+            Verdict::NotYet(why) => return Ok(Ended::NotYet(why)),
+            verdict => return self.give_way(&incident, &facts, verdict),
+        }
+        self.run(&incident, &facts)
+    }
+
+    /// Writes down that nothing is started, and why.
+    fn give_way(&self, incident: &Incident, facts: &Facts, verdict: Verdict) -> Result<Ended> {
+        let mut told = String::new();
+        let generation = incident.generation;
+        let changed = self.ledger().change(&incident.session, |slot| {
+            let Some(incident) = slot.as_mut().filter(|incident| incident.generation == generation) else {
+                return;
+            };
+            match verdict {
+                Verdict::Hold(why) => {
+                    incident.saw(Source::Process, why.clone());
+                    incident.phase = Phase::Held;
+                    incident.plan.action = Action::Resume;
+                    incident.plan.why.clone_from(&why);
+                    incident.plan.argv = Some(super::policy::resume_command(
+                        &incident.session,
+                        incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.ledger().default_home),
+                    ));
+                    told = why;
+                }
+                Verdict::Over(phase, why) => {
+                    incident.settle(phase, Source::Transcript, why);
+                    why.clone_into(&mut told);
+                }
+                Verdict::StoppedAgain => {
+                    if let Some(summary) = &facts.summary {
+                        adopt(incident, summary, self.clock_now());
+                        incident.generation += 1;
+                        self.ledger().plan(incident, Terminal::Closed);
+                    }
+                    "it stopped again".clone_into(&mut told);
+                }
+                Verdict::Ready | Verdict::NotYet(_) => {}
+            }
+        })?;
+        if let Some(incident) = changed {
+            self.write_note(&incident);
+        }
+        Ok(Ended::Left(told))
+    }
+
+    /// What is started for an incident, by what was read.
+    ///
+    /// # Errors
+    /// [`Code::ClientNotFound`], [`Code::ProjectNotFound`].
+    pub fn plan(&self, incident: &Incident, facts: &Facts, nonce: &str) -> Result<Launch> {
+        let program = facts.program.as_ref().map_err(|why| Error::new(Code::ClientNotFound, why.clone()))?;
+        let (cwd, by_id) = facts.directory.as_ref().ok_or_else(|| {
+            Error::new(Code::ProjectNotFound, "the session's directory does not exist any more")
+        })?;
+        let config = self.ledger().config;
+        // After a run that did nothing the task is said again.
+        let hollow = incident.attempts.last().is_some_and(|attempt| {
+            attempt
+                .run
+                .as_ref()
+                .and_then(|run| run.result.as_ref())
+                .is_some_and(|result| result.hollow.is_some())
+        });
+        let task =
+            facts.summary.as_ref().and_then(|summary| summary.last_prompt.as_deref()).filter(|_| hollow).map(
+                |text| crate::text::shortened(&crate::text::sanitised(&redact(text)), TASK).into_owned(),
+            );
+        Ok(launch(
+            incident,
+            &Means {
+                program: &program.words,
+                version: program.version,
+                cwd,
+                by_id: *by_id,
+                config_dir: incident
+                    .config_dir
+                    .as_deref()
+                    .filter(|dir| Some(*dir) != self.ledger().default_home),
+                transport: self.transport(),
+                ceiling: &config.unattended.permission_ceiling,
+                deadline_seconds: whole_seconds(config.supervisor.max_run_minutes * 60.0),
+                task: task.as_deref(),
+            },
+            nonce,
+        ))
+    }
+
+    fn run(&self, incident: &Incident, facts: &Facts) -> Result<Ended> {
+        let state = self.ledger().state;
+        let begun = self.clock_now();
+        let nonce = format!("{}-{}-{}", begun.format("%Y%m%dT%H%M%S%3fZ"), self.own_pid, incident.generation);
+        let plan = self.plan(incident, facts, &nonce)?;
+        let kept = snapshot::take(state, &incident.session, &incident.transcript, &nonce)?;
+        let log = state.runs(&incident.session).join(format!("{nonce}.log"));
+        let mut run = Run {
+            nonce,
+            transport: plan.transport,
+            supervisor: self.process(self.own_pid),
+            child: None,
+            bytes_before: kept.bytes,
+            sha256_before: kept.sha256,
+            snapshot: kept.path,
+            log,
+            commit_before: commit(self.reading.env, &plan.cwd),
+            result: None,
+        };
+        // The intent is durable before anything is started.
+        let mut taken = false;
+        let generation = incident.generation;
+        self.ledger().change(&incident.session, |slot| {
+            let Some(incident) = slot.as_mut().filter(|incident| {
+                incident.generation == generation && (incident.plan.action == Action::Run || self.now)
+            }) else {
+                return;
+            };
+            incident.attempts.push(Attempt {
+                at: begun,
+                action: "resume".into(),
+                answered: incident.stop.kind,
+                outcome: Outcome::Pending,
+                run: Some(Box::new(run.clone())),
+            });
+            incident.cycles.push(begun);
+            incident.phase = Phase::Attempting;
+            incident.saw(Source::Clock, format!("resumed at {}", rfc3339(begun)));
+            taken = true;
+        })?;
+        if !taken {
+            return Ok(Ended::NotYet("it was changed a moment ago".into()));
+        }
+        self.note_event(
+            "run-begun",
+            incident,
+            json!({"argv": redacted(&plan.argv), "cwd": plan.cwd, "nonce": run.nonce, "pid": self.own_pid}),
+        );
+        let ending = self.start(incident, &plan, &mut run);
+        self.finish(incident, &run, ending)?;
+        Ok(Ended::Ran)
+    }
+
+    /// Starts the process and waits for its end.
+    fn start(&self, incident: &Incident, plan: &Launch, run: &mut Run) -> Ending {
+        let log = open_log(&run.log)?;
+        let copy = log.try_clone().doing("write", &run.log)?;
+        let mut command = Command::new(&plan.argv[0]);
+        command.args(&plan.argv[1..]).current_dir(&plan.cwd).env_clear();
+        command.envs(self.reading.env.all().filter(|(name, _)| {
+            !name.to_str().is_some_and(|name| plan.unset.iter().any(|other| other == name))
+        }));
+        command.envs(plan.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(log).stderr(copy);
+        // A Ctrl-C for the supervisor is none for the run.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child =
+            command.spawn().map_err(|error| Error::io("start", Path::new(&plan.argv[0]), &error))?;
+        run.child = Some(self.process(child.id()));
+        let known = run.child.clone();
+        self.change_run(&incident.session, &run.nonce, |run| run.child.clone_from(&known));
+        self.note_event("run-started", incident, json!({"nonce": run.nonce, "pid": child.id()}));
+        let deadline = Duration::from_secs(plan.deadline_seconds);
+        let started = self.ledger().clock.since_boot();
+        let mut told: Option<Duration> = None;
+        loop {
+            if let Some(status) =
+                child.try_wait().map_err(|error| Error::io("wait for", Path::new(&plan.argv[0]), &error))?
+            {
+                let stopped =
+                    told.is_some().then(|| format!("stopped after {} min: ", plan.deadline_seconds / 60));
+                return Ok(format!("{}{}", stopped.unwrap_or_default(), words_of(status)));
+            }
+            let elapsed = self.ledger().clock.since_boot().saturating_sub(started);
+            match told {
+                None if elapsed > deadline => {
+                    signal_group(child.id(), false);
+                    told = Some(elapsed);
+                }
+                Some(at) if elapsed.saturating_sub(at) > GRACE => signal_group(child.id(), true),
+                _ => {}
+            }
+            bound_log(&run.log);
+            self.ledger().clock.sleep(STEP);
+        }
+    }
+
+    /// Reads what came of a run, writes it down, and plans what follows.
+    fn finish(&self, incident: &Incident, run: &Run, ending: Ending) -> Result<()> {
+        let failed = ending.is_err();
+        let ended = ending.unwrap_or_else(|error| error.to_string());
+        let checked = verify(&incident.transcript, run, &ended);
+        let mut result = checked.unwrap_or_else(|error| RunResult {
+            ended: ended.clone(),
+            damage: (error.code == Code::VerificationFailed).then(|| error.to_string()),
+            hollow: Some(error.to_string()),
+            ..RunResult::default()
+        });
+        result.ended_at = Some(self.clock_now());
+        if failed {
+            result.hollow = Some(ended);
+        }
+        if let Some(cwd) = incident.cwd.as_deref() {
+            result.commits =
+                git::commits_since(self.reading.env, Path::new(cwd), run.commit_before.as_deref());
+        }
+        let summary = Transcript::open(&incident.transcript)
+            .ok()
+            .map(|transcript| summarize(&transcript, Liveness::Gone));
+        let now = self.clock_now();
+        let changed = self.ledger().change(&incident.session, |slot| {
+            let Some(incident) = slot else { return };
+            let Some(at) = incident
+                .attempts
+                .iter()
+                .position(|attempt| attempt.run.as_ref().is_some_and(|other| other.nonce == run.nonce))
+            else {
+                return;
+            };
+            if let Some(known) = &mut incident.attempts[at].run {
+                known.result = Some(result.clone());
+            }
+            conclude(self.ledger(), incident, at, &result, summary.as_ref(), now);
+        })?;
+        self.note_event("run-ended", incident, json!({"nonce": run.nonce, "result": result}));
+        if let Some(incident) = changed {
+            self.write_note(&incident);
+        }
+        Ok(())
+    }
+
+    /// A run whose supervisor was lost: it still runs, or it is finished here.
+    fn settle_orphan(&self, incident: &Incident) -> Result<Option<Ended>> {
+        let open = incident.attempts.last().and_then(|attempt| {
+            let run = attempt.run.as_ref().filter(|run| run.result.is_none())?;
+            Some((attempt.at, run))
+        });
+        let Some((at, run)) = open else { return Ok(None) };
+        let facts = Facts::read(&self.reading, incident);
+        Ok(match orphan(run, &facts, self.reading.processes, self.clock_now() - at) {
+            Orphan::Runs => Some(Ended::NotYet("a run of it is under way".into())),
+            Orphan::Over => {
+                self.finish(incident, run, Ok("ended unseen: its supervisor was gone".into()))?;
+                Some(Ended::Ran)
+            }
+            Orphan::NeverStarted => {
+                self.finish(incident, run, Ok("never started: its supervisor was gone".into()))?;
+                Some(Ended::Ran)
+            }
+        })
+    }
+
+    fn change_run(&self, session: &str, nonce: &str, with: impl FnOnce(&mut Run)) {
+        let changed = self.ledger().change(session, |slot| {
+            let runs = slot.iter_mut().flat_map(|incident| &mut incident.attempts);
+            if let Some(run) =
+                runs.filter_map(|attempt| attempt.run.as_deref_mut()).find(|run| run.nonce == nonce)
+            {
+                with(run);
+            }
+        });
+        if let Err(error) = changed {
+            journal::append(
+                self.ledger().state,
+                self.ledger().clock,
+                "run-unrecorded",
+                json!({"session": session, "message": error.to_string()}),
+            );
+        }
+    }
+
+    fn process(&self, pid: u32) -> Child {
+        Child { pid, start: self.reading.processes.start_token(pid) }
+    }
+
+    fn note_event(&self, event: &str, incident: &Incident, mut fields: serde_json::Value) {
+        fields["session"] = json!(incident.session);
+        journal::append(self.ledger().state, self.ledger().clock, event, fields);
+    }
+
+    /// Brings HANDOFF.md up to date; a note that cannot be written is journalled.
+    pub fn write_note(&self, incident: &Incident) {
+        let Some(project) = &incident.project else { return };
+        let writer = NoteWriter {
+            state: self.ledger().state,
+            env: self.reading.env,
+            project,
+            blocks: self.ledger().config.note.blocks,
+        };
+        if let Err(error) = writer.write(incident) {
+            self.note_event("note-failed", incident, json!({"message": error.to_string()}));
+        }
+    }
+}
+
+/// What a finished run makes of its incident.
+fn conclude(
+    ledger: &Ledger<'_>,
+    incident: &mut Incident,
+    at: usize,
+    result: &RunResult,
+    summary: Option<&crate::session::summary::Summary>,
+    now: DateTime<Utc>,
+) {
+    let hold = |incident: &mut Incident, why: String| {
+        incident.phase = Phase::Held;
+        incident.saw(Source::Transcript, why.clone());
+        incident.plan.action = Action::Resume;
+        incident.plan.at = None;
+        incident.plan.why = why;
+        incident.plan.argv = Some(super::policy::resume_command(
+            &incident.session,
+            incident.config_dir.as_deref().filter(|dir| Some(*dir) != ledger.default_home),
+        ));
+    };
+    if let Some(damage) = &result.damage {
+        incident.attempts[at].outcome = Outcome::NoEffect;
+        hold(
+            incident,
+            format!("{damage}; cc-session-recover restore {} puts the snapshot back", incident.session),
+        );
+        return;
+    }
+    // A hook inside the run, or the transcript, tells of a newer stop.
+    let stopped = summary.filter(|summary| {
+        summary.stop.kind.is_failure() && summary.stop.record.is_some() && summary.stop.at > incident.stop.at
+    });
+    if let Some(summary) = stopped {
+        let worked = result.answers > 0;
+        let known = incident.stop.record == summary.stop.record;
+        if !known {
+            adopt(incident, summary, now);
+            incident.generation += 1;
+        }
+        incident.attempts[at].outcome = if worked { Outcome::Continued } else { Outcome::StoppedAgain };
+        if worked {
+            // It had worked: earlier attempts cost nothing any more.
+            incident.first_stop_at = summary.stop.at;
+            incident.attempts.iter_mut().for_each(|attempt| {
+                if attempt.outcome == Outcome::Pending {
+                    attempt.outcome = Outcome::Continued;
+                }
+            });
+        }
+        // What the run itself did to the project was within what it was allowed.
+        incident.fingerprint = incident
+            .project
+            .as_deref()
+            .map(Fingerprint::of)
+            .filter(|now| {
+                incident.fingerprint.as_ref().is_some_and(|before| now.changes_since(before).is_empty())
+            })
+            .or_else(|| incident.fingerprint.take());
+        ledger.plan(incident, Terminal::Closed);
+        return;
+    }
+    if let Some(hollow) = &result.hollow {
+        incident.attempts[at].outcome = Outcome::NoEffect;
+        let before = incident.attempts[..at]
+            .iter()
+            .filter_map(|attempt| attempt.run.as_ref()?.result.as_ref()?.hollow.as_ref())
+            .count();
+        if before > 0 {
+            hold(incident, format!("two runs did nothing: {hollow}"));
+        } else {
+            incident.saw(Source::Transcript, format!("the run did nothing: {hollow}"));
+            ledger.plan(incident, Terminal::Closed);
+            incident.plan.at = Some(now.max(incident.plan.at.unwrap_or(now)));
+        }
+        return;
+    }
+    let finished = summary.is_some_and(|summary| summary.stop.kind == crate::session::StopKind::Finished);
+    incident.attempts[at].outcome = Outcome::Continued;
+    if finished {
+        incident.settle(Phase::Recovered, Source::Transcript, "a turn after the resume ended well");
+    } else {
+        hold(incident, "the run worked, and ended in the middle of a turn".into());
+    }
+}
+
+/// The account a session works with, as far as it shows: its configuration directory holds the credential.
+fn account_key(incident: &Incident) -> String {
+    let dir = incident.config_dir.clone().unwrap_or_default();
+    crate::project::enabled::project_key(&dir)
+}
+
+/// The prompt is the same for all; what is quoted in it stays out of the journal.
+fn redacted(argv: &[String]) -> Vec<&str> {
+    let prompt = argv.iter().position(|word| word == "--").unwrap_or(argv.len());
+    argv[..prompt].iter().map(String::as_str).collect()
+}
+
+fn commit(env: &crate::env::Environment, cwd: &Path) -> Option<String> {
+    match git::read(env, cwd) {
+        git::GitReading::Known(state) => state.commit,
+        _ => None,
+    }
+}
+
+fn open_log(path: &PathBuf) -> Result<File> {
+    if let Some(dir) = path.parent() {
+        ensure_dir(dir)?;
+    }
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).doing("write", path)
+}
+
+/// Written by appending, so that emptying it is seen by its writer at once.
+fn bound_log(path: &Path) {
+    if std::fs::metadata(path).is_ok_and(|meta| meta.len() > LOG)
+        && let Ok(file) = OpenOptions::new().write(true).open(path)
+    {
+        // A log that cannot be emptied grows on; the run matters more.
+        let _ = file.set_len(0);
+    }
+}
+
+fn words_of(status: std::process::ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("ended by signal {signal}");
+    }
+    status.code().map_or_else(|| "ended".to_owned(), |code| format!("exited with {code}"))
+}
+
+/// Signals the process group of a child that has not been waited for yet, so that its id is its own.
+fn signal_group(pid: u32, kill: bool) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, Signal, kill_process_group};
+        let signal = if kill { Signal::KILL } else { Signal::TERM };
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+            // It may have ended by itself a moment ago.
+            let _ = kill_process_group(pid, signal);
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (pid, kill);
+}
+
+fn whole_seconds(seconds: f64) -> u64 {
+    Duration::try_from_secs_f64(seconds.max(1.0)).unwrap_or(Duration::from_hours(24)).as_secs().max(1)
+}

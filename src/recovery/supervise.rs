@@ -1,0 +1,588 @@
+//! Supervising: looking after closed sessions until nothing is owed to any of them.
+//!
+//! One supervisor a user works at a time (a kernel lock, so that it is free the moment it dies). A look reads the incidents
+//! and the transcripts of projects whose sessions may go on without a person, plans by the policy, and resumes what is
+//! due, one session of an account at a time. Nothing is kept in memory that a later supervisor would need.
+
+use super::config::{Config, in_force};
+use super::heartbeat::{DueByBoot, Seen, adopt, seen};
+use super::incident::{Incident, Outcome, Phase, Report};
+use super::ledger::{Event, Ledger};
+use super::policy::{Action, CLOSED, RecoveryPlan, Terminal};
+use super::readiness::Reading;
+use super::resume::{Ended, Resumer};
+use crate::claude::home::ClaudeHome;
+use crate::claude::process::Processes;
+use crate::claude::transcript::Transcript;
+use crate::clock::Clock;
+use crate::env::Environment;
+use crate::error::{Error, Problem, Result};
+use crate::project::enabled::{all_unattended, unattended};
+use crate::session::ending::Liveness;
+use crate::session::holder::Holders;
+use crate::session::scan;
+use crate::session::stop::{time, time_or_null};
+use crate::session::summary::{Depth, summarize};
+use crate::session::{Source, StopKind};
+use crate::store::StateDir;
+use crate::store::lock::Lock;
+use crate::store::stored::{Stored, load, peek, save};
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Longest time between two looks.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
+/// Shortest.
+const SHORTEST: std::time::Duration = std::time::Duration::from_millis(50);
+/// Stops older than this that nobody saw are left alone.
+const RECENT: Duration = Duration::days(2);
+
+/// What a person paused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Paused {
+    /// Format version.
+    pub version: u32,
+    /// Everything.
+    pub all: bool,
+    /// These sessions.
+    pub sessions: BTreeSet<String>,
+}
+
+impl Stored for Paused {
+    const VERSION: u32 = 1;
+}
+
+impl Paused {
+    /// Whether nothing may be resumed for this session.
+    #[must_use]
+    pub fn holds(&self, session: &str) -> bool {
+        self.all || self.sessions.contains(session)
+    }
+
+    /// What is paused now.
+    #[must_use]
+    pub fn read(state: &StateDir) -> Self {
+        peek::<Self>(&state.paused()).ok().flatten().unwrap_or_default()
+    }
+
+    /// Pauses a session, or everything (`None`), or takes that back. True when that changed something.
+    ///
+    /// # Errors
+    /// [`Code::StateLocked`], [`Code::Io`].
+    pub fn change(state: &StateDir, session: Option<&str>, pause: bool) -> Result<bool> {
+        let _lock = Lock::wait(&state.project_lock("paused"), std::time::Duration::from_secs(2))?;
+        let mut paused = load::<Self>(state, &state.paused())?.found().unwrap_or_default();
+        let before = paused.clone();
+        match session {
+            None => {
+                paused.all = pause;
+                if !pause {
+                    paused.sessions.clear();
+                }
+            }
+            Some(session) if pause => {
+                paused.sessions.insert(session.to_owned());
+            }
+            Some(session) => {
+                paused.sessions.remove(session);
+            }
+        }
+        paused.version = Self::VERSION;
+        let changed = paused.all != before.all || paused.sessions != before.sessions;
+        if changed {
+            save(&state.paused(), &paused)?;
+        }
+        Ok(changed)
+    }
+}
+
+/// One session that is looked after.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Charge {
+    /// Session id.
+    pub id: String,
+    /// Its project.
+    #[serde(serialize_with = "crate::fs::lossy_or_null")]
+    pub project: Option<PathBuf>,
+    /// What stopped it.
+    pub stop: StopKind,
+    /// Where its incident stands.
+    pub phase: &'static str,
+    /// What happens next.
+    pub next: RecoveryPlan,
+    /// A person paused it.
+    pub paused: bool,
+    /// A run of it is under way.
+    pub running: bool,
+    /// What the last look came to, when nothing was started.
+    pub waits: Option<String>,
+    /// Runs that were made for it.
+    pub runs: usize,
+    /// How the last of them ended.
+    pub last: Option<String>,
+}
+
+/// What a look came to.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Looked {
+    /// `cc-session-recover/watch@1`.
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// Process of the supervisor that works.
+    pub supervisor: u32,
+    /// It is this process.
+    pub own: bool,
+    /// What is looked after.
+    pub sessions: Vec<Charge>,
+    /// When it looks again.
+    #[serde(serialize_with = "time_or_null")]
+    pub looks_again_at: Option<DateTime<Utc>>,
+    /// Milliseconds until then.
+    pub looks_again_in: u64,
+    /// Something is still going to happen without a person.
+    pub owed: bool,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Who supervises.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Supervising {
+    /// Format version.
+    pub version: u32,
+    /// Process id.
+    pub pid: u32,
+    /// When it began.
+    #[serde(serialize_with = "time")]
+    pub since: DateTime<Utc>,
+}
+
+impl Stored for Supervising {
+    const VERSION: u32 = 1;
+}
+
+/// What a supervisor takes from outside; shared with the threads of its runs.
+pub struct Ground {
+    /// Variables.
+    pub env: Environment,
+    /// Time.
+    pub clock: Box<dyn Clock>,
+    /// Processes of this machine.
+    pub processes: Box<dyn Processes>,
+    /// This process.
+    pub pid: u32,
+}
+
+/// Which sessions.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Scope {
+    /// Only sessions of these projects; all when empty.
+    pub projects: Vec<PathBuf>,
+}
+
+impl Scope {
+    fn holds(&self, incident: &Incident) -> bool {
+        self.projects.is_empty()
+            || incident.project.as_ref().is_some_and(|project| self.projects.contains(project))
+    }
+}
+
+/// A supervisor.
+pub struct Supervisor {
+    ground: Arc<Ground>,
+    state: StateDir,
+    scope: Scope,
+    lease: Option<Lock>,
+    running: Arc<Mutex<BTreeSet<String>>>,
+    waits: Arc<Mutex<BTreeMap<String, String>>>,
+    due: BTreeMap<String, DueByBoot>,
+}
+
+impl Supervisor {
+    /// Becomes the supervisor, or a watcher of the one there is.
+    ///
+    /// # Errors
+    /// [`Code::StateDirUnknown`], [`Code::Io`].
+    pub fn new(ground: Ground, scope: Scope) -> Result<Self> {
+        let state = StateDir::new(ground.env.state_dir()?);
+        let mut supervisor = Self {
+            ground: Arc::new(ground),
+            state,
+            scope,
+            lease: None,
+            running: Arc::default(),
+            waits: Arc::default(),
+            due: BTreeMap::new(),
+        };
+        supervisor.lead()?;
+        Ok(supervisor)
+    }
+
+    /// Takes the lease when nobody holds it.
+    fn lead(&mut self) -> Result<bool> {
+        if self.lease.is_none() {
+            self.lease = Lock::try_take(&self.state.supervisor_lease())?;
+            if self.lease.is_some() {
+                let known = Supervising {
+                    version: Supervising::VERSION,
+                    pid: self.ground.pid,
+                    since: self.ground.clock.now(),
+                };
+                save(&self.state.supervisor(), &known)?;
+            }
+        }
+        Ok(self.lease.is_some())
+    }
+
+    /// Looks once: plans, and starts what is due, each account's in a thread of its own.
+    ///
+    /// # Errors
+    /// [`Code::Io`].
+    pub fn look(&mut self) -> Result<Looked> {
+        let leads = self.lead()?;
+        let mut problems = Vec::new();
+        if leads {
+            problems.extend(self.discover());
+        }
+        let in_force = in_force(&self.ground.env, None);
+        problems.extend(in_force.problem.clone());
+        let config = in_force.config;
+        let home = self.default_home();
+        let ledger = self.ledger(&config, home.as_deref());
+        let (incidents, unreadable) = ledger.read_all();
+        problems.extend(unreadable);
+        let mut looked_after = Vec::new();
+        for incident in incidents {
+            if incident.phase.is_over() || !self.scope.holds(&incident) {
+                continue;
+            }
+            let incident = if leads { self.keep(&incident).unwrap_or(incident) } else { incident };
+            if !incident.phase.is_over() {
+                looked_after.push(incident);
+            }
+        }
+        gate(&mut looked_after);
+        let off = in_force.problem.is_some();
+        if leads && !off {
+            self.start_due(&looked_after);
+        }
+        Ok(self.tell(&looked_after, problems, &config, leads))
+    }
+
+    /// Stops that no hook reported: killed hooks, one-shot runs, a loss of power.
+    fn discover(&self) -> Vec<Error> {
+        let mut problems = Vec::new();
+        let now = self.ground.clock.now();
+        let config = in_force(&self.ground.env, None).config;
+        let further: Vec<PathBuf> = config.config_dirs.iter().map(PathBuf::from).collect();
+        let homes = crate::claude::home::all_homes(&self.ground.env, &further);
+        let default_home = self.default_home();
+        let ledger = self.ledger(&config, default_home.as_deref());
+        let mut holders: Option<Holders> = None;
+        for enabled in all_unattended(&self.state) {
+            let (Some(project), Some(since)) = (&enabled.project, enabled.unattended) else { continue };
+            let wanted = |home: &ClaudeHome| Some(vec![home.project(project)]);
+            let found = scan::find(&homes, wanted, &mut problems);
+            // What was not written to lately was looked at before, or is no business of ours.
+            let fresh: Vec<_> = found
+                .into_iter()
+                .filter(|one| {
+                    let written = std::fs::metadata(&one.path).and_then(|meta| meta.modified()).ok();
+                    written.map(DateTime::<Utc>::from).is_some_and(|at| now - at < RECENT && at > since)
+                })
+                .filter(|one| !self.state.incident(&one.id).exists())
+                .collect();
+            if fresh.is_empty() {
+                continue;
+            }
+            let holders = holders
+                .get_or_insert_with(|| Holders::read(&homes, self.ground.processes.as_ref(), &mut problems));
+            let summaries = scan::read(&fresh, |_| Liveness::Gone, Depth::Whole);
+            for (found, summary) in fresh.iter().zip(summaries) {
+                let Ok(summary) = summary else { continue };
+                let stop_at = summary.stop.at.unwrap_or(DateTime::UNIX_EPOCH);
+                if holders.of(found).is_some() || !summary.stop.is_unfinished() || stop_at < since {
+                    continue;
+                }
+                let report = Report {
+                    session: found.id.clone(),
+                    project: Some(project.clone()),
+                    config_dir: Some(homes[found.home].dir().to_path_buf()),
+                    transcript: found.path.clone(),
+                    stop: summary.stop.clone(),
+                    cwd: summary.cwd.clone(),
+                    entrypoint: summary.entrypoint.clone(),
+                    claude_pid: None,
+                    claude_start: None,
+                };
+                let entered = ledger.enter(&found.id, Event::Stopped(Box::new(report))).and_then(|_| {
+                    ledger.change(&found.id, |slot| {
+                        if let Some(incident) = slot {
+                            incident.complete(&summary);
+                            incident.saw(Source::Transcript, "found without a hook");
+                            ledger.plan(incident, Terminal::Closed);
+                        }
+                    })
+                });
+                problems.extend(entered.err());
+            }
+        }
+        problems
+    }
+
+    /// Brings one incident up to date with what is true now.
+    fn keep(&self, incident: &Incident) -> Option<Incident> {
+        let config = in_force(&self.ground.env, incident.project.as_deref()).config;
+        let default_home = self.default_home();
+        let ledger = self.ledger(&config, default_home.as_deref());
+        // The waiting hook of an open client looks after it.
+        if Lock::is_held(&self.state.waiter_lease(&incident.session))
+            || Lock::is_held(&self.state.run_lease(&incident.session))
+            || incident.phase == Phase::Cancelled
+        {
+            return None;
+        }
+        let alive = incident.claude_pid.is_some_and(|pid| {
+            let token = self.ground.processes.start_token(pid);
+            token.is_some() && token == incident.claude_start
+        });
+        if alive {
+            return None;
+        }
+        let summary = Transcript::open(&incident.transcript)
+            .ok()
+            .map(|transcript| summarize(&transcript, Liveness::Gone));
+        let open_run = incident.attempts.last().is_some_and(|attempt| {
+            attempt.outcome == Outcome::Pending
+                && attempt.run.as_ref().is_some_and(|run| run.result.is_none())
+        });
+        if open_run {
+            return None;
+        }
+        let now = seen(incident, summary.as_ref());
+        let agreed = incident.project.as_deref().is_some_and(|project| unattended(&self.state, project));
+        // Held for want of an agreement that there is now.
+        let replan = matches!(incident.phase, Phase::Open | Phase::Waiting)
+            || agreed && incident.phase == Phase::Held && incident.plan.why == CLOSED;
+        if matches!(now, Seen::Same | Seen::Escaped | Seen::Lost) && !replan {
+            return None;
+        }
+        let changed = ledger.change(&incident.session, |slot| {
+            let Some(incident) = slot.as_mut().filter(|one| one.generation == incident.generation) else {
+                return;
+            };
+            match now {
+                Seen::ContinuedByClient => {
+                    incident.settle(Phase::Recovered, Source::Transcript, "Claude Code continued by itself");
+                }
+                Seen::MovedOn => {
+                    incident.settle(Phase::MovedOn, Source::Transcript, "the session went on without us");
+                }
+                Seen::StoppedAgain => {
+                    if let Some(summary) = &summary {
+                        adopt(incident, summary, self.ground.clock.now());
+                        incident.generation += 1;
+                        ledger.plan(incident, Terminal::Closed);
+                    }
+                }
+                Seen::Same | Seen::Escaped | Seen::Lost => {
+                    if let Some(summary) = summary.as_ref().filter(|_| incident.stop.record.is_none()) {
+                        incident.describe(summary);
+                    }
+                    ledger.plan(incident, Terminal::Closed);
+                }
+            }
+        });
+        changed.ok().flatten()
+    }
+
+    /// Resumes what is due by the wall clock and by the boot clock.
+    fn start_due(&mut self, incidents: &[Incident]) {
+        let now = self.ground.clock.now();
+        let boot = self.ground.clock.since_boot();
+        let paused = Paused::read(&self.state);
+        self.due.retain(|session, _| incidents.iter().any(|one| one.session == *session));
+        let mut ready: Vec<&Incident> = incidents
+            .iter()
+            .filter(|one| {
+                let open_run = one.phase == Phase::Attempting;
+                let due = one.plan.action == Action::Run
+                    && one.phase == Phase::Waiting
+                    && one.plan.at.is_some_and(|at| at <= now)
+                    && self
+                        .due
+                        .entry(one.session.clone())
+                        .or_default()
+                        .left(one.plan.at, now, boot)
+                        .is_zero();
+                (due || open_run) && !paused.holds(&one.session)
+            })
+            .collect();
+        // One after the other for each account, the longest due first.
+        ready.sort_by_key(|one| one.plan.at);
+        let mut accounts: BTreeMap<Option<PathBuf>, Vec<String>> = BTreeMap::new();
+        for one in ready {
+            accounts.entry(one.config_dir.clone()).or_default().push(one.session.clone());
+        }
+        for sessions in accounts.into_values() {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            // One probe; the rest follows at the next looks, while what was probed did not stop again.
+            let Some(session) =
+                sessions.first().filter(|_| !sessions.iter().any(|one| running.contains(one)))
+            else {
+                continue;
+            };
+            running.insert(session.clone());
+            drop(running);
+            self.start(session.clone());
+        }
+    }
+
+    fn start(&self, session: String) {
+        let ground = Arc::clone(&self.ground);
+        let running = Arc::clone(&self.running);
+        let waits = Arc::clone(&self.waits);
+        let state = self.state.clone();
+        let default_home = self.default_home();
+        std::thread::spawn(move || {
+            let project =
+                peek::<Incident>(&state.incident(&session)).ok().flatten().and_then(|one| one.project);
+            let config = in_force(&ground.env, project.as_deref()).config;
+            let ledger = Ledger {
+                state: &state,
+                clock: ground.clock.as_ref(),
+                config: &config,
+                default_home: default_home.as_deref(),
+            };
+            let reading = Reading { ledger, env: &ground.env, processes: ground.processes.as_ref() };
+            let resumer = Resumer { reading, own_pid: ground.pid, now: false };
+            let told = match resumer.resume(&session) {
+                Ok(Ended::NotYet(why) | Ended::Left(why)) => Some(why),
+                Ok(Ended::Ran) => None,
+                Err(error) => Some(error.to_string()),
+            };
+            let mut waits = waits.lock().unwrap_or_else(PoisonError::into_inner);
+            match told {
+                Some(why) => waits.insert(session.clone(), why),
+                None => waits.remove(&session),
+            };
+            running.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+        });
+    }
+
+    /// Runs of this supervisor that are under way.
+    #[must_use]
+    pub fn busy(&self) -> bool {
+        !self.running.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn tell(&self, incidents: &[Incident], problems: Vec<Error>, config: &Config, leads: bool) -> Looked {
+        let now = self.ground.clock.now();
+        let paused = Paused::read(&self.state);
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let sessions: Vec<Charge> = incidents
+            .iter()
+            .map(|one| Charge {
+                id: one.session.clone(),
+                project: one.project.clone(),
+                stop: one.stop.kind,
+                phase: one.phase.as_str(),
+                next: one.plan.clone(),
+                paused: paused.holds(&one.session),
+                running: one.phase == Phase::Attempting && Lock::is_held(&self.state.run_lease(&one.session)),
+                waits: waits.get(&one.session).cloned(),
+                runs: one.attempts.iter().filter(|attempt| attempt.run.is_some()).count(),
+                last: one
+                    .attempts
+                    .iter()
+                    .rev()
+                    .find_map(|attempt| Some(attempt.run.as_ref()?.result.as_ref()?.ended.clone())),
+            })
+            .collect();
+        let owed = !running.is_empty()
+            || incidents.iter().any(|one| {
+                one.phase == Phase::Attempting
+                    || one.phase == Phase::Waiting && one.plan.action == Action::Run
+            });
+        let poll = std::time::Duration::try_from_secs_f64(config.supervisor.poll_seconds).unwrap_or(LONGEST);
+        let next_due = incidents
+            .iter()
+            .filter(|one| one.plan.action == Action::Run && one.phase == Phase::Waiting)
+            .filter_map(|one| (one.plan.at? - now).to_std().ok())
+            .filter(|left| !left.is_zero())
+            .min();
+        let step = next_due.map_or(poll, |left| left.min(poll)).clamp(SHORTEST, LONGEST);
+        Looked {
+            schema: "cc-session-recover/watch@1",
+            generated_at: now,
+            supervisor: peek::<Supervising>(&self.state.supervisor())
+                .ok()
+                .flatten()
+                .map_or(self.ground.pid, |known| known.pid),
+            own: leads,
+            sessions,
+            looks_again_at: Duration::from_std(step).ok().map(|step| now + step),
+            looks_again_in: u64::try_from(step.as_millis()).unwrap_or(u64::MAX),
+            owed,
+            problems: problems.into_iter().map(Problem::from).collect(),
+        }
+    }
+
+    /// Looks again and again until nothing is owed.
+    ///
+    /// # Errors
+    /// Those of [`Self::look`].
+    pub fn until_nothing_is_owed(&mut self) -> Result<()> {
+        loop {
+            let looked = self.look()?;
+            if !looked.own || !looked.owed && !self.busy() {
+                return Ok(());
+            }
+            self.ground.clock.sleep(std::time::Duration::from_millis(looked.looks_again_in));
+        }
+    }
+
+    fn default_home(&self) -> Option<PathBuf> {
+        self.ground.env.home().map(|home| home.join(".claude"))
+    }
+
+    fn ledger<'l>(&'l self, config: &'l Config, default_home: Option<&'l Path>) -> Ledger<'l> {
+        Ledger { state: &self.state, clock: self.ground.clock.as_ref(), config, default_home }
+    }
+}
+
+/// A limit is one of the account: what the newest stop tells of its end holds for every session of it.
+fn gate(incidents: &mut [Incident]) {
+    type Limit = (Option<PathBuf>, &'static str);
+    let mut ends: BTreeMap<Limit, (DateTime<Utc>, DateTime<Utc>)> = BTreeMap::new();
+    for one in incidents.iter() {
+        if let (true, Some(at), Some(reset)) =
+            (one.stop.kind.is_usage_limit(), one.stop.at, one.stop.resets_at)
+        {
+            let newest = ends.entry((one.config_dir.clone(), one.stop.kind.as_str())).or_insert((at, reset));
+            if at > newest.0 {
+                *newest = (at, reset);
+            }
+        }
+    }
+    for one in incidents.iter_mut() {
+        let key = (one.config_dir.clone(), one.stop.kind.as_str());
+        if let (Some((_, reset)), Some(at), Some(own)) = (ends.get(&key), one.plan.at, one.stop.resets_at)
+            && one.plan.action == Action::Run
+            && *reset > own
+        {
+            one.plan.at = Some(at + (*reset - own));
+        }
+    }
+}
