@@ -126,8 +126,8 @@ export interface Commands {
 
 /** What happens next to a session, when, and why. */
 export interface NextStep {
-  /** `wake`: the waiting hook continues it. `client`: Claude Code continues it itself. `resume`: a person resumes it with `argv`. `notify`: a person must act. `none`: nothing is owed. */
-  action: 'wake' | 'client' | 'resume' | 'notify' | 'none'
+  /** `wake`: the waiting hook continues it. `client`: Claude Code continues it itself. `run`: the supervisor resumes the closed session. `resume`: a person resumes it with `argv`. `notify`: a person must act. `none`: nothing is owed. */
+  action: 'wake' | 'client' | 'run' | 'resume' | 'notify' | 'none'
   /** When it is done, or from when on it can be. */
   at: string | null
   /** The reason, in words. */
@@ -140,12 +140,72 @@ export interface NextStep {
 export interface Attempt {
   /** When it was made. */
   at: string
-  /** What was done, such as `wake`. */
+  /** What was done: `wake` or `resume`. */
   action: string
   /** The kind of stop it answered. */
   answered: StopKind
   /** What came of it. */
   outcome: 'pending' | 'continued' | 'stopped-again' | 'no-effect'
+  /** The run that resumed the closed session; missing for a wake. */
+  run?: Run
+}
+
+/** A process, told from a later one with the same id by its start token. */
+export interface StartedProcess {
+  /** Process id. */
+  pid: number
+  /** Start token; `null` when it had ended before it could be read. */
+  start: string | null
+}
+
+/** A run that resumes a closed session without a terminal. */
+export interface Run {
+  /** Names the run, in its environment and in the names of its files. */
+  nonce: string
+  /** How it was started. */
+  transport: 'print' | 'background' | 'terminal'
+  /** The supervisor that made it. */
+  supervisor: StartedProcess
+  /** What was started; `null` before that. */
+  child: StartedProcess | null
+  /** Length of the transcript before, in bytes. */
+  bytesBefore: number
+  /** SHA-256 of these bytes, in hex. */
+  sha256Before: string
+  /** Copy of the transcript from before. */
+  snapshot: string
+  /** Output of the process. */
+  log: string
+  /** HEAD of the working directory before. */
+  commitBefore: string | null
+  /** What came of it; `null` while it runs. */
+  result: RunResult | null
+}
+
+/** What a run did, read from the transcript and from git. */
+export interface RunResult {
+  /** When the process had ended. */
+  endedAt: string | null
+  /** How the process ended, in words. Proves nothing by itself. */
+  ended: string
+  /** Real answers of a model that were added. */
+  answers: number
+  /** Tool calls that were made. */
+  calls: number
+  /** Tool calls that were denied. */
+  denied: number
+  /** Files that were edited or written, at most 20. */
+  files: string[]
+  /** Commits that were made, newest first, at most 20: short id and subject. */
+  commits: string[]
+  /** Tokens read and written by the model. */
+  tokens: number
+  /** The model's last words, cleared of secrets and cut. */
+  lastWords: string | null
+  /** Why it counts as having done nothing, when it does. */
+  hollow: string | null
+  /** What is wrong with the transcript afterwards: rewritten, or forked. */
+  damage: string | null
 }
 
 /** A stop that is being looked after, as it is stored. */
@@ -168,6 +228,8 @@ export interface Incident {
   permissionMode: string | null
   /** Model at the stop. */
   model: string | null
+  /** Tokens the session's newest answer had to read. */
+  contextTokens: number | null
   /** Working directory at the stop. */
   cwd: string | null
   /** Version of Claude Code at the stop. */
@@ -567,6 +629,8 @@ export interface InitOptions {
   hooks?: boolean
   /** `true`: a status line too, around the one that is there. In a project it goes into `.claude/settings.local.json`, whatever the scope. */
   statusLine?: boolean
+  /** `true`: a person agrees that closed sessions of the project are resumed without one. `false` takes that back. */
+  unattended?: boolean
   /** `true` leaves `.git/info/exclude` alone. */
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */
@@ -697,6 +761,158 @@ export interface RecoverError extends Error {
   exitCode: number
 }
 
+/** Which closed sessions {@link watch} looks after. */
+export interface WatchOptions {
+  /** Only those of these projects (canonical paths); all when missing or empty. */
+  projects?: string[]
+}
+
+/** One session that the supervisor looks after. */
+export interface WatchedSession {
+  /** Session id. */
+  id: string
+  /** Its project. */
+  project: string | null
+  /** What stopped it. */
+  stop: StopKind
+  /** Where its incident stands. */
+  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'held' | 'given-up' | 'cancelled'
+  /** What happens next. */
+  next: NextStep
+  /** A person paused it. */
+  paused: boolean
+  /** A run of it is under way. */
+  running: boolean
+  /** What the last look came to, when nothing was started although it was due. */
+  waits: string | null
+  /** Runs that were made for it. */
+  runs: number
+  /** How the last of them ended. */
+  last: string | null
+}
+
+/** What a look of the supervisor came to: `cc-session-recover/watch@1`. */
+export interface WatchReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/watch@1'
+  /** When it looked. */
+  generatedAt: string
+  /** Process id of the supervisor that works. */
+  supervisor: number
+  /** It is this process; else this one only shows what that one does. */
+  own: boolean
+  /** What is looked after. */
+  sessions: WatchedSession[]
+  /** When it looks again. */
+  looksAgainAt: string | null
+  /** Milliseconds until then. */
+  looksAgainIn: number
+  /** Something is still going to happen without a person. */
+  owed: boolean
+  /** What could not be read. */
+  problems: Problem[]
+}
+
+/** Which sessions {@link preview} shows. */
+export interface PreviewOptions {
+  /** Session id, an unambiguous prefix of it, or its name or title; every stopped session when missing. */
+  session?: string
+}
+
+/** A process that is started for a session. */
+export interface Launch {
+  /** Absolute path of the program, then its arguments. */
+  argv: string[]
+  /** Where it is started. */
+  cwd: string
+  /** Variables that are set, as pairs of name and value. */
+  env: [string, string][]
+  /** Variables that are taken out. */
+  unset: string[]
+  /** How it runs. */
+  transport: 'print' | 'background' | 'terminal'
+  /** Permission mode that it gets: never above the recorded one nor above the user's ceiling. */
+  permissionMode: string
+  /** Longest run, in seconds. */
+  deadlineSeconds: number
+}
+
+/** What would be done for one session. */
+export interface Preview {
+  /** Session id. */
+  session: string
+  /** Its project. */
+  project: string | null
+  /** What stopped it. */
+  stop: StopKind
+  /** What is planned for it once its client is closed. */
+  plan: NextStep
+  /** Whether it could be started now. */
+  verdict: 'ready' | 'not-yet' | 'hold' | 'over'
+  /** Why not. */
+  why: string | null
+  /** The process; `null` where none can be started. */
+  launch: Launch | null
+}
+
+/** What {@link preview} answers: `cc-session-recover/preview@1`. */
+export interface PreviewReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/preview@1'
+  /** When it was made. */
+  generatedAt: string
+  /** One a session. */
+  sessions: Preview[]
+  /** What could not be read. */
+  problems: Problem[]
+}
+
+/** Which session {@link resumeNow} resumes. */
+export interface RunOptions {
+  /** Session id, an unambiguous prefix of it, or its name or title. */
+  session?: string
+  /** The one that was active last. */
+  latest?: boolean
+  /** Only sessions of this project. */
+  project?: string
+}
+
+/** What came of a run that a person asked for: `cc-session-recover/run@1`. */
+export interface RunReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/run@1'
+  /** When it had ended. */
+  generatedAt: string
+  /** Session id. */
+  session: string
+  /** Where its incident stands. */
+  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'held' | 'given-up' | 'cancelled'
+  /** The attempt that was made. */
+  attempt: Attempt | null
+  /** What is to be done now, in words. */
+  why: string
+}
+
+/** What {@link pause} pauses. */
+export interface PauseOptions {
+  /** Session id, an unambiguous prefix of it, or its name or title. */
+  session?: string
+  /** Everything. */
+  all?: boolean
+  /** Take it back. */
+  unpause?: boolean
+}
+
+/** What {@link pause} did. */
+export interface PauseReport {
+  /** The session; `null` for everything. */
+  session: string | null
+  /** Whether it is paused now. */
+  paused: boolean
+  /** Whether that is new. */
+  changed: boolean
+}
+
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
  * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
@@ -746,6 +962,8 @@ export interface HookOutcome {
   stdout?: string
   /** Text for standard error. */
   stderr?: string
+  /** Start a process of its own that calls `supervise`. */
+  supervise: boolean
 }
 
 /**
@@ -761,6 +979,13 @@ export declare function inspect(options: InspectOptions): Promise<Session>
  * Rejects with `PROJECT_NOT_FOUND`, `USAGE` (a time or a size that is none) or `STATE_DIR_UNKNOWN`.
  */
 export declare function list(options?: ListOptions): Promise<ListReport>
+
+/**
+ * Pauses a session, or everything, or takes that back.
+ *
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS`.
+ */
+export declare function pause(options: PauseOptions): Promise<PauseReport>
 
 /**
  * Plans the setting up of a project. Reads only.
@@ -783,6 +1008,13 @@ export declare function planResume(options: ResumeOptions): Promise<ResumeReport
  */
 export declare function planUninstall(options: UninstallOptions): Promise<UninstallPlan>
 
+/**
+ * What would be started for closed sessions, when and why. Reads only.
+ *
+ * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `STATE_DIR_UNKNOWN`.
+ */
+export declare function preview(options?: PreviewOptions): Promise<PreviewReport>
+
 /** Reads a hook payload, without looking at any file. Unusable text gives `null`. */
 export declare function readPayload(payload: string): PayloadReading | null
 
@@ -800,6 +1032,13 @@ export declare function recall(options?: RecallOptions): Promise<RecallReport>
  * `VERIFICATION_FAILED` or `IO`; nothing is left behind then.
  */
 export declare function relocate(options: RelocateOptions): Promise<RelocateReport>
+
+/**
+ * Resumes a closed session now, without a terminal, and returns when the run has ended.
+ *
+ * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `RUN_REFUSED` or `VERIFICATION_FAILED`.
+ */
+export declare function resumeNow(options: RunOptions): Promise<RunReport>
 
 /**
  * Looks for a text in what was said in all sessions. Reads only.
@@ -830,5 +1069,16 @@ export interface StatusLineOutcome {
   stdout: Buffer
 }
 
+/** Looks after all closed sessions until nothing is owed to any, and returns then. Blocks; for a process of its own. */
+export declare function supervise(): void
+
 /** Version of the native part. */
 export declare function version(): string
+
+/**
+ * Looks once after all closed sessions: plans, and resumes what is due in the background of this process. The first call
+ * makes this process the supervisor, unless there is one; then it only tells what that one does.
+ *
+ * Rejects with `STATE_DIR_UNKNOWN` or `IO`.
+ */
+export declare function watch(options?: WatchOptions): Promise<WatchReport>

@@ -37,11 +37,21 @@ function write(fd, text) {
   }
 }
 
-try {
-  var outcome = native().hook(project);
+function work(addon) {
+  // A process of its own, which leaves when nothing is owed to any session.
+  if (process.argv[2] === '--supervise') return addon.supervise();
+  var outcome = addon.hook(project);
+  if (outcome.supervise) {
+    var options = { cwd: '/', detached: true, stdio: 'ignore', windowsHide: true };
+    require('child_process').spawn(process.execPath, [__filename, '--supervise'], options).unref();
+  }
   write(1, outcome.stdout);
   write(2, outcome.stderr);
   process.exitCode = outcome.exitCode;
+}
+
+try {
+  work(native());
 } catch (missing) {
   // Not installed here.
 }

@@ -28,6 +28,8 @@ pub enum Code {
     ProjectNotFound,
     /// A process holds the session.
     SessionLive,
+    /// A run may not be made now.
+    RunRefused,
     /// What was written is not what was read.
     VerificationFailed,
     /// Claude Code itself was not found.
@@ -63,6 +65,7 @@ impl Code {
             Self::SessionAmbiguous => "SESSION_AMBIGUOUS",
             Self::ProjectNotFound => "PROJECT_NOT_FOUND",
             Self::SessionLive => "SESSION_LIVE",
+            Self::RunRefused => "RUN_REFUSED",
             Self::VerificationFailed => "VERIFICATION_FAILED",
             Self::ClientNotFound => "CLIENT_NOT_FOUND",
             Self::TranscriptUnreadable => "TRANSCRIPT_UNREADABLE",
@@ -85,7 +88,7 @@ impl Code {
             Self::SessionNotFound | Self::SessionAmbiguous | Self::ProjectNotFound | Self::ClientNotFound => {
                 3
             }
-            Self::PathRefused | Self::ChangedMeanwhile | Self::SessionLive => 4,
+            Self::PathRefused | Self::ChangedMeanwhile | Self::SessionLive | Self::RunRefused => 4,
             Self::VerificationFailed => 5,
             Self::NothingToDo => 6,
             _ => 1,

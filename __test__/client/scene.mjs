@@ -71,6 +71,11 @@ class Scene {
     });
   }
 
+  /** The same with the credential and the API of the scene, as a person's shell would have them. */
+  cliWithApi(...args) {
+    return run(process.execPath, [CLI, ...args], { cwd: this.home.project, env: clientEnvironment(this.home, this.api, {}) });
+  }
+
   /** Runs this package's command line in the scene's home. */
   cli(...args) {
     return run(process.execPath, [CLI, ...args], { cwd: this.home.project, env: this.home.environment() });
@@ -152,8 +157,18 @@ class Scene {
 
   async end() {
     for (const end of this.endings.toReversed()) await end();
+    // Supervisors and runs are nobody's children; only those of this home are ended.
+    for (const { pid } of this.inhabitants()) endProcess(pid);
     await this.api.close();
     this.home.remove();
+  }
+}
+
+function endProcess(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
   }
 }
 

@@ -16,6 +16,8 @@ module.exports = {
     { flags: '--user', description: 'hooks into your own settings, for all your projects', conflicts: ['local'] },
     { flags: '--no-hooks', description: 'write no hooks and no launcher' },
     { flags: '--statusline', description: 'show the remaining quota too, below the status line that is there; into .claude/settings.local.json (with --user: into your own settings), because colleagues would see one in settings.json' },
+    { flags: '--unattended', description: 'agree that closed sessions of this project are resumed without you, by `watch`', conflicts: ['user', 'attended'] },
+    { flags: '--attended', description: 'take that back', conflicts: ['user'] },
     { flags: '--share', description: 'leave .git/info/exclude alone, so that the files can be committed' },
     { flags: '--dry-run', description: 'print the exact changes and write nothing' },
     { flags: '--json', description: 'print the report as JSON and ask nothing' },
@@ -25,6 +27,7 @@ module.exports = {
     { command: 'cc-session-recover init', does: 'in the project in this directory' },
     { command: 'cc-session-recover init ~/work/api --local', does: 'without anything a colleague would see' },
     { command: 'cc-session-recover init --user --statusline', does: 'in all your projects, with the quota in the status line' },
+    { command: 'cc-session-recover init --unattended', does: 'closed sessions go on too, with nobody at the keyboard' },
     { command: 'cc-session-recover init --dry-run > init.patch', does: 'only show what would be written' },
   ],
 
@@ -38,6 +41,7 @@ module.exports = {
       scope: scopeOf(args),
       hooks: args.hooks,
       statusLine: args.statusline === true,
+      ...(args.unattended ? { unattended: true } : args.attended ? { unattended: false } : {}),
       share: args.share === true,
       packageRoot: PACKAGE_ROOT,
       addon: addonFile(),
@@ -94,6 +98,8 @@ function printDone(report, args, io) {
   io.line(`Recovery is set up in ${io.colours.bold(project)}.\n`);
   printSteps(report.files, report.project, io);
   if (args.statusline) io.line('\nThe status line shows the quota from the next answer of Claude Code on. With an API key there is none to show.');
+  if (args.unattended) io.line('\nClosed sessions of this project are resumed without you while a supervisor runs: one starts by itself when a session that is to\ngo on is closed, or start it with `cc-session-recover watch`. `cc-session-recover preview` shows what it would run.');
+  if (args.attended) io.line('\nClosed sessions of this project wait for you again.');
   if (args.hooks === false) return;
   io.line('\nNext: open a session with `claude` as usual. Open sessions pick the hooks up by themselves within seconds.');
   io.line('In a folder that Claude Code does not trust yet it asks once, and names the hooks.\n');

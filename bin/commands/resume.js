@@ -14,6 +14,7 @@ module.exports = {
     { flags: '-l, --latest', description: 'the session that was active last' },
     { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
     { flags: '--all-crashed', description: 'every session that was open when its client or the machine died; with --print-command' },
+    { flags: '--now', description: 'let it go on here and now without a terminal, verified, and say what it did', conflicts: ['allCrashed', 'printCommand', 'dryRun'] },
     { flags: '--print-command', description: 'print the shell line instead of running it' },
     { flags: '--dry-run', description: 'the same as --print-command' },
     { flags: '--json', description: 'print the plan as JSON' },
@@ -21,6 +22,7 @@ module.exports = {
   examples: [
     { command: 'cc-session-recover resume 3f2a9c1d', does: 'open it here' },
     { command: 'cc-session-recover resume --latest --project .', does: 'the latest one of this project' },
+    { command: 'cc-session-recover resume 3f2a9c1d --now', does: 'without a terminal: it works on, and ends' },
     { command: 'cc-session-recover resume --all-crashed --print-command', does: 'after a crash: one line for each session that was open' },
   ],
 
@@ -29,6 +31,7 @@ module.exports = {
     const { EXIT, RecoverError, UsageError } = require('../lib/errors.js');
     const { printCommands, refusalText } = require('../lib/screens/resume.js');
 
+    if (args.now) return runNow(args, io);
     const printed = args.printCommand || args.dryRun;
     if (args.allCrashed && !printed && !args.json) throw new UsageError('one terminal cannot hold several sessions', 'add --print-command and open each in a terminal of its own');
     if (!printed && !args.json && !io.isTerminal) throw new UsageError('there is no terminal to open a session in', 'add --print-command to get the command instead');
@@ -57,6 +60,29 @@ module.exports = {
     return open(plan);
   },
 };
+
+/**
+ * Resumes it without a terminal and waits for the end of the run.
+ *
+ * @param {Record<string, any>} args
+ * @param {import('../lib/output.js').Output} io
+ */
+async function runNow(args, io) {
+  const { loadAddon } = require('../lib/addon.js');
+  const { EXIT } = require('../lib/errors.js');
+  const { runLines } = require('../lib/screens/run.js');
+  const report = await io.during(
+    'the session goes on',
+    loadAddon().resumeNow({
+      ...(args.session === undefined ? {} : { session: args.session }),
+      ...(args.latest ? { latest: true } : {}),
+      ...(args.project === undefined ? {} : { project: resolve(args.project) }),
+    }),
+  );
+  if (args.json) io.json(report);
+  else io.lines(runLines(report, io.colours));
+  return report.attempt?.outcome === 'continued' ? EXIT.done : EXIT.unverified;
+}
 
 /**
  * Gives the terminal to the client until it ends.

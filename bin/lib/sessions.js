@@ -29,7 +29,7 @@ const PATH_COLUMNS = 60;
 function groupOf(session) {
   if (session.state === 'hung') return 'hangs';
   if (session.next.action === 'resume' || session.next.action === 'notify' || session.activity === 'waiting') return 'needs';
-  if (session.next.action === 'wake' || session.next.action === 'client') return 'waits';
+  if (['wake', 'client', 'run'].includes(session.next.action)) return 'waits';
   return session.live === null ? 'rest' : 'runs';
 }
 

@@ -41,6 +41,7 @@ const KINDS = {
 const ACTIONS = {
   wake: 'continues by itself',
   client: 'Claude Code continues it',
+  run: 'is resumed by itself',
   resume: 'resume it by hand',
   notify: 'needs you',
   none: '',

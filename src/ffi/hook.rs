@@ -21,6 +21,8 @@ pub struct HookOutcome {
     pub stdout: Option<String>,
     /// Text for standard error.
     pub stderr: Option<String>,
+    /// Start a process of its own that calls `supervise`.
+    pub supervise: bool,
 }
 
 /// Handles the hook event on standard input. `project` is the directory whose launcher was started, `null` for the
@@ -32,10 +34,15 @@ pub fn hook(project: Option<String>) -> HookOutcome {
     std::panic::set_hook(Box::new(|_| {}));
     let (input, complete) = read_standard_input(LARGEST_PAYLOAD + 1, PATIENCE);
     if !complete && input.is_empty() || input.len() > LARGEST_PAYLOAD {
-        return HookOutcome { exit_code: 0, stdout: None, stderr: None };
+        return HookOutcome { exit_code: 0, stdout: None, stderr: None, supervise: false };
     }
     let env = Environment::of_process();
     let outside = Outside { env: &env, clock: &SystemClock, processes: &SystemProcesses };
     let outcome = run(outside, project.map(PathBuf::from).as_deref(), &input);
-    HookOutcome { exit_code: outcome.exit_code, stdout: outcome.stdout, stderr: outcome.stderr }
+    HookOutcome {
+        exit_code: outcome.exit_code,
+        stdout: outcome.stdout,
+        stderr: outcome.stderr,
+        supervise: outcome.supervise,
+    }
 }

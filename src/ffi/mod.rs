@@ -6,5 +6,6 @@
 
 mod hook;
 mod statusline;
+mod supervise;
 mod task;
 mod verbs;

@@ -257,7 +257,7 @@ struct InspectOptions {
     status: Option<String>,
 }
 
-fn seen(env: &Environment) -> Outside<'_> {
+pub(super) fn seen(env: &Environment) -> Outside<'_> {
     Outside { env, clock: &SystemClock, processes: &SystemProcesses }
 }
 
@@ -266,7 +266,7 @@ fn placed(env: &Environment) -> init::Outside<'_> {
 }
 
 /// Reads the options and makes the call.
-fn task<O: DeserializeOwned, T: serde::Serialize>(
+pub(super) fn task<O: DeserializeOwned, T: serde::Serialize>(
     options: Option<Value>,
     call: impl FnOnce(O) -> Result<T, Error> + Send + 'static,
 ) -> AsyncTask<CoreTask> {

@@ -41,6 +41,8 @@ pub struct Outcome {
     pub stdout: Option<String>,
     /// Text of a wake.
     pub stderr: Option<String>,
+    /// A closed session is to be resumed, and nobody supervises: start a supervisor.
+    pub supervise: bool,
 }
 
 impl Outcome {

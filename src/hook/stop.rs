@@ -15,6 +15,7 @@ use crate::recovery::policy::{Action, Terminal};
 use crate::session::ending::Liveness;
 use crate::session::summary::{Summary, summarize};
 use crate::session::{Source, Stop, StopKind};
+use crate::store::lock::Lock;
 use crate::text::one_line;
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ impl Hook<'_> {
             self.write_note(&incident, &config);
         }
         match ended {
-            Ended::Wake(text) => Outcome { exit_code: 2, stdout: None, stderr: Some(text) },
+            Ended::Wake(text) => Outcome { exit_code: 2, stderr: Some(text), ..Outcome::silent() },
             Ended::Silent(_) => Outcome::silent(),
         }
     }
@@ -155,7 +156,13 @@ impl Hook<'_> {
             _ => format!("the client ended ({reason})"),
         };
         match ledger.enter(&self.payload.session, Event::Left { fact }) {
-            Ok(Some(incident)) => self.write_note(&incident, &config),
+            Ok(Some(incident)) => {
+                self.write_note(&incident, &config);
+                let owed = incident.plan.action == Action::Run && incident.phase == Phase::Waiting;
+                let supervise =
+                    owed && !self.outside.env.in_attempt() && !Lock::is_held(&self.state.supervisor_lease());
+                return Outcome { supervise, ..Outcome::silent() };
+            }
             Ok(None) => {}
             Err(error) => return self.failed(&error),
         }
@@ -191,6 +198,8 @@ impl Hook<'_> {
         let recorded = ledger.change(&self.payload.session, |slot| {
             if let Some(incident) = slot.as_mut().filter(|incident| incident.fingerprint.is_none()) {
                 incident.fingerprint = Some(Fingerprint::of(&project));
+                incident.claude_program =
+                    incident.claude_pid.and_then(|pid| self.outside.processes.program(pid));
             }
         });
         if let Err(error) = recorded {

@@ -205,7 +205,7 @@ pub struct Incident {
     #[serde(default)]
     pub context_tokens: Option<u64>,
     /// What decided what ran in the project, at the stop.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
     /// Working directory at the stop.
     pub cwd: Option<String>,
@@ -217,6 +217,9 @@ pub struct Incident {
     pub claude_pid: Option<u32>,
     /// Its start token, which tells it from a later process with the same id.
     pub claude_start: Option<String>,
+    /// Program that this process ran, where its sessions may go on without a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claude_program: Option<PathBuf>,
     /// When the incident was opened.
     #[serde(serialize_with = "time")]
     pub created_at: DateTime<Utc>,
@@ -288,6 +291,7 @@ impl Incident {
             entrypoint: report.entrypoint,
             claude_pid: report.claude_pid,
             claude_start: report.claude_start,
+            claude_program: None,
             created_at: now,
             updated_at: now,
             phase: Phase::Open,

@@ -146,7 +146,8 @@ impl Facts {
                 Some(Fingerprint::of(project).changes_since(&before))
             }),
             directory: directory.map(PathBuf::from).filter(|dir| dir.is_dir()).map(|dir| (dir, by_id)),
-            program: program(reading, project).map_err(|error| error.to_string()),
+            program: program(reading, project, incident.claude_program.as_deref())
+                .map_err(|error| error.to_string()),
         }
     }
 }
@@ -161,10 +162,19 @@ fn started(processes: &dyn Processes, session: &str) -> Option<u32> {
 
 /// The program that a run starts: the user's launcher, else the client. It lies outside the project, belongs to the user or
 /// to the system, and nobody else may change it.
-fn program(reading: &Reading<'_>, project: Option<&Path>) -> crate::error::Result<Program> {
-    let words = match &reading.ledger.config.unattended.launcher {
-        Some(words) => words.clone(),
-        None => vec![locate(reading.env, project)?.to_string_lossy().into_owned()],
+fn program(
+    reading: &Reading<'_>,
+    project: Option<&Path>,
+    known: Option<&Path>,
+) -> crate::error::Result<Program> {
+    let words = if let Some(words) = &reading.ledger.config.unattended.launcher {
+        words.clone()
+    } else {
+        // A service has a short PATH; the program that ran the session will do.
+        let known = known.filter(|path| path.is_absolute() && !is_runtime(path));
+        let located =
+            locate(reading.env, project).or_else(|error| known.map(Path::to_path_buf).ok_or(error))?;
+        vec![located.to_string_lossy().into_owned()]
     };
     let path = PathBuf::from(words.first().map(String::as_str).unwrap_or_default());
     let refused = |why: &str| Error::new(Code::ClientNotFound, why.to_owned()).at(&path);
@@ -191,6 +201,12 @@ fn program(reading: &Reading<'_>, project: Option<&Path>) -> crate::error::Resul
     }
     let version = if reading.ledger.config.unattended.launcher.is_some() { None } else { version_of(&real) };
     Ok(Program { words, version })
+}
+
+/// Runs scripts: which one it ran is not known.
+fn is_runtime(path: &Path) -> bool {
+    let name = path.file_stem().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    ["node", "nodejs", "bun", "deno", "sh", "bash"].contains(&name.as_str())
 }
 
 /// Decides. The order is that of what must never happen: two clients, then what nobody allowed, then what cannot work.

@@ -433,9 +433,11 @@ fn conclude(
         );
         return;
     }
-    // A hook inside the run, or the transcript, tells of a newer stop.
+    // A hook inside the run may have told of it already.
+    let begun = incident.attempts[at].at;
     let stopped = summary.filter(|summary| {
-        summary.stop.kind.is_failure() && summary.stop.record.is_some() && summary.stop.at > incident.stop.at
+        let newer = summary.stop.at.is_some_and(|at| at >= begun);
+        summary.stop.kind.is_failure() && summary.stop.record.is_some() && newer
     });
     if let Some(summary) = stopped {
         let worked = result.answers > 0;

@@ -123,12 +123,27 @@ fn chosen<'a>(incidents: &'a [Incident], options: &CancelOptions) -> Result<Vec<
     if options.all {
         return Err(Error::new(Code::Usage, "a session and --all are both given").hint("give one of them"));
     }
+    let matching = chosen_among(incidents, name)?;
+    match matching.as_slice() {
+        [incident] if !can_be_cancelled(incident) => Err(Error::new(
+            Code::NothingToDo,
+            format!("session {} is not waited for ({})", incident.session, incident.phase.as_str()),
+        )),
+        _ => Ok(matching),
+    }
+}
+
+/// The one stopped session of this id, prefix, name or title.
+///
+/// # Errors
+/// [`Code::Usage`] for a prefix that is too short, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`].
+pub fn chosen_among<'a>(incidents: &'a [Incident], name: &str) -> Result<Vec<&'a Incident>> {
     if name.len() < SHORTEST {
         return Err(Error::new(Code::Usage, format!("{name:?} is too short for a session"))
             .hint(format!("give at least {SHORTEST} characters of its id")));
     }
     let mut matching: Vec<&Incident> =
-        incidents.iter().filter(|incident| incident.session.starts_with(name.as_str())).collect();
+        incidents.iter().filter(|incident| incident.session.starts_with(name)).collect();
     if matching.is_empty() {
         matching = incidents.iter().filter(|incident| is_called(incident, name)).collect();
     }
@@ -138,11 +153,7 @@ fn chosen<'a>(incidents: &'a [Incident], options: &CancelOptions) -> Result<Vec<
             format!("no stopped session begins with {name:?} or has that name"),
         )
         .hint("`cc-session-recover status --all` lists them")),
-        [incident] if can_be_cancelled(incident) => Ok(matching),
-        [incident] => Err(Error::new(
-            Code::NothingToDo,
-            format!("session {} is not waited for ({})", incident.session, incident.phase.as_str()),
-        )),
+        [_] => Ok(matching),
         several => {
             let ids: Vec<&str> = several.iter().map(|incident| incident.session.as_str()).collect();
             Err(Error::new(Code::SessionAmbiguous, format!("{name:?} can be {}", ids.join(", ")))

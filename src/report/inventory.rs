@@ -494,7 +494,8 @@ impl<'a> Inventory<'a> {
             }
             session.next = self.next_of(&known, live);
             session.project.dir.clone_from(&incident.project);
-            session.incident = Some(incident.clone());
+            // What decides what runs is remembered for us, not for readers.
+            session.incident = Some(Incident { fingerprint: None, claude_program: None, ..incident.clone() });
         } else if session.state == State::Hung {
             session.next = RecoveryPlan {
                 action: Action::Notify,
@@ -556,6 +557,22 @@ impl<'a> Inventory<'a> {
         }
         if incident.phase == Phase::Attempting {
             return RecoveryPlan::nothing("told to go on; a finished turn has not been seen yet");
+        }
+        // So does the supervisor.
+        if incident.plan.action == Action::Run
+            && incident.phase == Phase::Waiting
+            && !Lock::is_held(&self.ground.state.supervisor_lease())
+        {
+            let why = "no supervisor runs that would resume it: start `cc-session-recover watch`, or resume it by hand";
+            return RecoveryPlan {
+                action: Action::Resume,
+                why: why.into(),
+                argv: Some(resume_command(
+                    &incident.session,
+                    incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home()),
+                )),
+                ..incident.plan.clone()
+            };
         }
         // The waiter holds its lease for as long as it lives.
         let waited_for = Lock::is_held(&self.ground.state.waiter_lease(&incident.session));

@@ -1,0 +1,20 @@
+'use strict';
+
+// `pause`: nothing is resumed for a session, or for any, until `unpause`.
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'pause',
+  summary: 'resume nothing for a session, or for any, for now',
+  description: 'The plan of a paused session stays; `unpause` lets it go on. An open session still goes on by itself.',
+  arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name' }],
+  options: [
+    { flags: '-a, --all', description: 'everything' },
+    { flags: '--json', description: 'print the report as JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover pause --all', does: 'resume nothing tonight' },
+    { command: 'cc-session-recover pause 3f2a9c1d', does: 'one session' },
+  ],
+  run: (args, io) => require('../lib/pausing.js').change(args, io, false),
+};

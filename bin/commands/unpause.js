@@ -1,0 +1,16 @@
+'use strict';
+
+// `unpause`: takes `pause` back.
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'unpause',
+  summary: 'let paused sessions go on',
+  arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name' }],
+  options: [
+    { flags: '-a, --all', description: 'everything, also what was paused by its own' },
+    { flags: '--json', description: 'print the report as JSON' },
+  ],
+  examples: [{ command: 'cc-session-recover unpause --all', does: 'everything' }],
+  run: (args, io) => require('../lib/pausing.js').change(args, io, true),
+};

@@ -1,0 +1,99 @@
+'use strict';
+
+// `watch`: the supervisor in the foreground. The native part looks and resumes; here its looks are timed and drawn.
+
+const { realpathSync } = require('node:fs');
+const { resolve } = require('node:path');
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'watch',
+  summary: 'resume closed sessions when what stopped them is over',
+  description:
+    'Looks after closed sessions of projects that were set up with `init --unattended`, and resumes each once, without a\nterminal, when its limit is over. One watch a user works; another one shows what that one does. A run that was started goes\non when watch ends; the next watch verifies it.',
+  arguments: [{ flags: '[dirs...]', description: 'only these projects (default: all that were set up so)' }],
+  options: [
+    { flags: '-a, --all', description: 'all projects; the default' },
+    { flags: '--once', description: 'resume what is due now, wait for these runs to end, and leave' },
+    { flags: '--until-done', description: 'leave when nothing is owed to any session' },
+    { flags: '--json', description: 'print each look as a line of JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover watch', does: 'stay and look after everything' },
+    { command: 'cc-session-recover watch --until-done', does: 'leave when nothing is left to wait for' },
+    { command: 'cc-session-recover watch --once --json', does: 'for a timer of your own' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { RecoverError, UsageError, EXIT } = require('../lib/errors.js');
+    const { watchLines } = require('../lib/screens/watch.js');
+    const { problemLines } = require('../lib/sessions.js');
+
+    const dirs = args.dirs ?? [];
+    if (args.all && dirs.length > 0) throw new UsageError('directories and --all exclude each other', 'leave one of them out');
+    const projects = dirs.map((/** @type {string} */ dir) => {
+      try {
+        return realpathSync(resolve(dir));
+      } catch {
+        throw new RecoverError('PROJECT_NOT_FOUND', 'is not a directory', { path: resolve(dir), hint: 'name the directory of a project', exitCode: EXIT.notFound });
+      }
+    });
+    const addon = loadAddon();
+    const look = () => addon.watch({ projects });
+    const ends = new AbortController();
+    const end = () => ends.abort();
+    process.once('SIGINT', end).once('SIGTERM', end).once('SIGHUP', end);
+    const view = { width: io.width, colours: io.colours };
+    const drawn = io.screen !== null && !args.json && !args.once;
+    let report = await look();
+    if (drawn) {
+      const { watch } = require('../lib/watch.js');
+      process.off('SIGINT', end).off('SIGTERM', end).off('SIGHUP', end);
+      await watch({
+        screen: /** @type {any} */ (io.screen),
+        first: report,
+        read: look,
+        every: 1000,
+        draw: (value, now) => [...watchLines(value, { width: io.width, colours: io.colours }, now), '', ...problemLines(value.problems, view)],
+        more: (hidden) => `${hidden} more lines below`,
+      });
+      return;
+    }
+    let shown = '';
+    for (;;) {
+      const changed = told(report);
+      if (args.json) io.line(JSON.stringify(report));
+      else if (changed !== shown) io.lines([...watchLines(report, view), '']);
+      shown = changed;
+      const busy = report.sessions.some(({ running }) => running);
+      if (ends.signal.aborted) return;
+      if (args.once && !busy && !report.sessions.some((session) => isDue(session, report))) return;
+      if (args.untilDone && !report.owed) return;
+      await pause(args.once ? Math.min(report.looksAgainIn, 500) : report.looksAgainIn, ends.signal);
+      if (ends.signal.aborted) return;
+      report = await look();
+    }
+  },
+};
+
+/** What of a look is worth a new printing. @param {import('../../src/ffi/types.js').WatchReport} report */
+function told({ sessions, own, supervisor }) {
+  return JSON.stringify([own, supervisor, sessions.map(({ id, phase, next, running, waits, paused }) => [id, phase, next.action, next.at, running, waits, paused])]);
+}
+
+/** @param {import('../../src/ffi/types.js').WatchedSession} session @param {import('../../src/ffi/types.js').WatchReport} report */
+function isDue({ next, phase, waits, paused }, report) {
+  return !paused && waits === null && (phase === 'attempting' || (phase === 'waiting' && next.action === 'run' && next.at !== null && Date.parse(next.at) <= Date.parse(report.generatedAt)));
+}
+
+/** @param {number} milliseconds @param {AbortSignal} signal */
+function pause(milliseconds, signal) {
+  return new Promise((done) => {
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      done(undefined);
+    });
+  });
+}

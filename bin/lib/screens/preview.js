@@ -1,0 +1,37 @@
+'use strict';
+
+// The screen of `preview`: one section a session, the process word by word.
+
+const { printProblems } = require('../sessions.js');
+const { cleaned } = require('../text.js');
+const { commandWords, homely, kindWords, nextWords, sentence } = require('../wording.js');
+
+/**
+ * @param {import('../../../src/ffi/types.js').PreviewReport} report
+ * @param {import('../output.js').Output} io
+ */
+function printPreview(report, io) {
+  const { sessions, generatedAt, problems } = cleaned(report);
+  const now = new Date(generatedAt);
+  const { bold, dim, green, yellow } = io.colours;
+  if (sessions.length === 0) io.line('Nothing is stopped; nothing would be started.');
+  for (const [index, one] of sessions.entries()) {
+    if (index > 0) io.line('');
+    io.line(`${bold(one.session)}  ${kindWords(one.stop)}`);
+    io.line(`  project  ${homely(one.project ?? '')}`);
+    io.line(`  plan     ${nextWords(one.plan, now) || 'nothing'}: ${one.plan.why}`);
+    io.line(`  now      ${one.verdict === 'ready' ? green('could be started') : yellow(one.why === null ? one.verdict : sentence(one.why))}`);
+    if (one.launch === null) continue;
+    const { argv, cwd, env, unset, permissionMode, deadlineSeconds } = one.launch;
+    const prompt = argv.indexOf('--') + 1;
+    io.line(`  in       ${homely(cwd)}`);
+    io.line(`  mode     ${permissionMode}; at most ${Math.round(deadlineSeconds / 60)} min`);
+    io.line(`  sets     ${env.map(([name]) => name).join(' ')}`);
+    io.line(`  unsets   ${unset.join(' ')}`);
+    io.line(`  runs     ${commandWords(argv.slice(0, prompt))}`);
+    io.line(`           ${dim(argv.slice(prompt).join(' '))}`);
+  }
+  printProblems(problems, io);
+}
+
+module.exports = { printPreview };

@@ -1,0 +1,30 @@
+'use strict';
+
+// The screen of one run that resumed a closed session: what it did, and how that is known.
+
+const { cleaned } = require('../text.js');
+const { count, sentence } = require('../wording.js');
+
+/** @type {Record<string, string>} */
+const OUTCOMES = { continued: 'went on', 'stopped-again': 'stopped again', 'no-effect': 'did nothing', pending: 'is still at work' };
+
+/**
+ * @param {import('../../../src/ffi/types.js').RunReport} report
+ * @param {import('../output.js').View['colours']} colours
+ */
+function runLines(report, colours) {
+  const { session, attempt, why, phase } = cleaned(report);
+  const result = attempt?.run?.result ?? null;
+  const lines = [`${colours.bold(session)} ${OUTCOMES[attempt?.outcome ?? 'pending']}${phase === 'recovered' ? ': its task is finished or waits for you' : ''}.`];
+  if (result === null) return [...lines, sentence(why)];
+  lines.push(`  ${count(result.answers, 'answer')}, ${count(result.calls, 'tool call')}${result.denied > 0 ? `, ${result.denied} denied` : ''}, ${result.tokens} tokens; its process ${result.ended}`);
+  if (result.files.length > 0) lines.push(`  files    ${result.files.join(', ')}`);
+  if (result.commits.length > 0) lines.push(`  commits  ${result.commits.join('; ')}`);
+  if (result.hollow !== null) lines.push(`  ${colours.yellow(sentence(result.hollow))}`);
+  if (result.damage !== null) lines.push(`  ${colours.red(sentence(result.damage))}`);
+  if (result.lastWords !== null) lines.push(`  said     ${result.lastWords.split('\n')[0]}`);
+  if (phase !== 'recovered') lines.push(sentence(why));
+  return lines;
+}
+
+module.exports = { runLines };

@@ -1,0 +1,99 @@
+//! The exports around the supervisor.
+
+use super::task::CoreTask;
+use super::verbs::{seen, task};
+use crate::claude::process::SystemProcesses;
+use crate::clock::SystemClock;
+use crate::env::Environment;
+use crate::error::Error;
+use crate::recovery::supervise::{Ground, Looked, Scope, Supervisor};
+use crate::report::{pause, preview, run};
+use napi::bindgen_prelude::AsyncTask;
+use napi_derive::napi;
+use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+
+/// The supervisor of this process, once it was asked for.
+static SUPERVISOR: Mutex<Option<Supervisor>> = Mutex::new(None);
+
+fn ground() -> Ground {
+    Ground {
+        env: Environment::of_process(),
+        clock: Box::new(SystemClock),
+        processes: Box::new(SystemProcesses),
+        pid: std::process::id(),
+    }
+}
+
+/// Looks once after all closed sessions: plans, and resumes what is due in the background of this process. The first call
+/// makes this process the supervisor, unless there is one; then it only tells what that one does.
+///
+/// Rejects with `STATE_DIR_UNKNOWN` or `IO`.
+#[napi(catch_unwind, ts_args_type = "options?: WatchOptions", ts_return_type = "Promise<WatchReport>")]
+#[must_use]
+pub fn watch(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |scope: Scope| -> Result<Looked, Error> {
+        let mut supervisor = SUPERVISOR.lock().unwrap_or_else(PoisonError::into_inner);
+        let supervisor = match &mut *supervisor {
+            Some(known) => known,
+            none => none.insert(Supervisor::new(ground(), scope)?),
+        };
+        supervisor.look()
+    })
+}
+
+/// Looks after all closed sessions until nothing is owed to any, and returns then. Blocks; for a process of its own.
+#[napi(catch_unwind)]
+pub fn supervise() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let supervise = || Supervisor::new(ground(), Scope::default())?.until_nothing_is_owed();
+    // There is nobody to tell; the journal has what was done.
+    let _: std::thread::Result<Result<(), Error>> = catch_unwind(AssertUnwindSafe(supervise));
+}
+
+/// What would be started for closed sessions, when and why. Reads only.
+///
+/// Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `STATE_DIR_UNKNOWN`.
+#[napi(
+    catch_unwind,
+    js_name = "preview",
+    ts_args_type = "options?: PreviewOptions",
+    ts_return_type = "Promise<PreviewReport>"
+)]
+#[must_use]
+pub fn preview_sessions(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: preview::PreviewOptions| {
+        let env = Environment::of_process();
+        preview::preview(seen(&env), &options)
+    })
+}
+
+/// Resumes a closed session now, without a terminal, and returns when the run has ended.
+///
+/// Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `RUN_REFUSED` or `VERIFICATION_FAILED`.
+#[napi(catch_unwind, ts_args_type = "options: RunOptions", ts_return_type = "Promise<RunReport>")]
+#[must_use]
+pub fn resume_now(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: run::RunOptions| {
+        let env = Environment::of_process();
+        run::run(seen(&env), std::process::id(), &options)
+    })
+}
+
+/// Pauses a session, or everything, or takes that back.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS`.
+#[napi(
+    catch_unwind,
+    js_name = "pause",
+    ts_args_type = "options: PauseOptions",
+    ts_return_type = "Promise<PauseReport>"
+)]
+#[must_use]
+pub fn pause_sessions(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: pause::PauseOptions| {
+        let env = Environment::of_process();
+        pause::pause(seen(&env), &options)
+    })
+}

@@ -1,0 +1,64 @@
+//! Pausing: nothing is resumed for a session, or for any, until that is taken back. Unlike a cancelled one, a paused session
+//! keeps its plan.
+
+use super::cancel::chosen_among;
+use super::inventory::{Ground, Outside};
+use crate::error::{Code, Error, Result};
+use crate::recovery::supervise::Paused;
+use crate::store::journal;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// What to pause.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PauseOptions {
+    /// Session id, an unambiguous prefix of it, or its name or title.
+    pub session: Option<String>,
+    /// Everything.
+    pub all: bool,
+    /// Take it back.
+    pub unpause: bool,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct PauseReport {
+    /// The session; missing for everything.
+    pub session: Option<String>,
+    /// Whether it is paused now.
+    pub paused: bool,
+    /// Whether that is new.
+    pub changed: bool,
+}
+
+/// Pauses, or takes it back.
+///
+/// # Errors
+/// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`], [`Code::Io`].
+pub fn pause(outside: Outside<'_>, options: &PauseOptions) -> Result<PauseReport> {
+    let ground = Ground::read(outside, None)?;
+    let session = match (&options.session, options.all) {
+        (Some(name), false) => {
+            let (incidents, _) = ground.ledger().read_all();
+            let found = chosen_among(&incidents, name)?;
+            Some(found[0].session.clone())
+        }
+        (None, true) => None,
+        (None, false) => {
+            return Err(Error::new(Code::Usage, "neither a session nor --all is given")
+                .hint("name a session, or use --all"));
+        }
+        (Some(_), true) => {
+            return Err(
+                Error::new(Code::Usage, "a session and --all are both given").hint("give one of them")
+            );
+        }
+    };
+    let changed = Paused::change(&ground.state, session.as_deref(), !options.unpause)?;
+    if changed {
+        let event = if options.unpause { "unpaused" } else { "paused" };
+        journal::append(&ground.state, outside.clock, event, json!({"session": session}));
+    }
+    Ok(PauseReport { session, paused: !options.unpause, changed })
+}

@@ -1,0 +1,117 @@
+//! A preview: exactly what the supervisor would start for each closed session, when and why, or why it would start nothing.
+
+use super::cancel::chosen_among;
+use super::inventory::{Ground, Outside};
+use crate::error::{Problem, Result};
+use crate::fs::lossy_or_null;
+use crate::recovery::config::in_force;
+use crate::recovery::incident::Incident;
+use crate::recovery::launch::Launch;
+use crate::recovery::ledger::Ledger;
+use crate::recovery::policy::{Action, RecoveryPlan, Terminal};
+use crate::recovery::readiness::{Facts, Reading, Verdict, judge, quiet};
+use crate::recovery::resume::Resumer;
+use crate::session::StopKind;
+use crate::session::stop::time;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Name and version of this form.
+const SCHEMA: &str = "cc-session-recover/preview@1";
+/// Stands in for the name of a run that is not made.
+const NONCE: &str = "preview";
+
+/// Which sessions.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PreviewOptions {
+    /// Session id, an unambiguous prefix of it, or its name or title; every stopped session when missing.
+    pub session: Option<String>,
+}
+
+/// What would be done for one session.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preview {
+    /// Session id.
+    pub session: String,
+    /// Its project.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub project: Option<PathBuf>,
+    /// What stopped it.
+    pub stop: StopKind,
+    /// What is planned for it once its client is closed.
+    pub plan: RecoveryPlan,
+    /// Whether it could be started now: `ready`, `not-yet`, `hold`, `over`.
+    pub verdict: &'static str,
+    /// Why not.
+    pub why: Option<String>,
+    /// The process; missing where none can be started.
+    pub launch: Option<Launch>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviewReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// One a session.
+    pub sessions: Vec<Preview>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Looks; starts and writes nothing.
+///
+/// # Errors
+/// [`crate::error::Code::SessionNotFound`], [`crate::error::Code::SessionAmbiguous`],
+/// [`crate::error::Code::StateDirUnknown`].
+pub fn preview(outside: Outside<'_>, options: &PreviewOptions) -> Result<PreviewReport> {
+    let ground = Ground::read(outside, None)?;
+    let (incidents, problems) = ground.ledger().read_all();
+    let open = |incident: &&Incident| !incident.phase.is_over();
+    let chosen: Vec<&Incident> = match &options.session {
+        Some(name) => chosen_among(&incidents, name)?,
+        None => incidents.iter().filter(open).collect(),
+    };
+    Ok(PreviewReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        sessions: chosen.into_iter().map(|incident| one(outside, &ground, incident)).collect(),
+        problems: problems.into_iter().map(Problem::from).collect(),
+    })
+}
+
+fn one(outside: Outside<'_>, ground: &Ground<'_>, incident: &Incident) -> Preview {
+    let config = in_force(outside.env, incident.project.as_deref()).config;
+    let ledger = Ledger { config: &config, ..ground.ledger() };
+    let reading = Reading { ledger, env: outside.env, processes: outside.processes };
+    let resumer = Resumer { reading, own_pid: 0, now: false };
+    let facts = Facts::read(&reading, incident);
+    let waits = matches!(incident.plan.action, Action::Run | Action::Wake | Action::Client);
+    let plan = if waits { ledger.decision(incident, Terminal::Closed).plan } else { incident.plan.clone() };
+    let verdict = judge(&facts, config.unattended.transport, quiet(&config), outside.clock.now());
+    let (verdict, why) = match verdict {
+        Verdict::Ready => ("ready", None),
+        Verdict::NotYet(why) => ("not-yet", Some(why)),
+        Verdict::Hold(why) => ("hold", Some(why)),
+        Verdict::Over(_, why) => ("over", Some(why.to_owned())),
+        Verdict::StoppedAgain => {
+            ("not-yet", Some("it stopped again since; the newer stop decides".to_owned()))
+        }
+    };
+    Preview {
+        session: incident.session.clone(),
+        project: incident.project.clone(),
+        stop: incident.stop.kind,
+        plan,
+        verdict,
+        why,
+        launch: resumer.plan(incident, &facts, NONCE).ok(),
+    }
+}
