@@ -13,6 +13,9 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'recall', type: 'RecallReport', title: 'Answer of `recall --json`' },
   { name: 'resume', type: 'ResumeReport', title: 'Answer of `resume --json`' },
   { name: 'relocate', type: 'RelocateReport', title: 'Answer of `relocate --json`' },
+  { name: 'watch', type: 'WatchReport', title: 'What `watch --json` prints, one line a look' },
+  { name: 'preview', type: 'PreviewReport', title: 'What `preview --json` prints' },
+  { name: 'run', type: 'RunReport', title: 'What `resume --now --json` prints' },
 ]);
 
 /** Fields that only some of the verbs print which share a schema. */

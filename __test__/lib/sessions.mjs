@@ -143,6 +143,7 @@ export const WAITING = session('3f2a9c1d', {
     stop: { ...LIMIT, at: '2026-03-02T03:40:00Z', message: null, record: null, evidence: [] },
     permissionMode: 'acceptEdits',
     model: 'claude-opus-4-8',
+    contextTokens: 142000,
     cwd: `${HOME}/work/api`,
     clientVersion: '2.1.329',
     entrypoint: 'cli',

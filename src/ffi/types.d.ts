@@ -825,8 +825,8 @@ export interface Launch {
   argv: string[]
   /** Where it is started. */
   cwd: string
-  /** Variables that are set, as pairs of name and value. */
-  env: [string, string][]
+  /** Variables that are set. */
+  env: Record<string, string>
   /** Variables that are taken out. */
   unset: string[]
   /** How it runs. */

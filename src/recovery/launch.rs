@@ -9,6 +9,7 @@ use super::incident::{Incident, Transport};
 use crate::claude::version::ClientVersion;
 use crate::session::StopKind;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Variables that a client gives its children, and what names one of its sessions; a run of ours has its own.
@@ -47,7 +48,7 @@ pub struct Launch {
     #[serde(serialize_with = "crate::fs::lossy")]
     pub cwd: PathBuf,
     /// Variables that are set.
-    pub env: Vec<(String, String)>,
+    pub env: BTreeMap<String, String>,
     /// Variables that are taken out.
     pub unset: Vec<String>,
     /// How it runs.
@@ -108,9 +109,9 @@ pub fn launch(incident: &Incident, means: &Means<'_>, nonce: &str) -> Launch {
         argv.extend(["--model".to_owned(), model.to_owned()]);
     }
     argv.extend(["--".to_owned(), prompt(incident.stop.kind, means.task)]);
-    let mut env = vec![(ATTEMPT.to_owned(), nonce.to_owned())];
+    let mut env = BTreeMap::from([(ATTEMPT.to_owned(), nonce.to_owned())]);
     if let Some(dir) = means.config_dir {
-        env.push(("CLAUDE_CONFIG_DIR".to_owned(), dir.to_string_lossy().into_owned()));
+        env.insert("CLAUDE_CONFIG_DIR".to_owned(), dir.to_string_lossy().into_owned());
     }
     let mut unset: Vec<String> = OF_A_CHILD.map(str::to_owned).to_vec();
     if means.config_dir.is_none() {
@@ -263,7 +264,7 @@ mod tests {
             ]
         );
         assert!(plan.argv[last].starts_with("Automated message"));
-        assert_eq!(plan.env, [(ATTEMPT.to_owned(), "n-1".to_owned())]);
+        assert_eq!(plan.env, BTreeMap::from([(ATTEMPT.to_owned(), "n-1".to_owned())]));
         assert!(
             plan.unset.contains(&"CLAUDECODE".to_owned())
                 && plan.unset.contains(&"CLAUDE_CONFIG_DIR".to_owned())

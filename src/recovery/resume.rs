@@ -261,7 +261,7 @@ impl Resumer<'_> {
         command.envs(self.reading.env.all().filter(|(name, _)| {
             !name.to_str().is_some_and(|name| plan.unset.iter().any(|other| other == name))
         }));
-        command.envs(plan.env.iter().map(|(name, value)| (name, value)));
+        command.envs(&plan.env);
         command.stdin(Stdio::null()).stdout(log).stderr(copy);
         // A Ctrl-C for the supervisor is none for the run.
         #[cfg(unix)]

@@ -26,7 +26,7 @@ function printPreview(report, io) {
     const prompt = argv.indexOf('--') + 1;
     io.line(`  in       ${homely(cwd)}`);
     io.line(`  mode     ${permissionMode}; at most ${Math.round(deadlineSeconds / 60)} min`);
-    io.line(`  sets     ${env.map(([name]) => name).join(' ')}`);
+    io.line(`  sets     ${Object.keys(env).join(' ')}`);
     io.line(`  unsets   ${unset.join(' ')}`);
     io.line(`  runs     ${commandWords(argv.slice(0, prompt))}`);
     io.line(`           ${dim(argv.slice(prompt).join(' '))}`);
