@@ -21,6 +21,8 @@ pub mod fs;
 pub mod git;
 pub mod hook;
 pub mod note;
+pub mod notify;
+pub mod program;
 pub mod project;
 pub mod quota;
 pub mod recovery;

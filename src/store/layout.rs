@@ -123,6 +123,18 @@ impl StateDir {
         self.root.join("paused.json")
     }
 
+    /// Which notices were sent.
+    #[must_use]
+    pub fn notices(&self) -> PathBuf {
+        self.root.join("notices.json")
+    }
+
+    /// Lock around one read-change-write of that file.
+    #[must_use]
+    pub fn notices_lock(&self) -> PathBuf {
+        self.leases().join("notices.lock")
+    }
+
     /// Copies of transcripts from before something that changes them, one directory a session.
     #[must_use]
     pub fn snapshots(&self, session: &str) -> PathBuf {
