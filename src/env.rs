@@ -52,7 +52,8 @@ impl Environment {
     }
 
     /// A variable as an absolute path; relative ones are ignored, as the XDG rules ask.
-    fn absolute(&self, name: &str) -> Option<PathBuf> {
+    #[must_use]
+    pub fn absolute(&self, name: &str) -> Option<PathBuf> {
         self.var(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
@@ -91,15 +92,17 @@ impl Environment {
         })
     }
 
+    /// Where programs of the user keep their configuration: `$XDG_CONFIG_HOME`, else `~/.config`.
+    #[must_use]
+    pub fn config_home(&self) -> Option<PathBuf> {
+        self.absolute("XDG_CONFIG_HOME").or_else(|| self.home().map(|home| home.join(".config")))
+    }
+
     /// The user's configuration file, whether it exists or not.
     #[must_use]
     pub fn config_file(&self) -> Option<PathBuf> {
         self.absolute("CC_RECOVER_CONFIG").or_else(|| {
-            let base = if cfg!(windows) {
-                self.absolute("APPDATA")
-            } else {
-                self.absolute("XDG_CONFIG_HOME").or_else(|| self.home().map(|home| home.join(".config")))
-            };
+            let base = if cfg!(windows) { self.absolute("APPDATA") } else { self.config_home() };
             base.map(|dir| dir.join(OURS).join("config.json"))
         })
     }

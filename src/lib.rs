@@ -28,6 +28,7 @@ pub mod quota;
 pub mod recovery;
 pub mod report;
 pub mod rescue;
+pub mod service;
 pub mod session;
 pub mod store;
 pub mod text;

@@ -5,6 +5,7 @@
 //! `exitCode`.
 
 mod hook;
+mod service;
 mod statusline;
 mod task;
 mod verbs;

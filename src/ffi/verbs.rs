@@ -266,7 +266,7 @@ fn placed(env: &Environment) -> init::Outside<'_> {
 }
 
 /// Reads the options and makes the call.
-fn task<O: DeserializeOwned, T: serde::Serialize>(
+pub(super) fn task<O: DeserializeOwned, T: serde::Serialize>(
     options: Option<Value>,
     call: impl FnOnce(O) -> Result<T, Error> + Send + 'static,
 ) -> AsyncTask<CoreTask> {

@@ -111,6 +111,12 @@ impl StateDir {
         self.leases().join(format!("account-{key}.lock"))
     }
 
+    /// Lock around putting the supervisor's service in or taking it out.
+    #[must_use]
+    pub fn service_lock(&self) -> PathBuf {
+        self.leases().join("service.lock")
+    }
+
     /// What the supervisor shows: who it is, and when it looks next.
     #[must_use]
     pub fn supervisor(&self) -> PathBuf {
