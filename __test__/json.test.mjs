@@ -228,3 +228,11 @@ test('the schema of the configuration accepts exactly what the product accepts',
 test('the example of a configuration in the page is valid', () => {
   assertValid(validator(schema('config')), examples().get('config'));
 });
+
+test('watch --status --json prints what its schema says and nothing that is not documented', async (t) => {
+  const { status, stdout, stderr } = await world(t).run(['watch', '--status', '--json']);
+  assert.equal(status, 0, stderr);
+  const form = schema('service');
+  assertValid(validator(form), JSON.parse(stdout));
+  assert.deepEqual(undocumented(JSON.parse(stdout), form, form), []);
+});

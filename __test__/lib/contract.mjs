@@ -13,6 +13,8 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'recall', type: 'RecallReport', title: 'Answer of `recall --json`' },
   { name: 'resume', type: 'ResumeReport', title: 'Answer of `resume --json`' },
   { name: 'relocate', type: 'RelocateReport', title: 'Answer of `relocate --json`' },
+  { name: 'service', type: 'ServiceStatus', title: 'Answer of `watch --status --json`' },
+  { name: 'notice', type: 'PostedNotice', title: 'What is posted to `notify.webhook` of the configuration' },
 ]);
 
 /** Fields that only some of the verbs print which share a schema. */

@@ -755,6 +755,24 @@ export interface ServiceStatus {
   problem: string | null
 }
 
+/** What is posted to the webhook of the user's configuration: `cc-session-recover/notice@1`. */
+export interface PostedNotice {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/notice@1'
+  /** What happened to the session. */
+  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up'
+  /** Session id. */
+  session: string
+  /** Its title, on one line, without known secrets, at most 80 characters. */
+  title: string | null
+  /** Name of its project's directory, likewise. */
+  project: string | null
+  /** All of it in fixed sentences. */
+  text: string
+  /** When it was sent. */
+  at: string
+}
+
 /** What {@link inspect} reads. */
 export interface InspectOptions {
   transcript: string

@@ -65,6 +65,13 @@ impl Start {
                 return Err(Error::new(Code::Io, "is no program with an absolute path").at(program));
             }
         }
+        if manager == Manager::Systemd
+            && node.to_str().is_some_and(|node| node.contains('=') && node.contains(['"', '\'', '\\']))
+        {
+            return Err(Error::new(Code::PathRefused, "has both an equals sign and a quotation mark in it")
+                .at(node)
+                .hint("install node under another path"));
+        }
         let path = search_path(env, node);
         let mut variables = vec![("PATH".to_owned(), path.clone())];
         for name in PLACES {

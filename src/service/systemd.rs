@@ -23,8 +23,7 @@ pub fn unit(start: &Start) -> String {
     for argument in &start.arguments {
         let _ = write!(arguments, " {}", quoted(argument, true));
     }
-    // In the program's own path a dollar sign stands for itself.
-    let node = quoted(&start.node, false);
+    let program = program(&start.node);
     format!(
         "# {MARKER}: `watch --install` writes it anew, `watch --uninstall` takes it away.\n\
          # Changes of yours belong into a drop-in: systemctl --user edit {NAME}\n\
@@ -34,7 +33,7 @@ pub fn unit(start: &Start) -> String {
          StartLimitBurst=10\n\
          \n\
          [Service]\n\
-         ExecStart={node}{arguments}\n\
+         ExecStart={program}{arguments}\n\
          {variables}\
          Restart=on-failure\n\
          RestartSec=60\n\
@@ -46,6 +45,15 @@ pub fn unit(start: &Start) -> String {
          [Install]\n\
          WantedBy={TARGET}\n"
     )
+}
+
+/// The program. systemd takes none with quotation marks or backslashes in its path; env(1) does, as an argument.
+fn program(node: &str) -> String {
+    if node.contains(['"', '\'', '\\']) {
+        return format!("/usr/bin/env {}", quoted(node, true));
+    }
+    // In the program's own path a dollar sign stands for itself.
+    quoted(node, false)
 }
 
 /// One word. Specifiers begin with a percent sign, variables in arguments with a dollar sign.
@@ -71,5 +79,7 @@ mod tests {
     fn what_systemd_would_read_otherwise_is_written_as_it_stands() {
         assert_eq!(quoted(r#"/a b/100%/$HOME/"q"/\x/ü"#, true), r#""/a b/100%%/$$HOME/\"q\"/\\x/ü""#);
         assert_eq!(quoted("A=$B %h", false), "\"A=$B %%h\"");
+        assert_eq!(program("/$x/a%b"), "\"/$x/a%%b\"");
+        assert_eq!(program("/$x/o'neil"), "/usr/bin/env \"/$$x/o'neil\"");
     }
 }
