@@ -83,6 +83,19 @@ esac
   return { env, bin, changes };
 }
 
+/** Text between tags of XML. @param {string} text */
+function plain(text) {
+  const names = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+  return text.replace(/&(amp|lt|gt|quot|apos);/g, (_, name) => names[/** @type {keyof typeof names} */ (name)]);
+}
+
+/** The running package once more; the path of its command. @param {string} root */
+function copy(root) {
+  for (const name of ['bin', 'index.js', 'package.json', ...readdirSync(ROOT).filter((file) => file.endsWith('.node'))]) cpSync(join(ROOT, name), join(root, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
+  return join(root, 'bin', 'cc-session-recover.js');
+}
+
 /** Every path below a directory. @param {string} directory */
 function below(directory) {
   return existsSync(directory) ? readdirSync(directory, { recursive: true }).map(String).toSorted() : [];
@@ -112,7 +125,6 @@ test('the agent of launchd is a property list with exactly these words', async (
   const plan = await planned(place, { wanted: 'install', manager: 'launchd', ...where }, { CC_RECOVER_STATE_DIR: state });
   assert.equal(plan.file.path, join(place.home, 'Library', 'LaunchAgents', 'com.cc-session-recover.watch.plist'));
   const expected = [where.node, join(where.packageRoot, 'bin', 'cc-session-recover.js'), 'watch', '--all'];
-  const plain = (/** @type {string} */ text) => text.replace(/&(amp|lt|gt|quot|apos);/g, (_, name) => ({ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" })[/** @type {'amp'} */ (name)]);
   const strings = [...plan.file.after.matchAll(/<string>(.*)<\/string>/g)].map(([, text]) => plain(text));
   assert.deepEqual(strings.slice(1, 5), expected);
   assert.doesNotMatch(plan.file.after, /<!--(?:(?!-->)[^])*--(?!>)/, 'no comment has two hyphens in it');
@@ -227,11 +239,6 @@ test('a file that is not ours, a link and a directory that leads elsewhere are l
 
 test('a package in a temporary cache is refused with the way out, and so is one of an enabled project', { skip: elsewhere }, async (t) => {
   const place = world(t);
-  const copy = (/** @type {string} */ root) => {
-    for (const name of ['bin', 'index.js', 'package.json', ...readdirSync(ROOT).filter((file) => file.endsWith('.node'))]) cpSync(join(ROOT, name), join(root, name), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
-    return join(root, 'bin', 'cc-session-recover.js');
-  };
   const cached = await place.run(['watch', '--install'], { bin: copy(join(place.home, '.npm', '_npx', 'f00', 'node_modules', 'cc-session-recover')) });
   assert.equal(cached.status, 4);
   assert.match(cached.stderr, /temporary copy.*\n.*next: .*npm install --global cc-session-recover/);
