@@ -2,7 +2,9 @@
 //!
 //! Variables of ours, all of them: `CC_RECOVER_STATE_DIR`, `CC_RECOVER_CONFIG`, `CC_RECOVER_CLAUDE`,
 //! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG` (read by the command line only).
-//! Of everybody's: `NO_COLOR`, `COLUMNS`, which the client sets for its status line, and on Windows `MSYSTEM`.
+//! Of everybody's: `NO_COLOR`, `COLUMNS`, which the client sets for its status line, and on Windows `MSYSTEM`; to notify,
+//! `DISPLAY`, `WAYLAND_DISPLAY`, `DBUS_SESSION_BUS_ADDRESS`, `XAUTHORITY`, `XDG_RUNTIME_DIR`, `LANG`, `HTTPS_PROXY`,
+//! `NO_PROXY`; for the service, `XDG_RUNTIME_DIR`, and on Windows `SystemRoot`, `USERNAME`, `USERDOMAIN`.
 //! Of Claude Code's: `CLAUDE_CONFIG_DIR`, `CLAUDE_PID`, `CLAUDE_PROJECT_DIR`, `CLAUDE_CODE_SESSION_ID`,
 //! `CLAUDE_CODE_ENTRYPOINT`.
 
