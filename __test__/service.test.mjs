@@ -51,6 +51,19 @@ function verified(place, text) {
 }
 
 /**
+ * What systemd makes of a unit: its variables, and the words of its command before variables are put in for dollar signs.
+ *
+ * @param {Place} place
+ */
+function asRead(place) {
+  const { stdout } = spawnSync('systemd-analyze', ['--user', 'verify', join(place.root, 'verify', NAME)], { env: { ...place.env, XDG_RUNTIME_DIR: join(place.root, 'run'), SYSTEMD_LOG_LEVEL: 'debug' }, encoding: 'utf8' });
+  const variables = [...stdout.matchAll(/^\s*Environment: (.*)$/gm)].map(([, text]) => text);
+  const line = /^\s*Command Line: (.*)$/m.exec(stdout)?.[1] ?? '';
+  const words = [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, bare]) => bare ?? quoted.replace(/\\(.)/g, '$1'));
+  return { variables, words };
+}
+
+/**
  * A login with a user manager whose systemctl is recorded; it switches units on and off as the real one does.
  *
  * @param {Place} place @param {string} [extra] Lines of its script that come first.
@@ -83,6 +96,11 @@ esac
   return { env, bin, changes };
 }
 
+/** With dollar signs as they stand in arguments of a unit. @param {string} text */
+function doubled(text) {
+  return text.replaceAll('$', '$$$$');
+}
+
 /** Text between tags of XML. @param {string} text */
 function plain(text) {
   const names = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
@@ -107,6 +125,12 @@ test('the unit passes the check of systemd without a word, wherever node and the
     const where = installed(join(place.root, name));
     const plan = await planned(place, { wanted: 'install', ...where }, { PATH: `/usr/bin:${join(place.root, HOSTILE)}`, CC_RECOVER_CONFIG: join(place.root, HOSTILE, 'c.json') });
     assert.deepEqual(verified(place, plan.file.after), { status: 0, stderr: '' });
+    const { variables, words } = asRead(place);
+    const path = [...new Set(['/usr/bin', join(place.root, HOSTILE), join(place.root, name)])].join(':');
+    assert.deepEqual(variables.slice(0, 2), [`PATH=${path}`, `CC_RECOVER_STATE_DIR=${place.state}`]);
+    assert.ok(variables.includes(`CC_RECOVER_CONFIG=${join(place.root, HOSTILE, 'c.json')}`), variables.join('\n'));
+    assert.deepEqual(words.slice(-3), [doubled(join(where.packageRoot, 'bin', 'cc-session-recover.js')), 'watch', '--all']);
+    assert.equal(words.at(-4), name === HOSTILE ? doubled(where.node) : where.node);
     // Negative control: systemd reads the very path of node, and names it when it is gone. Behind env(1) it is an argument.
     if (name === HOSTILE) continue;
     rmSync(where.node);
