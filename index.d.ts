@@ -731,6 +731,112 @@ export interface UninstallPlan {
 /** What `uninstall` did. */
 export type UninstallReport = InitReport
 
+/** What {@link planService} should prepare. */
+export interface ServiceOptions {
+  wanted: 'install' | 'uninstall'
+  /** Absolute path of node, to install. */
+  node?: string
+  /** Root of the installed package, to install. */
+  packageRoot?: string
+  /** Another platform's service manager, to see what would be written there; such a plan cannot be applied. */
+  manager?: 'systemd' | 'launchd' | 'schtasks'
+}
+
+/** A command of the service manager. */
+export interface CommandStep {
+  argv: string[]
+  /** What it does. */
+  why: string
+  /** Nothing is wrong when it fails. */
+  mayFail: boolean
+  /** Whether it succeeded; `null`: it was not run. */
+  done: boolean | null
+  /** What went wrong. */
+  complaint: string | null
+}
+
+/** Everything that putting the service in or taking it out will do. */
+export interface ServicePlan {
+  manager: 'systemd' | 'launchd' | 'schtasks'
+  wanted: 'install' | 'uninstall'
+  file: FileStep
+  /** Commands before the file is removed. */
+  before: CommandStep[]
+  /** Commands after the file is written or removed. */
+  after: CommandStep[]
+  /** Why the service manager cannot be reached from here, so that its commands are left to the person; `null`: it can be. */
+  unreachable: string | null
+  warnings: string[]
+  /** The options the plan was made from. */
+  options: ServiceOptions
+}
+
+/** What was done about the service. */
+export interface ServiceReport {
+  manager: 'systemd' | 'launchd' | 'schtasks'
+  wanted: 'install' | 'uninstall'
+  /** `false`: everything was already as it should be. */
+  changed: boolean
+  /** `true`: nothing went wrong, and nothing is left to the person. */
+  complete: boolean
+  file: FileStep
+  /** Commands that were run, and those that are left to the person (`done: null`). */
+  commands: CommandStep[]
+  /** Why the service manager could not be reached. */
+  unreachable: string | null
+  warnings: string[]
+}
+
+/** What {@link serviceStatus} compares the installed file with. */
+export interface ServiceStatusOptions {
+  /** Absolute path of node. */
+  node?: string
+  /** Root of the running package. */
+  packageRoot?: string
+}
+
+/** Answer of {@link serviceStatus}: `cc-session-recover/service@1`. */
+export interface ServiceStatus {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/service@1'
+  /** What starts the supervisor on this platform. */
+  manager: 'systemd' | 'launchd' | 'schtasks'
+  /** The service's file, whether it exists or not. */
+  file: string
+  /** It is there, and ours. */
+  installed: boolean
+  /** It is what an installation would write now. */
+  current: boolean | null
+  /** It is started at every login. */
+  enabled: boolean | null
+  /** The service manager has it running. */
+  running: boolean | null
+  /** A supervisor of this user runs, however it was started. */
+  supervised: boolean
+  /** Why the service manager cannot be asked from here; `null`: it can be. */
+  unreachable: string | null
+  /** What is in the way of the service's file; `null`: nothing. */
+  problem: string | null
+}
+
+/** What is posted to the webhook of the user's configuration: `cc-session-recover/notice@1`. */
+export interface PostedNotice {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/notice@1'
+  /** What happened to the session. */
+  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up'
+  /** Session id. */
+  session: string
+  /** Its title, on one line, without known secrets, at most 80 characters. */
+  title: string | null
+  /** Name of its project's directory, likewise. */
+  project: string | null
+  /** All of it in fixed sentences. */
+  text: string
+  /** When it was sent. */
+  at: string
+}
+
 /** What {@link inspect} reads. */
 export interface InspectOptions {
   transcript: string
@@ -929,6 +1035,13 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare function applyInit(plan: InitPlan, settings: string | null, statusLine?: string | null): Promise<InitReport>
 
 /**
+ * Does what {@link planService} planned. A command of the service manager that fails is told in the report.
+ *
+ * Rejects with `CHANGED_MEANWHILE`, `STATE_LOCKED`, else as {@link planService}.
+ */
+export declare function applyService(plan: ServicePlan): Promise<ServiceReport>
+
+/**
  * Takes recovery out as planned; `settings` and `statusLine` are the texts without our entries where the action is `edit`.
  *
  * Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planUninstall}.
@@ -1002,6 +1115,13 @@ export declare function planInit(options: InitOptions): Promise<InitPlan>
 export declare function planResume(options: ResumeOptions): Promise<ResumeReport>
 
 /**
+ * Plans the putting in or taking out of the service that starts the supervisor at every login. Reads only.
+ *
+ * Rejects with `PATH_REFUSED`, `USAGE`, `STATE_DIR_UNKNOWN` or `IO`.
+ */
+export declare function planService(options: ServiceOptions): Promise<ServicePlan>
+
+/**
  * Plans the taking out. Reads only.
  *
  * Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED` or `IO`.
@@ -1046,6 +1166,13 @@ export declare function resumeNow(options: RunOptions): Promise<RunReport>
  * Rejects with `USAGE` or `PROJECT_NOT_FOUND`.
  */
 export declare function search(options: SearchOptions): Promise<SearchReport>
+
+/**
+ * Whether the service is there, switched on and running. Reads only.
+ *
+ * Rejects with `STATE_DIR_UNKNOWN`.
+ */
+export declare function serviceStatus(options?: ServiceStatusOptions): Promise<ServiceStatus>
 
 /**
  * Everything about one session; reads its whole transcript. Reads only.

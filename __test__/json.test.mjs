@@ -189,16 +189,18 @@ const CONFIGS = [
   [{ supervisor: { marginSeconds: 1, jitterSeconds: 1, pollSeconds: 1, maxCyclesPerDay: 4_294_967_295, maxRunMinutes: 31_536_000 } }],
   [{ retry: { scheduleMinutes: [], rateLimitMinutes: [0.1, 5], slowMinutes: 3, giveUpHours: 1 } }],
   [{ stops: { crashed: 'resume', finished: 'ignore', unknown: 'notify' } }, { stops: {} }],
-  [{ unattended: { permissionCeiling: 'plan', transport: 'print', launcher: null, maxContextTokens: null } }, { unattended: { launcher: '/bin/x', maxContextTokens: 5 } }],
-  [{ lateWakeHours: null }, { lateWakeHours: 0 }, { quietHours: null }, { quietHours: ['22:00', '07:00'] }, { nightlyCap: 3 }, { nightlyCap: null }, { hungMinutes: 0.1 }, { hungMinutes: null }],
+  [{ unattended: { permissionCeiling: 'plan', transport: 'print', launcher: null, maxContextTokens: null } }, { unattended: { launcher: ['/bin/x', 'work'], transport: 'terminal', maxContextTokens: 5 } }],
+  [{ lateWakeHours: null }, { lateWakeHours: 0 }, { quietHours: null }, { quietHours: { from: '22:00', to: '07:00' } }, { nightlyCap: 3 }, { nightlyCap: null }, { hungMinutes: 0.1 }, { hungMinutes: null }],
   [{ note: { instruction: false, blocks: 0 } }, { configDirs: ['/a'] }, { context: { warnPercent: [80, 92], maxSessionMegabytes: 50 }, state: { archives: 10 }, notify: { desktop: true, webhook: null }, retention: { exportsDays: 90 } }],
   [{ $schema: 'https://example.org/config.schema.json' }, { heartbeat: [] }, { note: [true, 3] }, [], { context: { warnPercent: [80], maxSessionMegabytes: 50 } }, { context: { warnPercent: [80, -1] } }, { context: { percent: 5 } }, { hungMinutes: -1 }],
   [{ heartbeats: {} }, { heartbeat: { grace: 1 } }, { heartbeat: null }, { heartbeat: { graceSeconds: '1' } }, { heartbeat: { graceSeconds: -1 } }, { heartbeat: { graceSeconds: 31_536_001 } }, { heartbeat: { enabled: 1 } }],
   [{ supervisor: { maxCyclesPerDay: 1.5 } }, { supervisor: { maxCyclesPerDay: -1 } }, { supervisor: { maxCyclesPerDay: 4_294_967_296 } }, { supervisor: { pollSeconds: null } }],
   [{ retry: { scheduleMinutes: [1, -2] } }, { retry: { scheduleMinutes: 5 } }, { retry: { rateLimitMinutes: ['1'] } }],
   [{ stops: { nonsense: 'resume' } }, { stops: { crashed: 'retry' } }, { stops: null }],
-  [{ unattended: { launcher: 5 } }, { unattended: { permissionCeiling: null } }, { unattended: { maxContextTokens: -1 } }, { unattended: { prompt: 'x' } }],
+  [{ unattended: { launcher: 5 } }, { unattended: { launcher: '/bin/x' } }, { unattended: { transport: 'window' } }, { quietHours: { from: '22:00' } }, { unattended: { permissionCeiling: null } }, { unattended: { maxContextTokens: -1 } }, { unattended: { prompt: 'x' } }],
   [{ lateWakeHours: -1 }, { lateWakeHours: '8' }, { nightlyCap: 0.5 }, { nightlyCap: -1 }, { hungMinutes: 'x' }, { note: { blocks: -1 } }, { note: { lines: 1 } }, { configDirs: '/a' }, { configDirs: [1] }, { configDirs: null }],
+  [{ notify: {} }, { notify: { desktop: false, webhook: 'https://example.com/hook' } }, { notify: { webhook: 'http://127.0.0.1:8080/x' } }, { notify: { webhook: 'http://[::1]:9' } }, { notify: { webhook: 'http://localhost/x' } }],
+  [{ notify: null }, { notify: [] }, { notify: { desktop: 1 } }, { notify: { mail: 'x' } }, { notify: { webhook: 'http://example.com/x' } }, { notify: { webhook: 'http://127.0.0.1.example.com/' } }, { notify: { webhook: 'https://me:secret@example.com/' } }, { notify: { webhook: 'ftp://x' } }, { notify: { webhook: '' } }],
   ['x', 5],
 ].flat();
 
@@ -227,4 +229,12 @@ test('the schema of the configuration accepts exactly what the product accepts',
 
 test('the example of a configuration in the page is valid', () => {
   assertValid(validator(schema('config')), examples().get('config'));
+});
+
+test('watch --status --json prints what its schema says and nothing that is not documented', async (t) => {
+  const { status, stdout, stderr } = await world(t).run(['watch', '--status', '--json']);
+  assert.equal(status, 0, stderr);
+  const form = schema('service');
+  assertValid(validator(form), JSON.parse(stdout));
+  assert.deepEqual(undocumented(JSON.parse(stdout), form, form), []);
 });

@@ -2,7 +2,9 @@
 //!
 //! Variables of ours, all of them: `CC_RECOVER_STATE_DIR`, `CC_RECOVER_CONFIG`, `CC_RECOVER_CLAUDE`,
 //! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG` (read by the command line only).
-//! Of everybody's: `NO_COLOR`, `COLUMNS`, which the client sets for its status line, and on Windows `MSYSTEM`.
+//! Of everybody's: `NO_COLOR`, `COLUMNS`, which the client sets for its status line, and on Windows `MSYSTEM`; to notify,
+//! `DISPLAY`, `WAYLAND_DISPLAY`, `DBUS_SESSION_BUS_ADDRESS`, `XAUTHORITY`, `XDG_RUNTIME_DIR`, `LANG`, `HTTPS_PROXY`,
+//! `NO_PROXY`; for the service, `XDG_RUNTIME_DIR`, and on Windows `SystemRoot`, `USERNAME`, `USERDOMAIN`.
 //! Of Claude Code's: `CLAUDE_CONFIG_DIR`, `CLAUDE_PID`, `CLAUDE_PROJECT_DIR`, `CLAUDE_CODE_SESSION_ID`,
 //! `CLAUDE_CODE_ENTRYPOINT`.
 
@@ -57,7 +59,8 @@ impl Environment {
     }
 
     /// A variable as an absolute path; relative ones are ignored, as the XDG rules ask.
-    fn absolute(&self, name: &str) -> Option<PathBuf> {
+    #[must_use]
+    pub fn absolute(&self, name: &str) -> Option<PathBuf> {
         self.var(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
@@ -96,15 +99,17 @@ impl Environment {
         })
     }
 
+    /// Where programs of the user keep their configuration: `$XDG_CONFIG_HOME`, else `~/.config`.
+    #[must_use]
+    pub fn config_home(&self) -> Option<PathBuf> {
+        self.absolute("XDG_CONFIG_HOME").or_else(|| self.home().map(|home| home.join(".config")))
+    }
+
     /// The user's configuration file, whether it exists or not.
     #[must_use]
     pub fn config_file(&self) -> Option<PathBuf> {
         self.absolute("CC_RECOVER_CONFIG").or_else(|| {
-            let base = if cfg!(windows) {
-                self.absolute("APPDATA")
-            } else {
-                self.absolute("XDG_CONFIG_HOME").or_else(|| self.home().map(|home| home.join(".config")))
-            };
+            let base = if cfg!(windows) { self.absolute("APPDATA") } else { self.config_home() };
             base.map(|dir| dir.join(OURS).join("config.json"))
         })
     }

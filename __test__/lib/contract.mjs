@@ -16,6 +16,8 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'watch', type: 'WatchReport', title: 'What `watch --json` prints, one line a look' },
   { name: 'preview', type: 'PreviewReport', title: 'What `preview --json` prints' },
   { name: 'run', type: 'RunReport', title: 'What `resume --now --json` prints' },
+  { name: 'service', type: 'ServiceStatus', title: 'Answer of `watch --status --json`' },
+  { name: 'notice', type: 'PostedNotice', title: 'What is posted to `notify.webhook` of the configuration' },
 ]);
 
 /** Fields that only some of the verbs print which share a schema. */

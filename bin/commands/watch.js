@@ -16,12 +16,18 @@ module.exports = {
     { flags: '-a, --all', description: 'all projects; the default' },
     { flags: '--once', description: 'resume what is due now, wait for these runs to end, and leave' },
     { flags: '--until-done', description: 'leave when nothing is owed to any session' },
-    { flags: '--json', description: 'print each look as a line of JSON' },
+    { flags: '--install', description: 'start it now and at every login, as a service of yours', conflicts: ['uninstall', 'status', 'once', 'untilDone', 'all'] },
+    { flags: '--uninstall', description: 'end that service, and start it no more', conflicts: ['install', 'status', 'once', 'untilDone', 'all'] },
+    { flags: '--status', description: 'show whether the service is installed, switched on and running', conflicts: ['once', 'untilDone', 'all', 'dryRun'] },
+    { flags: '--dry-run', description: 'with --install or --uninstall: print what would be written or removed, and do nothing', conflicts: ['once', 'untilDone'] },
+    { flags: '--json', description: 'print each look as a line of JSON, or the report of the service' },
   ],
   examples: [
     { command: 'cc-session-recover watch', does: 'stay and look after everything' },
     { command: 'cc-session-recover watch --until-done', does: 'leave when nothing is left to wait for' },
     { command: 'cc-session-recover watch --once --json', does: 'for a timer of your own' },
+    { command: 'cc-session-recover watch --install', does: 'from now on, and after every login' },
+    { command: 'cc-session-recover watch --status', does: 'is the service there, switched on, running?' },
   ],
 
   async run(args, io) {
@@ -31,6 +37,10 @@ module.exports = {
     const { problemLines } = require('../lib/sessions.js');
 
     const dirs = args.dirs ?? [];
+    const service = args.install ? 'install' : args.uninstall ? 'uninstall' : args.status ? 'status' : null;
+    if (service !== null && dirs.length > 0) throw new UsageError('the service looks after all projects', 'leave the directories out');
+    if (service !== null) return require('../lib/service.js')[service](args, io);
+    if (args.dryRun) throw new UsageError('--dry-run goes with --install or --uninstall', 'see `preview` for what would be resumed');
     if (args.all && dirs.length > 0) throw new UsageError('directories and --all exclude each other', 'leave one of them out');
     const projects = dirs.map((/** @type {string} */ dir) => {
       try {

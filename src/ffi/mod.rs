@@ -5,6 +5,7 @@
 //! `exitCode`.
 
 mod hook;
+mod service;
 mod statusline;
 mod supervise;
 mod task;

@@ -17,7 +17,8 @@ use std::path::Path;
 /// Largest configuration file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 /// Keys whose values are objects.
-const OBJECTS: [&str; 7] = ["heartbeat", "supervisor", "retry", "stops", "unattended", "context", "note"];
+const OBJECTS: [&str; 8] =
+    ["heartbeat", "supervisor", "retry", "stops", "unattended", "context", "note", "notify"];
 /// Where a project may narrow the configuration.
 pub const PROJECT_FILE: &str = ".claude/session-recover.json";
 
@@ -360,6 +361,9 @@ impl Config {
         if !self.config_dirs.iter().map(Path::new).all(|dir| dir.is_absolute() || dir.starts_with("~")) {
             return Err(invalid("configDirs", "must be absolute paths, or begin with ~/"));
         }
+        if let Some(url) = &self.notify.webhook {
+            crate::notify::webhook::address(url).map_err(|error| error.at(path))?;
+        }
         Ok(self)
     }
 }
@@ -454,6 +458,8 @@ mod tests {
             ("{\"heartbeats\":{}}", "heartbeats"),
             ("{\"stops\":{\"nonsense\":\"resume\"}}", "stops.nonsense"),
             ("{\"configDirs\":[\"~/work/.claude\",\"work\"]}", "configDirs"),
+            ("{\"notify\":{\"webhook\":\"http://example.com/x\"}}", "notify.webhook"),
+            ("{\"notify\":[true]}", "notify"),
             ("{", ""),
         ] {
             let read = with(text, None);
@@ -474,9 +480,11 @@ mod tests {
         assert_eq!(read.config.retry.schedule_minutes, plain.retry.schedule_minutes);
         assert_eq!(read.config.disposition(StopKind::UsageLimitWeekly), Disposition::Notify);
         assert_eq!(read.config.disposition(StopKind::Overloaded), Disposition::Ignore);
-        for wider in
-            ["{\"unattended\":{\"permissionCeiling\":\"bypassPermissions\"}}", "{\"launcher\":\"x\"}"]
-        {
+        for wider in [
+            "{\"notify\":{\"webhook\":\"https://example.com/x\"}}",
+            "{\"unattended\":{\"permissionCeiling\":\"bypassPermissions\"}}",
+            "{\"launcher\":\"x\"}",
+        ] {
             assert!(!with("{}", Some(wider)).config.heartbeat.enabled, "{wider}");
         }
     }

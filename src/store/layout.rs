@@ -111,6 +111,12 @@ impl StateDir {
         self.leases().join(format!("account-{key}.lock"))
     }
 
+    /// Lock around putting the supervisor's service in or taking it out.
+    #[must_use]
+    pub fn service_lock(&self) -> PathBuf {
+        self.leases().join("service.lock")
+    }
+
     /// What the supervisor shows: who it is, and when it looks next.
     #[must_use]
     pub fn supervisor(&self) -> PathBuf {
@@ -121,6 +127,18 @@ impl StateDir {
     #[must_use]
     pub fn paused(&self) -> PathBuf {
         self.root.join("paused.json")
+    }
+
+    /// Which notices were sent.
+    #[must_use]
+    pub fn notices(&self) -> PathBuf {
+        self.root.join("notices.json")
+    }
+
+    /// Lock around one read-change-write of that file.
+    #[must_use]
+    pub fn notices_lock(&self) -> PathBuf {
+        self.leases().join("notices.lock")
     }
 
     /// Copies of transcripts from before something that changes them, one directory a session.

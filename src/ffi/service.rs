@@ -1,0 +1,51 @@
+//! The exports behind `watch --install`, `--uninstall` and `--status`.
+
+use super::task::CoreTask;
+use super::verbs::task;
+use crate::clock::SystemClock;
+use crate::env::Environment;
+use crate::service::plan::{Outside, ServiceOptions, ServicePlan, apply, plan};
+use crate::service::status::{StatusOptions, status};
+use napi::bindgen_prelude::AsyncTask;
+use napi_derive::napi;
+use serde_json::Value;
+
+/// Plans the putting in or taking out of the service that starts the supervisor at every login. Reads only.
+///
+/// Rejects with `PATH_REFUSED`, `USAGE`, `STATE_DIR_UNKNOWN` or `IO`.
+#[napi(catch_unwind, ts_args_type = "options: ServiceOptions", ts_return_type = "Promise<ServicePlan>")]
+#[must_use]
+pub fn plan_service(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: ServiceOptions| {
+        let env = Environment::of_process();
+        plan(Outside { env: &env, clock: &SystemClock }, options)
+    })
+}
+
+/// Does what {@link planService} planned. A command of the service manager that fails is told in the report.
+///
+/// Rejects with `CHANGED_MEANWHILE`, `STATE_LOCKED`, else as {@link planService}.
+#[napi(catch_unwind, ts_args_type = "plan: ServicePlan", ts_return_type = "Promise<ServiceReport>")]
+#[must_use]
+pub fn apply_service(plan: Value) -> AsyncTask<CoreTask> {
+    task(Some(plan), |plan: ServicePlan| {
+        let env = Environment::of_process();
+        apply(Outside { env: &env, clock: &SystemClock }, &plan)
+    })
+}
+
+/// Whether the service is there, switched on and running. Reads only.
+///
+/// Rejects with `STATE_DIR_UNKNOWN`.
+#[napi(
+    catch_unwind,
+    ts_args_type = "options?: ServiceStatusOptions",
+    ts_return_type = "Promise<ServiceStatus>"
+)]
+#[must_use]
+pub fn service_status(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: StatusOptions| {
+        let env = Environment::of_process();
+        status(Outside { env: &env, clock: &SystemClock }, &options)
+    })
+}

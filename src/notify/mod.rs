@@ -1,0 +1,168 @@
+//! Notifying: telling a person once what happened to a session, on the desktop and, where the user's own configuration names
+//! one, through a webhook. A notice that cannot be delivered is written into the journal and never stops the work.
+
+mod desktop;
+pub mod notice;
+mod sent;
+pub mod webhook;
+
+pub use notice::{Kind, Notice};
+
+use crate::recovery::config::Notify;
+use crate::report::inventory::Outside;
+use crate::store::{StateDir, journal};
+use serde_json::json;
+
+/// Tells each notice once: what was sent before, by session, generation and kind, is passed over.
+///
+/// It is written down before it is delivered, so that no two processes and no crash tell it twice. May take some seconds:
+/// both ways have a deadline, and one that missed it is not tried again for the rest of `notices`.
+pub fn send(outside: Outside<'_>, config: &Notify, state: &StateDir, notices: &[Notice]) {
+    if notices.is_empty() || !config.desktop && config.webhook.is_none() {
+        return;
+    }
+    let fresh = match sent::take(state, outside.clock, notices) {
+        Ok(fresh) => fresh,
+        Err(error) => {
+            journal::append(state, outside.clock, "notify-failed", json!({"why": error.to_string()}));
+            return;
+        }
+    };
+    let record = |notice: &Notice, way: &str, delivery: &Delivery| {
+        let (event, why) = match delivery {
+            Delivery::Done => ("notified", None),
+            Delivery::NoPlace(why) => ("not-notified", Some(why)),
+            Delivery::Failed(why) | Delivery::TimedOut(why) => ("notify-failed", Some(why)),
+        };
+        let fields = json!({"session": notice.session, "kind": notice.kind, "way": way, "why": why.map(String::as_str)});
+        journal::append(state, outside.clock, event, fields);
+    };
+    let each = |way: &str, deliver: &dyn Fn(&Notice) -> Delivery| {
+        let mut late = false;
+        for notice in &fresh {
+            let delivery = if late {
+                Delivery::Failed("the one before it took too long".into())
+            } else {
+                deliver(notice)
+            };
+            late |= matches!(delivery, Delivery::TimedOut(_));
+            record(notice, way, &delivery);
+        }
+    };
+    // Neither waits for the other.
+    std::thread::scope(|scope| {
+        if let Some(url) = &config.webhook {
+            scope.spawn(|| each("webhook", &|notice| webhook::post(outside, url, notice)));
+        }
+        if config.desktop {
+            each("desktop", &|notice| desktop::show(outside.env, notice));
+        }
+    });
+}
+
+/// What came of telling one notice in one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// Handed over.
+    Done,
+    /// There is no place here where it could be shown; nothing is wrong.
+    NoPlace(String),
+    /// It could not be handed over.
+    Failed(String),
+    /// It was not taken in time.
+    TimedOut(String),
+}
+
+#[cfg(test)]
+#[cfg(all(unix, not(target_os = "macos")))]
+mod tests {
+    use super::*;
+    use crate::claude::process::SystemProcesses;
+    use crate::clock::SystemClock;
+    use crate::env::Environment;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    struct Place {
+        dir: tempfile::TempDir,
+        state: StateDir,
+        env: Environment,
+    }
+
+    impl Place {
+        /// A desktop whose notifier writes one line a call and then does this.
+        fn new(then: &str) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let program = dir.path().join("notify-send");
+            let text = format!("#!/bin/sh\necho \"$3\" >> '{}'\n{then}\n", dir.path().join("log").display());
+            std::fs::write(&program, text).unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let pairs = [("PATH", dir.path().to_str().unwrap()), ("WAYLAND_DISPLAY", "wayland-0")];
+            let env = Environment::from_pairs(pairs, "/");
+            Self { state: StateDir::new(dir.path().join("state")), env, dir }
+        }
+
+        fn send(&self, config: &Notify, notices: &[Notice]) {
+            let outside = Outside { env: &self.env, clock: &SystemClock, processes: &SystemProcesses };
+            send(outside, config, &self.state, notices);
+        }
+
+        fn shown(&self) -> usize {
+            std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default().lines().count()
+        }
+
+        fn journal(&self) -> String {
+            std::fs::read_to_string(self.state.journal()).unwrap_or_default()
+        }
+    }
+
+    fn notice(kind: Kind) -> Notice {
+        Notice::new(kind, "s", 1, Some("Fix it"), Some(Path::new("/x/api")))
+    }
+
+    #[test]
+    fn each_notice_is_shown_once_and_written_into_the_journal() {
+        let place = Place::new("");
+        for _ in 0..3 {
+            place.send(&Notify::default(), &[notice(Kind::Stopped), notice(Kind::Held)]);
+        }
+        assert_eq!(place.shown(), 2);
+        let journal = place.journal();
+        assert_eq!(journal.lines().count(), 2);
+        assert!(
+            journal.contains(r#""event":"notified""#) && journal.contains(r#""kind":"held""#),
+            "{journal}"
+        );
+    }
+
+    #[test]
+    fn what_fails_one_way_still_goes_the_other_and_is_not_repeated() {
+        let place = Place::new("exit 1");
+        let config = Notify { desktop: true, webhook: Some("http://example.com/SECRET".into()) };
+        place.send(&config, &[notice(Kind::GivenUp)]);
+        place.send(&config, &[notice(Kind::GivenUp)]);
+        assert_eq!(place.shown(), 1);
+        let journal = place.journal();
+        assert_eq!(journal.matches(r#""event":"notify-failed""#).count(), 2, "{journal}");
+        assert!(journal.contains("must be https") && !journal.contains("SECRET"), "{journal}");
+    }
+
+    #[test]
+    fn switched_off_nothing_is_shown_and_nothing_remembered() {
+        let place = Place::new("");
+        place.send(&Notify { desktop: false, webhook: None }, &[notice(Kind::Held)]);
+        assert!(!place.state.root().exists());
+        place.send(&Notify::default(), &[notice(Kind::Held)]);
+        assert_eq!(place.shown(), 1);
+    }
+
+    #[test]
+    fn when_it_cannot_be_remembered_it_is_not_sent() {
+        let place = Place::new("");
+        std::fs::create_dir_all(place.state.root()).unwrap();
+        std::fs::write(place.state.notices(), "{\"version\":9}").unwrap();
+        place.send(&Notify::default(), &[notice(Kind::Held)]);
+        assert_eq!(place.shown(), 0);
+        assert!(place.journal().contains("newer version"), "{}", place.journal());
+    }
+}

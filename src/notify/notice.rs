@@ -1,0 +1,200 @@
+//! A notice: one thing that happened to one session, told in fixed sentences. Of the session it says no more than its title
+//! and the name of its project; nothing that was said in it, and no known pattern of a secret.
+
+use crate::note::redact::redact;
+use crate::text::{one_line, shortened};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Longest title in a notice, in characters.
+const TITLE: usize = 80;
+/// Longest name of a project, in characters.
+const PROJECT: usize = 60;
+/// What of a title is looked at, in characters: more is never shown, and a secret cut off there neither.
+const LOOKED_AT: usize = 4_000;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// It stopped.
+    Stopped,
+    /// It is being continued.
+    Resumed,
+    /// It works again: seen, not hoped.
+    Recovered,
+    /// It is not continued before a person has looked at it.
+    Held,
+    /// Nothing more is tried.
+    GivenUp,
+}
+
+impl Kind {
+    /// The name programs see.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Resumed => "resumed",
+            Self::Recovered => "recovered",
+            Self::Held => "held",
+            Self::GivenUp => "given-up",
+        }
+    }
+
+    const fn heading(self) -> &'static str {
+        match self {
+            Self::Stopped => "Claude Code stopped",
+            Self::Resumed => "Claude Code is being continued",
+            Self::Recovered => "Claude Code works again",
+            Self::Held => "Claude Code waits for you",
+            Self::GivenUp => "Claude Code was given up",
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Stopped => "Run cc-session-recover status to see until when, and what happens next.",
+            Self::Resumed => "The closed session goes on without a window. Do not open it meanwhile.",
+            Self::Recovered => "Run cc-session-recover report to see what it did.",
+            Self::Held => "It is not continued before you have looked at it. Run cc-session-recover status.",
+            Self::GivenUp => "Nothing more is tried. Run cc-session-recover status to see why.",
+        }
+    }
+}
+
+/// A notice to the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What happened.
+    pub kind: Kind,
+    /// Session id.
+    pub session: String,
+    /// The incident's generation: with session and kind it tells one notice from the next.
+    pub generation: u64,
+    /// Title, fit to be shown; `None` when the session has none.
+    pub title: Option<String>,
+    /// Name of the project's directory, fit to be shown.
+    pub project: Option<String>,
+    /// The project's directory: no program in it is run.
+    pub(super) directory: Option<PathBuf>,
+}
+
+impl Notice {
+    /// A notice about a session. The title is the one it was given, never a prompt.
+    #[must_use]
+    pub fn new(
+        kind: Kind,
+        session: &str,
+        generation: u64,
+        title: Option<&str>,
+        project: Option<&Path>,
+    ) -> Self {
+        let name = project.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        Self {
+            kind,
+            session: session.to_owned(),
+            generation,
+            title: title.and_then(|title| fit(title, TITLE)),
+            project: name.and_then(|name| fit(&name, PROJECT)),
+            directory: project.map(Path::to_path_buf),
+        }
+    }
+
+    /// What happened to which session. It may hold any printable character, so it belongs where no markup is read.
+    #[must_use]
+    pub fn heading(&self) -> String {
+        let what = self.kind.heading();
+        match (&self.title, &self.project) {
+            (Some(title), Some(project)) => format!("{what}: “{title}” in {project}"),
+            (Some(title), None) => format!("{what}: “{title}”"),
+            (None, Some(project)) => format!("{what}: in {project}"),
+            (None, None) => what.to_owned(),
+        }
+    }
+
+    /// What to do next: a fixed sentence.
+    #[must_use]
+    pub const fn sentence(&self) -> &'static str {
+        self.kind.sentence()
+    }
+
+    /// All of it as one text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}. {}", self.heading(), self.sentence())
+    }
+}
+
+/// One line without control characters and secrets, at most `limit` characters. Cut last: half a secret is not recognised.
+fn fit(raw: &str, limit: usize) -> Option<String> {
+    let line = one_line(raw, LOOKED_AT);
+    let clean = redact(&line);
+    let short = shortened(clean.trim(), limit);
+    (!short.is_empty()).then(|| short.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::length;
+
+    fn titled(title: &str) -> Notice {
+        Notice::new(Kind::Stopped, "s", 1, Some(title), Some(Path::new("/home/u/my project")))
+    }
+
+    #[test]
+    fn it_says_what_happened_to_which_session_and_what_to_do() {
+        let notice = titled("Fix the flaky test");
+        assert_eq!(notice.heading(), "Claude Code stopped: “Fix the flaky test” in my project");
+        assert!(notice.text().ends_with(
+            "test” in my project. Run cc-session-recover status to see until when, and what happens next."
+        ));
+        let bare = Notice::new(Kind::GivenUp, "s", 1, None, None);
+        assert_eq!(bare.heading(), "Claude Code was given up");
+        assert_eq!(
+            Notice::new(Kind::Held, "s", 1, Some(" \n"), Some(Path::new("/"))).heading(),
+            "Claude Code waits for you"
+        );
+    }
+
+    #[test]
+    fn control_escape_and_direction_characters_never_come_through() {
+        let hostile = "a\u{1b}]0;title\u{7}\u{202e}b\nc\0\u{9b}31m\u{2066}d\r\n--urgency=critical";
+        let notice =
+            Notice::new(Kind::Held, "s", 1, Some(hostile), Some(Path::new("/x/\u{202e}p\u{1b}[2J\nq")));
+        assert_eq!(notice.heading(), "Claude Code waits for you: “ab cd --urgency=critical” in p q");
+        assert!(!notice.text().chars().any(char::is_control));
+    }
+
+    #[test]
+    fn no_known_secret_is_told_whole_or_in_part() {
+        let key = "sk-ant-REDACTED";
+        let token = "ghp_0123456789abcdefghijABCDEFGHIJ0123";
+        for secret in [key, token] {
+            for title in [
+                format!("use {secret} now"),
+                // The cut would fall into it.
+                format!("{} {secret}", "x".repeat(TITLE - 12)),
+                // Broken up by what nobody sees.
+                format!("{}\u{200b}{}", &secret[..9], &secret[9..]),
+                format!("{} {secret}", "y ".repeat(LOOKED_AT / 2 - 6)),
+            ] {
+                let text = titled(&title).text();
+                assert!(!text.contains(&secret[..12]), "{text}");
+            }
+        }
+        let project = Notice::new(Kind::Held, "s", 1, None, Some(&Path::new("/x").join(token)));
+        assert!(!project.text().contains("ghp_0"), "{}", project.text());
+    }
+
+    #[test]
+    fn a_title_of_any_length_gives_a_short_notice() {
+        for title in
+            ["x".repeat(10_240), "wörter ".repeat(2_000), "漢".repeat(10_240), "\u{202e}".repeat(10_240)]
+        {
+            let text = titled(&title).text();
+            assert!(length(&text) < 260, "{}", length(&text));
+        }
+    }
+}

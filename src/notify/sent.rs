@@ -1,0 +1,141 @@
+//! What was sent: the last notices, so that none is told twice, however often the same thing is found.
+
+use super::notice::{Kind, Notice};
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::session::stop::time;
+use crate::store::StateDir;
+use crate::store::lock::Lock;
+use crate::store::stored::{Stored, load, save};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Notices that are remembered; the oldest are forgotten first.
+const MOST: usize = 500;
+/// Longest wait for another process that looks at the same file.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Sent {
+    version: u32,
+    /// The newest last.
+    sent: Vec<Entry>,
+}
+
+impl Stored for Sent {
+    const VERSION: u32 = 1;
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Entry {
+    session: String,
+    generation: u64,
+    kind: Kind,
+    #[serde(serialize_with = "time")]
+    at: DateTime<Utc>,
+}
+
+impl Entry {
+    fn is_of(&self, notice: &Notice) -> bool {
+        self.session == notice.session && self.generation == notice.generation && self.kind == notice.kind
+    }
+}
+
+/// The notices that nobody has taken yet; they are from now on taken.
+///
+/// # Errors
+/// [`crate::error::Code::StateNewer`], [`crate::error::Code::StateLocked`] or [`crate::error::Code::Io`]: nothing is to be
+/// sent then, for it would be sent again and again.
+pub fn take<'a>(state: &StateDir, clock: &dyn Clock, notices: &'a [Notice]) -> Result<Vec<&'a Notice>> {
+    let _lock = Lock::wait(&state.notices_lock(), PATIENCE)?;
+    let path = state.notices();
+    let mut sent = load::<Sent>(state, &path)?
+        .found()
+        .unwrap_or_else(|| Sent { version: Sent::VERSION, sent: Vec::new() });
+    let mut fresh = Vec::new();
+    for notice in notices {
+        if sent.sent.iter().any(|entry| entry.is_of(notice)) {
+            continue;
+        }
+        sent.sent.push(Entry {
+            session: notice.session.clone(),
+            generation: notice.generation,
+            kind: notice.kind,
+            at: clock.now(),
+        });
+        fresh.push(notice);
+    }
+    if !fresh.is_empty() {
+        let surplus = sent.sent.len().saturating_sub(MOST);
+        sent.sent.drain(..surplus);
+        save(&path, &sent)?;
+    }
+    Ok(fresh)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::error::Code;
+
+    fn notice(session: &str, generation: u64, kind: Kind) -> Notice {
+        Notice::new(kind, session, generation, None, None)
+    }
+
+    fn taken(state: &StateDir, notices: &[Notice]) -> usize {
+        take(state, &SystemClock, notices).unwrap().len()
+    }
+
+    #[test]
+    fn the_same_notice_is_taken_once_and_another_generation_or_kind_is_another_notice() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let stopped = notice("a", 1, Kind::Stopped);
+        assert_eq!(taken(&state, &[stopped.clone(), stopped.clone()]), 1);
+        assert_eq!(taken(&state, std::slice::from_ref(&stopped)), 0);
+        let others = [
+            notice("a", 2, Kind::Stopped),
+            notice("a", 1, Kind::Held),
+            notice("b", 1, Kind::Stopped),
+            stopped,
+        ];
+        assert_eq!(taken(&state, &others), 3);
+    }
+
+    #[test]
+    fn of_many_that_ask_at_once_one_gets_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let notices = [notice("a", 1, Kind::Recovered)];
+        let total: usize = std::thread::scope(|scope| {
+            let askers: Vec<_> = (0..8).map(|_| scope.spawn(|| taken(&state, &notices))).collect();
+            askers.into_iter().map(|asker| asker.join().unwrap()).sum()
+        });
+        assert_eq!(total, 1);
+    }
+
+    #[test]
+    fn the_file_stays_bounded_and_forgets_the_oldest() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let many: Vec<_> = (0..620).map(|index| notice("a", index, Kind::Stopped)).collect();
+        assert_eq!(taken(&state, &many), 620);
+        assert_eq!(taken(&state, &many[120..]), 0);
+        assert_eq!(taken(&state, &many[..1]), 1);
+    }
+
+    #[test]
+    fn a_newer_file_is_left_alone_and_a_damaged_one_starts_afresh() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let notices = [notice("a", 1, Kind::Held)];
+        std::fs::write(state.notices(), "{\"version\":9}").unwrap();
+        assert_eq!(take(&state, &SystemClock, &notices).unwrap_err().code, Code::StateNewer);
+        std::fs::write(state.notices(), "{").unwrap();
+        assert_eq!(taken(&state, &notices), 1);
+        assert_eq!(taken(&state, &notices), 0);
+    }
+}

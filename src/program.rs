@@ -1,0 +1,164 @@
+//! A program of the operating system: found outside of the project that is worked on, started with its arguments as a list
+//! and without a shell, and ended when its time is over.
+
+use crate::env::Environment;
+use crate::fs::canonical;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// Between two looks at whether it has ended.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+/// Words of complaint that are kept, in bytes.
+const LARGEST: u64 = 4 * 1024;
+/// What it left in the background may hold its output open; so long its complaint is waited for after its end.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// How a program ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit code; `None`: ended by a signal.
+    pub code: Option<i32>,
+    /// The beginning of what it wrote to standard error.
+    pub complaint: String,
+}
+
+/// The first program of this name on `PATH` that really lies outside of `project`.
+#[must_use]
+pub fn find(env: &Environment, name: &str, project: Option<&Path>) -> Option<PathBuf> {
+    let inside = project.and_then(|project| canonical(project).ok());
+    let outside = |path: &Path| {
+        canonical(path).is_ok_and(|real| inside.as_ref().is_none_or(|dir| !real.starts_with(dir)))
+    };
+    let dirs = env.search_path().into_iter().filter(|dir| outside(dir));
+    let path = std::env::join_paths(dirs).ok()?;
+    which::which_in_all(name, Some(path), "/").ok()?.find(|program| program.is_absolute() && outside(program))
+}
+
+/// Runs it with nothing to read, its output thrown away, for at most `limit`.
+///
+/// # Errors
+/// Why it could not be started, or that it did not end in time and was ended.
+pub fn run(command: &mut Command, limit: Duration) -> Result<Ended, String> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(windows)]
+    {
+        /// `CREATE_NO_WINDOW`: no console flashes up.
+        const NO_WINDOW: u32 = 0x0800_0000;
+        std::os::windows::process::CommandExt::creation_flags(command, NO_WINDOW);
+    }
+    let started = Instant::now();
+    let mut child = command.spawn().map_err(|error| format!("could not be started: {error}"))?;
+    let complaint = read_beginning(&mut child);
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => {
+                let bytes = complaint.recv_timeout(LINGER).unwrap_or_default();
+                let complaint = crate::text::one_line(&String::from_utf8_lossy(&bytes), 400);
+                return Ok(Ended { code: status.code(), complaint });
+            }
+            Ok(None) if started.elapsed() < limit => std::thread::sleep(BETWEEN_LOOKS),
+            Ok(None) => {
+                end(&mut child);
+                return Err(format!("did not end within {} s", limit.as_secs_f64()));
+            }
+            Err(error) => {
+                end(&mut child);
+                return Err(format!("was lost: {error}"));
+            }
+        }
+    }
+}
+
+/// The beginning is sent at the end of the output; what is beyond it is read all the same, so that the program never blocks.
+fn read_beginning(child: &mut Child) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    let output = child.stderr.take();
+    std::thread::spawn(move || {
+        let Some(mut output) = output else { return };
+        let mut bytes = Vec::new();
+        let _ = output.by_ref().take(LARGEST).read_to_end(&mut bytes);
+        let _ = std::io::copy(&mut output, &mut std::io::sink());
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+/// Ends it, and on Unix what it started: it leads a process group of its own.
+fn end(child: &mut Child) {
+    #[cfg(unix)]
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn script(path: &Path) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn a_program_of_the_project_is_passed_over_even_behind_a_link() {
+        let root = tempfile::tempdir().unwrap();
+        let project = root.path().join("project");
+        script(&project.join("bin/tool"));
+        script(&root.path().join("good/tool"));
+        std::fs::create_dir(root.path().join("linked")).unwrap();
+        std::os::unix::fs::symlink(project.join("bin/tool"), root.path().join("linked/tool")).unwrap();
+        let dirs = [project.join("bin"), root.path().join("linked"), root.path().join("good")];
+        let env = Environment::from_pairs([("PATH", std::env::join_paths(&dirs).unwrap())], "/");
+        assert_eq!(find(&env, "tool", Some(&project)), Some(root.path().join("good/tool")));
+        assert_eq!(find(&env, "tool", None), Some(project.join("bin/tool")));
+        let relative = Environment::from_pairs([("PATH", "bin:.")], &project);
+        assert_eq!(find(&relative, "tool", None), None);
+    }
+
+    #[test]
+    fn it_is_told_how_it_ended_and_what_it_complained_of() {
+        let ended = run(
+            Command::new("/bin/sh").args(["-c", "echo 'no\u{1b}[31m bus' >&2; exit 3"]),
+            Duration::from_secs(20),
+        );
+        assert_eq!(
+            ended,
+            Ok(Ended { code: Some(3), complaint: "no bus".into() }).map_err(|_: String| String::new())
+        );
+        let loud = run(
+            Command::new("/bin/sh").args(["-c", "head -c 3000000 /dev/zero >&2"]),
+            Duration::from_secs(20),
+        );
+        assert_eq!(loud.unwrap().code, Some(0));
+        assert!(
+            run(&mut Command::new("/nowhere/tool"), Duration::from_secs(1)).unwrap_err().contains("started")
+        );
+    }
+
+    #[test]
+    fn one_that_hangs_is_ended_with_what_it_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let pid = dir.path().join("pid");
+        let line = format!("/bin/sleep 60 & echo $! > '{}'; wait", pid.display());
+        let hung = run(Command::new("/bin/sh").args(["-c", &line]), Duration::from_millis(500));
+        assert!(hung.unwrap_err().contains("did not end"));
+        let stat = format!("/proc/{}/stat", std::fs::read_to_string(&pid).unwrap().trim());
+        let gone = || std::fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "));
+        let started = Instant::now();
+        while !gone() && started.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        assert!(gone());
+    }
+}

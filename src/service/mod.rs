@@ -1,0 +1,111 @@
+//! The service: the operating system's own way of starting the supervisor at every login. A unit of systemd's user manager, an
+//! agent of launchd, or a scheduled task of Windows, always of this user alone.
+//!
+//! ```text
+//! options -> start (what is run, refusals) -> text of systemd | launchd | schtasks -> plan (value) -> apply -> status
+//! ```
+
+pub mod launchd;
+pub mod plan;
+pub mod schtasks;
+pub mod start;
+pub mod status;
+pub mod systemd;
+
+use crate::env::Environment;
+use crate::error::{Code, Error, Result};
+use crate::fs::canonical;
+use crate::store::StateDir;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// A file of ours contains this. No two hyphens in a row: it stands in comments of XML.
+pub const MARKER: &str = "Made by cc-session-recover";
+
+/// What starts the supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Manager {
+    /// systemd's user manager.
+    Systemd,
+    /// launchd of macOS.
+    Launchd,
+    /// The task scheduler of Windows.
+    Schtasks,
+}
+
+impl Manager {
+    /// The one of this platform.
+    #[must_use]
+    pub const fn of_platform() -> Self {
+        if cfg!(windows) {
+            Self::Schtasks
+        } else if cfg!(target_os = "macos") {
+            Self::Launchd
+        } else {
+            Self::Systemd
+        }
+    }
+
+    /// The name it knows the service by.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Systemd => systemd::NAME,
+            Self::Launchd => launchd::NAME,
+            Self::Schtasks => schtasks::NAME,
+        }
+    }
+
+    /// Where the service's file is, and the directory that it may not lead out of.
+    fn place(self, env: &Environment, state: &StateDir) -> Result<Place> {
+        let homeless = || {
+            Error::new(Code::StateDirUnknown, "no directory for the service: HOME is not set")
+                .hint("set HOME to your home directory")
+        };
+        let (base, inner, file) = match self {
+            Self::Systemd => (env.config_home().ok_or_else(homeless)?, "systemd/user", systemd::NAME),
+            Self::Launchd => (env.home().ok_or_else(homeless)?, "Library/LaunchAgents", launchd::FILE),
+            Self::Schtasks => (state.root().to_path_buf(), "service", schtasks::FILE),
+        };
+        let file = base.join(inner).join(file);
+        Ok(Place { base, file })
+    }
+}
+
+/// Where the service's file is.
+#[derive(Debug, Clone)]
+struct Place {
+    base: PathBuf,
+    file: PathBuf,
+}
+
+impl Place {
+    fn dir(&self) -> &Path {
+        self.file.parent().unwrap_or(&self.base)
+    }
+
+    /// Nothing on the way to the file leads out of its base directory, and the file itself is no link. The base may be
+    /// one: many keep their configuration elsewhere.
+    fn check(&self) -> Result<()> {
+        let refused = |path: &Path, why: &str| {
+            Error::new(Code::PathRefused, why)
+                .at(path)
+                .hint("move it away, or put the service in by hand: --dry-run prints it")
+        };
+        if let Ok(meta) = std::fs::symlink_metadata(&self.file)
+            && !meta.is_file()
+        {
+            let why = if meta.is_symlink() { "is a symbolic link" } else { "is no regular file" };
+            return Err(refused(&self.file, why));
+        }
+        let nearest = self.dir().ancestors().find(|dir| std::fs::symlink_metadata(dir).is_ok());
+        if let (Some(nearest), Ok(base)) = (nearest, canonical(&self.base)) {
+            let inside = canonical(nearest).is_ok_and(|real| real.is_dir() && real.starts_with(&base));
+            if !inside {
+                return Err(refused(nearest, "leads out of the directory it is in"));
+            }
+        }
+        Ok(())
+    }
+}

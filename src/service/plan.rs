@@ -1,0 +1,394 @@
+//! The plan of putting the service in or taking it out, as a value, and the doing of exactly that. A file that is not ours is
+//! never written over nor removed; where the manager cannot be reached, its commands are left to the person, word for word.
+
+use super::start::Start;
+use super::status::{is_enabled, is_running, is_taken, own_text, wants};
+use super::{MARKER, Manager, Place, launchd, schtasks, systemd};
+use crate::clock::Clock;
+use crate::env::Environment;
+use crate::error::{Code, Error, Result};
+use crate::fs::own_uid;
+use crate::program::{Ended, find, run};
+use crate::project::{FileAction, FileStep};
+use crate::store::lock::Lock;
+use crate::store::replace::{PRIVATE, remove, replace};
+use crate::store::{StateDir, journal};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Mode of a unit or an agent, as their managers expect it.
+const SHARED: u32 = 0o644;
+/// Longest wait for another process that does the same.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A manager that takes longer is left alone.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wanted {
+    /// Start the supervisor at every login, and now.
+    Install,
+    /// Do not.
+    Uninstall,
+}
+
+/// What to plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceOptions {
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// Absolute path of node, to install.
+    #[serde(default)]
+    pub node: Option<PathBuf>,
+    /// Root of the installed package, to install.
+    #[serde(default)]
+    pub package_root: Option<PathBuf>,
+    /// Another platform's manager, to see what would be written there; only planned, never applied.
+    #[serde(default)]
+    pub manager: Option<Manager>,
+}
+
+/// A command of the manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandStep {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// What it does.
+    pub why: String,
+    /// Nothing is wrong when it fails: there may be nothing to end.
+    pub may_fail: bool,
+    /// Whether it did it; `None`: it was not run.
+    pub done: Option<bool>,
+    /// What went wrong.
+    pub complaint: Option<String>,
+}
+
+/// Everything that will be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServicePlan {
+    /// Who starts the supervisor.
+    pub manager: Manager,
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// The file.
+    pub file: FileStep,
+    /// Commands to run before the file is removed.
+    pub before: Vec<CommandStep>,
+    /// Commands to run after it is written or removed.
+    pub after: Vec<CommandStep>,
+    /// Why the manager cannot be reached from here; the commands are then for the person. `None`: it can be.
+    pub unreachable: Option<String>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// What it was planned from.
+    pub options: ServiceOptions,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceReport {
+    /// Who starts the supervisor.
+    pub manager: Manager,
+    /// What was wanted.
+    pub wanted: Wanted,
+    /// `false`: everything was as it should be.
+    pub changed: bool,
+    /// `true`: nothing went wrong, and nothing is left to the person.
+    pub complete: bool,
+    /// The file.
+    pub file: FileStep,
+    /// Commands, those that were run and those that are left to the person.
+    pub commands: Vec<CommandStep>,
+    /// Why the manager could not be reached.
+    pub unreachable: Option<String>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// What it takes from outside.
+#[derive(Clone, Copy)]
+pub struct Outside<'a> {
+    /// Variables and well-known directories.
+    pub env: &'a Environment,
+    /// Time.
+    pub clock: &'a dyn Clock,
+}
+
+/// Plans. Reads only.
+///
+/// # Errors
+/// [`Code::PathRefused`] for a file in the way that is not ours, a link that leads elsewhere, or a package that is not there
+/// to stay; [`Code::Usage`] without what an installation needs; [`Code::StateDirUnknown`]; [`Code::Io`].
+pub fn plan(outside: Outside<'_>, options: ServiceOptions) -> Result<ServicePlan> {
+    let env = outside.env;
+    let manager = options.manager.unwrap_or(Manager::of_platform());
+    let state = StateDir::new(env.state_dir()?);
+    let place = manager.place(env, &state)?;
+    place.check()?;
+    let path = place.file.clone();
+    let before = own_text(manager, &path)?;
+    let reach = reach(env, manager);
+    let mut warnings = Vec::new();
+    let (file, commands) = match options.wanted {
+        Wanted::Install => {
+            let (Some(node), Some(root)) = (&options.node, &options.package_root) else {
+                return Err(Error::new(Code::Usage, "an installation needs node and packageRoot"));
+            };
+            let start = Start::of(env, &state, manager, node, root)?;
+            let after = text_of(env, manager, &start);
+            warnings.extend(start.warnings);
+            let (action, why) = match &before {
+                None => (FileAction::Create, "starts the supervisor at every login"),
+                Some(text) if *text == after => (FileAction::Keep, "is as it should be"),
+                Some(_) => (FileAction::Replace, "starts the supervisor as it is now"),
+            };
+            let running = is_running(manager, &reach);
+            let settled = action == FileAction::Keep
+                && is_enabled(manager, &place, &reach) == Some(true)
+                && running != Some(false);
+            let commands = if settled {
+                (Vec::new(), Vec::new())
+            } else {
+                (Vec::new(), putting_in(manager, &reach, action, &path))
+            };
+            (FileStep { path, action, why: why.into(), before, after: Some(after) }, commands)
+        }
+        Wanted::Uninstall => {
+            let present = before.is_some();
+            let (action, why) = if present {
+                (FileAction::Remove, "starts the supervisor")
+            } else {
+                (FileAction::Keep, "is not there")
+            };
+            let commands = if present { taking_out(manager, &reach) } else { (Vec::new(), Vec::new()) };
+            (FileStep { path, action, why: why.into(), before, after: None }, commands)
+        }
+    };
+    if file.changes() && manager == Manager::Systemd && options.wanted == Wanted::Install {
+        warnings.push(
+            "it runs while you are logged in; `loginctl enable-linger` lets it run without that too".into(),
+        );
+    }
+    let (before, after) = commands;
+    let unreachable = reach.err().filter(|_| !(before.is_empty() && after.is_empty()));
+    Ok(ServicePlan { manager, wanted: options.wanted, file, before, after, unreachable, warnings, options })
+}
+
+/// The manager's program; why there is none that can be asked.
+pub(super) type Reach = std::result::Result<PathBuf, String>;
+
+/// Whether the manager can be asked from here.
+pub(super) fn reach(env: &Environment, manager: Manager) -> Reach {
+    if manager != Manager::of_platform() {
+        return Err("it is another platform's".into());
+    }
+    match manager {
+        Manager::Systemd => {
+            let socket = env.absolute("XDG_RUNTIME_DIR").map(|dir| dir.join("systemd/private"));
+            if socket.is_none_or(|socket| !socket.exists()) {
+                return Err("no user manager of systemd runs for this login".into());
+            }
+            find(env, "systemctl", None).ok_or_else(|| "systemctl is not on PATH".into())
+        }
+        Manager::Launchd => Some(PathBuf::from("/bin/launchctl"))
+            .filter(|program| program.is_file())
+            .ok_or_else(|| "/bin/launchctl is not there".into()),
+        Manager::Schtasks => env
+            .absolute("SystemRoot")
+            .map(|root| root.join(r"System32\schtasks.exe"))
+            .filter(|program| program.is_file())
+            .ok_or_else(|| "schtasks.exe is not there".into()),
+    }
+}
+
+fn text_of(env: &Environment, manager: Manager, start: &Start) -> String {
+    match manager {
+        Manager::Systemd => systemd::unit(start),
+        Manager::Launchd => launchd::agent(start),
+        Manager::Schtasks => schtasks::task(start, schtasks::user(env).as_deref()),
+    }
+}
+
+/// The domain of launchd that a desktop login lives in.
+pub(super) fn domain() -> String {
+    format!("gui/{}", own_uid().unwrap_or(0))
+}
+
+fn command(manager: Manager, reach: &Reach, words: &[&str], why: &str) -> CommandStep {
+    let bare = match manager {
+        Manager::Systemd => "systemctl",
+        Manager::Launchd => "launchctl",
+        Manager::Schtasks => "schtasks",
+    };
+    let program =
+        reach.as_ref().map_or_else(|_| bare.to_owned(), |program| program.to_string_lossy().into_owned());
+    let argv = std::iter::once(program).chain(words.iter().map(|word| (*word).to_owned())).collect();
+    CommandStep { argv, why: why.into(), may_fail: false, done: None, complaint: None }
+}
+
+fn putting_in(manager: Manager, reach: &Reach, action: FileAction, path: &Path) -> Vec<CommandStep> {
+    let step = |words: &[&str], why| command(manager, reach, words, why);
+    let file = path.to_string_lossy();
+    match manager {
+        Manager::Systemd => {
+            let mut steps = vec![step(&["--user", "daemon-reload"], "reads the unit")];
+            if action == FileAction::Create {
+                steps.push(step(
+                    &["--user", "enable", "--now", systemd::NAME],
+                    "starts it now and at every login",
+                ));
+            } else {
+                steps.push(step(&["--user", "enable", systemd::NAME], "starts it at every login"));
+                steps.push(step(&["--user", "restart", systemd::NAME], "starts it as it is now"));
+            }
+            steps
+        }
+        Manager::Launchd => {
+            let domain = domain();
+            let out = CommandStep {
+                may_fail: true,
+                ..step(&["bootout", &format!("{domain}/{}", launchd::NAME)], "ends the one that runs")
+            };
+            vec![out, step(&["bootstrap", &domain, &file], "starts it now and at every login")]
+        }
+        Manager::Schtasks => vec![
+            step(&["/Create", "/TN", schtasks::NAME, "/XML", &file, "/F"], "starts it at every login"),
+            step(&["/Run", "/TN", schtasks::NAME], "starts it now"),
+        ],
+    }
+}
+
+fn taking_out(manager: Manager, reach: &Reach) -> (Vec<CommandStep>, Vec<CommandStep>) {
+    let step = |words: &[&str], why| command(manager, reach, words, why);
+    let tolerant = |words: &[&str], why| CommandStep { may_fail: true, ..step(words, why) };
+    match manager {
+        Manager::Systemd => (
+            vec![step(&["--user", "disable", "--now", systemd::NAME], "ends it, and starts it no more")],
+            vec![step(&["--user", "daemon-reload"], "forgets the unit")],
+        ),
+        Manager::Launchd => {
+            (vec![tolerant(&["bootout", &format!("{}/{}", domain(), launchd::NAME)], "ends it")], Vec::new())
+        }
+        Manager::Schtasks => (
+            vec![
+                tolerant(&["/End", "/TN", schtasks::NAME], "ends it"),
+                tolerant(&["/Delete", "/TN", schtasks::NAME, "/F"], "starts it no more"),
+            ],
+            Vec::new(),
+        ),
+    }
+}
+
+/// Does what was planned. The plan is made again from its options, so that what a caller changed in it has no effect, and must
+/// want the same of the file.
+///
+/// # Errors
+/// As [`plan`]; [`Code::ChangedMeanwhile`]. A command of the manager that fails is no error: the report tells.
+pub fn apply(outside: Outside<'_>, planned: &ServicePlan) -> Result<ServiceReport> {
+    let state = StateDir::new(outside.env.state_dir()?);
+    let _lock = Lock::wait(&state.service_lock(), PATIENCE)?;
+    let plan = plan(outside, planned.options.clone())?;
+    if plan.file != planned.file {
+        return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
+            .at(&plan.file.path)
+            .hint("run the command again"));
+    }
+    if plan.manager != Manager::of_platform() {
+        return Err(Error::new(Code::Usage, "that is another platform's way to start a service"));
+    }
+    let ServicePlan { manager, wanted, file, mut before, mut after, unreachable, warnings, .. } = plan;
+    // What a person has to run after the removal is nothing: a manager that is not there knows nothing of the service.
+    if unreachable.is_some() && wanted == Wanted::Uninstall {
+        before.clear();
+        after.clear();
+    }
+    if unreachable.is_none() {
+        run_all(&mut before);
+    }
+    write(manager, &file)?;
+    if wanted == Wanted::Uninstall && manager == Manager::Systemd {
+        clear_up(&manager.place(outside.env, &state)?)?;
+    }
+    if unreachable.is_none() {
+        run_all(&mut after);
+    }
+    let commands: Vec<CommandStep> = before.into_iter().chain(after).collect();
+    let complete =
+        commands.iter().all(|step| step.done == Some(true) || step.may_fail && step.done.is_some());
+    let changed = file.changes() || commands.iter().any(|step| step.done.is_some());
+    if changed {
+        journal::append(
+            &state,
+            outside.clock,
+            "service",
+            json!({"wanted": wanted, "file": file.path, "complete": complete}),
+        );
+    }
+    Ok(ServiceReport { manager, wanted, changed, complete, file, commands, unreachable, warnings })
+}
+
+fn write(manager: Manager, file: &FileStep) -> Result<()> {
+    match (file.action, &file.after) {
+        (FileAction::Keep, _) => Ok(()),
+        (FileAction::Remove, _) => remove(&file.path),
+        (_, Some(text)) if manager == Manager::Schtasks => {
+            replace(&file.path, &schtasks::bytes(text), PRIVATE)
+        }
+        (_, Some(text)) => replace(&file.path, text.as_bytes(), SHARED),
+        (_, None) => Ok(()),
+    }
+}
+
+/// What is left when systemd was not asked: the link that switches the unit on, and directories that are empty now.
+fn clear_up(place: &Place) -> Result<()> {
+    let wants = wants(place);
+    if is_taken(&wants) {
+        remove(&wants)?;
+    }
+    let dirs = wants.parent().into_iter().chain(place.file.ancestors().skip(1));
+    for dir in dirs.take_while(|dir| *dir != place.base && dir.starts_with(&place.base)) {
+        // One that holds anything else stays.
+        if std::fs::remove_dir(dir).is_err() && dir.exists() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Runs them one after the other, until one that must not fail has failed.
+fn run_all(steps: &mut [CommandStep]) {
+    for step in steps {
+        let mut command = Command::new(&step.argv[0]);
+        command.args(&step.argv[1..]).current_dir("/");
+        let complaint = match run(&mut command, DEADLINE) {
+            Ok(Ended { code: Some(0), .. }) => None,
+            Ok(Ended { code, complaint }) => {
+                let how = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
+                Some(if complaint.is_empty() {
+                    format!("ended with {how}")
+                } else {
+                    format!("ended with {how}: {complaint}")
+                })
+            }
+            Err(why) => Some(why),
+        };
+        step.done = Some(complaint.is_none());
+        step.complaint = complaint;
+        if step.done == Some(false) && !step.may_fail {
+            break;
+        }
+    }
+}
+
+/// Whether a text is one that we wrote: the marker stands in one of its first lines.
+pub(super) fn is_ours(text: &str) -> bool {
+    text.lines().take(5).any(|line| line.contains(MARKER))
+}

@@ -1,0 +1,281 @@
+//! The start: which program with which arguments and variables the service runs. Paths are absolute and last: nothing that is
+//! in a temporary cache or in somebody's project is started at a login.
+
+use super::Manager;
+use crate::claude::program::locate;
+use crate::env::Environment;
+use crate::error::{Code, Error, Result};
+use crate::project::enabled::enclosing;
+use crate::store::StateDir;
+use std::path::{Component, Path, PathBuf};
+
+/// Variables that say where things are: the service must look where the person who installed it looks.
+const PLACES: [&str; 6] = [
+    "CC_RECOVER_STATE_DIR",
+    "CC_RECOVER_CONFIG",
+    "CC_RECOVER_CLAUDE",
+    "CLAUDE_CONFIG_DIR",
+    "XDG_STATE_HOME",
+    "XDG_CONFIG_HOME",
+];
+/// Variables that runs may need, and that may be secrets or change: they are named, and never written down.
+const LEFT_OUT: [&str; 10] = [
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_BASE_URL",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NODE_EXTRA_CA_CERTS",
+    "AWS_PROFILE",
+];
+
+/// What is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Absolute path of node.
+    pub node: String,
+    /// Its arguments, the absolute path of the command first.
+    pub arguments: Vec<String>,
+    /// Variables, `PATH` first.
+    pub variables: Vec<(String, String)>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+impl Start {
+    /// What the service of this person runs: `node` with the command of the package at `package_root`.
+    ///
+    /// # Errors
+    /// [`Code::PathRefused`] for a package that is not there to stay, and for paths that no service can be given;
+    /// [`Code::Io`] when the command is not in the package.
+    pub fn of(
+        env: &Environment,
+        state: &StateDir,
+        manager: Manager,
+        node: &Path,
+        package_root: &Path,
+    ) -> Result<Self> {
+        let script = package_root.join("bin").join("cc-session-recover.js");
+        stays(env, state, package_root)?;
+        for program in [node, &script] {
+            if !program.is_absolute() || !program.is_file() {
+                return Err(Error::new(Code::Io, "is no program with an absolute path").at(program));
+            }
+        }
+        if manager == Manager::Systemd
+            && node.to_str().is_some_and(|node| node.contains('=') && node.contains(['"', '\'', '\\']))
+        {
+            return Err(Error::new(Code::PathRefused, "has both an equals sign and a quotation mark in it")
+                .at(node)
+                .hint("install node under another path"));
+        }
+        let path = search_path(env, node);
+        let mut variables = vec![("PATH".to_owned(), path.clone())];
+        for name in PLACES {
+            if let Some(value) = env.absolute(name) {
+                variables.push((name.to_owned(), writable(&value, manager)?));
+            }
+        }
+        Ok(Self {
+            node: writable(node, manager)?,
+            arguments: vec![writable(&script, manager)?, "watch".into(), "--all".into()],
+            variables,
+            warnings: warnings(env, manager, &path),
+        })
+    }
+}
+
+/// A service must find its program at every login, and what a project contains must not decide what runs.
+fn stays(env: &Environment, state: &StateDir, root: &Path) -> Result<()> {
+    let temporary = root.components().any(|part| {
+        let name = part.as_os_str().to_string_lossy();
+        name == "_npx" || name == "dlx" || name.starts_with("dlx-") || name.starts_with("bunx-")
+    });
+    let refused = |why: String| {
+        Err(Error::new(Code::PathRefused, why)
+            .at(root)
+            .hint("install it with `npm install --global cc-session-recover`, then run `cc-session-recover watch --install`"))
+    };
+    if temporary {
+        return refused("is a temporary copy of the package, which can vanish at any time".into());
+    }
+    match enclosing(state, env, root) {
+        Some(project) if root.starts_with(project.join("node_modules")) => refused(format!(
+            "belongs to the project {}, which must not decide what runs at a login",
+            project.display()
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The path as text that the manager's file can hold.
+fn writable(path: &Path, manager: Manager) -> Result<String> {
+    let refused = |why: &str| {
+        Err(Error::new(Code::PathRefused, why).at(path).hint("install it, or node, under another path"))
+    };
+    let Some(text) = path.to_str() else { return refused("is not UTF-8 text") };
+    if text.chars().any(char::is_control) {
+        return refused("has a control character in it");
+    }
+    // The task scheduler replaces these, and knows no way to write them.
+    if manager == Manager::Schtasks && (text.contains(['%', '"']) || text.contains("$(")) {
+        return refused("has a character in it that a scheduled task cannot hold");
+    }
+    Ok(text.to_owned())
+}
+
+/// The person's own `PATH`: absolute directories, without those that `npm run` and npx put before it, and with node's.
+fn search_path(env: &Environment, node: &Path) -> String {
+    let separator = if cfg!(windows) { ';' } else { ':' };
+    let mut dirs: Vec<PathBuf> = Vec::new();
+    let own = node.parent().map(Path::to_path_buf);
+    for dir in env.search_path().into_iter().chain(own) {
+        let text =
+            dir.to_str().filter(|text| !text.contains(separator) && !text.chars().any(char::is_control));
+        let borrowed = dir.ends_with("node_modules/.bin")
+            || dir.components().any(|part| part == Component::Normal("_npx".as_ref()));
+        if text.is_some() && !borrowed && !dirs.contains(&dir) {
+            dirs.push(dir);
+        }
+    }
+    let texts: Vec<&str> = dirs.iter().filter_map(|dir| dir.to_str()).collect();
+    texts.join(&separator.to_string())
+}
+
+fn warnings(env: &Environment, manager: Manager, path: &str) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut pairs = vec![("PATH", path.into())];
+    pairs.extend(env.var("CC_RECOVER_CLAUDE").map(|claude| ("CC_RECOVER_CLAUDE", claude.to_os_string())));
+    if let Err(error) = locate(&Environment::from_pairs(pairs, "/"), None) {
+        warnings.push(format!("the service will not find Claude Code: {}", error.message));
+    }
+    let left: Vec<&str> = LEFT_OUT.into_iter().filter(|name| env.var(name).is_some()).collect();
+    if !left.is_empty() {
+        let place = match manager {
+            Manager::Systemd => "a file in ~/.config/environment.d",
+            Manager::Launchd => "`launchctl setenv`",
+            Manager::Schtasks => "your user's environment variables",
+        };
+        warnings.push(format!(
+            "set here, and not for the service: {}; where runs need them, set them in {place}",
+            left.join(", ")
+        ));
+    }
+    if manager == Manager::Schtasks {
+        let here: Vec<&str> = PLACES.into_iter().filter(|name| env.var(name).is_some()).collect();
+        if !here.is_empty() {
+            warnings.push(format!(
+                "a scheduled task has the variables of your login; set them there too: {}",
+                here.join(", ")
+            ));
+        }
+    }
+    warnings
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    struct Place {
+        dir: tempfile::TempDir,
+        state: StateDir,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            Self { state: StateDir::new(dir.path().join("state")), dir }
+        }
+
+        fn package(&self, inner: &str) -> PathBuf {
+            let root = self.dir.path().join(inner);
+            std::fs::create_dir_all(root.join("bin")).unwrap();
+            std::fs::write(root.join("bin/cc-session-recover.js"), "").unwrap();
+            root
+        }
+
+        fn start(&self, root: &Path, pairs: &[(&str, &str)], manager: Manager) -> Result<Start> {
+            let node = self.dir.path().join("node dir/node");
+            std::fs::create_dir_all(node.parent().unwrap()).unwrap();
+            std::fs::write(&node, "").unwrap();
+            Start::of(&Environment::from_pairs(pairs.iter().copied(), "/"), &self.state, manager, &node, root)
+        }
+    }
+
+    #[test]
+    fn only_absolute_directories_of_the_persons_own_path_are_baked_in() {
+        let place = Place::new();
+        let root = place.package("lib/node_modules/cc-session-recover");
+        let path = "/usr/bin:.:bin::/opt/a b:/p/node_modules/.bin:/c/_npx/1/bin:/usr/bin:/x\ny";
+        let start = place
+            .start(
+                &root,
+                &[("PATH", path), ("CC_RECOVER_CONFIG", "/c/x.json"), ("CLAUDE_CONFIG_DIR", "rel")],
+                Manager::Systemd,
+            )
+            .unwrap();
+        let own = place.dir.path().join("node dir");
+        assert_eq!(
+            start.variables,
+            [
+                ("PATH".into(), format!("/usr/bin:/opt/a b:{}", own.display())),
+                ("CC_RECOVER_CONFIG".into(), "/c/x.json".into())
+            ]
+        );
+        assert_eq!(start.arguments[1..], ["watch", "--all"]);
+    }
+
+    #[test]
+    fn a_temporary_copy_is_refused_with_the_way_out() {
+        let place = Place::new();
+        for inner in [
+            ".npm/_npx/9f/node_modules/cc-session-recover",
+            ".cache/pnpm/dlx/x/node_modules/cc-session-recover",
+            "dlx-12/node_modules/p",
+            "bunx-1000-p@1/node_modules/p",
+        ] {
+            let error = place.start(&place.package(inner), &[], Manager::Systemd).unwrap_err();
+            assert_eq!(error.code, Code::PathRefused, "{inner}");
+            assert!(error.hint.unwrap().contains("npm install --global"));
+        }
+        assert_eq!(
+            place.start(&place.dir.path().join("nothing"), &[], Manager::Systemd).unwrap_err().code,
+            Code::Io
+        );
+    }
+
+    #[test]
+    fn secrets_are_named_and_never_written_down() {
+        let place = Place::new();
+        let root = place.package("package");
+        let start = place
+            .start(
+                &root,
+                &[("ANTHROPIC_API_KEY", "SECRET"), ("HTTPS_PROXY", "http://u:SECRET@p")],
+                Manager::Systemd,
+            )
+            .unwrap();
+        assert!(
+            start.warnings.iter().any(|warning| warning.contains("ANTHROPIC_API_KEY, HTTPS_PROXY")),
+            "{start:?}"
+        );
+        assert!(!format!("{start:?}").contains("SECRET"));
+    }
+
+    #[test]
+    fn a_path_that_the_file_cannot_hold_is_refused() {
+        let place = Place::new();
+        assert_eq!(
+            place.start(&place.package("a\nb"), &[], Manager::Launchd).unwrap_err().code,
+            Code::PathRefused
+        );
+        let percent = place.package("100% $(x)");
+        assert_eq!(place.start(&percent, &[], Manager::Schtasks).unwrap_err().code, Code::PathRefused);
+        assert!(place.start(&percent, &[], Manager::Systemd).is_ok());
+    }
+}

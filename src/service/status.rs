@@ -1,0 +1,138 @@
+//! The status of the service: whether it is there, switched on and running, and whether any supervisor runs at all.
+
+use super::plan::{Reach, ServiceOptions, Wanted, domain, is_ours, plan, reach};
+use super::{Manager, Place, launchd, plan::Outside, schtasks, systemd};
+use crate::error::{Code, Error, Result};
+use crate::fs::{lossy, read_small};
+use crate::program::run;
+use crate::store::StateDir;
+use crate::store::lock::Lock;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/service@1";
+/// Largest file that is looked into, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+/// A manager that takes longer to answer is not waited for.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// What to compare the installed file with.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct StatusOptions {
+    /// Absolute path of node.
+    pub node: Option<PathBuf>,
+    /// Root of the running package.
+    pub package_root: Option<PathBuf>,
+}
+
+/// The status.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceStatus {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// Who starts the supervisor.
+    pub manager: Manager,
+    /// The service's file.
+    #[serde(serialize_with = "lossy")]
+    pub file: PathBuf,
+    /// It is there, and ours.
+    pub installed: bool,
+    /// It is what an installation would write now; `None`: not known.
+    pub current: Option<bool>,
+    /// It is started at every login; `None`: not known.
+    pub enabled: Option<bool>,
+    /// The manager has it running; `None`: not known.
+    pub running: Option<bool>,
+    /// A supervisor of this user runs, however it was started.
+    pub supervised: bool,
+    /// Why the manager cannot be asked from here.
+    pub unreachable: Option<String>,
+    /// What is in the way.
+    pub problem: Option<String>,
+}
+
+/// Looks. Reads only.
+///
+/// # Errors
+/// [`Code::StateDirUnknown`].
+pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<ServiceStatus> {
+    let env = outside.env;
+    let manager = Manager::of_platform();
+    let state = StateDir::new(env.state_dir()?);
+    let place = manager.place(env, &state)?;
+    let (installed, problem) = match place.check().and_then(|()| own_text(manager, &place.file)) {
+        Ok(text) => (text.is_some(), None),
+        Err(error) => (false, Some(error.to_string())),
+    };
+    let reach = reach(env, manager);
+    let wanted = ServiceOptions {
+        wanted: Wanted::Install,
+        node: options.node.clone(),
+        package_root: options.package_root.clone(),
+        manager: None,
+    };
+    let current = plan(outside, wanted).ok().filter(|_| installed).map(|plan| !plan.file.changes());
+    Ok(ServiceStatus {
+        schema: SCHEMA,
+        manager,
+        installed,
+        current,
+        enabled: if installed { is_enabled(manager, &place, &reach) } else { Some(false) },
+        running: if installed { is_running(manager, &reach) } else { Some(false) },
+        supervised: Lock::is_held(&state.supervisor_lease()),
+        unreachable: reach.err(),
+        problem,
+        file: place.file,
+    })
+}
+
+/// Text of the service's file; `None` when there is none.
+///
+/// # Errors
+/// [`Code::PathRefused`] when it is not ours.
+pub(super) fn own_text(manager: Manager, path: &Path) -> Result<Option<String>> {
+    let Some(bytes) = read_small(path, LARGEST)? else { return Ok(None) };
+    let text =
+        if manager == Manager::Schtasks { schtasks::text(&bytes) } else { String::from_utf8(bytes).ok() };
+    text.filter(|text| is_ours(text)).map(Some).ok_or_else(|| {
+        Error::new(Code::PathRefused, "was not made by cc-session-recover and is left alone")
+            .at(path)
+            .hint("move it away if it is not needed")
+    })
+}
+
+/// The link that switches the unit on.
+pub(super) fn wants(place: &Place) -> PathBuf {
+    place.dir().join(format!("{}.wants", systemd::TARGET)).join(systemd::NAME)
+}
+
+/// Whether it is a link to a unit of our name.
+pub(super) fn is_taken(wants: &Path) -> bool {
+    std::fs::read_link(wants).is_ok_and(|target| target.file_name().is_some_and(|name| name == systemd::NAME))
+}
+
+pub(super) fn is_enabled(manager: Manager, place: &Place, reach: &Reach) -> Option<bool> {
+    match manager {
+        Manager::Systemd => Some(is_taken(&wants(place))),
+        Manager::Launchd => succeeds(reach, &["print", &format!("{}/{}", domain(), launchd::NAME)]),
+        Manager::Schtasks => succeeds(reach, &["/Query", "/TN", schtasks::NAME]),
+    }
+}
+
+/// Only systemd tells it by an exit code; for the others it is whether a supervisor runs that counts.
+pub(super) fn is_running(manager: Manager, reach: &Reach) -> Option<bool> {
+    match manager {
+        Manager::Systemd => succeeds(reach, &["--user", "is-active", "--quiet", systemd::NAME]),
+        Manager::Launchd | Manager::Schtasks => None,
+    }
+}
+
+fn succeeds(reach: &Reach, words: &[&str]) -> Option<bool> {
+    let program = reach.as_ref().ok()?;
+    run(Command::new(program).args(words).current_dir("/"), DEADLINE).ok().map(|ended| ended.code == Some(0))
+}

@@ -1,0 +1,85 @@
+//! The unit of systemd's user manager (systemd.service(5), systemd.exec(5), systemd.syntax(7)).
+
+use super::MARKER;
+use super::start::Start;
+use std::fmt::Write;
+
+/// Name of the unit and its file.
+pub const NAME: &str = "cc-session-recover.service";
+/// The target that is reached at a login; its name with `.wants` is the directory where the unit is switched on.
+pub const TARGET: &str = "default.target";
+
+/// Text of the unit.
+///
+/// It ends its main process only: a session that is being continued is left to finish when the supervisor is stopped or
+/// renewed. It waits for no network: being offline is something the supervisor knows how to handle.
+#[must_use]
+pub fn unit(start: &Start) -> String {
+    let mut variables = String::new();
+    for (name, value) in &start.variables {
+        let _ = writeln!(variables, "Environment={}", quoted(&format!("{name}={value}"), false));
+    }
+    let mut arguments = String::new();
+    for argument in &start.arguments {
+        let _ = write!(arguments, " {}", quoted(argument, true));
+    }
+    let program = program(&start.node);
+    format!(
+        "# {MARKER}: `watch --install` writes it anew, `watch --uninstall` takes it away.\n\
+         # Changes of yours belong into a drop-in: systemctl --user edit {NAME}\n\
+         [Unit]\n\
+         Description=Continues Claude Code sessions that stopped\n\
+         StartLimitIntervalSec=1h\n\
+         StartLimitBurst=10\n\
+         \n\
+         [Service]\n\
+         ExecStart={program}{arguments}\n\
+         {variables}\
+         Restart=on-failure\n\
+         RestartSec=60\n\
+         RestartPreventExitStatus=2\n\
+         KillMode=process\n\
+         Nice=10\n\
+         UMask=0077\n\
+         \n\
+         [Install]\n\
+         WantedBy={TARGET}\n"
+    )
+}
+
+/// The program. systemd takes none with quotation marks or backslashes in its path; env(1) does, as an argument.
+fn program(node: &str) -> String {
+    if node.contains(['"', '\'', '\\']) {
+        return format!("/usr/bin/env {}", quoted(node, true));
+    }
+    // In the program's own path a dollar sign stands for itself.
+    quoted(node, false)
+}
+
+/// One word. Specifiers begin with a percent sign, variables in arguments with a dollar sign.
+fn quoted(text: &str, argument: bool) -> String {
+    let mut word = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '\\' | '"' => word.extend(['\\', char]),
+            '%' => word.push_str("%%"),
+            '$' if argument => word.push_str("$$"),
+            _ => word.push(char),
+        }
+    }
+    word.push('"');
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_systemd_would_read_otherwise_is_written_as_it_stands() {
+        assert_eq!(quoted(r#"/a b/100%/$HOME/"q"/\x/ü"#, true), r#""/a b/100%%/$$HOME/\"q\"/\\x/ü""#);
+        assert_eq!(quoted("A=$B %h", false), "\"A=$B %%h\"");
+        assert_eq!(program("/$x/a%b"), "\"/$x/a%%b\"");
+        assert_eq!(program("/$x/o'neil"), "/usr/bin/env \"/$$x/o'neil\"");
+    }
+}
