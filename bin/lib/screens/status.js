@@ -3,6 +3,7 @@
 // The first screen: what needs a person, what waits, what hangs, what runs, and one line for the rest.
 
 const { NAME_COLUMNS, PATH_COLUMNS, directoryOf, groupOf, nameOf, printProblems, resumeCommand, sizeWarnings, stateCell, styleOf } = require('../sessions.js');
+const { quotaLines } = require('../quota.js');
 const { tableLines } = require('../table.js');
 const { cleaned, truncatedPath, widthOf, wrapped } = require('../text.js');
 const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, sentence, shortIds, sinceWords, terminalWords } = require('../wording.js');
@@ -39,7 +40,7 @@ function printStatus(report, io) {
  * @returns {string[]}
  */
 function statusLines(report, { width, colours }, now = new Date(report.generatedAt)) {
-  const { project, sessions } = cleaned(report);
+  const { project, sessions, accounts } = cleaned(report);
   // Commands are made of what was reported: cleaning would change a path.
   const commands = new Map(sessions.map((session, index) => [session, resumeCommand(report.sessions[index])]));
   const short = shortIds(sessions.map((session) => session.id));
@@ -49,7 +50,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   const { dim } = colours;
 
   /** @type {string[][]} */
-  const parts = [summary()];
+  const parts = [summary(), quotaLines(accounts, width, now).map(dim)];
   for (const [index, table] of tableLines(columns(), shown.map(tableGroup), width, dim).entries()) {
     parts.push([''], table);
     const { kind, members } = shown[index];
