@@ -139,6 +139,20 @@ test('status says what is left of each account, in line, and nothing of windows 
   assert.equal(at(160, made.ACCOUNTS.slice(1, 2))[1], '');
 });
 
+/** A row of a numbered session. */
+const ROW = /^0{5}\d{3} /gm;
+
+test('into a pipe status shows fifty of a group and says how the others are listed; a terminal and the JSON get all', () => {
+  const crashed = Array.from({ length: 73 }, (_, index) => ({ ...made.CRASHED, id: `${String(index).padStart(8, '0')}-0000-4000-8000-000000000000`, openAtCrash: null }));
+  const piped = (/** @type {number} */ number) => shown((io) => printStatus(made.statusReport([...crashed.slice(0, number), made.HUNG], { project: { dir: '/x y', enabled: true } }), io), { tty: false }).text;
+  assert.equal(piped(50).match(ROW)?.length, 50);
+  assert.doesNotMatch(piped(50), / more:/);
+  assert.equal(piped(73).match(ROW)?.length, 50);
+  assert.match(piped(73), /\nand 23 more: cc-session-recover list --stop crashed --project '\/x y'\n\nHangs/);
+  assert.match(piped(73), /73 need you, 1 hangs/);
+  assert.equal(shown((io) => printStatus(made.statusReport(crashed), io), { columns: 120, env: { NO_COLOR: '1' } }).text.match(ROW)?.length, 73);
+});
+
 test('the state is coloured by what it means', () => {
   const { text } = shown((io) => printList(made.listReport(EVERYTHING), io), { columns: 120 });
   const colourOf = (/** @type {string} */ id) => new RegExp(`^${id}  \u001B\\[(\\d+)m[A-Z]+`, 'm').exec(text)?.[1];

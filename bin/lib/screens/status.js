@@ -24,6 +24,9 @@ const GROUPS = /** @type {const} */ ([
 /** On a terminal so many of a group are explained: with more of them the first ones would be out of sight. */
 const DETAILED = 8;
 
+/** In a pipe so many of a group are shown. The others are in `list`, and in the JSON. */
+const PIPED = 50;
+
 /**
  * @param {StatusReport} report
  * @param {import('../output.js').Output} io
@@ -55,6 +58,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     parts.push([''], table);
     const { kind, members } = shown[index];
     if (width !== null && members.length > DETAILED) parts.push(['', ...wrap('Why, and what to do, for each of them:'), copy(`${ownName()} show <session>`)]);
+    if (width === null && members.length > PIPED) parts.push([moreWords(members.slice(PIPED))]);
     if (kind.group === 'needs') parts.push(crashed());
   }
   if (!shown.some(({ kind }) => kind.group === 'needs')) parts.push(crashed());
@@ -98,7 +102,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const style = (/** @type {string} */ text) => colours.bold(styleOf(kind.group, colours)(text));
     return {
       headings: [{ text: kind.title, style }, undefined, { text: kind.doing, style: dim }, { text: kind.when, style: dim }],
-      rows: members.map((session, index) => ({ cells: cells(session), below: width !== null && index >= DETAILED ? [] : below(session) })),
+      rows: members.slice(0, width === null ? PIPED : undefined).map((session, index) => ({ cells: cells(session), below: width !== null && index >= DETAILED ? [] : below(session) })),
     };
   }
 
@@ -170,6 +174,13 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const what = machine === 0 ? 'when their client died' : machine === lost.length ? 'when the machine went down' : 'when the machine went down or their client died';
     const words = lost.length === 1 ? `1 session was open ${what.replace('their', 'its')}.` : `${lost.length} sessions were open ${what}.`;
     return ['', ...wrap(`${words} What resumes ${lost.length === 1 ? 'it' : 'them'} is printed by:`), copy(`${ownName()} resume --all-crashed --print-command`)];
+  }
+
+  /** @param {Session[]} hidden */
+  function moreWords(hidden) {
+    const kinds = [...new Set(hidden.map(({ stop }) => stop.kind))].toSorted();
+    const dir = report.project === null ? [] : ['--project', report.project.dir];
+    return dim(`and ${hidden.length} more: ${ownName()} ${commandWords(['list', '--stop', ...kinds, ...dir])}`);
   }
 
   function restWords() {
