@@ -27,6 +27,8 @@ const DETAILED = 8;
 /** In a pipe so many of a group are shown. The others are in `list`, and in the JSON. */
 const PIPED = 50;
 
+const DAY = 86_400_000;
+
 /**
  * @param {StatusReport} report
  * @param {import('../output.js').Output} io
@@ -207,9 +209,10 @@ function labelled(text, heading) {
   return `${heading} ${text}`;
 }
 
-/** @param {Session} session */
-function since({ stop, lastActivityAt }) {
-  return stop.at ?? lastActivityAt ?? '';
+/** For sorting: a time that is still to come was written by a clock that was wrong, and puts nothing first. @param {Session} session @param {Date} now */
+function since({ stop, lastActivityAt }, now) {
+  const at = stop.at ?? lastActivityAt ?? '';
+  return Date.parse(at) > now.getTime() + DAY ? '' : at;
 }
 
 /** What can be done now first; then by the time at which something happens; then the busy, and the latest. @param {Date} now */
@@ -219,7 +222,7 @@ function inOrder(now) {
     const times = due(one).localeCompare(due(other));
     if (times !== 0) return times;
     const busy = Number(other.activity === 'busy') - Number(one.activity === 'busy');
-    return busy !== 0 ? busy : since(other).localeCompare(since(one));
+    return busy !== 0 ? busy : since(other, now).localeCompare(since(one, now));
   };
 }
 
