@@ -288,3 +288,58 @@ test('a session that only the history of prompts still knows is said to be gone'
   assert.equal(status, 3);
   assert.match(stderr, /transcript of .* is gone; its last prompt was "fix the tests"/);
 });
+
+test('the latest session is the latest that can be resumed; when none can, the latest says why not', { skip: linux }, async (t) => {
+  const place = world(t);
+  const [plain, gone, open] = [idOf(51), idOf(52), idOf(53)];
+  const made = [
+    { id: plain, cwd: place.project, minutes: 30 },
+    { id: gone, cwd: join(place.home, 'gone'), minutes: 20 },
+    { id: open, cwd: place.project, minutes: 10 },
+  ].map(({ id, cwd, minutes }) => {
+    const path = session(place, 'finished-interactive', { id, cwd });
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/"timestamp":"[^"]+"/g, `"timestamp":"${new Date(Date.now() - minutes * 60_000).toISOString()}"`));
+    return path;
+  });
+  const client = livingClient(place, open);
+  const latest = async (/** @type {string[]} */ ...more) => (await place.run(['resume', '--latest', '--print-command', ...more])).stdout;
+  assert.equal(await latest(), `cd ${place.project} && claude --resume=${plain}\n`);
+  rmSync(/** @type {string} */ (made[0]));
+  const refused = await place.run(['resume', '--latest', '--print-command']);
+  assert.equal(refused.status, 4);
+  assert.match(refused.stderr, /has it open/);
+  await client.kill();
+  assert.equal(await latest(), `cd ${place.project} && claude --resume=${open}\n`);
+});
+
+test('recall leaves out sessions in which nothing was said', async (t) => {
+  const place = world(t);
+  const [said, silent] = [idOf(54), idOf(55)];
+  session(place, 'finished-interactive', { id: said });
+  const path = session(place, 'finished-interactive', { id: silent });
+  writeFileSync(path, `${readFileSync(path, 'utf8').split('\n').filter((line) => !/"type":"(user|assistant)"/.test(line) && !line.includes('last-prompt')).join('\n')}`);
+  writeFileSync(join(place.claude, 'history.jsonl'), `${JSON.stringify({ display: '/model', timestamp: Date.now(), project: place.project, sessionId: silent })}\n`);
+  const { stdout } = await place.run(['recall']);
+  assert.ok(stdout.includes(said.slice(0, 8)));
+  assert.doesNotMatch(stdout, /nothing said yet|\/model/);
+  assert.equal(answer(await place.run(['list', '--json'])).sessions.length, 2);
+});
+
+test('a client that was named and cannot be started is named, with code 3', { skip: linux }, async (t) => {
+  const place = world(t);
+  const id = idOf(56);
+  session(place, 'finished-interactive', { id });
+  const { program } = recordingClient(place);
+  chmodSync(program, 0o644);
+  const env = { ...place.env, CC_RECOVER_CLAUDE: program };
+  const argv = [process.execPath, join(ROOT, 'bin', 'cc-session-recover.js')];
+  const { status, output } = await onTerminal([...argv, 'resume', id], { cwd: place.home, env });
+  assert.equal(status, 3, output);
+  assert.ok(output.includes(`${program}: CC_RECOVER_CLAUDE names a file that is not executable`), output);
+  const printed = await place.run(['resume', id, '--print-command'], { env: { CC_RECOVER_CLAUDE: program } });
+  assert.deepEqual([printed.status, printed.stdout], [0, `cd ${place.project} && claude --resume=${id}\n`]);
+  assert.match(printed.stderr, /warning: .*not executable/);
+  const drilled = await place.run(['drill'], { env: { CC_RECOVER_CLAUDE: program } });
+  assert.equal(drilled.status, 3, drilled.stderr);
+  assert.match(drilled.stderr, /CC_RECOVER_CLAUDE names a file that is not executable\n {2}next: /);
+});

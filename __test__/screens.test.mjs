@@ -31,9 +31,9 @@ const WIDTHS = [40, 80, 120, 200];
 /** @typedef {ReturnType<typeof terminal>['io']} Output */
 /** @type {[string, (io: Output) => unknown][]} */
 const SCREENS = [
-  ['status', (io) => printStatus(made.statusReport(EVERYTHING, { project: null }), io)],
-  ['status-of-a-project', (io) => printStatus(made.statusReport(EVERYTHING, { project: { dir: '/home/me/work/api', enabled: false } }), io)],
-  ['status-hostile', (io) => printStatus(made.statusReport(ALL, { project: null }), io)],
+  ['status', (io) => printStatus(made.statusReport(EVERYTHING, { project: null, accounts: made.ACCOUNTS.slice(0, 1) }), io)],
+  ['status-of-a-project', (io) => printStatus(made.statusReport(EVERYTHING, { project: { dir: '/home/me/work/api', enabled: false }, accounts: made.ACCOUNTS }), io)],
+  ['status-hostile', (io) => printStatus(made.statusReport(ALL, { project: null, accounts: [...made.ACCOUNTS, made.account('/\u001B[2J\u202E日本語', [42, '2026-03-02T05:00:00Z'], null)] }), io)],
   ['status-empty', (io) => printStatus(made.statusReport([]), io)],
   ['status-nothing-owed', (io) => printStatus(made.statusReport([made.FINISHED, made.INTERRUPTED]), io)],
   ['list', (io) => printList(made.listReport(EVERYTHING, { total: 122 }), io)],
@@ -125,6 +125,32 @@ test('status puts what needs a person first, then what waits, what hangs, what r
   const places = ['On this machine: 2 need you, 2 wait, 1 hangs, 2 run', 'Needs you', 'Waits', 'Hangs', 'Runs', '3 other sessions'].map((part) => text.indexOf(part));
   assert.ok(!places.includes(-1));
   assert.deepEqual(places, places.toSorted((one, other) => one - other));
+});
+
+test('status says what is left of each account, in line, and nothing of windows that are over', () => {
+  const at = (/** @type {number} */ columns, /** @type {unknown[]} */ accounts) =>
+    shown((io) => printStatus(made.statusReport(EVERYTHING, { accounts }), io), { columns, env: { NO_COLOR: '1' } }).text.split('\n');
+  assert.deepEqual(at(160, made.ACCOUNTS).slice(1, 4), [
+    '~/.ccs/instances/work  5 h: 0 % left, resets 05:00 (in 1 h 18 min)  7 d: 8 % left, resets Mar 7 09:00 (in 5 d 5 h)   as of 03:41',
+    `~/.claude              ${' '.repeat(45)}7 d: 92 % left, resets Mar 4 09:00 (in 2 d 5 h)  as of Mar 1 21:41`,
+    '',
+  ]);
+  assert.deepEqual(at(40, made.ACCOUNTS.slice(0, 1)).slice(2, 4), ['5 h: 0 % left  7 d: 8 % left', '']);
+  assert.equal(at(160, made.ACCOUNTS.slice(1, 2))[1], '');
+});
+
+/** A row of a numbered session. */
+const ROW = /^0{5}\d{3} /gm;
+
+test('into a pipe status shows fifty of a group and says how the others are listed; a terminal and the JSON get all', () => {
+  const crashed = Array.from({ length: 73 }, (_, index) => ({ ...made.CRASHED, id: `${String(index).padStart(8, '0')}-0000-4000-8000-000000000000`, openAtCrash: null }));
+  const piped = (/** @type {number} */ number) => shown((io) => printStatus(made.statusReport([...crashed.slice(0, number), made.HUNG], { project: { dir: '/x y', enabled: true } }), io), { tty: false }).text;
+  assert.equal(piped(50).match(ROW)?.length, 50);
+  assert.doesNotMatch(piped(50), / more:/);
+  assert.equal(piped(73).match(ROW)?.length, 50);
+  assert.match(piped(73), /\nand 23 more: cc-session-recover list --stop crashed --project '\/x y'\n\nHangs/);
+  assert.match(piped(73), /73 need you, 1 hangs/);
+  assert.equal(shown((io) => printStatus(made.statusReport(crashed), io), { columns: 120, env: { NO_COLOR: '1' } }).text.match(ROW)?.length, 73);
 });
 
 test('the state is coloured by what it means', () => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
@@ -147,4 +147,46 @@ test('an id and a name that are alike are ambiguous', async (t) => {
   const { status, stderr } = await place.run(['show', 'feed']);
   assert.equal(status, 3);
   assert.match(stderr, /feedbeef-.*aaaa1111-|aaaa1111-.*feedbeef-/);
+});
+
+test('a time that is still to come is shown, and puts its session neither first nor under what needs somebody for ever', async (t) => {
+  const place = world(t);
+  const [wrong, right] = [idOf(1), idOf(2)];
+  const ahead = new Date(Date.now() + 400 * 86_400_000).toISOString();
+  const path = session(place, 'killed-mid-turn', wrong);
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/"timestamp":"[^"]+"/g, `"timestamp":"${ahead}"`));
+  const old = new Date(Date.now() - 30 * 86_400_000);
+  utimesSync(path, old, old);
+  const other = session(place, 'finished-interactive', right);
+  writeFileSync(other, readFileSync(other, 'utf8').replace(/"timestamp":"[^"]+"/g, `"timestamp":"${new Date(Date.now() - 3_600_000).toISOString()}"`));
+  const { sessions } = await rows(place);
+  assert.deepEqual(sessions.map((/** @type {any} */ { id, lastActivityAt }) => [id, lastActivityAt === ahead]), [[right, false], [wrong, true]]);
+  assert.deepEqual((await rows(place, ['list', '--since', '1d'])).sessions.map((/** @type {any} */ { id }) => id), [right]);
+  assert.deepEqual((await rows(place, ['status', '--all'])).sessions, []);
+  assert.deepEqual((await rows(place, ['recall'])).recalled.map((/** @type {any} */ { session: { id } }) => id), [right, wrong]);
+  // The negative control: with a believable time it is somebody's business.
+  writeFileSync(path, readFileSync(path, 'utf8').replaceAll(ahead, new Date().toISOString()));
+  assert.deepEqual((await rows(place, ['status', '--all'])).sessions.map((/** @type {any} */ { id }) => id), [wrong]);
+});
+
+test('a project finds what is below it, also from the root and where names are cut', { skip: linux }, async (t) => {
+  const place = world(t);
+  const long = join(place.project, ...Array.from({ length: 12 }, () => 'a-long-name-of-a-directory'));
+  const [deep, deeper] = [join(long, 'one'), join(long, 'one', 'two')];
+  mkdirSync(deeper, { recursive: true });
+  const template = readFileSync(session(place, 'finished-interactive', idOf(1)), 'utf8');
+  for (const [index, cwd] of [deep, deeper].entries()) {
+    // The name the client gives: cut, and with a hash of the whole.
+    let hash = 0;
+    for (let at = 0; at < cwd.length; at += 1) hash = (Math.imul(hash, 31) + cwd.charCodeAt(at)) | 0;
+    const directory = join(place.claude, 'projects', `${cwd.replace(/[^A-Za-z0-9]/g, '-').slice(0, 200)}-${Math.abs(hash).toString(36)}`);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, `${idOf(index + 2)}.jsonl`), template.replaceAll(idOf(1), idOf(index + 2)).replaceAll(JSON.stringify(place.project), JSON.stringify(cwd)));
+  }
+  const found = async (/** @type {string} */ project) => (await rows(place, ['list', '--project', project])).sessions.map((/** @type {any} */ { id }) => id).toSorted();
+  assert.deepEqual(await found('/'), [1, 2, 3].map((number) => idOf(number)));
+  assert.deepEqual(await found(place.project), [1, 2, 3].map((number) => idOf(number)));
+  assert.deepEqual(await found(long), [2, 3].map((number) => idOf(number)));
+  assert.deepEqual(await found(deep), [2, 3].map((number) => idOf(number)));
+  assert.deepEqual(await found(deeper), [idOf(3)]);
 });

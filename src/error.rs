@@ -3,6 +3,7 @@
 //! A message is a lower-case fragment that names what went wrong; the path and the hint travel beside it so that
 //! the command line can lay them out and programs can read them.
 
+use crate::env::Environment;
 use crate::fs::lossy_or_null;
 use serde::Serialize;
 use std::fmt;
@@ -177,5 +178,45 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let message = error.hint.map_or(error.message.clone(), |hint| format!("{}: {hint}", error.message));
         Self { path: error.path, code: error.code.as_str(), message }
+    }
+}
+
+/// Keeps Rust's own text about a panic, which is a bug, away from a terminal, where it would stand in the middle of a screen, ours
+/// or the client's. What crosses to Node is an error. `CC_RECOVER_DEBUG` lets the text through.
+pub fn keep_panics_silent(env: &Environment) {
+    if env.var("CC_RECOVER_DEBUG").is_none() {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    const PANICS: &str = "CC_RECOVER_TEST_PANICS";
+
+    /// The hook is the whole process's, so it is tried in a process of its own: this test again.
+    fn said_by_a_panic(debug: bool) -> String {
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args(["--exact", "error::tests::a_panic_says_nothing_unless_it_is_asked_to", "--nocapture"]);
+        again.env(PANICS, "1").env_remove("CC_RECOVER_DEBUG");
+        if debug {
+            again.env("CC_RECOVER_DEBUG", "1");
+        }
+        let output = again.output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    }
+
+    #[test]
+    fn a_panic_says_nothing_unless_it_is_asked_to() {
+        if std::env::var_os(PANICS).is_some() {
+            keep_panics_silent(&Environment::of_process());
+            assert!(std::panic::catch_unwind(|| panic!("a text for nobody")).is_err());
+            return;
+        }
+        assert!(!said_by_a_panic(false).contains("a text for nobody"));
+        assert!(said_by_a_panic(true).contains("a text for nobody"));
     }
 }

@@ -270,6 +270,23 @@ export const HOSTILE = WORST.map(([title, lastPrompt, dir], index) =>
 /** One of everything. */
 export const EVERYTHING = [FINISHED, CURRENT, WAITING, HUNG, CRASHED, GUESSED, IDLE, PERMISSION, INTERRUPTED, UNKNOWN];
 
+/** @param {[number, string] | null} told */
+function quotaWindow(told) {
+  return told === null ? null : { usedPercent: told[0], resetsAt: told[1] };
+}
+
+/** @param {string} configDir @param {[number, string] | null} fiveHour @param {[number, string] | null} sevenDay */
+export function account(configDir, fiveHour, sevenDay, seenAt = '2026-03-02T03:41:10Z') {
+  return { configDir, fiveHour: quotaWindow(fiveHour), sevenDay: quotaWindow(sevenDay), seenAt };
+}
+
+/** Two that hold, and one whose windows have begun anew since. */
+export const ACCOUNTS = [
+  account(`${HOME}/.ccs/instances/work`, [100, '2026-03-02T05:00:00Z'], [91.5, '2026-03-07T09:00:00Z']),
+  account(`${HOME}/.ccs/instances/old`, [3, '2026-03-01T05:00:00Z'], null, '2026-03-01T04:41:10Z'),
+  account(`${HOME}/.claude`, null, [7.2, '2026-03-04T09:00:00Z'], '2026-03-01T21:41:10Z'),
+];
+
 /** @param {any[]} sessions @param {Record<string, any>} [fields] */
 export function statusReport(sessions, fields = {}) {
   return { schema: 'cc-session-recover/status@1', generatedAt: NOW, project: { dir: `${HOME}/work/api`, enabled: true }, accounts: [], sessions, problems: [], ...fields };

@@ -150,7 +150,7 @@ function secondsFrom(name, least) {
 
 module.exports = {
   name: 'drill',
-  summary: 'Rehearse a stop and its recovery in a throw-away home',
+  summary: 'rehearse a stop and its recovery in a throw-away home',
   description: [
     'Starts a session of the real claude (or of a stub where there is none) with a dummy credential against a Messages API on',
     'this machine, lets it reach a usage limit whose end is seconds away, and watches it continue. Costs no quota and touches',

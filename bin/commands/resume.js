@@ -11,7 +11,7 @@ module.exports = {
   description: 'A session that is open elsewhere is not opened a second time: two clients of one session fork its conversation.',
   arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name or title' }],
   options: [
-    { flags: '-l, --latest', description: 'the session that was active last' },
+    { flags: '-l, --latest', description: 'of the sessions that can be resumed, the one that was active last' },
     { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
     { flags: '--all-crashed', description: 'every session that was open when its client or the machine died; with --print-command' },
     { flags: '--now', description: 'let it go on here and now without a terminal, verified, and say what it did', conflicts: ['allCrashed', 'printCommand', 'dryRun'] },
@@ -55,6 +55,8 @@ module.exports = {
       return EXIT.refused;
     }
     if (plan.program === null) {
+      const wrong = report.problems.find(({ code }) => code === 'CLIENT_NOT_FOUND');
+      if (wrong !== undefined) throw new RecoverError(wrong.code, wrong.message, { path: wrong.path, exitCode: EXIT.notFound });
       throw new RecoverError('CLIENT_NOT_FOUND', 'claude was not found on PATH outside of the project', { hint: 'install Claude Code, or set CC_RECOVER_CLAUDE to its absolute path', exitCode: EXIT.notFound });
     }
     return open(plan);

@@ -53,18 +53,24 @@ function findClient({ env = process.env, project = process.cwd() } = {}) {
  * @param {string} named
  */
 function noSuchClient(where, named) {
-  const error = new Error(`${where} is no program with an absolute path: ${named}`);
-  return Object.assign(error, { code: 'CLIENT_NOT_FOUND', path: named, hint: `Set ${where} to the absolute path of claude.`, exitCode: 2 });
+  const wrong = !path.isAbsolute(named) ? 'is no absolute path' : isFile(named) ? 'names a file that is not executable' : 'names no file';
+  // A wrong option is a wrong call; a wrong variable is a client that is not there.
+  return Object.assign(new Error(`${where} ${wrong}`), { code: 'CLIENT_NOT_FOUND', path: named, hint: `set ${where} to the absolute path of claude`, exitCode: where.startsWith('--') ? 2 : 3 });
 }
 
 /** Whether this can be started. @param {string} file */
 function isProgram(file) {
   try {
     fs.accessSync(file, fs.constants.X_OK);
-    return fs.statSync(file).isFile();
+    return isFile(file);
   } catch {
     return false;
   }
+}
+
+/** @param {string} file */
+function isFile(file) {
+  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** @param {string} file @param {string} dir */

@@ -127,6 +127,19 @@ pub fn encode_project_path(path: &str) -> String {
     encoded
 }
 
+/// Whether a directory of this name can hold transcripts of `cwd`, a real absolute path, or of a directory below it. The name
+/// alone does not tell more.
+#[must_use]
+pub fn can_be_below(name: &str, cwd: &Path) -> bool {
+    if cwd.parent().is_none() {
+        return true;
+    }
+    let encoded = encode_project_path(&cwd.to_string_lossy());
+    // What is below a path that is cut begins with the same characters, and has a hash of its own.
+    let start = &encoded[..encoded.len().min(LONGEST)];
+    name == encoded || name.strip_prefix(start).is_some_and(|rest| rest.starts_with('-'))
+}
+
 fn base36(mut number: u32) -> String {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     let mut digits = Vec::new();
@@ -182,6 +195,26 @@ mod tests {
         assert_eq!(&encoded[..201], format!("-w-{}-", "a".repeat(197)));
         assert!(encoded.len() > 201 && encoded[201..].bytes().all(|byte| byte.is_ascii_alphanumeric()));
         assert_ne!(encoded, encode_project_path(&format!("/w/{}", "a".repeat(251))));
+    }
+
+    #[test]
+    fn what_is_below_a_directory_is_found_by_its_name() {
+        let long = format!("/w/{}a", "a/".repeat(120));
+        for (dir, below) in [
+            ("/w", "/w/x".to_owned()),
+            ("/", "/home/me".to_owned()),
+            ("/", "/".to_owned()),
+            (&long[..240], long.clone()),
+            (&long[..202], long.clone()),
+            (&long[..200], long.clone()),
+            (&long[..198], long.clone()),
+            (&long[..100], long.clone()),
+        ] {
+            let name = encode_project_path(&below);
+            assert!(can_be_below(&name, Path::new(dir)), "{dir} {below}");
+            assert!(dir == "/" || !can_be_below(&name.replacen("-w", "-v", 1), Path::new(dir)), "{dir}");
+        }
+        assert!(!can_be_below("-wide", Path::new("/w")));
     }
 
     #[test]

@@ -17,10 +17,16 @@ pub fn locate(env: &Environment, project: Option<&Path>) -> Result<PathBuf> {
         path.canonicalize().is_ok_and(|real| inside.as_ref().is_none_or(|inside| !real.starts_with(inside)))
     };
     if let Some(named) = env.var("CC_RECOVER_CLAUDE").map(PathBuf::from) {
-        if named.is_absolute() && named.is_file() {
+        let wrong = if !named.is_absolute() {
+            "CC_RECOVER_CLAUDE is no absolute path"
+        } else if !named.is_file() {
+            "CC_RECOVER_CLAUDE names no file"
+        } else if which::which_in(&named, None::<&std::ffi::OsStr>, env.cwd()).is_err() {
+            "CC_RECOVER_CLAUDE names a file that is not executable"
+        } else {
             return Ok(named);
-        }
-        return Err(Error::new(Code::ClientNotFound, "CC_RECOVER_CLAUDE names no program")
+        };
+        return Err(Error::new(Code::ClientNotFound, wrong)
             .at(&named)
             .hint("set it to the absolute path of claude, or unset it"));
     }
@@ -68,7 +74,16 @@ mod tests {
         let named = program(&root.path().join("elsewhere"));
         let with = |path: &Path| Environment::from_pairs([("CC_RECOVER_CLAUDE", path.as_os_str())], "/");
         assert_eq!(locate(&with(&named), None).unwrap(), named);
-        assert!(locate(&with(&root.path().join("nothing")), None).is_err());
-        assert!(locate(&with(Path::new("claude")), None).is_err());
+        std::fs::set_permissions(&named, std::fs::Permissions::from_mode(0o644)).unwrap();
+        for (path, wrong) in [
+            (named, "names a file that is not executable"),
+            (root.path().join("nothing"), "names no file"),
+            (root.path().to_owned(), "names no file"),
+            (PathBuf::from("claude"), "is no absolute path"),
+        ] {
+            let error = locate(&with(&path), None).unwrap_err();
+            assert_eq!(error.message, format!("CC_RECOVER_CLAUDE {wrong}"));
+            assert_eq!(error.code.exit_code(), 3);
+        }
     }
 }

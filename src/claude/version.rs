@@ -37,6 +37,13 @@ impl ClientVersion {
         self >= Self(2, 1, 329)
     }
 
+    /// Every finished answer has its `stop_reason` in the transcript. Seen with 2.1.79 and all later ones, not with 2.1.45, which
+    /// writes `null`.
+    #[must_use]
+    pub fn tells_stop_reasons(self) -> bool {
+        self >= Self(2, 1, 79)
+    }
+
     /// The terminal client continues by itself after a 5-hour limit. Since 2.1.234 by its changelog.
     #[must_use]
     pub fn continues_by_itself(self) -> bool {

@@ -523,6 +523,8 @@ export interface RecallReport {
 
 /** Which sessions {@link planResume} plans for. */
 export interface ResumeOptions extends SessionOptions {
+  /** Of those that can be resumed, the one that was active last. */
+  latest?: boolean
   /** Every session that was open when its client or the machine died. */
   allCrashed?: boolean
 }

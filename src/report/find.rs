@@ -34,7 +34,7 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
         if !options.latest {
             return Err(Error::new(Code::Usage, "no session is named").hint("name one, or use --latest"));
         }
-        return rows.iter().max_by_key(|row| row.summary.last_activity).ok_or_else(|| {
+        return rows.iter().max_by_key(|row| inventory.active_at(row)).ok_or_else(|| {
             Error::new(Code::SessionNotFound, "there is no session")
                 .hint("`cc-session-recover list` shows all")
         });
@@ -69,7 +69,7 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
         }
         [] => Err(inventory.forgotten(name).unwrap_or_else(|| not_found(inventory, name))),
         [row] => Ok(row),
-        several => Err(ambiguous(name, several)),
+        several => Err(ambiguous(inventory, name, several)),
     }
 }
 
@@ -123,7 +123,7 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
     let hint = if near.is_empty() {
         "`cc-session-recover list` shows all, `cc-session-recover search` looks for a text in them".to_owned()
     } else {
-        format!("did you mean {}", described(&near))
+        format!("did you mean {}", described(inventory, &near))
     };
     Error::new(Code::SessionNotFound, message).hint(hint)
 }
@@ -133,20 +133,20 @@ fn prompt_holds(row: &Row, name: &str) -> bool {
     row.summary.last_prompt.as_deref().is_some_and(|prompt| prompt.to_lowercase().contains(&wanted))
 }
 
-fn ambiguous(name: &str, several: &[&Row]) -> Error {
+fn ambiguous(inventory: &Inventory<'_>, name: &str, several: &[&Row]) -> Error {
     if several.iter().all(|row| row.found.id == several[0].found.id) {
         let paths: Vec<String> = several.iter().map(|row| row.found.path.display().to_string()).collect();
         let message = format!("{name:?} has {} copies: {}", several.len(), paths.join(", "));
         return Error::new(Code::SessionAmbiguous, message).hint("give the path of one of them");
     }
-    let message = format!("{name:?} can be {} sessions: {}", several.len(), described(several));
+    let message = format!("{name:?} can be {} sessions: {}", several.len(), described(inventory, several));
     Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id")
 }
 
 /// The newest of them, by id and title.
-fn described(rows: &[&Row]) -> String {
+fn described(inventory: &Inventory<'_>, rows: &[&Row]) -> String {
     let mut newest = rows.to_vec();
-    newest.sort_by_key(|row| std::cmp::Reverse(row.summary.last_activity));
+    newest.sort_by_cached_key(|row| std::cmp::Reverse(inventory.active_at(row)));
     let mut words: Vec<String> = newest
         .iter()
         .take(CANDIDATES)

@@ -4,7 +4,7 @@
 use super::resume::start_directory;
 use super::session::{Large, Session};
 use crate::claude::glance::{Kind, glance, kind_of, text_after};
-use crate::claude::home::{ClaudeHome, all_homes};
+use crate::claude::home::{ClaudeHome, all_homes, can_be_below};
 use crate::claude::process::{Process, Processes, below};
 use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
@@ -22,7 +22,7 @@ use crate::session::holder::{Holder, Holders};
 use crate::session::scan::{self, Found, found_at};
 use crate::session::state::{Died, OpenAtCrash, Signs, State, Verdict, settle, with_holder, without_holder};
 use crate::session::summary::{Depth, Summary, started_at, summarize};
-use crate::session::{Evidence, Source, StopKind};
+use crate::session::{Evidence, Source, Stop, StopKind};
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use chrono::{DateTime, Duration, Utc};
@@ -34,6 +34,8 @@ use std::path::{Path, PathBuf};
 const RECENT: Duration = Duration::days(14);
 /// Between two looks at the processor time of a client that may hang.
 const SAMPLE: std::time::Duration = std::time::Duration::from_millis(100);
+/// A time that is further ahead of the clock than this was written by a clock that was wrong.
+const AHEAD: Duration = Duration::days(1);
 /// Messages of a turn that are looked through for open calls.
 const MOST_MESSAGES: usize = 400;
 /// What a tool's program may be older than the record of its call.
@@ -176,14 +178,12 @@ impl<'a> Inventory<'a> {
     pub fn find(&mut self, project: Option<&Path>) -> Vec<Found> {
         let wanted = |home: &ClaudeHome| {
             let project = project?;
-            let exact = home.project(project);
-            let below = format!("{}-", exact.file_name()?.to_str()?);
             let entries = scan::entries(&home.projects(), &mut Vec::new());
             let dirs = entries.into_iter().map(|entry| entry.path()).filter(|dir| {
                 let name = dir.file_name().and_then(std::ffi::OsStr::to_str);
-                name.is_some_and(|name| name.starts_with(&below))
+                name.is_some_and(|name| can_be_below(name, project))
             });
-            Some(dirs.chain([exact.clone()]).collect())
+            Some(dirs.collect())
         };
         let mut found = scan::find(&self.homes, wanted, &mut self.problems);
         // A session that was resumed elsewhere, or whose project has moved, is found by its incident.
@@ -226,6 +226,23 @@ impl<'a> Inventory<'a> {
 
     fn clock(&self) -> &dyn Clock {
         self.ground.outside.clock
+    }
+
+    /// When a session was active last, as far as that can be believed: where a record is from the future, the time its file was
+    /// written counts. What is shown is what is recorded.
+    #[must_use]
+    pub fn active_at(&self, row: &Row) -> Option<DateTime<Utc>> {
+        self.believed(row.summary.last_activity, &row.found.path)
+    }
+
+    fn believed(&self, at: Option<DateTime<Utc>>, path: &Path) -> Option<DateTime<Utc>> {
+        let now = self.clock().now();
+        let at = at?;
+        if at <= now + AHEAD {
+            return Some(at);
+        }
+        let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        Some(modified.map_or(now, |modified| DateTime::<Utc>::from(modified).min(now)))
     }
 
     fn table(&self) -> &[Process] {
@@ -326,7 +343,7 @@ impl<'a> Inventory<'a> {
     pub fn matters(&self, row: &Row) -> bool {
         let id = &row.found.id;
         let looked_after = self.incident_of(id, &row.found.path).is_some();
-        let recent = row.summary.last_activity.is_some_and(|at| self.clock().now() - at < RECENT);
+        let recent = self.active_at(row).is_some_and(|at| self.clock().now() - at < RECENT);
         self.holder(&row.found).is_some()
             || looked_after
             || recent
@@ -390,8 +407,9 @@ impl<'a> Inventory<'a> {
         }
         let message = row.summary.stop.at;
         let subagent = super::session::Subagents::newest_message(&row.found);
-        let newest = [message, subagent, holder.status_since].into_iter().flatten().max();
-        signs.quiet = newest.and_then(|at| (now - at).to_std().ok());
+        let times = [message, subagent, holder.status_since].into_iter().flatten();
+        let newest = times.filter(|at| *at <= now + AHEAD).max();
+        signs.quiet = newest.and_then(|at| (now - at.min(now)).to_std().ok());
         if signs.quiet.is_none_or(|quiet| quiet < self.ground.config.hung_after()) {
             return signs;
         }
@@ -458,7 +476,7 @@ impl<'a> Inventory<'a> {
                 format!("the record of process {} is left, and the process is gone", leftover.record.pid),
             ));
         } else if summary.stop.kind == StopKind::Crashed {
-            let recent = summary.last_activity.is_some_and(|at| self.clock().now() - at < RECENT);
+            let recent = self.active_at(row).is_some_and(|at| self.clock().now() - at < RECENT);
             if !recent {
                 return None;
             }
@@ -469,7 +487,7 @@ impl<'a> Inventory<'a> {
         } else {
             return None;
         }
-        let heard = [summary.last_activity, started].into_iter().flatten().max();
+        let heard = [self.active_at(row), started].into_iter().flatten().max();
         if heard.is_none_or(|heard| self.clock().now() - heard > RECENT) {
             return None;
         }
@@ -504,7 +522,8 @@ impl<'a> Inventory<'a> {
                 argv: None,
             };
         } else {
-            let age = session.last_activity_at.map(|at| self.clock().now() - at);
+            let active = self.believed(session.last_activity_at, &session.transcript);
+            let age = active.map(|at| self.clock().now() - at);
             let recent = age.is_some_and(|age| age < RECENT);
             if session.state == State::Current {
                 return self.add_project(session);
@@ -589,7 +608,7 @@ impl<'a> Inventory<'a> {
             project: None,
             config_dir: session.config_dir.clone(),
             transcript: session.transcript.clone(),
-            stop: session.stop.clone(),
+            stop: Stop { at: self.believed(session.stop.at, &session.transcript), ..session.stop.clone() },
             cwd: session.project.cwd.clone(),
             entrypoint: None,
             claude_pid: None,

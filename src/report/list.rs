@@ -139,7 +139,7 @@ pub fn list(outside: Outside<'_>, options: &ListOptions) -> Result<ListReport> {
         .rows
         .iter()
         .filter(|row| options.stops.is_empty() || options.stops.contains(&row.summary.stop.kind))
-        .filter(|row| after.is_none_or(|after| row.summary.last_activity.is_some_and(|at| at >= after)))
+        .filter(|row| after.is_none_or(|after| inventory.active_at(row).is_some_and(|at| at >= after)))
         .filter(|row| larger.is_none_or(|bytes| row.summary.bytes > bytes))
         .filter(|row| {
             name.as_deref()
@@ -184,7 +184,7 @@ fn names<'r>(inventory: &'r Inventory<'_>, row: &'r Row) -> impl Iterator<Item =
 fn sort(inventory: &Inventory<'_>, rows: &mut [(&Row, Option<State>)], by: Sort) {
     use std::cmp::Reverse;
     // The latest first within whatever else decides.
-    rows.sort_by_key(|(row, _)| Reverse(row.summary.last_activity));
+    rows.sort_by_cached_key(|(row, _)| Reverse(inventory.active_at(row)));
     match by {
         Sort::Activity => {}
         Sort::Size => rows.sort_by_key(|(row, _)| Reverse(row.summary.bytes)),

@@ -9,6 +9,7 @@ use crate::claude::record::{Body, Record};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::clock::{from_epoch_millis, since};
 use crate::error::Result;
+use crate::session::StopKind;
 use crate::session::ending::is_prompt;
 use crate::session::stop::{time, time_or_null};
 use crate::text::one_line;
@@ -89,9 +90,11 @@ pub fn recall(outside: Outside<'_>, options: &RecallOptions) -> Result<RecallRep
     let mut rows: Vec<&Row> = inventory
         .rows
         .iter()
-        .filter(|row| after.is_none_or(|after| row.summary.last_activity.is_some_and(|at| at >= after)))
+        // Where nothing was said, nothing was worked on, whatever was typed.
+        .filter(|row| row.summary.stop.kind != StopKind::Empty)
+        .filter(|row| after.is_none_or(|after| inventory.active_at(row).is_some_and(|at| at >= after)))
         .collect();
-    rows.sort_by_key(|row| Reverse(row.summary.last_activity));
+    rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
     let told = |row: &Row| {
         let mut found = prompts(row);
         if found.is_empty() {

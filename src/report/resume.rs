@@ -49,7 +49,7 @@ const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 pub struct ResumeOptions {
     /// Id, beginning of it, name or title.
     pub session: Option<String>,
-    /// The one that was active last.
+    /// The one that was active last, of those that can be resumed.
     pub latest: bool,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
@@ -123,20 +123,41 @@ pub fn plan(outside: Outside<'_>, options: &ResumeOptions) -> Result<ResumeRepor
         }
         let mut rows: Vec<&Row> =
             inventory.rows.iter().filter(|row| inventory.open_at_crash(row).is_some()).collect();
-        rows.sort_by_key(|row| Reverse(row.summary.last_activity));
+        rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
         rows.into_iter().map(|row| plan_one(outside, &inventory, row, inventory.report(row))).collect()
     } else {
         let SessionOptions { session, latest, project } =
             SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
-        let row = find(&inventory, &SessionOptions { session, latest, project })?;
+        let latest_that_can = (latest && session.is_none()).then(|| latest_to_resume(outside, &inventory));
+        let row = match latest_that_can.flatten() {
+            Some(row) => row,
+            None => find(&inventory, &SessionOptions { session, latest, project })?,
+        };
         vec![plan_one(outside, &inventory, row, whole(&inventory, row)?)]
     };
+    // What a person named and cannot be started is told here; that there is none at all, only where one is started.
+    let named = outside.env.var("CC_RECOVER_CLAUDE").and_then(|_| locate(outside.env, None).err());
     Ok(ResumeReport {
         schema: SCHEMA,
         generated_at: outside.clock.now(),
         plans,
-        problems: inventory.problems.into_iter().map(Problem::from).collect(),
+        problems: named.into_iter().chain(inventory.problems).map(Problem::from).collect(),
     })
+}
+
+/// Of the sessions that can be resumed, the one that was active last: not one that is open, and not one without a directory.
+fn latest_to_resume<'r>(outside: Outside<'_>, inventory: &'r Inventory<'_>) -> Option<&'r Row> {
+    let own = outside.env.text("CLAUDE_CODE_SESSION_ID");
+    let mut rows: Vec<&Row> = inventory
+        .rows
+        .iter()
+        .filter(|row| row.summary.stop.kind != StopKind::Empty && own != Some(row.found.id.as_str()))
+        .filter(|row| inventory.holder(&row.found).is_none())
+        .filter(|row| !inventory.holders.left(&row.found).any(|one| one.elsewhere))
+        .collect();
+    rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
+    rows.into_iter()
+        .find(|row| start_directory(outside, inventory, row).0.is_some_and(|dir| Path::new(&dir).is_dir()))
 }
 
 fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session: Session) -> ResumePlan {

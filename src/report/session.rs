@@ -6,7 +6,6 @@ use crate::claude::home::ClaudeHome;
 use crate::claude::process::{Process, Processes, below};
 use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
-use crate::clock::rfc3339;
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, lossy_or_null};
 use crate::recovery::config::Context as Limits;
@@ -421,16 +420,15 @@ impl Session {
         Some(argv)
     }
 
-    /// Sort key: what still happens by itself, then what needs a person, then what runs; the newest first in each.
+    /// Sort key: what still happens by itself, then what needs a person, then what runs.
     #[must_use]
-    pub fn rank(&self) -> (u8, std::cmp::Reverse<String>) {
-        let group = match self.next.action {
+    pub fn rank(&self) -> u8 {
+        match self.next.action {
             Action::Wake | Action::Client | Action::Run => 0,
             Action::Resume | Action::Notify => 1,
             Action::None if self.live.is_some() => 2,
             Action::None => 3,
-        };
-        (group, std::cmp::Reverse(self.last_activity_at.map(rfc3339).unwrap_or_default()))
+        }
     }
 }
 

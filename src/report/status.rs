@@ -1,6 +1,6 @@
 //! The status: what is stopped, what waits until when, what runs, and what each needs next.
 
-use super::inventory::{Ground, Inventory, Outside};
+use super::inventory::{Ground, Inventory, Outside, Row};
 use super::session::Session;
 pub use crate::error::Problem;
 use crate::error::{Code, Error, Result};
@@ -13,6 +13,7 @@ use crate::store::StateDir;
 use crate::store::stored::peek;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form, which lists share.
@@ -67,14 +68,17 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
     let project = asked.as_ref().map(|asked| asked.dir.clone());
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
-    let rows = inventory.rows.iter().filter(|row| inventory.matters(row));
+    let mut rows: Vec<&Row> = inventory.rows.iter().filter(|row| inventory.matters(row)).collect();
+    rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
     let mut sessions: Vec<Session> = rows
+        .into_iter()
         .map(|row| inventory.report(row))
         .filter(|session| {
             session.live.is_some() || session.next.action != Action::None || session.open_at_crash.is_some()
         })
         .collect();
     sessions.extend(inventory.lost.iter().map(|incident| inventory.report_lost(incident)));
+    // The newest first in each group.
     sessions.sort_by_key(Session::rank);
     Ok(StatusReport {
         schema: SCHEMA,

@@ -6,6 +6,7 @@
 use super::failure::stop_of;
 use super::stop::{Source, Stop, StopKind};
 use crate::claude::record::{Assistant, Body, Meta, Record, User};
+use crate::claude::version::ClientVersion;
 
 /// What is known about the process that holds the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -159,6 +160,25 @@ impl<'a> Walk<'a> {
             Some("refusal") => {
                 Stop::of(StopKind::RequestError).because(Source::Transcript, "the last answer is a refusal")
             }
+            Some("model_context_window_exceeded") => Stop::of(StopKind::ContextFull)
+                .because(Source::Transcript, "the last answer was cut where the context was full"),
+            // The server paused a long turn and waits to be asked to go on.
+            Some("pause_turn") if assistant.calls.is_empty() => self.unfinished(
+                Stop::of(StopKind::Unknown)
+                    .because(Source::Transcript, "the last answer was paused in the middle of its turn"),
+            ),
+            // Written as the answer came in, and its end never came.
+            None if assistant.calls.is_empty()
+                && tells_stop_reasons(record)
+                && self.liveness != Liveness::Live(Some("idle")) =>
+            {
+                self.unfinished(
+                    Stop::of(StopKind::Unknown).because(
+                        Source::Transcript,
+                        "the last record is an answer that did not come to its end",
+                    ),
+                )
+            }
             _ if assistant.calls.is_empty() => Stop::of(StopKind::Finished)
                 .because(Source::Transcript, "the last record is an answer without a stop reason"),
             _ => self.open_call(assistant),
@@ -204,6 +224,16 @@ impl<'a> Walk<'a> {
         stop.kind = kind;
         stop.because(source, fact)
     }
+}
+
+/// Whether the client that wrote it writes why an answer ended.
+fn tells_stop_reasons(record: &Record) -> bool {
+    record
+        .head
+        .version
+        .as_deref()
+        .and_then(ClientVersion::parse)
+        .is_some_and(ClientVersion::tells_stop_reasons)
 }
 
 /// A user record that asks for a turn: typed by a person, or sent by the client to go on. Local commands, their output,
@@ -350,6 +380,33 @@ mod tests {
         assert_eq!(stop.kind, StopKind::UsageLimit5h);
         assert_eq!(stop.resets_at, crate::clock::parse_rfc3339("2026-11-21T05:08:00Z"));
         assert_eq!(stop.resets_at_source, Some(super::super::ResetSource::Guess));
+    }
+
+    #[test]
+    fn an_answer_that_did_not_end_its_turn_is_not_finished() {
+        use StopKind as K;
+        let kind = |version: &str, reason: &str, liveness: Liveness<'_>, graceful: bool| {
+            let line = format!(
+                r#"{{"type":"assistant","uuid":"u","timestamp":"2026-11-21T05:07:43.976Z","version":"{version}","message":{{"model":"m","stop_reason":{reason},"content":[{{"type":"text","text":"Now I"}}]}}}}"#
+            );
+            let end = graceful.then_some(br#"{"type":"cost-state"}"#);
+            let records = end.into_iter().flat_map(|line| crate::claude::record::parse_line(0, line));
+            ending(records.chain(crate::claude::record::parse_line(0, line.as_bytes())), liveness).kind
+        };
+        let busy = Liveness::Live(Some("busy"));
+        let idle = Liveness::Live(Some("idle"));
+        for reason in [r#""pause_turn""#, "null"] {
+            assert_eq!(kind("2.1.329", reason, GONE, false), K::Crashed, "{reason}");
+            assert_eq!(kind("2.1.329", reason, GONE, true), K::Closed, "{reason}");
+            assert_eq!(kind("2.1.329", reason, Liveness::Unknown, false), K::Unknown, "{reason}");
+            assert_eq!(kind("2.1.329", reason, busy, false), K::Running, "{reason}");
+        }
+        assert_eq!(kind("2.1.329", r#""model_context_window_exceeded""#, GONE, false), K::ContextFull);
+        // A client that is idle knows that its turn is over; clients before 2.1.79 write no reason at all.
+        assert_eq!(kind("2.1.329", "null", idle, false), K::Finished);
+        assert_eq!(kind("2.1.45", "null", GONE, false), K::Finished);
+        assert_eq!(kind("", "null", GONE, false), K::Finished);
+        assert_eq!(kind("2.1.329", r#""end_turn""#, GONE, false), K::Finished);
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub struct Summary {
     pub branch: Option<String>,
     /// Model of the newest real answer.
     pub model: Option<String>,
-    /// Tokens the newest real answer had to read, or that a compaction left.
+    /// Tokens the newest real answer had to read, or that a compaction left; unknown after one that does not tell.
     pub context_tokens: Option<u64>,
     /// Permission mode: the newest record of it, else that of the newest prompt.
     pub permission_mode: Option<String>,
@@ -212,6 +212,8 @@ struct Gathering<'a> {
     described: bool,
     /// The newest real answer has been seen.
     answered: bool,
+    /// An answer or a compaction has told how full the context is, or that it cannot be known.
+    weighed: bool,
     prompt_seen: bool,
 }
 
@@ -251,6 +253,7 @@ impl<'a> Gathering<'a> {
             titles_known: false,
             described: false,
             answered: false,
+            weighed: false,
             prompt_seen: false,
         }
     }
@@ -347,8 +350,11 @@ impl<'a> Gathering<'a> {
             return;
         }
         fill(&mut self.found.model, answer.model.clone());
-        fill(&mut self.found.context_tokens, Some(answer.context_tokens).filter(|tokens| *tokens > 0));
-        self.answered = self.found.context_tokens.is_some() && self.found.model.is_some();
+        if !self.weighed && answer.context_tokens > 0 {
+            self.weighed = true;
+            self.found.context_tokens = Some(answer.context_tokens);
+        }
+        self.answered = self.weighed && self.found.model.is_some();
     }
 
     fn user(&mut self, user: &User) {
@@ -370,8 +376,10 @@ impl<'a> Gathering<'a> {
         if !told && system.content.starts_with("Automatic continue cancelled") {
             self.found.escaped |= !system.content.contains("exited during the wait");
         }
-        if system.subtype == "compact_boundary" {
-            fill(&mut self.found.context_tokens, system.post_tokens);
+        if system.subtype == "compact_boundary" && !self.weighed {
+            // Older clients do not tell what is left; what was there before is not it.
+            self.weighed = true;
+            self.found.context_tokens = system.post_tokens;
         }
     }
 
@@ -464,5 +472,29 @@ fn kept(text: &str) -> String {
 fn fill<T>(slot: &mut Option<T>, value: Option<T>) {
     if slot.is_none() {
         *slot = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(lines: &[&str]) -> Option<u64> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        summarize(&Transcript::open(&path).unwrap(), Liveness::Gone).context_tokens
+    }
+
+    #[test]
+    fn after_a_compaction_the_old_figure_of_the_context_is_not_told() {
+        let answer = r#"{"type":"assistant","timestamp":"2026-11-21T05:07:43.976Z","version":"2.1.200","cwd":"/w","message":{"model":"m","stop_reason":"end_turn","usage":{"input_tokens":150000},"content":[]}}"#;
+        let later = answer.replace("150000", "9000");
+        let silent = r#"{"type":"system","subtype":"compact_boundary","content":"Conversation compacted","compactMetadata":{"preTokens":150000}}"#;
+        let told = silent.replace("}}", r#","postTokens":4000}}"#);
+        assert_eq!(tokens(&[answer]), Some(150_000));
+        assert_eq!(tokens(&[answer, silent]), None);
+        assert_eq!(tokens(&[answer, &told]), Some(4000));
+        assert_eq!(tokens(&[answer, silent, &later]), Some(9000));
     }
 }

@@ -3,6 +3,7 @@
 // The first screen: what needs a person, what waits, what hangs, what runs, and one line for the rest.
 
 const { NAME_COLUMNS, PATH_COLUMNS, directoryOf, groupOf, nameOf, printProblems, resumeCommand, sizeWarnings, stateCell, styleOf } = require('../sessions.js');
+const { quotaLines } = require('../quota.js');
 const { tableLines } = require('../table.js');
 const { cleaned, truncatedPath, widthOf, wrapped } = require('../text.js');
 const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, sentence, shortIds, sinceWords, terminalWords } = require('../wording.js');
@@ -23,6 +24,11 @@ const GROUPS = /** @type {const} */ ([
 /** On a terminal so many of a group are explained: with more of them the first ones would be out of sight. */
 const DETAILED = 8;
 
+/** In a pipe so many of a group are shown. The others are in `list`, and in the JSON. */
+const PIPED = 50;
+
+const DAY = 86_400_000;
+
 /**
  * @param {StatusReport} report
  * @param {import('../output.js').Output} io
@@ -39,7 +45,7 @@ function printStatus(report, io) {
  * @returns {string[]}
  */
 function statusLines(report, { width, colours }, now = new Date(report.generatedAt)) {
-  const { project, sessions } = cleaned(report);
+  const { project, sessions, accounts } = cleaned(report);
   // Commands are made of what was reported: cleaning would change a path.
   const commands = new Map(sessions.map((session, index) => [session, resumeCommand(report.sessions[index])]));
   const short = shortIds(sessions.map((session) => session.id));
@@ -49,11 +55,12 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   const { dim } = colours;
 
   /** @type {string[][]} */
-  const parts = [summary()];
+  const parts = [summary(), quotaLines(accounts, width, now).map(dim)];
   for (const [index, table] of tableLines(columns(), shown.map(tableGroup), width, dim).entries()) {
     parts.push([''], table);
     const { kind, members } = shown[index];
     if (width !== null && members.length > DETAILED) parts.push(['', ...wrap('Why, and what to do, for each of them:'), copy(`${ownName()} show <session>`)]);
+    if (width === null && members.length > PIPED) parts.push([moreWords(members.slice(PIPED))]);
     if (kind.group === 'needs') parts.push(crashed());
   }
   if (!shown.some(({ kind }) => kind.group === 'needs')) parts.push(crashed());
@@ -97,7 +104,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const style = (/** @type {string} */ text) => colours.bold(styleOf(kind.group, colours)(text));
     return {
       headings: [{ text: kind.title, style }, undefined, { text: kind.doing, style: dim }, { text: kind.when, style: dim }],
-      rows: members.map((session, index) => ({ cells: cells(session), below: width !== null && index >= DETAILED ? [] : below(session) })),
+      rows: members.slice(0, width === null ? PIPED : undefined).map((session, index) => ({ cells: cells(session), below: width !== null && index >= DETAILED ? [] : below(session) })),
     };
   }
 
@@ -171,6 +178,13 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     return ['', ...wrap(`${words} What resumes ${lost.length === 1 ? 'it' : 'them'} is printed by:`), copy(`${ownName()} resume --all-crashed --print-command`)];
   }
 
+  /** @param {Session[]} hidden */
+  function moreWords(hidden) {
+    const kinds = [...new Set(hidden.map(({ stop }) => stop.kind))].toSorted();
+    const dir = report.project === null ? [] : ['--project', report.project.dir];
+    return dim(`and ${hidden.length} more: ${ownName()} ${commandWords(['list', '--stop', ...kinds, ...dir])}`);
+  }
+
   function restWords() {
     const states = /** @type {const} */ (['completed', 'orphaned']).map((state) => ({ state, number: rest.filter((session) => session.state === state).length }));
     const kinds = states.filter(({ number }) => number > 0).map(({ state, number }) => `${number} ${state}`);
@@ -195,9 +209,10 @@ function labelled(text, heading) {
   return `${heading} ${text}`;
 }
 
-/** @param {Session} session */
-function since({ stop, lastActivityAt }) {
-  return stop.at ?? lastActivityAt ?? '';
+/** For sorting: a time that is still to come was written by a clock that was wrong, and puts nothing first. @param {Session} session @param {Date} now */
+function since({ stop, lastActivityAt }, now) {
+  const at = stop.at ?? lastActivityAt ?? '';
+  return Date.parse(at) > now.getTime() + DAY ? '' : at;
 }
 
 /** What can be done now first; then by the time at which something happens; then the busy, and the latest. @param {Date} now */
@@ -207,7 +222,7 @@ function inOrder(now) {
     const times = due(one).localeCompare(due(other));
     if (times !== 0) return times;
     const busy = Number(other.activity === 'busy') - Number(one.activity === 'busy');
-    return busy !== 0 ? busy : since(other).localeCompare(since(one));
+    return busy !== 0 ? busy : since(other, now).localeCompare(since(one, now));
   };
 }
 

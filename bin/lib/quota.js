@@ -1,0 +1,75 @@
+'use strict';
+
+// What is left of the quota of each account, as lines: one an account, and only what still holds. A window that has begun anew
+// since it was told of says nothing any more.
+
+const { truncated, truncatedPath, widthOf } = require('./text.js');
+const { clock, duration, homely } = require('./wording.js');
+
+/** @typedef {import('../../src/ffi/types.js').Account} Account */
+/** @typedef {import('../../src/ffi/types.js').QuotaWindow} QuotaWindow */
+
+/** Widest configuration directory. */
+const DIRECTORY = 30;
+
+/** Columns of it that tell which one it is, and the least there can be. */
+const ENOUGH = 16;
+const LEAST = 6;
+
+/**
+ * @param {Account[]} accounts Cleaned.
+ * @param {number | null} width
+ * @param {Date} now
+ * @returns {string[]} In line with each other; the first form that fits.
+ */
+function quotaLines(accounts, width, now) {
+  const current = (/** @type {QuotaWindow | null} */ window) => (window !== null && new Date(window.resetsAt) > now ? window : null);
+  const known = accounts
+    .map((account) => ({ ...account, fiveHour: current(account.fiveHour), sevenDay: current(account.sevenDay) }))
+    .filter(({ fiveHour, sevenDay }) => fiveHour !== null || sevenDay !== null);
+  const room = width ?? Infinity;
+  const names = known.length > 1 ? known.map(({ configDir }) => homely(configDir)) : known.map(() => '');
+  const longest = Math.min(DIRECTORY, Math.max(0, ...names.map(widthOf)));
+  for (const words of [wholeWords, shortWords, leftWords]) {
+    const told = inLine(
+      known.map(({ fiveHour, sevenDay, seenAt }) => [
+        fiveHour === null ? '' : `5 h: ${words(fiveHour, now)}`,
+        sevenDay === null ? '' : `7 d: ${words(sevenDay, now)}`,
+        words === wholeWords ? `as of ${clock(new Date(seenAt), now)}` : '',
+      ]),
+    );
+    // The directories take what the figures leave.
+    const left = room - Math.max(0, ...told.map(widthOf)) - (longest > 0 ? 2 : 0);
+    if (left < Math.min(longest, ENOUGH) && words !== leftWords) continue;
+    const most = Math.min(longest, Math.max(left, LEAST));
+    return inLine(told.map((line, index) => [truncatedPath(names[index], most), line])).map((line) => truncated(line, room));
+  }
+  return [];
+}
+
+/** @param {QuotaWindow} window @param {Date} now */
+function wholeWords(window, now) {
+  return `${shortWords(window, now)} (in ${duration(Date.parse(window.resetsAt) - now.getTime())})`;
+}
+
+/** @param {QuotaWindow} window @param {Date} now */
+function shortWords(window, now) {
+  return `${leftWords(window)}, resets ${clock(new Date(window.resetsAt), now)}`;
+}
+
+/** @param {QuotaWindow} window */
+function leftWords({ usedPercent }) {
+  // Rounded down: what is said to be left is there.
+  return `${Math.min(Math.max(Math.floor(100 - usedPercent), 0), 100)} % left`;
+}
+
+/** Rows as lines, their cells below each other; columns that are empty everywhere are left out. @param {string[][]} rows */
+function inLine(rows) {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => widthOf(row[column]))));
+  return rows.map((row) => {
+    const cells = row.map((cell, column) => (widths[column] === 0 ? '' : `${cell}${' '.repeat(widths[column] - widthOf(cell))}  `));
+    return cells.join('').trimEnd();
+  });
+}
+
+module.exports = { quotaLines };
