@@ -65,8 +65,8 @@ pub struct Program {
 /// What was read about a session.
 #[derive(Debug)]
 pub struct Facts {
-    /// A live client that has it open.
-    pub holder: Option<(u32, Kind, Option<String>)>,
+    /// A live client that has it open: process, kind, background job, and whether it is at work.
+    pub holder: Option<(u32, Kind, Option<String>, bool)>,
     /// A client that cannot be seen from here may have it open.
     pub elsewhere: bool,
     /// A process that was started to resume it and is not registered yet, or not any more.
@@ -115,7 +115,11 @@ impl Facts {
         }
         let holders = Holders::read(&homes, processes, &mut Vec::new());
         let of_session = |one: &&crate::session::holder::Holder| one.session == incident.session;
-        let holder = holders.live.values().find(of_session).map(|one| (one.pid, one.kind, one.job.clone()));
+        let holder = holders
+            .live
+            .values()
+            .find(of_session)
+            .map(|one| (one.pid, one.kind, one.job.clone(), one.status.as_deref() == Some("busy")));
         let found = homes.iter().enumerate().find_map(|(index, home)| {
             incident.transcript.starts_with(home.projects()).then(|| found_at(&incident.transcript, index))?
         });
@@ -176,6 +180,10 @@ fn program(
             locate(reading.env, project).or_else(|error| known.map(Path::to_path_buf).ok_or(error))?;
         vec![located.to_string_lossy().into_owned()]
     };
+    let words = match reading.ledger.config.unattended.transport {
+        Transport::Terminal => [terminal(reading.env, project)?, words].concat(),
+        Transport::Print | Transport::Background => words,
+    };
     let path = PathBuf::from(words.first().map(String::as_str).unwrap_or_default());
     let refused = |why: &str| Error::new(Code::ClientNotFound, why.to_owned()).at(&path);
     let real = path.canonicalize().map_err(|error| Error::io("start", &path, &error))?;
@@ -203,6 +211,36 @@ fn program(
     Ok(Program { words, version })
 }
 
+/// Terminals in the order of preference, each with the words after which a command stands.
+const TERMINALS: [(&str, &[&str]); 9] = [
+    ("x-terminal-emulator", &["-e"]),
+    ("gnome-terminal", &["--"]),
+    ("konsole", &["-e"]),
+    ("xfce4-terminal", &["-x"]),
+    ("kitty", &[]),
+    ("alacritty", &["-e"]),
+    ("foot", &[]),
+    ("wezterm", &["start", "--"]),
+    ("xterm", &["-e"]),
+];
+
+/// A terminal that opens a window on the desktop there is.
+fn terminal(env: &Environment, project: Option<&Path>) -> crate::error::Result<Vec<String>> {
+    let none = |why: &str| {
+        Error::new(Code::ClientNotFound, why.to_owned())
+            .hint("set unattended.transport to \"print\" or \"background\"")
+    };
+    if env.var("DISPLAY").is_none() && env.var("WAYLAND_DISPLAY").is_none() {
+        return Err(none("there is no desktop to open a terminal window on"));
+    }
+    let found = TERMINALS.iter().find_map(|(name, words)| {
+        let program = crate::program::find(env, name, project)?;
+        let words = words.iter().map(|word| (*word).to_owned());
+        Some(std::iter::once(program.to_string_lossy().into_owned()).chain(words).collect())
+    });
+    found.ok_or_else(|| none("no terminal was found on PATH outside of the project"))
+}
+
 /// Runs scripts: which one it ran is not known.
 fn is_runtime(path: &Path) -> bool {
     let name = path.file_stem().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
@@ -212,7 +250,7 @@ fn is_runtime(path: &Path) -> bool {
 /// Decides. The order is that of what must never happen: two clients, then what nobody allowed, then what cannot work.
 #[must_use]
 pub fn judge(facts: &Facts, transport: Transport, quiet: Duration, now: DateTime<Utc>) -> Verdict {
-    if let Some((pid, kind, job)) = &facts.holder {
+    if let Some((pid, kind, job, _)) = &facts.holder {
         return match (kind, job) {
             (Kind::Background, Some(job)) => Verdict::Hold(format!(
                 "it is open in the background (process {pid}): claude attach {job} shows it, claude stop {job} ends it"

@@ -6,7 +6,7 @@
 //! time, and starts nothing while it lives.
 
 use super::fingerprint::Fingerprint;
-use super::heartbeat::adopt;
+use super::heartbeat::{Seen, adopt};
 use super::incident::{Attempt, Child, Incident, Outcome, Phase, Run, RunResult, Transport};
 use super::launch::{Launch, Means, launch};
 use super::ledger::Ledger;
@@ -35,6 +35,10 @@ use std::time::Duration;
 
 /// Between two looks at a process that runs.
 const STEP: Duration = Duration::from_millis(200);
+/// Between two looks at a session that was started elsewhere.
+const LOOK: Duration = Duration::from_secs(1);
+/// A client that was started elsewhere is registered within this time.
+const APPEARS: Duration = Duration::from_mins(1);
 /// A process that is told to end gets this long.
 const GRACE: Duration = Duration::from_secs(10);
 /// The log is emptied when it grows larger, in bytes.
@@ -279,6 +283,9 @@ impl Resumer<'_> {
             if let Some(status) =
                 child.try_wait().map_err(|error| Error::io("wait for", Path::new(&plan.argv[0]), &error))?
             {
+                if plan.transport != Transport::Print && status.success() && told.is_none() {
+                    return Ok(self.attached(incident, started, deadline));
+                }
                 let stopped =
                     told.is_some().then(|| format!("stopped after {} min: ", plan.deadline_seconds / 60));
                 return Ok(format!("{}{}", stopped.unwrap_or_default(), words_of(status)));
@@ -294,6 +301,30 @@ impl Resumer<'_> {
             }
             bound_log(&run.log);
             self.ledger().clock.sleep(STEP);
+        }
+    }
+
+    /// Waits until a session that was started elsewhere, in the background or in a window, has ended its turn. It stays
+    /// open there, for a person to go on in.
+    fn attached(&self, incident: &Incident, started: Duration, deadline: Duration) -> String {
+        let clock = self.ledger().clock;
+        let mut seen = false;
+        loop {
+            let elapsed = clock.since_boot().saturating_sub(started);
+            if elapsed > deadline {
+                return format!("still at work after {} min", deadline.as_secs() / 60);
+            }
+            let facts = Facts::read(&self.reading, incident);
+            match facts.holder {
+                Some((_, _, _, true)) => seen = true,
+                Some((pid, ..)) if seen || facts.seen != Seen::Same => {
+                    return format!("its turn ended, and process {pid} keeps it open");
+                }
+                // It takes a moment until it is registered.
+                None if seen || elapsed > APPEARS => return "its client has ended".to_owned(),
+                _ => {}
+            }
+            clock.sleep(LOOK);
         }
     }
 

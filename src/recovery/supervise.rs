@@ -17,7 +17,9 @@ use crate::claude::transcript::Transcript;
 use crate::clock::Clock;
 use crate::env::Environment;
 use crate::error::{Error, Problem, Result};
+use crate::notify::{Kind, Notice, send};
 use crate::project::enabled::{all_unattended, unattended};
+use crate::report::inventory::Outside;
 use crate::session::ending::Liveness;
 use crate::session::holder::Holders;
 use crate::session::scan;
@@ -35,8 +37,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Longest time between two looks.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
+/// While notices are on their way.
+const TELLING: std::time::Duration = std::time::Duration::from_millis(500);
 /// Shortest.
 const SHORTEST: std::time::Duration = std::time::Duration::from_millis(50);
+/// What changed longer ago is no news.
+const NEWS: Duration = Duration::minutes(15);
 /// Stops older than this that nobody saw are left alone.
 const RECENT: Duration = Duration::days(2);
 
@@ -206,6 +212,10 @@ pub struct Supervisor {
     running: Arc<Mutex<BTreeSet<String>>>,
     waits: Arc<Mutex<BTreeMap<String, String>>>,
     due: BTreeMap<String, DueByBoot>,
+    /// What a person was told by this supervisor.
+    told: BTreeSet<(String, u64, &'static str)>,
+    /// Notices on their way.
+    telling: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Supervisor {
@@ -223,6 +233,8 @@ impl Supervisor {
             running: Arc::default(),
             waits: Arc::default(),
             due: BTreeMap::new(),
+            told: BTreeSet::new(),
+            telling: Vec::new(),
         };
         supervisor.lead()?;
         Ok(supervisor)
@@ -262,15 +274,21 @@ impl Supervisor {
         let (incidents, unreadable) = ledger.read_all();
         problems.extend(unreadable);
         let mut looked_after = Vec::new();
+        let mut notices = Vec::new();
         for incident in incidents {
-            if incident.phase.is_over() || !self.scope.holds(&incident) {
+            if !self.scope.holds(&incident) {
                 continue;
             }
-            let incident = if leads { self.keep(&incident).unwrap_or(incident) } else { incident };
+            let over = incident.phase.is_over();
+            let incident = if leads && !over { self.keep(&incident).unwrap_or(incident) } else { incident };
+            if leads {
+                notices.extend(self.notice(&incident));
+            }
             if !incident.phase.is_over() {
                 looked_after.push(incident);
             }
         }
+        self.tell_person(notices, &config);
         gate(&mut looked_after);
         let off = in_force.problem.is_some();
         if leads && !off {
@@ -406,6 +424,48 @@ impl Supervisor {
         changed.ok().flatten()
     }
 
+    /// What a person is told about a closed session that may go on without one, once for each step.
+    fn notice(&mut self, incident: &Incident) -> Option<Notice> {
+        let now = self.ground.clock.now();
+        let project = incident.project.as_deref()?;
+        if now - incident.updated_at > NEWS || !unattended(&self.state, project) {
+            return None;
+        }
+        let ran = incident.attempts.iter().any(|attempt| attempt.run.is_some());
+        let kind = match incident.phase {
+            Phase::Waiting if incident.plan.action == Action::Run => Kind::Stopped,
+            Phase::Attempting if ran => Kind::Resumed,
+            Phase::Recovered if ran => Kind::Recovered,
+            Phase::Held => Kind::Held,
+            Phase::GivenUp => Kind::GivenUp,
+            _ => return None,
+        };
+        if !self.told.insert((incident.session.clone(), incident.generation, kind.as_str())) {
+            return None;
+        }
+        let summary = Transcript::open(&incident.transcript)
+            .ok()
+            .map(|transcript| summarize(&transcript, Liveness::Unknown));
+        let title = summary.and_then(|summary| summary.name.or(summary.title));
+        Some(Notice::new(kind, &incident.session, incident.generation, title.as_deref(), Some(project)))
+    }
+
+    /// Delivers in a thread of its own: a desktop that does not answer must not hold anything up.
+    fn tell_person(&mut self, notices: Vec<Notice>, config: &Config) {
+        self.telling.retain(|thread| !thread.is_finished());
+        if notices.is_empty() {
+            return;
+        }
+        let ground = Arc::clone(&self.ground);
+        let state = self.state.clone();
+        let config = config.notify.clone();
+        self.telling.push(std::thread::spawn(move || {
+            let Ground { env, clock, processes, .. } = ground.as_ref();
+            let outside = Outside { env, clock: clock.as_ref(), processes: processes.as_ref() };
+            send(outside, &config, &state, &notices);
+        }));
+    }
+
     /// Resumes what is due by the wall clock and by the boot clock.
     fn start_due(&mut self, incidents: &[Incident]) {
         let now = self.ground.clock.now();
@@ -511,6 +571,7 @@ impl Supervisor {
             })
             .collect();
         let owed = !running.is_empty()
+            || !self.telling.is_empty()
             || incidents.iter().any(|one| {
                 one.phase == Phase::Attempting
                     || one.phase == Phase::Waiting && one.plan.action == Action::Run
@@ -522,7 +583,8 @@ impl Supervisor {
             .filter_map(|one| (one.plan.at? - now).to_std().ok())
             .filter(|left| !left.is_zero())
             .min();
-        let step = next_due.map_or(poll, |left| left.min(poll)).clamp(SHORTEST, LONGEST);
+        let soon = if self.telling.is_empty() { poll } else { TELLING };
+        let step = next_due.map_or(soon, |left| left.min(soon)).clamp(SHORTEST, LONGEST);
         Looked {
             schema: "cc-session-recover/watch@1",
             generated_at: now,
