@@ -2,12 +2,11 @@
 // directory, mode and model, verified, and told about.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import { createRequire } from 'node:module';
-import { CLI, QUICK, scene, step, until } from './scene.mjs';
+import { QUICK, scene, step, until } from './scene.mjs';
 
 const { clientEnvironment } = createRequire(import.meta.url)('../../bin/loopback/client.js');
 
