@@ -121,6 +121,19 @@ fn is_missing(path: &Path) -> bool {
         || error.kind() == std::io::ErrorKind::NotADirectory)
 }
 
+/// One read that is not interrupted.
+///
+/// # Errors
+/// What reading fails with.
+pub fn read_once(source: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    loop {
+        match source.read(buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
 /// A path as text for programs; bytes that are no text become replacement characters.
 ///
 /// # Errors

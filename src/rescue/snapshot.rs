@@ -1,0 +1,225 @@
+//! A snapshot: a verified copy of a transcript, taken before something that changes it.
+//!
+//! It is a copy of a stated length: a file that only grows meanwhile is copied as it was. The copy is durable, read again
+//! and compared before it counts, and its hash is kept beside it in the form of `sha256sum`, so that what happens to the
+//! copy later is noticed.
+
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{identity, open_regular_with_metadata, read_small};
+use crate::store::StateDir;
+use crate::store::layout::ensure_dir;
+use crate::store::replace::{PRIVATE, replace, sync_dir};
+use crate::store::stored::hex;
+use sha2::{Digest, Sha256};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// A file that changes under the copy is tried so often.
+const TRIES: usize = 3;
+/// Bytes that are copied at once.
+const BLOCK: usize = 256 * 1024;
+/// Bytes that stay free on the file system: the incident and the journal need some too.
+const SPARE: u64 = 1024 * 1024;
+
+/// A copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+}
+
+/// Copies a transcript to `<state>/snapshots/<session>/<name>.jsonl`.
+///
+/// # Errors
+/// [`Code::VerificationFailed`] when it changes while it is copied, [`Code::PathRefused`] for a name that is none,
+/// [`Code::Io`] when it cannot be read or written, or there is no room for it; nothing is left behind then.
+pub fn take(state: &StateDir, session: &str, transcript: &Path, name: &str) -> Result<Snapshot> {
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Err(Error::new(Code::PathRefused, format!("{name:?} is no name of a snapshot")));
+    }
+    let dir = state.snapshots(session);
+    ensure_dir(&dir)?;
+    let path = dir.join(format!("{name}.jsonl"));
+    for _ in 0..TRIES {
+        let taken = copy(transcript, &path)?;
+        if let Some(taken) = taken {
+            return Ok(taken);
+        }
+    }
+    Err(Error::new(Code::VerificationFailed, "it changed while it was copied")
+        .at(transcript)
+        .hint("something else rewrites it; try again when that has ended"))
+}
+
+/// SHA-256 of the first bytes of a file, in hex.
+///
+/// # Errors
+/// [`Code::VerificationFailed`] when it is shorter, [`Code::Io`] when it cannot be read.
+pub fn prefix_sha256(transcript: &Path, bytes: u64) -> Result<String> {
+    let (file, meta) = open_regular_with_metadata(transcript)?;
+    if meta.len() < bytes {
+        return Err(Error::new(Code::VerificationFailed, "is shorter than it was").at(transcript));
+    }
+    hash(file.take(bytes)).doing("read", transcript)
+}
+
+/// The hash that was noted when a copy was made; `None` when there is no such note.
+#[must_use]
+pub fn noted_sha256(copy: &Path) -> Option<String> {
+    let text = read_small(&note_of(copy), 1024).ok()??;
+    let hash = std::str::from_utf8(&text).ok()?.split_whitespace().next()?;
+    (hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| hash.to_owned())
+}
+
+/// One try; `None` when the file is another one afterwards.
+fn copy(from: &Path, to: &Path) -> Result<Option<Snapshot>> {
+    let temporary = to.with_extension(format!("{}.part", std::process::id()));
+    let copied = copy_to(&temporary, from, to);
+    if !matches!(copied, Ok(Some(_))) {
+        // What is half written, or no copy of anything, is of no use to anybody.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    copied
+}
+
+fn copy_to(temporary: &Path, from: &Path, to: &Path) -> Result<Option<Snapshot>> {
+    let (file, meta) = open_regular_with_metadata(from)?;
+    let bytes = meta.len();
+    let dir = to.parent().unwrap_or(Path::new("/"));
+    ensure_room(dir, bytes)?;
+    let sha256 = write(file.take(bytes), temporary).doing("copy it", temporary)?;
+    let read_again = File::open(temporary).and_then(hash).doing("read", temporary)?;
+    let (still, after) = open_regular_with_metadata(from)?;
+    let same_file = identity(&meta) == identity(&after) && after.len() >= bytes;
+    let source_again = hash(still.take(bytes)).doing("read", from)?;
+    if read_again != sha256 || !same_file || source_again != sha256 {
+        return Ok(None);
+    }
+    // Before the copy has its name: a copy without its hash would be taken on trust.
+    let note = note_of(to);
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    replace(&note, format!("{sha256}  {name}\n").as_bytes(), PRIVATE)?;
+    if let Err(error) = std::fs::rename(temporary, to) {
+        let _ = std::fs::remove_file(&note);
+        return Err(Error::io("write", to, &error));
+    }
+    sync_dir(dir).doing("write", dir)?;
+    Ok(Some(Snapshot { path: to.to_path_buf(), bytes, sha256 }))
+}
+
+fn note_of(copy: &Path) -> PathBuf {
+    copy.with_extension("jsonl.sha256")
+}
+
+/// Refuses what would fill the file system.
+///
+/// # Errors
+/// [`Code::Io`] with both figures.
+pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
+    #[cfg(unix)]
+    if let Ok(system) = rustix::fs::statvfs(dir) {
+        let free = system.f_bavail.saturating_mul(system.f_frsize);
+        if free < bytes.saturating_add(SPARE) {
+            let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+            let message = format!(
+                "there is no room for a copy: {} MB are needed and {} MB are free",
+                megabytes(bytes.saturating_add(SPARE)),
+                free / 1_000_000
+            );
+            return Err(Error::new(Code::Io, message).at(dir).hint("free some space and run it again"));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (dir, bytes, SPARE);
+    Ok(())
+}
+
+fn write(mut from: impl Read, to: &Path) -> std::io::Result<String> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(to)?;
+    let mut hasher = Sha256::new();
+    let mut block = vec![0; BLOCK];
+    loop {
+        let count = crate::fs::read_once(&mut from, &mut block)?;
+        if count == 0 {
+            break;
+        }
+        hasher.update(&block[..count]);
+        file.write_all(&block[..count])?;
+    }
+    file.sync_all()?;
+    Ok(hex(&hasher.finalize()))
+}
+
+/// SHA-256 of everything that can be read, in hex.
+fn hash(mut from: impl Read) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut block = vec![0; BLOCK];
+    loop {
+        let count = crate::fs::read_once(&mut from, &mut block)?;
+        if count == 0 {
+            return Ok(hex(&hasher.finalize()));
+        }
+        hasher.update(&block[..count]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_the_bytes_and_the_length_it_states() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path().join("state"));
+        let transcript = dir.path().join("t.jsonl");
+        std::fs::write(&transcript, b"{\"a\":1}\n".repeat(100_000)).unwrap();
+        let taken = take(&state, "s", &transcript, "20261121T020000000Z-1-1").unwrap();
+        assert_eq!(std::fs::read(&taken.path).unwrap(), std::fs::read(&transcript).unwrap());
+        assert_eq!(taken.sha256, prefix_sha256(&transcript, taken.bytes).unwrap());
+        std::fs::write(&transcript, b"{\"a\":1}\n".repeat(100_001)).unwrap();
+        assert_eq!(taken.sha256, prefix_sha256(&transcript, taken.bytes).unwrap(), "it only grew");
+        std::fs::write(&transcript, b"{\"a\":2}\n".repeat(100_001)).unwrap();
+        assert_ne!(taken.sha256, prefix_sha256(&transcript, taken.bytes).unwrap(), "it was rewritten");
+        std::fs::write(&transcript, b"").unwrap();
+        assert_eq!(prefix_sha256(&transcript, taken.bytes).unwrap_err().code, Code::VerificationFailed);
+        assert!(take(&state, "s", &transcript, "../x").is_err());
+        assert!(take(&state, "s", &dir.path().join("none"), "n").is_err());
+        let mut left: Vec<_> =
+            std::fs::read_dir(state.snapshots("s")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        left.sort();
+        assert_eq!(left, [taken.path.clone(), note_of(&taken.path)]);
+        assert_eq!(noted_sha256(&taken.path), Some(taken.sha256));
+        assert_eq!(noted_sha256(&dir.path().join("none.jsonl")), None);
+    }
+
+    #[test]
+    fn a_copy_that_would_fill_the_file_system_is_not_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        ensure_room(dir.path(), 1).unwrap();
+        let error = ensure_room(dir.path(), u64::MAX / 2).unwrap_err();
+        assert!(error.message.starts_with("there is no room"), "{error}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_the_owner_may_read_a_copy() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path().join("state"));
+        let transcript = dir.path().join("t.jsonl");
+        std::fs::write(&transcript, "{}\n").unwrap();
+        let taken = take(&state, "s", &transcript, "n").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&taken.path), mode(&note_of(&taken.path))), (0o600, 0o600));
+        assert_eq!(mode(&state.snapshots("s")), 0o700);
+    }
+}
