@@ -24,6 +24,8 @@ pub enum Code {
     SessionAmbiguous,
     /// A directory that must exist does not.
     ProjectNotFound,
+    /// No snapshot of the session has this name, or there is none at all.
+    SnapshotNotFound,
     /// A process holds the session.
     SessionLive,
     /// What was written is not what was read.
@@ -60,6 +62,7 @@ impl Code {
             Self::SessionNotFound => "SESSION_NOT_FOUND",
             Self::SessionAmbiguous => "SESSION_AMBIGUOUS",
             Self::ProjectNotFound => "PROJECT_NOT_FOUND",
+            Self::SnapshotNotFound => "SNAPSHOT_NOT_FOUND",
             Self::SessionLive => "SESSION_LIVE",
             Self::VerificationFailed => "VERIFICATION_FAILED",
             Self::ClientNotFound => "CLIENT_NOT_FOUND",
@@ -80,9 +83,11 @@ impl Code {
     pub const fn exit_code(self) -> i32 {
         match self {
             Self::Usage => 2,
-            Self::SessionNotFound | Self::SessionAmbiguous | Self::ProjectNotFound | Self::ClientNotFound => {
-                3
-            }
+            Self::SessionNotFound
+            | Self::SessionAmbiguous
+            | Self::ProjectNotFound
+            | Self::SnapshotNotFound
+            | Self::ClientNotFound => 3,
             Self::PathRefused | Self::ChangedMeanwhile | Self::SessionLive => 4,
             Self::VerificationFailed => 5,
             Self::NothingToDo => 6,
