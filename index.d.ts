@@ -606,6 +606,59 @@ export interface RelocateReport {
   commands: Commands
 }
 
+/** Which snapshot of which session {@link restore} puts back. */
+export interface RestoreOptions extends SessionOptions {
+  /** Name of the snapshot, an unambiguous beginning of it, or `latest`; when absent, the only one. */
+  from?: string
+  dryRun?: boolean
+}
+
+/** A verified copy of a transcript, taken before something that could change it. */
+export interface KeptSnapshot {
+  /** What it is called. */
+  name: string
+  /** Path of its file. */
+  path: string
+  /** When it was taken. */
+  takenAt: string | null
+  /** Its size. */
+  bytes: number
+  /** SHA-256 of its bytes as they are now, in hex. */
+  sha256: string
+  /** Whether these are the bytes it was taken with; `null` when that was not noted. */
+  sound: boolean | null
+  /** Whether the transcript still begins with exactly these bytes; `null` without a transcript. */
+  isPrefix: boolean | null
+  /** Lines the transcript has more than it; negative when it has fewer, `null` without a transcript. */
+  linesSince: number | null
+}
+
+/** Answer of {@link restore}: `cc-session-recover/restore@1`. */
+export interface RestoreReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/restore@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was changed. */
+  dryRun: boolean
+  /** Session id. */
+  session: string
+  /** Path of its transcript. */
+  transcript: string
+  /** Its snapshots, the newest first, held against the transcript as it was before. */
+  snapshots: KeptSnapshot[]
+  /** Name of the one that is put back; `null` when there are several and none was named. */
+  chosen: string | null
+  /** It was put back and read again. */
+  restored: boolean
+  /** Name of the snapshot of what was there before. */
+  kept: string | null
+  /** The command that undoes it. */
+  undo: string[] | null
+  /** How the session is resumed. */
+  commands: Commands
+}
+
 /** What {@link cancel} should cancel. */
 export interface CancelOptions {
   /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title. */
@@ -1154,6 +1207,14 @@ export declare function recall(options?: RecallOptions): Promise<RecallReport>
  * `VERIFICATION_FAILED` or `IO`; nothing is left behind then.
  */
 export declare function relocate(options: RelocateOptions): Promise<RelocateReport>
+
+/**
+ * Tells the snapshots of a session and puts one back over its transcript; what was there is kept first.
+ *
+ * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`, `NOTHING_TO_DO`,
+ * `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`.
+ */
+export declare function restore(options: RestoreOptions): Promise<RestoreReport>
 
 /**
  * Resumes a closed session now, without a terminal, and returns when the run has ended.

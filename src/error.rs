@@ -27,6 +27,8 @@ pub enum Code {
     SessionAmbiguous,
     /// A directory that must exist does not.
     ProjectNotFound,
+    /// No snapshot of the session has this name, or there is none at all.
+    SnapshotNotFound,
     /// A process holds the session.
     SessionLive,
     /// A run may not be made now.
@@ -65,6 +67,7 @@ impl Code {
             Self::SessionNotFound => "SESSION_NOT_FOUND",
             Self::SessionAmbiguous => "SESSION_AMBIGUOUS",
             Self::ProjectNotFound => "PROJECT_NOT_FOUND",
+            Self::SnapshotNotFound => "SNAPSHOT_NOT_FOUND",
             Self::SessionLive => "SESSION_LIVE",
             Self::RunRefused => "RUN_REFUSED",
             Self::VerificationFailed => "VERIFICATION_FAILED",
@@ -86,9 +89,11 @@ impl Code {
     pub const fn exit_code(self) -> i32 {
         match self {
             Self::Usage => 2,
-            Self::SessionNotFound | Self::SessionAmbiguous | Self::ProjectNotFound | Self::ClientNotFound => {
-                3
-            }
+            Self::SessionNotFound
+            | Self::SessionAmbiguous
+            | Self::ProjectNotFound
+            | Self::SnapshotNotFound
+            | Self::ClientNotFound => 3,
             Self::PathRefused | Self::ChangedMeanwhile | Self::SessionLive | Self::RunRefused => 4,
             Self::VerificationFailed => 5,
             Self::NothingToDo => 6,

@@ -10,7 +10,7 @@ use crate::report::find::SessionOptions;
 use crate::report::inventory::Outside;
 use crate::report::session::{Alive, inspect as inspect_transcript};
 use crate::report::{cancel, list, recall, resume, search, show, status};
-use crate::rescue::relocate;
+use crate::rescue::{relocate, restore};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde::Deserialize;
@@ -122,6 +122,24 @@ pub fn relocate_session(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: relocate::RelocateOptions| {
         let env = Environment::of_process();
         relocate::relocate(seen(&env), &options)
+    })
+}
+
+/// Tells the snapshots of a session and puts one back over its transcript; what was there is kept first.
+///
+/// Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`, `NOTHING_TO_DO`,
+/// `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`.
+#[napi(
+    catch_unwind,
+    js_name = "restore",
+    ts_args_type = "options: RestoreOptions",
+    ts_return_type = "Promise<RestoreReport>"
+)]
+#[must_use]
+pub fn restore_session(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: restore::RestoreOptions| {
+        let env = Environment::of_process();
+        restore::restore(seen(&env), &options)
     })
 }
 

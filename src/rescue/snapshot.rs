@@ -1,13 +1,14 @@
 //! A snapshot: a verified copy of a transcript, taken before something that changes it.
 //!
 //! It is a copy of a stated length: a file that only grows meanwhile is copied as it was. The copy is durable, read again
-//! and compared before it counts.
+//! and compared before it counts, and its hash is kept beside it in the form of `sha256sum`, so that what happens to the
+//! copy later is noticed.
 
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{identity, open_regular_with_metadata};
+use crate::fs::{identity, open_regular_with_metadata, read_small};
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
-use crate::store::replace::sync_dir;
+use crate::store::replace::{PRIVATE, replace, sync_dir};
 use crate::store::stored::hex;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
@@ -18,6 +19,8 @@ use std::path::{Path, PathBuf};
 const TRIES: usize = 3;
 /// Bytes that are copied at once.
 const BLOCK: usize = 256 * 1024;
+/// Bytes that stay free on the file system: the incident and the journal need some too.
+const SPARE: u64 = 1024 * 1024;
 
 /// A copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +37,7 @@ pub struct Snapshot {
 ///
 /// # Errors
 /// [`Code::VerificationFailed`] when it changes while it is copied, [`Code::PathRefused`] for a name that is none,
-/// [`Code::Io`] when it cannot be read or written; nothing is left behind then.
+/// [`Code::Io`] when it cannot be read or written, or there is no room for it; nothing is left behind then.
 pub fn take(state: &StateDir, session: &str, transcript: &Path, name: &str) -> Result<Snapshot> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return Err(Error::new(Code::PathRefused, format!("{name:?} is no name of a snapshot")));
@@ -65,32 +68,75 @@ pub fn prefix_sha256(transcript: &Path, bytes: u64) -> Result<String> {
     hash(file.take(bytes)).doing("read", transcript)
 }
 
+/// The hash that was noted when a copy was made; `None` when there is no such note.
+#[must_use]
+pub fn noted_sha256(copy: &Path) -> Option<String> {
+    let text = read_small(&note_of(copy), 1024).ok()??;
+    let hash = std::str::from_utf8(&text).ok()?.split_whitespace().next()?;
+    (hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| hash.to_owned())
+}
+
 /// One try; `None` when the file is another one afterwards.
 fn copy(from: &Path, to: &Path) -> Result<Option<Snapshot>> {
+    let temporary = to.with_extension(format!("{}.part", std::process::id()));
+    let copied = copy_to(&temporary, from, to);
+    if !matches!(copied, Ok(Some(_))) {
+        // What is half written, or no copy of anything, is of no use to anybody.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    copied
+}
+
+fn copy_to(temporary: &Path, from: &Path, to: &Path) -> Result<Option<Snapshot>> {
     let (file, meta) = open_regular_with_metadata(from)?;
     let bytes = meta.len();
-    let temporary = to.with_extension("part");
-    let sha256 = match write(file.take(bytes), &temporary) {
-        Ok(sha256) => sha256,
-        Err(error) => {
-            // What is half written is of no use to anybody.
-            let _ = std::fs::remove_file(&temporary);
-            return Err(Error::io("copy", &temporary, &error));
-        }
-    };
-    let read_again = File::open(&temporary).and_then(hash).doing("read", &temporary)?;
+    let dir = to.parent().unwrap_or(Path::new("/"));
+    ensure_room(dir, bytes)?;
+    let sha256 = write(file.take(bytes), temporary).doing("copy it", temporary)?;
+    let read_again = File::open(temporary).and_then(hash).doing("read", temporary)?;
     let (still, after) = open_regular_with_metadata(from)?;
     let same_file = identity(&meta) == identity(&after) && after.len() >= bytes;
     let source_again = hash(still.take(bytes)).doing("read", from)?;
     if read_again != sha256 || !same_file || source_again != sha256 {
-        let _ = std::fs::remove_file(&temporary);
         return Ok(None);
     }
-    std::fs::rename(&temporary, to).doing("write", to)?;
-    if let Some(dir) = to.parent() {
-        sync_dir(dir).doing("write", dir)?;
+    // Before the copy has its name: a copy without its hash would be taken on trust.
+    let note = note_of(to);
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    replace(&note, format!("{sha256}  {name}\n").as_bytes(), PRIVATE)?;
+    if let Err(error) = std::fs::rename(temporary, to) {
+        let _ = std::fs::remove_file(&note);
+        return Err(Error::io("write", to, &error));
     }
+    sync_dir(dir).doing("write", dir)?;
     Ok(Some(Snapshot { path: to.to_path_buf(), bytes, sha256 }))
+}
+
+fn note_of(copy: &Path) -> PathBuf {
+    copy.with_extension("jsonl.sha256")
+}
+
+/// Refuses what would fill the file system.
+///
+/// # Errors
+/// [`Code::Io`] with both figures.
+pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
+    #[cfg(unix)]
+    if let Ok(system) = rustix::fs::statvfs(dir) {
+        let free = system.f_bavail.saturating_mul(system.f_frsize);
+        if free < bytes.saturating_add(SPARE) {
+            let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+            let message = format!(
+                "there is no room for a copy: {} MB are needed and {} MB are free",
+                megabytes(bytes.saturating_add(SPARE)),
+                free / 1_000_000
+            );
+            return Err(Error::new(Code::Io, message).at(dir).hint("free some space and run it again"));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (dir, bytes, SPARE);
+    Ok(())
 }
 
 fn write(mut from: impl Read, to: &Path) -> std::io::Result<String> {
@@ -113,6 +159,7 @@ fn write(mut from: impl Read, to: &Path) -> std::io::Result<String> {
     Ok(hex(&hasher.finalize()))
 }
 
+/// SHA-256 of everything that can be read, in hex.
 fn hash(mut from: impl Read) -> std::io::Result<String> {
     let mut hasher = Sha256::new();
     let mut block = vec![0; BLOCK];
@@ -146,6 +193,33 @@ mod tests {
         assert_eq!(prefix_sha256(&transcript, taken.bytes).unwrap_err().code, Code::VerificationFailed);
         assert!(take(&state, "s", &transcript, "../x").is_err());
         assert!(take(&state, "s", &dir.path().join("none"), "n").is_err());
-        assert_eq!(std::fs::read_dir(state.snapshots("s")).unwrap().count(), 1);
+        let mut left: Vec<_> =
+            std::fs::read_dir(state.snapshots("s")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        left.sort();
+        assert_eq!(left, [taken.path.clone(), note_of(&taken.path)]);
+        assert_eq!(noted_sha256(&taken.path), Some(taken.sha256));
+        assert_eq!(noted_sha256(&dir.path().join("none.jsonl")), None);
+    }
+
+    #[test]
+    fn a_copy_that_would_fill_the_file_system_is_not_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        ensure_room(dir.path(), 1).unwrap();
+        let error = ensure_room(dir.path(), u64::MAX / 2).unwrap_err();
+        assert!(error.message.starts_with("there is no room"), "{error}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_the_owner_may_read_a_copy() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path().join("state"));
+        let transcript = dir.path().join("t.jsonl");
+        std::fs::write(&transcript, "{}\n").unwrap();
+        let taken = take(&state, "s", &transcript, "n").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&taken.path), mode(&note_of(&taken.path))), (0o600, 0o600));
+        assert_eq!(mode(&state.snapshots("s")), 0o700);
     }
 }

@@ -1,0 +1,44 @@
+'use strict';
+
+// `restore`: puts a snapshot back over a session's transcript, or lists the snapshots there are.
+
+const { resolve } = require('node:path');
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'restore',
+  summary: "put a session's transcript back as a snapshot has it",
+  description:
+    'Snapshots are taken before a closed session is resumed, and before one is restored: so this can be undone.\nWith several snapshots and no --from they are listed, and nothing is changed (exit code 3).',
+  arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name, title, or path of its transcript' }],
+  options: [
+    { flags: '-f, --from <name>', description: 'the snapshot: its name, a beginning of it, or latest' },
+    { flags: '-l, --latest', description: 'the session that was active last' },
+    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
+    { flags: '--dry-run', description: 'show the snapshots and what would be put back' },
+    { flags: '--json', description: 'print the report as JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover restore 3f2a9c1d --dry-run', does: 'the snapshots of a session' },
+    { command: 'cc-session-recover restore 3f2a9c1d --from latest', does: 'as it was before the last run' },
+    { command: 'cc-session-recover restore 3f2a9c1d --from 20261121T0200', does: 'one of several' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { EXIT } = require('../lib/errors.js');
+    const { printRestored } = require('../lib/screens/restore.js');
+
+    const options = {
+      ...(args.session === undefined ? {} : { session: args.session }),
+      ...(args.latest ? { latest: true } : {}),
+      ...(args.project === undefined ? {} : { project: resolve(args.project) }),
+      ...(args.from === undefined ? {} : { from: args.from }),
+      ...(args.dryRun ? { dryRun: true } : {}),
+    };
+    const report = await io.during('reading snapshots', loadAddon().restore(options));
+    if (args.json) io.json(report);
+    else printRestored(report, io);
+    return report.chosen === null && !report.dryRun ? EXIT.notFound : EXIT.done;
+  },
+};

@@ -1,0 +1,559 @@
+//! Restoring: a snapshot takes the place of a session's transcript again.
+//!
+//! What is there now is kept as a snapshot first, so that a restore can be undone by another one. The file is replaced
+//! whole, or not at all, and read again afterwards.
+
+use super::snapshot::{self, ensure_room, noted_sha256};
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{lossy, open_regular_with_metadata, read_once};
+use crate::recovery::incident::{Incident, Phase};
+use crate::report::find::{SHORTEST, SessionOptions, find};
+use crate::report::inventory::{Ground, Inventory, Outside};
+use crate::report::list::directory;
+use crate::report::session::Commands;
+use crate::session::Source;
+use crate::session::scan::Found;
+use crate::session::stop::time_or_null;
+use crate::store::lock::Lock;
+use crate::store::replace::{PRIVATE, TEMPORARY, sync_dir};
+use crate::store::stored::hex;
+use crate::store::{StateDir, journal};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::fs::{Metadata, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/restore@1";
+/// Bytes that are read at once.
+const BLOCK: usize = 256 * 1024;
+/// Ending of a snapshot's file.
+const ENDING: &str = ".jsonl";
+
+/// Which session, and which of its snapshots.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RestoreOptions {
+    /// Id, beginning of it, name, title or path of the transcript.
+    pub session: Option<String>,
+    /// The one that was active last.
+    pub latest: bool,
+    /// Only sessions of this project.
+    pub project: Option<PathBuf>,
+    /// Name of the snapshot, a beginning of it, or `latest`; the only one when missing.
+    pub from: Option<String>,
+    /// Only tell.
+    pub dry_run: bool,
+}
+
+/// A snapshot that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// What it is called.
+    pub name: String,
+    /// Its file.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// When it was taken.
+    #[serde(serialize_with = "time_or_null")]
+    pub taken_at: Option<DateTime<Utc>>,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its bytes as they are now, in hex.
+    pub sha256: String,
+    /// Whether these are the bytes it was taken with; `None` when that was not noted.
+    pub sound: Option<bool>,
+    /// Whether the transcript still begins with exactly these bytes; `None` without a transcript.
+    pub is_prefix: Option<bool>,
+    /// Lines the transcript has more than it; fewer are negative. `None` without a transcript.
+    pub lines_since: Option<i64>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "crate::session::stop::time")]
+    pub generated_at: DateTime<Utc>,
+    /// Nothing was changed.
+    pub dry_run: bool,
+    /// Session id.
+    pub session: String,
+    /// Its transcript.
+    #[serde(serialize_with = "lossy")]
+    pub transcript: PathBuf,
+    /// Its snapshots, the newest first.
+    pub snapshots: Vec<Kept>,
+    /// Name of the one that is put back; `None` when there are several and none was named.
+    pub chosen: Option<String>,
+    /// It was put back and read again.
+    pub restored: bool,
+    /// Name of the snapshot of what was there before.
+    pub kept: Option<String>,
+    /// The command that undoes it.
+    pub undo: Option<Vec<String>>,
+    /// How the session is resumed.
+    pub commands: Commands,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Content {
+    bytes: u64,
+    lines: i64,
+    sha256: String,
+}
+
+/// Tells the snapshots of a session, and puts the chosen one back unless `dry_run` is set.
+///
+/// # Errors
+/// Those of [`find`]; [`Code::SnapshotNotFound`]; [`Code::SessionLive`] while a client or a run holds the session;
+/// [`Code::NothingToDo`] when the transcript is as the snapshot; [`Code::ChangedMeanwhile`] when somebody writes to it
+/// meanwhile; [`Code::VerificationFailed`] when the snapshot is not what was taken, or the transcript not what was put.
+pub fn restore(outside: Outside<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
+    let project = options.project.as_deref().map(directory).transpose()?;
+    let ground = Ground::read(outside, project.as_deref())?;
+    let inventory = Inventory::take(&ground, project.as_deref());
+    let target = Target::find(&ground.state, &inventory, options)?;
+    let incident = inventory.incidents.get(&target.session);
+    let (present, snapshots) = compare(&ground.state, &target, incident)?;
+    let chosen = choose(&snapshots, options.from.as_deref(), &target.session)?;
+    let mut report = RestoreReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        dry_run: options.dry_run,
+        session: target.session.clone(),
+        transcript: target.transcript.clone(),
+        chosen: chosen.map(|kept| kept.name.clone()),
+        restored: false,
+        kept: None,
+        undo: None,
+        commands: target.commands.clone(),
+        snapshots: Vec::new(),
+    };
+    if let Some(chosen) = chosen {
+        target.refuse_while_held(&inventory, &ground.state)?;
+        if chosen.sound == Some(false) {
+            return Err(Error::new(
+                Code::VerificationFailed,
+                "is not what was taken: its bytes have changed",
+            )
+            .at(&chosen.path)
+            .hint("choose another snapshot; the transcript is left as it is"));
+        }
+        if present.as_ref().is_some_and(|present| present.sha256 == chosen.sha256) {
+            return Err(Error::new(
+                Code::NothingToDo,
+                format!("the transcript is as snapshot {} is", chosen.name),
+            )
+            .at(&target.transcript));
+        }
+        if !options.dry_run {
+            let kept = put_back(outside, &ground, &target, chosen)?;
+            report.undo = kept.as_ref().map(|kept| undo_command(&target.session, kept));
+            report.kept = kept;
+            report.restored = true;
+        }
+    }
+    report.snapshots = snapshots;
+    Ok(report)
+}
+
+/// What a snapshot is put back over.
+struct Target {
+    session: String,
+    transcript: PathBuf,
+    found: Option<Found>,
+    commands: Commands,
+}
+
+impl Target {
+    /// The session that is meant; one whose transcript is gone is found by its incident.
+    fn find(state: &StateDir, inventory: &Inventory<'_>, options: &RestoreOptions) -> Result<Self> {
+        let wanted =
+            SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
+        let not_found = match find(inventory, &wanted) {
+            Ok(row) => {
+                return Ok(Self {
+                    session: row.found.id.clone(),
+                    transcript: row.found.path.clone(),
+                    commands: Commands { export: None, kill: None, ..inventory.report(row).commands },
+                    found: Some(row.found.clone()),
+                });
+            }
+            Err(error) if matches!(error.code, Code::SessionNotFound | Code::Io) => error,
+            Err(error) => return Err(error),
+        };
+        let name = options.session.as_deref().filter(|name| name.len() >= SHORTEST);
+        let mut gone = inventory.incidents.values().filter(|incident| {
+            let named = name.is_some_and(|name| incident.session.starts_with(name));
+            named && !incident.transcript.exists() && state.snapshots(&incident.session).is_dir()
+        });
+        match (gone.next(), gone.next()) {
+            (Some(incident), None) => Ok(Self {
+                session: incident.session.clone(),
+                transcript: incident.transcript.clone(),
+                found: None,
+                commands: Commands::default(),
+            }),
+            _ => Err(not_found),
+        }
+    }
+
+    fn refuse_while_held(&self, inventory: &Inventory<'_>, state: &StateDir) -> Result<()> {
+        let held = |message: String, hint: &str| {
+            Err(Error::new(Code::SessionLive, message).at(&self.transcript).hint(hint))
+        };
+        let holder = match &self.found {
+            Some(found) => inventory.holder(found),
+            None => inventory.holders.live.values().find(|holder| holder.session == self.session),
+        };
+        if let Some(holder) = holder {
+            let message =
+                format!("process {} has it open, and would write on over what is put back", holder.pid);
+            return held(message, "end that client first");
+        }
+        let elsewhere =
+            self.found.as_ref().is_some_and(|found| inventory.holders.left(found).any(|one| one.elsewhere));
+        if elsewhere {
+            let message = "a client in another process-id space (a container) may have it open, which cannot be checked from here";
+            return held(message.into(), "end that client, or restore it there");
+        }
+        if Lock::is_held(&state.run_lease(&self.session)) {
+            return held("a run of it is under way".into(), "wait for its end");
+        }
+        Ok(())
+    }
+}
+
+fn undo_command(session: &str, kept: &str) -> Vec<String> {
+    ["cc-session-recover", "restore", session, "--from", kept].map(str::to_owned).to_vec()
+}
+
+/// The snapshots of a session, the newest first, held against its transcript; and what that holds now.
+fn compare(
+    state: &StateDir,
+    target: &Target,
+    incident: Option<&Incident>,
+) -> Result<(Option<Content>, Vec<Kept>)> {
+    let dir = state.snapshots(&target.session);
+    let entries = match std::fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((None, Vec::new())),
+        Err(error) => return Err(Error::io("read the directory", &dir, &error)),
+    };
+    let mut snapshots = Vec::new();
+    for entry in entries.filter_map(std::result::Result::ok) {
+        let path = entry.path();
+        let Some(name) =
+            entry.file_name().to_str().and_then(|name| name.strip_suffix(ENDING)).map(str::to_owned)
+        else {
+            continue;
+        };
+        let (file, meta) = open_regular_with_metadata(&path)?;
+        let content = contents(file, &[]).doing("read", &path)?.1;
+        snapshots.push((name, path, taken_at(&meta), content));
+    }
+    snapshots.sort_by(|one, other| (other.2, &other.0).cmp(&(one.2, &one.0)));
+    let mut lengths: Vec<u64> = snapshots.iter().map(|(.., content)| content.bytes).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    let present = match open_regular_with_metadata(&target.transcript) {
+        Ok((file, _)) => Some(contents(file, &lengths).doing("read", &target.transcript)?),
+        Err(_) if target.found.is_none() => None,
+        Err(error) => return Err(error),
+    };
+    let kept = snapshots
+        .into_iter()
+        .map(|(name, path, taken_at, content)| Kept {
+            sound: noted(&path, incident).map(|noted| noted == content.sha256),
+            is_prefix: present.as_ref().map(|(prefixes, _)| {
+                prefixes.iter().any(|prefix| prefix.bytes == content.bytes && prefix.sha256 == content.sha256)
+            }),
+            lines_since: present.as_ref().map(|(_, whole)| whole.lines - content.lines),
+            name,
+            path,
+            taken_at,
+            bytes: content.bytes,
+            sha256: content.sha256,
+        })
+        .collect();
+    Ok((present.map(|(_, whole)| whole), kept))
+}
+
+fn taken_at(meta: &Metadata) -> Option<DateTime<Utc>> {
+    meta.modified().ok().map(DateTime::from)
+}
+
+/// The hash a snapshot was taken with: beside it, or in the run it was taken for.
+fn noted(path: &Path, incident: Option<&Incident>) -> Option<String> {
+    noted_sha256(path).or_else(|| {
+        let runs = incident?.attempts.iter().filter_map(|attempt| attempt.run.as_deref());
+        runs.filter(|run| run.snapshot == path).map(|run| run.sha256_before.clone()).next()
+    })
+}
+
+/// The snapshot that is meant: the named one, or the only one.
+fn choose<'k>(snapshots: &'k [Kept], from: Option<&str>, session: &str) -> Result<Option<&'k Kept>> {
+    if snapshots.is_empty() {
+        return Err(Error::new(Code::SnapshotNotFound, format!("no snapshot of session {session} is kept"))
+            .hint("they are taken before a closed session is resumed, and before one is restored"));
+    }
+    let Some(from) = from else {
+        return Ok(if snapshots.len() == 1 { snapshots.first() } else { None });
+    };
+    if let Some(exact) = snapshots.iter().find(|kept| kept.name == from) {
+        return Ok(Some(exact));
+    }
+    if from == "latest" {
+        return Ok(snapshots.first());
+    }
+    let matching: Vec<&Kept> = snapshots.iter().filter(|kept| kept.name.starts_with(from)).collect();
+    match matching.as_slice() {
+        [one] if from.len() >= SHORTEST => Ok(Some(one)),
+        _ => {
+            let all: Vec<&str> = snapshots.iter().map(|kept| kept.name.as_str()).collect();
+            let problem =
+                if matching.len() > 1 { "can be several snapshots" } else { "is no snapshot of it" };
+            Err(Error::new(Code::SnapshotNotFound, format!("{from:?} {problem}"))
+                .hint(format!("there are {}", all.join(", "))))
+        }
+    }
+}
+
+/// Puts a snapshot back; gives the name of the snapshot of what was there.
+fn put_back(
+    outside: Outside<'_>,
+    ground: &Ground<'_>,
+    target: &Target,
+    chosen: &Kept,
+) -> Result<Option<String>> {
+    let state = &ground.state;
+    // No run of ours may begin while the file is changed.
+    let Some(_lease) = Lock::try_take(&state.run_lease(&target.session))? else {
+        return Err(Error::new(Code::SessionLive, "a run of it is under way")
+            .at(&target.transcript)
+            .hint("wait for its end"));
+    };
+    let name = format!("{}-restore", outside.clock.now().format("%Y%m%dT%H%M%S%3fZ"));
+    let before = match &target.found {
+        Some(_) => Some(snapshot::take(state, &target.session, &target.transcript, &name)?),
+        None => None,
+    };
+    replace_verified(chosen, &target.transcript, before.as_ref())?;
+    journal::append(
+        state,
+        outside.clock,
+        "restored",
+        json!({
+            "session": target.session,
+            "transcript": target.transcript,
+            "snapshot": chosen.name,
+            "sha256": chosen.sha256,
+            "kept": before.as_ref().map(|_| &name),
+        }),
+    );
+    tell_incident(ground, target, &chosen.name)?;
+    Ok(before.map(|_| name))
+}
+
+/// Writes the snapshot beside the transcript, makes sure that nobody has written to that since it was kept, and renames.
+fn replace_verified(chosen: &Kept, transcript: &Path, before: Option<&snapshot::Snapshot>) -> Result<()> {
+    let dir = transcript.parent().unwrap_or(Path::new("/"));
+    ensure_room(dir, chosen.bytes)?;
+    let name = transcript.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = dir.join(format!(".{name}.{}{TEMPORARY}", std::process::id()));
+    let written = write_beside(chosen, transcript, &temporary)
+        .and_then(|()| unchanged(transcript, before))
+        .and_then(|()| std::fs::rename(&temporary, transcript).doing("put in place", transcript));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written?;
+    sync_dir(dir).doing("write", dir)?;
+    verify(transcript, chosen)
+}
+
+fn write_beside(chosen: &Kept, transcript: &Path, temporary: &Path) -> Result<()> {
+    let (mut source, _) = open_regular_with_metadata(&chosen.path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
+    // Left by a process that had our id and died.
+    let _ = std::fs::remove_file(temporary);
+    let mut copy = options.open(temporary).doing("create", temporary)?;
+    if let Ok(meta) = std::fs::metadata(transcript) {
+        copy.set_permissions(meta.permissions()).doing("create", temporary)?;
+    }
+    let mut block = vec![0; BLOCK];
+    loop {
+        let count = read_once(&mut source, &mut block).doing("read", &chosen.path)?;
+        if count == 0 {
+            break;
+        }
+        copy.write_all(&block[..count]).doing("write", temporary)?;
+    }
+    copy.sync_all().doing("write", temporary)?;
+    verify(temporary, chosen)
+}
+
+/// A file holds exactly what a snapshot held when it was chosen.
+fn verify(path: &Path, chosen: &Kept) -> Result<()> {
+    let (file, _) = open_regular_with_metadata(path)?;
+    let (_, content) = contents(file, &[]).doing("read", path)?;
+    if content.sha256 == chosen.sha256 && content.bytes == chosen.bytes {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::VerificationFailed,
+        format!("does not hold what snapshot {} holds; both were read again", chosen.name),
+    )
+    .at(path)
+    .hint("end whatever writes to it and run it again; what was there before is kept as a snapshot"))
+}
+
+/// Nobody has written to the transcript since it was kept.
+fn unchanged(transcript: &Path, before: Option<&snapshot::Snapshot>) -> Result<()> {
+    let now = match open_regular_with_metadata(transcript) {
+        Ok((file, _)) => Some(contents(file, &[]).doing("read", transcript)?.1),
+        Err(_) if before.is_none() && !transcript.exists() => None,
+        Err(error) => return Err(error),
+    };
+    let same = match (&now, before) {
+        (Some(now), Some(before)) => now.sha256 == before.sha256 && now.bytes == before.bytes,
+        (None, None) => true,
+        _ => false,
+    };
+    if same {
+        return Ok(());
+    }
+    Err(Error::new(Code::ChangedMeanwhile, "was written to a moment ago; it is left as it is")
+        .at(transcript)
+        .hint("end the client that has it open and run it again"))
+}
+
+/// What was planned because the transcript was damaged is no longer true.
+fn tell_incident(ground: &Ground<'_>, target: &Target, name: &str) -> Result<()> {
+    let changed = ground.ledger().change(&target.session, |slot| {
+        let Some(incident) = slot else { return };
+        incident.saw(Source::Store, format!("its transcript was put back from snapshot {name}"));
+        let result = incident.attempts.last().and_then(|attempt| attempt.run.as_ref()?.result.as_ref());
+        let damaged = result.is_some_and(|result| result.damage.is_some());
+        if damaged && incident.phase == Phase::Held {
+            incident.plan.why = "its transcript was put back as it was: resume it by hand".into();
+        }
+    });
+    match changed {
+        // The transcript is back; that its incident cannot be read or changed takes nothing from that.
+        Err(error) if matches!(error.code, Code::Io | Code::StateLocked | Code::StateNewer) => {
+            journal::append(
+                &ground.state,
+                ground.outside.clock,
+                "restore-unrecorded",
+                json!({"session": target.session, "message": error.to_string()}),
+            );
+            Ok(())
+        }
+        other => other.map(|_| ()),
+    }
+}
+
+/// What a file holds, and what each of its beginnings of these lengths (in rising order) does, as far as it is so long.
+fn contents(mut from: impl Read, lengths: &[u64]) -> std::io::Result<(Vec<Content>, Content)> {
+    let mut hasher = Sha256::new();
+    let (mut bytes, mut lines) = (0, 0);
+    let mut prefixes = Vec::new();
+    let mut block = vec![0; BLOCK];
+    let mut boundaries = lengths.iter().copied().peekable();
+    loop {
+        while boundaries.next_if_eq(&bytes).is_some() {
+            prefixes.push(Content { bytes, lines, sha256: hex(&hasher.clone().finalize()) });
+        }
+        let room = boundaries.peek().map_or(u64::MAX, |boundary| boundary - bytes);
+        let room = usize::try_from(room).unwrap_or(BLOCK).min(BLOCK);
+        let count = read_once(&mut from, &mut block[..room])?;
+        if count == 0 {
+            return Ok((prefixes, Content { bytes, lines, sha256: hex(&hasher.finalize()) }));
+        }
+        hasher.update(&block[..count]);
+        let ends = memchr::memchr_iter(b'\n', &block[..count]).count();
+        lines += i64::try_from(ends).unwrap_or(i64::MAX);
+        bytes += count as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(dir: &Path, text: &str) -> Kept {
+        let path = dir.join("kept.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let (_, content) = contents(text.as_bytes(), &[]).unwrap();
+        Kept {
+            name: "kept".into(),
+            path,
+            taken_at: None,
+            bytes: content.bytes,
+            sha256: content.sha256,
+            sound: Some(true),
+            is_prefix: None,
+            lines_since: None,
+        }
+    }
+
+    #[test]
+    fn beginnings_of_a_file_are_told_apart_in_one_pass() {
+        let text = "one\ntwo\nthree\n".repeat(50_000);
+        let (prefixes, whole) = contents(text.as_bytes(), &[0, 4, 600_000, 900_000]).unwrap();
+        let alone = |length: usize| contents(&text.as_bytes()[..length], &[]).unwrap().1;
+        assert_eq!(prefixes, [alone(0), alone(4), alone(600_000)]);
+        assert_eq!(whole, alone(text.len()));
+        assert_eq!((whole.bytes, whole.lines), (700_000, 150_000));
+    }
+
+    #[test]
+    fn a_transcript_that_was_written_to_since_it_was_kept_is_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path().join("state"));
+        let transcript = dir.path().join("t.jsonl");
+        let chosen = kept(dir.path(), "old\n");
+        std::fs::write(&transcript, "present\n").unwrap();
+        let before = snapshot::take(&state, "s", &transcript, "n").unwrap();
+        std::fs::write(&transcript, "present\nand more\n").unwrap();
+        let error = replace_verified(&chosen, &transcript, Some(&before)).unwrap_err();
+        assert_eq!(error.code, Code::ChangedMeanwhile);
+        assert_eq!(std::fs::read(&transcript).unwrap(), b"present\nand more\n");
+        // As it was kept, it is replaced.
+        std::fs::write(&transcript, "present\n").unwrap();
+        replace_verified(&chosen, &transcript, Some(&before)).unwrap();
+        assert_eq!(std::fs::read(&transcript).unwrap(), b"old\n");
+        let names: Vec<_> =
+            std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 3, "nothing temporary is left: {names:?}");
+    }
+
+    #[test]
+    fn what_is_not_what_the_snapshot_held_is_not_taken_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let chosen = kept(dir.path(), "old\n");
+        let transcript = dir.path().join("t.jsonl");
+        std::fs::write(&transcript, "old\n").unwrap();
+        verify(&transcript, &chosen).unwrap();
+        std::fs::write(&transcript, "odd\n").unwrap();
+        assert_eq!(verify(&transcript, &chosen).unwrap_err().code, Code::VerificationFailed);
+        // The snapshot itself changed between its choice and its copy: nothing is put in place.
+        std::fs::write(&chosen.path, "bad\n").unwrap();
+        let missing = dir.path().join("none.jsonl");
+        assert_eq!(replace_verified(&chosen, &missing, None).unwrap_err().code, Code::VerificationFailed);
+        assert!(!missing.exists());
+    }
+}
