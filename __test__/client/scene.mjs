@@ -73,7 +73,7 @@ class Scene {
 
   /** The same with the credential and the API of the scene, as a person's shell would have them. */
   cliWithApi(...args) {
-    return run(process.execPath, [CLI, ...args], { cwd: this.home.project, env: clientEnvironment(this.home, this.api, {}) });
+    return run(process.execPath, [CLI, ...args], { cwd: this.home.project, env: clientEnvironment(this.home, this.api, { env: { CC_RECOVER_CLAUDE: this.client } }) });
   }
 
   /** Runs this package's command line in the scene's home. */

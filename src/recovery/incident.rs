@@ -323,6 +323,7 @@ impl Incident {
         next.model = self.model;
         next.client_version = self.client_version;
         next.context_tokens = self.context_tokens;
+        next.claude_program = self.claude_program;
         if !fresh {
             // A stop within a run of ours: what it may have changed itself was not approved by anybody since.
             next.fingerprint = self.fingerprint;
