@@ -848,6 +848,7 @@ module.exports.planUninstall = nativeBinding.planUninstall
 module.exports.readPayload = nativeBinding.readPayload
 module.exports.recall = nativeBinding.recall
 module.exports.relocate = nativeBinding.relocate
+module.exports.report = nativeBinding.report
 module.exports.restore = nativeBinding.restore
 module.exports.search = nativeBinding.search
 module.exports.show = nativeBinding.show
