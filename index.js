@@ -852,6 +852,7 @@ module.exports.preview = nativeBinding.preview
 module.exports.readPayload = nativeBinding.readPayload
 module.exports.recall = nativeBinding.recall
 module.exports.relocate = nativeBinding.relocate
+module.exports.report = nativeBinding.report
 module.exports.restore = nativeBinding.restore
 module.exports.resumeNow = nativeBinding.resumeNow
 module.exports.search = nativeBinding.search

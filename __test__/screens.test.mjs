@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import stringWidth from 'string-width';
+import * as accounts from './lib/accounts.mjs';
 import { ROOT, world } from './lib/command.mjs';
 import { assertAligned, assertScreen, plain } from './lib/screen.mjs';
 import * as made from './lib/sessions.mjs';
@@ -20,6 +21,8 @@ const { printList } = require('../bin/lib/screens/list.js');
 const { printShow } = require('../bin/lib/screens/show.js');
 const { printRecall } = require('../bin/lib/screens/recall.js');
 const { printCommands, refusalText, resumeLine } = require('../bin/lib/screens/resume.js');
+const { printReport } = require('../bin/lib/screens/report.js');
+const { printRestored } = require('../bin/lib/screens/restore.js');
 const { truncated, truncatedPath, widthOf, wrapped } = require('../bin/lib/text.js');
 const { commandWords, sizeWords, tokenWords } = require('../bin/lib/wording.js');
 
@@ -50,6 +53,13 @@ const SCREENS = [
   ['recall', (io) => printRecall(made.recallReport(ALL), io)],
   ['recall-empty', (io) => printRecall(made.recallReport([]), io)],
   ['resume', (io) => printCommands(made.resumeReport(ALL), io)],
+  ['report', (io) => printReport(accounts.accountReport(accounts.ACCOUNTS, { project: null, older: 2 }), io)],
+  ['report-of-a-project', (io) => printReport(accounts.accountReport(accounts.ACCOUNTS), io)],
+  ['report-hostile', (io) => printReport(accounts.accountReport(accounts.HOSTILE_ACCOUNTS, { project: null }), io)],
+  ['report-empty', (io) => printReport(accounts.accountReport([]), io)],
+  ['restore', (io) => printRestored(accounts.restoreReport(), io)],
+  ['restore-planned', (io) => printRestored(accounts.restoreReport({ dryRun: true, chosen: '20260302T000130000Z-812-3' }), io)],
+  ['restore-done', (io) => printRestored(accounts.restoreReport({ chosen: '20260302T000130000Z-812-3', restored: true, kept: '20260302T034200000Z-restore', undo: ['cc-session-recover', 'restore', accounts.RECOVERED.session, '--from', '20260302T034200000Z-restore'] }), io)],
 ];
 
 /** @param {(io: Output) => unknown} print @param {Parameters<typeof terminal>[0]} options */
@@ -92,14 +102,14 @@ for (const [name, print] of SCREENS) {
 }
 
 /** @type {Record<string, 'left' | 'right'>} */
-const HEADINGS = { state: 'left', why: 'left', what: 'left', since: 'left', 'goes on': 'left', 'silent for': 'left', terminal: 'left', process: 'right', name: 'left', project: 'left', active: 'left', size: 'right', context: 'right' };
+const HEADINGS = { state: 'left', why: 'left', what: 'left', since: 'left', 'goes on': 'left', 'silent for': 'left', terminal: 'left', process: 'right', name: 'left', project: 'left', active: 'left', size: 'right', context: 'right', stopped: 'left', now: 'left', answers: 'right', files: 'right', commits: 'right', tokens: 'right' };
 
 for (const columns of [80, 100, 120, 160, 200, 250]) {
-  for (const name of ['status', 'status-hostile', 'list', 'list-hostile', 'list-of-a-project']) {
+  for (const name of ['status', 'status-hostile', 'list', 'list-hostile', 'list-of-a-project', 'report', 'report-of-a-project', 'report-hostile']) {
     test(`the columns of ${name} stand in line at ${columns} columns`, () => {
       const print = /** @type {(io: Output) => unknown} */ (new Map(SCREENS).get(name));
       const rows = assertAligned(shown(print, { columns, env: { NO_COLOR: '1' } }).text, HEADINGS);
-      assert.ok(rows >= 7, `${rows} rows`);
+      assert.ok(rows >= (name === 'report-hostile' ? 6 : 7), `${rows} rows`);
     });
   }
 }

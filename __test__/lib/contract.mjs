@@ -18,6 +18,8 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'run', type: 'RunReport', title: 'What `resume --now --json` prints' },
   { name: 'service', type: 'ServiceStatus', title: 'Answer of `watch --status --json`' },
   { name: 'notice', type: 'PostedNotice', title: 'What is posted to `notify.webhook` of the configuration' },
+  { name: 'restore', type: 'RestoreReport', title: 'Answer of `restore --json`' },
+  { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },
 ]);
 
 /** Fields that only some of the verbs print which share a schema. */
@@ -26,8 +28,11 @@ const OPTIONAL = new Set(['ListReport.total']);
 /** Numbers that may have a fraction. */
 const FRACTIONS = new Set(['percent', 'cpuPercent']);
 
+/** Numbers that may be negative. */
+const SIGNED = new Set(['linesSince']);
+
 /** Names of fields that are times. */
-const TIME = /^at$|At$|^deletedAfter$|^cycles$/;
+const TIME = /^at$|At$|^deletedAfter$|^cycles$|^since$/;
 
 const TIME_SCHEMA = { format: 'date-time', pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?Z$' };
 
@@ -35,7 +40,7 @@ const TIME_SCHEMA = { format: 'date-time', pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2
  * A type as it is declared: what may stand there.
  *
  * @typedef {{kind: 'word', name: string} | {kind: 'text', value: string} | {kind: 'list', of: Type} | {kind: 'map', of: Type}
- *   | {kind: 'object', fields: Field[]} | {kind: 'union', of: Type[]}} Type
+ *   | {kind: 'object', fields: Field[]} | {kind: 'union', of: Type[]} | {kind: 'tuple', of: Type[]}} Type
  */
 /** @typedef {{name: string, optional: boolean, doc: string, type: Type}} Field */
 /** @typedef {{name: string, doc: string, type: Type, base: string | null}} Declaration */
@@ -85,6 +90,12 @@ export function declarations() {
       const inner = type();
       take(')');
       return inner;
+    }
+    if (has('[')) {
+      const of = [type()];
+      while (has(',')) of.push(type());
+      take(']');
+      return { kind: 'tuple', of };
     }
     const text = take();
     if (text.startsWith("'")) return { kind: 'text', value: text.slice(1, -1) };
@@ -165,8 +176,9 @@ export function schemaOf({ name, type, title }) {
     if (value.kind === 'map') return { type: 'object', additionalProperties: valueSchema(value.of, field, owner) };
     if (value.kind === 'object') return objectSchema(value.fields, `${owner}.${field}`);
     if (value.kind === 'union') return unionSchema(value.of, field, owner);
+    if (value.kind === 'tuple') return { type: 'array', prefixItems: value.of.map((item) => valueSchema(item, field, owner)), items: false, minItems: value.of.length };
     if (value.name === 'string') return { type: 'string', ...(TIME.test(field) ? TIME_SCHEMA : {}) };
-    if (value.name === 'number') return FRACTIONS.has(field) ? { type: 'number', minimum: 0 } : { type: 'integer', minimum: 0 };
+    if (value.name === 'number') return FRACTIONS.has(field) ? { type: 'number', minimum: 0 } : { type: 'integer', ...(SIGNED.has(field) ? {} : { minimum: 0 }) };
     if (value.name === 'boolean' || value.name === 'null') return { type: value.name };
     return referred(value.name);
   }

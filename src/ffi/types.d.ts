@@ -521,6 +521,104 @@ export interface RecallReport {
   problems: Problem[]
 }
 
+/** What {@link report} gives account of. */
+export interface AccountOptions {
+  /** Directory of the project; the working directory when absent. */
+  project?: string
+  /** Every project on this machine instead of one. */
+  all?: boolean
+  /** RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`); 24 hours when absent. */
+  since?: string
+}
+
+/** One attempt to continue a session, in an account. */
+export interface TriedAttempt {
+  /** When it was made. */
+  at: string
+  /** What was done: `wake` or `resume`. */
+  action: string
+  /** What came of it. */
+  outcome: 'pending' | 'continued' | 'stopped-again' | 'no-effect'
+  /** Path of the copy of the transcript from before; `null` for a wake. */
+  snapshot: string | null
+  /** What the run did; `null` for a wake, and while it runs. */
+  result: RunResult | null
+}
+
+/** What all runs of an incident did. */
+export interface WorkDone {
+  /** Real answers of a model that were added. */
+  answers: number
+  /** Tool calls that were made. */
+  calls: number
+  /** Tool calls that were denied. */
+  denied: number
+  /** Files that were edited or written. */
+  files: string[]
+  /** Commits that were made: short id and subject. */
+  commits: string[]
+  /** Tokens read and written by the model. */
+  tokens: number
+}
+
+/** What became of one stop. */
+export interface IncidentAccount {
+  /** Session id. */
+  session: string
+  /** Name a person gave it. */
+  name: string | null
+  /** Title Claude Code gave it. */
+  title: string | null
+  /** Where it belongs: `dir` is the directory of its project, `cwd` its working directory. */
+  project: { dir: string | null; cwd: string | null }
+  /** Path of its transcript; empty when it is not known any more. */
+  transcript: string
+  /** `ledger`: the session's newest incident. `journal`: an earlier one. */
+  kept: 'ledger' | 'journal'
+  /** What stopped it; the last time, when it stopped again. */
+  stop: StopKind
+  /** The client's own message, without control characters. */
+  message: string | null
+  /** When it stopped first. */
+  stoppedAt: string
+  /** When the limit ends. */
+  resetsAt: string | null
+  /** What was tried, the oldest first. */
+  attempts: TriedAttempt[]
+  /** What its runs did, together. */
+  work: WorkDone
+  /** Where it stands. */
+  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'held' | 'given-up' | 'cancelled'
+  /** When it came to stand there; `null` while something is still going to happen by itself. */
+  endedAt: string | null
+  /** How that is known, or why it stands there. */
+  why: string
+  /** A person has to do something: see `next` and `commands`. */
+  needsYou: boolean
+  /** What happens next, by what is true now. */
+  next: NextStep
+  /** What a person can run. */
+  commands: Commands
+}
+
+/** Answer of {@link report}: `cc-session-recover/report@1`. */
+export interface AccountReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/report@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Since when it gives account. */
+  since: string
+  /** The project asked about, or `null` for all. */
+  project: { dir: string; enabled: boolean } | null
+  /** What became of each stop, the latest first. */
+  incidents: IncidentAccount[]
+  /** Older stops that still need a person; `status` shows them. */
+  older: number
+  /** What could not be read. */
+  problems: Problem[]
+}
+
 /** Which sessions {@link planResume} plans for. */
 export interface ResumeOptions extends SessionOptions {
   /** Of those that can be resumed, the one that was active last. */

@@ -9,7 +9,7 @@ use crate::project::{init, uninstall};
 use crate::report::find::SessionOptions;
 use crate::report::inventory::Outside;
 use crate::report::session::{Alive, inspect as inspect_transcript};
-use crate::report::{cancel, list, recall, resume, search, show, status};
+use crate::report::{account, cancel, list, recall, resume, search, show, status};
 use crate::rescue::{relocate, restore};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
@@ -92,6 +92,23 @@ pub fn recall_sessions(options: Option<Value>) -> AsyncTask<CoreTask> {
     task(options, |options: recall::RecallOptions| {
         let env = Environment::of_process();
         recall::recall(seen(&env), &options)
+    })
+}
+
+/// What became of the stops since a time: what was tried, what it did, how it ended. Reads only.
+///
+/// Rejects with `PROJECT_NOT_FOUND`, `USAGE` (a time that is none) or `STATE_DIR_UNKNOWN`.
+#[napi(
+    catch_unwind,
+    js_name = "report",
+    ts_args_type = "options?: AccountOptions",
+    ts_return_type = "Promise<AccountReport>"
+)]
+#[must_use]
+pub fn account_of(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: account::AccountOptions| {
+        let env = Environment::of_process();
+        account::account(seen(&env), &options)
     })
 }
 

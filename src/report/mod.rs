@@ -1,5 +1,6 @@
 //! A report: what a verb answers, as one value that is printed for people or as JSON exactly as it is.
 
+pub mod account;
 pub mod cancel;
 pub mod find;
 pub mod inventory;

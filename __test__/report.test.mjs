@@ -1,0 +1,191 @@
+// `report`: what became of stopped sessions, through the command, with incidents and a journal as the product writes them.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { result } from './lib/accounts.mjs';
+import { ROOT, world } from './lib/command.mjs';
+import { idOf } from './lib/hooks.mjs';
+import { stoppedSession } from './lib/stopped.mjs';
+
+const require = createRequire(import.meta.url);
+const { Ajv2020 } = require('ajv/dist/2020');
+
+const ID = idOf(1);
+const HOUR = 3_600_000;
+
+/** @typedef {ReturnType<typeof world>} World */
+
+/** A time before now. @param {number} hours */
+const ago = (hours) => new Date(Date.now() - hours * HOUR).toISOString();
+
+/**
+ * Changes an incident on disk, with the check value that the store asks for.
+ *
+ * @param {World} place @param {string} id @param {Record<string, any>} fields
+ */
+function change(place, id, fields) {
+  const path = join(place.state, 'incidents', `${id}.json`);
+  const { check: _old, ...incident } = JSON.parse(readFileSync(path, 'utf8'));
+  const changed = { ...incident, ...fields };
+  const check = createHash('sha256').update(JSON.stringify(changed)).digest('hex').slice(0, 16);
+  writeFileSync(path, JSON.stringify({ ...changed, check }));
+  return changed;
+}
+
+/** An attempt with a run, as the ledger has it. @param {World} place @param {string} id @param {any} did @param {Record<string, any>} [fields] */
+function attempt(place, id, did, fields = {}) {
+  const nonce = '20261121T020000000Z-1-1';
+  const run = {
+    nonce,
+    transport: 'print',
+    supervisor: { pid: 1, start: '1' },
+    child: { pid: 2, start: null },
+    bytesBefore: 5,
+    sha256Before: '0'.repeat(64),
+    snapshot: join(place.state, 'snapshots', id, `${nonce}.jsonl`),
+    log: join(place.state, 'runs', id, `${nonce}.log`),
+    commitBefore: null,
+    result: did,
+  };
+  return { at: ago(2), action: 'resume', answered: 'usage-limit-5h', outcome: 'continued', run, ...fields };
+}
+
+/** @param {World} place @param {string[]} [argv] @param {object} [options] */
+async function reported(place, argv = [], options = {}) {
+  const { status, stdout, stderr } = await place.run(['report', ...argv, '--json'], options);
+  assert.equal(status, 0, stderr);
+  const report = JSON.parse(stdout);
+  const form = JSON.parse(readFileSync(join(ROOT, 'schemas', 'report.schema.json'), 'utf8'));
+  const validate = new Ajv2020({ strict: true, allErrors: true, validateFormats: false, allowUnionTypes: true }).compile(form);
+  assert.ok(validate(report), JSON.stringify(validate.errors));
+  return report;
+}
+
+test('a stop that was resumed is told with what the run did and how it ended', async (t) => {
+  const place = world(t);
+  await stoppedSession(place, { id: ID });
+  const did = result({ endedAt: ago(1), files: ['src/a.rs'], commits: ['1f2e3d4 Add a'], lastWords: 'Done.', denied: 1 });
+  const wake = { at: ago(3), action: 'wake', answered: 'overloaded', outcome: 'stopped-again' };
+  change(place, ID, {
+    phase: 'recovered',
+    attempts: [wake, attempt(place, ID, did)],
+    evidence: [{ source: 'transcript', fact: 'a turn after the resume ended well' }],
+    plan: { action: 'none', at: null, why: 'the session went on', argv: null },
+  });
+  const { incidents, project, older } = await reported(place);
+  assert.deepEqual([project.dir, older, incidents.length], [place.project, 0, 1]);
+  const [account] = incidents;
+  assert.deepEqual([account.session, account.kept, account.stop, account.phase, account.why], [ID, 'ledger', 'usage-limit-5h', 'recovered', 'a turn after the resume ended well']);
+  assert.deepEqual(account.attempts.map((/** @type {any} */ { action, outcome }) => [action, outcome]), [['wake', 'stopped-again'], ['resume', 'continued']]);
+  assert.deepEqual(account.attempts[1].result, did);
+  assert.deepEqual(account.work, { answers: 12, calls: 40, denied: 1, files: ['src/a.rs'], commits: ['1f2e3d4 Add a'], tokens: 84_000 });
+  assert.match(account.message, /limit/);
+  const { stdout } = await place.run(['report']);
+  assert.match(stdout, /^1 stop since .* in ~\/project\.$/m);
+  assert.match(stdout, /: 12 answers, 40 tool calls \(1 denied\), 84k tokens; its process exited with 0; it went on\.$/m);
+  assert.match(stdout, /^ +It said last: Done\.$/m);
+  assert.match(stdout, /^ +Files: src\/a\.rs$/m);
+  assert.match(stdout, /^ +Commits: 1f2e3d4 Add a$/m);
+});
+
+test('a run that did nothing is told as such, with what a person does about it', async (t) => {
+  const place = world(t);
+  await stoppedSession(place, { id: ID });
+  const did = result({ answers: 0, hollow: 'every tool call was denied' });
+  const why = 'two runs did nothing: every tool call was denied';
+  change(place, ID, { phase: 'held', attempts: [attempt(place, ID, did, { outcome: 'no-effect' })], plan: { action: 'resume', at: null, why, argv: ['claude', `--resume=${ID}`] } });
+  const [account] = (await reported(place)).incidents;
+  assert.deepEqual([account.needsYou, account.next.action, account.next.why, account.work.answers], [true, 'resume', why, 0]);
+  assert.deepEqual(account.commands.resume, ['claude', `--resume=${ID}`]);
+  const { stdout } = await place.run(['report']);
+  assert.match(stdout, /: 1 needs you in /);
+  assert.match(stdout, /^ +Two runs did nothing: every tool call was denied\.$/m);
+  assert.match(stdout, new RegExp(`^ +cd ${place.project} && claude --resume=${ID}$`, 'm'));
+});
+
+test('what ended before the time asked for is left out, and what of it still needs a person is counted', async (t) => {
+  const place = world(t);
+  for (const number of [1, 2, 3]) await stoppedSession(place, { id: idOf(number) });
+  const long = { updatedAt: ago(50), createdAt: ago(60), firstStopAt: ago(60) };
+  for (const [number, fields] of /** @type {const} */ ([[1, { phase: 'recovered' }], [2, { phase: 'held' }], [3, { phase: 'waiting' }]])) {
+    const { stop } = JSON.parse(readFileSync(join(place.state, 'incidents', `${idOf(number)}.json`), 'utf8'));
+    change(place, idOf(number), { ...long, ...fields, stop: { ...stop, at: ago(60) } });
+  }
+  const report = await reported(place);
+  assert.deepEqual(report.incidents.map((/** @type {any} */ { session, endedAt }) => [session, endedAt]), [[idOf(3), null]], 'what is still waited for is told whenever it stopped');
+  assert.equal(report.older, 1);
+  assert.ok(Math.abs(Date.parse(report.generatedAt) - Date.parse(report.since) - 24 * HOUR) < 1000);
+  assert.match((await place.run(['report'])).stdout, /^1 older stop still needs you:\n {2}cc-session-recover status$/m);
+  const week = await reported(place, ['--since', '1w']);
+  assert.deepEqual([week.incidents.length, week.older], [3, 0]);
+});
+
+test('an incident that a later stop of the session has replaced is told from the journal', async (t) => {
+  const place = world(t);
+  await stoppedSession(place, { id: ID });
+  const did = result({ endedAt: ago(0), answers: 3, tokens: 7000 });
+  const incident = change(place, ID, { phase: 'recovered' });
+  const line = (/** @type {string} */ event, /** @type {Record<string, any>} */ fields) => appendFileSync(join(place.state, 'journal.jsonl'), `${JSON.stringify({ at: ago(2), event, pid: 1, session: ID, ...fields })}\n`);
+  const entry = { generation: 1, stop: incident.stop.kind, plan: incident.plan, attempts: 1, fact: 'woken' };
+  line('incident', { ...entry, from: 'held', phase: 'attempting' });
+  line('run-begun', { nonce: 'n-1', argv: [], cwd: place.project });
+  line('run-ended', { nonce: 'n-1', result: did });
+  line('incident', { ...entry, from: 'attempting', phase: 'recovered', fact: 'a turn after the resume ended well' });
+  // The control: as long as nothing came after it, the ledger tells of it.
+  assert.deepEqual((await reported(place)).incidents.map((/** @type {any} */ { kept }) => kept), ['ledger']);
+  await stoppedSession(place, { id: ID });
+  const { incidents } = await reported(place);
+  assert.deepEqual(incidents.map((/** @type {any} */ { kept }) => kept).toSorted(), ['journal', 'ledger']);
+  const past = incidents.find((/** @type {any} */ { kept }) => kept === 'journal');
+  assert.deepEqual([past.session, past.phase, past.why, past.needsYou, past.work.answers], [ID, 'recovered', 'a turn after the resume ended well', false, 3]);
+  assert.deepEqual(past.attempts.map((/** @type {any} */ { action, outcome }) => [action, outcome]), [['resume', 'continued']]);
+  assert.deepEqual(past.attempts[0].result, did);
+  assert.equal(past.project.dir, place.project);
+  assert.deepEqual((await reported(place, ['--since', '1h'])).incidents.map((/** @type {any} */ { kept }) => kept), ['ledger'], 'what ended before is left out');
+});
+
+test('a project is told of alone, and everything with --all', async (t) => {
+  const place = world(t);
+  await stoppedSession(place, { id: ID });
+  const other = join(place.home, 'other');
+  mkdirSync(other);
+  assert.deepEqual((await reported(place, [other])).incidents, []);
+  assert.match((await place.run(['report', other])).stdout, /^No session stopped since .* in ~\/other\.\n$/);
+  assert.equal((await reported(place, ['--all'], { cwd: other })).incidents.length, 1);
+  assert.equal((await reported(place, [join(place.project)], { cwd: other })).incidents.length, 1);
+});
+
+test('a session whose transcript is gone, and a damaged incident, do not hide the rest', async (t) => {
+  const place = world(t);
+  const { transcript } = await stoppedSession(place, { id: ID });
+  await stoppedSession(place, { id: idOf(2) });
+  await stoppedSession(place, { id: idOf(3) });
+  rmSync(transcript);
+  writeFileSync(join(place.state, 'incidents', `${idOf(2)}.json`), '{"version":1}');
+  writeFileSync(join(place.state, 'journal.1.jsonl'), '\u0000 no line\n{"event":"incident"}\n');
+  const report = await reported(place);
+  assert.deepEqual(report.incidents.map((/** @type {any} */ { session }) => session).toSorted(), [ID, idOf(3)]);
+  assert.ok(report.problems.some((/** @type {any} */ { path }) => path.includes(idOf(2))));
+});
+
+test('a time that is none, a directory that is none, and a directory with --all are refused', async (t) => {
+  const place = world(t);
+  const when = await place.run(['report', '--since', 'yesterday']);
+  assert.equal(when.status, 2);
+  assert.match(when.stderr, /neither a time nor a length of time\n {2}next: give a date/);
+  assert.equal((await place.run(['report', join(place.root, 'nowhere')])).status, 3);
+  assert.equal((await place.run(['report', '.', '--all'])).status, 2);
+});
+
+test('show tells the runs of an incident', async (t) => {
+  const place = world(t);
+  await stoppedSession(place, { id: ID });
+  const made = attempt(place, ID, result({ endedAt: ago(1) }), { outcome: 'pending' });
+  change(place, ID, { phase: 'attempting', attempts: [made] });
+  const shown = JSON.parse((await place.run(['show', ID, '--json'])).stdout);
+  assert.deepEqual(shown.incident.attempts[0].run, made.run);
+});

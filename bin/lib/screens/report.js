@@ -1,0 +1,189 @@
+'use strict';
+
+// The screen of `report`: what needs a person first, then what waits, what went on, and the rest; of each stop when and why, what
+// was tried, what it did, and how it ended.
+
+const { NAME_COLUMNS, PATH_COLUMNS, printProblems, resumeCommand } = require('../sessions.js');
+const { tableLines } = require('../table.js');
+const { cleaned, truncatedPath, widthOf, wrapped } = require('../text.js');
+const { clock, count, homely, kindWords, nextWords, ownName, sentence, shortIds, tokenWords } = require('../wording.js');
+
+/** @typedef {import('../../../src/ffi/types.js').AccountReport} AccountReport */
+/** @typedef {import('../../../src/ffi/types.js').IncidentAccount} IncidentAccount */
+/** @typedef {import('../../../src/ffi/types.js').TriedAttempt} TriedAttempt */
+/** @typedef {import('../output.js').View} View */
+/** @typedef {import('../table.js').Below} Below */
+
+/** The groups in the order of their urgency: title, words for the summary, colour. */
+const GROUPS = /** @type {const} */ ([
+  { group: 'needs', title: 'Needs you', one: 'needs you', many: 'need you', colour: 'red' },
+  { group: 'waits', title: 'Waits', one: 'waits', many: 'wait', colour: 'yellow' },
+  { group: 'went', title: 'Went on', one: 'went on', many: 'went on', colour: 'green' },
+  { group: 'ended', title: 'Ended', one: 'ended', many: 'ended', colour: 'dim' },
+]);
+
+/** Files and commits that are named of one incident. */
+const NAMED = 8;
+
+/** What came of an attempt. @type {Record<TriedAttempt['outcome'], string>} */
+const OUTCOMES = { continued: 'it went on', 'stopped-again': 'it stopped again', 'no-effect': 'nothing came of it', pending: 'what came of it is not seen yet' };
+
+/** How an incident ended. @type {Record<IncidentAccount['phase'], string>} */
+const PHASES = {
+  open: 'not planned yet',
+  waiting: 'waits',
+  attempting: 'at work',
+  recovered: 'went on',
+  'moved-on': 'you went on',
+  held: 'held',
+  'given-up': 'given up',
+  cancelled: 'cancelled',
+};
+
+/** @param {IncidentAccount} account @returns {(typeof GROUPS)[number]['group']} */
+function groupOf({ needsYou, phase, endedAt }) {
+  if (needsYou) return 'needs';
+  if (endedAt === null) return 'waits';
+  return phase === 'recovered' || phase === 'moved-on' ? 'went' : 'ended';
+}
+
+/**
+ * @param {AccountReport} report
+ * @param {import('../output.js').Output} io
+ */
+function printReport(report, io) {
+  io.lines(reportLines(report, { width: io.width, colours: io.colours }));
+  printProblems(report.problems, io);
+}
+
+/**
+ * @param {AccountReport} report
+ * @param {View} view
+ * @returns {string[]}
+ */
+function reportLines(report, { width, colours }) {
+  const { project, incidents, older } = cleaned(report);
+  const now = new Date(report.generatedAt);
+  // Commands are made of what was reported: cleaning would change a path.
+  const commands = new Map(incidents.map((account, index) => [account, resumeCommand(/** @type {any} */ (report.incidents[index]))]));
+  const short = shortIds(incidents.map(({ session }) => session));
+  const groups = GROUPS.map((kind) => ({ kind, members: incidents.filter((account) => groupOf(account) === kind.group) })).filter(({ members }) => members.length > 0);
+  const { dim } = colours;
+
+  const lines = summary();
+  for (const table of tableLines(columns(), groups.map(tableGroup), width, dim)) lines.push('', ...table);
+  if (older > 0) lines.push('', ...wrap(`${count(older, 'older stop')} still ${older === 1 ? 'needs' : 'need'} you:`), copy(`${ownName()} status${project === null ? ' --all' : ''}`));
+  return lines;
+
+  function summary() {
+    const since = `since ${clock(new Date(report.since), now)}`;
+    const counts = groups.map(({ kind, members }) => `${members.length} ${members.length === 1 ? kind.one : kind.many}`).join(', ');
+    const words = incidents.length === 0 ? `No session stopped ${since}` : `${count(incidents.length, 'stop')} ${since}: ${counts}`;
+    if (project === null) return wrap(`On this machine: ${incidents.length === 0 ? `no session stopped ${since}` : words}.`).map(colours.bold);
+    const room = width === null ? Infinity : Math.max(width - widthOf(words) - 5, 12);
+    return wrap(`${words} in ${truncatedPath(homely(project.dir), room)}.`).map(colours.bold);
+  }
+
+  /** @returns {import('../table.js').Column[]} */
+  function columns() {
+    const all = [
+      { heading: 'session' },
+      { heading: 'stopped' },
+      { heading: 'why', least: 12 },
+      { heading: 'now', least: 11 },
+      { heading: 'answers', right: true, leave: 2, alone: labelled },
+      { heading: 'files', right: true, leave: 3, alone: labelled },
+      { heading: 'commits', right: true, leave: 3, alone: labelled },
+      { heading: 'tokens', right: true, leave: 4, alone: labelled },
+      { heading: 'name', least: 14, most: NAME_COLUMNS, yields: true },
+    ];
+    return project === null ? [...all, { heading: 'project', least: 14, most: PATH_COLUMNS, yields: true, leave: 1, cut: truncatedPath }] : all;
+  }
+
+  /** @param {(typeof groups)[number]} group */
+  function tableGroup({ kind, members }) {
+    const paint = colours[kind.colour];
+    return {
+      headings: [{ text: kind.title, style: (/** @type {string} */ text) => colours.bold(paint(text)) }],
+      rows: members.map((account) => ({ cells: cells(account, paint), below: below(account) })),
+    };
+  }
+
+  /** @param {IncidentAccount} account @param {(text: string) => string} paint */
+  function cells(account, paint) {
+    const { work, phase, endedAt } = account;
+    const all = [
+      short.get(account.session) ?? account.session,
+      clock(new Date(account.stoppedAt), now),
+      kindWords(account.stop),
+      { text: `${PHASES[phase] ?? phase}${endedAt === null ? '' : ` ${clock(new Date(endedAt), now)}`}`, style: paint },
+      numberOf(work.answers),
+      numberOf(work.files.length),
+      numberOf(work.commits.length),
+      work.tokens === 0 ? '' : tokenWords(work.tokens),
+      account.name ?? account.title ?? '',
+    ];
+    return project === null ? [...all, homely(account.project.dir ?? account.project.cwd ?? '')] : all;
+  }
+
+  /** @param {IncidentAccount} account @returns {Below[]} */
+  function below(account) {
+    const { attempts, work, needsYou, next, why, endedAt } = account;
+    /** @type {Below[]} */
+    const told = attempts.map((tried) => ({ text: triedWords(tried), style: dim }));
+    const said = (/** @type {string | null | undefined} */ text) => !text || (needsYou && next.why.includes(text));
+    for (const { result } of attempts) {
+      if (!said(result?.hollow)) told.push({ text: sentence(`a run did nothing: ${result?.hollow}`), style: colours.yellow });
+      if (!said(result?.damage)) told.push({ text: sentence(`the transcript is damaged: ${result?.damage}`), style: colours.red });
+    }
+    const last = attempts.findLast(({ result }) => result?.lastWords)?.result?.lastWords;
+    if (last) told.push({ text: `It said last: ${last}`, style: String });
+    if (work.files.length > 0) told.push({ text: `Files: ${named(work.files, ', ')}`, style: String });
+    if (work.commits.length > 0) told.push({ text: `Commits: ${named(work.commits, '; ')}`, style: String });
+    const damaged = attempts.some(({ result }) => result?.damage);
+    if (needsYou) told.push({ text: sentence(next.why), style: damaged ? colours.red : String });
+    else if (endedAt === null) told.push({ text: sentence(nextWords(next, now) || next.why), style: String });
+    else told.push({ text: sentence(why), style: dim });
+    const command = needsYou ? (commands.get(account) ?? null) : null;
+    if (command !== null) told.push({ text: command, style: colours.cyan, copy: true });
+    return told.filter(({ text }) => text !== '');
+  }
+
+  /** @param {TriedAttempt} tried */
+  function triedWords({ at, action, outcome, result }) {
+    const begun = `${clock(new Date(at), now)} ${action === 'wake' ? 'told to go on' : 'resumed'}`;
+    if (result === null) return `${begun}: ${OUTCOMES[outcome]}.`;
+    const denied = result.denied > 0 ? ` (${result.denied} denied)` : '';
+    const did = `${count(result.answers, 'answer')}, ${count(result.calls, 'tool call')}${denied}, ${tokenWords(result.tokens)} tokens`;
+    const until = result.endedAt === null ? '' : ` until ${clock(new Date(result.endedAt), now)}`;
+    return `${begun}${until}: ${did}; its process ${result.ended}; ${OUTCOMES[outcome]}.`;
+  }
+
+  /** @param {string} text */
+  function wrap(text) {
+    return wrapped(text, width ?? Infinity);
+  }
+
+  /** @param {string} command */
+  function copy(command) {
+    return `  ${colours.cyan(command)}`;
+  }
+}
+
+/** A number, and nothing for none. @param {number} value */
+function numberOf(value) {
+  return value === 0 ? '' : String(value);
+}
+
+/** @param {string[]} names @param {string} between */
+function named(names, between) {
+  const more = names.length - NAMED;
+  return names.slice(0, NAMED).join(between) + (more > 0 ? `${between}and ${more} more` : '');
+}
+
+/** @param {string} text @param {string} heading */
+function labelled(text, heading) {
+  return `${heading} ${text}`;
+}
+
+module.exports = { printReport, reportLines };

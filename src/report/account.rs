@@ -1,0 +1,492 @@
+//! An account: what became of every stop since a time, whether or not anybody was there: when and why it stopped, what was
+//! tried, what the runs did, how it ended, and what it needs from a person.
+//!
+//! The newest incident of a session is in the ledger; of earlier ones, which are over, the journal tells.
+
+use super::inventory::{Ground, Inventory, Outside};
+use super::session::{Commands, Project};
+use super::status::{Asked, Problem, asked};
+use crate::clock::{parse_rfc3339, since};
+use crate::error::Result;
+use crate::fs::{lossy, lossy_or_null};
+use crate::recovery::incident::{Attempt, Incident, Outcome, Phase, RunResult};
+use crate::recovery::policy::{Action, RecoveryPlan};
+use crate::session::StopKind;
+use crate::session::stop::{time, time_or_null};
+use crate::store::{StateDir, journal};
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/report@1";
+/// How far back is looked when nothing is said.
+const SINCE: &str = "24h";
+
+/// What to give account of.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AccountOptions {
+    /// Directory of the project; the working directory when it is missing.
+    pub project: Option<PathBuf>,
+    /// Every project.
+    pub all: bool,
+    /// Since when, as [`since`] reads it; 24 hours when missing.
+    pub since: Option<String>,
+}
+
+/// Where an account was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// The session's incident.
+    Ledger,
+    /// The journal: a later stop of the session took its incident's place.
+    Journal,
+}
+
+/// One attempt to continue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tried {
+    /// When it was made.
+    #[serde(serialize_with = "time")]
+    pub at: DateTime<Utc>,
+    /// `wake` or `resume`.
+    pub action: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Copy of the transcript from before.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub snapshot: Option<PathBuf>,
+    /// What the run did; `None` for a wake, and while it runs.
+    pub result: Option<RunResult>,
+    /// Names the run.
+    #[serde(skip)]
+    nonce: Option<String>,
+}
+
+impl From<&Attempt> for Tried {
+    fn from(attempt: &Attempt) -> Self {
+        let run = attempt.run.as_deref();
+        Self {
+            at: attempt.at,
+            action: attempt.action.clone(),
+            outcome: attempt.outcome,
+            snapshot: run.map(|run| run.snapshot.clone()),
+            result: run.and_then(|run| run.result.clone()),
+            nonce: run.map(|run| run.nonce.clone()),
+        }
+    }
+}
+
+/// What all runs of an incident did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Work {
+    /// Real answers that were added.
+    pub answers: usize,
+    /// Tool calls that were made.
+    pub calls: usize,
+    /// Tool calls that were denied.
+    pub denied: usize,
+    /// Files that were edited or written.
+    pub files: BTreeSet<String>,
+    /// Commits that were made, the oldest run's first.
+    pub commits: Vec<String>,
+    /// Tokens read and written by the model.
+    pub tokens: u64,
+}
+
+impl Work {
+    fn of(attempts: &[Tried]) -> Self {
+        let mut work = Self::default();
+        for result in attempts.iter().filter_map(|tried| tried.result.as_ref()) {
+            work.answers += result.answers;
+            work.calls += result.calls;
+            work.denied += result.denied;
+            work.tokens += result.tokens;
+            work.files.extend(result.files.iter().cloned());
+            for commit in &result.commits {
+                if !work.commits.contains(commit) {
+                    work.commits.push(commit.clone());
+                }
+            }
+        }
+        work
+    }
+}
+
+/// What became of one stop.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// Session id.
+    pub session: String,
+    /// Name a person gave.
+    pub name: Option<String>,
+    /// Title.
+    pub title: Option<String>,
+    /// Where it belongs.
+    pub project: Project,
+    /// Its transcript.
+    #[serde(serialize_with = "lossy")]
+    pub transcript: PathBuf,
+    /// Where this was read.
+    pub kept: Kept,
+    /// What stopped it, the last time when it stopped again.
+    pub stop: StopKind,
+    /// The client's own message.
+    pub message: Option<String>,
+    /// When it stopped first.
+    #[serde(serialize_with = "time")]
+    pub stopped_at: DateTime<Utc>,
+    /// When the limit ends.
+    #[serde(serialize_with = "time_or_null")]
+    pub resets_at: Option<DateTime<Utc>>,
+    /// What was tried, the oldest first.
+    pub attempts: Vec<Tried>,
+    /// What the runs did, together.
+    pub work: Work,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When it came to stand there; `None` while something is still going to happen by itself.
+    #[serde(serialize_with = "time_or_null")]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// How that is known, or why it stands there.
+    pub why: String,
+    /// A person has to do something.
+    pub needs_you: bool,
+    /// What happens next, by what is true now.
+    pub next: RecoveryPlan,
+    /// What a person can run.
+    pub commands: Commands,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// Since when.
+    #[serde(serialize_with = "time")]
+    pub since: DateTime<Utc>,
+    /// `None`: all projects.
+    pub project: Option<Asked>,
+    /// What became of each stop, the latest first.
+    pub incidents: Vec<Account>,
+    /// Older ones that nobody has looked after yet; a status shows them.
+    pub older: usize,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Gives account.
+///
+/// # Errors
+/// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for a time that is none,
+/// [`crate::error::Code::StateDirUnknown`].
+pub fn account(outside: Outside<'_>, options: &AccountOptions) -> Result<AccountReport> {
+    let now = outside.clock.now();
+    let after = since(options.since.as_deref().unwrap_or(SINCE), now)?;
+    let dir = options.project.as_deref().unwrap_or(outside.env.cwd());
+    let asked = if options.all { None } else { Some(asked(outside, dir)?) };
+    let project = asked.as_ref().map(|asked| asked.dir.clone());
+    let ground = Ground::read(outside, project.as_deref())?;
+    let inventory = Inventory::take(&ground, project.as_deref());
+    let known: BTreeMap<&str, &Incident> = inventory
+        .incidents
+        .values()
+        .filter(|incident| project.as_deref().is_none_or(|project| belongs(incident, project)))
+        .map(|incident| (incident.session.as_str(), incident))
+        .collect();
+    let (recent, older): (Vec<&Incident>, Vec<&Incident>) = known.values().copied().partition(|incident| {
+        incident.phase.is_active()
+            || incident.updated_at >= after
+            || incident.stop.at.is_some_and(|at| at >= after)
+    });
+    let mut incidents: Vec<Account> =
+        recent.into_iter().map(|incident| of_incident(&inventory, incident)).collect();
+    for past in past(&ground.state) {
+        let newest = known.get(past.session.as_str()).copied();
+        let replaced = newest.is_some_and(|incident| !past.generations.contains(&incident.generation));
+        let alone = newest.is_none() && project.is_none() && !inventory.incidents.contains_key(&past.session);
+        if past.last >= after && (replaced || alone) {
+            incidents.push(of_past(&inventory, past, newest));
+        }
+    }
+    incidents.sort_by_key(|one| (Reverse(one.stopped_at), one.session.clone()));
+    Ok(AccountReport {
+        schema: SCHEMA,
+        generated_at: now,
+        since: after,
+        project: asked,
+        incidents,
+        older: older
+            .into_iter()
+            .filter(|incident| matches!(incident.phase, Phase::Held | Phase::GivenUp))
+            .count(),
+        problems: inventory.problems.into_iter().map(Problem::from).collect(),
+    })
+}
+
+fn belongs(incident: &Incident, project: &Path) -> bool {
+    incident.project.as_deref() == Some(project)
+        || incident.cwd.as_deref().is_some_and(|cwd| Path::new(cwd).starts_with(project))
+}
+
+fn of_incident(inventory: &Inventory<'_>, incident: &Incident) -> Account {
+    let row = inventory.rows.iter().find(|row| row.found.path == incident.transcript);
+    let session = row.map_or_else(|| inventory.report_lost(incident), |row| inventory.report(row));
+    let attempts: Vec<Tried> = incident.attempts.iter().map(Tried::from).collect();
+    let fact = incident.evidence.last().map(|evidence| evidence.fact.to_string());
+    Account {
+        session: session.id,
+        name: session.name,
+        title: session.title,
+        project: session.project,
+        transcript: session.transcript,
+        kept: Kept::Ledger,
+        stop: incident.stop.kind,
+        message: incident.stop.message.clone(),
+        stopped_at: incident.first_stop_at.or(incident.stop.at).unwrap_or(incident.created_at),
+        resets_at: incident.stop.resets_at,
+        work: Work::of(&attempts),
+        attempts,
+        phase: incident.phase,
+        ended_at: (!incident.phase.is_active()).then_some(incident.updated_at),
+        why: fact.filter(|_| incident.phase.is_over()).unwrap_or_else(|| incident.plan.why.clone()),
+        needs_you: matches!(session.next.action, Action::Resume | Action::Notify),
+        next: session.next,
+        commands: session.commands,
+    }
+}
+
+fn of_past(inventory: &Inventory<'_>, past: Past, newest: Option<&Incident>) -> Account {
+    let path = newest.map(|incident| incident.transcript.clone());
+    let row = inventory.rows.iter().find(|row| match &path {
+        Some(path) => &row.found.path == path,
+        None => row.found.id == past.session,
+    });
+    Account {
+        name: row.and_then(|row| row.summary.name.clone()),
+        title: row.and_then(|row| row.summary.title.clone()),
+        project: Project {
+            dir: newest.and_then(|incident| incident.project.clone()),
+            cwd: newest.and_then(|incident| incident.cwd.clone()),
+        },
+        transcript: path.or_else(|| row.map(|row| row.found.path.clone())).unwrap_or_default(),
+        kept: Kept::Journal,
+        stop: past.stop,
+        message: None,
+        stopped_at: past.first,
+        resets_at: None,
+        work: Work::of(&past.attempts),
+        attempts: past.attempts,
+        phase: past.phase,
+        ended_at: Some(past.last),
+        why: past.why,
+        needs_you: false,
+        next: RecoveryPlan::nothing("a later stop of the session took its place"),
+        commands: Commands::default(),
+        session: past.session,
+    }
+}
+
+/// An incident as the journal tells it.
+#[derive(Debug)]
+struct Past {
+    session: String,
+    /// Of its first and of its last stop.
+    generations: std::ops::RangeInclusive<u64>,
+    stop: StopKind,
+    first: DateTime<Utc>,
+    last: DateTime<Utc>,
+    phase: Phase,
+    why: String,
+    attempts: Vec<Tried>,
+}
+
+impl Past {
+    /// Settles what is known of the last attempt, by the rules of [`Incident`].
+    fn conclude(&mut self, otherwise: Outcome) {
+        if let Some(tried) = self.attempts.last_mut().filter(|tried| tried.outcome == Outcome::Pending) {
+            tried.outcome = match &tried.result {
+                Some(result) if result.hollow.is_some() || result.damage.is_some() => Outcome::NoEffect,
+                Some(result) if result.answers > 0 => Outcome::Continued,
+                _ => otherwise,
+            };
+        }
+    }
+}
+
+fn field<T: DeserializeOwned>(entry: &Value, name: &str) -> Option<T> {
+    serde_json::from_value(entry.get(name)?.clone()).ok()
+}
+
+/// Every incident the journal tells of, in the order in which they began.
+fn past(state: &StateDir) -> Vec<Past> {
+    let mut all: Vec<Past> = Vec::new();
+    // The one that is told of at present, by session.
+    let mut open: BTreeMap<String, usize> = BTreeMap::new();
+    for entry in journal::entries(state, &["incident", "run-begun", "run-ended"]) {
+        let at = field::<String>(&entry, "at").and_then(|at| parse_rfc3339(&at));
+        let (Some(session), Some(at)) = (field::<String>(&entry, "session"), at) else { continue };
+        let known = open.get(&session).copied();
+        match entry.get("event").and_then(Value::as_str) {
+            Some("incident") => {
+                let at_and_known = (at, known);
+                if let Some(index) = enter(&mut all, &entry, &session, at_and_known) {
+                    open.insert(session, index);
+                }
+            }
+            Some("run-begun") => {
+                if let Some(tried) = known.and_then(|known| all[known].attempts.last_mut()) {
+                    "resume".clone_into(&mut tried.action);
+                    tried.nonce = field(&entry, "nonce");
+                }
+            }
+            _ => {
+                let nonce: Option<String> = field(&entry, "nonce");
+                let tried = known.and_then(|known| {
+                    all[known].attempts.iter_mut().find(|tried| nonce.is_some() && tried.nonce == nonce)
+                });
+                if let Some(tried) = tried {
+                    tried.result = field(&entry, "result");
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Takes one change of an incident in; gives the place of the incident it belongs to.
+fn enter(
+    all: &mut Vec<Past>,
+    entry: &Value,
+    session: &str,
+    (at, known): (DateTime<Utc>, Option<usize>),
+) -> Option<usize> {
+    let generation: u64 = field(entry, "generation")?;
+    let phase: Phase = field(entry, "phase")?;
+    let stop: StopKind = field(entry, "stop")?;
+    let before: Option<Phase> = field(entry, "from");
+    // As a new stop is entered: after one that is over, or after a person tried again, it begins anew.
+    let anew = known.is_none_or(|known| {
+        let grown = generation > *all[known].generations.end();
+        before.is_none_or(|before| grown && !before.is_active())
+    });
+    let index = known.filter(|_| !anew).unwrap_or(all.len());
+    if index == all.len() {
+        all.push(Past {
+            session: session.to_owned(),
+            generations: generation..=generation,
+            stop,
+            first: at,
+            last: at,
+            phase,
+            why: String::new(),
+            attempts: Vec::new(),
+        });
+    }
+    let past = &mut all[index];
+    if generation > *past.generations.end() {
+        past.generations = *past.generations.start()..=generation;
+        past.conclude(Outcome::StoppedAgain);
+    }
+    past.stop = stop;
+    past.last = at;
+    past.phase = phase;
+    let fact: Option<String> = field(entry, "fact");
+    let plan: Option<RecoveryPlan> = field(entry, "plan");
+    past.why = fact.filter(|_| phase.is_over()).or(plan.map(|plan| plan.why)).unwrap_or_default();
+    match phase {
+        // What it was is told by the entry of the run, if there is one.
+        Phase::Attempting => past.attempts.push(Tried {
+            at,
+            action: "wake".into(),
+            outcome: Outcome::Pending,
+            snapshot: None,
+            result: None,
+            nonce: None,
+        }),
+        Phase::Recovered => past.conclude(Outcome::Continued),
+        Phase::Open | Phase::Waiting => {}
+        _ => past.conclude(Outcome::NoEffect),
+    }
+    Some(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const SESSION: &str = "00000001-0000-4000-8000-000000000001";
+
+    fn told(lines: &[Value]) -> Vec<Past> {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let text: Vec<String> = lines.iter().map(Value::to_string).collect();
+        std::fs::write(state.journal(), text.join("\n")).unwrap();
+        past(&state)
+    }
+
+    fn change(minute: u32, generation: u64, from: Option<&str>, phase: &str) -> Value {
+        json!({"at": format!("2026-11-21T02:{minute:02}:00.000Z"), "event": "incident", "pid": 1, "session": SESSION,
+            "generation": generation, "from": from, "phase": phase, "stop": "overloaded",
+            "plan": {"action": "none", "at": null, "why": format!("planned {minute}"), "argv": null},
+            "attempts": 0, "fact": format!("seen {minute}")})
+    }
+
+    #[test]
+    fn a_session_that_stops_again_before_it_worked_is_one_incident_and_one_that_worked_begins_another() {
+        let all = told(&[
+            change(0, 1, None, "waiting"),
+            change(1, 1, Some("waiting"), "attempting"),
+            change(2, 2, Some("attempting"), "waiting"),
+            change(3, 2, Some("waiting"), "attempting"),
+            json!({"at": "2026-11-21T02:03:01.000Z", "event": "run-begun", "session": SESSION, "nonce": "n"}),
+            json!({"at": "2026-11-21T02:04:00.000Z", "event": "run-ended", "session": SESSION, "nonce": "n",
+                "result": RunResult { answers: 3, tokens: 5, files: vec!["a".into()], ..RunResult::default() }}),
+            change(5, 2, Some("attempting"), "recovered"),
+            change(6, 2, Some("recovered"), "recovered"),
+            change(9, 3, Some("recovered"), "waiting"),
+        ]);
+        let [first, second] = all.as_slice() else { panic!("{all:?}") };
+        assert_eq!((first.generations.clone(), second.generations.clone()), (1..=2, 3..=3));
+        assert_eq!((first.phase, first.why.as_str()), (Phase::Recovered, "seen 6"));
+        assert_eq!((second.phase, second.why.as_str()), (Phase::Waiting, "planned 9"));
+        let tried: Vec<_> = first.attempts.iter().map(|one| (one.action.as_str(), one.outcome)).collect();
+        assert_eq!(tried, [("wake", Outcome::StoppedAgain), ("resume", Outcome::Continued)]);
+        let work = Work::of(&first.attempts);
+        assert_eq!((work.answers, work.tokens, work.files.len()), (3, 5, 1));
+    }
+
+    #[test]
+    fn after_giving_up_only_a_new_stop_begins_anew() {
+        let again = [
+            change(0, 1, None, "held"),
+            change(1, 1, Some("held"), "cancelled"),
+            change(2, 2, Some("cancelled"), "waiting"),
+        ];
+        assert_eq!(
+            told(&again).iter().map(|one| one.phase).collect::<Vec<_>>(),
+            [Phase::Cancelled, Phase::Waiting]
+        );
+    }
+
+    #[test]
+    fn lines_that_are_none_are_passed_over() {
+        let text = json!({"at": "x", "event": "incident", "session": SESSION});
+        let mark = json!({"at": "2026-11-21T02:00:00Z", "event": "payload-refused", "why": "\"event\":\"incident\""});
+        assert_eq!(told(&[text, mark, json!(5), change(0, 1, None, "waiting")]).len(), 1);
+    }
+}
