@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import stringWidth from 'string-width';
-import * as accounts from './lib/accounts.mjs';
+import * as told from './lib/accounts.mjs';
 import { ROOT, world } from './lib/command.mjs';
 import { assertAligned, assertScreen, plain } from './lib/screen.mjs';
 import * as made from './lib/sessions.mjs';
@@ -53,13 +53,13 @@ const SCREENS = [
   ['recall', (io) => printRecall(made.recallReport(ALL), io)],
   ['recall-empty', (io) => printRecall(made.recallReport([]), io)],
   ['resume', (io) => printCommands(made.resumeReport(ALL), io)],
-  ['report', (io) => printReport(accounts.accountReport(accounts.ACCOUNTS, { project: null, older: 2 }), io)],
-  ['report-of-a-project', (io) => printReport(accounts.accountReport(accounts.ACCOUNTS), io)],
-  ['report-hostile', (io) => printReport(accounts.accountReport(accounts.HOSTILE_ACCOUNTS, { project: null }), io)],
-  ['report-empty', (io) => printReport(accounts.accountReport([]), io)],
-  ['restore', (io) => printRestored(accounts.restoreReport(), io)],
-  ['restore-planned', (io) => printRestored(accounts.restoreReport({ dryRun: true, chosen: '20260302T000130000Z-812-3' }), io)],
-  ['restore-done', (io) => printRestored(accounts.restoreReport({ chosen: '20260302T000130000Z-812-3', restored: true, kept: '20260302T034200000Z-restore', undo: ['cc-session-recover', 'restore', accounts.RECOVERED.session, '--from', '20260302T034200000Z-restore'] }), io)],
+  ['report', (io) => printReport(told.accountReport(told.ACCOUNTS, { project: null, older: 2 }), io)],
+  ['report-of-a-project', (io) => printReport(told.accountReport(told.ACCOUNTS), io)],
+  ['report-hostile', (io) => printReport(told.accountReport(told.HOSTILE_ACCOUNTS, { project: null }), io)],
+  ['report-empty', (io) => printReport(told.accountReport([]), io)],
+  ['restore', (io) => printRestored(told.restoreReport(), io)],
+  ['restore-planned', (io) => printRestored(told.restoreReport({ dryRun: true, chosen: '20260302T000130000Z-812-3' }), io)],
+  ['restore-done', (io) => printRestored(told.restoreReport({ chosen: '20260302T000130000Z-812-3', restored: true, kept: '20260302T034200000Z-restore', undo: ['cc-session-recover', 'restore', told.RECOVERED.session, '--from', '20260302T034200000Z-restore'] }), io)],
 ];
 
 /** @param {(io: Output) => unknown} print @param {Parameters<typeof terminal>[0]} options */

@@ -18,11 +18,13 @@ var state =
 var settings = __dirname.slice(0, -own.length);
 var project = '__SCOPE__' === 'user' ? null : settings.slice(0, -'/.claude'.length);
 
+var runtime = state + '/runtime/__RUNTIME__/addon.node';
+
 function native() {
   try {
     // Opened by its path: `require` would look at every directory above it first.
     var opened = { exports: {} };
-    process.dlopen(opened, state + '/runtime/__RUNTIME__/addon.node');
+    process.dlopen(opened, runtime);
     return opened.exports;
   } catch (missing) {
     return project === null ? null : require(project + '/node_modules/cc-session-recover');
@@ -38,12 +40,12 @@ function write(fd, text) {
 }
 
 function work(addon) {
-  // A process of its own, which leaves when nothing is owed to any session.
-  if (process.argv[2] === '--supervise') return addon.supervise();
   var outcome = addon.hook(project);
   if (outcome.supervise) {
+    // A process of its own, which leaves when nothing is owed to any session. Nothing of the project is part of it.
     var options = { cwd: '/', detached: true, stdio: 'ignore', windowsHide: true };
-    require('child_process').spawn(process.execPath, [__filename, '--supervise'], options).unref();
+    var code = 'var m = { exports: {} }; process.dlopen(m, process.argv[1]); m.exports.supervise();';
+    require('child_process').spawn(process.execPath, ['-e', code, runtime], options).unref();
   }
   write(1, outcome.stdout);
   write(2, outcome.stderr);

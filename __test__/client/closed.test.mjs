@@ -171,7 +171,9 @@ suite('a closed session', { concurrency: 2 }, () => {
       const id = await stopped(stage);
       await reaches(stage, id, ['waiting'], 10);
       writeFileSync(path.join(stage.home.project, name), text(stage));
-      const { plan, attempts } = await reaches(stage, id, ['held'], 30);
+      const { plan, attempts } = await reaches(stage, id, ['held'], 12).catch((error) => {
+        throw new Error(`${name}: ${stage.inhabitants().map(({ pid }) => pid)} ${readFileSync(path.join(stage.home.stateDir, 'journal.jsonl'), 'utf8').slice(-1500)}`, { cause: error });
+      });
       assert.match(plan.why, new RegExp(`changed since the stop: ${name.replaceAll('.', '\\.')}`));
       assert.deepEqual(attempts, []);
       assert.equal(existsSync(path.join(stage.home.root, 'planted')), false, name);
@@ -212,7 +214,7 @@ suite('a closed session', { concurrency: 2 }, () => {
       const now = incidentOf(stage, id);
       return now.phase === 'recovered' ? now : null;
     }, 60);
-    assert.equal(incident.attempts.length, 1);
+    assert.equal(incident.attempts.length, 1, JSON.stringify(incident.attempts, null, 1));
     assert.equal(incident.attempts[0].run.result.answers, 1);
     assert.equal(stage.api.conversation().length, 2);
     assert.deepEqual(forks(stage.home.records(id)), []);

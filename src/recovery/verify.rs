@@ -122,7 +122,6 @@ impl Added {
             }
             Body::Assistant(answer) => {
                 self.records += 1;
-                self.answers += 1;
                 self.spoke |= !answer.text.trim().is_empty();
                 self.calls += answer.calls.len();
                 answer.calls.iter().for_each(|call| self.file(call));
@@ -133,6 +132,7 @@ impl Added {
                 let request =
                     text_after(line, b"\"requestId\":\"").map(|id| String::from_utf8_lossy(id).into_owned());
                 if self.requests.insert(request.unwrap_or_else(|| self.records.to_string())) {
+                    self.answers += 1;
                     self.tokens += answer.context_tokens + number_after(line, b"\"output_tokens\":");
                 }
             }
