@@ -97,6 +97,31 @@ test('a session that somebody has open does not keep the others from being resum
   assert.deepEqual(scene.starts(open), []);
 });
 
+test('after a supervisor that was killed at one of 24 moments around an attempt the next one resumes the session, once', { skip }, async (t) => {
+  const reached = new Set();
+  const kills = Array.from({ length: 24 }, (_, index) => async () => {
+    const place = world(t);
+    const scene = await supervised(place, { delay: 250, registerAfter: 100 });
+    const id = idOf(0x900 + index);
+    const transcript = scene.stop(id);
+    await later(150);
+    const first = spawnWatch(place, ['--until-done', '--json']);
+    await later(80 + index * 30);
+    first.kill('SIGKILL');
+    await first.ended;
+    const file = join(place.state, 'incidents', `${id}.json`);
+    reached.add(existsSync(file) ? `${scene.incident(id).phase}, ${scene.starts(id).length} started` : 'nothing known');
+    looks(await place.run(['watch', '--until-done', '--json']));
+    assert.equal(mostAtOnce(scene.clientLog(), id), 1, `killed at point ${index}`);
+    assert.deepEqual(forks(transcript), [], `killed at point ${index}`);
+    assert.equal(scene.starts(id).length, 1, `killed at point ${index}`);
+    assert.equal(scene.incident(id).phase, 'recovered', `killed at point ${index}`);
+  });
+  await inTurns(kills, 3);
+  t.diagnostic([...reached].join('; '));
+  assert.equal(reached.size >= 3, true, [...reached].join('; '));
+});
+
 /** What somebody may have put into a project, or changed there, while nobody looked. @type {[string, (project: string) => void][]} */
 const SHAPES = [
   ['.claude/settings.json gets a hook', (p) => edit(p, '.claude/settings.json', (text) => JSON.stringify({ ...JSON.parse(text), hooks: { ...JSON.parse(text).hooks, PreToolUse: [{ hooks: [{ type: 'command', command: 'touch ran' }] }] } }))],

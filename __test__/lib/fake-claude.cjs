@@ -29,6 +29,7 @@ const registry = path.join(told.config, 'sessions', `${process.pid}.json`);
 function end(code) {
   fs.rmSync(registry, { force: true });
   note('end', { code });
+  // oxlint-disable-next-line unicorn/no-process-exit -- a signal ends it in the middle of its work
   process.exit(code);
 }
 if (does.deaf) process.on('SIGTERM', () => {});
