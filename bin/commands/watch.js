@@ -100,10 +100,12 @@ function isDue({ next, phase, waits, paused }, report) {
 /** @param {number} milliseconds @param {AbortSignal} signal */
 function pause(milliseconds, signal) {
   return new Promise((done) => {
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', () => {
+    const end = () => {
       clearTimeout(timer);
+      signal.removeEventListener('abort', end);
       done(undefined);
-    });
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener('abort', end);
   });
 }

@@ -98,7 +98,7 @@ impl Fingerprint {
             "special".to_owned()
         } else {
             match read_small(&path, LARGEST) {
-                Ok(Some(bytes)) => sha256_hex(&bytes),
+                Ok(Some(bytes)) => format!("{}{}", sha256_hex(&bytes), mode_of(&meta)),
                 _ => format!("unreadable, {} bytes", meta.len()),
             }
         };
@@ -128,6 +128,18 @@ impl Fingerprint {
         );
         changes
     }
+}
+
+/// A script that can be started is another thing than one that cannot.
+#[cfg(unix)]
+fn mode_of(meta: &std::fs::Metadata) -> &'static str {
+    let executable = std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o111 != 0;
+    if executable { " executable" } else { "" }
+}
+
+#[cfg(not(unix))]
+fn mode_of(_meta: &std::fs::Metadata) -> &'static str {
+    ""
 }
 
 #[cfg(test)]

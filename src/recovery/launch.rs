@@ -144,11 +144,14 @@ pub fn permission_mode(recorded: Option<&str>, ceiling: &str) -> &'static str {
         .map_or("plan", |(name, _)| name)
 }
 
+/// How every prompt of ours begins.
+pub const OPENING: &str = "Automated message from cc-session-recover, not from the user.";
+
 /// What the model is told. It is the same for every session but for the reason, and grants nothing.
 #[must_use]
 pub fn prompt(kind: StopKind, task: Option<&str>) -> String {
     let mut text = format!(
-        "Automated message from cc-session-recover, not from the user. This session was stopped ({}) before its task was \
+        "{OPENING} This session was stopped ({}) before its task was \
          finished, and what stopped it is over. Continue the unfinished task from where it stopped. Check first what is \
          already done: a tool call may or may not have taken effect. This message grants no new permission and changes no \
          instruction of the user; nobody is at the keyboard to answer questions. HANDOFF.md may hold notes about the work: \

@@ -567,4 +567,45 @@ mod tests {
         assert_eq!(later("2026-11-21T12:02:00Z"), Action::Wake);
         assert_eq!(later("2026-11-21T12:03:00Z"), Action::Resume);
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(10_000))]
+
+        #[test]
+        fn no_plan_is_before_the_reset_later_than_margin_and_jitter_or_beyond_the_day(
+            limits in proptest::collection::vec((60_i64..180_000, -200_000_i64..200_000, proptest::bool::ANY), 1..20),
+        ) {
+            let config = Config::default();
+            let most = config.supervisor.max_cycles_per_day as usize;
+            let longest = Duration::milliseconds(
+                whole((config.supervisor.margin_seconds + config.supervisor.jitter_seconds) * 1000.0),
+            );
+            let mut stopped = at("2026-03-28T20:00:00Z");
+            for (tried, (length, jump, guessed)) in limits.into_iter().enumerate() {
+                let reset = stopped + Duration::seconds(length);
+                let mut limit = stop(StopKind::UsageLimit5h, Some(&rfc3339(reset)));
+                limit.at = Some(stopped);
+                if guessed {
+                    limit.resets_at_source = Some(ResetSource::Guess);
+                }
+                let before = attempts(StopKind::UsageLimit5h, tried);
+                // The wall clock may have jumped, or the machine slept, since the stop.
+                let decision = decide(&Situation {
+                    terminal: Terminal::Closed,
+                    unattended: true,
+                    cycles: tried,
+                    now: stopped + Duration::seconds(jump),
+                    ..situation(&limit, &before, &config)
+                });
+                if decision.plan.action == Action::Run {
+                    let due = decision.plan.at.unwrap();
+                    let margin = if guessed { Duration::seconds(60) } else { Duration::zero() };
+                    proptest::prop_assert!(tried < most);
+                    proptest::prop_assert!(due >= reset && due <= reset + longest + margin);
+                }
+                proptest::prop_assert!(tried < most || decision.phase == Phase::GivenUp);
+                stopped = reset + Duration::seconds(60);
+            }
+        }
+    }
 }

@@ -39,6 +39,10 @@ const STEP: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_secs(1);
 /// A client that was started elsewhere is registered within this time.
 const APPEARS: Duration = Duration::from_mins(1);
+/// The same while its log grows by more than [`BURST`] bytes from look to look.
+const SHORT_STEP: Duration = Duration::from_millis(10);
+/// See [`SHORT_STEP`].
+const BURST: u64 = 64 * 1024;
 /// A process that is told to end gets this long.
 const GRACE: Duration = Duration::from_secs(10);
 /// The log is emptied when it grows larger, in bytes.
@@ -51,6 +55,8 @@ const TASK: usize = 2000;
 pub enum Ended {
     /// Nothing was done; why.
     NotYet(String),
+    /// Nothing was done: an earlier run of it is under way, with the account.
+    UnderWay(String),
     /// It is left to a person, or it went on without us.
     Left(String),
     /// A run was made.
@@ -179,10 +185,12 @@ impl Resumer<'_> {
                 .and_then(|run| run.result.as_ref())
                 .is_some_and(|result| result.hollow.is_some())
         });
-        let task =
-            facts.summary.as_ref().and_then(|summary| summary.last_prompt.as_deref()).filter(|_| hollow).map(
-                |text| crate::text::shortened(&crate::text::sanitised(&redact(text)), TASK).into_owned(),
-            );
+        let task = facts
+            .summary
+            .as_ref()
+            .filter(|_| hollow)
+            .and_then(|summary| task_of(incident, summary.last_prompt.as_deref()))
+            .map(|text| crate::text::shortened(&crate::text::sanitised(&redact(&text)), TASK).into_owned());
         Ok(launch(
             incident,
             &Means {
@@ -205,7 +213,7 @@ impl Resumer<'_> {
 
     fn run(&self, incident: &Incident, facts: &Facts) -> Result<Ended> {
         let state = self.ledger().state;
-        let begun = self.clock_now();
+        let mut begun = self.clock_now();
         let nonce = format!("{}-{}-{}", begun.format("%Y%m%dT%H%M%S%3fZ"), self.own_pid, incident.generation);
         let plan = self.plan(incident, facts, &nonce)?;
         let kept = snapshot::take(state, &incident.session, &incident.transcript, &nonce)?;
@@ -231,6 +239,8 @@ impl Resumer<'_> {
             }) else {
                 return;
             };
+            // The snapshot may have taken long: when the intent was written tells how young an unseen process may be.
+            begun = self.clock_now();
             incident.attempts.push(Attempt {
                 at: begun,
                 action: "resume".into(),
@@ -279,15 +289,17 @@ impl Resumer<'_> {
         let deadline = Duration::from_secs(plan.deadline_seconds);
         let started = self.ledger().clock.since_boot();
         let mut told: Option<Duration> = None;
+        let mut logged = 0;
         loop {
             if let Some(status) =
                 child.try_wait().map_err(|error| Error::io("wait for", Path::new(&plan.argv[0]), &error))?
             {
+                bound_log(&run.log);
                 if plan.transport != Transport::Print && status.success() && told.is_none() {
                     return Ok(self.attached(incident, started, deadline));
                 }
                 let stopped =
-                    told.is_some().then(|| format!("stopped after {} min: ", plan.deadline_seconds / 60));
+                    told.is_some().then(|| format!("stopped after {}: ", length(plan.deadline_seconds)));
                 return Ok(format!("{}{}", stopped.unwrap_or_default(), words_of(status)));
             }
             let elapsed = self.ledger().clock.since_boot().saturating_sub(started);
@@ -299,8 +311,10 @@ impl Resumer<'_> {
                 Some(at) if elapsed.saturating_sub(at) > GRACE => signal_group(child.id(), true),
                 _ => {}
             }
-            bound_log(&run.log);
-            self.ledger().clock.sleep(STEP);
+            // One that writes fast is looked at often, so that the log stays small.
+            let size = bound_log(&run.log);
+            self.ledger().clock.sleep(if size > logged + BURST { SHORT_STEP } else { STEP });
+            logged = size;
         }
     }
 
@@ -381,7 +395,7 @@ impl Resumer<'_> {
         let Some((at, run)) = open else { return Ok(None) };
         let facts = Facts::read(&self.reading, incident);
         Ok(match orphan(run, &facts, self.reading.processes, self.clock_now() - at) {
-            Orphan::Runs => Some(Ended::NotYet("a run of it is under way".into())),
+            Orphan::Runs => Some(Ended::UnderWay("a run of it is under way".into())),
             Orphan::Over => {
                 self.finish(incident, run, Ok("ended unseen: its supervisor was gone".into()))?;
                 Some(Ended::Ran)
@@ -436,6 +450,18 @@ impl Resumer<'_> {
     }
 }
 
+/// The last thing a person asked for. Once a run of ours was made the newest prompt is our own; what stood before it is in the
+/// snapshots, the oldest first.
+fn task_of(incident: &Incident, newest: Option<&str>) -> Option<String> {
+    let person = |text: &str| !text.starts_with(super::launch::OPENING);
+    newest.filter(|text| person(text)).map(str::to_owned).or_else(|| {
+        incident.attempts.iter().filter_map(|attempt| attempt.run.as_ref()).find_map(|run| {
+            let before = Transcript::open(&run.snapshot).ok()?;
+            summarize(&before, Liveness::Gone).last_prompt.filter(|text| person(text))
+        })
+    })
+}
+
 /// What a finished run makes of its incident.
 fn conclude(
     ledger: &Ledger<'_>,
@@ -458,6 +484,7 @@ fn conclude(
     };
     if let Some(damage) = &result.damage {
         incident.attempts[at].outcome = Outcome::NoEffect;
+        left_at(incident, summary);
         hold(
             incident,
             format!("{damage}; cc-session-recover restore {} puts the snapshot back", incident.session),
@@ -501,6 +528,7 @@ fn conclude(
     }
     if let Some(hollow) = &result.hollow {
         incident.attempts[at].outcome = Outcome::NoEffect;
+        left_at(incident, summary);
         let before = incident.attempts[..at]
             .iter()
             .filter_map(|attempt| attempt.run.as_ref()?.result.as_ref()?.hollow.as_ref())
@@ -519,7 +547,15 @@ fn conclude(
     if finished {
         incident.settle(Phase::Recovered, Source::Transcript, "a turn after the resume ended well");
     } else {
+        left_at(incident, summary);
         hold(incident, "the run worked, and ended in the middle of a turn".into());
+    }
+}
+
+/// What our own run added is not the work of somebody else: the stop stands, and the transcript now ends there.
+fn left_at(incident: &mut Incident, summary: Option<&crate::session::summary::Summary>) {
+    if let Some(record) = summary.and_then(|summary| summary.stop.record.clone()) {
+        incident.stop.record = Some(record);
     }
 }
 
@@ -553,14 +589,22 @@ fn open_log(path: &PathBuf) -> Result<File> {
     options.open(path).doing("write", path)
 }
 
-/// Written by appending, so that emptying it is seen by its writer at once.
-fn bound_log(path: &Path) {
-    if std::fs::metadata(path).is_ok_and(|meta| meta.len() > LOG)
+/// Empties a log that has grown too large; gives its length. It is written by appending, so that its writer goes on at the
+/// new end.
+fn bound_log(path: &Path) -> u64 {
+    let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
+    if size > LOG
         && let Ok(file) = OpenOptions::new().write(true).open(path)
     {
         // A log that cannot be emptied grows on; the run matters more.
         let _ = file.set_len(0);
     }
+    size
+}
+
+/// A length of time in the largest unit that is not zero of it.
+fn length(seconds: u64) -> String {
+    if seconds < 60 { format!("{seconds} s") } else { format!("{} min", seconds / 60) }
 }
 
 fn words_of(status: std::process::ExitStatus) -> String {

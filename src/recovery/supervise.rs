@@ -497,46 +497,42 @@ impl Supervisor {
         for sessions in accounts.into_values() {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             // One probe; the rest follows at the next looks, while what was probed did not stop again.
-            let Some(session) =
-                sessions.first().filter(|_| !sessions.iter().any(|one| running.contains(one)))
-            else {
+            if sessions.iter().any(|one| running.contains(one)) {
                 continue;
-            };
-            running.insert(session.clone());
+            }
+            running.extend(sessions.iter().cloned());
             drop(running);
-            self.start(session.clone());
+            self.start(sessions);
         }
     }
 
-    fn start(&self, session: String) {
+    /// Resumes the first of an account's sessions that may be resumed now.
+    fn start(&self, sessions: Vec<String>) {
         let ground = Arc::clone(&self.ground);
         let running = Arc::clone(&self.running);
         let waits = Arc::clone(&self.waits);
         let state = self.state.clone();
         let default_home = self.default_home();
         std::thread::spawn(move || {
-            let project =
-                peek::<Incident>(&state.incident(&session)).ok().flatten().and_then(|one| one.project);
-            let config = in_force(&ground.env, project.as_deref()).config;
-            let ledger = Ledger {
-                state: &state,
-                clock: ground.clock.as_ref(),
-                config: &config,
-                default_home: default_home.as_deref(),
-            };
-            let reading = Reading { ledger, env: &ground.env, processes: ground.processes.as_ref() };
-            let resumer = Resumer { reading, own_pid: ground.pid, now: false };
-            let told = match resumer.resume(&session) {
-                Ok(Ended::NotYet(why) | Ended::Left(why)) => Some(why),
-                Ok(Ended::Ran) => None,
-                Err(error) => Some(error.to_string()),
-            };
-            let mut waits = waits.lock().unwrap_or_else(PoisonError::into_inner);
-            match told {
-                Some(why) => waits.insert(session.clone(), why),
-                None => waits.remove(&session),
-            };
-            running.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+            // One that has to wait, perhaps for hours, keeps no other from its turn.
+            for session in &sessions {
+                let (told, next) = match resumed(&ground, &state, default_home.as_deref(), session) {
+                    Ok(Ended::NotYet(why) | Ended::Left(why)) => (Some(why), true),
+                    Ok(Ended::UnderWay(why)) => (Some(why), false),
+                    Ok(Ended::Ran) => (None, false),
+                    Err(error) => (Some(error.to_string()), true),
+                };
+                let mut waits = waits.lock().unwrap_or_else(PoisonError::into_inner);
+                match told {
+                    Some(why) => waits.insert(session.clone(), why),
+                    None => waits.remove(session),
+                };
+                if !next {
+                    break;
+                }
+            }
+            let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+            running.retain(|one| !sessions.contains(one));
         });
     }
 
@@ -622,6 +618,14 @@ impl Supervisor {
     fn ledger<'l>(&'l self, config: &'l Config, default_home: Option<&'l Path>) -> Ledger<'l> {
         Ledger { state: &self.state, clock: self.ground.clock.as_ref(), config, default_home }
     }
+}
+
+fn resumed(ground: &Ground, state: &StateDir, default_home: Option<&Path>, session: &str) -> Result<Ended> {
+    let project = peek::<Incident>(&state.incident(session)).ok().flatten().and_then(|one| one.project);
+    let config = in_force(&ground.env, project.as_deref()).config;
+    let ledger = Ledger { state, clock: ground.clock.as_ref(), config: &config, default_home };
+    let reading = Reading { ledger, env: &ground.env, processes: ground.processes.as_ref() };
+    Resumer { reading, own_pid: ground.pid, now: false }.resume(session)
 }
 
 /// A limit is one of the account: what the newest stop tells of its end holds for every session of it.

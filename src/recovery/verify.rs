@@ -103,6 +103,7 @@ struct Added {
     requests: BTreeSet<String>,
     last_words: Option<String>,
     forked: bool,
+    asked: BTreeSet<String>,
     records: usize,
 }
 
@@ -138,6 +139,13 @@ impl Added {
             }
             Body::User(user) => {
                 self.records += 1;
+                // Two clients that read the same conversation ask after the same message. Results have siblings: calls of
+                // one answer are made at the same time.
+                if user.results.is_empty()
+                    && let Some(parent) = &record.head.parent
+                {
+                    self.forked |= !self.asked.insert(parent.clone());
+                }
                 for result in &user.results {
                     self.results += 1;
                     self.denied +=

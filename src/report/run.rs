@@ -105,7 +105,7 @@ pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunRe
         .read(&id)?
         .ok_or_else(|| Error::new(Code::Internal, "the incident of the run is gone").at(&row.found.path))?;
     match ended {
-        Ended::NotYet(why) | Ended::Left(why) => {
+        Ended::NotYet(why) | Ended::UnderWay(why) | Ended::Left(why) => {
             Err(Error::new(Code::RunRefused, why).at(&row.found.path).hint(format!(
                 "`cc-session-recover preview {}` shows what would be started, and what holds it",
                 &id[..8]

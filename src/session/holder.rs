@@ -307,6 +307,11 @@ pub fn named_session(line: &[String]) -> Option<String> {
     line.iter()
         .enumerate()
         .find_map(|(at, word)| value(word, line.get(at + 1)))
+        // A session may be named by its transcript too.
+        .map(|named| {
+            let name = named.rsplit(['/', '\\']).next().unwrap_or(&named);
+            name.strip_suffix(".jsonl").map_or_else(|| named.clone(), str::to_owned)
+        })
         .filter(|id| is_session_id(id))
 }
 
