@@ -207,7 +207,7 @@ test('where nothing was changed exactly what preview shows is started', { skip }
   const [{ argv, cwd, attempt, configDir }] = scene.starts(id);
   assert.deepEqual([argv, cwd], [sessions[0].launch.argv, sessions[0].launch.cwd]);
   const { env, unset } = sessions[0].launch;
-  assert.equal(typeof attempt === 'string' && env.some((/** @type {string[]} */ [name]) => name === 'CC_RECOVER_ATTEMPT'), true);
+  assert.equal(typeof attempt === 'string' && Object.entries(env).some((/** @type {string[]} */ [name]) => name === 'CC_RECOVER_ATTEMPT'), true);
   assert.equal(configDir === null, unset.includes('CLAUDE_CONFIG_DIR'));
 });
 
