@@ -63,7 +63,8 @@ impl Hook<'_> {
 
     /// `Stop`: a turn ended. If it is one after the stop, the session went on.
     pub(super) fn turn_ended(&self) -> Outcome {
-        if !self.state.incident(&self.payload.session).exists() {
+        // What a run of ours did is read by whoever waits for it, or comes after them: a turn that ended proves nothing yet.
+        if self.outside.env.in_attempt() || !self.state.incident(&self.payload.session).exists() {
             return Outcome::silent();
         }
         let config = self.config();

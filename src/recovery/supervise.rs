@@ -41,6 +41,8 @@ const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
 const TELLING: std::time::Duration = std::time::Duration::from_millis(500);
 /// Shortest.
 const SHORTEST: std::time::Duration = std::time::Duration::from_millis(50);
+/// A night, for `nightlyCap`.
+const NIGHT: Duration = Duration::hours(12);
 /// What changed longer ago is no news.
 const NEWS: Duration = Duration::minutes(15);
 /// Stops older than this that nobody saw are left alone.
@@ -273,6 +275,11 @@ impl Supervisor {
         let ledger = self.ledger(&config, home.as_deref());
         let (incidents, unreadable) = ledger.read_all();
         problems.extend(unreadable);
+        // Continuations of the last night, of any session.
+        let now = self.ground.clock.now();
+        let cycles = incidents.iter().flat_map(|one| &one.cycles);
+        let used = cycles.filter(|at| now - **at < NIGHT).count();
+        let spent = config.nightly_cap.is_some_and(|cap| used >= cap as usize);
         let mut looked_after = Vec::new();
         let mut notices = Vec::new();
         for incident in incidents {
@@ -292,7 +299,7 @@ impl Supervisor {
         gate(&mut looked_after);
         let off = in_force.problem.is_some();
         if leads && !off {
-            self.start_due(&looked_after);
+            self.start_due(&looked_after, spent);
         }
         Ok(self.tell(&looked_after, problems, &config, leads))
     }
@@ -467,7 +474,7 @@ impl Supervisor {
     }
 
     /// Resumes what is due by the wall clock and by the boot clock.
-    fn start_due(&mut self, incidents: &[Incident]) {
+    fn start_due(&mut self, incidents: &[Incident], spent: bool) {
         let now = self.ground.clock.now();
         let boot = self.ground.clock.since_boot();
         let paused = Paused::read(&self.state);
@@ -488,6 +495,17 @@ impl Supervisor {
                 (due || open_run) && !paused.holds(&one.session)
             })
             .collect();
+        if spent {
+            // Runs that were made are still looked after.
+            let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+            ready.retain(|one| {
+                let open_run = one.phase == Phase::Attempting;
+                if !open_run {
+                    waits.insert(one.session.clone(), "nightlyCap is reached".to_owned());
+                }
+                open_run
+            });
+        }
         // One after the other for each account, the longest due first.
         ready.sort_by_key(|one| one.plan.at);
         let mut accounts: BTreeMap<Option<PathBuf>, Vec<String>> = BTreeMap::new();
