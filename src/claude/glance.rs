@@ -6,7 +6,7 @@
 
 use super::record::{
     Assistant, Body, FailureKeys, Head, Meta, Record, System, ToolCall, ToolResult, User, failure,
-    is_compact_summary, parse_line, trim,
+    is_background, is_compact_summary, parse_line, trim,
 };
 use crate::clock::parse_rfc3339;
 use memchr::memmem::{self, Finder};
@@ -186,6 +186,7 @@ struct Line<'a> {
     version: Option<&'a RawValue>,
     git_branch: Option<String>,
     entrypoint: Option<String>,
+    session_kind: Option<Value>,
     #[serde(borrow)]
     message: Option<Message<'a>>,
     #[serde(borrow)]
@@ -378,6 +379,7 @@ fn record(offset: u64, line: Line<'_>, words: Option<Words>) -> Record {
             cwd: line.cwd,
             version: string(line.version),
             branch: line.git_branch,
+            background: is_background(line.session_kind.as_ref()),
             entrypoint: line.entrypoint,
             ..Head::default()
         },

@@ -40,6 +40,8 @@ pub struct Head {
     pub branch: Option<String>,
     /// `cli` (terminal, background) or `sdk-cli` (`-p`).
     pub entrypoint: Option<String>,
+    /// Of a background session, which nobody types into.
+    pub background: bool,
 }
 
 /// What a record says.
@@ -183,6 +185,11 @@ pub enum Meta {
     CostState,
 }
 
+/// Whether a record's `sessionKind` says that its session runs in the background.
+pub(super) fn is_background(kind: Option<&Value>) -> bool {
+    kind.and_then(Value::as_str) == Some("bg")
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "the client's own keys")]
@@ -200,6 +207,7 @@ struct Line {
     version: Option<Value>,
     git_branch: Option<String>,
     entrypoint: Option<String>,
+    session_kind: Option<Value>,
     message: Option<Message>,
     content: Option<Value>,
     #[serde(default)]
@@ -321,6 +329,7 @@ fn record(offset: u64, line: Line) -> Record {
             cwd: line.cwd,
             version: line.version.as_ref().and_then(Value::as_str).map(str::to_owned),
             branch: line.git_branch,
+            background: is_background(line.session_kind.as_ref()),
             entrypoint: line.entrypoint,
         },
         body,

@@ -114,7 +114,7 @@ impl<'a> Walk<'a> {
             let mut stop = self.unanswered("a prompt");
             // In a terminal, Ctrl-C before any answer and a closed window leave exactly the same records (tried with SIGTERM
             // and SIGHUP too). The reading that starts nothing by itself is taken, and the session is still shown.
-            let terminal = record.head.entrypoint.as_deref() == Some("cli");
+            let terminal = record.head.entrypoint.as_deref() == Some("cli") && !record.head.background;
             if terminal && stop.kind == StopKind::Closed {
                 stop.kind = StopKind::Interrupted;
                 stop.unanswered = true;
