@@ -88,6 +88,21 @@ test('on a terminal the client is started there, and its exit code is passed on'
   assert.deepEqual(readFileSync(record, 'utf8').split('\n').slice(0, 4), [place.project, `--resume=${id}`, `config=${place.claude}`, 'child=']);
 });
 
+test('with a launcher its words stand in the place of claude, and one that is not there is named', { skip: linux }, async (t) => {
+  const place = world(t);
+  const id = idOf(5);
+  session(place, 'finished-interactive', { id });
+  const { program, record } = recordingClient(place);
+  const env = { ...place.env, PATH: `${join(place.root, 'bin')}:${place.env.PATH}` };
+  const printed = await place.run(['resume', id, '--with', 'claude work', '--print-command'], { env });
+  assert.equal(printed.stdout, `cd ${place.project} && ${program} work --resume=${id}\n`);
+  const { status, output } = await onTerminal([process.execPath, join(ROOT, 'bin', 'cc-session-recover.js'), 'resume', id, '--with', 'claude work'], { cwd: place.home, env });
+  assert.equal(status, 7, output);
+  assert.deepEqual(readFileSync(record, 'utf8').split('\n').slice(0, 3), [place.project, 'work', `--resume=${id}`]);
+  const [plan] = answer(await place.run(['resume', id, '--with', './claude', '--json'], { env, cwd: join(place.root, 'bin') }).then((result) => ({ ...result, status: result.status === 4 ? 0 : result.status }))).plans;
+  assert.deepEqual([plan.action, plan.why], ['refused', './claude is no program on PATH outside of the project']);
+});
+
 test('a client that lies in the project is not started', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(5);

@@ -15,6 +15,7 @@ module.exports = {
     { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
     { flags: '--all-crashed', description: 'every session that was open when its client or the machine died; with --print-command' },
     { flags: '--now', description: 'let it go on here and now without a terminal, verified, and say what it did', conflicts: ['allCrashed', 'printCommand', 'dryRun'] },
+    { flags: '-w, --with <launcher>', description: 'start this program instead of claude, with its first arguments: "ccs work"' },
     { flags: '--print-command', description: 'print the shell line instead of running it' },
     { flags: '--dry-run', description: 'the same as --print-command' },
     { flags: '--json', description: 'print the plan as JSON' },
@@ -23,6 +24,7 @@ module.exports = {
     { command: 'cc-session-recover resume 3f2a9c1d', does: 'open it here' },
     { command: 'cc-session-recover resume --latest --project .', does: 'the latest one of this project' },
     { command: 'cc-session-recover resume 3f2a9c1d --now', does: 'without a terminal: it works on, and ends' },
+    { command: 'cc-session-recover resume 3f2a9c1d --with "ccs work"', does: 'with a profile of a launcher' },
     { command: 'cc-session-recover resume --all-crashed --print-command', does: 'after a crash: one line for each session that was open' },
   ],
 
@@ -42,6 +44,7 @@ module.exports = {
         ...(args.latest ? { latest: true } : {}),
         ...(args.allCrashed ? { allCrashed: true } : {}),
         ...(args.project === undefined ? {} : { project: resolve(args.project) }),
+        ...(args.with === undefined ? {} : { with: args.with }),
       }),
     );
     if (args.json) {
@@ -79,6 +82,7 @@ async function runNow(args, io) {
       ...(args.session === undefined ? {} : { session: args.session }),
       ...(args.latest ? { latest: true } : {}),
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
+      ...(args.with === undefined ? {} : { with: args.with }),
     }),
   );
   if (args.json) io.json(report);

@@ -41,6 +41,44 @@ pub fn locate(env: &Environment, project: Option<&Path>) -> Result<PathBuf> {
         })
 }
 
+/// A launcher that a person names for one start: a program and its first arguments, separated by spaces, such as `ccs work`.
+/// Gives its words with the program's absolute path first.
+///
+/// # Errors
+/// [`Code::ClientNotFound`] when there is no such program outside of the project, [`Code::Usage`] when nothing is named.
+pub fn launcher(env: &Environment, line: &str, project: Option<&Path>) -> Result<Vec<String>> {
+    // A path may hold spaces.
+    let whole = Path::new(line.trim());
+    let words: Vec<&str> = if whole.is_absolute() && whole.is_file() {
+        vec![line.trim()]
+    } else {
+        line.split_whitespace().collect()
+    };
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(
+            Error::new(Code::Usage, "--with names no program").hint("give one, such as --with \"ccs work\"")
+        );
+    };
+    let path = Path::new(program);
+    let inside = |path: &Path| {
+        let project = project.and_then(|project| project.canonicalize().ok());
+        path.canonicalize().is_ok_and(|real| project.is_some_and(|project| real.starts_with(project)))
+    };
+    let found = if path.is_absolute() {
+        which::which_in(path, None::<&std::ffi::OsStr>, env.cwd()).ok().filter(|path| !inside(path))
+    } else if path.components().count() > 1 {
+        None
+    } else {
+        crate::program::find(env, program, project)
+    };
+    let found = found.ok_or_else(|| {
+        Error::new(Code::ClientNotFound, format!("{program} is no program on PATH outside of the project"))
+            .hint("name a program on PATH, or give its absolute path")
+    })?;
+    let arguments = arguments.iter().map(|word| (*word).to_owned());
+    Ok(std::iter::once(found.to_string_lossy().into_owned()).chain(arguments).collect())
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
@@ -66,6 +104,25 @@ mod tests {
         assert_eq!(locate(&env, Some(&project)).unwrap(), own);
         let only = Environment::from_pairs([("PATH", project.join("bin").into_os_string())], &project);
         assert_eq!(locate(&only, Some(&project)).unwrap_err().code, Code::ClientNotFound);
+    }
+
+    #[test]
+    fn a_launcher_is_found_on_the_path_outside_of_the_project_with_its_arguments() {
+        let root = tempfile::tempdir().unwrap();
+        let project = root.path().join("project");
+        program(&project);
+        let own = program(&root.path().join("my bin"));
+        let path = std::env::join_paths([project.clone(), root.path().join("my bin")]).unwrap();
+        let env = Environment::from_pairs([("PATH", path)], &project);
+        let named = own.to_str().unwrap();
+        let with = |line: &str| launcher(&env, line, Some(&project));
+        assert_eq!(with(" claude  work ").unwrap(), [named, "work"]);
+        assert_eq!(with(named).unwrap(), [named]);
+        assert_eq!(with("  ").unwrap_err().code, Code::Usage);
+        let planted = project.join("claude");
+        for line in ["nothing", "./claude", planted.to_str().unwrap()] {
+            assert_eq!(with(line).unwrap_err().code, Code::ClientNotFound, "{line}");
+        }
     }
 
     #[test]

@@ -178,6 +178,8 @@ export interface Run {
   log: string
   /** HEAD of the working directory before. */
   commitBefore: string | null
+  /** Longest run in seconds. */
+  deadlineSeconds: number | null
   /** What came of it; `null` while it runs. */
   result: RunResult | null
 }
@@ -625,6 +627,8 @@ export interface ResumeOptions extends SessionOptions {
   latest?: boolean
   /** Every session that was open when its client or the machine died. */
   allCrashed?: boolean
+  /** A program to start instead of `claude`, with its first arguments, such as `ccs work`. */
+  with?: string
 }
 
 /** How one session is resumed by a person. */
@@ -1134,6 +1138,8 @@ export interface RunOptions {
   latest?: boolean
   /** Only sessions of this project. */
   project?: string
+  /** A program to start instead of `claude`, with its first arguments, such as `ccs work`. */
+  with?: string
 }
 
 /** What came of a run that a person asked for: `cc-session-recover/run@1`. */

@@ -198,7 +198,9 @@ impl Hook<'_> {
         };
         let recorded = ledger.change(&self.payload.session, |slot| {
             if let Some(incident) = slot.as_mut().filter(|incident| incident.fingerprint.is_none()) {
-                incident.fingerprint = Some(Fingerprint::of(&project));
+                let of_session =
+                    Fingerprint::of_session(&project, &incident.transcript, incident.cwd.as_deref());
+                incident.fingerprint = Some(of_session);
                 incident.claude_program =
                     incident.claude_pid.and_then(|pid| self.outside.processes.program(pid));
             }

@@ -396,7 +396,7 @@ pub fn apply(
     }
     if enabled.unattended.is_some() {
         // With what was just written: a person did that.
-        let now = Fingerprint::of(&places.project);
+        let now = Fingerprint::of(&places.project, None);
         if enabled.fingerprint.as_ref() != Some(&now) {
             save(&places.record, &Enabled { fingerprint: Some(now), ..enabled })?;
             record_changed = true;

@@ -5,10 +5,11 @@
 //! without a person only where it is still the same.
 
 use crate::fs::read_small;
+use crate::session::origin::origin;
 use crate::store::stored::sha256_hex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// Files that decide, from the project's directory.
 const FILES: [&str; 3] = [".mcp.json", "CLAUDE.md", "CLAUDE.local.md"];
@@ -33,12 +34,18 @@ const WRITTEN_BY_SESSIONS: [&str; 15] = [
     "todos",
     "worktrees",
 ];
+/// What stands for a file that is named and not there.
+const ABSENT: &str = "absent";
 /// More files than these are not looked at; the fingerprint then never equals another.
 const MOST_FILES: usize = 2000;
 /// Larger files count by their size and their beginning.
 const LARGEST: u64 = 4 * 1024 * 1024;
+/// Bytes that are read in all; a hook has little time.
+const MOST_BYTES: u64 = 32 * 1024 * 1024;
 /// Directories below directories below `.claude`.
 const DEEPEST: usize = 8;
+/// Files of instructions bring in others by `@path`, and these again, so many times over.
+const DEEPEST_IMPORT: usize = 5;
 
 /// SHA-256 of each file that decides, by its path in the project. Links count by where they lead, unreadable files as such.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,58 +58,37 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// What is there now.
+    /// What is there now. A client reads the settings of the directory it is started in, and the instructions of all
+    /// directories above: so `cwd`, the directory of the session, counts with every one on the way to it.
     #[must_use]
-    pub fn of(project: &Path) -> Self {
-        let mut found = Self::default();
-        for name in FILES {
-            found.add(project, Path::new(name), 0);
+    pub fn of(project: &Path, cwd: Option<&Path>) -> Self {
+        let mut walk = Walk { project, found: Self::default(), left: MOST_BYTES };
+        let mut dirs = vec![PathBuf::new()];
+        match cwd.map(|cwd| (cwd, cwd.strip_prefix(project))) {
+            Some((_, Ok(below))) => {
+                let names = below.components().map(Component::as_os_str);
+                dirs.extend(names.scan(PathBuf::new(), |dir, name| {
+                    dir.push(name);
+                    Some(dir.clone())
+                }));
+            }
+            Some((cwd, Err(_))) => dirs.push(cwd.to_path_buf()),
+            None => {}
         }
-        found.add(project, Path::new(DIRECTORY), 0);
-        found
+        for dir in dirs {
+            for name in FILES {
+                walk.add(&dir.join(name), 0);
+            }
+            walk.add(&dir.join(DIRECTORY), 0);
+        }
+        walk.found
     }
 
-    fn add(&mut self, project: &Path, name: &Path, depth: usize) {
-        let path = project.join(name);
-        let Ok(meta) = std::fs::symlink_metadata(&path) else { return };
-        if self.files.len() >= MOST_FILES || depth > DEEPEST {
-            self.partial = true;
-            return;
-        }
-        let key = name.to_string_lossy().replace('\\', "/");
-        if meta.is_dir() {
-            let mut names: Vec<_> = std::fs::read_dir(&path)
-                .into_iter()
-                .flatten()
-                .filter_map(std::result::Result::ok)
-                .map(|entry| entry.file_name())
-                .filter(|name| depth > 0 || !WRITTEN_BY_SESSIONS.iter().any(|own| name.as_os_str() == *own))
-                .collect();
-            names.sort();
-            for inner in names {
-                self.add(project, &name.join(inner), depth + 1);
-            }
-            return;
-        }
-        let value = if meta.is_symlink() {
-            let target = std::fs::read_link(&path).unwrap_or_default();
-            // What it leads to decides too.
-            let behind =
-                std::fs::canonicalize(&path).ok().and_then(|real| read_small(&real, LARGEST).ok().flatten());
-            format!(
-                "link {} {}",
-                target.display(),
-                behind.map_or_else(String::new, |bytes| sha256_hex(&bytes))
-            )
-        } else if !meta.is_file() {
-            "special".to_owned()
-        } else {
-            match read_small(&path, LARGEST) {
-                Ok(Some(bytes)) => format!("{}{}", sha256_hex(&bytes), mode_of(&meta)),
-                _ => format!("unreadable, {} bytes", meta.len()),
-            }
-        };
-        self.files.insert(key, value);
+    /// What is there now for a session with this transcript, whose newest directory is `cwd`.
+    #[must_use]
+    pub fn of_session(project: &Path, transcript: &Path, cwd: Option<&str>) -> Self {
+        let (directory, _) = origin(transcript, cwd, cwd.map(str::to_owned));
+        Self::of(project, directory.as_deref().map(Path::new))
     }
 
     /// What differs from an earlier one, each with what happened to it; empty when nothing does.
@@ -114,7 +100,11 @@ impl Fingerprint {
         let mut changes: Vec<String> = Vec::new();
         for (path, value) in &self.files {
             match earlier.files.get(path) {
+                // Named by what is new or changed, which is told already.
+                None if value == ABSENT => {}
                 None => changes.push(format!("{path} is new")),
+                Some(before) if before == ABSENT && value != ABSENT => changes.push(format!("{path} is new")),
+                Some(before) if before != value && value == ABSENT => changes.push(format!("{path} is gone")),
                 Some(before) if before != value => changes.push(format!("{path} was changed")),
                 Some(_) => {}
             }
@@ -122,12 +112,143 @@ impl Fingerprint {
         changes.extend(
             earlier
                 .files
-                .keys()
-                .filter(|path| !self.files.contains_key(*path))
-                .map(|path| format!("{path} is gone")),
+                .iter()
+                .filter(|(path, before)| *before != ABSENT && !self.files.contains_key(*path))
+                .map(|(path, _)| format!("{path} is gone")),
         );
         changes
     }
+}
+
+/// A look at what is there.
+struct Walk<'p> {
+    project: &'p Path,
+    found: Fingerprint,
+    /// Bytes that may still be read.
+    left: u64,
+}
+
+impl Walk<'_> {
+    /// A small file's bytes; `None` when it is no file, too large, or there was too much to read already.
+    fn read(&mut self, path: &Path) -> Option<Vec<u8>> {
+        let bytes = read_small(path, LARGEST.min(self.left)).ok().flatten();
+        match &bytes {
+            Some(bytes) => self.left = self.left.saturating_sub(bytes.len() as u64),
+            None => self.found.partial |= self.left < LARGEST,
+        }
+        bytes
+    }
+
+    fn add(&mut self, name: &Path, depth: usize) {
+        let path = self.project.join(name);
+        let Ok(meta) = std::fs::symlink_metadata(&path) else { return };
+        if self.found.files.len() >= MOST_FILES || depth > DEEPEST {
+            self.found.partial = true;
+            return;
+        }
+        let key = name.to_string_lossy().replace('\\', "/");
+        let linked = meta.is_symlink();
+        if linked {
+            let target = std::fs::read_link(&path).unwrap_or_default();
+            self.found.files.insert(key.clone(), format!("link {}", target.display()));
+        }
+        // What a link leads to decides too.
+        let meta = if linked {
+            let Ok(behind) = std::fs::metadata(&path) else { return };
+            behind
+        } else {
+            meta
+        };
+        if meta.is_dir() {
+            let mut names: Vec<_> = std::fs::read_dir(&path)
+                .into_iter()
+                .flatten()
+                .filter_map(std::result::Result::ok)
+                .map(|entry| entry.file_name())
+                .filter(|name| depth > 0 || !WRITTEN_BY_SESSIONS.iter().any(|own| name.as_os_str() == *own))
+                .collect();
+            names.sort();
+            for inner in names {
+                self.add(&name.join(inner), depth + 1);
+            }
+            return;
+        }
+        let real = if linked { std::fs::canonicalize(&path).unwrap_or(path) } else { path };
+        let bytes = if meta.is_file() { self.read(&real) } else { None };
+        let value = match &bytes {
+            Some(bytes) => format!("{}{}", sha256_hex(bytes), mode_of(&meta)),
+            None if meta.is_file() => format!("unreadable, {} bytes", meta.len()),
+            None => "special".to_owned(),
+        };
+        let link = self.found.files.remove(&key).map_or_else(String::new, |link| format!("{link} "));
+        self.found.files.insert(key, link + &value);
+        if let Some(bytes) = bytes.filter(|_| is_instructions(name)) {
+            self.add_imports(name, &bytes, 0);
+        }
+    }
+
+    /// The files that a file of instructions brings in. One that is not there counts as that, for it may come.
+    fn add_imports(&mut self, of: &Path, text: &[u8], depth: usize) {
+        if depth >= DEEPEST_IMPORT {
+            return;
+        }
+        let text = String::from_utf8_lossy(text);
+        let dir = of.parent().unwrap_or(Path::new(""));
+        for word in text.split_whitespace() {
+            let word = word.trim_start_matches(['(', '"', '\'', '*', '_', '`', '-']);
+            let Some(named) = word.strip_prefix('@') else { continue };
+            let named = named.trim_end_matches(['.', ',', ';', ':', ')', '"', '\'', '*', '_', '`', '!', '?']);
+            // What is the user's own is not the project's to change.
+            if named.is_empty() || named.starts_with('~') {
+                continue;
+            }
+            let name = tidy(&dir.join(named));
+            let key = name.to_string_lossy().replace('\\', "/");
+            if self.found.files.contains_key(&key) {
+                continue;
+            }
+            if self.found.files.len() >= MOST_FILES {
+                self.found.partial = true;
+                return;
+            }
+            let real = self.project.join(&name);
+            match self.read(&real) {
+                Some(bytes) => {
+                    self.found.files.insert(key, sha256_hex(&bytes));
+                    self.add_imports(&name, &bytes, depth + 1);
+                }
+                None if std::fs::symlink_metadata(&real).is_err() => {
+                    self.found.files.insert(key, ABSENT.to_owned());
+                }
+                None => {
+                    self.found.files.insert(key, "unreadable".to_owned());
+                }
+            }
+        }
+    }
+}
+
+/// A file that decides what a session is told, and may bring in others.
+fn is_instructions(name: &Path) -> bool {
+    let named = name.file_name().is_some_and(|name| name == "CLAUDE.md" || name == "CLAUDE.local.md");
+    named || name.parent().is_some_and(|dir| dir.components().any(|part| part.as_os_str() == "rules"))
+}
+
+/// The same path without `.` and `..` where they follow a name.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if tidy.components().next_back().is_some_and(|last| matches!(last, Component::Normal(_))) =>
+            {
+                tidy.pop();
+            }
+            other => tidy.push(other),
+        }
+    }
+    tidy
 }
 
 /// A script that can be started is another thing than one that cannot.
@@ -165,7 +286,7 @@ mod tests {
     #[test]
     fn what_decides_is_noticed_and_what_a_session_works_on_is_not() {
         let project = project();
-        let before = Fingerprint::of(project.path());
+        let before = Fingerprint::of(project.path(), None);
         let write = |name: &str| {
             let path = project.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -174,7 +295,7 @@ mod tests {
         for name in ["src/main.rs", ".claude/session-state/.last-state.md", "HANDOFF.md"] {
             write(name);
             assert_eq!(
-                Fingerprint::of(project.path()).changes_since(&before),
+                Fingerprint::of(project.path(), None).changes_since(&before),
                 Vec::<String>::new(),
                 "{name}"
             );
@@ -191,12 +312,45 @@ mod tests {
             ("CLAUDE.md", "is new"),
         ] {
             write(name);
-            let now = Fingerprint::of(project.path());
+            let now = Fingerprint::of(project.path(), None);
             assert_eq!(now.changes_since(&known), [format!("{name} {what}")]);
             known = now;
         }
         std::fs::remove_file(project.path().join(".mcp.json")).unwrap();
-        assert_eq!(Fingerprint::of(project.path()).changes_since(&known), [".mcp.json is gone"]);
+        assert_eq!(Fingerprint::of(project.path(), None).changes_since(&known), [".mcp.json is gone"]);
+    }
+
+    #[test]
+    fn what_instructions_bring_in_decides_too_and_every_directory_on_the_way_to_the_session() {
+        let project = project();
+        let write = |name: &str, text: &str| {
+            let path = project.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("CLAUDE.md", "See @docs/rules.md, write to me@example.com and @someone.\n- @later.md\n");
+        write("docs/rules.md", "and @./deep/more.md");
+        write("docs/deep/more.md", "@../rules.md");
+        write("packages/one/src.rs", "");
+        let cwd = project.path().join("packages/one");
+        let now = || Fingerprint::of(project.path(), Some(&cwd));
+        let mut known = now();
+        for (name, what) in [
+            ("docs/rules.md", "was changed"),
+            ("later.md", "is new"),
+            ("packages/one/.claude/settings.json", "is new"),
+            ("packages/CLAUDE.md", "is new"),
+            ("packages/one/.mcp.json", "is new"),
+        ] {
+            write(name, "other @deep/more.md");
+            assert_eq!(now().changes_since(&known), [format!("{name} {what}")]);
+            known = now();
+        }
+        write("docs/deep/more.md", "changed");
+        assert_eq!(now().changes_since(&known), ["docs/deep/more.md was changed"]);
+        write("packages/two/.mcp.json", "{}");
+        write("docs/deep/more.md", "@../rules.md");
+        assert_eq!(now().changes_since(&known), Vec::<String>::new(), "not on the way");
     }
 
     #[cfg(unix)]
@@ -207,9 +361,20 @@ mod tests {
         let target = outside.path().join("hook.sh");
         std::fs::write(&target, "one").unwrap();
         std::os::unix::fs::symlink(&target, project.path().join(".claude/hooks/linked.sh")).unwrap();
-        let before = Fingerprint::of(project.path());
+        let before = Fingerprint::of(project.path(), None);
         std::fs::write(&target, "two").unwrap();
-        let now = Fingerprint::of(project.path());
+        let now = Fingerprint::of(project.path(), None);
         assert_eq!(now.changes_since(&before), [".claude/hooks/linked.sh was changed"]);
+        std::fs::create_dir(outside.path().join("skills")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("skills"), project.path().join(".claude/skills"))
+            .unwrap();
+        std::os::unix::fs::symlink(project.path(), outside.path().join("skills/loop")).unwrap();
+        let before = Fingerprint::of(project.path(), None);
+        std::fs::remove_file(outside.path().join("skills/loop")).unwrap();
+        let without = Fingerprint::of(project.path(), None);
+        std::fs::write(outside.path().join("skills/planted.md"), "x").unwrap();
+        let now = Fingerprint::of(project.path(), None);
+        assert_eq!(now.changes_since(&without), [".claude/skills/planted.md is new"]);
+        assert!(!now.changes_since(&before).is_empty(), "a loop ends, and equals nothing");
     }
 }

@@ -146,6 +146,9 @@ pub struct Run {
     pub log: PathBuf,
     /// HEAD of the working directory before.
     pub commit_before: Option<String>,
+    /// Longest run in seconds.
+    #[serde(default)]
+    pub deadline_seconds: Option<u64>,
     /// What came of it; `None` while it runs, or when its supervisor was lost.
     pub result: Option<RunResult>,
 }
@@ -335,10 +338,20 @@ impl Incident {
         next
     }
 
+    /// The newest attempt, when it is a run whose end nobody has seen yet. A hook inside it may have told of a stop already.
+    #[must_use]
+    pub fn open_run(&self) -> Option<(DateTime<Utc>, &Run)> {
+        let attempt = self.attempts.last()?;
+        let run = attempt.run.as_deref().filter(|run| run.result.is_none())?;
+        Some((attempt.at, run))
+    }
+
     /// Takes over what the transcript tells about the stop.
     pub fn complete(&mut self, summary: &Summary) {
         let reported = std::mem::replace(&mut self.stop, summary.stop.clone());
-        self.stop.evidence.splice(0..0, reported.evidence);
+        let mut evidence = reported.evidence;
+        evidence.retain(|known| !self.stop.evidence.contains(known));
+        self.stop.evidence.splice(0..0, evidence);
         self.describe(summary);
     }
 

@@ -221,7 +221,10 @@ impl Ledger<'_> {
             Event::Left { fact } => {
                 if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
                     incident.saw(Source::Hook, fact);
-                    self.plan(incident, Terminal::Closed);
+                    // What comes of a run that is under way is for the one who made it.
+                    if incident.open_run().is_none() {
+                        self.plan(incident, Terminal::Closed);
+                    }
                 }
             }
         }
@@ -298,6 +301,34 @@ mod tests {
         assert!(problems.is_empty());
         assert_eq!(incidents[0].stop.message.as_deref(), Some("first"));
         assert!(spool::sessions(&state).is_empty());
+    }
+
+    #[test]
+    fn a_client_that_leaves_in_the_middle_of_a_run_changes_nothing_of_its_plan() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let config = Config::default();
+        let ledger = Ledger { state: &state, clock: &SystemClock, config: &config, default_home: None };
+        ledger.enter(SESSION, Event::Stopped(Box::new(report("first")))).unwrap();
+        let run = serde_json::json!({
+            "nonce": "n", "transport": "print", "supervisor": {"pid": 1, "start": null}, "child": null,
+            "bytesBefore": 0, "sha256Before": "", "snapshot": "/s", "log": "/l", "commitBefore": null, "result": null
+        });
+        let running = ledger.change(SESSION, |slot| {
+            let incident = slot.as_mut().unwrap();
+            incident.phase = Phase::Attempting;
+            incident.attempts.push(crate::recovery::incident::Attempt {
+                at: SystemClock.now(),
+                action: "resume".into(),
+                answered: StopKind::Overloaded,
+                outcome: crate::recovery::incident::Outcome::Pending,
+                run: Some(Box::new(serde_json::from_value(run).unwrap())),
+            });
+        });
+        let running = running.unwrap().unwrap();
+        let left = ledger.enter(SESSION, Event::Left { fact: "the client ended".into() }).unwrap().unwrap();
+        assert_eq!((left.phase, left.plan), (Phase::Attempting, running.plan));
+        assert_eq!(left.evidence.last().unwrap().fact, "the client ended");
     }
 
     #[test]

@@ -132,6 +132,7 @@ impl Facts {
         let newest =
             summary.as_ref().and_then(|summary| summary.cwd.clone()).or_else(|| incident.cwd.clone());
         let (directory, by_id) = origin(&incident.transcript, newest.as_deref(), incident.cwd.clone());
+        let directory = directory.map(PathBuf::from);
         Self {
             holder,
             elsewhere,
@@ -147,9 +148,9 @@ impl Facts {
             changes: project.and_then(|project| {
                 let before =
                     incident.fingerprint.clone().or_else(|| agreed_fingerprint(ledger.state, project))?;
-                Some(Fingerprint::of(project).changes_since(&before))
+                Some(Fingerprint::of(project, directory.as_deref()).changes_since(&before))
             }),
-            directory: directory.map(PathBuf::from).filter(|dir| dir.is_dir()).map(|dir| (dir, by_id)),
+            directory: directory.filter(|dir| dir.is_dir()).map(|dir| (dir, by_id)),
             program: program(reading, project, incident.claude_program.as_deref())
                 .map_err(|error| error.to_string()),
         }

@@ -228,6 +228,7 @@ impl Resumer<'_> {
             snapshot: kept.path,
             log,
             commit_before: commit(self.reading.env, &plan.cwd),
+            deadline_seconds: Some(plan.deadline_seconds),
             result: None,
         };
         // The intent is durable before anything is started.
@@ -308,7 +309,12 @@ impl Resumer<'_> {
                     signal_group(child.id(), false);
                     told = Some(elapsed);
                 }
-                Some(at) if elapsed.saturating_sub(at) > GRACE => signal_group(child.id(), true),
+                Some(at) if elapsed.saturating_sub(at) > GRACE => {
+                    signal_group(child.id(), true);
+                    // Where there are no groups of processes.
+                    #[cfg(not(unix))]
+                    let _ = child.kill();
+                }
                 _ => {}
             }
             // One that writes fast is looked at often, so that the log stays small.
@@ -388,23 +394,69 @@ impl Resumer<'_> {
 
     /// A run whose supervisor was lost: it still runs, or it is finished here.
     fn settle_orphan(&self, incident: &Incident) -> Result<Option<Ended>> {
-        let open = incident.attempts.last().and_then(|attempt| {
-            let run = attempt.run.as_ref().filter(|run| run.result.is_none())?;
-            Some((attempt.at, run))
-        });
-        let Some((at, run)) = open else { return Ok(None) };
+        let Some((at, run)) = incident.open_run() else { return Ok(None) };
         let facts = Facts::read(&self.reading, incident);
         Ok(match orphan(run, &facts, self.reading.processes, self.clock_now() - at) {
-            Orphan::Runs => Some(Ended::UnderWay("a run of it is under way".into())),
+            Orphan::Runs => {
+                self.bound_orphan(incident, run);
+                Some(Ended::UnderWay("a run of it is under way".into()))
+            }
             Orphan::Over => {
                 self.finish(incident, run, Ok("ended unseen: its supervisor was gone".into()))?;
                 Some(Ended::Ran)
             }
             Orphan::NeverStarted => {
-                self.finish(incident, run, Ok("never started: its supervisor was gone".into()))?;
+                self.forget(incident, run)?;
                 Some(Ended::Ran)
             }
         })
+    }
+
+    /// A run whose supervisor is gone has the same bounds as any other: its time and its log.
+    fn bound_orphan(&self, incident: &Incident, run: &Run) {
+        bound_log(&run.log);
+        let (Some(child), Some(deadline)) = (&run.child, run.deadline_seconds) else { return };
+        if run.transport != Transport::Print || self.process(child.pid) != *child || child.start.is_none() {
+            return;
+        }
+        // From the machine's own clock: the wall clock may have jumped since the run began.
+        let table = self.reading.processes.table();
+        let started = table.iter().find(|process| process.pid == child.pid).and_then(|one| one.started_at);
+        let age = started.and_then(|at| (self.clock_now() - at).to_std().ok()).unwrap_or_default();
+        let deadline = Duration::from_secs(deadline);
+        if age > deadline {
+            let kill = age > deadline + GRACE;
+            signal_group(child.pid, kill);
+            self.note_event(
+                "run-stopped",
+                incident,
+                json!({"nonce": run.nonce, "pid": child.pid, "after": age.as_secs(), "kill": kill}),
+            );
+        }
+    }
+
+    /// A run that was written down and never begun: the attempt counts, but it is no run that did nothing.
+    fn forget(&self, incident: &Incident, run: &Run) -> Result<()> {
+        let result = RunResult {
+            ended_at: Some(self.clock_now()),
+            ended: "never started: its supervisor was gone".into(),
+            ..RunResult::default()
+        };
+        self.ledger().change(&incident.session, |slot| {
+            let Some(incident) = slot else { return };
+            let made = incident.attempts.iter_mut().find_map(|attempt| {
+                let known = attempt.run.as_deref_mut().filter(|known| known.nonce == run.nonce)?;
+                known.result = Some(result.clone());
+                attempt.outcome = Outcome::NoEffect;
+                Some(())
+            });
+            if made.is_some() && incident.phase.is_active() {
+                incident.saw(Source::Store, "a run was written down and never started");
+                self.ledger().plan(incident, Terminal::Closed);
+            }
+        })?;
+        self.note_event("run-ended", incident, json!({"nonce": run.nonce, "result": result}));
+        Ok(())
     }
 
     fn change_run(&self, session: &str, nonce: &str, with: impl FnOnce(&mut Run)) {
@@ -485,9 +537,13 @@ fn conclude(
     if let Some(damage) = &result.damage {
         incident.attempts[at].outcome = Outcome::NoEffect;
         left_at(incident, summary);
+        let nonce = incident.attempts[at].run.as_ref().map_or_else(String::new, |run| run.nonce.clone());
         hold(
             incident,
-            format!("{damage}; cc-session-recover restore {} puts the snapshot back", incident.session),
+            format!(
+                "{damage}; cc-session-recover restore {} --from {nonce} puts the snapshot back",
+                incident.session
+            ),
         );
         return;
     }
@@ -518,7 +574,7 @@ fn conclude(
         incident.fingerprint = incident
             .project
             .as_deref()
-            .map(Fingerprint::of)
+            .map(|project| Fingerprint::of_session(project, &incident.transcript, incident.cwd.as_deref()))
             .filter(|now| {
                 incident.fingerprint.as_ref().is_some_and(|before| now.changes_since(before).is_empty())
             })
@@ -615,7 +671,8 @@ fn words_of(status: std::process::ExitStatus) -> String {
     status.code().map_or_else(|| "ended".to_owned(), |code| format!("exited with {code}"))
 }
 
-/// Signals the process group of a child that has not been waited for yet, so that its id is its own.
+/// Signals the process group of a run. Its process has not been waited for yet, or was found by its id and start time a
+/// moment ago: so the id is its own.
 fn signal_group(pid: u32, kill: bool) {
     #[cfg(unix)]
     {

@@ -6,7 +6,7 @@
 
 use super::config::{Config, in_force};
 use super::heartbeat::{DueByBoot, Seen, adopt, seen};
-use super::incident::{Incident, Outcome, Phase, Report};
+use super::incident::{Incident, Phase, Report};
 use super::ledger::{Event, Ledger};
 use super::policy::{Action, CLOSED, RecoveryPlan, Terminal};
 use super::readiness::Reading;
@@ -387,11 +387,7 @@ impl Supervisor {
         let summary = Transcript::open(&incident.transcript)
             .ok()
             .map(|transcript| summarize(&transcript, Liveness::Gone));
-        let open_run = incident.attempts.last().is_some_and(|attempt| {
-            attempt.outcome == Outcome::Pending
-                && attempt.run.as_ref().is_some_and(|run| run.result.is_none())
-        });
-        if open_run {
+        if incident.open_run().is_some() {
             return None;
         }
         let now = seen(incident, summary.as_ref());
@@ -482,7 +478,7 @@ impl Supervisor {
         let mut ready: Vec<&Incident> = incidents
             .iter()
             .filter(|one| {
-                let open_run = one.phase == Phase::Attempting;
+                let open_run = under_way(one);
                 let due = one.plan.action == Action::Run
                     && one.phase == Phase::Waiting
                     && one.plan.at.is_some_and(|at| at <= now)
@@ -499,7 +495,7 @@ impl Supervisor {
             // Runs that were made are still looked after.
             let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
             ready.retain(|one| {
-                let open_run = one.phase == Phase::Attempting;
+                let open_run = under_way(one);
                 if !open_run {
                     waits.insert(one.session.clone(), "nightlyCap is reached".to_owned());
                 }
@@ -636,6 +632,11 @@ impl Supervisor {
     fn ledger<'l>(&'l self, config: &'l Config, default_home: Option<&'l Path>) -> Ledger<'l> {
         Ledger { state: &self.state, clock: self.ground.clock.as_ref(), config, default_home }
     }
+}
+
+/// A run of it is to be looked after.
+fn under_way(incident: &Incident) -> bool {
+    incident.phase == Phase::Attempting || incident.phase.is_active() && incident.open_run().is_some()
 }
 
 fn resumed(ground: &Ground, state: &StateDir, default_home: Option<&Path>, session: &str) -> Result<Ended> {

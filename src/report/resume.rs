@@ -9,7 +9,7 @@ use super::inventory::{Ground, Inventory, Outside, Row};
 use super::session::Session;
 use super::show::whole;
 use super::status::Problem;
-use crate::claude::program::locate;
+use crate::claude::program::{launcher, locate};
 use crate::error::{Code, Error, Result};
 use crate::fs::lossy_or_null;
 use crate::recovery::policy::Action;
@@ -55,6 +55,8 @@ pub struct ResumeOptions {
     pub project: Option<PathBuf>,
     /// Every one that was open when its client or the machine died.
     pub all_crashed: bool,
+    /// A program to start instead of `claude`, with its first arguments.
+    pub with: Option<String>,
 }
 
 /// What a person does.
@@ -116,6 +118,7 @@ pub fn plan(outside: Outside<'_>, options: &ResumeOptions) -> Result<ResumeRepor
     let project = options.project.as_deref().map(super::list::directory).transpose()?;
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
+    let with = options.with.as_deref();
     let plans = if options.all_crashed {
         if options.session.is_some() || options.latest {
             return Err(Error::new(Code::Usage, "a session and --all-crashed are both given")
@@ -124,7 +127,7 @@ pub fn plan(outside: Outside<'_>, options: &ResumeOptions) -> Result<ResumeRepor
         let mut rows: Vec<&Row> =
             inventory.rows.iter().filter(|row| inventory.open_at_crash(row).is_some()).collect();
         rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
-        rows.into_iter().map(|row| plan_one(outside, &inventory, row, inventory.report(row))).collect()
+        rows.into_iter().map(|row| plan_one(outside, &inventory, row, inventory.report(row), with)).collect()
     } else {
         let SessionOptions { session, latest, project } =
             SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
@@ -133,7 +136,7 @@ pub fn plan(outside: Outside<'_>, options: &ResumeOptions) -> Result<ResumeRepor
             Some(row) => row,
             None => find(&inventory, &SessionOptions { session, latest, project })?,
         };
-        vec![plan_one(outside, &inventory, row, whole(&inventory, row)?)]
+        vec![plan_one(outside, &inventory, row, whole(&inventory, row)?, with)]
     };
     // What a person named and cannot be started is told here; that there is none at all, only where one is started.
     let named = outside.env.var("CC_RECOVER_CLAUDE").and_then(|_| locate(outside.env, None).err());
@@ -160,7 +163,13 @@ fn latest_to_resume<'r>(outside: Outside<'_>, inventory: &'r Inventory<'_>) -> O
         .find(|row| start_directory(outside, inventory, row).0.is_some_and(|dir| Path::new(&dir).is_dir()))
 }
 
-fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session: Session) -> ResumePlan {
+fn plan_one(
+    outside: Outside<'_>,
+    inventory: &Inventory<'_>,
+    row: &Row,
+    session: Session,
+    with: Option<&str>,
+) -> ResumePlan {
     let (directory, of_start) = start_directory(outside, inventory, row);
     let env = session.commands.env.clone();
     let mut unset: Vec<&'static str> =
@@ -241,8 +250,13 @@ fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session:
     if matches!(session.next.action, Action::Wake | Action::Client) {
         why.push_str("; left alone, it would be continued by itself");
     }
+    let (mut argv, program) = match command(outside, with, directory.as_deref(), program) {
+        Ok(command) => command,
+        Err(error) => return refused(session, error.message, error.hint),
+    };
+    argv.push(format!("--resume={named}"));
     ResumePlan {
-        argv: Some(vec!["claude".to_owned(), format!("--resume={named}")]),
+        argv: Some(argv),
         program,
         session,
         action: Way::Resume,
@@ -252,6 +266,19 @@ fn plan_one(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row, session:
         why,
         hint: None,
     }
+}
+
+/// The first words of the command as a person types it, and the program behind them.
+fn command(
+    outside: Outside<'_>,
+    with: Option<&str>,
+    directory: Option<&str>,
+    client: Option<PathBuf>,
+) -> Result<(Vec<String>, Option<PathBuf>)> {
+    let Some(line) = with else { return Ok((vec!["claude".to_owned()], client)) };
+    let words = launcher(outside.env, line, directory.map(Path::new))?;
+    let program = words.first().map(PathBuf::from);
+    Ok((words, program))
 }
 
 /// The directory to resume in: the one whose name the transcript's directory bears, else that of the newest message; and

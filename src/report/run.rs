@@ -2,6 +2,7 @@
 
 use super::find::{SessionOptions, find};
 use super::inventory::{Ground, Inventory, Outside};
+use crate::claude::program::launcher;
 use crate::error::{Code, Error, Result};
 use crate::project::enabled::enclosing;
 use crate::recovery::config::in_force;
@@ -30,6 +31,8 @@ pub struct RunOptions {
     pub latest: bool,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
+    /// A program to start instead of `claude`, with its first arguments.
+    pub with: Option<String>,
 }
 
 /// What came of it.
@@ -68,7 +71,10 @@ pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunRe
     }
     let cwd = row.summary.cwd.clone();
     let project = cwd.as_deref().and_then(|cwd| enclosing(&ground.state, outside.env, Path::new(cwd)));
-    let config = in_force(outside.env, project.as_deref()).config;
+    let mut config = in_force(outside.env, project.as_deref()).config;
+    if let Some(line) = &options.with {
+        config.unattended.launcher = Some(launcher(outside.env, line, project.as_deref())?);
+    }
     let ledger = Ledger { config: &config, ..ground.ledger() };
     let known = ledger.read(&id)?.filter(|incident| !incident.phase.is_over());
     if known.is_none_or(|incident| !matches!(incident.phase, Phase::Attempting)) {

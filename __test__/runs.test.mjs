@@ -1,0 +1,86 @@
+// The bounds of runs: how long they may last, how many there may be in a night, and who may start them.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as later } from 'node:timers/promises';
+import { ROOT, world } from './lib/command.mjs';
+import { idOf } from './lib/hooks.mjs';
+import { looks, mostAtOnce, supervised } from './lib/supervised.mjs';
+
+const skip = process.platform !== 'linux';
+
+test('a run that outlives its supervisor is ended when its time is over, and the next one resumes the session', { skip }, async (t) => {
+  const place = world(t);
+  const scene = await supervised(place, { runs: [{ behaviour: 'hangs' }, { behaviour: 'works' }], config: { supervisor: { maxRunMinutes: 0.02 } } });
+  const id = idOf(0xb01);
+  scene.stop(id);
+  await later(150);
+  const first = spawn(process.execPath, [join(ROOT, 'bin', 'cc-session-recover.js'), 'watch', '--until-done'], { cwd: place.project, env: place.env, stdio: 'ignore' });
+  const ended = new Promise((resolve) => first.once('close', resolve));
+  place.endings.push(() => {
+    first.kill('SIGKILL');
+    return ended;
+  });
+  // It is started, and its supervisor has written down which process it is.
+  while (scene.starts(id).length === 0 || scene.incident(id).attempts[0]?.run.child === null) await later(20);
+  first.kill('SIGKILL');
+  await ended;
+  looks(await place.run(['watch', '--until-done', '--json']));
+  const { phase, attempts } = scene.incident(id);
+  assert.equal(phase, 'recovered');
+  assert.deepEqual(attempts.map((/** @type {any} */ { run }) => [run.deadlineSeconds, run.result.ended.split(':')[0]]), [[1, 'ended unseen'], [1, 'exited with 0']]);
+  assert.equal(mostAtOnce(scene.clientLog(), id), 1);
+  const journal = readFileSync(join(place.state, 'journal.jsonl'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  const stopped = journal.find(({ event }) => event === 'run-stopped');
+  assert.deepEqual([stopped?.session, stopped?.kill], [id, false]);
+});
+
+test('no more runs are made in a night than nightlyCap allows, and the rest is told why it waits', { skip }, async (t) => {
+  const place = world(t);
+  const scene = await supervised(place, { config: { nightlyCap: 1 } });
+  const ids = [idOf(0xb11), idOf(0xb12)];
+  for (const id of ids) scene.stop(id);
+  await later(150);
+  const last = looks(await place.run(['watch', '--once', '--json'])).at(-1);
+  assert.equal(scene.starts('').length + ids.flatMap((id) => scene.starts(id)).length, 1);
+  assert.deepEqual(last.sessions.map((/** @type {any} */ { phase, waits }) => [phase, waits]), [['waiting', 'nightlyCap is reached']]);
+});
+
+test('a session whose transcript was rewritten under a run is left with the command that puts the snapshot back', { skip }, async (t) => {
+  const place = world(t);
+  const scene = await supervised(place, { runs: [{ behaviour: 'rewrites' }] });
+  const id = idOf(0xb21);
+  const transcript = scene.stop(id);
+  const before = readFileSync(transcript);
+  await later(150);
+  looks(await place.run(['watch', '--until-done', '--json']));
+  const { phase, plan } = scene.incident(id);
+  assert.equal(phase, 'held');
+  const [, command] = /cc-session-recover (restore .*) puts the snapshot back/.exec(plan.why) ?? assert.fail(plan.why);
+  const restored = await place.run(command.split(' '));
+  assert.equal(restored.status, 0, restored.stderr);
+  assert.deepEqual(readFileSync(transcript), before);
+});
+
+test('a run is started with the launcher that a person names, and its arguments', { skip }, async (t) => {
+  const place = world(t);
+  const scene = await supervised(place);
+  const id = idOf(0xb31);
+  scene.stop(id);
+  await later(150);
+  const launcher = join(place.root, 'bin', 'ccs');
+  writeFileSync(launcher, `#!/bin/sh\nprofile=$1; shift\necho "$profile" > '${join(place.root, 'profile')}'\nexec '${scene.program}' "$@"\n`);
+  chmodSync(launcher, 0o755);
+  const env = { ...place.env, PATH: `${join(place.root, 'bin')}:${place.env.PATH}`, CC_RECOVER_CLAUDE: undefined };
+  const ran = await place.run(['resume', id, '--now', '--with', 'ccs work', '--json'], { env });
+  assert.equal(ran.status, 0, ran.stderr);
+  assert.equal(JSON.parse(ran.stdout).phase, 'recovered');
+  assert.equal(readFileSync(join(place.root, 'profile'), 'utf8'), 'work\n');
+  assert.equal(scene.starts(id).length, 1);
+  const unknown = await place.run(['resume', id, '--now', '--with', 'no-such-launcher'], { env });
+  assert.equal(unknown.status, 3);
+  assert.match(unknown.stderr, /no-such-launcher is no program on PATH outside of the project/);
+});
