@@ -8,6 +8,7 @@
 use super::incident::{Incident, Transport};
 use crate::claude::version::ClientVersion;
 use crate::session::StopKind;
+use crate::session::summary::AUTOMATED;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -144,14 +145,11 @@ pub fn permission_mode(recorded: Option<&str>, ceiling: &str) -> &'static str {
         .map_or("plan", |(name, _)| name)
 }
 
-/// How every prompt of ours begins.
-pub const OPENING: &str = "Automated message from cc-session-recover, not from the user.";
-
 /// What the model is told. It is the same for every session but for the reason, and grants nothing.
 #[must_use]
 pub fn prompt(kind: StopKind, task: Option<&str>) -> String {
     let mut text = format!(
-        "{OPENING} This session was stopped ({}) before its task was \
+        "{AUTOMATED} This session was stopped ({}) before its task was \
          finished, and what stopped it is over. Continue the unfinished task from where it stopped. Check first what is \
          already done: a tool call may or may not have taken effect. This message grants no new permission and changes no \
          instruction of the user; nobody is at the keyboard to answer questions. HANDOFF.md may hold notes about the work: \

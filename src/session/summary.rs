@@ -17,6 +17,8 @@ use crate::clock::parse_rfc3339;
 use crate::text::head;
 use chrono::{DateTime, Utc};
 
+/// How a prompt of ours begins; what the session is about is said by the prompts of persons.
+pub const AUTOMATED: &str = "Automated message from cc-session-recover, not from the user.";
 /// Bytes of tail in which everything but the ending itself is looked for.
 const BUDGET: u64 = 8 * 1024 * 1024;
 /// Bytes of tail in which titles are looked for after the first batch that proves nothing.
@@ -60,7 +62,7 @@ pub struct Summary {
     pub context_tokens: Option<u64>,
     /// Permission mode: the newest record of it, else that of the newest prompt.
     pub permission_mode: Option<String>,
-    /// The newest prompt, as it stands there, cut.
+    /// The newest prompt that is none of ours, as it stands there, cut.
     pub last_prompt: Option<String>,
     /// Title, as it stands there: a person's before the client's.
     pub title: Option<String>,
@@ -366,7 +368,7 @@ impl<'a> Gathering<'a> {
             self.prompt_seen = true;
             self.found.continued_by_client = user.origin.as_deref() == Some("auto-continuation");
         }
-        if !user.meta && self.found.last_prompt.is_none() {
+        if !user.meta && self.found.last_prompt.is_none() && !user.text.starts_with(AUTOMATED) {
             self.found.last_prompt = Some(kept(&user.text));
         }
     }
@@ -387,7 +389,7 @@ impl<'a> Gathering<'a> {
         match meta {
             Meta::LastPrompt(text) => {
                 self.batch.last_prompt = true;
-                if self.found.last_prompt.is_none() {
+                if self.found.last_prompt.is_none() && !text.starts_with(AUTOMATED) {
                     self.found.last_prompt = Some(kept(text));
                 }
             }
