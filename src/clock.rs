@@ -13,6 +13,10 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
     /// Time since boot, suspended time included.
     fn since_boot(&self) -> Duration;
+    /// Names the boot that [`Self::since_boot`] counts from; `None` where the system has no name for it.
+    fn boot_id(&self) -> Option<String> {
+        None
+    }
     /// Blocks for about this long; may return early, never matters when late.
     fn sleep(&self, duration: Duration);
 }
@@ -40,6 +44,12 @@ impl Clock for SystemClock {
     #[cfg(not(unix))]
     fn since_boot(&self) -> Duration {
         Duration::from_secs(sysinfo::System::uptime())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn boot_id(&self) -> Option<String> {
+        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(text.trim().to_owned()).filter(|id| !id.is_empty())
     }
 
     fn sleep(&self, duration: Duration) {

@@ -5,6 +5,7 @@
 //! has come by the wall clock and by the boot clock, it writes the attempt down and wakes the session, once. In every
 //! other case it ends in silence. The client's own continuation comes first and is then found in the transcript.
 
+use super::due::DueByBoot;
 use super::incident::{Attempt, Incident, Outcome, Phase};
 use super::ledger::Ledger;
 use super::policy::{Action, Terminal};
@@ -283,7 +284,12 @@ impl Heartbeat<'_> {
             seen,
             escape_cancels: heartbeat.escape_cancels,
             now,
-            boot_left: due_by_boot.left(due, now, self.clock().since_boot()),
+            boot_left: due_by_boot.left(
+                due,
+                incident.map_or(0, |one| one.generation),
+                incident.and_then(|one| one.timing.as_ref()),
+                self.clock(),
+            ),
             step: Duration::from_secs_f64(heartbeat.step_seconds.clamp(0.05, LONGEST_STEP)),
         })
     }
@@ -372,27 +378,6 @@ impl Heartbeat<'_> {
             // Clients before 2.1.120 keep no registry; they cannot be woken either.
             None => Client::Ready,
         }
-    }
-}
-
-/// The planned time on the boot clock, which no correction of the wall clock moves.
-#[derive(Debug, Clone, Default)]
-pub(super) struct DueByBoot {
-    planned: Option<(DateTime<Utc>, Duration)>,
-}
-
-impl DueByBoot {
-    pub(super) fn left(
-        &mut self,
-        due: Option<DateTime<Utc>>,
-        now: DateTime<Utc>,
-        boot: Duration,
-    ) -> Duration {
-        let Some(due) = due else { return Duration::ZERO };
-        if self.planned.is_none_or(|(planned, _)| planned != due) {
-            self.planned = Some((due, boot + (due - now).to_std().unwrap_or(Duration::ZERO)));
-        }
-        self.planned.map_or(Duration::ZERO, |(_, at)| at.saturating_sub(boot))
     }
 }
 
@@ -514,17 +499,6 @@ mod tests {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let jumped = Look { boot_left: Duration::from_secs(500), ..look(&incident, "2026-11-21T05:00:00Z") };
         assert_eq!(next_move(&jumped), Move::Sleep(Duration::from_secs(30)));
-        let mut due = DueByBoot::default();
-        let planned = incident.plan.at;
-        assert_eq!(
-            due.left(planned, at("2026-11-21T02:00:00Z"), Duration::from_secs(100)),
-            Duration::from_mins(10)
-        );
-        assert_eq!(
-            due.left(planned, at("2026-11-21T09:00:00Z"), Duration::from_secs(101)),
-            Duration::from_secs(599)
-        );
-        assert_eq!(due.left(planned, at("2026-11-21T02:10:00Z"), Duration::from_secs(700)), Duration::ZERO);
     }
 
     #[test]

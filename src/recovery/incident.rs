@@ -2,6 +2,7 @@
 //!
 //! It is a plain value. Reading and writing it is the [`super::ledger`]'s work, deciding the [`super::policy`]'s.
 
+use super::due::Timing;
 use super::fingerprint::Fingerprint;
 use super::policy::RecoveryPlan;
 use crate::session::stop::{time, time_or_null};
@@ -241,6 +242,9 @@ pub struct Incident {
     pub cycles: Vec<DateTime<Utc>>,
     /// What happens next.
     pub plan: RecoveryPlan,
+    /// What the clocks showed when its time was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<Timing>,
     /// What was seen.
     pub evidence: Vec<Evidence>,
 }
@@ -301,6 +305,7 @@ impl Incident {
             attempts: Vec::new(),
             cycles: Vec::new(),
             plan: RecoveryPlan::undecided(),
+            timing: None,
             evidence: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 //! the hook; the next holder folds it in.
 
 use super::config::Config;
+use super::due::Timing;
 use super::incident::{Incident, Phase, Report};
 use super::policy::{Decision, Situation, Terminal, decide};
 use crate::claude::home::is_session_id;
@@ -233,6 +234,11 @@ impl Ledger<'_> {
     /// Plans anew, by the policy.
     pub fn plan(&self, incident: &mut Incident, terminal: Terminal) {
         let Decision { plan, phase } = self.decision(incident, terminal);
+        let boot = self.clock.boot_id();
+        let known =
+            incident.timing.take().filter(|timing| timing.holds(incident.generation, boot.as_deref()));
+        incident.timing =
+            plan.at.map(|_| known.unwrap_or_else(|| Timing::of(incident.generation, self.clock)));
         incident.plan = plan;
         incident.phase = phase;
     }

@@ -2,6 +2,7 @@
 //! in the open client and wakes it once; the supervisor resumes the closed session, once, and verifies what came of it.
 
 pub mod config;
+pub mod due;
 pub mod fingerprint;
 pub mod heartbeat;
 pub mod incident;
@@ -10,5 +11,8 @@ pub mod ledger;
 pub mod policy;
 pub mod readiness;
 pub mod resume;
+#[cfg(test)]
+#[cfg(unix)]
+mod schedules;
 pub mod supervise;
 pub mod verify;

@@ -5,7 +5,8 @@
 //! due, one session of an account at a time. Nothing is kept in memory that a later supervisor would need.
 
 use super::config::{Config, in_force};
-use super::heartbeat::{DueByBoot, Seen, adopt, seen};
+use super::due::DueByBoot;
+use super::heartbeat::{Seen, adopt, seen};
 use super::incident::{Incident, Phase, Report};
 use super::ledger::{Event, Ledger};
 use super::policy::{Action, CLOSED, RecoveryPlan, Terminal};
@@ -242,6 +243,12 @@ impl Supervisor {
         Ok(supervisor)
     }
 
+    /// As after its death: another may lead.
+    #[cfg(test)]
+    pub(super) fn give_up_lease(&mut self) {
+        self.lease = None;
+    }
+
     /// Takes the lease when nobody holds it.
     fn lead(&mut self) -> Result<bool> {
         if self.lease.is_none() {
@@ -472,7 +479,7 @@ impl Supervisor {
     /// Resumes what is due by the wall clock and by the boot clock.
     fn start_due(&mut self, incidents: &[Incident], spent: bool) {
         let now = self.ground.clock.now();
-        let boot = self.ground.clock.since_boot();
+        let clock = self.ground.clock.as_ref();
         let paused = Paused::read(&self.state);
         self.due.retain(|session, _| incidents.iter().any(|one| one.session == *session));
         let mut ready: Vec<&Incident> = incidents
@@ -486,7 +493,7 @@ impl Supervisor {
                         .due
                         .entry(one.session.clone())
                         .or_default()
-                        .left(one.plan.at, now, boot)
+                        .left(one.plan.at, one.generation, one.timing.as_ref(), clock)
                         .is_zero();
                 (due || open_run) && !paused.holds(&one.session)
             })

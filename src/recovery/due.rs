@@ -1,0 +1,138 @@
+//! A due time on two clocks. The wall clock says what a planned time means; the boot clock, which no correction moves, says
+//! whether that much time has really gone by since it was planned. Nothing happens before both agree.
+
+use crate::clock::Clock;
+use crate::session::stop::time;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A plan that is further away than this was made by a clock that was not set yet: no limit lasts so long.
+const LONGEST: Duration = Duration::from_hours(8 * 24);
+
+/// What both clocks showed when something was planned about a stop for the first time in this boot. Whatever is planned about
+/// it later is measured from there: a plan that is made anew after the wall clock was moved proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timing {
+    /// The stop, by its incident's generation.
+    pub generation: u64,
+    /// The wall clock then.
+    #[serde(serialize_with = "time")]
+    pub at: DateTime<Utc>,
+    /// The boot clock then, in milliseconds.
+    pub since_boot: u64,
+    /// The boot it counts from; without it this proves nothing to another process.
+    pub boot: Option<String>,
+}
+
+impl Timing {
+    /// What they show now.
+    #[must_use]
+    pub fn of(generation: u64, clock: &dyn Clock) -> Self {
+        Self {
+            generation,
+            at: clock.now(),
+            since_boot: u64::try_from(clock.since_boot().as_millis()).unwrap_or(u64::MAX),
+            boot: clock.boot_id(),
+        }
+    }
+
+    /// Whether it tells about this stop in this boot.
+    #[must_use]
+    pub fn holds(&self, generation: u64, boot: Option<&str>) -> bool {
+        self.generation == generation && self.boot.is_some() && self.boot.as_deref() == boot
+    }
+
+    /// Time until `due` by the boot clock.
+    fn left(&self, due: DateTime<Utc>, clock: &dyn Clock) -> Duration {
+        let away = (due - self.at).to_std().unwrap_or(Duration::ZERO);
+        let away = if away > LONGEST { Duration::ZERO } else { away };
+        (Duration::from_millis(self.since_boot) + away).saturating_sub(clock.since_boot())
+    }
+}
+
+/// Watches the due times of one session.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DueByBoot {
+    seen: Option<Timing>,
+}
+
+impl DueByBoot {
+    /// Time until `due` by the boot clock: counted from when the stop was planned for where that was in this boot, else from
+    /// when it was first looked at here.
+    pub(super) fn left(
+        &mut self,
+        due: Option<DateTime<Utc>>,
+        generation: u64,
+        planned: Option<&Timing>,
+        clock: &dyn Clock,
+    ) -> Duration {
+        let Some(due) = due else { return Duration::ZERO };
+        let boot = clock.boot_id();
+        if let Some(planned) = planned.filter(|timing| timing.holds(generation, boot.as_deref())) {
+            return planned.left(due, clock);
+        }
+        let seen = self.seen.take().filter(|seen| seen.generation == generation);
+        let seen = seen.unwrap_or_else(|| Timing::of(generation, clock));
+        let left = seen.left(due, clock);
+        self.seen = Some(seen);
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    struct At(DateTime<Utc>, u64, Option<&'static str>);
+
+    impl Clock for At {
+        fn now(&self) -> DateTime<Utc> {
+            self.0
+        }
+        fn since_boot(&self) -> Duration {
+            Duration::from_secs(self.1)
+        }
+        fn boot_id(&self) -> Option<String> {
+            self.2.map(str::to_owned)
+        }
+        fn sleep(&self, _duration: Duration) {}
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_put_forward_makes_nothing_due_for_a_later_process_of_the_same_boot() {
+        let noon = DateTime::UNIX_EPOCH + TimeDelta::hours(12);
+        let due = noon + TimeDelta::hours(2);
+        let planned = Timing::of(1, &At(noon, 1000, Some("one")));
+        let left = |clock: &At| DueByBoot::default().left(Some(due), 1, Some(&planned), clock).as_secs();
+        assert_eq!(left(&At(due + TimeDelta::hours(3), 1060, Some("one"))), 7140);
+        assert_eq!(left(&At(due, 1000 + 7200, Some("one"))), 0);
+        assert_eq!(
+            left(&At(due, 5, Some("another"))),
+            0,
+            "after a restart of the machine only the wall clock is left"
+        );
+        assert_eq!(left(&At(noon, 5, Some("another"))), 7200);
+        assert_eq!(left(&At(due, 1000, None)), 0);
+    }
+
+    #[test]
+    fn without_a_name_of_the_boot_it_counts_from_the_first_look() {
+        let noon = DateTime::UNIX_EPOCH + TimeDelta::hours(12);
+        let due = Some(noon + TimeDelta::minutes(10));
+        let mut by_boot = DueByBoot::default();
+        let mut left = |minutes, boot| {
+            by_boot.left(due, 1, None, &At(noon + TimeDelta::minutes(minutes), boot, None)).as_secs()
+        };
+        assert_eq!((left(0, 100), left(420, 101), left(10, 700)), (600, 599, 0));
+    }
+
+    #[test]
+    fn a_plan_of_a_clock_that_was_not_set_yet_holds_nothing_up() {
+        let due = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let planned = Timing::of(1, &At(DateTime::UNIX_EPOCH, 10, Some("one")));
+        assert!(DueByBoot::default().left(Some(due), 1, Some(&planned), &At(due, 60, Some("one"))).is_zero());
+    }
+}
