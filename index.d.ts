@@ -1383,3 +1383,9 @@ export declare function version(): string
  * Rejects with `STATE_DIR_UNKNOWN` or `IO`.
  */
 export declare function watch(options?: WatchOptions): Promise<WatchReport>
+
+/** Waits until there is something for `watch` to look at, or for so many milliseconds. True when there is something. */
+export declare function watchPause(milliseconds: number): Promise<boolean>
+
+/** Ends a pause of `watchPause`. */
+export declare function watchWake(): void

@@ -862,3 +862,5 @@ module.exports.status = nativeBinding.status
 module.exports.supervise = nativeBinding.supervise
 module.exports.version = nativeBinding.version
 module.exports.watch = nativeBinding.watch
+module.exports.watchPause = nativeBinding.watchPause
+module.exports.watchWake = nativeBinding.watchWake

@@ -84,3 +84,30 @@ test('a run is started with the launcher that a person names, and its arguments'
   assert.equal(unknown.status, 3);
   assert.match(unknown.stderr, /no-such-launcher is no program on PATH outside of the project/);
 });
+
+test('a watch looks again as soon as something was written, long before it would have looked by itself', { skip }, async (t) => {
+  const place = world(t);
+  const scene = await supervised(place, { config: { supervisor: { pollSeconds: 30 } } });
+  const id = idOf(0xb41);
+  scene.stop(id, { resetsIn: 3600 });
+  const child = spawn(process.execPath, [join(ROOT, 'bin', 'cc-session-recover.js'), 'watch', '--json'], { cwd: place.project, env: place.env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  place.endings.push(() => {
+    child.kill('SIGKILL');
+    return ended;
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
+  const lines = () => output.split('\n').slice(0, -1).map((line) => JSON.parse(line));
+  while (lines().length === 0) await later(20);
+  const [first] = lines();
+  assert.deepEqual(first.sessions.map((/** @type {any} */ one) => [one.id, one.paused]), [[id, false]]);
+  const paused = await place.run(['pause', id]);
+  assert.equal(paused.status, 0, paused.stderr);
+  const shows = () => lines().find(({ sessions }) => sessions[0]?.paused);
+  while (shows() === undefined) await later(20);
+  assert.ok(Date.parse(shows().generatedAt) < Date.parse(first.looksAgainAt), `${shows().generatedAt} is not before ${first.looksAgainAt}`);
+  child.kill('SIGTERM');
+  await ended;
+  assert.equal(child.exitCode, 0);
+});

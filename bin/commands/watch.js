@@ -52,7 +52,10 @@ module.exports = {
     const addon = loadAddon();
     const look = () => addon.watch({ projects });
     const ends = new AbortController();
-    const end = () => ends.abort();
+    const end = () => {
+      ends.abort();
+      addon.watchWake();
+    };
     process.once('SIGINT', end).once('SIGTERM', end).once('SIGHUP', end);
     const view = { width: io.width, colours: io.colours };
     const drawn = io.screen !== null && !args.json && !args.once;
@@ -63,11 +66,17 @@ module.exports = {
       await watch({
         screen: /** @type {any} */ (io.screen),
         first: report,
-        read: look,
-        every: 1000,
+        // Countdowns move by themselves; it looks when something was written, or when it is time.
+        read: async () => {
+          await addon.watchPause(report.looksAgainIn);
+          report = await look();
+          return report;
+        },
+        every: 0,
         draw: (value, now) => [...watchLines(value, { width: io.width, colours: io.colours }, now), '', ...problemLines(value.problems, view)],
         more: (hidden) => `${hidden} more lines below`,
       });
+      addon.watchWake();
       return;
     }
     let shown = '';
@@ -80,7 +89,7 @@ module.exports = {
       if (ends.signal.aborted) return;
       if (args.once && !busy && !report.sessions.some((session) => isDue(session, report))) return;
       if (args.untilDone && !report.owed) return;
-      await pause(args.once ? Math.min(report.looksAgainIn, 500) : report.looksAgainIn, ends.signal);
+      await addon.watchPause(args.once ? Math.min(report.looksAgainIn, 500) : report.looksAgainIn);
       if (ends.signal.aborted) return;
       report = await look();
     }
@@ -95,17 +104,4 @@ function told({ sessions, own, supervisor }) {
 /** @param {import('../../src/ffi/types.js').WatchedSession} session @param {import('../../src/ffi/types.js').WatchReport} report */
 function isDue({ next, phase, waits, paused }, report) {
   return !paused && waits === null && (phase === 'attempting' || (phase === 'waiting' && next.action === 'run' && next.at !== null && Date.parse(next.at) <= Date.parse(report.generatedAt)));
-}
-
-/** @param {number} milliseconds @param {AbortSignal} signal */
-function pause(milliseconds, signal) {
-  return new Promise((done) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      done(undefined);
-    };
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener('abort', end);
-  });
 }

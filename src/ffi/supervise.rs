@@ -6,16 +6,22 @@ use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::error::Error;
+use crate::recovery::changes::{Changes, Wake};
 use crate::recovery::supervise::{Ground, Looked, Scope, Supervisor};
 use crate::report::{pause, preview, run};
+use crate::store::StateDir;
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// The supervisor of this process, once it was asked for.
 static SUPERVISOR: Mutex<Option<Supervisor>> = Mutex::new(None);
+/// What it waits for between two looks, held while it waits; and what ends that wait.
+static CHANGES: Mutex<Option<Changes>> = Mutex::new(None);
+static WAKE: Mutex<Option<Wake>> = Mutex::new(None);
 
 fn ground() -> Ground {
     Ground {
@@ -41,6 +47,30 @@ pub fn watch(options: Option<Value>) -> AsyncTask<CoreTask> {
         };
         supervisor.look()
     })
+}
+
+/// Waits until there is something for `watch` to look at, or for so many milliseconds. True when there is something.
+#[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
+#[must_use]
+pub fn watch_pause(milliseconds: u32) -> AsyncTask<CoreTask> {
+    AsyncTask::new(CoreTask::new(move || -> Result<bool, Error> {
+        let longest = Duration::from_millis(u64::from(milliseconds));
+        let mut changes = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+        if changes.is_none() {
+            let made = Changes::of(&StateDir::new(Environment::of_process().state_dir()?));
+            *WAKE.lock().unwrap_or_else(PoisonError::into_inner) = Some(made.waker());
+            *changes = Some(made);
+        }
+        Ok(changes.as_ref().is_some_and(|changes| changes.wait(longest)))
+    }))
+}
+
+/// Ends a pause of `watchPause`.
+#[napi(catch_unwind)]
+pub fn watch_wake() {
+    if let Some(wake) = WAKE.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        wake.wake();
+    }
 }
 
 /// Looks after all closed sessions until nothing is owed to any, and returns then. Blocks; for a process of its own.

@@ -1,6 +1,7 @@
 //! Recovery: what is done about a stop. An incident records it, the policy plans (a pure function), the heartbeat waits
 //! in the open client and wakes it once; the supervisor resumes the closed session, once, and verifies what came of it.
 
+pub mod changes;
 pub mod config;
 pub mod due;
 pub mod fingerprint;

@@ -214,7 +214,8 @@ impl Resumer<'_> {
     fn run(&self, incident: &Incident, facts: &Facts) -> Result<Ended> {
         let state = self.ledger().state;
         let mut begun = self.clock_now();
-        let nonce = format!("{}-{}-{}", begun.format("%Y%m%dT%H%M%S%3fZ"), self.own_pid, incident.generation);
+        let (time, made) = (begun.format("%Y%m%dT%H%M%S%3fZ"), incident.attempts.len());
+        let nonce = format!("{time}-{}-{}-{made}", self.own_pid, incident.generation);
         let plan = self.plan(incident, facts, &nonce)?;
         let kept = snapshot::take(state, &incident.session, &incident.transcript, &nonce)?;
         let log = state.runs(&incident.session).join(format!("{nonce}.log"));

@@ -4,6 +4,7 @@
 //! and the transcripts of projects whose sessions may go on without a person, plans by the policy, and resumes what is
 //! due, one session of an account at a time. Nothing is kept in memory that a later supervisor would need.
 
+use super::changes::Changes;
 use super::config::{Config, in_force};
 use super::due::DueByBoot;
 use super::heartbeat::{Seen, adopt, seen};
@@ -618,17 +619,24 @@ impl Supervisor {
         }
     }
 
+    /// What tells that it should look again before it is time.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes::of(&self.state)
+    }
+
     /// Looks again and again until nothing is owed.
     ///
     /// # Errors
     /// Those of [`Self::look`].
     pub fn until_nothing_is_owed(&mut self) -> Result<()> {
+        let changes = self.changes();
         loop {
             let looked = self.look()?;
             if !looked.own || !looked.owed && !self.busy() {
                 return Ok(());
             }
-            self.ground.clock.sleep(std::time::Duration::from_millis(looked.looks_again_in));
+            let _ = changes.wait(std::time::Duration::from_millis(looked.looks_again_in));
         }
     }
 

@@ -513,7 +513,8 @@ impl<'a> Inventory<'a> {
             session.next = self.next_of(&known, live);
             session.project.dir.clone_from(&incident.project);
             // What decides what runs is remembered for us, not for readers.
-            session.incident = Some(Incident { fingerprint: None, claude_program: None, ..incident.clone() });
+            session.incident =
+                Some(Incident { fingerprint: None, claude_program: None, timing: None, ..incident.clone() });
         } else if session.state == State::Hung {
             session.next = RecoveryPlan {
                 action: Action::Notify,

@@ -1,0 +1,137 @@
+//! Changes: what tells a supervisor between two looks that something was written which it should look at now: a stop that a
+//! hook recorded, a pause, a cancellation. Where the system cannot tell, looks alone do.
+
+use crate::store::StateDir;
+use crate::store::layout::ensure_dir;
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// What is written together is looked at together.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// Something to wait for.
+pub struct Changes {
+    told: Receiver<()>,
+    tell: SyncSender<()>,
+    /// Tells as long as it lives; without it only [`Wake`] does.
+    watcher: Option<RecommendedWatcher>,
+}
+
+/// Ends a wait from elsewhere.
+#[derive(Debug, Clone)]
+pub struct Wake(SyncSender<()>);
+
+impl Wake {
+    /// Ends it, or the next one.
+    pub fn wake(&self) {
+        // One that is on its way already will do.
+        let _ = self.0.try_send(());
+    }
+}
+
+impl Changes {
+    /// What changes in the state directory. A system that cannot tell is no error.
+    #[must_use]
+    pub fn of(state: &StateDir) -> Self {
+        let (tell, told) = sync_channel(1);
+        let watcher = watcher(state, tell.clone()).ok();
+        Self { told, tell, watcher }
+    }
+
+    /// Whether the system tells.
+    #[must_use]
+    pub const fn are_told(&self) -> bool {
+        self.watcher.is_some()
+    }
+
+    /// What ends a wait from elsewhere.
+    #[must_use]
+    pub fn waker(&self) -> Wake {
+        Wake(self.tell.clone())
+    }
+
+    /// Waits for a change, and at most this long. True when there was one.
+    #[must_use]
+    pub fn wait(&self, longest: Duration) -> bool {
+        match self.told.recv_timeout(longest) {
+            Ok(()) => {
+                std::thread::sleep(SETTLE.min(longest));
+                while self.told.try_recv().is_ok() {}
+                true
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
+        }
+    }
+}
+
+fn watcher(state: &StateDir, tell: SyncSender<()>) -> notify::Result<RecommendedWatcher> {
+    let dirs = [state.incidents(), state.spool()];
+    let paused = state.paused();
+    let own = [dirs.to_vec(), vec![paused.clone()]].concat();
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        // What cannot be told is looked for.
+        if event.map_or(true, |event| matters(&event, &own)) {
+            let _ = tell.try_send(());
+        }
+    })?;
+    for dir in dirs.iter().map(PathBuf::as_path).chain(paused.parent()) {
+        ensure_dir(dir).map_err(|error| notify::Error::generic(&error.to_string()))?;
+        watcher.watch(dir, RecursiveMode::NonRecursive)?;
+    }
+    Ok(watcher)
+}
+
+/// Something was put in its place or taken away. Names that begin with a dot are still being written.
+fn matters(event: &Event, own: &[PathBuf]) -> bool {
+    let changes = matches!(
+        event.kind,
+        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_)
+    );
+    let of_ours = |path: &Path| {
+        let finished = path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
+        finished && own.iter().any(|own| path == own || path.parent() == Some(own))
+    };
+    changes && event.paths.iter().any(|path| of_ours(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::replace::{PRIVATE, replace};
+    use std::time::Instant;
+
+    #[test]
+    fn what_a_hook_writes_ends_a_wait_and_what_is_nothing_to_look_at_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let changes = Changes::of(&state);
+        if !changes.are_told() {
+            return;
+        }
+        while changes.wait(Duration::from_millis(200)) {}
+        std::fs::write(state.journal(), "a line\n").unwrap();
+        assert!(!changes.wait(Duration::from_millis(200)), "the journal is nothing to look at");
+        for path in [
+            state.incident("00000001-0000-4000-8000-000000000001"),
+            state.paused(),
+            state.spool().join("1.json"),
+        ] {
+            replace(&path, b"{}", PRIVATE).unwrap();
+            let began = Instant::now();
+            assert!(changes.wait(Duration::from_secs(20)), "{}", path.display());
+            assert!(began.elapsed() < Duration::from_secs(20));
+            while changes.wait(Duration::from_millis(200)) {}
+        }
+    }
+
+    #[test]
+    fn a_wait_can_be_ended_from_elsewhere_also_before_it_begins() {
+        let dir = tempfile::tempdir().unwrap();
+        let changes = Changes::of(&StateDir::new(dir.path()));
+        while changes.wait(Duration::from_millis(200)) {}
+        changes.waker().wake();
+        assert!(changes.wait(Duration::from_secs(20)));
+    }
+}
