@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn a_secret_is_found_before_the_text_is_cut_and_behind_invisible_characters() {
         let key = format!("key sk-\u{200b}ant-api03-{}", "Ab1".repeat(30));
-        assert_eq!(line(&key, 20), "key [redacted: anth…");
+        assert_eq!(line(&key, 20), "key [removed: anthr…");
         assert!(!block(&key, 1000).contains("Ab1"));
     }
 
