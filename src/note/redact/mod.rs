@@ -9,6 +9,8 @@
 //! output changes nothing. It must see a text before that is shortened: half a secret is none that anybody could recognise.
 
 mod place;
+#[cfg(test)]
+mod recall;
 mod seam;
 mod token;
 mod view;
