@@ -31,22 +31,25 @@ const KEY_FILE: usize = 64 * 1024;
 pub fn find(text: &[u8], found: &mut Vec<Found>) {
     let Some(triggers) = TRIGGERS.as_ref() else { return };
     debug_assert!(!text.is_empty());
-    let mut commands_read = 0;
+    // Up to where lines were read for each command: its name may stand in them again.
+    let mut commands_read = [0; 3];
+    let mut key_end = 0;
     let mut at = 0;
     while let Some(hit) = triggers.find_at(text, at) {
         at = hit.end();
         let word = hit.as_bytes().to_ascii_lowercase();
         let one = match word.as_slice() {
-            b"-----begin" => key_file(text, hit.start()),
+            b"-----begin" => key_file(text, hit.start(), &mut key_end),
             b"://" => address(text, hit.start()),
             b"bearer" => bearer(text, hit.end()),
             b"authorization" => authorization(text, hit.end()),
             b"curl" | b"wget" | b"mysql" | b"mysqldump" | b"mysqladmin" | b"sshpass" => {
-                if hit.start() < commands_read {
+                let read = &mut commands_read[usize::from(word[0] == b'm') + 2 * usize::from(word[0] == b's')];
+                if hit.start() < *read {
                     None
                 } else {
                     let (end, one) = command(text, hit.end(), &word);
-                    commands_read = end;
+                    *read = end;
                     one
                 }
             }
@@ -83,7 +86,7 @@ fn whole(text: &[u8], at: usize, of: impl Fn(u8) -> bool) -> usize {
 }
 
 /// A private key in the form of a file, whole or cut off.
-fn key_file(text: &[u8], start: usize) -> Option<Found> {
+fn key_file(text: &[u8], start: usize, next_end: &mut usize) -> Option<Found> {
     let head = &text[start..text.len().min(start + 120)];
     let dashes = memchr::memmem::find(&head[10..], b"-----")? + 10;
     let letters: Vec<u8> = head[10..dashes].iter().copied().filter(u8::is_ascii_alphanumeric).collect();
@@ -92,8 +95,12 @@ fn key_file(text: &[u8], start: usize) -> Option<Found> {
     }
     let body = start + dashes + 5;
     let rest = &text[body..text.len().min(body + KEY_FILE)];
-    let end = memchr::memmem::find(rest, b"-----END").and_then(|end| {
-        let tail = &rest[end + 8..rest.len().min(end + 128)];
+    // Each end is looked for once, however many beginnings there are before it.
+    if *next_end < body {
+        *next_end = memchr::memmem::find(&text[body..], b"-----END").map_or(usize::MAX, |end| body + end);
+    }
+    let end = next_end.checked_sub(body).filter(|end| *end < rest.len()).and_then(|end| {
+        let tail = &rest[(end + 8).min(rest.len())..rest.len().min(end + 128)];
         memchr::memmem::find(tail, b"-----").map(|dashes| (end, end + 8 + dashes + 5))
     });
     let key = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
@@ -148,7 +155,7 @@ fn address(text: &[u8], colon: usize) -> Option<Found> {
         return None;
     }
     let Some(separator) = memchr::memchr(b':', &joined) else {
-        return (joined.len() >= 20 && worth::random(&joined)).then_some(Found { start, end, kind: "password in url" });
+        return (joined.len() >= 20 && (worth::random(&joined) || joined.len() >= 32 && worth::varied(&joined) && joined.iter().any(u8::is_ascii_digit))).then_some(Found { start, end, kind: "password in url" });
     };
     let password = std::str::from_utf8(&joined[separator + 1..]).ok()?;
     let user = std::str::from_utf8(&joined[..separator]).unwrap_or_default();
@@ -286,22 +293,37 @@ impl Value {
 
     /// Up to what ends it, and on over seams while the rest looks torn off.
     fn bare(text: &[u8], start: usize, of: impl Fn(u8) -> bool) -> Self {
-        let length = run(text, start, LOOKED_AT, &of);
-        let mut end = start + length;
-        let mut joined = text[start..end].to_vec();
-        if length == LOOKED_AT {
+        Self::read(text, start, &of, |byte| of(byte) && !matches!(byte, b';' | b'&' | b','))
+    }
+
+    /// The rest of the line, and of the next one where it was broken inside a value.
+    fn line(text: &[u8], start: usize) -> Self {
+        let of = |byte: u8| !matches!(byte, b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'[');
+        let mut value = Self::read(text, start, of, |byte| !ends_value(byte) && !matches!(byte, b';' | b','));
+        if value.end - value.start > value.joined.len() {
+            value.end = whole(text, value.end, of);
+        }
+        value
+    }
+
+    fn read(text: &[u8], start: usize, of: impl Fn(u8) -> bool, on: impl Fn(u8) -> bool) -> Self {
+        let mut end = start + run(text, start, LOOKED_AT, &of);
+        if end - start == LOOKED_AT {
             end = whole(text, end, &of);
         }
+        let content = start + seam::margin(&text[start..end], b" \t");
+        let mut joined = text[start..content.min(start + LOOKED_AT)].to_vec();
+        if content < end && text.get(end).is_none_or(|byte| !matches!(byte, b'\n' | b'\r')) {
+            return Self { start, end, joined, quoted: false };
+        }
+        end = content;
         for _ in 0..8 {
-            if joined.is_empty() {
-                break;
-            }
-            let Some(next) = seam::over(text, end) else { break };
-            let length = run(text, next, LOOKED_AT, &of);
+            let Some(next) = seam::over(text, end).filter(|_| !joined.is_empty()) else { break };
+            let length = run(text, next, LOOKED_AT, &on);
             let rest = &text[next..next + length];
-            // What follows on the same line belongs to something else, unless it only closes.
-            let after = text.get(next + length).is_none_or(|byte| !matches!(byte, b':' | b'='));
-            if length == 0 || !after || !worth::torn(rest) {
+            // A name that something is assigned to begins something else.
+            let assigned = text.get(next + length).is_some_and(|byte| matches!(byte, b':' | b'='));
+            if length == 0 || assigned || !worth::torn(rest) {
                 break;
             }
             joined.extend_from_slice(rest);
@@ -310,29 +332,22 @@ impl Value {
         Self { start, end, joined, quoted: false }
     }
 
-    /// Up to the closing quote.
+    /// Up to the closing quote, also on the next lines; or closed and opened again there.
     fn quoted(text: &[u8], start: usize, quote: u8) -> Self {
-        let ends = |byte: u8| byte == quote || byte == b'\n';
-        let length = run(text, start, 4 * LOOKED_AT, |byte| !ends(byte));
-        let mut end = start + length;
-        let mut joined = text[start..end].to_vec();
-        if length == 4 * LOOKED_AT {
-            end = whole(text, end, |byte| !ends(byte));
+        let inside = |byte: u8| byte != quote && byte != b'\n';
+        let mut end = start + run(text, start, 4 * LOOKED_AT, inside);
+        if end - start == 4 * LOOKED_AT {
+            end = whole(text, end, inside);
         }
-        while joined.last().is_some_and(u8::is_ascii_whitespace) {
-            joined.pop();
+        let broken = text.get(end) == Some(&b'\n');
+        if broken {
+            end = start + seam::margin(&text[start..end], b" \t\r\\");
         }
+        let mut joined = text[start..end.min(start + 4 * LOOKED_AT)].to_vec();
         for _ in 0..8 {
-            // Broken inside the quotes, or closed and opened again on the next line.
-            let content = start + joined.len().min(end - start);
-            let next = match text.get(end) {
-                Some(b'\n') => seam::over(text, content.max(end.saturating_sub(1))).or_else(|| seam::over(text, end)),
-                Some(_) => seam::over(text, end),
-                None => None,
-            };
-            let Some(next) = next else { break };
-            let length = run(text, next, LOOKED_AT, |byte| !ends(byte) && !byte.is_ascii_whitespace());
-            let closes = text.get(next + length).is_none_or(|byte| *byte == quote || *byte == b'\n');
+            let Some(next) = seam::over(text, end).filter(|_| !joined.is_empty()) else { break };
+            let length = run(text, next, LOOKED_AT, |byte| inside(byte) && !byte.is_ascii_whitespace());
+            let closes = text.get(next + length).is_none_or(|byte| *byte == quote || matches!(byte, b'\n' | b' '));
             if length == 0 || !closes {
                 break;
             }
@@ -340,13 +355,6 @@ impl Value {
             end = next + length;
         }
         Self { start, end, joined, quoted: true }
-    }
-
-    /// The rest of the line.
-    fn line(text: &[u8], start: usize) -> Self {
-        let mut value = Self::bare(text, start, |byte| !matches!(byte, b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'['));
-        value.quoted = true;
-        value
     }
 
     fn usable(self) -> Option<Self> {
@@ -395,9 +403,6 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
     let option = whole_name.starts_with('-');
     let at_end = finish - begin - (whole_name.len().min(end - begin));
     let after = &name[name.len() - at_end.min(name.len())..];
-    if in_marker(text, begin) || no_secret(&name, after) {
-        return None;
-    }
     let (trust, kind) = match word {
         _ if word.starts_with(b"pass") || matches!(word, b"pwd" | b"_pwd" | b"_pass") => (Trust::Password, "password"),
         b"cookie" => return cookie(text, finish, &name),
@@ -410,14 +415,15 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
         _ if word.ends_with(b"key") => (Trust::Secret, "api key"),
         _ => (Trust::Secret, "credential"),
     };
-    let words_only = word == b"identified by"
-        || trust == Trust::Password && (before(text, begin, b"login") || matches!(text.get(finish + 1), Some(b'\'')));
-    let (at, loose) = separator(text, finish, option || words_only)?;
+    let login = trust == Trust::Password && name == "password" && text.get(finish).is_some_and(u8::is_ascii_whitespace) && before(text, begin, b"login ");
+    let blank_is_enough = option || login || word == b"identified by" || trust == Trust::Password && matches!(text.get(finish + 1), Some(b'\''));
+    let (at, loose) = separator(text, finish, blank_is_enough)?;
     let quotes = run(text, at, 3, |byte| matches!(byte, b'"' | b'\'' | b'`'));
     let quote = (quotes > 0).then(|| text[at]);
     let at = at + if quotes == 2 { 1 } else { quotes };
     let in_address = begin > 0 && matches!(text[begin - 1], b'?' | b'&') && quote.is_none();
-    let environment = capitals && quote.is_none() && text.get(finish) == Some(&b'=');
+    // A name in capitals with an equals sign behind it, or the file of logins.
+    let environment = capitals && quote.is_none() && text.get(finish) == Some(&b'=') || loose && login;
     let value = match quote {
         Some(quote) => Value::quoted(text, at, quote),
         None if in_address => Value::bare(text, at, |byte| !ends_value(byte) && !matches!(byte, b'&' | b'#')),
@@ -425,7 +431,10 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
     };
     let value = value.usable()?;
     let shown = std::str::from_utf8(&value.joined).ok()?;
-    fits(shown, trust, value.quoted, environment, loose || option, in_address).then(|| value.found(kind))
+    (fits(shown, trust, value.quoted, environment, loose || option, in_address)
+        && !in_marker(text, begin)
+        && !no_secret(&name, after))
+    .then(|| value.found(kind))
 }
 
 /// The kinds of values that are not secrets behind names that have such a word in them.

@@ -49,12 +49,23 @@ fn skip_one(text: &[u8], at: usize, any: &[u8]) -> usize {
     at + usize::from(text.get(at).is_some_and(|byte| any.contains(byte)))
 }
 
-/// The place before the seam, when a line begins here: the reverse of [`over`], for indented lines only.
+/// The place before the seam, when a line begins here: the reverse of [`over`], without its quotes.
 pub fn before(text: &[u8], at: usize) -> Option<usize> {
-    let blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r');
-    let here = at - text[..at].iter().rev().take(LONGEST).take_while(blank).count();
+    let here = margin(&text[..at], b" \t");
     let line = here.checked_sub(1).filter(|newline| text[*newline] == b'\n')?;
-    Some(line - text[..line].iter().rev().take(LONGEST).take_while(blank).count())
+    Some(margin(&text[..line], b" \t\r\\"))
+}
+
+/// Where the text ends without blanks, frames and what else may stand at the end of a line.
+pub fn margin(text: &[u8], blanks: &[u8]) -> usize {
+    let cut = |text: &[u8]| text.len() - text.iter().rev().take(LONGEST).take_while(|byte| blanks.contains(byte)).count();
+    let end = cut(text);
+    let end = match &text[..end] {
+        [.., 0xE2, 0x94, 0x82 | 0x83] => end - 3,
+        [.., b'|'] => end - 1,
+        _ => return end,
+    };
+    cut(&text[..end])
 }
 
 #[cfg(test)]
@@ -73,6 +84,7 @@ mod tests {
             assert_eq!(over(text.as_bytes(), 2), None, "{text}");
         }
         assert_eq!(before(b"ab\n  cd", 5), Some(2));
+        assert_eq!(before("ab │\n│ cd".as_bytes(), 10), Some(2));
         assert_eq!(before(b"ab  cd", 4), None);
     }
 }

@@ -6,6 +6,7 @@
 
 use super::{Found, seam, worth};
 use regex::bytes::Regex;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Bytes a token is made of.
@@ -255,6 +256,12 @@ const TOKENS: &[Token] = &[
     token("jwt", "eyJ", Dotted, 20, 4000).that(Check::Jwt),
 ];
 
+/// Kinds that begin with a prefix, or with the beginning of it.
+static BEGUN_BY: LazyLock<HashMap<&'static [u8], Vec<usize>>> = LazyLock::new(|| {
+    let begins = |prefix: &str| (0..TOKENS.len()).filter(|index| prefix.starts_with(TOKENS[*index].prefix)).collect();
+    TOKENS.iter().map(|token| (token.prefix.as_bytes(), begins(token.prefix))).collect()
+});
+
 static PREFIXES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let prefixes: Vec<String> = TOKENS.iter().map(|token| regex::escape(token.prefix)).collect();
     // Leftmost first: the order of the table decides. That it compiles is tested.
@@ -319,7 +326,8 @@ fn broken_prefixes(text: &[u8], prefixes: &Regex, vain: &mut [usize], found: &mu
 /// The end of the token whose prefix stands here.
 fn at_prefix(text: &[u8], start: usize, body: usize, prefix: &[u8], vain: &mut [usize], found: &mut Vec<Found>) -> Option<usize> {
     // Several kinds may begin alike.
-    for (index, token) in TOKENS.iter().enumerate().filter(|(_, token)| prefix.starts_with(token.prefix.as_bytes())) {
+    for &index in BEGUN_BY.get(prefix)? {
+        let token = &TOKENS[index];
         let body = body - (prefix.len() - token.prefix.len());
         if body <= vain[index] {
             continue;
@@ -355,7 +363,7 @@ impl Token {
             let piece = &text[from..from + run];
             if from > body {
                 let missing = self.whole.saturating_sub(value.len());
-                let fits = if value.len() >= self.least { worth::torn(piece) } else { run >= (self.least - value.len()).min(2) };
+                let fits = if value.len() >= self.least { run == missing || worth::torn(piece) } else { run >= (self.least - value.len()).min(2) };
                 if run == 0 || missing == 0 || !fits || self.check == Check::Exact && run != missing {
                     break;
                 }
@@ -377,12 +385,14 @@ impl Token {
 
     fn holds(&self, value: &[u8]) -> bool {
         let dots = value.iter().filter(|byte| **byte == b'.').count();
+        let digit = value.iter().any(u8::is_ascii_digit);
         match self.check {
             Check::Varied => value.len() < 8 || worth::varied(value),
-            Check::Random => worth::random(value),
-            Check::Exact => worth::varied(value) && value.iter().any(u8::is_ascii_digit) | (value.len() == 16),
+            // Of exactly that length few words are.
+            Check::Random => worth::random(value) || value.len() == self.whole && value.len() >= 20 && worth::varied(value) && digit,
+            Check::Exact => worth::varied(value) && (digit || value.len() == 16),
             Check::Jwt => (2..=4).contains(&dots) && value.iter().position(|byte| *byte == b'.') >= Some(8),
-            Check::Parts => dots >= 1 && worth::random(value),
+            Check::Parts => dots >= 1 && digit && worth::varied(value),
         }
     }
 }

@@ -20,52 +20,52 @@ struct Made {
     words: usize,
 }
 
+/// Small letter, capital, digit, or none of them.
+const fn class(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' => 1,
+        b'A'..=b'Z' => 2,
+        b'0'..=b'9' => 3,
+        _ => 0,
+    }
+}
+
 fn made(value: &[u8]) -> Made {
     let mut made = Made::default();
     let mut seen = [false; 256];
     let mut last = b' ';
-    let mut run = 0;
-    let mut capitals = 0;
-    for (at, &byte) in value.iter().enumerate() {
+    // The run of letters of one case that is being read: where it began, and whether it can be spoken.
+    let mut began = 0;
+    let mut spoken = false;
+    for (at, &byte) in value.iter().chain(&[b' ']).enumerate() {
+        let (now, then) = (class(byte), class(last));
+        if now != then {
+            let length = at - began;
+            let capital = began > 0 && value[began - 1].is_ascii_uppercase();
+            made.words += match then {
+                1 if spoken && length >= 3 => length + usize::from(capital),
+                2 if spoken && length >= 4 => length,
+                _ => 0,
+            };
+            began = at;
+            spoken = false;
+            if now != 0 && then != 0 {
+                made.turns += 1;
+                made.digit_turns += usize::from(now == 3 || then == 3);
+            }
+        }
+        spoken |= b"aeiouyAEIOUY".contains(&byte);
+        last = byte;
+        if at == value.len() {
+            break;
+        }
         seen[usize::from(byte)] = true;
-        let class = |byte: u8| match byte {
-            b'a'..=b'z' => 1,
-            b'A'..=b'Z' => 2,
-            b'0'..=b'9' => 3,
-            _ => 0,
-        };
-        match class(byte) {
+        match now {
             1 => made.lower += 1,
             2 => made.upper += 1,
             3 => made.digit += 1,
             _ => made.mark += 1,
         }
-        let (now, then) = (class(byte), class(last));
-        if now != then && now != 0 && then != 0 {
-            made.turns += 1;
-            made.digit_turns += usize::from(now == 3 || then == 3);
-        }
-        if now == 1 {
-            run += 1;
-            if run == 3 {
-                made.words += 3 + usize::from(at >= 3 && value[at - 3].is_ascii_uppercase());
-            } else if run > 3 {
-                made.words += 1;
-            }
-        } else {
-            run = 0;
-        }
-        if now == 2 {
-            capitals += 1;
-            made.words += match capitals {
-                4 => 4,
-                5.. => 1,
-                _ => 0,
-            };
-        } else {
-            capitals = 0;
-        }
-        last = byte;
     }
     made.distinct = seen.iter().filter(|seen| **seen).count();
     made
@@ -81,7 +81,8 @@ pub fn random(value: &[u8]) -> bool {
         return false;
     }
     if made.digit > 0 {
-        made.words * 2 < length || made.digit_turns >= (length / 5).max(3)
+        let mixed = made.lower > 0 && made.upper > 0 && length >= 12 && made.turns * 5 >= length * 2;
+        mixed || made.words * 2 < length || made.digit_turns >= (length / 8).max(3)
     } else {
         made.lower > 0 && made.upper > 0 && made.turns * 20 >= length * 9
     }
@@ -108,7 +109,7 @@ pub fn torn(rest: &[u8]) -> bool {
     let letters = made.lower + made.upper;
     (made.digit > 0 && letters > 0)
         || (made.digit == rest.len() && rest.len() >= 4)
-        || (made.lower > 0 && made.upper > 0 && made.turns * 5 >= rest.len() * 2)
+        || (made.lower > 0 && made.upper > 0 && made.turns >= 2 && made.turns * 3 >= rest.len())
         || (made.mark > 0 && rest.iter().any(|byte| matches!(byte, b'!' | b'#' | b'^' | b'~' | b'?' | b'+' | b'/')))
         || (letters == rest.len() && rest.len() >= 24)
         || (letters == rest.len() && !rest.iter().any(|byte| b"aeiouyAEIOUY".contains(byte)))
@@ -144,7 +145,8 @@ pub fn code(value: &str) -> bool {
     let bytes = value.as_bytes();
     let hex = value.strip_prefix("0x").is_some_and(|digits| digits.len() <= 16);
     let number = bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b',' | b'-' | b':'));
-    let path = value.starts_with(['/', '.', '~', '-', '#', '\\'])
+    let path = value.starts_with(['.', '~', '-', '#', '\\'])
+        || value.strip_prefix('/').is_some_and(|rest| !random(rest.as_bytes()))
         || value.contains("::")
         || value.contains("->")
         || value.contains("://")
