@@ -239,5 +239,5 @@ test('no secret of a session is in any file of ours, in a notice or on the scree
   t.diagnostic(`on the screen: ${shown.map(([argv, words]) => `${argv} ${leaks(words, every).length}`).join(', ')}`);
 });
 
-/** Copies of transcripts. */
-const COPIES = ['snapshots/'];
+/** Copies of transcripts, and of the program. */
+const COPIES = ['snapshots/', 'runtime/'];

@@ -13,8 +13,8 @@ use std::time::Instant;
 
 /// Endings of files that people write.
 const SOURCE: [&str; 22] = [
-    "rs", "js", "mjs", "cjs", "ts", "mts", "tsx", "jsx", "py", "go", "c", "h", "cpp", "hpp", "java", "rb", "sh", "toml",
-    "yml", "yaml", "json", "md",
+    "rs", "js", "mjs", "cjs", "ts", "mts", "tsx", "jsx", "py", "go", "c", "h", "cpp", "hpp", "java", "rb",
+    "sh", "toml", "yml", "yaml", "json", "md",
 ];
 /// Longer lines were written by programs.
 const LONGEST_LINE: usize = 1000;
@@ -56,7 +56,11 @@ fn code(args: &[String]) -> io::Result<()> {
             let clean = redact(&text);
             for line in clean.lines().filter(|line| line.contains("[removed: ")) {
                 let short: String = line.trim().chars().take(160).collect();
-                let original = text.lines().find(|one| one.starts_with(line.split("[removed").next().unwrap_or_default()) && *one != line && !line.trim_start().starts_with("[removed"));
+                let original = text.lines().find(|one| {
+                    one.starts_with(line.split("[removed").next().unwrap_or_default())
+                        && *one != line
+                        && !line.trim_start().starts_with("[removed")
+                });
                 let original: String = original.unwrap_or_default().trim().chars().take(200).collect();
                 writeln!(out, "{}: {short}\n    {original}", file.display())?;
             }
@@ -65,7 +69,8 @@ fn code(args: &[String]) -> io::Result<()> {
     for (kind, count) in &by_kind {
         writeln!(out, "{count:8} {kind}")?;
     }
-    let per = hits as f64 * 10_000.0 / lines.max(1) as f64;
+    let number = |count: usize| u32::try_from(count).map_or(f64::INFINITY, f64::from);
+    let per = number(hits) * 10_000.0 / number(lines.max(1));
     writeln!(out, "{hits} in {lines} lines of {} files: {per:.2} in 10,000 lines", files.len())
 }
 
@@ -76,7 +81,9 @@ fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry.path();
         if kind.is_dir() {
             walk(&path, files)?;
-        } else if kind.is_file() && path.extension().is_some_and(|ending| SOURCE.iter().any(|one| ending == *one)) {
+        } else if kind.is_file()
+            && path.extension().is_some_and(|ending| SOURCE.iter().any(|one| ending == *one))
+        {
             files.push(path);
         }
     }

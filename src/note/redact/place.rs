@@ -16,8 +16,17 @@ static TRIGGERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Names of the kinds.
 #[cfg(test)]
 pub const KINDS: &[&str] = &[
-    "private key", "password in url", "secret in url", "password", "secret", "token", "api key", "credential",
-    "authorization", "cookie", "session id",
+    "private key",
+    "password in url",
+    "secret in url",
+    "password",
+    "secret",
+    "token",
+    "api key",
+    "credential",
+    "authorization",
+    "cookie",
+    "session id",
 ];
 
 /// Most bytes of a name.
@@ -44,7 +53,8 @@ pub fn find(text: &[u8], found: &mut Vec<Found>) {
             b"bearer" => bearer(text, hit.end()),
             b"authorization" => authorization(text, hit.end()),
             b"curl" | b"wget" | b"mysql" | b"mysqldump" | b"mysqladmin" | b"sshpass" => {
-                let read = &mut commands_read[usize::from(word[0] == b'm') + 2 * usize::from(word[0] == b's')];
+                let read =
+                    &mut commands_read[usize::from(word[0] == b'm') + 2 * usize::from(word[0] == b's')];
                 if hit.start() < *read {
                     None
                 } else {
@@ -112,7 +122,9 @@ fn key_file(text: &[u8], start: usize, next_end: &mut usize) -> Option<Found> {
             let mut end = 0;
             let mut last = 0;
             loop {
-                end += run(rest, end, KEY_FILE, |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b',' | b'+' | b'|' | b'>'));
+                end += run(rest, end, KEY_FILE, |byte| {
+                    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b',' | b'+' | b'|' | b'>')
+                });
                 let line = run(rest, end, KEY_FILE, key);
                 if line < 16 {
                     break;
@@ -138,7 +150,7 @@ fn address(text: &[u8], colon: usize) -> Option<Found> {
     let mut last_at = None;
     // At most one seam in it.
     for _ in 0..2 {
-        let length = run(text, from, LOOKED_AT, |byte| !stops(byte) && !(byte == b'/' && pieces.is_empty()));
+        let length = run(text, from, LOOKED_AT, |byte| !(stops(byte) || byte == b'/' && pieces.is_empty()));
         let piece = &text[from..from + length];
         if let Some(at) = memchr::memrchr(b'@', piece) {
             last_at = Some(from + at);
@@ -155,7 +167,10 @@ fn address(text: &[u8], colon: usize) -> Option<Found> {
         return None;
     }
     let Some(separator) = memchr::memchr(b':', &joined) else {
-        return (joined.len() >= 20 && (worth::random(&joined) || joined.len() >= 32 && worth::varied(&joined) && joined.iter().any(u8::is_ascii_digit))).then_some(Found { start, end, kind: "password in url" });
+        return (joined.len() >= 20
+            && (worth::random(&joined)
+                || joined.len() >= 32 && worth::varied(&joined) && joined.iter().any(u8::is_ascii_digit)))
+        .then_some(Found { start, end, kind: "password in url" });
     };
     let password = std::str::from_utf8(&joined[separator + 1..]).ok()?;
     let user = std::str::from_utf8(&joined[..separator]).unwrap_or_default();
@@ -177,8 +192,9 @@ fn bearer(text: &[u8], at: usize) -> Option<Found> {
         return None;
     }
     let value = Value::bare(text, start, |byte| byte.is_ascii_alphanumeric() || b"_.~+/=-".contains(&byte));
-    (value.joined.len() >= 20 && (worth::random(&value.joined) || value.joined.len() >= 40 && worth::varied(&value.joined)))
-        .then(|| value.found("authorization"))
+    (value.joined.len() >= 20
+        && (worth::random(&value.joined) || value.joined.len() >= 40 && worth::varied(&value.joined)))
+    .then(|| value.found("authorization"))
 }
 
 /// What stands behind the name of a header for a credential.
@@ -187,27 +203,48 @@ fn authorization(text: &[u8], at: usize) -> Option<Found> {
     let start = start + run(text, start, 2, |byte| matches!(byte, b'"' | b'\'' | b'`'));
     let word = run(text, start, 24, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let gap = run(text, start + word, 8, |byte| blank(byte) || byte == b'+');
-    let known = ["bearer", "basic", "token", "digest", "negotiate", "bot", "apikey", "key", "aws4-hmac-sha256", "ntlm", "splunk", "genie key"];
+    let known = [
+        "bearer",
+        "basic",
+        "token",
+        "digest",
+        "negotiate",
+        "bot",
+        "apikey",
+        "key",
+        "aws4-hmac-sha256",
+        "ntlm",
+        "splunk",
+        "genie key",
+    ];
     let scheme = std::str::from_utf8(&text[start..start + word]).unwrap_or_default().to_ascii_lowercase();
-    let (start, strong) = if gap > 0 && known.contains(&scheme.as_str()) {
-        (start + word + gap, true)
-    } else {
-        (start, false)
-    };
+    let (start, strong) =
+        if gap > 0 && known.contains(&scheme.as_str()) { (start + word + gap, true) } else { (start, false) };
     let value = if strong && matches!(scheme.as_str(), "digest" | "aws4-hmac-sha256") {
         Value::line(text, start)
     } else {
-        Value::bare(text, start, |byte| !ends_value(byte) && !matches!(byte, b',' | b';' | b'[' | b'{' | b'(' | b')'))
+        Value::bare(text, start, |byte| {
+            !ends_value(byte) && !matches!(byte, b',' | b';' | b'[' | b'{' | b'(' | b')')
+        })
     };
     let shown = std::str::from_utf8(&value.joined).ok()?;
-    let fits = !worth::stands_for_something(shown) && !shown.starts_with('%')
-        && if strong { value.joined.len() >= 6 && !shown.bytes().all(|byte| byte.is_ascii_lowercase()) && !worth::name(shown) | (scheme == "basic" && shown.len() >= 8) } else { value.joined.len() >= 16 && worth::random(&value.joined) };
+    let fits = !worth::stands_for_something(shown)
+        && !shown.starts_with('%')
+        && if strong {
+            value.joined.len() >= 6
+                && !shown.bytes().all(|byte| byte.is_ascii_lowercase())
+                && !worth::name(shown) | (scheme == "basic" && shown.len() >= 8)
+        } else {
+            value.joined.len() >= 16 && worth::random(&value.joined)
+        };
     fits.then(|| value.found("authorization"))
 }
 
 /// A signed address.
 fn query(text: &[u8], start: usize) -> Option<Found> {
-    let value = Value::bare(text, start, |byte| !ends_value(byte) && !matches!(byte, b'&' | b'#' | b'{' | b'(' | b')' | b'[' | b'$' | b';' | b','));
+    let value = Value::bare(text, start, |byte| {
+        !ends_value(byte) && !matches!(byte, b'&' | b'#' | b'{' | b'(' | b')' | b'[' | b'$' | b';' | b',')
+    });
     (value.joined.len() >= 16 && worth::random(&value.joined)).then(|| value.found("secret in url"))
 }
 
@@ -239,7 +276,11 @@ fn command(text: &[u8], at: usize, word: &[u8]) -> (usize, Option<Found>) {
             b"curl" if option.starts_with(b"--cookie ") || option.starts_with(b"--cookie=") => (9, "cookie"),
             b"curl" if option.starts_with(b"-b ") => (2, "cookie"),
             b"sshpass" if option.starts_with(b"-p") => (2, "password"),
-            b"mysql" | b"mysqldump" | b"mysqladmin" if option.starts_with(b"-p") && option.get(2).is_some_and(|byte| !blank(*byte)) => (2, "password"),
+            b"mysql" | b"mysqldump" | b"mysqladmin"
+                if option.starts_with(b"-p") && option.get(2).is_some_and(|byte| !blank(*byte)) =>
+            {
+                (2, "password")
+            }
             _ => continue,
         };
         let start = at + dash + length;
@@ -259,8 +300,12 @@ fn command(text: &[u8], at: usize, word: &[u8]) -> (usize, Option<Found>) {
                     && password.len() >= 3
                     && !password.bytes().all(|byte| byte.is_ascii_digit())
                 {
-                    let skip = memchr::memchr(b':', &text[value.start..value.end]).map_or(0, |colon| colon + 1);
-                    return (end, Some(Found { start: value.start + skip, end: value.end, kind: "password" }));
+                    let skip =
+                        memchr::memchr(b':', &text[value.start..value.end]).map_or(0, |colon| colon + 1);
+                    return (
+                        end,
+                        Some(Found { start: value.start + skip, end: value.end, kind: "password" }),
+                    );
                 }
             }
             "cookie" => {
@@ -347,7 +392,8 @@ impl Value {
         for _ in 0..8 {
             let Some(next) = seam::over(text, end).filter(|_| !joined.is_empty()) else { break };
             let length = run(text, next, LOOKED_AT, |byte| inside(byte) && !byte.is_ascii_whitespace());
-            let closes = text.get(next + length).is_none_or(|byte| *byte == quote || matches!(byte, b'\n' | b' '));
+            let closes =
+                text.get(next + length).is_none_or(|byte| *byte == quote || matches!(byte, b'\n' | b' '));
             if length == 0 || !closes {
                 break;
             }
@@ -370,9 +416,8 @@ fn separator(text: &[u8], at: usize, option: bool) -> Option<(usize, bool)> {
     let gap = run(text, here, 20, |byte| blank(byte) || byte == b'+');
     let rest = &text[here + gap..];
     let length = match rest {
-        [b'=', b'=' | b'~', ..] | [b'!' | b'<' | b'>', ..] => return None,
-        [b'=', b'>', ..] | [b':', b'=', ..] | [b'?', b'=', ..] => 2,
-        [b':', b':', ..] => return None,
+        [b'=', b'=' | b'~', ..] | [b'!' | b'<' | b'>', ..] | [b':', b':', ..] => return None,
+        [b'=', b'>', ..] | [b':' | b'?', b'=', ..] => 2,
         [b'=' | b':', ..] => 1,
         _ if option && gap > 0 => return Some((here + gap, true)),
         _ => return None,
@@ -404,7 +449,9 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
     let at_end = finish - begin - (whole_name.len().min(end - begin));
     let after = &name[name.len() - at_end.min(name.len())..];
     let (trust, kind) = match word {
-        _ if word.starts_with(b"pass") || matches!(word, b"pwd" | b"_pwd" | b"_pass") => (Trust::Password, "password"),
+        _ if word.starts_with(b"pass") || matches!(word, b"pwd" | b"_pwd" | b"_pass") => {
+            (Trust::Password, "password")
+        }
         b"cookie" => return cookie(text, finish, &name),
         b"identified by" => (Trust::Password, "password"),
         b"secret" => (Trust::Secret, "secret"),
@@ -415,8 +462,14 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
         _ if word.ends_with(b"key") => (Trust::Secret, "api key"),
         _ => (Trust::Secret, "credential"),
     };
-    let login = trust == Trust::Password && name == "password" && text.get(finish).is_some_and(u8::is_ascii_whitespace) && before(text, begin, b"login ");
-    let blank_is_enough = option || login || word == b"identified by" || trust == Trust::Password && matches!(text.get(finish + 1), Some(b'\''));
+    let login = trust == Trust::Password
+        && name == "password"
+        && text.get(finish).is_some_and(u8::is_ascii_whitespace)
+        && before(text, begin, b"login ");
+    let blank_is_enough = option
+        || login
+        || word == b"identified by"
+        || trust == Trust::Password && matches!(text.get(finish + 1), Some(b'\''));
     let (at, loose) = separator(text, finish, blank_is_enough)?;
     let quotes = run(text, at, 3, |byte| matches!(byte, b'"' | b'\'' | b'`'));
     let quote = (quotes > 0).then(|| text[at]);
@@ -427,32 +480,124 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
     let value = match quote {
         Some(quote) => Value::quoted(text, at, quote),
         None if in_address => Value::bare(text, at, |byte| !ends_value(byte) && !matches!(byte, b'&' | b'#')),
-        None => cut(text, Value::bare(text, at, |byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`'))),
+        None => cut(
+            text,
+            Value::bare(text, at, |byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`')),
+        ),
     };
     let value = value.usable()?;
     let shown = std::str::from_utf8(&value.joined).ok()?;
-    (fits(shown, trust, value.quoted, environment, loose || option, in_address)
-        && !in_marker(text, begin)
-        && !no_secret(&name, after))
-    .then(|| value.found(kind))
+    let stands = match () {
+        () if value.quoted => Stands::Quoted,
+        () if environment => Stands::Environment,
+        () if loose || option || in_address => Stands::Given,
+        () => Stands::Loose,
+    };
+    (fits(shown, trust, stands) && !in_marker(text, begin) && !no_secret(&name, after))
+        .then(|| value.found(kind))
 }
 
 /// The kinds of values that are not secrets behind names that have such a word in them.
 fn no_secret(name: &str, after: &str) -> bool {
     const HARMLESS: &[&str] = &[
-        "public", "max_token", "maxtoken", "max-token", "tokenize", "tokenis", "tokens", "token_type", "tokentype", "token_count", "num_token", "keyword", "csrf",
-        "primary_key", "foreign_key", "sort_key", "cache_key", "partition_key", "publishable", "keyboard", "idempotency", "dedup",
-        "token_ur", "tokenur", "token_endpoint", "password_reset", "passwordreset", "forgot", "secretary", "key_id", "keyid", "tokenid", "token_id",
-        "etag", "page_token", "pagetoken", "pagination", "next_token", "nexttoken", "continuation", "cancellationtoken", "cancel_token",
+        "public",
+        "max_token",
+        "maxtoken",
+        "max-token",
+        "tokenize",
+        "tokenis",
+        "tokens",
+        "token_type",
+        "tokentype",
+        "token_count",
+        "num_token",
+        "keyword",
+        "csrf",
+        "primary_key",
+        "foreign_key",
+        "sort_key",
+        "cache_key",
+        "partition_key",
+        "publishable",
+        "keyboard",
+        "idempotency",
+        "dedup",
+        "token_ur",
+        "tokenur",
+        "token_endpoint",
+        "password_reset",
+        "passwordreset",
+        "forgot",
+        "secretary",
+        "key_id",
+        "keyid",
+        "tokenid",
+        "token_id",
+        "etag",
+        "page_token",
+        "pagetoken",
+        "pagination",
+        "next_token",
+        "nexttoken",
+        "continuation",
+        "cancellationtoken",
+        "cancel_token",
     ];
     const ENDS: &[&str] = &[
-        "_id", "id", "name", "_file", "file", "path", "_url", "url", "_uri", "type", "length", "len", "size", "count", "field", "label", "placeholder",
-        "hint", "policy", "arn", "version", "kind", "class", "prefix", "suffix", "format", "error", "message", "expires", "expiry", "expiration",
-        "ttl", "at", "index", "offset", "start", "end", "pos", "position", "range", "span", "env", "envvar", "var", "list", "map", "set", "regex", "pattern",
+        "_id",
+        "id",
+        "name",
+        "_file",
+        "file",
+        "path",
+        "_url",
+        "url",
+        "_uri",
+        "type",
+        "length",
+        "len",
+        "size",
+        "count",
+        "field",
+        "label",
+        "placeholder",
+        "hint",
+        "policy",
+        "arn",
+        "version",
+        "kind",
+        "class",
+        "prefix",
+        "suffix",
+        "format",
+        "error",
+        "message",
+        "expires",
+        "expiry",
+        "expiration",
+        "ttl",
+        "at",
+        "index",
+        "offset",
+        "start",
+        "end",
+        "pos",
+        "position",
+        "range",
+        "span",
+        "env",
+        "envvar",
+        "var",
+        "list",
+        "map",
+        "set",
+        "regex",
+        "pattern",
     ];
     HARMLESS.iter().any(|word| name.contains(word))
         || (!after.is_empty() && ENDS.iter().any(|end| after.ends_with(end)))
-        || name.starts_with("no_") || name.starts_with("no-")
+        || name.starts_with("no_")
+        || name.starts_with("no-")
 }
 
 fn before(text: &[u8], at: usize, word: &[u8]) -> bool {
@@ -463,8 +608,9 @@ fn before(text: &[u8], at: usize, word: &[u8]) -> bool {
 /// Inside of a mark of ours.
 fn in_marker(text: &[u8], at: usize) -> bool {
     let from = at.saturating_sub(40);
-    memchr::memrchr(b'[', &text[from..at])
-        .is_some_and(|open| text[from + open..].starts_with(b"[removed: ") && !text[from + open..at].contains(&b']'))
+    memchr::memrchr(b'[', &text[from..at]).is_some_and(|open| {
+        text[from + open..].starts_with(b"[removed: ") && !text[from + open..at].contains(&b']')
+    })
 }
 
 /// A bare value without what closes or separates it from the next one.
@@ -480,7 +626,9 @@ fn cut(text: &[u8], mut value: Value) -> Value {
         };
         let ends = match byte {
             b',' | b';' | b'&' | b'|' => next.is_none() || next == Some(byte) || assigns(),
-            b')' | b']' | b'}' | b'.' => rest.iter().all(|byte| matches!(byte, b')' | b']' | b'}' | b'.' | b',' | b';')),
+            b')' | b']' | b'}' | b'.' => {
+                rest.iter().all(|byte| matches!(byte, b')' | b']' | b'}' | b'.' | b',' | b';'))
+            }
             b'<' => next == Some(&b'/'),
             _ => false,
         };
@@ -501,7 +649,18 @@ fn cut(text: &[u8], mut value: Value) -> Value {
     value
 }
 
-fn fits(value: &str, trust: Trust, quoted: bool, environment: bool, option: bool, address: bool) -> bool {
+/// How a value stands behind its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    Quoted,
+    /// Behind a name in capitals and an equals sign, or in the file of logins.
+    Environment,
+    /// As the value of an option or of a parameter.
+    Given,
+    Loose,
+}
+
+fn fits(value: &str, trust: Trust, stands: Stands) -> bool {
     let length = value.len();
     if length < 4 || worth::stands_for_something(value) || value.contains("[removed") {
         return false;
@@ -509,25 +668,37 @@ fn fits(value: &str, trust: Trust, quoted: bool, environment: bool, option: bool
     let bytes = value.as_bytes();
     let digit = bytes.iter().any(u8::is_ascii_digit);
     let letter = bytes.iter().any(u8::is_ascii_alphabetic);
-    let mark = bytes.iter().any(|byte| matches!(byte, b'!' | b'#' | b'%' | b'^' | b'*' | b'+' | b'=' | b'~' | b'?' | b'&' | b'@'));
+    let mark = bytes.iter().any(|byte| {
+        matches!(byte, b'!' | b'#' | b'%' | b'^' | b'*' | b'+' | b'=' | b'~' | b'?' | b'&' | b'@')
+    });
     if bytes.iter().any(u8::is_ascii_whitespace) {
         return false;
     }
     match trust {
-        Trust::Password if quoted || environment => {
-            !worth::code(value) && !worth::name(value) && (digit || mark) && (letter || length >= 6) || worth::random(bytes) && length >= 8
+        Trust::Password if matches!(stands, Stands::Quoted | Stands::Environment) => {
+            !worth::code(value) && !worth::name(value) && (digit || mark) && (letter || length >= 6)
+                || worth::random(bytes) && length >= 8
         }
         Trust::Password => {
-            length >= 6 && !worth::code(value) && !worth::name(value) && letter && (digit || mark) || option && length >= 8 && worth::random(bytes) && !worth::code(value)
+            length >= 6 && !worth::code(value) && !worth::name(value) && letter && (digit || mark)
+                || stands == Stands::Given && length >= 8 && worth::random(bytes) && !worth::code(value)
         }
         Trust::Secret => {
-            let plain = bytes.iter().all(|byte| byte.is_ascii_graphic()) && !worth::code(value);
-            let enough = if quoted || environment || option || address { 8 } else { 10 };
+            let plain = bytes.iter().all(u8::is_ascii_graphic) && !worth::code(value);
+            let enough = if stands == Stands::Loose { 10 } else { 8 };
             plain && length >= enough && worth::random(bytes) && !worth::name(value)
         }
         Trust::Key => {
-            let plain = bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-' | b'.' | b':' | b'%'));
-            plain && length >= 20 && digit && !worth::code(value) && worth::random(bytes) && !worth::name(value)
+            let plain = bytes.iter().all(|byte| {
+                byte.is_ascii_alphanumeric()
+                    || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-' | b'.' | b':' | b'%')
+            });
+            plain
+                && length >= 20
+                && digit
+                && !worth::code(value)
+                && worth::random(bytes)
+                && !worth::name(value)
         }
     }
 }
@@ -548,7 +719,8 @@ fn cookie(text: &[u8], at: usize, name: &str) -> Option<Found> {
     };
     let shown = std::str::from_utf8(&value.joined).ok()?;
     let (key, rest) = shown.split_once('=')?;
-    let pair = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    let pair = !key.is_empty()
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
     let worthy = rest.split([';', '=']).any(|part| part.len() >= 8 && worth::random(part.trim().as_bytes()));
     (pair && worthy && !rest.contains("${")).then(|| value.found("cookie"))
 }

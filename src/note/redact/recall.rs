@@ -152,7 +152,9 @@ const KINDS: &[(&str, Maker)] = &[
 fn encoded(text: &str, all: bool, small: bool) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
-        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') || (!all && matches!(byte, b'/' | b':'));
+        let plain = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'.' | b'~')
+            || (!all && matches!(byte, b'/' | b':'));
         match (plain, small) {
             (true, _) => out.push(char::from(byte)),
             (false, true) => write!(out, "%{byte:02x}").unwrap(),
@@ -179,7 +181,12 @@ fn shaped(dice: &mut Dice, shape: &str, (before, random, after): &Secret) -> Str
         ("json", 1) => serde_json::to_string(&serde_json::to_string(&format!("{text}\n")).unwrap()).unwrap(),
         ("json", _) => serde_json::json!({"a": 1, "stdout": format!("out:\n{text}\nend")}).to_string(),
         ("split", _) => {
-            let prefix = if KEEPS.iter().any(|keep| before.contains(keep)) || before.contains([' ', '=', '\n']) { 0 } else { before.len().min(9) };
+            let prefix =
+                if KEEPS.iter().any(|keep| before.contains(keep)) || before.contains([' ', '=', '\n']) {
+                    0
+                } else {
+                    before.len().min(9)
+                };
             let body = before.len() - prefix;
             let tail = &text[body..before.len() + random.len()];
             let at = body + 1 + dice.below(tail.len() - 1);
@@ -194,8 +201,12 @@ fn shaped(dice: &mut Dice, shape: &str, (before, random, after): &Secret) -> Str
         ("yaml", 0) => format!("service:\n  value: {}\n  port: 80\n", text.replace('\n', "\n    ")),
         ("yaml", 1) => format!("list:\n  - {}\n  - other\n", text.replace('\n', "\n    ")),
         ("yaml", _) => format!("value: |\n  {}\nnext: 1\n", text.replace('\n', "\n  ")),
-        ("header", 0) => format!("GET / HTTP/1.1\r\nHost: x\r\nX-Custom: {}\r\n\r\n", text.replace('\n', "\\n")),
-        ("header", 1) => format!("curl -H {quote}X-Custom: {}{quote} https://example.com/", text.replace('\n', "\\n")),
+        ("header", 0) => {
+            format!("GET / HTTP/1.1\r\nHost: x\r\nX-Custom: {}\r\n\r\n", text.replace('\n', "\\n"))
+        }
+        ("header", 1) => {
+            format!("curl -H {quote}X-Custom: {}{quote} https://example.com/", text.replace('\n', "\\n"))
+        }
         ("header", _) => format!("< x-custom: {}\n< server: x\n", text.replace('\n', "\\n")),
         ("flag", 0) => format!("tool --value={quote}{text}{quote} --verbose"),
         ("flag", 1) => format!("tool --value {quote}{text}{quote}"),
@@ -208,6 +219,11 @@ fn shaped(dice: &mut Dice, shape: &str, (before, random, after): &Secret) -> Str
 
 /// Beginnings that are addresses.
 const KEEPS: [&str; 2] = ["https://", "postgres://"];
+
+fn percent(part: usize, of: usize) -> f64 {
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap());
+    100.0 * number(part) / number(of)
+}
 
 fn leaked(clean: &str, random: &str) -> bool {
     let read = View::of(clean);
@@ -249,14 +265,18 @@ fn of_generated_secrets_of_every_kind_in_ten_shapes_99_in_100_go_and_95_of_each_
         let count = SHAPES.len() * EACH;
         all += count;
         gone += count - kept;
-        let recall = 100.0 * (count - kept) as f64 / count as f64;
+        let recall = percent(count - kept, count);
         let _ = write!(report, "\n{kind:28} {recall:6.2} %  {kept} of {count} stayed{}", examples.concat());
         if recall < 95.0 {
             poor.push(*kind);
         }
     }
-    let recall = 100.0 * f64::from(gone as u32) / f64::from(all as u32);
-    let _ = write!(report, "\nall: {recall:.3} % of {all}; stayed by shape: {:?}", SHAPES.iter().zip(shapes).collect::<Vec<_>>());
+    let recall = percent(gone, all);
+    let _ = write!(
+        report,
+        "\nall: {recall:.3} % of {all}; stayed by shape: {:?}",
+        SHAPES.iter().zip(shapes).collect::<Vec<_>>()
+    );
     // Shown with `cargo test -- --nocapture`, and when it fails.
     #[expect(clippy::print_stdout, reason = "the recall of each kind is what this test is for")]
     {

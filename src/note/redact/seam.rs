@@ -58,7 +58,9 @@ pub fn before(text: &[u8], at: usize) -> Option<usize> {
 
 /// Where the text ends without blanks, frames and what else may stand at the end of a line.
 pub fn margin(text: &[u8], blanks: &[u8]) -> usize {
-    let cut = |text: &[u8]| text.len() - text.iter().rev().take(LONGEST).take_while(|byte| blanks.contains(byte)).count();
+    let cut = |text: &[u8]| {
+        text.len() - text.iter().rev().take(LONGEST).take_while(|byte| blanks.contains(byte)).count()
+    };
     let end = cut(text);
     let end = match &text[..end] {
         [.., 0xE2, 0x94, 0x82 | 0x83] => end - 3,
@@ -75,7 +77,14 @@ mod tests {
     #[test]
     fn a_line_goes_on_after_indentation_frames_and_joined_strings() {
         for text in [
-            "ab\ncd", "ab\r\n   cd", "ab\\\n  cd", "ab │\n│ cd", "ab\n> cd", "ab\" +\n  \"cd", "ab'\n 'cd", "ab\"\n + \"cd",
+            "ab\ncd",
+            "ab\r\n   cd",
+            "ab\\\n  cd",
+            "ab │\n│ cd",
+            "ab\n> cd",
+            "ab\" +\n  \"cd",
+            "ab'\n 'cd",
+            "ab\"\n + \"cd",
         ] {
             let next = over(text.as_bytes(), 2);
             assert_eq!(next.map(|next| &text[next..]), Some("cd"), "{text}");

@@ -258,7 +258,8 @@ const TOKENS: &[Token] = &[
 
 /// Kinds that begin with a prefix, or with the beginning of it.
 static BEGUN_BY: LazyLock<HashMap<&'static [u8], Vec<usize>>> = LazyLock::new(|| {
-    let begins = |prefix: &str| (0..TOKENS.len()).filter(|index| prefix.starts_with(TOKENS[*index].prefix)).collect();
+    let begins =
+        |prefix: &str| (0..TOKENS.len()).filter(|index| prefix.starts_with(TOKENS[*index].prefix)).collect();
     TOKENS.iter().map(|token| (token.prefix.as_bytes(), begins(token.prefix))).collect()
 });
 
@@ -299,11 +300,18 @@ fn broken_prefixes(text: &[u8], prefixes: &Regex, vain: &mut [usize], found: &mu
     for newline in memchr::memchr_iter(b'\n', text) {
         let begin = std::mem::replace(&mut line, newline + 1);
         let mut end = newline;
-        while end > begin && matches!(text[end - 1], b' ' | b'\t' | b'\r' | b'\\' | b'+' | b'"' | b'\'' | b'|' | 0xE2 | 0x94 | 0x82) {
+        while end > begin
+            && matches!(
+                text[end - 1],
+                b' ' | b'\t' | b'\r' | b'\\' | b'+' | b'"' | b'\'' | b'|' | 0xE2 | 0x94 | 0x82
+            )
+        {
             end -= 1;
         }
         // Most lines end with a mark that is in no prefix.
-        if end == begin || !matches!(text[end - 1], b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b':' | b'/' | b'~') {
+        if end == begin
+            || !matches!(text[end - 1], b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b':' | b'/' | b'~')
+        {
             continue;
         }
         let Some(next) = seam::over(text, end) else { continue };
@@ -324,7 +332,14 @@ fn broken_prefixes(text: &[u8], prefixes: &Regex, vain: &mut [usize], found: &mu
 }
 
 /// The end of the token whose prefix stands here.
-fn at_prefix(text: &[u8], start: usize, body: usize, prefix: &[u8], vain: &mut [usize], found: &mut Vec<Found>) -> Option<usize> {
+fn at_prefix(
+    text: &[u8],
+    start: usize,
+    body: usize,
+    prefix: &[u8],
+    vain: &mut [usize],
+    found: &mut Vec<Found>,
+) -> Option<usize> {
     // Several kinds may begin alike.
     for &index in BEGUN_BY.get(prefix)? {
         let token = &TOKENS[index];
@@ -363,7 +378,11 @@ impl Token {
             let piece = &text[from..from + run];
             if from > body {
                 let missing = self.whole.saturating_sub(value.len());
-                let fits = if value.len() >= self.least { run == missing || worth::torn(piece) } else { run >= (self.least - value.len()).min(2) };
+                let fits = if value.len() >= self.least {
+                    run == missing || worth::torn(piece)
+                } else {
+                    run >= (self.least - value.len()).min(2)
+                };
                 if run == 0 || missing == 0 || !fits || self.check == Check::Exact && run != missing {
                     break;
                 }
@@ -384,12 +403,15 @@ impl Token {
     }
 
     fn holds(&self, value: &[u8]) -> bool {
-        let dots = value.iter().filter(|byte| **byte == b'.').count();
+        let dots = memchr::memchr_iter(b'.', value).count();
         let digit = value.iter().any(u8::is_ascii_digit);
         match self.check {
             Check::Varied => value.len() < 8 || worth::varied(value),
             // Of exactly that length few words are.
-            Check::Random => worth::random(value) || value.len() == self.whole && value.len() >= 20 && worth::varied(value) && digit,
+            Check::Random => {
+                worth::random(value)
+                    || value.len() == self.whole && value.len() >= 20 && worth::varied(value) && digit
+            }
             Check::Exact => worth::varied(value) && (digit || value.len() == 16),
             Check::Jwt => (2..=4).contains(&dots) && value.iter().position(|byte| *byte == b'.') >= Some(8),
             Check::Parts => dots >= 1 && digit && worth::varied(value),
@@ -424,7 +446,12 @@ mod tests {
         assert!(PREFIXES.is_some());
         for (index, token) in TOKENS.iter().enumerate() {
             for later in &TOKENS[index + 1..] {
-                assert!(later.prefix == token.prefix || !later.prefix.starts_with(token.prefix), "{} hides {}", token.prefix, later.prefix);
+                assert!(
+                    later.prefix == token.prefix || !later.prefix.starts_with(token.prefix),
+                    "{} hides {}",
+                    token.prefix,
+                    later.prefix
+                );
             }
         }
     }

@@ -37,7 +37,7 @@ fn made(value: &[u8]) -> Made {
     // The run of letters of one case that is being read: where it began, and whether it can be spoken.
     let mut began = 0;
     let mut spoken = false;
-    for (at, &byte) in value.iter().chain(&[b' ']).enumerate() {
+    for (at, &byte) in value.iter().chain(b" ").enumerate() {
         let (now, then) = (class(byte), class(last));
         if now != then {
             let length = at - began;
@@ -110,7 +110,8 @@ pub fn torn(rest: &[u8]) -> bool {
     (made.digit > 0 && letters > 0)
         || (made.digit == rest.len() && rest.len() >= 4)
         || (made.lower > 0 && made.upper > 0 && made.turns >= 2 && made.turns * 3 >= rest.len())
-        || (made.mark > 0 && rest.iter().any(|byte| matches!(byte, b'!' | b'#' | b'^' | b'~' | b'?' | b'+' | b'/')))
+        || (made.mark > 0
+            && rest.iter().any(|byte| matches!(byte, b'!' | b'#' | b'^' | b'~' | b'?' | b'+' | b'/')))
         || (letters == rest.len() && rest.len() >= 24)
         || (letters == rest.len() && !rest.iter().any(|byte| b"aeiouyAEIOUY".contains(byte)))
 }
@@ -119,14 +120,70 @@ pub fn torn(rest: &[u8]) -> bool {
 #[must_use]
 pub fn stands_for_something(value: &str) -> bool {
     const WORDS: &[&str] = &[
-        "string", "number", "integer", "boolean", "object", "null", "none", "nil", "true", "false", "undefined",
-        "password", "passwd", "passphrase", "pass", "pwd", "token", "secret", "api_key", "apikey", "key", "required",
-        "optional", "text", "value", "default", "bearer", "basic", "changeme", "change_me", "example", "redacted",
-        "hidden", "unset", "empty", "test", "foo", "bar", "username", "user", "mypassword", "my_password",
+        "string",
+        "number",
+        "integer",
+        "boolean",
+        "object",
+        "null",
+        "none",
+        "nil",
+        "true",
+        "false",
+        "undefined",
+        "password",
+        "passwd",
+        "passphrase",
+        "pass",
+        "pwd",
+        "token",
+        "secret",
+        "api_key",
+        "apikey",
+        "key",
+        "required",
+        "optional",
+        "text",
+        "value",
+        "default",
+        "bearer",
+        "basic",
+        "changeme",
+        "change_me",
+        "example",
+        "redacted",
+        "hidden",
+        "unset",
+        "empty",
+        "test",
+        "foo",
+        "bar",
+        "username",
+        "user",
+        "mypassword",
+        "my_password",
     ];
     const STARTS: &[&str] = &[
-        "process.", "env.", "os.", "import.", "self.", "this.", "config.", "args.", "req.", "options.", "secrets.", "your",
-        "my-", "my_", "example", "placeholder", "insert", "replace", "dummy", "[removed",
+        "process.",
+        "env.",
+        "os.",
+        "import.",
+        "self.",
+        "this.",
+        "config.",
+        "args.",
+        "req.",
+        "options.",
+        "secrets.",
+        "your",
+        "my-",
+        "my_",
+        "example",
+        "placeholder",
+        "insert",
+        "replace",
+        "dummy",
+        "[removed",
     ];
     let lower = value.to_ascii_lowercase();
     WORDS.contains(&lower.as_str())
@@ -144,7 +201,8 @@ pub fn stands_for_something(value: &str) -> bool {
 pub fn code(value: &str) -> bool {
     let bytes = value.as_bytes();
     let hex = value.strip_prefix("0x").is_some_and(|digits| digits.len() <= 16);
-    let number = bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b',' | b'-' | b':'));
+    let number =
+        bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b',' | b'-' | b':'));
     let path = value.starts_with(['.', '~', '-', '#', '\\'])
         || value.strip_prefix('/').is_some_and(|rest| !random(rest.as_bytes()))
         || value.contains("::")
@@ -159,15 +217,16 @@ pub fn code(value: &str) -> bool {
 #[must_use]
 pub fn name(value: &str) -> bool {
     let bytes = value.as_bytes();
-    let plain = bytes
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'/' | b':' | b'$' | b'@'));
+    let plain = bytes.iter().all(|byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'/' | b':' | b'$' | b'@')
+    });
     if !plain || !bytes.iter().any(u8::is_ascii_alphabetic) {
         return false;
     }
     value.split(['_', '.', '-', '/', ':', '$', '@']).all(|part| {
         let letters = part.trim_end_matches(|char: char| char.is_ascii_digit());
-        letters.bytes().filter(u8::is_ascii_digit).count() <= 2 && (part.len() < 6 || !random(part.as_bytes()))
+        letters.bytes().filter(u8::is_ascii_digit).count() <= 2
+            && (part.len() < 6 || !random(part.as_bytes()))
     })
 }
 
@@ -177,10 +236,24 @@ mod tests {
 
     #[test]
     fn keys_look_random_and_names_do_not() {
-        for key in ["aB3dE5gH7jK9mN1p", "9f86d081884c7d659a2feaa0c55ad015", "kXbQzTrwPmLd", "q7w8e9r0t1y2u3i4", "wJalrXUtnFEMIK7MDENGbPxRfiCYzz9KEY"] {
+        for key in [
+            "aB3dE5gH7jK9mN1p",
+            "9f86d081884c7d659a2feaa0c55ad015",
+            "kXbQzTrwPmLd",
+            "q7w8e9r0t1y2u3i4",
+            "wJalrXUtnFEMIK7MDENGbPxRfiCYzz9KEY",
+        ] {
             assert!(random(key.as_bytes()), "{key}");
         }
-        for word in ["getUserToken2", "oauth2_token", "authorization", "AUTH_TOKEN", "sha256", "xxxxxxxxxxxx1", "client-secret-1"] {
+        for word in [
+            "getUserToken2",
+            "oauth2_token",
+            "authorization",
+            "AUTH_TOKEN",
+            "sha256",
+            "xxxxxxxxxxxx1",
+            "client-secret-1",
+        ] {
             assert!(!random(word.as_bytes()), "{word}");
         }
     }
@@ -197,7 +270,11 @@ mod tests {
 
     #[test]
     fn references_and_code_are_no_secrets() {
-        assert!(stands_for_something("${API_KEY}") && stands_for_something("process.env.X") && stands_for_something("****"));
+        assert!(
+            stands_for_something("${API_KEY}")
+                && stands_for_something("process.env.X")
+                && stands_for_something("****")
+        );
         assert!(!stands_for_something("hunter2!x"));
         assert!(code("0x100") && code("get(1)") && code("/etc/x1") && code("10.0.0.1") && !code("hunter2!x"));
         assert!(name("node.dot2_token") && name("getUserToken2") && name("pre_auth1") && name("AUTH_TOKEN2"));
