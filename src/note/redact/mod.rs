@@ -244,6 +244,7 @@ mod tests {
                     walk(&path, lines, hits);
                 } else if matches!(ending, Some("rs" | "js" | "mjs" | "cjs" | "ts" | "md" | "json"))
                     && !path.ends_with("benches/redact.rs")
+                    && !path.ends_with("redact.test.mjs")
                 {
                     let text = std::fs::read_to_string(&path).unwrap();
                     // Secrets that tests have made up come after this line. Dummy keys elsewhere count as false hits.
