@@ -98,7 +98,7 @@ const filesIn = (directory) =>
 
 /** A transcript that is full of secrets. @param {any[]} records @param {Record<string, Secret[]>} all @param {string} cwd */
 function filled(records, all, cwd) {
-  const [user] = records.filter(({ type }) => type === 'user');
+  const user = records.find(({ type }) => type === 'user');
   const base = { isSidechain: false, userType: 'external', entrypoint: 'cli', cwd, sessionId: user.sessionId, version: user.version, gitBranch: `fix/${all.branch[8].text}` };
   let time = Date.parse(user.timestamp) - 60_000;
   let last = null;
@@ -117,7 +117,7 @@ function filled(records, all, cwd) {
   // Cut off where texts are cut: the secret begins before the limit and ends behind it.
   for (const [index, { text }] of all.cut.entries()) made.push(say(`${'word '.repeat([46, 38, 298, 797][index % 4])}${text} end`));
   // Broken over two lines.
-  for (const { kind, text, random } of all.broken.filter(({ kind }) => kind !== 'private key')) {
+  for (const { kind, text, random } of all.broken.filter((one) => one.kind !== 'private key')) {
     const at = text.indexOf(random) + Math.floor(random.length / 2);
     made.push(say(`${kind}:\n${text.slice(0, at)}\n${text.slice(at)}\nthat is all`));
   }
@@ -236,7 +236,7 @@ test('no secret of a session is in any file of ours, in a notice or on the scree
   const copies = filesIn(join(place.state, 'snapshots')).filter((path) => path.endsWith('.jsonl'));
   assert.ok(copies.some((path) => leaks(readFileSync(path, 'utf8'), all.prompts).length > 0));
   // On the screen a person may see what was said: only that is told here which is not.
-  t.diagnostic(`on the screen: ${shown.map(([argv, words]) => `${argv} ${leaks(words, every).length}`).join(', ')}`);
+  t.diagnostic(`on the screen: ${shown.map(([argv, words]) => `${argv} ${leaks(words, every).join(' + ') || 'none'}`).join(', ')}`);
 });
 
 /** Copies of transcripts, and of the program. */
