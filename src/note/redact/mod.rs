@@ -57,7 +57,11 @@ const LOOKED_AT: usize = 4_000;
 /// Sanitised, on one line, redacted, and only then at most `limit` characters: half a secret is not recognised.
 #[must_use]
 pub fn clean_line(raw: &str, limit: usize) -> String {
-    shortened(redact(&one_line(raw, LOOKED_AT)).trim(), limit).into_owned()
+    let line = one_line(raw, LOOKED_AT);
+    // Where it was cut, the word goes that was cut, too.
+    let whole =
+        if line.ends_with('…') { line.rsplit_once(' ').map_or("…", |(whole, _)| whole) } else { &line };
+    shortened(redact(whole).trim(), limit).into_owned()
 }
 
 /// How many secrets are recognised in a text, and of which kinds: for measuring.
