@@ -6,6 +6,7 @@
 //! is killed and the answer is "unknown".
 
 use crate::env::Environment;
+use crate::note::redact::clean_line;
 use crate::text;
 use std::ffi::OsString;
 use std::io::Read;
@@ -100,10 +101,9 @@ pub fn commits_since(environment: &Environment, project: &Path, before: Option<&
     let answer = Git::find(environment, project, DEADLINE)
         .and_then(|git| git.run(&[], &["log", "--format=%h %s", &most, "--no-show-signature", &range, "--"]));
     match answer {
-        Ok(answer) if answer.code == Some(0) => String::from_utf8_lossy(&answer.stdout)
-            .lines()
-            .map(|line| crate::text::one_line(line, 120))
-            .collect(),
+        Ok(answer) if answer.code == Some(0) => {
+            String::from_utf8_lossy(&answer.stdout).lines().map(|line| clean_line(line, 120)).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -153,7 +153,7 @@ fn read_within(environment: &Environment, project: &Path, limit: Duration) -> Gi
         Err(reason) => GitReading::Unknown(reason),
         Ok(answer) if answer.code == Some(0) => GitReading::Known(parse_status(&answer.stdout, answer.more)),
         Ok(answer) => {
-            let said = text::one_line(&String::from_utf8_lossy(&answer.stderr), 200);
+            let said = clean_line(&String::from_utf8_lossy(&answer.stderr), 200);
             if said.contains("not a git repository") {
                 GitReading::NoRepository
             } else {
@@ -212,7 +212,7 @@ impl<'a> Git<'a> {
             Some(0) if !answer.more => {}
             Some(1) => return Ok(Vec::new()),
             _ => {
-                let said = text::one_line(&String::from_utf8_lossy(&answer.stderr), 200);
+                let said = clean_line(&String::from_utf8_lossy(&answer.stderr), 200);
                 return Err(format!("git config could not be read: {said}"));
             }
         }
@@ -352,7 +352,7 @@ fn parse_status(output: &[u8], more: bool) -> GitState {
         if let Some((status, path)) = file {
             state.dirty_total += 1;
             if state.dirty.len() < MOST_FILES {
-                state.dirty.push(DirtyFile { status, path: text::one_line(path, 300) });
+                state.dirty.push(DirtyFile { status, path: clean_line(path, 300) });
             }
         }
     }
@@ -364,8 +364,8 @@ fn read_header(state: &mut GitState, header: &str) {
     match name {
         "branch.oid" if value != "(initial)" => state.commit = Some(value.chars().take(10).collect()),
         "branch.head" if value == "(detached)" => state.detached = true,
-        "branch.head" => state.branch = Some(text::one_line(value, 200)),
-        "branch.upstream" => state.upstream = Some(text::one_line(value, 200)),
+        "branch.head" => state.branch = Some(clean_line(value, 200)),
+        "branch.upstream" => state.upstream = Some(clean_line(value, 200)),
         "branch.ab" => {
             let mut counts = value.split(' ');
             let mut count = |sign| counts.next().and_then(|text| text.strip_prefix(sign)?.parse().ok());

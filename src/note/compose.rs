@@ -627,7 +627,7 @@ mod tests {
         let told = Situation { message: Some(format!("bad {key}")), next_text: key.clone(), ..situation() };
         let git = GitReading::Unknown(format!("https://u:{key}@example.com"));
         let note = compose(&told, &Gathered::default(), &git);
-        assert!(!note.contains(&key) && note.contains("[redacted: github token]"), "{note}");
+        assert!(!note.contains(&key) && note.contains("[removed: github token]"), "{note}");
     }
 
     proptest! {

@@ -7,7 +7,6 @@
 use super::text::{block, line};
 use crate::claude::record::{Assistant, Body, Head, Meta, ToolCall, ToolResult, User};
 use crate::claude::transcript::Transcript;
-use crate::text::head as first_bytes;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -27,6 +26,8 @@ const MOST_AGENTS: usize = 6;
 
 const LONG_TEXT: usize = 4000;
 const SHORT_LINE: usize = 240;
+/// Bytes at the end of a result that are kept until its last line is wanted.
+const TAIL: usize = 4096;
 
 /// How the client begins the result of a subagent that an API error ended (clients 2.1.3xx).
 const CUT_AGENT: &str = "Agent terminated early due to an API error";
@@ -235,8 +236,8 @@ struct Walk {
 struct Outcome {
     error: bool,
     exit: Option<i32>,
-    /// Not yet made safe: few results are ever shown.
-    last_line: Option<String>,
+    /// Its end, not yet made safe: few results are ever shown.
+    tail: Option<String>,
     cut: Option<String>,
     created: bool,
     background: bool,
@@ -306,9 +307,9 @@ impl Walk {
         let outcome = Outcome {
             error: result.error,
             exit: exit_code(result),
-            last_line: last_line(&result.text),
+            tail: tail(&result.text),
             cut: result.text.trim_start().strip_prefix(CUT_AGENT).map(|rest| {
-                line(rest.lines().next().unwrap_or_default().trim_start_matches([':', ' ']), SHORT_LINE)
+                line(&first_line(rest.trim_start_matches([':', ' '])).unwrap_or_default(), SHORT_LINE)
             }),
             created: structured.and_then(|value| text_at(value, "type")) == Some("create"),
             background: flag("backgroundTaskId")
@@ -399,9 +400,7 @@ impl Walk {
         self.found.commands.push(ShellCommand {
             command: line(text_at(&call.input, "command").unwrap_or_default(), SHORT_LINE),
             end,
-            last_line: outcome
-                .and_then(|outcome| outcome.last_line.as_deref())
-                .map(|text| line(text, SHORT_LINE)),
+            last_line: outcome.and_then(|outcome| outcome.tail.as_deref()).and_then(last_line),
         });
     }
 
@@ -556,8 +555,26 @@ fn slash_command(text: &str) -> Option<String> {
 }
 
 /// The last line with anything in it, its first bytes.
+/// The end of a text, in which its last line is: more than that line, because a secret may have been broken before it.
+fn tail(text: &str) -> Option<String> {
+    let text = text.trim_end();
+    let start = text.ceil_char_boundary(text.len().saturating_sub(TAIL));
+    let end = &text[start..];
+    // A line that is cut off at its beginning may hold the rest of a secret.
+    let end = if start == 0 { end } else { end.split_once('\n').map_or(end, |(_, whole)| whole) };
+    (!end.is_empty()).then(|| end.to_owned())
+}
+
+/// The last line of a text, once the whole text was cleaned.
 fn last_line(text: &str) -> Option<String> {
-    text.lines().rev().find(|text| !text.trim().is_empty()).map(|text| first_bytes(text, 2048).to_owned())
+    let clean = block(text, TAIL);
+    clean.lines().next_back().filter(|line| !line.is_empty()).map(|text| line(text, SHORT_LINE))
+}
+
+/// The first line of a text, likewise.
+fn first_line(text: &str) -> Option<String> {
+    let clean = block(text, LONG_TEXT);
+    clean.lines().next().filter(|line| !line.is_empty()).map(str::to_owned)
 }
 
 /// A Bash result names the exit code when it is not 0.
@@ -643,10 +660,10 @@ fn described(head: &Head, call: &ToolCall) -> Call {
         "prompt",
     ];
     let question = || call.input.get("questions")?.get(0).and_then(|question| text_at(question, "question"));
-    let plan =
-        || text_at(&call.input, "plan").and_then(|plan| plan.lines().find(|text| !text.trim().is_empty()));
-    let argument = KEYS.iter().find_map(|key| text_at(&call.input, key)).or_else(question).or_else(plan);
-    Call { tool: line(&call.name, 80), argument: line(argument.unwrap_or_default(), SHORT_LINE), at: head.at }
+    let plan = || text_at(&call.input, "plan").and_then(first_line);
+    let argument = KEYS.iter().find_map(|key| text_at(&call.input, key)).or_else(question).map(str::to_owned);
+    let argument = argument.or_else(plan).unwrap_or_default();
+    Call { tool: line(&call.name, 80), argument: line(&argument, SHORT_LINE), at: head.at }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// Sanitised, redacted, without blank edges, at most `limit` characters; says so when it was cut.
 #[must_use]
 pub fn block(raw: &str, limit: usize) -> String {
-    let clean = sanitised(head(raw, LONGEST_RAW));
+    let clean = sanitised(looked_at(raw));
     let text = redact(&clean);
     let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
     shortened(&lines.join("\n"), limit).into_owned()
@@ -18,10 +18,19 @@ pub fn block(raw: &str, limit: usize) -> String {
 /// The same on one line, every run of blanks one space.
 #[must_use]
 pub fn line(raw: &str, limit: usize) -> String {
-    let clean = sanitised(head(raw, LONGEST_RAW));
+    let clean = sanitised(looked_at(raw));
     let text = redact(&clean);
     let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
     shortened(&joined, limit).into_owned()
+}
+
+/// What of a text is looked at. Where it is cut, the word goes that was cut, too: half a secret is not recognised.
+fn looked_at(raw: &str) -> &str {
+    if raw.len() <= LONGEST_RAW {
+        return raw;
+    }
+    let start = head(raw, LONGEST_RAW);
+    start.rfind(char::is_whitespace).map_or("…", |end| &start[..end])
 }
 
 /// A Markdown code span that shows exactly this one line.
@@ -66,7 +75,7 @@ mod tests {
     #[test]
     fn a_secret_is_found_before_the_text_is_cut_and_behind_invisible_characters() {
         let key = format!("key sk-\u{200b}ant-api03-{}", "Ab1".repeat(30));
-        assert_eq!(line(&key, 20), "key [redacted: anth…");
+        assert_eq!(line(&key, 20), "key [removed: anthr…");
         assert!(!block(&key, 1000).contains("Ab1"));
     }
 

@@ -1,8 +1,7 @@
 //! A notice: one thing that happened to one session, told in fixed sentences. Of the session it says no more than its title
 //! and the name of its project; nothing that was said in it, and no known pattern of a secret.
 
-use crate::note::redact::redact;
-use crate::text::{one_line, shortened};
+use crate::note::redact::clean_line;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -10,8 +9,6 @@ use std::path::{Path, PathBuf};
 const TITLE: usize = 80;
 /// Longest name of a project, in characters.
 const PROJECT: usize = 60;
-/// What of a title is looked at, in characters: more is never shown, and a secret cut off there neither.
-const LOOKED_AT: usize = 4_000;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,12 +123,10 @@ impl Notice {
     }
 }
 
-/// One line without control characters and secrets, at most `limit` characters. Cut last: half a secret is not recognised.
+/// One line without control characters and secrets, at most `limit` characters.
 fn fit(raw: &str, limit: usize) -> Option<String> {
-    let line = one_line(raw, LOOKED_AT);
-    let clean = redact(&line);
-    let short = shortened(clean.trim(), limit);
-    (!short.is_empty()).then(|| short.into_owned())
+    let short = clean_line(raw, limit);
+    (!short.is_empty()).then_some(short)
 }
 
 #[cfg(test)]
@@ -178,7 +173,7 @@ mod tests {
                 format!("{} {secret}", "x".repeat(TITLE - 12)),
                 // Broken up by what nobody sees.
                 format!("{}\u{200b}{}", &secret[..9], &secret[9..]),
-                format!("{} {secret}", "y ".repeat(LOOKED_AT / 2 - 6)),
+                format!("{} {secret}", "y ".repeat(1_994)),
             ] {
                 let text = titled(&title).text();
                 assert!(!text.contains(&secret[..12]), "{text}");

@@ -6,6 +6,7 @@
 use super::reset::{epoch_in, reset_in};
 use super::stop::{ResetSource, Source, Stop, StopKind};
 use crate::claude::record::Failure;
+use crate::note::redact::clean_line;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
 
@@ -62,7 +63,7 @@ pub fn stop_of_payload(error: &str, message: &str, details: Option<&str>, at: Da
 }
 
 fn shown(text: &str) -> Option<String> {
-    Some(one_line(text, MESSAGE)).filter(|text| !text.is_empty())
+    Some(clean_line(text, MESSAGE)).filter(|text| !text.is_empty())
 }
 
 fn add_reset(stop: &mut Stop, exact: Option<DateTime<Utc>>, text: &str, at: Option<DateTime<Utc>>) {

@@ -1,0 +1,299 @@
+//! Redaction: secrets in a text, replaced by the name of their kind: `[removed: aws access key]`.
+//!
+//! It knows two things: [`token`]s, which say themselves whose they are, and [`place`]s where secrets stand, whatever they look
+//! like. Both read the text through a [`view`], in which escapes are undone, and over the [`seam`]s where a line was broken. It
+//! knows patterns, not secrets: what looks like nothing in particular and stands nowhere in particular passes.
+//!
+//! Its time grows with the length of the text and not faster. The facts about formats come from their makers and from the
+//! rule set of gitleaks (<https://github.com/gitleaks/gitleaks>, MIT); the patterns are our own. Running it again on its own
+//! output changes nothing. It must see a text before that is shortened: half a secret is none that anybody could recognise.
+
+mod place;
+#[cfg(test)]
+mod recall;
+mod seam;
+mod token;
+mod view;
+mod worth;
+
+use crate::text::{one_line, shortened};
+use std::borrow::Cow;
+use view::View;
+
+/// How every replacement begins.
+const REMOVED: &str = "[removed: ";
+
+/// A secret in a text, from byte to byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Found {
+    start: usize,
+    end: usize,
+    kind: &'static str,
+}
+
+/// The text with every secret that is recognised replaced by `[removed: <kind>]`.
+#[must_use]
+pub fn redact(text: &str) -> Cow<'_, str> {
+    let found = found(text);
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for one in found {
+        out.push_str(&text[done..one.start]);
+        out.push_str(REMOVED);
+        out.push_str(one.kind);
+        out.push(']');
+        done = one.end;
+    }
+    out.push_str(&text[done..]);
+    Cow::Owned(out)
+}
+
+/// What of a line is looked at, in characters: more is never shown, and a secret cut off there neither.
+const LOOKED_AT: usize = 4_000;
+
+/// Sanitised, on one line, redacted, and only then at most `limit` characters: half a secret is not recognised.
+#[must_use]
+pub fn clean_line(raw: &str, limit: usize) -> String {
+    let line = one_line(raw, LOOKED_AT);
+    // Where it was cut, the word goes that was cut, too.
+    let whole =
+        if line.ends_with('…') { line.rsplit_once(' ').map_or("…", |(whole, _)| whole) } else { &line };
+    shortened(redact(whole).trim(), limit).into_owned()
+}
+
+/// How many secrets are recognised in a text, and of which kinds: for measuring.
+#[must_use]
+pub fn kinds(text: &str) -> Vec<&'static str> {
+    found(text).into_iter().map(|one| one.kind).collect()
+}
+
+/// Secrets in a text, in their order and apart from each other.
+fn found(text: &str) -> Vec<Found> {
+    if text.len() < 8 {
+        return Vec::new();
+    }
+    let view = View::of(text);
+    let bytes = view.text().as_bytes();
+    let mut found = Vec::new();
+    token::find(bytes, &mut found);
+    place::find(bytes, &mut found);
+    // Where two overlap, the longer one names the kind, and of two that are alike the token.
+    found.sort_by_key(|one| one.start);
+    let mut apart: Vec<Found> = Vec::with_capacity(found.len());
+    for one in found {
+        match apart.last_mut() {
+            Some(last) if one.start < last.end => {
+                if one.end - one.start > last.end - last.start {
+                    last.kind = one.kind;
+                }
+                last.end = last.end.max(one.end);
+            }
+            _ => apart.push(one),
+        }
+    }
+    for one in &mut apart {
+        one.start = text.floor_char_boundary(view.original(one.start));
+        one.end = text.ceil_char_boundary(view.original(one.end));
+    }
+    apart
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const A: &str = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zAbCdEfGhIjKlMnOpQrStUvWx";
+
+    fn a(count: usize) -> &'static str {
+        &A[..count]
+    }
+
+    /// Text with a secret, and the secret in it.
+    fn secrets() -> Vec<(String, String)> {
+        let upper = "ABCDEFGHIJKLMNOP";
+        let hex = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        [
+            (format!("sk-ant-api03-{}", a(40)), None),
+            (format!("sk-ant-oat01-{}", a(40)), None),
+            (format!("sk-proj-{}", a(40)), None),
+            (format!("sk-{}", a(48)), None),
+            (format!("AKIA{upper}"), None),
+            (format!("ASIA{upper}"), None),
+            (format!("ghp_{}", a(36)), None),
+            (format!("gho_{}", a(36)), None),
+            (format!("ghs_{}", a(36)), None),
+            (format!("github_pat_{}", a(50)), None),
+            (format!("glpat-{}", a(20)), None),
+            (format!("xoxb-123456789012-{}", a(24)), None),
+            (format!("xoxp-123456789012-{}", a(24)), None),
+            (format!("AIza{}", a(35)), None),
+            (format!("ya29.{}", a(50)), None),
+            (format!("hf_{}", a(34)), None),
+            (format!("npm_{}", a(36)), None),
+            (format!("pypi-{}", a(50)), None),
+            (format!("SG.{}.{}", a(22), a(43)), None),
+            (format!("sk_live_{}", a(24)), None),
+            (format!("rk_live_{}", a(24)), None),
+            (format!("eyJhbGciOiJIUzI1NiJ9.{}.{}", a(30), a(43)), None),
+            (format!("dapi{}", &hex[..32]), None),
+            (format!("dop_v1_{hex}"), None),
+            (format!("hvs.{}", a(40)), None),
+            (
+                format!("https://hooks.slack.com/services/T00000000/B00000000/{}", a(24)),
+                Some(a(24).to_owned()),
+            ),
+            (format!("postgres://app:{}@db.example.com/x", a(12)), Some(a(12).to_owned())),
+            ("https://user:hunter2@example.com/repo.git".to_owned(), Some("hunter2".to_owned())),
+            (format!("Authorization: Bearer {}", a(30)), Some(a(30).to_owned())),
+            ("authorization: Basic dXNlcjpwYXNz".to_owned(), Some("dXNlcjpwYXNz".to_owned())),
+            (format!("x-api-key: {}", a(30)), Some(a(30).to_owned())),
+            ("DB_PASSWORD=hunter2!x".to_owned(), Some("hunter2!x".to_owned())),
+            (format!("AWS_SECRET_ACCESS_KEY={}", a(40)), Some(a(40).to_owned())),
+            (format!("export API_TOKEN='{}'", a(20)), Some(a(20).to_owned())),
+            (format!("{{\"client_secret\": \"{}\"}}", a(20)), Some(a(20).to_owned())),
+            (format!("{{\\\"password\\\":\\\"{}\\\"}}", a(12)), Some(a(12).to_owned())),
+            (format!("apiKey: '{}',", a(20)), Some(a(20).to_owned())),
+            (format!("deploy --token {}", a(20)), Some(a(20).to_owned())),
+            ("curl -s -u admin:s3cr3t http://127.0.0.1/".to_owned(), Some("s3cr3t".to_owned())),
+            (format!("//registry.example.com/:_authToken={}", a(36)), Some(a(36).to_owned())),
+            ("machine example.com login me password s3cr3t".to_owned(), Some("s3cr3t".to_owned())),
+            (format!("https://example.com/x?access_token={}&y=1", a(20)), Some(a(20).to_owned())),
+        ]
+        .into_iter()
+        .map(|(text, secret)| {
+            let secret = secret.unwrap_or_else(|| text.clone());
+            (text, secret)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn there_are_enough_kinds() {
+        let kinds = token::kinds().len() + place::KINDS.len();
+        assert!(kinds >= 80, "{kinds}");
+    }
+
+    #[test]
+    fn every_known_kind_is_replaced_bare_quoted_and_inside_json() {
+        for (text, secret) in secrets() {
+            let forms = [
+                text.clone(),
+                format!("the key is {text} ok"),
+                format!("\"{text}\""),
+                format!("({text})"),
+                serde_json::to_string(&format!("x {text} y")).unwrap(),
+                serde_json::to_string(&serde_json::to_string(&format!("x {text}\n")).unwrap()).unwrap(),
+            ];
+            for form in forms {
+                let clean = redact(&form);
+                assert!(!clean.contains(&secret) && clean.contains(REMOVED), "{form} -> {clean}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_file_goes_as_a_whole_also_escaped_or_cut_off() {
+        let body = format!("{A}\n{A}\n");
+        for kind in ["RSA ", "EC ", "OPENSSH ", ""] {
+            let whole =
+                format!("a\n-----BEGIN {kind}PRIVATE KEY-----\n{body}-----END {kind}PRIVATE KEY-----\nz");
+            assert_eq!(redact(&whole), "a\n[removed: private key]\nz");
+            let escaped = serde_json::to_string(&whole).unwrap();
+            assert_eq!(redact(&escaped), "\"a\\n[removed: private key]\\nz\"");
+        }
+        let cut = format!("-----BEGIN RSA PRIVATE KEY-----\n{body}");
+        assert!(!redact(&cut).contains(&A[..20]));
+    }
+
+    #[test]
+    fn a_public_certificate_and_ordinary_text_stay() {
+        for text in [
+            "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+            "max_tokens = 4096 and tokens: 9242, CLAUDE_CODE_MAX_OUTPUT_TOKENS=32000",
+            "const token = getToken(); password = req.body.password",
+            "type: 'password', token: string, secret: ${{ secrets.X }}",
+            "password: the user enters it; TOKEN=$TOKEN API_KEY=${API_KEY}",
+            "https://example.com:8080/path and git@github.com:owner/repo.git",
+            "task-sk-something, disk-usage-of-the-whole-machine, sk-a-very-long-class-name-of-css",
+            "commit 0123456789abcdef0123456789abcdef01234567",
+            "let key = map.get(\"name\"); KEY=value; the keyboard: fine",
+            "docker run -u 1000:1000 image",
+            "self.pre_auth = pre_auth1; url_user_password = split_auth_netloc_from_url2(x)",
+            "pub const IFLA_INET6_TOKEN: _bindgen_ty_7 = 3; DEVSTAT_TYPE_PASS = 0x100, dot2_token: node.dot2_token,",
+            "primary key: id, foreign_key=user_id, tokenizer: bpe, secretary=Smith",
+        ] {
+            assert_eq!(redact(text), text);
+        }
+    }
+
+    #[test]
+    fn redacting_again_changes_nothing() {
+        for (text, _) in secrets() {
+            let once = redact(&text).into_owned();
+            assert_eq!(redact(&once), once);
+        }
+    }
+
+    #[test]
+    fn of_our_own_source_next_to_nothing_is_taken_for_a_secret() {
+        fn walk(directory: &std::path::Path, lines: &mut usize, hits: &mut Vec<String>) {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                let ending = path.extension().and_then(std::ffi::OsStr::to_str);
+                if path.is_dir() {
+                    walk(&path, lines, hits);
+                } else if matches!(ending, Some("rs" | "js" | "mjs" | "cjs" | "ts" | "md" | "json"))
+                    && !path.ends_with("benches/redact.rs")
+                    && !path.ends_with("redact.test.mjs")
+                {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    // Secrets that tests have made up come after this line. Dummy keys elsewhere count as false hits.
+                    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+                    *lines += text.lines().count();
+                    hits.extend(kinds(text).iter().map(|kind| format!("{}: {kind}", path.display())));
+                }
+            }
+        }
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (mut lines, mut hits) = (0, Vec::new());
+        for directory in ["src", "bin", "benches", "docs", "schemas", "__test__"] {
+            walk(&root.join(directory), &mut lines, &mut hits);
+        }
+        assert!(lines > 20_000, "{lines} lines are too few to measure one in 10,000");
+        assert!(hits.len() * 10_000 <= lines, "{} in {lines} lines: {hits:#?}", hits.len());
+    }
+
+    /// Text that is hard for patterns. Time must grow with its length, so the work of twice the text is about twice as much:
+    /// this asks for far less than the square would need, and for no clock.
+    #[test]
+    fn hard_texts_of_a_megabyte_are_survived() {
+        for unit in [
+            "password=",
+            "password=\"password='",
+            "sk-",
+            "eyJ.",
+            "-----BEGIN PRIVATE KEY-----\nx",
+            "a://b:c",
+            "curl -u mysql -p ",
+            "\\",
+            "%25",
+            "token='a\n",
+        ] {
+            let text = unit.repeat(1_000_000 / unit.len());
+            assert!(!redact(&text).is_empty());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_text_is_survived(text in "(?s).{0,300}") {
+            let once = redact(&text).into_owned();
+            prop_assert_eq!(redact(&once), once.clone());
+        }
+    }
+}
