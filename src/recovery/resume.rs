@@ -190,7 +190,7 @@ impl Resumer<'_> {
             .as_ref()
             .filter(|_| hollow)
             .and_then(|summary| task_of(incident, summary.last_prompt.as_deref()))
-            .map(|text| crate::text::shortened(&crate::text::sanitised(&redact(&text)), TASK).into_owned());
+            .map(|text| crate::text::shortened(&redact(&crate::text::sanitised(&text)), TASK).into_owned());
         Ok(launch(
             incident,
             &Means {

@@ -8,9 +8,9 @@ use crate::claude::glance::text_after;
 use crate::claude::record::{Body, Record, ToolCall, parse_line};
 use crate::claude::transcript::{LONGEST_LINE, Transcript};
 use crate::error::{Code, Error, Result};
-use crate::note::redact::redact;
+use crate::note::redact::{clean_line, redact};
 use crate::rescue::snapshot::prefix_sha256;
-use crate::text::{one_line, sanitised};
+use crate::text::sanitised;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -162,7 +162,7 @@ impl Added {
         }
         let path = call.input.get("file_path").or_else(|| call.input.get("notebook_path"));
         if let Some(path) = path.and_then(serde_json::Value::as_str) {
-            let path = one_line(path, 300);
+            let path = clean_line(path, 300);
             if self.files.len() < MOST_NAMED && !self.files.contains(&path) {
                 self.files.push(path);
             }
@@ -176,7 +176,7 @@ impl Added {
         result.files = self.files;
         result.tokens = self.tokens;
         result.last_words = self.last_words.map(|text| {
-            let clean = sanitised(&redact(&text));
+            let clean = redact(&sanitised(&text)).into_owned();
             crate::text::shortened(&clean, WORDS).into_owned()
         });
         result.hollow = if self.answers == 0 && self.no_response {
