@@ -69,8 +69,8 @@ async function waiting(t, { age = 0, env = {} }) {
   return { place, scene, session, pid, runs: () => child.exitCode === null && child.signalCode === null, now: () => began + (Date.now() - began) * FASTER };
 }
 
-/** Kilobytes in memory. @param {number} pid */
-const memory = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+/** Kilobytes in memory; what `status` says of it lags behind. @param {number} pid */
+const memory = (pid) => Number(/Rss:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]);
 /** Open files. @param {number} pid */
 const files = (pid) => readdirSync(`/proc/${pid}/fd`).length;
 /** Clock ticks of processor time, ended threads included. @param {number} pid */
@@ -84,6 +84,16 @@ const waits = (pid) => new Map(readdirSync(`/proc/${pid}/task`).map((thread) => 
 function size(directory) {
   const entries = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return { files: entries.length, bytes: entries.reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0) };
+}
+
+/** In what a process has grown since the first sample. @param {{rss: number, fds: number}[]} samples */
+function grown(samples) {
+  const [first, last] = [samples[0], samples[samples.length - 1]];
+  const most = Math.max(...samples.map(({ rss }) => rss));
+  return [
+    ...(most - first.rss > 1024 ? [`memory: ${first.rss} -> ${most} kB`] : []),
+    ...(last.fds > first.fds ? [`open files: ${first.fds} -> ${last.fds}`] : []),
+  ];
 }
 
 test('while a day of waiting passes the supervisor grows neither in memory nor in open files nor on disk', { skip: slow }, async (t) => {
@@ -114,11 +124,42 @@ test('while a day of waiting passes the supervisor grows neither in memory nor i
   assert.equal(scene.incident(session).phase, 'waiting');
   const phases = readdirSync(join(place.state, 'incidents')).map((name) => scene.incident(name.replace('.json', '')).phase);
   assert.deepEqual([phases.length, phases.filter((phase) => phase === 'moved-on').length], [changes + 1, changes - 2]);
-  const [first, last] = [samples[1], samples.at(-1)];
+  const [first, last] = [samples[0], samples.at(-1)];
   const journal = readFileSync(join(place.state, 'journal.jsonl'), 'utf8').split('\n').length;
+  t.diagnostic(`it has waited ${waits(pid).get(String(pid))} times`);
   t.diagnostic(`memory after each hour, in kB: ${samples.map(({ rss }) => rss).join(' ')}`);
   t.diagnostic(`open files: ${samples.map(({ fds }) => fds).join(' ')}`);
   t.diagnostic(`state: ${first.files} files, ${first.bytes} bytes -> ${last.files} files, ${last.bytes} bytes; ${journal} lines of journal, ${changes} sessions`);
+  assert.deepEqual(grown(samples), []);
+  // Looks that find nothing new write nothing: what is written goes with what happened.
+  assert.equal(journal <= 6 * changes, true, `${journal} lines of journal`);
+  assert.equal(last.files - first.files <= 3 * changes, true, 'files of state');
+  assert.equal(last.bytes - first.bytes <= 8192 * changes, true, 'bytes of state');
+});
+
+test('a process that keeps memory and files is found to grow by the same look at it', { skip: slow }, async (t) => {
+  const kept = 'const { openSync } = require("node:fs"); const kept = []; setInterval(() => kept.push(openSync("/dev/null"), Buffer.alloc(65536, 1)), 10);';
+  const child = spawn(process.execPath, ['-e', kept], { stdio: 'ignore' });
+  t.after(() => child.kill('SIGKILL'));
+  const pid = /** @type {number} */ (child.pid);
+  const samples = [];
+  for (let count = 0; count < 3; count += 1) {
+    await later(700);
+    samples.push({ rss: memory(pid), fds: files(pid) });
+  }
+  assert.deepEqual(grown(samples).map((text) => text.split(':')[0]), ['memory', 'open files']);
+});
+
+test('while nothing happens for a minute it looks twice and does nothing else', { skip: process.env.CC_RECOVER_TEST_IDLE === '1' ? process.platform !== 'linux' : 'CC_RECOVER_TEST_IDLE=1 watches a minute' }, async (t) => {
+  const { pid, runs } = await waiting(t, {});
+  await later(5000);
+  const [before, used] = [waits(pid), ticks(pid)];
+  await later(60_000);
+  assert.equal(runs(), true);
+  const waited = [...waits(pid)].map(([thread, count]) => [thread === String(pid) ? 'main' : thread, count - (before.get(thread) ?? 0)]);
+  t.diagnostic(`processor time: ${ticks(pid) - used} ticks of 10 ms; waits: ${waited.map(([thread, count]) => `${thread} ${count}`).join(', ')}`);
+  assert.equal(ticks(pid) - used < 30, true, 'it used half a per cent of a processor');
+  assert.deepEqual(waited.filter(([thread, count]) => thread !== 'main' && Number(count) > 0), [], 'a thread that has nothing to do was woken');
 });
 
 /** A person goes on in a session, and its turn ends. @param {string} transcript @param {(record: any) => any} stamped */
