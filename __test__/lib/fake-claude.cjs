@@ -2,7 +2,8 @@
 
 // Plays `claude -p --resume=<id>`: registers itself as the client does, appends what the client appends on a resume, and
 // says in a log of the test when it began and ended. What it does is told by `fake.json` beside the program: `{log, config,
-// delay, runs}`, where the n-th run of a session does `runs[n]`, and every later one the last.
+// delay, runs, hidden}`, where the n-th run of a session does `runs[n]`, and every later one the last. A hidden one neither
+// registers nor shows the session in the process table.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -10,6 +11,7 @@ const { randomUUID } = require('node:crypto');
 
 const told = JSON.parse(fs.readFileSync(path.join(path.dirname(__filename), 'fake.json'), 'utf8'));
 const argv = process.argv.slice(2);
+if (told.hidden) process.title = 'claude';
 const named = argv.find((word) => word.startsWith('--resume='))?.slice('--resume='.length) ?? '';
 const id = path.basename(named, '.jsonl');
 const sleep = (milliseconds) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
@@ -38,7 +40,7 @@ else process.on('SIGTERM', () => end(143));
 sleep(told.registerAfter ?? 0);
 const stat = fs.readFileSync('/proc/self/stat', 'utf8');
 fs.mkdirSync(path.dirname(registry), { recursive: true });
-fs.writeFileSync(registry, JSON.stringify({ pid: process.pid, sessionId: id, cwd: process.cwd(), startedAt: Date.now(), procStart: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19], version: '2.1.329', kind: 'interactive', entrypoint: 'sdk-cli', status: 'busy' }));
+if (!told.hidden) fs.writeFileSync(registry, JSON.stringify({ pid: process.pid, sessionId: id, cwd: process.cwd(), startedAt: Date.now(), procStart: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19], version: '2.1.329', kind: 'interactive', entrypoint: 'sdk-cli', status: 'busy' }));
 
 const append = (record) => fs.appendFileSync(transcript, `${JSON.stringify(record)}\n`);
 const now = () => new Date().toISOString();

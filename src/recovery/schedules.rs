@@ -154,6 +154,8 @@ struct Night {
     reset: Option<DateTime<Utc>>,
     quiet: bool,
     notes: Vec<String>,
+    /// What the last look came to.
+    waits: Option<String>,
 }
 
 impl Night {
@@ -226,6 +228,7 @@ impl Night {
             reset: None,
             quiet,
             notes: Vec::new(),
+            waits: None,
         }
     }
 
@@ -370,6 +373,11 @@ impl Night {
             let looked = supervisor.look().unwrap();
             while supervisor.busy() {
                 std::thread::sleep(Duration::from_micros(200));
+            }
+            let waits = looked.sessions.first().and_then(|one| one.waits.clone());
+            if waits != self.waits {
+                self.note(&format!("waits: {waits:?}"));
+                self.waits = waits;
             }
             let Some(incident) = self.incident() else { self.fail("the stop was not found") };
             let runs: Vec<_> = incident.attempts.iter().filter(|attempt| attempt.run.is_some()).collect();

@@ -36,13 +36,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// Longest time between two looks.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
 /// While notices are on their way.
 const TELLING: std::time::Duration = std::time::Duration::from_millis(500);
 /// Shortest.
-const SHORTEST: std::time::Duration = std::time::Duration::from_millis(50);
+const SHORTEST: std::time::Duration = std::time::Duration::from_millis(5);
 /// A night, for `nightlyCap`.
 const NIGHT: Duration = Duration::hours(12);
 /// What changed longer ago is no news.
@@ -207,6 +208,9 @@ impl Scope {
     }
 }
 
+/// A file as it was: when it was written to last, and its length.
+type State = (SystemTime, u64);
+
 /// A supervisor.
 pub struct Supervisor {
     ground: Arc<Ground>,
@@ -216,6 +220,8 @@ pub struct Supervisor {
     running: Arc<Mutex<BTreeSet<String>>>,
     waits: Arc<Mutex<BTreeMap<String, String>>>,
     due: BTreeMap<String, DueByBoot>,
+    /// Transcripts that were read and owe nothing, as they were then.
+    settled: BTreeMap<PathBuf, State>,
     /// What a person was told by this supervisor.
     told: BTreeSet<(String, u64, &'static str)>,
     /// Notices on their way.
@@ -237,6 +243,7 @@ impl Supervisor {
             running: Arc::default(),
             waits: Arc::default(),
             due: BTreeMap::new(),
+            settled: BTreeMap::new(),
             told: BTreeSet::new(),
             telling: Vec::new(),
         };
@@ -313,38 +320,51 @@ impl Supervisor {
     }
 
     /// Stops that no hook reported: killed hooks, one-shot runs, a loss of power.
-    fn discover(&self) -> Vec<Error> {
+    fn discover(&mut self) -> Vec<Error> {
         let mut problems = Vec::new();
         let now = self.ground.clock.now();
         let config = in_force(&self.ground.env, None).config;
         let further: Vec<PathBuf> = config.config_dirs.iter().map(PathBuf::from).collect();
         let homes = crate::claude::home::all_homes(&self.ground.env, &further);
         let default_home = self.default_home();
+        let before = std::mem::take(&mut self.settled);
+        let mut settled = BTreeMap::new();
         let ledger = self.ledger(&config, default_home.as_deref());
         let mut holders: Option<Holders> = None;
         for enabled in all_unattended(&self.state) {
             let (Some(project), Some(since)) = (&enabled.project, enabled.unattended) else { continue };
             let wanted = |home: &ClaudeHome| Some(vec![home.project(project)]);
             let found = scan::find(&homes, wanted, &mut problems);
-            // What was not written to lately was looked at before, or is no business of ours.
-            let fresh: Vec<_> = found
-                .into_iter()
-                .filter(|one| {
-                    let written = std::fs::metadata(&one.path).and_then(|meta| meta.modified()).ok();
-                    written.map(DateTime::<Utc>::from).is_some_and(|at| now - at < RECENT && at > since)
-                })
-                .filter(|one| !self.state.incident(&one.id).exists())
-                .collect();
+            let mut fresh = Vec::new();
+            let mut newer_than = Vec::new();
+            for one in found {
+                let Some(state) = state_of(&one.path) else { continue };
+                // What was not written to lately was looked at before, or is no business of ours.
+                let written = DateTime::<Utc>::from(state.0);
+                if now - written >= RECENT || written <= since {
+                    continue;
+                }
+                if before.get(&one.path) == Some(&state) {
+                    settled.insert(one.path, state);
+                } else if let Some(limit) = unseen_since(&ledger, &one.id, written, since) {
+                    newer_than.push((limit, state));
+                    fresh.push(one);
+                }
+            }
             if fresh.is_empty() {
                 continue;
             }
             let holders = holders
                 .get_or_insert_with(|| Holders::read(&homes, self.ground.processes.as_ref(), &mut problems));
             let summaries = scan::read(&fresh, |_| Liveness::Gone, Depth::Whole);
-            for (found, summary) in fresh.iter().zip(summaries) {
+            for ((found, summary), (limit, state)) in fresh.iter().zip(summaries).zip(newer_than) {
                 let Ok(summary) = summary else { continue };
                 let stop_at = summary.stop.at.unwrap_or(DateTime::UNIX_EPOCH);
-                if holders.of(found).is_some() || !summary.stop.is_unfinished() || stop_at < since {
+                if !summary.stop.is_unfinished() || stop_at < limit {
+                    settled.insert(found.path.clone(), state);
+                    continue;
+                }
+                if holders.of(found).is_some() {
                     continue;
                 }
                 let report = Report {
@@ -370,6 +390,7 @@ impl Supervisor {
                 problems.extend(entered.err());
             }
         }
+        self.settled = settled;
         problems
     }
 
@@ -652,6 +673,28 @@ impl Supervisor {
 /// A run of it is to be looked after.
 fn under_way(incident: &Incident) -> bool {
     incident.phase == Phase::Attempting || incident.phase.is_active() && incident.open_run().is_some()
+}
+
+fn state_of(path: &Path) -> Option<State> {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.modified().ok()?, meta.len()))
+}
+
+/// Since when a stop of this session would be one that nobody knows of; `None` when its incident is open, or its transcript
+/// was not written to since that ended. An incident that is damaged is put aside, and made anew from the transcript.
+fn unseen_since(
+    ledger: &Ledger<'_>,
+    session: &str,
+    written: DateTime<Utc>,
+    since: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    match ledger.read(session).or_else(|_| ledger.change(session, |_| {})) {
+        Ok(None) => Some(since),
+        Ok(Some(known)) if known.phase.is_over() && written > known.updated_at => {
+            Some(since.max(known.updated_at))
+        }
+        _ => None,
+    }
 }
 
 fn resumed(ground: &Ground, state: &StateDir, default_home: Option<&Path>, session: &str) -> Result<Ended> {

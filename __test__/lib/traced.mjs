@@ -1,0 +1,99 @@
+// A supervisor that is killed at a chosen system call: started as the hook starts it, under strace, which kills the whole process
+// as it enters the call. What it starts is let go when it becomes a program of its own, so that only the supervisor dies.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './command.mjs';
+
+/** Calls that change files, locks or processes. A question mark: the name is not known on every architecture. */
+const CALLS = ['flock', 'write', 'fsync', 'fdatasync', 'rename', 'renameat', 'renameat2', 'unlink', 'unlinkat', 'mkdir', 'mkdirat', 'ftruncate', 'chmod', 'fchmod', 'link', 'linkat', 'pipe2', 'fork', 'vfork', 'clone', 'clone3', 'wait4', 'waitid', 'kill'];
+const PROCESSES = new Set(['fork', 'vfork', 'clone', 'clone3', 'wait4', 'waitid', 'kill']);
+
+const SUPERVISE = 'var m = { exports: {} }; process.dlopen(m, process.argv[1]); m.exports.supervise();';
+
+/** Why nothing can be traced here, or `false`. */
+export const untraceable = (() => {
+  if (process.platform !== 'linux') return 'strace is a program of Linux';
+  const tried = spawnSync('strace', ['-f', '--detach-on=execve', '-o', '/dev/null', '-e', 'trace=flock', '-e', 'inject=flock:signal=KILL:when=9', process.execPath, '-e', '0'], { encoding: 'utf8' });
+  if (tried.error) return 'strace is not installed';
+  return tried.status === 0 ? false : `strace cannot be used here: ${tried.stderr.trim().split('\n').at(-1)}`;
+})();
+
+/** Words that start a supervisor as the hook does. @param {ReturnType<typeof import('./command.mjs').world>} place */
+export function superviseWords(place) {
+  const [version] = readdirSync(join(place.state, 'runtime'));
+  return [process.execPath, '-e', SUPERVISE, join(place.state, 'runtime', version, 'addon.node')];
+}
+
+/** Words that start the one attempt that a person asks for. @param {string} id */
+export const resumeNowWords = (id) => [process.execPath, join(ROOT, 'bin', 'cc-session-recover.js'), 'resume', id, '--now', '--json'];
+
+/**
+ * Starts a program under strace.
+ *
+ * @param {ReturnType<typeof import('./command.mjs').world>} place
+ * @param {string[]} program Its words.
+ * @param {string[]} expressions What strace is told to do with which calls.
+ * @returns {{log: () => string, ended: Promise<{status: number | null, signal: string | null}>}}
+ */
+export function traced(place, program, expressions) {
+  const log = join(place.root, `strace-${place.endings.length}.log`);
+  const words = ['-f', '-y', '-qq', '--detach-on=execve', '-e', 'signal=none', '-o', log, ...expressions.flatMap((one) => ['-e', one])];
+  const child = spawn('strace', [...words, ...program], { cwd: place.project, env: place.env, stdio: 'ignore' });
+  const ended = new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status, signal) => resolve({ status, signal }));
+  });
+  place.endings.push(() => {
+    child.kill('SIGKILL');
+    return ended;
+  });
+  return { log: () => (existsSync(log) ? readFileSync(log, 'utf8') : ''), ended };
+}
+
+/**
+ * A moment at which a supervisor can be killed: as it enters the n-th call of that name that a thread of it makes.
+ *
+ * @typedef {{call: string, nth: number, text: string}} Point
+ */
+
+/**
+ * The moments of one undisturbed supervisor. strace counts for each thread, so a thread's n-th call can only be met where no
+ * other thread made as many before.
+ *
+ * @param {ReturnType<typeof import('./command.mjs').world>} place
+ * @param {string[]} program
+ * @returns {Promise<Point[]>}
+ */
+export async function points(place, program) {
+  const one = traced(place, program, [`trace=${CALLS.map((call) => `?${call}`).join(',')}`]);
+  await one.ended;
+  /** @type {Map<string, number>} */
+  const made = new Map();
+  const seen = new Set();
+  const found = [];
+  let main = '';
+  let begun = false;
+  for (const line of one.log().split('\n')) {
+    const [, thread, call, rest] = /^(\d+)\s+(\w+)\((.*)$/.exec(line) ?? [];
+    if (call === undefined) continue;
+    main ||= thread;
+    const nth = (made.get(`${thread} ${call}`) ?? 0) + 1;
+    made.set(`${thread} ${call}`, nth);
+    const ours = rest.includes(place.root);
+    // Its runtime starts threads and writes to itself before the supervisor has its first lock.
+    begun ||= ours;
+    if (seen.has(`${call} ${nth}`)) continue;
+    seen.add(`${call} ${nth}`);
+    if (ours || (begun && PROCESSES.has(call))) found.push({ call, nth, text: `${thread === main ? 'main' : 'attempt'}: ${rest.replaceAll(place.root, '')}` });
+  }
+  return found;
+}
+
+/** Runs a program that dies at a moment. True when it did. @param {ReturnType<typeof import('./command.mjs').world>} place @param {string[]} program @param {Point} point */
+export async function killedAt(place, program, { call, nth }) {
+  const one = traced(place, program, [`trace=${call}`, `inject=${call}:signal=KILL:when=${nth}`]);
+  const { signal } = await one.ended;
+  return signal === 'SIGKILL';
+}

@@ -1,0 +1,174 @@
+// A supervisor that waits for a day, in a project with 1,000 transcripts. The day passes 3,600 times as fast (libfaketime; it
+// looks as much more often), while every half hour another session stops and an earlier one goes on by hand.
+// `CC_RECOVER_TEST_IDLE=1` also watches a minute of the real time, in which nothing happens.
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as later } from 'node:timers/promises';
+import { world } from './lib/command.mjs';
+import { idOf, transcriptText } from './lib/hooks.mjs';
+import { supervised } from './lib/supervised.mjs';
+import { superviseWords } from './lib/traced.mjs';
+
+const FASTER = 3600;
+const HOURS = 24;
+const SESSIONS = 1000;
+const HOUR = 3600_000;
+const DAY = 24 * 3600;
+
+const library = ['/usr/lib/*/faketime/libfaketimeMT.so.1', '/usr/lib64/faketime/libfaketimeMT.so.1', '/usr/lib/faketime/libfaketimeMT.so.1'].flatMap((pattern) => found(pattern))[0];
+/** The boot clock is not faked: what is due has to be so by both. @type {Record<string, string>} */
+const FASTER_ENV = { LD_PRELOAD: library ?? '', FAKETIME: `+0 x${FASTER}`, FAKETIME_DONT_FAKE_MONOTONIC: '1', NO_FAKE_STAT: '1' };
+
+/** Why time cannot be made to pass faster here, or `false`. */
+const slow = (() => {
+  if (process.platform !== 'linux') return 'time is made to pass faster by libfaketime, and processes are looked at in /proc: Linux only';
+  if (library === undefined) return 'libfaketime is not installed';
+  const code = 'const began = Date.now(); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50); console.log(Date.now() - began);';
+  const { stdout } = spawnSync(process.execPath, ['-e', code], { env: { ...process.env, ...FASTER_ENV }, encoding: 'utf8' });
+  return Number(stdout) > 10_000 ? false : 'libfaketime does not work with this node';
+})();
+
+/** Paths of a pattern with one star, which names a directory. @param {string} pattern @returns {string[]} */
+function found(pattern) {
+  const [before, after] = pattern.split('*');
+  if (after === undefined) return existsSync(pattern) ? [pattern] : [];
+  return existsSync(before) ? readdirSync(before).map((name) => `${before}${name}${after}`).filter((path) => existsSync(path)) : [];
+}
+
+/**
+ * A supervisor in a project with many transcripts that are no business of it, and one session whose limit ends in three days.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {{age?: number, env?: Record<string, string>, poll?: number}} how `age`: seconds since the many were written to; `poll`:
+ *   real seconds between two looks.
+ */
+async function waiting(t, { age = 0, env = {}, poll = 30 }) {
+  const place = world(t);
+  const scene = await supervised(place, { config: { stops: { 'usage-limit-weekly': 'resume' }, supervisor: { pollSeconds: poll } } });
+  await later(20);
+  const text = transcriptText('finished-print', { id: idOf(0), cwd: place.project });
+  for (let index = 1; index <= SESSIONS; index += 1) {
+    const path = join(scene.transcripts, `${idOf(index)}.jsonl`);
+    writeFileSync(path, text.replaceAll(idOf(0), idOf(index)));
+    if (age > 0) utimesSync(path, Date.now() / 1000 - age, Date.now() / 1000 - age);
+  }
+  const session = idOf(0xffff);
+  scene.stop(session, { fixture: 'quota-weekly-print', resetsIn: 3 * DAY });
+  const [file, ...args] = superviseWords(place);
+  const began = Date.now();
+  const child = spawn(file, args, { cwd: '/', env: { ...place.env, ...env }, stdio: 'ignore' });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  place.endings.push(() => {
+    child.kill('SIGKILL');
+    return ended;
+  });
+  const pid = /** @type {number} */ (child.pid);
+  return { place, scene, session, pid, runs: () => child.exitCode === null && child.signalCode === null, now: () => began + (Date.now() - began) * FASTER };
+}
+
+/** Kilobytes in memory; what `status` says of it lags behind. @param {number} pid */
+const memory = (pid) => Number(/Rss:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]);
+/** Open files. @param {number} pid */
+const files = (pid) => readdirSync(`/proc/${pid}/fd`).length;
+/** Clock ticks of processor time, ended threads included. @param {number} pid */
+const ticks = (pid) => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+};
+/** How often each thread has waited for something. @param {number} pid @returns {Map<string, number>} */
+const waits = (pid) => new Map(readdirSync(`/proc/${pid}/task`).map((thread) => [thread, Number(/\nvoluntary_ctxt_switches:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8'))?.[1])]));
+/** Bytes and files of a directory. @param {string} directory */
+function size(directory) {
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return { files: entries.length, bytes: entries.reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0) };
+}
+
+/** In what a process has grown since the first sample. @param {{rss: number, fds: number}[]} samples */
+function grown(samples) {
+  const [first, last] = [samples[0], samples[samples.length - 1]];
+  const most = Math.max(...samples.map(({ rss }) => rss));
+  return [
+    ...(most - first.rss > 1024 ? [`memory: ${first.rss} -> ${most} kB`] : []),
+    ...(last.fds > first.fds ? [`open files: ${first.fds} -> ${last.fds}`] : []),
+  ];
+}
+
+test('while a day of waiting passes the supervisor grows neither in memory nor in open files nor on disk', { skip: slow }, async (t) => {
+  const { place, scene, session, pid, runs, now } = await waiting(t, { env: FASTER_ENV, poll: 30 / FASTER });
+  const began = now();
+  const stamped = (/** @type {any} */ record) => (record.timestamp ? { ...record, timestamp: new Date(now()).toISOString() } : record);
+  const hour = (/** @type {number} */ number) => later(Math.max(0, (began + number * HOUR - now()) / FASTER));
+  /** @type {{rss: number, fds: number, bytes: number, files: number}[]} */
+  const samples = [];
+  let changes = 0;
+  for (let half = 1; half <= 2 * HOURS; half += 1) {
+    await hour(half / 2);
+    assert.equal(runs(), true, `it ended after ${half / 2} hours`);
+    if (half % 2 === 0) {
+      const fds = [];
+      for (let look = 0; look < 10; look += 1) {
+        fds.push(files(pid));
+        await later(5);
+      }
+      samples.push({ rss: memory(pid), fds: Math.min(...fds), ...size(place.state) });
+    }
+    // The last of the incidents are closed in time to be seen.
+    if (half > 2 * HOURS - 4) continue;
+    scene.stop(idOf(0x10000 + half), { fixture: 'quota-weekly-print', resetsIn: 4 * DAY, edit: stamped });
+    if (half > 2) goesOn(join(scene.transcripts, `${idOf(0x10000 + half - 2)}.jsonl`), stamped);
+    changes += 1;
+  }
+  assert.equal(scene.incident(session).phase, 'waiting');
+  const phases = readdirSync(join(place.state, 'incidents')).map((name) => scene.incident(name.replace('.json', '')).phase);
+  assert.deepEqual([phases.length, phases.filter((phase) => phase === 'moved-on').length], [changes + 1, changes - 2]);
+  const [first, last] = [samples[0], samples.at(-1)];
+  const journal = readFileSync(join(place.state, 'journal.jsonl'), 'utf8').split('\n').length;
+  t.diagnostic(`it has waited ${waits(pid).get(String(pid))} times`);
+  t.diagnostic(`memory after each hour, in kB: ${samples.map(({ rss }) => rss).join(' ')}`);
+  t.diagnostic(`open files: ${samples.map(({ fds }) => fds).join(' ')}`);
+  t.diagnostic(`state: ${first.files} files, ${first.bytes} bytes -> ${last.files} files, ${last.bytes} bytes; ${journal} lines of journal, ${changes} sessions`);
+  assert.deepEqual(grown(samples), []);
+  // Looks that find nothing new write nothing: what is written goes with what happened.
+  assert.equal(journal <= 6 * changes, true, `${journal} lines of journal`);
+  assert.equal(last.files - first.files <= 3 * changes, true, 'files of state');
+  assert.equal(last.bytes - first.bytes <= 8192 * changes, true, 'bytes of state');
+});
+
+test('a process that keeps memory and files is found to grow by the same look at it', { skip: slow }, async (t) => {
+  const kept = 'const { openSync } = require("node:fs"); const kept = []; setInterval(() => kept.push(openSync("/dev/null"), Buffer.alloc(65536, 1)), 10);';
+  const child = spawn(process.execPath, ['-e', kept], { stdio: 'ignore' });
+  t.after(() => child.kill('SIGKILL'));
+  const pid = /** @type {number} */ (child.pid);
+  const samples = [];
+  for (let count = 0; count < 3; count += 1) {
+    await later(700);
+    samples.push({ rss: memory(pid), fds: files(pid) });
+  }
+  assert.deepEqual(grown(samples).map((text) => text.split(':')[0]), ['memory', 'open files']);
+});
+
+test('while nothing happens for a minute it looks twice and does nothing else', { skip: process.env.CC_RECOVER_TEST_IDLE === '1' ? process.platform !== 'linux' : 'CC_RECOVER_TEST_IDLE=1 watches a minute' }, async (t) => {
+  const { pid, runs } = await waiting(t, {});
+  await later(5000);
+  const [before, used] = [waits(pid), ticks(pid)];
+  await later(60_000);
+  assert.equal(runs(), true);
+  const waited = [...waits(pid)].map(([thread, count]) => [thread === String(pid) ? 'main' : thread, count - (before.get(thread) ?? 0)]);
+  t.diagnostic(`processor time: ${ticks(pid) - used} ticks of 10 ms; waits: ${waited.map(([thread, count]) => `${thread} ${count}`).join(', ')}`);
+  assert.equal(ticks(pid) - used < 30, true, 'it used half a per cent of a processor');
+  assert.deepEqual(waited.filter(([thread, count]) => thread !== 'main' && Number(count) > 0), [], 'a thread that has nothing to do was woken');
+});
+
+/** A person goes on in a session, and its turn ends. @param {string} transcript @param {(record: any) => any} stamped */
+function goesOn(transcript, stamped) {
+  const records = readFileSync(transcript, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  const asked = records.find(({ type }) => type === 'user');
+  const [uuid, answer] = ['d0000000-0000-4000-8000-000000000001', 'd0000000-0000-4000-8000-000000000002'];
+  const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude-sonnet-5-5', content: [{ type: 'text', text: 'Done.' }], stop_reason: 'end_turn', usage: { input_tokens: 1, output_tokens: 1 } };
+  const added = [{ ...asked, parentUuid: records.findLast((one) => one.uuid).uuid, uuid }, { ...asked, type: 'assistant', message, parentUuid: uuid, uuid: answer }];
+  appendFileSync(transcript, added.map((record) => `${JSON.stringify(stamped(record))}\n`).join(''));
+}
