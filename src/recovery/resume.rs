@@ -406,6 +406,11 @@ impl Resumer<'_> {
                 self.finish(incident, run, Ok("ended unseen: its supervisor was gone".into()))?;
                 Some(Ended::Ran)
             }
+            // It may have been started, and have ended, before anybody looked: then it left its traces.
+            Orphan::NeverStarted if grown(&incident.transcript, run) => {
+                self.finish(incident, run, Ok("ended unseen: its supervisor was gone".into()))?;
+                Some(Ended::Ran)
+            }
             Orphan::NeverStarted => {
                 self.forget(incident, run)?;
                 Some(Ended::Ran)
@@ -614,6 +619,11 @@ fn left_at(incident: &mut Incident, summary: Option<&crate::session::summary::Su
     if let Some(record) = summary.and_then(|summary| summary.stop.record.clone()) {
         incident.stop.record = Some(record);
     }
+}
+
+/// Something was added since a run was written down.
+fn grown(transcript: &Path, run: &Run) -> bool {
+    std::fs::metadata(transcript).is_ok_and(|meta| meta.len() > run.bytes_before)
 }
 
 /// The account a session works with, as far as it shows: its configuration directory holds the credential.
