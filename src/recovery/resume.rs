@@ -17,7 +17,7 @@ use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::git;
-use crate::note::redact::redact;
+use crate::note::redact::{clean_line, redact};
 use crate::note::writer::NoteWriter;
 use crate::rescue::snapshot;
 use crate::session::Source;
@@ -29,6 +29,7 @@ use crate::store::lock::Lock;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -47,6 +48,8 @@ const BURST: u64 = 64 * 1024;
 const GRACE: Duration = Duration::from_secs(10);
 /// The log is emptied when it grows larger, in bytes.
 const LOG: u64 = 4 * 1024 * 1024;
+/// End of a log in which a client's last words are looked for, in bytes.
+const SAID: u64 = 4096;
 /// Longest part of a prompt that is quoted, in characters.
 const TASK: usize = 2000;
 
@@ -167,6 +170,17 @@ impl Resumer<'_> {
         Ok(Ended::Left(told))
     }
 
+    /// A client is told of its configuration directory, unless it is the default one. That one counts as told too where its
+    /// client was: then the client's own file lies in it, and not beside it (measured with 2.1.329).
+    fn is_named(&self, dir: &Path) -> bool {
+        if Some(dir) != self.ledger().default_home {
+            return true;
+        }
+        let file = |dir: Option<&Path>| dir.is_some_and(|dir| dir.join(".claude.json").is_file());
+        self.reading.env.absolute("CLAUDE_CONFIG_DIR").as_deref() == Some(dir)
+            || file(Some(dir)) && !file(dir.parent())
+    }
+
     /// What is started for an incident, by what was read.
     ///
     /// # Errors
@@ -198,10 +212,7 @@ impl Resumer<'_> {
                 version: program.version,
                 cwd,
                 by_id: *by_id,
-                config_dir: incident
-                    .config_dir
-                    .as_deref()
-                    .filter(|dir| Some(*dir) != self.ledger().default_home),
+                config_dir: incident.config_dir.as_deref().filter(|dir| self.is_named(dir)),
                 transport: self.transport(),
                 ceiling: &config.unattended.permission_ceiling,
                 deadline_seconds: whole_seconds(config.supervisor.max_run_minutes * 60.0),
@@ -363,6 +374,12 @@ impl Resumer<'_> {
         result.ended_at = Some(self.clock_now());
         if failed {
             result.hollow = Some(ended);
+        } else if let Some(hollow) = &mut result.hollow
+            && let Some(said) = said(&run.log)
+        {
+            // A client that cannot work often says why, in words.
+            hollow.push_str("; the client said: ");
+            hollow.push_str(&said);
         }
         if let Some(cwd) = incident.cwd.as_deref() {
             result.commits =
@@ -654,6 +671,18 @@ fn open_log(path: &PathBuf) -> Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).doing("write", path)
+}
+
+/// The last line of a log that is none of the client's messages (these are JSON), cleared of secrets and cut.
+fn said(log: &Path) -> Option<String> {
+    let mut file = File::open(log).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(SAID))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(SAID).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('{'))?;
+    Some(clean_line(line, 200))
 }
 
 /// Empties a log that has grown too large; gives its length. It is written by appending, so that its writer goes on at the

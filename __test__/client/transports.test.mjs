@@ -1,0 +1,87 @@
+// The ways in which a closed session is resumed besides `-p`, on the real client: in the background, where a person can attach to
+// it, and in a new window of a terminal.
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { createRequire } from 'node:module';
+import { suite, test } from 'node:test';
+import { openBackground } from './background.mjs';
+import { CLI, QUICK, kill, run, scene, step, until } from './scene.mjs';
+
+const { clientEnvironment } = createRequire(import.meta.url)('../../bin/loopback/client.js');
+const SOON = { ...QUICK, supervisor: { marginSeconds: 0.5, jitterSeconds: 0.5, pollSeconds: 1 } };
+
+/** A one-shot run that stopped at a limit, in a project whose sessions may go on in this way. */
+async function stopped(t, transport, { prepare = () => ({}) } = {}) {
+  const stage = await scene(t, { config: { ...SOON, unattended: { transport } }, scenario: [step.limitFor('5h', 4), step.text('The task is finished now.', { times: 5 })] });
+  if (stage === null) return null;
+  const background = openBackground(stage);
+  const { ANTHROPIC_BASE_URL, CLAUDE_CODE_OAUTH_TOKEN } = clientEnvironment(stage.home, stage.api);
+  writeFileSync(path.join(stage.home.configDir, 'settings.json'), JSON.stringify({ env: { ANTHROPIC_BASE_URL, CLAUDE_CODE_OAUTH_TOKEN, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1' } }));
+  const env = prepare(stage);
+  const { code, stderr } = await stage.cli('init', stage.home.project, '--unattended', '--json');
+  assert.equal(code, 0, stderr);
+  const { stdout } = await stage.once('Do the task.', { env });
+  return { stage, background, env, id: JSON.parse(stdout).session_id };
+}
+
+/** Looks after everything until nothing is owed. */
+async function watched(stage, env = {}) {
+  const { code, stderr } = await run(process.execPath, [CLI, 'watch', '--until-done', '--json'], { cwd: stage.home.project, env: clientEnvironment(stage.home, stage.api, { env }) });
+  assert.equal(code, 0, stderr);
+}
+
+/** What must hold of a session that went on. */
+function wentOn(stage, id, transport) {
+  const { phase, attempts } = stage.home.incident(id);
+  assert.deepEqual([phase, attempts.length], ['recovered', 1], JSON.stringify(attempts, null, 1));
+  const [{ run: made }] = attempts;
+  assert.deepEqual([made.transport, made.result.answers, made.result.hollow, made.result.damage, made.result.lastWords], [transport, 1, null, null, 'The task is finished now.']);
+  assert.equal(stage.api.conversation().length, 2, 'one request before the limit, one after');
+  return made;
+}
+
+suite('a closed session', { concurrency: 2 }, () => {
+  test('goes on in the background where that is asked for, and a person can attach to it', async (t) => {
+    const place = await stopped(t, 'background');
+    if (place === null) return;
+    const { stage, background, id } = place;
+    await watched(stage);
+    const made = wentOn(stage, id, 'background');
+    assert.match(made.result.ended, /its turn ended, and process \d+ keeps it open/);
+    const worker = background.registered().find(({ sessionId }) => sessionId === id);
+    assert.equal(worker?.kind, 'bg', JSON.stringify(background.registered()));
+    const plan = JSON.parse((await stage.cli('resume', id, '--json')).stdout).plans[0];
+    assert.deepEqual([plan.action, plan.argv], ['attach', ['claude', 'attach', worker.jobId]]);
+    // It is open now: nothing is started for it any more.
+    await watched(stage);
+    assert.equal(stage.api.conversation().length, 2);
+  });
+
+  test('goes on in a new window of a terminal where that is asked for', async (t) => {
+    let socket = '';
+    const place = await stopped(t, 'terminal', {
+      prepare(stage) {
+        // A window of its own is a pane of tmux here; `xterm -e` is what a desktop would have.
+        const bin = path.join(stage.home.root, 'bin');
+        socket = `ccsr-${path.basename(stage.home.root)}`;
+        mkdirSync(bin, { recursive: true });
+        writeFileSync(path.join(bin, 'xterm'), `#!/bin/sh\nshift\nexec tmux -L '${socket}' -f /dev/null new-session -d -x 120 -y 40 "$@"\n`);
+        chmodSync(path.join(bin, 'xterm'), 0o755);
+        stage.endings.push(() => run('tmux', ['-L', socket, 'kill-server'], { cwd: stage.home.root, env: process.env }));
+        return { DISPLAY: ':99', PATH: `${bin}:${process.env.PATH}` };
+      },
+    });
+    if (place === null) return;
+    const { stage, background, env, id } = place;
+    await watched(stage, env);
+    wentOn(stage, id, 'terminal');
+    const window = await until('the open window', () => background.registered().find(({ sessionId }) => sessionId === id));
+    assert.equal(window.kind, 'interactive');
+    stage.endings.push(() => kill(window.pid));
+    const plan = JSON.parse((await stage.cli('resume', id, '--json')).stdout).plans[0];
+    assert.equal(plan.action, 'refused');
+    assert.match(plan.why, /has it open, in terminal pts\//);
+  });
+});
