@@ -1033,7 +1033,7 @@ export interface LogChain {
   lines: number
   /** Those that say what came before them. */
   chained: number
-  /** Those that do not: of earlier versions, or written while others held the lock. */
+  /** Those that do not: of earlier versions at the beginning; later ones are breaks. */
   unchained: number
   /** Where it does not hold. */
   breaks: LogBreak[]

@@ -138,8 +138,20 @@ pub fn digest(path: &Path, hash: Hash, progress: &Progress) -> Result<(String, u
 fn once(from: &Path, to: &Path, hash: Hash, progress: &Progress) -> Result<Option<Copied>> {
     let (source, before) = open_regular_with_metadata(from)?;
     let bytes = settled_length(&source, &before).doing("read", from)?;
-    let Some(chunks) = write(&source, from, to, bytes)? else { return Ok(None) };
-    compare(&source, &before, from, to, bytes, &chunks, hash, progress)
+    let Some((copy, chunks)) = write(&source, from, to, bytes)? else { return Ok(None) };
+    let durable = || copy.sync_all().doing("write the copy", to);
+    let compare = || compare(&source, &before, from, to, bytes, chunks, hash, progress);
+    if bytes <= SMALL {
+        durable()?;
+        return compare();
+    }
+    // The disk is waited for while the processor compares. What cannot be made durable is an error, whatever was compared.
+    let (durable, compared) = std::thread::scope(|scope| {
+        let durable = scope.spawn(durable);
+        let compared = compare();
+        (durable.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), compared)
+    });
+    durable.and(compared)
 }
 
 /// The length at which the file is copied: at the end of a line, if one is just being written.
@@ -161,8 +173,9 @@ fn settled_length(source: &File, before: &Metadata) -> std::io::Result<u64> {
     Ok(length)
 }
 
-/// Writes the first `bytes` of the source; gives a fast hash of each block that was read. `None` when there are fewer.
-fn write(source: &File, from: &Path, to: &Path, bytes: u64) -> Result<Option<Vec<u128>>> {
+/// Writes the first `bytes` of the source; gives the copy, and a fast hash of each block that was read. `None` when there are
+/// fewer.
+fn write(source: &File, from: &Path, to: &Path, bytes: u64) -> Result<Option<(File, Vec<u128>)>> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -183,11 +196,7 @@ fn write(source: &File, from: &Path, to: &Path, bytes: u64) -> Result<Option<Vec
         }
         Ok(true)
     });
-    if !whole? {
-        return Ok(None);
-    }
-    copy.sync_all().doing("write the copy", to)?;
-    Ok(Some(chunks.0))
+    Ok(whole?.then_some((copy, chunks.0)))
 }
 
 /// Reads the copy again through a new handle, and the source beside it.
@@ -198,7 +207,7 @@ fn compare(
     from: &Path,
     to: &Path,
     bytes: u64,
-    chunks: &[u128],
+    chunks: Vec<u128>,
     hash: Hash,
     progress: &Progress,
 ) -> Result<Option<Copied>> {
@@ -214,21 +223,18 @@ fn compare(
     let mut again = vec![0; BLOCK];
     let mut same = true;
     let mut last = b'\n';
-    let mut told = Told::new(hash);
-    let held = side_by_side(bytes, &mut told, |belt| {
+    let mut checked = Checked { told: Told::new(hash), chunks: chunks.into_iter(), held: true };
+    let read = side_by_side(bytes, &mut checked, |belt| {
         let mut at = 0;
-        for chunk in chunks {
+        while at < bytes {
             let mut block = belt.block();
             let wanted = wanted(bytes - at);
-            let read = read_full_at(&copy, &mut block[..wanted], at).doing("read the copy", to)?;
-            if !read || xxh3_128(&block[..wanted]) != *chunk {
+            if !read_full_at(&copy, &mut block[..wanted], at).doing("read the copy", to)? {
                 return Ok(false);
             }
             let read = read_full_at(source, &mut again[..wanted], at).doing("read", from)?;
-            if !read || again[..wanted] != block[..wanted] {
-                same = false;
-                return Ok(true);
-            }
+            // Where both differ, the hash of the block tells which of them is not what it was.
+            same &= read && again[..wanted] == block[..wanted];
             last = block[wanted - 1];
             at += wanted as u64;
             progress.add(wanted as u64);
@@ -236,9 +242,10 @@ fn compare(
         }
         Ok(true)
     });
-    if !held? {
+    if !read? || !checked.held {
         return Err(wrong());
     }
+    let told = checked.told;
     // The file that bears the name now: a replaced one lives on without it.
     let Ok((_, after)) = open_regular_with_metadata(from) else { return Ok(None) };
     let handle = source.metadata().doing("read", from)?;
@@ -305,6 +312,20 @@ impl Eater for Told {
             Hasher::Xxh3(hasher) => hasher.update(block),
         }
         self.lines += memchr::memchr_iter(b'\n', block).count() as u64;
+    }
+}
+
+/// What is told of the copy, and whether each block is what was written.
+struct Checked {
+    told: Told,
+    chunks: std::vec::IntoIter<u128>,
+    held: bool,
+}
+
+impl Eater for Checked {
+    fn see(&mut self, block: &[u8]) {
+        self.held &= self.chunks.next() == Some(xxh3_128(block));
+        self.told.see(block);
     }
 }
 

@@ -271,17 +271,18 @@ fn config_dir(outside: Outside<'_>, options: &ImportOptions) -> Result<PathBuf> 
 
 /// Where a file goes; nowhere for the note.
 fn place(home: &ClaudeHome, dir: &Path, session: &str, entry: &Entry) -> Result<Option<PathBuf>> {
-    let below = |base: &Path| {
+    // The configuration directory itself may be made of links, as its owner likes; what belongs to one session is not.
+    let below = |part: &str| {
         let rest = entry.path.split_once('/').map_or(entry.path.as_str(), |(_, rest)| rest);
-        inside(base, rest)
+        inside(&home.dir().join(part), &format!("{session}/{rest}"))
     };
     let place = match entry.part {
         Part::Note => return Ok(None),
-        Part::Transcript => return Ok(Some(dir.join(format!("{session}.jsonl")))),
+        Part::Transcript => Ok(dir.join(format!("{session}.jsonl"))),
         Part::Companion => inside(dir, &entry.path),
-        Part::Tasks => below(&home.dir().join("tasks").join(session)),
-        Part::FileHistory => below(&home.dir().join("file-history").join(session)),
-        Part::Plan => below(&home.dir().join("plans")),
+        Part::Tasks => below("tasks"),
+        Part::FileHistory => below("file-history"),
+        Part::Plan => inside(&home.dir().join("plans"), entry.path.trim_start_matches("plans/")),
     };
     place.map(Some).map_err(|error| Error {
         code: Code::PathRefused,

@@ -3,8 +3,9 @@
 //! It is an aid, not a record that anything depends on: a line that cannot be written is dropped.
 //!
 //! Its lines are a chain: each ends with `prev`, the SHA-256 of the bytes of the line before it, so that a line that is
-//! changed, taken out or put in later does not fit what follows it. Lines of earlier versions have no `prev`; nor has one
-//! whose writer did not get the lock in time, because no hook waits for it. Both are covered by the next line that has one.
+//! changed, taken out or put in later does not fit what follows it. Lines of earlier versions have no `prev`, and are covered
+//! by the first line that has one. Behind that, a line without it is a break too: its writer did not get the lock in time,
+//! because no hook waits long for it, or somebody has put it in.
 //! The last line is covered by nothing, and whoever may write the file can write a whole new chain: this finds accidents
 //! and edits, and proves nothing against its owner.
 
@@ -99,7 +100,7 @@ pub struct Chain {
     pub lines: usize,
     /// Those that say what came before them.
     pub chained: usize,
-    /// Those that do not: of earlier versions, or written while others held the lock.
+    /// Those that do not.
     pub unchained: usize,
     /// Where it does not hold.
     pub breaks: Vec<Break>,
@@ -113,8 +114,8 @@ pub struct Chain {
 /// As [`all`].
 pub fn verify(state: &StateDir) -> Result<Chain> {
     let mut chain = Chain { sound: true, lines: 0, chained: 0, unchained: 0, breaks: Vec::new(), head: None };
-    // Hashes a line may name: of the last line, and of those before it up to the last chained one, for a line that was
-    // written without the lock may have come between a look and a write.
+    // Hashes a line may name: of the last line, and of those before it up to the last chained one: a line without a hash is
+    // told once, and not by the one after it again.
     let mut possible: Vec<String> = Vec::new();
     let mut first = true;
     for path in [state.older_journal(), state.journal()] {
@@ -128,7 +129,14 @@ pub fn verify(state: &StateDir) -> Result<Chain> {
             let prev = entry.as_ref().and_then(|entry| entry.get(PREV));
             match (&entry, prev) {
                 (None, _) => broken("is no line of a journal"),
-                (Some(_), None) => chain.unchained += 1,
+                (Some(_), None) => {
+                    chain.unchained += 1;
+                    if chain.chained > 0 {
+                        broken(
+                            "does not name the line before it: it was put in, or written while others held the lock",
+                        );
+                    }
+                }
                 (Some(_), Some(prev)) => {
                     chain.chained += 1;
                     // What the first line follows may have been turned over long ago.
