@@ -57,6 +57,7 @@ function exportLines(report, { width, colours }) {
   return lines;
 
   function summary() {
+    if (exports.length === 0) return `Nothing ${dryRun ? 'can be' : 'was'} exported: ${count(failures.length, 'session')} failed.`;
     const failed = failures.length === 0 ? '' : `; ${count(failures.length, 'session')} ${dryRun ? 'cannot be' : 'could not be'}`;
     const what = exports.length === 1 ? exports[0].session : count(exports.length, 'session');
     const files = count(exports.reduce((sum, one) => sum + one.files, 0), 'file');
