@@ -41,7 +41,8 @@ function exportLines(report, { width, colours }) {
   if (exports.length === 1) {
     lines.push(`  ${colours.dim(truncatedPath(homely(exports[0].path), Math.max(room - 2, 1)))}`, '', ...facts(exports[0]));
   } else {
-    lines.push(`  ${colours.dim(truncatedPath(homely(to), Math.max(room - 2, 1)))}`, '', ...table());
+    lines.push(`  ${colours.dim(truncatedPath(homely(to), Math.max(room - 2, 1)))}`);
+    if (exports.length > 0) lines.push('', ...table());
   }
   const left = exports.flatMap(({ skipped }) => skipped);
   if (left.length > 0) {
