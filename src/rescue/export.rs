@@ -402,6 +402,13 @@ impl<'r> Plan<'r> {
                 dirs.extend(parent.ancestors().take_while(|one| *one != dir).map(Path::to_path_buf));
             }
             match copy(&file.from, &target, hash, progress) {
+                // One that was empty for a moment would be copied as such.
+                Ok(copied) if file.part == Part::Transcript && copied.bytes < self.row.summary.bytes => {
+                    let message = "was cut, rewritten or replaced while it was exported";
+                    return Err(Error::new(Code::VerificationFailed, message)
+                        .at(&file.from)
+                        .hint("something else changes it; end that, or try again when it has ended"));
+                }
                 Ok(copied) => files.push(Entry::of(file.part, file.path.clone(), copied)),
                 // The client takes tasks and results away again.
                 Err(_) if file.part != Part::Transcript && is_gone(&file.from) => {
