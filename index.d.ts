@@ -761,6 +761,306 @@ export interface RestoreReport {
   commands: Commands
 }
 
+/** Which sessions {@link exportSessions} saves, and where to. */
+export interface ExportOptions extends SessionOptions {
+  /** Every session that a process holds. */
+  active?: boolean
+  /** Every session. */
+  all?: boolean
+  /** Directory to put exports into; `exports` of the state directory when absent. */
+  to?: string
+  /** One `.tar` file a session. */
+  archive?: boolean
+  /** By which files are known again; `sha256` when absent. */
+  hash?: ExportHash
+  /** Directory of the session log; the state directory when absent. */
+  log?: string
+  dryRun?: boolean
+}
+
+/** By which files of an export are known again: SHA-256, or XXH3 with 128 bits, which is faster and finds accidents only. */
+export type ExportHash = 'sha256' | 'xxh3'
+
+/** Something of a session that is not copied. */
+export interface SkippedFile {
+  /** Its path. */
+  path: string
+  /** Why it is left. */
+  why: string
+}
+
+/** A session that was exported; with `dryRun` one that would be. */
+export interface ExportedSession {
+  /** Session id. */
+  session: string
+  /** Name, title or newest prompt. */
+  title: string | null
+  /** Whether it lives. */
+  state: SessionState
+  /** Path of its transcript. */
+  transcript: string
+  /** The export: a directory, or an archive. With `dryRun` the time in its name is left open. */
+  path: string
+  /** Files in it, without the manifest. */
+  files: number
+  /** Bytes of them. */
+  bytes: number
+  /** Length of the transcript that was copied. */
+  transcriptBytes: number
+  /** Lines of it; `null` before it is copied. */
+  transcriptLines: number | null
+  /** Its hash in hex, of the kind `hash` says; `null` before it is copied. */
+  digest: string | null
+  /** The transcript has grown since: the export holds its beginning of that length. */
+  grew: boolean
+  /** Process that has it open. */
+  livePid: number | null
+  /** What was left, and why. */
+  skipped: SkippedFile[]
+}
+
+/** A session that could not be exported. */
+export interface ExportFailure {
+  /** Session id. */
+  session: string
+  /** The file it is about. */
+  path: string | null
+  /** Stable name of the error. */
+  code: string
+  /** What went wrong. */
+  message: string
+  /** What to do next. */
+  hint: string | null
+  /** Exit code of this error. */
+  exitCode: number
+}
+
+/** Answer of {@link exportSessions}: `cc-session-recover/export@1`. */
+export interface ExportReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/export@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was written. */
+  dryRun: boolean
+  /** Directory of the exports. */
+  to: string
+  /** One file a session. */
+  archive: boolean
+  /** By which files are known again. */
+  hash: ExportHash
+  /** What was exported, each verified. */
+  exports: ExportedSession[]
+  /** What was not. */
+  failures: ExportFailure[]
+  /** Bytes of all exports. */
+  bytes: number
+  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
+  log: string | null
+}
+
+/** Which export {@link importSession} makes a session again, and where. */
+export interface ImportOptions {
+  /** The directory or archive that an export made. */
+  export: string
+  /** Claude Code's configuration directory; the one in force when absent. */
+  configDir?: string
+  /** Directory of the project; the one it was exported from when absent. */
+  project?: string
+  dryRun?: boolean
+}
+
+/** One file that is put in place. */
+export interface PlacedFile {
+  /** Its path in the export. */
+  path: string
+  /** Where it goes. */
+  to: string
+  /** Its size. */
+  bytes: number
+  /** Its hash in hex, of the kind the export has. */
+  digest: string
+}
+
+/** Answer of {@link importSession}: `cc-session-recover/import@1`. */
+export interface ImportReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/import@1'
+  /** When it was made. */
+  generatedAt: string
+  /** The export was verified, and nothing was written. */
+  dryRun: boolean
+  /** The export. */
+  export: string
+  /** When that was made. */
+  exportedAt: string
+  /** Session id. */
+  session: string
+  /** Name, title or prompt it had. */
+  title: string | null
+  /** Configuration directory it is in. */
+  configDir: string
+  /** Working directory from which it is resumed. */
+  cwd: string | null
+  /** What is put in place, the transcript last. */
+  files: PlacedFile[]
+  /** Bytes of them. */
+  bytes: number
+  /** What stays in the export, and why. */
+  left: SkippedFile[]
+  /** How it is resumed. */
+  commands: Commands
+  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
+  log: string | null
+}
+
+/** How far an export or import is. */
+export interface RescueProgress {
+  /** Bytes that are dealt with. */
+  done: number
+  /** Bytes in all, as far as it is known. */
+  total: number
+}
+
+/** What {@link prune} may delete. */
+export interface PruneOptions {
+  /** Exports older than so many days; `retention.exportsDays` of the configuration when absent, else 90. */
+  exportsDays?: number
+  /** Snapshots older than so many days; `retention.snapshotsDays` when absent, else 14. */
+  snapshotsDays?: number
+  /** Of every session so many of each stay in any case; 1 when absent. */
+  keep?: number
+  /** Of every session at most so many of each. */
+  most?: number
+  /** All together at most so many bytes: the oldest go first. */
+  maxBytes?: number
+  /** Only these paths, of those that may go. */
+  only?: string[]
+  dryRun?: boolean
+}
+
+/** The rules by which copies go. */
+export interface PruneRules {
+  /** Days for which exports are kept. */
+  exportsDays: number
+  /** Days for which snapshots are kept. */
+  snapshotsDays: number
+  /** Of every session so many of each stay in any case. */
+  keep: number
+  /** Of every session at most so many of each; `null` for any number. */
+  most: number | null
+  /** All together at most so many bytes; `null` for any. */
+  maxBytes: number | null
+}
+
+/** A copy that goes. */
+export interface PrunedCopy {
+  /** `export`, `snapshot`, or `leftover` of one that was never finished. */
+  kind: 'export' | 'snapshot' | 'leftover'
+  /** Its session. */
+  session: string
+  /** Its path. */
+  path: string
+  /** When it was made. */
+  madeAt: string | null
+  /** Its size. */
+  bytes: number
+  /** Why it goes. */
+  why: string
+}
+
+/** Answer of {@link prune}: `cc-session-recover/prune@1`. */
+export interface PruneReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/prune@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was deleted. */
+  dryRun: boolean
+  /** By which rules. */
+  rules: PruneRules
+  /** What was deleted; with `dryRun` what would be. */
+  removed: PrunedCopy[]
+  /** Bytes of it. */
+  removedBytes: number
+  /** Exports and snapshots that stay. */
+  kept: number
+  /** Bytes of them. */
+  keptBytes: number
+  /** What could not be looked at or deleted. */
+  problems: Problem[]
+}
+
+/** Which entries of the journal {@link log} tells. */
+export interface LogOptions {
+  /** Only entries since then: RFC 3339, a date, or a length of time such as `90m`, `36h`, `2d`, `1w`. */
+  since?: string
+  /** Only of sessions whose id begins with this. */
+  session?: string
+  /** Only these events. */
+  events?: string[]
+  /** At most so many, the newest. */
+  limit?: number
+  /** Hold every line against the one before it. */
+  verify?: boolean
+}
+
+/** One line of the journal. */
+export interface LogEntry {
+  /** When it was written. */
+  at: string | null
+  /** What was decided or done. */
+  event: string
+  /** The session it is about. */
+  session: string | null
+  /** Process that wrote it. */
+  pid: number | null
+  /** Everything else that was noted, by name. */
+  fields: Record<string, unknown>
+}
+
+/** A line of the journal that does not fit the one before it. */
+export interface LogBreak {
+  /** The file. */
+  path: string
+  /** The line in it, from 1. */
+  line: number
+  /** What is wrong. */
+  why: string
+}
+
+/** How the chain of the journal holds: each line names the SHA-256 of the one before it. */
+export interface LogChain {
+  /** Nothing was changed, taken out or put in. */
+  sound: boolean
+  /** Lines in all. */
+  lines: number
+  /** Those that say what came before them. */
+  chained: number
+  /** Those that do not: of earlier versions at the beginning; later ones are breaks. */
+  unchained: number
+  /** Where it does not hold. */
+  breaks: LogBreak[]
+  /** Hash of the last line: whoever keeps it elsewhere can tell whether the journal was cut off since. */
+  head: string | null
+}
+
+/** Answer of {@link log}: `cc-session-recover/log@1`. */
+export interface LogReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/log@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Path of the journal. */
+  path: string
+  /** Entries that fit, the oldest first. */
+  entries: LogEntry[]
+  /** Entries that fit, also those beyond the limit. */
+  total: number
+  /** Whether the chain holds; `null` unless that was asked. */
+  chain: LogChain | null
+}
+
 /** What {@link cancel} should cancel. */
 export interface CancelOptions {
   /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title. */
@@ -1221,6 +1521,14 @@ export declare function cancel(options: CancelOptions): Promise<CancelReport>
 export declare function drawStatusLine(project?: string | undefined | null, wrapped?: string | undefined | null): StatusLineOutcome
 
 /**
+ * Saves sessions losslessly: every file of theirs, compared byte for byte, with a manifest. The originals are only read.
+ *
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
+ * `VERIFICATION_FAILED` or `IO`; nothing that looks like an export is left behind then.
+ */
+export declare function exportSessions(options: ExportOptions): Promise<ExportReport>
+
+/**
  * Handles the hook event on standard input. `project` is the directory whose launcher was started, `null` for the
  * user's own hooks. May block for as long as a session waits.
  */
@@ -1239,6 +1547,14 @@ export interface HookOutcome {
 }
 
 /**
+ * Makes an export a session again; verified, never overwriting.
+ *
+ * Rejects with `VERIFICATION_FAILED`, `PATH_REFUSED`, `NOTHING_TO_DO`, `SESSION_LIVE`, `PROJECT_NOT_FOUND`, `STATE_NEWER` or `IO`;
+ * nothing is left behind then.
+ */
+export declare function importSession(options: ImportOptions): Promise<ImportReport>
+
+/**
  * Reads one transcript, wherever it is.
  *
  * Rejects with `TRANSCRIPT_UNREADABLE`, `PATH_REFUSED` or `IO`.
@@ -1251,6 +1567,13 @@ export declare function inspect(options: InspectOptions): Promise<Session>
  * Rejects with `PROJECT_NOT_FOUND`, `USAGE` (a time or a size that is none) or `STATE_DIR_UNKNOWN`.
  */
 export declare function list(options?: ListOptions): Promise<ListReport>
+
+/**
+ * What the journal says was decided and done, and whether its chain holds. Reads only.
+ *
+ * Rejects with `USAGE` (a time that is none), `STATE_DIR_UNKNOWN` or `IO`.
+ */
+export declare function log(options?: LogOptions): Promise<LogReport>
 
 /**
  * Pauses a session, or everything, or takes that back.
@@ -1294,6 +1617,13 @@ export declare function planUninstall(options: UninstallOptions): Promise<Uninst
  */
 export declare function preview(options?: PreviewOptions): Promise<PreviewReport>
 
+/**
+ * Deletes exports and snapshots of this tool that are old, many or large. Nothing of Claude Code's own is ever deleted.
+ *
+ * Rejects with `USAGE`, `CONFIG_INVALID`, `PATH_REFUSED` or `IO`.
+ */
+export declare function prune(options?: PruneOptions): Promise<PruneReport>
+
 /** Reads a hook payload, without looking at any file. Unusable text gives `null`. */
 export declare function readPayload(payload: string): PayloadReading | null
 
@@ -1318,6 +1648,9 @@ export declare function relocate(options: RelocateOptions): Promise<RelocateRepo
  * Rejects with `PROJECT_NOT_FOUND`, `USAGE` (a time that is none) or `STATE_DIR_UNKNOWN`.
  */
 export declare function report(options?: AccountOptions): Promise<AccountReport>
+
+/** How far the export or import is that this process makes; for showing, never an end signal. */
+export declare function rescueProgress(): RescueProgress
 
 /**
  * Tells the snapshots of a session and puts one back over its transcript; what was there is kept first.

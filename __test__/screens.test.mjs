@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import stringWidth from 'string-width';
 import * as told from './lib/accounts.mjs';
 import { ROOT, world } from './lib/command.mjs';
+import * as saved from './lib/exported.mjs';
 import { assertAligned, assertScreen, plain } from './lib/screen.mjs';
 import * as made from './lib/sessions.mjs';
 import { terminal } from './lib/terminal.mjs';
@@ -23,6 +24,10 @@ const { printRecall } = require('../bin/lib/screens/recall.js');
 const { printCommands, refusalText, resumeLine } = require('../bin/lib/screens/resume.js');
 const { printReport } = require('../bin/lib/screens/report.js');
 const { printRestored } = require('../bin/lib/screens/restore.js');
+const { printExported } = require('../bin/lib/screens/export.js');
+const { printImported } = require('../bin/lib/screens/import.js');
+const { printPruned } = require('../bin/lib/screens/prune.js');
+const { printLog } = require('../bin/lib/screens/log.js');
 const { truncated, truncatedPath, widthOf, wrapped } = require('../bin/lib/text.js');
 const { commandWords, sizeWords, tokenWords } = require('../bin/lib/wording.js');
 
@@ -60,6 +65,18 @@ const SCREENS = [
   ['restore', (io) => printRestored(told.restoreReport(), io)],
   ['restore-planned', (io) => printRestored(told.restoreReport({ dryRun: true, chosen: '20260302T000130000Z-812-3' }), io)],
   ['restore-done', (io) => printRestored(told.restoreReport({ chosen: '20260302T000130000Z-812-3', restored: true, kept: '20260302T034200000Z-restore', undo: ['cc-session-recover', 'restore', told.RECOVERED.session, '--from', '20260302T034200000Z-restore'] }), io)],
+  ['export', (io) => printExported(saved.exportReport([saved.LIVE]), io)],
+  ['export-planned', (io) => printExported(saved.exportReport([{ ...saved.LIVE, digest: null, transcriptLines: null, grew: false }], { dryRun: true, log: null }), io)],
+  ['export-several', (io) => printExported(saved.exportReport(saved.SEVERAL, { failures: [saved.FAILURE] }), io)],
+  ['export-failed', (io) => printExported(saved.exportReport([], { failures: [saved.FAILURE] }), io)],
+  ['export-hostile', (io) => printExported(saved.exportReport(saved.HOSTILE_EXPORTS), io)],
+  ['import', (io) => printImported(saved.importReport(), io)],
+  ['import-planned', (io) => printImported(saved.importReport({ dryRun: true, title: null, left: [] }), io)],
+  ['prune', (io) => printPruned(saved.pruneReport(), io)],
+  ['prune-nothing', (io) => printPruned(saved.pruneReport({ removed: [], removedBytes: 0, kept: 1 }), io)],
+  ['log', (io) => printLog(saved.logReport(), io)],
+  ['log-sound', (io) => printLog(saved.logReport({ entries: [], total: 0, chain: saved.CHAIN }), io)],
+  ['log-broken', (io) => printLog(saved.logReport({ chain: saved.BROKEN }), io)],
 ];
 
 /** @param {(io: Output) => unknown} print @param {Parameters<typeof terminal>[0]} options */

@@ -19,6 +19,10 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'service', type: 'ServiceStatus', title: 'Answer of `watch --status --json`' },
   { name: 'notice', type: 'PostedNotice', title: 'What is posted to `notify.webhook` of the configuration' },
   { name: 'restore', type: 'RestoreReport', title: 'Answer of `restore --json`' },
+  { name: 'export', type: 'ExportReport', title: 'Answer of `export --json`' },
+  { name: 'import', type: 'ImportReport', title: 'Answer of `import --json`' },
+  { name: 'prune', type: 'PruneReport', title: 'Answer of `prune --json`' },
+  { name: 'log', type: 'LogReport', title: 'Answer of `log --json`' },
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },
 ]);
 
@@ -26,7 +30,7 @@ export const REPORTS = /** @type {const} */ ([
 const OPTIONAL = new Set(['ListReport.total']);
 
 /** Numbers that may have a fraction. */
-const FRACTIONS = new Set(['percent', 'cpuPercent']);
+const FRACTIONS = new Set(['percent', 'cpuPercent', 'exportsDays', 'snapshotsDays']);
 
 /** Numbers that may be negative. */
 const SIGNED = new Set(['linesSince']);
@@ -177,6 +181,7 @@ export function schemaOf({ name, type, title }) {
     if (value.kind === 'object') return objectSchema(value.fields, `${owner}.${field}`);
     if (value.kind === 'union') return unionSchema(value.of, field, owner);
     if (value.kind === 'tuple') return { type: 'array', prefixItems: value.of.map((item) => valueSchema(item, field, owner)), items: false, minItems: value.of.length };
+    if (value.name === 'unknown') return {};
     if (value.name === 'string') return { type: 'string', ...(TIME.test(field) ? TIME_SCHEMA : {}) };
     if (value.name === 'number') return FRACTIONS.has(field) ? { type: 'number', minimum: 0 } : { type: 'integer', ...(SIGNED.has(field) ? {} : { minimum: 0 }) };
     if (value.name === 'boolean' || value.name === 'null') return { type: value.name };

@@ -116,14 +116,16 @@ function createOutput({ stdout, stderr, stdin, env }) {
      * @template T
      * @param {string} what Such as `reading sessions`.
      * @param {Promise<T>} work
+     * @param {() => string} [progress] How far it is, such as `12 MB of 500 MB`; empty while that is not known.
      * @returns {Promise<T>}
      */
-    async during(what, work) {
+    async during(what, work, progress = () => '') {
       if (!stderr.isTTY) return work;
       let seconds = 0;
       const timer = setInterval(() => {
         seconds += 1;
-        stderr.write(`\r${what} ... ${seconds} s`);
+        const far = progress();
+        stderr.write(`\r\u001B[K${what} ... ${seconds} s${far === '' ? '' : `, ${far}`}`);
       }, PATIENCE);
       try {
         return await work;

@@ -327,6 +327,8 @@ function describe(request, body, at, number) {
     agent: only(request.headers['x-claude-code-agent-id']),
     model: /** @type {string | null} */ (body?.model ?? null),
     stream: body?.stream === true,
+    /** The conversation as it was sent, oldest first. */
+    messages,
     /** Texts of the user messages, oldest first. */
     users,
     lastUser: users.at(-1) ?? null,

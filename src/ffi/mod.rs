@@ -6,6 +6,7 @@
 
 mod hook;
 mod panic;
+mod rescue;
 mod service;
 mod statusline;
 mod supervise;

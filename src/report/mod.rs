@@ -5,6 +5,7 @@ pub mod cancel;
 pub mod find;
 pub mod inventory;
 pub mod list;
+pub mod log;
 pub mod pause;
 pub mod preview;
 pub mod recall;

@@ -1,6 +1,14 @@
 //! Rescue: what is done to a session's files for a person who asks for it. Copies are verified, and nothing is overwritten
 //! that is not kept as a snapshot first.
 
+mod archive;
+pub mod belongings;
+pub mod copy;
+pub mod export;
+pub mod import;
+pub mod manifest;
+pub mod prune;
 pub mod relocate;
 pub mod restore;
+pub mod session_log;
 pub mod snapshot;

@@ -3,9 +3,8 @@
 //! The original stays as it is, and both live on apart. The transcript is put in place last, so that no client sees half a
 //! session; nothing that exists is overwritten; what was made is taken away again when anything fails.
 
-use crate::claude::glance::text_after;
+use super::belongings::slug;
 use crate::claude::home::ClaudeHome;
-use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, open_regular};
 use crate::report::find::{SessionOptions, find};
@@ -24,8 +23,6 @@ use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/relocate@1";
-/// Bytes at the end in which the name of the plan is looked for.
-const TAIL: u64 = 8 * 1024 * 1024;
 /// Bytes copied at a time.
 const BLOCK: usize = 1024 * 1024;
 
@@ -238,33 +235,16 @@ fn tree(from: &Path, to: &Path, files: &mut Vec<CopyStep>) -> Result<()> {
     Ok(())
 }
 
-/// The name of the session's plan.
-fn slug(path: &Path) -> Option<String> {
-    let transcript = Transcript::open(path).ok()?;
-    let mut lines = Backwards::default();
-    lines.begin(transcript.bytes());
-    while let Some((offset, line)) = lines.next(transcript.file()) {
-        if transcript.bytes() - offset > TAIL {
-            return None;
-        }
-        let text = text_after(line, b"\"slug\":\"").and_then(|text| std::str::from_utf8(text).ok());
-        let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if let Some(slug) = text.filter(|text| !text.is_empty()).filter(plain) {
-            return Some(slug.to_owned());
-        }
-    }
-    None
-}
-
 /// What was made so far, to be taken away again.
 #[derive(Default)]
-struct Made {
-    files: Vec<PathBuf>,
+pub(super) struct Made {
+    pub(super) files: Vec<PathBuf>,
     dirs: Vec<PathBuf>,
 }
 
 impl Made {
-    fn undo(&self) {
+    /// Takes everything away again.
+    pub(super) fn undo(&self) {
         for file in self.files.iter().rev() {
             let _ = std::fs::remove_file(file);
         }
@@ -274,7 +254,8 @@ impl Made {
         }
     }
 
-    fn dir(&mut self, dir: &Path) -> Result<()> {
+    /// Makes a directory and those above it that are missing.
+    pub(super) fn dir(&mut self, dir: &Path) -> Result<()> {
         let mut missing: Vec<&Path> = dir.ancestors().take_while(|one| !one.exists()).collect();
         missing.reverse();
         for one in missing {

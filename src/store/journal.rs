@@ -1,20 +1,39 @@
 //! The journal: one JSON line for everything that was decided or done, for people and for later checks.
 //!
 //! It is an aid, not a record that anything depends on: a line that cannot be written is dropped.
+//!
+//! Its lines are a chain: each ends with `prev`, the SHA-256 of the bytes of the line before it, so that a line that is
+//! changed, taken out or put in later does not fit what follows it. Lines of earlier versions have no `prev`, and are covered
+//! by the first line that has one. Behind that, a line without it is a break too: its writer did not get the lock in time,
+//! because no hook waits long for it, or somebody has put it in.
+//! The last line is covered by nothing, and whoever may write the file can write a whole new chain: this finds accidents
+//! and edits, and proves nothing against its owner.
 
 use super::StateDir;
 use super::layout::ensure_dir;
+use super::lock::Lock;
 use super::replace::PRIVATE;
+use super::stored::sha256_hex;
 use crate::clock::{Clock, rfc3339};
-use crate::fs::read_small;
+use crate::error::{Error, Result};
+use crate::fs::{open_regular, read_small};
+use serde::Serialize;
 use serde_json::{Map, Value};
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The journal is turned over at this size, in bytes; one older file is kept.
 const LARGEST: u64 = 4 * 1024 * 1024;
+/// How long a line waits for the writers before it. A hook must not be held up.
+const LOCK_WAIT: Duration = Duration::from_millis(250);
+/// Bytes that are read at once to find the line before.
+const TAIL: u64 = 8 * 1024;
+/// The member that holds the hash of the line before.
+const PREV: &str = "prev";
 
-/// Appends `{at, event, ...fields}` as one line.
+/// Appends `{at, event, ...fields, prev}` as one line.
 pub fn append(state: &StateDir, clock: &dyn Clock, event: &str, fields: Value) {
     let mut line = Map::new();
     line.insert("at".into(), Value::String(rfc3339(clock.now())));
@@ -23,9 +42,8 @@ pub fn append(state: &StateDir, clock: &dyn Clock, event: &str, fields: Value) {
     if let Value::Object(fields) = fields {
         line.extend(fields);
     }
-    let mut text = Value::Object(line).to_string();
-    text.push('\n');
-    let _ = write(state, &text);
+    line.shift_remove(PREV);
+    let _ = write(state, line);
 }
 
 /// What was noted under these names, the oldest first. Reads the older file too. A line that is none is passed over, and a
@@ -33,12 +51,10 @@ pub fn append(state: &StateDir, clock: &dyn Clock, event: &str, fields: Value) {
 #[must_use]
 pub fn entries(state: &StateDir, events: &[&str]) -> Vec<Value> {
     let marks: Vec<String> = events.iter().map(|event| format!("\"event\":\"{event}\"")).collect();
-    let newest = state.journal();
     let mut entries = Vec::new();
-    for path in [newest.with_extension("1.jsonl"), newest] {
-        // It is turned over at its limit, and one line more at most.
-        let Ok(Some(bytes)) = read_small(&path, 2 * LARGEST) else { continue };
-        let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    for path in [state.older_journal(), state.journal()] {
+        let Ok(Some(bytes)) = read(&path) else { continue };
+        let lines = lines(&bytes).filter_map(|line| std::str::from_utf8(line).ok());
         let wanted = lines.filter(|line| marks.iter().any(|mark| line.contains(mark.as_str())));
         let parsed = wanted.filter_map(|line| serde_json::from_str::<Value>(line).ok());
         // Text within a line may look like a mark.
@@ -49,8 +65,115 @@ pub fn entries(state: &StateDir, events: &[&str]) -> Vec<Value> {
     entries
 }
 
-fn write(state: &StateDir, text: &str) -> std::io::Result<()> {
+/// Everything that was noted, the oldest first.
+///
+/// # Errors
+/// [`crate::error::Code::Io`] or [`crate::error::Code::PathRefused`] when a file is there and cannot be read.
+pub fn all(state: &StateDir) -> Result<Vec<Value>> {
+    let mut entries = Vec::new();
+    for path in [state.older_journal(), state.journal()] {
+        let bytes = read(&path)?.unwrap_or_default();
+        entries.extend(lines(&bytes).filter_map(|line| serde_json::from_slice::<Value>(line).ok()));
+    }
+    Ok(entries)
+}
+
+/// A line that does not fit the one before it, or is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Break {
+    /// The file.
+    #[serde(serialize_with = "crate::fs::lossy")]
+    pub path: PathBuf,
+    /// The line in it, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// How the chain holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Chain {
+    /// Every line that says what came before it is right, and every line can be read.
+    pub sound: bool,
+    /// Lines in all.
+    pub lines: usize,
+    /// Those that say what came before them.
+    pub chained: usize,
+    /// Those that do not.
+    pub unchained: usize,
+    /// Where it does not hold.
+    pub breaks: Vec<Break>,
+    /// Hash of the last line: whoever keeps it elsewhere can tell whether the journal was cut off since.
+    pub head: Option<String>,
+}
+
+/// Holds every line against the one before it.
+///
+/// # Errors
+/// As [`all`].
+pub fn verify(state: &StateDir) -> Result<Chain> {
+    let mut chain = Chain { sound: true, lines: 0, chained: 0, unchained: 0, breaks: Vec::new(), head: None };
+    // Hashes a line may name: of the last line, and of those before it up to the last chained one: a line without a hash is
+    // told once, and not by the one after it again.
+    let mut possible: Vec<String> = Vec::new();
+    let mut first = true;
+    for path in [state.older_journal(), state.journal()] {
+        let bytes = read(&path)?.unwrap_or_default();
+        for (index, line) in lines(&bytes).enumerate() {
+            chain.lines += 1;
+            let mut broken = |why: &str| {
+                chain.breaks.push(Break { path: path.clone(), line: index + 1, why: why.to_owned() });
+            };
+            let entry = serde_json::from_slice::<Map<String, Value>>(line).ok();
+            let prev = entry.as_ref().and_then(|entry| entry.get(PREV));
+            match (&entry, prev) {
+                (None, _) => broken("is no line of a journal"),
+                (Some(_), None) => {
+                    chain.unchained += 1;
+                    if chain.chained > 0 {
+                        broken(
+                            "does not name the line before it: it was put in, or written while others held the lock",
+                        );
+                    }
+                }
+                (Some(_), Some(prev)) => {
+                    chain.chained += 1;
+                    // What the first line follows may have been turned over long ago.
+                    let fits = match prev.as_str() {
+                        _ if first => true,
+                        Some(hash) => possible.iter().any(|one| one == hash),
+                        None => false,
+                    };
+                    if !fits {
+                        broken(
+                            "does not follow the line before it: something was changed, taken out or put in",
+                        );
+                    }
+                    possible.clear();
+                }
+            }
+            possible.push(sha256_hex(line));
+            first = false;
+        }
+    }
+    chain.sound = chain.breaks.is_empty();
+    chain.head = possible.pop();
+    Ok(chain)
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    // It is turned over at its limit, and one line more at most.
+    read_small(path, 2 * LARGEST)
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+}
+
+fn write(state: &StateDir, mut line: Map<String, Value>) -> std::io::Result<()> {
     let path = state.journal();
+    let locked = Lock::wait(&state.journal_lock(), LOCK_WAIT).ok();
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
@@ -62,10 +185,154 @@ fn write(state: &StateDir, text: &str) -> std::io::Result<()> {
         }
         other => other?,
     };
+    let mut last = None;
+    if locked.is_some() {
+        last = last_line(&path).or_else(|| last_line(&state.older_journal()));
+        let prev = last.as_ref().map_or(Value::Null, |(line, _)| Value::String(sha256_hex(line)));
+        line.insert(PREV.into(), prev);
+    }
+    let mut text = Value::Object(line).to_string();
+    text.push('\n');
     if file.metadata()?.len() > LARGEST {
-        std::fs::rename(&path, path.with_extension("1.jsonl"))?;
+        std::fs::rename(&path, state.older_journal())?;
         file = options.open(&path)?;
+    } else if last.is_some_and(|(_, whole)| !whole) {
+        // A line that was cut off by a crash stays alone.
+        text.insert(0, '\n');
     }
     // One write call, so that lines of several processes do not mix.
     file.write_all(text.as_bytes())
+}
+
+/// The last line of a file, and whether it is ended.
+fn last_line(path: &Path) -> Option<(Vec<u8>, bool)> {
+    let mut file = open_regular(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    let mut size = TAIL;
+    loop {
+        let start = length.saturating_sub(size);
+        let bytes = read_from(&mut file, start).ok()?;
+        let whole = bytes.ends_with(b"\n");
+        let body = bytes.trim_ascii_end();
+        if let Some(end) = memchr::memrchr(b'\n', body) {
+            return Some((body[end + 1..].to_vec(), whole));
+        }
+        if start == 0 {
+            return (!body.is_empty()).then(|| (body.to_vec(), whole));
+        }
+        size *= 8;
+    }
+}
+
+fn read_from(file: &mut File, start: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(start))?;
+    file.take(2 * LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use serde_json::json;
+
+    fn noted(state: &StateDir, count: usize) {
+        for number in 0..count {
+            append(state, &SystemClock, "tried", json!({"number": number, "prev": "not mine"}));
+        }
+    }
+
+    fn text(state: &StateDir) -> String {
+        std::fs::read_to_string(state.journal()).unwrap()
+    }
+
+    #[test]
+    fn a_line_that_is_changed_taken_out_put_in_or_moved_breaks_the_chain() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        noted(&state, 20);
+        let chain = verify(&state).unwrap();
+        assert_eq!((chain.sound, chain.lines, chain.chained, chain.unchained), (true, 20, 20, 0));
+        let good = text(&state);
+        let lines: Vec<&str> = good.lines().collect();
+        for at in 0..19 {
+            let mut changed: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            changed[at] = changed[at].replace("tried", "cried");
+            let mut out = lines.clone();
+            out.remove(at);
+            let mut twice = lines.clone();
+            twice.insert(at, lines[at]);
+            let mut swapped = lines.clone();
+            swapped.swap(at, at + 1);
+            for (what, bad) in [
+                ("changed", changed.join("\n")),
+                ("out", out.join("\n")),
+                ("twice", twice.join("\n")),
+                ("swapped", swapped.join("\n")),
+            ] {
+                std::fs::write(state.journal(), bad + "\n").unwrap();
+                let sound = verify(&state).unwrap().sound;
+                // Without its first lines a journal looks as if it had been turned over.
+                assert_eq!(sound, what == "out" && at == 0, "{what} {at}");
+            }
+        }
+        std::fs::write(state.journal(), &good).unwrap();
+        assert_eq!(verify(&state).unwrap(), chain);
+    }
+
+    #[test]
+    fn lines_of_earlier_versions_are_read_and_covered() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        std::fs::write(state.journal(), "{\"event\":\"old\",\"n\":1}\n{\"event\":\"old\",\"n\":2}\n")
+            .unwrap();
+        noted(&state, 2);
+        assert_eq!(entries(&state, &["old"]).len(), 2);
+        assert_eq!(all(&state).unwrap().len(), 4);
+        let chain = verify(&state).unwrap();
+        assert_eq!((chain.sound, chain.chained, chain.unchained), (true, 2, 2));
+        let changed = text(&state).replace("\"n\":2", "\"n\":3");
+        std::fs::write(state.journal(), changed).unwrap();
+        let chain = verify(&state).unwrap();
+        assert_eq!((chain.sound, chain.breaks[0].line), (false, 3));
+    }
+
+    #[test]
+    fn a_line_cut_off_by_a_crash_stays_alone_and_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        noted(&state, 3);
+        let good = text(&state);
+        std::fs::write(state.journal(), &good[..good.len() - 30]).unwrap();
+        noted(&state, 2);
+        let chain = verify(&state).unwrap();
+        assert_eq!((chain.sound, chain.lines, chain.breaks.len(), chain.breaks[0].line), (false, 5, 1, 3));
+    }
+
+    #[test]
+    fn the_chain_goes_on_when_the_journal_is_turned_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let long = "x".repeat(200_000);
+        for _ in 0..50 {
+            append(&state, &SystemClock, "long", json!({ "text": long }));
+        }
+        assert!(state.older_journal().exists());
+        let chain = verify(&state).unwrap();
+        assert!(chain.sound && chain.unchained == 0, "{:?}", chain.breaks);
+    }
+
+    #[test]
+    fn many_writers_make_one_chain() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| noted(&state, 25));
+            }
+        });
+        let chain = verify(&state).unwrap();
+        assert_eq!((chain.sound, chain.lines), (true, 200), "{:?}", chain.breaks);
+    }
 }

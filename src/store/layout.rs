@@ -147,6 +147,18 @@ impl StateDir {
         self.root.join("snapshots").join(session)
     }
 
+    /// Snapshots of all sessions.
+    #[must_use]
+    pub fn all_snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
+    /// Exports that were given no other place.
+    #[must_use]
+    pub fn exports(&self) -> PathBuf {
+        self.root.join("exports")
+    }
+
     /// Output of runs, one directory a session.
     #[must_use]
     pub fn runs(&self, session: &str) -> PathBuf {
@@ -169,6 +181,18 @@ impl StateDir {
     #[must_use]
     pub fn journal(&self) -> PathBuf {
         self.root.join("journal.jsonl")
+    }
+
+    /// The journal before it was turned over.
+    #[must_use]
+    pub fn older_journal(&self) -> PathBuf {
+        self.root.join("journal.1.jsonl")
+    }
+
+    /// Lock around one line of the journal.
+    #[must_use]
+    pub fn journal_lock(&self) -> PathBuf {
+        self.leases().join("journal.lock")
     }
 }
 

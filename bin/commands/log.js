@@ -1,0 +1,46 @@
+'use strict';
+
+// `log`: what was decided and done, and whether the journal is as it was written.
+
+/** Lines on a terminal unless more are asked for. */
+const ON_A_TERMINAL = 50;
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'log',
+  summary: 'show what this tool decided and did',
+  description: 'Each line of the journal names the hash of the one before it. With --verify every line is held against it; a journal that was\nchanged ends with exit code 5.',
+  options: [
+    { flags: '-s, --session <id>', description: 'only of this session: its id or the beginning of it' },
+    { flags: '-e, --event <names...>', description: 'only these, such as exported, run-ended, restored' },
+    { flags: '--since <when>', description: 'since then: 90m, 36h, 2d, 1w, a date or a time' },
+    { flags: '-n, --limit <number>', description: `at most so many, the newest; 0 for all (default: ${ON_A_TERMINAL} on a terminal)` },
+    { flags: '--verify', description: 'check that nothing was changed, taken out or put in' },
+    { flags: '--json', description: 'print the report as JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover log --since 2d', does: 'the last two days' },
+    { command: 'cc-session-recover log --session 3f2a9c1d', does: 'one session' },
+    { command: 'cc-session-recover log --verify', does: 'check the journal' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { printLog } = require('../lib/screens/log.js');
+
+    if (args.limit !== undefined && !/^\d{1,9}$/.test(args.limit)) throw new UsageError(`--limit takes a whole number, not '${args.limit}'`, 'give 0 for all');
+    const limit = args.limit === undefined ? (io.isTerminal && !args.json ? ON_A_TERMINAL : 0) : Number(args.limit);
+    const options = {
+      ...(args.session === undefined ? {} : { session: args.session }),
+      ...(args.event === undefined ? {} : { events: args.event }),
+      ...(args.since === undefined ? {} : { since: args.since }),
+      ...(limit === 0 ? {} : { limit }),
+      ...(args.verify ? { verify: true } : {}),
+    };
+    const report = await io.during('reading the journal', loadAddon().log(options));
+    if (args.json) io.json(report);
+    else printLog(report, io);
+    return report.chain === null || report.chain.sound ? EXIT.done : EXIT.unverified;
+  },
+};

@@ -1,0 +1,93 @@
+'use strict';
+
+// `prune`: deletes old exports and snapshots of this tool, after showing them.
+
+const { resolve } = require('node:path');
+
+/** @param {string} name @param {boolean} whole */
+function number(name, whole) {
+  return (/** @type {string} */ text) => {
+    const { UsageError } = require('../lib/errors.js');
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < 0 || (whole && !Number.isInteger(value))) {
+      throw new UsageError(`${name} takes a ${whole ? 'whole number' : 'number'} from 0, not '${text}'`, 'run it with --help to see what it takes');
+    }
+    return value;
+  };
+}
+
+const UNITS = /** @type {Record<string, number>} */ ({ '': 1, b: 1, k: 1e3, kb: 1e3, m: 1e6, mb: 1e6, g: 1e9, gb: 1e9, t: 1e12, tb: 1e12 });
+
+/** @param {string} text */
+function size(text) {
+  const { UsageError } = require('../lib/errors.js');
+  const [, digits, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
+  const factor = digits === undefined ? undefined : UNITS[unit.toLowerCase()];
+  if (factor === undefined) throw new UsageError(`--max-total takes a size such as 500MB or 5GB, not '${text}'`, 'run it with --help to see what it takes');
+  return Math.floor(Number(digits) * factor);
+}
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'prune',
+  summary: 'delete old exports and snapshots of this tool',
+  description:
+    'Only what this tool keeps in its state directory: nothing of Claude Code is ever deleted, nor an export that was put elsewhere.\nWhat would go is shown first. Of every session the newest of each stays, and what an unfinished run needs.',
+  options: [
+    { flags: '--exports-days <days>', description: 'exports older than that go (default: retention.exportsDays of the configuration, or 90)', parse: number('--exports-days', false) },
+    { flags: '--snapshots-days <days>', description: 'snapshots older than that go (default: retention.snapshotsDays, or 14)', parse: number('--snapshots-days', false) },
+    { flags: '--keep <number>', description: 'of every session so many of each stay in any case (default: 1)', parse: number('--keep', true) },
+    { flags: '--most <number>', description: 'of every session at most so many of each stay', parse: number('--most', true) },
+    { flags: '--max-total <size>', description: 'all together take at most this: the oldest go first', parse: size },
+    { flags: '--dry-run', description: 'only show what would go' },
+    { flags: '--json', description: 'print the report as JSON; deletes only with --yes' },
+    { flags: '-y, --yes', description: 'do not ask' },
+  ],
+  examples: [
+    { command: 'cc-session-recover prune --dry-run', does: 'show what is older than the configuration says' },
+    { command: 'cc-session-recover prune --exports-days 30 --max-total 5GB', does: 'by age and size, after asking' },
+    { command: 'cc-session-recover prune --most 3 --yes', does: 'for a timer' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { printPruned } = require('../lib/screens/prune.js');
+
+    const rules = {
+      ...(args.exportsDays === undefined ? {} : { exportsDays: args.exportsDays }),
+      ...(args.snapshotsDays === undefined ? {} : { snapshotsDays: args.snapshotsDays }),
+      ...(args.keep === undefined ? {} : { keep: args.keep }),
+      ...(args.most === undefined ? {} : { most: args.most }),
+      ...(args.maxTotal === undefined ? {} : { maxBytes: args.maxTotal }),
+    };
+    const addon = loadAddon();
+    const plan = await io.during('reading copies', addon.prune({ ...rules, dryRun: true }));
+    const paths = plan.removed.map((/** @type {{path: string}} */ { path }) => resolve(path));
+    const asks = !args.dryRun && !args.yes && paths.length > 0;
+    if (args.dryRun || paths.length === 0 || (args.json && asks)) {
+      if (args.json) io.json(plan);
+      else printPruned(plan, io);
+      return end(plan, EXIT);
+    }
+    if (asks) {
+      if (!io.isTerminal) throw new UsageError('there is no terminal to ask on', 'give --yes to delete without being asked, or --dry-run to see what would go');
+      printPruned(plan, io);
+      if (!(await io.confirm('\nDelete them?'))) {
+        io.line('Nothing was deleted.');
+        return EXIT.failed;
+      }
+    }
+    // What was shown, and nothing that became old since.
+    const report = await io.during('deleting', addon.prune({ ...rules, only: paths }));
+    if (args.json) io.json(report);
+    else printPruned(report, io);
+    return end(report, EXIT);
+  },
+};
+
+/** @param {import('../../src/ffi/types.js').PruneReport} report @param {typeof import('../lib/errors.js').EXIT} EXIT */
+function end({ removed, problems }, EXIT) {
+  if (problems.length > 0) return EXIT.failed;
+  return removed.length === 0 ? EXIT.nothingToDo : EXIT.done;
+}

@@ -1,0 +1,40 @@
+'use strict';
+
+// The screen of `import`: what was put where, what stays in the export, and how the session is resumed.
+
+const { cleaned, truncatedPath, wrapped } = require('../text.js');
+const { commandWords, count, homely, sizeWords } = require('../wording.js');
+
+/** @typedef {import('../../../src/ffi/types.js').ImportReport} ImportReport */
+
+/**
+ * @param {ImportReport} report
+ * @param {import('../output.js').Output} io
+ */
+function printImported(report, io) {
+  io.lines(importLines(report, { width: io.width, colours: io.colours }));
+  if (!report.dryRun && report.log === null) io.error('warning: the session log could not be written; the session is where it should be');
+}
+
+/**
+ * @param {ImportReport} report
+ * @param {import('../output.js').View} view
+ * @returns {string[]}
+ */
+function importLines(report, { width, colours }) {
+  const { dryRun, session, title, files, bytes, left } = cleaned(report);
+  const room = width ?? Infinity;
+  const name = title === null ? '' : ` “${title}”`;
+  const done = dryRun ? `The export is sound. Would import ${session}${name}` : `Imported ${session}${name}`;
+  const lines = wrapped(`${done}: ${count(files.length, 'file')}, ${sizeWords(bytes)}${dryRun ? '' : ', each verified'}.`, room).map(colours.bold);
+  const transcript = files.at(-1);
+  if (transcript !== undefined) lines.push(`  ${colours.dim(truncatedPath(homely(transcript.to), Math.max(room - 2, 1)))}`);
+  for (const one of left) lines.push(...wrapped(`${one.path} ${one.why}`, room - 2).map((line, index) => `${index === 0 ? '- ' : '  '}${line}`));
+  const { resume, cwd, env } = report.commands;
+  lines.push('', ...wrapped(dryRun ? 'It would be resumed with:' : 'Resume it with:', room));
+  // Never cut: it is there to be copied, and cleaning would change a path.
+  lines.push(`  ${colours.cyan(commandWords(/** @type {string[]} */ (resume), cwd, { env }))}`);
+  return lines;
+}
+
+module.exports = { importLines, printImported };

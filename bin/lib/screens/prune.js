@@ -1,0 +1,50 @@
+'use strict';
+
+// The screen of `prune`: what goes and why, and what stays.
+
+const { printProblems } = require('../sessions.js');
+const { tableLines } = require('../table.js');
+const { cleaned, wrapped } = require('../text.js');
+const { clock, count, shortIds, sizeWords } = require('../wording.js');
+
+/** @typedef {import('../../../src/ffi/types.js').PruneReport} PruneReport */
+
+/** @type {Record<string, string>} */
+const KINDS = { export: 'export', snapshot: 'snapshot', leftover: 'unfinished' };
+
+/**
+ * @param {PruneReport} report
+ * @param {import('../output.js').Output} io
+ */
+function printPruned(report, io) {
+  io.lines(pruneLines(report, { width: io.width, colours: io.colours }));
+  printProblems(report.problems, io);
+}
+
+/**
+ * @param {PruneReport} report
+ * @param {import('../output.js').View} view
+ * @returns {string[]}
+ */
+function pruneLines(report, { width, colours }) {
+  const { dryRun, removed, removedBytes, kept, keptBytes, rules } = cleaned(report);
+  const room = width ?? Infinity;
+  const stay = kept === 0 ? 'Nothing stays' : `${count(kept, 'copy').replace(/copys$/, 'copies')} of ${sizeWords(keptBytes)} ${kept === 1 ? 'stays' : 'stay'}`;
+  const why = `Exports are kept for ${days(rules.exportsDays)}, snapshots for ${days(rules.snapshotsDays)}, the newest ${rules.keep === 1 ? 'of each' : `${rules.keep} of each`} session in any case.`;
+  if (removed.length === 0) return [...wrapped(`Nothing ${dryRun ? 'would go' : 'was deleted'}. ${stay}.`, room).map(colours.bold), ...wrapped(why, room).map(colours.dim)];
+  const words = `${dryRun ? 'Would delete' : 'Deleted'} ${count(removed.length, 'copy').replace(/copys$/, 'copies')} of ${sizeWords(removedBytes)}. ${stay}.`;
+  const now = new Date(report.generatedAt);
+  const ids = shortIds(removed.map(({ session }) => session));
+  const columns = [{ heading: 'what' }, { heading: 'session' }, { heading: 'made' }, { heading: 'size', right: true }, { heading: 'why', least: 12, yields: true }];
+  const rows = removed.map((one) => ({
+    cells: [KINDS[one.kind] ?? one.kind, ids.get(one.session) ?? one.session, one.madeAt === null ? '' : clock(new Date(one.madeAt), now), sizeWords(one.bytes), one.why],
+  }));
+  return [...wrapped(words, room).map(colours.bold), ...wrapped(why, room).map(colours.dim), '', ...tableLines(columns, [{ rows }], width, colours.dim).flat()];
+}
+
+/** @param {number} number */
+function days(number) {
+  return count(number, 'day');
+}
+
+module.exports = { printPruned, pruneLines };

@@ -1,0 +1,92 @@
+//! The exports behind `export`, `import`, `prune` and `log`.
+
+use super::task::CoreTask;
+use super::verbs::{seen, task};
+use crate::env::Environment;
+use crate::report::log;
+use crate::rescue::copy::Progress;
+use crate::rescue::{export, import, prune};
+use napi::bindgen_prelude::AsyncTask;
+use napi_derive::napi;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How far the export or import of this process is. A command makes one at a time.
+static PROGRESS: Progress = Progress { done: AtomicU64::new(0), total: AtomicU64::new(0) };
+
+/// Saves sessions losslessly: every file of theirs, compared byte for byte, with a manifest. The originals are only read.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
+/// `VERIFICATION_FAILED` or `IO`; nothing that looks like an export is left behind then.
+#[napi(
+    catch_unwind,
+    js_name = "exportSessions",
+    ts_args_type = "options: ExportOptions",
+    ts_return_type = "Promise<ExportReport>"
+)]
+#[must_use]
+pub fn export_sessions(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: export::ExportOptions| {
+        let env = Environment::of_process();
+        export::export(seen(&env), &options, &PROGRESS)
+    })
+}
+
+/// Makes an export a session again; verified, never overwriting.
+///
+/// Rejects with `VERIFICATION_FAILED`, `PATH_REFUSED`, `NOTHING_TO_DO`, `SESSION_LIVE`, `PROJECT_NOT_FOUND`, `STATE_NEWER` or `IO`;
+/// nothing is left behind then.
+#[napi(
+    catch_unwind,
+    js_name = "importSession",
+    ts_args_type = "options: ImportOptions",
+    ts_return_type = "Promise<ImportReport>"
+)]
+#[must_use]
+pub fn import_session(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: import::ImportOptions| {
+        let env = Environment::of_process();
+        import::import(seen(&env), &options, &PROGRESS)
+    })
+}
+
+/// How far the export or import is that this process makes; for showing, never an end signal.
+#[napi(catch_unwind, ts_return_type = "RescueProgress")]
+#[must_use]
+pub fn rescue_progress() -> Value {
+    json!({"done": PROGRESS.done.load(Ordering::Relaxed), "total": PROGRESS.total.load(Ordering::Relaxed)})
+}
+
+/// Deletes exports and snapshots of this tool that are old, many or large. Nothing of Claude Code's own is ever deleted.
+///
+/// Rejects with `USAGE`, `CONFIG_INVALID`, `PATH_REFUSED` or `IO`.
+#[napi(
+    catch_unwind,
+    js_name = "prune",
+    ts_args_type = "options?: PruneOptions",
+    ts_return_type = "Promise<PruneReport>"
+)]
+#[must_use]
+pub fn prune_copies(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: prune::PruneOptions| {
+        let env = Environment::of_process();
+        prune::prune(seen(&env), &options)
+    })
+}
+
+/// What the journal says was decided and done, and whether its chain holds. Reads only.
+///
+/// Rejects with `USAGE` (a time that is none), `STATE_DIR_UNKNOWN` or `IO`.
+#[napi(
+    catch_unwind,
+    js_name = "log",
+    ts_args_type = "options?: LogOptions",
+    ts_return_type = "Promise<LogReport>"
+)]
+#[must_use]
+pub fn log_of(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: log::LogOptions| {
+        let env = Environment::of_process();
+        log::log(seen(&env), &options)
+    })
+}

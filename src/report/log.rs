@@ -1,0 +1,119 @@
+//! The log: what the journal says was decided and done, and whether its chain holds.
+
+use super::inventory::Outside;
+use crate::clock::{parse_rfc3339, since};
+use crate::error::Result;
+use crate::fs::lossy;
+use crate::session::stop::{time, time_or_null};
+use crate::store::StateDir;
+use crate::store::journal::{self, Chain};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/log@1";
+
+/// What to tell.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct LogOptions {
+    /// Only entries since then.
+    pub since: Option<String>,
+    /// Only of sessions whose id begins with this.
+    pub session: Option<String>,
+    /// Only these events.
+    pub events: Vec<String>,
+    /// At most so many, the newest.
+    pub limit: Option<usize>,
+    /// Hold every line against the one before it.
+    pub verify: bool,
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogEntry {
+    /// When.
+    #[serde(serialize_with = "time_or_null")]
+    pub at: Option<DateTime<Utc>>,
+    /// What was decided or done.
+    pub event: String,
+    /// The session it is about.
+    pub session: Option<String>,
+    /// Process that wrote it.
+    pub pid: Option<u64>,
+    /// Everything else that was noted.
+    pub fields: Map<String, Value>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// The journal.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// What fits, the oldest first.
+    pub entries: Vec<LogEntry>,
+    /// Entries that fit, also those beyond the limit.
+    pub total: usize,
+    /// Whether the chain holds; only when that was asked.
+    pub chain: Option<Chain>,
+}
+
+/// Reads the journal.
+///
+/// # Errors
+/// [`crate::error::Code::Usage`] for a time that is none, [`crate::error::Code::Io`] when the journal cannot be read.
+pub fn log(outside: Outside<'_>, options: &LogOptions) -> Result<LogReport> {
+    let now = outside.clock.now();
+    let since = options.since.as_deref().map(|text| since(text, now)).transpose()?;
+    let state = StateDir::new(outside.env.state_dir()?);
+    let mut entries: Vec<LogEntry> = journal::all(&state)?
+        .into_iter()
+        .filter_map(|entry| match entry {
+            Value::Object(line) => Some(LogEntry::of(line)),
+            _ => None,
+        })
+        .filter(|entry| since.is_none_or(|since| entry.at.is_some_and(|at| at >= since)))
+        .filter(|entry| options.events.is_empty() || options.events.contains(&entry.event))
+        .filter(|entry| {
+            let of = |wanted: &str| entry.session.as_deref().is_some_and(|id| id.starts_with(wanted));
+            options.session.as_deref().is_none_or(of)
+        })
+        .collect();
+    let total = entries.len();
+    if let Some(limit) = options.limit {
+        entries.drain(..total.saturating_sub(limit));
+    }
+    Ok(LogReport {
+        schema: SCHEMA,
+        generated_at: now,
+        path: state.journal(),
+        entries,
+        total,
+        chain: options.verify.then(|| journal::verify(&state)).transpose()?,
+    })
+}
+
+impl LogEntry {
+    fn of(mut line: Map<String, Value>) -> Self {
+        let mut text = |name: &str| match line.shift_remove(name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        Self {
+            at: text("at").and_then(|at| parse_rfc3339(&at)),
+            event: text("event").unwrap_or_default(),
+            session: text("session"),
+            pid: line.shift_remove("pid").and_then(|pid| pid.as_u64()),
+            fields: line,
+        }
+    }
+}

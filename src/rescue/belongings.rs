@@ -1,0 +1,238 @@
+//! Belongings: every file that belongs to a session, and where each stands in an export.
+//!
+//! Measured with 2.1.329: beside the transcript a directory of the session's name (subagents, long tool results); in the
+//! configuration directory `tasks/<id>`, `file-history/<id>` and the plan that the records name by its slug; in the project
+//! HANDOFF.md. Nothing is followed out of these places: a link among them is told and left.
+
+use crate::claude::glance::text_after;
+use crate::claude::home::ClaudeHome;
+use crate::claude::transcript::{Backwards, Transcript};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Bytes at the end of a transcript in which the name of the plan is looked for.
+const TAIL: u64 = 8 * 1024 * 1024;
+/// Deepest directory that is looked into. The client makes two levels.
+const DEEPEST: usize = 16;
+/// Name of the note in a project.
+const NOTE: &str = "HANDOFF.md";
+
+/// What a file of a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// The conversation.
+    Transcript,
+    /// From the directory of the session's name: subagents, long results of tools.
+    Companion,
+    /// Its list of tasks.
+    Tasks,
+    /// Files as they were before it changed them.
+    FileHistory,
+    /// Its plan.
+    Plan,
+    /// HANDOFF.md of its project.
+    Note,
+}
+
+impl Part {
+    /// The directory of this part in an export of the session.
+    #[must_use]
+    pub fn directory(self, session: &str) -> &str {
+        match self {
+            Self::Transcript | Self::Note => "",
+            Self::Companion => session,
+            Self::Tasks => "tasks",
+            Self::FileHistory => "file-history",
+            Self::Plan => "plans",
+        }
+    }
+
+    /// The part that a path of an export belongs to.
+    #[must_use]
+    pub fn of(path: &str, session: &str) -> Option<Self> {
+        let Some((directory, _)) = path.split_once('/') else {
+            return match path.strip_suffix(".jsonl") {
+                Some(id) if id == session => Some(Self::Transcript),
+                _ => (path == NOTE).then_some(Self::Note),
+            };
+        };
+        [Self::Companion, Self::Tasks, Self::FileHistory, Self::Plan]
+            .into_iter()
+            .find(|part| part.directory(session) == directory)
+    }
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Belonging {
+    /// What it is.
+    pub part: Part,
+    /// Where it is.
+    pub from: PathBuf,
+    /// Its path in an export, with `/` between names.
+    pub path: String,
+}
+
+/// Something of the session that is not copied, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Where it is.
+    pub path: String,
+    /// Why it is left.
+    pub why: String,
+}
+
+/// All files of a session: the transcript first, because what it names is there before it is named.
+///
+/// # Errors
+/// [`crate::error::Code::Io`] when a directory is there and cannot be read.
+pub fn of(
+    home: &ClaudeHome,
+    transcript: &Path,
+    session: &str,
+    project: Option<&Path>,
+) -> Result<(Vec<Belonging>, Vec<Skipped>)> {
+    let mut found = Vec::new();
+    let mut skipped = Vec::new();
+    found.push(Belonging {
+        part: Part::Transcript,
+        from: transcript.to_path_buf(),
+        path: format!("{session}.jsonl"),
+    });
+    for (part, root) in [
+        (Part::Companion, transcript.with_extension("")),
+        (Part::Tasks, home.dir().join("tasks").join(session)),
+        (Part::FileHistory, home.dir().join("file-history").join(session)),
+    ] {
+        below(part, &root, part.directory(session), DEEPEST, &mut found, &mut skipped)?;
+    }
+    if let Some(slug) = slug(transcript) {
+        let name = format!("{slug}.md");
+        let from = home.dir().join("plans").join(&name);
+        one(Part::Plan, from, format!("plans/{name}"), &mut found, &mut skipped);
+    }
+    if let Some(project) = project {
+        one(Part::Note, project.join(NOTE), NOTE.to_owned(), &mut found, &mut skipped);
+    }
+    Ok((found, skipped))
+}
+
+fn one(part: Part, from: PathBuf, path: String, found: &mut Vec<Belonging>, skipped: &mut Vec<Skipped>) {
+    let Ok(meta) = std::fs::symlink_metadata(&from) else { return };
+    if meta.is_file() {
+        found.push(Belonging { part, from, path });
+    } else {
+        skipped.push(left(&from, meta.file_type()));
+    }
+}
+
+fn left(path: &Path, kind: std::fs::FileType) -> Skipped {
+    let why = if kind.is_symlink() {
+        "is a symbolic link, which is not followed"
+    } else {
+        "is neither a file nor a directory"
+    };
+    Skipped { path: path.to_string_lossy().into_owned(), why: why.into() }
+}
+
+/// The regular files below a directory.
+fn below(
+    part: Part,
+    dir: &Path,
+    path: &str,
+    deepest: usize,
+    found: &mut Vec<Belonging>,
+    skipped: &mut Vec<Skipped>,
+) -> Result<()> {
+    let missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    match std::fs::symlink_metadata(dir) {
+        Ok(meta) if meta.is_dir() => {}
+        Ok(meta) => {
+            skipped.push(left(dir, meta.file_type()));
+            return Ok(());
+        }
+        Err(error) if missing(&error) => return Ok(()),
+        Err(error) => return Err(Error::io("read the directory", dir, &error)),
+    }
+    let mut entries = Vec::new();
+    match std::fs::read_dir(dir) {
+        Ok(listed) => {
+            for entry in listed {
+                entries.push(entry.map_err(|error| Error::io("read the directory", dir, &error))?);
+            }
+        }
+        Err(error) if missing(&error) => return Ok(()),
+        Err(error) => return Err(Error::io("read the directory", dir, &error)),
+    }
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let from = entry.path();
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| !name.contains(['\\', '\n'])) else {
+            let why = "has a name that cannot be written down";
+            skipped.push(Skipped { path: from.to_string_lossy().into_owned(), why: why.into() });
+            continue;
+        };
+        let path = format!("{path}/{name}");
+        // Not by the entry alone: it does not tell everywhere.
+        let kind = match std::fs::symlink_metadata(&from) {
+            Ok(meta) => meta.file_type(),
+            Err(error) if missing(&error) => continue,
+            Err(error) => return Err(Error::io("read", &from, &error)),
+        };
+        if kind.is_dir() && deepest > 0 {
+            below(part, &from, &path, deepest - 1, found, skipped)?;
+        } else if kind.is_file() {
+            found.push(Belonging { part, from, path });
+        } else {
+            skipped.push(left(&from, kind));
+        }
+    }
+    Ok(())
+}
+
+/// The name of the session's plan.
+#[must_use]
+pub fn slug(path: &Path) -> Option<String> {
+    let transcript = Transcript::open(path).ok()?;
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    while let Some((offset, line)) = lines.next(transcript.file()) {
+        if transcript.bytes() - offset > TAIL {
+            return None;
+        }
+        let text = text_after(line, b"\"slug\":\"").and_then(|text| std::str::from_utf8(text).ok());
+        let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if let Some(slug) = text.filter(|text| !text.is_empty()).filter(plain) {
+            return Some(slug.to_owned());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_an_export_tells_its_part_and_nothing_else_does() {
+        let id = "3f2a9c1d-0000-4000-8000-000000000001";
+        for (path, part) in [
+            (format!("{id}.jsonl"), Some(Part::Transcript)),
+            (format!("{id}/subagents/agent-a.jsonl"), Some(Part::Companion)),
+            ("tasks/1.json".into(), Some(Part::Tasks)),
+            ("file-history/a@v1".into(), Some(Part::FileHistory)),
+            ("plans/a-b.md".into(), Some(Part::Plan)),
+            ("HANDOFF.md".into(), Some(Part::Note)),
+            ("other.jsonl".into(), None),
+            ("projects/x".into(), None),
+            ("../x".into(), None),
+            ("/etc/passwd".into(), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(Part::of(&path, id), part, "{path}");
+        }
+    }
+}

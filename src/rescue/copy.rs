@@ -1,0 +1,674 @@
+//! A copy: the bytes of a file as they were at one length, written, read back, compared and made durable.
+//!
+//! The file may belong to a client that writes to it all the while. It is copied up to the length it has when it is opened.
+//! When it was written to since, or just before, it is then compared with its copy byte for byte: what was only appended to
+//! passes; what was cut, rewritten or replaced meanwhile is tried again, and told in the end. Between both passes every byte
+//! was the same at two times, so the copy is what the file began with in between.
+//!
+//! Two processors are used: while one reads and writes, the other reads the copy back, compares and hashes it.
+
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{identity, open_regular_with_metadata};
+use crate::store::replace::PRIVATE;
+use crate::store::stored::hex;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs::{File, Metadata, OpenOptions};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+use xxhash_rust::xxh3::Xxh3;
+
+/// A file that changes under the copy is tried so often.
+const TRIES: usize = 5;
+/// Between two tries, doubling.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Bytes that are read at once. Few in tests, so that a file in motion is caught between two blocks.
+const BLOCK: usize = if cfg!(test) { 4 * 1024 } else { 512 * 1024 };
+/// Blocks that are on their way between both processors.
+const BLOCKS: usize = 4;
+/// Files up to this size are not worth a second thread.
+const SMALL: u64 = 2 * BLOCK as u64;
+/// A line that a client is just writing is ended within this time.
+const SETTLE: Duration = Duration::from_millis(10);
+/// Looks at a line that is not ended.
+const LOOKS: usize = 10;
+/// A file that was not written to for so long has times that tell the next write.
+const RACY: Duration = Duration::from_secs(3);
+/// Bytes after which the disk is told to begin.
+const FLUSH: u64 = 32 * 1024 * 1024;
+
+/// By which a copy is known later.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hash {
+    /// SHA-256: `sha256sum` knows it, and nobody can make another file with the same one.
+    #[default]
+    Sha256,
+    /// XXH3 with 128 bits: several times faster, finds accidents only.
+    Xxh3,
+}
+
+/// What was copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Line ends.
+    pub lines: u64,
+    /// The hash that was asked for, in hex, of the bytes read back from the copy.
+    pub digest: String,
+    /// The last byte is no line end, and there is one.
+    pub torn: bool,
+    /// The file had grown when the copy was compared with it.
+    pub grew: bool,
+    /// When it was last written to, as it was told at the beginning.
+    pub modified: Option<std::time::SystemTime>,
+}
+
+/// How far a longer work is, for whoever shows it. Never an end signal.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Bytes that are dealt with.
+    pub done: AtomicU64,
+    /// Bytes in all, as far as it is known.
+    pub total: AtomicU64,
+}
+
+impl Progress {
+    /// Begins something of this many bytes.
+    pub fn begin(&self, total: u64) {
+        self.done.store(0, Ordering::Relaxed);
+        self.total.store(total, Ordering::Relaxed);
+    }
+
+    /// So many more are done.
+    pub fn add(&self, bytes: u64) {
+        self.done.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Copies `from` into a new file `to` of mode 0600. On an error, and when there is none, nothing is left at `to`.
+///
+/// # Errors
+/// [`Code::VerificationFailed`] when it is cut, rewritten or replaced at every try, or the copy does not hold what was
+/// written; [`Code::PathRefused`] when it is no regular file; [`Code::Io`].
+pub fn copy(from: &Path, to: &Path, hash: Hash, progress: &Progress) -> Result<Copied> {
+    let mut pause = PAUSE;
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            std::thread::sleep(pause);
+            pause *= 2;
+        }
+        // What is there already is not ours to take away.
+        let file = create(to)?;
+        let copied = once(from, to, &file, hash, progress);
+        if !matches!(copied, Ok(Some(_))) {
+            // What is half written, or no copy of anything, is of no use to anybody.
+            let _ = std::fs::remove_file(to);
+        }
+        if let Some(copied) = copied? {
+            return Ok(copied);
+        }
+    }
+    Err(Error::new(Code::VerificationFailed, "was cut, rewritten or replaced while it was copied")
+        .at(from)
+        .hint("something else changes it; end that, or try again when it has ended"))
+}
+
+/// The hash of a file, and how long it is.
+///
+/// # Errors
+/// [`Code::PathRefused`] when it is no regular file, [`Code::Io`].
+pub fn digest(path: &Path, hash: Hash, progress: &Progress) -> Result<(String, u64)> {
+    let (file, meta) = open_regular_with_metadata(path)?;
+    let mut told = Told::new(hash);
+    let length = side_by_side(meta.len(), &mut told, |belt| {
+        let mut at = 0;
+        loop {
+            let mut block = belt.block();
+            let count = read_some_at(&file, &mut block, at)?;
+            if count == 0 {
+                return Ok(at);
+            }
+            at += count as u64;
+            progress.add(count as u64);
+            belt.send(block, count);
+        }
+    });
+    Ok((told.digest(), length.doing("read", path)?))
+}
+
+/// One try; `None` when the file is another one afterwards.
+fn once(from: &Path, to: &Path, copy: &File, hash: Hash, progress: &Progress) -> Result<Option<Copied>> {
+    let (source, before) = open_regular_with_metadata(from)?;
+    // What the file system takes for now.
+    let now = copy.metadata().and_then(|meta| meta.modified()).doing("create", to)?;
+    let age = before.modified().ok().and_then(|at| now.duration_since(at).ok());
+    let idle = age.is_some_and(|age| age > RACY);
+    let bytes = settled_length(&source, before.len(), idle).doing("read", from)?;
+    let (reread, _) = open_regular_with_metadata(to)?;
+    let mut checked = Checked::new(reread, hash);
+    if !write(&source, copy, from, to, bytes, &mut checked, progress)? {
+        return Ok(None);
+    }
+    if !checked.held.doing("read the copy", to)? || checked.at != bytes {
+        let message = "the copy does not hold what was written to it";
+        return Err(Error::new(Code::VerificationFailed, message)
+            .at(to)
+            .hint("check the disk; the original is as it was"));
+    }
+    // A file whose times have not moved was not written to. One that was written to just before it was opened may have
+    // been written to again within the same tick.
+    let same = |meta: &Metadata| identity(&before) == identity(meta) && meta.len() >= bytes;
+    let Ok((_, after)) = open_regular_with_metadata(from) else { return Ok(None) };
+    if !same(&after) {
+        return Ok(None);
+    }
+    let mut grew = after.len() > bytes;
+    if !idle || times(&before) != times(&after) || after.len() != before.len() {
+        if !equal(&source, &checked.copy, bytes).doing("read", from)? {
+            return Ok(None);
+        }
+        // The file that bears the name now: a replaced one lives on without it.
+        let Ok((_, after)) = open_regular_with_metadata(from) else { return Ok(None) };
+        let handle = source.metadata().doing("read", from)?;
+        if !same(&after) || handle.len() < bytes {
+            return Ok(None);
+        }
+        grew = after.len() > bytes;
+    }
+    Ok(Some(Copied {
+        bytes,
+        lines: checked.told.lines,
+        torn: checked.last != b'\n',
+        digest: checked.told.digest(),
+        grew,
+        modified: before.modified().ok(),
+    }))
+}
+
+fn create(to: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
+    options.open(to).doing("create", to)
+}
+
+/// The times that move when a file is written to.
+fn times(meta: &Metadata) -> (Option<std::time::SystemTime>, i64, i64) {
+    #[cfg(unix)]
+    let changed = {
+        use std::os::unix::fs::MetadataExt;
+        (meta.ctime(), meta.ctime_nsec())
+    };
+    #[cfg(not(unix))]
+    let changed = (0, 0);
+    (meta.modified().ok(), changed.0, changed.1)
+}
+
+/// The length at which the file is copied: at the end of a line, if one is just being written.
+fn settled_length(source: &File, mut length: u64, idle: bool) -> std::io::Result<u64> {
+    for _ in 0..LOOKS {
+        let mut last = [b'\n'];
+        let ended = length == 0 || (read_some_at(source, &mut last, length - 1)? == 1 && last[0] == b'\n');
+        // It is torn for good when nobody writes.
+        if ended || idle {
+            break;
+        }
+        std::thread::sleep(SETTLE);
+        length = source.metadata()?.len();
+    }
+    Ok(length)
+}
+
+/// Writes the first `bytes` of the source and makes them durable; tells whether there were as many.
+fn write(
+    source: &File,
+    copy: &File,
+    from: &Path,
+    to: &Path,
+    bytes: u64,
+    checked: &mut Checked,
+    progress: &Progress,
+) -> Result<bool> {
+    let written = std::thread::scope(|scope| {
+        // The disk begins early, so that the end is not waited for. An error is told only once, so it is kept.
+        let (flush, due) = sync_channel::<()>(1);
+        let flusher = (bytes > 2 * FLUSH)
+            .then(|| scope.spawn(move || due.into_iter().try_for_each(|()| copy.sync_data())));
+        let mut unflushed = 0;
+        let whole = side_by_side(bytes, checked, |belt| {
+            let mut at = 0;
+            while at < bytes {
+                let mut block = belt.block();
+                let wanted = wanted(bytes - at);
+                if !read_full_at(source, &mut block[..wanted], at).doing("read", from)? {
+                    return Ok(false);
+                }
+                write_all_at(copy, &block[..wanted], at).doing("write the copy", to)?;
+                at += wanted as u64;
+                unflushed += wanted as u64;
+                if unflushed >= FLUSH {
+                    unflushed = 0;
+                    let _ = flush.try_send(());
+                }
+                progress.add(wanted as u64);
+                belt.send(block, wanted);
+            }
+            Ok(true)
+        });
+        drop(flush);
+        if let Some(flusher) = flusher {
+            let result = flusher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            result.doing("write the copy", to)?;
+        }
+        whole
+    });
+    if written? {
+        copy.sync_all().doing("write the copy", to)?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// Whether both begin with the same bytes.
+fn equal(one: &File, other: &File, bytes: u64) -> std::io::Result<bool> {
+    let size = usize::try_from(bytes).unwrap_or(BLOCK).clamp(1, BLOCK);
+    let (mut left, mut right) = (vec![0; size], vec![0; size]);
+    let mut at = 0;
+    while at < bytes {
+        let wanted = wanted(bytes - at);
+        let whole =
+            read_full_at(one, &mut left[..wanted], at)? && read_full_at(other, &mut right[..wanted], at)?;
+        if !whole || left[..wanted] != right[..wanted] {
+            return Ok(false);
+        }
+        at += wanted as u64;
+    }
+    Ok(true)
+}
+
+/// What is done with each block, in order.
+trait Eater: Send {
+    fn see(&mut self, block: &[u8]);
+}
+
+/// The hash of all blocks, and their line ends.
+struct Told {
+    hasher: Hasher,
+    lines: u64,
+}
+
+enum Hasher {
+    Sha256(Sha256),
+    Xxh3(Box<Xxh3>),
+}
+
+impl Told {
+    fn new(hash: Hash) -> Self {
+        let hasher = match hash {
+            Hash::Sha256 => Hasher::Sha256(Sha256::new()),
+            Hash::Xxh3 => Hasher::Xxh3(Box::new(Xxh3::new())),
+        };
+        Self { hasher, lines: 0 }
+    }
+
+    fn digest(self) -> String {
+        match self.hasher {
+            Hasher::Sha256(hasher) => hex(&hasher.finalize()),
+            // As `xxhsum -H2` prints it.
+            Hasher::Xxh3(hasher) => format!("{:032x}", hasher.digest128()),
+        }
+    }
+}
+
+impl Eater for Told {
+    fn see(&mut self, block: &[u8]) {
+        match &mut self.hasher {
+            Hasher::Sha256(hasher) => hasher.update(block),
+            Hasher::Xxh3(hasher) => hasher.update(block),
+        }
+        self.lines += memchr::memchr_iter(b'\n', block).count() as u64;
+    }
+}
+
+/// Reads each block back from the copy, through a handle of its own, and hashes it.
+struct Checked {
+    told: Told,
+    copy: File,
+    at: u64,
+    last: u8,
+    again: Vec<u8>,
+    /// Whether all of them are what was written.
+    held: std::io::Result<bool>,
+}
+
+impl Checked {
+    fn new(copy: File, hash: Hash) -> Self {
+        Self { told: Told::new(hash), copy, at: 0, last: b'\n', again: Vec::new(), held: Ok(true) }
+    }
+}
+
+impl Eater for Checked {
+    fn see(&mut self, block: &[u8]) {
+        if !matches!(self.held, Ok(true)) {
+            return;
+        }
+        if self.again.len() < block.len() {
+            self.again.resize(block.len(), 0);
+        }
+        let again = &mut self.again[..block.len()];
+        self.held = read_full_at(&self.copy, again, self.at).map(|whole| whole && again == block);
+        self.told.see(again);
+        self.at += block.len() as u64;
+        self.last = block.last().copied().unwrap_or(self.last);
+    }
+}
+
+/// Carries blocks to their eater: on another processor, or of a small file at once.
+enum Belt<'e, E> {
+    Here { eater: &'e mut E, spare: Vec<u8> },
+    Beyond { full: SyncSender<(Vec<u8>, usize)>, empty: Receiver<Vec<u8>> },
+}
+
+impl<E: Eater> Belt<'_, E> {
+    /// A block to fill. Waits until the eater has left one.
+    fn block(&mut self) -> Vec<u8> {
+        match self {
+            Self::Here { spare, .. } => std::mem::take(spare),
+            Self::Beyond { empty, .. } => empty.recv().unwrap_or_else(|_| vec![0; BLOCK]),
+        }
+    }
+
+    /// Hands over the first `length` bytes of a block.
+    fn send(&mut self, block: Vec<u8>, length: usize) {
+        match self {
+            Self::Here { eater, spare } => {
+                eater.see(&block[..length]);
+                *spare = block;
+            }
+            // An eater that is gone has panicked, which the end of the scope tells.
+            Self::Beyond { full, .. } => drop(full.send((block, length))),
+        }
+    }
+}
+
+/// Runs `produce` here and the eater on another processor.
+fn side_by_side<E: Eater, T>(bytes: u64, eater: &mut E, produce: impl FnOnce(&mut Belt<'_, E>) -> T) -> T {
+    if bytes <= SMALL {
+        let size = usize::try_from(bytes).unwrap_or(BLOCK).clamp(1, BLOCK);
+        return produce(&mut Belt::Here { eater, spare: vec![0; size] });
+    }
+    std::thread::scope(|scope| {
+        let (full, arrivals) = sync_channel::<(Vec<u8>, usize)>(BLOCKS);
+        let (returns, empty) = sync_channel(BLOCKS);
+        for _ in 0..BLOCKS {
+            let _ = returns.send(vec![0; BLOCK]);
+        }
+        scope.spawn(move || {
+            for (block, length) in arrivals {
+                eater.see(&block[..length]);
+                let _ = returns.try_send(block);
+            }
+        });
+        produce(&mut Belt::Beyond { full, empty })
+    })
+}
+
+/// Bytes of the next block when so many are left.
+fn wanted(left: u64) -> usize {
+    usize::try_from(left).unwrap_or(BLOCK).min(BLOCK)
+}
+
+/// Fills the buffer; tells whether the file was long enough.
+fn read_full_at(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<bool> {
+    // So that a file in motion moves between two blocks of a small file too.
+    #[cfg(test)]
+    tests::dawdle();
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let count = read_some_at(file, &mut buffer[filled..], at + filled as u64)?;
+        if count == 0 {
+            return Ok(false);
+        }
+        filled += count;
+    }
+    Ok(true)
+}
+
+fn read_some_at(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<usize> {
+    loop {
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_at(file, buffer, at);
+        #[cfg(windows)]
+        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, at);
+        match read {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+#[cfg(unix)]
+fn write_all_at(file: &File, bytes: &[u8], at: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn write_all_at(file: &File, bytes: &[u8], at: u64) -> std::io::Result<()> {
+    let mut written = 0;
+    while written < bytes.len() {
+        written += std::os::windows::fs::FileExt::seek_write(file, &bytes[written..], at + written as u64)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::sync::atomic::AtomicBool;
+
+    /// Lets a writer go on.
+    pub fn dawdle() {
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        let call = CALLS.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_micros(20 + call % 7 * 50));
+    }
+
+    fn quiet() -> Progress {
+        Progress::default()
+    }
+
+    #[test]
+    fn a_copy_of_any_size_is_the_same_bytes_and_is_told_rightly() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        for bytes in [0, 1, 7, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1, 9 * BLOCK + 123] {
+            let text: Vec<u8> = (0..bytes).map(|at| b"abcdefghijklm\nopqrstuvwxyz"[at % 26]).collect();
+            std::fs::write(&from, &text).unwrap();
+            for hash in [Hash::Sha256, Hash::Xxh3] {
+                let progress = quiet();
+                let copied = copy(&from, &to, hash, &progress).unwrap();
+                assert_eq!(std::fs::read(&to).unwrap(), text);
+                assert_eq!(copied.bytes, bytes as u64);
+                assert_eq!(copied.lines, text.split(|byte| *byte == b'\n').count() as u64 - 1);
+                assert_eq!(copied.torn, text.last().is_some_and(|byte| *byte != b'\n'));
+                assert_eq!(progress.done.load(Ordering::Relaxed), bytes as u64);
+                assert_eq!(digest(&to, hash, &quiet()).unwrap(), (copied.digest.clone(), bytes as u64));
+                if hash == Hash::Sha256 {
+                    assert_eq!(copied.digest, crate::store::stored::sha256_hex(&text));
+                }
+                std::fs::remove_file(&to).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_overwritten_and_no_link_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        std::fs::write(&from, "x").unwrap();
+        std::fs::write(&to, "kept").unwrap();
+        assert_eq!(copy(&from, &to, Hash::Xxh3, &quiet()).unwrap_err().code, Code::Io);
+        assert_eq!(std::fs::read(&to).unwrap(), b"kept");
+        #[cfg(unix)]
+        {
+            let link = dir.path().join("link");
+            std::os::unix::fs::symlink(&from, &link).unwrap();
+            assert_eq!(
+                copy(&link, &dir.path().join("new"), Hash::Xxh3, &quiet()).unwrap_err().code,
+                Code::PathRefused
+            );
+        }
+    }
+
+    /// What the writer of the races does next: every line is unlike every other.
+    struct Writer<'p> {
+        path: &'p Path,
+        counter: usize,
+        /// Everything that the file was, as the beginnings it may be copied as: the whole text of each life of it.
+        lives: Vec<Vec<u8>>,
+    }
+
+    impl Writer<'_> {
+        fn line(&mut self) -> Vec<u8> {
+            self.counter += 1;
+            let word = format!("{:016x}", self.counter.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            format!("{{\"n\":{},\"w\":\"{}\"}}\n", self.counter, word.repeat(self.counter % 32)).into_bytes()
+        }
+
+        fn text(&mut self, lines: usize) -> Vec<u8> {
+            let lines: Vec<Vec<u8>> = (0..lines).map(|_| self.line()).collect();
+            lines.concat()
+        }
+
+        fn append(&mut self) {
+            let line = self.line();
+            let mut file = OpenOptions::new().append(true).open(self.path).unwrap();
+            self.lives.last_mut().unwrap().extend_from_slice(&line);
+            file.write_all(&line).unwrap();
+        }
+
+        /// Cuts the file in the middle; another life begins with what is left.
+        fn truncate(&mut self) {
+            let life = self.lives.last().unwrap();
+            let left = life[..life.len() / 2].to_vec();
+            let file = OpenOptions::new().write(true).open(self.path).unwrap();
+            file.set_len(left.len() as u64).unwrap();
+            self.lives.push(left);
+        }
+
+        fn rewrite(&mut self, lines: usize) {
+            let text = self.text(lines);
+            // Before it is there, for a copy may be quicker than this writer; what is written piece by piece begins it.
+            self.lives.push(text.clone());
+            let mut file = File::create(self.path).unwrap();
+            for piece in text.chunks(8 * 1024) {
+                file.write_all(piece).unwrap();
+            }
+        }
+
+        fn replace(&mut self, lines: usize) {
+            let text = self.text(lines);
+            let beside = self.path.with_extension("new");
+            std::fs::write(&beside, &text).unwrap();
+            self.lives.push(text);
+            std::fs::rename(&beside, self.path).unwrap();
+        }
+    }
+
+    /// Copies of a file whose writer appends, cuts, rewrites and replaces it: how many were right, were told as failed, and were
+    /// wrong without a word.
+    fn race(rounds: usize, mut copy: impl FnMut(&Path, &Path) -> bool) -> (usize, usize, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let (mut right, mut told, mut wrong) = (0, 0, 0);
+        let stop = AtomicBool::new(false);
+        for round in 0..rounds {
+            stop.store(false, Ordering::SeqCst);
+            std::fs::write(&from, b"").unwrap();
+            let mut writer = Writer { path: &from, counter: round * 1_000_003, lives: vec![Vec::new()] };
+            writer.rewrite(60 + round % 400);
+            // Every other file has been still for long when its copy begins.
+            let still = round % 2 == 1;
+            if still {
+                let long_ago = std::time::SystemTime::now() - Duration::from_mins(1);
+                OpenOptions::new().write(true).open(&from).unwrap().set_modified(long_ago).unwrap();
+            }
+            let (writing, begun) = (AtomicBool::new(false), AtomicBool::new(false));
+            let succeeded = std::thread::scope(|scope| {
+                let writer = scope.spawn(|| {
+                    let mut count = round;
+                    while still && !begun.load(Ordering::SeqCst) {
+                        std::hint::spin_loop();
+                    }
+                    while !stop.load(Ordering::SeqCst) && writer.lives.len() < 60 {
+                        match (count * 7 + round) % 11 {
+                            0 => writer.truncate(),
+                            1..=6 => writer.rewrite(60 + count % 300),
+                            7 => writer.replace(60 + count % 300),
+                            _ => writer.append(),
+                        }
+                        count += 1;
+                        writing.store(true, Ordering::SeqCst);
+                        for _ in 0..(round % 7) * 200 {
+                            std::hint::spin_loop();
+                        }
+                    }
+                });
+                begun.store(true, Ordering::SeqCst);
+                while !still && !writing.load(Ordering::SeqCst) {
+                    std::hint::spin_loop();
+                }
+                let succeeded = copy(&from, &to);
+                stop.store(true, Ordering::SeqCst);
+                writer.join().unwrap();
+                succeeded
+            });
+            if !succeeded {
+                assert!(!to.exists(), "a copy that failed leaves nothing");
+                told += 1;
+                continue;
+            }
+            let mut copied = Vec::new();
+            File::open(&to).unwrap().read_to_end(&mut copied).unwrap();
+            if writer.lives.iter().any(|life| life.starts_with(&copied)) {
+                right += 1;
+            } else {
+                wrong += 1;
+            }
+            std::fs::remove_file(&to).unwrap();
+        }
+        (right, told, wrong)
+    }
+
+    /// What a program does that does not look twice.
+    fn plain(from: &Path, to: &Path) -> std::io::Result<()> {
+        let (mut from, mut to) = (File::open(from)?, File::create(to)?);
+        let mut block = vec![0; BLOCK];
+        loop {
+            dawdle();
+            match from.read(&mut block)? {
+                0 => return Ok(()),
+                count => to.write_all(&block[..count])?,
+            }
+        }
+    }
+
+    /// `RACES=10000 cargo test --lib -- --nocapture races` makes as many as are promised.
+    #[test]
+    #[expect(clippy::print_stdout, reason = "the figures, with --nocapture")]
+    fn no_copy_of_a_file_in_motion_is_wrong_in_silence_in_any_of_the_races() {
+        let rounds = std::env::var("RACES").ok().and_then(|text| text.parse().ok()).unwrap_or(80);
+        let naive = race(rounds, |from, to| plain(from, to).is_ok());
+        let ours = race(rounds, |from, to| copy(from, to, Hash::Xxh3, &quiet()).is_ok());
+        println!("right, told, wrong in silence: {ours:?}; of plain copies: {naive:?}");
+        assert!(naive.2 > 0, "the control was never wrong: {naive:?}");
+        assert_eq!(ours.2, 0, "{ours:?}");
+        assert!(ours.0 > 0 && ours.0 + ours.1 == rounds, "{ours:?}");
+    }
+}

@@ -1,0 +1,649 @@
+//! An export: everything that belongs to a session, byte for byte, as a directory or one archive that says what it holds.
+//!
+//! It is built under another name, every file is compared with its original, the manifest is written last, and only then
+//! does it get its name. So what bears the name is whole, whatever happened meanwhile; what does not is swept by the next
+//! export. The original is only read.
+
+use super::archive;
+use super::belongings::{self, Belonging, Part, Skipped};
+use super::copy::{Hash, Progress, copy};
+use super::manifest::{Entry, Manifest, Origin};
+use super::session_log;
+use super::snapshot::ensure_room;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{canonical, lossy, lossy_or_null};
+use crate::report::find::{SessionOptions, find};
+use crate::report::inventory::{Ground, Inventory, Outside, Row};
+use crate::report::list::directory;
+use crate::report::resume::start_directory;
+use crate::session::state::State;
+use crate::store::journal;
+use crate::store::layout::ensure_dir;
+use crate::store::replace::sync_dir;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/export@1";
+/// What stands between the time and the id in a name.
+pub const MARK: &str = "-LOSSLESS-";
+/// Ending of what is being built.
+pub const UNFINISHED: &str = ".part";
+/// Ending of an archive.
+pub const ARCHIVE: &str = ".tar";
+/// Room for the manifest and the list of hashes, a file.
+const PER_FILE: u64 = 1024;
+
+/// Which sessions, and where to.
+#[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ExportOptions {
+    /// Id, beginning of it, name, title or path of the transcript.
+    pub session: Option<String>,
+    /// The one that was active last.
+    pub latest: bool,
+    /// Only sessions of this project.
+    pub project: Option<PathBuf>,
+    /// Every session that a process holds.
+    pub active: bool,
+    /// Every session.
+    pub all: bool,
+    /// Directory to put exports into; that of the state when missing.
+    pub to: Option<PathBuf>,
+    /// One file a session.
+    pub archive: bool,
+    /// By which files are known again.
+    pub hash: Hash,
+    /// Directory of the session log; that of the state when missing.
+    pub log: Option<PathBuf>,
+    /// Only tell.
+    pub dry_run: bool,
+}
+
+/// One session that was exported.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exported {
+    /// Session id.
+    pub session: String,
+    /// Name, title or newest prompt.
+    pub title: Option<String>,
+    /// Whether it lives.
+    pub state: State,
+    /// Its transcript.
+    #[serde(serialize_with = "lossy")]
+    pub transcript: PathBuf,
+    /// The export.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// Files in it.
+    pub files: usize,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// Length of the transcript that was copied.
+    pub transcript_bytes: u64,
+    /// Lines of it; `None` before it is copied.
+    pub transcript_lines: Option<u64>,
+    /// Its hash in hex; `None` before it is copied.
+    pub digest: Option<String>,
+    /// The transcript has grown since: the export holds its beginning.
+    pub grew: bool,
+    /// Process that has it open.
+    pub live_pid: Option<u32>,
+    /// What was left, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+/// One session that could not be exported.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// Session id.
+    pub session: String,
+    /// What it is about.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub path: Option<PathBuf>,
+    /// Stable name.
+    pub code: &'static str,
+    /// What went wrong.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// Exit code of this error.
+    pub exit_code: i32,
+}
+
+impl Failure {
+    fn of(session: &str, error: Error) -> Self {
+        Self {
+            session: session.to_owned(),
+            code: error.code.as_str(),
+            exit_code: error.code.exit_code(),
+            path: error.path,
+            message: error.message,
+            hint: error.hint,
+        }
+    }
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "crate::session::stop::time")]
+    pub generated_at: DateTime<Utc>,
+    /// Nothing was written.
+    pub dry_run: bool,
+    /// Directory of the exports.
+    #[serde(serialize_with = "lossy")]
+    pub to: PathBuf,
+    /// One file a session.
+    pub archive: bool,
+    /// By which files are known again.
+    pub hash: Hash,
+    /// What was exported.
+    pub exports: Vec<Exported>,
+    /// What was not.
+    pub failures: Vec<Failure>,
+    /// Bytes of all exports.
+    pub bytes: u64,
+    /// The session log that tells it; `None` when nothing was done, or it could not be written.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub log: Option<PathBuf>,
+}
+
+/// Exports, or with `dry_run` tells what would be exported.
+///
+/// # Errors
+/// Those of [`find`]; [`Code::NothingToDo`] when no session fits; [`Code::PathRefused`] for a place inside Claude Code's own
+/// directory. Of one session also what its export fails with; of several that is in the report.
+pub fn export(outside: Outside<'_>, options: &ExportOptions, progress: &Progress) -> Result<ExportReport> {
+    let named = options.session.is_some() || options.latest;
+    if usize::from(named) + usize::from(options.active) + usize::from(options.all) > 1 {
+        return Err(Error::new(Code::Usage, "a session, --active and --all exclude each other")
+            .hint("give one of them"));
+    }
+    let project = options.project.as_deref().map(directory).transpose()?;
+    let ground = Ground::read(outside, project.as_deref())?;
+    let inventory = Inventory::take(&ground, project.as_deref());
+    let rows = chosen(&inventory, options)?;
+    let to = target(&ground, &inventory, options)?;
+    let mut report = ExportReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        dry_run: options.dry_run,
+        to: to.clone(),
+        archive: options.archive,
+        hash: options.hash,
+        exports: Vec::new(),
+        failures: Vec::new(),
+        bytes: 0,
+        log: None,
+    };
+    let mut plans = Vec::new();
+    for row in rows {
+        match Plan::of(outside, &inventory, row) {
+            Ok(plan) => plans.push(plan),
+            Err(error) if named => return Err(error),
+            Err(error) => report.failures.push(Failure::of(&row.found.id, error)),
+        }
+    }
+    let bytes = plans.iter().map(|plan| plan.bytes).sum();
+    progress.begin(bytes);
+    if options.dry_run {
+        report.exports = plans.iter().map(|plan| plan.told(&to, options)).collect();
+    } else {
+        ensure_dir(&to)?;
+        sweep(&to);
+        let largest = plans.iter().map(|plan| plan.bytes).max().unwrap_or(0);
+        // An archive is made from the directory, which goes afterwards.
+        ensure_room(&to, bytes.saturating_add(if options.archive { largest } else { 0 }))?;
+        for plan in &plans {
+            match plan.carry_out(outside, &to, options, progress) {
+                Ok(exported) => {
+                    note(outside, &ground, &exported);
+                    report.exports.push(exported);
+                }
+                Err(error) => {
+                    let fields = json!({"session": plan.row.found.id, "code": error.code.as_str(), "message": error.to_string()});
+                    journal::append(&ground.state, outside.clock, "export-failed", fields);
+                    report.failures.push(Failure::of(&plan.row.found.id, error.clone()));
+                    if named {
+                        // The only one: told as what it is.
+                        log(outside, &ground, &report, options);
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        report.log = log(outside, &ground, &report, options);
+    }
+    report.bytes = report.exports.iter().map(|exported| exported.bytes).sum();
+    Ok(report)
+}
+
+fn chosen<'r>(inventory: &'r Inventory<'_>, options: &ExportOptions) -> Result<Vec<&'r Row>> {
+    if options.all || options.active {
+        let rows: Vec<&Row> = inventory
+            .rows
+            .iter()
+            .filter(|row| options.all || inventory.holder(&row.found).is_some() || is_current(inventory, row))
+            .collect();
+        if rows.is_empty() {
+            let message = if options.all { "there is no session" } else { "no session is open" };
+            return Err(
+                Error::new(Code::NothingToDo, message).hint("`cc-session-recover list` shows all sessions")
+            );
+        }
+        return Ok(rows);
+    }
+    let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
+    find(inventory, &wanted).map(|row| vec![row])
+}
+
+fn is_current(inventory: &Inventory<'_>, row: &Row) -> bool {
+    inventory.verdict(row).state == State::Current
+}
+
+/// Where exports go. Never into Claude Code's own directories: it would take them for sessions, or delete them.
+fn target(ground: &Ground<'_>, inventory: &Inventory<'_>, options: &ExportOptions) -> Result<PathBuf> {
+    let Some(to) = &options.to else { return Ok(ground.state.exports()) };
+    let real = nearest(to);
+    let own = |dir: &Path| canonical(dir).is_ok_and(|dir| real.starts_with(dir));
+    if inventory.homes.iter().any(|home| own(&home.projects()) || own(home.dir())) {
+        return Err(Error::new(Code::PathRefused, "is inside Claude Code's own directory")
+            .at(to)
+            .hint("choose a directory elsewhere, or leave --to out"));
+    }
+    if std::fs::metadata(to).is_ok_and(|meta| !meta.is_dir()) {
+        return Err(Error::new(Code::PathRefused, "is no directory").at(to));
+    }
+    Ok(to.clone())
+}
+
+/// The real path of what exists of a path, with the rest behind it.
+fn nearest(path: &Path) -> PathBuf {
+    for ancestor in path.ancestors() {
+        if let Ok(real) = canonical(ancestor) {
+            return path.strip_prefix(ancestor).map_or_else(|_| real.clone(), |rest| real.join(rest));
+        }
+    }
+    path.to_path_buf()
+}
+
+/// What is exported of one session.
+struct Plan<'r> {
+    row: &'r Row,
+    state: State,
+    origin: Origin,
+    files: Vec<Belonging>,
+    skipped: Vec<Skipped>,
+    /// As far as it can be told before.
+    bytes: u64,
+}
+
+impl<'r> Plan<'r> {
+    fn of(outside: Outside<'_>, inventory: &Inventory<'_>, row: &'r Row) -> Result<Self> {
+        let home = &inventory.homes[row.found.home];
+        let session = inventory.report(row);
+        let (start, _) = start_directory(outside, inventory, row);
+        let project = session.project.dir.clone().or_else(|| start.as_deref().map(PathBuf::from));
+        let (files, skipped) = belongings::of(home, &row.found.path, &row.found.id, project.as_deref())?;
+        let size = |file: &Belonging| std::fs::symlink_metadata(&file.from).map_or(0, |meta| meta.len());
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let state = serde_json::to_value(session.state).ok();
+        Ok(Self {
+            row,
+            bytes: files.iter().map(size).sum::<u64>(),
+            state: session.state,
+            origin: Origin {
+                id: row.found.id.clone(),
+                title: session.name.or(session.title).or(session.last_prompt),
+                cwd: start,
+                config_dir: text(home.dir()),
+                directory: row
+                    .found
+                    .path
+                    .parent()
+                    .and_then(Path::file_name)
+                    .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+                transcript: text(&row.found.path),
+                live_pid: session.live.map(|live| live.pid),
+                state: state.and_then(|state| Some(state.as_str()?.to_owned())).unwrap_or_default(),
+                stop: session.stop.kind.as_str().to_owned(),
+                client_version: session.client_version,
+            },
+            files,
+            skipped,
+        })
+    }
+
+    fn name(&self, at: DateTime<Utc>) -> String {
+        format!("{}{MARK}{}", at.format("%Y%m%dT%H%M%SZ"), self.row.found.id)
+    }
+
+    /// Before it is done.
+    fn told(&self, to: &Path, options: &ExportOptions) -> Exported {
+        Exported {
+            session: self.row.found.id.clone(),
+            title: self.origin.title.clone(),
+            state: self.state,
+            transcript: self.row.found.path.clone(),
+            path: to.join(format!(
+                "<time>{MARK}{}{}",
+                self.row.found.id,
+                if options.archive { ARCHIVE } else { "" }
+            )),
+            files: self.files.len(),
+            bytes: self.bytes,
+            transcript_bytes: self.row.summary.bytes,
+            transcript_lines: None,
+            digest: None,
+            grew: false,
+            live_pid: self.origin.live_pid,
+            skipped: self.skipped.clone(),
+        }
+    }
+
+    fn carry_out(
+        &self,
+        outside: Outside<'_>,
+        to: &Path,
+        options: &ExportOptions,
+        progress: &Progress,
+    ) -> Result<Exported> {
+        let now = outside.clock.now();
+        let factor = if options.archive { 2 } else { 1 };
+        ensure_room(
+            to,
+            self.bytes.saturating_add(self.files.len() as u64 * PER_FILE).saturating_mul(factor),
+        )?;
+        let name = self.name(now);
+        let building = Building::begin(to, &name)?;
+        let manifest = self.build(&building.dir, now, options.hash, progress)?;
+        let path = if options.archive {
+            let file = to.join(format!(".{name}{ARCHIVE}.{}{UNFINISHED}", std::process::id()));
+            let archive = Building::of_file(file);
+            archive::write(&building.dir, &name, &manifest, &archive.dir)?;
+            archive.publish(to, &name, ARCHIVE)?
+        } else {
+            building.publish(to, &name, "")?
+        };
+        let transcript = manifest.transcript();
+        Ok(Exported {
+            path,
+            files: manifest.files.len(),
+            bytes: manifest.bytes(),
+            transcript_bytes: transcript.map_or(0, |entry| entry.bytes),
+            transcript_lines: transcript.map(|entry| entry.lines),
+            digest: transcript.map(|entry| entry.digest.clone()),
+            grew: transcript.is_some_and(|entry| entry.grew),
+            skipped: manifest.skipped,
+            ..self.told(to, options)
+        })
+    }
+
+    /// Copies every file below `dir`, and writes the manifest last.
+    fn build(&self, dir: &Path, now: DateTime<Utc>, hash: Hash, progress: &Progress) -> Result<Manifest> {
+        let mut files = Vec::new();
+        let mut skipped = self.skipped.clone();
+        let mut dirs = BTreeSet::new();
+        for file in &self.files {
+            let target = dir.join(&file.path);
+            if let Some(parent) = target.parent().filter(|parent| *parent != dir) {
+                ensure_dir(parent)?;
+                dirs.extend(parent.ancestors().take_while(|one| *one != dir).map(Path::to_path_buf));
+            }
+            match copy(&file.from, &target, hash, progress) {
+                // One that was empty for a moment would be copied as such.
+                Ok(copied) if file.part == Part::Transcript && copied.bytes < self.row.summary.bytes => {
+                    let message = "was cut, rewritten or replaced while it was exported";
+                    return Err(Error::new(Code::VerificationFailed, message)
+                        .at(&file.from)
+                        .hint("something else changes it; end that, or try again when it has ended"));
+                }
+                Ok(copied) => files.push(Entry::of(file.part, file.path.clone(), copied)),
+                // The client takes tasks and results away again.
+                Err(_) if file.part != Part::Transcript && is_gone(&file.from) => {
+                    let path = file.from.to_string_lossy().into_owned();
+                    skipped.push(Skipped { path, why: "was removed before it could be copied".into() });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        for one in dirs.iter().rev() {
+            sync_dir(one).doing("write", one)?;
+        }
+        let manifest = Manifest {
+            version: 1,
+            tool: concat!("cc-session-recover ", env!("CARGO_PKG_VERSION")).into(),
+            exported_at: now,
+            session: self.origin.clone(),
+            hash,
+            files,
+            skipped,
+        };
+        manifest.write(dir)?;
+        Ok(manifest)
+    }
+}
+
+fn is_gone(path: &Path) -> bool {
+    matches!(std::fs::symlink_metadata(path), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// What is being built; taken away again unless it gets its name.
+struct Building {
+    dir: PathBuf,
+    published: std::cell::Cell<bool>,
+}
+
+impl Building {
+    fn begin(to: &Path, name: &str) -> Result<Self> {
+        let dir = to.join(format!(".{name}.{}{UNFINISHED}", std::process::id()));
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&dir).doing("create", &dir)?;
+        Ok(Self::of_file(dir))
+    }
+
+    fn of_file(dir: PathBuf) -> Self {
+        Self { dir, published: false.into() }
+    }
+
+    /// Gives it its name, which nothing has yet.
+    fn publish(&self, to: &Path, name: &str, ending: &str) -> Result<PathBuf> {
+        for number in 1..100 {
+            let more = if number == 1 { String::new() } else { format!("-{number}") };
+            let path = to.join(format!("{name}{more}{ending}"));
+            match rename_new(&self.dir, &path) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                other => {
+                    other.doing("put in place", &path)?;
+                    self.published.set(true);
+                    sync_dir(to).doing("write", to)?;
+                    return Ok(path);
+                }
+            }
+        }
+        Err(Error::new(Code::PathRefused, "exists already and is not overwritten").at(to.join(name)))
+    }
+}
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        if !self.published.get() {
+            let _ = std::fs::remove_dir_all(&self.dir);
+            let _ = std::fs::remove_file(&self.dir);
+        }
+    }
+}
+
+/// Renames to a name that nothing has.
+fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Not every file system knows it.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            other => return other.map_err(Into::into),
+        }
+    }
+    if std::fs::symlink_metadata(to).is_ok() {
+        return Err(std::io::ErrorKind::AlreadyExists.into());
+    }
+    std::fs::rename(from, to)
+}
+
+/// Takes away what exports that were killed have left.
+fn sweep(to: &Path) {
+    let Ok(entries) = std::fs::read_dir(to) else { return };
+    for entry in entries.filter_map(std::result::Result::ok) {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(is_left_over) {
+            let path = entry.path();
+            let _ = std::fs::remove_dir_all(&path);
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
+/// Whether this is what an export was building whose process is gone.
+#[must_use]
+pub fn is_left_over(name: &str) -> bool {
+    let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED));
+    let Some((own, pid)) =
+        inner.filter(|inner| inner.contains(MARK)).and_then(|inner| inner.rsplit_once('.'))
+    else {
+        return false;
+    };
+    let Ok(pid) = pid.parse::<u32>() else { return false };
+    session_of(own).is_some() && pid != std::process::id() && !process_exists(pid)
+}
+
+#[cfg(unix)]
+pub(super) fn process_exists(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
+}
+
+/// Not told: then what is left is left.
+#[cfg(not(unix))]
+pub(super) fn process_exists(_pid: u32) -> bool {
+    true
+}
+
+/// The session of an export, by its name: `<UTC>-LOSSLESS-<id>`, `-2` behind it for a second one within a second, `.tar` for an
+/// archive.
+#[must_use]
+pub fn session_of(name: &str) -> Option<&str> {
+    let (at, rest) = name.split_once(MARK)?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (date, time) = at.strip_suffix('Z')?.split_once('T')?;
+    let rest = rest.strip_suffix(ARCHIVE).unwrap_or(rest);
+    let (id, number) = rest.split_at_checked(36)?;
+    let numbered = number.is_empty() || number.strip_prefix('-').is_some_and(digits);
+    let timed = date.len() == 8 && digits(date) && time.len() == 6 && digits(time);
+    (timed && numbered && crate::claude::home::is_session_id(id)).then_some(id)
+}
+
+fn note(outside: Outside<'_>, ground: &Ground<'_>, exported: &Exported) {
+    journal::append(
+        &ground.state,
+        outside.clock,
+        "exported",
+        json!({
+            "session": exported.session,
+            "path": exported.path,
+            "files": exported.files,
+            "bytes": exported.bytes,
+            "transcriptBytes": exported.transcript_bytes,
+            "digest": exported.digest,
+        }),
+    );
+}
+
+/// Writes the rows of the session log. Without it the exports are what they are; that it is missing is told.
+fn log(
+    outside: Outside<'_>,
+    ground: &Ground<'_>,
+    report: &ExportReport,
+    options: &ExportOptions,
+) -> Option<PathBuf> {
+    let dir = options.log.as_deref().unwrap_or(ground.state.root());
+    let done: Vec<String> =
+        report.exports.iter().map(|one| format!("verified, in {}", one.path.display())).collect();
+    let mut rows: Vec<session_log::Row<'_>> = report
+        .exports
+        .iter()
+        .zip(&done)
+        .map(|(one, result)| session_log::Row {
+            session: &one.session,
+            bytes: Some(one.bytes),
+            action: "export",
+            result,
+        })
+        .collect();
+    let failed: Vec<String> = report.failures.iter().map(|one| format!("FAILED: {}", one.message)).collect();
+    rows.extend(report.failures.iter().zip(&failed).map(|(one, result)| session_log::Row {
+        session: &one.session,
+        bytes: None,
+        action: "export",
+        result,
+    }));
+    session_log::add(dir, outside.clock.now(), &rows).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "3f2a9c1d-0000-4000-8000-000000000001";
+
+    #[test]
+    fn an_export_is_known_by_its_name() {
+        for (name, is) in [
+            (format!("20261121T020000Z-LOSSLESS-{ID}"), true),
+            (format!("20261121T020000Z-LOSSLESS-{ID}-2"), true),
+            (format!("20261121T020000Z-LOSSLESS-{ID}.tar"), true),
+            (format!("20261121T020000Z-LOSSLESS-{ID}-"), false),
+            (format!("20261121T020000Z-LOSSLESS-{ID}/x"), false),
+            (format!("20261121-LOSSLESS-{ID}"), false),
+            (format!("x20261121T020000Z-LOSSLESS-{ID}"), false),
+            ("20261121T020000Z-LOSSLESS-x".into(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(session_of(&name).is_some(), is, "{name}");
+        }
+        let of = |pid: u32| format!(".20261121T020000Z-LOSSLESS-{ID}.{pid}.part");
+        assert!(!is_left_over(&of(std::process::id())) && !is_left_over(&of(1)));
+        assert!(is_left_over(&of(4_000_000_000)) || cfg!(not(unix)));
+        assert!(!is_left_over(&format!("20261121T020000Z-LOSSLESS-{ID}")));
+    }
+
+    #[test]
+    fn what_has_a_name_already_is_not_overwritten_and_the_next_one_is_numbered() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = format!("20261121T020000Z-LOSSLESS-{ID}");
+        std::fs::create_dir(dir.path().join(&name)).unwrap();
+        let building = Building::begin(dir.path(), &name).unwrap();
+        std::fs::write(building.dir.join("x"), "x").unwrap();
+        let path = building.publish(dir.path(), &name, "").unwrap();
+        assert_eq!(path, dir.path().join(format!("{name}-2")));
+        assert_eq!(std::fs::read_dir(dir.path().join(&name)).unwrap().count(), 0);
+        drop(building);
+        assert!(path.join("x").exists());
+        drop(Building::begin(dir.path(), &name).unwrap());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "what got no name is gone");
+    }
+}

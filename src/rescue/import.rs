@@ -1,0 +1,351 @@
+//! An import: an export becomes a session again, in a configuration directory and for a project of choice.
+//!
+//! The export is verified as a whole before anything is written. Nothing that exists is overwritten; every file is compared
+//! with its hash before it gets its name; the transcript comes last, so that no client sees half a session; what was made is
+//! taken away again when anything fails.
+
+use super::archive;
+use super::belongings::{Part, Skipped};
+use super::copy::{Hash, Progress, copy, digest};
+use super::manifest::{Entry, Manifest, inside};
+use super::relocate::Made;
+use super::session_log;
+use super::snapshot::ensure_room;
+use crate::claude::home::ClaudeHome;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{canonical, lossy, lossy_or_null};
+use crate::report::inventory::{Ground, Inventory, Outside};
+use crate::report::session::Commands;
+use crate::session::stop::time;
+use crate::store::journal;
+use crate::store::layout::ensure_dir;
+use crate::store::replace::{TEMPORARY, sync_dir};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/import@1";
+/// Beginning of the directories into which archives are unpacked.
+const UNPACKED: &str = "importing-";
+
+/// Which export, and where to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ImportOptions {
+    /// The directory or archive that an export made.
+    pub export: PathBuf,
+    /// Claude Code's configuration directory; the one in force when missing.
+    pub config_dir: Option<PathBuf>,
+    /// Directory of the project; the one it was exported from when missing.
+    pub project: Option<PathBuf>,
+    /// Only tell.
+    pub dry_run: bool,
+}
+
+/// One file that is put in place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Placed {
+    /// Its path in the export.
+    pub path: String,
+    /// Where it goes.
+    #[serde(serialize_with = "lossy")]
+    pub to: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Its hash in hex, of the kind the export has.
+    pub digest: String,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImportReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// Nothing was written.
+    pub dry_run: bool,
+    /// The export.
+    #[serde(serialize_with = "lossy")]
+    pub export: PathBuf,
+    /// When that was made.
+    #[serde(serialize_with = "time")]
+    pub exported_at: DateTime<Utc>,
+    /// Session id.
+    pub session: String,
+    /// Name, title or prompt it had.
+    pub title: Option<String>,
+    /// Configuration directory it is in.
+    #[serde(serialize_with = "lossy")]
+    pub config_dir: PathBuf,
+    /// Where it is resumed.
+    pub cwd: Option<String>,
+    /// What is put in place, the transcript last.
+    pub files: Vec<Placed>,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// What stays in the export, and why.
+    pub left: Vec<Skipped>,
+    /// How it is resumed.
+    pub commands: Commands,
+    /// The session log that tells it; `None` when nothing was done, or it could not be written.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub log: Option<PathBuf>,
+}
+
+/// Imports, or with `dry_run` verifies the export and tells what would be put where.
+///
+/// # Errors
+/// [`Code::VerificationFailed`] when the export is not what was exported, or a copy of it differs; [`Code::PathRefused`] when
+/// something else is in the place of a file; [`Code::NothingToDo`] when the session is there already, byte for byte;
+/// [`Code::SessionLive`] while a client holds it; [`Code::ProjectNotFound`]; [`Code::Io`].
+pub fn import(outside: Outside<'_>, options: &ImportOptions, progress: &Progress) -> Result<ImportReport> {
+    let ground = Ground::read(outside, None)?;
+    let given = canonical(&options.export).map_err(|error| {
+        Error::io("open", &options.export, &error)
+            .hint("name the directory or the archive that `export` has made")
+    })?;
+    let source = Source::open(&ground, &given)?;
+    progress.begin(source.manifest.bytes().saturating_mul(if options.dry_run { 1 } else { 2 }));
+    source.manifest.verify(&source.dir, progress)?;
+    let id = &source.manifest.session.id;
+    let inventory = Inventory::open(&ground);
+    if let Some(holder) = inventory.holders.live.values().find(|holder| &holder.session == id) {
+        let message =
+            format!("process {} has session {id} open, and would write beside what is imported", holder.pid);
+        return Err(Error::new(Code::SessionLive, message).hint("end that client first"));
+    }
+    let (mut report, present) = plan(outside, &source, &given, options)?;
+    if report.files.is_empty() {
+        return Err(Error::new(Code::NothingToDo, format!("session {id} is there already, byte for byte"))
+            .at(present.unwrap_or(given)));
+    }
+    if !options.dry_run {
+        put(&source, &report, progress)?;
+        report.log = note(outside, &ground, &report);
+    }
+    Ok(report)
+}
+
+/// An export that can be read as a directory.
+struct Source {
+    dir: PathBuf,
+    manifest: Manifest,
+    /// Unpacked for this import.
+    temporary: bool,
+}
+
+impl Source {
+    fn open(ground: &Ground<'_>, given: &Path) -> Result<Self> {
+        if given.is_dir() {
+            return Ok(Self { manifest: Manifest::read(given)?, dir: given.to_path_buf(), temporary: false });
+        }
+        let root = ground.state.root();
+        ensure_dir(root)?;
+        sweep(root);
+        let dir = root.join(format!("{UNPACKED}{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        ensure_dir(&dir)?;
+        match archive::unpack(given, &dir) {
+            Ok(manifest) => Ok(Self { dir, manifest, temporary: true }),
+            Err(error) => {
+                let _ = std::fs::remove_dir_all(&dir);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if self.temporary {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+/// Takes away what imports that were killed have unpacked.
+fn sweep(root: &Path) {
+    let Ok(entries) = std::fs::read_dir(root) else { return };
+    for entry in entries.filter_map(std::result::Result::ok) {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(UNPACKED)?.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !super::export::process_exists(pid)) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// What goes where; and where the transcript is already, if it is.
+fn plan(
+    outside: Outside<'_>,
+    source: &Source,
+    given: &Path,
+    options: &ImportOptions,
+) -> Result<(ImportReport, Option<PathBuf>)> {
+    let session = &source.manifest.session;
+    let home = ClaudeHome::new(config_dir(outside, options)?);
+    let project = options.project.as_deref().map(crate::report::list::directory).transpose()?;
+    let dir = match &project {
+        Some(project) => home.project(project),
+        None => home.projects().join(&session.directory),
+    };
+    let cwd = project.map(|project| project.to_string_lossy().into_owned()).or_else(|| session.cwd.clone());
+    let mut left = Vec::new();
+    let mut files = Vec::new();
+    let mut present = None;
+    for entry in &source.manifest.files {
+        let Some(to) = place(&home, &dir, &session.id, entry)? else {
+            let why = "is not put into a project: copy it by hand if you need it";
+            left.push(Skipped { path: entry.path.clone(), why: why.into() });
+            continue;
+        };
+        if std::fs::symlink_metadata(&to).is_ok() {
+            if same(&to, entry, source.manifest.hash) {
+                if entry.part == Part::Transcript {
+                    present = Some(to);
+                }
+                continue;
+            }
+            if entry.part == Part::Plan {
+                let why = format!("{} is another plan, and is not overwritten", to.display());
+                left.push(Skipped { path: entry.path.clone(), why });
+                continue;
+            }
+            return Err(Error::new(Code::PathRefused, "exists already, is not what was exported, and is not overwritten")
+                .at(&to)
+                .hint("import it for another project (--project) or into another configuration directory (--config-dir)"));
+        }
+        files.push(Placed { path: entry.path.clone(), to, bytes: entry.bytes, digest: entry.digest.clone() });
+    }
+    // Last, so that no client sees half a session.
+    files.sort_by_key(|file| Part::of(&file.path, &session.id) == Some(Part::Transcript));
+    let default = outside.env.home().map(|home| home.join(".claude"));
+    let mut env = BTreeMap::new();
+    if default.as_deref() != Some(home.dir()) {
+        env.insert("CLAUDE_CONFIG_DIR".to_owned(), home.dir().to_string_lossy().into_owned());
+    }
+    let report = ImportReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        dry_run: options.dry_run,
+        export: given.to_path_buf(),
+        exported_at: source.manifest.exported_at,
+        session: session.id.clone(),
+        title: session.title.clone(),
+        config_dir: home.dir().to_path_buf(),
+        bytes: files.iter().map(|file| file.bytes).sum(),
+        commands: Commands {
+            cwd: cwd.clone(),
+            env,
+            resume: Some(vec!["claude".to_owned(), format!("--resume={}", session.id)]),
+            export: None,
+            kill: None,
+        },
+        cwd,
+        files,
+        left,
+        log: None,
+    };
+    Ok((report, present))
+}
+
+fn config_dir(outside: Outside<'_>, options: &ImportOptions) -> Result<PathBuf> {
+    let Some(given) = &options.config_dir else {
+        return outside.env.claude_config_dir().ok_or_else(|| {
+            Error::new(Code::StateDirUnknown, "no configuration directory: HOME is not set")
+                .hint("name one with --config-dir")
+        });
+    };
+    canonical(given).ok().filter(|dir| dir.is_dir()).ok_or_else(|| {
+        Error::new(Code::ProjectNotFound, "is not a directory")
+            .at(given)
+            .hint("make it first, or leave --config-dir out")
+    })
+}
+
+/// Where a file goes; nowhere for the note.
+fn place(home: &ClaudeHome, dir: &Path, session: &str, entry: &Entry) -> Result<Option<PathBuf>> {
+    // The configuration directory itself may be made of links, as its owner likes; what belongs to one session is not.
+    let below = |part: &str| {
+        let rest = entry.path.split_once('/').map_or(entry.path.as_str(), |(_, rest)| rest);
+        inside(&home.dir().join(part), &format!("{session}/{rest}"))
+    };
+    let place = match entry.part {
+        Part::Note => return Ok(None),
+        Part::Transcript => Ok(dir.join(format!("{session}.jsonl"))),
+        Part::Companion => inside(dir, &entry.path),
+        Part::Tasks => below("tasks"),
+        Part::FileHistory => below("file-history"),
+        Part::Plan => inside(&home.dir().join("plans"), entry.path.trim_start_matches("plans/")),
+    };
+    place.map(Some).map_err(|error| Error {
+        code: Code::PathRefused,
+        message: "is a symbolic link, which is not followed".into(),
+        ..error
+    })
+}
+
+fn same(path: &Path, entry: &Entry, hash: Hash) -> bool {
+    let long = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() == entry.bytes);
+    long && digest(path, hash, &Progress::default()).is_ok_and(|(found, _)| found == entry.digest)
+}
+
+fn put(source: &Source, report: &ImportReport, progress: &Progress) -> Result<()> {
+    let mut made = Made::default();
+    let done = put_all(source, report, &mut made, progress);
+    if done.is_err() {
+        made.undo();
+    }
+    done
+}
+
+fn put_all(source: &Source, report: &ImportReport, made: &mut Made, progress: &Progress) -> Result<()> {
+    for (index, file) in report.files.iter().enumerate() {
+        let dir = file.to.parent().unwrap_or(Path::new("/")).to_path_buf();
+        made.dir(&dir)?;
+        if index == 0 {
+            ensure_room(&dir, report.bytes)?;
+        }
+        let from = inside(&source.dir, &file.path)?;
+        let name = file.to.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = dir.join(format!(".{name}.{}{TEMPORARY}", std::process::id()));
+        // Left by a process that had our id and died.
+        let _ = std::fs::remove_file(&temporary);
+        let placed = copy(&from, &temporary, source.manifest.hash, progress).and_then(|copied| {
+            if copied.digest != file.digest || copied.bytes != file.bytes {
+                return Err(Error::new(Code::VerificationFailed, "changed while it was imported").at(&from));
+            }
+            // Fails when something has the name, which a rename would replace.
+            std::fs::hard_link(&temporary, &file.to).doing("put in place", &file.to)
+        });
+        let _ = std::fs::remove_file(&temporary);
+        placed?;
+        made.files.push(file.to.clone());
+        sync_dir(&dir).doing("write", &dir)?;
+    }
+    Ok(())
+}
+
+fn note(outside: Outside<'_>, ground: &Ground<'_>, report: &ImportReport) -> Option<PathBuf> {
+    let transcript = report.files.last().map(|file| &file.to);
+    journal::append(
+        &ground.state,
+        outside.clock,
+        "imported",
+        json!({"session": report.session, "export": report.export, "to": transcript, "files": report.files.len(), "bytes": report.bytes}),
+    );
+    let result = format!("verified, in {}", report.config_dir.display());
+    let row = session_log::Row {
+        session: &report.session,
+        bytes: Some(report.bytes),
+        action: "import",
+        result: &result,
+    };
+    session_log::add(ground.state.root(), outside.clock.now(), &[row]).ok()
+}

@@ -1,0 +1,327 @@
+//! A manifest: what an export holds, from which session, as of which length, and how every file of it is known again.
+//!
+//! It is written last. A directory without one is no export, whatever it is called.
+
+use super::belongings::{Part, Skipped};
+use super::copy::{Copied, Hash, Progress, digest};
+use crate::claude::home::is_session_id;
+use crate::error::{Code, Error, Result};
+use crate::session::stop::{time, time_or_null};
+use crate::store::replace::{PRIVATE, replace};
+use crate::store::stored::{Stored, peek, save};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Its name in an export.
+pub const FILE_NAME: &str = "manifest.json";
+/// Name of the list that `sha256sum -c` reads.
+pub const SUMS: &str = "SHA256SUMS";
+
+/// The session as it was when it was exported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// Its id.
+    pub id: String,
+    /// Name, title or newest prompt.
+    pub title: Option<String>,
+    /// Directory it was started in.
+    pub cwd: Option<String>,
+    /// Claude Code's configuration directory.
+    pub config_dir: String,
+    /// Name of the directory of its transcript.
+    pub directory: String,
+    /// Path of its transcript.
+    pub transcript: String,
+    /// Process that had it open; what it wrote later is not in the export.
+    pub live_pid: Option<u32>,
+    /// Whether it lived, as every report says it.
+    pub state: String,
+    /// How it stopped, as every report says it.
+    pub stop: String,
+    /// Version of the client that wrote its newest message.
+    pub client_version: Option<String>,
+}
+
+/// One file of an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Its path in the export, with `/` between names.
+    pub path: String,
+    /// What it is.
+    pub part: Part,
+    /// Its length: that of the original when it was opened.
+    pub bytes: u64,
+    /// Line ends in it.
+    pub lines: u64,
+    /// Its hash, of the kind the manifest names, in hex.
+    pub digest: String,
+    /// It does not end with a line end, as the original did not.
+    pub torn: bool,
+    /// The original has grown since it was opened: this is its beginning.
+    pub grew: bool,
+    /// When the original was last written to.
+    #[serde(serialize_with = "time_or_null")]
+    pub modified_at: Option<DateTime<Utc>>,
+}
+
+impl Entry {
+    /// The entry of a copy.
+    #[must_use]
+    pub fn of(part: Part, path: String, copied: Copied) -> Self {
+        Self {
+            path,
+            part,
+            bytes: copied.bytes,
+            lines: copied.lines,
+            digest: copied.digest,
+            torn: copied.torn,
+            grew: copied.grew,
+            modified_at: copied.modified.map(DateTime::from),
+        }
+    }
+}
+
+/// What an export holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// Version of this form.
+    pub version: u32,
+    /// What made it, with its version.
+    pub tool: String,
+    /// When it was made.
+    #[serde(serialize_with = "time")]
+    pub exported_at: DateTime<Utc>,
+    /// From which session.
+    pub session: Origin,
+    /// How the files are known again.
+    pub hash: Hash,
+    /// The files, the transcript first.
+    pub files: Vec<Entry>,
+    /// What was left, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Stored for Manifest {
+    const VERSION: u32 = 1;
+}
+
+impl Manifest {
+    /// Reads the manifest of an export, and refuses one that names anything outside of it.
+    ///
+    /// # Errors
+    /// [`Code::VerificationFailed`] when there is none or it is damaged, [`Code::StateNewer`], [`Code::PathRefused`].
+    pub fn read(export: &Path) -> Result<Self> {
+        let path = export.join(FILE_NAME);
+        let found = peek::<Self>(&path).map_err(|error| match error.code {
+            Code::StateNewer | Code::PathRefused => error,
+            _ => Error { code: Code::VerificationFailed, ..error },
+        })?;
+        let manifest = found.ok_or_else(|| {
+            Error::new(
+                Code::VerificationFailed,
+                format!("is no export: it has no {FILE_NAME}, which is written last"),
+            )
+            .at(export)
+            .hint("name the directory or the archive that `export` has made")
+        })?;
+        manifest.check(&path)?;
+        Ok(manifest)
+    }
+
+    fn check(&self, path: &Path) -> Result<()> {
+        let refuse = |why: String| Err(Error::new(Code::PathRefused, why).at(path));
+        if !is_session_id(&self.session.id) {
+            return refuse(format!("{:?} is no id of a session", self.session.id));
+        }
+        let directory = Path::new(&self.session.directory);
+        let one = directory.components().count() == 1 && directory.file_name() == Some(directory.as_os_str());
+        if !one || self.session.directory.contains(['\\', '\0', '\n']) {
+            return refuse(format!("{:?} is no name of a directory", self.session.directory));
+        }
+        let mut seen = BTreeSet::new();
+        for entry in &self.files {
+            let plain = entry.path.split('/').all(|name| !["", ".", ".."].contains(&name));
+            let known = Part::of(&entry.path, &self.session.id) == Some(entry.part);
+            let bare = !entry.path.contains(['\\', '\0', '\n']);
+            // Deeper than one name only where the client has directories too.
+            let depth = entry.path.matches('/').count();
+            let flat = entry.part != Part::Plan || depth == 1;
+            if !plain || !known || !bare || !flat {
+                return refuse(format!("names {:?}, which is no file of this session", entry.path));
+            }
+            if !seen.insert(entry.path.as_str()) {
+                return refuse(format!("names {:?} twice", entry.path));
+            }
+        }
+        if self.files.iter().filter(|entry| entry.part == Part::Transcript).count() != 1 {
+            return refuse("names no transcript".into());
+        }
+        Ok(())
+    }
+
+    /// The transcript.
+    #[must_use]
+    pub fn transcript(&self) -> Option<&Entry> {
+        self.files.iter().find(|entry| entry.part == Part::Transcript)
+    }
+
+    /// Bytes of all files.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|entry| entry.bytes).sum()
+    }
+
+    /// Writes it durably; the export counts from then on, once it has its name.
+    ///
+    /// # Errors
+    /// [`Code::Io`].
+    pub fn write(&self, export: &Path) -> Result<()> {
+        if self.hash == Hash::Sha256 {
+            let mut sums = String::new();
+            for entry in &self.files {
+                let _ = writeln!(sums, "{}  {}", entry.digest, entry.path);
+            }
+            replace(&export.join(SUMS), sums.as_bytes(), PRIVATE)?;
+        }
+        save(&export.join(FILE_NAME), self)
+    }
+
+    /// Reads every file of an export and holds it against what is written down.
+    ///
+    /// # Errors
+    /// [`Code::VerificationFailed`] for the first that is missing, changed or a link; [`Code::Io`].
+    pub fn verify(&self, export: &Path, progress: &Progress) -> Result<()> {
+        for entry in &self.files {
+            let path = inside(export, &entry.path)?;
+            let (found, bytes) = digest(&path, self.hash, progress).map_err(|error| {
+                // One that is missing or a link is no file of the export either.
+                let missing = std::fs::symlink_metadata(&path).is_err() || error.code == Code::PathRefused;
+                let code = if missing { Code::VerificationFailed } else { error.code };
+                Error { code, ..error }
+            })?;
+            if found != entry.digest || bytes != entry.bytes {
+                return Err(Error::new(
+                    Code::VerificationFailed,
+                    "is not what was exported: its bytes have changed",
+                )
+                .at(&path)
+                .hint("take another export of this session, or an older backup of this one"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The path of a file in an export, below directories that are no links.
+///
+/// # Errors
+/// [`Code::VerificationFailed`] for a link.
+pub fn inside(export: &Path, path: &str) -> Result<PathBuf> {
+    let mut whole = export.to_path_buf();
+    for name in path.split('/') {
+        whole.push(name);
+        let linked = std::fs::symlink_metadata(&whole).is_ok_and(|meta| meta.file_type().is_symlink());
+        if linked {
+            return Err(
+                Error::new(Code::VerificationFailed, "is a symbolic link; an export has none").at(&whole)
+            );
+        }
+    }
+    Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "3f2a9c1d-0000-4000-8000-000000000001";
+
+    fn manifest(paths: &[(&str, Part)]) -> Manifest {
+        let mut files = vec![(format!("{ID}.jsonl"), Part::Transcript)];
+        files.extend(paths.iter().map(|(path, part)| ((*path).to_owned(), *part)));
+        let files = files.into_iter().map(|(path, part)| Entry {
+            path,
+            part,
+            bytes: 0,
+            lines: 0,
+            digest: String::new(),
+            torn: false,
+            grew: false,
+            modified_at: None,
+        });
+        Manifest {
+            version: 1,
+            tool: "x".into(),
+            exported_at: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
+            session: Origin {
+                id: ID.into(),
+                title: None,
+                cwd: None,
+                config_dir: "/c".into(),
+                directory: "-w".into(),
+                transcript: "/c/t".into(),
+                live_pid: None,
+                state: "completed".into(),
+                stop: "finished".into(),
+                client_version: None,
+            },
+            hash: Hash::Sha256,
+            files: files.collect(),
+            skipped: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_manifest_comes_back_as_it_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let one = manifest(&[("tasks/1.json", Part::Tasks), ("plans/a.md", Part::Plan)]);
+        one.write(dir.path()).unwrap();
+        assert_eq!(Manifest::read(dir.path()).unwrap(), one);
+        let text = std::fs::read_to_string(dir.path().join(FILE_NAME)).unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), text.replace("finished", "finizhed")).unwrap();
+        assert_eq!(Manifest::read(dir.path()).unwrap_err().code, Code::VerificationFailed);
+        std::fs::remove_file(dir.path().join(FILE_NAME)).unwrap();
+        assert_eq!(Manifest::read(dir.path()).unwrap_err().code, Code::VerificationFailed);
+    }
+
+    #[test]
+    fn a_manifest_that_names_anything_else_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, part) in [
+            ("../x", Part::Note),
+            ("tasks/../../x", Part::Tasks),
+            ("/etc/passwd", Part::Tasks),
+            ("tasks/./1.json", Part::Tasks),
+            ("tasks//1.json", Part::Tasks),
+            ("tasks/", Part::Tasks),
+            ("tasks\\1.json", Part::Tasks),
+            ("settings.json", Part::Note),
+            ("plans/a/b.md", Part::Plan),
+            ("tasks/1.json", Part::FileHistory),
+            ("HANDOFF.md\n", Part::Note),
+            ("3f2a9c1d-0000-4000-8000-000000000001.jsonl", Part::Transcript),
+            ("other/x", Part::Companion),
+        ] {
+            save(&dir.path().join(FILE_NAME), &manifest(&[(path, part)])).unwrap();
+            assert_eq!(Manifest::read(dir.path()).unwrap_err().code, Code::PathRefused, "{path}");
+        }
+        let mut other = manifest(&[]);
+        other.session.id = "../../x".into();
+        save(&dir.path().join(FILE_NAME), &other).unwrap();
+        assert_eq!(Manifest::read(dir.path()).unwrap_err().code, Code::PathRefused);
+        for name in ["", ".", "..", "a/b", "/a", "a/"] {
+            let mut other = manifest(&[]);
+            other.session.directory = name.into();
+            save(&dir.path().join(FILE_NAME), &other).unwrap();
+            assert_eq!(Manifest::read(dir.path()).unwrap_err().code, Code::PathRefused, "{name:?}");
+        }
+        save(&dir.path().join(FILE_NAME), &other).unwrap();
+        assert_eq!(Manifest::read(dir.path()).unwrap_err().code, Code::PathRefused);
+    }
+}

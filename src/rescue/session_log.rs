@@ -1,0 +1,114 @@
+//! The session log: one table a day, in Markdown, of what was done to sessions for a person who asked. The journal says the same
+//! and more to programs.
+
+use crate::error::{Error, IoContext, Result};
+use crate::fs::open_regular;
+use crate::store::layout::ensure_dir;
+use crate::store::replace::PRIVATE;
+use crate::text::one_line;
+use chrono::{DateTime, Utc};
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Longest cell, in characters.
+const CELL: usize = 200;
+
+/// One row.
+#[derive(Debug, Clone)]
+pub struct Row<'a> {
+    /// Session id.
+    pub session: &'a str,
+    /// Bytes it was about.
+    pub bytes: Option<u64>,
+    /// What was done, such as `export`.
+    pub action: &'a str,
+    /// How it ended, and where to.
+    pub result: &'a str,
+}
+
+/// The log of a day in this directory.
+#[must_use]
+pub fn path(dir: &Path, at: DateTime<Utc>) -> PathBuf {
+    dir.join(format!("SESSION-LOG-{}.md", at.format("%Y-%m-%d")))
+}
+
+/// Adds rows to the log of the day; gives its path.
+///
+/// # Errors
+/// [`crate::error::Code::PathRefused`] when something else is in its place, [`crate::error::Code::Io`].
+pub fn add(dir: &Path, at: DateTime<Utc>, rows: &[Row<'_>]) -> Result<PathBuf> {
+    let path = path(dir, at);
+    ensure_dir(dir)?;
+    let mut text = String::new();
+    if std::fs::symlink_metadata(&path).is_ok() {
+        // Refused unless it is a regular file.
+        open_regular(&path)?;
+    } else {
+        let _ = write!(
+            text,
+            "# Session log of {}\n\nTimes are UTC.\n\n| time | session | size | action | result |\n|---|---|---:|---|---|\n",
+            at.format("%Y-%m-%d")
+        );
+    }
+    for row in rows {
+        let size = row.bytes.map_or_else(String::new, |bytes| bytes.to_string());
+        let _ = writeln!(
+            text,
+            "| {} | {} | {size} | {} | {} |",
+            at.format("%H:%M:%S"),
+            cell(row.session),
+            cell(row.action),
+            cell(row.result)
+        );
+    }
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(PRIVATE).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    #[cfg(not(unix))]
+    let _ = PRIVATE;
+    let mut file = options.open(&path).doing("open", &path)?;
+    file.write_all(text.as_bytes()).map_err(|error| Error::io("write", &path, &error))?;
+    Ok(path)
+}
+
+/// Text that stays in its cell.
+fn cell(text: &str) -> String {
+    one_line(text, CELL).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_day_are_one_table_and_stay_in_their_cells() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
+        let row = |result| Row { session: "3f2a", bytes: Some(5), action: "export", result };
+        let path = add(dir.path(), at, &[row("to /x")]).unwrap();
+        add(dir.path(), at, &[row("a | b\nc <img>"), row("")]).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(path.file_name().unwrap(), "SESSION-LOG-2026-05-28.md");
+        assert_eq!(text.lines().filter(|line| line.starts_with("| ")).count(), 4);
+        assert!(text.contains("a \\| b c &lt;img>"), "{text}");
+        assert_eq!(text.matches("|---|---|---:|").count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_in_its_place_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
+        let victim = dir.path().join("victim");
+        std::fs::write(&victim, "kept").unwrap();
+        std::os::unix::fs::symlink(&victim, path(dir.path(), at)).unwrap();
+        assert!(add(dir.path(), at, &[]).is_err());
+        assert_eq!(std::fs::read(&victim).unwrap(), b"kept");
+    }
+}
