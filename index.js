@@ -840,6 +840,7 @@ module.exports.applyService = nativeBinding.applyService
 module.exports.applyUninstall = nativeBinding.applyUninstall
 module.exports.cancel = nativeBinding.cancel
 module.exports.drawStatusLine = nativeBinding.drawStatusLine
+module.exports.handoff = nativeBinding.handoff
 module.exports.hook = nativeBinding.hook
 module.exports.inspect = nativeBinding.inspect
 module.exports.list = nativeBinding.list

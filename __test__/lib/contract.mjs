@@ -20,6 +20,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'notice', type: 'PostedNotice', title: 'What is posted to `notify.webhook` of the configuration' },
   { name: 'restore', type: 'RestoreReport', title: 'Answer of `restore --json`' },
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },
+  { name: 'handoff', type: 'HandoffReport', title: 'Answer of `handoff --json`' },
 ]);
 
 /** Fields that only some of the verbs print which share a schema. */

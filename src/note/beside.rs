@@ -81,17 +81,17 @@ impl Beside {
         let dir = self.own.join("subagents");
         let plain =
             |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let path = match agent.filter(plain) {
-            Some(id) => dir.join(format!("agent-{id}.jsonl")),
-            None => {
-                let meta = entries(&dir, ".meta.json").into_iter().find(|path| {
-                    let bytes = read_small(path, LARGEST_ENTRY).ok().flatten();
-                    let value = bytes.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-                    value.is_some_and(|value| value.get("toolUseId").and_then(Value::as_str) == Some(call))
-                })?;
-                let name = meta.file_name()?.to_str()?.strip_suffix(".meta.json")?;
-                dir.join(format!("{name}.jsonl"))
-            }
+        let path = if let Some(id) = agent.filter(plain) {
+            dir.join(format!("agent-{id}.jsonl"))
+        } else {
+            let of_call = |path: &PathBuf| {
+                let bytes = read_small(path, LARGEST_ENTRY).ok().flatten();
+                let value = bytes.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+                value.is_some_and(|value| value.get("toolUseId").and_then(Value::as_str) == Some(call))
+            };
+            let meta = entries(&dir, ".meta.json").into_iter().find(of_call)?;
+            let name = meta.file_name()?.to_str()?.strip_suffix(".meta.json")?;
+            dir.join(format!("{name}.jsonl"))
         };
         let transcript = Transcript::open(&path).ok()?;
         let floor = transcript.bytes().saturating_sub(AGENT_TAIL);
