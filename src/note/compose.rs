@@ -31,6 +31,8 @@ pub struct Situation {
     pub session: String,
     /// Name a person gave it.
     pub name: Option<String>,
+    /// Nothing is left undone as far as the client can tell: its last turn ended.
+    pub finished: bool,
     /// Why it stopped, for people: "5-hour usage limit".
     pub kind_text: String,
     /// The client's own message.
@@ -226,10 +228,9 @@ impl Section {
 fn opening(form: Form, situation: &Situation, gathered: &Gathered) -> String {
     let session = line(&situation.session, 80);
     let name = situation.name.as_deref().or(gathered.name.as_deref()).map(|name| line(name, 80));
-    let mut out = match &name {
-        Some(name) => format!("## Unfinished session {}\n\n", span(name)),
-        None => format!("## Unfinished session {}\n\n", span(&shortened(&session, 9))),
-    };
+    let heading = if situation.finished { "Session" } else { "Unfinished session" };
+    let called = name.as_deref().map_or_else(|| shortened(&session, 9), Into::into);
+    let mut out = format!("## {heading} {}\n\n", span(&called));
     let mut fact = |name: &str, text: &str| {
         let _ = writeln!(out, "- {name}: {text}");
     };
@@ -245,9 +246,9 @@ fn opening(form: Form, situation: &Situation, gathered: &Gathered) -> String {
     {
         let _ = write!(why, "; the client said {}", span(&message));
     }
-    fact("Stopped because", &why);
+    fact(if situation.finished { "State" } else { "Stopped because" }, &why);
     if let Some(at) = situation.stopped_at {
-        fact("Stopped at", &time(at));
+        fact(if situation.finished { "Since" } else { "Stopped at" }, &time(at));
     }
     if let Some(at) = situation.resets_at {
         let source = if situation.resets_guess { " (a guess from the client's text)" } else { "" };
@@ -602,6 +603,7 @@ mod tests {
         Situation {
             session: "c10fc6d8-f1b0-43a0-bbd4-32659a03b64a".into(),
             name: None,
+            finished: false,
             kind_text: "5-hour usage limit".into(),
             message: Some("You've hit your 5-hour limit".into()),
             stopped_at: parse_rfc3339("2026-11-21T02:39:10Z"),

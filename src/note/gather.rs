@@ -592,6 +592,140 @@ mod tests {
     }
 
     #[test]
+    fn what_a_person_said_on_stopping_a_turn_or_refusing_a_call_is_a_correction() {
+        let refused = "The user doesn't want to proceed with this tool use. The tool use was rejected. To tell you how to proceed, the user said:\nuse tabs";
+        let answer = serde_json::json!({"type": "assistant", "message": {"model": "m", "content": [{"type": "text", "text": "ok"}]}});
+        let found = written(&[
+            prompt("one"),
+            call("a", "Edit", serde_json::json!({"file_path": "x"})),
+            result("a", refused, true, Value::Null),
+            answer.clone(),
+            prompt("[Request interrupted by user]"),
+            prompt("no, the other file"),
+            answer,
+            prompt("go on"),
+        ]);
+        assert_eq!(texts(&found.corrections), ["no, the other file", "use tabs"]);
+        assert_eq!(texts(&found.prompts), ["go on", "no, the other file", "one"]);
+        assert!(found.files.is_empty());
+    }
+
+    #[test]
+    fn a_prompt_of_ours_is_no_prompt_of_a_person() {
+        let ours = crate::recovery::launch::prompt(crate::session::StopKind::UsageLimit5h, Some("x"));
+        assert_eq!(texts(&written(&[prompt("one"), prompt(&ours)]).prompts), ["one"]);
+    }
+
+    #[test]
+    fn a_check_fails_until_it_is_run_again_with_success() {
+        let run = |id: &str, command: &str, text: &str, error: bool| {
+            [call(id, "Bash", serde_json::json!({"command": command})), result(id, text, error, Value::Null)]
+        };
+        let output = format!("Exit code 1\n{}\nAssertionError: 1 != 2", "noise\n".repeat(40));
+        let lines: Vec<Value> = [
+            run("a", "npm run lint", "Exit code 2\nbad", true),
+            run("b", "npm test", &output, true),
+            run("c", "grep x y", "Exit code 1", true),
+            run("d", "npm run lint", "fine", false),
+            run("e", "cargo test", "Exit code 101\nolder", true),
+            run("f", "cargo test", "Exit code 101\nnewer", true),
+        ]
+        .concat();
+        let failing = written(&lines).failing;
+        let told: Vec<_> = failing.iter().map(|check| (check.command.as_str(), check.code)).collect();
+        assert_eq!(told, [("cargo test", 101), ("npm test", 1)]);
+        assert_eq!(failing[0].tail, "newer");
+        assert!(failing[1].tail.ends_with("AssertionError: 1 != 2") && failing[1].tail.lines().count() == 12);
+    }
+
+    #[test]
+    fn decisions_are_the_models_sentences_and_a_persons_answers() {
+        let say = |text: &str| serde_json::json!({"type": "assistant", "message": {"model": "m", "content": [{"type": "text", "text": text}]}});
+        let asked = serde_json::json!({"questions": [{"question": "Which parser?"}]});
+        let given = serde_json::json!({"questions": [], "answers": {"Which parser?": "the second"}});
+        let found = written(&[
+            prompt("x"),
+            say("I'll use a queue instead of a lock."),
+            call("q", "AskUserQuestion", asked),
+            result("q", "User has answered", false, given),
+            say("Done."),
+        ]);
+        let told: Vec<_> =
+            found.decisions.iter().map(|decision| (decision.text.as_str(), decision.by_person)).collect();
+        assert_eq!(
+            told,
+            [("Which parser? the second", true), ("I'll use a queue instead of a lock.", false)]
+        );
+    }
+
+    /// A configuration directory with one transcript of these lines.
+    fn configured(lines: &[Value]) -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("config");
+        let transcript = config.join("projects/-p/s1.jsonl");
+        std::fs::create_dir_all(transcript.parent().unwrap()).unwrap();
+        let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n";
+        std::fs::write(&transcript, text).unwrap();
+        (dir, config, transcript)
+    }
+
+    fn put(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn the_files_beside_a_transcript_tell_tasks_a_plan_and_what_a_subagent_said() {
+        let plan = serde_json::json!({"planFilePath": "/elsewhere/.claude/plans/odd-slug.md"});
+        let agent = serde_json::json!({"description": "Survey", "prompt": "x"});
+        let (_dir, config, transcript) = configured(&[
+            prompt("x"),
+            call("p", "ExitPlanMode", plan),
+            result("p", "User has approved your plan", false, Value::Null),
+            call("a", "Agent", agent),
+        ]);
+        let said = |text: &str| {
+            serde_json::json!({"type": "assistant", "isSidechain": true, "message": {"model": "m", "content": [{"type": "text", "text": text}]}}).to_string()
+        };
+        let subagents = transcript.with_extension("").join("subagents");
+        put(&config.join("plans/odd-slug.md"), "# Plan\n1. x\n");
+        put(&config.join("tasks/s1/2.json"), r#"{"id":"2","subject":"two","status":"pending"}"#);
+        put(&config.join("tasks/s1/1.json"), r#"{"id":"1","subject":"one","status":"completed"}"#);
+        put(&config.join("tasks/s1/notes.txt"), "x");
+        put(&subagents.join("agent-b1.meta.json"), r#"{"toolUseId":"other"}"#);
+        put(&subagents.join("agent-c2.meta.json"), r#"{"toolUseId":"a"}"#);
+        put(&subagents.join("agent-c2.jsonl"), &format!("{}\n{}\n", said("first"), said("half way")));
+        let found = gather_conversation(&Transcript::open(&transcript).unwrap());
+        assert_eq!(found.plan.map(|plan| plan.text).as_deref(), Some("# Plan\n1. x"));
+        let todos: Vec<_> = found.todos.iter().map(|todo| todo.text.as_str()).collect();
+        assert_eq!(todos, ["one", "two"]);
+        let open =
+            Agent { description: "Survey".into(), end: AgentEnd::Open, last_words: Some("half way".into()) };
+        assert_eq!(found.agents, [open]);
+        let read =
+            [config.join("tasks/s1"), config.join("plans/odd-slug.md"), subagents.join("agent-c2.jsonl")];
+        assert_eq!(found.beside, read);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_from_a_transcript_never_leads_out_of_the_directory_it_belongs_to() {
+        let plan = serde_json::json!({"planFilePath": "../../secret.md"});
+        let (dir, config, transcript) = configured(&[
+            prompt("x"),
+            call("p", "ExitPlanMode", plan),
+            result("p", "ok", false, Value::Null),
+        ]);
+        put(&dir.path().join("secret.md"), "secret");
+        put(&config.join("secret.md"), "secret");
+        std::fs::create_dir_all(config.join("plans")).unwrap();
+        let gathered = || gather_conversation(&Transcript::open(&transcript).unwrap());
+        assert_eq!(gathered().plan, None);
+        std::os::unix::fs::symlink(dir.path().join("secret.md"), config.join("plans/secret.md")).unwrap();
+        assert_eq!(gathered().plan, None);
+    }
+
+    #[test]
     fn every_recorded_transcript_can_be_gathered() {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts");
         let mut count = 0;

@@ -19,6 +19,8 @@ const BEHIND_SUMMARY: [&str; 3] = [
 /// A refused call, and what stands before the person's own words about it.
 const REFUSED: &str = "The user doesn't want to proceed with this tool use";
 const REFUSED_BECAUSE: &str = "the user said:\n";
+/// A shorter sentence says that something was decided, not what.
+const SHORTEST_DECISION: usize = 20;
 /// Bytes of a text that are looked through for decisions.
 const LOOKED_THROUGH: usize = 32 * 1024;
 
@@ -193,7 +195,7 @@ pub fn decisions(text: &str) -> Vec<&str> {
         }
         for sentence in sentences(line.trim_start_matches(['-', '*', '#', '>', ' ', '\t'])) {
             let lower = sentence.to_lowercase().replace('\u{2019}', "'").replace("**", "");
-            if sentence.len() > 12 && SIGNS.iter().any(|sign| lower.contains(sign)) {
+            if sentence.len() > SHORTEST_DECISION && SIGNS.iter().any(|sign| lower.contains(sign)) {
                 found.push(sentence);
             }
         }

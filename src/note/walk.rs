@@ -13,7 +13,7 @@ use crate::text::head as first_bytes;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const MOST_PROMPTS: usize = 4;
 const MOST_CORRECTIONS: usize = 4;
@@ -384,6 +384,12 @@ impl Walk {
 
     pub(super) fn finish(mut self, whole: bool, beside: Option<&Beside>) -> Gathered {
         self.found.in_flight.reverse();
+        // The plan is told as a plan.
+        if let Some(plans) =
+            self.found.plan.as_ref().and_then(|plan| Path::new(plan.file.as_deref()?).parent())
+        {
+            self.found.files.retain(|file| Path::new(&file.path).parent() != Some(plans));
+        }
         self.found.files_total = self.found.files.len() + self.other_files.len();
         self.tasks(whole, beside);
         self.plan_text(beside);

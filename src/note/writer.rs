@@ -57,6 +57,7 @@ pub fn situation(incident: &Incident, name: Option<String>) -> Situation {
     Situation {
         session: incident.session.clone(),
         name,
+        finished: false,
         kind_text: stop.kind.words().to_owned(),
         message: stop.message.clone(),
         stopped_at: stop.at,

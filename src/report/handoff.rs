@@ -5,6 +5,7 @@ use super::inventory::{Ground, Inventory, Outside, Row};
 use super::session::Session;
 use super::status::asked;
 use crate::claude::transcript::Transcript;
+use crate::clock::rfc3339;
 use crate::error::{Code, Error, Problem, Result};
 use crate::fs::lossy_or_null;
 use crate::note::compose::{Composed, Form, Situation, compose_as};
@@ -96,7 +97,8 @@ pub fn handoff(outside: Outside<'_>, options: &HandoffOptions) -> Result<Handoff
     let inventory = Inventory::take(&ground, within.as_deref());
     let row = chosen(&inventory, options, within.as_deref())?;
     let session = inventory.report(row);
-    let project = project_of(&session);
+    // Where the session's own is gone, the one that was named is meant.
+    let project = project_of(&session).or_else(|| options.project.as_ref().and(within));
 
     let transcript = Transcript::open(&row.found.path)?;
     let tree = project.as_deref().or(session.project.cwd.as_deref().map(Path::new));
@@ -164,12 +166,13 @@ fn chosen<'r>(
     })
 }
 
-/// Where the session's HANDOFF.md is kept: with its incident, else where the session was started.
+/// Where the session's HANDOFF.md is kept: with its incident, else in its project, else where it was started.
 fn project_of(session: &Session) -> Option<PathBuf> {
     let of_incident = session.incident.as_ref().and_then(|incident| incident.project.clone());
     let own = session.project.dir.clone();
+    let start = session.commands.cwd.as_ref().map(PathBuf::from);
     let cwd = session.project.cwd.as_ref().map(PathBuf::from);
-    [of_incident, own, cwd].into_iter().flatten().find(|dir| dir.is_absolute() && dir.is_dir())
+    [of_incident, own, start, cwd].into_iter().flatten().find(|dir| dir.is_absolute() && dir.is_dir())
 }
 
 /// Why the session stands still, and what happens next.
@@ -178,16 +181,18 @@ fn of_session(session: &Session, gathered: &Gathered) -> Situation {
         return situation(incident, gathered.name.clone());
     }
     let stop = &session.stop;
-    let why = &session.next.why;
-    let next_text = match session.next.action {
-        Action::Resume => format!("resume it by hand: {why}"),
-        Action::Notify => format!("a person is needed: {why}"),
-        Action::Client => format!("Claude Code continues by itself: {why}"),
-        Action::Wake | Action::Run | Action::None => format!("nothing by itself: {why}"),
+    let after = session.next.at.map(|at| format!(" after {}", rfc3339(at))).unwrap_or_default();
+    let what = match session.next.action {
+        Action::Resume => "it is resumed by hand",
+        Action::Notify => "a person is needed",
+        Action::Client => "Claude Code continues by itself",
+        Action::Wake | Action::Run | Action::None => "nothing by itself",
     };
+    let next_text = format!("{what}{after}: {}", session.next.why);
     Situation {
         session: session.id.clone(),
         name: session.name.clone().or_else(|| gathered.name.clone()),
+        finished: matches!(stop.kind, StopKind::Finished),
         kind_text: stop.kind.words().to_owned(),
         message: stop.message.clone(),
         stopped_at: stop.at,
