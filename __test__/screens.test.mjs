@@ -23,6 +23,7 @@ const { printRecall } = require('../bin/lib/screens/recall.js');
 const { printCommands, refusalText, resumeLine } = require('../bin/lib/screens/resume.js');
 const { printReport } = require('../bin/lib/screens/report.js');
 const { printRestored } = require('../bin/lib/screens/restore.js');
+const { printHandoff } = require('../bin/lib/screens/handoff.js');
 const { truncated, truncatedPath, widthOf, wrapped } = require('../bin/lib/text.js');
 const { commandWords, sizeWords, tokenWords } = require('../bin/lib/wording.js');
 
@@ -60,6 +61,8 @@ const SCREENS = [
   ['restore', (io) => printRestored(told.restoreReport(), io)],
   ['restore-planned', (io) => printRestored(told.restoreReport({ dryRun: true, chosen: '20260302T000130000Z-812-3' }), io)],
   ['restore-done', (io) => printRestored(told.restoreReport({ chosen: '20260302T000130000Z-812-3', restored: true, kept: '20260302T034200000Z-restore', undo: ['cc-session-recover', 'restore', told.RECOVERED.session, '--from', '20260302T034200000Z-restore'] }), io)],
+  ['handoff-written', (io) => printHandoff(told.handoffReport(made.WAITING, { kept: [`/home/me/.local/state/cc-session-recover/sessions/${made.WAITING.id}/edited-notes/0123456789abcdef.md`] }), io, true)],
+  ['handoff-hostile', (io) => HOSTILE.forEach((session) => printHandoff(told.handoffReport(session, { file: `${session.project.dir}/HANDOFF.md`, enabled: false, written: false }), io, true))],
 ];
 
 /** @param {(io: Output) => unknown} print @param {Parameters<typeof terminal>[0]} options */

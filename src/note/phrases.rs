@@ -183,6 +183,17 @@ pub fn decisions(text: &str) -> Vec<&str> {
         "instead of ",
     ];
     let text = head(text, LOOKED_THROUGH);
+    let says_so = |text: &str| {
+        let mut lower = text.to_ascii_lowercase();
+        if lower.contains('\u{2019}') {
+            lower = lower.replace('\u{2019}', "'");
+        }
+        SIGNS.iter().any(|sign| lower.contains(sign))
+    };
+    // Most texts state none.
+    if !says_so(text) {
+        return Vec::new();
+    }
     let mut fenced = false;
     let mut found = Vec::new();
     for line in text.lines() {
@@ -193,12 +204,10 @@ pub fn decisions(text: &str) -> Vec<&str> {
         if fenced {
             continue;
         }
-        for sentence in sentences(line.trim_start_matches(['-', '*', '#', '>', ' ', '\t'])) {
-            let lower = sentence.to_lowercase().replace('\u{2019}', "'").replace("**", "");
-            if sentence.len() > SHORTEST_DECISION && SIGNS.iter().any(|sign| lower.contains(sign)) {
-                found.push(sentence);
-            }
-        }
+        let line = line.trim_start_matches(['-', '*', '#', '>', ' ', '\t']);
+        found.extend(
+            sentences(line).filter(|sentence| sentence.len() > SHORTEST_DECISION && says_so(sentence)),
+        );
     }
     found
 }

@@ -48,8 +48,8 @@ pub(super) struct Walk {
     listed: bool,
     /// The plan as the result gives it: newer clients leave it out of the call.
     planned: Option<(String, Option<String>)>,
-    /// Checks that ended well after what is being looked at.
-    passed: HashSet<String>,
+    /// Checks that were run again after what is being looked at.
+    checked: HashSet<String>,
     /// Subagents as they were met, with what finds their transcripts.
     agents: Vec<MetAgent>,
     /// Where further reading is done.
@@ -284,17 +284,18 @@ impl Walk {
     fn command(&mut self, head: &Head, call: &ToolCall, background: bool) {
         let outcome = self.results.get(&call.id);
         let raw = text_at(&call.input, "command").unwrap_or_default();
+        let known = first_bytes(raw, KEPT_OUTPUT);
         if let Some(code) = outcome.and_then(|outcome| outcome.exit)
             && !background
             && self.found.failing.len() < MOST_CHECKS
-            && phrases::is_check(first_bytes(raw, KEPT_OUTPUT))
-        {
-            let command = line(raw, SHORT_LINE);
+            && phrases::is_check(known)
             // Whatever came of it when it was run last is what counts.
-            if self.passed.insert(command.clone()) && code != 0 {
-                let output = outcome.map(|outcome| tail(&outcome.output)).unwrap_or_default();
-                self.found.failing.push(FailedCheck { command, code, tail: output, at: head.at });
-            }
+            && self.checked.insert(known.to_owned())
+            && code != 0
+        {
+            let output = outcome.map(|outcome| tail(&outcome.output)).unwrap_or_default();
+            let command = line(raw, SHORT_LINE);
+            self.found.failing.push(FailedCheck { command, code, tail: output, at: head.at });
         }
         if self.found.commands.len() >= MOST_COMMANDS {
             return;
@@ -457,7 +458,7 @@ pub(super) struct Prompts {
     oldest: Option<Said>,
     /// The record met before (later in the file) is the output of a command of the client's own.
     local_output: bool,
-    /// The prompt met before, as long as no answer was met since.
+    /// The prompt met before, as long as no answer was met since. Not yet made safe.
     following: Option<Said>,
 }
 
@@ -466,7 +467,7 @@ impl Prompts {
         let text = user.text.trim_start();
         if phrases::is_interruption(text) {
             if let Some(following) = self.following.take() {
-                self.correct(following);
+                self.correct(said(&following.text, following.at));
             }
             return;
         }
@@ -503,7 +504,7 @@ impl Prompts {
             }
         }
         if self.corrections.len() < MOST_CORRECTIONS {
-            self.following = Some(said(&raw, head.at));
+            self.following = Some(Said { text: raw.clone(), at: head.at });
         }
         self.oldest = Some(Said { text: raw, at: head.at });
     }
