@@ -131,7 +131,7 @@ test('of every recorded session the note tells the task, what was in flight, wha
     const note = read(text);
     const finished = note.heading.startsWith('## Session');
     assert.equal(note.heading, heading ?? `## ${finished ? 'Session' : 'Unfinished session'} \`${id.slice(0, 8)}…\``, name);
-    assert.match(note.facts[finished ? 'State' : 'Stopped because'], why, name);
+    assert.match(note.facts[/^\^(finished|waiting)/.test(why.source) ? 'State' : 'Stopped because'], why, name);
     assert.equal(finished, why.source.startsWith('^finished'), name);
     assert.match(note.facts['What happens next'], next, name);
     assert.equal(note.facts.Session, `\`${id}\``, name);

@@ -24,6 +24,18 @@ const RESERVE: usize = 800;
 /// A section that would get less room than this is left out.
 const LEAST: usize = 120;
 
+/// Whether a session is in the middle of something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It stopped before its work was done.
+    #[default]
+    Stopped,
+    /// It is at work, or waits for a person.
+    Open,
+    /// Its last turn ended: nothing is left undone as far as the client can tell.
+    Finished,
+}
+
 /// Why the session stands still and what happens next, in words that the caller has chosen.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Situation {
@@ -31,8 +43,8 @@ pub struct Situation {
     pub session: String,
     /// Name a person gave it.
     pub name: Option<String>,
-    /// Nothing is left undone as far as the client can tell: its last turn ended.
-    pub finished: bool,
+    /// Whether it stopped at all.
+    pub standing: Standing,
     /// Why it stopped, for people: "5-hour usage limit".
     pub kind_text: String,
     /// The client's own message.
@@ -228,7 +240,14 @@ impl Section {
 fn opening(form: Form, situation: &Situation, gathered: &Gathered) -> String {
     let session = line(&situation.session, 80);
     let name = situation.name.as_deref().or(gathered.name.as_deref()).map(|name| line(name, 80));
-    let heading = if situation.finished { "Session" } else { "Unfinished session" };
+    let heading = match situation.standing {
+        Standing::Finished => "Session",
+        Standing::Stopped | Standing::Open => "Unfinished session",
+    };
+    let (why_name, at_name) = match situation.standing {
+        Standing::Stopped => ("Stopped because", "Stopped at"),
+        Standing::Open | Standing::Finished => ("State", "Since"),
+    };
     let called = name.as_deref().map_or_else(|| shortened(&session, 9), Into::into);
     let mut out = format!("## {heading} {}\n\n", span(&called));
     let mut fact = |name: &str, text: &str| {
@@ -246,9 +265,9 @@ fn opening(form: Form, situation: &Situation, gathered: &Gathered) -> String {
     {
         let _ = write!(why, "; the client said {}", span(&message));
     }
-    fact(if situation.finished { "State" } else { "Stopped because" }, &why);
+    fact(why_name, &why);
     if let Some(at) = situation.stopped_at {
-        fact(if situation.finished { "Since" } else { "Stopped at" }, &time(at));
+        fact(at_name, &time(at));
     }
     if let Some(at) = situation.resets_at {
         let source = if situation.resets_guess { " (a guess from the client's text)" } else { "" };
@@ -603,7 +622,7 @@ mod tests {
         Situation {
             session: "c10fc6d8-f1b0-43a0-bbd4-32659a03b64a".into(),
             name: None,
-            finished: false,
+            standing: Standing::Stopped,
             kind_text: "5-hour usage limit".into(),
             message: Some("You've hit your 5-hour limit".into()),
             stopped_at: parse_rfc3339("2026-11-21T02:39:10Z"),

@@ -1,6 +1,6 @@
 //! The writer: brings a project's HANDOFF.md up to date with one incident.
 
-use super::compose::{Situation, compose};
+use super::compose::{Situation, Standing, compose};
 use super::file::{Written, remove_block, write_block};
 use super::gather::{Gathered, gather};
 use crate::claude::transcript::Transcript;
@@ -57,7 +57,7 @@ pub fn situation(incident: &Incident, name: Option<String>) -> Situation {
     Situation {
         session: incident.session.clone(),
         name,
-        finished: false,
+        standing: Standing::Stopped,
         kind_text: stop.kind.words().to_owned(),
         message: stop.message.clone(),
         stopped_at: stop.at,

@@ -8,7 +8,7 @@ use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
 use crate::error::{Code, Error, Problem, Result};
 use crate::fs::lossy_or_null;
-use crate::note::compose::{Composed, Form, Situation, compose_as};
+use crate::note::compose::{Composed, Form, Situation, Standing, compose_as};
 use crate::note::file::{self, Written, would_change, write_block};
 use crate::note::gather::{Gathered, gather};
 use crate::note::writer::{says_nothing, situation};
@@ -192,7 +192,11 @@ fn of_session(session: &Session, gathered: &Gathered) -> Situation {
     Situation {
         session: session.id.clone(),
         name: session.name.clone().or_else(|| gathered.name.clone()),
-        finished: matches!(stop.kind, StopKind::Finished),
+        standing: match stop.kind {
+            StopKind::Finished => Standing::Finished,
+            StopKind::Running | StopKind::Waiting => Standing::Open,
+            _ => Standing::Stopped,
+        },
         kind_text: stop.kind.words().to_owned(),
         message: stop.message.clone(),
         stopped_at: stop.at,
