@@ -1,8 +1,9 @@
 // A note of a long session: against reading and parsing the last 8 MB of its transcript and asking git, over twenty times the bytes,
-// and in memory. The transcripts are sessions of the corpus, of 50 MB, 500 MB and 1 GB.
+// and in memory. The transcripts are sessions of the corpus, of 500 MB and 1 GB; the one of 50 MB is the end of the latter, so that
+// nothing but the length differs.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cached, readTruth } from './corpus.mjs';
@@ -11,29 +12,31 @@ import { Dialogue } from './programs/dialogue.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
 const MEGABYTE = 1024 * 1024;
-const SIZES = { quick: [50, 500, 1000], full: [50, 500, 1000] };
-const ROUNDS = { quick: 25, full: 60 };
+const SIZES = [500, 1000];
+const SHORT = 50e6;
+const ROUNDS = { quick: 40, full: 100 };
 
 /**
  * @param {{full?: boolean}} [options]
  * @returns {Promise<import('./pairs.mjs').Figure[]>}
  */
 export async function run({ full = false } = {}) {
-  const size = full ? 'full' : 'quick';
-  const sizes = SIZES[size];
-  const corpus = await cached('notes', { sessions: 1, median: '300K', big: sizes, max: '1100M', 'bytes-total': '1552M', projects: 1, subagents: 0, seed: 5 });
+  const rounds = full ? ROUNDS.full : ROUNDS.quick;
+  const corpus = await cached('notes', { sessions: 1, median: '300K', big: SIZES, max: '1100M', 'bytes-total': '1502M', projects: 1, subagents: 0, seed: 5 });
   const { sessions } = readTruth(corpus);
-  const paths = sizes.map((wanted) => join(corpus, sessions.toSorted((a, b) => Math.abs(a.bytes - wanted * 1e6) - Math.abs(b.bytes - wanted * 1e6))[0].path));
+  const [long, longest] = SIZES.map((wanted) => join(corpus, sessions.toSorted((a, b) => Math.abs(a.bytes - wanted * 1e6) - Math.abs(b.bytes - wanted * 1e6))[0].path));
   const program = built();
   const home = mkdtempSync(join(tmpdir(), 'ccsr-bench-'));
   try {
     const tree = repository(home);
-    const start = () => new Dialogue(program, [tree, ...paths], { ...process.env, HOME: home });
+    const short = join(home, 'short.jsonl');
+    writeFileSync(short, endOf(longest, SHORT));
+    const start = () => new Dialogue(program, [tree, short, long, longest], { ...process.env, HOME: home });
     const dialogue = start();
     const time = (what, number) => async () => Number((await dialogue.ask(`${what} ${number}`)).split(' ')[0]) / 1000;
     const figures = [
-      { what: 'note of 500 MB', anchor: 'read + parse of the last 8 MB, and git', ...shown(await pairs(time('floor', 1), time('note', 1), ROUNDS[size])), bar: { most: 1.3 } },
-      { what: 'note of 1 GB', anchor: 'note of 50 MB', ...shown(await pairs(time('note', 0), time('note', 2), ROUNDS[size])), bar: { most: 1.1 } },
+      { what: 'note of 500 MB', anchor: 'read + parse of the last 8 MB, and git', ...shown(await pairs(time('floor', 1), time('note', 1), rounds)), bar: { most: 1.3 } },
+      { what: 'note of 1 GB, without git', anchor: 'note of 50 MB', ...shown(await pairs(time('conversation', 0), time('conversation', 2), rounds)), bar: { most: 1.1 } },
     ];
     await dialogue.end();
     figures.push(await memory(start));
@@ -52,6 +55,18 @@ async function memory(start) {
   await dialogue.end();
   const allowed = 32 * MEGABYTE;
   return { what: 'memory of a process that makes a note of 500 MB', anchor: '32 MB', theirs: '32 MB', ours: `${(bytes / MEGABYTE).toFixed(1)} MB`, ratio: bytes / allowed, bar: { most: 1 } };
+}
+
+/** The last lines of a file, about so many bytes. @param {string} path @param {number} bytes */
+function endOf(path, bytes) {
+  const file = openSync(path, 'r');
+  try {
+    const end = Buffer.alloc(bytes);
+    readSync(file, end, 0, bytes, fstatSync(file).size - bytes);
+    return end.subarray(end.indexOf(10) + 1);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** A repository with some changes. @param {string} home */

@@ -1,14 +1,14 @@
 //! The gatherer of notes against what it rests on: the last 8 MB of a transcript are read and every line is parsed into a type
 //! that keeps what a note can need, and git is asked about a tree.
 //!
-//! Arguments: the directory of a repository, and transcripts. Each line on standard input is `floor N` or `note N`, N being the
-//! number of a transcript; its time in microseconds and the most memory so far in bytes are the answer.
+//! Arguments: the directory of a repository, and transcripts. Each line on standard input is `floor N`, `note N` or, without git,
+//! `conversation N`, N being the number of a transcript; its time in microseconds and the most memory so far in bytes are the answer.
 
 use cc_session_recover::claude::transcript::Transcript;
 use cc_session_recover::env::Environment;
 use cc_session_recover::git;
 use cc_session_recover::note::compose::{Situation, compose};
-use cc_session_recover::note::gather::{BUDGET, gather};
+use cc_session_recover::note::gather::{BUDGET, gather, gather_conversation};
 use serde::Deserialize;
 use serde_json::Value;
 use std::fs::File;
@@ -64,7 +64,7 @@ fn main() -> io::Result<()> {
                 floor(path)?
                     + usize::from(matches!(git::read(&environment, &tree), git::GitReading::Known(_)))
             }
-            "git" => usize::from(matches!(git::read(&environment, &tree), git::GitReading::Known(_))),
+            "conversation" => conversation(path)?,
             _ => note(path, &environment, &tree)?,
         };
         writeln!(answers, "{} {} {size}", began.elapsed().as_micros(), peak())?;
@@ -89,6 +89,12 @@ fn note(path: &Path, environment: &Environment, tree: &Path) -> io::Result<usize
     let transcript = Transcript::open(path).map_err(|error| io::Error::other(error.to_string()))?;
     let gathered = gather(&transcript, environment, tree);
     Ok(compose(&Situation::default(), &gathered).len())
+}
+
+/// A note without git, whose time depends on nothing a transcript says.
+fn conversation(path: &Path) -> io::Result<usize> {
+    let transcript = Transcript::open(path).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(compose(&Situation::default(), &gather_conversation(&transcript)).len())
 }
 
 /// Most resident memory of this process so far, in bytes; 0 where the system does not tell.
