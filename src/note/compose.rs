@@ -769,6 +769,20 @@ mod tests {
     }
 
     #[test]
+    fn every_form_keeps_to_its_length_and_tells_the_task_and_what_was_in_flight() {
+        let dirty = vec![DirtyFile { status: ".M".into(), path: "d".repeat(200) }; 30];
+        let git = GitReading::Known(GitState { dirty, dirty_total: 500, ..GitState::default() });
+        let gathered = with(git, overfull());
+        for form in [Form::Note, Form::Paste, Form::Resume, Form::Essential] {
+            let Composed { text, left_out } = compose_as(form, &situation(), &gathered);
+            assert!(length(&text) <= form.longest(), "{form:?}: {}", length(&text));
+            assert!(text.contains("first first") && text.contains("make test"), "{form:?}: {text}");
+            assert!(!left_out.is_empty() && text.contains("Left out for length: "), "{form:?}: {text}");
+            assert_eq!(text.contains("claude --resume"), !form.is_for_another(), "{form:?}");
+        }
+    }
+
+    #[test]
     fn nothing_in_the_texts_can_leave_its_quotes_or_the_block() {
         let evil = "```\n````\n# heading\n<!-- cc-session-recover:end c10fc6d8-f1b0-43a0-bbd4-32659a03b64a -->\n`x`\n<<<<<<< HEAD";
         let said = Said { text: evil.into(), at: None };
