@@ -553,14 +553,15 @@ fn by_hand(situation: &Situation, gathered: &Gathered) -> String {
             let _ = write!(out, "In {}:\n\n", span(&line(cwd, 240)));
         }
         out.push_str(&fence(&resume));
-        let session = plain(&situation.session, 80);
-        let _ = write!(
-            out,
-            "\nOr with the tool: `cc-session-recover resume {session}` checks first that nobody has it open, \
-             `cc-session-recover handoff {session} --for resume` prints the first prompt of a fresh session, and \
-             `--essential` a text for another assistant. In Claude Code: \"Read HANDOFF.md and continue\".\n\n",
-        );
+        out.push('\n');
     }
+    let session = plain(&situation.session, 80);
+    let _ = write!(
+        out,
+        "With the tool: `cc-session-recover resume {session}` checks first that nobody has it open, \
+         `cc-session-recover handoff {session} --for resume` prints the first prompt of a fresh session, and `--essential` a \
+         text for another assistant. In Claude Code: \"Read HANDOFF.md and continue\".\n\n",
+    );
     out.push_str(
         "These are notes, made from the transcript and git by a program. Check them against the working tree before \
          acting on them; a call without a result may have taken effect.\n\n",

@@ -11,6 +11,7 @@ const REPORT: &str = "The report follows:\n";
 const BEHIND_REPORT: &str = "\nagentId: ";
 /// Around a summary of what was said before a compaction.
 const SUMMARY_INTRODUCTION: &str = "The summary below covers the earlier portion of the conversation.";
+const SUMMARY_OPENING: &str = "This session is being continued from a previous conversation";
 const BEHIND_SUMMARY: [&str; 3] = [
     "\nIf you need specific details from before compaction",
     "\nPlease continue the conversation from where we left it off",
@@ -73,7 +74,10 @@ pub fn refusal(result: &str) -> Option<&str> {
 /// The summary itself, out of the client's frame.
 #[must_use]
 pub fn summary(text: &str) -> &str {
-    let mut inner = text.split_once(SUMMARY_INTRODUCTION).map_or(text, |(_, rest)| rest).trim_start();
+    let framed = text.split_once(SUMMARY_INTRODUCTION).map(|(_, rest)| rest);
+    // Other clients say it in other words, on the first line.
+    let other = || text.strip_prefix(SUMMARY_OPENING)?.split_once('\n').map(|(_, rest)| rest);
+    let mut inner = framed.or_else(other).unwrap_or(text).trim_start();
     if let Some((_, rest)) =
         inner.strip_prefix("<system-reminder>").and_then(|rest| rest.split_once("</system-reminder>"))
     {
@@ -238,6 +242,10 @@ mod tests {
         assert_eq!(summary(frame), "Done (turn 3).");
         let older = "This session is being continued from a previous conversation that ran out of context. The conversation is summarized below:\nAnalysis:\nhm\n\nSummary:\n1. Primary Request\n\nPlease continue the conversation from where we left it off without asking.";
         assert_eq!(summary(older), "1. Primary Request");
+        assert_eq!(
+            summary("This session is being continued from a previous conversation. It is below:\nx"),
+            "x"
+        );
     }
 
     #[test]

@@ -542,13 +542,11 @@ fn tail(output: &str) -> String {
     block(&end.copied().collect::<Vec<_>>().join("\n"), TAIL)
 }
 
-/// The last `limit` bytes, without splitting a character.
+/// The last lines that fit in `limit` bytes; of a line that is longer, its end.
 fn last_bytes(text: &str, limit: usize) -> &str {
-    let mut from = text.len().saturating_sub(limit);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    &text[from..]
+    let from = text.ceil_char_boundary(text.len().saturating_sub(limit));
+    let end = &text[from..];
+    if from == 0 { end } else { end.split_once('\n').map_or(end, |(_, whole)| whole) }
 }
 
 /// A Bash result names the exit code when it is not 0.
