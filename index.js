@@ -841,6 +841,7 @@ module.exports.applyUninstall = nativeBinding.applyUninstall
 module.exports.cancel = nativeBinding.cancel
 module.exports.drawStatusLine = nativeBinding.drawStatusLine
 module.exports.exportSessions = nativeBinding.exportSessions
+module.exports.handoff = nativeBinding.handoff
 module.exports.hook = nativeBinding.hook
 module.exports.importSession = nativeBinding.importSession
 module.exports.inspect = nativeBinding.inspect

@@ -28,6 +28,7 @@ const { printExported } = require('../bin/lib/screens/export.js');
 const { printImported } = require('../bin/lib/screens/import.js');
 const { printPruned } = require('../bin/lib/screens/prune.js');
 const { printLog } = require('../bin/lib/screens/log.js');
+const { printHandoff } = require('../bin/lib/screens/handoff.js');
 const { truncated, truncatedPath, widthOf, wrapped } = require('../bin/lib/text.js');
 const { commandWords, sizeWords, tokenWords } = require('../bin/lib/wording.js');
 
@@ -77,6 +78,8 @@ const SCREENS = [
   ['log', (io) => printLog(saved.logReport(), io)],
   ['log-sound', (io) => printLog(saved.logReport({ entries: [], total: 0, chain: saved.CHAIN }), io)],
   ['log-broken', (io) => printLog(saved.logReport({ chain: saved.BROKEN }), io)],
+  ['handoff-written', (io) => printHandoff(told.handoffReport(made.WAITING, { kept: [`/home/me/.local/state/cc-session-recover/sessions/${made.WAITING.id}/edited-notes/0123456789abcdef.md`] }), io, true)],
+  ['handoff-hostile', (io) => HOSTILE.forEach((session) => printHandoff(told.handoffReport(session, { file: `${session.project.dir}/HANDOFF.md`, enabled: false, written: false }), io, true))],
 ];
 
 /** @param {(io: Output) => unknown} print @param {Parameters<typeof terminal>[0]} options */

@@ -23,6 +23,8 @@ pub const MOST_FILES: usize = 30;
 const MOST_OUTPUT: u64 = 8 * 1024 * 1024;
 /// Time between two looks at a child that has closed its output and not ended.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+/// Largest `.git` file of a linked worktree that is read, in bytes.
+const LARGEST_LINK: u64 = 8 * 1024;
 /// Variables that git or a wrapper around it needs from the user.
 const KEPT_VARIABLES: &[&str] = &[
     "HOME",
@@ -72,6 +74,12 @@ pub struct GitState {
     pub dirty_total: usize,
     /// There are more than `dirty_total`; counting was given up.
     pub dirty_more: bool,
+    /// Entries of the stash; 0 also where git is older than 2.35, which does not tell.
+    pub stashes: u64,
+    /// Name of the linked worktree that this is; `None` for the main one.
+    pub worktree: Option<String>,
+    /// What was begun and not finished: `merge`, `rebase`, `cherry-pick`, `revert`, `bisect`.
+    pub operation: Option<&'static str>,
 }
 
 /// A file that differs from the last commit.
@@ -146,12 +154,20 @@ fn read_within(environment: &Environment, project: &Path, limit: Duration) -> Gi
                 "--untracked-files=normal",
                 "--ignore-submodules=all",
                 "--no-renames",
+                "--show-stash",
             ],
         )
     });
     match answer {
         Err(reason) => GitReading::Unknown(reason),
-        Ok(answer) if answer.code == Some(0) => GitReading::Known(parse_status(&answer.stdout, answer.more)),
+        Ok(answer) if answer.code == Some(0) => {
+            let mut state = parse_status(&answer.stdout, answer.more);
+            if let Some(directory) = GitDirectory::of(project) {
+                state.operation = directory.operation();
+                state.worktree = directory.worktree;
+            }
+            GitReading::Known(state)
+        }
         Ok(answer) => {
             let said = clean_line(&String::from_utf8_lossy(&answer.stderr), 200);
             if said.contains("not a git repository") {
@@ -160,6 +176,49 @@ fn read_within(environment: &Environment, project: &Path, limit: Duration) -> Gi
                 GitReading::Unknown(format!("git status failed: {said}"))
             }
         }
+    }
+}
+
+/// Where git keeps what it knows about a working tree, found by its files alone.
+struct GitDirectory {
+    path: PathBuf,
+    /// Name of the linked worktree.
+    worktree: Option<String>,
+}
+
+impl GitDirectory {
+    /// The one of the working tree that `project` is in.
+    fn of(project: &Path) -> Option<Self> {
+        let project = project.canonicalize().ok()?;
+        let (top, meta) = project.ancestors().find_map(|dir| {
+            let entry = dir.join(".git");
+            let meta = std::fs::symlink_metadata(&entry).ok()?;
+            Some((entry, meta))
+        })?;
+        if meta.is_dir() {
+            return Some(Self { path: top, worktree: None });
+        }
+        let bytes = crate::fs::read_small(&top, LARGEST_LINK).ok()??;
+        let line = bytes.strip_prefix(b"gitdir: ")?;
+        let path = top.parent()?.join(path_of(line.trim_ascii_end())?);
+        // A submodule has such a file, too.
+        let linked = path.parent()?.file_name().is_some_and(|name| name == "worktrees");
+        let name = path.file_name()?.to_string_lossy();
+        let worktree = linked.then(|| clean_line(&name, 100));
+        Some(Self { path, worktree })
+    }
+
+    fn operation(&self) -> Option<&'static str> {
+        const SIGNS: &[(&str, &str)] = &[
+            ("rebase-merge", "rebase"),
+            ("rebase-apply", "rebase"),
+            ("MERGE_HEAD", "merge"),
+            ("CHERRY_PICK_HEAD", "cherry-pick"),
+            ("REVERT_HEAD", "revert"),
+            ("BISECT_LOG", "bisect"),
+        ];
+        let begun = |name: &str| std::fs::symlink_metadata(self.path.join(name)).is_ok();
+        SIGNS.iter().find(|(sign, _)| begun(sign)).map(|(_, operation)| *operation)
     }
 }
 
@@ -365,6 +424,7 @@ fn read_header(state: &mut GitState, header: &str) {
         "branch.oid" if value != "(initial)" => state.commit = Some(value.chars().take(10).collect()),
         "branch.head" if value == "(detached)" => state.detached = true,
         "branch.head" => state.branch = Some(clean_line(value, 200)),
+        "stash" => state.stashes = value.parse().unwrap_or(0),
         "branch.upstream" => state.upstream = Some(clean_line(value, 200)),
         "branch.ab" => {
             let mut counts = value.split(' ');
@@ -478,6 +538,37 @@ mod tests {
         repository.git(&["checkout", "-q", "--detach"]);
         let state = repository.state();
         assert_eq!((state.branch, state.detached), (None, true));
+    }
+
+    #[test]
+    fn tells_the_stash_a_linked_worktree_and_what_was_begun() {
+        let repository = Repository::new();
+        let state = repository.state();
+        assert_eq!((state.stashes, state.worktree, state.operation), (0, None, None));
+        repository.write("one.txt", "2\n");
+        repository.git(&["stash", "-q"]);
+        repository.git(&["worktree", "add", "-q", "-b", "side", "../linked"]);
+        repository.write("one.txt", "3\n");
+        repository.git(&["commit", "-q", "-a", "-m", "three"]);
+        assert_eq!(repository.state().stashes, 1);
+        let linked = repository.home.path().join("linked");
+        let sub = linked.join("sub");
+        std::fs::create_dir(&sub).unwrap();
+        std::fs::write(linked.join("one.txt"), "4\n").unwrap();
+        let in_linked = |arguments: &[&str]| {
+            let git = Command::new("git")
+                .args(arguments)
+                .current_dir(&linked)
+                .env("HOME", repository.home.path())
+                .env("GIT_CONFIG_NOSYSTEM", "1")
+                .output();
+            git.unwrap().status.success()
+        };
+        assert!(in_linked(&["commit", "-q", "-a", "-m", "four"]));
+        assert!(!in_linked(&["merge", "-q", "main"]), "both changed the same line");
+        let GitReading::Known(state) = read(&real(repository.home.path()), &sub) else { panic!() };
+        assert_eq!((state.worktree.as_deref(), state.operation), (Some("linked"), Some("merge")));
+        assert!(state.dirty.iter().any(|file| file.status == "!!"), "{:?}", state.dirty);
     }
 
     #[test]

@@ -131,3 +131,8 @@ export function restoreReport(fields = {}) {
     ...fields,
   };
 }
+
+/** What `handoff` tells. @param {any} session @param {Record<string, any>} [fields] */
+export function handoffReport(session, fields = {}) {
+  return { schema: 'cc-session-recover/handoff@1', generatedAt: NOW, session, form: 'note', text: '## Session `x`\n\n- State: finished its turn\n', characters: 44, leftOut: [], sources: [session.transcript], file: `${DIR}/HANDOFF.md`, enabled: true, dryRun: false, written: true, kept: [], problems: [], ...fields };
+}

@@ -24,6 +24,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'prune', type: 'PruneReport', title: 'Answer of `prune --json`' },
   { name: 'log', type: 'LogReport', title: 'Answer of `log --json`' },
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },
+  { name: 'handoff', type: 'HandoffReport', title: 'Answer of `handoff --json`' },
 ]);
 
 /** Fields that only some of the verbs print which share a schema. */

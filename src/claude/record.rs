@@ -316,8 +316,8 @@ pub(super) fn trim(line: &[u8]) -> &[u8] {
     &line[start..end]
 }
 
-fn record(offset: u64, line: Line) -> Record {
-    let body = body(&line);
+fn record(offset: u64, mut line: Line) -> Record {
+    let body = body(&mut line);
     Record {
         offset,
         head: Head {
@@ -336,9 +336,12 @@ fn record(offset: u64, line: Line) -> Record {
     }
 }
 
-fn body(line: &Line) -> Body {
+fn body(line: &mut Line) -> Body {
     match line.kind.as_str() {
-        "user" => Body::User(user(line)),
+        "user" => {
+            let tool_use_result = line.tool_use_result.take();
+            Body::User(User { tool_use_result, ..user(line) })
+        }
         "assistant" => Body::Assistant(assistant(line)),
         "system" => Body::System(System {
             subtype: owned(line.subtype.as_ref()).unwrap_or_default(),
@@ -372,7 +375,6 @@ fn user(line: &Line) -> User {
     let content = line.message.as_ref().and_then(|message| message.content.as_ref());
     let mut user = User {
         text: text_of(content),
-        tool_use_result: line.tool_use_result.clone(),
         meta: line.is_meta,
         origin: line.origin.as_ref().and_then(|origin| owned(origin.get("kind"))),
         prompt_source: line.prompt_source.clone(),

@@ -1061,6 +1061,57 @@ export interface LogReport {
   chain: LogChain | null
 }
 
+/** Whose work {@link handoff} hands over, and what for. */
+export interface HandoffOptions {
+  /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title; when absent, the latest of the project. */
+  session?: string
+  /** Directory of the project to look in; when neither it nor a session is named, the working directory. */
+  project?: string
+  /** What the text is for; `note` when absent. */
+  form?: HandoffForm
+  /** Put it into the project's HANDOFF.md; only with `note`. */
+  write?: boolean
+  dryRun?: boolean
+}
+
+/**
+ * What a hand-over is for. `note`: the block of HANDOFF.md. `paste`: any assistant, everything. `resume`: the first prompt of a fresh
+ * session in the project. `essential`: any assistant, only what is needed to go on.
+ */
+export type HandoffForm = 'note' | 'paste' | 'resume' | 'essential'
+
+/** Answer of {@link handoff}: `cc-session-recover/handoff@1`. */
+export interface HandoffReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/handoff@1'
+  /** When it was made. */
+  generatedAt: string
+  /** The session. */
+  session: Session
+  /** What the text is for. */
+  form: HandoffForm
+  /** The text: Markdown, secrets of known patterns taken out. */
+  text: string
+  /** Its length in characters. */
+  characters: number
+  /** Titles of sections that did not fit, whole or in part. */
+  leftOut: string[]
+  /** Paths of the files that were read for it, besides git: the transcript, and what Claude Code keeps beside it. */
+  sources: string[]
+  /** Path of HANDOFF.md in the session's project; `null` when its directory is not known or gone. */
+  file: string | null
+  /** Whether recovery is set up in that project, which keeps the file out of git. */
+  enabled: boolean
+  /** Nothing was changed. */
+  dryRun: boolean
+  /** HANDOFF.md was changed, or with `dryRun` would be. */
+  written: boolean
+  /** Paths where blocks are kept that somebody had edited and that were replaced. */
+  kept: string[]
+  /** What could not be read. */
+  problems: Problem[]
+}
+
 /** What {@link cancel} should cancel. */
 export interface CancelOptions {
   /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title. */

@@ -9,7 +9,7 @@ use crate::project::{init, uninstall};
 use crate::report::find::SessionOptions;
 use crate::report::inventory::Outside;
 use crate::report::session::{Alive, inspect as inspect_transcript};
-use crate::report::{account, cancel, list, recall, resume, search, show, status};
+use crate::report::{account, cancel, handoff, list, recall, resume, search, show, status};
 use crate::rescue::{relocate, restore};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
@@ -157,6 +157,24 @@ pub fn restore_session(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: restore::RestoreOptions| {
         let env = Environment::of_process();
         restore::restore(seen(&env), &options)
+    })
+}
+
+/// Makes the note of a session as a text, and puts it into the project's HANDOFF.md when asked to.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `PROJECT_NOT_FOUND`, `NOTHING_TO_DO`, `PATH_REFUSED`,
+/// `CHANGED_MEANWHILE`, `STATE_LOCKED` or `IO`.
+#[napi(
+    catch_unwind,
+    js_name = "handoff",
+    ts_args_type = "options?: HandoffOptions",
+    ts_return_type = "Promise<HandoffReport>"
+)]
+#[must_use]
+pub fn handoff_of(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: handoff::HandoffOptions| {
+        let env = Environment::of_process();
+        handoff::handoff(seen(&env), &options)
     })
 }
 

@@ -3,11 +3,15 @@
 //! Everything in the file that is not a block of ours belongs to the model and to people. So the file is changed under a
 //! lock of ours, replaced as a whole, and only when nobody has written to it since it was read.
 
-use super::handoff::{FILE_NAME, template, with_block, without_block};
+use super::handoff::{EditedBlock, FILE_NAME, edited_blocks, template, with_block, without_block};
+use super::text::span;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular, own_uid, owner};
+use crate::project::enabled::project_key;
 use crate::store::lock::Lock;
-use crate::store::replace;
+use crate::store::stored::sha256_hex;
+use crate::store::{StateDir, replace};
+use crate::text::one_line;
 use std::fs::Metadata;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,6 +25,9 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 const TRIES: usize = 3;
 /// Mode of a new file.
 const NEW_FILE: u32 = 0o644;
+/// Edited blocks that a block points at, and that are looked for.
+const POINTED_AT: usize = 3;
+const MOST_KEPT: usize = 200;
 
 /// Where the note of a project is.
 #[must_use]
@@ -28,40 +35,107 @@ pub fn path(project: &Path) -> PathBuf {
     project.join(FILE_NAME)
 }
 
-/// Puts the session's block into the project's HANDOFF.md, which is made when it is missing. Returns whether the file
-/// changed. `lock` is the path of the lock file, in the state directory; `max_blocks` blocks are kept.
+/// What became of the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The file is another one now.
+    pub changed: bool,
+    /// Where blocks are kept that somebody had edited and that are no longer in the file.
+    pub kept: Vec<PathBuf>,
+}
+
+/// Puts the session's block into the project's HANDOFF.md, which is made when it is missing. `max_blocks` blocks are kept. A
+/// block that somebody has edited is not lost when it is replaced: it is kept as a file of its own in the state directory,
+/// and the new block says where.
 ///
 /// # Errors
 /// [`Code::Usage`] for an id that cannot stand in a marker, [`Code::ProjectNotFound`],
-/// [`Code::PathRefused`] when the file is a link, no regular file, another user's, too large or not UTF-8,
+/// [`Code::PathRefused`] when the file is a link, no regular file, another user's, write-protected, too large or not UTF-8,
 /// [`Code::StateLocked`], [`Code::ChangedMeanwhile`] when somebody writes to it all the time, [`Code::Io`].
 pub fn write_block(
     project: &Path,
     session: &str,
     block: &str,
     max_blocks: usize,
-    lock: &Path,
-) -> Result<bool> {
-    change(project, session, lock, |text| {
-        Some(with_block(text.unwrap_or(template()), session, block, max_blocks))
-    })
+    state: &StateDir,
+) -> Result<Written> {
+    change(project, session, state, |text| Some(with_note(text, session, block, max_blocks, state)))
 }
 
-/// Takes the session's block out of the project's HANDOFF.md. Returns whether the file changed. The file itself stays,
-/// also when no block is left: its first part is not ours.
+/// The text with the session's block, which says where its edited forms are kept.
+fn with_note(text: Option<&str>, session: &str, block: &str, max_blocks: usize, state: &StateDir) -> String {
+    let text = text.unwrap_or(template());
+    let edited = edited_blocks(text).into_iter().filter(|edited| edited.session == session);
+    let mut kept = kept_files(&aside_dir(state, session));
+    kept.extend(edited.map(|edited| aside_path(state, &edited)));
+    kept.sort();
+    kept.dedup();
+    with_block(text, session, &with_pointer(block, &kept), max_blocks)
+}
+
+/// Takes the session's block out of the project's HANDOFF.md. The file itself stays, also when no block is left: its first
+/// part is not ours. A block that somebody has edited is kept, as by [`write_block`].
 ///
 /// # Errors
 /// As [`write_block`].
-pub fn remove_block(project: &Path, session: &str, lock: &Path) -> Result<bool> {
-    change(project, session, lock, |text| text.map(|text| without_block(text, session)))
+pub fn remove_block(project: &Path, session: &str, state: &StateDir) -> Result<Written> {
+    change(project, session, state, |text| text.map(|text| without_block(text, session)))
+}
+
+/// Whether the file would change with the session's block. Nothing is written.
+///
+/// # Errors
+/// As [`write_block`].
+pub fn would_change(
+    project: &Path,
+    session: &str,
+    block: &str,
+    max_blocks: usize,
+    state: &StateDir,
+) -> Result<bool> {
+    let before = Content::read(&path(project))?;
+    let old = before.as_ref().map(|content| content.text.as_str());
+    Ok(old != Some(&with_note(old, session, block, max_blocks, state)))
+}
+
+/// The block with a line that says where its edited forms are kept.
+fn with_pointer(block: &str, kept: &[PathBuf]) -> String {
+    if kept.is_empty() {
+        return block.to_owned();
+    }
+    let first = kept.len().saturating_sub(POINTED_AT);
+    let shown: Vec<String> =
+        kept[first..].iter().map(|path| span(&one_line(&path.to_string_lossy(), 300))).collect();
+    format!(
+        "{}\n\nSomebody had edited this block. What it said then is kept in {}.\n",
+        block.trim_end(),
+        shown.join(", ")
+    )
+}
+
+/// Where edited blocks of a session are kept.
+fn aside_dir(state: &StateDir, session: &str) -> PathBuf {
+    state.session(session).with_file_name("edited-notes")
+}
+
+fn aside_path(state: &StateDir, edited: &EditedBlock<'_>) -> PathBuf {
+    let name = format!("{}.md", &sha256_hex(edited.body.as_bytes())[..16]);
+    aside_dir(state, edited.session).join(name)
+}
+
+/// Edited blocks of a session that were kept earlier.
+fn kept_files(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().take(MOST_KEPT);
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect()
 }
 
 fn change(
     project: &Path,
     session: &str,
-    lock: &Path,
+    state: &StateDir,
     new_text: impl Fn(Option<&str>) -> Option<String>,
-) -> Result<bool> {
+) -> Result<Written> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if session.is_empty() || !session.bytes().all(plain) {
         return Err(Error::new(Code::Usage, "not the id of a session"));
@@ -70,26 +144,65 @@ fn change(
         return Err(Error::new(Code::ProjectNotFound, "the project directory does not exist").at(project));
     }
     let path = path(project);
-    let _held = Lock::wait(lock, LOCK_WAIT)?;
+    let _held = Lock::wait(&state.project_lock(&project_key(project)), LOCK_WAIT)?;
     for _ in 0..TRIES {
         let before = Content::read(&path)?;
-        let Some(text) = new_text(before.as_ref().map(|content| content.text.as_str())) else {
-            return Ok(false);
-        };
-        if before.as_ref().is_some_and(|content| content.text == text) {
-            return Ok(false);
+        let old = before.as_ref().map(|content| content.text.as_str());
+        let Some(text) = new_text(old) else { return Ok(Written::default()) };
+        if old == Some(text.as_str()) {
+            return Ok(Written::default());
         }
+        let kept = keep_aside(state, old.unwrap_or_default(), &text)?;
         // Editors and the model do not know our lock. What they write between this look and the rename would be lost;
         // that is as short as it can be made.
         if Content::read(&path)? == before {
             let mode = before.as_ref().map_or(NEW_FILE, |content| content.mode);
+            sweep(project);
             replace::replace(&path, text.as_bytes(), mode)?;
-            return Ok(true);
+            return Ok(Written { changed: true, kept });
         }
     }
     Err(Error::new(Code::ChangedMeanwhile, "somebody else keeps writing to the file")
         .at(&path)
         .hint("try again"))
+}
+
+/// Keeps the edited blocks of the old text that are not in the new one. They are on the disk before the file changes.
+fn keep_aside(state: &StateDir, old: &str, new: &str) -> Result<Vec<PathBuf>> {
+    let lost = edited_blocks(old).into_iter().filter(|edited| !new.contains(edited.whole));
+    lost.map(|edited| {
+        let path = aside_path(state, &edited);
+        replace::replace(&path, format!("{}\n", edited.body).as_bytes(), replace::PRIVATE)?;
+        Ok(path)
+    })
+    .collect()
+}
+
+/// Takes away what a process that was killed left beside the file.
+fn sweep(project: &Path) {
+    let Ok(entries) = std::fs::read_dir(project) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let left = name.to_str().and_then(|name| {
+            let rest = name.strip_prefix('.')?.strip_prefix(FILE_NAME)?.strip_prefix('.')?;
+            rest.strip_suffix(replace::TEMPORARY)?.split_once('-')?.0.parse().ok()
+        });
+        if left.is_some_and(|pid: u32| !is_running(pid)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_running(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+/// Nobody of ours writes while the lock is held.
+#[cfg(not(unix))]
+fn is_running(_pid: u32) -> bool {
+    false
 }
 
 /// The file as it was at one moment.
@@ -118,6 +231,11 @@ impl Content {
         let meta = file.metadata().doing("read", path)?;
         if owner(&meta) != own_uid() {
             return refused("belongs to another user");
+        }
+        if meta.permissions().readonly() {
+            return Err(Error::new(Code::PathRefused, "is write-protected")
+                .at(path)
+                .hint("take the protection away; `cc-session-recover handoff` prints the note meanwhile"));
         }
         let mut bytes = Vec::new();
         file.take(LARGEST + 1).read_to_end(&mut bytes).doing("read", path)?;
@@ -149,7 +267,7 @@ mod tests {
     struct Place {
         _dir: tempfile::TempDir,
         project: PathBuf,
-        lock: PathBuf,
+        state: StateDir,
     }
 
     impl Place {
@@ -157,12 +275,20 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let project = dir.path().join("project");
             std::fs::create_dir(&project).unwrap();
-            let lock = dir.path().join("state/handoff.lock");
-            Self { _dir: dir, project, lock }
+            let state = StateDir::new(dir.path().join("state"));
+            Self { _dir: dir, project, state }
         }
 
-        fn write(&self, session: &str, block: &str) -> Result<bool> {
-            write_block(&self.project, session, block, 5, &self.lock)
+        fn write(&self, session: &str, block: &str) -> Result<Written> {
+            write_block(&self.project, session, block, 5, &self.state)
+        }
+
+        fn remove(&self, session: &str) -> Result<Written> {
+            remove_block(&self.project, session, &self.state)
+        }
+
+        fn edit(&self, from: &str, to: &str) {
+            std::fs::write(path(&self.project), self.text().replacen(from, to, 1)).unwrap();
         }
 
         fn text(&self) -> String {
@@ -173,14 +299,14 @@ mod tests {
     #[test]
     fn the_file_is_made_changed_in_place_and_left_when_nothing_changes() {
         let place = Place::new();
-        assert!(place.write("a", "A1").unwrap());
+        assert!(place.write("a", "A1").unwrap().changed);
         assert!(place.text().starts_with(template()));
-        assert!(!place.write("a", "A1").unwrap());
-        assert!(place.write("a", "A2").unwrap());
+        assert!(!place.write("a", "A1").unwrap().changed);
+        assert!(place.write("a", "A2").unwrap().changed);
         assert!(place.text().contains("\nA2\n") && !place.text().contains("A1"));
-        assert!(remove_block(&place.project, "a", &place.lock).unwrap());
+        assert!(place.remove("a").unwrap().changed);
         assert_eq!(place.text(), template());
-        assert!(!remove_block(&place.project, "a", &place.lock).unwrap());
+        assert!(!place.remove("a").unwrap().changed);
         let left: Vec<_> =
             std::fs::read_dir(&place.project).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["HANDOFF.md"]);
@@ -189,7 +315,7 @@ mod tests {
     #[test]
     fn removing_from_a_project_without_a_note_makes_none() {
         let place = Place::new();
-        assert!(!remove_block(&place.project, "a", &place.lock).unwrap());
+        assert!(!place.remove("a").unwrap().changed);
         assert!(!path(&place.project).exists());
     }
 
@@ -236,12 +362,71 @@ mod tests {
     }
 
     #[test]
+    fn an_edited_block_is_kept_when_it_is_replaced_removed_or_crowded_out() {
+        let place = Place::new();
+        place.write("a", "A1").unwrap();
+        place.edit("A1\n", "A1\nnever touch the migrations\n");
+        let written = place.write("a", "A2").unwrap();
+        let [kept] = written.kept.as_slice() else { panic!("{written:?}") };
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), "A1\nnever touch the migrations\n");
+        assert!(place.text().contains(&format!("is kept in `{}`.", kept.display())), "{}", place.text());
+        assert!(!place.text().contains("migrations"));
+        // It goes on pointing there, and what is as it was written is not kept.
+        assert_eq!(place.write("a", "A3").unwrap(), Written { changed: true, kept: Vec::new() });
+        assert!(place.text().contains(&kept.display().to_string()));
+
+        place.edit("A3\n", "A3 mine\n");
+        assert_eq!(place.remove("a").unwrap().kept.len(), 1);
+        place.write("b", "B").unwrap();
+        place.edit("B\n", "B mine\n");
+        let crowded = write_block(&place.project, "c", "C", 1, &place.state).unwrap();
+        assert_eq!(std::fs::read_to_string(&crowded.kept[0]).unwrap(), "B mine\n");
+        assert_eq!(blocks(&place.text()), ["c"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_write_protected_file_is_left_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = Place::new();
+        place.write("a", "A").unwrap();
+        let before = place.text();
+        std::fs::set_permissions(path(&place.project), std::fs::Permissions::from_mode(0o444)).unwrap();
+        let error = place.write("a", "B").unwrap_err();
+        assert_eq!((error.code, error.message.as_str()), (Code::PathRefused, "is write-protected"));
+        assert_eq!(place.text(), before);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_a_killed_writer_left_is_taken_away_and_nothing_else() {
+        let place = Place::new();
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        let left = format!(".HANDOFF.md.{}-3.cc-recover-tmp", ended.id());
+        let of_a_living = format!(".HANDOFF.md.{}-3.cc-recover-tmp", std::process::id());
+        for name in [left.as_str(), &of_a_living, ".HANDOFF.md.swp", ".HANDOFF.md.x-1.cc-recover-tmp"] {
+            std::fs::write(place.project.join(name), "half").unwrap();
+        }
+        place.write("a", "A").unwrap();
+        let mut names: Vec<_> = std::fs::read_dir(&place.project)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [of_a_living.as_str(), ".HANDOFF.md.swp", ".HANDOFF.md.x-1.cc-recover-tmp", "HANDOFF.md"]
+        );
+    }
+
+    #[test]
     fn a_bad_id_and_a_missing_project_are_named() {
         let place = Place::new();
         for id in ["", "a b", "../x", "a -->"] {
             assert_eq!(place.write(id, "A").unwrap_err().code, Code::Usage);
         }
-        let missing = write_block(&place.project.join("none"), "a", "A", 5, &place.lock).unwrap_err();
+        let missing = write_block(&place.project.join("none"), "a", "A", 5, &place.state).unwrap_err();
         assert_eq!(missing.code, Code::ProjectNotFound);
         assert!(!place.project.join("none").exists());
     }
@@ -255,7 +440,7 @@ mod tests {
             for index in 0..50 {
                 let place = &place;
                 scope.spawn(move || {
-                    write_block(&place.project, &format!("s{index}"), "block", 50, &place.lock).unwrap();
+                    write_block(&place.project, &format!("s{index}"), "block", 50, &place.state).unwrap();
                 });
             }
         });

@@ -1,38 +1,31 @@
-//! Gathering: what a session was doing when it stopped, read from the end of its transcript.
+//! Gathering: what a session was doing when it stopped, from the end of its transcript, the small files beside it, and git.
+//! One gatherer for everything that is made of it: the note, a saved state, a text for another assistant.
 //!
-//! Nothing here depends on what the model says about itself, except its last words. The newest [`BUDGET`] bytes are
-//! walked once, newest record first, and only what a note can show is kept; each text is made safe and bounded as it is
-//! picked up (see [`super::text`]).
+//! Nothing here depends on what the model says about itself, except where it is quoted. The newest [`BUDGET`] bytes are
+//! walked once, newest record first (see [`super::walk`]), and only what can be shown is kept; each text is made safe and
+//! bounded as it is picked up (see [`super::text`]). The same files and the same tree give the same value.
 
+use super::beside::Beside;
 use super::text::{block, line};
-use crate::claude::record::{Assistant, Body, Head, Meta, ToolCall, ToolResult, User};
-use crate::claude::transcript::Transcript;
+use super::walk::{Prompts, Walk};
+use crate::claude::glance::{Kind, kind_of, plain_meta, timestamp_of};
+use crate::claude::record::{Body, parse_line};
+use crate::claude::transcript::{Backwards, Transcript};
+use crate::env::Environment;
+use crate::git::{self, GitReading};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes of transcript that are read from the end.
 pub const BUDGET: u64 = 8 * 1024 * 1024;
 /// Bytes read from the beginning, where the first prompt stands.
 const HEAD_BUDGET: u64 = 256 * 1024;
+/// Characters kept of a prompt, a plan, a summary, last words.
+pub(super) const LONG_TEXT: usize = 4000;
+/// Characters kept of everything else.
+pub(super) const SHORT_LINE: usize = 240;
 
-const MOST_PROMPTS: usize = 4;
-const MOST_TODOS: usize = 60;
-const MOST_CALLS: usize = 8;
-const MOST_FILES: usize = 60;
-const MOST_COMMANDS: usize = 8;
-const MOST_AGENTS: usize = 6;
-
-const LONG_TEXT: usize = 4000;
-const SHORT_LINE: usize = 240;
-/// Bytes at the end of a result that are kept until its last line is wanted.
-const TAIL: usize = 4096;
-
-/// How the client begins the result of a subagent that an API error ended (clients 2.1.3xx).
-const CUT_AGENT: &str = "Agent terminated early due to an API error";
-
-/// What a transcript tells about unfinished work. Texts are sanitised, redacted and bounded.
+/// What is known about unfinished work. Texts are sanitised, redacted and bounded.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Gathered {
     /// The transcript.
@@ -41,7 +34,9 @@ pub struct Gathered {
     pub bytes: u64,
     /// Everything was read; else only the newest [`BUDGET`] bytes and the beginning.
     pub whole: bool,
-    /// Time of the newest record.
+    /// What was read besides the transcript and git, in the order of its reading.
+    pub beside: Vec<PathBuf>,
+    /// Time of the newest record: what is told here is of that moment.
     pub last_at: Option<DateTime<Utc>>,
     /// Name a person gave the session.
     pub name: Option<String>,
@@ -49,26 +44,35 @@ pub struct Gathered {
     pub title: Option<String>,
     /// The first thing a person asked for.
     pub first_prompt: Option<Said>,
-    /// The latest things a person asked for, newest first.
+    /// The latest things a person asked for, newest first, at most 4.
     pub prompts: Vec<Said>,
+    /// What a person said on stopping a turn or refusing a call, newest first, at most 4. A prompt can be in both lists.
+    pub corrections: Vec<Said>,
+    /// The client's summary of what was said before the newest compaction.
+    pub summary: Option<Said>,
     /// The last plan that was put forward.
     pub plan: Option<Plan>,
-    /// The task list as it stood, in its own order.
+    /// The task list as it stands, in its own order: from the client's files where they are, else from the transcript.
     pub todos: Vec<Todo>,
     /// The list may lack entries: its beginning lies before what was read.
     pub todos_partial: bool,
-    /// Tool calls without a result, in the order they were made.
+    /// Tool calls without a result, in the order they were made, at most 8.
     pub in_flight: Vec<Call>,
-    /// Work started in the background whose end was not seen, newest first.
+    /// Work started in the background whose end was not seen, newest first, at most 8.
     pub background: Vec<Call>,
-    /// Files written, the latest first.
+    /// Files written by the tools that write files, the latest first, at most 60. What a shell command wrote is in `git`.
     pub files: Vec<ChangedFile>,
     /// How many files were written in all.
     pub files_total: usize,
-    /// Latest shell commands, newest first.
+    /// Latest shell commands, newest first, at most 8.
     pub commands: Vec<ShellCommand>,
-    /// Subagents that an API error ended and that were not run again with success, newest first.
-    pub cut_agents: Vec<CutAgent>,
+    /// Tests, lints and builds that failed when they were run last, newest first, at most 4.
+    pub failing: Vec<FailedCheck>,
+    /// Subagents, newest first, at most 6. Of those with one description the newest, and no cut one that was run again.
+    pub agents: Vec<Agent>,
+    /// Decisions: answers of a person to the model's questions, and sentences of the model that say so, newest first, at
+    /// most 6.
+    pub decisions: Vec<Decision>,
     /// The last text of the model itself.
     pub last_words: Option<Said>,
     /// Working directory at the end.
@@ -83,6 +87,8 @@ pub struct Gathered {
     pub model: Option<String>,
     /// Version of the client.
     pub client: Option<String>,
+    /// The working tree now; `None` when nobody asked.
+    pub git: Option<GitReading>,
 }
 
 /// A text and when it was said.
@@ -97,7 +103,7 @@ pub struct Said {
 /// A plan made in plan mode.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// Its text.
+    /// Its text: as it was put forward, else as its file has it.
     pub text: String,
     /// `None`: nobody has answered yet.
     pub approved: Option<bool>,
@@ -162,33 +168,103 @@ pub enum CommandEnd {
     Unknown,
 }
 
-/// A subagent that was ended by an API error.
+/// A test, lint or build that failed and was not run again with success.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CutAgent {
-    /// What it was for.
-    pub description: String,
-    /// The error in the client's words.
-    pub error: String,
+pub struct FailedCheck {
+    /// The command on one line.
+    pub command: String,
+    /// Its exit code.
+    pub code: i32,
+    /// The end of its output, at most 12 lines.
+    pub tail: String,
+    /// When it was started.
+    pub at: Option<DateTime<Utc>>,
 }
 
-/// Reads what the session was doing. Costs at most about [`BUDGET`] bytes of reading; has no effects.
+/// A subagent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Agent {
+    /// What it was for.
+    pub description: String,
+    /// How it ended.
+    pub end: AgentEnd,
+    /// Its last words; of one that did not finish as its own transcript has them.
+    pub last_words: Option<String>,
+}
+
+/// How a subagent ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentEnd {
+    /// It reported.
+    Done,
+    /// An API error cut it off, in the client's words.
+    Cut(String),
+    /// It failed or was refused, in the client's words.
+    Failed(String),
+    /// Its result is not there.
+    Open,
+    /// It was put in the background, and its end was not seen.
+    Background,
+}
+
+impl AgentEnd {
+    /// Its work is not there.
+    #[must_use]
+    pub const fn is_unfinished(&self) -> bool {
+        !matches!(self, Self::Done)
+    }
+}
+
+/// A decision, quoted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The sentence; for a person's answer the question and the answer.
+    pub text: String,
+    /// A person answered a question of the model's.
+    pub by_person: bool,
+    /// When.
+    pub at: Option<DateTime<Utc>>,
+}
+
+/// Gathers everything: reads the transcript and what is beside it while git answers for the tree at `project`.
+///
+/// Costs at most about [`BUDGET`] bytes of reading and git's 2 s; has no effects.
 #[must_use]
-pub fn gather(transcript: &Transcript) -> Gathered {
+pub fn gather(transcript: &Transcript, env: &Environment, project: &Path) -> Gathered {
+    std::thread::scope(|scope| {
+        let tree = scope.spawn(|| git::read(env, project));
+        let mut found = gather_conversation(transcript);
+        found.git = Some(
+            tree.join()
+                .unwrap_or_else(|_| GitReading::Unknown("the answer of git could not be read".to_owned())),
+        );
+        found
+    })
+}
+
+/// Gathers what the transcript and the files beside it tell; nothing is asked of git.
+#[must_use]
+pub fn gather_conversation(transcript: &Transcript) -> Gathered {
     let floor = transcript.bytes().saturating_sub(BUDGET);
-    let mut walk = Walk::default();
-    for record in transcript.newest_first().take_while(|record| record.offset >= floor) {
-        if record.head.sidechain {
-            continue;
+    let mut walk = Walk::new();
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    while let Some((offset, bytes)) = lines.next(transcript.file()) {
+        if offset < floor {
+            break;
         }
-        walk.head(&record.head);
-        match &record.body {
-            Body::User(user) => walk.user(&record.head, user),
-            Body::Assistant(assistant) => walk.assistant(&record.head, assistant),
-            Body::Meta(meta) => walk.meta(meta),
-            Body::System(_) | Body::Other => {}
+        match kind_of(bytes) {
+            Kind::Nothing | Kind::Mark(_) => {}
+            Kind::Note => walk.note(timestamp_of(bytes)),
+            kind => match plain_meta(bytes).filter(|_| kind == Kind::Meta) {
+                Some(meta) => walk.meta(&meta),
+                // Glued records come oldest first.
+                None => parse_line(offset, bytes).into_iter().rev().for_each(|record| walk.record(&record)),
+            },
         }
     }
-    let mut found = walk.finish(floor == 0);
+    drop(lines);
+    let mut found = walk.finish(floor == 0, Beside::of(transcript.path()).as_ref());
     transcript.path().clone_into(&mut found.transcript);
     found.bytes = transcript.bytes();
     found.whole = floor == 0;
@@ -212,468 +288,19 @@ fn beginning(transcript: &Transcript, found: &mut Gathered) {
     found.first_cwd = cwd.map(|cwd| line(&cwd, SHORT_LINE)).or(found.first_cwd.take());
 }
 
-/// What has been seen on the way from the newest record to the oldest.
-#[derive(Default)]
-struct Walk {
-    found: Gathered,
-    prompts: Prompts,
-    results: HashMap<String, Outcome>,
-    /// Ids of calls whose end a notification told.
-    notified: String,
-    /// Paths in `found.files`.
-    files: HashMap<String, usize>,
-    other_files: HashSet<String>,
-    /// Changes of the task list, newest first, down to the last complete list.
-    changes: Vec<Change>,
-    listed: bool,
-    /// The plan as the result gives it: newer clients leave it out of the call.
-    planned: Option<(String, Option<String>)>,
-    /// Descriptions of subagents that ended well after what is being looked at.
-    agents_done: HashSet<String>,
-}
-
-/// What a tool result says, as far as it matters later (earlier in the file) when the call is met.
-struct Outcome {
-    error: bool,
-    exit: Option<i32>,
-    /// Its end, not yet made safe: few results are ever shown.
-    tail: Option<String>,
-    cut: Option<String>,
-    created: bool,
-    background: bool,
-}
-
-enum Change {
-    List(Vec<Todo>),
-    Created(Todo),
-    Updated { id: String, status: Option<String>, text: Option<String> },
-}
-
-impl Walk {
-    fn head(&mut self, head: &Head) {
-        let found = &mut self.found;
-        if found.last_at.is_none() {
-            found.last_at = head.at;
-        }
-        if let Some(cwd) = &head.cwd {
-            // The last one seen is the oldest.
-            found.first_cwd = Some(cwd.clone());
-            keep(&mut found.cwd, cwd);
-        }
-        if let Some(branch) = &head.branch {
-            keep(&mut found.branch, branch);
-        }
-        if let Some(version) = &head.version {
-            keep(&mut found.client, version);
-        }
-    }
-
-    fn meta(&mut self, meta: &Meta) {
-        let found = &mut self.found;
-        match meta {
-            Meta::CustomTitle(text) | Meta::AgentName(text) => keep(&mut found.name, text),
-            Meta::AiTitle(text) => keep(&mut found.title, text),
-            Meta::PermissionMode(mode) => keep(&mut found.permission_mode, mode),
-            Meta::LastPrompt(_) | Meta::Summary(_) | Meta::CostState => {}
-        }
-    }
-
-    fn user(&mut self, head: &Head, user: &User) {
-        if let Some(mode) = &user.permission_mode {
-            keep(&mut self.found.permission_mode, mode);
-        }
-        for result in &user.results {
-            let structured = if user.results.len() == 1 { user.tool_use_result.as_ref() } else { None };
-            self.result(result, structured);
-        }
-        if user.origin.as_deref() == Some("task-notification") {
-            self.notified.push_str(&user.text);
-        }
-        self.prompts.see(head, user);
-    }
-
-    fn result(&mut self, result: &ToolResult, structured: Option<&Value>) {
-        if let Some(structured) = structured
-            && !result.error
-        {
-            self.task_result(structured);
-            if self.planned.is_none()
-                && let Some(plan) = text_at(structured, "plan")
-            {
-                self.planned = Some((plan.to_owned(), text_at(structured, "filePath").map(str::to_owned)));
-            }
-        }
-        let flag = |key| structured.is_some_and(|value| value.get(key).is_some_and(|value| !value.is_null()));
-        let outcome = Outcome {
-            error: result.error,
-            exit: exit_code(result),
-            tail: tail(&result.text),
-            cut: result.text.trim_start().strip_prefix(CUT_AGENT).map(|rest| {
-                line(&first_line(rest.trim_start_matches([':', ' '])).unwrap_or_default(), SHORT_LINE)
-            }),
-            created: structured.and_then(|value| text_at(value, "type")) == Some("create"),
-            background: flag("backgroundTaskId")
-                || structured.and_then(|value| text_at(value, "status")) == Some("async_launched"),
-        };
-        self.results.insert(result.id.clone(), outcome);
-    }
-
-    /// Newer clients keep the task list on the side; the transcript has its changes.
-    fn task_result(&mut self, structured: &Value) {
-        if self.listed {
-            return;
-        }
-        if let Some(tasks) = structured.get("tasks").and_then(Value::as_array) {
-            self.changes.push(Change::List(tasks.iter().filter_map(|task| todo(task, "subject")).collect()));
-            self.listed = true;
-        } else if let Some(task) = structured.get("task").and_then(|task| todo(task, "subject")) {
-            self.changes.push(Change::Created(task));
-        }
-    }
-
-    fn assistant(&mut self, head: &Head, assistant: &Assistant) {
-        let synthetic = assistant.synthetic();
-        if !synthetic && let Some(model) = &assistant.model {
-            keep(&mut self.found.model, model);
-        }
-        let own_words = !synthetic && assistant.failure.is_none();
-        if own_words && self.found.last_words.is_none() && !assistant.text.trim().is_empty() {
-            self.found.last_words = Some(Said { text: block(&assistant.text, LONG_TEXT), at: head.at });
-        }
-        for call in assistant.calls.iter().rev() {
-            self.call(head, call);
-        }
-    }
-
-    fn call(&mut self, head: &Head, call: &ToolCall) {
-        let outcome = self.results.get(&call.id);
-        let answered = outcome.is_some();
-        let failed = outcome.is_some_and(|outcome| outcome.error);
-        // A call from before the latest prompt was given up with whatever came between.
-        if !answered && self.prompts.latest.is_empty() && self.found.in_flight.len() < MOST_CALLS {
-            self.found.in_flight.push(described(head, call));
-        }
-        let background = call.input.get("run_in_background").and_then(Value::as_bool).unwrap_or(false)
-            || outcome.is_some_and(|outcome| outcome.background);
-        if background
-            && answered
-            && !failed
-            && !self.notified.contains(&call.id)
-            && self.found.background.len() < MOST_CALLS
-        {
-            self.found.background.push(described(head, call));
-        }
-        match call.name.as_str() {
-            "Bash" | "PowerShell" => self.command(call, background),
-            "Edit" | "Write" | "MultiEdit" | "NotebookEdit" if answered && !failed => self.changed_file(call),
-            "ExitPlanMode" if self.found.plan.is_none() => self.plan(call, answered, failed),
-            "TodoWrite" if !failed && !self.listed => {
-                let list = call.input.get("todos").and_then(Value::as_array);
-                let todos = list.into_iter().flatten().filter_map(|entry| todo(entry, "content")).collect();
-                self.changes.push(Change::List(todos));
-                self.listed = true;
-            }
-            "TaskUpdate" if answered && !failed && !self.listed => {
-                if let Some(id) = id_at(&call.input, "taskId") {
-                    self.changes.push(Change::Updated {
-                        id,
-                        status: text_at(&call.input, "status").map(|text| line(text, 40)),
-                        text: text_at(&call.input, "subject").map(|text| line(text, SHORT_LINE)),
-                    });
-                }
-            }
-            "Agent" | "Task" => self.agent(call),
-            _ => {}
-        }
-    }
-
-    fn command(&mut self, call: &ToolCall, background: bool) {
-        if self.found.commands.len() >= MOST_COMMANDS {
-            return;
-        }
-        let outcome = self.results.get(&call.id);
-        let end = match outcome {
-            None => CommandEnd::Unknown,
-            Some(outcome) if background && !outcome.error => CommandEnd::Background,
-            Some(outcome) => outcome.exit.map_or(CommandEnd::NotRun, CommandEnd::Exit),
-        };
-        self.found.commands.push(ShellCommand {
-            command: line(text_at(&call.input, "command").unwrap_or_default(), SHORT_LINE),
-            end,
-            last_line: outcome.and_then(|outcome| outcome.tail.as_deref()).and_then(last_line),
-        });
-    }
-
-    fn changed_file(&mut self, call: &ToolCall) {
-        let Some(path) = text_at(&call.input, "file_path").or_else(|| text_at(&call.input, "notebook_path"))
-        else {
-            return;
-        };
-        let created = self.results.get(&call.id).is_some_and(|outcome| outcome.created);
-        if let Some(index) = self.files.get(path) {
-            let file = &mut self.found.files[*index];
-            file.writes += 1;
-            file.created |= created;
-        } else if self.found.files.len() < MOST_FILES {
-            self.files.insert(path.to_owned(), self.found.files.len());
-            self.found.files.push(ChangedFile { path: line(path, SHORT_LINE), writes: 1, created });
-        } else {
-            self.other_files.insert(path.to_owned());
-        }
-    }
-
-    fn plan(&mut self, call: &ToolCall, answered: bool, failed: bool) {
-        let planned = self.planned.take();
-        let own = text_at(&call.input, "plan").map(str::to_owned);
-        let Some(text) = own.or_else(|| planned.as_ref().map(|(text, _)| text.clone())) else { return };
-        let file =
-            text_at(&call.input, "planFilePath").map(str::to_owned).or(planned.and_then(|(_, file)| file));
-        self.found.plan = Some(Plan {
-            text: block(&text, LONG_TEXT),
-            approved: answered.then_some(!failed),
-            file: file.map(|file| line(&file, SHORT_LINE)),
-        });
-    }
-
-    fn agent(&mut self, call: &ToolCall) {
-        let description =
-            line(text_at(&call.input, "description").unwrap_or("without a description"), SHORT_LINE);
-        let Some(outcome) = self.results.get(&call.id) else { return };
-        let Some(error) = outcome.cut.clone() else {
-            if !outcome.error {
-                self.agents_done.insert(description);
-            }
-            return;
-        };
-        let cut = &mut self.found.cut_agents;
-        let known = self.agents_done.contains(&description)
-            || cut.iter().any(|agent| agent.description == description);
-        if !known && cut.len() < MOST_AGENTS {
-            cut.push(CutAgent { description, error });
-        }
-    }
-
-    fn finish(mut self, whole: bool) -> Gathered {
-        self.found.in_flight.reverse();
-        self.found.files_total = self.found.files.len() + self.other_files.len();
-        self.found.todos_partial = !whole && !self.listed && !self.changes.is_empty();
-        self.found.todos = task_list(self.changes);
-        self.found.first_prompt = self.prompts.take_oldest();
-        self.found.prompts = self.prompts.latest;
-        self.found.first_cwd = self.found.first_cwd.map(|cwd| line(&cwd, SHORT_LINE));
-        self.found
-    }
-}
-
-/// Keeps the newest value, which is met first.
-fn keep(slot: &mut Option<String>, value: &str) {
-    if slot.is_none() {
-        *slot = Some(line(value, SHORT_LINE)).filter(|text| !text.is_empty());
-    }
-}
-
-/// Prompts of a person, met from the newest to the oldest.
-#[derive(Default)]
-struct Prompts {
-    latest: Vec<Said>,
-    /// Not yet made safe: every prompt is the oldest for a while.
-    oldest: Option<Said>,
-    /// The record met before (later in the file) is the output of a command of the client's own.
-    local_output: bool,
-}
-
-impl Prompts {
-    fn see(&mut self, head: &Head, user: &User) {
-        let text = user.text.trim_start();
-        let by_client = user.meta
-            || user.compact_summary
-            || !user.results.is_empty()
-            || text.is_empty()
-            || user.prompt_source.as_deref() == Some("system")
-            || user.origin.as_deref().is_some_and(|origin| origin != "human");
-        if by_client {
-            return;
-        }
-        if text.starts_with("<local-command-stdout>") || text.starts_with("<local-command-stderr>") {
-            self.local_output = true;
-            return;
-        }
-        let after_output = std::mem::take(&mut self.local_output);
-        let raw = if let Some(command) = slash_command(text) {
-            // `/compact` and its like do something in the client; a project's own command is a prompt.
-            if after_output {
-                return;
-            }
-            command
-        } else if made_by_client(text) {
-            return;
-        } else {
-            text.to_owned()
-        };
-        if self.latest.len() < MOST_PROMPTS {
-            let said = Said { text: block(&raw, LONG_TEXT), at: head.at };
-            // Long chains of "go on" are one prompt.
-            if self.latest.last().is_none_or(|last| last.text != said.text) {
-                self.latest.push(said);
-            }
-        }
-        self.oldest = Some(Said { text: raw, at: head.at });
-    }
-
-    fn take_oldest(&mut self) -> Option<Said> {
-        self.oldest.take().map(|said| Said { text: block(&said.text, LONG_TEXT), ..said })
-    }
-}
-
-/// Texts in the person's place that no person wrote.
-fn made_by_client(text: &str) -> bool {
-    [
-        "<local-command-",
-        "<system-reminder>",
-        "<task-notification>",
-        "<bash-input>",
-        "<bash-stdout>",
-        "<bash-stderr>",
-        "[Request interrupted by user",
-        "Caveat: The messages below were generated by the user while running local commands",
-    ]
-    .iter()
-    .any(|start| text.starts_with(start))
-}
-
-/// The slash command as it was typed.
-fn slash_command(text: &str) -> Option<String> {
-    if !text.starts_with("<command-name>") && !text.starts_with("<command-message>") {
-        return None;
-    }
-    let inner = |tag: &str| {
-        let (_, rest) = text.split_once(&format!("<{tag}>"))?;
-        rest.split_once(&format!("</{tag}>")).map(|(inner, _)| inner.trim())
-    };
-    let arguments = inner("command-args").unwrap_or_default();
-    Some(format!("{} {arguments}", inner("command-name").unwrap_or_default()))
-}
-
-/// The last line with anything in it, its first bytes.
-/// The end of a text, in which its last line is: more than that line, because a secret may have been broken before it.
-fn tail(text: &str) -> Option<String> {
-    let text = text.trim_end();
-    let start = text.ceil_char_boundary(text.len().saturating_sub(TAIL));
-    let end = &text[start..];
-    // A line that is cut off at its beginning may hold the rest of a secret.
-    let end = if start == 0 { end } else { end.split_once('\n').map_or(end, |(_, whole)| whole) };
-    (!end.is_empty()).then(|| end.to_owned())
-}
-
-/// The last line of a text, once the whole text was cleaned.
-fn last_line(text: &str) -> Option<String> {
-    let clean = block(text, TAIL);
-    clean.lines().next_back().filter(|line| !line.is_empty()).map(|text| line(text, SHORT_LINE))
-}
-
-/// The first line of a text, likewise.
-fn first_line(text: &str) -> Option<String> {
-    let clean = block(text, LONG_TEXT);
-    clean.lines().next().filter(|line| !line.is_empty()).map(str::to_owned)
-}
-
-/// A Bash result names the exit code when it is not 0.
-fn exit_code(result: &ToolResult) -> Option<i32> {
-    if !result.error {
-        return Some(0);
-    }
-    let text = result.text.trim_start();
-    let text = text.strip_prefix("Error: ").unwrap_or(text);
-    let digits = text.strip_prefix("Exit code ")?.lines().next()?.trim();
-    digits.parse().ok()
-}
-
-fn text_at<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key).and_then(Value::as_str)
-}
-
-/// An id that is a string or a number.
-fn id_at(value: &Value, key: &str) -> Option<String> {
-    match value.get(key)? {
-        Value::String(text) => Some(line(text, 40)),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-fn todo(value: &Value, text_key: &str) -> Option<Todo> {
-    Some(Todo {
-        id: id_at(value, "id"),
-        text: line(text_at(value, text_key)?, SHORT_LINE),
-        status: line(text_at(value, "status").unwrap_or("pending"), 40),
-    })
-}
-
-/// Plays the changes, newest first in the argument, from the oldest on.
-fn task_list(changes: Vec<Change>) -> Vec<Todo> {
-    let mut list: Vec<Todo> = Vec::new();
-    for change in changes.into_iter().rev() {
-        match change {
-            Change::List(todos) => list = todos,
-            Change::Created(todo) => list.push(todo),
-            Change::Updated { id, status, text } => {
-                let at = list.iter().position(|todo| todo.id.as_deref() == Some(&id));
-                if status.as_deref() == Some("deleted") {
-                    at.map(|at| list.remove(at));
-                    continue;
-                }
-                let at = at.unwrap_or_else(|| {
-                    list.push(Todo {
-                        id: Some(id.clone()),
-                        text: format!("task {id}"),
-                        status: "pending".to_owned(),
-                    });
-                    list.len() - 1
-                });
-                let todo = &mut list[at];
-                todo.status = status.unwrap_or_else(|| todo.status.clone());
-                todo.text = text.unwrap_or_else(|| todo.text.clone());
-            }
-        }
-    }
-    // Of a very long list what is open matters.
-    if list.len() > MOST_TODOS {
-        list.retain(|todo| todo.status != "completed");
-        list.truncate(MOST_TODOS);
-    }
-    list
-}
-
-/// A call with the argument a person would want to see.
-fn described(head: &Head, call: &ToolCall) -> Call {
-    const KEYS: &[&str] = &[
-        "command",
-        "file_path",
-        "notebook_path",
-        "path",
-        "pattern",
-        "url",
-        "query",
-        "description",
-        "skill",
-        "subject",
-        "prompt",
-    ];
-    let question = || call.input.get("questions")?.get(0).and_then(|question| text_at(question, "question"));
-    let plan = || text_at(&call.input, "plan").and_then(first_line);
-    let argument = KEYS.iter().find_map(|key| text_at(&call.input, key)).or_else(question).map(str::to_owned);
-    let argument = argument.or_else(plan).unwrap_or_default();
-    Call { tool: line(&call.name, 80), argument: line(&argument, SHORT_LINE), at: head.at }
+/// A long text made safe.
+pub(super) fn said(text: &str, at: Option<DateTime<Utc>>) -> Said {
+    Said { text: block(text, LONG_TEXT), at }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
+    use serde_json::Value;
 
     fn fixture(name: &str) -> Gathered {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts").join(name);
-        gather(&Transcript::open(&path).unwrap())
+        gather_conversation(&Transcript::open(&path).unwrap())
     }
 
     fn written(lines: &[Value]) -> Gathered {
@@ -681,7 +308,7 @@ mod tests {
         let path = dir.path().join("t.jsonl");
         let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n";
         std::fs::write(&path, text).unwrap();
-        gather(&Transcript::open(&path).unwrap())
+        gather_conversation(&Transcript::open(&path).unwrap())
     }
 
     fn prompt(text: &str) -> Value {
@@ -799,29 +426,35 @@ mod tests {
     #[test]
     fn a_subagent_cut_by_the_limit_is_named_with_the_error() {
         let found = fixture("subagent-quota/d730557b-91b4-49d9-8c89-b9da5ab63883.jsonl");
-        assert_eq!(found.cut_agents.len(), 1);
-        assert_eq!(found.cut_agents[0].description, "Survey the code");
-        assert!(
-            found.cut_agents[0].error.starts_with("You've hit your 5-hour limit"),
-            "{:?}",
-            found.cut_agents
-        );
+        let [cut] = found.agents.as_slice() else { panic!("{:?}", found.agents) };
+        assert_eq!(cut.description, "Survey the code");
+        let AgentEnd::Cut(error) = &cut.end else { panic!("{cut:?}") };
+        assert!(error.starts_with("You've hit your 5-hour limit"), "{error}");
+        assert_eq!(cut.last_words.as_deref(), Some("Listing."));
         assert_eq!(words(&found), Some("Delegating."));
-        assert!(fixture("subagent/1dae7633-60d9-4182-89eb-d2670fa1ede7.jsonl").cut_agents.is_empty());
+        let done = fixture("subagent/1dae7633-60d9-4182-89eb-d2670fa1ede7.jsonl");
+        let expected = Agent {
+            description: "Survey the code".into(),
+            end: AgentEnd::Done,
+            last_words: Some("There is one README.".into()),
+        };
+        assert_eq!(done.agents, [expected]);
     }
 
     #[test]
     fn a_subagent_that_was_run_again_with_success_is_not_named() {
         let input = serde_json::json!({"description": "Survey"});
-        let cut = format!("{CUT_AGENT}: limit");
+        let cut = format!("{}: limit", crate::note::phrases::CUT_AGENT);
         let again = [
             call("a", "Agent", input.clone()),
             result("a", &cut, false, Value::Null),
             call("b", "Agent", input.clone()),
             result("b", "report", false, Value::Null),
         ];
-        assert!(written(&again).cut_agents.is_empty());
-        assert_eq!(written(&again[..2]).cut_agents[0].error, "limit");
+        let again_well = written(&again).agents;
+        assert_eq!((again_well.len(), &again_well[0].end), (1, &AgentEnd::Done));
+        assert_eq!(again_well[0].last_words.as_deref(), Some("report"));
+        assert_eq!(written(&again[..2]).agents[0].end, AgentEnd::Cut("limit".into()));
     }
 
     #[test]
@@ -959,13 +592,147 @@ mod tests {
     }
 
     #[test]
+    fn what_a_person_said_on_stopping_a_turn_or_refusing_a_call_is_a_correction() {
+        let refused = "The user doesn't want to proceed with this tool use. The tool use was rejected. To tell you how to proceed, the user said:\nuse tabs";
+        let answer = serde_json::json!({"type": "assistant", "message": {"model": "m", "content": [{"type": "text", "text": "ok"}]}});
+        let found = written(&[
+            prompt("one"),
+            call("a", "Edit", serde_json::json!({"file_path": "x"})),
+            result("a", refused, true, Value::Null),
+            answer.clone(),
+            prompt("[Request interrupted by user]"),
+            prompt("no, the other file"),
+            answer,
+            prompt("go on"),
+        ]);
+        assert_eq!(texts(&found.corrections), ["no, the other file", "use tabs"]);
+        assert_eq!(texts(&found.prompts), ["go on", "no, the other file", "one"]);
+        assert!(found.files.is_empty());
+    }
+
+    #[test]
+    fn a_prompt_of_ours_is_no_prompt_of_a_person() {
+        let ours = crate::recovery::launch::prompt(crate::session::StopKind::UsageLimit5h, Some("x"));
+        assert_eq!(texts(&written(&[prompt("one"), prompt(&ours)]).prompts), ["one"]);
+    }
+
+    #[test]
+    fn a_check_fails_until_it_is_run_again_with_success() {
+        let run = |id: &str, command: &str, text: &str, error: bool| {
+            [call(id, "Bash", serde_json::json!({"command": command})), result(id, text, error, Value::Null)]
+        };
+        let output = format!("Exit code 1\n{}\nAssertionError: 1 != 2", "noise\n".repeat(40));
+        let lines: Vec<Value> = [
+            run("a", "npm run lint", "Exit code 2\nbad", true),
+            run("b", "npm test", &output, true),
+            run("c", "grep x y", "Exit code 1", true),
+            run("d", "npm run lint", "fine", false),
+            run("e", "cargo test", "Exit code 101\nolder", true),
+            run("f", "cargo test", "Exit code 101\nnewer", true),
+        ]
+        .concat();
+        let failing = written(&lines).failing;
+        let told: Vec<_> = failing.iter().map(|check| (check.command.as_str(), check.code)).collect();
+        assert_eq!(told, [("cargo test", 101), ("npm test", 1)]);
+        assert_eq!(failing[0].tail, "newer");
+        assert!(failing[1].tail.ends_with("AssertionError: 1 != 2") && failing[1].tail.lines().count() == 12);
+    }
+
+    #[test]
+    fn decisions_are_the_models_sentences_and_a_persons_answers() {
+        let say = |text: &str| serde_json::json!({"type": "assistant", "message": {"model": "m", "content": [{"type": "text", "text": text}]}});
+        let asked = serde_json::json!({"questions": [{"question": "Which parser?"}]});
+        let given = serde_json::json!({"questions": [], "answers": {"Which parser?": "the second"}});
+        let found = written(&[
+            prompt("x"),
+            say("I'll use a queue instead of a lock."),
+            call("q", "AskUserQuestion", asked),
+            result("q", "User has answered", false, given),
+            say("Done."),
+        ]);
+        let told: Vec<_> =
+            found.decisions.iter().map(|decision| (decision.text.as_str(), decision.by_person)).collect();
+        assert_eq!(
+            told,
+            [("Which parser? the second", true), ("I'll use a queue instead of a lock.", false)]
+        );
+    }
+
+    /// A configuration directory with one transcript of these lines.
+    fn configured(lines: &[Value]) -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("config");
+        let transcript = config.join("projects/-p/s1.jsonl");
+        std::fs::create_dir_all(transcript.parent().unwrap()).unwrap();
+        let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n";
+        std::fs::write(&transcript, text).unwrap();
+        (dir, config, transcript)
+    }
+
+    fn put(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn the_files_beside_a_transcript_tell_tasks_a_plan_and_what_a_subagent_said() {
+        let plan = serde_json::json!({"planFilePath": "/elsewhere/.claude/plans/odd-slug.md"});
+        let agent = serde_json::json!({"description": "Survey", "prompt": "x"});
+        let (_dir, config, transcript) = configured(&[
+            prompt("x"),
+            call("p", "ExitPlanMode", plan),
+            result("p", "User has approved your plan", false, Value::Null),
+            call("a", "Agent", agent),
+        ]);
+        let said = |text: &str| {
+            serde_json::json!({"type": "assistant", "isSidechain": true, "message": {"model": "m", "content": [{"type": "text", "text": text}]}}).to_string()
+        };
+        let subagents = transcript.with_extension("").join("subagents");
+        put(&config.join("plans/odd-slug.md"), "# Plan\n1. x\n");
+        put(&config.join("tasks/s1/2.json"), r#"{"id":"2","subject":"two","status":"pending"}"#);
+        put(&config.join("tasks/s1/1.json"), r#"{"id":"1","subject":"one","status":"completed"}"#);
+        put(&config.join("tasks/s1/notes.txt"), "x");
+        put(&subagents.join("agent-b1.meta.json"), r#"{"toolUseId":"other"}"#);
+        put(&subagents.join("agent-c2.meta.json"), r#"{"toolUseId":"a"}"#);
+        put(&subagents.join("agent-c2.jsonl"), &format!("{}\n{}\n", said("first"), said("half way")));
+        let found = gather_conversation(&Transcript::open(&transcript).unwrap());
+        assert_eq!(found.plan.map(|plan| plan.text).as_deref(), Some("# Plan\n1. x"));
+        let todos: Vec<_> = found.todos.iter().map(|todo| todo.text.as_str()).collect();
+        assert_eq!(todos, ["one", "two"]);
+        let open =
+            Agent { description: "Survey".into(), end: AgentEnd::Open, last_words: Some("half way".into()) };
+        assert_eq!(found.agents, [open]);
+        let read =
+            [config.join("tasks/s1"), config.join("plans/odd-slug.md"), subagents.join("agent-c2.jsonl")];
+        assert_eq!(found.beside, read);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_from_a_transcript_never_leads_out_of_the_directory_it_belongs_to() {
+        let plan = serde_json::json!({"planFilePath": "../../secret.md"});
+        let (dir, config, transcript) = configured(&[
+            prompt("x"),
+            call("p", "ExitPlanMode", plan),
+            result("p", "ok", false, Value::Null),
+        ]);
+        put(&dir.path().join("secret.md"), "secret");
+        put(&config.join("secret.md"), "secret");
+        std::fs::create_dir_all(config.join("plans")).unwrap();
+        let gathered = || gather_conversation(&Transcript::open(&transcript).unwrap());
+        assert_eq!(gathered().plan, None);
+        std::os::unix::fs::symlink(dir.path().join("secret.md"), config.join("plans/secret.md")).unwrap();
+        assert_eq!(gathered().plan, None);
+    }
+
+    #[test]
     fn every_recorded_transcript_can_be_gathered() {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts");
         let mut count = 0;
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|end| end == "jsonl") {
-                let found = gather(&Transcript::open(&path).unwrap());
+                let found = gather_conversation(&Transcript::open(&path).unwrap());
                 assert!(found.first_prompt.is_some(), "{}", path.display());
                 count += 1;
             }

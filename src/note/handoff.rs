@@ -2,8 +2,10 @@
 //!
 //! Pure functions on the text. A block is a begin marker and the end marker of the same session, each alone on its
 //! line, with no other marker and no line of a merge conflict between them. Everything else in the file is somebody
-//! else's: a marker without its partner, and the text after it, stay as they are, byte for byte.
+//! else's: a marker without its partner, and the text after it, stay as they are, byte for byte. The last line of a block is
+//! the hash of the others, which tells a block that somebody has edited ([`edited_blocks`]).
 
+use crate::store::stored::sha256_hex;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -12,6 +14,10 @@ pub const FILE_NAME: &str = "HANDOFF.md";
 
 const MARKER: &str = "<!-- cc-session-recover:";
 const DEFUSED: &str = "<!- cc-session-recover:";
+/// How the line with the hash of a block begins.
+const SUM: &str = "<!-- cc-session-recover:sum ";
+/// Digits of the hash.
+const SUM_DIGITS: usize = 16;
 
 /// Text of a new file.
 #[must_use]
@@ -82,6 +88,35 @@ pub fn without_block(text: &str, session: &str) -> String {
 #[must_use]
 pub fn blocks(text: &str) -> Vec<String> {
     complete_blocks(text).into_iter().map(|known| known.session.to_owned()).collect()
+}
+
+/// A block that is not as it was written: somebody has edited it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditedBlock<'a> {
+    /// Its session.
+    pub session: &'a str,
+    /// What stands between its markers, without the line of the hash.
+    pub body: String,
+    /// The whole of it, as it stands in the file.
+    pub whole: &'a str,
+}
+
+/// Blocks that somebody has edited since they were written, in the order of the file. Other line ends and blanks at the ends
+/// of lines are no edit: a checkout and an editor change them by themselves.
+#[must_use]
+pub fn edited_blocks(text: &str) -> Vec<EditedBlock<'_>> {
+    let known = complete_blocks(text).into_iter();
+    known
+        .filter_map(|known| {
+            let whole = &text[known.bytes.clone()];
+            let lines: Vec<&str> = whole.lines().map(str::trim_end).collect();
+            let inner = lines.get(1..lines.len() - 1)?;
+            let (sums, body): (Vec<&str>, Vec<&str>) = inner.iter().partition(|line| line.starts_with(SUM));
+            let body = body.join("\n");
+            let sound = sums.as_slice() == [sum_line(&body)];
+            (!sound).then_some(EditedBlock { session: known.session, body, whole })
+        })
+        .collect()
 }
 
 /// The same text, in which nothing can be taken for a marker.
@@ -171,17 +206,25 @@ fn plain_id(session: &str) -> String {
 /// A block with its markers, in the line ends of the text it goes into.
 fn rendered(text: &str, session: &str, block: &str) -> String {
     let end = line_end(text);
-    let mut out = format!("{MARKER}begin {session} -->{end}");
-    for line in defuse(block).trim_end().lines() {
-        let line = line.trim_end_matches('\r');
+    let mut body: Vec<Cow<'_, str>> = Vec::new();
+    let defused = defuse(block);
+    for line in defused.trim_end().lines().map(str::trim_end) {
         // Otherwise the block could not be found again.
-        if read_line(line) == Line::Conflict {
-            out.push(' ');
-        }
+        let conflict = read_line(line) == Line::Conflict;
+        body.push(if conflict { Cow::Owned(format!(" {line}")) } else { Cow::Borrowed(line) });
+    }
+    let body = body.join("\n");
+    let mut out = format!("{MARKER}begin {session} -->{end}");
+    for line in body.lines().chain([sum_line(&body).as_str()]) {
         out.push_str(line);
         out.push_str(end);
     }
     out + &format!("{MARKER}end {session} -->{end}")
+}
+
+/// The line that tells whether a body is as it was written.
+fn sum_line(body: &str) -> String {
+    format!("{SUM}{} -->", &sha256_hex(body.as_bytes())[..SUM_DIGITS])
 }
 
 /// What remains when every complete block is taken out.
@@ -210,7 +253,23 @@ mod tests {
     use proptest::prelude::*;
 
     fn marked(session: &str, body: &str) -> String {
-        format!("{MARKER}begin {session} -->\n{body}\n{MARKER}end {session} -->\n")
+        format!("{MARKER}begin {session} -->\n{body}\n{}\n{MARKER}end {session} -->\n", sum_line(body))
+    }
+
+    #[test]
+    fn an_edited_block_is_told_from_one_that_is_as_it_was_written() {
+        let text = with_block("mine\r\n", "a", "one\n\n  two  \n=======\n", 5);
+        assert!(edited_blocks(&text).is_empty(), "{text:?}");
+        let touched_by_tools = text.replace("\r\n", "\n").replace("one", "one  ");
+        assert!(edited_blocks(&touched_by_tools).is_empty());
+        let more = text.replace("one\r\n", "one\r\nnever touch the migrations\r\n");
+        let [edited] = &edited_blocks(&more)[..] else { panic!("{more:?}") };
+        assert_eq!(edited.session, "a");
+        assert_eq!(edited.body, "one\nnever touch the migrations\n\n  two\n =======");
+        assert!(more.contains(edited.whole));
+        // Without its hash nobody can tell.
+        let bare = "<!-- cc-session-recover:begin a -->\nx\n<!-- cc-session-recover:end a -->\n";
+        assert_eq!(edited_blocks(bare).len(), 1);
     }
 
     #[test]
@@ -241,7 +300,7 @@ mod tests {
     fn removing_the_last_block_gives_the_file_from_before() {
         let own = "# Mine\r\n\r\ntext\r\n";
         let with = with_block(own, "a", "one\ntwo", 5);
-        assert!(with.ends_with("begin a -->\r\none\r\ntwo\r\n<!-- cc-session-recover:end a -->\r\n"));
+        assert!(with.ends_with(&marked("a", "one\ntwo").replace('\n', "\r\n")));
         assert_eq!(without_block(&with, "a"), own);
         assert_eq!(without_block(own, "a"), own);
     }

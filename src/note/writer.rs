@@ -1,14 +1,12 @@
 //! The writer: brings a project's HANDOFF.md up to date with one incident.
 
-use super::compose::{Situation, compose};
-use super::file::{remove_block, write_block};
-use super::gather::gather;
+use super::compose::{Situation, Standing, compose};
+use super::file::{Written, remove_block, write_block};
+use super::gather::{Gathered, gather};
 use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
 use crate::env::Environment;
 use crate::error::Result;
-use crate::git;
-use crate::project::enabled::project_key;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::policy::Action;
 use crate::session::ResetSource;
@@ -33,30 +31,33 @@ impl NoteWriter<'_> {
     ///
     /// # Errors
     /// Those of reading the transcript and of [`write_block`].
-    pub fn write(&self, incident: &Incident) -> Result<()> {
-        let lock = self.state.project_lock(&project_key(self.project));
+    pub fn write(&self, incident: &Incident) -> Result<Written> {
         if incident.phase.is_over() {
-            return remove_block(self.project, &incident.session, &lock).map(|_| ());
+            return remove_block(self.project, &incident.session, self.state);
         }
-        let gathered = gather(&Transcript::open(&incident.transcript)?);
-        if gathered.first_prompt.is_none() && gathered.prompts.is_empty() && gathered.last_words.is_none() {
-            // No conversation, so there is no work to note.
-            return Ok(());
+        let gathered = gather(&Transcript::open(&incident.transcript)?, self.env, self.project);
+        if says_nothing(&gathered) {
+            return Ok(Written::default());
         }
-        let block = compose(
-            &situation(incident, gathered.name.clone()),
-            &gathered,
-            &git::read(self.env, self.project),
-        );
-        write_block(self.project, &incident.session, &block, self.blocks, &lock).map(|_| ())
+        let block = compose(&situation(incident, gathered.name.clone()), &gathered);
+        write_block(self.project, &incident.session, &block, self.blocks, self.state)
     }
 }
 
-fn situation(incident: &Incident, name: Option<String>) -> Situation {
+/// No conversation, so there is no work to note.
+#[must_use]
+pub fn says_nothing(gathered: &Gathered) -> bool {
+    gathered.first_prompt.is_none() && gathered.prompts.is_empty() && gathered.last_words.is_none()
+}
+
+/// Why an incident's session stands still, and what happens next.
+#[must_use]
+pub fn situation(incident: &Incident, name: Option<String>) -> Situation {
     let stop = &incident.stop;
     Situation {
         session: incident.session.clone(),
         name,
+        standing: Standing::Stopped,
         kind_text: stop.kind.words().to_owned(),
         message: stop.message.clone(),
         stopped_at: stop.at,

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod cancel;
 pub mod find;
+pub mod handoff;
 pub mod inventory;
 pub mod list;
 pub mod log;

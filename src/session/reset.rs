@@ -3,7 +3,7 @@
 //! Seen: `resets 4:20am (UTC)`, `resets 4am (America/New_York)`, `resets Nov 24, 1:45pm (UTC)`. It is a guess: the
 //! minute is rounded, the year is missing, and without a zone name there is no telling.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Timelike, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use jiff::tz::TimeZone;
 
 /// What a message says about the reset.
@@ -14,6 +14,9 @@ pub struct ResetText {
     /// The message names a date, as it does for resets that are not today.
     pub dated: bool,
 }
+
+/// How far back a time without seconds may lie that is still ahead.
+const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
 /// Reads the reset from a stop message that was written at `written`.
 #[must_use]
@@ -31,6 +34,8 @@ pub fn reset_in(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
         None => (None, when),
     };
     let clock = time_of_day(clock)?;
+    // The seconds are left out: the minute that is running when it is written is not over.
+    let written = written - MINUTE;
     let local = |date: NaiveDate| instant(date, clock, &zone);
     if let Some(date) = date {
         // Without a year it is the next such day; a stop at New Year's Eve may name January.
@@ -92,6 +97,8 @@ mod tests {
             is("2026-11-21T04:25:00.000Z")
         );
         assert_eq!(reset("You've hit your limit · resets 1:05am (UTC)", at), is("2026-11-22T01:05:00.000Z"));
+        assert_eq!(reset("You've hit your limit · resets 2:23am (UTC)", at), is("2026-11-21T02:23:00.000Z"));
+        assert_eq!(reset("You've hit your limit · resets 2:22am (UTC)", at), is("2026-11-22T02:22:00.000Z"));
         assert_eq!(reset("weekly limit · resets Nov 24, 1:45pm (UTC)", at), is("2026-11-24T13:45:00.000Z"));
         assert_eq!(reset("weekly limit · resets Jan 2, 1pm (UTC)", at), is("2027-01-02T13:00:00.000Z"));
         assert_eq!(reset("limit · resets 10pm (America/New_York)", at), is("2026-11-21T03:00:00.000Z"));

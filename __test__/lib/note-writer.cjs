@@ -1,0 +1,28 @@
+'use strict';
+
+// A process that writes one session's block to HANDOFF.md whenever it is told a round: through the addon, or as somebody would who
+// knows neither of locks nor of replacing a file whole.
+
+const { readFileSync, writeFileSync } = require('node:fs');
+const { join } = require('node:path');
+const { createInterface } = require('node:readline');
+
+const [how, session, project] = process.argv.slice(2);
+const { handoff } = require('../../index.js');
+
+async function write() {
+  if (how === 'product') return (await handoff({ session, write: true })).written;
+  const { text } = await handoff({ session });
+  const file = join(project, 'HANDOFF.md');
+  const before = readFileSync(file, 'utf8');
+  const [begin, end] = ['begin', 'end'].map((word) => `<!-- cc-session-recover:${word} ${session} -->\n`);
+  const [from, to] = [before.indexOf(begin), before.indexOf(end)];
+  const block = begin + text + end;
+  writeFileSync(file, from < 0 || to < from ? before + block : before.slice(0, from) + block + before.slice(to + end.length));
+  return true;
+}
+
+(async () => {
+  process.stdout.write('ready\n');
+  for await (const round of createInterface({ input: process.stdin })) process.stdout.write(`${round} ${await write()}\n`);
+})();

@@ -1,0 +1,39 @@
+// HANDOFF.md under stress: 20 processes write the notes of 20 sessions at once, some are killed each round, and after every round the
+// file has to be whole. The same with a writer that knows nothing of locks has to go wrong, or the stress is none.
+
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeAtOnce } from '../__test__/lib/note-writers.mjs';
+
+const ROUNDS = { quick: 20, full: 200 };
+
+/**
+ * @param {{full?: boolean}} [options]
+ * @returns {Promise<import('./pairs.mjs').Figure[]>}
+ */
+export async function run({ full = false } = {}) {
+  const rounds = full ? ROUNDS.full : ROUNDS.quick;
+  const ours = await within((place) => writeAtOnce(place, { sessions: 20, rounds, killed: 6 }));
+  for (const fault of ours.faults.slice(0, 10)) console.log(`  wrong: ${fault}`);
+  const naive = await within((place) => writeAtOnce(place, { sessions: 20, rounds: 5, killed: 6, how: 'naive' }));
+  return [
+    { what: `${rounds} rounds of 20 writers of HANDOFF.md, ${ours.kills} killed`, anchor: 'a whole file after each', shown: `${ours.faults.length} wrong, ${ours.writes} writes`, ok: ours.faults.length === 0 },
+    { what: 'the same, without a lock', anchor: 'has to go wrong', shown: `${naive.faults.length} wrong`, ok: naive.faults.length > 0 },
+  ];
+}
+
+/** @template T @param {(place: import('../__test__/lib/note-writers.mjs').Place) => Promise<T>} work */
+async function within(work) {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'ccsr-bench-')));
+  try {
+    const home = join(root, 'home');
+    const [claude, project, state] = [join(home, '.claude'), join(home, 'project'), join(root, 'state')];
+    for (const directory of [claude, project]) mkdirSync(directory, { recursive: true });
+    const clean = Object.entries(process.env).filter(([name]) => !/^(CLAUDE|ANTHROPIC|CC_RECOVER|XDG_|npm_)/.test(name));
+    const env = { ...Object.fromEntries(clean), HOME: home, USERPROFILE: home, CLAUDE_CONFIG_DIR: claude, CC_RECOVER_STATE_DIR: state, CC_RECOVER_CONFIG: join(root, 'config.json') };
+    return await work({ root, claude, project, state, env });
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}

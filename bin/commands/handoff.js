@@ -1,0 +1,47 @@
+'use strict';
+
+// `handoff`: the note of a session, to be read, written to HANDOFF.md, or given to somebody else.
+
+const { resolve } = require('node:path');
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'handoff',
+  summary: 'hand the work of a session over: print its note, or write it to HANDOFF.md',
+  description:
+    'The note is made from the transcript and git, without asking a model: the task, what was done, what was in flight, what is\nnext. Without a session it is the one of this project that was active last. Known patterns of secrets are taken out.',
+  arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name or title' }],
+  options: [
+    { flags: '-p, --project <dir>', description: 'only look in the project in this directory' },
+    { flags: '-w, --write', description: 'put it into HANDOFF.md of its project, as a block of its own', conflicts: ['for', 'essential'] },
+    { flags: '--for <reader>', description: 'paste: for any assistant. resume: the first prompt of a fresh session', choices: ['paste', 'resume'], conflicts: ['essential'] },
+    { flags: '--essential', description: 'for any assistant, at most 4,000 characters' },
+    { flags: '--dry-run', description: 'with --write: show what would be written, and change nothing' },
+    { flags: '--json', description: 'print the report as JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover handoff', does: 'the note of the last session of this project' },
+    { command: 'cc-session-recover handoff 3f2a9c1d --write', does: 'put it into HANDOFF.md' },
+    { command: 'cc-session-recover handoff --essential | pbcopy', does: 'go on with another assistant' },
+    { command: 'claude "$(cc-session-recover handoff 3f2a9c1d --for resume)"', does: 'go on in a fresh session' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { UsageError } = require('../lib/errors.js');
+    const { printHandoff } = require('../lib/screens/handoff.js');
+
+    if (args.dryRun && !args.write) throw new UsageError('--dry-run without --write', 'without --write nothing is changed anyway; leave --dry-run out');
+    const form = args.essential ? 'essential' : (args.for ?? 'note');
+    const options = {
+      form,
+      ...(args.session === undefined ? {} : { session: args.session }),
+      ...(args.project === undefined ? {} : { project: resolve(args.project) }),
+      ...(args.write ? { write: true } : {}),
+      ...(args.dryRun ? { dryRun: true } : {}),
+    };
+    const report = await io.during('reading the session', loadAddon().handoff(options));
+    if (args.json) io.json(report);
+    else printHandoff(report, io, Boolean(args.write));
+  },
+};

@@ -1,0 +1,42 @@
+'use strict';
+
+// What `handoff` prints: the text itself, exactly as it is to be pasted; of a writing what became of the file.
+
+const { clean, cleaned, truncatedPath, wrapped } = require('../text.js');
+const { count, homely, ownName } = require('../wording.js');
+
+/** @typedef {import('../../../src/ffi/types.js').HandoffReport} HandoffReport */
+/** @typedef {import('../output.js').View} View */
+
+/**
+ * @param {HandoffReport} report
+ * @param {import('../output.js').Output} io
+ * @param {boolean} writing
+ */
+function printHandoff(report, io, writing) {
+  const { dryRun, text } = report;
+  // Exact but for what a terminal would obey.
+  if (!writing || dryRun) io.lines(text.trimEnd().split('\n').map((line) => clean(line, '\t')));
+  if (!writing) return;
+  const lines = writtenLines(report, { width: io.width, colours: io.colours });
+  if (dryRun) io.error(`\n${lines.join('\n')}`);
+  else io.lines(lines);
+}
+
+/**
+ * @param {HandoffReport} report
+ * @param {View} view
+ * @returns {string[]}
+ */
+function writtenLines(report, { width, colours }) {
+  const { session, file, written, dryRun, enabled, kept } = cleaned(report);
+  const room = width ?? Infinity;
+  const path = truncatedPath(homely(file ?? ''), Math.max(room - 2, 1));
+  const what = dryRun ? (written ? 'This would be written' : 'Nothing would change') : written ? 'The note was written' : 'The note is there already';
+  const lines = [...wrapped(`${what}: the block of ${session.name ?? session.id} in`, room).map(colours.bold), `  ${path}`];
+  if (kept.length > 0) lines.push('', ...wrapped(`${count(kept.length, 'block')} of it had been edited by hand. What was there is kept in`, room), ...kept.map((one) => `  ${truncatedPath(homely(one), Math.max(room - 2, 1))}`));
+  if (!enabled) lines.push('', ...wrapped('Recovery is not set up in that project, so git does not leave the file out. To set it up:', room), `  ${colours.cyan(`${ownName()} init`)}`);
+  return lines;
+}
+
+module.exports = { printHandoff, writtenLines };

@@ -1,0 +1,122 @@
+//! Beside a transcript: the small files that Claude Code keeps for a session, which tell what the transcript's end does not:
+//! its task list, the file of its plan, the transcripts of its subagents.
+//!
+//! Facts (2.1.329): `<config>/tasks/<session>/<n>.json`, `<config>/plans/<slug>.md`,
+//! `<project>/<session>/subagents/agent-<id>.jsonl` with `agent-<id>.meta.json` beside it, which names the call. Every name
+//! from a transcript is used as the name of a file in a known directory, never as a path.
+
+use super::gather::Todo;
+use super::text::line;
+use crate::claude::record::Body;
+use crate::claude::transcript::Transcript;
+use crate::fs::read_small;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Largest task or description of a subagent that is read, in bytes.
+const LARGEST_ENTRY: u64 = 64 * 1024;
+/// Largest plan.
+const LARGEST_PLAN: u64 = 256 * 1024;
+/// Entries of a directory that are looked at.
+const MOST_ENTRIES: usize = 500;
+/// Bytes at the end of a subagent's transcript in which its last words are looked for.
+const AGENT_TAIL: u64 = 512 * 1024;
+/// Characters kept of a task's text.
+const TASK_TEXT: usize = 240;
+
+/// Where the files of one session are.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    session: String,
+    /// Directory of the session beside its transcript.
+    own: PathBuf,
+    /// Configuration directory; `None` where the transcript is not in one.
+    config: Option<PathBuf>,
+}
+
+impl Beside {
+    /// That of a transcript, told by its path alone.
+    #[must_use]
+    pub fn of(transcript: &Path) -> Option<Self> {
+        let session = transcript.file_stem()?.to_str()?.to_owned();
+        let projects = transcript.parent()?.parent()?;
+        let config = projects.ends_with("projects").then(|| projects.parent().map(Path::to_path_buf));
+        Some(Self { session, own: transcript.with_extension(""), config: config.flatten() })
+    }
+
+    /// The task list as it stands, in the order of its numbers, and the directory it is in; `None` when there is none.
+    #[must_use]
+    pub fn tasks(&self) -> Option<(Vec<Todo>, PathBuf)> {
+        let dir = self.config.as_ref()?.join("tasks").join(&self.session);
+        let mut numbered: Vec<(u64, Todo)> = entries(&dir, ".json")
+            .into_iter()
+            .filter_map(|path| {
+                let number: u64 = path.file_stem()?.to_str()?.parse().ok()?;
+                let value: Value = serde_json::from_slice(&read_small(&path, LARGEST_ENTRY).ok()??).ok()?;
+                let text = |key: &str| value.get(key).and_then(Value::as_str);
+                let status = line(text("status").unwrap_or("pending"), 40);
+                let todo =
+                    Todo { id: Some(number.to_string()), text: line(text("subject")?, TASK_TEXT), status };
+                (todo.status != "deleted").then_some((number, todo))
+            })
+            .collect();
+        numbered.sort_by_key(|(number, _)| *number);
+        let tasks: Vec<Todo> = numbered.into_iter().map(|(_, todo)| todo).collect();
+        (!tasks.is_empty()).then_some((tasks, dir))
+    }
+
+    /// Text of a plan's file, which a transcript names, and where it was read; `None` when it is not there.
+    #[must_use]
+    pub fn plan(&self, named: &str) -> Option<(String, PathBuf)> {
+        let name = Path::new(named).file_name()?;
+        let path = self.config.as_ref()?.join("plans").join(name);
+        path.extension().filter(|ending| *ending == "md")?;
+        let text = String::from_utf8_lossy(&read_small(&path, LARGEST_PLAN).ok()??).into_owned();
+        (!text.trim().is_empty()).then_some((text, path))
+    }
+
+    /// A subagent's own last words, from its transcript: found by its id, else by the call that started it.
+    #[must_use]
+    pub fn agent_words(&self, agent: Option<&str>, call: &str) -> Option<(String, PathBuf)> {
+        let dir = self.own.join("subagents");
+        let plain =
+            |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let path = if let Some(id) = agent.filter(plain) {
+            dir.join(format!("agent-{id}.jsonl"))
+        } else {
+            let of_call = |path: &PathBuf| {
+                let bytes = read_small(path, LARGEST_ENTRY).ok().flatten();
+                let value = bytes.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+                value.is_some_and(|value| value.get("toolUseId").and_then(Value::as_str) == Some(call))
+            };
+            let meta = entries(&dir, ".meta.json").into_iter().find(of_call)?;
+            let name = meta.file_name()?.to_str()?.strip_suffix(".meta.json")?;
+            dir.join(format!("{name}.jsonl"))
+        };
+        let transcript = Transcript::open(&path).ok()?;
+        let floor = transcript.bytes().saturating_sub(AGENT_TAIL);
+        let words =
+            transcript.newest_first().take_while(|record| record.offset >= floor).find_map(|record| {
+                let Body::Assistant(assistant) = record.body else { return None };
+                let own = !assistant.synthetic()
+                    && assistant.failure.is_none()
+                    && !assistant.text.trim().is_empty();
+                own.then_some(assistant.text)
+            })?;
+        Some((words, path))
+    }
+}
+
+/// Files of a directory with this ending, by name.
+fn entries(dir: &Path, ending: &str) -> Vec<PathBuf> {
+    let Ok(found) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = found
+        .take(MOST_ENTRIES)
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.file_name().and_then(std::ffi::OsStr::to_str).is_some_and(|name| name.ends_with(ending))
+        })
+        .collect();
+    paths.sort();
+    paths
+}

@@ -1,0 +1,657 @@
+//! The walk through a transcript from its newest record to its oldest, for [`super::gather`]: what is met first is newest and
+//! wins, and a result is met before the call it answers.
+
+use super::beside::Beside;
+use super::gather::{
+    Agent, AgentEnd, Call, ChangedFile, CommandEnd, Decision, FailedCheck, Gathered, LONG_TEXT, Plan,
+    SHORT_LINE, Said, ShellCommand, Todo, said,
+};
+use super::phrases;
+use super::text::{block, line};
+use crate::claude::record::{Assistant, Body, Head, Meta, Record, ToolCall, ToolResult, User};
+use crate::text::head as first_bytes;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+const MOST_PROMPTS: usize = 4;
+const MOST_CORRECTIONS: usize = 4;
+const MOST_TODOS: usize = 60;
+const MOST_CALLS: usize = 8;
+const MOST_FILES: usize = 60;
+const MOST_COMMANDS: usize = 8;
+const MOST_CHECKS: usize = 4;
+const MOST_AGENTS: usize = 6;
+const MOST_DECISIONS: usize = 6;
+/// Lines and characters of a failed check's output.
+const TAIL_LINES: usize = 12;
+const TAIL: usize = 1200;
+/// Bytes of an output that are kept until its call is met.
+const KEPT_OUTPUT: usize = 4096;
+/// Characters of a subagent's last words.
+const AGENT_WORDS: usize = 800;
+
+/// What has been seen so far.
+#[derive(Default)]
+pub(super) struct Walk {
+    found: Gathered,
+    prompts: Prompts,
+    results: HashMap<String, Outcome>,
+    /// Ids of calls whose end a notification told.
+    notified: String,
+    /// Paths in `found.files`.
+    files: HashMap<String, usize>,
+    other_files: HashSet<String>,
+    /// Changes of the task list, newest first, down to the last complete list.
+    changes: Vec<Change>,
+    listed: bool,
+    /// The plan as the result gives it: newer clients leave it out of the call.
+    planned: Option<(String, Option<String>)>,
+    /// Checks that were run again after what is being looked at.
+    checked: HashSet<String>,
+    /// Subagents as they were met, with what finds their transcripts.
+    agents: Vec<MetAgent>,
+    /// Where further reading is done.
+    beside: Vec<PathBuf>,
+}
+
+struct MetAgent {
+    agent: Agent,
+    id: Option<String>,
+    call: String,
+}
+
+/// What a tool result says, as far as it matters later (earlier in the file) when the call is met.
+struct Outcome {
+    error: bool,
+    exit: Option<i32>,
+    /// End of its text, not yet made safe: few results are ever shown.
+    output: String,
+    cut: Option<String>,
+    report: Option<String>,
+    agent: Option<String>,
+    answers: Vec<(String, String)>,
+    created: bool,
+    background: bool,
+}
+
+enum Change {
+    List(Vec<Todo>),
+    Created(Todo),
+    Updated { id: String, status: Option<String>, text: Option<String> },
+}
+
+impl Walk {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// A record of the client's that only tells that time went by.
+    pub(super) fn note(&mut self, at: Option<DateTime<Utc>>) {
+        if self.found.last_at.is_none() {
+            self.found.last_at = at;
+        }
+    }
+
+    pub(super) fn record(&mut self, record: &Record) {
+        if record.head.sidechain {
+            return;
+        }
+        self.head(&record.head);
+        match &record.body {
+            Body::User(user) => self.user(&record.head, user),
+            Body::Assistant(assistant) => self.assistant(&record.head, assistant),
+            Body::Meta(meta) => self.meta(meta),
+            Body::System(_) | Body::Other => {}
+        }
+    }
+
+    fn head(&mut self, head: &Head) {
+        self.note(head.at);
+        let found = &mut self.found;
+        if let Some(cwd) = &head.cwd {
+            // The last one seen is the oldest.
+            if found.first_cwd.as_ref() != Some(cwd) {
+                found.first_cwd = Some(cwd.clone());
+            }
+            keep(&mut found.cwd, cwd);
+        }
+        if let Some(branch) = &head.branch {
+            keep(&mut found.branch, branch);
+        }
+        if let Some(version) = &head.version {
+            keep(&mut found.client, version);
+        }
+    }
+
+    pub(super) fn meta(&mut self, meta: &Meta) {
+        let found = &mut self.found;
+        match meta {
+            Meta::CustomTitle(text) | Meta::AgentName(text) => keep(&mut found.name, text),
+            Meta::AiTitle(text) => keep(&mut found.title, text),
+            Meta::PermissionMode(mode) => keep(&mut found.permission_mode, mode),
+            Meta::LastPrompt(_) | Meta::Summary(_) | Meta::CostState => {}
+        }
+    }
+
+    fn user(&mut self, head: &Head, user: &User) {
+        if let Some(mode) = &user.permission_mode {
+            keep(&mut self.found.permission_mode, mode);
+        }
+        for result in &user.results {
+            let structured = if user.results.len() == 1 { user.tool_use_result.as_ref() } else { None };
+            if let Some(text) = phrases::refusal(&result.text) {
+                self.prompts.correct(said(text, head.at));
+            }
+            self.result(result, structured);
+        }
+        if user.origin.as_deref() == Some("task-notification") {
+            self.notified.push_str(&user.text);
+        }
+        if user.compact_summary && self.found.summary.is_none() {
+            self.found.summary =
+                Some(said(phrases::summary(&user.text), head.at)).filter(|said| !said.text.is_empty());
+        }
+        self.prompts.see(head, user);
+    }
+
+    fn result(&mut self, result: &ToolResult, structured: Option<&Value>) {
+        if let Some(structured) = structured
+            && !result.error
+        {
+            self.task_result(structured);
+            if self.planned.is_none()
+                && let Some(plan) = text_at(structured, "plan")
+            {
+                self.planned = Some((plan.to_owned(), text_at(structured, "filePath").map(str::to_owned)));
+            }
+        }
+        let flag = |key| structured.is_some_and(|value| value.get(key).is_some_and(|value| !value.is_null()));
+        let agent = structured.and_then(|value| text_at(value, "agentId"));
+        let outcome = Outcome {
+            error: result.error,
+            exit: exit_code(result),
+            output: last_bytes(result.text.trim_end(), KEPT_OUTPUT).to_owned(),
+            cut: result
+                .text
+                .trim_start()
+                .strip_prefix(phrases::CUT_AGENT)
+                .map(|rest| line(&first_line(rest.trim_start_matches([':', ' '])), SHORT_LINE)),
+            report: agent.and_then(|_| phrases::report(&result.text)).map(|text| block(&text, AGENT_WORDS)),
+            agent: agent.map(str::to_owned),
+            answers: structured.map(answers).unwrap_or_default(),
+            created: structured.and_then(|value| text_at(value, "type")) == Some("create"),
+            background: flag("backgroundTaskId")
+                || structured.and_then(|value| text_at(value, "status")) == Some("async_launched"),
+        };
+        self.results.insert(result.id.clone(), outcome);
+    }
+
+    /// Newer clients keep the task list on the side; the transcript has its changes.
+    fn task_result(&mut self, structured: &Value) {
+        if self.listed {
+            return;
+        }
+        if let Some(tasks) = structured.get("tasks").and_then(Value::as_array) {
+            self.changes.push(Change::List(tasks.iter().filter_map(|task| todo(task, "subject")).collect()));
+            self.listed = true;
+        } else if let Some(task) = structured.get("task").and_then(|task| todo(task, "subject")) {
+            self.changes.push(Change::Created(task));
+        }
+    }
+
+    fn assistant(&mut self, head: &Head, assistant: &Assistant) {
+        let synthetic = assistant.synthetic();
+        if !synthetic && let Some(model) = &assistant.model {
+            keep(&mut self.found.model, model);
+        }
+        if !synthetic && assistant.failure.is_none() {
+            self.prompts.answered();
+            self.words(head, &assistant.text);
+        }
+        for call in assistant.calls.iter().rev() {
+            self.call(head, call);
+        }
+    }
+
+    fn words(&mut self, head: &Head, text: &str) {
+        if text.trim().is_empty() {
+            return;
+        }
+        if self.found.last_words.is_none() {
+            self.found.last_words = Some(said(text, head.at));
+        }
+        if self.found.decisions.len() < MOST_DECISIONS {
+            for sentence in phrases::decisions(text).into_iter().rev() {
+                self.decision(sentence, false, head.at);
+            }
+        }
+    }
+
+    fn decision(&mut self, text: &str, by_person: bool, at: Option<DateTime<Utc>>) {
+        let decision = Decision { text: line(text, SHORT_LINE), by_person, at };
+        let known = self.found.decisions.iter().any(|known| known.text == decision.text);
+        if !known && self.found.decisions.len() < MOST_DECISIONS {
+            self.found.decisions.push(decision);
+        }
+    }
+
+    fn call(&mut self, head: &Head, call: &ToolCall) {
+        let outcome = self.results.get(&call.id);
+        let answered = outcome.is_some();
+        let failed = outcome.is_some_and(|outcome| outcome.error);
+        // A call from before the latest prompt was given up with whatever came between.
+        let open = !answered && self.prompts.latest.is_empty();
+        if open && self.found.in_flight.len() < MOST_CALLS {
+            self.found.in_flight.push(described(head, call));
+        }
+        let background = call.input.get("run_in_background").and_then(Value::as_bool).unwrap_or(false)
+            || outcome.is_some_and(|outcome| outcome.background);
+        let running = background && answered && !failed && !self.notified.contains(&call.id);
+        if running && self.found.background.len() < MOST_CALLS {
+            self.found.background.push(described(head, call));
+        }
+        match call.name.as_str() {
+            "Bash" | "PowerShell" => self.command(head, call, background),
+            "Edit" | "Write" | "MultiEdit" | "NotebookEdit" if answered && !failed => self.changed_file(call),
+            "ExitPlanMode" if self.found.plan.is_none() => self.plan(call, answered, failed),
+            "TodoWrite" if !failed && !self.listed => {
+                let list = call.input.get("todos").and_then(Value::as_array);
+                let todos = list.into_iter().flatten().filter_map(|entry| todo(entry, "content")).collect();
+                self.changes.push(Change::List(todos));
+                self.listed = true;
+            }
+            "TaskUpdate" if answered && !failed && !self.listed => {
+                if let Some(id) = id_at(&call.input, "taskId") {
+                    self.changes.push(Change::Updated {
+                        id,
+                        status: text_at(&call.input, "status").map(|text| line(text, 40)),
+                        text: text_at(&call.input, "subject").map(|text| line(text, SHORT_LINE)),
+                    });
+                }
+            }
+            "AskUserQuestion" => {
+                let given =
+                    self.results.get_mut(&call.id).map(|outcome| std::mem::take(&mut outcome.answers));
+                for (question, answer) in given.into_iter().flatten() {
+                    self.decision(&format!("{question} {answer}"), true, head.at);
+                }
+            }
+            "Agent" | "Task" => self.agent(call, open, running),
+            _ => {}
+        }
+    }
+
+    fn command(&mut self, head: &Head, call: &ToolCall, background: bool) {
+        let outcome = self.results.get(&call.id);
+        let raw = text_at(&call.input, "command").unwrap_or_default();
+        let known = first_bytes(raw, KEPT_OUTPUT);
+        if let Some(code) = outcome.and_then(|outcome| outcome.exit)
+            && !background
+            && self.found.failing.len() < MOST_CHECKS
+            && phrases::is_check(known)
+            // Whatever came of it when it was run last is what counts.
+            && self.checked.insert(known.to_owned())
+            && code != 0
+        {
+            let output = outcome.map(|outcome| tail(&outcome.output)).unwrap_or_default();
+            let command = line(raw, SHORT_LINE);
+            self.found.failing.push(FailedCheck { command, code, tail: output, at: head.at });
+        }
+        if self.found.commands.len() >= MOST_COMMANDS {
+            return;
+        }
+        let end = match outcome {
+            None => CommandEnd::Unknown,
+            Some(outcome) if background && !outcome.error => CommandEnd::Background,
+            Some(outcome) => outcome.exit.map_or(CommandEnd::NotRun, CommandEnd::Exit),
+        };
+        self.found.commands.push(ShellCommand {
+            command: line(raw, SHORT_LINE),
+            end,
+            last_line: outcome.and_then(|outcome| last_line(&outcome.output)),
+        });
+    }
+
+    fn changed_file(&mut self, call: &ToolCall) {
+        let Some(path) = text_at(&call.input, "file_path").or_else(|| text_at(&call.input, "notebook_path"))
+        else {
+            return;
+        };
+        let created = self.results.get(&call.id).is_some_and(|outcome| outcome.created);
+        if let Some(index) = self.files.get(path) {
+            let file = &mut self.found.files[*index];
+            file.writes += 1;
+            file.created |= created;
+        } else if self.found.files.len() < MOST_FILES {
+            self.files.insert(path.to_owned(), self.found.files.len());
+            self.found.files.push(ChangedFile { path: line(path, SHORT_LINE), writes: 1, created });
+        } else {
+            self.other_files.insert(path.to_owned());
+        }
+    }
+
+    fn plan(&mut self, call: &ToolCall, answered: bool, failed: bool) {
+        let planned = self.planned.take();
+        let file = text_at(&call.input, "planFilePath")
+            .or(planned.as_ref().and_then(|(_, file)| file.as_deref()))
+            .map(|file| line(file, SHORT_LINE));
+        let text = text_at(&call.input, "plan").or(planned.as_ref().map(|(text, _)| text.as_str()));
+        if text.is_none() && file.is_none() {
+            return;
+        }
+        self.found.plan = Some(Plan {
+            text: text.map(|text| block(text, LONG_TEXT)).unwrap_or_default(),
+            approved: answered.then_some(!failed),
+            file,
+        });
+    }
+
+    fn agent(&mut self, call: &ToolCall, open: bool, running: bool) {
+        let description =
+            line(text_at(&call.input, "description").unwrap_or("without a description"), SHORT_LINE);
+        if self.agents.len() >= MOST_AGENTS
+            || self.agents.iter().any(|met| met.agent.description == description)
+        {
+            return;
+        }
+        let outcome = self.results.get(&call.id);
+        let end = match outcome {
+            None if open => AgentEnd::Open,
+            // Given up with the turn it belonged to.
+            None => return,
+            Some(Outcome { cut: Some(error), .. }) => AgentEnd::Cut(error.clone()),
+            Some(outcome) if outcome.error => {
+                AgentEnd::Failed(line(&first_line(&outcome.output), SHORT_LINE))
+            }
+            Some(_) if running => AgentEnd::Background,
+            Some(_) => AgentEnd::Done,
+        };
+        let told = outcome.filter(|_| !running);
+        // Before the frame the whole result was the report.
+        let words = told.and_then(|outcome| {
+            outcome.report.clone().or_else(|| {
+                (end == AgentEnd::Done)
+                    .then(|| phrases::report(&outcome.output).map(|text| block(&text, AGENT_WORDS)))?
+            })
+        });
+        self.agents.push(MetAgent {
+            agent: Agent { description, end, last_words: words },
+            id: outcome.and_then(|outcome| outcome.agent.clone()),
+            call: call.id.clone(),
+        });
+    }
+
+    pub(super) fn finish(mut self, whole: bool, beside: Option<&Beside>) -> Gathered {
+        self.found.in_flight.reverse();
+        // The plan is told as a plan.
+        if let Some(plans) =
+            self.found.plan.as_ref().and_then(|plan| Path::new(plan.file.as_deref()?).parent())
+        {
+            self.found.files.retain(|file| Path::new(&file.path).parent() != Some(plans));
+        }
+        self.found.files_total = self.found.files.len() + self.other_files.len();
+        self.tasks(whole, beside);
+        self.plan_text(beside);
+        self.agent_words(beside);
+        self.found.first_prompt = self.prompts.take_oldest();
+        self.found.prompts = self.prompts.latest;
+        self.found.corrections = self.prompts.corrections;
+        self.found.first_cwd = self.found.first_cwd.map(|cwd| line(&cwd, SHORT_LINE));
+        self.found.beside = self.beside;
+        self.found
+    }
+
+    fn tasks(&mut self, whole: bool, beside: Option<&Beside>) {
+        if let Some((todos, dir)) = beside.and_then(Beside::tasks) {
+            self.found.todos = shortened_list(todos);
+            self.beside.push(dir);
+        } else {
+            self.found.todos_partial = !whole && !self.listed && !self.changes.is_empty();
+            self.found.todos = task_list(std::mem::take(&mut self.changes));
+        }
+    }
+
+    /// A plan that the transcript does not hold is read from its file.
+    fn plan_text(&mut self, beside: Option<&Beside>) {
+        let Some(plan) = self.found.plan.as_mut().filter(|plan| plan.text.is_empty()) else { return };
+        let read = plan.file.as_deref().and_then(|file| beside?.plan(file));
+        match read {
+            Some((text, path)) => {
+                plan.text = block(&text, LONG_TEXT);
+                self.beside.push(path);
+            }
+            None => self.found.plan = None,
+        }
+    }
+
+    /// What a subagent that did not report said last is in its own transcript.
+    fn agent_words(&mut self, beside: Option<&Beside>) {
+        for met in &mut self.agents {
+            if met.agent.last_words.is_none()
+                && met.agent.end.is_unfinished()
+                && let Some((text, path)) =
+                    beside.and_then(|beside| beside.agent_words(met.id.as_deref(), &met.call))
+            {
+                met.agent.last_words = Some(block(&text, AGENT_WORDS));
+                self.beside.push(path);
+            }
+        }
+        self.found.agents = std::mem::take(&mut self.agents).into_iter().map(|met| met.agent).collect();
+    }
+}
+
+/// Keeps the newest value, which is met first.
+fn keep(slot: &mut Option<String>, value: &str) {
+    if slot.is_none() {
+        *slot = Some(line(value, SHORT_LINE)).filter(|text| !text.is_empty());
+    }
+}
+
+/// Prompts of a person, met from the newest to the oldest.
+#[derive(Default)]
+pub(super) struct Prompts {
+    latest: Vec<Said>,
+    corrections: Vec<Said>,
+    /// Not yet made safe: every prompt is the oldest for a while.
+    oldest: Option<Said>,
+    /// The record met before (later in the file) is the output of a command of the client's own.
+    local_output: bool,
+    /// The prompt met before, as long as no answer was met since. Not yet made safe.
+    following: Option<Said>,
+}
+
+impl Prompts {
+    pub(super) fn see(&mut self, head: &Head, user: &User) {
+        let text = user.text.trim_start();
+        if phrases::is_interruption(text) {
+            if let Some(following) = self.following.take() {
+                self.correct(said(&following.text, following.at));
+            }
+            return;
+        }
+        let by_client = user.meta
+            || user.compact_summary
+            || !user.results.is_empty()
+            || text.is_empty()
+            || user.prompt_source.as_deref() == Some("system")
+            || user.origin.as_deref().is_some_and(|origin| origin != "human");
+        if by_client {
+            return;
+        }
+        if text.starts_with("<local-command-stdout>") || text.starts_with("<local-command-stderr>") {
+            self.local_output = true;
+            return;
+        }
+        let after_output = std::mem::take(&mut self.local_output);
+        let raw = if let Some(command) = phrases::slash_command(text) {
+            // `/compact` and its like do something in the client; a project's own command is a prompt.
+            if after_output {
+                return;
+            }
+            command
+        } else if phrases::made_by_client(text) {
+            return;
+        } else {
+            text.to_owned()
+        };
+        if self.latest.len() < MOST_PROMPTS {
+            let said = said(&raw, head.at);
+            // Long chains of "go on" are one prompt.
+            if self.latest.last().is_none_or(|last| last.text != said.text) {
+                self.latest.push(said);
+            }
+        }
+        if self.corrections.len() < MOST_CORRECTIONS {
+            self.following = Some(Said { text: raw.clone(), at: head.at });
+        }
+        self.oldest = Some(Said { text: raw, at: head.at });
+    }
+
+    /// An answer of the model was met: what stands before it follows no interruption.
+    fn answered(&mut self) {
+        self.following = None;
+    }
+
+    fn correct(&mut self, said: Said) {
+        if self.corrections.len() < MOST_CORRECTIONS
+            && self.corrections.iter().all(|known| known.text != said.text)
+        {
+            self.corrections.push(said);
+        }
+    }
+
+    pub(super) fn take_oldest(&mut self) -> Option<Said> {
+        self.oldest.take().map(|oldest| said(&oldest.text, oldest.at))
+    }
+}
+
+/// The last line of a text, once the whole text was cleaned: half a secret is not recognised.
+fn last_line(text: &str) -> Option<String> {
+    let clean = block(text, KEPT_OUTPUT);
+    clean.lines().next_back().filter(|text| !text.is_empty()).map(|text| line(text, SHORT_LINE))
+}
+
+/// The first line of a text, likewise.
+fn first_line(text: &str) -> String {
+    block(text, LONG_TEXT).lines().next().unwrap_or_default().to_owned()
+}
+
+/// The last lines of an output, made safe.
+fn tail(output: &str) -> String {
+    let clean = block(output, KEPT_OUTPUT);
+    let lines: Vec<&str> = clean.lines().collect();
+    let end = &lines[lines.len().saturating_sub(TAIL_LINES)..];
+    // The client's own first line says what is said already.
+    let end =
+        end.iter().filter(|text| !text.starts_with("Exit code ") && !text.starts_with("Error: Exit code "));
+    block(&end.copied().collect::<Vec<_>>().join("\n"), TAIL)
+}
+
+/// The last lines that fit in `limit` bytes; of a line that is longer, its end.
+fn last_bytes(text: &str, limit: usize) -> &str {
+    let from = text.ceil_char_boundary(text.len().saturating_sub(limit));
+    let end = &text[from..];
+    if from == 0 { end } else { end.split_once('\n').map_or(end, |(_, whole)| whole) }
+}
+
+/// A Bash result names the exit code when it is not 0.
+fn exit_code(result: &ToolResult) -> Option<i32> {
+    if !result.error {
+        return Some(0);
+    }
+    let text = result.text.trim_start();
+    let text = text.strip_prefix("Error: ").unwrap_or(text);
+    let digits = text.strip_prefix("Exit code ")?.lines().next()?.trim();
+    digits.parse().ok()
+}
+
+/// What a person answered to the model's questions.
+fn answers(structured: &Value) -> Vec<(String, String)> {
+    let given = structured.get("answers").and_then(Value::as_object);
+    let given = given.into_iter().flatten();
+    given.filter_map(|(question, answer)| Some((question.clone(), answer.as_str()?.to_owned()))).collect()
+}
+
+fn text_at<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str)
+}
+
+/// An id that is a string or a number.
+fn id_at(value: &Value, key: &str) -> Option<String> {
+    match value.get(key)? {
+        Value::String(text) => Some(line(text, 40)),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn todo(value: &Value, text_key: &str) -> Option<Todo> {
+    Some(Todo {
+        id: id_at(value, "id"),
+        text: line(text_at(value, text_key)?, SHORT_LINE),
+        status: line(text_at(value, "status").unwrap_or("pending"), 40),
+    })
+}
+
+/// Plays the changes, newest first in the argument, from the oldest on.
+fn task_list(changes: Vec<Change>) -> Vec<Todo> {
+    let mut list: Vec<Todo> = Vec::new();
+    for change in changes.into_iter().rev() {
+        match change {
+            Change::List(todos) => list = todos,
+            Change::Created(todo) => list.push(todo),
+            Change::Updated { id, status, text } => {
+                let at = list.iter().position(|todo| todo.id.as_deref() == Some(&id));
+                if status.as_deref() == Some("deleted") {
+                    at.map(|at| list.remove(at));
+                    continue;
+                }
+                let at = at.unwrap_or_else(|| {
+                    list.push(Todo {
+                        id: Some(id.clone()),
+                        text: format!("task {id}"),
+                        status: "pending".to_owned(),
+                    });
+                    list.len() - 1
+                });
+                let todo = &mut list[at];
+                todo.status = status.unwrap_or_else(|| todo.status.clone());
+                todo.text = text.unwrap_or_else(|| todo.text.clone());
+            }
+        }
+    }
+    shortened_list(list)
+}
+
+/// Of a very long list what is open matters.
+fn shortened_list(mut list: Vec<Todo>) -> Vec<Todo> {
+    if list.len() > MOST_TODOS {
+        list.retain(|todo| todo.status != "completed");
+        list.truncate(MOST_TODOS);
+    }
+    list
+}
+
+/// A call with the argument a person would want to see.
+fn described(head: &Head, call: &ToolCall) -> Call {
+    const KEYS: &[&str] = &[
+        "command",
+        "file_path",
+        "notebook_path",
+        "path",
+        "pattern",
+        "url",
+        "query",
+        "description",
+        "skill",
+        "subject",
+        "prompt",
+    ];
+    let question = || call.input.get("questions")?.get(0).and_then(|question| text_at(question, "question"));
+    let plan = || text_at(&call.input, "plan").map(first_line);
+    let argument = KEYS.iter().find_map(|key| text_at(&call.input, key)).or_else(question).map(str::to_owned);
+    let argument = argument.or_else(plan).unwrap_or_default();
+    Call { tool: line(&call.name, 80), argument: line(&argument, SHORT_LINE), at: head.at }
+}

@@ -1,0 +1,213 @@
+//! Handing over: the note of one session as a text, for HANDOFF.md, for a fresh session, or for another assistant.
+
+use super::find::{SessionOptions, find};
+use super::inventory::{Ground, Inventory, Outside, Row};
+use super::session::Session;
+use super::status::asked;
+use crate::claude::transcript::Transcript;
+use crate::clock::rfc3339;
+use crate::error::{Code, Error, Problem, Result};
+use crate::fs::lossy_or_null;
+use crate::note::compose::{Composed, Form, Situation, Standing, compose_as};
+use crate::note::file::{self, Written, would_change, write_block};
+use crate::note::gather::{Gathered, gather};
+use crate::note::writer::{says_nothing, situation};
+use crate::recovery::policy::Action;
+use crate::session::stop::time;
+use crate::session::{ResetSource, StopKind};
+use crate::store::journal;
+use crate::text::length;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/handoff@1";
+
+/// Whose work is handed over, and to whom.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct HandoffOptions {
+    /// Id, beginning of it, name or title; the latest of the project when missing.
+    pub session: Option<String>,
+    /// Only sessions of this project; where no session is named, the working directory's.
+    pub project: Option<PathBuf>,
+    /// What the text is for.
+    pub form: Form,
+    /// Put it into the project's HANDOFF.md.
+    pub write: bool,
+    /// Only tell what would be written.
+    pub dry_run: bool,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HandoffReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// The session.
+    pub session: Session,
+    /// What the text is for.
+    pub form: Form,
+    /// The text, Markdown.
+    pub text: String,
+    /// Its length.
+    pub characters: usize,
+    /// What did not fit into it.
+    pub left_out: Vec<String>,
+    /// Files that were read for it.
+    pub sources: Vec<String>,
+    /// HANDOFF.md of the session's project; `None` when its directory is not known or gone.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub file: Option<PathBuf>,
+    /// Whether recovery is set up there, which keeps the file out of git.
+    pub enabled: bool,
+    /// Nothing was to be changed.
+    pub dry_run: bool,
+    /// The file was changed; with `dry_run`: it would be.
+    pub written: bool,
+    /// Where blocks are kept that somebody had edited and that were replaced.
+    pub kept: Vec<String>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Makes the text, and puts it into HANDOFF.md when asked to.
+///
+/// # Errors
+/// Those of [`find`]; [`Code::ProjectNotFound`] when there is nowhere to write; [`Code::NothingToDo`] for a session in which
+/// nothing was said; those of [`write_block`].
+pub fn handoff(outside: Outside<'_>, options: &HandoffOptions) -> Result<HandoffReport> {
+    if options.write && options.form != Form::Note {
+        return Err(Error::new(Code::Usage, "only the note itself is written to HANDOFF.md")
+            .hint("leave --write out, and send the text to a file"));
+    }
+    let named = options.session.is_some();
+    let within = match &options.project {
+        Some(dir) => Some(asked(outside, dir)?.dir),
+        None if named => None,
+        None => Some(asked(outside, outside.env.cwd())?.dir),
+    };
+    let ground = Ground::read(outside, within.as_deref())?;
+    let inventory = Inventory::take(&ground, within.as_deref());
+    let row = chosen(&inventory, options, within.as_deref())?;
+    let session = inventory.report(row);
+    // Where the session's own is gone, the one that was named is meant.
+    let project = project_of(&session).or_else(|| options.project.as_ref().and(within));
+
+    let transcript = Transcript::open(&row.found.path)?;
+    let tree = project.as_deref().or(session.project.cwd.as_deref().map(Path::new));
+    let gathered = gather(&transcript, outside.env, tree.unwrap_or(Path::new("/nonexistent")));
+    if says_nothing(&gathered) {
+        return Err(Error::new(Code::NothingToDo, "nothing was said in this session").at(&row.found.path));
+    }
+    let Composed { text, left_out } = compose_as(options.form, &of_session(&session, &gathered), &gathered);
+
+    let set_up =
+        project.as_deref().and_then(|dir| asked(outside, dir).ok()).is_some_and(|asked| asked.enabled);
+    let mut written = Written::default();
+    if options.write {
+        let Some(project) = &project else {
+            return Err(Error::new(
+                Code::ProjectNotFound,
+                "the directory of the session's project is not there",
+            )
+            .at(&row.found.path)
+            .hint("leave --write out, and send the text to a file"));
+        };
+        let blocks = ground.config.note.blocks;
+        if options.dry_run {
+            written.changed = would_change(project, &session.id, &text, blocks, &ground.state)?;
+        } else {
+            written = write_block(project, &session.id, &text, blocks, &ground.state)?;
+            let kept: Vec<_> = written.kept.iter().map(|path| path.to_string_lossy()).collect();
+            let noted = json!({"session": session.id, "changed": written.changed, "kept": kept});
+            journal::append(&ground.state, outside.clock, "note-written", noted);
+        }
+    }
+    Ok(HandoffReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        form: options.form,
+        characters: length(&text),
+        text,
+        left_out,
+        sources: sources(&gathered),
+        file: project.as_deref().map(file::path),
+        enabled: set_up,
+        dry_run: options.dry_run,
+        written: written.changed,
+        kept: written.kept.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+        problems: inventory.problems.iter().cloned().map(Problem::from).collect(),
+        session,
+    })
+}
+
+/// The session that was named, or the one of the project that was active last and in which something was said.
+fn chosen<'r>(
+    inventory: &'r Inventory<'_>,
+    options: &HandoffOptions,
+    within: Option<&Path>,
+) -> Result<&'r Row> {
+    if options.session.is_some() {
+        let named = SessionOptions { session: options.session.clone(), latest: false, project: None };
+        return find(inventory, &named);
+    }
+    let rows = inventory.rows.iter().filter(|row| row.summary.stop.kind != StopKind::Empty);
+    rows.max_by_key(|row| inventory.active_at(row)).ok_or_else(|| {
+        let error = Error::new(Code::SessionNotFound, "no session of this project was found");
+        let error = within.map_or(error.clone(), |dir| error.at(dir));
+        error.hint("name one that `cc-session-recover list` shows")
+    })
+}
+
+/// Where the session's HANDOFF.md is kept: with its incident, else in its project, else where it was started.
+fn project_of(session: &Session) -> Option<PathBuf> {
+    let of_incident = session.incident.as_ref().and_then(|incident| incident.project.clone());
+    let own = session.project.dir.clone();
+    let start = session.commands.cwd.as_ref().map(PathBuf::from);
+    let cwd = session.project.cwd.as_ref().map(PathBuf::from);
+    [of_incident, own, start, cwd].into_iter().flatten().find(|dir| dir.is_absolute() && dir.is_dir())
+}
+
+/// Why the session stands still, and what happens next.
+fn of_session(session: &Session, gathered: &Gathered) -> Situation {
+    if let Some(incident) = session.incident.as_ref().filter(|incident| !incident.phase.is_over()) {
+        return situation(incident, gathered.name.clone());
+    }
+    let stop = &session.stop;
+    let after = session.next.at.map(|at| format!(" after {}", rfc3339(at))).unwrap_or_default();
+    let what = match session.next.action {
+        Action::Resume => "it is resumed by hand",
+        Action::Notify => "a person is needed",
+        Action::Client => "Claude Code continues by itself",
+        Action::Wake | Action::Run | Action::None => "nothing by itself",
+    };
+    let next_text = format!("{what}{after}: {}", session.next.why);
+    Situation {
+        session: session.id.clone(),
+        name: session.name.clone().or_else(|| gathered.name.clone()),
+        standing: match stop.kind {
+            StopKind::Finished => Standing::Finished,
+            StopKind::Running | StopKind::Waiting => Standing::Open,
+            _ => Standing::Stopped,
+        },
+        kind_text: stop.kind.words().to_owned(),
+        message: stop.message.clone(),
+        stopped_at: stop.at,
+        resets_at: stop.resets_at,
+        resets_guess: stop.resets_at_source == Some(ResetSource::Guess),
+        next_text,
+        resume_command: session.commands.resume.as_ref().map(|words| words.join(" ")),
+    }
+}
+
+fn sources(gathered: &Gathered) -> Vec<String> {
+    let read = std::iter::once(&gathered.transcript).chain(&gathered.beside);
+    read.map(|path| path.to_string_lossy().into_owned()).collect()
+}
