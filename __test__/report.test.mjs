@@ -48,7 +48,7 @@ function attempt(place, id, did, fields = {}) {
     sha256Before: '0'.repeat(64),
     snapshot: join(place.state, 'snapshots', id, `${nonce}.jsonl`),
     log: join(place.state, 'runs', id, `${nonce}.log`),
-    commitBefore: null,
+    commitBefore: null, deadlineSeconds: null,
     result: did,
   };
   return { at: ago(2), action: 'resume', answered: 'usage-limit-5h', outcome: 'continued', run, ...fields };
