@@ -629,6 +629,8 @@ export interface ResumeOptions extends SessionOptions {
   allCrashed?: boolean
   /** A program to start instead of `claude`, with its first arguments, such as `ccs work`. */
   with?: string
+  /** Not the session itself: a new one that begins with its note. */
+  fresh?: boolean
 }
 
 /** How one session is resumed by a person. */
@@ -1491,6 +1493,8 @@ export interface RunOptions {
   project?: string
   /** A program to start instead of `claude`, with its first arguments, such as `ccs work`. */
   with?: string
+  /** Not the session itself: a new one that begins with its note. */
+  fresh?: boolean
 }
 
 /** What came of a run that a person asked for: `cc-session-recover/run@1`. */
@@ -1501,6 +1505,8 @@ export interface RunReport {
   generatedAt: string
   /** Session id. */
   session: string
+  /** The session whose work a new one went on with; `null` when it is the session itself. */
+  insteadOf: string | null
   /** Where its incident stands. */
   phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'held' | 'given-up' | 'cancelled'
   /** The attempt that was made. */

@@ -59,6 +59,29 @@ suite('a closed session', { concurrency: 2 }, () => {
     assert.equal(stage.api.conversation().length, 2);
   });
 
+  test('is handed over to a new session with an empty context where a person asks for that, and stays as it was', async (t) => {
+    const stage = await scene(t, { scenario: [step.limitFor('5h', 2), step.text('I go on from the note.', { times: 5 })] });
+    if (stage === null) return;
+    const { stdout } = await stage.once('Write the parser of the configuration.');
+    const { session_id: old } = JSON.parse(stdout);
+    const before = stage.home.records(old);
+    const reset = stage.errorRecords(old).at(-1).quotaLimits.resetsAt * 1000;
+    await until('the end of the limit', () => Date.now() > reset + 500);
+    const { code, stdout: told, stderr } = await stage.cliWithApi('resume', old, '--now', '--fresh', '--json');
+    assert.equal(code, 0, `${told}${stderr}`);
+    const report = JSON.parse(told);
+    assert.deepEqual([report.insteadOf, report.phase, report.attempt.run.result.answers, report.attempt.run.result.damage], [old, 'recovered', 1, null]);
+    assert.notEqual(report.session, old);
+    const request = stage.api.conversation().at(-1);
+    assert.match(request.lastUser, /Continue the unfinished work that is described below/);
+    assert.match(request.lastUser, /Write the parser of the configuration\./);
+    assert.deepEqual(stage.home.records(old), before, 'the old session is as it was');
+    assert.equal(stage.home.records(report.session).at(-1).sessionId, report.session);
+    const [plan] = JSON.parse((await stage.cliWithApi('resume', old, '--fresh', '--json')).stdout).plans;
+    assert.deepEqual([plan.action, plan.argv.length, plan.argv[0]], ['resume', 2, 'claude']);
+    assert.match(plan.argv[1], /Write the parser of the configuration\./);
+  });
+
   test('goes on in a new window of a terminal where that is asked for', async (t) => {
     let socket = '';
     const place = await stopped(t, 'terminal', {

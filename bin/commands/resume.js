@@ -16,6 +16,7 @@ module.exports = {
     { flags: '--all-crashed', description: 'every session that was open when its client or the machine died; with --print-command' },
     { flags: '--now', description: 'let it go on here and now without a terminal, verified, and say what it did', conflicts: ['allCrashed', 'printCommand', 'dryRun'] },
     { flags: '-w, --with <launcher>', description: 'start this program instead of claude, with its first arguments: "ccs work"' },
+    { flags: '--fresh', description: 'a new session instead, which begins with the note of this one', conflicts: ['allCrashed'] },
     { flags: '--print-command', description: 'print the shell line instead of running it' },
     { flags: '--dry-run', description: 'the same as --print-command' },
     { flags: '--json', description: 'print the plan as JSON' },
@@ -24,6 +25,7 @@ module.exports = {
     { command: 'cc-session-recover resume 3f2a9c1d', does: 'open it here' },
     { command: 'cc-session-recover resume --latest --project .', does: 'the latest one of this project' },
     { command: 'cc-session-recover resume 3f2a9c1d --now', does: 'without a terminal: it works on, and ends' },
+    { command: 'cc-session-recover resume 3f2a9c1d --fresh', does: 'its work, in a new session with an empty context' },
     { command: 'cc-session-recover resume 3f2a9c1d --with "ccs work"', does: 'with a profile of a launcher' },
     { command: 'cc-session-recover resume --all-crashed --print-command', does: 'after a crash: one line for each session that was open' },
   ],
@@ -45,6 +47,7 @@ module.exports = {
         ...(args.allCrashed ? { allCrashed: true } : {}),
         ...(args.project === undefined ? {} : { project: resolve(args.project) }),
         ...(args.with === undefined ? {} : { with: args.with }),
+        ...(args.fresh ? { fresh: true } : {}),
       }),
     );
     if (args.json) {
@@ -83,6 +86,7 @@ async function runNow(args, io) {
       ...(args.latest ? { latest: true } : {}),
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
       ...(args.with === undefined ? {} : { with: args.with }),
+      ...(args.fresh ? { fresh: true } : {}),
     }),
   );
   if (args.json) io.json(report);

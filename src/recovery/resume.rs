@@ -19,13 +19,14 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::git;
 use crate::note::redact::{clean_line, redact};
 use crate::note::writer::NoteWriter;
-use crate::rescue::snapshot;
+use crate::rescue::snapshot::{self, Snapshot};
 use crate::session::Source;
 use crate::session::ending::Liveness;
 use crate::session::summary::summarize;
 use crate::store::journal;
 use crate::store::layout::ensure_dir;
 use crate::store::lock::Lock;
+use crate::store::stored::sha256_hex;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::fs::{File, OpenOptions};
@@ -222,13 +223,48 @@ impl Resumer<'_> {
         ))
     }
 
+    /// Begins a session anew with a text as its first prompt. `incident` is that of the new session, `facts` are those of the
+    /// one whose work it goes on with.
+    ///
+    /// # Errors
+    /// Those of [`Self::resume`].
+    pub fn begin(&self, incident: &Incident, facts: &Facts, text: &str) -> Result<Ended> {
+        let Some(_lease) = Lock::try_take(&self.ledger().state.run_lease(&incident.session))? else {
+            return Ok(Ended::NotYet("another process is at work on it".into()));
+        };
+        let Some(_account) = Lock::try_take(&self.ledger().state.account_lease(&account_key(incident)))?
+        else {
+            return Ok(Ended::NotYet("another session of the account is being resumed".into()));
+        };
+        let nonce = self.nonce(incident);
+        let mut plan = self.plan(incident, facts, &nonce)?;
+        for word in &mut plan.argv {
+            if word.starts_with("--resume=") {
+                *word = format!("--session-id={}", incident.session);
+            }
+        }
+        if let Some(prompt) = plan.argv.last_mut() {
+            text.clone_into(prompt);
+        }
+        let nothing = Snapshot { path: PathBuf::new(), bytes: 0, sha256: sha256_hex(b"") };
+        self.make(incident, &plan, nonce, nothing)
+    }
+
     fn run(&self, incident: &Incident, facts: &Facts) -> Result<Ended> {
-        let state = self.ledger().state;
-        let mut begun = self.clock_now();
-        let (time, made) = (begun.format("%Y%m%dT%H%M%S%3fZ"), incident.attempts.len());
-        let nonce = format!("{time}-{}-{}-{made}", self.own_pid, incident.generation);
+        let nonce = self.nonce(incident);
         let plan = self.plan(incident, facts, &nonce)?;
-        let kept = snapshot::take(state, &incident.session, &incident.transcript, &nonce)?;
+        let kept = snapshot::take(self.ledger().state, &incident.session, &incident.transcript, &nonce)?;
+        self.make(incident, &plan, nonce, kept)
+    }
+
+    /// Names a run: no other of this machine is called so.
+    fn nonce(&self, incident: &Incident) -> String {
+        let (time, made) = (self.clock_now().format("%Y%m%dT%H%M%S%3fZ"), incident.attempts.len());
+        format!("{time}-{}-{}-{made}", self.own_pid, incident.generation)
+    }
+
+    fn make(&self, incident: &Incident, plan: &Launch, nonce: String, kept: Snapshot) -> Result<Ended> {
+        let state = self.ledger().state;
         let log = state.runs(&incident.session).join(format!("{nonce}.log"));
         let mut run = Run {
             nonce,
@@ -253,7 +289,7 @@ impl Resumer<'_> {
                 return;
             };
             // The snapshot may have taken long: when the intent was written tells how young an unseen process may be.
-            begun = self.clock_now();
+            let begun = self.clock_now();
             incident.attempts.push(Attempt {
                 at: begun,
                 action: "resume".into(),
@@ -274,7 +310,7 @@ impl Resumer<'_> {
             incident,
             json!({"argv": redacted(&plan.argv), "cwd": plan.cwd, "nonce": run.nonce, "pid": self.own_pid}),
         );
-        let ending = self.start(incident, &plan, &mut run);
+        let ending = self.start(incident, plan, &mut run);
         self.finish(incident, &run, ending)?;
         Ok(Ended::Ran)
     }
@@ -681,6 +717,8 @@ fn said(log: &Path) -> Option<String> {
     let mut bytes = Vec::new();
     file.take(SAID).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
+    // Where it begins in the middle of a line, the rest of that line says nothing.
+    let text = if length > SAID { text.split_once('\n')?.1 } else { &text };
     let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('{'))?;
     Some(clean_line(line, 200))
 }

@@ -5,6 +5,7 @@
 //! client marks its own children are taken out.
 
 use super::find::{SessionOptions, find};
+use super::handoff::{HandoffOptions, handoff};
 use super::inventory::{Ground, Inventory, Outside, Row};
 use super::session::Session;
 use super::show::whole;
@@ -12,6 +13,7 @@ use super::status::Problem;
 use crate::claude::program::{launcher, locate};
 use crate::error::{Code, Error, Result};
 use crate::fs::lossy_or_null;
+use crate::note::compose::Form;
 use crate::recovery::policy::Action;
 use crate::session::StopKind;
 use crate::session::holder::Kind;
@@ -57,6 +59,8 @@ pub struct ResumeOptions {
     pub all_crashed: bool,
     /// A program to start instead of `claude`, with its first arguments.
     pub with: Option<String>,
+    /// Not the session itself: a new one that begins with its note.
+    pub fresh: bool,
 }
 
 /// What a person does.
@@ -120,6 +124,11 @@ pub fn plan(outside: Outside<'_>, options: &ResumeOptions) -> Result<ResumeRepor
     let inventory = Inventory::take(&ground, project.as_deref());
     let with = options.with.as_deref();
     let plans = if options.all_crashed {
+        if options.fresh {
+            return Err(
+                Error::new(Code::Usage, "--fresh and --all-crashed are both given").hint("give one of them")
+            );
+        }
         if options.session.is_some() || options.latest {
             return Err(Error::new(Code::Usage, "a session and --all-crashed are both given")
                 .hint("give one of them"));
@@ -136,7 +145,11 @@ pub fn plan(outside: Outside<'_>, options: &ResumeOptions) -> Result<ResumeRepor
             Some(row) => row,
             None => find(&inventory, &SessionOptions { session, latest, project })?,
         };
-        vec![plan_one(outside, &inventory, row, whole(&inventory, row)?, with)]
+        let mut plan = plan_one(outside, &inventory, row, whole(&inventory, row)?, with);
+        if options.fresh && plan.action == Way::Resume {
+            begin_with_note(outside, &mut plan)?;
+        }
+        vec![plan]
     };
     // What a person named and cannot be started is told here; that there is none at all, only where one is started.
     let named = outside.env.var("CC_RECOVER_CLAUDE").and_then(|_| locate(outside.env, None).err());
@@ -266,6 +279,22 @@ fn plan_one(
         why,
         hint: None,
     }
+}
+
+/// A new session whose first prompt is the note of this one, instead of the session itself.
+fn begin_with_note(outside: Outside<'_>, plan: &mut ResumePlan) -> Result<()> {
+    let asked = HandoffOptions {
+        session: Some(plan.session.id.clone()),
+        form: Form::Resume,
+        ..HandoffOptions::default()
+    };
+    let text = handoff(outside, &asked)?.text;
+    if let Some(argv) = &mut plan.argv {
+        argv.pop();
+        argv.push(text);
+    }
+    "a new session, which begins with the note of this one".clone_into(&mut plan.why);
+    Ok(())
 }
 
 /// The first words of the command as a person types it, and the program behind them.

@@ -1,19 +1,22 @@
 //! A run that a person asks for: a closed session is resumed now, without a terminal.
 
 use super::find::{SessionOptions, find};
-use super::inventory::{Ground, Inventory, Outside};
+use super::handoff::{HandoffOptions, handoff};
+use super::inventory::{Ground, Inventory, Outside, Row};
 use crate::claude::program::launcher;
 use crate::error::{Code, Error, Result};
+use crate::note::compose::Form;
 use crate::project::enabled::enclosing;
-use crate::recovery::config::in_force;
-use crate::recovery::incident::{Attempt, Phase, Report};
+use crate::recovery::config::{Config, Unattended, in_force};
+use crate::recovery::incident::{Attempt, Incident, Phase, Report, Transport};
 use crate::recovery::ledger::{Event, Ledger};
 use crate::recovery::policy::Terminal;
-use crate::recovery::readiness::Reading;
+use crate::recovery::readiness::{Facts, Reading};
 use crate::recovery::resume::{Ended, Resumer};
-use crate::session::Source;
 use crate::session::stop::time;
 use crate::session::summary::summarize;
+use crate::session::{Source, Stop};
+use crate::store::stored::sha256_hex;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -33,6 +36,8 @@ pub struct RunOptions {
     pub project: Option<PathBuf>,
     /// A program to start instead of `claude`, with its first arguments.
     pub with: Option<String>,
+    /// Not the session itself: a new one that begins with its note.
+    pub fresh: bool,
 }
 
 /// What came of it.
@@ -46,6 +51,8 @@ pub struct RunReport {
     pub generated_at: DateTime<Utc>,
     /// Session id.
     pub session: String,
+    /// The session whose work a new one went on with; `None` when it is the session itself.
+    pub instead_of: Option<String>,
     /// Where its incident stands.
     pub phase: Phase,
     /// The attempt that was made.
@@ -76,6 +83,9 @@ pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunRe
         config.unattended.launcher = Some(launcher(outside.env, line, project.as_deref())?);
     }
     let ledger = Ledger { config: &config, ..ground.ledger() };
+    if options.fresh {
+        return begin(outside, pid, &inventory, row, ledger);
+    }
     let known = ledger.read(&id)?.filter(|incident| !incident.phase.is_over());
     if known.is_none_or(|incident| !matches!(incident.phase, Phase::Attempting)) {
         let transcript = crate::claude::transcript::Transcript::open(&row.found.path)?;
@@ -121,9 +131,104 @@ pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunRe
             schema: SCHEMA,
             generated_at: outside.clock.now(),
             session: id,
+            instead_of: None,
             phase: incident.phase,
             attempt: incident.attempts.last().cloned(),
             why: incident.plan.why,
         }),
+    }
+}
+
+/// Goes on with the work of a session in a new one.
+fn begin(
+    outside: Outside<'_>,
+    pid: u32,
+    inventory: &Inventory<'_>,
+    row: &Row,
+    ledger: Ledger<'_>,
+) -> Result<RunReport> {
+    let config = Config {
+        unattended: Unattended { transport: Transport::Print, ..ledger.config.unattended.clone() },
+        ..ledger.config.clone()
+    };
+    let ledger = Ledger { config: &config, ..ledger };
+    let now = outside.clock.now();
+    let cwd = row.summary.cwd.clone();
+    let home = &inventory.homes[row.found.home];
+    let project = cwd.as_deref().and_then(|cwd| enclosing(ledger.state, outside.env, Path::new(cwd)));
+    let report = |session: &str, transcript: PathBuf| Report {
+        session: session.to_owned(),
+        project: project.clone(),
+        config_dir: Some(home.dir().to_path_buf()),
+        transcript,
+        stop: row.summary.stop.clone(),
+        cwd: cwd.clone(),
+        entrypoint: row.summary.entrypoint.clone(),
+        claude_pid: None,
+        claude_start: None,
+    };
+    let mut old = Incident::open(report(&row.found.id, row.found.path.clone()), now);
+    old.complete(&row.summary);
+    let reading = Reading { ledger, env: outside.env, processes: outside.processes };
+    let facts = Facts::read(&reading, &old);
+    let Some((directory, _)) = &facts.directory else {
+        return Err(Error::new(Code::RunRefused, "its directory does not exist any more").at(&row.found.path));
+    };
+    let asked = HandoffOptions {
+        session: Some(row.found.id.clone()),
+        form: Form::Resume,
+        ..HandoffOptions::default()
+    };
+    let text = handoff(outside, &asked)?.text;
+    let id = new_id(&row.found.id, pid, now);
+    let transcript = home.project(directory).join(format!("{id}.jsonl"));
+    let mut new = report(&id, transcript.clone());
+    new.stop = Stop { record: None, ..new.stop };
+    ledger.enter(&id, Event::Stopped(Box::new(new)))?;
+    let incident = ledger.change(&id, |slot| {
+        if let Some(incident) = slot {
+            incident.describe(&row.summary);
+            incident.saw(
+                Source::Store,
+                format!("a person asked to go on with the work of {} in a new session", row.found.id),
+            );
+        }
+    })?;
+    let gone = || Error::new(Code::Internal, "the incident of the run is gone").at(&transcript);
+    let ended =
+        Resumer { reading, own_pid: pid, now: true }.begin(&incident.ok_or_else(gone)?, &facts, &text)?;
+    let incident = ledger.read(&id)?.ok_or_else(gone)?;
+    match ended {
+        Ended::NotYet(why) | Ended::UnderWay(why) | Ended::Left(why) => {
+            Err(Error::new(Code::RunRefused, why).at(&row.found.path))
+        }
+        Ended::Ran => Ok(RunReport {
+            schema: SCHEMA,
+            generated_at: outside.clock.now(),
+            session: id,
+            instead_of: Some(row.found.id.clone()),
+            phase: incident.phase,
+            attempt: incident.attempts.last().cloned(),
+            why: incident.plan.why,
+        }),
+    }
+}
+
+/// An id of the form that a client takes (a UUID of version 4), which no other session has.
+fn new_id(of: &str, pid: u32, now: DateTime<Utc>) -> String {
+    let hash = sha256_hex(format!("{of} {pid} {}", now.timestamp_nanos_opt().unwrap_or_default()).as_bytes());
+    format!("{}-{}-4{}-8{}-{}", &hash[..8], &hash[8..12], &hash[13..16], &hash[17..20], &hash[20..32])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_id_is_one_and_is_no_other() {
+        let id = new_id("a", 1, DateTime::UNIX_EPOCH);
+        assert!(crate::claude::home::is_session_id(&id), "{id}");
+        assert_eq!(&id[14..15], "4");
+        assert_ne!(id, new_id("a", 2, DateTime::UNIX_EPOCH));
     }
 }

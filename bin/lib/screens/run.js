@@ -13,9 +13,10 @@ const OUTCOMES = { continued: 'went on', 'stopped-again': 'stopped again', 'no-e
  * @param {import('../output.js').View['colours']} colours
  */
 function runLines(report, colours) {
-  const { session, attempt, why, phase } = cleaned(report);
+  const { session, insteadOf, attempt, why, phase } = cleaned(report);
   const result = attempt?.run?.result ?? null;
   const lines = [`${colours.bold(session)} ${OUTCOMES[attempt?.outcome ?? 'pending']}${phase === 'recovered' ? ': its task is finished or waits for you' : ''}.`];
+  if (insteadOf !== null) lines.push(`  a new session that goes on with the work of ${insteadOf}`);
   if (result === null) return [...lines, sentence(why)];
   lines.push(`  ${count(result.answers, 'answer')}, ${count(result.calls, 'tool call')}${result.denied > 0 ? `, ${result.denied} denied` : ''}, ${result.tokens} tokens; its process ${result.ended}`);
   if (result.files.length > 0) lines.push(`  files    ${result.files.join(', ')}`);
