@@ -69,14 +69,15 @@ module.exports = {
         // Countdowns move by themselves; it looks when something was written, or when it is time.
         read: async () => {
           await addon.watchPause(report.looksAgainIn);
-          report = await look();
+          // Nothing is started any more once a person has ended it.
+          if (!ends.signal.aborted) report = await look();
           return report;
         },
         every: 0,
         draw: (value, now) => [...watchLines(value, { width: io.width, colours: io.colours }, now), '', ...problemLines(value.problems, view)],
         more: (hidden) => `${hidden} more lines below`,
       });
-      addon.watchWake();
+      end();
       return;
     }
     let shown = '';
