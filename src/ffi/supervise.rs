@@ -58,7 +58,7 @@ pub fn watch_pause(milliseconds: u32) -> AsyncTask<CoreTask> {
         let mut changes = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
         if changes.is_none() {
             let made = Changes::of(&StateDir::new(Environment::of_process().state_dir()?));
-            *WAKE.lock().unwrap_or_else(PoisonError::into_inner) = Some(made.waker());
+            *WAKE.lock().unwrap_or_else(PoisonError::into_inner) = made.waker();
             *changes = Some(made);
         }
         Ok(changes.as_ref().is_some_and(|changes| changes.wait(longest)))

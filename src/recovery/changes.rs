@@ -1,104 +1,232 @@
 //! Changes: what tells a supervisor between two looks that something was written which it should look at now: a stop that a
 //! hook recorded, a pause, a cancellation. Where the system cannot tell, looks alone do.
 
-use crate::store::StateDir;
-use crate::store::layout::ensure_dir;
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
+pub use told::{Changes, Wake};
 
 /// What is written together is looked at together.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Something to wait for.
-pub struct Changes {
-    told: Receiver<()>,
-    tell: SyncSender<()>,
-    /// Tells as long as it lives; without it only [`Wake`] does.
-    watcher: Option<RecommendedWatcher>,
-}
+/// The kernel tells it, to the thread that waits: one that only watched would be woken by everything we read ourselves.
+#[cfg(target_os = "linux")]
+mod told {
+    use super::SETTLE;
+    use crate::store::StateDir;
+    use crate::store::layout::ensure_dir;
+    use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+    use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init};
+    use rustix::io::Errno;
+    use std::mem::MaybeUninit;
+    use std::os::fd::OwnedFd;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
 
-/// Ends a wait from elsewhere.
-#[derive(Debug, Clone)]
-pub struct Wake(SyncSender<()>);
-
-impl Wake {
-    /// Ends it, or the next one.
-    pub fn wake(&self) {
-        // One that is on its way already will do.
-        let _ = self.0.try_send(());
-    }
-}
-
-impl Changes {
-    /// What changes in the state directory. A system that cannot tell is no error.
-    #[must_use]
-    pub fn of(state: &StateDir) -> Self {
-        let (tell, told) = sync_channel(1);
-        let watcher = watcher(state, tell.clone()).ok();
-        Self { told, tell, watcher }
+    /// Something to wait for.
+    pub struct Changes {
+        watch: Option<Watch>,
+        wake: Option<Wake>,
     }
 
-    /// Whether the system tells.
-    #[must_use]
-    pub const fn are_told(&self) -> bool {
-        self.watcher.is_some()
+    struct Watch {
+        file: OwnedFd,
+        /// The watch of the state directory itself, in which one file matters.
+        root: i32,
     }
 
-    /// What ends a wait from elsewhere.
-    #[must_use]
-    pub fn waker(&self) -> Wake {
-        Wake(self.tell.clone())
+    /// Ends a wait from elsewhere.
+    #[derive(Debug, Clone)]
+    pub struct Wake(Arc<OwnedFd>);
+
+    impl Wake {
+        /// Ends it, or the next one.
+        pub fn wake(&self) {
+            // One that is on its way already will do.
+            let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+        }
     }
 
-    /// Waits for a change, and at most this long. True when there was one.
-    #[must_use]
-    pub fn wait(&self, longest: Duration) -> bool {
-        match self.told.recv_timeout(longest) {
-            Ok(()) => {
-                std::thread::sleep(SETTLE.min(longest));
-                while self.told.try_recv().is_ok() {}
-                true
+    impl Changes {
+        /// What changes in the state directory. A system that cannot tell is no error.
+        #[must_use]
+        pub fn of(state: &StateDir) -> Self {
+            let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok();
+            Self { watch: watch(state), wake: wake.map(|file| Wake(Arc::new(file))) }
+        }
+
+        /// Whether the system tells.
+        #[must_use]
+        pub const fn are_told(&self) -> bool {
+            self.watch.is_some()
+        }
+
+        /// What ends a wait from elsewhere; `None` where the system has nothing for that.
+        #[must_use]
+        pub fn waker(&self) -> Option<Wake> {
+            self.wake.clone()
+        }
+
+        /// Waits for a change, and at most this long. True when there was one.
+        #[must_use]
+        pub fn wait(&self, longest: Duration) -> bool {
+            let end = Instant::now() + longest;
+            loop {
+                let left = end.saturating_duration_since(Instant::now());
+                let Ok(left) = Timespec::try_from(left) else { return false };
+                let watched = self.watch.as_ref().map(|watch| &watch.file);
+                let woken = self.wake.as_ref().map(|wake| wake.0.as_ref());
+                let mut files: Vec<PollFd<'_>> =
+                    watched.into_iter().chain(woken).map(|file| PollFd::new(file, PollFlags::IN)).collect();
+                match poll(&mut files, Some(&left)) {
+                    Ok(0) => return false,
+                    Ok(_) if self.take() => {
+                        std::thread::sleep(SETTLE.min(longest));
+                        let _ = self.take();
+                        return true;
+                    }
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(_) => {
+                        std::thread::sleep(end.saturating_duration_since(Instant::now()));
+                        return false;
+                    }
+                }
             }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
         }
+
+        /// Takes what was told; whether any of it is to be looked at.
+        fn take(&self) -> bool {
+            let mut counted = [0_u8; 8];
+            let woken =
+                self.wake.as_ref().is_some_and(|wake| rustix::io::read(&wake.0, &mut counted).is_ok());
+            let Some(Watch { file, root }) = &self.watch else { return woken };
+            let mut buffer = [const { MaybeUninit::uninit() }; 4096];
+            let mut events = Reader::new(file, &mut buffer);
+            let mut matters = woken;
+            while let Ok(event) = events.next() {
+                let name = event.file_name().map(std::ffi::CStr::to_bytes);
+                // Names that begin with a dot are still being written.
+                matters |= match name {
+                    Some(name) if event.wd() == *root => name == b"paused.json",
+                    Some(name) => !name.starts_with(b"."),
+                    // The directory itself, or more than could be told.
+                    None => true,
+                };
+            }
+            matters
+        }
+    }
+
+    fn watch(state: &StateDir) -> Option<Watch> {
+        let file = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?;
+        let of = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::MOVED_TO;
+        for dir in [state.incidents(), state.spool()] {
+            ensure_dir(&dir).ok()?;
+            add_watch(&file, &dir, of).ok()?;
+        }
+        let root = add_watch(&file, state.root(), of).ok()?;
+        Some(Watch { file, root })
     }
 }
 
-fn watcher(state: &StateDir, tell: SyncSender<()>) -> notify::Result<RecommendedWatcher> {
-    let dirs = [state.incidents(), state.spool()];
-    let paused = state.paused();
-    let own = [dirs.to_vec(), vec![paused.clone()]].concat();
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        // What cannot be told is looked for.
-        if event.map_or(true, |event| matters(&event, &own)) {
-            let _ = tell.try_send(());
-        }
-    })?;
-    for dir in dirs.iter().map(PathBuf::as_path).chain(paused.parent()) {
-        ensure_dir(dir).map_err(|error| notify::Error::generic(&error.to_string()))?;
-        watcher.watch(dir, RecursiveMode::NonRecursive)?;
-    }
-    Ok(watcher)
-}
+#[cfg(not(target_os = "linux"))]
+mod told {
+    use super::SETTLE;
+    use crate::store::StateDir;
+    use crate::store::layout::ensure_dir;
+    use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+    use std::path::{Path, PathBuf};
+    use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+    use std::time::Duration;
 
-/// Something was put in its place or taken away. Names that begin with a dot are still being written.
-fn matters(event: &Event, own: &[PathBuf]) -> bool {
-    let changes = matches!(
-        event.kind,
-        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_)
-    );
-    let of_ours = |path: &Path| {
-        let finished = path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
-        finished && own.iter().any(|own| path == own || path.parent() == Some(own))
-    };
-    changes && event.paths.iter().any(|path| of_ours(path))
+    /// Something to wait for.
+    pub struct Changes {
+        told: Receiver<()>,
+        tell: SyncSender<()>,
+        /// Tells as long as it lives; without it only [`Wake`] does.
+        watcher: Option<RecommendedWatcher>,
+    }
+
+    /// Ends a wait from elsewhere.
+    #[derive(Debug, Clone)]
+    pub struct Wake(SyncSender<()>);
+
+    impl Wake {
+        /// Ends it, or the next one.
+        pub fn wake(&self) {
+            // One that is on its way already will do.
+            let _ = self.0.try_send(());
+        }
+    }
+
+    impl Changes {
+        /// What changes in the state directory. A system that cannot tell is no error.
+        #[must_use]
+        pub fn of(state: &StateDir) -> Self {
+            let (tell, told) = sync_channel(1);
+            let watcher = watcher(state, tell.clone()).ok();
+            Self { told, tell, watcher }
+        }
+
+        /// Whether the system tells.
+        #[must_use]
+        pub const fn are_told(&self) -> bool {
+            self.watcher.is_some()
+        }
+
+        /// What ends a wait from elsewhere; `None` where the system has nothing for that.
+        #[must_use]
+        pub fn waker(&self) -> Option<Wake> {
+            Some(Wake(self.tell.clone()))
+        }
+
+        /// Waits for a change, and at most this long. True when there was one.
+        #[must_use]
+        pub fn wait(&self, longest: Duration) -> bool {
+            match self.told.recv_timeout(longest) {
+                Ok(()) => {
+                    std::thread::sleep(SETTLE.min(longest));
+                    while self.told.try_recv().is_ok() {}
+                    true
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
+            }
+        }
+    }
+
+    fn watcher(state: &StateDir, tell: SyncSender<()>) -> notify::Result<RecommendedWatcher> {
+        let dirs = [state.incidents(), state.spool()];
+        let paused = state.paused();
+        let own = [dirs.to_vec(), vec![paused.clone()]].concat();
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // What cannot be told is looked for.
+            if event.map_or(true, |event| matters(&event, &own)) {
+                let _ = tell.try_send(());
+            }
+        })?;
+        for dir in dirs.iter().map(PathBuf::as_path).chain(paused.parent()) {
+            ensure_dir(dir).map_err(|error| notify::Error::generic(&error.to_string()))?;
+            watcher.watch(dir, RecursiveMode::NonRecursive)?;
+        }
+        Ok(watcher)
+    }
+
+    /// Something was put in its place or taken away. Names that begin with a dot are still being written.
+    fn matters(event: &Event, own: &[PathBuf]) -> bool {
+        let changes = matches!(
+            event.kind,
+            EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_)
+        );
+        let of_ours = |path: &Path| {
+            let finished = path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
+            finished && own.iter().any(|own| path == own || path.parent() == Some(own))
+        };
+        changes && event.paths.iter().any(|path| of_ours(path))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StateDir;
     use crate::store::replace::{PRIVATE, replace};
     use std::time::Instant;
 
@@ -131,7 +259,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let changes = Changes::of(&StateDir::new(dir.path()));
         while changes.wait(Duration::from_millis(200)) {}
-        changes.waker().wake();
+        changes.waker().unwrap().wake();
         assert!(changes.wait(Duration::from_secs(20)));
     }
 }
