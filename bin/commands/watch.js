@@ -88,7 +88,7 @@ module.exports = {
       shown = changed;
       const busy = report.sessions.some(({ running }) => running);
       if (ends.signal.aborted) return;
-      if (args.once && !busy && !report.sessions.some((session) => isDue(session, report))) return;
+      if (args.once && !busy && !report.due) return;
       if (args.untilDone && !report.owed) return;
       await addon.watchPause(args.once ? Math.min(report.looksAgainIn, 500) : report.looksAgainIn);
       if (ends.signal.aborted) return;
@@ -100,9 +100,4 @@ module.exports = {
 /** What of a look is worth a new printing. @param {import('../../src/ffi/types.js').WatchReport} report */
 function told({ sessions, own, supervisor }) {
   return JSON.stringify([own, supervisor, sessions.map(({ id, phase, next, running, waits, paused }) => [id, phase, next.action, next.at, running, waits, paused])]);
-}
-
-/** @param {import('../../src/ffi/types.js').WatchedSession} session @param {import('../../src/ffi/types.js').WatchReport} report */
-function isDue({ next, phase, waits, paused }, report) {
-  return !paused && waits === null && (phase === 'attempting' || (phase === 'waiting' && next.action === 'run' && next.at !== null && Date.parse(next.at) <= Date.parse(report.generatedAt)));
 }

@@ -1425,6 +1425,8 @@ export interface WatchReport {
   looksAgainIn: number
   /** Something is still going to happen without a person. */
   owed: boolean
+  /** Of that, something is to be done at once, and nothing is known that speaks against it. */
+  due: boolean
   /** What could not be read. */
   problems: Problem[]
 }

@@ -160,6 +160,8 @@ pub struct Looked {
     pub looks_again_in: u64,
     /// Something is still going to happen without a person.
     pub owed: bool,
+    /// Of that, something is to be done at once, and nothing is known that speaks against it.
+    pub due: bool,
     /// What could not be read.
     pub problems: Vec<Problem>,
 }
@@ -280,12 +282,12 @@ impl Supervisor {
     pub fn look(&mut self) -> Result<Looked> {
         let leads = self.lead()?;
         let mut problems = Vec::new();
-        if leads {
-            problems.extend(self.discover());
-        }
         let in_force = in_force(&self.ground.env, None);
         problems.extend(in_force.problem.clone());
         let config = in_force.config;
+        if leads {
+            problems.extend(self.discover(&config));
+        }
         let home = self.default_home();
         let ledger = self.ledger(&config, home.as_deref());
         let (incidents, unreadable) = ledger.read_all();
@@ -320,16 +322,15 @@ impl Supervisor {
     }
 
     /// Stops that no hook reported: killed hooks, one-shot runs, a loss of power.
-    fn discover(&mut self) -> Vec<Error> {
+    fn discover(&mut self, config: &Config) -> Vec<Error> {
         let mut problems = Vec::new();
         let now = self.ground.clock.now();
-        let config = in_force(&self.ground.env, None).config;
         let further: Vec<PathBuf> = config.config_dirs.iter().map(PathBuf::from).collect();
         let homes = crate::claude::home::all_homes(&self.ground.env, &further);
         let default_home = self.default_home();
         let before = std::mem::take(&mut self.settled);
         let mut settled = BTreeMap::new();
-        let ledger = self.ledger(&config, default_home.as_deref());
+        let ledger = self.ledger(config, default_home.as_deref());
         let mut holders: Option<Holders> = None;
         for enabled in all_unattended(&self.state) {
             let (Some(project), Some(since)) = (&enabled.project, enabled.unattended) else { continue };
@@ -615,6 +616,12 @@ impl Supervisor {
                 one.phase == Phase::Attempting
                     || one.phase == Phase::Waiting && one.plan.action == Action::Run
             });
+        let due = sessions.iter().any(|one| {
+            let run = one.phase == Phase::Waiting.as_str()
+                && one.next.action == Action::Run
+                && one.next.at.is_some_and(|at| at <= now);
+            !one.paused && one.waits.is_none() && (run || one.phase == Phase::Attempting.as_str())
+        });
         let poll = std::time::Duration::try_from_secs_f64(config.supervisor.poll_seconds).unwrap_or(LONGEST);
         let next_due = incidents
             .iter()
@@ -636,6 +643,7 @@ impl Supervisor {
             looks_again_at: Duration::from_std(step).ok().map(|step| now + step),
             looks_again_in: u64::try_from(step.as_millis()).unwrap_or(u64::MAX),
             owed,
+            due,
             problems: problems.into_iter().map(Problem::from).collect(),
         }
     }

@@ -14,6 +14,7 @@ use crate::claude::program::{launcher, locate};
 use crate::error::{Code, Error, Result};
 use crate::fs::lossy_or_null;
 use crate::note::compose::Form;
+use crate::recovery::launch::{ATTEMPT, OF_A_CHILD};
 use crate::recovery::policy::Action;
 use crate::session::StopKind;
 use crate::session::holder::Kind;
@@ -28,21 +29,6 @@ use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/resume@1";
-/// Variables that a client gives its children (measured with 2.1.329), and one of ours.
-const OF_A_CHILD: [&str; 11] = [
-    "AI_AGENT",
-    "CC_RECOVER_ATTEMPT",
-    "CLAUDECODE",
-    "CLAUDE_CODE_CHILD_SESSION",
-    "CLAUDE_CODE_ENTRYPOINT",
-    "CLAUDE_CODE_EXECPATH",
-    "CLAUDE_CODE_MESSAGING_SOCKET",
-    "CLAUDE_CODE_MESSAGING_TOKEN",
-    "CLAUDE_CODE_SESSION_ATTENDED",
-    "CLAUDE_CODE_SESSION_ID",
-    "CLAUDE_PID",
-];
-
 const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 
 /// Which sessions.
@@ -186,7 +172,7 @@ fn plan_one(
     let (directory, of_start) = start_directory(outside, inventory, row);
     let env = session.commands.env.clone();
     let mut unset: Vec<&'static str> =
-        OF_A_CHILD.into_iter().filter(|name| outside.env.var(name).is_some()).collect();
+        OF_A_CHILD.into_iter().chain([ATTEMPT]).filter(|name| outside.env.var(name).is_some()).collect();
     // In its own directory a client of the default configuration directory has the variable not set.
     if !env.contains_key(CONFIG_DIR) && !inventory.is_in_force(row) {
         unset.push(CONFIG_DIR);
