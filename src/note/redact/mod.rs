@@ -34,6 +34,9 @@ struct Found {
 /// The text with every secret that is recognised replaced by `[removed: <kind>]`.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
     let found = found(text);
     if found.is_empty() {
         return Cow::Borrowed(text);
@@ -49,6 +52,36 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     }
     out.push_str(&text[done..]);
     Cow::Owned(out)
+}
+
+/// Words of which one makes what follows a secret.
+const NAMES: [&str; 10] =
+    ["pass", "pwd", "secret", "token", "key", "cookie", "auth", "bearer", "login", "cred"];
+/// Longest run of letters in a plain word, and longest plain word with a digit in it: no key is as short.
+const LETTERS: usize = 13;
+const WITH_DIGIT: usize = 11;
+
+/// A short text in plain words, in which no pattern can find anything: a hook that says why a session stopped is then spared
+/// the making of the patterns, which takes some milliseconds.
+fn is_plain(text: &str) -> bool {
+    let harmless =
+        |char: char| char.is_alphabetic() || " .,!?·()/_-'’:".contains(char) || char.is_ascii_digit();
+    let plain_word = |word: &str| {
+        let runs = word.split(|char: char| !char.is_alphabetic()).map(|run| run.chars().count()).max();
+        let digit = word.bytes().any(|byte| byte.is_ascii_digit());
+        // A colon only as in 4:25am.
+        let colons = word.match_indices(':').all(|(at, _)| {
+            let digit_at =
+                |at: Option<usize>| at.and_then(|at| word.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
+            digit_at(at.checked_sub(1)) && digit_at(Some(at + 1))
+        });
+        let flag = word.starts_with('-');
+        runs.unwrap_or(0) <= LETTERS && (!digit || word.len() <= WITH_DIGIT) && colons && !flag
+    };
+    text.len() <= 200
+        && text.chars().all(harmless)
+        && text.split(' ').all(plain_word)
+        && !NAMES.iter().any(|name| text.to_lowercase().contains(name))
 }
 
 /// What of a line is looked at, in characters: more is never shown, and a secret cut off there neither.
@@ -104,6 +137,21 @@ fn found(text: &str) -> Vec<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_of_a_limit_are_plain_and_nothing_that_is_redacted_is() {
+        for text in
+            ["You've hit your 5-hour limit · resets 4:25am (America/New_York)", "resets Nov 24, 1:45pm (UTC)"]
+        {
+            assert!(is_plain(text), "{text}");
+        }
+        for text in
+            ["password hunter2", "a:b", "-p x", "ghp_aaaaaaaaaaaaaa", "AKIAABCDEFGHIJKLMNOP", "x=1", "a@b"]
+        {
+            assert!(!is_plain(text), "{text}");
+        }
+    }
+
     use proptest::prelude::*;
 
     const A: &str = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zAbCdEfGhIjKlMnOpQrStUvWx";
