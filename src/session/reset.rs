@@ -24,7 +24,7 @@ pub fn reset_in(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
     let (_, rest) = message.split_once("resets ")?;
     let (when, zone) = rest.split_once('(')?;
     // The system's own zone data: tables of all zones in the addon would cost every hook a millisecond at its start.
-    let zone = TimeZone::get(zone.split_once(')')?.0.trim()).ok()?;
+    let zone = zone_of(zone.split_once(')')?.0.trim())?;
     let when = when.trim().trim_start_matches("at ").trim();
     let today = jiff::Timestamp::from_second(written.timestamp()).ok()?.to_zoned(zone.clone()).date();
     let today =
@@ -48,6 +48,11 @@ pub fn reset_in(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
     let at = local(today)?;
     let at = if at < written { local(today.checked_add_days(Days::new(1))?)? } else { at };
     Some(ResetText { at, dated: false })
+}
+
+/// A zone by its name. Looking a name up lists every directory of zones there is, which a hook has no time for.
+fn zone_of(name: &str) -> Option<TimeZone> {
+    if name == "UTC" { Some(TimeZone::UTC) } else { TimeZone::get(name).ok() }
 }
 
 /// The epoch seconds that the first clients wrote behind their words: `Claude AI usage limit reached|1795230000`.
