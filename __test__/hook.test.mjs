@@ -155,6 +155,30 @@ test('hooks that were copied into a project nobody enabled do nothing', { skip: 
   assert.equal(incidentOf(place, SESSION).stop.kind, 'auth');
 });
 
+test('hooks work in a project of any kind of package, and in one whose package.json is broken', { skip: posix }, async (t) => {
+  for (const text of ['{"type":"module"}', '{"type":"commonjs"}', '{"type":', '']) {
+    const place = world(t);
+    writeFileSync(join(place.project, 'package.json'), text);
+    writeFileSync(join(place.claude, 'package.json'), text);
+    const { commandOf, transcriptOf } = await hooked(place);
+    writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: place.project }));
+    const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), error: 'authentication_failed' }));
+    const run = async (/** @type {string} */ command) => (await startHook(command, input, { cwd: place.project, env: hookEnv(place) }).ended).stderr;
+    assert.equal(await run(commandOf('StopFailure')), '', text);
+    assert.equal(incidentOf(place, SESSION).stop.kind, 'auth', text);
+    // The user's own hooks, too.
+    assert.equal((await place.run(['init', '--user', '--yes'])).status, 0);
+    const own = JSON.parse(readFileSync(join(place.claude, 'settings.json'), 'utf8')).hooks.StopFailure[0].hooks[0].command;
+    rmSync(join(place.state, 'incidents'), { recursive: true });
+    assert.equal((await place.run(['uninstall', '--yes'])).status, 0);
+    assert.equal(await run(own), '', text);
+    assert.equal(incidentOf(place, SESSION).stop.kind, 'auth', text);
+    // The control: without the file beside it the launcher is what the project's package says.
+    rmSync(join(place.claude, 'cc-session-recover', 'package.json'));
+    assert.equal((await run(own)) === '', text === '{"type":"commonjs"}', text);
+  }
+});
+
 test('another directory at the path of an enabled project is not taken for it', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);

@@ -49,7 +49,8 @@ function work(addon) {
   }
   write(1, outcome.stdout);
   write(2, outcome.stderr);
-  process.exitCode = outcome.exitCode;
+  // At once: everything is written, and node's own clearing up takes longer than the work did.
+  process.exit(outcome.exitCode);
 }
 
 try {

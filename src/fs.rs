@@ -103,12 +103,14 @@ fn open_without_blocking(path: &Path) -> Result<File> {
 /// # Errors
 /// [`Code::PathRefused`] when it is larger than `limit` bytes or no regular file, [`Code::Io`] otherwise.
 pub fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-    let file = match open_regular(path) {
-        Ok(file) => file,
+    let (file, meta) = match open_regular_with_metadata(path) {
+        Ok(found) => found,
         Err(_) if is_missing(path) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut bytes = Vec::new();
+    // Room for all of it and one byte: then two reads are enough, where growing from nothing takes many.
+    let expected = usize::try_from(meta.len().min(limit)).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(expected + 1);
     file.take(limit + 1).read_to_end(&mut bytes).doing("read", path)?;
     if bytes.len() as u64 > limit {
         return Err(Error::new(Code::PathRefused, format!("larger than {limit} bytes")).at(path));

@@ -4,7 +4,7 @@
 
 use super::enabled::{Enabled, SettingsImage, enclosing, project_key, record_path, user_record_path};
 use super::hooks::{MARKER, entries};
-use super::runtime::{HOOK, Runtime, STATUS_LINE};
+use super::runtime::{HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, Runtime, STATUS_LINE};
 use super::settings::{SettingsTarget, path_of, read};
 use super::statusline::{STATUS_LINE_MARKER, entry, is_ours};
 use super::{FileAction, FileStep, Scope};
@@ -132,6 +132,8 @@ pub(super) struct Places {
     pub within: PathBuf,
     pub launcher: PathBuf,
     pub status_line_launcher: PathBuf,
+    /// Says that both launchers are `CommonJS`.
+    pub launchers_package: PathBuf,
     /// The settings file that gets the status line, and its scope.
     pub status_line: (Scope, PathBuf),
     /// Settings files whose status line ours covers.
@@ -176,6 +178,7 @@ impl Places {
         Ok(Self {
             status_line: (own, path_of(own, &project, &config_dir)),
             status_line_launcher: base.join(STATUS_LINE_MARKER),
+            launchers_package: base.join(MARKER).with_file_name(LAUNCHERS_PACKAGE),
             beneath,
             lock: state.project_lock(&key),
             launcher: base.join(MARKER),
@@ -233,6 +236,11 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
                 after: None,
             });
         }
+        // Before the launchers, which would be read as modules without it.
+        let package = &places.launchers_package;
+        let before = read_text(package, LAUNCHER_LIMIT)?;
+        let why = "keeps the launchers working whatever kind of package the project is";
+        files.push(step(package, before, LAUNCHERS_ARE_COMMONJS.into(), why));
         let launchers = [
             (options.hooks, &places.launcher, HOOK, "starts what the hooks run"),
             (drawn, &places.status_line_launcher, STATUS_LINE, "draws the status line"),

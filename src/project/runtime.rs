@@ -17,6 +17,11 @@ pub const ADDON: &str = "addon.node";
 pub const HOOK: &str = "bin/hook.js";
 /// Template of the status line's launcher.
 pub const STATUS_LINE: &str = "bin/statusline.js";
+/// The file beside the launchers that keeps them `CommonJS` in a project whose own `package.json` says `"type": "module"`: node
+/// goes by the nearest one above a file.
+pub const LAUNCHERS_PACKAGE: &str = "package.json";
+/// What is in it.
+pub const LAUNCHERS_ARE_COMMONJS: &str = "{\"type\":\"commonjs\"}\n";
 /// In the launcher's template, the place of the runtime's name.
 const PLACE: &str = "__RUNTIME__";
 /// In the launcher's template, the place of the scope.

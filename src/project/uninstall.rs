@@ -4,6 +4,7 @@
 use super::enabled::{Enabled, SettingsImage, find};
 use super::hooks::MARKER;
 use super::init::{Outside, Places, ProjectReport, read_text};
+use super::runtime::LAUNCHERS_ARE_COMMONJS;
 use super::settings::{SettingsTarget, read};
 use super::statusline::{STATUS_LINE_MARKER, is_ours};
 use super::{FileAction, FileStep, Scope};
@@ -114,6 +115,11 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
         let launcher = read_text(&places.launcher, LIMIT)?;
         if launcher.is_some() {
             files.push(removal(&places.launcher, launcher, "started what the hooks ran"));
+        }
+        // Behind the launchers, which would be read as modules without it.
+        let package = read_text(&places.launchers_package, LIMIT)?;
+        if package.as_deref() == Some(LAUNCHERS_ARE_COMMONJS) {
+            files.push(removal(&places.launchers_package, package, "kept the launchers working"));
         }
         if scope != Scope::User {
             let note = places.project.join(FILE_NAME);

@@ -29,7 +29,7 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 /// How long a line waits for the writers before it. A hook must not be held up.
 const LOCK_WAIT: Duration = Duration::from_millis(250);
 /// Bytes that are read at once to find the line before.
-const TAIL: u64 = 8 * 1024;
+const TAIL: u64 = 2 * 1024;
 /// The member that holds the hash of the line before.
 const PREV: &str = "prev";
 
@@ -211,7 +211,7 @@ fn last_line(path: &Path) -> Option<(Vec<u8>, bool)> {
     let mut size = TAIL;
     loop {
         let start = length.saturating_sub(size);
-        let bytes = read_from(&mut file, start).ok()?;
+        let bytes = read_from(&mut file, start, length - start).ok()?;
         let whole = bytes.ends_with(b"\n");
         let body = bytes.trim_ascii_end();
         if let Some(end) = memchr::memrchr(b'\n', body) {
@@ -224,8 +224,8 @@ fn last_line(path: &Path) -> Option<(Vec<u8>, bool)> {
     }
 }
 
-fn read_from(file: &mut File, start: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+fn read_from(file: &mut File, start: u64, expected: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1);
     file.seek(SeekFrom::Start(start))?;
     file.take(2 * LARGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
