@@ -49,8 +49,8 @@ function listLines(report, { width, colours }) {
     const now = new Date(report.generatedAt);
     const ids = shortIds(states.map(({ session }) => session));
     const columns = [
-      { heading: 'state', least: 12 },
-      { heading: 'session', leave: 2 },
+      { heading: 'state' },
+      { heading: 'session', leave: 4 },
       { heading: 'saved' },
       { heading: 'when', leave: 3 },
       { heading: 'how it stood', least: 12, yields: true },

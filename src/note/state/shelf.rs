@@ -74,9 +74,14 @@ impl Shelf<'_> {
                 return Ok(Put::Older);
             }
             if newest.content == entry.content {
-                let told = std::mem::replace(&mut newest.cleared, entry.cleared) == entry.cleared
-                    && std::mem::replace(&mut newest.bytes, entry.bytes) == entry.bytes;
-                if !told {
+                // The file says when it was saved first; the book, at which moment it still held.
+                let passing = entry.moment.is_passing();
+                let (moment, saved_at) =
+                    if passing { (newest.moment, newest.saved_at) } else { (entry.moment, entry.saved_at) };
+                let held =
+                    Entry { moment, saved_at, cleared: entry.cleared, bytes: entry.bytes, ..newest.clone() };
+                if *newest != held {
+                    *newest = held;
                     book.save(self.state)?;
                 }
                 return Ok(Put::Same);
@@ -291,4 +296,138 @@ fn file_text(entry: &Entry, text: &str) -> String {
     let at = entry.saved_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let moment: Moment = entry.moment;
     format!("<!-- cc-session-recover:state {} -->\n\nSaved {at}, {}.\n\n{text}", entry.name, moment.words())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::book::tests::entry;
+    use super::*;
+
+    struct Ground {
+        _dir: tempfile::TempDir,
+        project: PathBuf,
+        state: StateDir,
+    }
+
+    impl Ground {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let project = dir.path().join("project");
+            std::fs::create_dir(&project).unwrap();
+            let state = StateDir::new(dir.path().join("state"));
+            Self { _dir: dir, project, state }
+        }
+
+        fn rack(&self, archives: usize) -> Shelf<'_> {
+            Shelf { state: &self.state, project: &self.project, archives, ignored: false }
+        }
+
+        fn put(&self, session: &str, second: usize, moment: Moment) -> String {
+            let text = format!("{session} at {second}\n");
+            match self.rack(10).put(Saving { entry: entry(session, second, moment), text: &text }).unwrap() {
+                Put::Saved { name, .. } => name,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        /// Sessions and seconds of what is there and whole.
+        fn whole(&self) -> Vec<String> {
+            let (place, book) = self.rack(10).look().unwrap();
+            let kept = book.states.iter().filter(|entry| !entry.retired);
+            let texts = kept.map(|entry| Shelf::sound(place.as_ref().unwrap(), entry).unwrap().1);
+            let mut words: Vec<String> =
+                texts.map(|text| text.lines().last().unwrap_or_default().to_owned()).collect();
+            words.sort();
+            words
+        }
+    }
+
+    const ENDED: Moment = Moment::TurnEnded;
+
+    #[test]
+    fn a_process_that_was_killed_before_it_wrote_the_file_has_lost_nothing_of_its_session() {
+        for next in ["a", "b"] {
+            let ground = Ground::new();
+            ground.put("a", 1, ENDED);
+            // The book as the killed process has left it: its own state in it, the one before retired.
+            let mut book = Book::load(&ground.state, &ground.project).unwrap();
+            let mut lost = entry("a", 2, ENDED);
+            lost.sha256 = sha256_hex(b"never written");
+            book.supersede("a", lost.as_of);
+            book.states.push(lost);
+            book.save(&ground.state).unwrap();
+            assert_eq!(ground.whole(), ["a at 1"]);
+            ground.put(next, 3, ENDED);
+            let expected = if next == "a" { vec!["a at 3"] } else { vec!["a at 1", "b at 3"] };
+            assert_eq!(ground.whole(), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_killed_process_did_not_remove_goes_with_the_next_state() {
+        let ground = Ground::new();
+        ground.put("a", 1, ENDED);
+        ground.put("b", 2, ENDED);
+        let place = Place::make(&ground.project).unwrap();
+        let archived = std::fs::read_dir(place.archive()).unwrap().next().unwrap().unwrap().path();
+        let text = std::fs::read(&archived).unwrap();
+        std::fs::write(place.dir().join(".x.1-0.cc-recover-tmp"), "half").unwrap();
+        ground.put("a", 3, ENDED);
+        // As if the copy had not been removed.
+        std::fs::write(&archived, text).unwrap();
+        ground.put("b", 4, ENDED);
+        assert_eq!(ground.whole(), ["a at 3", "b at 4"]);
+        assert_eq!(std::fs::read_dir(place.dir()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn an_older_state_of_a_session_does_not_replace_a_newer_one_and_the_same_is_not_written_again() {
+        let ground = Ground::new();
+        ground.put("a", 5, ENDED);
+        let put =
+            |second, text| ground.rack(10).put(Saving { entry: entry("a", second, ENDED), text }).unwrap();
+        assert_eq!(put(4, "older\n"), Put::Older);
+        assert_eq!(put(6, "a at 5\n"), Put::Same);
+        assert_eq!(ground.whole(), ["a at 5"]);
+    }
+
+    #[test]
+    fn a_book_that_is_damaged_makes_every_state_a_foreign_one_and_the_last_is_kept() {
+        let ground = Ground::new();
+        ground.put("a", 1, ENDED);
+        std::fs::write(Book::path(&ground.state, &ground.project), "{").unwrap();
+        assert!(ground.whole().is_empty());
+        let text = "b\n";
+        let put = ground.rack(10).put(Saving { entry: entry("b", 2, ENDED), text }).unwrap();
+        let Put::Saved { kept: Some(kept), .. } = put else { panic!("{put:?}") };
+        assert!(std::fs::read_to_string(kept).unwrap().ends_with("a at 1\n"));
+        assert_eq!(ground.whole(), ["b"]);
+    }
+
+    #[test]
+    fn without_archives_the_last_state_alone_is_kept() {
+        let ground = Ground::new();
+        ground.put("a", 1, Moment::Compacting);
+        let rack = ground.rack(0);
+        rack.put(Saving { entry: entry("b", 2, ENDED), text: "b\n" }).unwrap();
+        assert_eq!(ground.whole(), ["b"]);
+        let place = Place::find(&ground.project).unwrap().unwrap();
+        assert_eq!(std::fs::read_dir(place.archive()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_state_is_put_back_in_front_and_the_one_that_was_goes_behind() {
+        let ground = Ground::new();
+        let first = ground.put("a", 1, ENDED);
+        let second = ground.put("b", 2, ENDED);
+        let rack = ground.rack(10);
+        rack.restore(&first).unwrap();
+        let place = Place::find(&ground.project).unwrap().unwrap();
+        assert!(Place::read(&place.last()).unwrap().ends_with("a at 1\n"));
+        assert_eq!(ground.whole(), ["a at 1", "b at 2"]);
+        assert_eq!(rack.restore(&first).unwrap_err().code, Code::NothingToDo);
+        assert_eq!(rack.restore("nothing").unwrap_err().code, Code::StateNotFound);
+        std::fs::write(place.archived(&second), "edited").unwrap();
+        assert_eq!(rack.restore(&second).unwrap_err().code, Code::VerificationFailed);
+    }
 }
