@@ -5,6 +5,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import { QUICK, kill, scene, step, until } from './scene.mjs';
+import { WORK, allows, work } from './states.mjs';
 import { openTerminal } from './terminal.mjs';
 
 const GIVEN = /cc-session-recover: this session was (resumed|compacted)\. What it was doing/g;
@@ -35,7 +36,7 @@ async function asked(stage, prompt, args) {
   const before = stage.api.requests.length;
   const { code, stderr } = await stage.once(prompt, { args });
   assert.equal(code, 0, stderr);
-  return stage.api.requests.slice(before).filter(({ kind }) => kind === 'main').at(-1);
+  return stage.api.requests.slice(before).findLast(({ kind }) => kind === 'main');
 }
 
 suite('the saved state of a session', { concurrency: 2 }, () => {
@@ -109,13 +110,14 @@ suite('the saved state of a session', { concurrency: 2 }, () => {
   });
 
   test('of a client that was killed in the middle of a turn is made from its transcript when it is resumed', async (t) => {
-    const stage = await scene(t, { scenario: [step.text('Measured.'), step.tool('Bash', { command: 'node -e "setTimeout(()=>{},60000)"' }, { say: 'Measuring again.' })] });
+    const stage = await scene(t, { scenario: [step.text('Measured.'), work()] });
     if (stage === null) return;
-    const session = stage.open({ args: ['--permission-mode', 'acceptEdits', '--allowedTools', 'Bash'] });
+    stage.program('work.sh', WORK);
+    const session = stage.open({ args: allows('Bash') });
     session.prompt('Measure the quokka twice.');
     await until('the saved state', () => session.id !== null && lastState(stage).includes(session.id), 40);
     session.prompt('Measure it again.');
-    await until('the open call', () => stage.home.records(session.id).some((record) => JSON.stringify(record).includes('60000')), 30);
+    await until('the open call', () => stage.home.records(session.id).some(({ type, message }) => type === 'assistant' && message.content.some((/** @type {any} */ part) => part.type === 'tool_use')), 30);
     kill(session.pid);
     await session.ended;
     const next = await asked(stage, 'Go on.', [`--resume=${session.id}`]);

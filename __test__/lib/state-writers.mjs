@@ -81,10 +81,14 @@ async function states(place) {
   return JSON.parse(stdout).states.map((/** @type {any} */ { session, sound, path }) => ({ session, sound, text: sound ? readFileSync(path, 'utf8') : '' }));
 }
 
+/** @param {string} path */
+function read(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
 /** The same of the naive writer. @param {Place} place @returns {Found[]} */
 function naiveStates(place) {
   const directory = join(place.project, '.claude', 'session-state');
-  const read = (/** @type {string} */ path) => (existsSync(path) ? readFileSync(path, 'utf8') : '');
   try {
     return Object.entries(JSON.parse(read(join(directory, 'book.json')))).map(([session, { sha256, name }]) => {
       const texts = [read(join(directory, '.last-state.md')), read(join(directory, 'archive', `${name}.md`))];
