@@ -5,20 +5,20 @@
 //! anew from its own transcript. Of other sessions only times and counts are told, and where their states are.
 
 use super::Hook;
+use crate::claude::record::{Body, Record};
 use crate::claude::registry::live_holder;
-use crate::claude::transcript::{Backwards, Transcript};
+use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
 use crate::error::Result;
 use crate::note::compose::{Form, Situation, Standing, compose_as};
-use crate::note::gather::{Gathered, gather, gather_conversation};
+use crate::note::gather::{Gathered, gather, gather_newest};
 use crate::note::state::{Book, DIRECTORY, Entry, LAST, Moment, Place, Put, Saving, Shelf};
 use crate::note::writer::{says_nothing, situation};
 use crate::recovery::config::Config;
 use crate::recovery::incident::Incident;
 use crate::recovery::policy::resume_command;
-use crate::session::ending::Liveness;
+use crate::session::ending::{Liveness, ending};
 use crate::session::stop::time;
-use crate::session::summary::{Depth, Summary, summarize_with};
 use crate::session::{ResetSource, Stop, StopKind};
 use crate::store::journal;
 use crate::store::stored::{Stored, peek, save_unsynced, sha256_hex};
@@ -34,6 +34,8 @@ const TURN_WAIT: Duration = Duration::from_millis(400);
 const TURN_STEP: Duration = Duration::from_millis(25);
 /// A state from before a compaction is given after it when it is not older than this: compacting takes at most minutes.
 const COMPACTION: TimeDelta = TimeDelta::minutes(10);
+/// Newest bytes of a transcript that are read for a state while the start of a session waits for it.
+const WAITED_FOR: u64 = 2 * 1024 * 1024;
 /// Days after which a new session is not told of a state any more.
 const TOLD_FOR: TimeDelta = TimeDelta::days(14);
 /// Sessions a new one is told of.
@@ -111,34 +113,34 @@ impl Hook<'_> {
         if moment.is_passing() && newest.is_some_and(|entry| entry.bytes == transcript.bytes()) {
             return Ok(Some(Put::Same));
         }
-        let (transcript, summary) = self.at_rest(transcript, moment)?;
+        let (transcript, stop) = self.at_rest(transcript, moment)?;
         let gathered = gather(&transcript, self.outside.env, states.project);
         if says_nothing(&gathered) {
             return Ok(None);
         }
-        let situation = self.standing(&summary.stop, &gathered, config);
+        let situation = self.standing(&stop, &gathered, config);
         let text = compose_as(Form::State, &situation, &gathered).text;
         let cleared = moment == Moment::SessionEnded && self.payload.reason.as_deref() == Some("clear");
-        let entry = Entry { moment, cleared, ..self.entry(&summary, &situation, &gathered) };
+        let entry = Entry { moment, cleared, ..self.entry(&stop, &situation, &gathered) };
         states.put(Saving { entry, text: &text }).map(Some)
     }
 
     /// The transcript and how it ends, once the turn that ended is in it.
-    fn at_rest(&self, mut transcript: Transcript, moment: Moment) -> Result<(Transcript, Summary)> {
+    fn at_rest(&self, mut transcript: Transcript, moment: Moment) -> Result<(Transcript, Stop)> {
         let liveness = if moment == Moment::SessionEnded { Liveness::Gone } else { Liveness::Live(None) };
         let started = self.outside.clock.since_boot();
         loop {
-            let summary = summarize_with(&mut Backwards::default(), &transcript, liveness, Depth::Row);
-            let waiting = moment == Moment::TurnEnded && summary.stop.kind != StopKind::Finished;
+            let stop = ending(transcript.newest_first(), liveness);
+            let waiting = moment == Moment::TurnEnded && stop.kind != StopKind::Finished;
             if !waiting || self.outside.clock.since_boot().saturating_sub(started) > TURN_WAIT {
-                return Ok((transcript, summary));
+                return Ok((transcript, stop));
             }
             self.outside.clock.sleep(TURN_STEP);
             transcript = Transcript::open(&self.payload.transcript)?;
         }
     }
 
-    fn entry(&self, summary: &Summary, situation: &Situation, gathered: &Gathered) -> Entry {
+    fn entry(&self, stop: &Stop, situation: &Situation, gathered: &Gathered) -> Entry {
         let done = gathered.todos.iter().filter(|todo| todo.status == "completed").count();
         let open = gathered.todos.len() - done;
         let agents = gathered.agents.iter().filter(|agent| agent.end.is_unfinished()).count();
@@ -151,7 +153,7 @@ impl Hook<'_> {
             bytes: gathered.bytes,
             sha256: String::new(),
             content: String::new(),
-            kind: summary.stop.kind,
+            kind: stop.kind,
             unfinished: situation.standing != Standing::Finished || open > 0,
             tasks_open: open,
             tasks_done: done,
@@ -229,8 +231,6 @@ impl Hook<'_> {
     /// git, which may take long.
     fn state_now(&self, project: &Path, source: &str, config: &Config) -> Option<State> {
         let transcript = Transcript::open(&self.payload.transcript).ok()?;
-        // Whoever had the session before is gone.
-        let summary = summarize_with(&mut Backwards::default(), &transcript, Liveness::Gone, Depth::Row);
         let now = self.outside.clock.now();
         let (place, book) =
             self.shelf(project, config).look().unwrap_or((None, Book::peek(self.state, project).ok()?));
@@ -238,13 +238,13 @@ impl Hook<'_> {
             if source == "compact" {
                 entry.moment == Moment::Compacting && now - entry.saved_at < COMPACTION
             } else {
-                entry.as_of >= summary.last_activity
+                entry.as_of >= last_message(&transcript)
             }
         });
         if let Some(State { text, as_of, how }) = saved.and_then(|(place, entry)| as_saved(place, entry)) {
             return Some(State { text, as_of, how });
         }
-        let mut gathered = gather_conversation(&transcript);
+        let mut gathered = gather_newest(&transcript, WAITED_FOR);
         if says_nothing(&gathered) {
             return None;
         }
@@ -252,7 +252,9 @@ impl Hook<'_> {
             // The conversation begins with it.
             gathered.summary = None;
         }
-        let situation = self.standing(&summary.stop, &gathered, config);
+        // Whoever had the session before is gone.
+        let stop = ending(transcript.newest_first(), Liveness::Gone);
+        let situation = self.standing(&stop, &gathered, config);
         let text = compose_as(Form::State, &situation, &gathered).text;
         Some(State { text, as_of: gathered.last_at, how: "read from its transcript" })
     }
@@ -320,6 +322,16 @@ impl Hook<'_> {
         let within = if path == place.last() { PathBuf::from(LAST) } else { Path::new("archive").join(name) };
         Some(Path::new(DIRECTORY).join(within).to_string_lossy().into_owned())
     }
+}
+
+/// Time of the newest message.
+fn last_message(transcript: &Transcript) -> Option<DateTime<Utc>> {
+    let near = |record: &Record| record.offset.saturating_add(WAITED_FOR) >= transcript.bytes();
+    let mut records = transcript.newest_first().take_while(near).filter(|record| !record.head.sidechain);
+    records.find_map(|record| match record.body {
+        Body::User(_) | Body::Assistant(_) => record.head.at,
+        _ => None,
+    })
 }
 
 /// A saved state as it is given.

@@ -585,7 +585,12 @@ fn sources(form: Form, gathered: &Gathered, left_out: &[String]) -> String {
     let mut out = String::new();
     if form != Form::Essential {
         let shown = |path: &std::path::Path| span(&line(&path.to_string_lossy(), 300));
-        let read = if gathered.whole { "" } else { ", of which the beginning and the newest 8 MB were read" };
+        let newest = gathered.budget / (1024 * 1024);
+        let read = if gathered.whole {
+            String::new()
+        } else {
+            format!(", of which the beginning and the newest {newest} MB were read")
+        };
         let path = shown(&gathered.transcript);
         let mut all = vec![format!("{path} ({} bytes{read})", gathered.bytes)];
         all.extend(gathered.beside.iter().map(|path| shown(path)));
