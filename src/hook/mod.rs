@@ -4,7 +4,9 @@
 //! a session, and a decided wake. A stop is made durable before anything else is read, because the hooks of a one-shot
 //! `-p` run live for a fraction of a second.
 
+mod context;
 mod payload;
+mod persistence;
 mod start;
 mod stop;
 
@@ -69,12 +71,21 @@ pub fn run(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Outcom
     let hook = Hook { outside, state: &state, home: &home, enabled: &enabled, payload: &payload };
     match payload.event {
         Event::StopFailure => hook.stop_failure(),
-        Event::Stop => hook.turn_ended(),
+        Event::Stop => {
+            let outcome = hook.turn_ended();
+            hook.watch_saving();
+            hook.watch_context();
+            outcome
+        }
         Event::SessionEnd => hook.session_ended(),
         Event::SessionStart => hook.session_started(),
         Event::Notification => hook.notified(),
-        // Session state is saved by the hooks of these events once there is one to save.
-        Event::SubagentStop | Event::PreCompact => Outcome::silent(),
+        Event::PreCompact => {
+            hook.before_compaction();
+            Outcome::silent()
+        }
+        // Session state is saved by the hook of this event once there is one to save.
+        Event::SubagentStop => Outcome::silent(),
     }
 }
 
