@@ -25,6 +25,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'log', type: 'LogReport', title: 'Answer of `log --json`' },
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },
   { name: 'handoff', type: 'HandoffReport', title: 'Answer of `handoff --json`' },
+  { name: 'doctor', type: 'DoctorReport', title: 'Answer of `doctor --json`' },
 ]);
 
 /** Fields that only some of the verbs print which share a schema. */

@@ -293,6 +293,14 @@ impl Patient<'_> {
                     runtime(&plan, &self.state, again),
                     launcher(&plan, again),
                 ]),
+                // The check of the note says what is wrong with it.
+                Err(error) if error.path.as_deref() == Some(&self.project.join(FILE_NAME)) => checks.push(
+                    Check::warn(
+                        "hooks",
+                        "not looked at: what init would write cannot be told before HANDOFF.md is mended",
+                    )
+                    .next("mend HANDOFF.md and run it again"),
+                ),
                 Err(error) => checks.push(Check::of_error("hooks", Standing::Fail, &error)),
             }
         }
