@@ -2,6 +2,7 @@
 // in a shadow log.
 
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -95,6 +96,20 @@ test('a transcript that is not there, or cannot be read, is reported at the firs
   }
 });
 
+test('the status line says that the session is not saved, first and as long as it is so', posix, async (t) => {
+  const { place, transcript, stop } = await scene(t);
+  assert.equal((await place.run(['init', '--yes', '--statusline'])).status, 0);
+  const line = join(place.project, '.claude', 'cc-session-recover', 'statusline.js');
+  const drawn = (/** @type {string} */ id) => spawnSync(process.execPath, [line], { input: JSON.stringify({ session_id: id, model: { id: 'm' }, context_window: { context_window_size: 200_000, used_percentage: 75 } }), env: { ...place.env, NO_COLOR: '1', CLAUDE_PROJECT_DIR: place.project }, encoding: 'utf8' }).stdout;
+  assert.equal(drawn(SESSION), 'context 75%\n');
+  await stop('One.');
+  assert.equal(drawn(SESSION), 'not saved: run cc-session-recover doctor | context 75%\n');
+  for (const other of [idOf(2), '../x', '']) assert.equal(drawn(other), 'context 75%\n', other);
+  writeFileSync(transcript, answer('Two.'));
+  await stop('Two.');
+  assert.equal(drawn(SESSION), 'context 75%\n');
+});
+
 test('a variable that switches saving off is named, and what a person switched off is kept nowhere else', posix, async (t) => {
   const { place, transcript, stop, stored, told } = await scene(t, { ...QUICK, saving: { waitSeconds: 60 } });
   const { seconds, ...rest } = await stop('One.', { CLAUDE_CODE_SKIP_PROMPT_HISTORY: '1' });
@@ -109,7 +124,6 @@ test('a variable that switches saving off is named, and what a person switched o
 });
 
 test('the mark of another client is looked for where it counts: in what the client itself was started with', { ...posix, ...linux }, async (t) => {
-  const { spawn } = await import('node:child_process');
   for (const [inherited, markers] of /** @type {[boolean, string[]][]} */ ([[true, ['child-session']], [false, []]])) {
     const { place, stop, told } = await scene(t);
     const client = spawn('sleep', ['600'], { stdio: 'ignore', env: { PATH: process.env.PATH, ...(inherited ? { CLAUDE_CODE_CHILD_SESSION: '1' } : {}) } });

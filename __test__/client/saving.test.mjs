@@ -114,9 +114,10 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     assert.deepEqual(stage.told().map(({ why, session: id }) => [why, id]), [['unreadable', session.id]]);
   });
 
-  test('the variable that switches saving off is named, in a terminal with a notice', async (t) => {
+  test('the variable that switches saving off is named, in a terminal with a notice and in the status line', async (t) => {
     const stage = await watched(t);
     if (stage === null) return;
+    assert.equal((await stage.cli('init', stage.home.project, '--statusline', '--json')).code, 0);
     const terminal = await openTerminal(t, stage, { env: { CLAUDE_CODE_SKIP_PROMPT_HISTORY: '1' } });
     if (terminal === null) return;
     await terminal.type('One, please.');
@@ -128,6 +129,7 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     await until('the notice', () => stage.posted.length === 1);
     await terminal.type('Two, please.');
     await terminal.shows(/A second answer/);
+    await terminal.shows(/not saved: run cc-session-recover doctor/);
     await pause(3);
     assert.deepEqual([stage.told().length, stage.posted.length, stage.stored('shadow.json')], [1, 1, []], 'once, and nothing is kept of what a person wants nowhere');
     const [check] = await stage.saving();
