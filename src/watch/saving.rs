@@ -33,7 +33,7 @@ pub enum Marker {
     /// The variable `CLAUDE_CODE_SKIP_PROMPT_HISTORY` (seen with 2.1.329, in a terminal and in a stream).
     SkipPromptHistory,
     /// The variable `CLAUDE_CODE_CHILD_SESSION`, which a client gives to what it starts, inherited by a client in a terminal
-    /// (2.1.329 says so; a client without a terminal saves all the same).
+    /// (seen with 2.1.329; a client without a terminal, or one in a tmux that has the variable itself, saves all the same).
     ChildSession,
 }
 
