@@ -1063,6 +1063,67 @@ export interface LogReport {
   chain: LogChain | null
 }
 
+/** What {@link doctor} looks at. */
+export interface DoctorOptions {
+  /** Directory of the project; the working directory when absent. */
+  project?: string
+  /** Root of the running package. */
+  packageRoot: string
+  /** File of the loaded addon, when it is not in the package's root. */
+  addon?: string
+  /** Absolute path of the running node. */
+  node?: string
+  /** Its version. */
+  nodeVersion?: string
+}
+
+/** One thing that was looked at. */
+export interface DoctorCheck {
+  /** Its name, which stays; a report may have several of one name. */
+  id:
+    | 'node'
+    | 'client'
+    | 'setup'
+    | 'hooks'
+    | 'runtime'
+    | 'launcher'
+    | 'hooks-allowed'
+    | 'config'
+    | 'saving'
+    | 'retention'
+    | 'note'
+    | 'state'
+    | 'privacy'
+    | 'journal'
+    | 'incidents'
+    | 'spool'
+    | 'quarantine'
+    | 'supervisor'
+    | 'credential'
+  /** `ok`: as it should be. `warn`: it works, and should be looked at. `fail`: recovery does not work as it should. */
+  status: 'ok' | 'warn' | 'fail'
+  /** What is so. */
+  fact: string
+  /** The file or directory it is about. */
+  path: string | null
+  /** What to do next; `null` when nothing is to be done. */
+  next: string | null
+}
+
+/** Answer of {@link doctor}: `cc-session-recover/doctor@1`. */
+export interface DoctorReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/doctor@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Path of the project that was looked at. */
+  project: string
+  /** No check failed. */
+  ok: boolean
+  /** Everything that was looked at. */
+  checks: DoctorCheck[]
+}
+
 /** Whose work {@link handoff} hands over, and what for. */
 export interface HandoffOptions {
   /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title; when absent, the latest of the project. */
@@ -1409,7 +1470,7 @@ export interface PostedNotice {
   /** Name and version of this form. */
   schema: 'cc-session-recover/notice@1'
   /** What happened to the session. */
-  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up'
+  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up' | 'context-large' | 'context-bloated' | 'not-saved'
   /** Session id. */
   session: string
   /** Its title, on one line, without known secrets, at most 80 characters. */
@@ -1647,6 +1708,13 @@ export declare function applyUninstall(plan: UninstallPlan, settings: string | n
  * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `NOTHING_TO_DO`.
  */
 export declare function cancel(options: CancelOptions): Promise<CancelReport>
+
+/**
+ * Whether everything is in order here for a session to be noted, saved and continued. Reads only.
+ *
+ * Rejects with `STATE_DIR_UNKNOWN`.
+ */
+export declare function doctor(options: DoctorOptions): Promise<DoctorReport>
 
 /**
  * Draws the status line for the payload on standard input. `project` is the directory whose launcher was started, `null` for

@@ -839,6 +839,7 @@ module.exports.applyInit = nativeBinding.applyInit
 module.exports.applyService = nativeBinding.applyService
 module.exports.applyUninstall = nativeBinding.applyUninstall
 module.exports.cancel = nativeBinding.cancel
+module.exports.doctor = nativeBinding.doctor
 module.exports.drawStatusLine = nativeBinding.drawStatusLine
 module.exports.exportSessions = nativeBinding.exportSessions
 module.exports.handoff = nativeBinding.handoff

@@ -192,6 +192,7 @@ const CONFIGS = [
   [{ unattended: { permissionCeiling: 'plan', transport: 'print', launcher: null, maxContextTokens: null } }, { unattended: { launcher: ['/bin/x', 'work'], transport: 'terminal', maxContextTokens: 5 } }],
   [{ lateWakeHours: null }, { lateWakeHours: 0 }, { quietHours: null }, { quietHours: { from: '22:00', to: '07:00' } }, { nightlyCap: 3 }, { nightlyCap: null }, { hungMinutes: 0.1 }, { hungMinutes: null }],
   [{ note: { instruction: false, blocks: 0 } }, { configDirs: ['/a'] }, { context: { warnPercent: [80, 92], maxSessionMegabytes: 50 }, state: { save: false, archives: 0, startup: false, resume: true, compact: true }, notify: { desktop: true, webhook: null }, retention: { exportsDays: 90 } }],
+  [{ saving: { watch: false, waitSeconds: 0.5, shadowLog: false } }, { saving: [true] }, { saving: { waitSeconds: -1 } }, { saving: { wait: 1 } }, { saving: null }],
   [{ $schema: 'https://example.org/config.schema.json' }, { heartbeat: [] }, { note: [true, 3] }, [], { context: { warnPercent: [80], maxSessionMegabytes: 50 } }, { context: { warnPercent: [80, -1] } }, { context: { percent: 5 } }, { hungMinutes: -1 }],
   [{ heartbeats: {} }, { heartbeat: { grace: 1 } }, { heartbeat: null }, { heartbeat: { graceSeconds: '1' } }, { heartbeat: { graceSeconds: -1 } }, { heartbeat: { graceSeconds: 31_536_001 } }, { heartbeat: { enabled: 1 } }],
   [{ supervisor: { maxCyclesPerDay: 1.5 } }, { supervisor: { maxCyclesPerDay: -1 } }, { supervisor: { maxCyclesPerDay: 4_294_967_296 } }, { supervisor: { pollSeconds: null } }],

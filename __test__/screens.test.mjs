@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import stringWidth from 'string-width';
 import * as told from './lib/accounts.mjs';
 import { ROOT, world } from './lib/command.mjs';
+import * as doctored from './lib/doctored.mjs';
 import * as saved from './lib/exported.mjs';
 import { assertAligned, assertScreen, plain } from './lib/screen.mjs';
 import * as made from './lib/sessions.mjs';
@@ -29,6 +30,7 @@ const { printImported } = require('../bin/lib/screens/import.js');
 const { printPruned } = require('../bin/lib/screens/prune.js');
 const { printLog } = require('../bin/lib/screens/log.js');
 const { printState } = require('../bin/lib/screens/state.js');
+const { printDoctor } = require('../bin/lib/screens/doctor.js');
 const { printHandoff } = require('../bin/lib/screens/handoff.js');
 const { truncated, truncatedPath, widthOf, wrapped } = require('../bin/lib/text.js');
 const { commandWords, sizeWords, tokenWords } = require('../bin/lib/wording.js');
@@ -79,6 +81,10 @@ const SCREENS = [
   ['log', (io) => printLog(saved.logReport(), io)],
   ['log-sound', (io) => printLog(saved.logReport({ entries: [], total: 0, chain: saved.CHAIN }), io)],
   ['log-broken', (io) => printLog(saved.logReport({ chain: saved.BROKEN }), io)],
+  ['doctor', (io) => printDoctor(doctored.HEALTHY, io)],
+  ['doctor-ill', (io) => printDoctor(doctored.ILL, io)],
+  ['doctor-quiet', (io) => [doctored.HEALTHY, doctored.ILL].forEach((report) => printDoctor(report, io, { quiet: true }))],
+  ['doctor-hostile', (io) => printDoctor(doctored.HOSTILE_REPORT, io)],
   ['handoff-written', (io) => printHandoff(told.handoffReport(made.WAITING, { kept: [`/home/me/.local/state/cc-session-recover/sessions/${made.WAITING.id}/edited-notes/0123456789abcdef.md`] }), io, true)],
   ['state-list', (io) => printState(told.stateReport(), 'list', io)],
   ['state-list-empty', (io) => printState(told.stateReport({ states: [], directory: null, enabled: false }), 'list', io)],

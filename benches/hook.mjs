@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { idOf, transcriptText } from '../__test__/lib/hooks.mjs';
 import { cached, readTruth } from './corpus.mjs';
 import { milliseconds, pairs } from './pairs.mjs';
 
@@ -32,13 +33,25 @@ export async function run() {
     const settings = JSON.parse(readFileSync(join(project, '.claude', 'settings.json'), 'utf8'));
     const launcher = join(project, '.claude', 'cc-session-recover', 'hook.js');
     const payload = { session_id: SESSION, transcript_path: join(claude, 'projects', 'x', `${SESSION}.jsonl`), cwd: project };
+    // A turn as it ends when all is well: its answer is in the transcript, and the context is far from full.
+    const transcripts = join(claude, 'projects', project.replace(/[^A-Za-z0-9]/g, '-'));
+    const healthy = { ...payload, session_id: idOf(2), transcript_path: join(transcripts, `${idOf(2)}.jsonl`), hook_event_name: 'Stop' };
+    mkdirSync(transcripts, { recursive: true });
+    const text = transcriptText('finished-interactive', { id: idOf(2), cwd: project }).trimEnd();
+    const answer = text.split('\n').map((line) => JSON.parse(line)).findLast(({ type, message }) => type === 'assistant' && message.content.some((block) => block.type === 'text'));
+    const said = answer.message.content.find((block) => block.type === 'text').text;
     const cases = [
       ['Stop', { ...payload, hook_event_name: 'Stop' }, env],
+      ['Stop, its answer saved', { ...healthy, last_assistant_message: said }, env],
       ['StopFailure, to the record', { ...payload, hook_event_name: 'StopFailure', error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" }, { ...env, CC_RECOVER_ATTEMPT: 'bench' }],
     ];
-    calls(env, launcher, cases[0][1]);
+    // As fresh as it is when a turn ends.
+    const write = () => writeFileSync(healthy.transcript_path, `${transcriptText('finished-interactive', { id: idOf(2), cwd: project }).trimEnd()}\n`);
+    write();
+    for (const [name, input] of cases.slice(0, 2)) calls(env, launcher, input, name);
     const figures = [];
     for (const [name, input, environment] of cases) {
+      write();
       figures.push(await pair(name, ['node', '-e', '0'], ['node', launcher], input, environment));
       // As the client starts it: the shell is on both sides.
       const command = settings.hooks[input.hook_event_name][0].hooks[0].command;
@@ -119,7 +132,7 @@ async function pair(name, anchor, subject, input, env, prints = false, before = 
 }
 
 /** File system calls beyond those of node itself, where strace is there to count them. */
-function calls(env, launcher, input) {
+function calls(env, launcher, input, name) {
   const count = (args) => {
     const { status, stderr } = spawnSync('strace', ['-f', '-qq', '-e', 'trace=file', 'node', ...args], { env, input: JSON.stringify(input), encoding: 'utf8', maxBuffer: 1e8 });
     return status === 0 ? stderr.split('\n').filter((line) => /\(/.test(line)).length : null;
@@ -127,5 +140,5 @@ function calls(env, launcher, input) {
   const plain = count(['-e', '0']);
   const hook = count([launcher]);
   if (plain === null || hook === null) console.log('  (no strace: file system calls are not counted)');
-  else console.log(`  file system calls by path: ${hook} in a Stop hook, ${plain} in node -e 0`);
+  else console.log(`  file system calls by path: ${hook} in ${name}, ${plain} in node -e 0`);
 }

@@ -26,6 +26,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },
   { name: 'state', type: 'StateReport', title: 'Answer of `state --json`' },
   { name: 'handoff', type: 'HandoffReport', title: 'Answer of `handoff --json`' },
+  { name: 'doctor', type: 'DoctorReport', title: 'Answer of `doctor --json`' },
 ]);
 
 /** Fields that only some of the verbs print which share a schema. */

@@ -58,6 +58,10 @@ pub trait Processes: Send + Sync {
     fn working_directory(&self, _pid: u32) -> Option<std::path::PathBuf> {
         None
     }
+    /// Whether it was started with this variable; `None` when nobody can tell. Nothing else of its environment is kept.
+    fn has_variable(&self, _pid: u32, _name: &str) -> Option<bool> {
+        None
+    }
     /// When something was last received from the network.
     fn reception(&self, _pid: u32) -> Reception {
         Reception::Unknown
@@ -182,6 +186,15 @@ mod system {
 
         fn working_directory(&self, pid: u32) -> Option<PathBuf> {
             fs::read_link(format!("/proc/{pid}/cwd")).ok()
+        }
+
+        fn has_variable(&self, pid: u32, name: &str) -> Option<bool> {
+            let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
+            let has = |entry: &[u8]| {
+                let value = entry.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+                value.is_some_and(|value| !value.is_empty())
+            };
+            Some(bytes.split(|byte| *byte == 0).any(has))
         }
 
         fn reception(&self, pid: u32) -> Reception {

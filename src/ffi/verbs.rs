@@ -9,7 +9,7 @@ use crate::project::{init, uninstall};
 use crate::report::find::SessionOptions;
 use crate::report::inventory::Outside;
 use crate::report::session::{Alive, inspect as inspect_transcript};
-use crate::report::{account, cancel, handoff, list, recall, resume, search, show, state, status};
+use crate::report::{account, cancel, doctor, handoff, list, recall, resume, search, show, state, status};
 use crate::rescue::{relocate, restore};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
@@ -109,6 +109,23 @@ pub fn account_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     task(options, |options: account::AccountOptions| {
         let env = Environment::of_process();
         account::account(seen(&env), &options)
+    })
+}
+
+/// Whether everything is in order here for a session to be noted, saved and continued. Reads only.
+///
+/// Rejects with `STATE_DIR_UNKNOWN`.
+#[napi(
+    catch_unwind,
+    js_name = "doctor",
+    ts_args_type = "options: DoctorOptions",
+    ts_return_type = "Promise<DoctorReport>"
+)]
+#[must_use]
+pub fn doctor_of(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: doctor::DoctorOptions| {
+        let env = Environment::of_process();
+        doctor::doctor(seen(&env), &options)
     })
 }
 

@@ -17,8 +17,18 @@ use std::path::Path;
 /// Largest configuration file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 /// Keys whose values are objects.
-const OBJECTS: [&str; 9] =
-    ["heartbeat", "supervisor", "retry", "stops", "unattended", "context", "state", "note", "notify"];
+const OBJECTS: [&str; 10] = [
+    "heartbeat",
+    "supervisor",
+    "retry",
+    "stops",
+    "unattended",
+    "context",
+    "state",
+    "saving",
+    "note",
+    "notify",
+];
 /// Most states that are kept of a project beside the last.
 const MOST_ARCHIVES: usize = 1000;
 /// Where a project may narrow the configuration.
@@ -63,6 +73,8 @@ pub struct Config {
     pub hung_minutes: Option<f64>,
     /// Context size warnings.
     pub context: Context,
+    /// Whether what is said is saved.
+    pub saving: Saving,
     /// Saved session states.
     pub state: States,
     /// The note.
@@ -265,6 +277,24 @@ impl Default for States {
     }
 }
 
+/// Whether Claude Code saves what is said.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Saving {
+    /// Look after every turn whether its answer is in the transcript.
+    pub watch: bool,
+    /// Seconds after which an answer that is not there counts as not saved.
+    pub wait_seconds: f64,
+    /// Keep prompts and answers of a session that fails to be saved.
+    pub shadow_log: bool,
+}
+
+impl Default for Saving {
+    fn default() -> Self {
+        Self { watch: true, wait_seconds: 10.0, shadow_log: true }
+    }
+}
+
 /// The note.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -367,6 +397,7 @@ impl Config {
             ("context.warnPercent", self.context.warn_percent[0]),
             ("context.warnPercent", self.context.warn_percent[1]),
             ("context.maxSessionMegabytes", self.context.max_session_megabytes),
+            ("saving.waitSeconds", self.saving.wait_seconds),
         ];
         let lists = [
             ("retry.scheduleMinutes", &self.retry.schedule_minutes),

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod cancel;
+pub mod doctor;
 pub mod find;
 pub mod handoff;
 pub mod inventory;
