@@ -573,6 +573,12 @@ fn system(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
             thread.push(event(EventKind::Retry, &title, words.unwrap_or_default().to_owned(), at), 0);
         }
         "compact_boundary" => {
+            if let Some(passed) =
+                at.zip(thread.at).map(|(at, before)| at - before).filter(|passed| *passed >= LONG)
+            {
+                thread.push(event(EventKind::Wait, &format!("{} later", span(passed)), String::new(), at), 0);
+                thread.at = at;
+            }
             let metadata = decoded(record.compact_metadata).unwrap_or_default();
             let tokens = |key: &str| metadata.get(key).and_then(Value::as_u64);
             let by = match metadata.get("trigger").and_then(Value::as_str) {

@@ -6,7 +6,7 @@
 
 use super::Facts;
 use super::conversation::{Page, Totals, clock, machine};
-use super::entry::{Agent, Call, Entry, Event, Outcome, Picture, Prompt};
+use super::entry::{Agent, By, Call, Entry, Event, Outcome, Picture, Prompt};
 use super::prose::{escape, escape_visible, render};
 use super::shown::{Shown, count, grouped, line_of, size};
 use super::tool::{self, LineKind, Part};
@@ -201,10 +201,12 @@ impl<W: Write> Html<W> {
             let number = self.turn;
             let _ = write!(
                 self.buffer,
-                "<section class=\"turn\" id=\"t{number}\" aria-labelledby=\"h{number}\"><header><h2 id=\"h{number}\"><a href=\"#t{number}\">{} {}</a></h2>",
-                prompt.by.words(),
+                "<section class=\"turn\" id=\"t{number}\" aria-labelledby=\"h{number}\"><header><h2 id=\"h{number}\"><a href=\"#t{number}\">Turn {}</a></h2>",
                 grouped(number)
             );
+            if prompt.by != By::Person {
+                let _ = write!(self.buffer, "<span>{}</span>", prompt.by.words());
+            }
             time(prompt.at, &mut self.buffer);
             self.buffer.push_str("</header>");
             let words =

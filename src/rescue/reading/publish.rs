@@ -429,7 +429,7 @@ fn facts(session: &Session, row: &Row, title: Option<&str>) -> Facts {
     add("State", Some(format!("{}, {}", word(&session.state), session.stop.kind.words())), false);
     add("Transcript", Some(format!("{} ({})", row.found.path.display(), size(summary.bytes))), false);
     add("Resume with", session.commands.resume.as_ref().map(|words| words.join(" ")), true);
-    add("Lossless export", session.commands.export.as_ref().map(|words| words.join(" ")), true);
+    add("Lossless export", Some(format!("cc-session-recover export {}", session.id)), true);
     Facts {
         title: title.map_or_else(|| format!("Session {}", session.id), str::to_owned),
         rows,
