@@ -92,12 +92,12 @@ export function browser(t) {
       const url = pathToFileURL(path).href;
       /** @type {string[]} */
       const deeds = [];
-      /** @type {() => void} */
-      let loaded = () => {};
+      /** @type {((value?: any) => void) | null} */
+      let loaded = null;
       listeners.push(({ method, params, sessionId: about }) => {
         if (method === 'Target.targetCreated' && params.targetInfo.openerId === targetId) deeds.push(`window ${params.targetInfo.url}`);
         if (about !== sessionId) return;
-        if (method === 'Page.loadEventFired') loaded();
+        if (method === 'Page.loadEventFired') loaded?.();
         if (method === 'Page.javascriptDialogOpening') {
           deeds.push(`dialog ${params.message}`);
           send('Page.handleJavaScriptDialog', { accept: false });
@@ -114,7 +114,7 @@ export function browser(t) {
       await send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }] });
       const began = performance.now();
       const done = new Promise((resolve, reject) => {
-        loaded = () => resolve(undefined);
+        loaded = resolve;
         setTimeout(() => reject(new Error(`${path} was not loaded`)), PATIENCE).unref();
       });
       await send('Page.navigate', { url });

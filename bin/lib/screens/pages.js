@@ -2,6 +2,7 @@
 
 // The screen of `export --format`: which pages were written and where, what is not on them, and what failed.
 
+const { pathToFileURL } = require('node:url');
 const { NAME_COLUMNS } = require('../sessions.js');
 const { tableLines } = require('../table.js');
 const { cleaned, truncatedPath, wrapped } = require('../text.js');
@@ -30,12 +31,15 @@ function pageLines(report, { width, colours }) {
   const room = width ?? Infinity;
   const lines = wrapped(summary(), room).map(colours.bold);
   const place = pages.length === 1 ? pages[0].path : to;
-  // Of one page never cut: it is there to be copied, and cleaning would change a path.
-  const path = pages.length === 1 && !dryRun ? report.pages[0].path : truncatedPath(homely(place), Math.max(room - 2, 1));
-  lines.push(`  ${pages.length === 1 && !dryRun ? colours.cyan(path) : colours.dim(path)}`);
+  lines.push(`  ${colours.dim(truncatedPath(homely(place), Math.max(room - 2, 1)))}`);
   if (pages.length === 1) lines.push(...facts(pages[0]));
   else if (pages.length > 0) lines.push('', ...table());
-  if (!dryRun && pages.length > 0) lines.push('', ...wrapped('Nothing on it is redacted: keep it private.', room).map(colours.yellow));
+  if (!dryRun && pages.length > 0) lines.push('', ...wrapped(pages.length === 1 ? 'Nothing on it is redacted: keep it private.' : 'Nothing on them is redacted: keep them private.', room).map(colours.yellow));
+  if (!dryRun && pages.length === 1) {
+    lines.push('', ...wrapped(format === 'html' ? 'Open it in a browser:' : 'Open it:', room));
+    // Never cut: it is there to be copied. Nothing in an address steers a terminal.
+    lines.push(`  ${colours.cyan(pathToFileURL(report.pages[0].path).href)}`);
+  }
   return lines;
 
   function summary() {

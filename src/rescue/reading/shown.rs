@@ -198,7 +198,9 @@ pub fn span(passed: chrono::TimeDelta) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => format!("{minutes} min"),
+        3_600..86_400 if minutes == 0 => format!("{hours} h"),
         3_600..86_400 => format!("{hours} h {minutes} min"),
+        _ if hours == 0 => format!("{days} d"),
         _ => format!("{days} d {hours} h"),
     }
 }
