@@ -280,7 +280,7 @@ impl<'r, P: Page> Conversation<'r, P> {
             }
             // Written when a process ends gracefully.
             "cost-state" if thread.paused.is_none() && thread.at.is_some() => {
-                thread.paused = Some("The client was closed")
+                thread.paused = Some("The client was closed");
             }
             _ => {}
         }
@@ -341,7 +341,7 @@ impl<'r, P: Page> Conversation<'r, P> {
                 Block::Picture(picture) => pictures.push(picture),
                 Block::Result(mut outcome) => {
                     outcome.patch = patch(record);
-                    self.outcome(thread, outcome, weight);
+                    thread.outcome(outcome, weight);
                 }
                 Block::Thinking(_) | Block::Call(_) | Block::Other(_) => {}
             }
@@ -459,7 +459,7 @@ impl<'r, P: Page> Conversation<'r, P> {
             match block {
                 Block::Text(text) if text.trim().is_empty() => {}
                 Block::Text(text) if synthetic => {
-                    thread.push(Entry::Client { label: "Note of the client".into(), text }, weight)
+                    thread.push(Entry::Client { label: "Note of the client".into(), text }, weight);
                 }
                 Block::Text(text) => thread.push(Entry::Answer { text, at }, weight),
                 Block::Thinking(text) => thread.push(Entry::Thinking(text), weight),
@@ -467,7 +467,7 @@ impl<'r, P: Page> Conversation<'r, P> {
                     self.totals.calls += 1;
                     thread.push(Entry::Call(call), weight);
                 }
-                Block::Result(outcome) => self.outcome(thread, outcome, weight),
+                Block::Result(outcome) => thread.outcome(outcome, weight),
                 Block::Picture(picture) => {
                     let detail = format!("{}, {}", picture.media, size(picture.bytes()));
                     thread.push(event(EventKind::Notice, "A picture", detail, at), 0);
@@ -500,21 +500,21 @@ impl<'r, P: Page> Conversation<'r, P> {
             thread.paused = Some("The turn had been broken off");
         }
     }
+}
 
-    fn outcome(&mut self, thread: &mut Thread, outcome: Outcome, weight: usize) {
-        thread.held += weight;
-        let waiting = thread.queue.iter_mut().find_map(|entry| match entry {
+impl Thread {
+    fn outcome(&mut self, outcome: Outcome, weight: usize) {
+        self.held += weight;
+        let waiting = self.queue.iter_mut().find_map(|entry| match entry {
             Entry::Call(call) if call.outcome.is_none() && call.id == outcome.id => Some(call),
             _ => None,
         });
         match waiting {
             Some(call) => call.outcome = Some(outcome),
-            None => thread.push(Entry::Result(outcome), 0),
+            None => self.push(Entry::Result(outcome), 0),
         }
     }
-}
 
-impl Thread {
     fn push(&mut self, entry: Entry, weight: usize) {
         self.held += weight;
         // Retries come in tens.
@@ -555,7 +555,9 @@ fn event(kind: EventKind, title: &str, detail: String, at: Option<DateTime<Utc>>
 }
 
 fn note_chain(thread: &mut Thread, record: &Record<'_>) {
-    if let Some(uuid) = text(record.uuid) {
+    // Records of a subagent told within the conversation are a chain of their own.
+    let aside = thread.depth == 0 && truth(record.is_sidechain);
+    if let Some(uuid) = text(record.uuid).filter(|_| !aside) {
         thread.last = Some(uuid);
     }
 }

@@ -98,7 +98,7 @@ impl<W: Write> Html<W> {
         if self.timeline_left > 0 {
             let _ = write!(self.buffer, "<li class=\"day\">and {} more</li>", grouped(self.timeline_left));
         }
-        let _ = write!(self.buffer, "</ol></nav></div><script>{SCRIPT}</script></body></html>\n");
+        let _ = writeln!(self.buffer, "</ol></nav></div><script>{SCRIPT}</script></body></html>");
         self.flush()?;
         Ok((self.out, left))
     }
@@ -179,12 +179,11 @@ impl<W: Write> Html<W> {
             self.in_turn = true;
             self.buffer.push_str("<section class=\"turn\" id=\"t0\" aria-label=\"Before the first prompt\">");
         }
-        match &mut self.together {
-            Some(together) => *together += 1,
-            None => {
-                self.together = Some(1);
-                self.buffer.push_str("<div class=\"part\">");
-            }
+        if let Some(together) = &mut self.together {
+            *together += 1;
+        } else {
+            self.together = Some(1);
+            self.buffer.push_str("<div class=\"part\">");
         }
     }
 
@@ -276,7 +275,7 @@ impl<W: Write> Html<W> {
         self.buffer.push_str("</pre>");
         self.left(shown);
         if shown.left.is_some() {
-            let _ = write!(self.buffer, "<pre class=\"{class}\">\n");
+            let _ = writeln!(self.buffer, "<pre class=\"{class}\">");
             escape_visible(&shown.tail, &mut self.buffer);
             self.buffer.push_str("</pre>");
         }
@@ -353,7 +352,8 @@ impl<W: Write> Html<W> {
         match &call.outcome {
             Some(outcome) => self.outcome(outcome),
             None => {
-                self.buffer.push_str("<p class=\"caption\">No result of this call is recorded beside it.</p>")
+                self.buffer
+                    .push_str("<p class=\"caption\">No result of this call is recorded beside it.</p>");
             }
         }
         self.buffer.push_str("</div></details>");
@@ -438,6 +438,7 @@ impl<W: Write> Html<W> {
             self.buffer.push_str("<p class=\"detail\">");
             escape_visible(&shown.head, &mut self.buffer);
             self.buffer.push_str("</p>");
+            self.left(&shown);
             self.kept.note(&shown);
         }
         self.buffer.push_str("</div>");
@@ -487,6 +488,11 @@ impl<W: Write> Page for Html<W> {
                 escape_visible(&shown.head, &mut self.buffer);
                 self.buffer.push_str("</div>");
                 self.left(&shown);
+                if shown.left.is_some() {
+                    self.buffer.push_str("<div class=\"words\">");
+                    escape_visible(&shown.tail, &mut self.buffer);
+                    self.buffer.push_str("</div>");
+                }
                 self.kept.note(&shown);
                 self.buffer.push_str("</div></details>");
             }

@@ -426,7 +426,7 @@ fn facts(session: &Session, row: &Row, title: Option<&str>) -> Facts {
     add("Model", summary.model.clone(), false);
     add("Claude Code", session.client_version.clone(), false);
     add("Last active", session.last_activity_at.map(time), false);
-    add("State", Some(format!("{}, {}", word(&session.state), session.stop.kind.words())), false);
+    add("State", Some(format!("{}, {}", word(session.state), session.stop.kind.words())), false);
     add("Transcript", Some(format!("{} ({})", row.found.path.display(), size(summary.bytes))), false);
     add("Resume with", session.commands.resume.as_ref().map(|words| words.join(" ")), true);
     add("Lossless export", Some(format!("cc-session-recover export {}", session.id)), true);
@@ -435,13 +435,13 @@ fn facts(session: &Session, row: &Row, title: Option<&str>) -> Facts {
         rows,
         ending: format!(
             "When this page was made the session was {} ({}).",
-            word(&session.state),
+            word(session.state),
             session.stop.kind.words()
         ),
     }
 }
 
-fn word(state: &State) -> String {
+fn word(state: State) -> String {
     serde_json::to_value(state).ok().and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default()
 }
 

@@ -72,12 +72,12 @@ impl Shown {
             shown.of_lines += push(line, &mut shown.tail);
         }
         let middle = &rest[..from];
-        if !middle.is_empty() {
-            let lines = memchr::memchr_iter(b'\n', middle.as_bytes()).count();
-            shown.left = Some(Left { lines: lines.max(1), bytes: middle.len() });
-        } else {
+        if middle.is_empty() {
             let tail = std::mem::take(&mut shown.tail);
             shown.head.push_str(&tail);
+        } else {
+            let lines = memchr::memchr_iter(b'\n', middle.as_bytes()).count();
+            shown.left = Some(Left { lines: lines.max(1), bytes: middle.len() });
         }
         shown
     }
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_long_text_shows_both_its_ends_and_counts_what_lies_between() {
-        let text: String = (0..10_000).map(|line| format!("line {line}\n")).collect();
+        let text = (0..10_000).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n");
         let shown = Shown::of(&text, OUTPUT);
         assert!(shown.head.starts_with("line 0\n") && shown.head.ends_with("line 239\n"));
         assert!(shown.tail.starts_with("line 9940\n") && shown.tail.ends_with("line 9999"));

@@ -3,6 +3,7 @@
 use super::entry::{Call, Hunk};
 use super::shown::{OUTPUT, Shown, WRITTEN, count, line_of, made_visible};
 use serde_json::{Map, Value};
+use std::fmt::Write as _;
 
 /// Characters of a label.
 const LABEL: usize = 140;
@@ -229,7 +230,7 @@ fn diff(mut lines: Vec<Line>) -> Part {
         let more = line.text.len() - cut.len();
         let mut text = made_visible(cut).replace('\n', "⟨U+000D⟩");
         if more > 0 {
-            text.push_str(&format!(" ⟨… {more} more bytes of this line⟩"));
+            let _ = write!(text, " ⟨… {more} more bytes of this line⟩");
         }
         line.text = text;
     }
