@@ -861,6 +861,90 @@ export interface ExportReport {
   log: string | null
 }
 
+/** What a page for people is written in. */
+export type PageFormat = 'html' | 'markdown'
+
+/** Which sessions {@link writePages} writes as pages, and where to. */
+export interface ReadingOptions extends SessionOptions {
+  /** Every session that a process holds. */
+  active?: boolean
+  /** Every session. */
+  all?: boolean
+  /** What pages are written in; `html` when absent. */
+  format?: PageFormat
+  /** A file, or a directory to put pages into; `pages` of the state directory when absent. */
+  to?: string
+  /** `to` is a directory also when it is not there yet. */
+  toDirectory?: boolean
+  /** A file that is there already is replaced. */
+  force?: boolean
+  dryRun?: boolean
+}
+
+/** What is on a page. */
+export interface OnPage {
+  /** Prompts. */
+  turns: number
+  /** Tool calls. */
+  calls: number
+  /** Limits and errors that broke a turn off. */
+  stops: number
+  /** Subagents with a transcript of their own. */
+  subagents: number
+  /** Lines of transcripts that could not be read; the page says which. */
+  damagedLines: number
+  /** Texts that are cut; the page says where. */
+  cutTexts: number
+  /** Bytes of them that are left out. */
+  leftBytes: number
+  /** Pictures that are left out. */
+  leftPictures: number
+}
+
+/** A session that became a page; with `dryRun` one that would. */
+export interface PublishedPage {
+  /** Session id. */
+  session: string
+  /** Name, title or newest prompt, on one line; not redacted. */
+  title: string | null
+  /** Whether it lives. */
+  state: SessionState
+  /** Path of its transcript. */
+  transcript: string
+  /** Bytes of it that were read. */
+  transcriptBytes: number
+  /** The page. With `dryRun` the time in its name is left open. */
+  path: string
+  /** A page that was there is replaced. */
+  replaced: boolean
+  /** Size of the page; `null` before it is written. */
+  bytes: number | null
+  /** What is on it; `null` before it is written. */
+  shown: OnPage | null
+  /** Process that has the session open. */
+  livePid: number | null
+}
+
+/** Answer of {@link writePages}: `cc-session-recover/reading@1`. */
+export interface ReadingReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/reading@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was written. */
+  dryRun: boolean
+  /** What pages are written in. */
+  format: PageFormat
+  /** Directory of the pages. */
+  to: string
+  /** What was written. */
+  pages: PublishedPage[]
+  /** What was not. */
+  failures: ExportFailure[]
+  /** Bytes of all pages. */
+  bytes: number
+}
+
 /** Which export {@link importSession} makes a session again, and where. */
 export interface ImportOptions {
   /** The directory or archive that an export made. */
@@ -1940,3 +2024,11 @@ export declare function watchPause(milliseconds: number): Promise<boolean>
 
 /** Ends a pause of `watchPause`. */
 export declare function watchWake(): void
+
+/**
+ * Writes sessions as pages for people, in HTML or Markdown; not redacted. The originals are only read.
+ *
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
+ * `VERIFICATION_FAILED` or `IO`; no half page is left behind then.
+ */
+export declare function writePages(options: ReadingOptions): Promise<ReadingReport>

@@ -872,3 +872,4 @@ module.exports.version = nativeBinding.version
 module.exports.watch = nativeBinding.watch
 module.exports.watchPause = nativeBinding.watchPause
 module.exports.watchWake = nativeBinding.watchWake
+module.exports.writePages = nativeBinding.writePages

@@ -20,6 +20,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'notice', type: 'PostedNotice', title: 'What is posted to `notify.webhook` of the configuration' },
   { name: 'restore', type: 'RestoreReport', title: 'Answer of `restore --json`' },
   { name: 'export', type: 'ExportReport', title: 'Answer of `export --json`' },
+  { name: 'reading', type: 'ReadingReport', title: 'Answer of `export --format html --json` and `export --format markdown --json`' },
   { name: 'import', type: 'ImportReport', title: 'Answer of `import --json`' },
   { name: 'prune', type: 'PruneReport', title: 'Answer of `prune --json`' },
   { name: 'log', type: 'LogReport', title: 'Answer of `log --json`' },

@@ -5,6 +5,7 @@ use super::verbs::{seen, task};
 use crate::env::Environment;
 use crate::report::log;
 use crate::rescue::copy::Progress;
+use crate::rescue::reading::publish;
 use crate::rescue::{export, import, prune};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
@@ -29,6 +30,24 @@ pub fn export_sessions(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: export::ExportOptions| {
         let env = Environment::of_process();
         export::export(seen(&env), &options, &PROGRESS)
+    })
+}
+
+/// Writes sessions as pages for people, in HTML or Markdown; not redacted. The originals are only read.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
+/// `VERIFICATION_FAILED` or `IO`; no half page is left behind then.
+#[napi(
+    catch_unwind,
+    js_name = "writePages",
+    ts_args_type = "options: ReadingOptions",
+    ts_return_type = "Promise<ReadingReport>"
+)]
+#[must_use]
+pub fn write_pages(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: publish::ReadingOptions| {
+        let env = Environment::of_process();
+        publish::publish(seen(&env), &options, &PROGRESS)
     })
 }
 

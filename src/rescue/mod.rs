@@ -8,6 +8,7 @@ pub mod export;
 pub mod import;
 pub mod manifest;
 pub mod prune;
+pub mod reading;
 pub mod relocate;
 pub mod restore;
 pub mod session_log;
