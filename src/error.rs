@@ -33,6 +33,8 @@ pub enum Code {
     SessionLive,
     /// A run may not be made now.
     RunRefused,
+    /// A process may not be ended.
+    KillRefused,
     /// What was written is not what was read.
     VerificationFailed,
     /// Claude Code itself was not found.
@@ -70,6 +72,7 @@ impl Code {
             Self::SnapshotNotFound => "SNAPSHOT_NOT_FOUND",
             Self::SessionLive => "SESSION_LIVE",
             Self::RunRefused => "RUN_REFUSED",
+            Self::KillRefused => "KILL_REFUSED",
             Self::VerificationFailed => "VERIFICATION_FAILED",
             Self::ClientNotFound => "CLIENT_NOT_FOUND",
             Self::TranscriptUnreadable => "TRANSCRIPT_UNREADABLE",
@@ -94,7 +97,11 @@ impl Code {
             | Self::ProjectNotFound
             | Self::SnapshotNotFound
             | Self::ClientNotFound => 3,
-            Self::PathRefused | Self::ChangedMeanwhile | Self::SessionLive | Self::RunRefused => 4,
+            Self::PathRefused
+            | Self::ChangedMeanwhile
+            | Self::SessionLive
+            | Self::RunRefused
+            | Self::KillRefused => 4,
             Self::VerificationFailed => 5,
             Self::NothingToDo => 6,
             _ => 1,

@@ -21,6 +21,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'restore', type: 'RestoreReport', title: 'Answer of `restore --json`' },
   { name: 'export', type: 'ExportReport', title: 'Answer of `export --json`' },
   { name: 'import', type: 'ImportReport', title: 'Answer of `import --json`' },
+  { name: 'kill', type: 'KillReport', title: 'Answer of `kill --json`' },
   { name: 'prune', type: 'PruneReport', title: 'Answer of `prune --json`' },
   { name: 'log', type: 'LogReport', title: 'Answer of `log --json`' },
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },

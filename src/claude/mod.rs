@@ -9,5 +9,6 @@ pub mod process;
 pub mod program;
 pub mod record;
 pub mod registry;
+pub mod role;
 pub mod transcript;
 pub mod version;
