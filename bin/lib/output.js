@@ -136,6 +136,27 @@ function createOutput({ stdout, stderr, stdin, env }) {
     },
 
     /**
+     * Asks for a word.
+     *
+     * @param {string} question
+     * @returns {Promise<string | null>} `null` at the end of input and on Ctrl-C.
+     */
+    async ask(question) {
+      if (!stdout.isTTY || !stdin.isTTY) throw new UsageError('there is no terminal to ask on');
+      const { createInterface } = require('node:readline/promises');
+      const terminal = createInterface({ input: stdin, output: stdout });
+      const closed = new Promise((resolve) => terminal.once('close', () => resolve(null)));
+      try {
+        const answer = await Promise.race([terminal.question(question), closed]);
+        return answer === null ? null : String(answer).trim();
+      } catch {
+        return null;
+      } finally {
+        terminal.close();
+      }
+    },
+
+    /**
      * Asks a question that can be answered with yes or no. An end of input is a no.
      *
      * @param {string} question

@@ -57,9 +57,13 @@ function planLines(report, { width, colours }) {
   }
 }
 
+/** @param {KillChild[]} some */
+function named(some) {
+  return some.map(({ command, pid }) => `${command} (${pid})`).join(', ');
+}
+
 /** @param {KillChild[]} children */
 function toolWords(children) {
-  const named = (/** @type {KillChild[]} */ some) => some.map(({ command, pid }) => `${command} (${pid})`).join(', ');
   const running = children.filter(({ fate }) => fate !== 'kept');
   const kept = children.filter(({ fate }) => fate === 'kept');
   return [...(running.length > 0 ? [named(running)] : []), ...(kept.length > 0 ? [`never ended with it: ${named(kept)}`] : [])];
