@@ -1242,6 +1242,8 @@ export interface InitOptions {
   statusLine?: boolean
   /** `true`: a person agrees that closed sessions of the project are resumed without one. `false` takes that back. */
   unattended?: boolean
+  /** `false` writes no slash commands. */
+  commands?: boolean
   /** `true` leaves `.git/info/exclude` alone. */
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */

@@ -22,6 +22,9 @@ function onPath(stage) {
   return `${dir}${path.delimiter}${process.env.PATH}`;
 }
 
+/** The model runs a command line. */
+const calls = (command) => step.tool('Bash', { command, description: 'Rescue' });
+
 suite('kill of a real client', { concurrency: 2 }, () => {
   test('in a terminal, with a tool that runs: it is saved, ends as on its own, and goes on when it is resumed', async (t) => {
     const stage = await scene(t, { init: false, config: SHORT, scenario: [step.text('The word is ALPHA.'), work()] });
@@ -116,7 +119,6 @@ suite('kill of a real client', { concurrency: 2 }, () => {
     const stage = await scene(t, { config: SHORT });
     if (stage === null) return;
     const env = { PATH: onPath(stage) };
-    const calls = (command) => step.tool('Bash', { command, description: 'Rescue' });
     stage.api.play(calls('cc-session-recover rescue --status --flat'), step.text('Listed.'));
     const listed = await stage.once('/session-rescue --status', { args: ASKS, env });
     const list = JSON.parse(listed.stdout);

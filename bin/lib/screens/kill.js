@@ -13,6 +13,9 @@ const { clock, commandWords, doingWords, duration, homely, ownName, sentence, si
 /** Columns of the labels, and the space behind them. */
 const LABEL = 10;
 
+/** Narrowest place for values beside their labels; in less they stand below them. */
+const BESIDE = 34;
+
 /** Longest name that is shown, in columns. */
 const NAMED = 200;
 
@@ -52,7 +55,9 @@ function planLines(report, { width, colours }) {
   /** @param {string} label @param {string[]} texts */
   function labelled(label, texts) {
     const style = label === 'at risk' ? colours.yellow : (/** @type {string} */ text) => text;
-    const rows = texts.flatMap((text) => wrapped(text, Math.max(room - LABEL - 1, 20)));
+    const beside = room - LABEL - 1 >= BESIDE;
+    const rows = texts.flatMap((text) => wrapped(text, beside ? room - LABEL - 1 : room));
+    if (!beside) return [colours.dim(label), ...rows.map(style)];
     return rows.map((text, index) => `${colours.dim((index === 0 ? label : '').padEnd(LABEL))} ${style(text)}`.trimEnd());
   }
 }

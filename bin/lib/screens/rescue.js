@@ -4,7 +4,7 @@
 
 const { nameOf, stateCell, styleOf, groupOf } = require('../sessions.js');
 const { tableLines } = require('../table.js');
-const { cleaned, truncated, widthOf } = require('../text.js');
+const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
 const { count, doingWords, duration, ownName, shortIds, sizeWords, stateWords, terminalWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
@@ -49,7 +49,7 @@ function boxedLines(reported, { width, colours, most = Infinity }, now) {
       nameOf(session),
     ],
   }));
-  const inside = sessions.length === 0 ? ['No session lives, and none is owed anything.'] : tableLines(columns, [{ rows }], room, colours.dim).flat();
+  const inside = sessions.length === 0 ? wrapped('No session lives, and none is owed anything.', room) : tableLines(columns, [{ rows }], room, colours.dim).flat();
   if (reported.length > sessions.length) inside.push(colours.dim(truncated(`and ${reported.length - sessions.length} more: ${ownName()} list`, room)));
   const widest = Math.max(...inside.map(plainWidth), Math.min(room, 40));
   const title = truncated(` ${summaryOf(reported)} `, widest);
