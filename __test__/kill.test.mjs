@@ -17,6 +17,17 @@ const noNamespaces = skip || (spawnSync('unshare', ['-pf', '--mount-proc', 'true
 
 const events = (/** @type {any} */ place) => readFileSync(join(place.state, 'journal.jsonl'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
 
+/** @param {string} line */
+const sh = (line) => ['sh', '-c', line];
+
+/** @param {any} place @param {string[]} before @param {Record<string, unknown>} told */
+function rounds(place, before, told) {
+  const argv = [...before, process.execPath, join(ROOT, '__test__', 'lib', 'kill-rounds.cjs'), JSON.stringify(told)];
+  const { status, stdout, stderr } = spawnSync(argv[0], argv.slice(1), { cwd: place.project, env: place.env, encoding: 'utf8', maxBuffer: 16e6 });
+  assert.equal(status, 0, stderr);
+  return /** @type {{outcome: string, hit: boolean, naive?: boolean, control?: boolean}[]} */ (JSON.parse(stdout));
+}
+
 suite('kill', { skip }, () => {
   test('without a terminal it asks for a word: --yes ends it, --dry-run only looks', async (t) => {
     const place = world(t);
@@ -127,7 +138,6 @@ suite('kill', { skip }, () => {
     const own = `'${process.execPath}' '${COMMAND}' kill ${id} --yes --force --no-export > '${said}' 2>&1; echo "exit $?" >> '${said}'`;
     writeFileSync(script, `#!/bin/sh\n${own}\n`);
     chmodSync(script, 0o755);
-    const sh = (/** @type {string} */ line) => ['sh', '-c', line];
     const both = { without: ['CLAUDE_PID', 'CLAUDE_CODE_SESSION_ID', 'CLAUDECODE'] };
     /** @type {[string, string[], Record<string, any>?][]} */
     const shapes = [
@@ -171,14 +181,6 @@ suite('kill', { skip }, () => {
     const naive = await playClient(place, id, { tool: sh('sleep 0.2; kill $PPID') });
     assert.deepEqual(await naive.gone, { code: null, signal: 'SIGTERM' });
   });
-
-  /** @param {any} place @param {string[]} before @param {Record<string, unknown>} told */
-  function rounds(place, before, told) {
-    const argv = [...before, process.execPath, join(ROOT, '__test__', 'lib', 'kill-rounds.cjs'), JSON.stringify(told)];
-    const { status, stdout, stderr } = spawnSync(argv[0], argv.slice(1), { cwd: place.project, env: place.env, encoding: 'utf8', maxBuffer: 16e6 });
-    assert.equal(status, 0, stderr);
-    return /** @type {{outcome: string, hit: boolean, naive?: boolean, control?: boolean}[]} */ (JSON.parse(stdout));
-  }
 
   test('in 500 rounds of process ids that the system gave to another process, none is hit', { skip: noNamespaces }, (t) => {
     const place = world(t);

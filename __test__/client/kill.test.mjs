@@ -7,6 +7,7 @@ import { suite, test } from 'node:test';
 import { openBackground } from './background.mjs';
 import { alive, descendants, kill, run, scene, step, until } from './scene.mjs';
 import { ASKS, SHORT, WORK, allows, tells, work } from './states.mjs';
+import { startOf } from '../lib/clients.mjs';
 import { openTerminal } from './terminal.mjs';
 import { createRequire } from 'node:module';
 
@@ -55,7 +56,7 @@ suite('kill of a real client', { concurrency: 2 }, () => {
     assert.deepEqual([report.signals[0].pid, report.signals[0].signal], [pid, 'TERM']);
     t.diagnostic(`children: ${JSON.stringify(report.children.map(({ command, fate }) => [command, fate]))}, signals: ${report.signals.length}`);
     assert.ok(report.children.every(({ fate }) => fate === 'ended'));
-    assert.ok(!alive(pid) && tools.every((tool) => !alive(tool.pid)));
+    assert.ok(startOf(pid) === null && tools.every((tool) => startOf(tool.pid) === null));
     assert.ok(!existsSync(path.join(stage.home.configDir, 'sessions', `${pid}.json`)), 'it took its record away itself');
     const saved = JSON.parse(readFileSync(path.join(report.exports[0].path, 'manifest.json'), 'utf8'));
     const now = readFileSync(stage.home.transcript(id));
@@ -94,7 +95,7 @@ suite('kill of a real client', { concurrency: 2 }, () => {
     assert.equal(code, 0, stderr);
     const report = JSON.parse(stdout);
     assert.deepEqual([report.way, report.outcome, report.signals, report.exports.length], ['stop', 'ended', [], 1]);
-    assert.ok(!alive(one.pid));
+    assert.equal(startOf(one.pid), null);
     assert.ok(helpers().some(({ line }) => line.includes('daemon')), 'the daemon lives');
     stage.api.play(step.text('BRAVO.'));
     const resumed = await stage.once('Go on.', { args: [`--resume=${one.id}`] });
@@ -106,7 +107,7 @@ suite('kill of a real client', { concurrency: 2 }, () => {
     if (stage === null) return;
     stage.program('end-me.sh', `#!/bin/sh\ncc-session-recover kill "$CLAUDE_CODE_SESSION_ID" --yes --force --no-export 2>&1; echo "exit $?"\ncc-session-recover kill "$CLAUDE_PID" --yes --force --no-export 2>&1; echo "exit $?"\n`);
     stage.api.play(step.tool('Bash', { command: './end-me.sh', description: 'End' }), step.text('Still here.'));
-    const { code, stdout, stderr } = await stage.once('End yourself.', { args: allows('Bash'), env: { PATH: onPath(stage) } });
+    const { code, stdout, stderr } = await stage.once('End yourself.', { args: [...ASKS, '--allowed-tools=Bash'], env: { PATH: onPath(stage) } });
     assert.equal(code, 0, stderr);
     const { result, session_id: id } = JSON.parse(stdout);
     assert.equal(result, 'Still here.');

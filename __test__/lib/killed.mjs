@@ -42,7 +42,7 @@ export const FRESH = { ...killReport(made.IDLE, { dryRun: true, risks: ['Nothing
 const RESUME = { cwd: '/home/me/work/api', env: {}, resume: ['claude', `--resume=${made.WAITING.id}`], export: null, kill: null };
 
 export const KILLED = killReport(made.WAITING, {
-  children: TOOLS.map((tool, index) => ({ ...tool, fate: ['ended', 'left', 'kept'][index] })),
+  children: [{ ...TOOLS[0], fate: 'ended' }, { ...TOOLS[1], fate: 'left' }, TOOLS[2]],
   outcome: 'ended',
   signals: [{ pid: 4711, signal: 'TERM', at: made.NOW }],
   exports: [LIVE],

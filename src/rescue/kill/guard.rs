@@ -72,6 +72,8 @@ pub struct Suspect {
     pub terminal: Option<String>,
     /// The session it holds.
     pub session: Option<String>,
+    /// It is a background session by its own record, and is ended by its daemon: no signal goes to it.
+    pub background: bool,
 }
 
 impl Suspect {
@@ -94,6 +96,7 @@ impl Suspect {
             role,
             terminal: own.tty.clone(),
             session: session.map(str::to_owned),
+            background: false,
             // Last: what was told above is true of the process with this token.
             token: processes.start_token(pid),
         }
@@ -130,7 +133,9 @@ pub fn refusal(suspect: &Suspect, caller: &Caller) -> Option<Error> {
         }
         _ => return refuse(format!("whose process {pid} is cannot be told"), "end it by hand"),
     }
-    if suspect.role != Role::Client {
+    // A spare that has become a worker keeps its command line (2.1.329).
+    let worker = suspect.background && suspect.role == Role::Spare;
+    if suspect.role != Role::Client && !worker {
         return refuse(
             format!("process {pid} is {}", suspect.role.words()),
             "name a session, a terminal or a process that `cc-session-recover list` shows",
@@ -180,6 +185,7 @@ mod tests {
             role: Role::Client,
             terminal: Some("pts/1".into()),
             session: Some(SESSION.into()),
+            background: false,
         }
     }
 
@@ -269,6 +275,9 @@ mod tests {
         said(&|one| one.role = Role::Spare, "spare");
         said(&|one| one.role = Role::Errand, "no session");
         said(&|one| one.role = Role::Other, "no client");
+        assert_eq!(why(&|one| (one.role, one.background) = (Role::Spare, true)), None, "a spare that became a worker");
+        said(&|one| (one.role, one.background) = (Role::PtyHost, true), "terminal host");
+        said(&|one| (one.role, one.background) = (Role::Daemon, true), "daemon");
         // Root is a user like any other.
         let root = Caller { owner: Some(0), ..caller.clone() };
         assert!(refusal(&suspect(), &root).unwrap().message.contains("another user"));

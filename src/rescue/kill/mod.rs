@@ -348,8 +348,9 @@ impl Kill<'_> {
     /// What is true of the client now.
     fn look(&self) -> Suspect {
         let table = self.outside.processes.table();
-        let Client { pid, token, session, .. } = self.client;
-        Suspect::look(*pid, token, Some(session), &table, self.outside.processes)
+        let Client { pid, token, session, background, .. } = self.client;
+        let suspect = Suspect::look(*pid, token, Some(session), &table, self.outside.processes);
+        Suspect { background: *background, ..suspect }
     }
 
     /// Nothing of it is on disk. That is fine when nothing was said yet.
