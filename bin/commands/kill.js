@@ -34,7 +34,7 @@ module.exports = {
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
     const { EXIT, UsageError } = require('../lib/errors.js');
-    const { Interrupted, end, exitCodeOf } = require('../lib/killing.js');
+    const { Interrupted, end, exitCodeOf, toldIfInterrupted } = require('../lib/killing.js');
     const { killedLines, planLines } = require('../lib/screens/kill.js');
 
     const asks = !args.yes && !args.dryRun;
@@ -62,13 +62,13 @@ module.exports = {
       return EXIT.failed;
     }
     try {
-      const report = await end(plan, options, io, async () => asks && io.confirm('\nEnd it by force? What it has not written is lost.', false));
-      if (args.json) io.json(report);
-      else io.lines(killedLines(report, view));
+      const print = (/** @type {any} */ report) => (args.json ? io.json(report) : io.lines(killedLines(report, view)));
+      const askAgain = async () => asks && io.confirm('\nEnd it by force? What it has not written is lost.', false);
+      const report = await toldIfInterrupted(end(plan, options, io, askAgain), print);
+      print(report);
       return exitCodeOf(report);
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
-      io.lines(killedLines(/** @type {any} */ (error.done), view));
       return INTERRUPTED;
     }
   },

@@ -187,17 +187,18 @@ async function act(session, asked, io) {
 /** @param {Session} session @param {Output} io */
 async function exported(session, io) {
   const { loadAddon } = require('../lib/addon.js');
-  const { whole } = require('../lib/killing.js');
+  const { toldIfInterrupted, whole } = require('../lib/killing.js');
   const { progressOf } = require('../lib/progress.js');
   const { printExported } = require('../lib/screens/export.js');
   const addon = loadAddon();
-  printExported(await whole(() => io.during('exporting', addon.exportSessions({ session: session.transcript }), progressOf(addon))), io);
+  const print = (/** @type {any} */ report) => printExported(report, io);
+  print(await toldIfInterrupted(whole(() => io.during('exporting', addon.exportSessions({ session: session.transcript }), progressOf(addon))), print));
 }
 
 /** @param {Session} session @param {Menu} asked @param {Output} io */
 async function killed(session, asked, io) {
   const { loadAddon } = require('../lib/addon.js');
-  const { end } = require('../lib/killing.js');
+  const { end, toldIfInterrupted } = require('../lib/killing.js');
   const { killedLines, planLines } = require('../lib/screens/kill.js');
   const view = { width: io.width, colours: io.colours };
   const target = { target: session.id };
@@ -218,8 +219,8 @@ async function killed(session, asked, io) {
     ]);
     return again === 'yes';
   };
-  const report = await end(plan, { ...target, ...(answer === 'tree' ? { tree: true } : {}) }, io, askAgain);
-  io.lines(killedLines(report, view));
+  const print = (/** @type {any} */ report) => io.lines(killedLines(report, view));
+  print(await toldIfInterrupted(end(plan, { ...target, ...(answer === 'tree' ? { tree: true } : {}) }, io, askAgain), print));
 }
 
 /** @param {Session} session @param {Output} io */

@@ -67,9 +67,26 @@ class Interrupted extends Error {
   }
 }
 
+/**
+ * Waits for something; when a person interrupted it, what was done all the same is told before that goes on up.
+ *
+ * @template T
+ * @param {Promise<T>} work
+ * @param {(done: unknown) => void} tell
+ * @returns {Promise<T>}
+ */
+async function toldIfInterrupted(work, tell) {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Interrupted) tell(error.done);
+    throw error;
+  }
+}
+
 /** @param {KillReport} report */
 function exitCodeOf(report) {
   return report.outcome === 'still-alive' ? EXIT.failed : EXIT.done;
 }
 
-module.exports = { Interrupted, end, exitCodeOf, whole };
+module.exports = { Interrupted, end, exitCodeOf, toldIfInterrupted, whole };

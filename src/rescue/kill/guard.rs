@@ -275,7 +275,11 @@ mod tests {
         said(&|one| one.role = Role::Spare, "spare");
         said(&|one| one.role = Role::Errand, "no session");
         said(&|one| one.role = Role::Other, "no client");
-        assert_eq!(why(&|one| (one.role, one.background) = (Role::Spare, true)), None, "a spare that became a worker");
+        assert_eq!(
+            why(&|one| (one.role, one.background) = (Role::Spare, true)),
+            None,
+            "a spare that became a worker"
+        );
         said(&|one| (one.role, one.background) = (Role::PtyHost, true), "terminal host");
         said(&|one| (one.role, one.background) = (Role::Daemon, true), "daemon");
         // Root is a user like any other.
