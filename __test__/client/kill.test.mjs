@@ -81,7 +81,8 @@ suite('kill of a real client', { concurrency: 2 }, () => {
     await tells(stage, one.id, { state: 'active', activity: 'idle', stop: 'finished', pid: one.pid }, 30);
     const helpers = () => stage.inhabitants().map(({ pid }) => ({ pid, line: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0') })).filter(({ line }) => line.some((word) => word === 'daemon' || word === 'bg-pty-host' || word === 'bg-spare' || word === '--bg-spare'));
     const refused = [];
-    for (const { pid, line } of helpers()) {
+    // A spare that became the worker keeps its command line.
+    for (const { pid, line } of helpers().filter((helper) => helper.pid !== one.pid)) {
       const { code, stderr } = await stage.cli('kill', String(pid), '--yes', '--force', '--no-export');
       // A spare may have ended by itself meanwhile.
       if (code === 3 && !alive(pid)) continue;
