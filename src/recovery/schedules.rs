@@ -210,6 +210,7 @@ impl Night {
             excluded: None,
             created: Vec::new(),
             commands: std::collections::BTreeMap::new(),
+            instruction: None,
             unattended: Some(start - TimeDelta::days(9)),
             fingerprint: Some(Fingerprint::of(&project, None)),
         };
