@@ -846,6 +846,7 @@ module.exports.handoff = nativeBinding.handoff
 module.exports.hook = nativeBinding.hook
 module.exports.importSession = nativeBinding.importSession
 module.exports.inspect = nativeBinding.inspect
+module.exports.killSession = nativeBinding.killSession
 module.exports.list = nativeBinding.list
 module.exports.log = nativeBinding.log
 module.exports.pause = nativeBinding.pause

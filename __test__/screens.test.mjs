@@ -11,6 +11,7 @@ import * as told from './lib/accounts.mjs';
 import { ROOT, world } from './lib/command.mjs';
 import * as doctored from './lib/doctored.mjs';
 import * as saved from './lib/exported.mjs';
+import * as killed from './lib/killed.mjs';
 import { assertAligned, assertScreen, plain } from './lib/screen.mjs';
 import * as made from './lib/sessions.mjs';
 import { terminal } from './lib/terminal.mjs';
@@ -30,6 +31,8 @@ const { printPages } = require('../bin/lib/screens/pages.js');
 const { printImported } = require('../bin/lib/screens/import.js');
 const { printPruned } = require('../bin/lib/screens/prune.js');
 const { printLog } = require('../bin/lib/screens/log.js');
+const { killedLines, planLines } = require('../bin/lib/screens/kill.js');
+const { boxedLines, choiceOf, flatLines } = require('../bin/lib/screens/rescue.js');
 const { printState } = require('../bin/lib/screens/state.js');
 const { printDoctor } = require('../bin/lib/screens/doctor.js');
 const { printHandoff } = require('../bin/lib/screens/handoff.js');
@@ -42,6 +45,9 @@ const SNAPSHOTS = join(ROOT, '__test__', 'snapshots');
 const WIDTHS = [40, 80, 120, 200];
 
 /** @typedef {ReturnType<typeof terminal>['io']} Output */
+/** @param {Output} io */
+const viewOf = ({ width, colours }) => ({ width, colours });
+
 /** @type {[string, (io: Output) => unknown][]} */
 const SCREENS = [
   ['status', (io) => printStatus(made.statusReport(EVERYTHING, { project: null, accounts: made.ACCOUNTS.slice(0, 1) }), io)],
@@ -82,6 +88,16 @@ const SCREENS = [
   ['pages-hostile', (io) => printPages(saved.readingReport(saved.HOSTILE_EXPORTS.map(({ session, title, path }) => saved.page(session.slice(0, 8), { title, path }))), io)],
   ['import', (io) => printImported(saved.importReport(), io)],
   ['import-planned', (io) => printImported(saved.importReport({ dryRun: true, title: null, left: [] }), io)],
+  ['kill-planned', (io) => io.lines(planLines(killed.PLANNED, viewOf(io)))],
+  ['kill-planned-nothing-on-disk', (io) => io.lines(planLines(killed.FRESH, viewOf(io)))],
+  ['kill', (io) => io.lines(killedLines(killed.KILLED, viewOf(io)))],
+  ['kill-still-alive', (io) => io.lines(killedLines(killed.DEAF, viewOf(io)))],
+  ['kill-background', (io) => io.lines([...planLines(killed.BACKGROUND, viewOf(io)), ...killedLines({ ...killed.BACKGROUND, outcome: 'gone' }, viewOf(io))])],
+  ['kill-hostile', (io) => io.lines(killed.HOSTILE.flatMap((report) => planLines(report, viewOf(io)).concat(killedLines(report, viewOf(io)))))],
+  ['rescue', (io) => io.lines(boxedLines(EVERYTHING, { ...viewOf(io), most: 6 }, new Date(NOW)))],
+  ['rescue-hostile', (io) => io.lines(boxedLines(ALL, viewOf(io), new Date(NOW)))],
+  ['rescue-empty', (io) => io.lines(boxedLines([], viewOf(io), new Date(NOW)))],
+  ['rescue-choices', (io) => io.lines(ALL.map((session) => choiceOf(session, io.width ?? 80)))],
   ['prune', (io) => printPruned(saved.pruneReport(), io)],
   ['prune-nothing', (io) => printPruned(saved.pruneReport({ removed: [], removedBytes: 0, kept: 1 }), io)],
   ['log', (io) => printLog(saved.logReport(), io)],
@@ -358,4 +374,11 @@ test('cut and wrapped text fits, and wrapping loses nothing but spaces', () => {
 test('sizes and tokens have at most three digits that count', () => {
   assert.deepEqual([0, 999, 1000, 1234, 48_213, 999_499, 999_500, 61_400_000, 2.5e9, 4e15].map(sizeWords), ['0 B', '999 B', '1.0 kB', '1.2 kB', '48 kB', '999 kB', '1.0 MB', '61 MB', '2.5 GB', '4000 TB']);
   assert.deepEqual([0, 999, 1000, 184_321, 999_499, 1_000_000, 1_250_000].map(tokenWords), ['0', '999', '1k', '184k', '999k', '1M', '1.3M']);
+});
+
+test('the flat list is a line a session, steers nothing, and draws nothing', () => {
+  const { text } = shown((io) => io.lines(flatLines(ALL, viewOf(io), new Date(NOW))), { columns: 80, env: { NO_COLOR: '1' } });
+  assert.equal(text.trimEnd().split('\n').length, ALL.length + 1);
+  assert.doesNotMatch(text, /[\u2500-\u257F\u25A0-\u25FF]/);
+  assertScreen(text, 1000);
 });

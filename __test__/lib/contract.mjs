@@ -22,6 +22,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'export', type: 'ExportReport', title: 'Answer of `export --json`' },
   { name: 'reading', type: 'ReadingReport', title: 'Answer of `export --format html --json` and `export --format markdown --json`' },
   { name: 'import', type: 'ImportReport', title: 'Answer of `import --json`' },
+  { name: 'kill', type: 'KillReport', title: 'Answer of `kill --json`' },
   { name: 'prune', type: 'PruneReport', title: 'Answer of `prune --json`' },
   { name: 'log', type: 'LogReport', title: 'Answer of `log --json`' },
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },

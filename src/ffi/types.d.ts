@@ -110,9 +110,9 @@ export interface OpenAtCrash {
   evidence: Evidence[]
 }
 
-/** Commands a person can copy, each to be run in `cwd`. */
+/** Commands a person can copy; `resume` is run in `cwd` with `env`, the others anywhere. */
 export interface Commands {
-  /** Directory to run them in. */
+  /** Directory to run `resume` in. */
   cwd: string | null
   /** Variables to set first, such as `CLAUDE_CONFIG_DIR`. */
   env: Record<string, string>
@@ -120,7 +120,7 @@ export interface Commands {
   resume: string[] | null
   /** Saves a verified copy of it. */
   export: string[] | null
-  /** Ends its process; `null` when there is none. */
+  /** Saves it and ends its process; `null` when there is none, or it is the caller's own. */
   kill: string[] | null
 }
 
@@ -945,6 +945,107 @@ export interface ReadingReport {
   bytes: number
 }
 
+/** One process at one time: its id, and what tells it from a later one with the same id. */
+export interface KillTarget {
+  /** Process id. */
+  pid: number
+  /** Its start time as the system counts it. */
+  startToken: string
+  /** The session it holds. */
+  session: string
+}
+
+/** Which client {@link killSession} ends, and how far it goes. */
+export interface KillOptions {
+  /** A terminal (`pts/3`), a process id, or a session by id, at least 4 characters of it, name or title. */
+  target: string
+  /** Only sessions of this project. */
+  project?: string
+  /** What a person agreed to; anything else is refused. */
+  expected?: KillTarget
+  /** `false`: it is not saved first. */
+  export?: boolean
+  /** The export of an earlier try: good for as long as nothing was written since. */
+  exported?: string
+  /** Directory to put the export into; that of the state when absent. */
+  to?: string
+  /** Directory of the session log; that of the state when absent. */
+  log?: string
+  /** By force when it does not end within 10 s. */
+  force?: boolean
+  /** It was asked before: by force, at once. */
+  asked?: boolean
+  /** The processes of its tools too. */
+  tree?: boolean
+  /** Only tell. */
+  dryRun?: boolean
+}
+
+/** A process below a client. `kept`: Claude Code's own, one with a session of its own, or another user's, which is never ended. */
+export interface KillChild {
+  /** Process id. */
+  pid: number
+  /** Its start time as the system counts it. */
+  startToken: string
+  /** Name of its program. */
+  command: string
+  /** When it was started. */
+  startedAt: string | null
+  /** What became of it. */
+  fate: 'running' | 'kept' | 'ended' | 'killed' | 'left'
+}
+
+/** A signal that was sent. */
+export interface SentSignal {
+  /** To which process. */
+  pid: number
+  /** Which. */
+  signal: 'TERM' | 'CONT' | 'KILL'
+  /** When. */
+  at: string
+}
+
+/** How a kill went. `gone`: it had ended before anything was sent. */
+export type KillOutcome = 'planned' | 'ended' | 'killed' | 'still-alive' | 'gone'
+
+/** Answer of {@link killSession}: `cc-session-recover/kill@1`. */
+export interface KillReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/kill@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was done. */
+  dryRun: boolean
+  /** The process that is meant. */
+  expected: KillTarget
+  /** Its terminal. */
+  tty: string | null
+  /** When it was started. */
+  startedAt: string | null
+  /** By a signal, or by `claude stop` for a background session. */
+  way: 'signal' | 'stop'
+  /** The session as it was before; `null` when nothing of it is on disk. */
+  session: Session | null
+  /** What may be lost, each as a sentence. */
+  risks: string[]
+  /** Processes below it. */
+  children: KillChild[]
+  /** How it went. */
+  outcome: KillOutcome
+  /** What was sent. */
+  signals: SentSignal[]
+  /** What was saved before. */
+  exports: ExportedSession[]
+  /** An export of an earlier try that still holds everything. */
+  exported: string | null
+  /** How it is opened again; `null` while it lives, and when nothing of it is on disk. */
+  commands: Commands | null
+  /** What else to know. */
+  notes: string[]
+  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
+  log: string | null
+}
+
 /** Which export {@link importSession} makes a session again, and where. */
 export interface ImportOptions {
   /** The directory or archive that an export made. */
@@ -1359,6 +1460,8 @@ export interface InitOptions {
   statusLine?: boolean
   /** `true`: a person agrees that closed sessions of the project are resumed without one. `false` takes that back. */
   unattended?: boolean
+  /** `false` writes no slash commands. */
+  commands?: boolean
   /** `false`: the model is not asked to keep its part of HANDOFF.md current. `true` takes that back; it stays as it was when absent. */
   instruction?: boolean
   /** `true` leaves `.git/info/exclude` alone. */
