@@ -3,10 +3,15 @@
 
 mod archive;
 pub mod belongings;
+pub mod content;
 pub mod copy;
+pub mod diagnosis;
 pub mod export;
 pub mod import;
+pub mod links;
 pub mod manifest;
+pub mod mend;
+pub mod pieces;
 pub mod prune;
 pub mod relocate;
 pub mod restore;
