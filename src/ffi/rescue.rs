@@ -1,11 +1,11 @@
-//! The exports behind `export`, `import`, `prune` and `log`.
+//! The exports behind `export`, `import`, `repair`, `prune` and `log`.
 
 use super::task::CoreTask;
 use super::verbs::{seen, task};
 use crate::env::Environment;
 use crate::report::log;
 use crate::rescue::copy::Progress;
-use crate::rescue::{export, import, prune};
+use crate::rescue::{export, import, prune, repair};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::{Value, json};
@@ -47,6 +47,24 @@ pub fn import_session(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: import::ImportOptions| {
         let env = Environment::of_process();
         import::import(seen(&env), &options, &PROGRESS)
+    })
+}
+
+/// Says what is damaged in a session's transcript and what is done about it, and mends it on a verified snapshot when asked to.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`, `NOTHING_TO_DO`,
+/// `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`; the transcript is then as it was.
+#[napi(
+    catch_unwind,
+    js_name = "repair",
+    ts_args_type = "options: RepairOptions",
+    ts_return_type = "Promise<RepairReport>"
+)]
+#[must_use]
+pub fn repair_session(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: repair::RepairOptions| {
+        let env = Environment::of_process();
+        repair::repair(seen(&env), &options)
     })
 }
 

@@ -128,7 +128,7 @@ impl<'a> Block<'a> {
         match self.kind.as_str() {
             "thinking" if !self.is_signed() => faults.push(Fault::Thinking),
             "tool_use" if !self.input.is_some_and(|input| input.get().starts_with('{')) => {
-                faults.push(Fault::Input)
+                faults.push(Fault::Input);
             }
             "image" => faults.extend(self.image()),
             "tool_result" => {

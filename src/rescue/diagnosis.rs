@@ -165,7 +165,7 @@ pub struct Diagnosis {
 pub fn diagnose(source: impl Read + Seek, subagent: bool, fallback: &str) -> std::io::Result<Diagnosis> {
     let mut lines = Lines::of(source);
     let mut survey = Survey::new(subagent);
-    while let Some(line) = lines.next()? {
+    while let Some(line) = lines.advance()? {
         survey.line(&line);
     }
     survey.finish(&mut lines, fallback)
@@ -203,7 +203,7 @@ impl<R: Read + Seek> Lines<R> {
     ///
     /// # Errors
     /// What reading fails with.
-    pub fn next(&mut self) -> std::io::Result<Option<FileLine<'_>>> {
+    pub fn advance(&mut self) -> std::io::Result<Option<FileLine<'_>>> {
         // What a very long line took is given back.
         if self.buffer.capacity() > 4 * 1024 * 1024 {
             self.buffer = Vec::new();
@@ -394,7 +394,7 @@ impl Survey {
         self.add(finding);
     }
 
-    fn record(&mut self, line: &FileLine<'_>, piece: u16, text: &str) {
+    fn record(&mut self, at: &FileLine<'_>, piece: u16, text: &str) {
         self.found.records += 1;
         let keys =
             ["type", "uuid", "parentUuid", "isSidechain", "timestamp", "message", "entrypoint", "subtype"];
@@ -418,7 +418,7 @@ impl Survey {
             id: hash_of(id),
             parent: hash_of(parent),
             message: 0,
-            offset: line.offset,
+            offset: at.offset,
             piece,
             kind: Kind::Other,
             entrypoint: self.entrypoint(entrypoint),
@@ -428,7 +428,7 @@ impl Survey {
             link.kind = Kind::Boundary;
         }
         if spoken {
-            self.message(line, piece, &mut link, index, kind == "assistant", message);
+            self.message(at, piece, &mut link, index, kind == "assistant", message);
             self.last = Some((index, time.is_some()));
         }
         self.links.push(link);
@@ -436,7 +436,7 @@ impl Survey {
 
     fn message(
         &mut self,
-        line: &FileLine<'_>,
+        at: &FileLine<'_>,
         piece: u16,
         link: &mut Link,
         index: usize,
@@ -473,10 +473,10 @@ impl Survey {
             self.unanswered.remove(&name);
         }
         for fault in &faults {
-            self.add(fault_finding(*fault, line));
+            self.add(fault_finding(*fault, at));
         }
         if !faults.is_empty() {
-            self.found.edits.entry(line.offset).or_default().changes.entry(piece).or_default().faults = true;
+            self.found.edits.entry(at.offset).or_default().changes.entry(piece).or_default().faults = true;
         }
     }
 
@@ -746,8 +746,8 @@ impl<R: Read + Seek> Placing<'_, R> {
 
     fn read<T>(&mut self, index: usize, take: impl FnOnce(&str) -> Option<T>) -> std::io::Result<Option<T>> {
         let link = self.links[index];
-        let line = self.lines.at(link.offset)?;
-        let pieces = Pieces::of(&line);
+        let bytes = self.lines.at(link.offset)?;
+        let pieces = Pieces::of(&bytes);
         Ok(pieces.records().nth(usize::from(link.piece)).and_then(take))
     }
 }

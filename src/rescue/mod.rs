@@ -14,6 +14,7 @@ pub mod mend;
 pub mod pieces;
 pub mod prune;
 pub mod relocate;
+pub mod repair;
 pub mod restore;
 pub mod session_log;
 pub mod snapshot;

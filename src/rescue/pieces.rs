@@ -127,7 +127,7 @@ fn record_at(text: &str) -> Option<(Cow<'_, str>, usize)> {
         return None;
     }
     let raw = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>().next()?.ok()?.get();
-    is_record(raw).then(|| (Cow::Borrowed(raw), raw.len()))
+    is_record(raw).then_some((Cow::Borrowed(raw), raw.len()))
 }
 
 /// Where the next record begins; the end of the text when there is none.
