@@ -290,26 +290,29 @@ impl<'a> Chain<'a> {
                 continue;
             }
             let told = self.orphaned(result);
-            let first = self.links.iter().position(|link| link.parent == lost).filter(|_| told);
-            let before = first.unwrap_or(result);
-            let parent = if told || lost == 0 {
-                self.preceding(before)
-            } else {
-                self.index(lost).map(Name::Of).or_else(|| self.preceding(before))
-            };
-            let beside = self.links[before].kind == Kind::Assistant && told;
-            let id = if told { Name::LostParentOf(result) } else { Name::New };
+            // Where the gap was closed, a call that was made at once follows the same record and comes before the result.
+            let beside = self.links[..result]
+                .iter()
+                .position(|link| link.kind == Kind::Assistant && lost != 0 && link.parent == lost && !told);
+            let first = self.links.iter().position(|link| told && link.parent == lost);
+            let before = first.or(beside).unwrap_or(result);
+            let known = if told { None } else { self.index(lost).map(Name::Of) };
+            let parent = known.or_else(|| self.preceding(before));
+            let of_message = before != result && self.links[before].kind == Kind::Assistant;
             let number = self.insert(Insert {
                 before,
                 lost: Lost::Calls(result, tools),
-                id,
+                id: if told { Name::LostParentOf(result) } else { Name::New },
                 parent,
-                message_of: beside.then_some(before),
+                message_of: of_message.then_some(before),
             });
             if told {
                 self.restored.insert(lost, number);
             } else {
                 self.change(result, Broken::Inserted, Some(Name::OfInsert(number)));
+                if let Some(beside) = beside {
+                    self.change(beside, Broken::Inserted, Some(Name::OfInsert(number)));
+                }
             }
         }
     }

@@ -187,6 +187,28 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_a_client_wrote_in_peace_is_taken_for_damage() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+        let (mut left, mut seen) = (vec![root.join("transcripts"), root.join("states")], 0);
+        while let Some(dir) = left.pop() {
+            for entry in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+                if entry.is_dir() {
+                    left.push(entry);
+                } else if entry.extension().is_some_and(|extension| extension == "jsonl") {
+                    let subagent = entry.to_string_lossy().contains("subagents");
+                    let file = std::fs::File::open(&entry).unwrap();
+                    let mut found = diagnose(file, subagent, TIME).unwrap().findings;
+                    found.retain(|finding| finding.mend.is_some());
+                    let forked = entry.ends_with("live-session-forked.jsonl");
+                    assert_eq!(found.len(), usize::from(forked), "{}: {found:?}", entry.display());
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 60, "{seen}");
+    }
+
+    #[test]
     fn a_mended_transcript_has_nothing_to_mend() {
         let call = numbered(EDITS, r#"tool_use","id":"toolu_204_1"#);
         let result = numbered(EDITS, r#"tool_use_id":"toolu_204_1"#);
