@@ -2,9 +2,11 @@
 //! it reads as Markdown or as a marker of ours.
 
 use super::handoff::defuse;
-use super::redact::redact;
-use crate::text::{LONGEST_RAW, head, sanitised, shortened};
+use super::redact::{looked_at, redact};
+use crate::text::{sanitised, shortened};
 use std::fmt::Write;
+
+pub use super::redact::clean_line as line;
 
 /// Sanitised, redacted, without blank edges, at most `limit` characters; says so when it was cut.
 #[must_use]
@@ -13,24 +15,6 @@ pub fn block(raw: &str, limit: usize) -> String {
     let text = redact(&clean);
     let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
     shortened(&lines.join("\n"), limit).into_owned()
-}
-
-/// The same on one line, every run of blanks one space.
-#[must_use]
-pub fn line(raw: &str, limit: usize) -> String {
-    let clean = sanitised(looked_at(raw));
-    let text = redact(&clean);
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    shortened(&joined, limit).into_owned()
-}
-
-/// What of a text is looked at. Where it is cut, the word goes that was cut, too: half a secret is not recognised.
-fn looked_at(raw: &str) -> &str {
-    if raw.len() <= LONGEST_RAW {
-        return raw;
-    }
-    let start = head(raw, LONGEST_RAW);
-    start.rfind(char::is_whitespace).map_or("…", |end| &start[..end])
 }
 
 /// A Markdown code span that shows exactly this one line.

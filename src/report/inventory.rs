@@ -27,7 +27,7 @@ use crate::store::StateDir;
 use crate::store::lock::Lock;
 use chrono::{DateTime, Duration, Utc};
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 /// Stops that no hook of ours saw are somebody's business for this long.
@@ -122,7 +122,10 @@ pub struct Inventory<'a> {
     windows: BTreeMap<String, u64>,
     table: OnceCell<Vec<Process>>,
     cleanup: Vec<OnceCell<u32>>,
-    verdicts: RefCell<BTreeMap<PathBuf, Verdict>>,
+    verdicts: RefCell<HashMap<PathBuf, Verdict>>,
+    /// Working directories of sessions by the directory of their transcripts; made when first asked for.
+    neighbours: OnceCell<HashMap<PathBuf, BTreeSet<String>>>,
+    booted_at: OnceCell<Option<DateTime<Utc>>>,
     /// Enabled projects by working directory: many sessions share one.
     enclosing: RefCell<BTreeMap<String, Option<PathBuf>>>,
 }
@@ -167,6 +170,8 @@ impl<'a> Inventory<'a> {
             table: OnceCell::new(),
             cleanup: homes.iter().map(|_| OnceCell::new()).collect(),
             verdicts: RefCell::default(),
+            neighbours: OnceCell::new(),
+            booted_at: OnceCell::new(),
             enclosing: RefCell::default(),
             homes,
             ledger,
@@ -243,6 +248,28 @@ impl<'a> Inventory<'a> {
         }
         let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
         Some(modified.map_or(now, |modified| DateTime::<Utc>::from(modified).min(now)))
+    }
+
+    /// Working directories of the sessions whose transcripts stand beside this one.
+    #[must_use]
+    pub fn neighbours(&self, row: &Row) -> &BTreeSet<String> {
+        static NONE: BTreeSet<String> = BTreeSet::new();
+        let known = self.neighbours.get_or_init(|| {
+            let mut known: HashMap<PathBuf, BTreeSet<String>> = HashMap::new();
+            for row in &self.rows {
+                if let (Some(dir), Some(cwd)) = (row.found.path.parent(), &row.summary.cwd) {
+                    let dirs = match known.get_mut(dir) {
+                        Some(dirs) => dirs,
+                        None => known.entry(dir.to_path_buf()).or_default(),
+                    };
+                    if !dirs.contains(cwd) {
+                        dirs.insert(cwd.clone());
+                    }
+                }
+            }
+            known
+        });
+        row.found.path.parent().and_then(|dir| known.get(dir)).unwrap_or(&NONE)
     }
 
     fn table(&self) -> &[Process] {
@@ -456,7 +483,7 @@ impl<'a> Inventory<'a> {
         {
             return None;
         }
-        let booted = self.ground.outside.processes.booted_at();
+        let booted = *self.booted_at.get_or_init(|| self.ground.outside.processes.booted_at());
         let summary = &row.summary;
         let mut evidence = Vec::new();
         let left = self.holders.left(&row.found);

@@ -302,8 +302,6 @@ fn command(
 pub fn start_directory(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row) -> (Option<String>, bool) {
     // The records of a copy name the directory of the original; its new neighbours, or the caller, know better.
     let here = outside.env.cwd().to_str().map(str::to_owned);
-    let neighbours =
-        inventory.rows.iter().filter(|other| other.found.path.parent() == row.found.path.parent());
-    let others = here.into_iter().chain(neighbours.filter_map(|other| other.summary.cwd.clone()));
+    let others = here.into_iter().chain(inventory.neighbours(row).iter().cloned());
     origin(&row.found.path, row.summary.cwd.as_deref(), others)
 }

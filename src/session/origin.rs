@@ -5,8 +5,8 @@ use crate::claude::transcript::Transcript;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// Bytes at the beginning in which it is looked for.
-const HEAD: u64 = 256 * 1024;
+/// Bytes at the beginning in which it is looked for: first in few, where it nearly always is, then in more.
+const HEADS: [u64; 2] = [16 * 1024, 256 * 1024];
 
 /// The directory whose name the transcript's directory bears, else that of the newest message (`newest`); and whether it is
 /// the former. `others` are asked when the transcript's own records do not tell.
@@ -23,9 +23,13 @@ pub fn origin(
     if let Some(cwd) = newest.filter(|cwd| bears(cwd)) {
         return (Some(cwd.to_owned()), true);
     }
-    let records = Transcript::open(transcript).map(|transcript| transcript.head(HEAD)).unwrap_or_default();
-    let mut recorded = records.into_iter().filter_map(|record| record.head.cwd);
-    match recorded.find(|cwd| bears(cwd)).or_else(|| others.into_iter().find(|cwd| bears(cwd))) {
+    let opened = Transcript::open(transcript).ok();
+    let recorded = opened.iter().flat_map(|transcript| {
+        let more = HEADS.into_iter().enumerate();
+        let more = more.filter(|(index, _)| *index == 0 || transcript.bytes() > HEADS[0]);
+        more.flat_map(|(_, budget)| transcript.head(budget)).filter_map(|record| record.head.cwd)
+    });
+    match recorded.chain(others).find(|cwd| bears(cwd)) {
         Some(cwd) => (Some(cwd), true),
         None => (newest.map(str::to_owned), false),
     }

@@ -16,7 +16,7 @@ mod token;
 mod view;
 mod worth;
 
-use crate::text::{one_line, shortened};
+use crate::text::{LONGEST_RAW, head, sanitised, shortened};
 use std::borrow::Cow;
 use view::View;
 
@@ -79,46 +79,71 @@ const AREAS: [&str; 10] = [
 /// A short text in plain words, in which no pattern can find anything: a hook that says why a session stopped is then spared
 /// the making of the patterns, which takes some milliseconds. Names of time zones are the only longer words it knows.
 fn is_plain(text: &str) -> bool {
-    let harmless =
-        |char: char| char.is_alphabetic() || " .,!?·()/_-'’:".contains(char) || char.is_ascii_digit();
-    let between_digits = |word: &str, at: usize| {
-        let digit_at =
-            |at: Option<usize>| at.and_then(|at| word.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
-        digit_at(at.checked_sub(1)) && digit_at(Some(at + 1))
-    };
-    let plain_word = |word: &str| {
-        let runs = word.split(|char: char| !char.is_alphabetic()).map(|run| run.chars().count()).max();
-        let digit = word.bytes().any(|byte| byte.is_ascii_digit());
-        // A colon only as in 4:25am, a full stop only behind a word, an underscore only in America/New_York.
-        let colons = word.match_indices(':').all(|(at, _)| between_digits(word, at));
-        let stops = word.trim_end_matches(['.', ')']).find('.').is_none();
-        let underscores = !word.contains('_')
-            || (!digit && AREAS.iter().any(|area| word.trim_start_matches('(').starts_with(area)));
-        let hyphens = !word.contains('-') || (word.len() <= WITH_HYPHEN && !word.starts_with('-'));
-        runs.unwrap_or(0) <= LETTERS
-            && (!digit || word.len() <= WITH_DIGIT)
-            && colons
-            && stops
-            && underscores
-            && hyphens
-    };
     text.len() <= 200
-        && text.chars().all(harmless)
-        && text.split(' ').all(plain_word)
-        && !NAMES.iter().any(|name| text.to_lowercase().contains(name))
+        && text.chars().all(|char| {
+            char.is_ascii_alphanumeric()
+                || b" .,!?()/_-':".contains(&u8::try_from(char).unwrap_or(0))
+                || !char.is_ascii() && (char.is_alphabetic() || matches!(char, '·' | '’'))
+        })
+        && text.split(' ').all(is_plain_word)
+        && !names_a_secret(text.as_bytes())
 }
 
-/// What of a line is looked at, in characters: more is never shown, and a secret cut off there neither.
-const LOOKED_AT: usize = 4_000;
+fn is_plain_word(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    let digit_at = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    let digit = bytes.iter().any(u8::is_ascii_digit);
+    // A run of letters in bytes is never shorter than in characters.
+    let runs = bytes.split(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic()).map(<[u8]>::len).max();
+    // A colon only as in 4:25am, a full stop only behind a word, an underscore only in America/New_York.
+    let colons =
+        memchr::memchr_iter(b':', bytes).all(|at| digit_at(at.checked_sub(1)) && digit_at(Some(at + 1)));
+    let stops = !word.trim_end_matches(['.', ')']).contains('.');
+    let zone = || AREAS.iter().any(|area| word.trim_start_matches('(').starts_with(area));
+    let underscores = !bytes.contains(&b'_') || !digit && zone();
+    let hyphens = !bytes.contains(&b'-') || word.len() <= WITH_HYPHEN && bytes[0] != b'-';
+    runs.unwrap_or(0) <= LETTERS
+        && (!digit || word.len() <= WITH_DIGIT)
+        && colons
+        && stops
+        && underscores
+        && hyphens
+}
 
-/// Sanitised, on one line, redacted, and only then at most `limit` characters: half a secret is not recognised.
+/// Whether any of [`NAMES`] is in it, in letters of either case.
+fn names_a_secret(text: &[u8]) -> bool {
+    (0..text.len()).any(|at| {
+        matches!(text[at] | 0x20, b'p' | b's' | b't' | b'k' | b'c' | b'a' | b'b' | b'l')
+            && NAMES.iter().any(|name| {
+                text[at..].get(..name.len()).is_some_and(|part| part.eq_ignore_ascii_case(name.as_bytes()))
+            })
+    })
+}
+
+/// Sanitised, redacted, on one line, every run of blanks one space, at most `limit` characters. Lines are joined and the text is
+/// shortened last: half a secret is not recognised, and one that was broken over lines only while they are there.
 #[must_use]
 pub fn clean_line(raw: &str, limit: usize) -> String {
-    let line = one_line(raw, LOOKED_AT);
-    // Where it was cut, the word goes that was cut, too.
-    let whole =
-        if line.ends_with('…') { line.rsplit_once(' ').map_or("…", |(whole, _)| whole) } else { &line };
-    shortened(redact(whole).trim(), limit).into_owned()
+    if is_plain(raw) && !raw.contains("  ") && raw.trim().len() == raw.len() {
+        return shortened(raw, limit).into_owned();
+    }
+    cleaned_line(raw, limit)
+}
+
+fn cleaned_line(raw: &str, limit: usize) -> String {
+    let clean = sanitised(looked_at(raw));
+    let text = redact(&clean);
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    shortened(&joined, limit).into_owned()
+}
+
+/// What of a text is looked at. Where it is cut, the word goes that was cut, too.
+pub(super) fn looked_at(raw: &str) -> &str {
+    if raw.len() <= LONGEST_RAW {
+        return raw;
+    }
+    let start = head(raw, LONGEST_RAW);
+    start.rfind(char::is_whitespace).map_or("…", |end| &start[..end])
 }
 
 /// How many secrets are recognised in a text, and of which kinds: for measuring.
@@ -404,6 +429,7 @@ mod tests {
             if is_plain(&text) {
                 prop_assert!(found(&text).is_empty(), "{:?}: {:?}", text, found(&text));
             }
+            prop_assert_eq!(clean_line(&text, 40), cleaned_line(&text, 40));
         }
     }
 }
