@@ -209,10 +209,13 @@ pub fn kill(
     }
     let project = options.project.as_deref().map(directory).transpose()?;
     let ground = Ground::read(outside, project.as_deref())?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    // A project narrows what is found by name. What is saved is all there is, wherever it lies.
+    let inventory = Inventory::take(&ground, None);
+    let narrowed = project.as_deref().map(|project| Inventory::take(&ground, Some(project)));
     let table = outside.processes.table();
     let clients = clients(&inventory, outside.processes);
-    let client = meant(&options.target, &inventory, &clients, &table, outside.processes)?;
+    let named = narrowed.as_ref().unwrap_or(&inventory);
+    let client = meant(&options.target, named, &clients, &table, outside.processes)?;
     let caller = Caller::of(outside.env, &table, std::process::id(), own_uid());
     let rows: Vec<&Row> = inventory
         .rows

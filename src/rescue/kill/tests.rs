@@ -450,6 +450,19 @@ fn an_export_that_fails_sends_nothing() {
 }
 
 #[test]
+fn a_session_of_another_project_than_the_one_that_is_looked_in_is_saved_all_the_same() {
+    let home = Home::new();
+    let machine = machine(Running::client(1));
+    let elsewhere = KillOptions { project: Some(home.dir.path().to_path_buf()), ..target("4711") };
+    let report = home.kill(&machine, &elsewhere).unwrap();
+    assert_eq!((report.outcome, report.exports.len(), home.exports()), (Outcome::Ended, 1, 1));
+    assert_eq!(
+        home.kill(&machine, &KillOptions { target: ID.to_owned(), ..elsewhere }).unwrap_err().code,
+        Code::SessionNotFound
+    );
+}
+
+#[test]
 fn a_client_that_does_not_listen_is_ended_by_force_only() {
     let home = Home::new();
     let machine = machine(Running { deaf: true, ..Running::client(1) });
