@@ -65,7 +65,7 @@ const DEED = {
   },
 
   /** @param {Record<string, any>} args @param {Output} io */
-  export: ({ session, dryRun, json }, io) => verb('export').run({ session, active: session === undefined, dryRun, json, hash: 'sha256' }, io),
+  export: ({ session, dryRun, json }, io) => verb('export').run({ session, active: session === undefined, dryRun, json, hash: 'sha256', format: 'lossless' }, io),
 
   /** @param {Record<string, any>} args @param {Output} io */
   kill: ({ kill: target, force, tree, dryRun, json }, io) => verb('kill').run({ target, force, tree, dryRun, json, export: true, yes: true }, io),
