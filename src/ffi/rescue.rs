@@ -1,4 +1,4 @@
-//! The exports behind `export`, `import`, `prune` and `log`.
+//! The exports behind `export`, `import`, `kill`, `prune` and `log`.
 
 use super::task::CoreTask;
 use super::verbs::{seen, task};
@@ -6,7 +6,8 @@ use crate::env::Environment;
 use crate::report::log;
 use crate::rescue::copy::Progress;
 use crate::rescue::reading::publish;
-use crate::rescue::{export, import, prune};
+use crate::rescue::signal::SystemHands;
+use crate::rescue::{export, import, kill, prune};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::{Value, json};
@@ -66,6 +67,24 @@ pub fn import_session(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: import::ImportOptions| {
         let env = Environment::of_process();
         import::import(seen(&env), &options, &PROGRESS)
+    })
+}
+
+/// Ends the client that holds a session, after saving it, and nothing else. With `dryRun` it only tells what would be ended.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` (nobody holds it), `KILL_REFUSED`,
+/// `CHANGED_MEANWHILE` (it is not what was shown), `CLIENT_NOT_FOUND`, and with what an export rejects with; nothing was sent then.
+#[napi(
+    catch_unwind,
+    js_name = "killSession",
+    ts_args_type = "options: KillOptions",
+    ts_return_type = "Promise<KillReport>"
+)]
+#[must_use]
+pub fn kill_session(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: kill::KillOptions| {
+        let env = Environment::of_process();
+        kill::kill(seen(&env), &SystemHands, &options, &PROGRESS)
     })
 }
 
