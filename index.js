@@ -859,6 +859,7 @@ module.exports.prune = nativeBinding.prune
 module.exports.readPayload = nativeBinding.readPayload
 module.exports.recall = nativeBinding.recall
 module.exports.relocate = nativeBinding.relocate
+module.exports.repair = nativeBinding.repair
 module.exports.report = nativeBinding.report
 module.exports.rescueProgress = nativeBinding.rescueProgress
 module.exports.restore = nativeBinding.restore

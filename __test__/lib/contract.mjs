@@ -19,6 +19,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'service', type: 'ServiceStatus', title: 'Answer of `watch --status --json`' },
   { name: 'notice', type: 'PostedNotice', title: 'What is posted to `notify.webhook` of the configuration' },
   { name: 'restore', type: 'RestoreReport', title: 'Answer of `restore --json`' },
+  { name: 'repair', type: 'RepairReport', title: 'Answer of `repair --json`' },
   { name: 'export', type: 'ExportReport', title: 'Answer of `export --json`' },
   { name: 'reading', type: 'ReadingReport', title: 'Answer of `export --format html --json` and `export --format markdown --json`' },
   { name: 'import', type: 'ImportReport', title: 'Answer of `import --json`' },

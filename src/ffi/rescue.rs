@@ -1,4 +1,4 @@
-//! The exports behind `export`, `import`, `kill`, `prune` and `log`.
+//! The exports behind `export`, `import`, `kill`, `repair`, `prune` and `log`.
 
 use super::task::CoreTask;
 use super::verbs::{seen, task};
@@ -7,7 +7,7 @@ use crate::report::log;
 use crate::rescue::copy::Progress;
 use crate::rescue::reading::publish;
 use crate::rescue::signal::SystemHands;
-use crate::rescue::{export, import, kill, prune};
+use crate::rescue::{export, import, kill, prune, repair};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::{Value, json};
@@ -85,6 +85,24 @@ pub fn kill_session(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: kill::KillOptions| {
         let env = Environment::of_process();
         kill::kill(seen(&env), &SystemHands, &options, &PROGRESS)
+    })
+}
+
+/// Says what is damaged in a session's transcript and what is done about it, and mends it on a verified snapshot when asked to.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`, `NOTHING_TO_DO`,
+/// `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`; the transcript is then as it was.
+#[napi(
+    catch_unwind,
+    js_name = "repair",
+    ts_args_type = "options: RepairOptions",
+    ts_return_type = "Promise<RepairReport>"
+)]
+#[must_use]
+pub fn repair_session(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: repair::RepairOptions| {
+        let env = Environment::of_process();
+        repair::repair(seen(&env), &options)
     })
 }
 

@@ -763,6 +763,103 @@ export interface RestoreReport {
   commands: Commands
 }
 
+/** Which session {@link repair} looks at, and what it does. */
+export interface RepairOptions extends SessionOptions {
+  /** Mend it; otherwise it is only told what would be done. */
+  apply?: boolean
+  /** Put back what was there before the last repair. */
+  rollback?: boolean
+}
+
+/** Something that was found in a transcript. */
+export interface Finding {
+  /** What kind of damage. */
+  class:
+    | 'torn-end'
+    | 'unended-line'
+    | 'torn-line'
+    | 'overlong-line'
+    | 'nul-bytes'
+    | 'glued-records'
+    | 'buried-record'
+    | 'invalid-utf8'
+    | 'orphan-call'
+    | 'open-call'
+    | 'orphan-result'
+    | 'unsigned-thinking'
+    | 'broken-link'
+    | 'unnamed-record'
+    | 'lost-start'
+    | 'fork'
+    | 'stub'
+    | 'oversize-result'
+    | 'oversize-image'
+    | 'malformed-input'
+    | 'missing-time'
+  /** Number of its line, from 1. */
+  line: number
+  /** Where its line begins, in bytes. */
+  offset: number
+  /** What is wrong. */
+  what: string
+  /** What the client does with it as it is. */
+  client: string
+  /** What is done about it; `null`: it is left as it is. */
+  mend: string | null
+  /** What cannot be had back, or is no longer sent; `null`: nothing. */
+  lost: string | null
+}
+
+/** What was found in the transcript of a subagent. Nothing is done to it: the client never sends it. */
+export interface SubagentFindings {
+  /** Path of its file. */
+  path: string
+  /** What was found, in the order of the file. */
+  findings: Finding[]
+  /** Findings that are not in the list, because there are too many. */
+  more: number
+}
+
+/** Answer of {@link repair}: `cc-session-recover/repair@1`. */
+export interface RepairReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/repair@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was changed. */
+  dryRun: boolean
+  /** Session id. */
+  session: string
+  /** Path of its transcript. */
+  transcript: string
+  /** Its size before. */
+  bytes: number
+  /** Its lines before. */
+  lines: number
+  /** Its records before, as far as they can be read. */
+  records: number
+  /** What was found, in the order of the file. */
+  findings: Finding[]
+  /** Findings that are not in the list, because there are too many. */
+  more: number
+  /** How many findings are mended; 0: there is nothing to repair. */
+  mendable: number
+  /** Subagents whose transcripts are damaged. */
+  subagents: SubagentFindings[]
+  /** Why it cannot be mended now; `null`: it can. */
+  held: string | null
+  /** It was mended, and read and examined again. */
+  repaired: boolean
+  /** What was there before the last repair was put back. */
+  rolledBack: boolean
+  /** Name of the snapshot of what was there before. */
+  kept: string | null
+  /** The command that undoes it. */
+  undo: string[] | null
+  /** How the session is resumed. */
+  commands: Commands
+}
+
 /** Which sessions {@link exportSessions} saves, and where to. */
 export interface ExportOptions extends SessionOptions {
   /** Every session that a process holds. */
