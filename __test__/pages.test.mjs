@@ -86,7 +86,7 @@ test('a page shows prompts, answers, calls with their results, changes, stops an
     place,
     transcript([
       user('Fix the <parser>'),
-      model({ type: 'thinking', thinking: 'Look first.' }, said('I will **look**.')),
+      model({ type: 'thinking', thinking: 'Look first.' }, said('I will **look**, \u001B[32mgreen\u001B[0m.')),
       model({ type: 'tool_use', id: 'a', name: 'Bash', input: { command: 'ls', description: 'List' } }, { type: 'tool_use', id: 'b', name: 'Edit', input: { file_path: '/w/a', old_string: 'old', new_string: 'new' } }),
       result('b', 'ok'),
       result('a', 'README.md'),
@@ -98,7 +98,7 @@ test('a page shows prompts, answers, calls with their results, changes, stops an
   );
   const { report, page, text } = await published(place);
   assert.deepEqual([report.format, page.bytes, page.shown], ['html', Buffer.byteLength(text), { turns: 2, calls: 3, stops: 1, subagents: 0, damagedLines: 0, cutTexts: 0, leftBytes: 0, leftPictures: 0 }]);
-  for (const wanted of ['Fix the &lt;parser&gt;', 'I will <strong>look</strong>.', 'Look first.', '<del>-old</del><ins>+new</ins>', '5-hour usage limit reached; it ends at 2026-03-02 05:00 UTC', 'Continued by the client after', 'Compacted by the client', '150,000 tokens before, 9,000 after', '<span class="bad">no result</span>', 'Nothing on this page is redacted']) assert.ok(text.includes(wanted), wanted);
+  for (const wanted of ['Fix the &lt;parser&gt;', 'I will <strong>look</strong>, green.', 'Look first.', '<del>-old</del><ins>+new</ins>', '5-hour usage limit reached; it ends at 2026-03-02 05:00 UTC', 'Continued by the client after', 'Compacted by the client', '150,000 tokens before, 9,000 after', '<span class="bad">no result</span>', 'Nothing on this page is redacted']) assert.ok(text.includes(wanted), wanted);
   assert.ok(text.indexOf('>List<') < text.indexOf('README.md') && text.indexOf('README.md') < text.indexOf('<del>'), 'a result stands with its call, whatever the order');
   assert.ok(readFileSync(join(place.state, 'journal.jsonl'), 'utf8').includes('"event":"page-written"'));
 });
@@ -195,6 +195,18 @@ test('a page is private, never overwrites unless it is told to, and is never put
     assert.deepEqual(readdirSync(dirname(paths[0])).toSorted(), paths.map((one) => one.slice(dirname(one).length + 1)).toSorted(), 'nothing unfinished is left');
   }
   assert.deepEqual(contents(place.claude), before, 'the sessions are as they were');
+});
+
+test('what a page has left whose process was killed is swept, and nothing else is', async (t) => {
+  const place = world(t);
+  session(place, transcript([user('one')]));
+  const to = join(place.root, 'pages');
+  mkdirSync(to);
+  const alive = `.x-READING-${ID}.html.${process.pid}.part`;
+  const others = ['.notes.4000000000.part', 'page.html.part', alive];
+  for (const name of [...others, `.x-READING-${ID}.html.4000000000.part`, '.page.html.4000000000.part']) writeFileSync(join(to, name), 'x');
+  await published(place, '--to', join(to, 'page.html'));
+  assert.deepEqual(readdirSync(to).toSorted(), [...others, 'page.html'].toSorted());
 });
 
 test('options of lossless exports are refused for pages, and the other way round', async (t) => {

@@ -8,7 +8,7 @@ use super::Facts;
 use super::conversation::{Page, Totals, clock, machine};
 use super::entry::{Agent, By, Call, Entry, Event, Outcome, Picture, Prompt};
 use super::prose::{escape, escape_visible, render};
-use super::shown::{Shown, count, grouped, line_of, size};
+use super::shown::{Shown, count, grouped, line_of, made_visible, size};
 use super::tool::{self, LineKind, Part};
 use super::{Kept, LeftOut};
 use base64::Engine;
@@ -151,6 +151,7 @@ impl<W: Write> Html<W> {
         }
         to.push_str("</dl><p class=\"how\">");
         escape(super::HOW, to);
+        to.push_str(" Addresses are shown and lead nowhere.");
         to.push_str("</p></section>\n");
     }
 
@@ -311,7 +312,8 @@ impl<W: Write> Html<W> {
         }
         let _ = write!(self.buffer, "<div class=\"{class}\">");
         // No line of it is cut: it wraps, and a cut could fall into its marks.
-        render(markdown, &mut self.buffer);
+        // Before its marks are read: a sequence of a terminal holds what could be one.
+        render(&made_visible(markdown), &mut self.buffer);
         self.buffer.push_str("</div>");
     }
 

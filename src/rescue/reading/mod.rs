@@ -20,7 +20,7 @@ const PRIVATE_WORDS: &str = "Nothing on this page is redacted. It shows what was
 /// How a page is to be read.
 const HOW: &str = "All times are UTC. Long texts are cut, each with a count of what is left out; the lossless export holds every byte. \
                    Colours of terminals are left out, and control and direction-changing characters are shown by their number, such as \
-                   ⟨U+202E⟩. Addresses are shown and lead nowhere.";
+                   ⟨U+202E⟩.";
 
 /// Bytes of a picture, in base64, that goes into a page.
 const PICTURE: usize = 96 * 1024;
