@@ -110,9 +110,9 @@ export interface OpenAtCrash {
   evidence: Evidence[]
 }
 
-/** Commands a person can copy, each to be run in `cwd`. */
+/** Commands a person can copy; `resume` is run in `cwd` with `env`, the others anywhere. */
 export interface Commands {
-  /** Directory to run them in. */
+  /** Directory to run `resume` in. */
   cwd: string | null
   /** Variables to set first, such as `CLAUDE_CONFIG_DIR`. */
   env: Record<string, string>
@@ -120,7 +120,7 @@ export interface Commands {
   resume: string[] | null
   /** Saves a verified copy of it. */
   export: string[] | null
-  /** Ends its process; `null` when there is none. */
+  /** Saves it and ends its process; `null` when there is none, or it is the caller's own. */
   kill: string[] | null
 }
 
@@ -958,6 +958,191 @@ export interface ExportReport {
   log: string | null
 }
 
+/** What a page for people is written in. */
+export type PageFormat = 'html' | 'markdown'
+
+/** Which sessions {@link writePages} writes as pages, and where to. */
+export interface ReadingOptions extends SessionOptions {
+  /** Every session that a process holds. */
+  active?: boolean
+  /** Every session. */
+  all?: boolean
+  /** What pages are written in; `html` when absent. */
+  format?: PageFormat
+  /** A file, or a directory to put pages into; `pages` of the state directory when absent. */
+  to?: string
+  /** `to` is a directory also when it is not there yet. */
+  toDirectory?: boolean
+  /** A file that is there already is replaced. */
+  force?: boolean
+  dryRun?: boolean
+}
+
+/** What is on a page. */
+export interface OnPage {
+  /** Prompts. */
+  turns: number
+  /** Tool calls. */
+  calls: number
+  /** Limits and errors that broke a turn off. */
+  stops: number
+  /** Subagents with a transcript of their own. */
+  subagents: number
+  /** Lines of transcripts that could not be read; the page says which. */
+  damagedLines: number
+  /** Texts that are cut; the page says where. */
+  cutTexts: number
+  /** Bytes of them that are left out. */
+  leftBytes: number
+  /** Pictures that are left out. */
+  leftPictures: number
+}
+
+/** A session that became a page; with `dryRun` one that would. */
+export interface PublishedPage {
+  /** Session id. */
+  session: string
+  /** Name, title or newest prompt, on one line; not redacted. */
+  title: string | null
+  /** Whether it lives. */
+  state: SessionState
+  /** Path of its transcript. */
+  transcript: string
+  /** Bytes of it that were read. */
+  transcriptBytes: number
+  /** The page. With `dryRun` the time in its name is left open. */
+  path: string
+  /** A page that was there is replaced. */
+  replaced: boolean
+  /** Size of the page; `null` before it is written. */
+  bytes: number | null
+  /** What is on it; `null` before it is written. */
+  shown: OnPage | null
+  /** Process that has the session open. */
+  livePid: number | null
+}
+
+/** Answer of {@link writePages}: `cc-session-recover/reading@1`. */
+export interface ReadingReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/reading@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was written. */
+  dryRun: boolean
+  /** What pages are written in. */
+  format: PageFormat
+  /** Directory of the pages. */
+  to: string
+  /** What was written. */
+  pages: PublishedPage[]
+  /** What was not. */
+  failures: ExportFailure[]
+  /** Bytes of all pages. */
+  bytes: number
+}
+
+/** One process at one time: its id, and what tells it from a later one with the same id. */
+export interface KillTarget {
+  /** Process id. */
+  pid: number
+  /** Its start time as the system counts it. */
+  startToken: string
+  /** The session it holds. */
+  session: string
+}
+
+/** Which client {@link killSession} ends, and how far it goes. */
+export interface KillOptions {
+  /** A terminal (`pts/3`), a process id, or a session by id, at least 4 characters of it, name or title. */
+  target: string
+  /** Only sessions of this project. */
+  project?: string
+  /** What a person agreed to; anything else is refused. */
+  expected?: KillTarget
+  /** `false`: it is not saved first. */
+  export?: boolean
+  /** The export of an earlier try: good for as long as nothing was written since. */
+  exported?: string
+  /** Directory to put the export into; that of the state when absent. */
+  to?: string
+  /** Directory of the session log; that of the state when absent. */
+  log?: string
+  /** By force when it does not end within 10 s. */
+  force?: boolean
+  /** It was asked before: by force, at once. */
+  asked?: boolean
+  /** The processes of its tools too. */
+  tree?: boolean
+  /** Only tell. */
+  dryRun?: boolean
+}
+
+/** A process below a client. `kept`: Claude Code's own, one with a session of its own, or another user's, which is never ended. */
+export interface KillChild {
+  /** Process id. */
+  pid: number
+  /** Its start time as the system counts it. */
+  startToken: string
+  /** Name of its program. */
+  command: string
+  /** When it was started. */
+  startedAt: string | null
+  /** What became of it. */
+  fate: 'running' | 'kept' | 'ended' | 'killed' | 'left'
+}
+
+/** A signal that was sent. */
+export interface SentSignal {
+  /** To which process. */
+  pid: number
+  /** Which. */
+  signal: 'TERM' | 'CONT' | 'KILL'
+  /** When. */
+  at: string
+}
+
+/** How a kill went. `gone`: it had ended before anything was sent. */
+export type KillOutcome = 'planned' | 'ended' | 'killed' | 'still-alive' | 'gone'
+
+/** Answer of {@link killSession}: `cc-session-recover/kill@1`. */
+export interface KillReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/kill@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was done. */
+  dryRun: boolean
+  /** The process that is meant. */
+  expected: KillTarget
+  /** Its terminal. */
+  tty: string | null
+  /** When it was started. */
+  startedAt: string | null
+  /** By a signal, or by `claude stop` for a background session. */
+  way: 'signal' | 'stop'
+  /** The session as it was before; `null` when nothing of it is on disk. */
+  session: Session | null
+  /** What may be lost, each as a sentence. */
+  risks: string[]
+  /** Processes below it. */
+  children: KillChild[]
+  /** How it went. */
+  outcome: KillOutcome
+  /** What was sent. */
+  signals: SentSignal[]
+  /** What was saved before. */
+  exports: ExportedSession[]
+  /** An export of an earlier try that still holds everything. */
+  exported: string | null
+  /** How it is opened again; `null` while it lives, and when nothing of it is on disk. */
+  commands: Commands | null
+  /** What else to know. */
+  notes: string[]
+  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
+  log: string | null
+}
+
 /** Which export {@link importSession} makes a session again, and where. */
 export interface ImportOptions {
   /** The directory or archive that an export made. */
@@ -1160,6 +1345,67 @@ export interface LogReport {
   chain: LogChain | null
 }
 
+/** What {@link doctor} looks at. */
+export interface DoctorOptions {
+  /** Directory of the project; the working directory when absent. */
+  project?: string
+  /** Root of the running package. */
+  packageRoot: string
+  /** File of the loaded addon, when it is not in the package's root. */
+  addon?: string
+  /** Absolute path of the running node. */
+  node?: string
+  /** Its version. */
+  nodeVersion?: string
+}
+
+/** One thing that was looked at. */
+export interface DoctorCheck {
+  /** Its name, which stays; a report may have several of one name. */
+  id:
+    | 'node'
+    | 'client'
+    | 'setup'
+    | 'hooks'
+    | 'runtime'
+    | 'launcher'
+    | 'hooks-allowed'
+    | 'config'
+    | 'saving'
+    | 'retention'
+    | 'note'
+    | 'state'
+    | 'privacy'
+    | 'journal'
+    | 'incidents'
+    | 'spool'
+    | 'quarantine'
+    | 'supervisor'
+    | 'credential'
+  /** `ok`: as it should be. `warn`: it works, and should be looked at. `fail`: recovery does not work as it should. */
+  status: 'ok' | 'warn' | 'fail'
+  /** What is so. */
+  fact: string
+  /** The file or directory it is about. */
+  path: string | null
+  /** What to do next; `null` when nothing is to be done. */
+  next: string | null
+}
+
+/** Answer of {@link doctor}: `cc-session-recover/doctor@1`. */
+export interface DoctorReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/doctor@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Path of the project that was looked at. */
+  project: string
+  /** No check failed. */
+  ok: boolean
+  /** Everything that was looked at. */
+  checks: DoctorCheck[]
+}
+
 /** Whose work {@link handoff} hands over, and what for. */
 export interface HandoffOptions {
   /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title; when absent, the latest of the project. */
@@ -1211,6 +1457,79 @@ export interface HandoffReport {
   problems: Problem[]
 }
 
+/** What {@link state} tells or does. */
+export interface StateOptions {
+  /** `show` when absent. */
+  action?: 'show' | 'list' | 'restore'
+  /** Name of a state or the beginning of it, else the id of a session or the beginning of it: its newest state. The last state when absent. */
+  state?: string
+  /** Directory of the project; the working directory when absent. */
+  project?: string
+  dryRun?: boolean
+}
+
+/** What a session was doing at some moment, as it was saved in its project. */
+export interface SavedState {
+  /** Its name. */
+  name: string
+  /** Id of the session. */
+  session: string
+  /** When it was saved. */
+  savedAt: string
+  /** At which moment: a turn or a subagent ended, before a compaction, a stop, the end of the session. */
+  moment: 'turn-ended' | 'subagent-ended' | 'compacting' | 'stopped' | 'session-ended'
+  /** Time of the newest record of the transcript then. */
+  asOf: string | null
+  /** How the session stood. */
+  kind: StopKind
+  /** Its work was not done: it had stopped, was in the middle of a turn, or had open tasks. */
+  unfinished: boolean
+  /** Tasks of its list that were not done. */
+  tasksOpen: number
+  /** Tasks of its list that were. */
+  tasksDone: number
+  /** Calls, subagents and background work without a result. */
+  inFlight: number
+  /** Checks that failed when they were run last. */
+  failing: number
+  /** Files the session had written. */
+  files: number
+  /** It is the last state of the project. */
+  last: boolean
+  /** It is as it was saved. Only then it is handed to a model. */
+  sound: boolean
+  /** Its file. */
+  path: string
+}
+
+/** Answer of {@link state}: `cc-session-recover/state@1`. */
+export interface StateReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/state@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Directory of the project. */
+  project: string
+  /** Whether recovery is set up there, so that states are saved. */
+  enabled: boolean
+  /** Directory of the states; `null` when there is none. */
+  directory: string | null
+  /** Every state that is kept, the newest first. */
+  states: SavedState[]
+  /** The last state's file holds none that was saved: somebody has edited it, or it came with the project. It is never handed to a model. */
+  foreign: boolean
+  /** Name of the state that was asked for, or is the last one; `null` for a list, and where the file holds a foreign one. */
+  chosen: string | null
+  /** The text of the chosen one, or of a foreign one; only with `show`. */
+  text: string | null
+  /** Nothing was changed. */
+  dryRun: boolean
+  /** The chosen one is the last state now, or with `dryRun` would be. */
+  restored: boolean
+  /** Path where a last state is kept that somebody had edited and that was replaced. */
+  kept: string | null
+}
+
 /** What {@link cancel} should cancel. */
 export interface CancelOptions {
   /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title. */
@@ -1238,6 +1557,10 @@ export interface InitOptions {
   statusLine?: boolean
   /** `true`: a person agrees that closed sessions of the project are resumed without one. `false` takes that back. */
   unattended?: boolean
+  /** `false` writes no slash commands. */
+  commands?: boolean
+  /** `false`: the model is not asked to keep its part of HANDOFF.md current. `true` takes that back; it stays as it was when absent. */
+  instruction?: boolean
   /** `true` leaves `.git/info/exclude` alone. */
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */
@@ -1431,7 +1754,7 @@ export interface PostedNotice {
   /** Name and version of this form. */
   schema: 'cc-session-recover/notice@1'
   /** What happened to the session. */
-  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up'
+  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up' | 'context-large' | 'context-bloated' | 'not-saved'
   /** Session id. */
   session: string
   /** Its title, on one line, without known secrets, at most 80 characters. */
@@ -1671,6 +1994,13 @@ export declare function applyUninstall(plan: UninstallPlan, settings: string | n
 export declare function cancel(options: CancelOptions): Promise<CancelReport>
 
 /**
+ * Whether everything is in order here for a session to be noted, saved and continued. Reads only.
+ *
+ * Rejects with `STATE_DIR_UNKNOWN`.
+ */
+export declare function doctor(options: DoctorOptions): Promise<DoctorReport>
+
+/**
  * Draws the status line for the payload on standard input. `project` is the directory whose launcher was started, `null` for
  * the user's own; `wrapped` is the command whose output comes first.
  */
@@ -1724,6 +2054,14 @@ export declare function importSession(options: ImportOptions): Promise<ImportRep
  * Rejects with `TRANSCRIPT_UNREADABLE`, `PATH_REFUSED` or `IO`.
  */
 export declare function inspect(options: InspectOptions): Promise<Session>
+
+/**
+ * Ends the client that holds a session, after saving it, and nothing else. With `dryRun` it only tells what would be ended.
+ *
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` (nobody holds it), `KILL_REFUSED`,
+ * `CHANGED_MEANWHILE` (it is not what was shown), `CLIENT_NOT_FOUND`, and with what an export rejects with; nothing was sent then.
+ */
+export declare function killSession(options: KillOptions): Promise<KillReport>
 
 /**
  * Every session that fits, sorted. Reads only.
@@ -1861,6 +2199,14 @@ export declare function serviceStatus(options?: ServiceStatusOptions): Promise<S
 export declare function show(options: SessionOptions): Promise<Session>
 
 /**
+ * Tells the saved states of a project, the text of one, and makes one the last state again when asked to.
+ *
+ * Rejects with `USAGE`, `PROJECT_NOT_FOUND`, `STATE_NOT_FOUND`, `SESSION_AMBIGUOUS`, `VERIFICATION_FAILED`, `NOTHING_TO_DO`,
+ * `PATH_REFUSED`, `STATE_LOCKED` or `IO`.
+ */
+export declare function state(options?: StateOptions): Promise<StateReport>
+
+/**
  * Stopped, waiting and running sessions of a project or of all. Reads only.
  *
  * Rejects with `PROJECT_NOT_FOUND` or `STATE_DIR_UNKNOWN`.
@@ -1894,3 +2240,11 @@ export declare function watchPause(milliseconds: number): Promise<boolean>
 
 /** Ends a pause of `watchPause`. */
 export declare function watchWake(): void
+
+/**
+ * Writes sessions as pages for people, in HTML or Markdown; not redacted. The originals are only read.
+ *
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
+ * `VERIFICATION_FAILED` or `IO`; no half page is left behind then.
+ */
+export declare function writePages(options: ReadingOptions): Promise<ReadingReport>

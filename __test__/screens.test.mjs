@@ -9,7 +9,9 @@ import { test } from 'node:test';
 import stringWidth from 'string-width';
 import * as told from './lib/accounts.mjs';
 import { ROOT, world } from './lib/command.mjs';
+import * as doctored from './lib/doctored.mjs';
 import * as saved from './lib/exported.mjs';
+import * as killed from './lib/killed.mjs';
 import { assertAligned, assertScreen, plain } from './lib/screen.mjs';
 import * as made from './lib/sessions.mjs';
 import { terminal } from './lib/terminal.mjs';
@@ -26,9 +28,14 @@ const { printReport } = require('../bin/lib/screens/report.js');
 const { printRepair } = require('../bin/lib/screens/repair.js');
 const { printRestored } = require('../bin/lib/screens/restore.js');
 const { printExported } = require('../bin/lib/screens/export.js');
+const { printPages } = require('../bin/lib/screens/pages.js');
 const { printImported } = require('../bin/lib/screens/import.js');
 const { printPruned } = require('../bin/lib/screens/prune.js');
 const { printLog } = require('../bin/lib/screens/log.js');
+const { killedLines, planLines } = require('../bin/lib/screens/kill.js');
+const { boxedLines, choiceOf, flatLines } = require('../bin/lib/screens/rescue.js');
+const { printState } = require('../bin/lib/screens/state.js');
+const { printDoctor } = require('../bin/lib/screens/doctor.js');
 const { printHandoff } = require('../bin/lib/screens/handoff.js');
 const { truncated, truncatedPath, widthOf, wrapped } = require('../bin/lib/text.js');
 const { commandWords, sizeWords, tokenWords } = require('../bin/lib/wording.js');
@@ -39,6 +46,9 @@ const SNAPSHOTS = join(ROOT, '__test__', 'snapshots');
 const WIDTHS = [40, 80, 120, 200];
 
 /** @typedef {ReturnType<typeof terminal>['io']} Output */
+/** @param {Output} io */
+const viewOf = ({ width, colours }) => ({ width, colours });
+
 /** @type {[string, (io: Output) => unknown][]} */
 const SCREENS = [
   ['status', (io) => printStatus(made.statusReport(EVERYTHING, { project: null, accounts: made.ACCOUNTS.slice(0, 1) }), io)],
@@ -77,14 +87,38 @@ const SCREENS = [
   ['export-several', (io) => printExported(saved.exportReport(saved.SEVERAL, { failures: [saved.FAILURE] }), io)],
   ['export-failed', (io) => printExported(saved.exportReport([], { failures: [saved.FAILURE] }), io)],
   ['export-hostile', (io) => printExported(saved.exportReport(saved.HOSTILE_EXPORTS), io)],
+  ['pages', (io) => printPages(saved.readingReport([saved.page('3f2a9c1d', { livePid: 4711, replaced: true })]), io)],
+  ['pages-planned', (io) => printPages(saved.readingReport([saved.page('3f2a9c1d', { bytes: null, shown: null })], { dryRun: true, format: 'markdown' }), io)],
+  ['pages-several', (io) => printPages(saved.readingReport([saved.page('3f2a9c1d'), saved.page('77aa0000', { title: null })], { failures: [saved.FAILURE] }), io)],
+  ['pages-failed', (io) => printPages(saved.readingReport([], { failures: [saved.FAILURE] }), io)],
+  ['pages-hostile', (io) => printPages(saved.readingReport(saved.HOSTILE_EXPORTS.map(({ session, title, path }) => saved.page(session.slice(0, 8), { title, path }))), io)],
   ['import', (io) => printImported(saved.importReport(), io)],
   ['import-planned', (io) => printImported(saved.importReport({ dryRun: true, title: null, left: [] }), io)],
+  ['kill-planned', (io) => io.lines(planLines(killed.PLANNED, viewOf(io)))],
+  ['kill-planned-nothing-on-disk', (io) => io.lines(planLines(killed.FRESH, viewOf(io)))],
+  ['kill', (io) => io.lines(killedLines(killed.KILLED, viewOf(io)))],
+  ['kill-still-alive', (io) => io.lines(killedLines(killed.DEAF, viewOf(io)))],
+  ['kill-background', (io) => io.lines([...planLines(killed.BACKGROUND, viewOf(io)), ...killedLines({ ...killed.BACKGROUND, outcome: 'gone' }, viewOf(io))])],
+  ['kill-hostile', (io) => io.lines(killed.HOSTILE.flatMap((report) => planLines(report, viewOf(io)).concat(killedLines(report, viewOf(io)))))],
+  ['rescue', (io) => io.lines(boxedLines(EVERYTHING, { ...viewOf(io), most: 6 }, new Date(NOW)))],
+  ['rescue-hostile', (io) => io.lines(boxedLines(ALL, viewOf(io), new Date(NOW)))],
+  ['rescue-empty', (io) => io.lines(boxedLines([], viewOf(io), new Date(NOW)))],
+  ['rescue-choices', (io) => io.lines(ALL.map((session) => choiceOf(session, io.width ?? 80)))],
   ['prune', (io) => printPruned(saved.pruneReport(), io)],
   ['prune-nothing', (io) => printPruned(saved.pruneReport({ removed: [], removedBytes: 0, kept: 1 }), io)],
   ['log', (io) => printLog(saved.logReport(), io)],
   ['log-sound', (io) => printLog(saved.logReport({ entries: [], total: 0, chain: saved.CHAIN }), io)],
   ['log-broken', (io) => printLog(saved.logReport({ chain: saved.BROKEN }), io)],
+  ['doctor', (io) => printDoctor(doctored.HEALTHY, io)],
+  ['doctor-ill', (io) => printDoctor(doctored.ILL, io)],
+  ['doctor-quiet', (io) => [doctored.HEALTHY, doctored.ILL].forEach((report) => printDoctor(report, io, { quiet: true }))],
+  ['doctor-hostile', (io) => printDoctor(doctored.HOSTILE_REPORT, io)],
   ['handoff-written', (io) => printHandoff(told.handoffReport(made.WAITING, { kept: [`/home/me/.local/state/cc-session-recover/sessions/${made.WAITING.id}/edited-notes/0123456789abcdef.md`] }), io, true)],
+  ['state-list', (io) => printState(told.stateReport(), 'list', io)],
+  ['state-list-empty', (io) => printState(told.stateReport({ states: [], directory: null, enabled: false }), 'list', io)],
+  ['state-list-hostile', (io) => printState(told.stateReport({ foreign: true, project: HOSTILE[0].project.dir, directory: `${HOSTILE[0].project.dir}/.claude/session-state`, states: HOSTILE.map(({ id, title }) => told.savedState(id, { name: title, unfinished: true, tasksOpen: 1 })) }), 'list', io)],
+  ['state-restored', (io) => printState(told.stateReport({ chosen: '20260302T021000000Z-77aa0000', restored: true, kept: '/home/me/.local/state/cc-session-recover/sessions/77aa0000-0000-4000-8000-000000000001/edited-states/0123456789abcdef.md' }), 'restore', io)],
+  ['state-restore-planned', (io) => printState(told.stateReport({ chosen: '20260302T021000000Z-77aa0000', restored: true, dryRun: true }), 'restore', io)],
   ['handoff-hostile', (io) => HOSTILE.forEach((session) => printHandoff(told.handoffReport(session, { file: `${session.project.dir}/HANDOFF.md`, enabled: false, written: false }), io, true))],
 ];
 
@@ -346,4 +380,11 @@ test('cut and wrapped text fits, and wrapping loses nothing but spaces', () => {
 test('sizes and tokens have at most three digits that count', () => {
   assert.deepEqual([0, 999, 1000, 1234, 48_213, 999_499, 999_500, 61_400_000, 2.5e9, 4e15].map(sizeWords), ['0 B', '999 B', '1.0 kB', '1.2 kB', '48 kB', '999 kB', '1.0 MB', '61 MB', '2.5 GB', '4000 TB']);
   assert.deepEqual([0, 999, 1000, 184_321, 999_499, 1_000_000, 1_250_000].map(tokenWords), ['0', '999', '1k', '184k', '999k', '1M', '1.3M']);
+});
+
+test('the flat list is a line a session, steers nothing, and draws nothing', () => {
+  const { text } = shown((io) => io.lines(flatLines(ALL, viewOf(io), new Date(NOW))), { columns: 80, env: { NO_COLOR: '1' } });
+  assert.equal(text.trimEnd().split('\n').length, ALL.length + 1);
+  assert.doesNotMatch(text, /[\u2500-\u257F\u25A0-\u25FF]/);
+  assertScreen(text, 1000);
 });

@@ -29,10 +29,14 @@ pub enum Code {
     ProjectNotFound,
     /// No snapshot of the session has this name, or there is none at all.
     SnapshotNotFound,
+    /// No saved state of the project has this name, or there is none at all.
+    StateNotFound,
     /// A process holds the session.
     SessionLive,
     /// A run may not be made now.
     RunRefused,
+    /// A process may not be ended.
+    KillRefused,
     /// What was written is not what was read.
     VerificationFailed,
     /// Claude Code itself was not found.
@@ -68,8 +72,10 @@ impl Code {
             Self::SessionAmbiguous => "SESSION_AMBIGUOUS",
             Self::ProjectNotFound => "PROJECT_NOT_FOUND",
             Self::SnapshotNotFound => "SNAPSHOT_NOT_FOUND",
+            Self::StateNotFound => "STATE_NOT_FOUND",
             Self::SessionLive => "SESSION_LIVE",
             Self::RunRefused => "RUN_REFUSED",
+            Self::KillRefused => "KILL_REFUSED",
             Self::VerificationFailed => "VERIFICATION_FAILED",
             Self::ClientNotFound => "CLIENT_NOT_FOUND",
             Self::TranscriptUnreadable => "TRANSCRIPT_UNREADABLE",
@@ -93,8 +99,13 @@ impl Code {
             | Self::SessionAmbiguous
             | Self::ProjectNotFound
             | Self::SnapshotNotFound
+            | Self::StateNotFound
             | Self::ClientNotFound => 3,
-            Self::PathRefused | Self::ChangedMeanwhile | Self::SessionLive | Self::RunRefused => 4,
+            Self::PathRefused
+            | Self::ChangedMeanwhile
+            | Self::SessionLive
+            | Self::RunRefused
+            | Self::KillRefused => 4,
             Self::VerificationFailed => 5,
             Self::NothingToDo => 6,
             _ => 1,

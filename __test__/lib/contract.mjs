@@ -21,11 +21,15 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'restore', type: 'RestoreReport', title: 'Answer of `restore --json`' },
   { name: 'repair', type: 'RepairReport', title: 'Answer of `repair --json`' },
   { name: 'export', type: 'ExportReport', title: 'Answer of `export --json`' },
+  { name: 'reading', type: 'ReadingReport', title: 'Answer of `export --format html --json` and `export --format markdown --json`' },
   { name: 'import', type: 'ImportReport', title: 'Answer of `import --json`' },
+  { name: 'kill', type: 'KillReport', title: 'Answer of `kill --json`' },
   { name: 'prune', type: 'PruneReport', title: 'Answer of `prune --json`' },
   { name: 'log', type: 'LogReport', title: 'Answer of `log --json`' },
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },
+  { name: 'state', type: 'StateReport', title: 'Answer of `state --json`' },
   { name: 'handoff', type: 'HandoffReport', title: 'Answer of `handoff --json`' },
+  { name: 'doctor', type: 'DoctorReport', title: 'Answer of `doctor --json`' },
 ]);
 
 /** Fields that only some of the verbs print which share a schema. */

@@ -9,7 +9,7 @@ use crate::project::{init, uninstall};
 use crate::report::find::SessionOptions;
 use crate::report::inventory::Outside;
 use crate::report::session::{Alive, inspect as inspect_transcript};
-use crate::report::{account, cancel, handoff, list, recall, resume, search, show, status};
+use crate::report::{account, cancel, doctor, handoff, list, recall, resume, search, show, state, status};
 use crate::rescue::{relocate, restore};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
@@ -112,6 +112,23 @@ pub fn account_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
+/// Whether everything is in order here for a session to be noted, saved and continued. Reads only.
+///
+/// Rejects with `STATE_DIR_UNKNOWN`.
+#[napi(
+    catch_unwind,
+    js_name = "doctor",
+    ts_args_type = "options: DoctorOptions",
+    ts_return_type = "Promise<DoctorReport>"
+)]
+#[must_use]
+pub fn doctor_of(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: doctor::DoctorOptions| {
+        let env = Environment::of_process();
+        doctor::doctor(seen(&env), &options)
+    })
+}
+
 /// How a person resumes a session, or every session that was open at a crash. Starts nothing.
 ///
 /// Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names candidates).
@@ -175,6 +192,24 @@ pub fn handoff_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     task(options, |options: handoff::HandoffOptions| {
         let env = Environment::of_process();
         handoff::handoff(seen(&env), &options)
+    })
+}
+
+/// Tells the saved states of a project, the text of one, and makes one the last state again when asked to.
+///
+/// Rejects with `USAGE`, `PROJECT_NOT_FOUND`, `STATE_NOT_FOUND`, `SESSION_AMBIGUOUS`, `VERIFICATION_FAILED`, `NOTHING_TO_DO`,
+/// `PATH_REFUSED`, `STATE_LOCKED` or `IO`.
+#[napi(
+    catch_unwind,
+    js_name = "state",
+    ts_args_type = "options?: StateOptions",
+    ts_return_type = "Promise<StateReport>"
+)]
+#[must_use]
+pub fn state_of(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: state::StateOptions| {
+        let env = Environment::of_process();
+        state::state(seen(&env), &options)
     })
 }
 

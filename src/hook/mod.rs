@@ -4,8 +4,11 @@
 //! a session, and a decided wake. A stop is made durable before anything else is read, because the hooks of a one-shot
 //! `-p` run live for a fraction of a second.
 
+mod context;
 mod payload;
+mod persistence;
 mod start;
+mod state;
 mod stop;
 
 pub use payload::{Event, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
@@ -14,6 +17,7 @@ use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
 use crate::clock::Clock;
 use crate::env::Environment;
+use crate::note::state::Moment;
 use crate::project::enabled::{Enabled, find};
 use crate::recovery::config::{Config, in_force};
 use crate::recovery::ledger::Ledger;
@@ -69,12 +73,21 @@ pub fn run(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Outcom
     let hook = Hook { outside, state: &state, home: &home, enabled: &enabled, payload: &payload };
     match payload.event {
         Event::StopFailure => hook.stop_failure(),
-        Event::Stop => hook.turn_ended(),
-        Event::SessionEnd => hook.session_ended(),
+        Event::Stop => {
+            let outcome = hook.saving(Moment::TurnEnded, Hook::turn_ended);
+            hook.watch_context();
+            // Last: it may wait for the transcript.
+            hook.watch_saving();
+            outcome
+        }
+        Event::SessionEnd => hook.saving(Moment::SessionEnded, Hook::session_ended),
         Event::SessionStart => hook.session_started(),
         Event::Notification => hook.notified(),
-        // Session state is saved by the hooks of these events once there is one to save.
-        Event::SubagentStop | Event::PreCompact => Outcome::silent(),
+        Event::SubagentStop => hook.saving(Moment::SubagentEnded, |_| Outcome::silent()),
+        Event::PreCompact => hook.saving(Moment::Compacting, |hook| {
+            hook.before_compaction();
+            Outcome::silent()
+        }),
     }
 }
 
@@ -91,6 +104,13 @@ impl Hook<'_> {
     /// The project's directory: its own, or for the user's hooks the one the session was started in.
     fn project_dir(&self) -> Option<PathBuf> {
         self.enabled.project.clone().or_else(|| self.outside.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
+    }
+
+    /// Does the work of an event, then saves the session's state.
+    fn saving(&self, moment: Moment, work: impl FnOnce(&Self) -> Outcome) -> Outcome {
+        let outcome = work(self);
+        self.save_state(moment);
+        outcome
     }
 
     fn config(&self) -> Config {

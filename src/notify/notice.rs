@@ -24,6 +24,12 @@ pub enum Kind {
     Held,
     /// Nothing more is tried.
     GivenUp,
+    /// Its context is large.
+    ContextLarge,
+    /// Its context is bloated.
+    ContextBloated,
+    /// Claude Code does not save what is said in it.
+    NotSaved,
 }
 
 impl Kind {
@@ -36,6 +42,9 @@ impl Kind {
             Self::Recovered => "recovered",
             Self::Held => "held",
             Self::GivenUp => "given-up",
+            Self::ContextLarge => "context-large",
+            Self::ContextBloated => "context-bloated",
+            Self::NotSaved => "not-saved",
         }
     }
 
@@ -46,6 +55,9 @@ impl Kind {
             Self::Recovered => "Claude Code works again",
             Self::Held => "Claude Code waits for you",
             Self::GivenUp => "Claude Code was given up",
+            Self::ContextLarge => "Claude Code fills its context",
+            Self::ContextBloated => "Claude Code has almost filled its context",
+            Self::NotSaved => "Claude Code is not saving a session",
         }
     }
 
@@ -56,6 +68,13 @@ impl Kind {
             Self::Recovered => "Run cc-session-recover report to see what it did.",
             Self::Held => "It is not continued before you have looked at it. Run cc-session-recover status.",
             Self::GivenUp => "Nothing more is tried. Run cc-session-recover status to see why.",
+            Self::ContextLarge => {
+                "Compact it soon: type /compact in it. Run cc-session-recover show to see how full it is."
+            }
+            Self::ContextBloated => {
+                "Begin a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\"."
+            }
+            Self::NotSaved => "It cannot be resumed as it is. Run cc-session-recover doctor to see why.",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Taking recovery out of a project: a settings file nobody touched since gets its earlier bytes back, in any other only
 //! our own entries go. Notes and what is known about sessions stay.
 
+use super::commands::removals;
 use super::enabled::{Enabled, SettingsImage, find};
 use super::hooks::MARKER;
 use super::init::{Outside, Places, ProjectReport, read_text};
@@ -9,7 +10,8 @@ use super::settings::{SettingsTarget, read};
 use super::statusline::{STATUS_LINE_MARKER, is_ours};
 use super::{FileAction, FileStep, Scope};
 use crate::error::{Code, Error, Result};
-use crate::note::handoff::{FILE_NAME, template};
+use crate::note::handoff::{FILE_NAME, is_untouched};
+use crate::note::state::{Book, Place, Shelf};
 use crate::recovery::config::Config;
 use crate::recovery::incident::Phase;
 use crate::recovery::ledger::Ledger;
@@ -93,6 +95,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
     let target = read(&places.settings, scope, &places.within, Vec::new(), None)?;
     let image = |scope| enabled.as_ref().and_then(|enabled| enabled.settings.get(&scope));
     let mut files = Vec::new();
+    let mut warnings = Vec::new();
     let settings_action = action_for(&target, image(scope), &mut files);
     let status_line = match &places.status_line {
         (own, path) if *own != scope && holds_status_line_alone(image(*own), path) => {
@@ -121,14 +124,20 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
         if package.as_deref() == Some(LAUNCHERS_ARE_COMMONJS) {
             files.push(removal(&places.launchers_package, package, "kept the launchers working"));
         }
+        let known = enabled.as_ref().map(|enabled| enabled.commands.clone()).unwrap_or_default();
+        let (commands, told) = removals(&places.commands, &known);
+        files.extend(commands);
+        warnings.extend(told);
         if scope != Scope::User {
             let note = places.project.join(FILE_NAME);
             // A file that cannot be read as a note is somebody else's.
             if let Ok(Some(text)) = read_text(&note, LIMIT)
-                && text == template()
+                && is_untouched(&text)
             {
                 files.push(removal(&note, Some(text), "nothing was noted in it"));
             }
+            let states = states(&places).removable();
+            files.extend(states.iter().map(|path| removal(path, Place::read(path), "a saved state")));
         }
         files.extend(
             enabled
@@ -145,7 +154,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
         settings,
         status_line,
         files,
-        warnings: Vec::new(),
+        warnings,
         options,
     })
 }
@@ -182,6 +191,11 @@ fn holds_status_line_alone(image: Option<&SettingsImage>, path: &Path) -> bool {
             .flatten()
             .is_some_and(|text| text.contains(STATUS_LINE_MARKER) && !text.contains(MARKER)),
     }
+}
+
+/// The states of a project.
+fn states(places: &Places) -> Shelf<'_> {
+    Shelf { state: &places.state, project: &places.project, archives: 0, ignored: false }
 }
 
 fn load_enabled(places: &Places) -> Result<Option<Enabled>> {
@@ -308,7 +322,15 @@ fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result
         return save(&places.record, &enabled);
     }
     remove(&places.record)?;
-    // Only directories that init made, only when they are empty, innermost first.
+    // Only directories that are ours, only when they are empty, innermost first.
+    if plan.scope != Scope::User {
+        if let Ok(Some(place)) = Place::find(&places.project) {
+            for dir in [place.archive(), place.dir().to_path_buf()] {
+                let _ = std::fs::remove_dir(dir);
+            }
+        }
+        remove(&Book::path(&places.state, &places.project))?;
+    }
     let launcher_dir = places.launcher.parent().map(Path::to_path_buf);
     for dir in enabled.created.iter().rev().chain(&launcher_dir) {
         let _ = std::fs::remove_dir(dir);

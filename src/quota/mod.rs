@@ -19,6 +19,7 @@ use crate::project::enabled::find;
 use crate::recovery::incident::Incident;
 use crate::store::StateDir;
 use crate::store::stored::peek;
+use crate::watch::saving::Unsaved;
 use refresh::Refresh;
 use segment::{Scene, Waiting, segment};
 use std::path::{Path, PathBuf};
@@ -111,12 +112,19 @@ fn own(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Option<Str
         five_hour: refresh.five_hour.and(seen.as_ref().and_then(|seen| seen.five_hour)),
         seven_day: refresh.seven_day.and(seen.as_ref().and_then(|seen| seen.seven_day)),
         context_percent: refresh.context_percent,
+        unsaved: refresh.session.is_some_and(|session| is_unsaved(&state, &session)),
         waiting: project.map(|project| waiting(&state, &project)).unwrap_or_default(),
         now,
         local: local_time,
         columns: outside.env.text("COLUMNS").and_then(|text| text.parse().ok()),
         colour: outside.env.var("NO_COLOR").is_none(),
     }))
+}
+
+/// Whether it was reported that a session is not saved. For one that is saved this costs a look for a file that is not there.
+fn is_unsaved(state: &StateDir, session: &str) -> bool {
+    let known = peek::<Unsaved>(&state.saving(session)).ok().flatten();
+    known.is_some_and(|known| known.reported_at.is_some() && known.saved_again_at.is_none())
 }
 
 /// Sessions of a project that are waited for. Reads only: an event that is still in the spool shows at the next refresh.

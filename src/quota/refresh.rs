@@ -3,6 +3,7 @@
 //! Measured with 2.1.120 to 2.1.329. `rate_limits` comes with a subscriber's first answer and not at all with an API key; right
 //! after a usage limit its window says 100. `context_window.used_percentage` is `null` before the first answer.
 
+use crate::claude::home::is_session_id;
 use crate::clock::from_epoch_seconds;
 use crate::session::stop::time;
 use crate::text::one_line;
@@ -31,6 +32,8 @@ pub struct Window {
 /// The parts of a refresh that are used; every one that is missing or odd is `None` by itself.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Refresh {
+    /// The session, a UUID.
+    pub session: Option<String>,
     /// Id of the model, as the client names it.
     pub model: Option<String>,
     /// Window of five hours.
@@ -55,6 +58,7 @@ impl Refresh {
         let context = &value["context_window"];
         let limits = &value["rate_limits"];
         Some(Self {
+            session: value["session_id"].as_str().filter(|id| is_session_id(id)).map(str::to_owned),
             model: value["model"]["id"]
                 .as_str()
                 .map(|id| one_line(id, LONGEST_MODEL))

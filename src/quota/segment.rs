@@ -15,6 +15,7 @@ const WARN: f64 = 80.0;
 /// From here on it is red, in percent.
 const ALARM: f64 = 95.0;
 const BETWEEN: &str = " | ";
+const UNSAVED: &str = "not saved: run cc-session-recover doctor";
 /// Columns that the client keeps for its own margins.
 const MARGIN: usize = 4;
 
@@ -38,6 +39,8 @@ pub struct Scene {
     pub context_percent: Option<f64>,
     /// Sessions of the project.
     pub waiting: Waiting,
+    /// What is said in this session is not saved. It stands first and is never left out.
+    pub unsaved: bool,
     /// Now.
     pub now: DateTime<Utc>,
     /// The person's own clock.
@@ -118,7 +121,8 @@ fn parts_of(scene: &Scene, detail: Detail) -> Vec<Part> {
         .map(|percent| Part { text: format!("context {percent:.0}%"), percent });
     let waiting =
         (scene.waiting.sessions > 0 && detail.waiting > Words::None).then(|| waits(scene, detail.waiting));
-    [five_hour, seven_day, context, waiting].into_iter().flatten().collect()
+    let unsaved = scene.unsaved.then(|| Part { text: UNSAVED.to_owned(), percent: 100.0 });
+    [unsaved, five_hour, seven_day, context, waiting].into_iter().flatten().collect()
 }
 
 fn limit(scene: &Scene, name: &str, window: Window, words: Words) -> Part {
@@ -192,6 +196,7 @@ mod tests {
             seven_day: Some(Window { used_percent: 69.9, resets_at: at("2026-11-23T09:00:00Z") }),
             context_percent: Some(12.0),
             waiting: Waiting::default(),
+            unsaved: false,
             now: at("2026-11-21T13:58:00Z"),
             local: |at| at.naive_utc(),
             columns: None,
@@ -224,6 +229,14 @@ mod tests {
             coloured.contains("\u{1b}[33mweek 81%") && coloured.contains("\u{1b}[31mcontext 96%\u{1b}[0m")
         );
         assert!(coloured.starts_with("5h 42%"));
+    }
+
+    #[test]
+    fn a_session_that_is_not_saved_is_told_first_in_red_and_at_any_width() {
+        for columns in [None, Some(60), Some(10)] {
+            let text = segment(&Scene { unsaved: true, colour: true, columns, ..full() });
+            assert!(text.starts_with("\u{1b}[31mnot saved: "), "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod cancel;
+pub mod doctor;
 pub mod find;
 pub mod handoff;
 pub mod inventory;
@@ -15,4 +16,5 @@ pub mod run;
 pub mod search;
 pub mod session;
 pub mod show;
+pub mod state;
 pub mod status;

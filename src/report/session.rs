@@ -127,6 +127,52 @@ pub struct Context {
     pub next: Option<String>,
 }
 
+impl Context {
+    /// A context of so many tokens, and what that means. `full`: the conversation no longer fits. `seen` are windows that clients
+    /// told, by model.
+    #[must_use]
+    pub fn weighed(
+        tokens: u64,
+        model: Option<&str>,
+        full: bool,
+        limits: &Limits,
+        seen: &BTreeMap<String, u64>,
+    ) -> Self {
+        let model = model.unwrap_or_default();
+        let long = model.contains("[1m]") || LONG.iter().any(|name| model.starts_with(name));
+        let told = seen.get(model).copied().filter(|window| *window > 0);
+        let window = told.unwrap_or(if long { LONG_WINDOW } else { WINDOW });
+        // What was read did fit.
+        let window = if tokens > window { window.max(LONG_WINDOW) } else { window };
+        let percent = Large::bytes(tokens) / Large::bytes(window) * 100.0;
+        // A conversation that no longer fits proves the guess of the window wrong.
+        let believed = !full || told.is_some();
+        let [large, bloated] = limits.warn_percent;
+        let advice = if full || percent >= bloated {
+            Advice::Bloated
+        } else if percent >= large {
+            Advice::Large
+        } else {
+            Advice::Healthy
+        };
+        let next = match advice {
+            Advice::Healthy => None,
+            Advice::Large => Some("compact it soon: /compact in the session".to_owned()),
+            Advice::Bloated => Some(
+                "begin a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\""
+                    .to_owned(),
+            ),
+        };
+        Self {
+            tokens,
+            window: believed.then_some(window),
+            percent: believed.then_some((percent * 10.0).round() / 10.0),
+            advice: Some(advice),
+            next,
+        }
+    }
+}
+
 /// Commands a person can copy.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Commands {
@@ -344,34 +390,7 @@ impl Session {
     pub fn weigh(&mut self, limits: &Limits, seen: &BTreeMap<String, u64>) {
         let full = self.stop.kind == StopKind::ContextFull;
         let Some(context) = &mut self.context else { return };
-        let model = self.model.as_deref().unwrap_or_default();
-        let long = model.contains("[1m]") || LONG.iter().any(|name| model.starts_with(name));
-        let told = seen.get(model).copied().filter(|window| *window > 0);
-        let window = told.unwrap_or(if long { LONG_WINDOW } else { WINDOW });
-        // What was read did fit.
-        let window = if context.tokens > window { window.max(LONG_WINDOW) } else { window };
-        let percent = Large::bytes(context.tokens) / Large::bytes(window) * 100.0;
-        // A conversation that no longer fits proves the guess of the window wrong.
-        let believed = !full || told.is_some();
-        context.window = believed.then_some(window);
-        context.percent = believed.then_some((percent * 10.0).round() / 10.0);
-        let [large, bloated] = limits.warn_percent;
-        let advice = if full || percent >= bloated {
-            Advice::Bloated
-        } else if percent >= large {
-            Advice::Large
-        } else {
-            Advice::Healthy
-        };
-        context.advice = Some(advice);
-        context.next = match advice {
-            Advice::Healthy => None,
-            Advice::Large => Some("compact it soon: /compact in the session".to_owned()),
-            Advice::Bloated => Some(
-                "begin a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\""
-                    .to_owned(),
-            ),
-        };
+        *context = Context::weighed(context.tokens, self.model.as_deref(), full, limits, seen);
     }
 
     /// The commands a person needs.
@@ -400,24 +419,9 @@ impl Session {
             }
             (None, None) => words(&["claude", &format!("--resume={}", self.id)]),
         };
-        let kill = match (&self.live, &job) {
-            (_, Some(job)) => words(&["claude", "stop", job]),
-            (Some(live), None) => words(&["kill", &live.pid.to_string()]),
-            (None, None) => None,
-        };
-        self.commands = Commands { cwd, env, resume, export: self.archive(), kill };
-    }
-
-    /// Saves the transcript and what stands beside it into one archive in the home directory.
-    fn archive(&self) -> Option<Vec<String>> {
-        let dir = self.transcript.parent()?.to_str()?;
-        let file = format!("{}.jsonl", self.id);
-        let target = format!("claude-session-{}.tar.gz", self.id);
-        let mut argv = vec!["tar".to_owned(), "-czf".into(), target, "-C".into(), dir.to_owned(), file];
-        if self.transcript.with_extension("").is_dir() {
-            argv.push(self.id.clone());
-        }
-        Some(argv)
+        let own = |verb| words(&["cc-session-recover", verb, &self.id]);
+        let kill = self.live.as_ref().filter(|_| self.state != State::Current).and_then(|_| own("kill"));
+        self.commands = Commands { cwd, env, resume, export: own("export"), kill };
     }
 
     /// Sort key: what still happens by itself, then what needs a person, then what runs.

@@ -75,6 +75,36 @@ impl StateDir {
         self.root.join("sessions").join(session).join("session.json")
     }
 
+    /// One directory for each session something is kept of.
+    #[must_use]
+    pub fn sessions(&self) -> PathBuf {
+        self.root.join("sessions")
+    }
+
+    /// Which limits of its context a session has passed.
+    #[must_use]
+    pub fn context(&self, session: &str) -> PathBuf {
+        self.sessions().join(session).join("context.json")
+    }
+
+    /// What was seen of a session that its client does not save.
+    #[must_use]
+    pub fn saving(&self, session: &str) -> PathBuf {
+        self.sessions().join(session).join("saving.json")
+    }
+
+    /// What was said in a session that its client does not save.
+    #[must_use]
+    pub fn shadow(&self, session: &str) -> PathBuf {
+        self.sessions().join(session).join("shadow.json")
+    }
+
+    /// Held by the one hook that writes what it saw of a session at the end of a turn.
+    #[must_use]
+    pub fn watch_lease(&self, session: &str) -> PathBuf {
+        self.leases().join(format!("{session}.watch"))
+    }
+
     /// What status lines were told about accounts and models, one file a configuration directory.
     #[must_use]
     pub fn quota(&self) -> PathBuf {

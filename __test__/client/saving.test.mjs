@@ -1,0 +1,168 @@
+// The real client, saving and not saving: a session whose transcript does not grow while turns end is reported within two turns, and one
+// that is saved is not.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import path from 'node:path';
+import { suite, test } from 'node:test';
+import { QUICK, pause, scene, step, until } from './scene.mjs';
+import { openTerminal } from './terminal.mjs';
+
+const ANSWERS = ['A first answer of the model.', 'A second answer, quite another.', 'A third one, with a "quote".', 'And a fourth.'];
+const CONFIG = { ...QUICK, saving: { waitSeconds: 2 } };
+
+/** Notices that are posted, as a person would get them. */
+async function listener(t) {
+  const posted = [];
+  const server = createServer((request, response) => {
+    let text = '';
+    request.on('data', (part) => (text += part));
+    request.on('end', () => {
+      posted.push(JSON.parse(text));
+      response.end();
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return { posted, webhook: `http://127.0.0.1:${server.address().port}/notices` };
+}
+
+async function watched(t) {
+  const { posted, webhook } = await listener(t);
+  const stage = await scene(t, { config: { ...CONFIG, notify: { desktop: false, webhook } }, scenario: ANSWERS.map((text) => step.text(text)) });
+  if (stage === null) return null;
+  const stored = (name) => {
+    const dir = path.join(stage.home.stateDir, 'sessions');
+    const files = existsSync(dir) ? readdirSync(dir).map((id) => path.join(dir, id, name)) : [];
+    return files.filter((file) => existsSync(file)).map((file) => JSON.parse(readFileSync(file, 'utf8')));
+  };
+  const journal = () => {
+    const file = path.join(stage.home.stateDir, 'journal.jsonl');
+    return existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line)) : [];
+  };
+  const told = () => journal().filter(({ event }) => event === 'not-saved');
+  const saving = async () => JSON.parse((await stage.cli('doctor', stage.home.project, '--json')).stdout).checks.filter(({ id }) => id === 'saving');
+  return Object.assign(stage, { posted, stored, told, saving });
+}
+
+/** A turn of a stream, to its result. */
+async function turn(session, prompt) {
+  const before = session.results().length;
+  session.prompt(prompt);
+  await until(`the answer to ${prompt}`, () => session.results().length > before, 30);
+}
+
+/** No turn longer than this is waited for what a hook reports. */
+const SECONDS = 30;
+
+suite('a real client that does not save', { concurrency: 2 }, () => {
+  test('a session that is saved is not reported, turn after turn, in a stream and in a terminal', async (t) => {
+    const stage = await watched(t);
+    if (stage === null) return;
+    const session = stage.open();
+    for (const prompt of ['One, please.', 'Two, please.']) await turn(session, prompt);
+    const terminal = await openTerminal(t, stage);
+    if (terminal !== null) {
+      await terminal.type('Three, please.');
+      await terminal.shows(/A third one/);
+    }
+    // Longer than a hook looks for an answer.
+    await pause(4);
+    assert.deepEqual([stage.stored('saving.json'), stage.stored('shadow.json'), stage.told(), stage.posted], [[], [], [], []]);
+    assert.deepEqual((await stage.saving()).map(({ status }) => status), ['ok']);
+  });
+
+  test('a transcript that can no longer be written is reported within two turns, and what is said is kept', async (t) => {
+    const stage = await watched(t);
+    if (stage === null) return;
+    const session = stage.open();
+    await turn(session, 'One, please.');
+    const transcript = await until('the transcript', () => stage.home.transcript(session.id));
+    await until('the first answer in it', () => readFileSync(transcript, 'utf8').includes(ANSWERS[0]));
+    await pause(1);
+    if (!lock(t, stage, transcript)) return;
+    const bytes = statSync(transcript).size;
+    await turn(session, 'Two, please.');
+    await until('the first miss', () => stage.stored('saving.json').length === 1, SECONDS);
+    await turn(session, 'Three, please.');
+    await until('the report', () => stage.told().length === 1, SECONDS);
+    assert.equal(statSync(transcript).size, bytes, 'it did not grow');
+    const [{ why, misses }] = stage.stored('saving.json');
+    assert.deepEqual([why, misses], ['not-in-it', 2]);
+    const [{ said }] = await until('the shadow log', () => stage.stored('shadow.json').length === 1 && stage.stored('shadow.json'));
+    assert.deepEqual(said.filter(({ who }) => who === 'claude').map(({ text }) => text), ANSWERS.slice(1, 3));
+    await until('the notice', () => stage.posted.length === 1);
+    assert.equal(stage.posted[0].kind, 'not-saved');
+    const [check] = await stage.saving();
+    assert.deepEqual([check.status, check.path], ['fail', transcript]);
+  });
+
+  test('a transcript that something has taken the place of is reported at once', async (t) => {
+    const stage = await watched(t);
+    if (stage === null) return;
+    const session = stage.open();
+    await turn(session, 'One, please.');
+    const transcript = await until('the transcript', () => stage.home.transcript(session.id));
+    await until('the first answer in it', () => readFileSync(transcript, 'utf8').includes(ANSWERS[0]));
+    await pause(1);
+    renameSync(transcript, `${transcript}.away`);
+    mkdirSync(transcript);
+    await turn(session, 'Two, please.');
+    await until('the report', () => stage.told().length === 1, SECONDS);
+    assert.deepEqual(stage.told().map(({ why, session: id }) => [why, id]), [['unreadable', session.id]]);
+  });
+
+  test('the variable that switches saving off is named, in a terminal with a notice and in the status line', async (t) => {
+    const stage = await watched(t);
+    if (stage === null) return;
+    assert.equal((await stage.cli('init', stage.home.project, '--statusline', '--json')).code, 0);
+    const terminal = await openTerminal(t, stage, { env: { CLAUDE_CODE_SKIP_PROMPT_HISTORY: '1' } });
+    if (terminal === null) return;
+    await terminal.type('One, please.');
+    await terminal.shows(/A first answer/);
+    await until('the report', () => stage.told().length === 1, SECONDS);
+    const { sessionId } = await terminal.session();
+    assert.deepEqual(stage.told().map(({ session, why, markers }) => [session, why, markers]), [[sessionId, 'no-transcript', ['skip-prompt-history']]]);
+    assert.equal(stage.home.transcript(sessionId), null);
+    await until('the notice', () => stage.posted.length === 1);
+    await terminal.type('Two, please.');
+    await terminal.shows(/A second answer/);
+    await terminal.shows(/not saved: run cc-session-recover doctor/);
+    await pause(3);
+    assert.deepEqual([stage.told().length, stage.posted.length, stage.stored('shadow.json')], [1, 1, []], 'once, and nothing is kept of what a person wants nowhere');
+    const [check] = await stage.saving();
+    assert.match(check.fact, /CLAUDE_CODE_SKIP_PROMPT_HISTORY is set in its environment/);
+  });
+
+  test('a run that was told to save nothing is noted, and nobody is told', async (t) => {
+    const stage = await watched(t);
+    if (stage === null) return;
+    const session = stage.open({ args: ['--no-session-persistence'] });
+    await turn(session, 'One, please.');
+    await until('the line of the journal', () => stage.told().length === 1, SECONDS);
+    assert.deepEqual(stage.told()[0].markers, ['no-session-persistence']);
+    await pause(1);
+    assert.deepEqual([stage.posted, stage.stored('shadow.json')], [[], []]);
+    assert.deepEqual((await stage.saving()).map(({ status }) => status), ['warn']);
+  });
+});
+
+/** Takes the permission to write away; root, who needs none, is kept out by the file system. Whether that can be done here. */
+function lock(t, stage, file) {
+  const root = process.getuid() === 0;
+  const set = (locked) => {
+    if (root) execFileSync('chattr', [locked ? '+i' : '-i', file], { stdio: 'ignore' });
+    else chmodSync(file, locked ? 0o400 : 0o600);
+  };
+  try {
+    set(true);
+  } catch (error) {
+    t.skip(`this file system cannot keep root from writing: ${error.message}`);
+    return false;
+  }
+  // Before the home is taken down.
+  stage.endings.push(() => set(false));
+  return true;
+}

@@ -1,0 +1,189 @@
+// `doctor`: a project that was just set up is in order, and everything that can be out of order is told with its file and what to do.
+
+import assert from 'node:assert/strict';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { world } from './lib/command.mjs';
+import { hooked, idOf } from './lib/hooks.mjs';
+
+const posix = { skip: process.platform === 'win32' && 'modes, links and shells are written otherwise there' };
+
+/** A project that was set up, and a client of a version beside it. @param {import('node:test').TestContext} t @param {object} [options] */
+async function scene(t, { version = '2.1.329', setUp = true, args = /** @type {string[]} */ ([]) } = {}) {
+  const place = world(t);
+  const client = join(place.root, 'clients', version, 'claude');
+  mkdirSync(join(client, '..'), { recursive: true });
+  writeFileSync(client, '#!/bin/sh\n');
+  chmodSync(client, 0o755);
+  writeFileSync(join(client, '..', 'package.json'), JSON.stringify({ name: '@anthropic-ai/claude-code', version }));
+  place.env.CC_RECOVER_CLAUDE = client;
+  if (setUp) await hooked(place);
+  if (args.length > 0) assert.equal((await place.run(['init', '--yes', ...args])).status, 0);
+  const doctor = async (/** @type {Record<string, string>} */ env = {}, /** @type {string[]} */ argv = []) => {
+    const { status, stdout, stderr } = await place.run(['doctor', '--json', ...argv], { env });
+    assert.equal(stderr, '');
+    const report = JSON.parse(stdout);
+    assert.equal(report.ok, status === 0);
+    return { status, report, of: (/** @type {string} */ id) => report.checks.filter((/** @type {any} */ check) => check.id === id), bad: report.checks.filter((/** @type {any} */ check) => check.status !== 'ok') };
+  };
+  /** The one check that is not as it should be. */
+  const only = async (/** @type {Record<string, string>} */ env = {}) => {
+    const { status, bad } = await doctor(env);
+    assert.equal(bad.length, 1, JSON.stringify(bad, null, 1));
+    assert.equal(status, bad[0].status === 'fail' ? 1 : 0);
+    assert.notEqual(bad[0].next, null, 'it says what to do next');
+    return bad[0];
+  };
+  const settings = join(place.project, '.claude', 'settings.json');
+  return { place, client, settings, doctor, only };
+}
+
+/** Every file below with its bytes and its time. @param {string} dir */
+const everything = (dir) =>
+  readdirSync(dir, { recursive: true, encoding: 'utf8' }).toSorted().map((name) => {
+    const path = join(dir, name);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return [name, stat?.mtimeMs, stat?.isFile() ? readFileSync(path, 'base64') : null];
+  });
+
+test('a project that was just set up is in order, and looking changes nothing', posix, async (t) => {
+  const { place, doctor } = await scene(t);
+  const before = everything(place.root);
+  const { status, report, bad } = await doctor();
+  assert.deepEqual([status, bad], [0, []]);
+  assert.equal(report.project, place.project);
+  const ids = report.checks.map((/** @type {any} */ { id }) => id);
+  assert.deepEqual(ids, ['node', 'client', 'hooks', 'runtime', 'launcher', 'hooks-allowed', 'config', 'saving', 'retention', 'note', 'state', 'privacy', 'journal', 'incidents', 'spool', 'quarantine', 'supervisor', 'credential']);
+  const { stdout, status: shown } = await place.run(['doctor']);
+  assert.equal(shown, 0);
+  assert.match(stdout, /^Everything is in order for recovery in ~?.*project: 18 checks\.\n\nok {4}node {10} *Node\.js v/);
+  assert.equal((await place.run(['doctor', '--quiet'])).stdout.trimEnd().split('\n').length, 1);
+  assert.deepEqual(everything(place.root), before);
+});
+
+test('below the project it is the same project, and another directory can be named', posix, async (t) => {
+  const { place, doctor } = await scene(t);
+  mkdirSync(join(place.project, 'deeper'));
+  const { stdout } = await place.run(['doctor', '--json'], { cwd: join(place.project, 'deeper') });
+  assert.equal(JSON.parse(stdout).project, place.project);
+  const { status, of } = await doctor({}, [place.home]);
+  assert.deepEqual([status, of('setup')[0].status, of('setup')[0].next], [1, 'fail', 'run cc-session-recover init']);
+});
+
+test('where nothing is set up, that is what fails', posix, async (t) => {
+  const { only } = await scene(t, { setUp: false });
+  const { id, fact, next } = await only();
+  assert.deepEqual([id, fact, next], ['setup', 'recovery is not set up here', 'run cc-session-recover init']);
+});
+
+/** @type {[string, (scene: Awaited<ReturnType<typeof scene>>) => unknown, {id: string, status: 'warn' | 'fail', fact: RegExp, path?: RegExp}][]} */
+const ILLS = [
+  ['a hook that somebody edited', ({ settings }) => writeFileSync(settings, readFileSync(settings, 'utf8').replace('"timeout": 10', '"timeout": 11')), { id: 'hooks', status: 'fail', fact: /^hooks are not as this version writes them: SessionStart$/, path: /settings\.json$/ }],
+  ['a hook that is gone', ({ settings }) => { const value = JSON.parse(readFileSync(settings, 'utf8')); delete value.hooks.StopFailure; writeFileSync(settings, JSON.stringify(value)); }, { id: 'hooks', status: 'fail', fact: /^hooks are missing: StopFailure$/ }],
+  ['hooks that are all gone', ({ settings }) => writeFileSync(settings, '{}'), { id: 'hooks', status: 'fail', fact: /not in it any more/ }],
+  ['a settings file that is gone', ({ settings }) => unlinkSync(settings), { id: 'hooks', status: 'fail', fact: /is gone/ }],
+  ['a runtime that is gone', ({ place }) => rmSync(join(place.state, 'runtime'), { recursive: true }), { id: 'runtime', status: 'fail', fact: /is gone/, path: /runtime/ }],
+  ['a runtime of another version', ({ place }) => { const dir = join(place.state, 'runtime'); const [name] = readdirSync(dir); rmSync(join(dir, name), { recursive: true }); mkdirSync(join(dir, '0.0.1-000000000000'), { mode: 0o700 }); }, { id: 'runtime', status: 'warn', fact: /another version/ }],
+  ['a launcher that is gone', ({ place }) => unlinkSync(join(place.project, '.claude', 'cc-session-recover', 'hook.js')), { id: 'launcher', status: 'fail', fact: /is gone/, path: /hook\.js$/ }],
+  ['a launcher that was changed', ({ place }) => appendFileSync(join(place.project, '.claude', 'cc-session-recover', 'hook.js'), '// mine\n'), { id: 'launcher', status: 'warn', fact: /not as this version writes it/ }],
+  ['hooks that are switched off in the project', ({ place }) => writeFileSync(join(place.project, '.claude', 'settings.local.json'), '{"disableAllHooks": true}'), { id: 'hooks-allowed', status: 'fail', fact: /switched off/, path: /settings\.local\.json$/ }],
+  ['hooks that are switched off by the user', ({ place }) => writeFileSync(join(place.claude, 'settings.json'), '{"disableAllHooks": true}'), { id: 'hooks-allowed', status: 'fail', fact: /switched off/, path: /\.claude\/settings\.json$/ }],
+  ['settings of the user that cannot be read', ({ place }) => writeFileSync(join(place.claude, 'settings.json'), '{"model": '), { id: 'hooks-allowed', status: 'fail', fact: /cannot be read/ }],
+  ['a configuration that is not valid', ({ place }) => writeFileSync(join(place.root, 'config.json'), '{"heartbeats": {}}'), { id: 'config', status: 'fail', fact: /heartbeats/, path: /config\.json$/ }],
+  ['a narrowing of the project that is not valid', ({ place }) => writeFileSync(join(place.project, '.claude', 'session-recover.json'), '{"launcher": "x"}'), { id: 'config', status: 'fail', fact: /launcher/, path: /session-recover\.json$/ }],
+  ['transcripts that are deleted after two days', ({ place }) => writeFileSync(join(place.claude, 'settings.json'), '{"cleanupPeriodDays": 2}'), { id: 'retention', status: 'warn', fact: /for 2 days/ }],
+  ['a note with an unresolved merge', ({ place }) => appendFileSync(join(place.project, 'HANDOFF.md'), '<<<<<<< HEAD\na\n=======\nb\n>>>>>>> x\n'), { id: 'note', status: 'warn', fact: /unresolved merge/ }],
+  ['a note that is gone', ({ place }) => unlinkSync(join(place.project, 'HANDOFF.md')), { id: 'note', status: 'warn', fact: /no HANDOFF\.md/ }],
+  ['files that others may read', ({ place }) => chmodSync(join(place.state, 'journal.jsonl'), 0o644), { id: 'privacy', status: 'warn', fact: /others .* 1 of our files/, path: /journal\.jsonl$/ }],
+  ['a journal that was edited', ({ place }) => appendFileSync(join(place.state, 'journal.jsonl'), '{"event":"forged"}\n'), { id: 'journal', status: 'warn', fact: /1 places/ }],
+  ['a damaged incident', ({ place }) => { mkdirSync(join(place.state, 'incidents'), { recursive: true, mode: 0o700 }); writeFileSync(join(place.state, 'incidents', `${idOf(9)}.json`), '{', { mode: 0o600 }); }, { id: 'incidents', status: 'warn', fact: /damaged/ }],
+  ['events that nobody came for', ({ place }) => { const dir = join(place.state, 'spool'); mkdirSync(dir, { recursive: true, mode: 0o700 }); const file = join(dir, `${idOf(9)}.1-1-1.json`); writeFileSync(file, '{}', { mode: 0o600 }); utimesSync(file, 1, 1); }, { id: 'spool', status: 'warn', fact: /^1 events were left/ }],
+  ['a file in quarantine', ({ place }) => { mkdirSync(join(place.state, 'quarantine'), { mode: 0o700 }); writeFileSync(join(place.state, 'quarantine', 'x.json'), '{', { mode: 0o600 }); }, { id: 'quarantine', status: 'warn', fact: /^1 damaged file is kept/ }],
+];
+
+for (const [what, spoil, wanted] of ILLS) {
+  test(`${what} is told, with the file and what to do next, and nothing else is`, posix, async (t) => {
+    const made = await scene(t);
+    assert.deepEqual((await made.doctor()).bad, [], 'all was in order before');
+    await spoil(made);
+    const check = await made.only();
+    assert.deepEqual([check.id, check.status], [wanted.id, wanted.status], JSON.stringify(check));
+    assert.match(check.fact, wanted.fact);
+    if (wanted.path !== undefined) assert.match(check.path, wanted.path);
+  });
+}
+
+test('a link in place of the note, and two sets of hooks, are told', posix, async (t) => {
+  const { place, doctor } = await scene(t);
+  unlinkSync(join(place.project, 'HANDOFF.md'));
+  symlinkSync('/etc/passwd', join(place.project, 'HANDOFF.md'));
+  const { status, of } = await doctor();
+  assert.deepEqual([status, of('note')[0].status], [1, 'fail']);
+  assert.match(of('note')[0].fact, /is a symbolic link/);
+  assert.deepEqual([of('hooks')[0].status, of('hooks')[0].next], ['warn', 'mend HANDOFF.md and run it again']);
+  unlinkSync(join(place.project, 'HANDOFF.md'));
+  writeFileSync(join(place.project, 'HANDOFF.md'), Buffer.from([255, 254, 0]));
+  assert.match((await doctor()).of('note')[0].fact, /not UTF-8/);
+  unlinkSync(join(place.project, 'HANDOFF.md'));
+  assert.equal((await place.run(['init', '--yes', '--user'])).status, 0);
+  assert.match((await doctor()).of('setup')[0].fact, /in 2 settings files/);
+});
+
+test('a client that is too old, or not there, is told with what it cannot do', posix, async (t) => {
+  for (const [version, status, fact] of /** @type {[string, string, RegExp][]} */ ([['2.1.79', 'warn', /no hook can wake/], ['2.1.45', 'warn', /do not say how an answer ended/], ['2.1.200', 'warn', /does not continue by itself/], ['2.1.250', 'ok', /2\.1\.250/]])) {
+    const { doctor } = await scene(t, { version });
+    const [check] = (await doctor()).of('client');
+    assert.equal(check.status, status, version);
+    assert.match(check.fact, fact);
+  }
+  const { only } = await scene(t);
+  const check = await only({ CC_RECOVER_CLAUDE: '/nothing/claude' });
+  assert.deepEqual([check.id, check.status, check.path], ['client', 'fail', '/nothing/claude']);
+});
+
+test('what keeps a claude started from here from saving is named', posix, async (t) => {
+  const { place, only, doctor } = await scene(t);
+  const skip = await only({ CLAUDE_CODE_SKIP_PROMPT_HISTORY: '1' });
+  assert.deepEqual([skip.id, skip.status], ['saving', 'fail']);
+  const child = await only({ CLAUDE_CODE_CHILD_SESSION: '1', CLAUDE_PID: '999999999' });
+  assert.deepEqual([child.id, child.status], ['saving', 'warn']);
+  // Within a living client its marks are no sign of anything.
+  assert.deepEqual((await doctor({ CLAUDE_CODE_CHILD_SESSION: '1', CLAUDE_PID: String(process.pid) })).bad, []);
+  assert.deepEqual((await doctor({ CLAUDE_CODE_CHILD_SESSION: '1', CLAUDE_CODE_FORCE_SESSION_PERSISTENCE: '1' })).bad, []);
+  writeFileSync(join(place.claude, 'settings.json'), '{"cleanupPeriodDays": 0}');
+  const { status, of } = await doctor();
+  assert.equal(status, 1);
+  assert.match(of('saving')[0].fact, /cleanupPeriodDays is 0/);
+});
+
+test('unattended runs need a supervisor and a login; whether there is one is asked of no file’s contents', posix, async (t) => {
+  const { place, doctor } = await scene(t, { args: ['--unattended'] });
+  const bare = await doctor();
+  assert.equal(bare.status, 1);
+  assert.deepEqual(bare.bad.map((/** @type {any} */ { id, status }) => [id, status]), process.platform === 'darwin' ? [['supervisor', 'warn']] : [['supervisor', 'warn'], ['credential', 'fail']]);
+  const credentials = join(place.claude, '.credentials.json');
+  writeFileSync(credentials, 'x', { mode: 0o000 });
+  const [check] = (await doctor()).of('credential');
+  assert.deepEqual([check.status, check.path], ['ok', credentials]);
+  unlinkSync(credentials);
+  assert.equal((await doctor({ ANTHROPIC_API_KEY: 'sk-never-shown' })).of('credential')[0].status, process.platform === 'darwin' ? 'ok' : 'warn');
+  writeFileSync(join(place.claude, 'settings.json'), '{"apiKeyHelper": "/bin/true"}');
+  assert.equal((await doctor()).of('credential')[0].status, 'ok');
+});
+
+test('the state directory that cannot be written is told', { skip: process.platform === 'win32' || process.getuid?.() === 0 ? 'everything can be written by root' : false }, async (t) => {
+  const { place, doctor } = await scene(t);
+  chmodSync(place.state, 0o500);
+  t.after(() => chmodSync(place.state, 0o700));
+  assert.equal((await doctor()).of('state')[0].status, 'fail');
+});
+
+test('a state directory that is a file is told, and one that is not there yet is none', posix, async (t) => {
+  const { place, doctor } = await scene(t, { setUp: false });
+  assert.equal(existsSync(place.state), false);
+  assert.equal((await doctor()).of('state')[0].status, 'ok');
+  writeFileSync(place.state, '');
+  const [check] = (await doctor()).of('state');
+  assert.deepEqual([check.status, check.path], ['fail', place.state]);
+});

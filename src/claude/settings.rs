@@ -1,0 +1,165 @@
+//! Claude Code's settings in force: the layers a client reads, and which of them decides a key.
+//!
+//! The highest layer that has a key decides it, an organisation's before a project's own, that before the project's, that before
+//! the user's. Seen with 2.1.329 for `disableAllHooks`: `false` in `settings.local.json` takes back the `true` of
+//! `settings.json`. Where an organisation's settings are is told by the client's own text.
+
+use super::home::ClaudeHome;
+use crate::fs::read_small;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Largest settings file that is read, in bytes.
+const LARGEST: u64 = 4 * 1024 * 1024;
+/// Files of an organisation that are read.
+const MOST_MANAGED: usize = 100;
+
+/// Whose settings they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// An organisation's, which nobody here may change.
+    Managed,
+    /// The user's own in a project.
+    Local,
+    /// A project's.
+    Project,
+    /// The user's.
+    User,
+}
+
+/// One settings file.
+#[derive(Debug, Clone)]
+pub struct SettingsFile {
+    /// Whose.
+    pub layer: Layer,
+    /// Where.
+    pub path: PathBuf,
+    /// What is in it; the error tells why that is not known.
+    pub value: Result<Value, String>,
+}
+
+/// The settings files there are, the one that decides first.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The files.
+    pub files: Vec<SettingsFile>,
+}
+
+impl Settings {
+    /// Reads them.
+    #[must_use]
+    pub fn read(home: &ClaudeHome, project: Option<&Path>, managed: &Path) -> Self {
+        let mut paths =
+            managed_files(managed).into_iter().map(|path| (Layer::Managed, path)).collect::<Vec<_>>();
+        if let Some(project) = project {
+            paths.push((Layer::Local, project.join(".claude/settings.local.json")));
+            paths.push((Layer::Project, project.join(".claude/settings.json")));
+        }
+        paths.push((Layer::User, home.settings()));
+        let files = paths.into_iter().filter_map(|(layer, path)| {
+            let value = value_of(&path)?;
+            Some(SettingsFile { layer, path, value })
+        });
+        Self { files: files.collect() }
+    }
+
+    /// The value of a key, and the file that decides it.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<(&Value, &SettingsFile)> {
+        self.files.iter().find_map(|file| Some((file.value.as_ref().ok()?.get(key)?, file)))
+    }
+
+    /// The file of an organisation that says this key is true.
+    #[must_use]
+    pub fn managed(&self, key: &str) -> Option<&SettingsFile> {
+        let says = |file: &&SettingsFile| {
+            file.layer == Layer::Managed
+                && file.value.as_ref().is_ok_and(|value| value.get(key) == Some(&Value::Bool(true)))
+        };
+        self.files.iter().find(says)
+    }
+}
+
+/// Where an organisation's settings are on this system.
+#[must_use]
+pub fn managed_dir() -> PathBuf {
+    PathBuf::from(if cfg!(windows) {
+        r"C:\Program Files\ClaudeCode"
+    } else if cfg!(target_os = "macos") {
+        "/Library/Application Support/ClaudeCode"
+    } else {
+        "/etc/claude-code"
+    })
+}
+
+/// What comes later in the directory of drop-ins decides.
+fn managed_files(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir.join("managed-settings.d")).into_iter().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+        .take(MOST_MANAGED)
+        .collect();
+    found.sort_by(|one, other| other.cmp(one));
+    found.push(dir.join("managed-settings.json"));
+    found
+}
+
+/// What is in a settings file, which may be a link into somebody's dotfiles; `None` when it is not there.
+#[must_use]
+pub fn value_of(path: &Path) -> Option<Result<Value, String>> {
+    let real = match path.canonicalize() {
+        Ok(real) => real,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => return Some(Err(error.to_string())),
+    };
+    let bytes = match read_small(&real, LARGEST) {
+        Ok(bytes) => bytes?,
+        Err(error) => return Some(Err(error.message)),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.trim_start_matches('\u{feff}');
+    let parsed: Result<Option<Value>, _> =
+        jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default());
+    match parsed {
+        Ok(None) => Some(Ok(Value::Object(serde_json::Map::new()))),
+        Ok(Some(value)) if value.is_object() => Some(Ok(value)),
+        Ok(Some(_)) => Some(Err("is no object".to_owned())),
+        Err(error) => Some(Err(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_layer_that_has_a_key_decides_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let home = ClaudeHome::new(root.join("home"));
+        let project = root.join("project");
+        let managed = root.join("managed");
+        let write = |path: PathBuf, text: &str| {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let read = || Settings::read(&home, Some(&project), &managed);
+        let decided = |key: &str| read().get(key).map(|(value, file)| (value.clone(), file.layer));
+        assert_eq!(decided("disableAllHooks"), None);
+        write(home.settings(), "{\"disableAllHooks\": true, // mine\n}");
+        assert_eq!(decided("disableAllHooks"), Some((Value::Bool(true), Layer::User)));
+        write(project.join(".claude/settings.json"), "{\"disableAllHooks\": true}");
+        write(project.join(".claude/settings.local.json"), "{\"disableAllHooks\": false}");
+        assert_eq!(decided("disableAllHooks"), Some((Value::Bool(false), Layer::Local)));
+        write(managed.join("managed-settings.json"), "{\"disableAllHooks\": false}");
+        write(managed.join("managed-settings.d/10.json"), "{\"allowManagedHooksOnly\": true}");
+        write(managed.join("managed-settings.d/20.json"), "[]");
+        assert_eq!(decided("disableAllHooks"), Some((Value::Bool(false), Layer::Managed)));
+        assert_eq!(
+            read().managed("allowManagedHooksOnly").unwrap().path,
+            managed.join("managed-settings.d/10.json")
+        );
+        assert_eq!(read().files.iter().filter(|file| file.value.is_err()).count(), 1);
+    }
+}

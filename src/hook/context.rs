@@ -1,0 +1,86 @@
+//! The context at the end of a turn, and before it is compacted: a lossless copy of the transcript while all of it is there, and
+//! a word to the person.
+
+use super::Hook;
+use crate::claude::transcript::Transcript;
+use crate::error::Result;
+use crate::notify::{self, Kind, Notice};
+use crate::recovery::config::Config;
+use crate::report::inventory::Outside as Seen;
+use crate::report::session::{Advice, Context};
+use crate::rescue::snapshot;
+use crate::session::summary::Summary;
+use crate::store::journal;
+use crate::store::lock::Lock;
+use crate::watch::context::{Passed, look};
+use serde_json::json;
+
+impl Hook<'_> {
+    /// `Stop`: acts once when the context has passed a limit of the configuration.
+    pub(super) fn watch_context(&self) {
+        if self.outside.env.in_attempt() || self.payload.subagent {
+            return;
+        }
+        let Ok(transcript) = Transcript::open(&self.payload.transcript) else { return };
+        let config = self.config();
+        let Some((context, summary)) = look(&transcript, &config.context, self.state) else { return };
+        let Some(advice) = context.advice.filter(|advice| *advice != Advice::Healthy) else { return };
+        if let Err(error) = self.pass(advice, &context, &summary, &config) {
+            self.failed(&error);
+        }
+    }
+
+    /// `PreCompact`: what is said so far, before the client makes a summary of it.
+    pub(super) fn before_compaction(&self) {
+        if !self.payload.subagent {
+            self.keep_copy("compact");
+        }
+    }
+
+    fn pass(&self, advice: Advice, context: &Context, summary: &Summary, config: &Config) -> Result<()> {
+        let session = &self.payload.session;
+        // Whoever holds it looks at the same turn, or at a later one.
+        let Some(lease) = Lock::try_take(&self.state.watch_lease(session))? else { return Ok(()) };
+        let mut passed = Passed::of(self.state, session)?;
+        if !passed.note(advice, self.outside.clock.now()) {
+            return Ok(());
+        }
+        // Before the copy: one that cannot be made is not tried after every turn.
+        passed.save(self.state)?;
+        drop(lease);
+        let (kind, name) = match advice {
+            Advice::Bloated => (Kind::ContextBloated, "bloated"),
+            Advice::Large | Advice::Healthy => (Kind::ContextLarge, "large"),
+        };
+        let fields = json!({
+            "session": session, "advice": advice, "tokens": context.tokens, "window": context.window,
+            "percent": context.percent, "next": context.next,
+        });
+        journal::append(self.state, self.outside.clock, "context", fields);
+        self.keep_copy(name);
+        let project = self.project_dir();
+        let notice = Notice::new(kind, session, 0, summary.title.as_deref(), project.as_deref());
+        notify::send(self.seen(), &config.notify, self.state, &[notice]);
+        Ok(())
+    }
+
+    /// A verified copy of the transcript as it is now. One that cannot be made is written into the journal.
+    fn keep_copy(&self, why: &str) {
+        let Self { outside, state, payload, .. } = self;
+        let name = format!("{}-{why}", outside.clock.now().format("%Y%m%dT%H%M%S%3fZ"));
+        match snapshot::take(state, &payload.session, &payload.transcript, &name) {
+            Ok(taken) => {
+                let fields = json!({"session": payload.session, "name": name, "bytes": taken.bytes, "sha256": taken.sha256});
+                journal::append(state, outside.clock, "snapshot", fields);
+            }
+            Err(error) => {
+                self.failed(&error);
+            }
+        }
+    }
+
+    pub(super) fn seen(&self) -> Seen<'_> {
+        let super::Outside { env, clock, processes } = self.outside;
+        Seen { env, clock, processes }
+    }
+}

@@ -1,0 +1,897 @@
+//! The doctor: whether everything is in order here for a session to be noted, saved and continued. Each check reads one thing,
+//! says what is so, where, and what to do next. Nothing is written, no credential is read, and a program is asked only whether the
+//! service runs.
+
+use super::inventory::Outside;
+use crate::claude::home::ClaudeHome;
+use crate::claude::program::locate;
+use crate::claude::settings::{Settings, managed_dir, value_of};
+use crate::clock::rfc3339;
+use crate::error::{Error, Result};
+use crate::fs::{canonical, lossy_or_null, read_small};
+use crate::note::handoff::{FILE_NAME, blocks, edited_blocks};
+use crate::program::find;
+use crate::project::enabled::{Enabled, enclosing, find as enabled_of};
+use crate::project::hooks::{HookEntry, MARKER};
+use crate::project::init::{self, InitOptions, InitPlan};
+use crate::project::{FileAction, Scope};
+use crate::recovery::config::{InForce, in_force};
+use crate::recovery::incident::Incident;
+use crate::rescue::snapshot::ensure_room;
+use crate::service::plan::Outside as ServiceOutside;
+use crate::service::status::{StatusOptions, status as service_status};
+use crate::session::holder::version_of;
+use crate::session::stop::time;
+use crate::store::stored::peek;
+use crate::store::{StateDir, journal};
+use crate::watch::saving::Unsaved;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/doctor@1";
+/// A session that was not saved is told for so long.
+const RECENT: TimeDelta = TimeDelta::days(14);
+/// Events that wait longer than this wait for nobody.
+const STALE: TimeDelta = TimeDelta::minutes(10);
+/// Transcripts deleted sooner than this are gone before many a stop is noticed.
+const SOON: u64 = 7;
+/// Bytes that should be free where transcripts and copies of them are written.
+const ROOM: u64 = 200 * 1024 * 1024;
+/// Files of the state directory that are looked at.
+const MOST_FILES: usize = 20_000;
+/// Largest note that is looked into, in bytes.
+const LARGEST_NOTE: u64 = 4 * 1024 * 1024;
+/// Variables with which a client needs no file to log in.
+const CREDENTIALS: [&str; 6] = [
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_CODE_USE_FOUNDRY",
+];
+
+/// What is looked at.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DoctorOptions {
+    /// Directory of the project; the working directory when absent.
+    #[serde(default)]
+    pub project: Option<PathBuf>,
+    /// Root of the running package.
+    pub package_root: PathBuf,
+    /// The addon that is loaded, when it is not in the package's root.
+    #[serde(default)]
+    pub addon: Option<PathBuf>,
+    /// Absolute path of the running node, and its version.
+    #[serde(default)]
+    pub node: Option<PathBuf>,
+    /// Version of the running node.
+    #[serde(default)]
+    pub node_version: Option<String>,
+}
+
+/// How it stands with one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// As it should be.
+    Ok,
+    /// It works, and something should be looked at.
+    Warn,
+    /// Recovery does not work as it should.
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// Its name, which stays.
+    pub id: &'static str,
+    /// How it stands.
+    pub status: Standing,
+    /// What is so.
+    pub fact: String,
+    /// The file or directory it is about.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub path: Option<PathBuf>,
+    /// What to do next; nothing when all is well.
+    pub next: Option<String>,
+}
+
+impl Check {
+    fn new(id: &'static str, status: Standing, fact: impl Into<String>) -> Self {
+        Self { id, status, fact: fact.into(), path: None, next: None }
+    }
+
+    fn ok(id: &'static str, fact: impl Into<String>) -> Self {
+        Self::new(id, Standing::Ok, fact)
+    }
+
+    fn warn(id: &'static str, fact: impl Into<String>) -> Self {
+        Self::new(id, Standing::Warn, fact)
+    }
+
+    fn fail(id: &'static str, fact: impl Into<String>) -> Self {
+        Self::new(id, Standing::Fail, fact)
+    }
+
+    fn of_error(id: &'static str, status: Standing, error: &Error) -> Self {
+        Self {
+            path: error.path.clone(),
+            next: error.hint.clone(),
+            ..Self::new(id, status, error.message.clone())
+        }
+    }
+
+    fn at(mut self, path: impl Into<PathBuf>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DoctorReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// The project that was looked at.
+    #[serde(serialize_with = "crate::fs::lossy")]
+    pub project: PathBuf,
+    /// No check failed.
+    pub ok: bool,
+    /// Everything that was looked at.
+    pub checks: Vec<Check>,
+}
+
+/// What the checks share.
+struct Patient<'a> {
+    outside: Outside<'a>,
+    options: &'a DoctorOptions,
+    state: StateDir,
+    home: Option<ClaudeHome>,
+    /// The enabled project, or the directory that was asked about.
+    project: PathBuf,
+    /// Records of the project and of the user's own hooks.
+    enabled: Vec<Enabled>,
+    settings: Settings,
+    config: InForce,
+}
+
+/// Looks at everything.
+///
+/// # Errors
+/// [`crate::error::Code::StateDirUnknown`].
+pub fn doctor(outside: Outside<'_>, options: &DoctorOptions) -> Result<DoctorReport> {
+    examine(outside, options, &managed_dir())
+}
+
+fn examine(outside: Outside<'_>, options: &DoctorOptions, managed: &Path) -> Result<DoctorReport> {
+    let env = outside.env;
+    let state = StateDir::new(env.state_dir()?);
+    let asked = options.project.clone().unwrap_or_else(|| env.cwd().to_path_buf());
+    let asked = canonical(&asked).unwrap_or(asked);
+    let project = enclosing(&state, env, &asked).unwrap_or(asked);
+    let home = env.claude_config_dir().map(ClaudeHome::new);
+    let enabled = [Some(project.as_path()), None];
+    let enabled = enabled.into_iter().filter_map(|scope| enabled_of(&state, env, scope)).collect();
+    let settings =
+        home.as_ref().map(|home| Settings::read(home, Some(&project), managed)).unwrap_or_default();
+    let config = in_force(env, Some(&project));
+    let patient = Patient { outside, options, state, home, project, enabled, settings, config };
+    let checks = patient.checks();
+    Ok(DoctorReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        ok: checks.iter().all(|check| check.status != Standing::Fail),
+        project: patient.project,
+        checks,
+    })
+}
+
+impl Patient<'_> {
+    fn checks(&self) -> Vec<Check> {
+        let mut checks = vec![self.node(), self.client()];
+        checks.extend(self.set_up());
+        checks.extend([self.hooks_allowed(), self.configuration()]);
+        checks.extend(self.saving());
+        checks.extend([self.retention(), self.note(), self.state_dir(), self.privacy(), self.journal()]);
+        checks.extend([self.incidents(), self.spool(), self.quarantine()]);
+        checks.extend([self.supervisor(), self.credential()]);
+        checks
+    }
+
+    fn node(&self) -> Check {
+        let running = self.options.node_version.as_deref().unwrap_or("of an unknown version");
+        match find(self.outside.env, "node", Some(&self.project)) {
+            Some(path) => Check::ok("node", format!("Node.js {running}")).at(path),
+            None => Check::warn("node", "node is not on PATH, and hooks start what PATH has")
+                .next("put the directory of node on the PATH of the shell that starts claude"),
+        }
+    }
+
+    fn client(&self) -> Check {
+        let path = match locate(self.outside.env, Some(&self.project)) {
+            Ok(path) => path,
+            Err(error) => return Check::of_error("client", Standing::Fail, &error),
+        };
+        let real = canonical(&path).unwrap_or_else(|_| path.clone());
+        let Some(version) = version_of(&real) else {
+            return Check::warn("client", "Claude Code of an unknown version")
+                .at(path)
+                .next("run claude --version: before 2.1.120 no hook can wake a session");
+        };
+        let old = |fact: &str| {
+            let fact = format!("Claude Code {version}: {fact}");
+            Check::warn("client", fact).next("update Claude Code: claude update")
+        };
+        let check = if !version.tells_stop_reasons() {
+            old("its transcripts do not say how an answer ended, so what can be told of a stop is a guess")
+        } else if !version.can_be_woken() {
+            old("no hook can wake its sessions; only closed sessions are continued")
+        } else if !version.continues_by_itself() {
+            old(
+                "it does not continue by itself after a 5-hour limit, and holds everything until somebody answers its menu",
+            )
+        } else {
+            Check::ok("client", format!("Claude Code {version}"))
+        };
+        check.at(path)
+    }
+
+    /// What `init` writes, held against what is there.
+    fn set_up(&self) -> Vec<Check> {
+        let scopes: Vec<(&Enabled, Scope, bool)> = self
+            .enabled
+            .iter()
+            .flat_map(|enabled| enabled.settings.iter().map(move |(scope, image)| (enabled, *scope, image)))
+            .filter(|(_, _, image)| image.hooks)
+            .map(|(enabled, scope, image)| (enabled, scope, image.status_line))
+            .collect();
+        if scopes.is_empty() {
+            let check = Check::fail("setup", "recovery is not set up here").at(&self.project);
+            return vec![check.next("run cc-session-recover init")];
+        }
+        let mut checks = Vec::new();
+        for (enabled, scope, _) in &scopes {
+            let status_line = enabled.settings.values().any(|image| image.status_line);
+            let options = InitOptions {
+                project: self.project.clone(),
+                scope: *scope,
+                hooks: true,
+                status_line,
+                unattended: None,
+                instruction: None,
+                commands: false,
+                share: enabled.excluded.is_none(),
+                package_root: self.options.package_root.clone(),
+                addon: self.options.addon.clone(),
+            };
+            let outside = init::Outside {
+                env: self.outside.env,
+                clock: self.outside.clock,
+                version: env!("CARGO_PKG_VERSION"),
+            };
+            let again = match scope {
+                Scope::Project => "run cc-session-recover init",
+                Scope::Local => "run cc-session-recover init --local",
+                Scope::User => "run cc-session-recover init --user",
+            };
+            match init::plan(outside, options) {
+                Ok(plan) => checks.extend([
+                    hooks(&plan, again),
+                    runtime(&plan, &self.state, again),
+                    launcher(&plan, again),
+                ]),
+                // The check of the note says what is wrong with it.
+                Err(error) if error.path.as_deref() == Some(&self.project.join(FILE_NAME)) => checks.push(
+                    Check::warn(
+                        "hooks",
+                        "not looked at: what init would write cannot be told before HANDOFF.md is mended",
+                    )
+                    .next("mend HANDOFF.md and run it again"),
+                ),
+                Err(error) => checks.push(Check::of_error("hooks", Standing::Fail, &error)),
+            }
+        }
+        if scopes.len() > 1 {
+            let fact = format!(
+                "hooks are set up in {} settings files, so each event is handled more than once",
+                scopes.len()
+            );
+            checks.push(
+                Check::warn("setup", fact)
+                    .at(&self.project)
+                    .next("take one set out: cc-session-recover uninstall, with --local or --user"),
+            );
+        }
+        checks
+    }
+
+    fn hooks_allowed(&self) -> Check {
+        let broken = self.settings.files.iter().find_map(|file| Some((file, file.value.as_ref().err()?)));
+        if let Some((file, why)) = broken {
+            return Check::fail(
+                "hooks-allowed",
+                format!("a settings file of Claude Code cannot be read: {why}"),
+            )
+            .at(&file.path)
+            .next("mend the file: what it says is not in force");
+        }
+        if let Some(file) = self.settings.managed("allowManagedHooksOnly") {
+            return Check::fail(
+                "hooks-allowed",
+                "your organisation allows no hooks but its own (allowManagedHooksOnly)",
+            )
+            .at(&file.path)
+            .next("ask whoever manages it; `watch`, `export` and `resume` work without hooks");
+        }
+        match self.settings.get("disableAllHooks") {
+            Some((Value::Bool(true), file)) => {
+                Check::fail("hooks-allowed", "hooks are switched off (disableAllHooks)")
+                    .at(&file.path)
+                    .next("take disableAllHooks out of that file")
+            }
+            _ => Check::ok("hooks-allowed", "nothing switches hooks off"),
+        }
+    }
+
+    fn configuration(&self) -> Check {
+        match &self.config.problem {
+            Some(error) => Check::of_error("config", Standing::Fail, error),
+            None => match self.outside.env.config_file().filter(|path| path.exists()) {
+                Some(path) => Check::ok("config", "the configuration is valid").at(path),
+                None => Check::ok("config", "there is no configuration file: the defaults are in force"),
+            },
+        }
+    }
+
+    /// Whether transcripts are written: what a hook saw, what says that they are not, and whether they could be.
+    fn saving(&self) -> Vec<Check> {
+        let now = self.outside.clock.now();
+        let seen: Vec<Unsaved> = Unsaved::all(&self.state)
+            .into_iter()
+            .filter(|unsaved| unsaved.reported_at.is_some() && unsaved.saved_again_at.is_none())
+            .filter(|unsaved| now - unsaved.seen_at < RECENT)
+            .filter(|unsaved| unsaved.project.as_deref().is_none_or(|project| project == self.project))
+            .collect();
+        let mut checks: Vec<Check> = seen.iter().map(|unsaved| self.unsaved(unsaved)).collect();
+        let env = self.outside.env;
+        // Within a client its own marks stand in the environment of everything it starts.
+        let within = env.claude_pid().is_some_and(|pid| self.outside.processes.start_token(pid).is_some());
+        if env.var("CLAUDE_CODE_SKIP_PROMPT_HISTORY").is_some() {
+            checks.push(
+                Check::fail(
+                    "saving",
+                    "CLAUDE_CODE_SKIP_PROMPT_HISTORY is set here: a claude started from here saves nothing",
+                )
+                .next("unset CLAUDE_CODE_SKIP_PROMPT_HISTORY, and look for it in your shell's profile"),
+            );
+        } else if env.var("CLAUDE_CODE_CHILD_SESSION").is_some()
+            && env.var("CLAUDE_CODE_FORCE_SESSION_PERSISTENCE").is_none()
+            && !within
+        {
+            checks.push(
+                Check::warn("saving", "CLAUDE_CODE_CHILD_SESSION is set here, left by a Claude Code that is gone: a claude started in this terminal may save nothing")
+                    .next("unset CLAUDE_CODE_CHILD_SESSION, or open another terminal"),
+            );
+        }
+        let zero = self.settings.get("cleanupPeriodDays").filter(|(days, _)| days.as_f64() == Some(0.0));
+        if let Some((_, file)) = zero {
+            checks.push(
+                Check::fail(
+                    "saving",
+                    "cleanupPeriodDays is 0: older clients then save nothing, newer ones refuse it",
+                )
+                .at(&file.path)
+                .next("set it to a number of days, such as 3650"),
+            );
+        }
+        let Some(home) = &self.home else {
+            checks.push(Check::fail("saving", "the directory of Claude Code is not known").next("set HOME"));
+            return checks;
+        };
+        let projects = home.projects();
+        let nearest = projects.ancestors().find(|dir| dir.exists()).unwrap_or(&projects);
+        if !is_writable(nearest) {
+            checks.push(
+                Check::fail("saving", "transcripts cannot be written")
+                    .at(nearest)
+                    .next("make it writable for yourself: chmod u+rwx"),
+            );
+        } else if let Err(error) = ensure_room(nearest, ROOM) {
+            checks
+                .push(Check { status: Standing::Warn, ..Check::of_error("saving", Standing::Warn, &error) });
+        }
+        if checks.is_empty() {
+            checks.push(Check::ok("saving", "no session was seen that is not saved").at(projects));
+        }
+        checks
+    }
+
+    fn unsaved(&self, unsaved: &Unsaved) -> Check {
+        let mut fact = format!(
+            "session {} is not saved since {}: {}",
+            &unsaved.session[..8],
+            rfc3339(unsaved.since),
+            unsaved.why.fact()
+        );
+        for marker in &unsaved.markers {
+            fact = format!("{fact}, {}", marker.fact());
+        }
+        let shadow = self.state.shadow(&unsaved.session);
+        if shadow.exists() {
+            fact = format!("{fact}; what was said since is kept in {}", shadow.display());
+        }
+        let next = match unsaved.markers.first() {
+            Some(marker) => marker.next(),
+            None => {
+                "look whether its directory is writable and the disk is not full, then go on in a new session"
+            }
+        };
+        let check =
+            if unsaved.is_deliberate() { Check::warn("saving", fact) } else { Check::fail("saving", fact) };
+        check.at(&unsaved.transcript).next(next)
+    }
+
+    fn retention(&self) -> Check {
+        match self.settings.get("cleanupPeriodDays").and_then(|(days, file)| Some((days.as_u64()?, file))) {
+            Some((days, file)) if days < SOON => Check::warn(
+                "retention",
+                format!("Claude Code deletes transcripts nobody wrote to for {days} days"),
+            )
+            .at(&file.path)
+            .next("set cleanupPeriodDays to more, or export what is to stay"),
+            Some((days, file)) => {
+                Check::ok("retention", format!("transcripts are kept for {days} days")).at(&file.path)
+            }
+            None => Check::ok("retention", "transcripts are kept for 30 days, the default of Claude Code"),
+        }
+    }
+
+    fn note(&self) -> Check {
+        let path = self.project.join(FILE_NAME);
+        let again = "run cc-session-recover init";
+        let text = match read_small(&path, LARGEST_NOTE) {
+            Ok(Some(bytes)) => String::from_utf8(bytes),
+            Ok(None) if self.enabled.iter().any(|enabled| enabled.project.is_some()) => {
+                return Check::warn("note", "there is no HANDOFF.md; the next stop makes one")
+                    .at(path)
+                    .next(again);
+            }
+            Ok(None) => return Check::ok("note", "there is no HANDOFF.md; a stop makes one"),
+            Err(error) => {
+                return Check::fail("note", format!("HANDOFF.md cannot be written: it {}", error.message))
+                    .at(path)
+                    .next("put a regular file in its place, or remove it");
+            }
+        };
+        let Ok(text) = text else {
+            return Check::fail("note", "HANDOFF.md is not UTF-8 text and is left alone")
+                .at(path)
+                .next("mend it, or move it away");
+        };
+        if !is_writable(&path) {
+            return Check::fail("note", "HANDOFF.md is write-protected and is left alone")
+                .at(path)
+                .next("make it writable: chmod u+w");
+        }
+        if text.lines().any(|line| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>")) {
+            return Check::warn("note", "HANDOFF.md holds an unresolved merge")
+                .at(path)
+                .next("resolve it; blocks of ours may be left out");
+        }
+        let (noted, edited) = (blocks(&text).len(), edited_blocks(&text).len());
+        let edited = if edited == 0 {
+            String::new()
+        } else {
+            format!(", {edited} of them edited by somebody; that is kept")
+        };
+        Check::ok(
+            "note",
+            format!("HANDOFF.md holds {noted} note{}{edited}", if noted == 1 { "" } else { "s" }),
+        )
+        .at(path)
+    }
+
+    fn state_dir(&self) -> Check {
+        let root = self.state.root();
+        let nearest = root.ancestors().find(|dir| dir.exists()).unwrap_or(root);
+        if !nearest.is_dir() || !is_writable(nearest) {
+            return Check::fail("state", "nothing can be written into the state directory")
+                .at(nearest)
+                .next("make it writable for yourself, or set CC_RECOVER_STATE_DIR to another absolute path");
+        }
+        match ensure_room(nearest, ROOM) {
+            Ok(()) => Check::ok("state", "the state directory can be written").at(root),
+            Err(error) => Check::of_error("state", Standing::Warn, &error),
+        }
+    }
+
+    /// Whether others may read what is kept.
+    fn privacy(&self) -> Check {
+        let open = open_to_others(self.state.root());
+        let root = self.state.root();
+        match open.split_first() {
+            None => Check::ok("privacy", "nobody else may read what is kept").at(root),
+            Some((first, _)) => {
+                let fact = format!(
+                    "others of this machine may read or change {} of our files and directories",
+                    open.len()
+                );
+                Check::warn("privacy", fact).at(first).next(format!("run chmod -R go= '{}'", root.display()))
+            }
+        }
+    }
+
+    fn journal(&self) -> Check {
+        let path = self.state.journal();
+        match journal::verify(&self.state) {
+            Ok(chain) if chain.sound => {
+                Check::ok("journal", format!("the journal is as it was written ({} lines)", chain.lines))
+                    .at(path)
+            }
+            Ok(chain) => Check::warn(
+                "journal",
+                format!("the journal does not hold together in {} places", chain.breaks.len()),
+            )
+            .at(path)
+            .next("run cc-session-recover log --verify"),
+            Err(error) => Check::of_error("journal", Standing::Warn, &error),
+        }
+    }
+
+    fn incidents(&self) -> Check {
+        let dir = self.state.incidents();
+        let (mut active, mut broken) = (0, None);
+        for path in files_of(&dir, "json") {
+            match peek::<Incident>(&path) {
+                Ok(Some(incident)) if !incident.phase.is_over() => active += 1,
+                Ok(_) => {}
+                Err(error) => broken = Some(error),
+            }
+        }
+        match broken {
+            Some(error) => {
+                let check = Check::of_error("incidents", Standing::Warn, &error);
+                if check.next.is_some() {
+                    check
+                } else {
+                    check.next("run cc-session-recover status: it is read anew from the transcript")
+                }
+            }
+            None => Check::ok(
+                "incidents",
+                format!("{active} stop{} looked after", if active == 1 { " is" } else { "s are" }),
+            )
+            .at(dir),
+        }
+    }
+
+    fn spool(&self) -> Check {
+        let dir = self.state.spool();
+        let now = self.outside.clock.now();
+        let waiting = files_of(&dir, "json");
+        let old = waiting.iter().filter(|path| {
+            let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+            modified.is_some_and(|at| now - DateTime::<Utc>::from(at) > STALE)
+        });
+        match old.count() {
+            0 => Check::ok("spool", format!("{} events wait to be read", waiting.len())).at(dir),
+            old => Check::warn("spool", format!("{old} events were left for somebody who never came"))
+                .at(dir)
+                .next("run cc-session-recover status --all: it reads them"),
+        }
+    }
+
+    fn quarantine(&self) -> Check {
+        let dir = self.state.quarantine();
+        match std::fs::read_dir(&dir).map_or(0, Iterator::count) {
+            0 => Check::ok("quarantine", "no damaged file was found"),
+            count => Check::warn(
+                "quarantine",
+                format!(
+                    "{count} damaged file{} kept; what could be was read anew",
+                    if count == 1 { " is" } else { "s are" }
+                ),
+            )
+            .at(dir)
+            .next("look at them, then remove them"),
+        }
+    }
+
+    fn agreed(&self) -> bool {
+        self.enabled.iter().any(|enabled| enabled.unattended.is_some())
+    }
+
+    fn supervisor(&self) -> Check {
+        let outside = ServiceOutside { env: self.outside.env, clock: self.outside.clock };
+        let options = StatusOptions {
+            node: self.options.node.clone(),
+            package_root: Some(self.options.package_root.clone()),
+        };
+        let service = match service_status(outside, &options) {
+            Ok(service) => service,
+            Err(error) => return Check::of_error("supervisor", Standing::Warn, &error),
+        };
+        let id = "supervisor";
+        let install = "run cc-session-recover watch --install, or keep cc-session-recover watch running";
+        if let Some(problem) = service.problem {
+            return Check::warn(id, problem).at(service.file);
+        }
+        if service.installed && service.current == Some(false) {
+            return Check::warn(id, "the service starts an earlier installation")
+                .at(service.file)
+                .next("run cc-session-recover watch --install");
+        }
+        if !self.agreed() {
+            return Check::ok(
+                id,
+                "not needed: closed sessions of this project are not resumed without you (init --unattended)",
+            );
+        }
+        match (service.supervised, service.installed && service.enabled != Some(false)) {
+            (true, true) => {
+                Check::ok(id, "the supervisor runs, and is started at every login").at(service.file)
+            }
+            (true, false) => {
+                Check::warn(id, "the supervisor runs, and is gone after the next login").next(install)
+            }
+            (false, true) => Check::warn(id, "the service is there and no supervisor runs")
+                .at(service.file)
+                .next("run cc-session-recover watch --status"),
+            (false, false) => Check::warn(
+                id,
+                "no supervisor runs: after a restart of the machine nobody resumes closed sessions",
+            )
+            .next(install),
+        }
+    }
+
+    /// Whether a run without a person could log in. Only names of variables and the presence of a file are looked at.
+    fn credential(&self) -> Check {
+        let id = "credential";
+        if !self.agreed() {
+            return Check::ok(id, "not needed: closed sessions of this project are not resumed without you");
+        }
+        let file = self.home.as_ref().map(|home| home.dir().join(".credentials.json"));
+        if let Some(file) = file.as_ref().filter(|file| file.is_file()) {
+            return Check::ok(id, "a login is stored").at(file);
+        }
+        let helper = self.settings.get("apiKeyHelper");
+        let named = self.settings.get("env").and_then(|(env, file)| {
+            CREDENTIALS.iter().find(|name| env.get(**name).is_some()).map(|name| (*name, file))
+        });
+        if let Some((_, file)) = helper {
+            return Check::ok(id, "a program gives the key (apiKeyHelper)").at(&file.path);
+        }
+        if let Some((name, file)) = named {
+            return Check::ok(id, format!("{name} is set in the settings")).at(&file.path);
+        }
+        if cfg!(target_os = "macos") {
+            return Check::ok(id, "the login is in the keychain, or there is none: that is not looked at");
+        }
+        match CREDENTIALS.iter().find(|name| self.outside.env.var(name).is_some()) {
+            Some(name) => Check::warn(id, format!("{name} is set here, and a service does not have it"))
+                .next("log in (claude, then /login), or set it in the env of your settings"),
+            None => Check::fail(id, "no login is stored that a run without a person could use")
+                .next("log in: start claude and type /login"),
+        }
+    }
+}
+
+/// Hooks of ours in a settings file against those that `init` writes.
+fn hooks(plan: &InitPlan, again: &str) -> Check {
+    let Some(target) = &plan.settings else { return Check::fail("hooks", "no hooks are set up").next(again) };
+    let check = match value_of(&target.real_path) {
+        None => Check::fail("hooks", "the settings file with our hooks is gone").next(again),
+        Some(Err(why)) => Check::fail("hooks", format!("the settings file cannot be read: {why}"))
+            .next("mend the file; the hooks in it do not work"),
+        Some(Ok(value)) => match difference(&ours(&value), &target.entries) {
+            None => Check::ok("hooks", format!("all {} hooks are as they should be", target.entries.len())),
+            Some(fact) => Check::fail("hooks", fact).next(again),
+        },
+    };
+    check.at(&target.path)
+}
+
+/// Every hook of ours in settings.
+fn ours(settings: &Value) -> Vec<HookEntry> {
+    let mut found = Vec::new();
+    for (event, groups) in settings.get("hooks").and_then(Value::as_object).into_iter().flatten() {
+        for group in groups.as_array().into_iter().flatten() {
+            let matcher = group.get("matcher").and_then(Value::as_str).map(str::to_owned);
+            for hook in group.get("hooks").and_then(Value::as_array).into_iter().flatten() {
+                if hook.get("command").and_then(Value::as_str).is_some_and(|command| command.contains(MARKER))
+                {
+                    found.push(HookEntry {
+                        event: event.clone(),
+                        matcher: matcher.clone(),
+                        hook: hook.clone(),
+                    });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// What is not as it should be; `None` when nothing is.
+fn difference(found: &[HookEntry], wanted: &[HookEntry]) -> Option<String> {
+    let events = |entries: Vec<&HookEntry>| {
+        let mut names: Vec<&str> = entries.iter().map(|entry| entry.event.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(", ")
+    };
+    let missing: Vec<&HookEntry> =
+        wanted.iter().filter(|entry| !found.iter().any(|other| other.event == entry.event)).collect();
+    if found.is_empty() {
+        return Some("our hooks are not in it any more".to_owned());
+    }
+    if !missing.is_empty() {
+        return Some(format!("hooks are missing: {}", events(missing)));
+    }
+    let other: Vec<&HookEntry> = found.iter().filter(|entry| !wanted.contains(entry)).collect();
+    if !other.is_empty() {
+        return Some(format!("hooks are not as this version writes them: {}", events(other)));
+    }
+    (found.len() > wanted.len()).then(|| "some of our hooks are in it more than once".to_owned())
+}
+
+fn runtime(plan: &InitPlan, state: &StateDir, again: &str) -> Check {
+    let Some(dir) = &plan.runtime.to else {
+        return Check::fail("runtime", "hooks have nothing to run").next(again);
+    };
+    let missing = plan.files.iter().any(|step| &step.path == dir && step.changes());
+    if !missing {
+        return Check::ok("runtime", "what the hooks run is there, and of this version").at(dir);
+    }
+    let others = std::fs::read_dir(state.runtime()).map_or(0, Iterator::count);
+    let fact =
+        if others > 0 { "hooks run another version than this one" } else { "what the hooks run is gone" };
+    let check = if others > 0 { Check::warn("runtime", fact) } else { Check::fail("runtime", fact) };
+    check.at(dir).next(again)
+}
+
+/// The files that start the runtime.
+fn launcher(plan: &InitPlan, again: &str) -> Check {
+    let dir = plan.files.iter().find(|step| step.path.ends_with(MARKER));
+    let Some(hook) = dir else { return Check::fail("launcher", "there is no launcher").next(again) };
+    let beside = hook.path.parent();
+    let wrong = plan.files.iter().filter(|step| step.path.parent() == beside).find(|step| step.changes());
+    match wrong {
+        None => Check::ok("launcher", "the launcher is as it should be").at(&hook.path),
+        Some(step) if step.action == FileAction::Create => {
+            Check::fail("launcher", "a file of the launcher is gone").at(&step.path).next(again)
+        }
+        Some(step) => Check::warn("launcher", "a file of the launcher is not as this version writes it")
+            .at(&step.path)
+            .next(again),
+    }
+}
+
+fn files_of(dir: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().take(MOST_FILES);
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(|path| path.extension().is_some_and(|found| found == ending)).collect()
+}
+
+/// Whether this user may write there.
+fn is_writable(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok()
+    }
+    #[cfg(not(unix))]
+    {
+        std::fs::metadata(path).is_ok_and(|meta| !meta.permissions().readonly())
+    }
+}
+
+/// What others than the owner may read, write or enter, at most [`MOST_FILES`] looked at. Links are not followed.
+#[cfg(unix)]
+fn open_to_others(root: &Path) -> Vec<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut open = Vec::new();
+    let mut waiting = vec![root.to_path_buf()];
+    let mut left = MOST_FILES;
+    while let Some(path) = waiting.pop() {
+        let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
+        if meta.is_symlink() {
+            continue;
+        }
+        if meta.permissions().mode() & 0o077 != 0 {
+            open.push(path.clone());
+        }
+        if meta.is_dir() {
+            let below = std::fs::read_dir(&path).into_iter().flatten().filter_map(std::result::Result::ok);
+            let below: Vec<PathBuf> = below.map(|entry| entry.path()).take(left).collect();
+            left -= below.len();
+            waiting.extend(below);
+        }
+    }
+    open.sort();
+    open
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_root: &Path) -> Vec<PathBuf> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claude::process::SystemProcesses;
+    use crate::clock::SystemClock;
+    use crate::env::Environment;
+    use serde_json::json;
+
+    #[test]
+    fn an_organisation_that_forbids_hooks_is_named_with_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let managed = root.join("managed");
+        std::fs::create_dir_all(&managed).unwrap();
+        let env = Environment::from_pairs([("HOME", root.as_os_str())], root);
+        let outside = Outside { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+        let options: DoctorOptions = serde_json::from_value(json!({"packageRoot": root})).unwrap();
+        let standing = |text: &str| {
+            std::fs::write(managed.join("managed-settings.json"), text).unwrap();
+            let report = examine(outside, &options, &managed).unwrap();
+            report.checks.into_iter().find(|check| check.id == "hooks-allowed").unwrap()
+        };
+        assert_eq!(standing("{}").status, Standing::Ok);
+        for forbidden in ["{\"allowManagedHooksOnly\":true}", "{\"disableAllHooks\":true}", "{"] {
+            let check = standing(forbidden);
+            assert_eq!(check.status, Standing::Fail, "{forbidden}");
+            assert_eq!(check.path, Some(managed.join("managed-settings.json")));
+            assert!(check.next.is_some());
+        }
+    }
+
+    #[test]
+    fn hooks_are_held_against_what_init_writes_one_by_one() {
+        let wanted = crate::project::hooks::entries(Scope::Project, Path::new("/x"));
+        let written = |entries: &[HookEntry]| {
+            let mut hooks = serde_json::Map::new();
+            for entry in entries {
+                let group = match &entry.matcher {
+                    Some(matcher) => json!({"matcher": matcher, "hooks": [entry.hook]}),
+                    None => json!({"hooks": [{"type": "command", "command": "mine"}, entry.hook]}),
+                };
+                hooks
+                    .entry(entry.event.clone())
+                    .or_insert_with(|| json!([]))
+                    .as_array_mut()
+                    .unwrap()
+                    .push(group);
+            }
+            json!({"hooks": hooks})
+        };
+        let told = |entries: &[HookEntry]| difference(&ours(&written(entries)), &wanted);
+        assert_eq!(told(&wanted), None);
+        assert_eq!(told(&[]).unwrap(), "our hooks are not in it any more");
+        assert_eq!(told(&wanted[1..]).unwrap(), "hooks are missing: SessionStart");
+        let mut other = wanted.clone();
+        other[3].hook["timeout"] = json!(1);
+        assert_eq!(told(&other).unwrap(), "hooks are not as this version writes them: StopFailure");
+        assert_eq!(
+            told(&[&wanted[..], &wanted[..1]].concat()).unwrap(),
+            "some of our hooks are in it more than once"
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! The context of a session as it fills: which of the two limits of the configuration it has passed, and which of them was
+//! already acted on.
+
+use crate::claude::transcript::{Backwards, Transcript};
+use crate::error::Result;
+use crate::quota::seen_windows;
+use crate::recovery::config::Context as Limits;
+use crate::report::session::{Advice, Context};
+use crate::session::StopKind;
+use crate::session::ending::Liveness;
+use crate::session::stop::time_or_null;
+use crate::session::summary::{Depth, Summary, summarize_with};
+use crate::store::StateDir;
+use crate::store::stored::{Stored, load, save};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// What was done about the context of a session, once for each limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    /// Format version.
+    pub version: u32,
+    /// Session id.
+    pub session: String,
+    /// When it was first seen to be large.
+    #[serde(serialize_with = "time_or_null")]
+    pub large: Option<DateTime<Utc>>,
+    /// When it was first seen to be bloated.
+    #[serde(serialize_with = "time_or_null")]
+    pub bloated: Option<DateTime<Utc>>,
+}
+
+impl Stored for Passed {
+    const VERSION: u32 = 1;
+}
+
+impl Passed {
+    /// What is known of a session; damaged files start afresh.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::StateNewer`], [`crate::error::Code::Io`].
+    pub fn of(state: &StateDir, session: &str) -> Result<Self> {
+        let known = load::<Self>(state, &state.context(session))?.found();
+        Ok(known.unwrap_or_else(|| Self {
+            version: Self::VERSION,
+            session: session.to_owned(),
+            large: None,
+            bloated: None,
+        }))
+    }
+
+    /// Whether this advice was not yet acted on; from now on it is. A context that is bloated at the first look was large too.
+    #[must_use]
+    pub fn note(&mut self, advice: Advice, now: DateTime<Utc>) -> bool {
+        let slot = match advice {
+            Advice::Healthy => return false,
+            Advice::Large => &mut self.large,
+            Advice::Bloated => &mut self.bloated,
+        };
+        if slot.is_some() {
+            return false;
+        }
+        *slot = Some(now);
+        if advice == Advice::Bloated {
+            self.large.get_or_insert(now);
+        }
+        true
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Io`].
+    pub fn save(&self, state: &StateDir) -> Result<()> {
+        save(&state.context(&self.session), self)
+    }
+}
+
+/// How full the context is after the last real turn, and what the transcript's end told besides; `None` when nothing tells it.
+#[must_use]
+pub fn look(transcript: &Transcript, limits: &Limits, state: &StateDir) -> Option<(Context, Summary)> {
+    let summary = summarize_with(&mut Backwards::default(), transcript, Liveness::Live(None), Depth::Row);
+    let tokens = summary.context_tokens?;
+    let full = summary.stop.kind == StopKind::ContextFull;
+    let context = Context::weighed(tokens, summary.model.as_deref(), full, limits, &seen_windows(state));
+    Some((context, summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::parse_rfc3339;
+
+    #[test]
+    fn each_limit_is_acted_on_once_and_the_higher_one_after_the_lower() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let now = parse_rfc3339("2026-11-21T02:00:00Z").unwrap();
+        let note = |advice| {
+            let mut passed = Passed::of(&state, "s").unwrap();
+            let fresh = passed.note(advice, now);
+            passed.save(&state).unwrap();
+            fresh
+        };
+        let told =
+            [Advice::Healthy, Advice::Large, Advice::Large, Advice::Bloated, Advice::Bloated, Advice::Large]
+                .map(note);
+        assert_eq!(told, [false, true, false, true, false, false]);
+    }
+
+    #[test]
+    fn what_jumps_over_the_lower_limit_is_told_once() {
+        let now = parse_rfc3339("2026-11-21T02:00:00Z").unwrap();
+        let mut passed = Passed { version: 1, session: "s".into(), large: None, bloated: None };
+        assert!(passed.note(Advice::Bloated, now) && !passed.note(Advice::Large, now));
+    }
+}

@@ -1,0 +1,348 @@
+//! Saving: whether Claude Code writes what is said in a session into its transcript, and what says that it does not.
+//!
+//! Everything else here reads transcripts, so a session that is not saved cannot be noted, exported or resumed. A client that
+//! was told to save nothing goes on as if nothing were wrong (2.1.329 says so in one line of its terminal, and nothing in a
+//! stream), and so does one whose writing fails.
+
+use crate::claude::glance::{Kind, kind_of};
+use crate::claude::process::Processes;
+use crate::claude::record::{Body, parse_line};
+use crate::claude::transcript::{Backwards, Transcript};
+use crate::env::Environment;
+use crate::error::{Code, Result};
+use crate::session::stop::{time, time_or_null};
+use crate::store::StateDir;
+use crate::store::stored::{Stored, load, peek, save};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Bytes of tail in which an answer that was just given is looked for.
+const BUDGET: u64 = 4 * 1024 * 1024;
+/// An answer that ends a turn was written at most so long before the hook of that end was started.
+const FRESH: TimeDelta = TimeDelta::minutes(5);
+/// Turns in a row whose answer is missing before a transcript counts as one that no longer grows.
+const IN_A_ROW: u32 = 2;
+
+/// What makes a client save nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Marker {
+    /// `--no-session-persistence` on its command line (seen with 2.1.329).
+    NoSessionPersistence,
+    /// The variable `CLAUDE_CODE_SKIP_PROMPT_HISTORY` (seen with 2.1.329, in a terminal and in a stream).
+    SkipPromptHistory,
+    /// The variable `CLAUDE_CODE_CHILD_SESSION`, which a client gives to what it starts, inherited by a client in a terminal
+    /// (seen with 2.1.329; a client without a terminal, or one in a tmux that has the variable itself, saves all the same).
+    ChildSession,
+}
+
+impl Marker {
+    /// What is so.
+    #[must_use]
+    pub const fn fact(self) -> &'static str {
+        match self {
+            Self::NoSessionPersistence => "it was started with --no-session-persistence",
+            Self::SkipPromptHistory => "CLAUDE_CODE_SKIP_PROMPT_HISTORY is set in its environment",
+            Self::ChildSession => "it inherited CLAUDE_CODE_CHILD_SESSION from another Claude Code",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn next(self) -> &'static str {
+        match self {
+            Self::NoSessionPersistence => "start claude without --no-session-persistence",
+            Self::SkipPromptHistory => "unset CLAUDE_CODE_SKIP_PROMPT_HISTORY and start claude again",
+            Self::ChildSession => {
+                "start claude again with CLAUDE_CODE_FORCE_SESSION_PERSISTENCE=1, or from a shell without CLAUDE_CODE_CHILD_SESSION"
+            }
+        }
+    }
+
+    /// Nobody says this but on purpose.
+    #[must_use]
+    pub const fn deliberate(self) -> bool {
+        matches!(self, Self::NoSessionPersistence | Self::SkipPromptHistory)
+    }
+
+    /// Those of the client with this process id. Its variables are asked by name; the environment of a hook is the client's, less
+    /// what the client sets itself.
+    #[must_use]
+    pub fn of_client(env: &Environment, processes: &dyn Processes, pid: Option<u32>) -> Vec<Self> {
+        let line = pid.map(|pid| processes.command_line(pid)).unwrap_or_default();
+        let inherited =
+            pid.and_then(|pid| processes.has_variable(pid, "CLAUDE_CODE_CHILD_SESSION")) == Some(true);
+        let forced = env.var("CLAUDE_CODE_FORCE_SESSION_PERSISTENCE").is_some();
+        let found = [
+            (line.iter().any(|word| word == "--no-session-persistence"), Self::NoSessionPersistence),
+            (env.var("CLAUDE_CODE_SKIP_PROMPT_HISTORY").is_some(), Self::SkipPromptHistory),
+            (inherited && !forced, Self::ChildSession),
+        ];
+        found.into_iter().filter(|(is, _)| *is).map(|(_, marker)| marker).collect()
+    }
+}
+
+/// Why an answer is not in a transcript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// There is no transcript.
+    NoTranscript,
+    /// What stands in its place cannot be read.
+    Unreadable,
+    /// It does not hold the answer.
+    NotInIt,
+}
+
+impl Why {
+    /// What is so.
+    #[must_use]
+    pub const fn fact(self) -> &'static str {
+        match self {
+            Self::NoTranscript => "there is no transcript",
+            Self::Unreadable => "its transcript cannot be read",
+            Self::NotInIt => "its transcript no longer grows",
+        }
+    }
+}
+
+/// Whether an answer that was given at the end of a turn, at `now`, is in the transcript.
+///
+/// # Errors
+/// The reason why it is not.
+pub fn look(transcript: &Path, said: &str, now: DateTime<Utc>) -> Result<(), Why> {
+    let file = match Transcript::open(transcript) {
+        Ok(file) => file,
+        Err(error) if error.code == Code::Io && !transcript.exists() => return Err(Why::NoTranscript),
+        Err(_) => return Err(Why::Unreadable),
+    };
+    if holds(&file, said, now - FRESH) { Ok(()) } else { Err(Why::NotInIt) }
+}
+
+/// Whether one of the newest answers, none older than `since`, is what was said, or a part of it: a client writes one record for
+/// each block of an answer.
+fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
+    let said = squeezed(said);
+    let floor = transcript.bytes().saturating_sub(BUDGET);
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    while let Some((offset, line)) = lines.next(transcript.file()) {
+        if offset < floor {
+            return false;
+        }
+        if !matches!(kind_of(line), Kind::Message | Kind::Unknown) {
+            continue;
+        }
+        for record in parse_line(offset, line).iter().rev().filter(|record| !record.head.sidechain) {
+            let Body::Assistant(answer) = &record.body else { continue };
+            if record.head.at.is_some_and(|at| at < since) {
+                return false;
+            }
+            let text = squeezed(&answer.text);
+            if !text.is_empty() && (text.contains(&said) || said.contains(&text)) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Without what a client may trim or join differently.
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A session whose answers were not found in its transcript.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unsaved {
+    /// Format version.
+    pub version: u32,
+    /// Session id.
+    pub session: String,
+    /// Where its transcript should be.
+    pub transcript: PathBuf,
+    /// Its project.
+    pub project: Option<PathBuf>,
+    /// What was found at the last look.
+    pub why: Why,
+    /// What makes its client save nothing; empty when nothing says so.
+    pub markers: Vec<Marker>,
+    /// Turns in a row whose answer was missing.
+    pub misses: u32,
+    /// When the first of them was missed.
+    #[serde(serialize_with = "time")]
+    pub since: DateTime<Utc>,
+    /// When the last of them was.
+    #[serde(serialize_with = "time")]
+    pub seen_at: DateTime<Utc>,
+    /// When it was reported; once in a session.
+    #[serde(serialize_with = "time_or_null")]
+    pub reported_at: Option<DateTime<Utc>>,
+    /// When an answer was found again.
+    #[serde(serialize_with = "time_or_null")]
+    pub saved_again_at: Option<DateTime<Utc>>,
+}
+
+impl Stored for Unsaved {
+    const VERSION: u32 = 1;
+}
+
+/// An answer that was missed.
+#[derive(Debug, Clone)]
+pub struct Miss<'a> {
+    /// Session id.
+    pub session: &'a str,
+    /// Where its transcript should be.
+    pub transcript: &'a Path,
+    /// Its project.
+    pub project: Option<PathBuf>,
+    /// What was found.
+    pub why: Why,
+    /// What makes its client save nothing.
+    pub markers: Vec<Marker>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl Unsaved {
+    /// With one more answer missed; damaged files start afresh. Call it under the session's lease.
+    ///
+    /// # Errors
+    /// [`Code::StateNewer`], [`Code::Io`].
+    pub fn with(state: &StateDir, miss: Miss<'_>) -> Result<Self> {
+        let known = load::<Self>(state, &state.saving(miss.session))?.found();
+        let again = known.as_ref().filter(|known| known.saved_again_at.is_none());
+        Ok(Self {
+            version: Self::VERSION,
+            session: miss.session.to_owned(),
+            transcript: miss.transcript.to_path_buf(),
+            project: miss.project,
+            why: miss.why,
+            markers: miss.markers,
+            misses: again.map_or(1, |known| known.misses.saturating_add(1)),
+            since: again.map_or(miss.at, |known| known.since),
+            seen_at: miss.at,
+            reported_at: known.as_ref().and_then(|known| known.reported_at),
+            saved_again_at: None,
+        })
+    }
+
+    /// Whether it is certain enough to be told. That a transcript is not there, or that something says so, is at once; an answer
+    /// that is not in a transcript that is there may have been written in another form, so one is not enough.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.why != Why::NotInIt || !self.markers.is_empty() || self.misses >= IN_A_ROW
+    }
+
+    /// A person wanted it so.
+    #[must_use]
+    pub fn is_deliberate(&self) -> bool {
+        self.markers.iter().any(|marker| marker.deliberate())
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// [`Code::Io`].
+    pub fn save(&self, state: &StateDir) -> Result<()> {
+        save(&state.saving(&self.session), self)
+    }
+
+    /// Every session of which this is known. What cannot be read is left out.
+    #[must_use]
+    pub fn all(state: &StateDir) -> Vec<Self> {
+        let entries =
+            std::fs::read_dir(state.sessions()).into_iter().flatten().filter_map(std::result::Result::ok);
+        let mut found: Vec<Self> = entries
+            .filter_map(|entry| peek::<Self>(&state.saving(entry.file_name().to_str()?)).ok()?)
+            .collect();
+        found.sort_by_key(|unsaved| std::cmp::Reverse(unsaved.seen_at));
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::parse_rfc3339;
+
+    const ID: &str = "00000001-0000-4000-8000-000000000001";
+
+    struct Scene {
+        _dir: tempfile::TempDir,
+        path: PathBuf,
+    }
+
+    fn scene(records: &[(&str, &str)]) -> Scene {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(format!("{ID}.jsonl"));
+        let line = |(at, text): &(&str, &str)| {
+            format!(
+                r#"{{"parentUuid":null,"isSidechain":false,"type":"assistant","timestamp":"{at}","message":{{"role":"assistant","model":"m","content":[{{"type":"text","text":{}}}]}}}}"#,
+                serde_json::to_string(text).unwrap()
+            )
+        };
+        std::fs::write(&path, records.iter().map(|record| line(record) + "\n").collect::<String>()).unwrap();
+        Scene { _dir: dir, path }
+    }
+
+    fn now() -> DateTime<Utc> {
+        parse_rfc3339("2026-11-21T02:00:00Z").unwrap()
+    }
+
+    #[test]
+    fn an_answer_is_found_however_it_was_trimmed_joined_or_split() {
+        let at = "2026-11-21T01:59:58Z";
+        let two = scene(&[(at, "First part.\n\nWith lines.  "), (at, "Second \"part\" \u{1F600}")]);
+        for said in [
+            "Second \"part\" \u{1F600}",
+            "First part.\nWith lines.\nSecond \"part\" \u{1F600}",
+            " First part. ",
+        ] {
+            assert_eq!(look(&two.path, said, now()), Ok(()), "{said}");
+        }
+        assert_eq!(look(&two.path, "Something else", now()), Err(Why::NotInIt));
+    }
+
+    #[test]
+    fn the_same_words_of_an_earlier_turn_are_another_answer() {
+        let old = scene(&[("2026-11-21T01:30:00Z", "Done.")]);
+        assert_eq!(look(&old.path, "Done.", now()), Err(Why::NotInIt));
+    }
+
+    #[test]
+    fn what_is_not_there_or_not_a_file_is_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(look(&dir.path().join("none.jsonl"), "x", now()), Err(Why::NoTranscript));
+        assert_eq!(look(dir.path(), "x", now()), Err(Why::Unreadable));
+    }
+
+    #[test]
+    fn one_missing_answer_proves_nothing_where_there_is_a_transcript() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let miss = |why, markers: &[Marker]| {
+            let miss = Miss {
+                session: ID,
+                transcript: Path::new("/x"),
+                project: None,
+                why,
+                markers: markers.to_vec(),
+                at: now(),
+            };
+            let unsaved = Unsaved::with(&state, miss).unwrap();
+            unsaved.save(&state).unwrap();
+            unsaved
+        };
+        assert!(!miss(Why::NotInIt, &[]).is_certain());
+        let second = miss(Why::NotInIt, &[]);
+        assert!(second.is_certain() && second.misses == 2);
+        Unsaved { saved_again_at: Some(now()), ..second }.save(&state).unwrap();
+        assert!(!miss(Why::NotInIt, &[]).is_certain(), "it was saved in between");
+        assert!(miss(Why::NotInIt, &[Marker::SkipPromptHistory]).is_certain());
+        assert!(miss(Why::NoTranscript, &[]).is_certain());
+        assert_eq!(Unsaved::all(&state).len(), 1);
+    }
+}

@@ -1,0 +1,145 @@
+//! A shadow log: what was said in a session whose client fails to save it, as far as hooks are told. Answers come from the hook
+//! at the end of a turn, prompts from the client's own history of what was typed.
+//!
+//! It is no transcript, and nothing resumes from it: it is there so that the work of hours is not gone without a trace. Known
+//! patterns of secrets are taken out, and it is bounded: what is said first is forgotten first.
+
+use crate::error::Result;
+use crate::note::redact::redact;
+use crate::session::stop::time_or_null;
+use crate::store::StateDir;
+use crate::store::stored::{Stored, load, save};
+use crate::text::head;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Longest text that is kept of one prompt or answer, in bytes.
+const LONGEST: usize = 32 * 1024;
+/// Bytes of text that are kept in all.
+const MOST: usize = 256 * 1024;
+
+/// Who said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// The person.
+    Person,
+    /// Claude.
+    Claude,
+}
+
+/// A prompt or an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// When.
+    #[serde(serialize_with = "time_or_null")]
+    pub at: Option<DateTime<Utc>>,
+    /// Who.
+    pub who: Who,
+    /// What, without known patterns of secrets.
+    pub text: String,
+}
+
+impl Said {
+    /// Something that was said; secrets go before it is cut, because half a secret is not recognised.
+    #[must_use]
+    pub fn new(who: Who, text: &str, at: Option<DateTime<Utc>>) -> Self {
+        Self { at, who, text: head(&redact(text), LONGEST).to_owned() }
+    }
+}
+
+/// The log of one session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shadow {
+    /// Format version.
+    pub version: u32,
+    /// Session id.
+    pub session: String,
+    /// What was said before these and is no longer kept.
+    pub forgotten: usize,
+    /// What was said, the oldest first.
+    pub said: Vec<Said>,
+}
+
+impl Stored for Shadow {
+    const VERSION: u32 = 1;
+}
+
+/// Adds what is not in the log yet. Call it under the session's lease.
+///
+/// # Errors
+/// [`crate::error::Code::StateNewer`], [`crate::error::Code::Io`].
+pub fn keep(state: &StateDir, session: &str, fresh: Vec<Said>) -> Result<()> {
+    let path = state.shadow(session);
+    let known = load::<Shadow>(state, &path)?.found();
+    let mut shadow = known.unwrap_or_else(|| Shadow {
+        version: Shadow::VERSION,
+        session: session.to_owned(),
+        forgotten: 0,
+        said: Vec::new(),
+    });
+    for one in fresh {
+        if !one.text.is_empty() && !shadow.said.contains(&one) {
+            shadow.said.push(one);
+        }
+    }
+    shadow.said.sort_by_key(|said| said.at);
+    let mut bytes: usize = shadow.said.iter().map(|said| said.text.len()).sum();
+    let surplus = shadow.said.iter().take_while(|said| {
+        let over = bytes > MOST;
+        bytes -= said.text.len();
+        over
+    });
+    let surplus = surplus.count();
+    shadow.said.drain(..surplus);
+    shadow.forgotten += surplus;
+    save(&path, &shadow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::from_epoch_seconds;
+    use crate::store::stored::peek;
+
+    fn shadow(state: &StateDir) -> Shadow {
+        peek::<Shadow>(&state.shadow("s")).unwrap().unwrap()
+    }
+
+    #[test]
+    fn what_was_said_is_kept_once_in_its_order_and_without_known_secrets() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let at = from_epoch_seconds;
+        let prompt = Said::new(Who::Person, "use ghp_0123456789abcdefghijABCDEFGHIJ0123", at(1));
+        keep(&state, "s", vec![Said::new(Who::Claude, "Yes.", at(2)), prompt.clone()]).unwrap();
+        keep(&state, "s", vec![prompt, Said::new(Who::Claude, "Yes.", at(3))]).unwrap();
+        let said = shadow(&state).said;
+        assert_eq!(said.iter().map(|said| said.at).collect::<Vec<_>>(), [at(1), at(2), at(3)]);
+        assert!(said[0].text.starts_with("use [removed: "), "{}", said[0].text);
+    }
+
+    #[test]
+    fn it_stays_bounded_and_says_how_much_it_forgot() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        for index in 0..100 {
+            let text = format!("{index} {}", "word ".repeat(8_000));
+            keep(&state, "s", vec![Said::new(Who::Claude, &text, from_epoch_seconds(index))]).unwrap();
+        }
+        let kept = shadow(&state);
+        assert_eq!((kept.said.len(), kept.forgotten), (8, 92));
+        assert!(kept.said.last().unwrap().text.starts_with("99 "));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_the_owner_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path().join("state"));
+        keep(&state, "s", vec![Said::new(Who::Claude, "Yes.", None)]).unwrap();
+        let mode = std::fs::metadata(state.shadow("s")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
