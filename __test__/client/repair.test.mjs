@@ -24,7 +24,7 @@ async function opened(/** @type {any} */ stage, /** @type {Case} */ one, /** @ty
   writeFileSync(file, bytes, { mode: 0o600 });
   const seen = stage.api.conversation().length;
   const { code, stderr } = await stage.once('GO-ON-PLEASE', { credential: 'key', args: [`--resume=${one.session}`] });
-  const sent = stage.api.conversation().slice(seen).filter((/** @type {any} */ { session }) => session === one.session).at(-1)?.messages ?? null;
+  const sent = stage.api.conversation().slice(seen).findLast((/** @type {any} */ { session }) => session === one.session)?.messages ?? null;
   return { code, stderr, sent, units: new Set((sent ?? []).flatMap(unitsOf)), after: readFileSync(file) };
 }
 

@@ -132,9 +132,13 @@ export function restoreReport(fields = {}) {
   };
 }
 
+/** Something that `repair` found. @param {string} kind @param {number} line @param {Record<string, any>} more */
+function finding(kind, line, more) {
+  return { class: kind, line, offset: line * 1234, what: 'a tool result without its call', client: 'leaves the call and its result out', mend: 'a call that says so is put in front', lost: 'the arguments of the call', ...more };
+}
+
 /** What `repair` tells. @param {Record<string, any>} [fields] */
 export function repairReport(fields = {}) {
-  const finding = (/** @type {string} */ kind, /** @type {number} */ line, /** @type {Record<string, any>} */ more) => ({ class: kind, line, offset: line * 1234, what: 'a tool result without its call', client: 'leaves the call and its result out', mend: 'a call that says so is put in front', lost: 'the arguments of the call', ...more });
   return {
     schema: 'cc-session-recover/repair@1',
     generatedAt: NOW,

@@ -2,6 +2,11 @@
 
 const KNOWN = new Set(['text', 'thinking', 'redacted_thinking', 'tool_use', 'tool_result', 'image', 'document']);
 
+/** @param {any[]} blocks @param {string} type @param {string} key @returns {string[]} */
+function ids(blocks, type, key) {
+  return blocks.filter((block) => block.type === type).map((block) => block[key]);
+}
+
 /**
  * What the API would refuse of a conversation.
  *
@@ -23,7 +28,6 @@ export function refusals(messages) {
   if (turns[0]?.role !== 'user') why.push('it does not begin with the user');
   if (turns.at(-1)?.role !== 'user') why.push('it does not end with the user');
   for (const [at, { role, content }] of turns.entries()) {
-    const ids = (/** @type {any[]} */ blocks, /** @type {string} */ type, /** @type {string} */ key) => blocks.filter((block) => block.type === type).map((block) => block[key]);
     if (content.length === 0) why.push(`${at}: nothing in it`);
     const calls = ids(content, 'tool_use', 'id');
     const results = ids(content, 'tool_result', 'tool_use_id');
@@ -43,7 +47,7 @@ export function refusals(messages) {
       if (block.type === 'tool_use' && (block.input === null || typeof block.input !== 'object' || Array.isArray(block.input))) why.push(`${at}: arguments that are no object`);
       if (block.type === 'tool_result' && JSON.stringify(block.content ?? '').length > 2_000_000) why.push(`${at}: a result that does not fit`);
     }
-    if (role === 'assistant' && /thinking$/.test(content.at(-1)?.type ?? '')) why.push(`${at}: it ends in thinking`);
+    if (role === 'assistant' && content.at(-1)?.type.endsWith('thinking')) why.push(`${at}: it ends in thinking`);
   }
   return why;
 }

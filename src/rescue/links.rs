@@ -258,9 +258,14 @@ impl<'a> Chain<'a> {
     /// A conversation that begins with an answer has lost its beginning, and a request may not begin so.
     fn begin(&mut self) {
         let talk = |kind| matches!(kind, Kind::Prompt | Kind::Result | Kind::Assistant | Kind::Boundary);
-        let first = self.links.iter().find(|link| talk(link.kind));
-        if !first.is_some_and(|link| matches!(link.kind, Kind::Result | Kind::Assistant)) {
-            return;
+        let mut at = self.links.iter().position(|link| talk(link.kind));
+        // What the first answer follows may stand behind it: batches of lines race.
+        for _ in 0..self.links.len() {
+            match at.map(|index| self.links[index]) {
+                Some(link) if matches!(link.kind, Kind::Prompt | Kind::Boundary) => return,
+                Some(link) => at = self.index(link.parent),
+                None => break,
+            }
         }
         let told = self.orphaned(0);
         let id = if told { Name::LostParentOf(0) } else { Name::New };
