@@ -84,10 +84,12 @@ pub fn run(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Outcom
         Event::SessionStart => hook.session_started(),
         Event::Notification => hook.notified(),
         Event::SubagentStop => hook.saving(Moment::SubagentEnded, |_| Outcome::silent()),
-        Event::PreCompact => hook.saving(Moment::Compacting, |hook| {
+        Event::PreCompact => {
+            // First: the compacted session gets it, and a copy of a long transcript takes its time.
+            hook.save_state(Moment::Compacting);
             hook.before_compaction();
             Outcome::silent()
-        }),
+        }
     }
 }
 

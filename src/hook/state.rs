@@ -122,7 +122,7 @@ impl Hook<'_> {
         let text = compose_as(Form::State, &situation, &gathered).text;
         let cleared = moment == Moment::SessionEnded && self.payload.reason.as_deref() == Some("clear");
         let entry = Entry { moment, cleared, ..self.entry(&stop, &situation, &gathered) };
-        states.put(Saving { entry, text: &text }).map(Some)
+        states.put(Saving { entry, text: &text, patience: patience(moment) }).map(Some)
     }
 
     /// The transcript and how it ends, once the turn that ended is in it.
@@ -322,6 +322,12 @@ impl Hook<'_> {
         let within = if path == place.last() { PathBuf::from(LAST) } else { Path::new("archive").join(name) };
         Some(Path::new(DIRECTORY).join(within).to_string_lossy().into_owned())
     }
+}
+
+/// How long a state may wait for those of other sessions: the client ends the hook of a session's end after 5 s, and a supervisor
+/// has to be started yet; for the others nobody waits.
+const fn patience(moment: Moment) -> Duration {
+    if matches!(moment, Moment::SessionEnded) { Duration::from_secs(1) } else { Duration::from_secs(20) }
 }
 
 /// Time of the newest message.

@@ -15,8 +15,10 @@ use crate::store::stored::sha256_hex;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Wait for another process of ours that saves a state of the same project.
+/// Wait of a person's command for another process that saves a state of the same project.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Wait for the lock to note why a state could not be saved.
+const SHORT_WAIT: Duration = Duration::from_millis(250);
 /// A name in git's own format for what it leaves alone.
 const IGNORE: &str = ".gitignore";
 
@@ -39,6 +41,8 @@ pub struct Saving<'a> {
     pub entry: Entry,
     /// The text, without the words about when it was saved.
     pub text: &'a str,
+    /// How long it may wait for others that save states of the project.
+    pub patience: Duration,
 }
 
 /// What became of it.
@@ -64,7 +68,7 @@ impl Shelf<'_> {
     /// Those of [`Place::make`] and [`Book::load`]; [`Code::StateLocked`], [`Code::Io`].
     pub fn put(&self, saving: Saving<'_>) -> Result<Put> {
         let place = Place::make(self.project)?;
-        let _held = Lock::wait(&Book::lock(self.state, self.project), LOCK_WAIT)?;
+        let _held = Lock::wait(&Book::lock(self.state, self.project), saving.patience)?;
         let mut book = self.load(&place)?;
         let mut entry = saving.entry;
         entry.content = sha256_hex(saving.text.as_bytes());
@@ -180,7 +184,7 @@ impl Shelf<'_> {
     /// Notes why a state could not be saved; whether that is news.
     #[must_use]
     pub fn failed(&self, error: &Error) -> bool {
-        let Ok(_held) = Lock::wait(&Book::lock(self.state, self.project), LOCK_WAIT) else { return true };
+        let Ok(_held) = Lock::wait(&Book::lock(self.state, self.project), SHORT_WAIT) else { return true };
         let Ok(mut book) = Book::load(self.state, self.project) else { return true };
         let problem = Some(error.to_string());
         let news = book.problem != problem;
@@ -324,7 +328,11 @@ mod tests {
 
         fn put(&self, session: &str, second: usize, moment: Moment) -> String {
             let text = format!("{session} at {second}\n");
-            match self.rack(10).put(Saving { entry: entry(session, second, moment), text: &text }).unwrap() {
+            match self
+                .rack(10)
+                .put(Saving { entry: entry(session, second, moment), text: &text, patience: LOCK_WAIT })
+                .unwrap()
+            {
                 Put::Saved { name, .. } => name,
                 other => panic!("{other:?}"),
             }
@@ -384,8 +392,12 @@ mod tests {
     fn an_older_state_of_a_session_does_not_replace_a_newer_one_and_the_same_is_not_written_again() {
         let ground = Ground::new();
         ground.put("a", 5, ENDED);
-        let put =
-            |second, text| ground.rack(10).put(Saving { entry: entry("a", second, ENDED), text }).unwrap();
+        let put = |second, text| {
+            ground
+                .rack(10)
+                .put(Saving { entry: entry("a", second, ENDED), text, patience: LOCK_WAIT })
+                .unwrap()
+        };
         assert_eq!(put(4, "older\n"), Put::Older);
         assert_eq!(put(6, "a at 5\n"), Put::Same);
         assert_eq!(ground.whole(), ["a at 5"]);
@@ -398,7 +410,8 @@ mod tests {
         std::fs::write(Book::path(&ground.state, &ground.project), "{").unwrap();
         assert!(ground.whole().is_empty());
         let text = "b\n";
-        let put = ground.rack(10).put(Saving { entry: entry("b", 2, ENDED), text }).unwrap();
+        let put =
+            ground.rack(10).put(Saving { entry: entry("b", 2, ENDED), text, patience: LOCK_WAIT }).unwrap();
         let Put::Saved { kept: Some(kept), .. } = put else { panic!("{put:?}") };
         assert!(std::fs::read_to_string(kept).unwrap().ends_with("a at 1\n"));
         assert_eq!(ground.whole(), ["b"]);
@@ -409,7 +422,7 @@ mod tests {
         let ground = Ground::new();
         ground.put("a", 1, Moment::Compacting);
         let rack = ground.rack(0);
-        rack.put(Saving { entry: entry("b", 2, ENDED), text: "b\n" }).unwrap();
+        rack.put(Saving { entry: entry("b", 2, ENDED), text: "b\n", patience: LOCK_WAIT }).unwrap();
         assert_eq!(ground.whole(), ["b"]);
         let place = Place::find(&ground.project).unwrap().unwrap();
         assert_eq!(std::fs::read_dir(place.archive()).unwrap().count(), 0);
