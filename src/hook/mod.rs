@@ -71,19 +71,11 @@ pub fn run(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Outcom
     let hook = Hook { outside, state: &state, home: &home, enabled: &enabled, payload: &payload };
     match payload.event {
         Event::StopFailure => hook.stop_failure(),
-        Event::Stop => {
-            let outcome = hook.turn_ended();
-            hook.watch_saving();
-            hook.watch_context();
-            outcome
-        }
+        Event::Stop => hook.turn_watched(),
         Event::SessionEnd => hook.session_ended(),
         Event::SessionStart => hook.session_started(),
         Event::Notification => hook.notified(),
-        Event::PreCompact => {
-            hook.before_compaction();
-            Outcome::silent()
-        }
+        Event::PreCompact => hook.before_compaction(),
         // Session state is saved by the hook of this event once there is one to save.
         Event::SubagentStop => Outcome::silent(),
     }
