@@ -865,6 +865,7 @@ module.exports.resumeNow = nativeBinding.resumeNow
 module.exports.search = nativeBinding.search
 module.exports.serviceStatus = nativeBinding.serviceStatus
 module.exports.show = nativeBinding.show
+module.exports.state = nativeBinding.state
 module.exports.status = nativeBinding.status
 module.exports.supervise = nativeBinding.supervise
 module.exports.version = nativeBinding.version

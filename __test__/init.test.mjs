@@ -1,7 +1,7 @@
 // `init`, through the real command: what it writes, what it leaves alone, what it refuses.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -347,4 +347,23 @@ test('the tests write into their own world only', (t) => {
   const place = world(t);
   assert.ok(place.env.HOME.startsWith(place.root) && place.env.CLAUDE_CONFIG_DIR.startsWith(place.root));
   rmSync(place.root, { recursive: true, force: true });
+});
+
+test('HANDOFF.md asks whoever works to keep it current, --no-instruction takes that out of it and of the start of a session, and what somebody wrote stays', async (t) => {
+  const place = world(t);
+  const file = join(place.project, 'HANDOFF.md');
+  const said = async (/** @type {string[]} */ ...argv) => {
+    const { status, stderr } = await place.run(['init', '--yes', ...argv]);
+    assert.equal(status, 0, stderr);
+    const input = JSON.stringify({ hook_event_name: 'SessionStart', source: 'startup', session_id: '00000001-0000-4000-8000-000000000001', transcript_path: join(place.claude, 'projects', '-p', '00000001-0000-4000-8000-000000000001.jsonl') });
+    const { stdout } = spawnSync(process.execPath, [join(place.project, '.claude', 'cc-session-recover', 'hook.js')], { input, env: { ...place.env, CLAUDE_PROJECT_DIR: place.project }, encoding: 'utf8' });
+    return [/keep the three sections below current/.test(readFileSync(file, 'utf8')), /keep its sections Goal, Done and Next exact action current/.test(stdout)];
+  };
+  assert.deepEqual(await said(), [true, true]);
+  assert.deepEqual(await said('--no-instruction'), [false, false]);
+  assert.deepEqual(await said(), [false, false], 'it stays so');
+  assert.deepEqual(await said('--instruction'), [true, true]);
+  writeFileSync(file, '# Mine\n');
+  assert.deepEqual(await said('--no-instruction'), [false, false]);
+  assert.equal(readFileSync(file, 'utf8'), '# Mine\n');
 });

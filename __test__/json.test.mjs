@@ -191,7 +191,7 @@ const CONFIGS = [
   [{ stops: { crashed: 'resume', finished: 'ignore', unknown: 'notify' } }, { stops: {} }],
   [{ unattended: { permissionCeiling: 'plan', transport: 'print', launcher: null, maxContextTokens: null } }, { unattended: { launcher: ['/bin/x', 'work'], transport: 'terminal', maxContextTokens: 5 } }],
   [{ lateWakeHours: null }, { lateWakeHours: 0 }, { quietHours: null }, { quietHours: { from: '22:00', to: '07:00' } }, { nightlyCap: 3 }, { nightlyCap: null }, { hungMinutes: 0.1 }, { hungMinutes: null }],
-  [{ note: { instruction: false, blocks: 0 } }, { configDirs: ['/a'] }, { context: { warnPercent: [80, 92], maxSessionMegabytes: 50 }, state: { archives: 10 }, notify: { desktop: true, webhook: null }, retention: { exportsDays: 90 } }],
+  [{ note: { instruction: false, blocks: 0 } }, { configDirs: ['/a'] }, { context: { warnPercent: [80, 92], maxSessionMegabytes: 50 }, state: { save: false, archives: 0, startup: false, resume: true, compact: true }, notify: { desktop: true, webhook: null }, retention: { exportsDays: 90 } }],
   [{ saving: { watch: false, waitSeconds: 0.5, shadowLog: false } }, { saving: [true] }, { saving: { waitSeconds: -1 } }, { saving: { wait: 1 } }, { saving: null }],
   [{ $schema: 'https://example.org/config.schema.json' }, { heartbeat: [] }, { note: [true, 3] }, [], { context: { warnPercent: [80], maxSessionMegabytes: 50 } }, { context: { warnPercent: [80, -1] } }, { context: { percent: 5 } }, { hungMinutes: -1 }],
   [{ heartbeats: {} }, { heartbeat: { grace: 1 } }, { heartbeat: null }, { heartbeat: { graceSeconds: '1' } }, { heartbeat: { graceSeconds: -1 } }, { heartbeat: { graceSeconds: 31_536_001 } }, { heartbeat: { enabled: 1 } }],
@@ -202,6 +202,7 @@ const CONFIGS = [
   [{ lateWakeHours: -1 }, { lateWakeHours: '8' }, { nightlyCap: 0.5 }, { nightlyCap: -1 }, { hungMinutes: 'x' }, { note: { blocks: -1 } }, { note: { lines: 1 } }, { configDirs: '/a' }, { configDirs: [1] }, { configDirs: null }],
   [{ notify: {} }, { notify: { desktop: false, webhook: 'https://example.com/hook' } }, { notify: { webhook: 'http://127.0.0.1:8080/x' } }, { notify: { webhook: 'http://[::1]:9' } }, { notify: { webhook: 'http://localhost/x' } }],
   [{ notify: null }, { notify: [] }, { notify: { desktop: 1 } }, { notify: { mail: 'x' } }, { notify: { webhook: 'http://example.com/x' } }, { notify: { webhook: 'http://127.0.0.1.example.com/' } }, { notify: { webhook: 'https://me:secret@example.com/' } }, { notify: { webhook: 'ftp://x' } }, { notify: { webhook: '' } }],
+  [{ state: {} }, { state: { archives: 1000 } }, { state: { archives: 1001 } }, { state: { archives: -1 } }, { state: [true] }, { state: { clear: true } }, { state: { resume: 'yes' } }],
   ['x', 5],
 ].flat();
 

@@ -30,6 +30,7 @@ const { printImported } = require('../bin/lib/screens/import.js');
 const { printPruned } = require('../bin/lib/screens/prune.js');
 const { printLog } = require('../bin/lib/screens/log.js');
 const { printDoctor } = require('../bin/lib/screens/doctor.js');
+const { printState } = require('../bin/lib/screens/state.js');
 const { printHandoff } = require('../bin/lib/screens/handoff.js');
 const { truncated, truncatedPath, widthOf, wrapped } = require('../bin/lib/text.js');
 const { commandWords, sizeWords, tokenWords } = require('../bin/lib/wording.js');
@@ -85,6 +86,11 @@ const SCREENS = [
   ['doctor-quiet', (io) => [doctored.HEALTHY, doctored.ILL].forEach((report) => printDoctor(report, io, { quiet: true }))],
   ['doctor-hostile', (io) => printDoctor(doctored.HOSTILE_REPORT, io)],
   ['handoff-written', (io) => printHandoff(told.handoffReport(made.WAITING, { kept: [`/home/me/.local/state/cc-session-recover/sessions/${made.WAITING.id}/edited-notes/0123456789abcdef.md`] }), io, true)],
+  ['state-list', (io) => printState(told.stateReport(), 'list', io)],
+  ['state-list-empty', (io) => printState(told.stateReport({ states: [], directory: null, enabled: false }), 'list', io)],
+  ['state-list-hostile', (io) => printState(told.stateReport({ foreign: true, project: HOSTILE[0].project.dir, directory: `${HOSTILE[0].project.dir}/.claude/session-state`, states: HOSTILE.map(({ id, title }) => told.savedState(id, { name: title, unfinished: true, tasksOpen: 1 })) }), 'list', io)],
+  ['state-restored', (io) => printState(told.stateReport({ chosen: '20260302T021000000Z-77aa0000', restored: true, kept: '/home/me/.local/state/cc-session-recover/sessions/77aa0000-0000-4000-8000-000000000001/edited-states/0123456789abcdef.md' }), 'restore', io)],
+  ['state-restore-planned', (io) => printState(told.stateReport({ chosen: '20260302T021000000Z-77aa0000', restored: true, dryRun: true }), 'restore', io)],
   ['handoff-hostile', (io) => HOSTILE.forEach((session) => printHandoff(told.handoffReport(session, { file: `${session.project.dir}/HANDOFF.md`, enabled: false, written: false }), io, true))],
 ];
 

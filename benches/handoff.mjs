@@ -1,10 +1,12 @@
-// HANDOFF.md under stress: 20 processes write the notes of 20 sessions at once, some are killed each round, and after every round the
-// file has to be whole. The same with a writer that knows nothing of locks has to go wrong, or the stress is none.
+// HANDOFF.md and saved states under stress: 20 processes write the notes of 20 sessions and 20 hooks save their states at once, some are
+// killed each round, and after every round everything has to be whole. The same with writers that know nothing of locks has to go wrong,
+// or the stress is none.
 
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeAtOnce } from '../__test__/lib/note-writers.mjs';
+import { notesBeside, writeAtOnce } from '../__test__/lib/note-writers.mjs';
+import { statesAtOnce } from '../__test__/lib/state-writers.mjs';
 
 const ROUNDS = { quick: 20, full: 200 };
 
@@ -17,7 +19,19 @@ export async function run({ full = false } = {}) {
   const ours = await within((place) => writeAtOnce(place, { sessions: 20, rounds, killed: 6 }));
   for (const fault of ours.faults.slice(0, 10)) console.log(`  wrong: ${fault}`);
   const naive = await within((place) => writeAtOnce(place, { sessions: 20, rounds: 5, killed: 6, how: 'naive' }));
+  const states = await within(async (place) => {
+    const notes = notesBeside(place, { sessions: 20, killed: 6 });
+    try {
+      return await statesAtOnce(place, { sessions: 20, rounds, killed: 6, beside: notes.round });
+    } finally {
+      await notes.end();
+    }
+  });
+  for (const fault of states.faults.slice(0, 10)) console.log(`  wrong: ${fault}`);
+  const careless = await within((place) => statesAtOnce(place, { sessions: 20, rounds: 5, killed: 6, how: 'naive' }));
   return [
+    { what: `${rounds} rounds of 20 hooks that save states, ${states.kills} killed, with 20 notes beside`, anchor: 'whole states and notes after each', shown: `${states.faults.length} wrong, ${states.saves} saves`, ok: states.faults.length === 0 },
+    { what: 'the same, without a lock', anchor: 'has to go wrong', shown: `${careless.faults.length} wrong`, ok: careless.faults.length > 0 },
     { what: `${rounds} rounds of 20 writers of HANDOFF.md, ${ours.kills} killed`, anchor: 'a whole file after each', shown: `${ours.faults.length} wrong, ${ours.writes} writes`, ok: ours.faults.length === 0 },
     { what: 'the same, without a lock', anchor: 'has to go wrong', shown: `${naive.faults.length} wrong`, ok: naive.faults.length > 0 },
   ];

@@ -1,17 +1,20 @@
 // A hook as a whole process, from its launcher to its exit, against `node -e 0`. Figures to reach: at most 1.10 for `Stop` without an
 // incident, and for `StopFailure` up to the durable record (two fsyncs: the incident's file and its directory). The status line is
-// started like a hook and is measured beside them, alone and around a command that only reads its input.
+// started like a hook and is measured beside them, alone and around a command that only reads its input. `SessionStart` may take 1.15
+// times as long and 30 ms more, on a session of 200 MB; what `Stop` takes there to save its state nobody waits for.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { idOf, transcriptText } from '../__test__/lib/hooks.mjs';
+import { cached, readTruth } from './corpus.mjs';
 import { milliseconds, pairs } from './pairs.mjs';
 
 const ROUNDS = 100;
 const WARM_UP = 5;
 const SESSION = '00000001-0000-4000-8000-000000000001';
+const NEW = '00000099-0000-4000-8000-000000000001';
 const CLI = join(import.meta.dirname, '..', 'bin', 'cc-session-recover.js');
 
 /** @returns {Promise<import('./pairs.mjs').Figure[]>} */
@@ -37,15 +40,18 @@ export async function run() {
     const text = transcriptText('finished-interactive', { id: idOf(2), cwd: project }).trimEnd();
     const answer = text.split('\n').map((line) => JSON.parse(line)).findLast(({ type, message }) => type === 'assistant' && message.content.some((block) => block.type === 'text'));
     const said = answer.message.content.find((block) => block.type === 'text').text;
+    const stateless = join(root, 'stateless.json');
+    writeFileSync(stateless, JSON.stringify({ state: { save: false } }));
     const cases = [
       ['Stop', { ...payload, hook_event_name: 'Stop' }, env],
-      ['Stop, its answer saved', { ...healthy, last_assistant_message: said }, env],
+      // What saving its state takes is measured below.
+      ['Stop, its answer saved', { ...healthy, last_assistant_message: said }, { ...env, CC_RECOVER_CONFIG: stateless }],
       ['StopFailure, to the record', { ...payload, hook_event_name: 'StopFailure', error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" }, { ...env, CC_RECOVER_ATTEMPT: 'bench' }],
     ];
     // As fresh as it is when a turn ends.
     const write = () => writeFileSync(healthy.transcript_path, `${transcriptText('finished-interactive', { id: idOf(2), cwd: project }).trimEnd()}\n`);
     write();
-    for (const [name, input] of cases.slice(0, 2)) calls(env, launcher, input, name);
+    for (const [name, input, environment] of cases.slice(0, 2)) calls(environment, launcher, input, name);
     const figures = [];
     for (const [name, input, environment] of cases) {
       write();
@@ -54,6 +60,7 @@ export async function run() {
       const command = settings.hooks[input.hook_event_name][0].hooks[0].command;
       figures.push(await pair(`${name}, through sh`, ['/bin/sh', '-c', 'exec node -e 0'], ['/bin/sh', '-c', command], input, environment));
     }
+    figures.push(...(await withStates({ root, claude, project, env, launcher })));
     const line = join(project, '.claude', 'cc-session-recover', 'statusline.js');
     const five_hour = { used_percentage: 42, resets_at: Math.floor(Date.now() / 1000) + 7200 };
     const shown = { ...payload, model: { id: 'claude-bench' }, context_window: { context_window_size: 200000 }, rate_limits: { five_hour } };
@@ -64,9 +71,59 @@ export async function run() {
   }
 }
 
-async function pair(name, anchor, subject, input, env, prints = false) {
+/** The start of a session of 200 MB in a project with the states of eleven, and the end of a turn of it. */
+async function withStates({ root, claude, project, env, launcher }) {
+  const corpus = await cached('starts', { sessions: 1, median: '300K', big: [200], max: '220M', 'bytes-total': '201M', projects: 1, subagents: 0, seed: 6 });
+  const [{ path }] = readTruth(corpus).sessions.toSorted((a, b) => b.bytes - a.bytes);
+  const directory = join(claude, 'projects', 'states');
+  mkdirSync(directory, { recursive: true });
+  const transcriptOf = (id) => join(directory, `${id}.jsonl`);
+  copyFileSync(join(corpus, path), transcriptOf(SESSION));
+  const payloadOf = (id, more) => ({ session_id: id, transcript_path: transcriptOf(id), cwd: project, ...more });
+  const call = (input, variables = env) => {
+    const { status, stdout, stderr } = spawnSync('node', [launcher], { input: JSON.stringify(input), env: variables, encoding: 'utf8' });
+    if (status !== 0 || stderr !== '') throw new Error(`${input.hook_event_name}: ended with ${status}: ${stderr}`);
+    return stdout;
+  };
+  for (let number = 2; number <= 12; number += 1) {
+    const id = `0000000${number.toString(16)}-0000-4000-8000-000000000001`;
+    appendFileSync(transcriptOf(id), turnOf(id, project, 'measure'));
+    call(payloadOf(id, { hook_event_name: 'Stop' }));
+  }
+  const start = (source) => payloadOf(SESSION, { hook_event_name: 'SessionStart', source });
+  const off = join(root, 'unsaved.json');
+  writeFileSync(off, JSON.stringify({ state: { save: false } }));
+  const fresh = { ...env, CC_RECOVER_CONFIG: off, CC_RECOVER_STATE_DIR: join(root, 'state') };
+  const figures = [];
+  const measured = async (name, input, variables) => {
+    if (call(input, variables) === '') throw new Error(`${name}: nothing is told`);
+    const figure = await pair(name, ['node', '-e', '0'], ['node', launcher], input, variables, true);
+    const [theirs, ours] = [figure.theirs, figure.ours].map(Number.parseFloat);
+    figures.push({ ...figure, anchor: '1.15 × node -e 0 + 30 ms', ratio: ours / (1.15 * theirs + 30), minima: undefined, bar: { most: 1 } });
+  };
+  await measured('SessionStart, compacted, read from 200 MB', start('compact'), fresh);
+  call(payloadOf(SESSION, { hook_event_name: 'PreCompact', trigger: 'auto' }));
+  await measured('SessionStart, compacted, as saved', start('compact'), env);
+  await measured('SessionStart, a new session', { ...start('startup'), session_id: NEW, transcript_path: transcriptOf(NEW) }, env);
+  const stop = payloadOf(SESSION, { hook_event_name: 'Stop' });
+  const more = () => appendFileSync(transcriptOf(SESSION), turnOf(SESSION, project, `measure ${performance.now()}`));
+  const ended = await pair('Stop, the state of 200 MB saved', ['node', '-e', '0'], ['node', launcher], stop, env, false, more);
+  figures.push({ ...ended, bar: undefined });
+  return figures;
+}
+
+/** Two records of a transcript. */
+function turnOf(id, cwd, text) {
+  const shared = { isSidechain: false, timestamp: new Date().toISOString(), userType: 'external', entrypoint: 'cli', cwd, sessionId: id, version: '2.1.329' };
+  const [prompt, answer] = [crypto.randomUUID(), crypto.randomUUID()];
+  const message = { model: 'claude-bench', role: 'assistant', stop_reason: 'end_turn', content: [{ type: 'text', text: 'Done.' }] };
+  return `${JSON.stringify({ parentUuid: null, ...shared, type: 'user', message: { role: 'user', content: text }, uuid: prompt, origin: { kind: 'human' } })}\n${JSON.stringify({ parentUuid: prompt, ...shared, type: 'assistant', message, uuid: answer })}\n`;
+}
+
+async function pair(name, anchor, subject, input, env, prints = false, before = () => {}) {
   const text = JSON.stringify(input);
   const once = ([file, ...args], printing = false) => {
+    before();
     const began = performance.now();
     const { status, stdout, stderr } = spawnSync(file, args, { input: text, env });
     const took = performance.now() - began;

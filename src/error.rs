@@ -29,6 +29,8 @@ pub enum Code {
     ProjectNotFound,
     /// No snapshot of the session has this name, or there is none at all.
     SnapshotNotFound,
+    /// No saved state of the project has this name, or there is none at all.
+    StateNotFound,
     /// A process holds the session.
     SessionLive,
     /// A run may not be made now.
@@ -68,6 +70,7 @@ impl Code {
             Self::SessionAmbiguous => "SESSION_AMBIGUOUS",
             Self::ProjectNotFound => "PROJECT_NOT_FOUND",
             Self::SnapshotNotFound => "SNAPSHOT_NOT_FOUND",
+            Self::StateNotFound => "STATE_NOT_FOUND",
             Self::SessionLive => "SESSION_LIVE",
             Self::RunRefused => "RUN_REFUSED",
             Self::VerificationFailed => "VERIFICATION_FAILED",
@@ -93,6 +96,7 @@ impl Code {
             | Self::SessionAmbiguous
             | Self::ProjectNotFound
             | Self::SnapshotNotFound
+            | Self::StateNotFound
             | Self::ClientNotFound => 3,
             Self::PathRefused | Self::ChangedMeanwhile | Self::SessionLive | Self::RunRefused => 4,
             Self::VerificationFailed => 5,

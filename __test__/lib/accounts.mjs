@@ -136,3 +136,33 @@ export function restoreReport(fields = {}) {
 export function handoffReport(session, fields = {}) {
   return { schema: 'cc-session-recover/handoff@1', generatedAt: NOW, session, form: 'note', text: '## Session `x`\n\n- State: finished its turn\n', characters: 44, leftOut: [], sources: [session.transcript], file: `${DIR}/HANDOFF.md`, enabled: true, dryRun: false, written: true, kept: [], problems: [], ...fields };
 }
+
+/** @param {string} id @param {Record<string, any>} [fields] */
+export function savedState(id, fields = {}) {
+  const name = fields.name ?? `20260302T034200510Z-${id.slice(0, 8)}`;
+  return { name, session: id, savedAt: '2026-03-02T03:42:00.510Z', moment: 'turn-ended', asOf: '2026-03-02T03:41:59Z', kind: 'finished', unfinished: false, tasksOpen: 0, tasksDone: 0, inFlight: 0, failing: 0, files: 0, last: false, sound: true, path: `${DIR}/.claude/session-state/archive/${name}.md`, ...fields };
+}
+
+/** What `state` tells. @param {Record<string, any>} [fields] */
+export function stateReport(fields = {}) {
+  const [first, second, third] = ['3f2a9c1d', '77aa0000', '3f2a9c1d'].map((id) => `${id}-0000-4000-8000-000000000001`);
+  return {
+    schema: 'cc-session-recover/state@1',
+    generatedAt: NOW,
+    project: DIR,
+    enabled: true,
+    directory: `${DIR}/.claude/session-state`,
+    states: [
+      savedState(first, { moment: 'stopped', kind: 'usage-limit-5h', unfinished: true, tasksOpen: 2, tasksDone: 3, inFlight: 1, failing: 1, last: true }),
+      savedState(second, { name: '20260302T021000000Z-77aa0000', savedAt: '2026-03-02T02:10:00Z', moment: 'session-ended' }),
+      savedState(third, { name: '20260301T231000000Z-3f2a9c1d-2', savedAt: '2026-03-01T23:10:00Z', moment: 'compacting', sound: false }),
+    ],
+    foreign: false,
+    chosen: null,
+    text: null,
+    dryRun: false,
+    restored: false,
+    kept: null,
+    ...fields,
+  };
+}

@@ -24,6 +24,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'prune', type: 'PruneReport', title: 'Answer of `prune --json`' },
   { name: 'log', type: 'LogReport', title: 'Answer of `log --json`' },
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },
+  { name: 'state', type: 'StateReport', title: 'Answer of `state --json`' },
   { name: 'handoff', type: 'HandoffReport', title: 'Answer of `handoff --json`' },
   { name: 'doctor', type: 'DoctorReport', title: 'Answer of `doctor --json`' },
 ]);

@@ -21,7 +21,7 @@ export const MODEL_PART = '# Handoff\r\n\r\n## Goal\r\n\r\nMove the parser â€” Ã
  * @returns {Promise<{faults: string[], kills: number, writes: number}>}
  */
 export async function writeAtOnce(place, { sessions, rounds, killed, how = 'product', random = Math.random }) {
-  const ids = Array.from({ length: sessions }, (_, index) => `${index.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`);
+  const ids = idsOf(sessions);
   const directory = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
   mkdirSync(directory, { recursive: true });
   const transcriptOf = (/** @type {string} */ id) => join(directory, `${id}.jsonl`);
@@ -73,6 +73,45 @@ export async function writeAtOnce(place, { sessions, rounds, killed, how = 'prod
     await Promise.all([...writers.values()].map((writer) => writer.kill()));
   }
   return { faults, kills, writes };
+}
+
+/**
+ * Writers of notes that work beside something else on the same sessions, whose transcripts somebody else writes.
+ *
+ * @param {Place} place
+ * @param {{sessions: number, killed: number, random?: () => number}} options
+ */
+export function notesBeside(place, { sessions, killed, random = Math.random }) {
+  const ids = idsOf(sessions);
+  writeFileSync(join(place.project, 'HANDOFF.md'), MODEL_PART);
+  const env = { ...place.env, PATH: place.root };
+  const start = (/** @type {string} */ id) => new Writer([WRITER, 'product', id, place.project], env);
+  const writers = new Map(ids.map((id) => [id, start(id)]));
+  /** @type {Set<string>} */
+  const noted = new Set();
+  return {
+    /** One round of all of them; what is wrong with the file then. @param {number} round */
+    async round(round) {
+      await Promise.all([...writers.values()].map((writer) => writer.ready));
+      const victims = ids.toSorted(() => random() - 0.5).slice(0, killed);
+      const answers = new Map(ids.map((id) => [id, writers.get(id)?.write(round)]));
+      for (const id of victims) setTimeout(() => writers.get(id)?.kill(), random() * 400);
+      const alive = [];
+      for (const [id, answer] of answers) if ((await answer) !== undefined) alive.push(id);
+      for (const id of alive) noted.add(id);
+      for (const id of victims) {
+        await writers.get(id)?.kill();
+        writers.set(id, start(id));
+      }
+      return faultsOf(readFileSync(join(place.project, 'HANDOFF.md'), 'utf8'), { how: 'product', noted, alive: alive.filter((id) => !victims.includes(id)), round });
+    },
+    end: () => Promise.all([...writers.values()].map((writer) => writer.kill())),
+  };
+}
+
+/** Ids of so many sessions. @param {number} sessions */
+function idsOf(sessions) {
+  return Array.from({ length: sessions }, (_, index) => `${index.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`);
 }
 
 /**

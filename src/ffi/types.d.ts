@@ -1175,6 +1175,79 @@ export interface HandoffReport {
   problems: Problem[]
 }
 
+/** What {@link state} tells or does. */
+export interface StateOptions {
+  /** `show` when absent. */
+  action?: 'show' | 'list' | 'restore'
+  /** Name of a state or the beginning of it, else the id of a session or the beginning of it: its newest state. The last state when absent. */
+  state?: string
+  /** Directory of the project; the working directory when absent. */
+  project?: string
+  dryRun?: boolean
+}
+
+/** What a session was doing at some moment, as it was saved in its project. */
+export interface SavedState {
+  /** Its name. */
+  name: string
+  /** Id of the session. */
+  session: string
+  /** When it was saved. */
+  savedAt: string
+  /** At which moment: a turn or a subagent ended, before a compaction, a stop, the end of the session. */
+  moment: 'turn-ended' | 'subagent-ended' | 'compacting' | 'stopped' | 'session-ended'
+  /** Time of the newest record of the transcript then. */
+  asOf: string | null
+  /** How the session stood. */
+  kind: StopKind
+  /** Its work was not done: it had stopped, was in the middle of a turn, or had open tasks. */
+  unfinished: boolean
+  /** Tasks of its list that were not done. */
+  tasksOpen: number
+  /** Tasks of its list that were. */
+  tasksDone: number
+  /** Calls, subagents and background work without a result. */
+  inFlight: number
+  /** Checks that failed when they were run last. */
+  failing: number
+  /** Files the session had written. */
+  files: number
+  /** It is the last state of the project. */
+  last: boolean
+  /** It is as it was saved. Only then it is handed to a model. */
+  sound: boolean
+  /** Its file. */
+  path: string
+}
+
+/** Answer of {@link state}: `cc-session-recover/state@1`. */
+export interface StateReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/state@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Directory of the project. */
+  project: string
+  /** Whether recovery is set up there, so that states are saved. */
+  enabled: boolean
+  /** Directory of the states; `null` when there is none. */
+  directory: string | null
+  /** Every state that is kept, the newest first. */
+  states: SavedState[]
+  /** The last state's file holds none that was saved: somebody has edited it, or it came with the project. It is never handed to a model. */
+  foreign: boolean
+  /** Name of the state that was asked for, or is the last one; `null` for a list, and where the file holds a foreign one. */
+  chosen: string | null
+  /** The text of the chosen one, or of a foreign one; only with `show`. */
+  text: string | null
+  /** Nothing was changed. */
+  dryRun: boolean
+  /** The chosen one is the last state now, or with `dryRun` would be. */
+  restored: boolean
+  /** Path where a last state is kept that somebody had edited and that was replaced. */
+  kept: string | null
+}
+
 /** What {@link cancel} should cancel. */
 export interface CancelOptions {
   /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title. */
@@ -1202,6 +1275,8 @@ export interface InitOptions {
   statusLine?: boolean
   /** `true`: a person agrees that closed sessions of the project are resumed without one. `false` takes that back. */
   unattended?: boolean
+  /** `false`: the model is not asked to keep its part of HANDOFF.md current. `true` takes that back; it stays as it was when absent. */
+  instruction?: boolean
   /** `true` leaves `.git/info/exclude` alone. */
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */

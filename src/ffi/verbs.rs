@@ -9,7 +9,7 @@ use crate::project::{init, uninstall};
 use crate::report::find::SessionOptions;
 use crate::report::inventory::Outside;
 use crate::report::session::{Alive, inspect as inspect_transcript};
-use crate::report::{account, cancel, doctor, handoff, list, recall, resume, search, show, status};
+use crate::report::{account, cancel, doctor, handoff, list, recall, resume, search, show, state, status};
 use crate::rescue::{relocate, restore};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
@@ -192,6 +192,24 @@ pub fn handoff_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     task(options, |options: handoff::HandoffOptions| {
         let env = Environment::of_process();
         handoff::handoff(seen(&env), &options)
+    })
+}
+
+/// Tells the saved states of a project, the text of one, and makes one the last state again when asked to.
+///
+/// Rejects with `USAGE`, `PROJECT_NOT_FOUND`, `STATE_NOT_FOUND`, `SESSION_AMBIGUOUS`, `VERIFICATION_FAILED`, `NOTHING_TO_DO`,
+/// `PATH_REFUSED`, `STATE_LOCKED` or `IO`.
+#[napi(
+    catch_unwind,
+    js_name = "state",
+    ts_args_type = "options?: StateOptions",
+    ts_return_type = "Promise<StateReport>"
+)]
+#[must_use]
+pub fn state_of(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: state::StateOptions| {
+        let env = Environment::of_process();
+        state::state(seen(&env), &options)
     })
 }
 

@@ -8,6 +8,7 @@ mod context;
 mod payload;
 mod persistence;
 mod start;
+mod state;
 mod stop;
 
 pub use payload::{Event, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
@@ -16,6 +17,7 @@ use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
 use crate::clock::Clock;
 use crate::env::Environment;
+use crate::note::state::Moment;
 use crate::project::enabled::{Enabled, find};
 use crate::recovery::config::{Config, in_force};
 use crate::recovery::ledger::Ledger;
@@ -71,13 +73,12 @@ pub fn run(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Outcom
     let hook = Hook { outside, state: &state, home: &home, enabled: &enabled, payload: &payload };
     match payload.event {
         Event::StopFailure => hook.stop_failure(),
-        Event::Stop => hook.turn_watched(),
-        Event::SessionEnd => hook.session_ended(),
+        Event::Stop => hook.saving(Moment::TurnEnded, Hook::turn_watched),
+        Event::SessionEnd => hook.saving(Moment::SessionEnded, Hook::session_ended),
         Event::SessionStart => hook.session_started(),
         Event::Notification => hook.notified(),
-        Event::PreCompact => hook.before_compaction(),
-        // Session state is saved by the hook of this event once there is one to save.
-        Event::SubagentStop => Outcome::silent(),
+        Event::SubagentStop => hook.saving(Moment::SubagentEnded, |_| Outcome::silent()),
+        Event::PreCompact => hook.saving(Moment::Compacting, Hook::before_compaction),
     }
 }
 
@@ -94,6 +95,13 @@ impl Hook<'_> {
     /// The project's directory: its own, or for the user's hooks the one the session was started in.
     fn project_dir(&self) -> Option<PathBuf> {
         self.enabled.project.clone().or_else(|| self.outside.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
+    }
+
+    /// Does the work of an event, then saves the session's state.
+    fn saving(&self, moment: Moment, work: impl FnOnce(&Self) -> Outcome) -> Outcome {
+        let outcome = work(self);
+        self.save_state(moment);
+        outcome
     }
 
     fn config(&self) -> Config {

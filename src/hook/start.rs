@@ -104,22 +104,10 @@ impl Hook<'_> {
                 rfc3339(own.updated_at),
             ));
         }
-        let others: Vec<String> = unfinished
-            .iter()
-            .filter(|incident| incident.session != self.payload.session)
-            .map(|incident| {
-                let at = incident.stop.at.map_or_else(|| "an unknown time".to_owned(), rfc3339);
-                format!("{} ({}, {at})", &incident.session[..8], incident.stop.kind.words())
-            })
-            .collect();
-        if !others.is_empty() && source == "startup" {
-            lines.push(format!(
-                "cc-session-recover: unfinished work of earlier sessions in this project is noted in HANDOFF.md: {}. \
-                 Mention it if the user seems to want to go on with it; do not start on it unasked.",
-                others.join(", ")
-            ));
+        if source == "startup" {
+            lines.extend(self.earlier_work(config, &unfinished));
         }
-        if config.note.instruction && source == "startup" {
+        if config.note.instruction && self.enabled.instruction != Some(false) && source == "startup" {
             lines.push(
                 "cc-session-recover: HANDOFF.md in the project root survives interruptions. During longer tasks keep \
                  its sections Goal, Done and Next exact action current in a few lines; leave the marked blocks below \
@@ -127,6 +115,7 @@ impl Hook<'_> {
                     .to_owned(),
             );
         }
+        lines.extend(self.own_state(source, config));
         let text = lines.join("\n");
         text.chars().take(LONGEST).collect()
     }

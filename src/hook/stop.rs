@@ -4,6 +4,7 @@ use super::{Hook, Outcome};
 use crate::claude::registry::{live_holder, read_record};
 use crate::claude::transcript::Transcript;
 use crate::error::Code;
+use crate::note::state::Moment;
 use crate::note::writer::NoteWriter;
 use crate::project::enabled::unattended;
 use crate::recovery::config::Config;
@@ -48,6 +49,7 @@ impl Hook<'_> {
             Err(error) => return self.failed(&error),
         };
         self.write_note(&established, &config);
+        self.save_state(Moment::Stopped);
         if established.plan.action != Action::Wake {
             return Outcome::silent();
         }

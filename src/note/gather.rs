@@ -32,8 +32,10 @@ pub struct Gathered {
     pub transcript: PathBuf,
     /// Its length in bytes when it was read.
     pub bytes: u64,
-    /// Everything was read; else only the newest [`BUDGET`] bytes and the beginning.
+    /// Everything was read; else only the newest bytes and the beginning.
     pub whole: bool,
+    /// How many of the newest bytes were to be read.
+    pub budget: u64,
     /// What was read besides the transcript and git, in the order of its reading.
     pub beside: Vec<PathBuf>,
     /// Time of the newest record: what is told here is of that moment.
@@ -245,7 +247,13 @@ pub fn gather(transcript: &Transcript, env: &Environment, project: &Path) -> Gat
 /// Gathers what the transcript and the files beside it tell; nothing is asked of git.
 #[must_use]
 pub fn gather_conversation(transcript: &Transcript) -> Gathered {
-    let floor = transcript.bytes().saturating_sub(BUDGET);
+    gather_newest(transcript, BUDGET)
+}
+
+/// The same, from so many of the newest bytes, where somebody waits for it.
+#[must_use]
+pub fn gather_newest(transcript: &Transcript, budget: u64) -> Gathered {
+    let floor = transcript.bytes().saturating_sub(budget);
     let mut walk = Walk::new();
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
@@ -268,6 +276,7 @@ pub fn gather_conversation(transcript: &Transcript) -> Gathered {
     transcript.path().clone_into(&mut found.transcript);
     found.bytes = transcript.bytes();
     found.whole = floor == 0;
+    found.budget = budget;
     if floor > 0 {
         beginning(transcript, &mut found);
     }

@@ -30,6 +30,20 @@ pub fn template() -> &'static str {
      each session that stopped before its work was done._\n\n"
 }
 
+/// Text of a new file that asks whoever works to keep it current.
+#[must_use]
+pub fn template_with_instruction() -> String {
+    let instruction = "_While you work on something longer, keep the three sections below current, each in a few lines: what is \
+                       wanted, what is done, and the one action that comes next. Whoever goes on after an interruption reads them first._";
+    template().replacen("# Handoff\n\n", &format!("# Handoff\n\n{instruction}\n\n"), 1)
+}
+
+/// Nobody has written anything into the file yet.
+#[must_use]
+pub fn is_untouched(text: &str) -> bool {
+    text == template() || text == template_with_instruction()
+}
+
 /// The text with this session's block: replaced where it stands, else put before all other blocks, or at the end of a
 /// text that has none. Only the first `max_blocks` blocks are kept.
 ///

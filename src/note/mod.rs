@@ -10,6 +10,7 @@ pub mod gather;
 pub mod handoff;
 pub mod phrases;
 pub mod redact;
+pub mod state;
 pub mod text;
 mod walk;
 pub mod writer;

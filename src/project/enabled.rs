@@ -37,6 +37,9 @@ pub struct Enabled {
     /// When a person agreed that closed sessions of the project are resumed without one.
     #[serde(default, serialize_with = "time_or_null", skip_serializing_if = "Option::is_none")]
     pub unattended: Option<DateTime<Utc>>,
+    /// `false`: a person does not want the model to be asked to keep HANDOFF.md current.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instruction: Option<bool>,
     /// What decided what ran in the project then; for stops at which that was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,

@@ -13,11 +13,11 @@ use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, identity, read_small};
 use crate::git;
-use crate::note::handoff::{FILE_NAME, template};
+use crate::note::handoff::{FILE_NAME, is_untouched, template, template_with_instruction};
 use crate::recovery::fingerprint::Fingerprint;
 use crate::store::lock::Lock;
 use crate::store::replace::{PRIVATE, replace};
-use crate::store::stored::{Stored, load, save, sha256_hex};
+use crate::store::stored::{Stored, load, peek, save, sha256_hex};
 use crate::store::{StateDir, journal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -50,6 +50,9 @@ pub struct InitOptions {
     /// `true`: closed sessions of the project may be resumed without a person; `false` takes that back.
     #[serde(default)]
     pub unattended: Option<bool>,
+    /// `false`: the model is not asked to keep HANDOFF.md current; `true` takes that back.
+    #[serde(default)]
+    pub instruction: Option<bool>,
     /// Leave git's exclude file alone.
     #[serde(default)]
     pub share: bool,
@@ -253,14 +256,14 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     if scope != Scope::User {
         let note = places.project.join(FILE_NAME);
         let before = read_text(&note, EXCLUDE_LIMIT * 4)?;
-        let kept = before.is_some();
-        let after = before.clone().unwrap_or_else(|| template().to_owned());
-        files.push(step(
-            &note,
-            before,
-            after,
-            if kept { "is there already" } else { "notes that survive a stop" },
-        ));
+        let known = peek::<Enabled>(&places.record).ok().flatten().and_then(|enabled| enabled.instruction);
+        let fresh = match options.instruction.or(known) {
+            Some(false) => template().to_owned(),
+            _ => template_with_instruction(),
+        };
+        let written = before.clone().filter(|text| !is_untouched(text) || options.instruction.is_none());
+        let why = if written.is_some() { "is there already" } else { "notes that survive a stop" };
+        files.push(step(&note, before, written.unwrap_or(fresh), why));
         if !options.share {
             files.extend(exclude_step(outside.env, &places.project)?);
         }
@@ -412,7 +415,7 @@ pub fn apply(
     }
     let changed = record_changed || files.iter().any(FileStep::changes);
     if changed {
-        let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks, "statusLine": options.status_line, "unattended": options.unattended});
+        let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks, "statusLine": options.status_line, "unattended": options.unattended, "instruction": options.instruction});
         journal::append(&places.state, outside.clock, "init", fields);
     }
     Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, warnings: plan.warnings })
@@ -466,9 +469,11 @@ fn enabled_record(
         settings: std::collections::BTreeMap::new(),
         excluded: None,
         created: Vec::new(),
+        instruction: None,
         unattended: None,
         fingerprint: None,
     });
+    enabled.instruction = plan.options.instruction.or(enabled.instruction);
     match plan.options.unattended {
         Some(true) => {
             enabled.unattended.get_or_insert_with(|| outside.clock.now());

@@ -9,7 +9,8 @@ use super::settings::{SettingsTarget, read};
 use super::statusline::{STATUS_LINE_MARKER, is_ours};
 use super::{FileAction, FileStep, Scope};
 use crate::error::{Code, Error, Result};
-use crate::note::handoff::{FILE_NAME, template};
+use crate::note::handoff::{FILE_NAME, is_untouched};
+use crate::note::state::{Book, Place, Shelf};
 use crate::recovery::config::Config;
 use crate::recovery::incident::Phase;
 use crate::recovery::ledger::Ledger;
@@ -125,10 +126,12 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
             let note = places.project.join(FILE_NAME);
             // A file that cannot be read as a note is somebody else's.
             if let Ok(Some(text)) = read_text(&note, LIMIT)
-                && text == template()
+                && is_untouched(&text)
             {
                 files.push(removal(&note, Some(text), "nothing was noted in it"));
             }
+            let states = states(&places).removable();
+            files.extend(states.iter().map(|path| removal(path, Place::read(path), "a saved state")));
         }
         files.extend(
             enabled
@@ -182,6 +185,11 @@ fn holds_status_line_alone(image: Option<&SettingsImage>, path: &Path) -> bool {
             .flatten()
             .is_some_and(|text| text.contains(STATUS_LINE_MARKER) && !text.contains(MARKER)),
     }
+}
+
+/// The states of a project.
+fn states(places: &Places) -> Shelf<'_> {
+    Shelf { state: &places.state, project: &places.project, archives: 0, ignored: false }
 }
 
 fn load_enabled(places: &Places) -> Result<Option<Enabled>> {
@@ -308,7 +316,15 @@ fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result
         return save(&places.record, &enabled);
     }
     remove(&places.record)?;
-    // Only directories that init made, only when they are empty, innermost first.
+    // Only directories that are ours, only when they are empty, innermost first.
+    if plan.scope != Scope::User {
+        if let Ok(Some(place)) = Place::find(&places.project) {
+            for dir in [place.archive(), place.dir().to_path_buf()] {
+                let _ = std::fs::remove_dir(dir);
+            }
+        }
+        remove(&Book::path(&places.state, &places.project))?;
+    }
     let launcher_dir = places.launcher.parent().map(Path::to_path_buf);
     for dir in enabled.created.iter().rev().chain(&launcher_dir) {
         let _ = std::fs::remove_dir(dir);

@@ -17,8 +17,20 @@ use std::path::Path;
 /// Largest configuration file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 /// Keys whose values are objects.
-const OBJECTS: [&str; 9] =
-    ["heartbeat", "supervisor", "retry", "stops", "unattended", "context", "saving", "note", "notify"];
+const OBJECTS: [&str; 10] = [
+    "heartbeat",
+    "supervisor",
+    "retry",
+    "stops",
+    "unattended",
+    "context",
+    "saving",
+    "state",
+    "note",
+    "notify",
+];
+/// Most states that are kept of a project beside the last.
+const MOST_ARCHIVES: usize = 1000;
 /// Where a project may narrow the configuration.
 pub const PROJECT_FILE: &str = ".claude/session-recover.json";
 
@@ -64,7 +76,7 @@ pub struct Config {
     /// Whether what is said is saved.
     pub saving: Saving,
     /// Saved session states.
-    pub state: Value,
+    pub state: States,
     /// The note.
     pub note: Note,
     /// Further configuration directories of Claude Code: absolute paths, or such that begin with `~/`.
@@ -257,6 +269,32 @@ impl Default for Saving {
     }
 }
 
+/// Saved session states.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of the configuration that a person switches by itself"
+)]
+pub struct States {
+    /// Save them.
+    pub save: bool,
+    /// How many are kept of a project beside the last.
+    pub archives: usize,
+    /// A new session is told of unfinished work, in a few lines.
+    pub startup: bool,
+    /// A resumed session gets its own state.
+    pub resume: bool,
+    /// A compacted session gets its own state.
+    pub compact: bool,
+}
+
+impl Default for States {
+    fn default() -> Self {
+        Self { save: true, archives: 10, startup: true, resume: true, compact: true }
+    }
+}
+
 /// The note.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -285,6 +323,8 @@ pub struct Narrowing {
     pub max_attempts: Option<usize>,
     /// Kinds of stop that are only noted, or ignored, here.
     pub stops: BTreeMap<String, Disposition>,
+    /// `false`: no session states are saved or handed over here.
+    pub state: Option<bool>,
 }
 
 impl Config {
@@ -324,6 +364,10 @@ impl Config {
             self.retry.rate_limit_minutes.truncate(most);
             self.supervisor.max_cycles_per_day =
                 self.supervisor.max_cycles_per_day.min(u32::try_from(most).unwrap_or(u32::MAX));
+        }
+        if by.state == Some(false) {
+            let archives = self.state.archives;
+            self.state = States { save: false, archives, startup: false, resume: false, compact: false };
         }
         for (kind, disposition) in &by.stops {
             let Some(known) = kind_named(kind) else { continue };
@@ -365,6 +409,9 @@ impl Config {
             if !value.is_finite() || !(0.0..=31_536_000.0).contains(&value) {
                 return Err(invalid(key, "must be a number that is not negative"));
             }
+        }
+        if self.state.archives > MOST_ARCHIVES {
+            return Err(invalid("state.archives", "must be at most 1000"));
         }
         if let Some(key) = self.stops.keys().find(|key| kind_named(key).is_none()) {
             return Err(invalid(&format!("stops.{key}"), "is no kind of stop"));
@@ -481,6 +528,9 @@ mod tests {
             ("{\"configDirs\":[\"~/work/.claude\",\"work\"]}", "configDirs"),
             ("{\"notify\":{\"webhook\":\"http://example.com/x\"}}", "notify.webhook"),
             ("{\"notify\":[true]}", "notify"),
+            ("{\"state\":[true]}", "state"),
+            ("{\"state\":{\"archive\":3}}", "state.archive"),
+            ("{\"state\":{\"archives\":1001}}", "state.archives"),
             ("{", ""),
         ] {
             let read = with(text, None);
@@ -501,6 +551,11 @@ mod tests {
         assert_eq!(read.config.retry.schedule_minutes, plain.retry.schedule_minutes);
         assert_eq!(read.config.disposition(StopKind::UsageLimitWeekly), Disposition::Notify);
         assert_eq!(read.config.disposition(StopKind::Overloaded), Disposition::Ignore);
+        let off = with("{\"state\":{\"archives\":3}}", Some("{\"state\":false}")).config.state;
+        let nothing = States { save: false, archives: 3, startup: false, resume: false, compact: false };
+        assert_eq!(off, nothing);
+        let on = with("{\"state\":{\"save\":false,\"resume\":false}}", Some("{\"state\":true}")).config.state;
+        assert_eq!(on, States { save: false, resume: false, ..States::default() });
         for wider in [
             "{\"notify\":{\"webhook\":\"https://example.com/x\"}}",
             "{\"unattended\":{\"permissionCeiling\":\"bypassPermissions\"}}",

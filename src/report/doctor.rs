@@ -273,6 +273,7 @@ impl Patient<'_> {
                 hooks: true,
                 status_line,
                 unattended: None,
+                instruction: None,
                 share: enabled.excluded.is_none(),
                 package_root: self.options.package_root.clone(),
                 addon: self.options.addon.clone(),

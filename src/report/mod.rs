@@ -16,4 +16,5 @@ pub mod run;
 pub mod search;
 pub mod session;
 pub mod show;
+pub mod state;
 pub mod status;

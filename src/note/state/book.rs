@@ -1,0 +1,258 @@
+//! The book of a project: which saved states are ours, by their hashes, and what a glance at each would tell.
+
+use crate::error::Result;
+use crate::project::enabled::project_key;
+use crate::session::StopKind;
+use crate::session::stop::{time, time_or_null};
+use crate::store::StateDir;
+use crate::store::stored::{Loaded, Stored, load, peek, save};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// When a state was saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// A turn ended.
+    TurnEnded,
+    /// A subagent ended.
+    SubagentEnded,
+    /// The conversation was about to be compacted.
+    Compacting,
+    /// The API broke a turn off.
+    Stopped,
+    /// The session ended, or another took its place in the client.
+    SessionEnded,
+}
+
+impl Moment {
+    /// The moment in words, behind "saved".
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::TurnEnded => "when a turn ended",
+            Self::SubagentEnded => "when a subagent ended",
+            Self::Compacting => "before the conversation was compacted",
+            Self::Stopped => "when it stopped",
+            Self::SessionEnded => "when the session ended",
+        }
+    }
+
+    /// A state of such a moment is replaced by the next one of its session.
+    #[must_use]
+    pub const fn is_passing(self) -> bool {
+        matches!(self, Self::TurnEnded | Self::SubagentEnded)
+    }
+}
+
+/// One saved state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Its name: the time it was saved and the beginning of its session's id. In the archive its file is `<name>.md`.
+    pub name: String,
+    /// The session.
+    pub session: String,
+    /// When it was saved.
+    #[serde(serialize_with = "time")]
+    pub saved_at: DateTime<Utc>,
+    /// At which moment.
+    pub moment: Moment,
+    /// Time of the newest record of the transcript then.
+    #[serde(serialize_with = "time_or_null")]
+    pub as_of: Option<DateTime<Utc>>,
+    /// Length of the transcript then, in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the file, in hex.
+    pub sha256: String,
+    /// SHA-256 of the part that does not say when it was saved.
+    pub content: String,
+    /// How the session stood.
+    pub kind: StopKind,
+    /// Its work was not done.
+    pub unfinished: bool,
+    /// Tasks that were not done.
+    pub tasks_open: usize,
+    /// Tasks that were.
+    pub tasks_done: usize,
+    /// Calls, subagents and work in the background without a result.
+    pub in_flight: usize,
+    /// Checks that failed.
+    pub failing: usize,
+    /// Files the session had written.
+    pub files: usize,
+    /// The conversation was cleared then, on purpose.
+    #[serde(default)]
+    pub cleared: bool,
+    /// It is no longer needed; its file is on the way out.
+    #[serde(default)]
+    pub retired: bool,
+}
+
+/// Every state of one project that is ours, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Book {
+    /// Format version.
+    pub version: u32,
+    /// The project.
+    pub project: PathBuf,
+    /// The states.
+    pub states: Vec<Entry>,
+    /// Why the last attempt to save one failed, so that it is told once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl Stored for Book {
+    const VERSION: u32 = 1;
+}
+
+impl Book {
+    /// Where the book of a project is.
+    #[must_use]
+    pub fn path(state: &StateDir, project: &Path) -> PathBuf {
+        state.root().join("states").join(format!("{}.json", project_key(project)))
+    }
+
+    /// Lock around one change of a project's states.
+    #[must_use]
+    pub fn lock(state: &StateDir, project: &Path) -> PathBuf {
+        state.leases().join(format!("states-{}.lock", project_key(project)))
+    }
+
+    fn empty(project: &Path) -> Self {
+        Self { version: Self::VERSION, project: project.to_path_buf(), states: Vec::new(), problem: None }
+    }
+
+    /// Reads it without changing anything; empty when there is none, or it is damaged: then no state is known as ours.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::StateNewer`] for one of a version this program does not know.
+    pub fn peek(state: &StateDir, project: &Path) -> Result<Self> {
+        match peek::<Self>(&Self::path(state, project)) {
+            Ok(book) => {
+                Ok(book.filter(|book| book.project == project).unwrap_or_else(|| Self::empty(project)))
+            }
+            Err(error) if error.code == crate::error::Code::StateNewer => Err(error),
+            Err(_) => Ok(Self::empty(project)),
+        }
+    }
+
+    /// Reads it to change it; a damaged one goes to quarantine. Call it under [`Book::lock`].
+    ///
+    /// # Errors
+    /// Those of [`load`].
+    pub fn load(state: &StateDir, project: &Path) -> Result<Self> {
+        match load::<Self>(state, &Self::path(state, project))? {
+            Loaded::Found(book) if book.project == project => Ok(book),
+            _ => Ok(Self::empty(project)),
+        }
+    }
+
+    /// Writes it durably.
+    ///
+    /// # Errors
+    /// Those of [`save`].
+    pub fn save(&self, state: &StateDir) -> Result<()> {
+        save(&Self::path(state, &self.project), self)
+    }
+
+    /// The newest state of a session.
+    #[must_use]
+    pub fn newest_of(&self, session: &str) -> Option<&Entry> {
+        let of_session = self.states.iter().filter(|entry| entry.session == session && !entry.retired);
+        of_session.max_by_key(|entry| entry.saved_at)
+    }
+
+    /// The newest state of each session, the newest first.
+    #[must_use]
+    pub fn newest_of_each(&self) -> Vec<&Entry> {
+        let mut newest: Vec<&Entry> = Vec::new();
+        let mut all: Vec<&Entry> = self.states.iter().filter(|entry| !entry.retired).collect();
+        all.sort_by_key(|entry| std::cmp::Reverse(entry.saved_at));
+        for entry in all {
+            if newest.iter().all(|known| known.session != entry.session) {
+                newest.push(entry);
+            }
+        }
+        newest
+    }
+
+    /// Retires what a new state of `session` makes needless: what its moments left, and what says the same time.
+    pub(super) fn supersede(&mut self, session: &str, as_of: Option<DateTime<Utc>>) {
+        for entry in self.states.iter_mut().filter(|entry| entry.session == session) {
+            entry.retired |= entry.moment.is_passing() || as_of.is_some() && entry.as_of == as_of;
+        }
+    }
+
+    /// Retires what is too many beside the last: first what a session has a newer one of, then the oldest.
+    pub(super) fn rotate(&mut self, last: &str, archives: usize) {
+        let beside_it = |entry: &&mut Entry| !entry.retired && entry.name != last;
+        let newest: Vec<String> = self.newest_of_each().iter().map(|entry| entry.name.clone()).collect();
+        let mut beside: Vec<&mut Entry> = self.states.iter_mut().filter(beside_it).collect();
+        beside.sort_by_key(|entry| (newest.contains(&entry.name), entry.saved_at));
+        let too_many = beside.len().saturating_sub(archives);
+        for entry in beside.into_iter().take(too_many) {
+            entry.retired = true;
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::clock::parse_rfc3339;
+
+    pub fn entry(session: &str, second: usize, moment: Moment) -> Entry {
+        let at = parse_rfc3339(&format!("2026-03-02T03:{:02}:{:02}Z", second / 60, second % 60)).unwrap();
+        Entry {
+            name: format!("{second:04}-{session}"),
+            session: session.to_owned(),
+            saved_at: at,
+            moment,
+            as_of: Some(at),
+            bytes: 1,
+            sha256: String::new(),
+            content: String::new(),
+            kind: StopKind::Finished,
+            unfinished: false,
+            tasks_open: 0,
+            tasks_done: 0,
+            in_flight: 0,
+            failing: 0,
+            files: 0,
+            cleared: false,
+            retired: false,
+        }
+    }
+
+    fn left(book: &Book) -> Vec<&str> {
+        book.states.iter().filter(|entry| !entry.retired).map(|entry| entry.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_state_of_a_turn_gives_way_to_the_next_of_its_session_and_others_stay() {
+        let mut book = Book::empty(Path::new("/p"));
+        book.states = vec![
+            entry("a", 1, Moment::TurnEnded),
+            entry("a", 2, Moment::Compacting),
+            entry("b", 3, Moment::TurnEnded),
+            entry("a", 4, Moment::SessionEnded),
+        ];
+        let at = book.states[3].as_of;
+        book.supersede("a", at);
+        assert_eq!(left(&book), ["0002-a", "0003-b"]);
+    }
+
+    #[test]
+    fn of_too_many_the_older_ones_of_a_session_go_before_the_only_one_of_another() {
+        let mut book = Book::empty(Path::new("/p"));
+        book.states = vec![entry("b", 1, Moment::TurnEnded)];
+        book.states.extend((2..8).map(|second| entry("a", second, Moment::Compacting)));
+        book.rotate("0007-a", 3);
+        assert_eq!(left(&book), ["0001-b", "0005-a", "0006-a", "0007-a"]);
+        book.rotate("0007-a", 0);
+        assert_eq!(left(&book), ["0007-a"]);
+    }
+}

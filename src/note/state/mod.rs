@@ -1,0 +1,15 @@
+//! The state: what a session was doing at some moment, saved in its project, to be handed to it again or to be found by the
+//! next one.
+//!
+//! The newest state of a project is `.claude/session-state/.last-state.md`, those of other sessions and of moments worth
+//! keeping are in `archive/` beside it. They lie in the project, so anybody may have written them: [`Book`], in the state
+//! directory, has the hash of each one that is ours, and no other text is handed to a model. [`Place`] knows where states
+//! lie and never leaves the project, [`Shelf`] alone writes.
+
+mod book;
+mod place;
+mod shelf;
+
+pub use book::{Book, Entry, Moment};
+pub use place::{DIRECTORY, LAST, Place};
+pub use shelf::{Put, Saving, Shelf};

@@ -1,0 +1,433 @@
+//! The shelf of a project: its states on disk, and the only part that writes them.
+//!
+//! Everything changes under one lock, in an order in which a process may be killed at any point: what is replaced is in the
+//! archive first, then the book names the new state, then the file is replaced, then what is needless goes. The book may
+//! thus name a state that was never written, and have retired the one before it; [`settle`] notices both.
+
+use super::book::{Book, Entry, Moment};
+use super::place::{LARGEST, Place, sweep};
+use crate::error::{Code, Error, Result};
+use crate::fs::read_small;
+use crate::store::StateDir;
+use crate::store::lock::Lock;
+use crate::store::replace::{PRIVATE, remove, replace};
+use crate::store::stored::sha256_hex;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Wait for another process of ours that saves a state of the same project.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// A name in git's own format for what it leaves alone.
+const IGNORE: &str = ".gitignore";
+
+/// The states of a project.
+#[derive(Clone, Copy)]
+pub struct Shelf<'a> {
+    /// Where the book and the lock are.
+    pub state: &'a StateDir,
+    /// The project's directory.
+    pub project: &'a Path,
+    /// How many states are kept beside the last.
+    pub archives: usize,
+    /// Git leaves the directory alone by a file in it: nobody has set the project up, so nothing else says so.
+    pub ignored: bool,
+}
+
+/// A state to be put on the shelf.
+pub struct Saving<'a> {
+    /// What the book says about it; its name and hashes are filled in.
+    pub entry: Entry,
+    /// The text, without the words about when it was saved.
+    pub text: &'a str,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Put {
+    /// It is the last state now. Where a last state is kept that somebody had edited.
+    Saved {
+        /// Its name.
+        name: String,
+        /// The edited one.
+        kept: Option<PathBuf>,
+    },
+    /// The session's newest state says the same.
+    Same,
+    /// Somebody has saved a newer one of the session meanwhile.
+    Older,
+}
+
+impl Shelf<'_> {
+    /// Puts a state on the shelf as the last one.
+    ///
+    /// # Errors
+    /// Those of [`Place::make`] and [`Book::load`]; [`Code::StateLocked`], [`Code::Io`].
+    pub fn put(&self, saving: Saving<'_>) -> Result<Put> {
+        let place = Place::make(self.project)?;
+        let _held = Lock::wait(&Book::lock(self.state, self.project), LOCK_WAIT)?;
+        let mut book = self.load(&place)?;
+        let mut entry = saving.entry;
+        entry.content = sha256_hex(saving.text.as_bytes());
+        let now = book.states.iter_mut().filter(|known| known.session == entry.session && !known.retired);
+        if let Some(newest) = now.max_by_key(|known| known.saved_at) {
+            if newest.as_of > entry.as_of {
+                return Ok(Put::Older);
+            }
+            if newest.content == entry.content {
+                // The file says when it was saved first; the book, at which moment it still held.
+                let passing = entry.moment.is_passing();
+                let (moment, saved_at) =
+                    if passing { (newest.moment, newest.saved_at) } else { (entry.moment, entry.saved_at) };
+                let held =
+                    Entry { moment, saved_at, cleared: entry.cleared, bytes: entry.bytes, ..newest.clone() };
+                if *newest != held {
+                    *newest = held;
+                    book.save(self.state)?;
+                }
+                return Ok(Put::Same);
+            }
+        }
+        entry.name = free_name(&book, &entry);
+        let text = file_text(&entry, saving.text);
+        entry.sha256 = sha256_hex(text.as_bytes());
+        let name = entry.name.clone();
+
+        let kept = self.put_aside(&place, &book, &entry.session)?;
+        book.supersede(&entry.session, entry.as_of);
+        book.problem = None;
+        book.states.push(entry);
+        book.rotate(&name, self.archives);
+        archive_last(&place, &book)?;
+        book.save(self.state)?;
+        if self.ignored && !place.dir().join(IGNORE).exists() {
+            replace(&place.dir().join(IGNORE), b"*\n", PRIVATE)?;
+        }
+        replace(&place.last(), text.as_bytes(), PRIVATE)?;
+        discard(&place, &book);
+        Ok(Put::Saved { name, kept })
+    }
+
+    /// Makes a state of the archive the last one again; the one that was goes into the archive.
+    ///
+    /// # Errors
+    /// [`Code::StateNotFound`] for a name that is not on the shelf, [`Code::VerificationFailed`] for a state that somebody
+    /// has edited, [`Code::NothingToDo`] when it is the last one; else as [`Shelf::put`].
+    pub fn restore(&self, name: &str) -> Result<Option<PathBuf>> {
+        let place = Place::make(self.project)?;
+        let _held = Lock::wait(&Book::lock(self.state, self.project), LOCK_WAIT)?;
+        let mut book = self.load(&place)?;
+        let text = self.restorable(&place, &book, name)?;
+        let session = book.states.iter().find(|entry| entry.name == name).map(|entry| entry.session.clone());
+        let kept = self.put_aside(&place, &book, &session.unwrap_or_default())?;
+        book.rotate(name, self.archives);
+        archive_last(&place, &book)?;
+        book.save(self.state)?;
+        replace(&place.last(), text.as_bytes(), PRIVATE)?;
+        let _ = remove(&place.archived(name));
+        discard(&place, &book);
+        Ok(kept)
+    }
+
+    /// The text of a state that can be made the last one. Nothing is written.
+    ///
+    /// # Errors
+    /// As [`Shelf::restore`].
+    pub fn restorable(&self, place: &Place, book: &Book, name: &str) -> Result<String> {
+        let entry =
+            book.states.iter().find(|entry| entry.name == name && !entry.retired).ok_or_else(|| {
+                Error::new(Code::StateNotFound, format!("no saved state is called {name:?}"))
+                    .at(place.dir())
+                    .hint("`cc-session-recover state list` shows all")
+            })?;
+        if hash_of(&place.last()).as_ref() == Some(&entry.sha256) {
+            return Err(Error::new(Code::NothingToDo, "is the last state already").at(place.last()));
+        }
+        let path = place.archived(name);
+        let text = Place::read(&path).filter(|text| sha256_hex(text.as_bytes()) == entry.sha256);
+        text.ok_or_else(|| {
+            Error::new(
+                Code::VerificationFailed,
+                "is not as it was saved: somebody has edited it or taken it away",
+            )
+            .at(path)
+            .hint("`cc-session-recover state show` prints what is there")
+        })
+    }
+
+    /// The book as it is, without what is not there any more. Nothing is written.
+    ///
+    /// # Errors
+    /// Those of [`Place::find`] and [`Book::peek`].
+    pub fn look(&self) -> Result<(Option<Place>, Book)> {
+        let mut book = Book::peek(self.state, self.project)?;
+        let place = Place::find(self.project)?;
+        match &place {
+            Some(place) => settle(place, &mut book),
+            None => book.states.clear(),
+        }
+        Ok((place, book))
+    }
+
+    /// A state's text and where it lies, if it is as it was saved.
+    #[must_use]
+    pub fn sound(place: &Place, entry: &Entry) -> Option<(PathBuf, String)> {
+        [place.last(), place.archived(&entry.name)].into_iter().find_map(|path| {
+            let text = Place::read(&path).filter(|text| sha256_hex(text.as_bytes()) == entry.sha256)?;
+            Some((path, text))
+        })
+    }
+
+    /// Notes why a state could not be saved; whether that is news.
+    #[must_use]
+    pub fn failed(&self, error: &Error) -> bool {
+        let Ok(_held) = Lock::wait(&Book::lock(self.state, self.project), LOCK_WAIT) else { return true };
+        let Ok(mut book) = Book::load(self.state, self.project) else { return true };
+        let problem = Some(error.to_string());
+        let news = book.problem != problem;
+        book.problem = problem;
+        news && book.save(self.state).is_ok()
+    }
+
+    /// Files of ours in the project that are as they were saved: what `uninstall` takes away.
+    #[must_use]
+    pub fn removable(&self) -> Vec<PathBuf> {
+        let Ok((Some(place), book)) = self.look() else { return Vec::new() };
+        let mut files: Vec<PathBuf> =
+            book.states.iter().filter_map(|entry| Some(Self::sound(&place, entry)?.0)).collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    fn load(&self, place: &Place) -> Result<Book> {
+        place.sweep();
+        let mut book = Book::load(self.state, self.project)?;
+        let path = Book::path(self.state, self.project);
+        if let (Some(dir), Some(name)) = (path.parent(), path.file_name().and_then(std::ffi::OsStr::to_str)) {
+            sweep(dir, &format!(".{name}."));
+        }
+        settle(place, &mut book);
+        Ok(book)
+    }
+
+    /// Keeps a last state that is not as it was saved: somebody has edited it, or it is none of ours.
+    fn put_aside(&self, place: &Place, book: &Book, session: &str) -> Result<Option<PathBuf>> {
+        let last = place.last();
+        let Some(bytes) = read_small(&last, LARGEST)? else { return Ok(None) };
+        let hash = sha256_hex(&bytes);
+        if book.states.iter().any(|entry| entry.sha256 == hash) {
+            return Ok(None);
+        }
+        let kept =
+            self.state.session(session).with_file_name("edited-states").join(format!("{}.md", &hash[..16]));
+        replace(&kept, &bytes, PRIVATE)?;
+        Ok(Some(kept))
+    }
+}
+
+/// Copies the last state into the archive, where it is still needed.
+fn archive_last(place: &Place, book: &Book) -> Result<()> {
+    let Some(text) = Place::read(&place.last()) else { return Ok(()) };
+    let hash = sha256_hex(text.as_bytes());
+    let needed = book.states.iter().find(|entry| !entry.retired && entry.sha256 == hash);
+    match needed.map(|entry| place.archived(&entry.name)).filter(|path| !path.exists()) {
+        Some(path) => replace(&path, text.as_bytes(), PRIVATE),
+        None => Ok(()),
+    }
+}
+
+/// Makes the book say what is there: a state that was never written is none, and the one before it is needed again.
+fn settle(place: &Place, book: &mut Book) {
+    let last = hash_of(&place.last());
+    let states = std::mem::take(&mut book.states);
+    // What somebody has edited stays in the book, to be told; what is on its way out stays only to be removed.
+    let there = |entry: &Entry| {
+        let path = place.archived(&entry.name);
+        last.as_ref() == Some(&entry.sha256)
+            || if entry.retired { hash_of(&path).as_ref() == Some(&entry.sha256) } else { path.exists() }
+    };
+    book.states = states.into_iter().filter(there).collect();
+    for index in (0..book.states.len()).rev() {
+        let entry = &book.states[index];
+        let newer = book.states.iter().any(|other| {
+            other.session == entry.session && !other.retired && other.saved_at >= entry.saved_at
+        });
+        if entry.retired && !newer {
+            book.states[index].retired = false;
+        }
+    }
+}
+
+/// Removes what is retired, unless somebody has edited it.
+fn discard(place: &Place, book: &Book) {
+    for entry in book.states.iter().filter(|entry| entry.retired) {
+        let path = place.archived(&entry.name);
+        if hash_of(&path).as_ref() == Some(&entry.sha256) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+    // A copy of what is the last one now.
+    let last = hash_of(&place.last());
+    for entry in book.states.iter().filter(|entry| last.as_ref() == Some(&entry.sha256)) {
+        let _ = std::fs::remove_file(place.archived(&entry.name));
+    }
+}
+
+fn hash_of(path: &Path) -> Option<String> {
+    Some(sha256_hex(&read_small(path, LARGEST).ok()??))
+}
+
+/// The time it was saved and the beginning of its session's id, and a number where that is taken.
+fn free_name(book: &Book, entry: &Entry) -> String {
+    let id: String = entry.session.chars().take(8).collect();
+    let plain = format!("{}-{id}", entry.saved_at.format("%Y%m%dT%H%M%S%3fZ"));
+    let taken = |name: &str| book.states.iter().any(|known| known.name == name);
+    let mut name = plain.clone();
+    let mut number = 1;
+    while taken(&name) {
+        number += 1;
+        name = format!("{plain}-{number}");
+    }
+    name
+}
+
+/// The file: a line that names the state, when it was saved, and the text.
+fn file_text(entry: &Entry, text: &str) -> String {
+    let at = entry.saved_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let moment: Moment = entry.moment;
+    format!("<!-- cc-session-recover:state {} -->\n\nSaved {at}, {}.\n\n{text}", entry.name, moment.words())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::book::tests::entry;
+    use super::*;
+
+    struct Ground {
+        _dir: tempfile::TempDir,
+        project: PathBuf,
+        state: StateDir,
+    }
+
+    impl Ground {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let project = dir.path().join("project");
+            std::fs::create_dir(&project).unwrap();
+            let state = StateDir::new(dir.path().join("state"));
+            Self { _dir: dir, project, state }
+        }
+
+        fn rack(&self, archives: usize) -> Shelf<'_> {
+            Shelf { state: &self.state, project: &self.project, archives, ignored: false }
+        }
+
+        fn put(&self, session: &str, second: usize, moment: Moment) -> String {
+            let text = format!("{session} at {second}\n");
+            match self.rack(10).put(Saving { entry: entry(session, second, moment), text: &text }).unwrap() {
+                Put::Saved { name, .. } => name,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        /// Sessions and seconds of what is there and whole.
+        fn whole(&self) -> Vec<String> {
+            let (place, book) = self.rack(10).look().unwrap();
+            let kept = book.states.iter().filter(|entry| !entry.retired);
+            let texts = kept.map(|entry| Shelf::sound(place.as_ref().unwrap(), entry).unwrap().1);
+            let mut words: Vec<String> =
+                texts.map(|text| text.lines().last().unwrap_or_default().to_owned()).collect();
+            words.sort();
+            words
+        }
+    }
+
+    const ENDED: Moment = Moment::TurnEnded;
+
+    #[test]
+    fn a_process_that_was_killed_before_it_wrote_the_file_has_lost_nothing_of_its_session() {
+        for next in ["a", "b"] {
+            let ground = Ground::new();
+            ground.put("a", 1, ENDED);
+            // The book as the killed process has left it: its own state in it, the one before retired.
+            let mut book = Book::load(&ground.state, &ground.project).unwrap();
+            let mut lost = entry("a", 2, ENDED);
+            lost.sha256 = sha256_hex(b"never written");
+            book.supersede("a", lost.as_of);
+            book.states.push(lost);
+            book.save(&ground.state).unwrap();
+            assert_eq!(ground.whole(), ["a at 1"]);
+            ground.put(next, 3, ENDED);
+            let expected = if next == "a" { vec!["a at 3"] } else { vec!["a at 1", "b at 3"] };
+            assert_eq!(ground.whole(), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_killed_process_did_not_remove_goes_with_the_next_state() {
+        let ground = Ground::new();
+        ground.put("a", 1, ENDED);
+        ground.put("b", 2, ENDED);
+        let place = Place::make(&ground.project).unwrap();
+        let archived = std::fs::read_dir(place.archive()).unwrap().next().unwrap().unwrap().path();
+        let text = std::fs::read(&archived).unwrap();
+        std::fs::write(place.dir().join(".x.1-0.cc-recover-tmp"), "half").unwrap();
+        ground.put("a", 3, ENDED);
+        // As if the copy had not been removed.
+        std::fs::write(&archived, text).unwrap();
+        ground.put("b", 4, ENDED);
+        assert_eq!(ground.whole(), ["a at 3", "b at 4"]);
+        assert_eq!(std::fs::read_dir(place.dir()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn an_older_state_of_a_session_does_not_replace_a_newer_one_and_the_same_is_not_written_again() {
+        let ground = Ground::new();
+        ground.put("a", 5, ENDED);
+        let put =
+            |second, text| ground.rack(10).put(Saving { entry: entry("a", second, ENDED), text }).unwrap();
+        assert_eq!(put(4, "older\n"), Put::Older);
+        assert_eq!(put(6, "a at 5\n"), Put::Same);
+        assert_eq!(ground.whole(), ["a at 5"]);
+    }
+
+    #[test]
+    fn a_book_that_is_damaged_makes_every_state_a_foreign_one_and_the_last_is_kept() {
+        let ground = Ground::new();
+        ground.put("a", 1, ENDED);
+        std::fs::write(Book::path(&ground.state, &ground.project), "{").unwrap();
+        assert!(ground.whole().is_empty());
+        let text = "b\n";
+        let put = ground.rack(10).put(Saving { entry: entry("b", 2, ENDED), text }).unwrap();
+        let Put::Saved { kept: Some(kept), .. } = put else { panic!("{put:?}") };
+        assert!(std::fs::read_to_string(kept).unwrap().ends_with("a at 1\n"));
+        assert_eq!(ground.whole(), ["b"]);
+    }
+
+    #[test]
+    fn without_archives_the_last_state_alone_is_kept() {
+        let ground = Ground::new();
+        ground.put("a", 1, Moment::Compacting);
+        let rack = ground.rack(0);
+        rack.put(Saving { entry: entry("b", 2, ENDED), text: "b\n" }).unwrap();
+        assert_eq!(ground.whole(), ["b"]);
+        let place = Place::find(&ground.project).unwrap().unwrap();
+        assert_eq!(std::fs::read_dir(place.archive()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_state_is_put_back_in_front_and_the_one_that_was_goes_behind() {
+        let ground = Ground::new();
+        let first = ground.put("a", 1, ENDED);
+        let second = ground.put("b", 2, ENDED);
+        let rack = ground.rack(10);
+        rack.restore(&first).unwrap();
+        let place = Place::find(&ground.project).unwrap().unwrap();
+        assert!(Place::read(&place.last()).unwrap().ends_with("a at 1\n"));
+        assert_eq!(ground.whole(), ["a at 1", "b at 2"]);
+        assert_eq!(rack.restore(&first).unwrap_err().code, Code::NothingToDo);
+        assert_eq!(rack.restore("nothing").unwrap_err().code, Code::StateNotFound);
+        std::fs::write(place.archived(&second), "edited").unwrap();
+        assert_eq!(rack.restore(&second).unwrap_err().code, Code::VerificationFailed);
+    }
+}

@@ -1,0 +1,267 @@
+//! Saved states: those of a project, the text of one, and putting an older one back in front.
+
+use super::find::SHORTEST;
+use super::inventory::Outside;
+use super::status::asked;
+use crate::error::{Code, Error, Result};
+use crate::fs::{lossy, lossy_or_null};
+use crate::note::state::{Book, DIRECTORY, Entry, LAST, Moment, Place, Shelf};
+use crate::recovery::config::in_force;
+use crate::session::StopKind;
+use crate::session::stop::{time, time_or_null};
+use crate::store::{StateDir, journal};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/state@1";
+
+/// What is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// The text of one.
+    #[default]
+    Show,
+    /// All of them.
+    List,
+    /// Make one the last state again.
+    Restore,
+}
+
+/// Which states.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct StateOptions {
+    /// What is wanted.
+    pub action: Action,
+    /// A state by its name or the beginning of it; else a session by its id or the beginning of it: its newest state.
+    pub state: Option<String>,
+    /// Directory of the project; the working directory when missing.
+    pub project: Option<PathBuf>,
+    /// Only tell what would be done.
+    pub dry_run: bool,
+}
+
+/// One saved state.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SavedState {
+    /// Its name.
+    pub name: String,
+    /// The session.
+    pub session: String,
+    /// When it was saved.
+    #[serde(serialize_with = "time")]
+    pub saved_at: DateTime<Utc>,
+    /// At which moment.
+    pub moment: Moment,
+    /// Time of the newest record of the transcript then.
+    #[serde(serialize_with = "time_or_null")]
+    pub as_of: Option<DateTime<Utc>>,
+    /// How the session stood.
+    pub kind: StopKind,
+    /// Its work was not done.
+    pub unfinished: bool,
+    /// Tasks that were not done.
+    pub tasks_open: usize,
+    /// Tasks that were.
+    pub tasks_done: usize,
+    /// Calls, subagents and background work without a result.
+    pub in_flight: usize,
+    /// Checks that failed.
+    pub failing: usize,
+    /// Files the session had written.
+    pub files: usize,
+    /// It is the last state of the project.
+    pub last: bool,
+    /// It is as it was saved; nothing else is handed to a model.
+    pub sound: bool,
+    /// Where it is.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the printed form")]
+pub struct StateReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// The project.
+    #[serde(serialize_with = "lossy")]
+    pub project: PathBuf,
+    /// Recovery is set up there, so that states are saved.
+    pub enabled: bool,
+    /// Directory of the states; `None` when there is none.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub directory: Option<PathBuf>,
+    /// Every state that is kept, the newest first.
+    pub states: Vec<SavedState>,
+    /// What the last state's file holds is none that was saved: somebody has edited it, or it came with the project.
+    pub foreign: bool,
+    /// Name of the state that was asked for, or is the last one.
+    pub chosen: Option<String>,
+    /// Its text, with `show`.
+    pub text: Option<String>,
+    /// Nothing was to be changed.
+    pub dry_run: bool,
+    /// The chosen one is the last state now; with `dry_run`: it would be.
+    pub restored: bool,
+    /// Where a last state is kept that somebody had edited and that was replaced.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub kept: Option<PathBuf>,
+}
+
+/// Looks, and restores when asked to.
+///
+/// # Errors
+/// [`Code::ProjectNotFound`]; [`Code::StateNotFound`] and [`Code::Usage`] for a name that fits none or several; those of
+/// [`Shelf::restore`].
+pub fn state(outside: Outside<'_>, options: &StateOptions) -> Result<StateReport> {
+    let asked = asked(outside, options.project.as_deref().unwrap_or(outside.env.cwd()))?;
+    let state = StateDir::new(outside.env.state_dir()?);
+    let config = in_force(outside.env, Some(&asked.dir)).config;
+    let states =
+        Shelf { state: &state, project: &asked.dir, archives: config.state.archives, ignored: false };
+    let (place, book) = states.look()?;
+    let chosen = match (options.state.as_deref(), options.action) {
+        (None, Action::List) => None,
+        (None, Action::Restore) => {
+            return Err(Error::new(Code::Usage, "no state is named")
+                .hint("`cc-session-recover state list` shows their names"));
+        }
+        (None, Action::Show) => last_of(place.as_ref(), &book),
+        (Some(name), _) => Some(named(&book, name)?.clone()),
+    };
+    let mut text = None;
+    if options.action == Action::Show {
+        text = shown(place.as_ref(), chosen.as_ref());
+        if text.is_none() {
+            return Err(none_saved(&asked.dir.join(DIRECTORY).join(LAST)));
+        }
+    }
+    let mut restored = false;
+    let mut kept = None;
+    if let (Action::Restore, Some(entry), Some(place)) = (options.action, &chosen, &place) {
+        if options.dry_run {
+            states.restorable(place, &book, &entry.name)?;
+        } else {
+            kept = states.restore(&entry.name)?;
+            let fields =
+                json!({"session": entry.session, "state": entry.name, "project": asked.dir, "kept": kept});
+            journal::append(&state, outside.clock, "state-restored", fields);
+        }
+        restored = true;
+    }
+    let (place, book) = if restored && !options.dry_run { states.look()? } else { (place, book) };
+    let mut saved: Vec<SavedState> = place.iter().flat_map(|place| listed(place, &book)).collect();
+    saved.sort_by_key(|state| std::cmp::Reverse(state.saved_at));
+    let foreign =
+        place.as_ref().is_some_and(|place| place.last().exists()) && !saved.iter().any(|state| state.last);
+    Ok(StateReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        project: asked.dir,
+        enabled: asked.enabled,
+        directory: place.map(|place| place.dir().to_path_buf()),
+        states: saved,
+        foreign,
+        chosen: chosen.map(|entry| entry.name),
+        text,
+        dry_run: options.dry_run,
+        restored,
+        kept,
+    })
+}
+
+/// The state that is the last one's file now.
+fn last_of(place: Option<&Place>, book: &Book) -> Option<Entry> {
+    let place = place?;
+    let is_last = |entry: &&Entry| Shelf::sound(place, entry).is_some_and(|(path, _)| path == place.last());
+    book.states.iter().find(is_last).cloned()
+}
+
+/// The state that is meant.
+fn named<'b>(book: &'b Book, name: &str) -> Result<&'b Entry> {
+    let name = name.trim();
+    let named: Vec<&Entry> =
+        book.states.iter().filter(|entry| !entry.retired && entry.name.starts_with(name)).collect();
+    if let Some(exact) = named.iter().find(|entry| entry.name == name) {
+        return Ok(exact);
+    }
+    if name.len() < SHORTEST {
+        return Err(Error::new(Code::Usage, format!("{name:?} is too short for a state or a session"))
+            .hint(format!("give at least {SHORTEST} characters")));
+    }
+    if let [one] = named.as_slice() {
+        return Ok(one);
+    }
+    let lower = name.to_ascii_lowercase();
+    let sessions: Vec<&Entry> =
+        book.newest_of_each().into_iter().filter(|entry| entry.session.starts_with(&lower)).collect();
+    let words =
+        |all: &[&Entry]| all.iter().take(8).map(|entry| entry.name.clone()).collect::<Vec<_>>().join(", ");
+    match (sessions.as_slice(), named.as_slice()) {
+        ([one], []) => Ok(one),
+        ([], []) => Err(Error::new(
+            Code::StateNotFound,
+            format!("no saved state of this project begins with {name:?}"),
+        )
+        .hint("`cc-session-recover state list` shows all")),
+        (several, []) | (_, several) => Err(Error::new(
+            Code::SessionAmbiguous,
+            format!("{name:?} can be several states: {}", words(several)),
+        )
+        .hint("give more characters of the name")),
+    }
+}
+
+/// The text of a state as it lies there, edited or not; of none chosen that of the last one's file.
+fn shown(place: Option<&Place>, chosen: Option<&Entry>) -> Option<String> {
+    let place = place?;
+    match chosen {
+        Some(entry) => Shelf::sound(place, entry)
+            .map(|(_, text)| text)
+            .or_else(|| Place::read(&place.archived(&entry.name))),
+        None => Place::read(&place.last()),
+    }
+}
+
+fn none_saved(path: &std::path::Path) -> Error {
+    Error::new(Code::StateNotFound, "no state is saved in this project")
+        .at(path)
+        .hint("states are saved when a session comes to rest in a project that is set up; `cc-session-recover init` does that")
+}
+
+fn listed(place: &Place, book: &Book) -> Vec<SavedState> {
+    let kept = book.states.iter().filter(|entry| !entry.retired);
+    kept.map(|entry| {
+        let found = Shelf::sound(place, entry);
+        let last = found.as_ref().is_some_and(|(path, _)| *path == place.last());
+        SavedState {
+            name: entry.name.clone(),
+            session: entry.session.clone(),
+            saved_at: entry.saved_at,
+            moment: entry.moment,
+            as_of: entry.as_of,
+            kind: entry.kind,
+            unfinished: entry.unfinished,
+            tasks_open: entry.tasks_open,
+            tasks_done: entry.tasks_done,
+            in_flight: entry.in_flight,
+            failing: entry.failing,
+            files: entry.files,
+            last,
+            sound: found.is_some(),
+            path: found.map_or_else(|| place.archived(&entry.name), |(path, _)| path),
+        }
+    })
+    .collect()
+}
