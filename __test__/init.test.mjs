@@ -349,6 +349,52 @@ test('the tests write into their own world only', (t) => {
   rmSync(place.root, { recursive: true, force: true });
 });
 
+const COMMANDS = ['session-rescue.md', 'handoff.md'];
+
+test('slash commands are written, kept out of commits, renewed by a later init, and taken out again', async (t) => {
+  const place = world(t);
+  spawnSync('git', ['init', '-q', place.project]);
+  const dir = join(place.project, '.claude', 'commands');
+  const looked = await place.run(['init', '--dry-run']);
+  for (const name of COMMANDS) assert.match(looked.stdout, new RegExp(`^\\+\\+\\+ b/\\.claude/commands/${name}$`, 'm'));
+  assert.equal(existsSync(dir), false);
+  assert.equal((await place.run(['init'])).status, 0);
+  const excluded = readFileSync(join(place.project, '.git', 'info', 'exclude'), 'utf8').split('\n');
+  for (const name of COMMANDS) {
+    const text = readFileSync(join(dir, name), 'utf8');
+    assert.match(text, /^---\ndescription: .+\nargument-hint: ".+"\nallowed-tools: Bash\(cc-session-recover [^\n]+\)\n---\n/);
+    assert.doesNotMatch(text, /__SELF__|rescue --kill:/);
+    assert.ok(excluded.includes(`/.claude/commands/${name}`), name);
+  }
+  assert.match((await place.run(['init'])).stdout, /nothing was changed/);
+  assert.equal((await place.run(['uninstall'])).status, 0);
+  assert.equal(existsSync(dir), false);
+  assert.doesNotMatch(readFileSync(join(place.project, '.git', 'info', 'exclude'), 'utf8'), /commands/);
+});
+
+test('a command of the same name that is not ours, or was edited since, is neither written over nor removed', async (t) => {
+  const place = world(t);
+  const dir = join(place.project, '.claude', 'commands');
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(join(dir, 'handoff.md'), 'mine\n');
+  const first = await place.run(['init']);
+  assert.equal(first.status, 0);
+  assert.match(first.stderr, /warning: .*handoff\.md is somebody's own and stays as it is/);
+  writeFileSync(join(dir, 'session-rescue.md'), `${readFileSync(join(dir, 'session-rescue.md'), 'utf8')}\nAnd be brief.\n`);
+  const edited = treeOf(dir);
+  assert.match((await place.run(['init'])).stderr, /session-rescue\.md is somebody's own/);
+  const undone = await place.run(['uninstall']);
+  assert.equal(undone.status, 0);
+  assert.match(undone.stderr, /session-rescue\.md was edited and stays/);
+  assert.deepEqual(treeOf(dir), edited);
+});
+
+test('--no-commands writes none', async (t) => {
+  const place = world(t);
+  assert.equal((await place.run(['init', '--no-commands'])).status, 0);
+  assert.equal(existsSync(join(place.project, '.claude', 'commands')), false);
+});
+
 test('HANDOFF.md asks whoever works to keep it current, --no-instruction takes that out of it and of the start of a session, and what somebody wrote stays', async (t) => {
   const place = world(t);
   const file = join(place.project, 'HANDOFF.md');

@@ -11,6 +11,7 @@ import * as told from './lib/accounts.mjs';
 import { ROOT, world } from './lib/command.mjs';
 import * as doctored from './lib/doctored.mjs';
 import * as saved from './lib/exported.mjs';
+import * as killed from './lib/killed.mjs';
 import { assertAligned, assertScreen, plain } from './lib/screen.mjs';
 import * as made from './lib/sessions.mjs';
 import { terminal } from './lib/terminal.mjs';
@@ -24,13 +25,17 @@ const { printShow } = require('../bin/lib/screens/show.js');
 const { printRecall } = require('../bin/lib/screens/recall.js');
 const { printCommands, refusalText, resumeLine } = require('../bin/lib/screens/resume.js');
 const { printReport } = require('../bin/lib/screens/report.js');
+const { printRepair } = require('../bin/lib/screens/repair.js');
 const { printRestored } = require('../bin/lib/screens/restore.js');
 const { printExported } = require('../bin/lib/screens/export.js');
+const { printPages } = require('../bin/lib/screens/pages.js');
 const { printImported } = require('../bin/lib/screens/import.js');
 const { printPruned } = require('../bin/lib/screens/prune.js');
 const { printLog } = require('../bin/lib/screens/log.js');
-const { printDoctor } = require('../bin/lib/screens/doctor.js');
+const { killedLines, planLines } = require('../bin/lib/screens/kill.js');
+const { boxedLines, choiceOf, flatLines } = require('../bin/lib/screens/rescue.js');
 const { printState } = require('../bin/lib/screens/state.js');
+const { printDoctor } = require('../bin/lib/screens/doctor.js');
 const { printHandoff } = require('../bin/lib/screens/handoff.js');
 const { truncated, truncatedPath, widthOf, wrapped } = require('../bin/lib/text.js');
 const { commandWords, sizeWords, tokenWords } = require('../bin/lib/wording.js');
@@ -41,6 +46,9 @@ const SNAPSHOTS = join(ROOT, '__test__', 'snapshots');
 const WIDTHS = [40, 80, 120, 200];
 
 /** @typedef {ReturnType<typeof terminal>['io']} Output */
+/** @param {Output} io */
+const viewOf = ({ width, colours }) => ({ width, colours });
+
 /** @type {[string, (io: Output) => unknown][]} */
 const SCREENS = [
   ['status', (io) => printStatus(made.statusReport(EVERYTHING, { project: null, accounts: made.ACCOUNTS.slice(0, 1) }), io)],
@@ -69,13 +77,33 @@ const SCREENS = [
   ['restore', (io) => printRestored(told.restoreReport(), io)],
   ['restore-planned', (io) => printRestored(told.restoreReport({ dryRun: true, chosen: '20260302T000130000Z-812-3' }), io)],
   ['restore-done', (io) => printRestored(told.restoreReport({ chosen: '20260302T000130000Z-812-3', restored: true, kept: '20260302T034200000Z-restore', undo: ['cc-session-recover', 'restore', told.RECOVERED.session, '--from', '20260302T034200000Z-restore'] }), io)],
+  ['repair-planned', (io) => printRepair(told.repairReport(), io)],
+  ['repair-held', (io) => printRepair(told.repairReport({ subagents: [], held: 'process 4711 has it open' }), io)],
+  ['repair-done', (io) => printRepair(told.repairReport({ dryRun: false, subagents: [], repaired: true, kept: '20260302T034200000Z-repair', undo: ['cc-session-recover', 'repair', told.RECOVERED.session, '--rollback'] }), io)],
+  ['repair-nothing', (io) => printRepair(told.repairReport({ findings: [], mendable: 0, subagents: [] }), io)],
+  ['repair-hostile', (io) => printRepair(told.repairReport({ transcript: '/x/\u001b[2J\u202e.jsonl', mendable: 0, findings: [{ class: 'stub', line: 1, offset: 0, what: '\u001b]0;x\u0007 no message of a conversation is in it', client: 'x\ny', mend: null, lost: null }], more: 4, subagents: [] }), io)],
   ['export', (io) => printExported(saved.exportReport([saved.LIVE]), io)],
   ['export-planned', (io) => printExported(saved.exportReport([{ ...saved.LIVE, digest: null, transcriptLines: null, grew: false }], { dryRun: true, log: null }), io)],
   ['export-several', (io) => printExported(saved.exportReport(saved.SEVERAL, { failures: [saved.FAILURE] }), io)],
   ['export-failed', (io) => printExported(saved.exportReport([], { failures: [saved.FAILURE] }), io)],
   ['export-hostile', (io) => printExported(saved.exportReport(saved.HOSTILE_EXPORTS), io)],
+  ['pages', (io) => printPages(saved.readingReport([saved.page('3f2a9c1d', { livePid: 4711, replaced: true })]), io)],
+  ['pages-planned', (io) => printPages(saved.readingReport([saved.page('3f2a9c1d', { bytes: null, shown: null })], { dryRun: true, format: 'markdown' }), io)],
+  ['pages-several', (io) => printPages(saved.readingReport([saved.page('3f2a9c1d'), saved.page('77aa0000', { title: null })], { failures: [saved.FAILURE] }), io)],
+  ['pages-failed', (io) => printPages(saved.readingReport([], { failures: [saved.FAILURE] }), io)],
+  ['pages-hostile', (io) => printPages(saved.readingReport(saved.HOSTILE_EXPORTS.map(({ session, title, path }) => saved.page(session.slice(0, 8), { title, path }))), io)],
   ['import', (io) => printImported(saved.importReport(), io)],
   ['import-planned', (io) => printImported(saved.importReport({ dryRun: true, title: null, left: [] }), io)],
+  ['kill-planned', (io) => io.lines(planLines(killed.PLANNED, viewOf(io)))],
+  ['kill-planned-nothing-on-disk', (io) => io.lines(planLines(killed.FRESH, viewOf(io)))],
+  ['kill', (io) => io.lines(killedLines(killed.KILLED, viewOf(io)))],
+  ['kill-still-alive', (io) => io.lines(killedLines(killed.DEAF, viewOf(io)))],
+  ['kill-background', (io) => io.lines([...planLines(killed.BACKGROUND, viewOf(io)), ...killedLines({ ...killed.BACKGROUND, outcome: 'gone' }, viewOf(io))])],
+  ['kill-hostile', (io) => io.lines(killed.HOSTILE.flatMap((report) => planLines(report, viewOf(io)).concat(killedLines(report, viewOf(io)))))],
+  ['rescue', (io) => io.lines(boxedLines(EVERYTHING, { ...viewOf(io), most: 6 }, new Date(NOW)))],
+  ['rescue-hostile', (io) => io.lines(boxedLines(ALL, viewOf(io), new Date(NOW)))],
+  ['rescue-empty', (io) => io.lines(boxedLines([], viewOf(io), new Date(NOW)))],
+  ['rescue-choices', (io) => io.lines(ALL.map((session) => choiceOf(session, io.width ?? 80)))],
   ['prune', (io) => printPruned(saved.pruneReport(), io)],
   ['prune-nothing', (io) => printPruned(saved.pruneReport({ removed: [], removedBytes: 0, kept: 1 }), io)],
   ['log', (io) => printLog(saved.logReport(), io)],
@@ -352,4 +380,11 @@ test('cut and wrapped text fits, and wrapping loses nothing but spaces', () => {
 test('sizes and tokens have at most three digits that count', () => {
   assert.deepEqual([0, 999, 1000, 1234, 48_213, 999_499, 999_500, 61_400_000, 2.5e9, 4e15].map(sizeWords), ['0 B', '999 B', '1.0 kB', '1.2 kB', '48 kB', '999 kB', '1.0 MB', '61 MB', '2.5 GB', '4000 TB']);
   assert.deepEqual([0, 999, 1000, 184_321, 999_499, 1_000_000, 1_250_000].map(tokenWords), ['0', '999', '1k', '184k', '999k', '1M', '1.3M']);
+});
+
+test('the flat list is a line a session, steers nothing, and draws nothing', () => {
+  const { text } = shown((io) => io.lines(flatLines(ALL, viewOf(io), new Date(NOW))), { columns: 80, env: { NO_COLOR: '1' } });
+  assert.equal(text.trimEnd().split('\n').length, ALL.length + 1);
+  assert.doesNotMatch(text, /[\u2500-\u257F\u25A0-\u25FF]/);
+  assertScreen(text, 1000);
 });

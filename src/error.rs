@@ -35,6 +35,8 @@ pub enum Code {
     SessionLive,
     /// A run may not be made now.
     RunRefused,
+    /// A process may not be ended.
+    KillRefused,
     /// What was written is not what was read.
     VerificationFailed,
     /// Claude Code itself was not found.
@@ -73,6 +75,7 @@ impl Code {
             Self::StateNotFound => "STATE_NOT_FOUND",
             Self::SessionLive => "SESSION_LIVE",
             Self::RunRefused => "RUN_REFUSED",
+            Self::KillRefused => "KILL_REFUSED",
             Self::VerificationFailed => "VERIFICATION_FAILED",
             Self::ClientNotFound => "CLIENT_NOT_FOUND",
             Self::TranscriptUnreadable => "TRANSCRIPT_UNREADABLE",
@@ -98,7 +101,11 @@ impl Code {
             | Self::SnapshotNotFound
             | Self::StateNotFound
             | Self::ClientNotFound => 3,
-            Self::PathRefused | Self::ChangedMeanwhile | Self::SessionLive | Self::RunRefused => 4,
+            Self::PathRefused
+            | Self::ChangedMeanwhile
+            | Self::SessionLive
+            | Self::RunRefused
+            | Self::KillRefused => 4,
             Self::VerificationFailed => 5,
             Self::NothingToDo => 6,
             _ => 1,

@@ -35,7 +35,8 @@ pub fn sanitised(text: &str) -> String {
 }
 
 /// Characters that change how others are shown, or that nobody can see.
-fn invisible(char: char) -> bool {
+#[must_use]
+pub fn invisible(char: char) -> bool {
     matches!(char,
         '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

@@ -132,6 +132,36 @@ export function restoreReport(fields = {}) {
   };
 }
 
+/** What `repair` tells. @param {Record<string, any>} [fields] */
+export function repairReport(fields = {}) {
+  const finding = (/** @type {string} */ kind, /** @type {number} */ line, /** @type {Record<string, any>} */ more) => ({ class: kind, line, offset: line * 1234, what: 'a tool result without its call', client: 'leaves the call and its result out', mend: 'a call that says so is put in front', lost: 'the arguments of the call', ...more });
+  return {
+    schema: 'cc-session-recover/repair@1',
+    generatedAt: NOW,
+    dryRun: true,
+    session: RECOVERED.session,
+    transcript: RECOVERED.transcript,
+    bytes: 1_234_567,
+    lines: 812,
+    records: 811,
+    findings: [
+      finding('glued-records', 12, { what: '2 records on one line', client: 'passes over the whole line and loses them', mend: 'each gets a line of its own', lost: null }),
+      finding('orphan-result', 207, {}),
+      ...Array.from({ length: 7 }, (_, at) => finding('torn-line', 300 + at, { what: '480 bytes that are no record', client: 'passes over it', mend: null, lost: 'what it was' })),
+    ],
+    more: 0,
+    mendable: 2,
+    subagents: [{ path: `${DIR}/subagents/agent-a1.jsonl`, findings: [finding('torn-end', 3, { what: 'the file ends in 20 bytes that are no record', client: 'passes over it, and ends the line before it writes on', mend: null, lost: 'what it was' })], more: 0 }],
+    held: null,
+    repaired: false,
+    rolledBack: false,
+    kept: null,
+    undo: null,
+    commands: RECOVERED.commands,
+    ...fields,
+  };
+}
+
 /** What `handoff` tells. @param {any} session @param {Record<string, any>} [fields] */
 export function handoffReport(session, fields = {}) {
   return { schema: 'cc-session-recover/handoff@1', generatedAt: NOW, session, form: 'note', text: '## Session `x`\n\n- State: finished its turn\n', characters: 44, leftOut: [], sources: [session.transcript], file: `${DIR}/HANDOFF.md`, enabled: true, dryRun: false, written: true, kept: [], problems: [], ...fields };

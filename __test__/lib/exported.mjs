@@ -41,6 +41,19 @@ export const HOSTILE_EXPORTS = [exported('e0e0e0e0', { title: HOSTILE, path: `/x
 
 export const FAILURE = { session: '77aa0000-0000-4000-8000-000000000001', path: '/home/me/t.jsonl', code: 'VERIFICATION_FAILED', message: 'was cut, rewritten or replaced while it was copied', hint: 'try again', exitCode: 5 };
 
+/** @param {string} id Its first eight digits. @param {Record<string, any>} [fields] */
+export function page(id, fields = {}) {
+  const { id: session, title, state, transcript } = made(id);
+  const shown = { turns: 41, calls: 512, stops: 2, subagents: 3, damagedLines: 0, cutTexts: 17, leftBytes: 402_331, leftPictures: 1 };
+  return { session, title, state, transcript, transcriptBytes: 1_234_567, path: `${STATE}/pages/20260302T034200Z-READING-${session}.html`, replaced: false, bytes: 702_993, shown, livePid: null, ...fields };
+}
+
+/** @param {any[]} pages @param {Record<string, any>} [fields] */
+export function readingReport(pages, fields = {}) {
+  const bytes = pages.reduce((sum, one) => sum + (one.bytes ?? 0), 0);
+  return { schema: 'cc-session-recover/reading@1', generatedAt: NOW, dryRun: false, format: 'html', to: `${STATE}/pages`, pages, failures: [], bytes, ...fields };
+}
+
 /** @param {Record<string, any>} [fields] */
 export function importReport(fields = {}) {
   const { id, title, transcript } = made('3f2a9c1d');

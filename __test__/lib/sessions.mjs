@@ -171,7 +171,7 @@ export const GUESSED = session('0badcafe', {
   stop: { ...LIMIT, resetsAt: '2026-03-02T09:00:00Z', resetsAtSource: 'guess' },
   live: live(4801, { tty: null, kind: 'background', job: 'a1b2c3d4', status: 'idle' }),
   next: { action: 'client', at: '2026-03-02T09:00:00Z', why: 'Claude Code continues it while it stays open' },
-  commands: { resume: ['claude', 'attach', 'a1b2c3d4'], kill: ['claude', 'stop', 'a1b2c3d4'] },
+  commands: { resume: ['claude', 'attach', 'a1b2c3d4'], kill: ['cc-session-recover', 'kill', '0badcafe-0000-4000-8000-000000000001'] },
 });
 
 export const HUNG = session('4444dead', {

@@ -1,24 +1,26 @@
 'use strict';
 
-// `export`: saves sessions losslessly, each as a directory or an archive that says what it holds.
+// `export`: saves sessions losslessly, each as a directory or an archive that says what it holds; or writes them as pages for people.
 
 const { resolve } = require('node:path');
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'export',
-  summary: 'save sessions losslessly, verified byte for byte',
+  summary: 'save sessions losslessly, verified byte for byte, or write them as pages',
   description:
-    'Transcript, subagents, tool results, tasks, plan, file history and note, with a manifest of sizes and hashes. The session is only\nread, and may go on meanwhile: what is saved is its beginning up to a stated length. Nothing is redacted: keep exports private.',
+    'Transcript, subagents, tool results, tasks, plan, file history and note, with a manifest of sizes and hashes. The session is only\nread, and may go on meanwhile: what is saved is its beginning up to a stated length. Nothing is redacted: keep exports private.\n\nWith --format a page for people is written instead: one HTML file that needs nothing else and runs nothing of the session, or\nMarkdown. Long texts are cut there, each with a count; the lossless export is the whole.',
   arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name, title, or path of its transcript' }],
   options: [
     { flags: '-l, --latest', description: 'the session that was active last' },
     { flags: '--active', description: 'every session that a process holds' },
     { flags: '-a, --all', description: 'every session on this machine' },
     { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
-    { flags: '-t, --to <dir>', description: 'directory to put exports into (default: exports in the state directory)' },
+    { flags: '-f, --format <kind>', description: 'what to write: everything, byte for byte, or a page to read', choices: ['lossless', 'html', 'markdown'], default: 'lossless' },
+    { flags: '-t, --to <path>', description: 'directory to put exports into; of a page also its file (default: in the state directory)' },
+    { flags: '--force', description: 'replace a page that is there already' },
     { flags: '--archive', description: 'one .tar file a session' },
-    { flags: '--hash <kind>', description: 'by which files are known again: xxh3 is faster and finds accidents only', choices: ['sha256', 'xxh3'], default: 'sha256' },
+    { flags: '--hash <kind>', description: 'by which files are known again (default: sha256); xxh3 is faster and finds accidents only', choices: ['sha256', 'xxh3'] },
     { flags: '--log <dir>', description: 'directory of SESSION-LOG-<date>.md (default: the state directory)' },
     { flags: '--dry-run', description: 'show what would be saved' },
     { flags: '--json', description: 'print the report as JSON' },
@@ -26,6 +28,7 @@ module.exports = {
   examples: [
     { command: 'cc-session-recover export 3f2a9c1d', does: 'one session' },
     { command: 'cc-session-recover export --active', does: 'everything that is open, before a reboot' },
+    { command: 'cc-session-recover export 3f2a9c1d --format html --to page.html', does: 'one session as a page for a browser' },
     { command: 'cc-session-recover export --all --to /mnt/backup --archive', does: 'everything, as archives elsewhere' },
   ],
 
@@ -38,15 +41,20 @@ module.exports = {
     const chosen = [args.session !== undefined, args.latest, args.active, args.all].filter(Boolean).length;
     if (chosen === 0) throw new UsageError('which session?', 'name one that `cc-session-recover list` shows, or give --latest, --active or --all');
     if (chosen > 1) throw new UsageError('a session, --latest, --active and --all exclude each other', 'give one of them');
-    const options = {
+    const chooses = {
       ...(args.session === undefined ? {} : { session: args.session }),
       ...(args.latest ? { latest: true } : {}),
       ...(args.active ? { active: true } : {}),
       ...(args.all ? { all: true } : {}),
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
+    };
+    if (args.format !== 'lossless') return writePages(args, chooses, io);
+    if (args.force) throw new UsageError('--force is for pages', 'leave it out: a lossless export never overwrites anything');
+    const options = {
+      ...chooses,
       ...(args.to === undefined ? {} : { to: resolve(args.to) }),
       ...(args.archive ? { archive: true } : {}),
-      hash: args.hash,
+      ...(args.hash === undefined ? {} : { hash: args.hash }),
       ...(args.log === undefined ? {} : { log: resolve(args.log) }),
       ...(args.dryRun ? { dryRun: true } : {}),
     };
@@ -57,3 +65,30 @@ module.exports = {
     return Math.max(EXIT.done, ...report.failures.map((/** @type {{exitCode: number}} */ { exitCode }) => exitCode));
   },
 };
+
+/**
+ * @param {Record<string, any>} args
+ * @param {import('../../src/ffi/types.js').ReadingOptions} chooses
+ * @param {import('../lib/output.js').Output} io
+ */
+async function writePages(args, chooses, io) {
+  const { loadAddon } = require('../lib/addon.js');
+  const { EXIT, UsageError } = require('../lib/errors.js');
+  const { progressOf } = require('../lib/progress.js');
+  const { printPages } = require('../lib/screens/pages.js');
+
+  const lossless = [args.archive && '--archive', args.hash !== undefined && '--hash', args.log !== undefined && '--log'].filter(Boolean);
+  if (lossless.length > 0) throw new UsageError(`${lossless.join(' and ')} is for lossless exports`, 'leave it out, or leave --format out');
+  const options = {
+    ...chooses,
+    format: args.format,
+    ...(args.to === undefined ? {} : { to: resolve(args.to), toDirectory: /[\\/]$/.test(args.to) }),
+    ...(args.force ? { force: true } : {}),
+    ...(args.dryRun ? { dryRun: true } : {}),
+  };
+  const addon = loadAddon();
+  const report = await io.during('writing', addon.writePages(options), progressOf(addon));
+  if (args.json) io.json(report);
+  else printPages(report, io);
+  return Math.max(EXIT.done, ...report.failures.map((/** @type {{exitCode: number}} */ { exitCode }) => exitCode));
+}

@@ -9,12 +9,13 @@ module.exports = {
   name: 'init',
   summary: 'set recovery up in a project',
   description:
-    'Puts hooks into the settings of Claude Code, without touching anything else in them, and a launcher\ninto the project. Running it again changes nothing; after an upgrade it renews only its own entries.',
+    'Puts hooks into the settings of Claude Code, without touching anything else in them, and a launcher\nand the commands /session-rescue and /handoff into the project. Running it again changes nothing; after an upgrade it renews only its own entries.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
     { flags: '--local', description: 'hooks into .claude/settings.local.json, for you alone', conflicts: ['user'] },
     { flags: '--user', description: 'hooks into your own settings, for all your projects', conflicts: ['local'] },
     { flags: '--no-hooks', description: 'write no hooks and no launcher' },
+    { flags: '--no-commands', description: 'write no slash commands: /session-rescue and /handoff' },
     { flags: '--statusline', description: 'show the remaining quota too, below the status line that is there; into .claude/settings.local.json (with --user: into your own settings), because colleagues would see one in settings.json' },
     { flags: '--unattended', description: 'agree that closed sessions of this project are resumed without you, by `watch`', conflicts: ['user', 'attended'] },
     { flags: '--attended', description: 'take that back', conflicts: ['user'] },
@@ -42,6 +43,7 @@ module.exports = {
       project: resolve(args.dir ?? '.'),
       scope: scopeOf(args),
       hooks: args.hooks,
+      commands: args.commands,
       statusLine: args.statusline === true,
       ...(args.unattended ? { unattended: true } : args.attended ? { unattended: false } : {}),
       ...(args.instruction === undefined ? {} : { instruction: args.instruction }),

@@ -32,7 +32,8 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { EXIT, RecoverError, UsageError } = require('../lib/errors.js');
+    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { openSession } = require('../lib/opening.js');
     const { printCommands, refusalText } = require('../lib/screens/resume.js');
 
     if (args.now) return runNow(args, io);
@@ -60,12 +61,7 @@ module.exports = {
       io.error(refusalText(plan));
       return EXIT.refused;
     }
-    if (plan.program === null) {
-      const wrong = report.problems.find(({ code }) => code === 'CLIENT_NOT_FOUND');
-      if (wrong !== undefined) throw new RecoverError(wrong.code, wrong.message, { path: wrong.path, exitCode: EXIT.notFound });
-      throw new RecoverError('CLIENT_NOT_FOUND', 'claude was not found on PATH outside of the project', { hint: 'install Claude Code, or set CC_RECOVER_CLAUDE to its absolute path', exitCode: EXIT.notFound });
-    }
-    return open(plan);
+    return openSession(report);
   },
 };
 
@@ -93,28 +89,3 @@ async function runNow(args, io) {
   else io.lines(runLines(report, io.colours));
   return report.attempt?.outcome === 'continued' ? EXIT.done : EXIT.unverified;
 }
-
-/**
- * Gives the terminal to the client until it ends.
- *
- * @param {import('../../src/ffi/types.js').ResumePlan} plan
- * @returns {Promise<number>} Its exit code.
- */
-async function open({ argv, program, cwd, env, unset }) {
-  const { spawn } = require('node:child_process');
-  const { constants } = require('node:os');
-  const environment = { ...process.env, ...env };
-  for (const name of unset) delete environment[name];
-  const [, ...words] = /** @type {string[]} */ (argv);
-  const child = spawn(/** @type {string} */ (program), words, { cwd: /** @type {string} */ (cwd), env: environment, stdio: 'inherit' });
-  // The terminal sends its own signals to both; what is sent to us alone is passed on.
-  const pass = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
-  process.on('SIGINT', noted).on('SIGQUIT', noted).on('SIGTERM', pass).on('SIGHUP', pass);
-  return new Promise((done, failed) => {
-    child.on('error', failed);
-    child.on('exit', (code, signal) => done(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
-  });
-}
-
-/** A signal that the client has had from the terminal itself. */
-function noted() {}

@@ -136,19 +136,41 @@ function createOutput({ stdout, stderr, stdin, env }) {
     },
 
     /**
+     * Asks for a word.
+     *
+     * @param {string} question
+     * @returns {Promise<string | null>} `null` at the end of input and on Ctrl-C.
+     */
+    async ask(question) {
+      if (!stdout.isTTY || !stdin.isTTY) throw new UsageError('there is no terminal to ask on');
+      const { createInterface } = require('node:readline/promises');
+      const terminal = createInterface({ input: stdin, output: stdout });
+      const closed = new Promise((resolve) => terminal.once('close', () => resolve(null)));
+      try {
+        const answer = await Promise.race([terminal.question(question), closed]);
+        return answer === null ? null : String(answer).trim();
+      } catch {
+        return null;
+      } finally {
+        terminal.close();
+      }
+    },
+
+    /**
      * Asks a question that can be answered with yes or no. An end of input is a no.
      *
      * @param {string} question
+     * @param {boolean} [assumed] What Enter alone means.
      * @returns {Promise<boolean>}
      */
-    async confirm(question) {
+    async confirm(question, assumed = true) {
       if (!stdout.isTTY || !stdin.isTTY) throw new UsageError('there is no terminal to ask on', 'give --yes to go on without being asked');
       const { createInterface } = require('node:readline/promises');
       const terminal = createInterface({ input: stdin, output: stdout });
       const closed = new Promise((resolve) => terminal.once('close', () => resolve('no')));
       try {
-        const answer = String(await Promise.race([terminal.question(`${question} [Y/n] `), closed]));
-        return /^(y|yes|)$/i.test(answer.trim());
+        const answer = String(await Promise.race([terminal.question(`${question} ${assumed ? '[Y/n]' : '[y/N]'} `), closed]));
+        return answer.trim() === '' ? assumed : /^(y|yes)$/i.test(answer.trim());
       } catch {
         return false;
       } finally {

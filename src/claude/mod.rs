@@ -9,6 +9,7 @@ pub mod process;
 pub mod program;
 pub mod record;
 pub mod registry;
+pub mod role;
 pub mod settings;
 pub mod transcript;
 pub mod version;

@@ -62,6 +62,10 @@ pub trait Processes: Send + Sync {
     fn has_variable(&self, _pid: u32, _name: &str) -> Option<bool> {
         None
     }
+    /// The user it runs as; `None` when that cannot be told, or when it has the rights of two.
+    fn owner(&self, _pid: u32) -> Option<u32> {
+        None
+    }
     /// When something was last received from the network.
     fn reception(&self, _pid: u32) -> Reception {
         Reception::Unknown
@@ -197,6 +201,15 @@ mod system {
             Some(bytes.split(|byte| *byte == 0).any(has))
         }
 
+        fn owner(&self, pid: u32) -> Option<u32> {
+            let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            // "Uid:	1000	1000	1000	1000": real, effective, saved, of files.
+            let ids = text.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+            let mut ids = ids.split_ascii_whitespace().take(3);
+            let real = ids.next()?;
+            ids.all(|id| id == real).then(|| real.parse().ok())?
+        }
+
         fn reception(&self, pid: u32) -> Reception {
             let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Reception::Unknown };
             let sockets: BTreeSet<u32> = entries
@@ -299,6 +312,14 @@ mod system {
         fn working_directory(&self, pid: u32) -> Option<PathBuf> {
             let system = one(pid, ProcessRefreshKind::nothing().with_cwd(UpdateKind::Always))?;
             system.process(Pid::from_u32(pid))?.cwd().map(std::path::Path::to_path_buf)
+        }
+
+        #[cfg(unix)]
+        fn owner(&self, pid: u32) -> Option<u32> {
+            let system = one(pid, ProcessRefreshKind::nothing().with_user(UpdateKind::Always))?;
+            let process = system.process(Pid::from_u32(pid))?;
+            let real = **process.user_id()?;
+            process.effective_user_id().is_none_or(|effective| **effective == real).then_some(real)
         }
 
         fn booted_at(&self) -> Option<DateTime<Utc>> {

@@ -1,11 +1,13 @@
-//! The exports behind `export`, `import`, `prune` and `log`.
+//! The exports behind `export`, `import`, `kill`, `repair`, `prune` and `log`.
 
 use super::task::CoreTask;
 use super::verbs::{seen, task};
 use crate::env::Environment;
 use crate::report::log;
 use crate::rescue::copy::Progress;
-use crate::rescue::{export, import, prune};
+use crate::rescue::reading::publish;
+use crate::rescue::signal::SystemHands;
+use crate::rescue::{export, import, kill, prune, repair};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::{Value, json};
@@ -32,6 +34,24 @@ pub fn export_sessions(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
+/// Writes sessions as pages for people, in HTML or Markdown; not redacted. The originals are only read.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
+/// `VERIFICATION_FAILED` or `IO`; no half page is left behind then.
+#[napi(
+    catch_unwind,
+    js_name = "writePages",
+    ts_args_type = "options: ReadingOptions",
+    ts_return_type = "Promise<ReadingReport>"
+)]
+#[must_use]
+pub fn write_pages(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: publish::ReadingOptions| {
+        let env = Environment::of_process();
+        publish::publish(seen(&env), &options, &PROGRESS)
+    })
+}
+
 /// Makes an export a session again; verified, never overwriting.
 ///
 /// Rejects with `VERIFICATION_FAILED`, `PATH_REFUSED`, `NOTHING_TO_DO`, `SESSION_LIVE`, `PROJECT_NOT_FOUND`, `STATE_NEWER` or `IO`;
@@ -47,6 +67,42 @@ pub fn import_session(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: import::ImportOptions| {
         let env = Environment::of_process();
         import::import(seen(&env), &options, &PROGRESS)
+    })
+}
+
+/// Ends the client that holds a session, after saving it, and nothing else. With `dryRun` it only tells what would be ended.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` (nobody holds it), `KILL_REFUSED`,
+/// `CHANGED_MEANWHILE` (it is not what was shown), `CLIENT_NOT_FOUND`, and with what an export rejects with; nothing was sent then.
+#[napi(
+    catch_unwind,
+    js_name = "killSession",
+    ts_args_type = "options: KillOptions",
+    ts_return_type = "Promise<KillReport>"
+)]
+#[must_use]
+pub fn kill_session(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: kill::KillOptions| {
+        let env = Environment::of_process();
+        kill::kill(seen(&env), &SystemHands, &options, &PROGRESS)
+    })
+}
+
+/// Says what is damaged in a session's transcript and what is done about it, and mends it on a verified snapshot when asked to.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`, `NOTHING_TO_DO`,
+/// `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`; the transcript is then as it was.
+#[napi(
+    catch_unwind,
+    js_name = "repair",
+    ts_args_type = "options: RepairOptions",
+    ts_return_type = "Promise<RepairReport>"
+)]
+#[must_use]
+pub fn repair_session(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: repair::RepairOptions| {
+        let env = Environment::of_process();
+        repair::repair(seen(&env), &options)
     })
 }
 

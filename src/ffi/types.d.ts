@@ -110,9 +110,9 @@ export interface OpenAtCrash {
   evidence: Evidence[]
 }
 
-/** Commands a person can copy, each to be run in `cwd`. */
+/** Commands a person can copy; `resume` is run in `cwd` with `env`, the others anywhere. */
 export interface Commands {
-  /** Directory to run them in. */
+  /** Directory to run `resume` in. */
   cwd: string | null
   /** Variables to set first, such as `CLAUDE_CONFIG_DIR`. */
   env: Record<string, string>
@@ -120,7 +120,7 @@ export interface Commands {
   resume: string[] | null
   /** Saves a verified copy of it. */
   export: string[] | null
-  /** Ends its process; `null` when there is none. */
+  /** Saves it and ends its process; `null` when there is none, or it is the caller's own. */
   kill: string[] | null
 }
 
@@ -763,6 +763,103 @@ export interface RestoreReport {
   commands: Commands
 }
 
+/** Which session {@link repair} looks at, and what it does. */
+export interface RepairOptions extends SessionOptions {
+  /** Mend it; otherwise it is only told what would be done. */
+  apply?: boolean
+  /** Put back what was there before the last repair. */
+  rollback?: boolean
+}
+
+/** Something that was found in a transcript. */
+export interface Finding {
+  /** What kind of damage. */
+  class:
+    | 'torn-end'
+    | 'unended-line'
+    | 'torn-line'
+    | 'overlong-line'
+    | 'nul-bytes'
+    | 'glued-records'
+    | 'buried-record'
+    | 'invalid-utf8'
+    | 'orphan-call'
+    | 'open-call'
+    | 'orphan-result'
+    | 'unsigned-thinking'
+    | 'broken-link'
+    | 'unnamed-record'
+    | 'lost-start'
+    | 'fork'
+    | 'stub'
+    | 'oversize-result'
+    | 'oversize-image'
+    | 'malformed-input'
+    | 'missing-time'
+  /** Number of its line, from 1. */
+  line: number
+  /** Where its line begins, in bytes. */
+  offset: number
+  /** What is wrong. */
+  what: string
+  /** What the client does with it as it is. */
+  client: string
+  /** What is done about it; `null`: it is left as it is. */
+  mend: string | null
+  /** What cannot be had back, or is no longer sent; `null`: nothing. */
+  lost: string | null
+}
+
+/** What was found in the transcript of a subagent. Nothing is done to it: the client never sends it. */
+export interface SubagentFindings {
+  /** Path of its file. */
+  path: string
+  /** What was found, in the order of the file. */
+  findings: Finding[]
+  /** Findings that are not in the list, because there are too many. */
+  more: number
+}
+
+/** Answer of {@link repair}: `cc-session-recover/repair@1`. */
+export interface RepairReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/repair@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was changed. */
+  dryRun: boolean
+  /** Session id. */
+  session: string
+  /** Path of its transcript. */
+  transcript: string
+  /** Its size before. */
+  bytes: number
+  /** Its lines before. */
+  lines: number
+  /** Its records before, as far as they can be read. */
+  records: number
+  /** What was found, in the order of the file. */
+  findings: Finding[]
+  /** Findings that are not in the list, because there are too many. */
+  more: number
+  /** How many findings are mended; 0: there is nothing to repair. */
+  mendable: number
+  /** Subagents whose transcripts are damaged. */
+  subagents: SubagentFindings[]
+  /** Why it cannot be mended now; `null`: it can. */
+  held: string | null
+  /** It was mended, and read and examined again. */
+  repaired: boolean
+  /** What was there before the last repair was put back. */
+  rolledBack: boolean
+  /** Name of the snapshot of what was there before. */
+  kept: string | null
+  /** The command that undoes it. */
+  undo: string[] | null
+  /** How the session is resumed. */
+  commands: Commands
+}
+
 /** Which sessions {@link exportSessions} saves, and where to. */
 export interface ExportOptions extends SessionOptions {
   /** Every session that a process holds. */
@@ -857,6 +954,191 @@ export interface ExportReport {
   failures: ExportFailure[]
   /** Bytes of all exports. */
   bytes: number
+  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
+  log: string | null
+}
+
+/** What a page for people is written in. */
+export type PageFormat = 'html' | 'markdown'
+
+/** Which sessions {@link writePages} writes as pages, and where to. */
+export interface ReadingOptions extends SessionOptions {
+  /** Every session that a process holds. */
+  active?: boolean
+  /** Every session. */
+  all?: boolean
+  /** What pages are written in; `html` when absent. */
+  format?: PageFormat
+  /** A file, or a directory to put pages into; `pages` of the state directory when absent. */
+  to?: string
+  /** `to` is a directory also when it is not there yet. */
+  toDirectory?: boolean
+  /** A file that is there already is replaced. */
+  force?: boolean
+  dryRun?: boolean
+}
+
+/** What is on a page. */
+export interface OnPage {
+  /** Prompts. */
+  turns: number
+  /** Tool calls. */
+  calls: number
+  /** Limits and errors that broke a turn off. */
+  stops: number
+  /** Subagents with a transcript of their own. */
+  subagents: number
+  /** Lines of transcripts that could not be read; the page says which. */
+  damagedLines: number
+  /** Texts that are cut; the page says where. */
+  cutTexts: number
+  /** Bytes of them that are left out. */
+  leftBytes: number
+  /** Pictures that are left out. */
+  leftPictures: number
+}
+
+/** A session that became a page; with `dryRun` one that would. */
+export interface PublishedPage {
+  /** Session id. */
+  session: string
+  /** Name, title or newest prompt, on one line; not redacted. */
+  title: string | null
+  /** Whether it lives. */
+  state: SessionState
+  /** Path of its transcript. */
+  transcript: string
+  /** Bytes of it that were read. */
+  transcriptBytes: number
+  /** The page. With `dryRun` the time in its name is left open. */
+  path: string
+  /** A page that was there is replaced. */
+  replaced: boolean
+  /** Size of the page; `null` before it is written. */
+  bytes: number | null
+  /** What is on it; `null` before it is written. */
+  shown: OnPage | null
+  /** Process that has the session open. */
+  livePid: number | null
+}
+
+/** Answer of {@link writePages}: `cc-session-recover/reading@1`. */
+export interface ReadingReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/reading@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was written. */
+  dryRun: boolean
+  /** What pages are written in. */
+  format: PageFormat
+  /** Directory of the pages. */
+  to: string
+  /** What was written. */
+  pages: PublishedPage[]
+  /** What was not. */
+  failures: ExportFailure[]
+  /** Bytes of all pages. */
+  bytes: number
+}
+
+/** One process at one time: its id, and what tells it from a later one with the same id. */
+export interface KillTarget {
+  /** Process id. */
+  pid: number
+  /** Its start time as the system counts it. */
+  startToken: string
+  /** The session it holds. */
+  session: string
+}
+
+/** Which client {@link killSession} ends, and how far it goes. */
+export interface KillOptions {
+  /** A terminal (`pts/3`), a process id, or a session by id, at least 4 characters of it, name or title. */
+  target: string
+  /** Only sessions of this project. */
+  project?: string
+  /** What a person agreed to; anything else is refused. */
+  expected?: KillTarget
+  /** `false`: it is not saved first. */
+  export?: boolean
+  /** The export of an earlier try: good for as long as nothing was written since. */
+  exported?: string
+  /** Directory to put the export into; that of the state when absent. */
+  to?: string
+  /** Directory of the session log; that of the state when absent. */
+  log?: string
+  /** By force when it does not end within 10 s. */
+  force?: boolean
+  /** It was asked before: by force, at once. */
+  asked?: boolean
+  /** The processes of its tools too. */
+  tree?: boolean
+  /** Only tell. */
+  dryRun?: boolean
+}
+
+/** A process below a client. `kept`: Claude Code's own, one with a session of its own, or another user's, which is never ended. */
+export interface KillChild {
+  /** Process id. */
+  pid: number
+  /** Its start time as the system counts it. */
+  startToken: string
+  /** Name of its program. */
+  command: string
+  /** When it was started. */
+  startedAt: string | null
+  /** What became of it. */
+  fate: 'running' | 'kept' | 'ended' | 'killed' | 'left'
+}
+
+/** A signal that was sent. */
+export interface SentSignal {
+  /** To which process. */
+  pid: number
+  /** Which. */
+  signal: 'TERM' | 'CONT' | 'KILL'
+  /** When. */
+  at: string
+}
+
+/** How a kill went. `gone`: it had ended before anything was sent. */
+export type KillOutcome = 'planned' | 'ended' | 'killed' | 'still-alive' | 'gone'
+
+/** Answer of {@link killSession}: `cc-session-recover/kill@1`. */
+export interface KillReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/kill@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was done. */
+  dryRun: boolean
+  /** The process that is meant. */
+  expected: KillTarget
+  /** Its terminal. */
+  tty: string | null
+  /** When it was started. */
+  startedAt: string | null
+  /** By a signal, or by `claude stop` for a background session. */
+  way: 'signal' | 'stop'
+  /** The session as it was before; `null` when nothing of it is on disk. */
+  session: Session | null
+  /** What may be lost, each as a sentence. */
+  risks: string[]
+  /** Processes below it. */
+  children: KillChild[]
+  /** How it went. */
+  outcome: KillOutcome
+  /** What was sent. */
+  signals: SentSignal[]
+  /** What was saved before. */
+  exports: ExportedSession[]
+  /** An export of an earlier try that still holds everything. */
+  exported: string | null
+  /** How it is opened again; `null` while it lives, and when nothing of it is on disk. */
+  commands: Commands | null
+  /** What else to know. */
+  notes: string[]
   /** The session log that tells it; `null` when nothing was done, or it could not be written. */
   log: string | null
 }
@@ -1275,6 +1557,8 @@ export interface InitOptions {
   statusLine?: boolean
   /** `true`: a person agrees that closed sessions of the project are resumed without one. `false` takes that back. */
   unattended?: boolean
+  /** `false` writes no slash commands. */
+  commands?: boolean
   /** `false`: the model is not asked to keep its part of HANDOFF.md current. `true` takes that back; it stays as it was when absent. */
   instruction?: boolean
   /** `true` leaves `.git/info/exclude` alone. */

@@ -1,7 +1,7 @@
 //! The context at the end of a turn, and before it is compacted: a lossless copy of the transcript while all of it is there, and
 //! a word to the person.
 
-use super::{Hook, Outcome};
+use super::Hook;
 use crate::claude::transcript::Transcript;
 use crate::error::Result;
 use crate::notify::{self, Kind, Notice};
@@ -16,17 +16,8 @@ use crate::watch::context::{Passed, look};
 use serde_json::json;
 
 impl Hook<'_> {
-    /// `Stop`: what an incident makes of the turn that ended, then whether it is saved, which waits for its answer where it has to,
-    /// then how full the context is with it.
-    pub(super) fn turn_watched(&self) -> Outcome {
-        let outcome = self.turn_ended();
-        self.watch_saving();
-        self.watch_context();
-        outcome
-    }
-
     /// `Stop`: acts once when the context has passed a limit of the configuration.
-    fn watch_context(&self) {
+    pub(super) fn watch_context(&self) {
         if self.outside.env.in_attempt() || self.payload.subagent {
             return;
         }
@@ -40,11 +31,10 @@ impl Hook<'_> {
     }
 
     /// `PreCompact`: what is said so far, before the client makes a summary of it.
-    pub(super) fn before_compaction(&self) -> Outcome {
+    pub(super) fn before_compaction(&self) {
         if !self.payload.subagent {
             self.keep_copy("compact");
         }
-        Outcome::silent()
     }
 
     fn pass(&self, advice: Advice, context: &Context, summary: &Summary, config: &Config) -> Result<()> {

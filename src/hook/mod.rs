@@ -73,12 +73,21 @@ pub fn run(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Outcom
     let hook = Hook { outside, state: &state, home: &home, enabled: &enabled, payload: &payload };
     match payload.event {
         Event::StopFailure => hook.stop_failure(),
-        Event::Stop => hook.saving(Moment::TurnEnded, Hook::turn_watched),
+        Event::Stop => {
+            let outcome = hook.saving(Moment::TurnEnded, Hook::turn_ended);
+            hook.watch_context();
+            // Last: it may wait for the transcript.
+            hook.watch_saving();
+            outcome
+        }
         Event::SessionEnd => hook.saving(Moment::SessionEnded, Hook::session_ended),
         Event::SessionStart => hook.session_started(),
         Event::Notification => hook.notified(),
         Event::SubagentStop => hook.saving(Moment::SubagentEnded, |_| Outcome::silent()),
-        Event::PreCompact => hook.saving(Moment::Compacting, Hook::before_compaction),
+        Event::PreCompact => hook.saving(Moment::Compacting, |hook| {
+            hook.before_compaction();
+            Outcome::silent()
+        }),
     }
 }
 

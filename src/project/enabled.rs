@@ -34,6 +34,9 @@ pub struct Enabled {
     pub excluded: Option<(PathBuf, Vec<String>)>,
     /// Files and directories that did not exist before.
     pub created: Vec<PathBuf>,
+    /// Slash commands that were written, with the SHA-256 of their bytes in hex.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub commands: BTreeMap<PathBuf, String>,
     /// When a person agreed that closed sessions of the project are resumed without one.
     #[serde(default, serialize_with = "time_or_null", skip_serializing_if = "Option::is_none")]
     pub unattended: Option<DateTime<Utc>>,

@@ -2,6 +2,7 @@
 //!
 //! The hooks come last, so that nothing starts before everything it needs is there.
 
+use super::commands;
 use super::enabled::{Enabled, SettingsImage, enclosing, project_key, record_path, user_record_path};
 use super::hooks::{MARKER, entries};
 use super::runtime::{HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, Runtime, STATUS_LINE};
@@ -32,6 +33,7 @@ const LAUNCHER_LIMIT: u64 = 1024 * 1024;
 const EXCLUDE_HEADING: &str = "# cc-session-recover";
 
 /// What a person wants.
+#[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InitOptions {
@@ -50,6 +52,9 @@ pub struct InitOptions {
     /// `true`: closed sessions of the project may be resumed without a person; `false` takes that back.
     #[serde(default)]
     pub unattended: Option<bool>,
+    /// `false`: no slash commands.
+    #[serde(default = "yes")]
+    pub commands: bool,
     /// `false`: the model is not asked to keep HANDOFF.md current; `true` takes that back.
     #[serde(default)]
     pub instruction: Option<bool>,
@@ -135,6 +140,8 @@ pub(super) struct Places {
     pub within: PathBuf,
     pub launcher: PathBuf,
     pub status_line_launcher: PathBuf,
+    /// Directory of the slash commands.
+    pub commands: PathBuf,
     /// Says that both launchers are `CommonJS`.
     pub launchers_package: PathBuf,
     /// The settings file that gets the status line, and its scope.
@@ -183,6 +190,7 @@ impl Places {
             status_line_launcher: base.join(STATUS_LINE_MARKER),
             launchers_package: base.join(MARKER).with_file_name(LAUNCHERS_PACKAGE),
             beneath,
+            commands: base.join(commands::DIRECTORY),
             lock: state.project_lock(&key),
             launcher: base.join(MARKER),
             state,
@@ -253,6 +261,18 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
             files.push(step(path, before, runtime.launcher(&options.package_root, template, scope)?, why));
         }
     }
+    let mut excluded = vec![FILE_NAME.to_owned()];
+    excluded.extend([".claude/session-state/", ".claude/cc-session-recover/"].map(str::to_owned));
+    if options.commands {
+        // Only looked at: a plan writes nothing, and sets nothing aside.
+        let known = peek::<Enabled>(&places.record).ok().flatten();
+        let known = known.map(|enabled| enabled.commands).unwrap_or_default();
+        let (steps, told) = commands::steps(&places.commands, is_temporary(&options.package_root), &known)?;
+        let name = |step: &FileStep| Some(step.path.file_name()?.to_str()?.to_owned());
+        excluded.extend(steps.iter().filter_map(name).map(|name| format!(".claude/commands/{name}")));
+        files.extend(steps);
+        warnings.extend(told);
+    }
     if scope != Scope::User {
         let note = places.project.join(FILE_NAME);
         let before = read_text(&note, EXCLUDE_LIMIT * 4)?;
@@ -265,7 +285,7 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
         let why = if written.is_some() { "is there already" } else { "notes that survive a stop" };
         files.push(step(&note, before, written.unwrap_or(fresh), why));
         if !options.share {
-            files.extend(exclude_step(outside.env, &places.project)?);
+            files.extend(exclude_step(outside.env, &places.project, &excluded)?);
         }
         if let Some(outer) =
             enclosing(&places.state, outside.env, places.project.parent().unwrap_or(&places.project))
@@ -309,12 +329,14 @@ fn step(path: &Path, before: Option<String>, after: String, why: &str) -> FileSt
 }
 
 /// Lines for git's exclude file, which is not part of the repository.
-fn exclude_step(env: &Environment, project: &Path) -> Result<Option<FileStep>> {
+fn exclude_step(env: &Environment, project: &Path, names: &[String]) -> Result<Option<FileStep>> {
     let Some(path) = git::exclude_file(env, project) else { return Ok(None) };
     let before = read_text(&path, EXCLUDE_LIMIT)?;
     let text = before.clone().unwrap_or_default();
-    let missing: Vec<String> =
-        excluded_lines(project).into_iter().filter(|line| !text.lines().any(|known| known == line)).collect();
+    let missing: Vec<String> = excluded_lines(project, names)
+        .into_iter()
+        .filter(|line| !text.lines().any(|known| known == line))
+        .collect();
     let mut after = text.clone();
     if !missing.is_empty() {
         if !after.is_empty() && !after.ends_with('\n') {
@@ -333,14 +355,11 @@ fn exclude_step(env: &Environment, project: &Path) -> Result<Option<FileStep>> {
 }
 
 /// Patterns from the root of the repository.
-fn excluded_lines(project: &Path) -> Vec<String> {
+fn excluded_lines(project: &Path, names: &[String]) -> Vec<String> {
     let root = project.ancestors().find(|dir| dir.join(".git").exists()).unwrap_or(project);
     let prefix = project.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
     let prefix = if prefix.is_empty() { "/".to_owned() } else { format!("/{prefix}/") };
-    [FILE_NAME, ".claude/session-state/", ".claude/cc-session-recover/"]
-        .iter()
-        .map(|name| format!("{prefix}{name}"))
-        .collect()
+    names.iter().map(|name| format!("{prefix}{name}")).collect()
 }
 
 /// Does what was planned; `settings` and `status_line` are the edited texts of the settings files.
@@ -469,6 +488,7 @@ fn enabled_record(
         settings: std::collections::BTreeMap::new(),
         excluded: None,
         created: Vec::new(),
+        commands: std::collections::BTreeMap::new(),
         instruction: None,
         unattended: None,
         fingerprint: None,
@@ -497,7 +517,16 @@ fn enabled_record(
             .unwrap_or_default()
             .lines()
             .filter(|line| !before.lines().any(|known| known == *line));
-        enabled.excluded = Some((exclude.path.clone(), added.map(str::to_owned).collect()));
+        let mut lines: Vec<String> = added.map(str::to_owned).collect();
+        // An earlier version may have added fewer: all of them are ours.
+        if let Some((_, known)) = enabled.excluded.take().filter(|(path, _)| *path == exclude.path) {
+            lines.splice(0..0, known);
+        }
+        enabled.excluded = Some((exclude.path.clone(), lines));
+    }
+    for step in plan.files.iter().filter(|step| step.path.parent() == Some(&places.commands)) {
+        let text = step.after.as_deref().unwrap_or_default();
+        enabled.commands.insert(step.path.clone(), sha256_hex(text.as_bytes()));
     }
     for Edit { scope, target, text } in edits {
         let after_sha256 = sha256_hex(text.as_bytes());

@@ -1,6 +1,7 @@
 //! A project: a directory in which a person has enabled recovery, and the putting in and taking out of everything that
 //! belongs to it. Nothing a project contains enables it; the record of that is in the user's state directory.
 
+pub mod commands;
 pub mod enabled;
 pub mod hooks;
 pub mod init;

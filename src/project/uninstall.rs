@@ -1,6 +1,7 @@
 //! Taking recovery out of a project: a settings file nobody touched since gets its earlier bytes back, in any other only
 //! our own entries go. Notes and what is known about sessions stay.
 
+use super::commands::removals;
 use super::enabled::{Enabled, SettingsImage, find};
 use super::hooks::MARKER;
 use super::init::{Outside, Places, ProjectReport, read_text};
@@ -94,6 +95,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
     let target = read(&places.settings, scope, &places.within, Vec::new(), None)?;
     let image = |scope| enabled.as_ref().and_then(|enabled| enabled.settings.get(&scope));
     let mut files = Vec::new();
+    let mut warnings = Vec::new();
     let settings_action = action_for(&target, image(scope), &mut files);
     let status_line = match &places.status_line {
         (own, path) if *own != scope && holds_status_line_alone(image(*own), path) => {
@@ -122,6 +124,10 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
         if package.as_deref() == Some(LAUNCHERS_ARE_COMMONJS) {
             files.push(removal(&places.launchers_package, package, "kept the launchers working"));
         }
+        let known = enabled.as_ref().map(|enabled| enabled.commands.clone()).unwrap_or_default();
+        let (commands, told) = removals(&places.commands, &known);
+        files.extend(commands);
+        warnings.extend(told);
         if scope != Scope::User {
             let note = places.project.join(FILE_NAME);
             // A file that cannot be read as a note is somebody else's.
@@ -148,7 +154,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
         settings,
         status_line,
         files,
-        warnings: Vec::new(),
+        warnings,
         options,
     })
 }

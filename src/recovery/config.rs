@@ -24,8 +24,8 @@ const OBJECTS: [&str; 10] = [
     "stops",
     "unattended",
     "context",
-    "saving",
     "state",
+    "saving",
     "note",
     "notify",
 ];
@@ -251,24 +251,6 @@ impl Default for Context {
     }
 }
 
-/// Whether Claude Code saves what is said.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Saving {
-    /// Look after every turn whether its answer is in the transcript.
-    pub watch: bool,
-    /// Seconds after which an answer that is not there counts as not saved.
-    pub wait_seconds: f64,
-    /// Keep prompts and answers of a session that fails to be saved.
-    pub shadow_log: bool,
-}
-
-impl Default for Saving {
-    fn default() -> Self {
-        Self { watch: true, wait_seconds: 10.0, shadow_log: true }
-    }
-}
-
 /// Saved session states.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -292,6 +274,24 @@ pub struct States {
 impl Default for States {
     fn default() -> Self {
         Self { save: true, archives: 10, startup: true, resume: true, compact: true }
+    }
+}
+
+/// Whether Claude Code saves what is said.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Saving {
+    /// Look after every turn whether its answer is in the transcript.
+    pub watch: bool,
+    /// Seconds after which an answer that is not there counts as not saved.
+    pub wait_seconds: f64,
+    /// Keep prompts and answers of a session that fails to be saved.
+    pub shadow_log: bool,
+}
+
+impl Default for Saving {
+    fn default() -> Self {
+        Self { watch: true, wait_seconds: 10.0, shadow_log: true }
     }
 }
 

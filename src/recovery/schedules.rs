@@ -209,6 +209,7 @@ impl Night {
             settings: std::collections::BTreeMap::new(),
             excluded: None,
             created: Vec::new(),
+            commands: std::collections::BTreeMap::new(),
             instruction: None,
             unattended: Some(start - TimeDelta::days(9)),
             fingerprint: Some(Fingerprint::of(&project, None)),

@@ -274,6 +274,7 @@ impl Patient<'_> {
                 status_line,
                 unattended: None,
                 instruction: None,
+                commands: false,
                 share: enabled.excluded.is_none(),
                 package_root: self.options.package_root.clone(),
                 addon: self.options.addon.clone(),

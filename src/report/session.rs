@@ -419,24 +419,9 @@ impl Session {
             }
             (None, None) => words(&["claude", &format!("--resume={}", self.id)]),
         };
-        let kill = match (&self.live, &job) {
-            (_, Some(job)) => words(&["claude", "stop", job]),
-            (Some(live), None) => words(&["kill", &live.pid.to_string()]),
-            (None, None) => None,
-        };
-        self.commands = Commands { cwd, env, resume, export: self.archive(), kill };
-    }
-
-    /// Saves the transcript and what stands beside it into one archive in the home directory.
-    fn archive(&self) -> Option<Vec<String>> {
-        let dir = self.transcript.parent()?.to_str()?;
-        let file = format!("{}.jsonl", self.id);
-        let target = format!("claude-session-{}.tar.gz", self.id);
-        let mut argv = vec!["tar".to_owned(), "-czf".into(), target, "-C".into(), dir.to_owned(), file];
-        if self.transcript.with_extension("").is_dir() {
-            argv.push(self.id.clone());
-        }
-        Some(argv)
+        let own = |verb| words(&["cc-session-recover", verb, &self.id]);
+        let kill = self.live.as_ref().filter(|_| self.state != State::Current).and_then(|_| own("kill"));
+        self.commands = Commands { cwd, env, resume, export: own("export"), kill };
     }
 
     /// Sort key: what still happens by itself, then what needs a person, then what runs.

@@ -118,7 +118,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn of(session: &str, error: Error) -> Self {
+    pub(super) fn of(session: &str, error: Error) -> Self {
         Self {
             session: session.to_owned(),
             code: error.code.as_str(),
@@ -229,7 +229,8 @@ pub fn export(outside: Outside<'_>, options: &ExportOptions, progress: &Progress
     Ok(report)
 }
 
-fn chosen<'r>(inventory: &'r Inventory<'_>, options: &ExportOptions) -> Result<Vec<&'r Row>> {
+/// The sessions that are meant.
+pub(super) fn chosen<'r>(inventory: &'r Inventory<'_>, options: &ExportOptions) -> Result<Vec<&'r Row>> {
     if options.all || options.active {
         let rows: Vec<&Row> = inventory
             .rows
@@ -255,6 +256,15 @@ fn is_current(inventory: &Inventory<'_>, row: &Row) -> bool {
 /// Where exports go. Never into Claude Code's own directories: it would take them for sessions, or delete them.
 fn target(ground: &Ground<'_>, inventory: &Inventory<'_>, options: &ExportOptions) -> Result<PathBuf> {
     let Some(to) = &options.to else { return Ok(ground.state.exports()) };
+    ensure_elsewhere(inventory, to)?;
+    if std::fs::metadata(to).is_ok_and(|meta| !meta.is_dir()) {
+        return Err(Error::new(Code::PathRefused, "is no directory").at(to));
+    }
+    Ok(to.clone())
+}
+
+/// Refuses a place inside Claude Code's own directories.
+pub(super) fn ensure_elsewhere(inventory: &Inventory<'_>, to: &Path) -> Result<()> {
     let real = nearest(to);
     let own = |dir: &Path| canonical(dir).is_ok_and(|dir| real.starts_with(dir));
     if inventory.homes.iter().any(|home| own(&home.projects()) || own(home.dir())) {
@@ -262,10 +272,7 @@ fn target(ground: &Ground<'_>, inventory: &Inventory<'_>, options: &ExportOption
             .at(to)
             .hint("choose a directory elsewhere, or leave --to out"));
     }
-    if std::fs::metadata(to).is_ok_and(|meta| !meta.is_dir()) {
-        return Err(Error::new(Code::PathRefused, "is no directory").at(to));
-    }
-    Ok(to.clone())
+    Ok(())
 }
 
 /// The real path of what exists of a path, with the rest behind it.
@@ -488,7 +495,7 @@ impl Drop for Building {
 }
 
 /// Renames to a name that nothing has.
-fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(super) fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};

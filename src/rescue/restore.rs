@@ -208,29 +208,37 @@ impl Target {
     }
 
     fn refuse_while_held(&self, inventory: &Inventory<'_>, state: &StateDir) -> Result<()> {
-        let held = |message: String, hint: &str| {
-            Err(Error::new(Code::SessionLive, message).at(&self.transcript).hint(hint))
-        };
-        let holder = match &self.found {
-            Some(found) => inventory.holder(found),
-            None => inventory.holders.live.values().find(|holder| holder.session == self.session),
-        };
-        if let Some(holder) = holder {
-            let message =
-                format!("process {} has it open, and would write on over what is put back", holder.pid);
-            return held(message, "end that client first");
-        }
-        let elsewhere =
-            self.found.as_ref().is_some_and(|found| inventory.holders.left(found).any(|one| one.elsewhere));
-        if elsewhere {
-            let message = "a client in another process-id space (a container) may have it open, which cannot be checked from here";
-            return held(message.into(), "end that client, or restore it there");
-        }
-        if Lock::is_held(&state.run_lease(&self.session)) {
-            return held("a run of it is under way".into(), "wait for its end");
-        }
-        Ok(())
+        refuse_while_held(inventory, state, &self.session, &self.transcript, self.found.as_ref())
     }
+}
+
+/// Refuses what a client that has the session open, or may have it open, would write over.
+pub(super) fn refuse_while_held(
+    inventory: &Inventory<'_>,
+    state: &StateDir,
+    session: &str,
+    transcript: &Path,
+    found: Option<&Found>,
+) -> Result<()> {
+    let held =
+        |message: String, hint: &str| Err(Error::new(Code::SessionLive, message).at(transcript).hint(hint));
+    let holder = match found {
+        Some(found) => inventory.holder(found),
+        None => inventory.holders.live.values().find(|holder| holder.session == session),
+    };
+    if let Some(holder) = holder {
+        let message = format!("process {} has it open, and would write on over what is put back", holder.pid);
+        return held(message, "end that client first");
+    }
+    let elsewhere = found.is_some_and(|found| inventory.holders.left(found).any(|one| one.elsewhere));
+    if elsewhere {
+        let message = "a client in another process-id space (a container) may have it open, which cannot be checked from here";
+        return held(message.into(), "end that client, or restore it there");
+    }
+    if Lock::is_held(&state.run_lease(session)) {
+        return held("a run of it is under way".into(), "wait for its end");
+    }
+    Ok(())
 }
 
 fn undo_command(session: &str, kept: &str) -> Vec<String> {

@@ -21,7 +21,7 @@ function printExported(report, io) {
   if (!report.dryRun && report.log === null) io.error('warning: the session log could not be written; the exports are as they should be');
 }
 
-/** What could not be exported, each with what to do next. @param {ExportReport} report */
+/** What could not be exported, each with what to do next. @param {Pick<ExportReport, 'failures'>} report */
 function failureLines(report) {
   return report.failures.flatMap(({ session, path, message, hint }) => {
     const what = `${session} is not exported: ${path === null || message.includes(path) ? '' : `${path}: `}${message}`;
@@ -92,4 +92,4 @@ function exportLines(report, { width, colours }) {
   }
 }
 
-module.exports = { exportLines, printExported };
+module.exports = { exportLines, failureLines, printExported };

@@ -5,7 +5,7 @@
 
 const { groupOf, sizeWarnings, stateCell } = require('../sessions.js');
 const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
-const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
+const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../../src/ffi/types.js').Evidence} Evidence */
@@ -185,7 +185,9 @@ function showLines(report, { width, colours }, now) {
     ]);
     const lines = wanted.flatMap(([label, argv]) => {
       if (argv === null) return [];
-      const command = colours.cyan(commandWords(argv, cwd, { env }));
+      // Ours finds the session from anywhere.
+      const own = argv[0] === 'cc-session-recover';
+      const command = colours.cyan(own ? commandWords([...ownName().split(' '), ...argv.slice(1)]) : commandWords(argv, cwd, { env }));
       return beside ? [`${colours.dim(label.padEnd(LABEL))} ${command}`] : [colours.dim(label), `  ${command}`];
     });
     return lines.length === 0 ? [] : ['', ...lines];

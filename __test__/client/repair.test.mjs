@@ -1,0 +1,103 @@
+// Broken sessions on the real client: once as they are, for the control, and once repaired. What the client sends is what it has of a
+// conversation: every good turn has to be in it, and the API has to take it.
+//
+// CC_RECOVER_REPAIR_ALL=1 opens every broken session; else every third is opened.
+
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { brokenSessions, soundSessions, unitsOf } from '../lib/broken-sessions.mjs';
+import { refusals } from '../lib/conversation-rules.mjs';
+import { scene } from './scene.mjs';
+
+const ALL = process.env.CC_RECOVER_REPAIR_ALL === '1';
+const AT_ONCE = 2;
+/** Of the damages that are mended, the client copes with some in the shape at hand: its guess at a broken link is right more often than not. */
+const CONTROL = 0.7;
+
+/** @typedef {import('../lib/broken-sessions.mjs').Case} Case */
+
+/** Opens a transcript in a home of its own with a prompt, and tells what was sent. */
+async function opened(/** @type {any} */ stage, /** @type {Case} */ one, /** @type {Buffer} */ bytes) {
+  const file = transcriptOf(stage, one);
+  writeFileSync(file, bytes, { mode: 0o600 });
+  const seen = stage.api.conversation().length;
+  const { code, stderr } = await stage.once('GO-ON-PLEASE', { credential: 'key', args: [`--resume=${one.session}`] });
+  const sent = stage.api.conversation().slice(seen).filter((/** @type {any} */ { session }) => session === one.session).at(-1)?.messages ?? null;
+  return { code, stderr, sent, units: new Set((sent ?? []).flatMap(unitsOf)), after: readFileSync(file) };
+}
+
+function transcriptOf(/** @type {any} */ stage, /** @type {Case} */ one) {
+  const directory = path.join(stage.home.configDir, 'projects', stage.home.project.replaceAll(/[^a-zA-Z0-9]/g, '-'));
+  mkdirSync(directory, { recursive: true });
+  return path.join(directory, `${one.session}.jsonl`);
+}
+
+/** What is wrong with what the client made of it; `null`: nothing. `sendable`: what it sends of the whole session. */
+function wrong(/** @type {any} */ answer, /** @type {Case} */ one, /** @type {Set<string>} */ sendable) {
+  if (answer.sent === null) return `no request was made: ${answer.stderr.trim()}`;
+  // A second result of a call becomes a text that holds it.
+  const held = (/** @type {string} */ unit) => answer.units.has(unit) || [...answer.units].some((other) => other.includes('[A second result') && other.endsWith(unit.replace(/^result \S+ /, '')));
+  const missing = one.good.filter((unit) => sendable.has(unit) && !held(unit));
+  if (missing.length > 0) return `${missing.length} good ones are not sent: ${missing.map((unit) => unit.slice(0, 60)).join(' | ')}`;
+  const refused = refusals(answer.sent);
+  if (refused.length > 0) return `the API would refuse it: ${refused.join('; ')}`;
+  return answer.code === 0 ? null : `exit code ${answer.code}: ${answer.stderr.trim()}`;
+}
+
+test('the client opens every broken session with all its good turns once it is repaired, and most not before', async (t) => {
+  const cases = brokenSessions();
+  assert.ok(cases.length >= 60, `${cases.length} broken sessions`);
+  const chosen = ALL ? cases : cases.filter((_, at) => at % 3 === 0);
+  const stages = [];
+  for (let number = 0; number < AT_ONCE; number += 1) {
+    const stage = await scene(t, { init: false, config: { supervisor: { pollSeconds: 0 }, notify: { desktop: false } } });
+    if (stage === null) return;
+    stages.push(stage);
+  }
+  /** What the client sends of each whole session: texts of its own are not sent. */
+  const whole = new Map();
+  for (const one of soundSessions()) whole.set(one.source, await opened(stages[0], one, one.bytes));
+  const forked = cases.find(({ source }) => source === 'live-session-forked');
+  if (forked !== undefined) whole.set(forked.source, { units: new Set(forked.good) });
+  const told = { cases: 0, before: 0, mended: 0, left: 0, beforeOfMended: 0 };
+  const failures = [];
+  await Promise.all(
+    stages.map(async (stage, lane) => {
+      for (const one of chosen.filter((_, at) => at % AT_ONCE === lane)) {
+        const sendable = whole.get(one.source).units;
+        const why = wrong(await opened(stage, one, one.bytes), one, sendable);
+        told.cases += 1;
+        told.before += why === null ? 0 : 1;
+        const file = transcriptOf(stage, one);
+        writeFileSync(file, one.bytes, { mode: 0o600 });
+        utimesSync(file, 1_700_000_000, 1_700_000_000);
+        const { code, stdout, stderr } = await stage.cli('repair', one.session, '--apply', '--json');
+        const report = code === 0 || code === 6 ? JSON.parse(stdout) : null;
+        const repaired = readFileSync(file);
+        if (report === null || one.mends !== report.repaired) failures.push(`${one.name}: exit ${code}, repaired ${report?.repaired}: ${stderr}`);
+        else if (!report.repaired && !repaired.equals(one.bytes)) failures.push(`${one.name}: it was touched`);
+        for (const kind of one.classes) if (report !== null && !report.findings.some((/** @type {any} */ finding) => finding.class === kind) && one.classes.length === 1) failures.push(`${one.name}: ${kind} was not found`);
+        told[one.mends ? 'mended' : 'left'] += 1;
+        if (one.mends && why !== null) told.beforeOfMended += 1;
+        const kept = path.join(stage.home.root, 'kept');
+        copyFileSync(file, kept);
+        const still = wrong(await opened(stage, one, repaired), one, sendable);
+        if (still !== null) failures.push(`${one.name}: ${still} (before: ${why})`);
+        if (process.env.CC_RECOVER_REPAIR_TELL) t.diagnostic(`${why === null ? 'copes' : 'breaks'} ${one.name}: ${why ?? ''}`);
+        if (report?.repaired) {
+          copyFileSync(kept, file);
+          const back = await stage.cli('repair', one.session, '--rollback', '--json');
+          if (back.code !== 0 || !readFileSync(file).equals(one.bytes)) failures.push(`${one.name}: rolled back with exit ${back.code} ${back.stderr}`);
+        }
+        rmSync(file);
+        rmSync(path.join(stage.home.stateDir, 'snapshots'), { recursive: true, force: true });
+        assert.deepEqual(readdirSync(path.dirname(file)).filter((name) => name.includes('tmp')), []);
+      }
+    }),
+  );
+  t.diagnostic(`${told.cases} of ${cases.length} broken sessions: before repair ${told.before} fail or lose good turns; ${told.mended} mended, of which ${told.beforeOfMended} failed before; ${told.left} left as they are; ${failures.length} fail after`);
+  assert.deepEqual(failures, []);
+  assert.ok(told.beforeOfMended >= told.mended * CONTROL, `the control: only ${told.beforeOfMended} of ${told.mended} failed unrepaired`);
+});

@@ -1,0 +1,313 @@
+// `export --format`: a session as one page for people, through the command, and opened in a real browser where there is one.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { contents } from './lib/belongings.mjs';
+import { browser, noChromium } from './lib/chromium.mjs';
+import { world } from './lib/command.mjs';
+import { idOf, transcriptText } from './lib/hooks.mjs';
+
+const ID = idOf(1);
+/** What acts in a browser that takes it for more than text, each telling that it did. */
+const HOSTILE = [
+  '<script>alert("script");console.log("acted script")</script>',
+  '</script><script>console.log("acted closing")</script>',
+  '</style><script>console.log("acted style")</script>',
+  '</pre></div></details></section></main><script>console.log("acted tags")</script>',
+  '<img src=x onerror="alert(1);console.log(\'acted onerror\')">',
+  '<svg onload="console.log(\'acted svg\')"></svg><iframe srcdoc="<script>parent.console.log(\'acted frame\')</script>"></iframe>',
+  '"><body onload=console.log("acted&nbsp;body")><meta http-equiv=refresh content="0;url=http://127.0.0.1:48999/refresh">',
+  "' onmouseover='console.log(1)' autofocus onfocus='console.log(\"acted focus\")",
+  '[link](javascript:console.log("acted")) ![picture](http://127.0.0.1:48999/picture.png) <javascript:alert(1)> <http://127.0.0.1:48999/auto>',
+  '<link rel=stylesheet href=http://127.0.0.1:48999/style.css><base href=http://127.0.0.1:48999/><form action=http://127.0.0.1:48999/><input name=x></form>',
+  '<!-- ]]> <![CDATA[ <?php --!> &lt;script&gt; &#60;script&#62;',
+  '\u001B[2J\u001B]0;title\u0007\u001B[31mred\u001B[0m \u009B1A \u202Eesrever\u2066\u2069\u200B\u0000 a\u0301\u0301\u0301',
+];
+const LONG = 'x'.repeat(1_000_000);
+
+/** @param {any[]} records @param {string} [id] */
+function transcript(records, id = ID) {
+  let last = /** @type {string | null} */ (null);
+  const lines = records.map((record, place) => {
+    const uuid = idOf(5000 + place);
+    const line = JSON.stringify({ parentUuid: last, uuid, sessionId: id, timestamp: new Date(Date.parse('2026-03-02T03:00:00Z') + place * 1000).toISOString(), cwd: '/w', version: '2.1.329', isSidechain: false, ...record });
+    last = uuid;
+    return line;
+  });
+  return `${lines.join('\n')}\n`;
+}
+const user = (/** @type {unknown} */ content, more = {}) => ({ type: 'user', message: { role: 'user', content }, ...more });
+const model = (/** @type {any[]} */ ...content) => ({ type: 'assistant', message: { role: 'assistant', model: 'claude-opus-5-5', content } });
+const said = (/** @type {string} */ text) => ({ type: 'text', text });
+const image = (/** @type {string} */ data, media = 'image/png') => ({ type: 'image', source: { type: 'base64', media_type: media, data } });
+const result = (/** @type {string} */ id, /** @type {unknown} */ content, more = {}) => user([{ type: 'tool_result', tool_use_id: id, content }], more);
+
+/** @param {string} text What stands wherever a session can hold text. @param {string} tag */
+function everywhere(text, tag) {
+  return [
+    user(text),
+    model({ type: 'thinking', thinking: text }, said(text), said(`# ${text}\n\n> ${text}\n\n- ${text}\n\n|a|\n|-|\n|${text}|\n\n\`\`\`${text}\n${text}\n\`\`\`\n`)),
+    model({ type: 'tool_use', id: `b${tag}`, name: 'Bash', input: { command: text, description: text, [text]: text } }),
+    result(`b${tag}`, text),
+    model({ type: 'tool_use', id: `e${tag}`, name: 'Edit', input: { file_path: text, old_string: text, new_string: `${text}\n${text}` } }),
+    result(`e${tag}`, text, { toolUseResult: { structuredPatch: [{ oldStart: 1, oldLines: 1, newStart: 1, newLines: 1, lines: [`-${text}`, `+${text}`] }] } }),
+    model({ type: 'tool_use', id: `t${tag}`, name: text, input: { todos: [{ content: text, status: text }] } }),
+    result(`t${tag}`, [{ type: 'image', source: { type: 'base64', media_type: text, data: text } }, { type: text }, said(text)]),
+    { type: 'assistant', isApiErrorMessage: true, error: text, errorDetails: text, message: { model: '<synthetic>', content: [said(text)] } },
+    { type: 'system', subtype: 'informational', content: text },
+    user(text, { isMeta: true }),
+    user(`<command-name>${text}</command-name><command-args>${text}</command-args>`),
+  ];
+}
+
+/** @param {ReturnType<typeof world>} place @param {string} text @param {string} [id] */
+function session(place, text, id = ID) {
+  const path = join(place.claude, 'projects', '-w', `${id}.jsonl`);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+}
+
+/** @param {ReturnType<typeof world>} place @param {string[]} argv */
+async function published(place, ...argv) {
+  const to = argv.includes('--to') ? [] : ['--to', join(place.root, 'page.html')];
+  const { status, stdout, stderr } = await place.run(['export', ID, '--format', 'html', '--json', ...to, ...argv]);
+  assert.equal(status, 0, stderr);
+  const report = JSON.parse(stdout);
+  return { report, page: report.pages[0], text: existsSync(report.pages[0].path) ? readFileSync(report.pages[0].path, 'utf8') : '' };
+}
+
+test('a page shows prompts, answers, calls with their results, changes, stops and what followed them', async (t) => {
+  const place = world(t);
+  session(
+    place,
+    transcript([
+      user('Fix the <parser>'),
+      model({ type: 'thinking', thinking: 'Look first.' }, said('I will **look**.')),
+      model({ type: 'tool_use', id: 'a', name: 'Bash', input: { command: 'ls', description: 'List' } }, { type: 'tool_use', id: 'b', name: 'Edit', input: { file_path: '/w/a', old_string: 'old', new_string: 'new' } }),
+      result('b', 'ok'),
+      result('a', 'README.md'),
+      { type: 'assistant', isApiErrorMessage: true, error: 'rate_limit', apiError: 'usage_limit_reached', quotaLimits: { status: 'rejected', resetsAt: 1_772_427_600, rateLimitType: 'five_hour' }, message: { model: '<synthetic>', content: [said("You've hit your 5-hour limit")] } },
+      user('Continue', { timestamp: '2026-03-02T05:00:10Z', isMeta: true, origin: { kind: 'auto-continuation' } }),
+      model({ type: 'tool_use', id: 'c', name: 'Read', input: { file_path: '/w/never' } }),
+      { type: 'system', subtype: 'compact_boundary', compactMetadata: { trigger: 'auto', preTokens: 150_000, postTokens: 9000 } },
+    ]),
+  );
+  const { report, page, text } = await published(place);
+  assert.deepEqual([report.format, page.bytes, page.shown], ['html', Buffer.byteLength(text), { turns: 2, calls: 3, stops: 1, subagents: 0, damagedLines: 0, cutTexts: 0, leftBytes: 0, leftPictures: 0 }]);
+  for (const wanted of ['Fix the &lt;parser&gt;', 'I will <strong>look</strong>.', 'Look first.', '<del>-old</del><ins>+new</ins>', '5-hour usage limit reached; it ends at 2026-03-02 05:00 UTC', 'Continued by the client after', 'Compacted by the client', '150,000 tokens before, 9,000 after', '<span class="bad">no result</span>', 'Nothing on this page is redacted']) assert.ok(text.includes(wanted), wanted);
+  assert.ok(text.indexOf('>List<') < text.indexOf('README.md') && text.indexOf('README.md') < text.indexOf('<del>'), 'a result stands with its call, whatever the order');
+  assert.ok(readFileSync(join(place.state, 'journal.jsonl'), 'utf8').includes('"event":"page-written"'));
+});
+
+test('the policy of a page allows its own style and script by their hashes, and nothing else', async (t) => {
+  const place = world(t);
+  session(place, transcript([user('hello')]));
+  const { text } = await published(place);
+  const policy = /Content-Security-Policy" content="([^"]+)"/.exec(text)?.[1] ?? '';
+  const hash = (/** @type {string} */ tag) => createHash('sha256').update(new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(text)?.[1] ?? '').digest('base64');
+  assert.equal(policy, `default-src 'none'; style-src 'sha256-${hash('style')}'; script-src 'sha256-${hash('script')}'; img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'`);
+  assert.doesNotMatch(text, /\b(?:https?:)?\/\/\w/, 'it names no address');
+});
+
+test('subagents stand below their calls, and one whose call is nowhere at the end', async (t) => {
+  const place = world(t);
+  const path = session(place, transcript([user('survey'), model({ type: 'tool_use', id: 'call1', name: 'Agent', input: { description: 'Survey', prompt: 'p' } }), result('call1', 'report'), model(said('AFTER'))]));
+  const agents = join(path.slice(0, -'.jsonl'.length), 'subagents');
+  mkdirSync(agents, { recursive: true });
+  for (const [name, call, text] of [['a', 'call1', 'INSIDE'], ['b', 'nowhere', 'LEFTOVER']]) {
+    writeFileSync(join(agents, `agent-${name}.jsonl`), transcript([{ ...user('task'), isSidechain: true }, { ...model(said(text)), isSidechain: true }]));
+    writeFileSync(join(agents, `agent-${name}.meta.json`), JSON.stringify({ toolUseId: call, description: `does ${name}` }));
+  }
+  for (const format of ['html', 'markdown']) {
+    const { page, text } = await published(place, '--format', format, '--to', join(place.root, `page.${format}`));
+    const places = ['report', 'INSIDE', 'AFTER', 'LEFTOVER'].map((word) => text.indexOf(word));
+    assert.deepEqual(places, places.toSorted((a, b) => a - b), format);
+    assert.deepEqual([page.shown.subagents, page.shown.turns], [2, 1]);
+  }
+});
+
+test('what is long is cut with a count, what is damaged is told, and pictures beyond a bound are left out', async (t) => {
+  const place = world(t);
+  const small = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+  const lines = Array.from({ length: 5000 }, (_, line) => `line ${line}`).join('\n');
+  session(place, `${transcript([user([said('look'), image(small), image('A'.repeat(1_000_000)), image(small, 'image/svg+xml')]), model({ type: 'tool_use', id: 'a', name: 'Bash', input: { command: 'seq' } }), result('a', lines)])}{"type":"user","mess\n`);
+  const { page, text } = await published(place);
+  assert.equal(text.match(/<img /g)?.length, 1);
+  assert.ok(text.includes('A picture (image/png, 750.0 KB) is left out here') && text.includes('(image/svg+xml,'));
+  assert.ok(text.includes('line 239\n') && !text.includes('line 240\n') && text.includes('line 4999') && text.includes('4,700 lines (') && text.includes('Line 4 cannot be read'));
+  assert.deepEqual([page.shown.damagedLines, page.shown.cutTexts, page.shown.leftPictures], [1, 1, 2]);
+});
+
+test('in Markdown everything that was said stays in its fence, and nothing steers an editor', async (t) => {
+  const place = world(t);
+  session(place, transcript([...HOSTILE.flatMap((text, index) => everywhere(text, String(index))), user('```\n# not a heading\n````\n`````'), model(said('~~~\n<script>'))]));
+  const { text } = await published(place, '--format', 'markdown', '--to', join(place.root, 'page.md'));
+  const outside = [];
+  let fence = '';
+  for (const line of text.split('\n')) {
+    const mark = /^`{3,}/.exec(line)?.[0] ?? '';
+    if (fence === '' && mark !== '') fence = mark;
+    else if (fence !== '' && line === fence) fence = '';
+    else if (fence === '') outside.push(line);
+  }
+  assert.equal(fence, '');
+  // What is left of code spans and escapes.
+  const plain = outside.map((line) => line.replace(/(`+)(?!`).*?[^`]\1(?!`)/g, '').replace(/\\./g, '')).join('\n');
+  assert.doesNotMatch(plain, /[<[]|not a heading/);
+  assert.doesNotMatch(text, /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u200B\u202A-\u202E\u2066-\u2069]/);
+  assert.ok(text.startsWith('# ') && text.includes('Nothing on this page is redacted') && text.includes('⟨U+202E⟩'));
+});
+
+test('a page is private, never overwrites unless it is told to, and is never put among the client\'s own files', async (t) => {
+  const place = world(t);
+  const path = session(place, transcript([user('one')]));
+  const before = contents(place.claude);
+  const to = join(place.root, 'new', 'page.html');
+  const planned = await published(place, '--dry-run', '--to', to);
+  assert.deepEqual([planned.report.dryRun, planned.page.bytes, planned.page.shown, existsSync(dirname(to)), existsSync(place.state)], [true, null, null, false, false]);
+  await published(place, '--to', to);
+  if (process.platform !== 'win32') assert.deepEqual([statSync(to).mode & 0o777, statSync(dirname(to)).mode & 0o777], [0o600, 0o700]);
+  writeFileSync(to, 'of somebody');
+  for (const more of [[], ['--dry-run']]) {
+    const refused = await place.run(['export', ID, '--format', 'html', '--to', to, ...more]);
+    assert.deepEqual([refused.status, readFileSync(to, 'utf8')], [4, 'of somebody']);
+    assert.match(refused.stderr, /is there already and is not overwritten[\s\S]*--force/);
+  }
+  assert.equal((await published(place, '--to', to, '--force')).page.replaced, true);
+  assert.ok(readFileSync(to, 'utf8').startsWith('<!doctype html>'));
+  const own = await place.run(['export', ID, '--format', 'html', '--to', path, '--force']);
+  assert.equal(own.status, 4, own.stderr);
+  if (process.platform !== 'win32') {
+    const link = join(place.root, 'link.html');
+    symlinkSync(path, link);
+    const linked = await place.run(['export', ID, '--format', 'html', '--to', link, '--force']);
+    assert.equal(linked.status, 4, linked.stderr);
+  }
+  // Without --to, and into a directory: each time a name of its own.
+  for (const where of [[], ['--to', `${join(place.root, 'many')}/`]]) {
+    const runs = await Promise.all([1, 2, 3].map(() => place.run(['export', ID, '--format', 'html', '--json', ...where])));
+    const paths = runs.map(({ stdout }) => JSON.parse(stdout).pages[0].path);
+    assert.equal(new Set(paths).size, 3);
+    assert.deepEqual(readdirSync(dirname(paths[0])).toSorted(), paths.map((one) => one.slice(dirname(one).length + 1)).toSorted(), 'nothing unfinished is left');
+  }
+  assert.deepEqual(contents(place.claude), before, 'the sessions are as they were');
+});
+
+test('options of lossless exports are refused for pages, and the other way round', async (t) => {
+  const place = world(t);
+  session(place, transcript([user('one')]));
+  for (const argv of [['--format', 'html', '--archive'], ['--format', 'markdown', '--hash', 'xxh3'], ['--format', 'html', '--log', '.'], ['--force'], ['--format', 'pdf'], ['--format', 'html', '--all']]) {
+    const { status, stderr } = await place.run(['export', ID, ...argv]);
+    assert.equal(status, 2, stderr);
+  }
+  assert.equal(existsSync(place.state), false);
+});
+
+test('every session can become a page, and every recorded one does', async (t) => {
+  const place = world(t);
+  const names = readdirSync(join(import.meta.dirname, '..', 'fixtures', 'transcripts')).filter((name) => name.endsWith('.jsonl') && name !== 'torn-last-line.jsonl');
+  for (const [place_, name] of names.entries()) session(place, transcriptText(name.slice(0, -'.jsonl'.length), { id: idOf(place_ + 1), cwd: '/w' }), idOf(place_ + 1));
+  for (const format of ['html', 'markdown']) {
+    const { status, stdout, stderr } = await place.run(['export', '--all', '--format', format, '--to', join(place.root, format), '--json']);
+    assert.equal(status, 0, stderr);
+    const report = JSON.parse(stdout);
+    assert.deepEqual([report.pages.length, report.failures], [names.length, []]);
+    assert.equal(readdirSync(join(place.root, format)).length, names.length);
+  }
+});
+
+/** @param {any} page */
+async function settled(page) {
+  await page.value('new Promise((done) => requestAnimationFrame(() => setTimeout(done, 150)))');
+}
+
+test('a page full of scripts, handlers, links, escapes and lines of a megabyte does nothing, and keeps to its width', { skip: noChromium }, async (t) => {
+  const place = world(t);
+  const records = [...HOSTILE.flatMap((text, index) => everywhere(text, String(index))), ...everywhere(LONG, 'long'), ...everywhere(`${'<b>'.repeat(3000)}${'> '.repeat(3000)}`, 'deep')];
+  session(place, `${transcript(records)}<script>console.log("acted outside")</script>\n`);
+  const { page } = await published(place);
+  const chromium = browser(t);
+  const open = await chromium.open(page.path);
+  await open.value('document.querySelectorAll("details").forEach((one) => { one.open = true; })');
+  for (const width of [400, 800, 1400]) {
+    await open.resize(width);
+    await settled(open);
+    const widths = await open.value('[document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]');
+    assert.deepEqual(widths, [width, width, width]);
+    // To its end, so that everything is laid out, and over whatever waits for a pointer.
+    await open.value('(async () => { for (let y = 0; y < document.documentElement.scrollHeight; y += 2000) { scrollTo(0, y); await new Promise(requestAnimationFrame); } })()');
+    assert.deepEqual(await open.value('[document.documentElement.scrollWidth, document.body.scrollWidth]'), [width, width]);
+  }
+  await open.value('document.querySelectorAll("main *").forEach((one) => { for (const name of ["mouseover", "click", "focus", "error", "load"]) one.dispatchEvent(new Event(name)); })');
+  await settled(open);
+  assert.deepEqual(open.deeds, []);
+  assert.deepEqual(await open.value('[...new Set([...document.querySelectorAll("*")].flatMap((one) => [...one.attributes].map(({ name }) => name).filter((name) => name.startsWith("on") || name === "style" || name === "srcdoc")))]'), []);
+  assert.deepEqual(await open.value('[document.scripts.length, document.querySelectorAll("iframe, object, embed, form, base, link, svg").length, [...document.links].filter((link) => !link.getAttribute("href").startsWith("#")).length, document.title.length > 0]'), [1, 0, 0, true]);
+  assert.equal(await open.value('document.querySelectorAll("main > .turn").length'), page.shown.turns);
+});
+
+test('the same texts act in a page that does not escape them', { skip: noChromium }, async (t) => {
+  const place = world(t);
+  const path = join(place.root, 'naive.html');
+  writeFileSync(path, `<!doctype html><meta charset="utf-8"><title>naive</title>${HOSTILE.map((text) => `<p>${text.replace('content="0;', 'content="99;')}</p>`).join('')}<pre>${LONG}</pre>`);
+  const open = await browser(t).open(path, { width: 800 });
+  await settled(open);
+  for (const deed of ['dialog script', 'console acted script', 'console acted onerror', 'console acted svg']) assert.ok(open.deeds.includes(deed), `${deed}: ${open.deeds.join(' | ')}`);
+  assert.ok(open.deeds.some((deed) => deed.startsWith('request http://127.0.0.1')), open.deeds.join(' | '));
+  assert.ok((await open.value('document.documentElement.scrollWidth')) > 800);
+});
+
+test('finding hides the turns without a hit, goes from hit to hit, and opens what is folded', { skip: noChromium }, async (t) => {
+  const place = world(t);
+  const turns = Array.from({ length: 30 }, (_, turn) => [user(`prompt number ${turn}`), model({ type: 'tool_use', id: `c${turn}`, name: 'Bash', input: { command: 'x' } }), result(`c${turn}`, turn % 10 === 3 ? 'a Needle within, and a needle' : 'hay')]);
+  session(place, transcript(turns.flat()));
+  const { page } = await published(place);
+  const open = await browser(t).open(page.path);
+  const find = (/** @type {string} */ words) => open.value(`(async () => { const box = document.getElementById('find'); box.value = ${JSON.stringify(words)}; box.dispatchEvent(new Event('input')); delete document.documentElement.dataset.found; for (let tries = 0; tries < 200 && document.documentElement.dataset.found === undefined; tries += 1) await new Promise((done) => setTimeout(done, 25)); return [document.getElementById('found').value, [...document.querySelectorAll('main > .turn')].filter((turn) => !turn.hidden).map((turn) => turn.id)]; })()`);
+  assert.deepEqual(await find('needle'), ['3 of 30 turns', ['t4', 't14', 't24']]);
+  const next = () => open.value("document.getElementById('on').click(), [document.getElementById('found').value, document.querySelectorAll('.call[open]').length, CSS.highlights.get('found').size]");
+  assert.deepEqual(await next(), ['1 of 2, turn 1 of 3', 1, 2]);
+  assert.deepEqual(await next(), ['2 of 2, turn 1 of 3', 1, 2]);
+  assert.deepEqual(await next(), ['1 of 2, turn 2 of 3', 2, 2]);
+  assert.deepEqual(await open.value("document.getElementById('back').click(), document.getElementById('found').value"), '2 of 2, turn 1 of 3');
+  assert.deepEqual((await find('nowhere to be found'))[1], []);
+  await open.value("const box = document.getElementById('find'); box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))");
+  assert.equal(await open.value("[...document.querySelectorAll('main > .turn')].filter((turn) => !turn.hidden).length"), 30);
+  assert.deepEqual(open.deeds, []);
+});
+
+test('a page can be used with the keyboard alone, on a telephone, in the dark and on paper', { skip: noChromium }, async (t) => {
+  const place = world(t);
+  session(place, transcript([user('one'), model({ type: 'tool_use', id: 'a', name: 'Bash', input: { command: 'x' } }), result('a', 'y'), user('two')]));
+  const { page } = await published(place);
+  const chromium = browser(t);
+  const open = await chromium.open(page.path, { width: 400, dark: true });
+  const press = async (/** @type {string} */ key) => {
+    for (const type of ['keyDown', 'keyUp']) await open.send('Input.dispatchKeyEvent', { type, key, code: key, text: type === 'keyDown' && key.length === 1 ? key : key === 'Enter' && type === 'keyDown' ? '\r' : undefined, windowsVirtualKeyCode: { Tab: 9, Enter: 13 }[key] ?? key.charCodeAt(0) });
+  };
+  const reached = [];
+  for (let tabs = 0; tabs < 12; tabs += 1) {
+    await press('Tab');
+    reached.push(await open.value("(document.activeElement.id || document.activeElement.className || document.activeElement.localName) + ''"));
+  }
+  for (const wanted of ['skip', 'find', 'on', 'fold', 'to-timeline', 'summary']) assert.ok(reached.includes(wanted), `${wanted}: ${reached.join(' ')}`);
+  await open.value("document.querySelector('.call > summary').focus()");
+  await press('Enter');
+  assert.equal(await open.value("document.querySelector('.call').open"), true);
+  assert.equal(await open.value("getComputedStyle(document.getElementById('timeline')).display"), 'none');
+  await open.value("document.querySelector('.to-timeline').click()");
+  assert.equal(await open.value("getComputedStyle(document.getElementById('timeline')).display"), 'block');
+  await open.value("document.querySelector('#timeline a[href=\"#t2\"]').click()");
+  assert.equal(await open.value("getComputedStyle(document.getElementById('timeline')).display"), 'none');
+  const paper = () => open.value("getComputedStyle(document.body).backgroundColor");
+  const dark = await paper();
+  await open.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: 'light' }] });
+  assert.notEqual(await paper(), dark);
+  await open.send('Emulation.setEmulatedMedia', { media: 'print' });
+  assert.deepEqual(await open.value("['.bar', 'nav'].map((one) => getComputedStyle(document.querySelector(one)).display)"), ['none', 'none']);
+  assert.deepEqual(open.deeds, []);
+});

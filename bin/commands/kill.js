@@ -1,0 +1,75 @@
+'use strict';
+
+// `kill`: ends the client that holds a session, after saving it, and nothing else.
+
+const { resolve } = require('node:path');
+
+/** What a shell reports of a program that was ended by Ctrl-C. */
+const INTERRUPTED = 130;
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'kill',
+  summary: 'save a session and end the process that holds it',
+  description:
+    'Shows what would be ended and asks. The session is exported first; when that fails, nothing is ended. The process is asked to\nend and gets 10 s to close its session. Never ended: the session you are in, what this command runs below, other users, and\nthe daemons and hosts of Claude Code. A background session is ended with `claude stop`.',
+  arguments: [{ flags: '<target>', description: 'a terminal (pts/3), a process id, or a session: id, at least 4 characters of it, name or title' }],
+  options: [
+    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
+    { flags: '--tree', description: 'end the processes of its tools too' },
+    { flags: '--force', description: 'end it by force when it still lives after 10 s; what it has not written is lost' },
+    { flags: '--no-export', description: 'do not save it first' },
+    { flags: '-t, --to <dir>', description: 'directory to put the export into (default: exports in the state directory)' },
+    { flags: '--log <dir>', description: 'directory of SESSION-LOG-<date>.md (default: the state directory)' },
+    { flags: '--dry-run', description: 'show what would be ended, and what may be lost' },
+    { flags: '--json', description: 'print the report as JSON; needs --yes or --dry-run' },
+    { flags: '-y, --yes', description: 'do not ask' },
+  ],
+  examples: [
+    { command: 'cc-session-recover kill pts/3', does: 'the session in that terminal' },
+    { command: 'cc-session-recover kill 3f2a9c1d --dry-run', does: 'what would be ended, and what is at risk' },
+    { command: 'cc-session-recover kill 4711 --tree --force --yes', does: 'a hung one with all its tools, without questions' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { Interrupted, end, exitCodeOf, toldIfInterrupted } = require('../lib/killing.js');
+    const { killedLines, planLines } = require('../lib/screens/kill.js');
+
+    const asks = !args.yes && !args.dryRun;
+    if (asks && args.json) throw new UsageError('--json asks nothing', 'give --yes to end it, or --dry-run to look only');
+    if (asks && !io.isTerminal) throw new UsageError('there is no terminal to ask on', 'give --yes to end it without being asked, or --dry-run to look only');
+    const options = {
+      target: args.target,
+      ...(args.project === undefined ? {} : { project: resolve(args.project) }),
+      ...(args.export ? {} : { export: false }),
+      ...(args.to === undefined ? {} : { to: resolve(args.to) }),
+      ...(args.log === undefined ? {} : { log: resolve(args.log) }),
+      ...(args.force ? { force: true } : {}),
+      ...(args.tree ? { tree: true } : {}),
+    };
+    const view = { width: io.width, colours: io.colours };
+    const plan = await io.during('reading sessions', loadAddon().killSession({ ...options, dryRun: true }));
+    if (args.dryRun) {
+      if (args.json) io.json(plan);
+      else io.lines(planLines(plan, view));
+      return EXIT.done;
+    }
+    if (!args.json) io.lines([...planLines(plan, view), '']);
+    if (asks && !(await io.confirm('End it?', false))) {
+      io.line('Nothing was done.');
+      return EXIT.failed;
+    }
+    try {
+      const print = (/** @type {any} */ report) => (args.json ? io.json(report) : io.lines(killedLines(report, view)));
+      const askAgain = async () => asks && io.confirm('\nEnd it by force? What it has not written is lost.', false);
+      const report = await toldIfInterrupted(end(plan, options, io, askAgain), print);
+      print(report);
+      return exitCodeOf(report);
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      return INTERRUPTED;
+    }
+  },
+};

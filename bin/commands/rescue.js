@@ -1,0 +1,242 @@
+'use strict';
+
+// `rescue`: a menu over the sessions that live or have work left: export, kill, resume, show. With flags it asks nothing.
+
+/** What a shell reports of a program that was ended by Ctrl-C. */
+const INTERRUPTED = 130;
+
+/** Lines of a terminal that the menu below the list needs. */
+const MENU_LINES = 14;
+
+/** Flags of which one says what to do. */
+const DEEDS = /** @type {const} */ (['status', 'export', 'kill', 'resume']);
+
+/** @typedef {import('../../src/ffi/types.js').Session} Session */
+/** @typedef {import('../lib/output.js').Output} Output */
+/** @typedef {import('../lib/menu.js').Menu} Menu */
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'rescue',
+  summary: 'a menu to export, end, resume or look at sessions',
+  description:
+    'Lists every session that a process holds, and those closed with work left. Keys: arrows, Enter, Ctrl-C to leave. Nothing is ended\nwithout being shown, agreed to and saved first. With --status, --export, --kill or --resume it asks nothing.',
+  arguments: [{ flags: '[session]', description: 'with --export or --resume: only this one' }],
+  options: [
+    { flags: '--status', description: 'print the list', conflicts: ['export', 'kill', 'resume'] },
+    { flags: '--export', description: 'save every open session, or the one that is named', conflicts: ['kill', 'resume'] },
+    { flags: '--kill <target>', description: 'save and end the session in that terminal, process or of that name', conflicts: ['resume'] },
+    { flags: '--resume', description: 'open the one that is named; without a name print how all that were open at a crash are resumed' },
+    { flags: '--tree', description: 'with --kill: end the processes of its tools too' },
+    { flags: '--force', description: 'with --kill: by force when it still lives after 10 s' },
+    { flags: '--flat', description: 'no drawing: lines and words, for screen readers' },
+    { flags: '--dry-run', description: 'with --export or --kill: only show what would be done' },
+    { flags: '--json', description: 'print the report of --status, --export, --kill or --resume as JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover rescue', does: 'the menu' },
+    { command: 'cc-session-recover rescue --status --flat', does: 'the list, line by line' },
+    { command: 'cc-session-recover rescue --kill pts/3 --dry-run', does: 'what would be ended in that terminal' },
+    { command: 'cc-session-recover rescue --kill pts/3 --force', does: 'save it and end it, by force if it must be' },
+  ],
+
+  async run(args, io) {
+    const { UsageError } = require('../lib/errors.js');
+    const deed = DEEDS.find((name) => args[name] !== undefined && args[name] !== false);
+    if (args.session !== undefined && deed !== 'export' && deed !== 'resume') throw new UsageError('a session goes with --export or --resume', 'give one of them, or choose it in the menu');
+    if (deed !== 'kill' && (args.force || args.tree)) throw new UsageError('--force and --tree go with --kill', 'name what to end: --kill <tty>');
+    if (args.dryRun && deed !== 'export' && deed !== 'kill') throw new UsageError('--dry-run goes with --export or --kill');
+    if (deed === undefined) {
+      if (args.json) throw new UsageError('--json prints no menu', 'add --status');
+      if (!io.isTerminal) throw new UsageError('there is no terminal for a menu', 'add --status, --export, --kill <tty> or --resume');
+      return menu(args, io);
+    }
+    return DEED[deed](args, io);
+  },
+};
+
+const DEED = {
+  /** @param {Record<string, any>} args @param {Output} io */
+  async status(args, io) {
+    const report = await sessionsNow(io);
+    if (args.json) io.json(report);
+    else io.lines(linesOf(report, args, io));
+    printLeftOut(report, args, io);
+  },
+
+  /** @param {Record<string, any>} args @param {Output} io */
+  export: ({ session, dryRun, json }, io) => verb('export').run({ session, active: session === undefined, dryRun, json, hash: 'sha256' }, io),
+
+  /** @param {Record<string, any>} args @param {Output} io */
+  kill: ({ kill: target, force, tree, dryRun, json }, io) => verb('kill').run({ target, force, tree, dryRun, json, export: true, yes: true }, io),
+
+  /** @param {Record<string, any>} args @param {Output} io */
+  resume({ session, json }, io) {
+    const printCommand = session === undefined || !io.isTerminal;
+    return verb('resume').run({ session, allCrashed: session === undefined, printCommand, json }, io);
+  },
+};
+
+/** @param {'export' | 'kill' | 'resume'} name @returns {import('../lib/program.js').Verb} */
+function verb(name) {
+  return require(`./${name}.js`);
+}
+
+/** Everything that matters, those that live first. @param {Output} io */
+async function sessionsNow(io) {
+  const { loadAddon } = require('../lib/addon.js');
+  const report = await io.during('reading sessions', loadAddon().status({ all: true }));
+  const { sessions } = report;
+  const live = sessions.filter((/** @type {Session} */ session) => session.live !== null);
+  return { ...report, sessions: [...live, ...sessions.filter((/** @type {Session} */ session) => session.live === null)] };
+}
+
+/**
+ * @param {import('../../src/ffi/types.js').StatusReport} report
+ * @param {Record<string, any>} args
+ * @param {Output} io
+ * @param {number} [most]
+ */
+function linesOf({ sessions, generatedAt }, args, io, most) {
+  const { boxedLines, flatLines } = require('../lib/screens/rescue.js');
+  const view = { width: io.width, colours: io.colours, most };
+  return (args.flat ? flatLines : boxedLines)(sessions, view, new Date(generatedAt));
+}
+
+/** @param {import('../../src/ffi/types.js').StatusReport} report @param {Record<string, any>} args @param {Output} io */
+function printLeftOut({ problems }, args, io) {
+  const { printProblems } = require('../lib/sessions.js');
+  if (!args.json) printProblems(problems, io);
+}
+
+/**
+ * Lists, asks, does; until it is left.
+ *
+ * @param {Record<string, any>} args
+ * @param {Output} io
+ */
+async function menu(args, io) {
+  const { EXIT, explain } = require('../lib/errors.js');
+  const { Interrupted } = require('../lib/killing.js');
+  const { drawnMenu, flatMenu } = require('../lib/menu.js');
+  const { choiceOf } = require('../lib/screens/rescue.js');
+
+  const flat = args.flat || io.screen === null;
+  const asked = flat ? flatMenu(io) : await drawnMenu(io);
+  for (;;) {
+    const report = await sessionsNow(io);
+    const most = flat ? undefined : Math.max((io.screen?.rows ?? 24) - MENU_LINES, 4);
+    io.lines(linesOf(report, { flat }, io, most));
+    printLeftOut(report, {}, io);
+    const choices = report.sessions.map((/** @type {Session} */ session) => ({ value: session.id, label: choiceOf(session, (io.width ?? 80) - 8) }));
+    const id = await asked.choose('Which session?', [...choices, { value: 'again', label: 'look again', key: 'l' }, { value: 'quit', label: 'quit', key: 'q' }]);
+    if (id === null) return left(io);
+    if (id === 'quit') return EXIT.done;
+    const session = report.sessions.find((/** @type {Session} */ one) => one.id === id);
+    if (session === undefined) continue;
+    try {
+      if ((await act(session, asked, io)) === null) return left(io);
+    } catch (error) {
+      if (error instanceof Interrupted) return left(io);
+      // What fails for one session is told; the others are still there.
+      for (const line of explain(error, process.env).lines) io.error(io.clean(line));
+    }
+    io.line();
+  }
+}
+
+/** @param {Output} io */
+function left(io) {
+  io.line('Left; nothing more was done.');
+  return INTERRUPTED;
+}
+
+/**
+ * What is to be done with one.
+ *
+ * @param {Session} session
+ * @param {Menu} asked
+ * @param {Output} io
+ * @returns {Promise<unknown>} `null`: a person wants to leave.
+ */
+async function act(session, asked, io) {
+  const { commands, live } = session;
+  const choices = [
+    { value: 'export', label: 'Export', hint: 'save it, verified byte for byte', key: 'e' },
+    ...(commands.kill === null ? [] : [{ value: 'kill', label: 'Kill', hint: 'save it, then end its process', key: 'k' }]),
+    ...(commands.resume === null ? [] : [{ value: 'resume', label: live === null ? 'Resume' : 'Attach', hint: 'open it here', key: 'r' }]),
+    { value: 'show', label: 'Show', hint: 'everything about it', key: 's' },
+    { value: 'skip', label: 'Skip', hint: 'back to the list', key: 'b' },
+  ];
+  const deed = await asked.choose('What with it?', choices);
+  if (deed === null) return null;
+  switch (deed) {
+    case 'export':
+      return exported(session, io);
+    case 'kill':
+      return killed(session, asked, io);
+    case 'resume':
+      return resumed(session, io);
+    case 'show':
+      return shown(session, io);
+    default:
+      return undefined;
+  }
+}
+
+/** @param {Session} session @param {Output} io */
+async function exported(session, io) {
+  const { loadAddon } = require('../lib/addon.js');
+  const { toldIfInterrupted, whole } = require('../lib/killing.js');
+  const { progressOf } = require('../lib/progress.js');
+  const { printExported } = require('../lib/screens/export.js');
+  const addon = loadAddon();
+  const print = (/** @type {any} */ report) => printExported(report, io);
+  print(await toldIfInterrupted(whole(() => io.during('exporting', addon.exportSessions({ session: session.transcript }), progressOf(addon))), print));
+}
+
+/** @param {Session} session @param {Menu} asked @param {Output} io */
+async function killed(session, asked, io) {
+  const { loadAddon } = require('../lib/addon.js');
+  const { end, toldIfInterrupted } = require('../lib/killing.js');
+  const { killedLines, planLines } = require('../lib/screens/kill.js');
+  const view = { width: io.width, colours: io.colours };
+  const target = { target: session.id };
+  const plan = await io.during('reading sessions', loadAddon().killSession({ ...target, dryRun: true }));
+  io.lines(planLines(plan, view));
+  const tools = plan.children.some((/** @type {{fate: string}} */ { fate }) => fate === 'running');
+  const answer = await asked.choose('End it? It is saved first.', [
+    { value: 'no', label: 'No, leave it', key: 'n' },
+    { value: 'yes', label: 'Yes, end it', key: 'y' },
+    ...(tools ? [{ value: 'tree', label: 'Yes, and the processes below it', key: 't' }] : []),
+  ]);
+  if (answer === null) return null;
+  if (answer === 'no') return void io.line('Nothing was done.');
+  const askAgain = async () => {
+    const again = await asked.choose('End it by force? What it has not written is lost.', [
+      { value: 'no', label: 'No, leave it', key: 'n' },
+      { value: 'yes', label: 'Yes, by force', key: 'y' },
+    ]);
+    return again === 'yes';
+  };
+  const print = (/** @type {any} */ report) => io.lines(killedLines(report, view));
+  print(await toldIfInterrupted(end(plan, { ...target, ...(answer === 'tree' ? { tree: true } : {}) }, io, askAgain), print));
+}
+
+/** @param {Session} session @param {Output} io */
+async function resumed(session, io) {
+  const { loadAddon } = require('../lib/addon.js');
+  const { openSession } = require('../lib/opening.js');
+  const { refusalText } = require('../lib/screens/resume.js');
+  const report = await io.during('reading sessions', loadAddon().planResume({ session: session.transcript }));
+  const [plan] = report.plans;
+  if (plan.action === 'refused') return void io.error(refusalText(plan));
+  await openSession(report);
+}
+
+/** @param {Session} session @param {Output} io */
+async function shown(session, io) {
+  const { loadAddon } = require('../lib/addon.js');
+  const { printShow } = require('../lib/screens/show.js');
+  printShow(await io.during('reading the session', loadAddon().show({ session: session.transcript })), io);
+}

@@ -1,0 +1,52 @@
+'use strict';
+
+// A menu: a list to choose from by keyboard. Two kinds with the same questions: one that is drawn, and a flat one, which only
+// prints lines and reads words, for screen readers and terminals that cannot be drawn on.
+
+/** @typedef {import('./output.js').Output} Output */
+/** @typedef {{value: string, label: string, hint?: string, key?: string}} Choice */
+/**
+ * @typedef {object} Menu
+ * @property {(question: string, choices: Choice[]) => Promise<string | null>} choose Gives the chosen value; `null`: Ctrl-C, Esc or the end of input.
+ */
+
+/** Lines a drawn question needs besides its choices. */
+const AROUND = 8;
+
+/**
+ * @param {Output} io
+ * @returns {Promise<Menu>}
+ */
+async function drawnMenu(io) {
+  const { isCancel, select } = await import('@clack/prompts');
+  return {
+    async choose(question, choices) {
+      const rows = Math.max((io.screen?.rows ?? 24) - AROUND, 5);
+      const chosen = await select({ message: question, options: choices.map(({ value, label, hint }) => ({ value, label, ...(hint === undefined ? {} : { hint }) })), maxItems: Math.min(choices.length, rows) });
+      return isCancel(chosen) ? null : /** @type {string} */ (chosen);
+    },
+  };
+}
+
+/**
+ * @param {Output} io
+ * @returns {Menu}
+ */
+function flatMenu(io) {
+  return {
+    async choose(question, choices) {
+      const named = choices.map((choice, index) => ({ ...choice, word: choice.key ?? String(index + 1) }));
+      for (;;) {
+        const words = named.filter(({ key }) => key !== undefined).map(({ word, label }) => `${word} for ${label}`);
+        const numbers = choices.length - words.length;
+        const answer = await io.ask(`${question} ${[...(numbers > 0 ? [`1 to ${numbers}`] : []), ...words].join(', ')}: `);
+        if (answer === null) return null;
+        const found = named.find(({ word }) => word === answer.toLowerCase());
+        if (found !== undefined) return found.value;
+        io.line('That is none of them.');
+      }
+    },
+  };
+}
+
+module.exports = { drawnMenu, flatMenu };

@@ -1,0 +1,47 @@
+'use strict';
+
+// Opening a session: the terminal is given to the client until it ends.
+
+const { spawn } = require('node:child_process');
+const { constants } = require('node:os');
+const { EXIT, RecoverError } = require('./errors.js');
+
+/** @typedef {import('../../src/ffi/types.js').ResumeReport} ResumeReport */
+/** @typedef {import('../../src/ffi/types.js').ResumePlan} ResumePlan */
+
+/**
+ * @param {ResumeReport} report With one plan, which is not refused.
+ * @returns {Promise<number>} The client's exit code.
+ */
+async function openSession({ plans: [plan], problems }) {
+  if (plan.program === null) {
+    const wrong = problems.find(({ code }) => code === 'CLIENT_NOT_FOUND');
+    if (wrong !== undefined) throw new RecoverError(wrong.code, wrong.message, { path: wrong.path, exitCode: EXIT.notFound });
+    throw new RecoverError('CLIENT_NOT_FOUND', 'claude was not found on PATH outside of the project', { hint: 'install Claude Code, or set CC_RECOVER_CLAUDE to its absolute path', exitCode: EXIT.notFound });
+  }
+  return giveTerminal(plan);
+}
+
+/** @param {ResumePlan} plan @returns {Promise<number>} */
+function giveTerminal({ argv, program, cwd, env, unset }) {
+  const environment = { ...process.env, ...env };
+  for (const name of unset) delete environment[name];
+  const [, ...words] = /** @type {string[]} */ (argv);
+  const child = spawn(/** @type {string} */ (program), words, { cwd: /** @type {string} */ (cwd), env: environment, stdio: 'inherit' });
+  // The terminal sends its own signals to both; what is sent to us alone is passed on.
+  const pass = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
+  const heeded = /** @type {const} */ ([['SIGINT', noted], ['SIGQUIT', noted], ['SIGTERM', pass], ['SIGHUP', pass]]);
+  for (const [signal, heed] of heeded) process.on(signal, heed);
+  const ended = new Promise((done, failed) => {
+    child.on('error', failed);
+    child.on('exit', (code, signal) => done(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
+  return ended.finally(() => {
+    for (const [signal, heed] of heeded) process.off(signal, heed);
+  });
+}
+
+/** A signal that the client has had from the terminal itself. */
+function noted() {}
+
+module.exports = { openSession };

@@ -1,0 +1,98 @@
+'use strict';
+
+// The screen of `repair`: what is damaged in a transcript and where, what the client does with it, what is done about it, and what is
+// lost.
+
+const { cleaned, truncatedPath, wrapped } = require('../text.js');
+const { commandWords, count, homely, ownName, sizeWords } = require('../wording.js');
+
+/** @typedef {import('../../../src/ffi/types.js').Finding} Finding */
+/** @typedef {import('../../../src/ffi/types.js').RepairReport} RepairReport */
+/** @typedef {import('../output.js').View} View */
+
+/** Findings of one kind that are shown in full; the rest is counted. */
+const SHOWN = 5;
+
+/**
+ * @param {RepairReport} report
+ * @param {import('../output.js').Output} io
+ */
+function printRepair(report, io) {
+  io.lines(repairLines(report, { width: io.width, colours: io.colours }));
+}
+
+/**
+ * @param {RepairReport} report
+ * @param {View} view
+ * @returns {string[]}
+ */
+function repairLines(report, { width, colours }) {
+  const { session, transcript, bytes, lines: total, records, findings, more, mendable, subagents, held, repaired, rolledBack, kept, undo } = cleaned(report);
+  const room = width ?? Infinity;
+  const lines = wrapped(summary(), room).map(colours.bold);
+  lines.push(`  ${colours.dim(truncatedPath(homely(transcript), Math.max(room - 2, 1)))}`);
+  lines.push(...wrapped(`${sizeWords(bytes)}, ${count(total, 'line')}, ${count(records, 'record')}`, room - 2).map((line) => `  ${colours.dim(line)}`), '');
+  if (!rolledBack) {
+    lines.push(...listed(findings, more));
+    for (const { path, findings: theirs, more: further } of subagents) {
+      lines.push(...wrapped('In the transcript of a subagent, which the client never sends; it is left as it is:', room), `  ${colours.dim(truncatedPath(homely(path), Math.max(room - 2, 1)))}`, '', ...listed(theirs, further));
+    }
+  }
+  if (findings.some((finding) => finding.class === 'stub')) {
+    lines.push(...wrapped('Nothing can be mended here. A copy may be kept: a snapshot, or an export.', room), copy(`${ownName()} restore ${session} --dry-run`), copy(`${ownName()} import <export>`), '');
+  }
+  if (report.dryRun && mendable > 0) {
+    if (held === null) lines.push('Mend it with:', copy(`${ownName()} repair ${session} --apply`), '');
+    else lines.push(...wrapped(`It cannot be mended now: ${held}.`, room).map(colours.yellow), '');
+  }
+  if (repaired) lines.push(...wrapped(`What was there before is kept as snapshot ${kept}. To put it back:`, room), copy(commandWords(/** @type {string[]} */ (undo))), '');
+  if (rolledBack && undo !== null) lines.push(...wrapped(`What was there is kept as snapshot ${kept}. To put it back again:`, room), copy(commandWords(undo)), '');
+  const { resume, cwd, env } = report.commands;
+  if (repaired && resume !== null) lines.push(...wrapped('The session is resumed with:', room), copy(commandWords(resume, cwd, { env })), '');
+  return lines.slice(0, -1);
+
+  function summary() {
+    if (rolledBack) return `Put back ${session} as it was before its last repair; read again and compared.`;
+    const found = findings.length + more;
+    if (repaired) return `Mended ${mendable} of ${count(found, 'finding')} in ${session}; written, read again and examined again.`;
+    if (mendable > 0) return `Would mend ${mendable} of ${count(found, 'finding')} in ${session}; nothing was changed.`;
+    if (found > 0) return `Nothing to repair in ${session}: ${count(found, 'finding')}, and nothing that is to be mended.`;
+    return `Nothing to repair in ${session}.`;
+  }
+
+  /** @param {Finding[]} all @param {number} further */
+  function listed(all, further) {
+    /** @type {string[]} */
+    const told = [];
+    /** @type {Map<string, number>} */
+    const counts = new Map();
+    for (const finding of all) {
+      const before = counts.get(finding.class) ?? 0;
+      counts.set(finding.class, before + 1);
+      if (before < SHOWN) told.push(...one(finding), '');
+    }
+    const left = [...counts].filter(([, times]) => times > SHOWN).map(([name, times]) => `${times - SHOWN} more of ${name}`);
+    if (further > 0) left.push(`${further} more`);
+    if (left.length > 0) told.push(...wrapped(`and ${left.join(', ')}: --json has ${further > 0 ? 'most' : 'all'}`, room).map(colours.dim), '');
+    return told;
+  }
+
+  /** @param {Finding} finding */
+  function one(finding) {
+    const colour = finding.mend === null ? String : colours.yellow;
+    const rows = [
+      ['client', finding.client],
+      [repaired ? 'mended' : 'mend', finding.mend ?? 'left as it is'],
+      ...(finding.lost === null ? [] : [['lost', finding.lost]]),
+    ];
+    const head = wrapped(`line ${finding.line}, byte ${finding.offset}: ${finding.what} (${finding.class})`, room).map(colour);
+    return [...head, ...rows.flatMap(([name, text]) => wrapped(text, room - 10).map((line, at) => `  ${colours.dim((at === 0 ? name : '').padEnd(7))} ${line}`))];
+  }
+
+  /** @param {string} command */
+  function copy(command) {
+    return `  ${colours.cyan(command)}`;
+  }
+}
+
+module.exports = { printRepair, repairLines };

@@ -1,0 +1,377 @@
+//! The content of a message: what of it a client or the API refuses, and how it is mended with the rest left as it is
+//! written.
+//!
+//! Measured on 2.1.329: thinking without a signature is sent, refused, and then the whole conversation is sent without any
+//! thinking (2.1.200 gives up); an image of more than 5 MB is never sent and every turn fails; a result that does not fit
+//! makes the client compact the conversation, which loses every turn of it; an input that is no object is sent and refused.
+
+use super::pieces::{fields, items, string};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// Bytes of text that a tool's result may have. The client cuts its own tools' results far below; more than this fits into
+/// no request beside a conversation.
+pub const LARGEST_RESULT: usize = 1024 * 1024;
+/// What is kept of a larger one.
+pub const KEPT_RESULT: usize = 64 * 1024;
+/// Characters of base64 that an image may have: the limit of the client and of the API.
+pub const LARGEST_IMAGE: usize = 5 * 1024 * 1024;
+
+/// What is wrong in a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Thinking without a signature that could be one.
+    Thinking,
+    /// The input of a tool call is no object.
+    Input,
+    /// A result of so many bytes.
+    Result(usize),
+    /// An image of so many characters.
+    Image(usize),
+}
+
+/// What is to be done with a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Treatment {
+    /// What is refused is taken out or cut.
+    pub faults: bool,
+    /// Results become a text: they were given before.
+    pub as_text: bool,
+}
+
+/// The tool calls and results of a message.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tools {
+    /// Ids of its calls.
+    pub calls: Vec<String>,
+    /// Ids of the calls its results belong to.
+    pub results: Vec<String>,
+}
+
+/// The faults of a message's content, and its calls and results.
+#[must_use]
+pub fn examine(content: &RawValue) -> (Vec<Fault>, Tools) {
+    let mut faults = Vec::new();
+    let mut tools = Tools::default();
+    for block in items(content).unwrap_or_default() {
+        let Some(block) = Block::of(block) else { continue };
+        match block.kind.as_str() {
+            "tool_use" => tools.calls.extend(block.id.and_then(string)),
+            "tool_result" => tools.results.extend(block.tool_use_id.and_then(string)),
+            _ => {}
+        }
+        block.faults(&mut faults);
+    }
+    (faults, tools)
+}
+
+/// The content, treated; `None` when nothing of it changes.
+#[must_use]
+pub fn treated(content: &RawValue, treatment: Treatment) -> Option<String> {
+    let mut changed = false;
+    let mut kept = Vec::new();
+    for raw in items(content)? {
+        let Some(block) = Block::of(raw) else {
+            kept.push(raw.get().to_owned());
+            continue;
+        };
+        match block.treated(raw, treatment) {
+            Treated::Same => kept.push(raw.get().to_owned()),
+            Treated::Gone => changed = true,
+            Treated::As(text) => {
+                changed = true;
+                kept.push(text);
+            }
+        }
+    }
+    changed.then(|| format!("[{}]", kept.join(",")))
+}
+
+enum Treated {
+    Same,
+    Gone,
+    As(String),
+}
+
+struct Block<'a> {
+    kind: String,
+    id: Option<&'a RawValue>,
+    tool_use_id: Option<&'a RawValue>,
+    input: Option<&'a RawValue>,
+    thinking: Option<&'a RawValue>,
+    signature: Option<&'a RawValue>,
+    content: Option<&'a RawValue>,
+    source: Option<&'a RawValue>,
+    text: Option<&'a RawValue>,
+}
+
+impl<'a> Block<'a> {
+    fn of(raw: &'a RawValue) -> Option<Self> {
+        let keys =
+            ["type", "id", "tool_use_id", "input", "thinking", "signature", "content", "source", "text"];
+        let [kind, id, tool_use_id, input, thinking, signature, content, source, text] =
+            fields(raw.get(), keys)?;
+        Some(Self {
+            kind: string(kind?)?,
+            id,
+            tool_use_id,
+            input,
+            thinking,
+            signature,
+            content,
+            source,
+            text,
+        })
+    }
+
+    fn faults(&self, faults: &mut Vec<Fault>) {
+        match self.kind.as_str() {
+            "thinking" if !self.is_signed() => faults.push(Fault::Thinking),
+            "tool_use" if !self.input.is_some_and(|input| input.get().starts_with('{')) => {
+                faults.push(Fault::Input);
+            }
+            "image" => faults.extend(self.image()),
+            "tool_result" => {
+                let Some(content) = self.content else { return };
+                if content.get().starts_with('"') {
+                    faults.extend(too_large(content).map(Fault::Result));
+                    return;
+                }
+                for part in items(content).unwrap_or_default() {
+                    let Some(part) = Block::of(part) else { continue };
+                    faults.extend(part.image());
+                    faults.extend(part.text.and_then(too_large).map(Fault::Result));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A signature is base64, and there is a thinking, be it empty, that it belongs to.
+    fn is_signed(&self) -> bool {
+        let base64 =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
+        let signature = self.signature.and_then(string).unwrap_or_default();
+        let thinking = self.thinking.is_some_and(|thinking| thinking.get().starts_with('"'));
+        thinking && !signature.is_empty() && signature.bytes().all(base64)
+    }
+
+    fn image(&self) -> Option<Fault> {
+        let [data] = fields(self.source.filter(|_| self.kind == "image")?.get(), ["data"])?;
+        let length = data?.get().len().saturating_sub(2);
+        (length > LARGEST_IMAGE).then_some(Fault::Image(length))
+    }
+
+    fn treated(&self, raw: &RawValue, treatment: Treatment) -> Treated {
+        let mut found = Vec::new();
+        self.faults(&mut found);
+        if self.kind == "tool_result" && treatment.as_text {
+            return Treated::As(self.as_text());
+        }
+        if found.is_empty() || !treatment.faults {
+            return Treated::Same;
+        }
+        match self.kind.as_str() {
+            "thinking" => Treated::Gone,
+            "image" => Treated::As(image_note(&found)),
+            "tool_use" => {
+                let was = self
+                    .input
+                    .map_or(Value::Null, |input| serde_json::from_str(input.get()).unwrap_or(Value::Null));
+                replaced(raw.get(), "input", &json!({"input": was}).to_string())
+                    .map_or(Treated::Same, Treated::As)
+            }
+            _ => self.content.map_or(Treated::Same, |content| {
+                replaced(raw.get(), "content", &smaller(content)).map_or(Treated::Same, Treated::As)
+            }),
+        }
+    }
+
+    fn as_text(&self) -> String {
+        let said = match self.content {
+            Some(content) if content.get().starts_with('"') => string(content).unwrap_or_default(),
+            Some(content) => items(content)
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|part| string(fields(part.get(), ["text"])?[0]?))
+                .collect::<Vec<_>>()
+                .join("\n"),
+            None => String::new(),
+        };
+        let call = self.tool_use_id.and_then(string).unwrap_or_default();
+        json!({"type": "text", "text": format!("[A second result of tool call {call}, which came later:]\n{said}")}).to_string()
+    }
+}
+
+/// The bytes of a text, when they are too many.
+fn too_large(text: &RawValue) -> Option<usize> {
+    let length = text.get().len().saturating_sub(2);
+    (length > LARGEST_RESULT).then_some(length)
+}
+
+fn image_note(found: &[Fault]) -> String {
+    let bytes = found.iter().find_map(|fault| match fault {
+        Fault::Image(bytes) => Some(*bytes),
+        _ => None,
+    });
+    let text = format!(
+        "[An image stood here. It was taken out, because with {} bytes it is larger than a request may have.]",
+        bytes.unwrap_or(0)
+    );
+    json!({"type": "text", "text": text}).to_string()
+}
+
+/// A result's content with what is too large cut.
+fn smaller(content: &RawValue) -> String {
+    if content.get().starts_with('"') {
+        return cut(content);
+    }
+    let parts = items(content).unwrap_or_default().into_iter().map(|raw| {
+        let Some(part) = Block::of(raw) else { return raw.get().to_owned() };
+        if let Some(fault) = part.image() {
+            return image_note(&[fault]);
+        }
+        let text = part.text.filter(|text| too_large(text).is_some());
+        text.and_then(|text| replaced(raw.get(), "text", &cut(text))).unwrap_or_else(|| raw.get().to_owned())
+    });
+    format!("[{}]", parts.collect::<Vec<_>>().join(","))
+}
+
+/// The beginning of a text as it is written, and what was cut off.
+fn cut(text: &RawValue) -> String {
+    let written = &text.get()[1..text.get().len() - 1];
+    let bytes = written.as_bytes();
+    let mut end = 0;
+    while end < KEPT_RESULT.min(bytes.len()) {
+        // An escape is not cut in its middle, nor a pair of them that is one character.
+        end += match (bytes[end], bytes.get(end + 1)) {
+            (b'\\', Some(b'u'))
+                if is_high_half(&bytes[end + 2..]) && bytes[end + 6..].starts_with(b"\\u") =>
+            {
+                12
+            }
+            (b'\\', Some(b'u')) => 6,
+            (b'\\', _) => 2,
+            _ => 1,
+        };
+    }
+    let mut end = end.min(bytes.len());
+    while !written.is_char_boundary(end) {
+        end += 1;
+    }
+    let left = written.len() - end;
+    format!(
+        "\"{}\\n[{left} more bytes were cut off here, because the whole is larger than a request may have.]\"",
+        &written[..end]
+    )
+}
+
+/// The digits of the first half of a character that is written as two escapes.
+fn is_high_half(digits: &[u8]) -> bool {
+    matches!(digits, [b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', _, _, ..])
+}
+
+/// The object with another value for a key, the last when it comes twice. `None` when it has no such key.
+#[must_use]
+pub fn replaced(object: &str, key: &str, value: &str) -> Option<String> {
+    let [found] = fields(object, [key])?;
+    let found = found?.get();
+    // Both are the same text, so that the distance of their beginnings is the place.
+    let at = found.as_ptr() as usize - object.as_ptr() as usize;
+    Some(format!("{}{value}{}", &object[..at], &object[at + found.len()..]))
+}
+
+/// As [`replaced`]; a key that is missing comes first.
+#[must_use]
+pub fn with(object: &str, key: &str, value: &str) -> Option<String> {
+    if let Some(replaced) = replaced(object, key, value) {
+        return Some(replaced);
+    }
+    let at = object.find('{')? + 1;
+    let comma = if object[at..].trim_start().starts_with('}') { "" } else { "," };
+    Some(format!("{}\"{key}\":{value}{comma}{}", &object[..at], &object[at..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    fn mended(text: &str) -> Option<String> {
+        treated(&raw(text), Treatment { faults: true, as_text: false })
+    }
+
+    #[test]
+    fn only_thinking_that_cannot_be_signed_is_taken_out() {
+        let signed = r#"{"type":"thinking","thinking":"","signature":"RXg="}"#;
+        for bad in [
+            r#"{"type":"thinking","thinking":"a","signature":""}"#,
+            r#"{"type":"thinking","thinking":"a"}"#,
+            r#"{"type":"thinking","thinking":"a","signature":null}"#,
+            r#"{"type":"thinking","signature":"RXg="}"#,
+            r#"{"type":"thinking","thinking":"a","signature":"no base64!"}"#,
+        ] {
+            let text = format!(r#"[{bad}, {signed} ,{{"type":"text","text":"\ud83d"}}]"#);
+            assert_eq!(examine(&raw(&text)).0, [Fault::Thinking], "{bad}");
+            assert_eq!(mended(&text).unwrap(), format!(r#"[{signed},{{"type":"text","text":"\ud83d"}}]"#));
+        }
+        assert_eq!(mended(&format!("[{signed}]")), None);
+    }
+
+    #[test]
+    fn a_result_that_is_too_large_keeps_its_beginning() {
+        for unit in ["x", "é", "\\u00e9", "\\ud83d\\ude00", "\\\\", "\\n"] {
+            let long = unit.repeat(LARGEST_RESULT / unit.len() + 1);
+            for content in [format!("\"{long}\""), format!(r#"[{{"type":"text","text":"{long}"}}]"#)] {
+                let text = format!(r#"[{{"tool_use_id":"t","type":"tool_result","content":{content}}}]"#);
+                assert!(matches!(examine(&raw(&text)).0[..], [Fault::Result(_)]), "{unit}");
+                let small = mended(&text).unwrap();
+                assert!(small.len() < KEPT_RESULT + 300 && small.contains("more bytes were cut off"));
+                assert!(serde_json::from_str::<Value>(&small).is_ok(), "{unit}");
+                assert!(examine(&raw(&small)).0.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_that_is_too_large_is_named_instead() {
+        let image = format!(
+            r#"{{"type":"image","source":{{"type":"base64","data":"{}"}}}}"#,
+            "A".repeat(LARGEST_IMAGE + 1)
+        );
+        for text in [
+            format!("[{image}]"),
+            format!(r#"[{{"type":"tool_result","tool_use_id":"t","content":[{image}]}}]"#),
+        ] {
+            assert!(matches!(examine(&raw(&text)).0[..], [Fault::Image(_)]));
+            assert!(mended(&text).unwrap().contains("An image stood here"));
+        }
+    }
+
+    #[test]
+    fn an_input_becomes_an_object_and_a_second_result_a_text() {
+        let call = r#"[{"type":"tool_use","id":"t","name":"X","input":"ls"}]"#;
+        assert_eq!(
+            mended(call).unwrap(),
+            r#"[{"type":"tool_use","id":"t","name":"X","input":{"input":"ls"}}]"#
+        );
+        let result =
+            raw(r#"[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"a"}]}]"#);
+        let text = treated(&result, Treatment { faults: false, as_text: true }).unwrap();
+        assert_eq!(
+            text,
+            r#"[{"type":"text","text":"[A second result of tool call t, which came later:]\na"}]"#
+        );
+    }
+
+    #[test]
+    fn a_key_is_replaced_or_added() {
+        assert_eq!(with(r#"{"a":1,"b":2}"#, "b", "3").unwrap(), r#"{"a":1,"b":3}"#);
+        assert_eq!(with(r#"{"a":1}"#, "b", "3").unwrap(), r#"{"b":3,"a":1}"#);
+        assert_eq!(with("{}", "b", "3").unwrap(), r#"{"b":3}"#);
+        assert_eq!(with(r#"{"a":1,"a":2}"#, "a", "3").unwrap(), r#"{"a":1,"a":3}"#);
+    }
+}

@@ -1,0 +1,149 @@
+//! An ending: a held process is looked at once more, asked to end, waited for, and ended by force only where that was said.
+
+use super::guard::{Caller, Suspect, refusal};
+use crate::clock::Clock;
+use crate::error::{Code, Error, Result};
+use crate::rescue::signal::{Held, Sent, Signal};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::time::Duration;
+
+/// How long a client has to end: it closes its session and writes what it has (143 ms to 2 s were seen with 2.1.329).
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a tool has.
+pub const TOOL_PATIENCE: Duration = Duration::from_secs(3);
+/// What the system needs to take a killed process away.
+const AFTER_KILL: Duration = Duration::from_secs(3);
+/// Between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// How it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Nothing was done.
+    Planned,
+    /// It ended when it was asked to.
+    Ended,
+    /// It was ended by force.
+    Killed,
+    /// It was asked to, and lives.
+    StillAlive,
+    /// It had ended before anything was sent.
+    Gone,
+}
+
+/// A signal that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SentSignal {
+    /// To which process.
+    pub pid: u32,
+    /// Which.
+    pub signal: Signal,
+    /// When.
+    #[serde(serialize_with = "crate::session::stop::time")]
+    pub at: DateTime<Utc>,
+}
+
+/// How far it may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// Ask, and wait.
+    Ask,
+    /// Ask, wait, and end it by force.
+    AskThenForce,
+    /// It was asked before: by force, at once.
+    Force,
+}
+
+/// What an ending needs besides the process.
+pub struct Ending<'a> {
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// Takes down every signal, before it is sent.
+    pub note: &'a mut dyn FnMut(u32, Signal),
+    /// What was sent.
+    pub sent: Vec<SentSignal>,
+}
+
+impl Ending<'_> {
+    /// Ends it. `look` tells what is true of it now; `changed` why it is not what was shown any more, if so.
+    ///
+    /// # Errors
+    /// [`Code::KillRefused`] when it may not be ended (any more), or the system does not allow it; then nothing was sent that is
+    /// not in `sent`.
+    pub fn end(
+        &mut self,
+        held: &dyn Held,
+        look: &dyn Fn() -> Suspect,
+        stopped: bool,
+        means: Means,
+        patience: Duration,
+    ) -> Result<Outcome> {
+        let Some(pid) = self.check(held, look)? else { return Ok(Outcome::Gone) };
+        if means != Means::Force {
+            if !self.send(held, pid, Signal::Term)? {
+                return Ok(Outcome::Gone);
+            }
+            if stopped {
+                // It hears the other only when it runs.
+                self.send(held, pid, Signal::Cont)?;
+            }
+            if self.wait(held, patience) {
+                return Ok(Outcome::Ended);
+            }
+            if means == Means::Ask {
+                return Ok(Outcome::StillAlive);
+            }
+            if self.check(held, look)?.is_none() {
+                return Ok(Outcome::Ended);
+            }
+        }
+        if !self.send(held, pid, Signal::Kill)? {
+            return Ok(if means == Means::Force { Outcome::Gone } else { Outcome::Ended });
+        }
+        Ok(if self.wait(held, AFTER_KILL) { Outcome::Killed } else { Outcome::StillAlive })
+    }
+
+    /// Its id while it lives and may be ended.
+    fn check(&self, held: &dyn Held, look: &dyn Fn() -> Suspect) -> Result<Option<u32>> {
+        let suspect = look();
+        // What is held is what was looked at only while it lives.
+        if held.is_gone() || suspect.is_gone() {
+            return Ok(None);
+        }
+        refusal(&suspect, self.caller).map_or(Ok(Some(suspect.pid)), Err)
+    }
+
+    fn send(&mut self, held: &dyn Held, pid: u32, signal: Signal) -> Result<bool> {
+        (self.note)(pid, signal);
+        let at = self.clock.now();
+        match held.signal(signal) {
+            Sent::Delivered => {
+                self.sent.push(SentSignal { pid, signal, at });
+                Ok(true)
+            }
+            Sent::Gone => Ok(false),
+            Sent::Refused(why) => Err(Error::new(
+                Code::KillRefused,
+                format!("the system did not let process {pid} be signalled: {why}"),
+            )),
+        }
+    }
+
+    /// True once it is gone.
+    pub fn wait(&self, held: &dyn Held, limit: Duration) -> bool {
+        let began = self.clock.since_boot();
+        loop {
+            if held.is_gone() {
+                return true;
+            }
+            if self.clock.since_boot().saturating_sub(began) >= limit {
+                return false;
+            }
+            self.clock.sleep(BETWEEN_LOOKS);
+        }
+    }
+}

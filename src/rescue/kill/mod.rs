@@ -1,0 +1,703 @@
+//! A kill: the client of a session is ended, and nothing else. What will be ended is told first, with what may be lost; the
+//! session is exported; and right before a signal everything that makes it the right process is looked at once more.
+//!
+//! The process is held from before the export on, so that its id cannot come to mean another one meanwhile. Background
+//! sessions are ended through `claude stop`: their daemon would start a worker anew that just vanished.
+
+pub mod ending;
+pub mod guard;
+pub mod target;
+
+use super::copy::Progress;
+use super::export::{ExportOptions, Exported, export};
+use super::manifest::Manifest;
+use super::session_log;
+use super::signal::{Hands, Held};
+use crate::claude::process::{Process, below};
+use crate::claude::registry::read_record;
+use crate::claude::role::{Role, role_of};
+use crate::error::{Code, Error, Result};
+use crate::fs::{lossy_or_null, own_uid};
+use crate::recovery::launch::{ATTEMPT, OF_A_CHILD};
+use crate::recovery::policy::Action;
+use crate::report::inventory::{Ground, Inventory, Outside, Row};
+use crate::report::list::directory;
+use crate::report::session::{Commands, Session};
+use crate::session::StopKind;
+use crate::session::state::{Activity, State};
+use crate::session::stop::time_or_null;
+use crate::store::journal;
+use crate::text::one_line;
+use chrono::{DateTime, Utc};
+use ending::{Ending, Means, Outcome, PATIENCE, SentSignal, TOOL_PATIENCE};
+use guard::{Caller, Suspect, refusal};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use target::{Client, clients, meant};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/kill@1";
+/// How long `claude stop` may take.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// Tool processes that are told.
+const MOST_CHILDREN: usize = 50;
+
+/// The process that was shown to whoever agreed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Expected {
+    /// Process id.
+    pub pid: u32,
+    /// Its start token.
+    pub start_token: String,
+    /// The session it held.
+    pub session: String,
+}
+
+/// Which, and how far.
+#[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct KillOptions {
+    /// A terminal, a process id, or a session by id, beginning of it, name or title.
+    pub target: String,
+    /// Only sessions of this project.
+    pub project: Option<PathBuf>,
+    /// What was agreed to; anything else is refused.
+    pub expected: Option<Expected>,
+    /// Save it first.
+    pub export: bool,
+    /// The export that an earlier try has made: good for as long as nothing was written since.
+    pub exported: Option<PathBuf>,
+    /// Directory to put the export into; that of the state when missing.
+    pub to: Option<PathBuf>,
+    /// Directory of the session log; that of the state when missing.
+    pub log: Option<PathBuf>,
+    /// By force when it does not end within 10 s.
+    pub force: bool,
+    /// It was asked before: by force, at once.
+    pub asked: bool,
+    /// Its tools too.
+    pub tree: bool,
+    /// Only tell.
+    pub dry_run: bool,
+}
+
+impl Default for KillOptions {
+    fn default() -> Self {
+        Self {
+            target: String::new(),
+            project: None,
+            expected: None,
+            export: true,
+            exported: None,
+            to: None,
+            log: None,
+            force: false,
+            asked: false,
+            tree: false,
+            dry_run: false,
+        }
+    }
+}
+
+/// How a client is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// By a signal to its process.
+    Signal,
+    /// By `claude stop`: it is a background session.
+    Stop,
+}
+
+/// What becomes of a process below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It runs.
+    Running,
+    /// It belongs to Claude Code itself, or holds a session of its own, or belongs to somebody else: it is left alone.
+    Kept,
+    /// It has ended.
+    Ended,
+    /// It was ended by force.
+    Killed,
+    /// It still runs.
+    Left,
+}
+
+/// A process below the client.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Child {
+    /// Process id.
+    pub pid: u32,
+    /// Its start token.
+    pub start_token: String,
+    /// Name of its program.
+    pub command: String,
+    /// When it was started.
+    #[serde(serialize_with = "time_or_null")]
+    pub started_at: Option<DateTime<Utc>>,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KillReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "crate::session::stop::time")]
+    pub generated_at: DateTime<Utc>,
+    /// Nothing was done.
+    pub dry_run: bool,
+    /// The process that is meant.
+    pub expected: Expected,
+    /// Its terminal.
+    pub tty: Option<String>,
+    /// When it was started.
+    #[serde(serialize_with = "time_or_null")]
+    pub started_at: Option<DateTime<Utc>>,
+    /// How it is ended.
+    pub way: Way,
+    /// The session before; `None` when nothing of it is on disk.
+    pub session: Option<Box<Session>>,
+    /// What may be lost.
+    pub risks: Vec<String>,
+    /// Processes below it.
+    pub children: Vec<Child>,
+    /// How it went.
+    pub outcome: Outcome,
+    /// What was sent.
+    pub signals: Vec<SentSignal>,
+    /// What was saved before.
+    pub exports: Vec<Exported>,
+    /// An export of an earlier try that still holds everything.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub exported: Option<PathBuf>,
+    /// How it is opened again; `None` while it lives, and when nothing of it is on disk.
+    pub commands: Option<Commands>,
+    /// What else to know.
+    pub notes: Vec<String>,
+    /// The session log that tells it; `None` when nothing was done, or it could not be written.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub log: Option<PathBuf>,
+}
+
+/// Ends the client that is meant, or with `dry_run` tells what would be ended.
+///
+/// # Errors
+/// Those of finding it ([`meant`]); [`Code::KillRefused`] when it may not be ended; [`Code::ChangedMeanwhile`] when it is not what
+/// was shown any more; those of [`export`], and then nothing was sent; [`Code::ClientNotFound`] when there is no `claude` to stop a
+/// background session with.
+pub fn kill(
+    outside: Outside<'_>,
+    hands: &dyn Hands,
+    options: &KillOptions,
+    progress: &Progress,
+) -> Result<KillReport> {
+    if options.target.trim().is_empty() {
+        return Err(Error::new(Code::Usage, "nothing is named")
+            .hint("name a session, a terminal or a process that `cc-session-recover list` shows"));
+    }
+    let project = options.project.as_deref().map(directory).transpose()?;
+    let ground = Ground::read(outside, project.as_deref())?;
+    let inventory = Inventory::take(&ground, project.as_deref());
+    let table = outside.processes.table();
+    let clients = clients(&inventory, outside.processes);
+    let client = meant(&options.target, &inventory, &clients, &table, outside.processes)?;
+    let caller = Caller::of(outside.env, &table, std::process::id(), own_uid());
+    let rows: Vec<&Row> = inventory
+        .rows
+        .iter()
+        .filter(|row| row.found.id == client.session && row.found.home == client.home)
+        .collect();
+    let kill = Kill {
+        outside,
+        hands,
+        options,
+        ground: &ground,
+        inventory: &inventory,
+        client: &client,
+        caller,
+        rows,
+    };
+    kill.run(&table, progress)
+}
+
+/// One client that is to be ended.
+struct Kill<'a> {
+    outside: Outside<'a>,
+    hands: &'a dyn Hands,
+    options: &'a KillOptions,
+    ground: &'a Ground<'a>,
+    inventory: &'a Inventory<'a>,
+    client: &'a Client,
+    caller: Caller,
+    /// Its transcripts; more than one when there are copies.
+    rows: Vec<&'a Row>,
+}
+
+impl Kill<'_> {
+    fn run(&self, table: &[Process], progress: &Progress) -> Result<KillReport> {
+        let mut report = self.plan(table)?;
+        if self.options.dry_run {
+            return Ok(report);
+        }
+        let processes = self.outside.processes;
+        let pid = self.client.pid;
+        let held = self
+            .hands
+            .hold(pid, &self.client.token, processes)
+            .map_err(|why| Error::new(Code::KillRefused, format!("process {pid} cannot be held: {why}")))?;
+        let Some(held) = held else { return Ok(self.finish(report, Outcome::Gone)) };
+        // Held before anything is sent: an id of a tool may be another's by then.
+        let tools = if self.options.tree { self.hold_tools(&report.children) } else { Vec::new() };
+        match self.save(progress) {
+            Ok((exports, exported)) => (report.exports, report.exported) = (exports, exported),
+            Err(error) => return Err(self.not_saved(error)),
+        }
+        let stopped = table.iter().any(|process| process.pid == pid && process.stopped);
+        let (outcome, sent) = self.end(held.as_ref(), stopped);
+        report.signals = sent;
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let fields = json!({"session": self.client.session, "pid": pid, "code": error.code.as_str(), "message": error.to_string()});
+                journal::append(&self.ground.state, self.outside.clock, "kill-failed", fields);
+                return Err(error);
+            }
+        };
+        if outcome != Outcome::StillAlive {
+            self.end_tools(&mut report, &tools);
+        }
+        Ok(self.finish(report, outcome))
+    }
+
+    /// What would be ended. Only looks.
+    fn plan(&self, table: &[Process]) -> Result<KillReport> {
+        let client = self.client;
+        if let Some(expected) = &self.options.expected
+            && *expected != self.identity()
+        {
+            return Err(Error::new(
+                Code::ChangedMeanwhile,
+                format!("process {} with {} is not what was shown", client.pid, client.session),
+            )
+            .hint("look again, and run the command once more"));
+        }
+        if let Some(error) = refusal(&self.look(), &self.caller) {
+            return Err(error);
+        }
+        let session = self.row().map(|row| self.inventory.report(row));
+        if session.as_ref().is_some_and(|session| session.state == State::Current) {
+            return Err(Error::new(Code::KillRefused, "it is the session you are in")
+                .hint("end it with /exit, or from another terminal"));
+        }
+        let way = if client.background { Way::Stop } else { Way::Signal };
+        if way == Way::Stop && client.job.is_none() {
+            return Err(Error::new(
+                Code::KillRefused,
+                format!("process {} works in the background, under a job that is not told", client.pid),
+            )
+            .hint("end it with `claude agents`"));
+        }
+        if self.options.export && self.rows.is_empty() {
+            self.may_be_lost()?;
+        }
+        let own = table.iter().find(|process| process.pid == client.pid);
+        let children = self.children(table);
+        Ok(KillReport {
+            schema: SCHEMA,
+            generated_at: self.outside.clock.now(),
+            dry_run: self.options.dry_run,
+            expected: self.identity(),
+            tty: own.and_then(|own| own.tty.clone()),
+            started_at: own.and_then(|own| own.started_at),
+            way,
+            risks: risks(session.as_ref(), client, &children, self.options),
+            notes: notes(session.as_ref(), client),
+            session: session.map(Box::new),
+            children,
+            outcome: Outcome::Planned,
+            signals: Vec::new(),
+            exports: Vec::new(),
+            exported: None,
+            commands: None,
+            log: None,
+        })
+    }
+
+    fn identity(&self) -> Expected {
+        let Client { pid, token, session, .. } = self.client;
+        Expected { pid: *pid, start_token: token.clone(), session: session.clone() }
+    }
+
+    /// The transcript that was written to last.
+    fn row(&self) -> Option<&Row> {
+        self.rows.iter().copied().max_by_key(|row| row.summary.last_activity)
+    }
+
+    /// What is true of the client now.
+    fn look(&self) -> Suspect {
+        let table = self.outside.processes.table();
+        let Client { pid, token, session, background, .. } = self.client;
+        let suspect = Suspect::look(*pid, token, Some(session), &table, self.outside.processes);
+        Suspect { background: *background, ..suspect }
+    }
+
+    /// Nothing of it is on disk. That is fine when nothing was said yet.
+    fn may_be_lost(&self) -> Result<()> {
+        let named =
+            |path: &Path| path.file_stem().and_then(std::ffi::OsStr::to_str) == Some(&self.client.session);
+        let unread =
+            self.inventory.problems.iter().find(|problem| problem.path.as_deref().is_some_and(named));
+        if let Some(problem) = unread {
+            return Err(Error {
+                message: format!("its transcript cannot be read, so it cannot be saved: {}", problem.message),
+                hint: Some("mend that, or say --no-export".to_owned()),
+                ..problem.clone()
+            });
+        }
+        if self.client.status.as_deref() == Some("idle") {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::KillRefused,
+            format!("nothing of {} is on disk, so it cannot be saved", self.client.session),
+        )
+        .hint("say --no-export to end it all the same: all of it is lost then"))
+    }
+
+    fn children(&self, table: &[Process]) -> Vec<Child> {
+        let processes = self.outside.processes;
+        let mut kept: Vec<u32> = Vec::new();
+        let mut children = Vec::new();
+        for process in below(table, self.client.pid) {
+            let line = processes.command_line(process.pid);
+            if line.iter().any(|word| word.contains("cc-session-recover/hook.js")) {
+                // It ends by itself when its client does.
+                continue;
+            }
+            let own = role_of(process, processes) != Role::Other
+                || processes.owner(process.pid) != self.caller.owner
+                || self.caller.above.contains(&process.pid)
+                || self.caller.pid == process.pid;
+            if own || kept.contains(&process.parent) {
+                kept.push(process.pid);
+            }
+            let name =
+                line.first().map(Path::new).and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
+            children.push(Child {
+                pid: process.pid,
+                start_token: process.start_token.clone(),
+                command: one_line(name.unwrap_or(&process.name), 60),
+                started_at: process.started_at,
+                fate: if kept.contains(&process.pid) { Fate::Kept } else { Fate::Running },
+            });
+        }
+        children.truncate(MOST_CHILDREN);
+        children
+    }
+
+    /// Saves every transcript of it. What an earlier try has saved is taken for it when nothing was written since.
+    fn save(&self, progress: &Progress) -> Result<(Vec<Exported>, Option<PathBuf>)> {
+        if !self.options.export || self.rows.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        if let ([row], Some(earlier)) = (self.rows.as_slice(), &self.options.exported) {
+            let length = std::fs::metadata(&row.found.path).map(|meta| meta.len()).ok();
+            let holds = Manifest::read(earlier).is_ok_and(|manifest| {
+                manifest.session.id == self.client.session
+                    && Path::new(&manifest.session.transcript) == row.found.path
+                    && manifest.transcript().map(|entry| entry.bytes) == length
+            });
+            if holds {
+                return Ok((Vec::new(), Some(earlier.clone())));
+            }
+        }
+        let mut exports = Vec::new();
+        for row in &self.rows {
+            let wanted = ExportOptions {
+                session: Some(row.found.path.to_string_lossy().into_owned()),
+                to: self.options.to.clone(),
+                log: self.options.log.clone(),
+                ..ExportOptions::default()
+            };
+            exports.extend(export(self.outside, &wanted, progress)?.exports);
+        }
+        if exports.is_empty() {
+            return Err(Error::new(Code::VerificationFailed, "nothing was exported"));
+        }
+        Ok((exports, None))
+    }
+
+    fn not_saved(&self, error: Error) -> Error {
+        let fields = json!({"session": self.client.session, "pid": self.client.pid, "code": error.code.as_str(), "message": error.to_string()});
+        journal::append(&self.ground.state, self.outside.clock, "kill-failed", fields);
+        let more = error.hint.map_or_else(String::new, |hint| format!("{hint}; or "));
+        Error {
+            message: format!("it could not be saved, so it was not ended: {}", error.message),
+            hint: Some(format!("{more}say --no-export to end it without")),
+            ..error
+        }
+    }
+
+    fn end(&self, held: &dyn Held, stopped: bool) -> (Result<Outcome>, Vec<SentSignal>) {
+        // With `/clear` and `/resume` a client goes over to another session.
+        if let Some(now) = self.session_now().filter(|now| *now != self.client.session) {
+            let error = Error::new(
+                Code::ChangedMeanwhile,
+                format!("process {} holds {now} by now, which was not shown", self.client.pid),
+            );
+            return (Err(error.hint("look again, and run the command once more")), Vec::new());
+        }
+        let mut note = |pid: u32, signal| {
+            let fields = json!({"session": self.client.session, "pid": pid, "startToken": self.client.token, "signal": signal});
+            journal::append(&self.ground.state, self.outside.clock, "kill-signal", fields);
+        };
+        let mut ending =
+            Ending { clock: self.outside.clock, caller: &self.caller, note: &mut note, sent: Vec::new() };
+        if self.client.background {
+            let outcome = self.stop(&ending, held);
+            return (outcome, ending.sent);
+        }
+        let means = match (self.options.asked, self.options.force) {
+            (true, _) => Means::Force,
+            (false, true) => Means::AskThenForce,
+            (false, false) => Means::Ask,
+        };
+        let outcome = ending.end(held, &|| self.look(), stopped, means, PATIENCE);
+        (outcome, ending.sent)
+    }
+
+    /// The session that the client's own record names; `None` when it keeps none.
+    fn session_now(&self) -> Option<String> {
+        let records = self.inventory.homes.iter().filter_map(|home| read_record(home, self.client.pid));
+        let mut own = records.filter(|record| record.proc_start.as_ref() == Some(&self.client.token));
+        own.next().map(|record| record.session_id)
+    }
+
+    /// Has the daemon end it.
+    fn stop(&self, ending: &Ending<'_>, held: &dyn Held) -> Result<Outcome> {
+        let suspect = self.look();
+        if held.is_gone() || suspect.is_gone() {
+            return Ok(Outcome::Gone);
+        }
+        if let Some(error) = refusal(&suspect, &self.caller) {
+            return Err(error);
+        }
+        let Some(job) = &self.client.job else { return Ok(Outcome::StillAlive) };
+        let env = self.outside.env;
+        let cwd = self.row().and_then(|row| row.summary.cwd.as_deref()).map(Path::new);
+        let program = crate::claude::program::locate(env, cwd)?;
+        let home = self.inventory.homes[self.client.home].dir();
+        let mut command = Command::new(program);
+        command.args(["stop", job]).current_dir(home);
+        for name in OF_A_CHILD.into_iter().chain([ATTEMPT]) {
+            command.env_remove(name);
+        }
+        if env.home().is_some_and(|own| own.join(".claude") == home) {
+            command.env_remove("CLAUDE_CONFIG_DIR");
+        } else {
+            command.env("CLAUDE_CONFIG_DIR", home);
+        }
+        let fields = json!({"session": self.client.session, "pid": self.client.pid, "job": job});
+        journal::append(&self.ground.state, self.outside.clock, "kill-stop", fields);
+        let ended = crate::program::run(&mut command, STOP_LIMIT)
+            .map_err(|why| Error::new(Code::Io, format!("`claude stop {job}` {why}")))?;
+        if ending.wait(held, PATIENCE) {
+            return Ok(Outcome::Ended);
+        }
+        if ended.code == Some(0) {
+            return Ok(Outcome::StillAlive);
+        }
+        Err(Error::new(Code::Io, format!("`claude stop {job}` did not end it: {}", ended.complaint)))
+    }
+
+    fn hold_tools(&self, children: &[Child]) -> Vec<(u32, Box<dyn Held + '_>)> {
+        let wanted = children.iter().filter(|child| child.fate == Fate::Running);
+        let processes = self.outside.processes;
+        wanted
+            .filter_map(|child| {
+                let held = self.hands.hold(child.pid, &child.start_token, processes).ok()??;
+                // Held: what has the id now is the one that was told, or it never will be.
+                let same = processes.start_token(child.pid).as_ref() == Some(&child.start_token);
+                same.then_some((child.pid, held))
+            })
+            .collect()
+    }
+
+    /// Ends what is held, and tells of all what became of them.
+    fn end_tools(&self, report: &mut KillReport, tools: &[(u32, Box<dyn Held + '_>)]) {
+        use super::signal::{Sent, Signal};
+        let clock = self.outside.clock;
+        let mut send = |pid: u32, held: &dyn Held, signal: Signal| {
+            let fields = json!({"session": self.client.session, "pid": pid, "signal": signal, "tool": true});
+            journal::append(&self.ground.state, clock, "kill-signal", fields);
+            if held.signal(signal) == Sent::Delivered {
+                report.signals.push(SentSignal { pid, signal, at: clock.now() });
+            }
+        };
+        let living = || tools.iter().filter(|(_, held)| !held.is_gone());
+        for (pid, held) in living() {
+            send(*pid, held.as_ref(), Signal::Term);
+        }
+        self.wait_for_all(tools);
+        let mut killed = Vec::new();
+        if self.options.force || self.options.asked {
+            for (pid, held) in living() {
+                send(*pid, held.as_ref(), Signal::Kill);
+                killed.push(*pid);
+            }
+            self.wait_for_all(tools);
+        }
+        for child in report.children.iter_mut().filter(|child| child.fate == Fate::Running) {
+            let lives = self.outside.processes.start_token(child.pid).as_ref() == Some(&child.start_token);
+            child.fate = match (lives, killed.contains(&child.pid)) {
+                (true, _) => Fate::Left,
+                (false, true) => Fate::Killed,
+                (false, false) => Fate::Ended,
+            };
+        }
+    }
+
+    fn wait_for_all(&self, tools: &[(u32, Box<dyn Held + '_>)]) {
+        let clock = self.outside.clock;
+        let began = clock.since_boot();
+        while tools.iter().any(|(_, held)| !held.is_gone())
+            && clock.since_boot().saturating_sub(began) < TOOL_PATIENCE
+        {
+            clock.sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Tells how it went, everywhere it is told.
+    fn finish(&self, mut report: KillReport, outcome: Outcome) -> KillReport {
+        report.outcome = outcome;
+        if outcome != Outcome::StillAlive {
+            report.commands = self.commands_now();
+        }
+        let left = report.children.iter().filter(|child| child.fate == Fate::Left).count();
+        if left > 0 && outcome != Outcome::StillAlive {
+            let tools = if left == 1 {
+                "one tool process still runs".into()
+            } else {
+                format!("{left} tool processes still run")
+            };
+            report.notes.push(format!("{tools}; --tree ends them too"));
+        }
+        let fields = json!({
+            "session": self.client.session,
+            "pid": self.client.pid,
+            "startToken": self.client.token,
+            "outcome": outcome,
+            "exports": report.exports.iter().map(|one| &one.path).collect::<Vec<_>>(),
+            "left": left,
+        });
+        journal::append(&self.ground.state, self.outside.clock, "kill", fields);
+        let saved = match (report.exports.first(), &report.exported) {
+            (Some(one), _) => format!(", saved in {}", one.path.display()),
+            (None, Some(path)) => format!(", saved in {}", path.display()),
+            (None, None) => ", not saved".to_owned(),
+        };
+        let how = match outcome {
+            Outcome::Ended => "ended",
+            Outcome::Killed => "ended by force",
+            Outcome::Gone => "had ended by itself",
+            Outcome::StillAlive => "STILL ALIVE",
+            Outcome::Planned => "nothing was done",
+        };
+        let row = session_log::Row {
+            session: &self.client.session,
+            bytes: report.session.as_ref().map(|session| session.bytes),
+            action: "kill",
+            result: &format!("process {} {how}{saved}", self.client.pid),
+        };
+        let dir = self.options.log.as_deref().unwrap_or(self.ground.state.root());
+        report.log = session_log::add(dir, self.outside.clock.now(), &[row]).ok();
+        report
+    }
+
+    /// How it is opened again, as it is now.
+    fn commands_now(&self) -> Option<Commands> {
+        let path = &self.row()?.found.path;
+        let inventory = Inventory::take(self.ground, None);
+        let row = inventory.rows.iter().find(|row| row.found.path == *path)?;
+        Some(inventory.report(row).commands)
+    }
+}
+
+/// What may be lost, each as a sentence.
+fn risks(
+    session: Option<&Session>,
+    client: &Client,
+    children: &[Child],
+    options: &KillOptions,
+) -> Vec<String> {
+    let mut risks = Vec::new();
+    match session {
+        None if client.status.as_deref() == Some("idle") => {
+            risks.push("Nothing was said in it yet: there is nothing to resume.".to_owned());
+        }
+        None => risks.push("Nothing of it is on disk: all of it is lost.".to_owned()),
+        Some(session) => {
+            let busy = session.activity == Some(Activity::Busy) || session.stop.kind == StopKind::Running;
+            if busy && session.state == State::Hung {
+                risks.push("It is in the middle of a turn, and shows no sign of work.".to_owned());
+            } else if busy {
+                risks.push(
+                    "It is in the middle of a turn: the answer that is being made, and what a tool has not told yet, are lost."
+                        .to_owned(),
+                );
+            }
+            if session.activity == Some(Activity::Waiting) {
+                let what = session.live.as_ref().and_then(|live| live.waiting_for.as_deref());
+                let what = what.map_or_else(String::new, |what| format!(" ({})", one_line(what, 60)));
+                risks.push(format!("It waits for a person{what}: the question has to be asked again."));
+            }
+        }
+    }
+    let running = children.iter().filter(|child| child.fate == Fate::Running).count();
+    if running > 0 {
+        let tools = if running == 1 { "One process runs".into() } else { format!("{running} processes run") };
+        risks.push(if options.tree {
+            format!("{tools} below it, and would be ended too.")
+        } else {
+            format!("{tools} below it, and may go on without it; --tree ends them too.")
+        });
+    }
+    if !options.export && session.is_some() {
+        risks.push("It is not saved first.".to_owned());
+    }
+    risks
+}
+
+/// What else to know.
+fn notes(session: Option<&Session>, client: &Client) -> Vec<String> {
+    let mut notes = Vec::new();
+    let Some(session) = session else { return notes };
+    if matches!(session.next.action, Action::Wake | Action::Client) {
+        notes.push("left alone, it would be continued by itself".to_owned());
+    }
+    if session.incident.as_ref().is_some_and(|incident| incident.phase.is_active()) {
+        let id = &session.id[..8.min(session.id.len())];
+        notes.push(format!(
+            "its stop is looked after: where unattended runs are agreed to, it may be resumed; `cc-session-recover cancel {id}` prevents that"
+        ));
+    }
+    if let Some(live) = session.live.as_ref().filter(|live| live.pid != client.pid) {
+        notes.push(format!("process {} has it open too", live.pid));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! A target: the client that is meant by a terminal, a process id or a session.
+
+use crate::claude::home::stores;
+use crate::claude::process::{Process, Processes};
+use crate::claude::registry::{Proof, read_records};
+use crate::claude::role::role_of;
+use crate::error::{Code, Error, Result};
+use crate::report::find::{SHORTEST, SessionOptions, find};
+use crate::report::inventory::Inventory;
+use crate::session::holder::HeldBy;
+
+/// A live client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Process id.
+    pub pid: u32,
+    /// Its start token.
+    pub token: String,
+    /// The session it holds.
+    pub session: String,
+    /// Index of the configuration directory of that session.
+    pub home: usize,
+    /// Job of a background session.
+    pub job: Option<String>,
+    /// It is held by the daemon.
+    pub background: bool,
+    /// The client's own word.
+    pub status: Option<String>,
+}
+
+/// The clients that are known to live: those of the registries, and those the process table alone tells of.
+#[must_use]
+pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<Client> {
+    let stores = stores(&inventory.homes);
+    let mut clients: Vec<Client> = Vec::new();
+    for (at, home) in inventory.homes.iter().enumerate() {
+        for record in read_records(home) {
+            // What was proved is true of the process that had this token before and after.
+            let Some(token) = processes.start_token(record.pid) else { continue };
+            let daemon = record.kind.as_deref().is_some_and(|kind| kind.starts_with("daemon"));
+            let live = record.proof(processes) == Proof::Live
+                && processes.start_token(record.pid).as_ref() == Some(&token);
+            if daemon || !live || clients.iter().any(|known| known.pid == record.pid) {
+                continue;
+            }
+            let is_job = |job: &String| job.len() == 8 && job.bytes().all(|byte| byte.is_ascii_hexdigit());
+            clients.push(Client {
+                pid: record.pid,
+                token,
+                session: record.session_id,
+                home: stores[at],
+                background: record.kind.as_deref() == Some("bg"),
+                job: record.job_id.filter(is_job),
+                status: record.status,
+            });
+        }
+    }
+    for holder in inventory.holders.live.values().filter(|holder| holder.proof == HeldBy::Processes) {
+        let known = clients.iter().any(|known| known.pid == holder.pid);
+        if let (false, Some(token)) = (known, processes.start_token(holder.pid)) {
+            clients.push(Client {
+                pid: holder.pid,
+                token,
+                session: holder.session.clone(),
+                home: holder.home,
+                job: None,
+                background: false,
+                status: None,
+            });
+        }
+    }
+    clients
+}
+
+/// The client that is meant.
+///
+/// # Errors
+/// [`Code::SessionNotFound`], [`Code::SessionAmbiguous`], [`Code::NothingToDo`] for a session that nobody holds,
+/// [`Code::KillRefused`] for a process that is no client, and those of [`find`].
+pub fn meant(
+    name: &str,
+    inventory: &Inventory<'_>,
+    clients: &[Client],
+    table: &[Process],
+    processes: &dyn Processes,
+) -> Result<Client> {
+    let name = name.trim();
+    if let Some(terminal) = terminal(name) {
+        return in_terminal(terminal, clients, table);
+    }
+    if let Some(pid) = number(name) {
+        let process = clients.iter().find(|client| client.pid == pid);
+        let session =
+            name.len() >= SHORTEST && inventory.rows.iter().any(|row| row.found.id.starts_with(name));
+        return match process {
+            Some(client) if session && !client.session.starts_with(name) => Err(Error::new(
+                Code::SessionAmbiguous,
+                format!("{name} is a process, and the beginning of another session's id"),
+            )
+            .hint("give more characters of the id of the one that is meant")),
+            Some(client) => Ok(client.clone()),
+            None if session => of_session(name, inventory, clients),
+            None => Err(no_client(pid, table, processes)),
+        };
+    }
+    of_session(name, inventory, clients)
+}
+
+/// `pts/3`, `/dev/pts/3`, `tty1`, `ttys004`.
+fn terminal(name: &str) -> Option<&str> {
+    let bare = name.strip_prefix("/dev/").unwrap_or(name);
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let known = ["pts/", "ttys", "tty"].iter().any(|kind| bare.strip_prefix(kind).is_some_and(digits));
+    (known || name.starts_with("/dev/")).then_some(bare)
+}
+
+fn number(name: &str) -> Option<u32> {
+    name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse().ok()).flatten()
+}
+
+fn tty_of(pid: u32, table: &[Process]) -> Option<&str> {
+    table.iter().find(|process| process.pid == pid)?.tty.as_deref()
+}
+
+fn in_terminal(terminal: &str, clients: &[Client], table: &[Process]) -> Result<Client> {
+    let here: Vec<&Client> =
+        clients.iter().filter(|client| tty_of(client.pid, table) == Some(terminal)).collect();
+    match here.as_slice() {
+        [client] => Ok((*client).clone()),
+        [] => {
+            let mut others: Vec<&str> =
+                clients.iter().filter_map(|client| tty_of(client.pid, table)).collect();
+            others.sort_unstable();
+            others.dedup();
+            let hint = if others.is_empty() {
+                "name a session or a process that `cc-session-recover list` shows".to_owned()
+            } else {
+                format!("sessions run in {}", others.join(", "))
+            };
+            Err(Error::new(Code::SessionNotFound, format!("no session runs in terminal {terminal}"))
+                .hint(hint))
+        }
+        several => Err(Error::new(
+            Code::SessionAmbiguous,
+            format!("{} sessions run in terminal {terminal}: {}", several.len(), named(several)),
+        )
+        .hint("give the process id of one of them")),
+    }
+}
+
+fn named(clients: &[&Client]) -> String {
+    let words: Vec<String> =
+        clients.iter().map(|client| format!("process {} with {}", client.pid, client.session)).collect();
+    words.join(", ")
+}
+
+fn of_session(name: &str, inventory: &Inventory<'_>, clients: &[Client]) -> Result<Client> {
+    let by_id: Vec<&Client> = clients
+        .iter()
+        .filter(|client| name.len() >= SHORTEST && client.session.starts_with(&name.to_ascii_lowercase()))
+        .collect();
+    let wanted = SessionOptions { session: Some(name.to_owned()), ..SessionOptions::default() };
+    let row = match find(inventory, &wanted) {
+        Ok(row) => row,
+        // A session without a transcript yet is known by its client alone.
+        Err(error) if error.code == Code::SessionNotFound && !by_id.is_empty() => {
+            return one_of(&by_id);
+        }
+        Err(error) => return Err(error),
+    };
+    let id = &row.found.id;
+    let holding: Vec<&Client> =
+        clients.iter().filter(|client| client.session == *id && client.home == row.found.home).collect();
+    if holding.is_empty() {
+        if inventory.holders.left(&row.found).any(|one| one.elsewhere) {
+            return Err(Error::new(
+                Code::KillRefused,
+                format!("{id} may be held in another process-id space (a container)"),
+            )
+            .hint("end it there"));
+        }
+        return Err(Error::new(Code::NothingToDo, format!("no process holds {id}")).hint(format!(
+            "it is closed already; open it with `cc-session-recover resume {}`",
+            &id[..8.min(id.len())]
+        )));
+    }
+    one_of(&holding)
+}
+
+fn one_of(clients: &[&Client]) -> Result<Client> {
+    match clients {
+        [client] => Ok((*client).clone()),
+        several => Err(Error::new(
+            Code::SessionAmbiguous,
+            format!("{} clients are meant: {}", several.len(), named(several)),
+        )
+        .hint("give the process id of the one to end")),
+    }
+}
+
+fn no_client(pid: u32, table: &[Process], processes: &dyn Processes) -> Error {
+    let hint = "name a session, a terminal or a process that `cc-session-recover list` shows";
+    match table.iter().find(|process| process.pid == pid) {
+        None => Error::new(Code::SessionNotFound, format!("there is no process {pid}")).hint(hint),
+        Some(process) => {
+            let role = role_of(process, processes);
+            let what = if role == crate::claude::role::Role::Client {
+                "a client of Claude Code that no registry we know of tells of: its configuration directory is not known".to_owned()
+            } else {
+                role.words().to_owned()
+            };
+            Error::new(Code::KillRefused, format!("process {pid} is {what}")).hint(hint)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_known_by_its_name() {
+        for (name, expected) in [
+            ("pts/3", Some("pts/3")),
+            ("/dev/pts/12", Some("pts/12")),
+            ("tty1", Some("tty1")),
+            ("/dev/ttys004", Some("ttys004")),
+            ("ttys004", Some("ttys004")),
+            ("pts/", None),
+            ("pts/x", None),
+            ("tty", None),
+            ("3f2a9c1d", None),
+            ("4711", None),
+        ] {
+            assert_eq!(terminal(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_a_process_only_as_a_whole() {
+        assert_eq!((number("4711"), number("-1"), number("4711a")), (Some(4711), None, None));
+        assert_eq!((number("99999999999"), number("")), (None, None));
+    }
+}

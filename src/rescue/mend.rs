@@ -1,0 +1,272 @@
+//! Mending: a transcript written anew with the edits of a diagnosis. Lines without an edit keep their bytes, and of an edited
+//! line everything but what the edit says.
+
+use super::content::{Treatment, replaced, treated, with};
+use super::diagnosis::{Change, Edit, LostRecord, Put};
+use super::pieces::{Piece, Pieces, fields};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+
+const BLOCK: usize = 256 * 1024;
+/// Keys that a record which is put in has from the one it is put in front of.
+const SHARED: [&str; 8] =
+    ["isSidechain", "userType", "entrypoint", "cwd", "sessionId", "version", "gitBranch", "timestamp"];
+
+/// Copies `bytes` of a transcript with its edits.
+///
+/// # Errors
+/// What reading or writing fails with; [`std::io::ErrorKind::UnexpectedEof`] when the source is shorter than it was.
+pub fn mend(
+    source: impl Read,
+    bytes: u64,
+    edits: &BTreeMap<u64, Edit>,
+    to: &mut impl Write,
+) -> std::io::Result<()> {
+    let mut source = BufReader::with_capacity(BLOCK, source.take(bytes));
+    let mut at = 0;
+    let mut line = Vec::new();
+    for (offset, edit) in edits {
+        at += std::io::copy(&mut (&mut source).take(offset - at), to)?;
+        line.clear();
+        let length = source.read_until(b'\n', &mut line)? as u64;
+        if at != *offset || length == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        at += length;
+        to.write_all(&mended(&line, edit))?;
+    }
+    at += std::io::copy(&mut source, to)?;
+    if at == bytes { Ok(()) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// One line with its edit, as one or more lines.
+fn mended(line: &[u8], edit: &Edit) -> Vec<u8> {
+    let bare = line.strip_suffix(b"\n").unwrap_or(line);
+    let pieces = Pieces::of(bare);
+    let mut out = Vec::with_capacity(line.len() + 1024);
+    let mut number = 0;
+    for piece in &pieces.pieces {
+        match piece {
+            Piece::Torn(text) => out.extend_from_slice(text.as_bytes()),
+            Piece::Record(text) => {
+                for (_, put) in edit.before.iter().filter(|(before, _)| *before == number) {
+                    out.extend_from_slice(record(put, text).as_bytes());
+                    out.push(b'\n');
+                }
+                match edit.changes.get(&number).map(|change| changed(text, change)) {
+                    Some(text) => out.extend_from_slice(text.as_bytes()),
+                    None if pieces.whole => out.extend_from_slice(bare),
+                    None => out.extend_from_slice(text.as_bytes()),
+                }
+                number += 1;
+            }
+        }
+        out.push(b'\n');
+    }
+    out
+}
+
+/// A record with its changes.
+fn changed(text: &str, change: &Change) -> String {
+    let mut text = text.to_owned();
+    let values = [("parentUuid", &change.parent), ("uuid", &change.id), ("timestamp", &change.time)];
+    for (key, value) in values {
+        if let Some(value) = value {
+            text = with(&text, key, &Value::from(value.as_str()).to_string()).unwrap_or(text);
+        }
+    }
+    let treatment = Treatment { faults: change.faults, as_text: change.as_text };
+    content(&text, treatment).unwrap_or(text)
+}
+
+fn content(text: &str, treatment: Treatment) -> Option<String> {
+    let [message] = fields(text, ["message"])?;
+    let message = message?.get();
+    let [content] = fields(message, ["content"])?;
+    let message = replaced(message, "content", &treated(content?, treatment)?)?;
+    replaced(text, "message", &message)
+}
+
+/// A record that is put in, like its neighbour in what the client says of every record.
+fn record(put: &Put, neighbour: &str) -> String {
+    let mut record = Map::new();
+    record.insert("parentUuid".into(), put.parent.as_deref().map_or(Value::Null, Value::from));
+    let shared = fields(neighbour, SHARED).unwrap_or_default();
+    for (key, raw) in SHARED.iter().zip(shared) {
+        let value = raw.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+        if let Some(value) = value {
+            record.insert((*key).to_owned(), value);
+        }
+    }
+    let (kind, message) = match &put.lost {
+        LostRecord::Start => {
+            record.insert("isMeta".into(), true.into());
+            ("user", json!({"role": "user", "content": "[The beginning of this conversation was lost.]"}))
+        }
+        LostRecord::Calls(tools, message) => {
+            let id = message.clone().unwrap_or_else(|| format!("msg_{}", put.id.replace('-', "")));
+            let note = "The record of this call was lost. What was called, and with which arguments, is unknown; its result follows.";
+            let calls: Vec<Value> = tools
+                .iter()
+                .map(|tool| json!({"type": "tool_use", "id": tool, "name": "LostToolCall", "input": {"note": note}}))
+                .collect();
+            let usage = json!({"input_tokens": 0, "output_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0});
+            (
+                "assistant",
+                json!({"id": id, "type": "message", "role": "assistant", "model": "<synthetic>", "content": calls, "stop_reason": "tool_use", "stop_sequence": null, "usage": usage}),
+            )
+        }
+        LostRecord::Result(tool, call) => {
+            record.insert("sourceToolAssistantUUID".into(), call.as_str().into());
+            let text = "[The result of this tool call was lost, so that its outcome is unknown. Check whether it took effect before relying on it or running it again.]";
+            (
+                "user",
+                json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": tool, "content": text, "is_error": true}]}),
+            )
+        }
+    };
+    record.insert("type".into(), kind.into());
+    record.insert("message".into(), message);
+    record.insert("uuid".into(), put.id.as_str().into());
+    Value::Object(record).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::diagnosis::{Class, Diagnosis, diagnose};
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Cursor;
+
+    const EDITS: &[u8] = include_bytes!("../../fixtures/transcripts/edits.jsonl");
+    const FORKED: &[u8] = include_bytes!("../../fixtures/transcripts/live-session-forked.jsonl");
+    const COMPACTED: &[u8] = include_bytes!("../../fixtures/transcripts/compacted.jsonl");
+    const TIME: &str = "2026-11-21T00:00:00.000Z";
+
+    fn diagnosed(bytes: &[u8]) -> Diagnosis {
+        diagnose(Cursor::new(bytes), false, TIME).unwrap()
+    }
+
+    fn repaired(bytes: &[u8]) -> Vec<u8> {
+        let found = diagnosed(bytes);
+        let mut out = Vec::new();
+        mend(bytes, found.bytes, &found.edits, &mut out).unwrap();
+        out
+    }
+
+    fn classes(bytes: &[u8]) -> Vec<Class> {
+        diagnosed(bytes)
+            .findings
+            .into_iter()
+            .filter(|finding| finding.mend.is_some())
+            .map(|finding| finding.class)
+            .collect()
+    }
+
+    fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
+        bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+    }
+
+    /// The lines of the file but these, numbered from 0.
+    fn without(bytes: &[u8], gone: &[usize]) -> Vec<u8> {
+        let kept = lines(bytes).into_iter().enumerate().filter(|(index, _)| !gone.contains(index));
+        kept.flat_map(|(_, line)| line).collect()
+    }
+
+    fn numbered(bytes: &[u8], text: &str) -> usize {
+        lines(bytes).iter().position(|line| String::from_utf8_lossy(line).contains(text)).unwrap()
+    }
+
+    #[test]
+    fn a_sound_transcript_has_nothing_to_mend() {
+        for sound in [EDITS, COMPACTED] {
+            assert_eq!(classes(sound), []);
+            assert_eq!(repaired(sound), sound);
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_client_wrote_in_peace_is_taken_for_damage() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+        let (mut left, mut seen) = (vec![root.join("transcripts"), root.join("states")], 0);
+        while let Some(dir) = left.pop() {
+            for entry in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+                if entry.is_dir() {
+                    left.push(entry);
+                } else if entry.extension().is_some_and(|extension| extension == "jsonl") {
+                    let subagent = entry.to_string_lossy().contains("subagents");
+                    let file = std::fs::File::open(&entry).unwrap();
+                    let mut found = diagnose(file, subagent, TIME).unwrap().findings;
+                    found.retain(|finding| finding.mend.is_some());
+                    let forked = entry.ends_with("live-session-forked.jsonl");
+                    assert_eq!(found.len(), usize::from(forked), "{}: {found:?}", entry.display());
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 60, "{seen}");
+    }
+
+    #[test]
+    fn a_mended_transcript_has_nothing_to_mend() {
+        let call = numbered(EDITS, r#"tool_use","id":"toolu_204_1"#);
+        let result = numbered(EDITS, r#"tool_use_id":"toolu_204_1"#);
+        let first = numbered(EDITS, r#""type":"attachment""#);
+        for (gone, expected) in [
+            (vec![call], Class::OrphanResult),
+            (vec![result], Class::OrphanCall),
+            (vec![first], Class::BrokenLink),
+            ((0..call).collect(), Class::LostStart),
+        ] {
+            let damaged = without(EDITS, &gone);
+            assert_eq!(classes(&damaged), [expected]);
+            let mended = repaired(&damaged);
+            assert_eq!(classes(&mended), [], "{expected:?}");
+            for line in lines(&damaged) {
+                assert!(
+                    classes(&damaged) != [Class::OrphanCall] || lines(&mended).contains(&line),
+                    "a good line keeps its bytes"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn branches_of_two_clients_are_put_behind_each_other() {
+        assert_eq!(classes(FORKED), [Class::Fork]);
+        let mended = repaired(FORKED);
+        assert_eq!(classes(&mended), []);
+        assert_eq!(diagnosed(&mended).records, diagnosed(FORKED).records);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn whatever_is_lost_what_is_mended_stays_mended(
+            gone in proptest::collection::vec(0_usize..60, 0..6),
+            glued in proptest::collection::vec(0_usize..60, 0..4),
+            torn in proptest::collection::vec((0_usize..60, 1_usize..400), 0..3),
+        ) {
+            let mut damaged = Vec::new();
+            for (index, mut line) in lines(EDITS).into_iter().enumerate() {
+                if gone.contains(&index) { continue; }
+                if let Some((_, length)) = torn.iter().find(|(at, _)| *at == index) { line.truncate(*length); }
+                else if glued.contains(&index) { line.pop(); }
+                damaged.extend(line);
+            }
+            let found = diagnosed(&damaged);
+            let mended = repaired(&damaged);
+            let after = diagnosed(&mended);
+            let left: Vec<_> = after.findings.iter().filter(|finding| finding.mend.is_some()).collect();
+            prop_assert!(left.is_empty(), "{:?} of {:?}", left, found.findings);
+            prop_assert_eq!(after.records, found.records + found.put_in);
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            let mended = repaired(&bytes);
+            prop_assert!(classes(&mended).is_empty());
+        }
+    }
+}

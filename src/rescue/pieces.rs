@@ -1,0 +1,273 @@
+//! The pieces of a line: the records that can be read from it, and what stands between them.
+//!
+//! A sound line is one record. After a crash, a full disk or a power cut it may be a torn one, several glued together, a
+//! torn one in front of a whole one, or a record among NUL bytes. The client (2.1.200 to 2.1.329) passes over every line
+//! that is not one JSON value, whatever could be read from it.
+//!
+//! Values are looked at as they are written and never made anew, so that what is not mended keeps its bytes.
+
+use serde::Deserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// Beginnings of a record that is looked for behind a torn one; the client writes one of these keys first.
+const BEGINNINGS: [&str; 2] = ["{\"parentUuid\":", "{\"type\":\""];
+/// Places at which a record is looked for in one line: a hostile line offers any number.
+const TRIES: usize = 256;
+/// Kinds of records that have neither an id nor a session's id.
+const BARE: [&str; 2] = ["summary", "file-history-snapshot"];
+const REPLACEMENT: char = '\u{fffd}';
+
+/// One piece of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// A whole record, as JSON.
+    Record(Cow<'a, str>),
+    /// What is no record: so many bytes, and as much of it as can be kept on a line of its own.
+    Torn(Cow<'a, str>),
+}
+
+/// A line, taken to pieces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pieces<'a> {
+    /// In their order.
+    pub pieces: Vec<Piece<'a>>,
+    /// It is one record and nothing else, as the client reads it.
+    pub whole: bool,
+    /// NUL bytes in it.
+    pub nul: usize,
+    /// Some of its bytes are no text; the client reads a replacement character for them.
+    pub invalid_text: bool,
+}
+
+impl<'a> Pieces<'a> {
+    /// Takes a line (without its line end) to pieces.
+    #[must_use]
+    pub fn of(line: &'a [u8]) -> Self {
+        let nul = memchr::memchr_iter(0, line).count();
+        let text = String::from_utf8_lossy(line);
+        let invalid_text = matches!(text, Cow::Owned(_));
+        if nul == 0 && is_object(text.trim_start_matches('\u{feff}')) {
+            let text = match text {
+                Cow::Borrowed(text) => Cow::Borrowed(text.trim_start_matches('\u{feff}').trim()),
+                Cow::Owned(text) => Cow::Owned(text.trim_start_matches('\u{feff}').trim().to_owned()),
+            };
+            return Self { pieces: vec![Piece::Record(text)], whole: true, nul, invalid_text };
+        }
+        let pieces = match text {
+            Cow::Borrowed(text) => taken_apart(text),
+            Cow::Owned(text) => taken_apart(&text).into_iter().map(Piece::owned).collect(),
+        };
+        Self { pieces, whole: false, nul, invalid_text }
+    }
+
+    /// The records among them.
+    pub fn records(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Record(text) => Some(text.as_ref()),
+            Piece::Torn(_) => None,
+        })
+    }
+}
+
+impl Piece<'_> {
+    fn owned(self) -> Piece<'static> {
+        match self {
+            Self::Record(text) => Piece::Record(Cow::Owned(text.into_owned())),
+            Self::Torn(text) => Piece::Torn(Cow::Owned(text.into_owned())),
+        }
+    }
+}
+
+fn taken_apart(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = trimmed(text);
+    let mut tries = TRIES;
+    while !rest.is_empty() {
+        if let Some((record, length)) = record_at(rest) {
+            pieces.push(Piece::Record(record));
+            rest = trimmed(&rest[length..]);
+            continue;
+        }
+        let next = next_record(rest, &mut tries);
+        let torn = trimmed(&rest[..next]);
+        pieces.extend(torn_piece(torn));
+        rest = trimmed(&rest[next..]);
+    }
+    pieces
+}
+
+/// A torn piece; a record that only NUL bytes have damaged is one again with replacement characters for them.
+fn torn_piece(torn: &str) -> Option<Piece<'_>> {
+    if torn.is_empty() {
+        return None;
+    }
+    if torn.contains('\0') {
+        let mut patched = String::with_capacity(torn.len());
+        for part in torn.split('\0').filter(|part| !part.is_empty()) {
+            if !patched.is_empty() {
+                patched.push(REPLACEMENT);
+            }
+            patched.push_str(part);
+        }
+        return Some(if is_record(&patched) {
+            Piece::Record(patched.into())
+        } else {
+            Piece::Torn(patched.into())
+        });
+    }
+    Some(Piece::Torn(torn.into()))
+}
+
+/// The record a text begins with, and its length.
+fn record_at(text: &str) -> Option<(Cow<'_, str>, usize)> {
+    if !text.starts_with('{') {
+        return None;
+    }
+    let raw = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>().next()?.ok()?.get();
+    is_record(raw).then_some((Cow::Borrowed(raw), raw.len()))
+}
+
+/// Where the next record begins; the end of the text when there is none.
+fn next_record(text: &str, tries: &mut usize) -> usize {
+    let mut from = 1;
+    while let Some(at) = BEGINNINGS
+        .iter()
+        .filter_map(|beginning| {
+            memchr::memmem::find(&text.as_bytes()[from.min(text.len())..], beginning.as_bytes())
+        })
+        .min()
+        .map(|found| from + found)
+    {
+        if *tries == 0 {
+            break;
+        }
+        *tries -= 1;
+        if record_at(&text[at..]).is_some() {
+            return at;
+        }
+        from = at + 1;
+    }
+    text.len()
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|char: char| char.is_whitespace() || char == '\0')
+}
+
+fn is_object(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok()
+}
+
+/// Whether a text is a record and not a part of one: a tool's input or a block can look like one.
+fn is_record(text: &str) -> bool {
+    let Some([kind, id, session]) = fields(text, ["type", "uuid", "sessionId"]) else { return false };
+    let Some(kind) = kind.and_then(string) else { return false };
+    id.and_then(string).is_some() || session.and_then(string).is_some() || BARE.contains(&kind.as_str())
+}
+
+/// Values of an object by their keys, as they are written; of a key that comes twice the last, as the client reads it.
+/// `None` when the text is no object.
+#[must_use]
+pub fn fields<'a, const N: usize>(text: &'a str, keys: [&str; N]) -> Option<[Option<&'a RawValue>; N]> {
+    struct Wanted<'k, const N: usize>([&'k str; N]);
+
+    impl<'de, const N: usize> Visitor<'de> for Wanted<'_, N> {
+        type Value = [Option<&'de RawValue>; N];
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+            let mut found = [None; N];
+            // Keys as they are written: one with half a character in it is no text, and none of those that are wanted.
+            while let Some(key) = map.next_key::<&RawValue>()? {
+                let key = key.get().trim_matches('"');
+                match self.0.iter().position(|wanted| *wanted == key) {
+                    Some(place) => found[place] = Some(map.next_value()?),
+                    None => {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let found = deserializer.deserialize_map(Wanted(keys)).ok()?;
+    deserializer.end().ok()?;
+    Some(found)
+}
+
+/// The items of an array, as they are written; `None` when it is none.
+#[must_use]
+pub fn items(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// A string; `None` for anything else, and for one with half a character in it.
+#[must_use]
+pub fn string(raw: &RawValue) -> Option<String> {
+    raw.get().starts_with('"').then(|| serde_json::from_str(raw.get()).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = r#"{"type":"user","uuid":"a","message":{"content":[{"type":"text","text":"x"}]}}"#;
+    const B: &str = r#"{"parentUuid":"a","type":"assistant","uuid":"b"}"#;
+
+    fn told(line: &str) -> Vec<String> {
+        let pieces = Pieces::of(line.as_bytes());
+        let told = pieces.pieces.iter().map(|piece| match piece {
+            Piece::Record(text) => format!("+{text}"),
+            Piece::Torn(text) => format!("-{text}"),
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn one_record_is_whole() {
+        assert!(Pieces::of(A.as_bytes()).whole);
+        assert!(Pieces::of(format!("  {A}\r").as_bytes()).whole);
+        assert!(Pieces::of(b"{}").whole, "what it is, others decide");
+        assert!(!Pieces::of(b"").whole);
+        let broken = Pieces::of(b"{\"a\":\"\xff\"}");
+        assert!(broken.whole && broken.invalid_text);
+    }
+
+    #[test]
+    fn glued_records_come_apart() {
+        assert_eq!(told(&format!("{A}{B}")), [format!("+{A}"), format!("+{B}")]);
+        assert_eq!(told(&format!("{A}\0\0 {B}\0")), [format!("+{A}"), format!("+{B}")]);
+    }
+
+    #[test]
+    fn a_record_is_found_behind_a_torn_one_and_a_block_is_not_taken_for_one() {
+        let torn = &A[..A.len() - 4];
+        assert_eq!(told(&format!("{torn}{B}")), [format!("-{torn}"), format!("+{B}")]);
+        let block = r#"{"type":"user","message":{"content":[{"type":"text","text":"x"}"#;
+        assert_eq!(told(block), [format!("-{block}")]);
+    }
+
+    #[test]
+    fn a_record_that_only_nul_bytes_have_damaged_is_one_again() {
+        let damaged = A.replace("\"x\"", "\"x\0\0\0y\"");
+        assert_eq!(told(&damaged), [format!("+{}", A.replace("\"x\"", "\"x\u{fffd}y\""))]);
+        assert!(told("\0\0\0").is_empty());
+    }
+
+    #[test]
+    fn of_a_key_that_comes_twice_the_last_counts() {
+        let [a, b] = fields(r#"{"a":1,"b":{"a":3},"a":"2"}"#, ["a", "c"]).unwrap();
+        assert_eq!((a.map(RawValue::get), b.is_none()), (Some("\"2\""), true));
+        assert!(fields("[1]", ["a"]).is_none());
+        assert!(fields(r#"{"\ud800":1}"#, ["a"]).is_some());
+    }
+}

@@ -1,0 +1,844 @@
+//! A conversation as it is read: the records of a transcript from the first to the last, turned into entries.
+//!
+//! One record is held at a time, and beside it only the calls whose results have not come yet: a call is shown together with
+//! its result, which stands in a later record. What waits for one that never comes goes on when it becomes too much. The
+//! transcript of a subagent is read where its call is shown.
+
+use super::entry::{Agent, By, Call, Entry, Event, EventKind, Hunk, Outcome, Picture, Prompt};
+use super::shown::{count, grouped, size, span};
+use crate::claude::record::{Body, parse_line};
+use crate::clock::{parse_rfc3339, rfc3339};
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::open_regular_with_metadata;
+use crate::rescue::copy::Progress;
+use crate::session::failure::stop_of;
+use crate::session::search::lines::{Line, Lines};
+use crate::session::search::said::mended;
+use crate::session::summary::AUTOMATED;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+/// Bytes of a line that is read; longer ones are told and passed over.
+const LONGEST: usize = 16 * 1024 * 1024;
+/// Bytes of lines whose entries wait for a result.
+const HELD: usize = 16 * 1024 * 1024;
+/// Entries that wait.
+const WAITING: usize = 1_000;
+/// Nothing for so long is told.
+const LONG: TimeDelta = TimeDelta::minutes(10);
+/// Subagents of subagents that are followed.
+const DEEPEST: usize = 8;
+
+/// Where entries go, in their order.
+pub trait Page {
+    /// Shows an entry.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    fn entry(&mut self, entry: &Entry) -> io::Result<()>;
+
+    /// What follows belongs to a subagent, until [`Self::end_agent`].
+    ///
+    /// # Errors
+    /// What writing fails with.
+    fn begin_agent(&mut self, agent: &Agent) -> io::Result<()>;
+
+    /// The subagent's transcript is over.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    fn end_agent(&mut self) -> io::Result<()>;
+}
+
+/// What was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Prompts of the main conversation.
+    pub turns: u64,
+    /// Tool calls, those of subagents too.
+    pub calls: u64,
+    /// Limits and errors that broke a turn off.
+    pub stops: u64,
+    /// Subagents whose transcript was read.
+    pub subagents: u64,
+    /// Lines that could not be read.
+    pub damaged: u64,
+    /// When the first and the last thing happened.
+    pub from: Option<DateTime<Utc>>,
+    /// When the last thing happened.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// Reads transcripts onto a page.
+pub struct Conversation<'r, P> {
+    page: &'r mut P,
+    /// Subagents that were not shown yet, by the call that began them.
+    agents: BTreeMap<String, Agent>,
+    /// The page's path, for what is said when it cannot be written.
+    to: &'r Path,
+    progress: &'r Progress,
+    /// What was read so far.
+    pub totals: Totals,
+}
+
+/// What is known between two records of one transcript.
+#[derive(Default)]
+struct Thread {
+    queue: VecDeque<Entry>,
+    held: usize,
+    /// Id of the newest record of the conversation.
+    last: Option<String>,
+    at: Option<DateTime<Utc>>,
+    /// What the work has to go on from.
+    paused: Option<&'static str>,
+    mode: Option<String>,
+    /// The newest prompt that was sent during a turn: some clients write it again as a prompt of its own.
+    meanwhile: Option<String>,
+    side: bool,
+    depth: usize,
+}
+
+impl<'r, P: Page> Conversation<'r, P> {
+    /// Reads onto this page; `agents` by the call that began each.
+    pub fn new(
+        page: &'r mut P,
+        agents: BTreeMap<String, Agent>,
+        to: &'r Path,
+        progress: &'r Progress,
+    ) -> Self {
+        Self { page, agents, to, progress, totals: Totals::default() }
+    }
+
+    /// Reads a transcript as far as it is long now, and behind it the subagents whose calls are not in it. Gives the bytes
+    /// that were read of the transcript.
+    ///
+    /// # Errors
+    /// [`Code::VerificationFailed`] when it becomes shorter meanwhile, [`Code::PathRefused`] and [`Code::Io`].
+    pub fn read(&mut self, path: &Path) -> Result<u64> {
+        let bytes = self.transcript(path, 0)?;
+        while let Some((_, agent)) = self.agents.pop_first() {
+            self.agent(&agent, 1)?;
+        }
+        Ok(bytes)
+    }
+
+    fn transcript(&mut self, path: &Path, depth: usize) -> Result<u64> {
+        let (file, meta) = open_regular_with_metadata(path)?;
+        let mut buffer = Vec::new();
+        let mut seen = Counted { inner: (&file).take(meta.len()), bytes: 0 };
+        let mut thread = Thread { depth, ..Thread::default() };
+        let mut told = 0;
+        let mut lines = Lines::new(&mut seen, &mut buffer, LONGEST);
+        loop {
+            match lines.next_line().doing("read", path)? {
+                None => break,
+                Some(Line::TooLong { number }) => {
+                    let detail = format!("it has more than {}", size(LONGEST as u64));
+                    self.damaged(&mut thread, number, &detail);
+                }
+                Some(Line::Whole { number, bytes, .. }) => {
+                    self.line(&mut thread, number, bytes);
+                    told += bytes.len() as u64 + 1;
+                    self.progress.add(bytes.len() as u64 + 1);
+                }
+            }
+            self.pass_on(&mut thread, false)?;
+        }
+        self.pass_on(&mut thread, true)?;
+        let read = seen.bytes;
+        self.progress.add(read.saturating_sub(told));
+        if read < meta.len() {
+            return Err(Error::new(Code::VerificationFailed, "was cut while it was read")
+                .at(path)
+                .hint("something else changes it; end that, or try again when it has ended"));
+        }
+        Ok(read)
+    }
+
+    fn agent(&mut self, agent: &Agent, depth: usize) -> Result<()> {
+        self.page.begin_agent(agent).doing("write", self.to)?;
+        self.totals.subagents += 1;
+        match self.transcript(&agent.path, depth) {
+            Ok(_) => {}
+            Err(error) if error.path.as_deref() == Some(agent.path.as_path()) => {
+                let event = event(
+                    EventKind::Damage,
+                    "The subagent's transcript cannot be read",
+                    error.to_string(),
+                    None,
+                );
+                self.page.entry(&event).doing("write", self.to)?;
+            }
+            Err(error) => return Err(error),
+        }
+        self.page.end_agent().doing("write", self.to)
+    }
+
+    /// Shows what need not wait any longer.
+    fn pass_on(&mut self, thread: &mut Thread, all: bool) -> Result<()> {
+        let all = all || thread.held > HELD || thread.queue.len() > WAITING;
+        while let Some(entry) = thread.queue.front() {
+            let waits = matches!(entry, Entry::Call(call) if call.outcome.is_none());
+            if waits && !all {
+                return Ok(());
+            }
+            let Some(entry) = thread.queue.pop_front() else { break };
+            self.page.entry(&entry).doing("write", self.to)?;
+            if let Entry::Call(call) = &entry
+                && thread.depth < DEEPEST
+                && let Some(agent) = self.agents.remove(&call.id)
+            {
+                self.agent(&agent, thread.depth + 1)?;
+            }
+        }
+        thread.held = 0;
+        Ok(())
+    }
+
+    fn line(&mut self, thread: &mut Thread, number: u64, line: &[u8]) {
+        let line = trimmed(line);
+        if line.is_empty() {
+            return;
+        }
+        let found = self.records(thread, line);
+        if found.whole {
+            return;
+        }
+        // What cannot be read at once may be mended; what was read of it already is not read again.
+        let rest = mended(line).map(|line| self.records_after(thread, &line, found.records));
+        if !rest.is_some_and(|found| found.whole) {
+            self.damaged(thread, number, &format!("{} of it are no whole record", size(line.len() as u64)));
+        }
+    }
+
+    fn records(&mut self, thread: &mut Thread, line: &[u8]) -> Found {
+        self.records_after(thread, line, 0)
+    }
+
+    fn records_after(&mut self, thread: &mut Thread, line: &[u8], known: usize) -> Found {
+        let mut found = Found { records: 0, whole: true };
+        for record in serde_json::Deserializer::from_slice(line).into_iter::<&RawValue>() {
+            let Ok(raw) = record else { return Found { whole: false, ..found } };
+            if found.records >= known {
+                let Ok(record) = serde_json::from_str::<Record<'_>>(raw.get()) else {
+                    return Found { whole: false, ..found };
+                };
+                if self.record(thread, raw.get(), &record).is_none() {
+                    return Found { whole: false, ..found };
+                }
+            }
+            found.records += 1;
+        }
+        found
+    }
+
+    fn damaged(&mut self, thread: &mut Thread, number: u64, detail: &str) {
+        self.totals.damaged += 1;
+        let title = format!("Line {} cannot be read", grouped(number));
+        thread.push(event(EventKind::Damage, &title, detail.to_owned(), None), 0);
+    }
+
+    /// Takes up one record; `None` when it cannot be decoded.
+    fn record(&mut self, thread: &mut Thread, raw: &str, record: &Record<'_>) -> Option<()> {
+        let weight = raw.len();
+        let at = text(record.timestamp).and_then(|at| parse_rfc3339(&at));
+        let side = truth(record.is_sidechain);
+        match text(record.kind)?.as_str() {
+            "user" => {
+                let message = decoded(record.message)?;
+                self.moved(thread, record, at, side, false);
+                self.user(thread, record, message, at, weight);
+            }
+            "assistant" => {
+                let message = decoded(record.message)?;
+                self.moved(thread, record, at, side, truth(record.is_api_error_message));
+                self.assistant(thread, record, raw, message, at, weight);
+            }
+            "system" => {
+                system(thread, record, at);
+                note_chain(thread, record);
+            }
+            "attachment" => {
+                // Kept small: only one kind of it was said by somebody.
+                if record.attachment.is_some_and(|raw| raw.get().contains("queued_command")) {
+                    self.attachment(thread, record, at);
+                }
+                note_chain(thread, record);
+            }
+            "permission-mode" => {
+                let mode = text(record.permission_mode);
+                if thread.mode.is_some() && thread.mode != mode {
+                    let title = format!("Permission mode: {}", mode.as_deref().unwrap_or("unknown"));
+                    thread.push(event(EventKind::Notice, &title, String::new(), None), 0);
+                }
+                thread.mode = mode.or(thread.mode.take());
+            }
+            // Written when a process ends gracefully.
+            "cost-state" if thread.paused.is_none() && thread.at.is_some() => {
+                thread.paused = Some("The client was closed");
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Time passes, and the conversation goes on or branches off.
+    fn moved(
+        &mut self,
+        thread: &mut Thread,
+        record: &Record<'_>,
+        at: Option<DateTime<Utc>>,
+        side: bool,
+        failed: bool,
+    ) {
+        if side != thread.side && thread.depth == 0 {
+            thread.side = side;
+            let title =
+                if side { "A subagent, told within the conversation" } else { "The main conversation again" };
+            thread.push(event(EventKind::Notice, title, String::new(), None), 0);
+        }
+        if thread.depth == 0 {
+            self.totals.from = self.totals.from.or(at);
+            self.totals.to = at.or(self.totals.to);
+        }
+        let passed = at.zip(thread.at).map(|(at, before)| at - before);
+        if let Some(why) = thread.paused.filter(|_| !failed) {
+            thread.paused = None;
+            let how = match text_of_origin(record).as_deref() {
+                Some("auto-continuation") => "Continued by the client",
+                _ if is_ours(record) => "Continued by cc-session-recover",
+                _ => "Went on",
+            };
+            let after = passed.map_or_else(String::new, |passed| format!(" after {}", span(passed)));
+            thread.push(event(EventKind::Resumed, &format!("{how}{after}"), why.to_owned(), at), 0);
+        } else if let Some(passed) = passed.filter(|passed| *passed >= LONG) {
+            thread.push(event(EventKind::Wait, &format!("{} later", span(passed)), String::new(), at), 0);
+        }
+        thread.at = at.or(thread.at);
+    }
+
+    fn user(
+        &mut self,
+        thread: &mut Thread,
+        record: &Record<'_>,
+        message: Value,
+        at: Option<DateTime<Utc>>,
+        weight: usize,
+    ) {
+        let parent = text(record.parent_uuid);
+        let branches = parent.is_some() && thread.last.is_some() && parent != thread.last;
+        note_chain(thread, record);
+        let mut texts = Vec::new();
+        let mut pictures = Vec::new();
+        for block in blocks(message) {
+            match block {
+                Block::Text(text) => texts.push(text),
+                Block::Picture(picture) => pictures.push(picture),
+                Block::Result(mut outcome) => {
+                    outcome.patch = patch(record);
+                    thread.outcome(outcome, weight);
+                }
+                Block::Thinking(_) | Block::Call(_) | Block::Other(_) => {}
+            }
+        }
+        let said = texts.join("\n");
+        if said.trim().is_empty() && pictures.is_empty() {
+            return;
+        }
+        let trimmed = said.trim_start();
+        let origin = text_of_origin(record);
+        let client = |label: &str, text: String| Entry::Client { label: label.into(), text };
+        let entry = if truth(record.is_compact_summary)
+            || trimmed.starts_with("This session is being continued from a previous conversation")
+        {
+            client("Summary of the conversation so far", said)
+        } else if trimmed.starts_with("[Request interrupted by user") {
+            thread.paused = Some("A person had interrupted it");
+            event(EventKind::Interrupted, "Interrupted by a person", String::new(), at)
+        } else if let Some(command) = inside(trimmed, "command-name") {
+            let args = inside(trimmed, "command-args").unwrap_or_default();
+            client(&format!("{} {}", command.trim(), args.trim()), String::new())
+        } else if let Some(output) =
+            inside(trimmed, "local-command-stdout").or_else(|| inside(trimmed, "local-command-stderr"))
+        {
+            client("Output of the command", output.to_owned())
+        } else if trimmed.starts_with("<bash-stdout>") {
+            let part = |tag| inside(trimmed, tag).unwrap_or_default();
+            client(
+                "Output of the person's command",
+                format!("{}{}", part("bash-stdout"), part("bash-stderr")),
+            )
+        } else if trimmed.starts_with(AUTOMATED) {
+            self.prompt(thread, By::Recovery, said, pictures, at)
+        } else if origin.as_deref() == Some("auto-continuation") {
+            self.prompt(thread, By::Client, said, pictures, at)
+        } else if truth(record.is_meta)
+            || origin.as_deref().is_some_and(|origin| origin != "human")
+            || is_made_by_client(trimmed)
+        {
+            client("Note of the client", said)
+        } else if thread.depth > 0 || thread.side {
+            self.prompt(thread, By::Model, said, pictures, at)
+        } else if thread.meanwhile.take().is_some_and(|before| before == said) {
+            return;
+        } else {
+            if branches {
+                let title = "Goes on from an earlier point of the conversation";
+                let detail = "What stands between that point and here was left behind.".to_owned();
+                thread.push(event(EventKind::Branch, title, detail, at), 0);
+            }
+            let said = inside(&said, "bash-input").map_or(said.clone(), |command| format!("! {command}"));
+            self.prompt(thread, By::Person, said, pictures, at)
+        };
+        thread.push(entry, weight);
+    }
+
+    fn prompt(
+        &mut self,
+        thread: &Thread,
+        by: By,
+        text: String,
+        pictures: Vec<Picture>,
+        at: Option<DateTime<Utc>>,
+    ) -> Entry {
+        if thread.depth == 0 && by != By::Model {
+            self.totals.turns += 1;
+        }
+        Entry::Prompt(Prompt { by, text, pictures, at })
+    }
+
+    fn attachment(&mut self, thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
+        let Some(attachment) = decoded(record.attachment) else { return };
+        if attachment.get("type").and_then(Value::as_str) != Some("queued_command") {
+            return;
+        }
+        let foreign =
+            attachment.pointer("/origin/kind").and_then(Value::as_str).is_some_and(|kind| kind != "human");
+        let meta = attachment.get("isMeta").and_then(Value::as_bool) == Some(true);
+        let prompt = attachment.get("prompt").cloned().unwrap_or(Value::Null);
+        let mut said = Vec::new();
+        for block in of_content(prompt) {
+            if let Block::Text(text) = block {
+                said.push(text);
+            }
+        }
+        let said = said.join("\n");
+        if said.trim().is_empty() {
+            return;
+        }
+        let entry = if foreign || meta {
+            Entry::Client { label: "Note of the client".into(), text: said }
+        } else {
+            thread.meanwhile = Some(said.clone());
+            self.prompt(thread, By::Meanwhile, said, Vec::new(), at)
+        };
+        thread.push(entry, 0);
+    }
+
+    fn assistant(
+        &mut self,
+        thread: &mut Thread,
+        record: &Record<'_>,
+        raw: &str,
+        message: Value,
+        at: Option<DateTime<Utc>>,
+        weight: usize,
+    ) {
+        note_chain(thread, record);
+        if truth(record.is_api_error_message) {
+            self.stopped(thread, raw, at);
+            return;
+        }
+        let synthetic = message.get("model").and_then(Value::as_str) == Some("<synthetic>");
+        for block in blocks(message) {
+            match block {
+                Block::Text(text) if text.trim().is_empty() => {}
+                Block::Text(text) if synthetic => {
+                    thread.push(Entry::Client { label: "Note of the client".into(), text }, weight);
+                }
+                Block::Text(text) => thread.push(Entry::Answer { text, at }, weight),
+                Block::Thinking(text) => thread.push(Entry::Thinking(text), weight),
+                Block::Call(call) => {
+                    self.totals.calls += 1;
+                    thread.push(Entry::Call(call), weight);
+                }
+                Block::Result(outcome) => thread.outcome(outcome, weight),
+                Block::Picture(picture) => {
+                    let detail = format!("{}, {}", picture.media, size(picture.bytes()));
+                    thread.push(event(EventKind::Notice, "A picture", detail, at), 0);
+                }
+                Block::Other(kind) => {
+                    let title = format!("A part of the answer is not shown: {kind}");
+                    thread.push(event(EventKind::Damage, &title, String::new(), at), 0);
+                }
+            }
+        }
+    }
+
+    /// A limit or an error of the API.
+    fn stopped(&mut self, thread: &mut Thread, raw: &str, at: Option<DateTime<Utc>>) {
+        self.totals.stops += 1;
+        for record in parse_line(0, raw.as_bytes()) {
+            let Body::Assistant(assistant) = record.body else { continue };
+            let Some(failure) = assistant.failure else { continue };
+            let stop = stop_of(&failure, &assistant.text, at);
+            let mut title = capitalised(stop.kind.words());
+            if let Some(reset) = stop.resets_at {
+                let passed = at.map_or_else(String::new, |at| format!(", {} later", span(reset - at)));
+                title = format!("{title}; it ends at {} UTC{passed}", reset.format("%Y-%m-%d %H:%M"));
+            }
+            let mut detail = assistant.text;
+            if let Some(more) = failure.details.filter(|more| !detail.contains(more.as_str())) {
+                detail = format!("{detail}\n{more}");
+            }
+            thread.push(event(EventKind::Stop, &title, detail, at), 0);
+            thread.paused = Some("The turn had been broken off");
+        }
+    }
+}
+
+impl Thread {
+    fn outcome(&mut self, outcome: Outcome, weight: usize) {
+        self.held += weight;
+        let waiting = self.queue.iter_mut().find_map(|entry| match entry {
+            Entry::Call(call) if call.outcome.is_none() && call.id == outcome.id => Some(call),
+            _ => None,
+        });
+        match waiting {
+            Some(call) => call.outcome = Some(outcome),
+            None => self.push(Entry::Result(outcome), 0),
+        }
+    }
+
+    fn push(&mut self, entry: Entry, weight: usize) {
+        self.held += weight;
+        // Retries come in tens.
+        if let (Some(Entry::Event(before)), Entry::Event(event)) = (self.queue.back_mut(), &entry)
+            && before.kind == EventKind::Retry
+            && event.kind == EventKind::Retry
+        {
+            before.title.clone_from(&event.title);
+            before.detail.clone_from(&event.detail);
+            before.at = event.at;
+            return;
+        }
+        self.queue.push_back(entry);
+    }
+}
+
+struct Found {
+    records: usize,
+    whole: bool,
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    bytes: u64,
+}
+
+impl<R: io::Read> io::Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+fn event(kind: EventKind, title: &str, detail: String, at: Option<DateTime<Utc>>) -> Entry {
+    Entry::Event(Event { kind, title: title.to_owned(), detail, at })
+}
+
+fn note_chain(thread: &mut Thread, record: &Record<'_>) {
+    // Records of a subagent told within the conversation are a chain of their own.
+    let aside = thread.depth == 0 && truth(record.is_sidechain);
+    if let Some(uuid) = text(record.uuid).filter(|_| !aside) {
+        thread.last = Some(uuid);
+    }
+}
+
+fn system(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
+    let content = text(record.content).unwrap_or_default();
+    let number = |raw: Option<&RawValue>| raw.and_then(|raw| raw.get().parse::<f64>().ok());
+    match text(record.subtype).as_deref().unwrap_or_default() {
+        "api_error" => {
+            let error = decoded(record.error).unwrap_or_default();
+            let words = error.get("formatted").or_else(|| error.get("message")).and_then(Value::as_str);
+            let attempt = number(record.retry_attempt).unwrap_or(0.0);
+            let most = number(record.max_retries).unwrap_or(0.0);
+            let title = format!("Sent again, {attempt:.0} of {most:.0} times");
+            thread.push(event(EventKind::Retry, &title, words.unwrap_or_default().to_owned(), at), 0);
+        }
+        "compact_boundary" => {
+            if let Some(passed) =
+                at.zip(thread.at).map(|(at, before)| at - before).filter(|passed| *passed >= LONG)
+            {
+                thread.push(event(EventKind::Wait, &format!("{} later", span(passed)), String::new(), at), 0);
+                thread.at = at;
+            }
+            let metadata = decoded(record.compact_metadata).unwrap_or_default();
+            let tokens = |key: &str| metadata.get(key).and_then(Value::as_u64);
+            let by = match metadata.get("trigger").and_then(Value::as_str) {
+                Some("manual") => " by a person",
+                Some("auto") => " by the client",
+                _ => "",
+            };
+            let detail = match (tokens("preTokens"), tokens("postTokens")) {
+                (Some(before), Some(after)) => {
+                    format!("{} before, {} after", count(before, "token"), grouped(after))
+                }
+                (Some(before), None) => format!("{} before", count(before, "token")),
+                _ => String::new(),
+            };
+            thread.push(event(EventKind::Compacted, &format!("Compacted{by}"), detail, at), 0);
+        }
+        "turn_duration" => {
+            if let Some(passed) = number(record.duration_ms) {
+                #[expect(clippy::cast_possible_truncation, reason = "a span of time in milliseconds")]
+                let passed = TimeDelta::try_milliseconds(passed as i64).unwrap_or_default();
+                thread.push(
+                    event(EventKind::Ended, &format!("Turn ended after {}", span(passed)), String::new(), at),
+                    0,
+                );
+            }
+        }
+        "local_command" => {
+            let entry = if let Some(command) = inside(&content, "command-name") {
+                let args = inside(&content, "command-args").unwrap_or_default();
+                Entry::Client { label: format!("{} {}", command.trim(), args.trim()), text: String::new() }
+            } else {
+                let text = inside(&content, "local-command-stdout").unwrap_or(&content).to_owned();
+                Entry::Client { label: "Output of the command".into(), text }
+            };
+            thread.push(entry, 0);
+        }
+        _ if content.trim().is_empty() => {}
+        _ => thread.push(event(EventKind::Notice, &content, String::new(), at), 0),
+    }
+}
+
+/// Members of a record, none of them looked into: what has another form than known never costs the rest.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    subtype: Option<&'a RawValue>,
+    #[serde(borrow)]
+    uuid: Option<&'a RawValue>,
+    #[serde(borrow)]
+    parent_uuid: Option<&'a RawValue>,
+    #[serde(borrow)]
+    is_sidechain: Option<&'a RawValue>,
+    #[serde(borrow)]
+    is_meta: Option<&'a RawValue>,
+    #[serde(borrow)]
+    is_compact_summary: Option<&'a RawValue>,
+    #[serde(borrow)]
+    is_api_error_message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    origin: Option<&'a RawValue>,
+    #[serde(borrow)]
+    attachment: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tool_use_result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    permission_mode: Option<&'a RawValue>,
+    #[serde(borrow)]
+    compact_metadata: Option<&'a RawValue>,
+    #[serde(borrow)]
+    duration_ms: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    retry_attempt: Option<&'a RawValue>,
+    #[serde(borrow)]
+    max_retries: Option<&'a RawValue>,
+}
+
+fn text(raw: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+fn truth(raw: Option<&RawValue>) -> bool {
+    raw.is_some_and(|raw| raw.get() == "true")
+}
+
+/// A value; one that is not there is `null`.
+fn decoded(raw: Option<&RawValue>) -> Option<Value> {
+    raw.map_or(Some(Value::Null), |raw| serde_json::from_str(raw.get()).ok())
+}
+
+fn text_of_origin(record: &Record<'_>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Origin {
+        kind: Option<String>,
+    }
+    serde_json::from_str::<Origin>(record.origin?.get()).ok()?.kind
+}
+
+/// Sent by this tool.
+fn is_ours(record: &Record<'_>) -> bool {
+    record.message.is_some_and(|raw| raw.get().contains(AUTOMATED))
+}
+
+/// How the tool changed a file.
+fn patch(record: &Record<'_>) -> Option<Vec<Hunk>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Result {
+        structured_patch: Vec<Hunk>,
+    }
+    serde_json::from_str::<Result>(record.tool_use_result?.get()).ok().map(|result| result.structured_patch)
+}
+
+/// A block of a message.
+enum Block {
+    Text(String),
+    Thinking(String),
+    Picture(Picture),
+    Call(Call),
+    Result(Outcome),
+    Other(String),
+}
+
+fn blocks(mut message: Value) -> Vec<Block> {
+    of_content(message.get_mut("content").map(Value::take).unwrap_or_default())
+}
+
+fn of_content(content: Value) -> Vec<Block> {
+    match content {
+        Value::String(text) => vec![Block::Text(text)],
+        Value::Array(blocks) => blocks.into_iter().filter_map(block).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn block(mut block: Value) -> Option<Block> {
+    let mut take = |key: &str| match block.get_mut(key).map(Value::take) {
+        Some(Value::String(text)) => text,
+        _ => String::new(),
+    };
+    let kind = take("type");
+    Some(match kind.as_str() {
+        "text" => Block::Text(take("text")),
+        "thinking" => {
+            let thinking = take("thinking");
+            if thinking.trim().is_empty() {
+                return None;
+            }
+            Block::Thinking(thinking)
+        }
+        "redacted_thinking" => Block::Thinking("(kept back by the API)".into()),
+        "image" => Block::Picture(picture(&mut block)),
+        kind if kind.ends_with("tool_use") => Block::Call(Call {
+            id: take("id"),
+            name: take("name"),
+            input: block.get_mut("input").map(Value::take).unwrap_or_default(),
+            outcome: None,
+        }),
+        kind if kind.ends_with("tool_result") => {
+            let id = take("tool_use_id");
+            let failed = block.get("is_error").and_then(Value::as_bool).unwrap_or(false);
+            let content = block.get_mut("content").map(Value::take).unwrap_or_default();
+            let mut outcome = Outcome { id, text: String::new(), pictures: Vec::new(), failed, patch: None };
+            let mut texts = Vec::new();
+            for inner in of_result(content) {
+                match inner {
+                    Block::Text(text) => texts.push(text),
+                    Block::Picture(picture) => outcome.pictures.push(picture),
+                    Block::Other(kind) => texts.push(format!("({kind})")),
+                    Block::Thinking(_) | Block::Call(_) | Block::Result(_) => {}
+                }
+            }
+            outcome.text = texts.join("\n");
+            Block::Result(outcome)
+        }
+        "" => return None,
+        _ => Block::Other(kind),
+    })
+}
+
+/// Content of a result: as that of a message, and never a result itself, so that nothing is nested without end.
+fn of_result(content: Value) -> Vec<Block> {
+    match content {
+        Value::Array(blocks) => blocks
+            .into_iter()
+            .filter_map(|mut inner| match inner.get("type").and_then(Value::as_str) {
+                Some("text" | "image") => block(inner),
+                Some("web_search_result") => {
+                    let mut word = |key: &str| {
+                        inner
+                            .get_mut(key)
+                            .and_then(|text| text.as_str().map(str::to_owned))
+                            .unwrap_or_default()
+                    };
+                    Some(Block::Text(format!("{} {}", word("title"), word("url"))))
+                }
+                Some(kind) => Some(Block::Other(kind.to_owned())),
+                None => None,
+            })
+            .collect(),
+        Value::Null => Vec::new(),
+        Value::String(text) => vec![Block::Text(text)],
+        other => vec![Block::Text(serde_json::to_string_pretty(&other).unwrap_or_default())],
+    }
+}
+
+fn picture(block: &mut Value) -> Picture {
+    let mut take = |path: &str| match block.pointer_mut(path).map(Value::take) {
+        Some(Value::String(text)) => text,
+        _ => String::new(),
+    };
+    Picture { media: take("/source/media_type"), data: take("/source/data") }
+}
+
+/// Texts that the client makes and marks in no other way.
+fn is_made_by_client(text: &str) -> bool {
+    ["<local-command-caveat>", "<system-reminder>", "<task-notification>"]
+        .iter()
+        .any(|tag| text.starts_with(tag))
+}
+
+/// What stands within a tag.
+fn inside<'t>(text: &'t str, tag: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(&format!("<{tag}>"))?;
+    rest.split_once(&format!("</{tag}>")).map(|(inner, _)| inner)
+}
+
+fn capitalised(words: &str) -> String {
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// Blanks and NUL bytes (left by a power cut) around a line mean nothing.
+fn trimmed(line: &[u8]) -> &[u8] {
+    let noise = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+    let start = line.iter().position(|byte| !noise(byte)).unwrap_or(line.len());
+    let end = line.iter().rposition(|byte| !noise(byte)).map_or(start, |at| at + 1);
+    &line[start..end]
+}
+
+/// A time as pages show it.
+#[must_use]
+pub fn clock(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// A time as programs read it.
+#[must_use]
+pub fn machine(at: DateTime<Utc>) -> String {
+    rfc3339(at)
+}

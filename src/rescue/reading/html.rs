@@ -1,0 +1,562 @@
+//! A page: a conversation as one HTML file that needs nothing else, asks nobody for anything and runs nothing but its own
+//! script. It is written while the transcript is read.
+//!
+//! Its security does not rest on one thing: every text is escaped; the policy in its head allows the style and the script of
+//! this file by their hashes, and pictures in it, and nothing else; no address in it leads anywhere.
+
+use super::Facts;
+use super::conversation::{Page, Totals, clock, machine};
+use super::entry::{Agent, By, Call, Entry, Event, Outcome, Picture, Prompt};
+use super::prose::{escape, escape_visible, render};
+use super::shown::{Shown, count, grouped, line_of, size};
+use super::tool::{self, LineKind, Part};
+use super::{Kept, LeftOut};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use chrono::{DateTime, NaiveDate, Utc};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+/// Entries that a browser lays out together, once they come into view.
+const TOGETHER: usize = 40;
+/// Bytes of the timeline; what does not fit is counted.
+const TIMELINE: usize = 4 * 1024 * 1024;
+/// Lines of a prompt that are shown at once.
+const PROMPT_LINES: usize = 30;
+/// And characters.
+const PROMPT_BYTES: usize = 3_000;
+/// A diff of so few lines is shown at once.
+const SHORT_DIFF: usize = 24;
+/// Markdown of more bytes is shown as it is written.
+const RENDERED: usize = 256 * 1024;
+
+/// A page that is being written.
+pub struct Html<W> {
+    out: W,
+    buffer: String,
+    timeline: String,
+    /// What did not fit into it.
+    timeline_left: u64,
+    day: Option<NaiveDate>,
+    turn: u64,
+    marks: u64,
+    /// Entries in the part that is open; `None`: no part is.
+    together: Option<usize>,
+    in_turn: bool,
+    depth: usize,
+    kept: Kept,
+}
+
+impl<W: Write> Html<W> {
+    /// Begins the page.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    pub fn begin(out: W, facts: &Facts) -> io::Result<Self> {
+        let mut page = Self {
+            out,
+            buffer: String::new(),
+            timeline: String::new(),
+            timeline_left: 0,
+            day: None,
+            turn: 0,
+            marks: 0,
+            together: None,
+            in_turn: false,
+            depth: 0,
+            kept: Kept::default(),
+        };
+        page.head(facts);
+        page.flush()?;
+        Ok(page)
+    }
+
+    /// Ends the page, and gives what it was written to and what was left out.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    pub fn end(mut self, facts: &Facts, totals: &Totals) -> io::Result<(W, LeftOut)> {
+        self.close_turn();
+        self.buffer.push_str("<section class=\"end\"><p>");
+        escape(&format!("{} ", facts.ending), &mut self.buffer);
+        let _ = write!(self.buffer, "Here ends what was read: {}.</p>", said(totals));
+        let left = self.kept.left;
+        if left != LeftOut::default() || totals.damaged > 0 {
+            self.buffer.push_str("<p>");
+            escape(&left.words(totals.damaged), &mut self.buffer);
+            self.buffer.push_str("</p>");
+        }
+        self.buffer.push_str("</section></main><nav id=\"timeline\" aria-label=\"Timeline\"><a class=\"close\" href=\"#top\">Close</a><h2>Timeline</h2><p class=\"totals\">");
+        self.buffer.push_str(&said(totals));
+        self.buffer.push_str("</p><ol>");
+        let timeline = std::mem::take(&mut self.timeline);
+        self.flush()?;
+        self.out.write_all(timeline.as_bytes())?;
+        if self.timeline_left > 0 {
+            let _ = write!(self.buffer, "<li class=\"day\">and {} more</li>", grouped(self.timeline_left));
+        }
+        let _ = writeln!(self.buffer, "</ol></nav></div><script>{SCRIPT}</script></body></html>");
+        self.flush()?;
+        Ok((self.out, left))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.write_all(self.buffer.as_bytes())?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn head(&mut self, facts: &Facts) {
+        let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()));
+        let to = &mut self.buffer;
+        let _ = write!(
+            to,
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; \
+             img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
+             <meta name=\"robots\" content=\"noindex\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
+            hash(STYLE),
+            hash(SCRIPT)
+        );
+        escape(&facts.title, to);
+        let _ = write!(to, "</title>\n<style>{STYLE}</style>\n</head>\n<body>\n");
+        to.push_str(
+            "<a class=\"skip\" href=\"#conversation\">Skip to the conversation</a>\n<header class=\"bar\" id=\"top\"><p class=\"name\"><a href=\"#top\">",
+        );
+        escape(&facts.title, to);
+        to.push_str(
+            "</a></p><div class=\"find scripted\" role=\"search\" hidden><label class=\"hush\" for=\"find\">Find in turns</label>\
+             <input id=\"find\" type=\"search\" placeholder=\"Find in turns\" autocomplete=\"off\" spellcheck=\"false\">\
+             <output id=\"found\" for=\"find\"></output>\
+             <button id=\"back\" type=\"button\" aria-label=\"Previous hit\" title=\"Previous hit: Shift+Enter\">↑</button>\
+             <button id=\"on\" type=\"button\" aria-label=\"Next hit\" title=\"Next hit: Enter\">↓</button></div>\
+             <button id=\"fold\" class=\"scripted\" type=\"button\" aria-pressed=\"false\" hidden>Open all</button>\
+             <a class=\"to-timeline\" href=\"#timeline\">Timeline</a></header>\n\
+             <div class=\"page\"><main id=\"conversation\" tabindex=\"-1\">\n<section class=\"about\"><h1>",
+        );
+        escape(&facts.title, to);
+        to.push_str("</h1><p class=\"private\">");
+        escape(super::PRIVATE_WORDS, to);
+        to.push_str("</p><dl class=\"facts\">");
+        for (name, value, is_code) in &facts.rows {
+            to.push_str("<dt>");
+            escape(name, to);
+            to.push_str(if *is_code { "</dt><dd><code>" } else { "</dt><dd>" });
+            escape(value, to);
+            to.push_str(if *is_code { "</code></dd>" } else { "</dd>" });
+        }
+        to.push_str("</dl><p class=\"how\">");
+        escape(super::HOW, to);
+        to.push_str("</p></section>\n");
+    }
+
+    fn close_part(&mut self) {
+        if self.together.take().is_some() {
+            self.buffer.push_str("</div>");
+        }
+    }
+
+    fn close_turn(&mut self) {
+        self.close_part();
+        if std::mem::take(&mut self.in_turn) {
+            self.buffer.push_str("</section>\n");
+        }
+    }
+
+    /// Makes sure that there is a part of a turn for the next entry.
+    fn open_part(&mut self) {
+        if self.depth > 0 {
+            return;
+        }
+        if self.together.is_some_and(|together| together >= TOGETHER) {
+            self.close_part();
+        }
+        if !self.in_turn {
+            self.in_turn = true;
+            self.buffer.push_str("<section class=\"turn\" id=\"t0\" aria-label=\"Before the first prompt\">");
+        }
+        if let Some(together) = &mut self.together {
+            *together += 1;
+        } else {
+            self.together = Some(1);
+            self.buffer.push_str("<div class=\"part\">");
+        }
+    }
+
+    fn prompt(&mut self, prompt: &Prompt) {
+        let shown = tool::written(&prompt.text);
+        if self.depth > 0 {
+            self.buffer.push_str("<p class=\"caption\">");
+            escape(prompt.by.words(), &mut self.buffer);
+            self.buffer.push_str("</p>");
+        } else {
+            self.close_turn();
+            self.turn += 1;
+            self.in_turn = true;
+            let number = self.turn;
+            let _ = write!(
+                self.buffer,
+                "<section class=\"turn\" id=\"t{number}\" aria-labelledby=\"h{number}\"><header><h2 id=\"h{number}\"><a href=\"#t{number}\">Turn {}</a></h2>",
+                grouped(number)
+            );
+            if prompt.by != By::Person {
+                let _ = write!(self.buffer, "<span>{}</span>", prompt.by.words());
+            }
+            time(prompt.at, &mut self.buffer);
+            self.buffer.push_str("</header>");
+            let words =
+                if prompt.text.trim().is_empty() { "(a picture)".into() } else { line_of(&prompt.text, 90) };
+            let number = grouped(number);
+            self.tell(&format!("t{}", self.turn), "turn", &number, &words, prompt.at);
+        }
+        self.buffer.push_str("<div class=\"said\">");
+        self.words(&shown);
+        self.pictures(&prompt.pictures);
+        self.buffer.push_str("</div>");
+    }
+
+    /// Words as they were typed, the rest of long ones folded away.
+    fn words(&mut self, shown: &Shown) {
+        let at = shown.head.char_indices().scan(0, |lines, (at, char)| {
+            *lines += usize::from(char == '\n');
+            Some((at, *lines))
+        });
+        let end = at
+            .into_iter()
+            .find(|(at, lines)| *lines >= PROMPT_LINES || *at >= PROMPT_BYTES)
+            .map(|(at, _)| at);
+        // Not worth a click.
+        let end = end.filter(|end| shown.head.len() - end > 400 || shown.left.is_some());
+        let (first, rest) = shown.head.split_at(end.unwrap_or(shown.head.len()));
+        self.buffer.push_str("<div class=\"words\">");
+        escape_visible(first, &mut self.buffer);
+        self.buffer.push_str("</div>");
+        if !rest.is_empty() || shown.left.is_some() {
+            let lines = rest.lines().count().max(1) + shown.tail.lines().count();
+            let _ = write!(
+                self.buffer,
+                "<details class=\"more\"><summary>{} more</summary><div class=\"words\">",
+                count(lines as u64, "line")
+            );
+            escape_visible(rest, &mut self.buffer);
+            self.buffer.push_str("</div>");
+            self.left(shown);
+            if shown.left.is_some() {
+                self.buffer.push_str("<div class=\"words\">");
+                escape_visible(&shown.tail, &mut self.buffer);
+                self.buffer.push_str("</div>");
+            }
+            self.buffer.push_str("</details>");
+        }
+        self.kept.note(shown);
+    }
+
+    /// Says what is left out between the beginning and the end.
+    fn left(&mut self, shown: &Shown) {
+        if let Some(left) = shown.left {
+            let _ = write!(
+                self.buffer,
+                "<p class=\"left\">… {} ({}) are left out here; the lossless export has them …</p>",
+                count(left.lines as u64, "line"),
+                size(left.bytes as u64)
+            );
+        }
+    }
+
+    fn pre(&mut self, class: &str, shown: &Shown) {
+        let _ = write!(self.buffer, "<pre class=\"{class}\">");
+        // A first line end would be eaten.
+        self.buffer.push('\n');
+        escape_visible(&shown.head, &mut self.buffer);
+        self.buffer.push_str("</pre>");
+        self.left(shown);
+        if shown.left.is_some() {
+            let _ = writeln!(self.buffer, "<pre class=\"{class}\">");
+            escape_visible(&shown.tail, &mut self.buffer);
+            self.buffer.push_str("</pre>");
+        }
+        self.kept.note(shown);
+    }
+
+    fn pictures(&mut self, pictures: &[Picture]) {
+        for picture in pictures {
+            self.buffer.push_str("<div class=\"pictures\">");
+            if self.kept.take_picture(picture) {
+                let _ = write!(
+                    self.buffer,
+                    "<img alt=\"A picture of the conversation\" loading=\"lazy\" decoding=\"async\" src=\"data:{};base64,{}\">",
+                    picture.media, picture.data
+                );
+            } else {
+                self.buffer.push_str("<p class=\"left\">A picture (");
+                escape(&line_of(&picture.media, 40), &mut self.buffer);
+                let _ = write!(
+                    self.buffer,
+                    ", {}) is left out here; the lossless export has it.</p>",
+                    size(picture.bytes())
+                );
+            }
+            self.buffer.push_str("</div>");
+        }
+    }
+
+    fn prose(&mut self, class: &str, markdown: &str) {
+        if markdown.len() > RENDERED {
+            self.pre("long", &tool::written(markdown));
+            return;
+        }
+        let _ = write!(self.buffer, "<div class=\"{class}\">");
+        // No line of it is cut: it wraps, and a cut could fall into its marks.
+        render(markdown, &mut self.buffer);
+        self.buffer.push_str("</div>");
+    }
+
+    fn call(&mut self, call: &Call) {
+        let parts = tool::given(call);
+        let failed = call.outcome.as_ref().is_some_and(|outcome| outcome.failed);
+        let changed = tool::changed(&parts);
+        let short = changed.is_some()
+            && !failed
+            && parts
+                .iter()
+                .all(|part| matches!(part, Part::Diff { lines, left: 0 } if lines.len() <= SHORT_DIFF));
+        let _ = write!(
+            self.buffer,
+            "<details class=\"call{}\"{}><summary><span class=\"tool\">",
+            if failed { " failed" } else { "" },
+            if short { " open" } else { "" }
+        );
+        escape(&line_of(&call.name, 80), &mut self.buffer);
+        self.buffer.push_str("</span><span class=\"label\">");
+        escape(&tool::label(call), &mut self.buffer);
+        self.buffer.push_str("</span><span class=\"marks\">");
+        if let Some((added, removed)) = changed {
+            let _ = write!(
+                self.buffer,
+                "<span class=\"plus\">+{added}</span><span class=\"minus\">−{removed}</span>"
+            );
+        }
+        match &call.outcome {
+            None => self.buffer.push_str("<span class=\"bad\">no result</span>"),
+            Some(_) if failed => self.buffer.push_str("<span class=\"bad\">failed</span>"),
+            Some(_) => {}
+        }
+        self.buffer.push_str("</span></summary><div class=\"inside\">");
+        for part in &parts {
+            self.part(part);
+        }
+        match &call.outcome {
+            Some(outcome) => self.outcome(outcome),
+            None => {
+                self.buffer
+                    .push_str("<p class=\"caption\">No result of this call is recorded beside it.</p>");
+            }
+        }
+        self.buffer.push_str("</div></details>");
+    }
+
+    fn part(&mut self, part: &Part) {
+        match part {
+            Part::Code { title, text, .. } => {
+                if !title.is_empty() {
+                    self.buffer.push_str("<p class=\"caption\">");
+                    escape(title, &mut self.buffer);
+                    self.buffer.push_str("</p>");
+                }
+                self.pre("given", text);
+            }
+            Part::Prose(markdown) => self.prose("prose", markdown),
+            Part::Todo(todos) => {
+                self.buffer.push_str("<ul class=\"todo\">");
+                for (state, what) in todos {
+                    self.buffer.push_str("<li><span class=\"state\">");
+                    escape_visible(&state.replace('_', " "), &mut self.buffer);
+                    self.buffer.push_str("</span><span>");
+                    escape_visible(what, &mut self.buffer);
+                    self.buffer.push_str("</span></li>");
+                }
+                self.buffer.push_str("</ul>");
+            }
+            Part::Diff { lines, left } => {
+                self.buffer.push_str("<pre class=\"diff\">");
+                for line in lines {
+                    let (open, close) = match line.kind {
+                        LineKind::Place => ("<span class=\"place\">", "</span>"),
+                        LineKind::Same => ("<span> ", "</span>"),
+                        LineKind::Added => ("<ins>+", "</ins>"),
+                        LineKind::Removed => ("<del>-", "</del>"),
+                    };
+                    self.buffer.push_str(open);
+                    escape_visible(&line.text, &mut self.buffer);
+                    self.buffer.push_str(close);
+                }
+                self.buffer.push_str("</pre>");
+                if *left > 0 {
+                    self.kept.left.texts += 1;
+                    let _ = write!(
+                        self.buffer,
+                        "<p class=\"left\">… {} of the change are left out here; the lossless export has them</p>",
+                        count(*left as u64, "line")
+                    );
+                }
+            }
+        }
+    }
+
+    fn outcome(&mut self, outcome: &Outcome) {
+        if let Some(shown) = tool::gave(&outcome.text) {
+            let _ = write!(
+                self.buffer,
+                "<p class=\"caption\">{}, {}</p>",
+                if outcome.failed { "Failed" } else { "Result" },
+                size(outcome.text.len() as u64)
+            );
+            self.pre("output", &shown);
+        } else if outcome.pictures.is_empty() {
+            self.buffer.push_str("<p class=\"caption\">No output</p>");
+        }
+        self.pictures(&outcome.pictures);
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.marks += 1;
+        let (mark, kind) = (self.marks, event.kind.as_str());
+        if self.depth == 0 && event.kind.is_in_timeline() {
+            self.tell(&format!("e{mark}"), kind, "·", &line_of(&event.title, 90), event.at);
+        }
+        let _ = write!(self.buffer, "<div class=\"event {kind}\" id=\"e{mark}\"><p><strong>");
+        escape(&line_of(&event.title, 600), &mut self.buffer);
+        self.buffer.push_str("</strong>");
+        time(event.at, &mut self.buffer);
+        self.buffer.push_str("</p>");
+        if !event.detail.trim().is_empty() {
+            let shown = tool::written(&event.detail);
+            self.buffer.push_str("<p class=\"detail\">");
+            escape_visible(&shown.head, &mut self.buffer);
+            self.buffer.push_str("</p>");
+            self.left(&shown);
+            self.kept.note(&shown);
+        }
+        self.buffer.push_str("</div>");
+    }
+
+    /// Adds a line to the timeline.
+    fn tell(&mut self, id: &str, class: &str, number: &str, words: &str, at: Option<DateTime<Utc>>) {
+        if self.timeline.len() > TIMELINE {
+            self.timeline_left += 1;
+            return;
+        }
+        let to = &mut self.timeline;
+        if let Some(at) = at
+            && self.day != Some(at.date_naive())
+        {
+            self.day = Some(at.date_naive());
+            let _ = write!(to, "<li class=\"day\">{}</li>", at.format("%-d %B %Y"));
+        }
+        let _ = write!(
+            to,
+            "<li class=\"{class}\"><a href=\"#{id}\"><span class=\"n\">{number}</span><span class=\"what\">"
+        );
+        escape_visible(words, to);
+        to.push_str("</span>");
+        if let Some(at) = at {
+            let _ = write!(to, "<time datetime=\"{}\">{}</time>", machine(at), at.format("%H:%M"));
+        }
+        to.push_str("</a></li>\n");
+    }
+}
+
+impl<W: Write> Page for Html<W> {
+    fn entry(&mut self, entry: &Entry) -> io::Result<()> {
+        if !matches!(entry, Entry::Prompt(_)) {
+            self.open_part();
+        }
+        match entry {
+            Entry::Prompt(prompt) => self.prompt(prompt),
+            Entry::Answer { text, .. } => self.prose("answer", text),
+            Entry::Thinking(text) => {
+                let _ = write!(
+                    self.buffer,
+                    "<details class=\"thinking\"><summary>Thinking, {}</summary><div class=\"inside\"><div class=\"words\">",
+                    count(text.split_whitespace().count() as u64, "word")
+                );
+                let shown = tool::written(text);
+                escape_visible(&shown.head, &mut self.buffer);
+                self.buffer.push_str("</div>");
+                self.left(&shown);
+                if shown.left.is_some() {
+                    self.buffer.push_str("<div class=\"words\">");
+                    escape_visible(&shown.tail, &mut self.buffer);
+                    self.buffer.push_str("</div>");
+                }
+                self.kept.note(&shown);
+                self.buffer.push_str("</div></details>");
+            }
+            Entry::Call(call) => self.call(call),
+            Entry::Result(outcome) => {
+                self.buffer.push_str("<details class=\"late\"><summary><span class=\"label\">Result of a call that is not beside it</span></summary><div class=\"inside\">");
+                self.outcome(outcome);
+                self.buffer.push_str("</div></details>");
+            }
+            Entry::Client { label, text } if text.trim().is_empty() => {
+                self.buffer.push_str("<p class=\"client\"><code>");
+                escape(&line_of(label, 200), &mut self.buffer);
+                self.buffer.push_str("</code></p>");
+            }
+            Entry::Client { label, text } => {
+                self.buffer.push_str("<details class=\"client\"><summary>");
+                escape(&line_of(label, 200), &mut self.buffer);
+                self.buffer.push_str("</summary><div class=\"inside\">");
+                self.pre("note", &Shown::of(text, super::shown::OUTPUT));
+                self.buffer.push_str("</div></details>");
+            }
+            Entry::Event(event) => self.event(event),
+        }
+        self.flush()
+    }
+
+    fn begin_agent(&mut self, agent: &Agent) -> io::Result<()> {
+        self.open_part();
+        self.depth += 1;
+        self.buffer.push_str(
+            "<details class=\"agent\"><summary><span class=\"tool\">Subagent</span><span class=\"label\">",
+        );
+        escape(&line_of(agent.description.as_deref().unwrap_or("its own transcript"), 140), &mut self.buffer);
+        self.buffer.push_str("</span><span class=\"marks\"><span>");
+        escape(&line_of(agent.kind.as_deref().unwrap_or_default(), 40), &mut self.buffer);
+        let _ = write!(
+            self.buffer,
+            "</span><span>{}</span></span></summary><div class=\"inside\">",
+            size(agent.bytes)
+        );
+        self.flush()
+    }
+
+    fn end_agent(&mut self) -> io::Result<()> {
+        self.depth -= 1;
+        self.buffer.push_str("</div></details>");
+        self.flush()
+    }
+}
+
+fn time(at: Option<DateTime<Utc>>, to: &mut String) {
+    if let Some(at) = at {
+        let _ = write!(to, "<time datetime=\"{}\">{}</time>", machine(at), clock(at));
+    }
+}
+
+/// What a page holds.
+fn said(totals: &Totals) -> String {
+    let mut words = vec![count(totals.turns, "turn"), count(totals.calls, "tool call")];
+    if totals.stops > 0 {
+        words.push(count(totals.stops, "stop"));
+    }
+    if totals.subagents > 0 {
+        words.push(count(totals.subagents, "subagent"));
+    }
+    words.join(" · ")
+}

@@ -1,0 +1,250 @@
+//! Prose: Markdown of a model as HTML in which nothing acts.
+//!
+//! Raw HTML in it is shown as the text it is. Addresses are shown and never linked: a page that leads nowhere can be opened
+//! without a thought.
+
+use super::shown::visible;
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+
+/// Tags within tags that are written; deeper ones are left out, their text is not.
+const DEEPEST: usize = 24;
+
+/// Appends the text so that it is nothing but text to a browser, within an element or a quoted attribute.
+pub fn escape(text: &str, to: &mut String) {
+    let mut shown = String::new();
+    visible(text, &mut shown);
+    escape_visible(&shown, to);
+}
+
+/// As [`escape`], of a text that is visible already.
+pub fn escape_visible(text: &str, to: &mut String) {
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let entity = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            b'\'' => "&#39;",
+            _ => continue,
+        };
+        to.push_str(&text[from..at]);
+        to.push_str(entity);
+        from = at + 1;
+    }
+    to.push_str(&text[from..]);
+}
+
+/// Appends Markdown as HTML.
+pub fn render(markdown: &str, to: &mut String) {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
+    let mut prose = Prose { to, depth: 0, head: false, addresses: Vec::new() };
+    for event in Parser::new_ext(markdown, options) {
+        prose.event(event);
+    }
+}
+
+struct Prose<'t> {
+    to: &'t mut String,
+    depth: usize,
+    /// In the head of a table.
+    head: bool,
+    /// Where the links lead that are open.
+    addresses: Vec<String>,
+}
+
+impl Prose<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Start(tag) => self.start(tag),
+            Event::End(tag) => self.end(tag),
+            Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => escape(&text, self.to),
+            Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
+                self.to.push_str("<code>");
+                escape(&text, self.to);
+                self.to.push_str("</code>");
+            }
+            Event::SoftBreak => self.to.push('\n'),
+            Event::HardBreak => self.to.push_str("<br>"),
+            Event::Rule => self.to.push_str("<hr>"),
+            Event::TaskListMarker(done) => self.to.push_str(if done { "☑ " } else { "☐ " }),
+            Event::FootnoteReference(name) => escape(&name, self.to),
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>) {
+        self.depth += 1;
+        if let Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } = &tag {
+            self.addresses.push(dest_url.to_string());
+        }
+        if let Tag::TableHead = tag {
+            self.head = true;
+        }
+        if self.depth > DEEPEST {
+            return;
+        }
+        let html = match tag {
+            Tag::Paragraph => "<p>",
+            Tag::Heading { level, .. } => opened(level),
+            Tag::BlockQuote(_) => "<blockquote>",
+            Tag::CodeBlock(kind) => {
+                if let CodeBlockKind::Fenced(language) = kind
+                    && !language.is_empty()
+                {
+                    self.to.push_str("<p class=\"language\">");
+                    escape(crate::text::head(&language, 40), self.to);
+                    self.to.push_str("</p>");
+                }
+                "<pre><code>"
+            }
+            Tag::List(Some(_)) => "<ol>",
+            Tag::List(None) => "<ul>",
+            Tag::Item => "<li>",
+            Tag::Table(_) => {
+                "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table>"
+            }
+            Tag::TableHead => "<thead><tr>",
+            Tag::TableRow => "<tr>",
+            Tag::TableCell if self.head => "<th>",
+            Tag::TableCell => "<td>",
+            Tag::Emphasis => "<em>",
+            Tag::Strong => "<strong>",
+            Tag::Strikethrough => "<s>",
+            Tag::Link { .. } => "<span class=\"link\">",
+            Tag::Image { .. } => "<span class=\"link\">Picture: ",
+            _ => "",
+        };
+        self.to.push_str(html);
+    }
+
+    fn end(&mut self, tag: TagEnd) {
+        let shown = self.depth <= DEEPEST;
+        self.depth = self.depth.saturating_sub(1);
+        if let TagEnd::TableHead = tag {
+            self.head = false;
+        }
+        if let TagEnd::Link | TagEnd::Image = tag {
+            let address = self.addresses.pop().unwrap_or_default();
+            if !self.to.ends_with(&address) && !address.is_empty() {
+                self.to.push_str(" <span class=\"address\">");
+                escape(crate::text::head(&address, 500), self.to);
+                self.to.push_str("</span>");
+            }
+        }
+        if !shown {
+            return;
+        }
+        let html = match tag {
+            TagEnd::Paragraph => "</p>",
+            TagEnd::Heading(level) => closed(level),
+            TagEnd::BlockQuote(_) => "</blockquote>",
+            TagEnd::CodeBlock => "</code></pre>",
+            TagEnd::List(true) => "</ol>",
+            TagEnd::List(false) => "</ul>",
+            TagEnd::Item => "</li>",
+            TagEnd::Table => "</table></div>",
+            TagEnd::TableHead => "</tr></thead>",
+            TagEnd::TableRow => "</tr>",
+            // The head's flag is down only behind its cells.
+            TagEnd::TableCell if self.head => "</th>",
+            TagEnd::TableCell => "</td>",
+            TagEnd::Emphasis => "</em>",
+            TagEnd::Strong => "</strong>",
+            TagEnd::Strikethrough => "</s>",
+            TagEnd::Link | TagEnd::Image => "</span>",
+            _ => "",
+        };
+        self.to.push_str(html);
+    }
+}
+
+/// The page's own headings are above those of an answer.
+fn opened(level: HeadingLevel) -> &'static str {
+    match level {
+        HeadingLevel::H1 => "<h3>",
+        HeadingLevel::H2 => "<h4>",
+        HeadingLevel::H3 => "<h5>",
+        _ => "<h6>",
+    }
+}
+
+fn closed(level: HeadingLevel) -> &'static str {
+    match level {
+        HeadingLevel::H1 => "</h3>",
+        HeadingLevel::H2 => "</h4>",
+        HeadingLevel::H3 => "</h5>",
+        _ => "</h6>",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn html(markdown: &str) -> String {
+        let mut html = String::new();
+        render(markdown, &mut html);
+        html
+    }
+
+    #[test]
+    fn markdown_becomes_html_and_html_becomes_text() {
+        assert_eq!(html("# A *b* `c`"), "<h3>A <em>b</em> <code>c</code></h3>");
+        assert_eq!(html("<script>alert(1)</script>"), "&lt;script&gt;alert(1)&lt;/script&gt;");
+        assert_eq!(html("a <img src=x onerror=alert(1)>"), "<p>a &lt;img src=x onerror=alert(1)&gt;</p>");
+        assert_eq!(
+            html("[x](javascript:alert(1))"),
+            "<p><span class=\"link\">x <span class=\"address\">javascript:alert(1)</span></span></p>"
+        );
+        assert_eq!(
+            html("```a\"><b\n</code><i>\n```"),
+            "<p class=\"language\">a&quot;&gt;&lt;b</p><pre><code>&lt;/code&gt;&lt;i&gt;\n</code></pre>"
+        );
+        assert_eq!(
+            html("|a|\n|-|\n|b|"),
+            "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table><thead><tr><th>a</th></tr></thead><tr><td>b</td></tr></table></div>"
+        );
+    }
+
+    #[test]
+    fn what_is_nested_without_end_keeps_its_text_and_a_bounded_depth() {
+        let shown = html(&format!("{}deep", "> ".repeat(5_000)));
+        assert!(shown.matches("<blockquote>").count() <= DEEPEST && shown.contains("deep"));
+    }
+
+    /// Every tag of the page is one of ours, closed in its order.
+    fn is_sound(html: &str) -> bool {
+        let mut open = Vec::new();
+        let mut rest = html;
+        while let Some((_, after)) = rest.split_once('<') {
+            let Some((tag, behind)) = after.split_once('>') else { return false };
+            rest = behind;
+            let name = tag.split(' ').next().unwrap_or_default();
+            match name.strip_prefix('/') {
+                Some(name) if open.pop() != Some(name) => return false,
+                Some(_) => {}
+                None if ["br", "hr"].contains(&name) => {}
+                None => open.push(name),
+            }
+            if !tag
+                .trim_start_matches('/')
+                .split(' ')
+                .next()
+                .is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+            {
+                return false;
+            }
+        }
+        open.is_empty()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn whatever_is_written_becomes_sound_html(markdown in "[ a-c<>/\"'&=#*_`~|>\\-\\[\\]()!:1.\n\t]{0,120}|(?s).{0,80}") {
+            let shown = html(&markdown);
+            prop_assert!(is_sound(&shown), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,542 @@
+//! Publishing: which sessions become pages, where each page goes, and that it is whole when it bears its name.
+//!
+//! A page is written under another name, made durable, and only then gets its own. Nothing is overwritten unless a person
+//! asks for it, and then the old page is there until the new one is whole.
+
+use super::conversation::{Conversation, Totals};
+use super::entry::Agent;
+use super::html::Html;
+use super::markdown::Markdown;
+use super::shown::{line_of, size};
+use super::{Facts, LeftOut};
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{lossy, open_regular_with_metadata, read_small};
+use crate::report::inventory::{Ground, Inventory, Outside, Row};
+use crate::report::list::directory;
+use crate::report::session::Session;
+use crate::rescue::belongings::{self, Part};
+use crate::rescue::copy::Progress;
+use crate::rescue::export::{ExportOptions, Failure, chosen, ensure_elsewhere, process_exists, rename_new};
+use crate::rescue::snapshot::ensure_room;
+use crate::session::state::State;
+use crate::store::journal;
+use crate::store::layout::ensure_dir;
+use crate::store::replace::{PRIVATE, sync_dir};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/reading@1";
+/// What stands between the time and the id in a name.
+const MARK: &str = "-READING-";
+/// Ending of what is being written.
+const UNFINISHED: &str = ".part";
+/// Bytes that are written at once.
+const BLOCK: usize = 256 * 1024;
+/// Largest description of a subagent that is read.
+const META: u64 = 256 * 1024;
+
+/// What a page is written in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// One self-contained page for a browser.
+    #[default]
+    Html,
+    /// For an editor.
+    Markdown,
+}
+
+impl Format {
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Markdown => "md",
+        }
+    }
+}
+
+/// Which sessions, and where to.
+#[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ReadingOptions {
+    /// Id, beginning of it, name, title or path of the transcript.
+    pub session: Option<String>,
+    /// The one that was active last.
+    pub latest: bool,
+    /// Only sessions of this project.
+    pub project: Option<PathBuf>,
+    /// Every session that a process holds.
+    pub active: bool,
+    /// Every session.
+    pub all: bool,
+    /// What pages are written in.
+    pub format: Format,
+    /// A file, or a directory to put pages into; that of the state when missing.
+    pub to: Option<PathBuf>,
+    /// `to` is a directory also when it is not there yet.
+    pub to_directory: bool,
+    /// A file that is there already is replaced.
+    pub force: bool,
+    /// Only tell.
+    pub dry_run: bool,
+}
+
+/// A session that became a page.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedPage {
+    /// Session id.
+    pub session: String,
+    /// Name, title or newest prompt, on one line.
+    pub title: Option<String>,
+    /// Whether it lives.
+    pub state: State,
+    /// Its transcript.
+    #[serde(serialize_with = "lossy")]
+    pub transcript: PathBuf,
+    /// Bytes of it that were read.
+    pub transcript_bytes: u64,
+    /// The page.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// A page that was there is replaced.
+    pub replaced: bool,
+    /// Size of the page; `None` before it is written.
+    pub bytes: Option<u64>,
+    /// What is on it; `None` before it is written.
+    pub shown: Option<OnPage>,
+    /// Process that has the session open.
+    pub live_pid: Option<u32>,
+}
+
+/// What is on a page.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OnPage {
+    /// Prompts.
+    pub turns: u64,
+    /// Tool calls.
+    pub calls: u64,
+    /// Limits and errors that broke a turn off.
+    pub stops: u64,
+    /// Subagents with their own transcript.
+    pub subagents: u64,
+    /// Lines that could not be read.
+    pub damaged_lines: u64,
+    /// Texts that are cut.
+    pub cut_texts: u64,
+    /// Bytes of them that are left out.
+    pub left_bytes: u64,
+    /// Pictures that are left out.
+    pub left_pictures: u64,
+}
+
+impl OnPage {
+    fn of(totals: &Totals, left: &LeftOut) -> Self {
+        Self {
+            turns: totals.turns,
+            calls: totals.calls,
+            stops: totals.stops,
+            subagents: totals.subagents,
+            damaged_lines: totals.damaged,
+            cut_texts: left.texts,
+            left_bytes: left.bytes,
+            left_pictures: left.pictures,
+        }
+    }
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadingReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "crate::session::stop::time")]
+    pub generated_at: DateTime<Utc>,
+    /// Nothing was written.
+    pub dry_run: bool,
+    /// What pages are written in.
+    pub format: Format,
+    /// Directory of the pages.
+    #[serde(serialize_with = "lossy")]
+    pub to: PathBuf,
+    /// What was written.
+    pub pages: Vec<PublishedPage>,
+    /// What was not.
+    pub failures: Vec<Failure>,
+    /// Bytes of all pages.
+    pub bytes: u64,
+}
+
+/// Writes pages, or with `dry_run` tells which would be written.
+///
+/// # Errors
+/// As [`crate::rescue::export::export`]; [`Code::PathRefused`] also for a file that is there, unless it is to be replaced.
+pub fn publish(outside: Outside<'_>, options: &ReadingOptions, progress: &Progress) -> Result<ReadingReport> {
+    let named = options.session.is_some() || options.latest;
+    if usize::from(named) + usize::from(options.active) + usize::from(options.all) > 1 {
+        return Err(Error::new(Code::Usage, "a session, --active and --all exclude each other")
+            .hint("give one of them"));
+    }
+    let project = options.project.as_deref().map(directory).transpose()?;
+    let ground = Ground::read(outside, project.as_deref())?;
+    let inventory = Inventory::take(&ground, project.as_deref());
+    let choice = ExportOptions {
+        session: options.session.clone(),
+        latest: options.latest,
+        active: options.active,
+        all: options.all,
+        ..ExportOptions::default()
+    };
+    let rows = chosen(&inventory, &choice)?;
+    let target = Target::of(&ground, &inventory, options, named)?;
+    let mut report = ReadingReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        dry_run: options.dry_run,
+        format: options.format,
+        to: target.dir.clone(),
+        pages: Vec::new(),
+        failures: Vec::new(),
+        bytes: 0,
+    };
+    let mut plans = Vec::new();
+    for row in rows {
+        match Plan::of(&inventory, row) {
+            Ok(plan) => plans.push(plan),
+            Err(error) if named => return Err(error),
+            Err(error) => report.failures.push(Failure::of(&row.found.id, error)),
+        }
+    }
+    progress.begin(plans.iter().map(|plan| plan.bytes).sum());
+    if options.dry_run {
+        report.pages = plans.iter().map(|plan| plan.told(&target, options)).collect();
+        return Ok(report);
+    }
+    ensure_dir(&target.dir)?;
+    sweep(&target);
+    for plan in &plans {
+        match plan.carry_out(outside, &target, options, progress) {
+            Ok(page) => {
+                let fields = json!({
+                    "session": page.session, "format": options.format, "path": page.path, "bytes": page.bytes,
+                    "transcriptBytes": page.transcript_bytes, "replaced": page.replaced,
+                });
+                journal::append(&ground.state, outside.clock, "page-written", fields);
+                report.pages.push(page);
+            }
+            Err(error) => {
+                let id = &plan.row.found.id;
+                let fields =
+                    json!({"session": id, "code": error.code.as_str(), "message": error.to_string()});
+                journal::append(&ground.state, outside.clock, "page-failed", fields);
+                if named {
+                    return Err(error);
+                }
+                report.failures.push(Failure::of(id, error));
+            }
+        }
+    }
+    report.bytes = report.pages.iter().filter_map(|page| page.bytes).sum();
+    Ok(report)
+}
+
+/// Where pages go.
+struct Target {
+    dir: PathBuf,
+    /// The name of the only page.
+    name: Option<String>,
+}
+
+impl Target {
+    /// Never into Claude Code's own directories: it would take pages for something of its own, or delete them.
+    fn of(
+        ground: &Ground<'_>,
+        inventory: &Inventory<'_>,
+        options: &ReadingOptions,
+        named: bool,
+    ) -> Result<Self> {
+        let Some(to) = &options.to else {
+            return Ok(Self { dir: ground.state.root().join("pages"), name: None });
+        };
+        ensure_elsewhere(inventory, to)?;
+        let found = std::fs::metadata(to).ok();
+        let is_dir = found.as_ref().is_some_and(std::fs::Metadata::is_dir);
+        let there = std::fs::symlink_metadata(to).is_ok();
+        if is_dir || (!there && (options.to_directory || !named)) {
+            return Ok(Self { dir: to.clone(), name: None });
+        }
+        if options.to_directory || !named {
+            return Err(Error::new(Code::PathRefused, "is no directory").at(to));
+        }
+        let Some(name) = to.file_name().and_then(|name| name.to_str()) else {
+            return Err(Error::new(Code::PathRefused, "is no name for a page").at(to));
+        };
+        if found.is_some_and(|meta| !meta.is_file()) {
+            return Err(Error::new(Code::PathRefused, "is no regular file").at(to));
+        }
+        if there && !options.force {
+            return Err(Error::new(Code::PathRefused, "is there already and is not overwritten")
+                .at(to)
+                .hint("choose another name, or give --force"));
+        }
+        let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(Self { dir: dir.to_path_buf(), name: Some(name.to_owned()) })
+    }
+
+    fn name(&self, at: &str, session: &str, format: Format) -> String {
+        self.name.clone().unwrap_or_else(|| format!("{at}{MARK}{session}.{}", format.ending()))
+    }
+}
+
+/// One page.
+struct Plan<'r> {
+    row: &'r Row,
+    facts: Facts,
+    title: Option<String>,
+    state: State,
+    live_pid: Option<u32>,
+    agents: BTreeMap<String, Agent>,
+    /// Bytes that are read.
+    bytes: u64,
+}
+
+impl<'r> Plan<'r> {
+    fn of(inventory: &Inventory<'_>, row: &'r Row) -> Result<Self> {
+        let home = &inventory.homes[row.found.home];
+        let (files, _) = belongings::of(home, &row.found.path, &row.found.id, None)?;
+        let mut agents = BTreeMap::new();
+        for file in files {
+            let is_agent = file.part == Part::Companion && file.path.contains("/subagents/");
+            if is_agent && file.from.extension().is_some_and(|ending| ending == "jsonl") {
+                let (call, agent) = described(&file.from);
+                agents.insert(call, agent);
+            }
+        }
+        let session = inventory.report(row);
+        let summary = &row.summary;
+        // As it was said: a page is not redacted anywhere.
+        let title = [&summary.name, &summary.title, &summary.last_prompt].into_iter().find_map(Clone::clone);
+        let title = title.map(|title| line_of(&title, 120)).filter(|title| !title.is_empty());
+        Ok(Self {
+            row,
+            facts: facts(&session, row, title.as_deref()),
+            title,
+            state: session.state,
+            live_pid: session.live.as_ref().map(|live| live.pid),
+            bytes: summary.bytes + agents.values().map(|agent| agent.bytes).sum::<u64>(),
+            agents,
+        })
+    }
+
+    /// Before it is written.
+    fn told(&self, target: &Target, options: &ReadingOptions) -> PublishedPage {
+        let path = target.dir.join(target.name("<time>", &self.row.found.id, options.format));
+        PublishedPage {
+            session: self.row.found.id.clone(),
+            title: self.title.clone(),
+            state: self.state,
+            transcript: self.row.found.path.clone(),
+            transcript_bytes: self.row.summary.bytes,
+            replaced: target.name.is_some() && std::fs::symlink_metadata(&path).is_ok(),
+            path,
+            bytes: None,
+            shown: None,
+            live_pid: self.live_pid,
+        }
+    }
+
+    fn carry_out(
+        &self,
+        outside: Outside<'_>,
+        target: &Target,
+        options: &ReadingOptions,
+        progress: &Progress,
+    ) -> Result<PublishedPage> {
+        ensure_room(&target.dir, self.bytes)?;
+        let at = outside.clock.now().format("%Y%m%dT%H%M%SZ").to_string();
+        let name = target.name(&at, &self.row.found.id, options.format);
+        let unfinished = Unfinished::begin(&target.dir, &name)?;
+        let file =
+            BufWriter::with_capacity(BLOCK, unfinished.file.try_clone().doing("write", &unfinished.path)?);
+        let (bytes, totals, left) = self.write(file, options.format, &unfinished.path, progress)?;
+        unfinished.file.sync_all().doing("write", &unfinished.path)?;
+        let length = unfinished.file.metadata().doing("read", &unfinished.path)?.len();
+        let told = self.told(target, options);
+        let path = unfinished.publish(&target.dir, &name, target.name.is_some(), options.force)?;
+        Ok(PublishedPage {
+            path,
+            transcript_bytes: bytes,
+            bytes: Some(length),
+            shown: Some(OnPage::of(&totals, &left)),
+            ..told
+        })
+    }
+
+    fn write(
+        &self,
+        file: BufWriter<File>,
+        format: Format,
+        to: &Path,
+        progress: &Progress,
+    ) -> Result<(u64, Totals, LeftOut)> {
+        let transcript = &self.row.found.path;
+        let agents = self.agents.clone();
+        let (bytes, totals, mut file, left) = match format {
+            Format::Html => {
+                let mut page = Html::begin(file, &self.facts).doing("write", to)?;
+                let mut conversation = Conversation::new(&mut page, agents, to, progress);
+                let bytes = conversation.read(transcript)?;
+                let totals = conversation.totals;
+                let (file, left) = page.end(&self.facts, &totals).doing("write", to)?;
+                (bytes, totals, file, left)
+            }
+            Format::Markdown => {
+                let mut page = Markdown::begin(file, &self.facts).doing("write", to)?;
+                let mut conversation = Conversation::new(&mut page, agents, to, progress);
+                let bytes = conversation.read(transcript)?;
+                let totals = conversation.totals;
+                let (file, left) = page.end(&self.facts, &totals).doing("write", to)?;
+                (bytes, totals, file, left)
+            }
+        };
+        file.flush().doing("write", to)?;
+        Ok((bytes, totals, left))
+    }
+}
+
+fn facts(session: &Session, row: &Row, title: Option<&str>) -> Facts {
+    let summary = &row.summary;
+    let mut rows = vec![("Session", session.id.clone(), true)];
+    let mut add = |name: &'static str, value: Option<String>, code: bool| {
+        rows.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value, code)));
+    };
+    let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
+    add("Directory", summary.cwd.clone(), true);
+    add("Branch", summary.branch.clone(), true);
+    add("Model", summary.model.clone(), false);
+    add("Claude Code", session.client_version.clone(), false);
+    add("Last active", session.last_activity_at.map(time), false);
+    add("State", Some(format!("{}, {}", word(session.state), session.stop.kind.words())), false);
+    add("Transcript", Some(format!("{} ({})", row.found.path.display(), size(summary.bytes))), false);
+    add("Resume with", session.commands.resume.as_ref().map(|words| words.join(" ")), true);
+    add("Lossless export", Some(format!("cc-session-recover export {}", session.id)), true);
+    Facts {
+        title: title.map_or_else(|| format!("Session {}", session.id), str::to_owned),
+        rows,
+        ending: format!(
+            "When this page was made the session was {} ({}).",
+            word(session.state),
+            session.stop.kind.words()
+        ),
+    }
+}
+
+fn word(state: State) -> String {
+    serde_json::to_value(state).ok().and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default()
+}
+
+/// A subagent by its transcript, and the call that began it; a name that is no call's where that is not told.
+fn described(path: &Path) -> (String, Agent) {
+    let meta: Value = read_small(&path.with_extension("meta.json"), META)
+        .ok()
+        .flatten()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
+    let text = |key: &str| meta.get(key).and_then(Value::as_str).map(str::to_owned);
+    let bytes = open_regular_with_metadata(path).map_or(0, |(_, meta)| meta.len());
+    let call = text("toolUseId").unwrap_or_else(|| format!("/{}", path.display()));
+    (
+        call,
+        Agent { path: path.to_path_buf(), kind: text("agentType"), description: text("description"), bytes },
+    )
+}
+
+/// What is being written; taken away again unless it gets its name.
+struct Unfinished {
+    path: PathBuf,
+    file: File,
+    published: std::cell::Cell<bool>,
+}
+
+impl Unfinished {
+    fn begin(dir: &Path, name: &str) -> Result<Self> {
+        let path = dir.join(format!(".{name}.{}{UNFINISHED}", std::process::id()));
+        // Left by a process that had our id and died.
+        let _ = std::fs::remove_file(&path);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
+        #[cfg(not(unix))]
+        let _ = PRIVATE;
+        let file = options.open(&path).doing("create", &path)?;
+        Ok(Self { path, file, published: false.into() })
+    }
+
+    fn publish(&self, dir: &Path, name: &str, exactly: bool, force: bool) -> Result<PathBuf> {
+        let placed = |path: PathBuf| {
+            self.published.set(true);
+            sync_dir(dir).doing("write", dir)?;
+            Ok(path)
+        };
+        if exactly && force {
+            let path = dir.join(name);
+            std::fs::rename(&self.path, &path).doing("put in place", &path)?;
+            return placed(path);
+        }
+        let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
+        for number in 1..100 {
+            let path = match number {
+                1 => dir.join(name),
+                _ => dir.join(format!("{stem}-{number}.{ending}")),
+            };
+            match rename_new(&self.path, &path) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && !exactly => {}
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    return Err(Error::new(Code::PathRefused, "is there already and is not overwritten")
+                        .at(&path)
+                        .hint("choose another name, or give --force"));
+                }
+                other => {
+                    other.doing("put in place", &path)?;
+                    return placed(path);
+                }
+            }
+        }
+        Err(Error::new(Code::PathRefused, "is there already and is not overwritten").at(dir.join(name)))
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.published.get() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Takes away what pages have left whose process was killed.
+fn sweep(target: &Target) {
+    let Ok(entries) = std::fs::read_dir(&target.dir) else { return };
+    for entry in entries.filter_map(std::result::Result::ok) {
+        let name = entry.file_name();
+        let left = name.to_str().and_then(|name| {
+            let (page, pid) = name.strip_prefix('.')?.strip_suffix(UNFINISHED)?.rsplit_once('.')?;
+            let ours = target.name.as_deref() == Some(page) || page.contains(MARK);
+            ours.then(|| pid.parse::<u32>().ok()).flatten()
+        });
+        if left.is_some_and(|pid| pid != std::process::id() && !process_exists(pid)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}

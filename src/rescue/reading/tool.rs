@@ -1,0 +1,292 @@
+//! A tool call as it is read: what it is about in a few words, what it was given, what it changed and what it gave.
+
+use super::entry::{Call, Hunk};
+use super::shown::{OUTPUT, Shown, WRITTEN, count, line_of, made_visible};
+use serde_json::{Map, Value};
+use std::fmt::Write as _;
+
+/// Characters of a label.
+const LABEL: usize = 140;
+/// Lines of a diff that are shown.
+const DIFF: usize = 400;
+/// Bytes of one of its lines.
+const DIFF_LINE: usize = 1_000;
+
+/// A part of a call.
+#[derive(Debug)]
+pub enum Part {
+    /// Text of a fixed width.
+    Code {
+        /// What it is; may be empty.
+        title: String,
+        /// Its language, for editors; may be empty.
+        language: &'static str,
+        /// The text.
+        text: Shown,
+    },
+    /// How a file was changed.
+    Diff {
+        /// Its lines.
+        lines: Vec<Line>,
+        /// Lines that are not shown.
+        left: usize,
+    },
+    /// A list of things to do, each with its state.
+    Todo(Vec<(String, String)>),
+    /// Markdown.
+    Prose(String),
+}
+
+/// A line of a diff.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What it is.
+    pub kind: LineKind,
+    /// Without its mark.
+    pub text: String,
+}
+
+/// What a line of a diff is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineKind {
+    /// Tells a place.
+    Place,
+    /// There before and after.
+    Same,
+    /// New.
+    Added,
+    /// Gone.
+    Removed,
+}
+
+/// What the call is about.
+#[must_use]
+pub fn label(call: &Call) -> String {
+    let text = |key: &str| call.input.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    let wanted: &[&str] = match call.name.as_str() {
+        "Bash" | "PowerShell" => &["description", "command"],
+        "Agent" | "Task" => &["description", "prompt"],
+        "Grep" | "Glob" => &["pattern"],
+        "WebFetch" => &["url"],
+        "WebSearch" => &["query"],
+        "TaskCreate" => &["subject"],
+        "AskUserQuestion" => &[],
+        _ => &["file_path", "notebook_path", "path", "command", "description", "name", "title"],
+    };
+    if let Some(found) = wanted.iter().find_map(|key| text(key)) {
+        return line_of(found, LABEL);
+    }
+    if let Some(todos) = call.input.get("todos").and_then(Value::as_array) {
+        return count(todos.len() as u64, "item");
+    }
+    if let Some(question) = call.input.pointer("/questions/0/question").and_then(Value::as_str) {
+        return line_of(question, LABEL);
+    }
+    let first = call.input.as_object().and_then(|input| input.values().find_map(Value::as_str));
+    first.map_or_else(String::new, |text| line_of(text, LABEL))
+}
+
+/// What the call was given and what it changed.
+#[must_use]
+pub fn given(call: &Call) -> Vec<Part> {
+    let empty = Map::new();
+    let input = call.input.as_object().unwrap_or(&empty);
+    let text = |key: &str| input.get(key).and_then(Value::as_str);
+    let patch = call.outcome.as_ref().and_then(|outcome| outcome.patch.as_deref());
+    let mut parts = Vec::new();
+    // Members that a part shows already.
+    let told: &[&str] = match call.name.as_str() {
+        "Bash" | "PowerShell" => {
+            parts.extend(text("command").map(|command| code("", "sh", command)));
+            &["command", "description"]
+        }
+        "Edit" | "MultiEdit" => {
+            match patch.filter(|patch| !patch.is_empty()) {
+                Some(patch) => parts.push(patched(patch)),
+                None => parts.extend(edits(input).map(|(old, new)| diff(replaced(old, new)))),
+            }
+            &["file_path", "old_string", "new_string", "edits"]
+        }
+        "Write" => {
+            match patch.filter(|patch| !patch.is_empty()) {
+                Some(patch) => parts.push(patched(patch)),
+                None => parts.extend(text("content").map(|content| diff(replaced("", content)))),
+            }
+            &["file_path", "content"]
+        }
+        "NotebookEdit" => {
+            parts.extend(text("new_source").map(|content| diff(replaced("", content))));
+            &["notebook_path", "new_source"]
+        }
+        "Agent" | "Task" => {
+            parts.extend(text("prompt").map(|prompt| Part::Prose(prompt.to_owned())));
+            &["prompt", "description"]
+        }
+        "ExitPlanMode" => {
+            parts.extend(text("plan").map(|plan| Part::Prose(plan.to_owned())));
+            &["plan"]
+        }
+        "TodoWrite" => {
+            let todos = input.get("todos").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let member = |todo: &Value, key: &str| {
+                line_of(todo.get(key).and_then(Value::as_str).unwrap_or_default(), 400)
+            };
+            parts.push(Part::Todo(
+                todos
+                    .iter()
+                    .take(200)
+                    .map(|todo| (member(todo, "status"), member(todo, "content")))
+                    .collect(),
+            ));
+            &["todos"]
+        }
+        "Read" => &["file_path"],
+        _ => &[],
+    };
+    let rest: Map<String, Value> = input
+        .iter()
+        .filter(|(key, _)| !told.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    if !rest.is_empty() {
+        let title = if parts.is_empty() { "" } else { "with" };
+        parts.push(code(
+            title,
+            "json",
+            &serde_json::to_string_pretty(&Value::Object(rest)).unwrap_or_default(),
+        ));
+    } else if input.is_empty() && !call.input.is_null() && !call.input.is_object() {
+        parts.push(code("", "json", &call.input.to_string()));
+    }
+    parts
+}
+
+/// What the call gave.
+#[must_use]
+pub fn gave(text: &str) -> Option<Shown> {
+    (!text.trim().is_empty()).then(|| Shown::of(text, OUTPUT))
+}
+
+/// What is shown of something that was written.
+#[must_use]
+pub fn written(text: &str) -> Shown {
+    Shown::of(text, WRITTEN)
+}
+
+fn code(title: &str, language: &'static str, text: &str) -> Part {
+    Part::Code { title: title.into(), language, text: Shown::of(text, OUTPUT) }
+}
+
+fn edits(input: &Map<String, Value>) -> impl Iterator<Item = (&str, &str)> {
+    let several = input.get("edits").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let one = input.contains_key("old_string") || input.contains_key("new_string");
+    one.then_some(input).into_iter().chain(several.iter().filter_map(Value::as_object)).map(|edit| {
+        let text = |key: &str| edit.get(key).and_then(Value::as_str).unwrap_or_default();
+        (text("old_string"), text("new_string"))
+    })
+}
+
+/// The lines of a change that is told as a text before and one after it.
+fn replaced(old: &str, new: &str) -> Vec<Line> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let before = old.iter().zip(&new).take_while(|(one, other)| one == other).count();
+    let after = old[before..]
+        .iter()
+        .rev()
+        .zip(new[before..].iter().rev())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let line = |kind: LineKind| move |text: &&str| Line { kind, text: (*text).to_owned() };
+    let mut lines: Vec<Line> = old[..before].iter().map(line(LineKind::Same)).collect();
+    lines.extend(old[before..old.len() - after].iter().map(line(LineKind::Removed)));
+    lines.extend(new[before..new.len() - after].iter().map(line(LineKind::Added)));
+    lines.extend(old[old.len() - after..].iter().map(line(LineKind::Same)));
+    lines
+}
+
+fn patched(patch: &[Hunk]) -> Part {
+    let mut lines = Vec::new();
+    for hunk in patch {
+        let place =
+            format!("@@ -{},{} +{},{} @@", hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines);
+        lines.push(Line { kind: LineKind::Place, text: place });
+        for line in &hunk.lines {
+            let kind = match line.as_bytes().first() {
+                Some(b'+') => LineKind::Added,
+                Some(b'-') => LineKind::Removed,
+                _ => LineKind::Same,
+            };
+            lines.push(Line { kind, text: line.get(1..).unwrap_or_default().to_owned() });
+        }
+    }
+    diff(lines)
+}
+
+fn diff(mut lines: Vec<Line>) -> Part {
+    let left = lines.len().saturating_sub(DIFF);
+    lines.truncate(DIFF);
+    for line in &mut lines {
+        let cut = crate::text::head(&line.text, DIFF_LINE);
+        let more = line.text.len() - cut.len();
+        let mut text = made_visible(cut).replace('\n', "⟨U+000D⟩");
+        if more > 0 {
+            let _ = write!(text, " ⟨… {more} more bytes of this line⟩");
+        }
+        line.text = text;
+    }
+    Part::Diff { lines, left }
+}
+
+/// How many lines a diff adds and removes.
+#[must_use]
+pub fn changed(parts: &[Part]) -> Option<(usize, usize)> {
+    let mut diffs = parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Diff { lines, left: 0 } => Some(lines),
+            _ => None,
+        })
+        .peekable();
+    diffs.peek()?;
+    Some(diffs.flatten().fold((0, 0), |(added, removed), line| match line.kind {
+        LineKind::Added => (added + 1, removed),
+        LineKind::Removed => (added, removed + 1),
+        _ => (added, removed),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_shows_what_stays_what_goes_and_what_comes() {
+        let shown: Vec<_> =
+            replaced("a\nb\nc", "a\nB\nB2\nc").into_iter().map(|line| (line.kind, line.text)).collect();
+        let expected = [
+            (LineKind::Same, "a"),
+            (LineKind::Removed, "b"),
+            (LineKind::Added, "B"),
+            (LineKind::Added, "B2"),
+            (LineKind::Same, "c"),
+        ];
+        assert_eq!(shown, expected.map(|(kind, text)| (kind, text.to_owned())));
+        assert!(replaced("same", "same").iter().all(|line| line.kind == LineKind::Same));
+    }
+
+    #[test]
+    fn a_call_is_about_what_a_person_would_say() {
+        let call =
+            |name: &str, input: Value| Call { id: String::new(), name: name.into(), input, outcome: None };
+        for (name, input, words) in [
+            ("Bash", serde_json::json!({"command": "ls\n-l", "description": "List"}), "List"),
+            ("Bash", serde_json::json!({"command": "ls\n-l"}), "ls -l"),
+            ("Edit", serde_json::json!({"old_string": "x", "file_path": "/a"}), "/a"),
+            ("TodoWrite", serde_json::json!({"todos": [1, 2]}), "2 items"),
+            ("mcp__x", serde_json::json!({"n": 1, "q": "why\u{202e}"}), "why⟨U+202E⟩"),
+            ("Odd", serde_json::json!(["x"]), ""),
+        ] {
+            assert_eq!(label(&call(name, input)), words);
+        }
+    }
+}

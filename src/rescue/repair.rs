@@ -1,0 +1,406 @@
+//! Repair: a transcript that the client cannot open, or opens without all of its turns, is mended.
+//!
+//! What is there is kept as a verified snapshot first. The mended transcript is made from that snapshot beside the old one,
+//! made durable, read again and examined again, and takes its place only while nobody has written to that: so there are
+//! the old bytes or the new ones, never half. The snapshot brings the old bytes back.
+
+use super::diagnosis::{Class, Diagnosis, Finding, diagnose};
+use super::mend::mend;
+use super::restore::{self, RestoreOptions, refuse_while_held};
+use super::snapshot::{self, Snapshot, ensure_room, prefix_sha256};
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{identity, lossy, open_regular_with_metadata};
+use crate::recovery::readiness::quiet;
+use crate::report::find::{SessionOptions, find};
+use crate::report::inventory::{Ground, Inventory, Outside};
+use crate::report::list::directory;
+use crate::report::session::Commands;
+use crate::session::scan::Found;
+use crate::store::lock::Lock;
+use crate::store::replace::{PRIVATE, TEMPORARY, sync_dir};
+use crate::store::stored::hex;
+use crate::store::{StateDir, journal};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/repair@1";
+/// Ending of the names of the snapshots that are taken here, behind their time.
+const ENDING: &str = "-repair";
+const NAME_TIME: &str = "%Y%m%dT%H%M%S%3fZ";
+const BLOCK: usize = 256 * 1024;
+
+/// Which session, and what is to be done.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RepairOptions {
+    /// Id, beginning of it, name, title or path of the transcript.
+    pub session: Option<String>,
+    /// The one that was active last.
+    pub latest: bool,
+    /// Only sessions of this project.
+    pub project: Option<PathBuf>,
+    /// Mend it; otherwise it is only told what would be done.
+    pub apply: bool,
+    /// Put back what was there before the last repair.
+    pub rollback: bool,
+}
+
+/// What was found in a subagent's transcript. Nothing is done to it: the client never sends it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubagentFindings {
+    /// Its file.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// Findings that are not in the list.
+    pub more: u64,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RepairReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// When.
+    #[serde(serialize_with = "crate::session::stop::time")]
+    pub generated_at: DateTime<Utc>,
+    /// Nothing was changed.
+    pub dry_run: bool,
+    /// Session id.
+    pub session: String,
+    /// Its transcript.
+    #[serde(serialize_with = "lossy")]
+    pub transcript: PathBuf,
+    /// Its length before.
+    pub bytes: u64,
+    /// Its lines before.
+    pub lines: u64,
+    /// Its records before, as far as they can be read.
+    pub records: u64,
+    /// What was found, in the order of the file.
+    pub findings: Vec<Finding>,
+    /// Findings that are not in the list, because there are too many.
+    pub more: u64,
+    /// How many findings are mended.
+    pub mendable: u64,
+    /// Subagents with findings.
+    pub subagents: Vec<SubagentFindings>,
+    /// Why it cannot be mended now; `None`: it can.
+    pub held: Option<String>,
+    /// It was mended, and read and examined again.
+    pub repaired: bool,
+    /// What was there before the last repair was put back.
+    pub rolled_back: bool,
+    /// Name of the snapshot of what was there before.
+    pub kept: Option<String>,
+    /// The command that undoes it.
+    pub undo: Option<Vec<String>>,
+    /// How the session is resumed.
+    pub commands: Commands,
+}
+
+/// Says what is damaged in a session's transcript, and mends it when that is asked for.
+///
+/// # Errors
+/// Those of [`find`]; [`Code::Usage`] for both of `apply` and `rollback`; with `apply` [`Code::SessionLive`] while a client
+/// or a run holds the session or something has just written to it, [`Code::ChangedMeanwhile`] when somebody writes to it
+/// meanwhile, [`Code::VerificationFailed`] when what was written is not what was meant; with `rollback` those of
+/// [`restore::restore`], and [`Code::ChangedMeanwhile`] when the session went on since. [`Code::Io`]. The transcript is then
+/// as it was.
+pub fn repair(outside: Outside<'_>, options: &RepairOptions) -> Result<RepairReport> {
+    if options.apply && options.rollback {
+        return Err(Error::new(Code::Usage, "--apply and --rollback are both given").hint("give one of them"));
+    }
+    let project = options.project.as_deref().map(directory).transpose()?;
+    let ground = Ground::read(outside, project.as_deref())?;
+    let inventory = Inventory::take(&ground, project.as_deref());
+    let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
+    let row = find(&inventory, &wanted)?;
+    let found = &row.found;
+    let held = refuse_while_held(&inventory, &ground.state, &found.id, &found.path, Some(found));
+    let diagnosis = examined(&found.path, &name_of(outside.clock.now()))?;
+    let mut report = RepairReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        dry_run: !options.apply && !options.rollback,
+        session: found.id.clone(),
+        transcript: found.path.clone(),
+        bytes: diagnosis.bytes,
+        lines: diagnosis.lines,
+        records: diagnosis.records,
+        more: diagnosis.more,
+        mendable: diagnosis.mendable,
+        subagents: subagents(found)?,
+        held: held.as_ref().err().map(|error| error.message.clone()),
+        repaired: false,
+        rolled_back: false,
+        kept: None,
+        undo: None,
+        commands: Commands { export: None, kill: None, ..inventory.report(row).commands },
+        findings: diagnosis.findings,
+    };
+    if options.rollback {
+        held?;
+        let restored = roll_back(outside, &ground.state, found)?;
+        report.rolled_back = true;
+        report.undo = restored.undo;
+        report.kept = restored.kept;
+    } else if options.apply && report.mendable > 0 {
+        held?;
+        let kept = apply(outside, &ground, found)?;
+        report.undo =
+            Some(["cc-session-recover", "repair", &found.id, "--rollback"].map(str::to_owned).to_vec());
+        report.kept = Some(kept);
+        report.repaired = true;
+    }
+    Ok(report)
+}
+
+fn name_of(at: DateTime<Utc>) -> String {
+    format!("{}{ENDING}", at.format(NAME_TIME))
+}
+
+/// The time in a snapshot's name, for a record when no other has one: so that the same bytes are made from it again.
+fn fallback_of(name: &str) -> String {
+    let time = name.strip_suffix(ENDING).unwrap_or(name);
+    chrono::NaiveDateTime::parse_from_str(time, NAME_TIME).map_or_else(
+        |_| "1970-01-01T00:00:00.000Z".to_owned(),
+        |time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+    )
+}
+
+fn examined(path: &Path, name: &str) -> Result<Diagnosis> {
+    let (file, _) = open_regular_with_metadata(path)?;
+    diagnose(file, false, &fallback_of(name)).doing("read", path)
+}
+
+/// Subagents whose transcripts are damaged.
+fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
+    let dir = found.path.with_extension("").join("subagents");
+    let Ok(entries) = std::fs::read_dir(&dir) else { return Ok(Vec::new()) };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    paths.sort();
+    let mut damaged = Vec::new();
+    for path in paths {
+        let Ok((file, _)) = open_regular_with_metadata(&path) else { continue };
+        let found = diagnose(file, true, "").doing("read", &path)?;
+        let mut findings = found.findings;
+        // A subagent is ended in the middle of a call without harm to the conversation.
+        findings.retain(|finding| finding.class != Class::OpenCall);
+        for finding in &mut findings {
+            finding.mend = None;
+        }
+        if !findings.is_empty() {
+            damaged.push(SubagentFindings { path, findings, more: found.more });
+        }
+    }
+    Ok(damaged)
+}
+
+/// Mends it; gives the name of the snapshot of what was there.
+fn apply(outside: Outside<'_>, ground: &Ground<'_>, found: &Found) -> Result<String> {
+    let (state, path) = (&ground.state, &found.path);
+    // No run of ours may begin while the file is changed.
+    let Some(_lease) = Lock::try_take(&state.run_lease(&found.id))? else {
+        return Err(Error::new(Code::SessionLive, "a run of it is under way")
+            .at(path)
+            .hint("wait for its end"));
+    };
+    let (_, before) = open_regular_with_metadata(path)?;
+    refuse_while_growing(outside, ground, path, &before)?;
+    let name = name_of(outside.clock.now());
+    let kept = snapshot::take(state, &found.id, path, &name)?;
+    let after = replace_mended(path, &before, &kept, &name)?;
+    journal::append(
+        state,
+        outside.clock,
+        "repaired",
+        json!({
+            "session": found.id,
+            "transcript": path,
+            "kept": name,
+            "sha256Before": kept.sha256,
+            "sha256": after,
+        }),
+    );
+    Ok(name)
+}
+
+/// Something that cannot be seen in the table of processes may be writing to it.
+fn refuse_while_growing(
+    outside: Outside<'_>,
+    ground: &Ground<'_>,
+    path: &Path,
+    meta: &Metadata,
+) -> Result<()> {
+    let quiet = quiet(&ground.config);
+    let Ok(modified) = meta.modified().map(DateTime::<Utc>::from) else { return Ok(()) };
+    let age = outside.clock.now() - modified;
+    if age >= chrono::Duration::zero() && age < quiet {
+        let message = format!("something wrote to it {} s ago, and may do so again", age.num_seconds());
+        return Err(Error::new(Code::SessionLive, message)
+            .at(path)
+            .hint(format!("run it again in {} s", (quiet - age).num_seconds() + 1)));
+    }
+    Ok(())
+}
+
+/// Makes the mended transcript from the snapshot and puts it in place; gives its hash.
+fn replace_mended(path: &Path, before: &Metadata, kept: &Snapshot, name: &str) -> Result<String> {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    let diagnosis = examined(&kept.path, name)?;
+    // What is put in is small beside what is there.
+    ensure_room(dir, diagnosis.bytes.saturating_add(diagnosis.put_in.saturating_mul(4096)))?;
+    sweep(path, dir);
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = dir.join(format!(".{file}.{}{TEMPORARY}", std::process::id()));
+    let written = write_beside(&temporary, before, kept, &diagnosis)
+        .and_then(|after| unchanged(path, before, kept).map(|()| after))
+        .and_then(|after| std::fs::rename(&temporary, path).doing("put in place", path).map(|()| after));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    let after = written?;
+    sync_dir(dir).doing("write", dir)?;
+    Ok(after)
+}
+
+/// Takes away what a repair left that was killed; the lease is held, so none is under way.
+fn sweep(path: &Path, dir: &Path) {
+    let start = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
+    let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(std::result::Result::ok);
+    for entry in entries {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(&start) && name.ends_with(TEMPORARY)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Writes it, makes it durable, reads it again and examines it again.
+fn write_beside(
+    temporary: &Path,
+    before: &Metadata,
+    kept: &Snapshot,
+    diagnosis: &Diagnosis,
+) -> Result<String> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
+    let file = options.open(temporary).doing("create", temporary)?;
+    file.set_permissions(before.permissions()).doing("create", temporary)?;
+    let mut to = Hashing { to: BufWriter::with_capacity(BLOCK, file), hasher: Sha256::new(), bytes: 0 };
+    let (source, _) = open_regular_with_metadata(&kept.path)?;
+    mend(source, kept.bytes, &diagnosis.edits, &mut to).doing("write", temporary)?;
+    to.flush().doing("write", temporary)?;
+    let (meant, bytes) = (hex(&to.hasher.finalize()), to.bytes);
+    let file = to.to.into_inner().map_err(|error| Error::io("write", temporary, error.error()))?;
+    if let Ok(modified) = before.modified() {
+        // Lists that are sorted by it stay as they are.
+        let _ = file.set_modified(modified);
+    }
+    file.sync_all().doing("write", temporary)?;
+    drop(file);
+    let failed = |message: String| {
+        Err(Error::new(Code::VerificationFailed, message)
+            .at(temporary)
+            .hint("the transcript is left as it is; please report this"))
+    };
+    let length = std::fs::metadata(temporary).doing("read", temporary)?.len();
+    if length != bytes || prefix_sha256(temporary, bytes)? != meant {
+        return failed("does not hold what was written to it".into());
+    }
+    let again =
+        diagnose(File::open(temporary).doing("read", temporary)?, false, "").doing("read", temporary)?;
+    if again.mendable > 0 {
+        return failed(format!("would still have {} things to mend", again.mendable));
+    }
+    let expected = diagnosis.records + diagnosis.put_in;
+    if again.records != expected {
+        return failed(format!("would have {} records and not {expected}", again.records));
+    }
+    Ok(meant)
+}
+
+/// Nobody has written to the transcript, nor put another in its place, since it was kept.
+fn unchanged(path: &Path, before: &Metadata, kept: &Snapshot) -> Result<()> {
+    let (_, now) = open_regular_with_metadata(path)?;
+    let same = identity(&now) == identity(before)
+        && now.len() == kept.bytes
+        && prefix_sha256(path, kept.bytes)? == kept.sha256;
+    if same {
+        return Ok(());
+    }
+    Err(Error::new(Code::ChangedMeanwhile, "was written to a moment ago; it is left as it is")
+        .at(path)
+        .hint("end the client that has it open and run it again"))
+}
+
+/// Puts back what was there before the last repair, unless the session went on since.
+fn roll_back(outside: Outside<'_>, state: &StateDir, found: &Found) -> Result<restore::RestoreReport> {
+    let dir = state.snapshots(&found.id);
+    let entries = std::fs::read_dir(&dir).into_iter().flatten().filter_map(std::result::Result::ok);
+    let names = entries.filter_map(|entry| {
+        entry
+            .file_name()
+            .to_str()?
+            .strip_suffix(".jsonl")
+            .filter(|name| name.ends_with(ENDING))
+            .map(str::to_owned)
+    });
+    let Some(name) = names.max() else {
+        return Err(Error::new(Code::SnapshotNotFound, "no snapshot of a repair of it is kept")
+            .at(&found.path)
+            .hint("`cc-session-recover restore` lists the snapshots there are"));
+    };
+    let path = dir.join(format!("{name}.jsonl"));
+    let diagnosis = examined(&path, &name)?;
+    let mut made = Hashing { to: std::io::sink(), hasher: Sha256::new(), bytes: 0 };
+    let (source, _) = open_regular_with_metadata(&path)?;
+    mend(source, diagnosis.bytes, &diagnosis.edits, &mut made).doing("read", &path)?;
+    let (_, meta) = open_regular_with_metadata(&found.path)?;
+    let present = prefix_sha256(&found.path, meta.len())?;
+    let as_it_was = diagnosis.bytes == meta.len() && prefix_sha256(&path, diagnosis.bytes)? == present;
+    if !as_it_was && (made.bytes != meta.len() || hex(&made.hasher.finalize()) != present) {
+        return Err(Error::new(Code::ChangedMeanwhile, "the session went on since it was repaired")
+            .at(&found.path)
+            .hint(format!("`cc-session-recover restore {} --from {name}` puts the old bytes back all the same; what is there now is kept", found.id)));
+    }
+    let options = RestoreOptions {
+        session: Some(found.path.to_string_lossy().into_owned()),
+        from: Some(name),
+        ..RestoreOptions::default()
+    };
+    restore::restore(outside, &options)
+}
+
+/// Writes on, and knows the hash of what it wrote.
+struct Hashing<W> {
+    to: W,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let count = self.to.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
+}

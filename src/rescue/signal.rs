@@ -1,0 +1,216 @@
+//! A signal: to one process that is held, so that it reaches that process or nothing.
+//!
+//! On Linux a process is held by a file descriptor (`pidfd`), which never comes to mean another one. Elsewhere, and on kernels
+//! before 5.3, its start time is compared right before the signal.
+
+use crate::claude::process::Processes;
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Signal {
+    /// Asks it to end.
+    Term,
+    /// Wakes one that is stopped, so that it hears the other.
+    Cont,
+    /// Ends it.
+    Kill,
+}
+
+/// What became of a signal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// It was sent.
+    Delivered,
+    /// The process has ended.
+    Gone,
+    /// The system did not allow it.
+    Refused(String),
+}
+
+/// A process that is held.
+pub trait Held {
+    /// Sends a signal to it and to nothing else.
+    fn signal(&self, signal: Signal) -> Sent;
+    /// Whether it has ended.
+    fn is_gone(&self) -> bool;
+}
+
+/// Takes hold of processes. Tests pass a machine of their own.
+pub trait Hands: Send + Sync {
+    /// The process that has this id now; `Ok(None)` when there is none.
+    ///
+    /// # Errors
+    /// Why it cannot be held.
+    fn hold<'a>(
+        &self,
+        pid: u32,
+        token: &str,
+        processes: &'a dyn Processes,
+    ) -> Result<Option<Box<dyn Held + 'a>>, String>;
+}
+
+/// The machine's own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemHands;
+
+#[cfg(unix)]
+mod system {
+    use super::{Hands, Held, Processes, Sent, Signal, SystemHands};
+    use rustix::io::Errno;
+    use rustix::process::Pid;
+
+    impl Signal {
+        const fn of_system(self) -> rustix::process::Signal {
+            match self {
+                Self::Term => rustix::process::Signal::TERM,
+                Self::Cont => rustix::process::Signal::CONT,
+                Self::Kill => rustix::process::Signal::KILL,
+            }
+        }
+    }
+
+    fn sent(result: rustix::io::Result<()>) -> Sent {
+        match result {
+            Ok(()) => Sent::Delivered,
+            Err(Errno::SRCH) => Sent::Gone,
+            Err(error) => Sent::Refused(error.to_string()),
+        }
+    }
+
+    fn id(pid: u32) -> Result<Pid, String> {
+        let id = i32::try_from(pid).ok().filter(|id| *id > 1).and_then(Pid::from_raw);
+        id.ok_or_else(|| format!("{pid} is no process id that may be signalled"))
+    }
+
+    impl Hands for SystemHands {
+        fn hold<'a>(
+            &self,
+            pid: u32,
+            token: &str,
+            processes: &'a dyn Processes,
+        ) -> Result<Option<Box<dyn Held + 'a>>, String> {
+            let id = id(pid)?;
+            #[cfg(target_os = "linux")]
+            match rustix::process::pidfd_open(id, rustix::process::PidfdFlags::empty()) {
+                Ok(descriptor) => return Ok(Some(Box::new(ByDescriptor { descriptor }))),
+                Err(Errno::SRCH) => return Ok(None),
+                // A kernel, or a filter of system calls, that does not know it.
+                Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+            let held = ByStartTime { id, pid, token: token.to_owned(), processes };
+            Ok((!held.is_gone()).then(|| Box::new(held) as Box<dyn Held>))
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    struct ByDescriptor {
+        descriptor: std::os::fd::OwnedFd,
+    }
+
+    #[cfg(target_os = "linux")]
+    impl Held for ByDescriptor {
+        fn signal(&self, signal: Signal) -> Sent {
+            // One that has ended and was not waited for yet takes signals, which do nothing.
+            if self.is_gone() {
+                return Sent::Gone;
+            }
+            sent(rustix::process::pidfd_send_signal(&self.descriptor, signal.of_system()))
+        }
+
+        fn is_gone(&self) -> bool {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+            // It can be read once the process has ended.
+            let mut fds = [PollFd::new(&self.descriptor, PollFlags::IN)];
+            let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+            poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
+        }
+    }
+
+    /// Where there are no descriptors of processes.
+    struct ByStartTime<'a> {
+        id: Pid,
+        pid: u32,
+        token: String,
+        processes: &'a dyn Processes,
+    }
+
+    impl Held for ByStartTime<'_> {
+        fn signal(&self, signal: Signal) -> Sent {
+            if self.is_gone() {
+                return Sent::Gone;
+            }
+            sent(rustix::process::kill_process(self.id, signal.of_system()))
+        }
+
+        fn is_gone(&self) -> bool {
+            self.processes.start_token(self.pid).as_deref() != Some(&self.token)
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+        use crate::claude::process::SystemProcesses;
+        use std::os::unix::process::ExitStatusExt;
+        use std::process::{Child, Command};
+
+        fn sleeper() -> Child {
+            Command::new("sleep").arg("60").spawn().unwrap()
+        }
+
+        #[test]
+        fn a_held_process_hears_its_signal_and_is_gone_then() {
+            let mut child = sleeper();
+            let token = SystemProcesses.start_token(child.id()).unwrap();
+            let held = SystemHands.hold(child.id(), &token, &SystemProcesses).unwrap().unwrap();
+            assert!(!held.is_gone());
+            assert_eq!(held.signal(Signal::Term), Sent::Delivered);
+            assert_eq!(child.wait().unwrap().signal(), Some(15));
+            assert!(held.is_gone());
+            assert_eq!(held.signal(Signal::Kill), Sent::Gone);
+            assert!(SystemHands.hold(child.id(), &token, &SystemProcesses).unwrap().is_none());
+        }
+
+        #[test]
+        fn by_its_start_time_another_process_under_the_id_is_not_signalled() {
+            let mut child = sleeper();
+            let pid = child.id();
+            let by = |token: &str| ByStartTime {
+                id: id(pid).unwrap(),
+                pid,
+                token: token.to_owned(),
+                processes: &SystemProcesses,
+            };
+            assert_eq!(by("1").signal(Signal::Kill), Sent::Gone);
+            assert!(child.try_wait().unwrap().is_none(), "it was not hit");
+            let token = SystemProcesses.start_token(pid).unwrap();
+            assert_eq!(by(&token).signal(Signal::Kill), Sent::Delivered);
+            assert_eq!(child.wait().unwrap().signal(), Some(9));
+        }
+
+        #[test]
+        fn groups_and_the_first_process_are_no_ids() {
+            for pid in [0, 1, u32::MAX, 0x8000_0000] {
+                assert!(SystemHands.hold(pid, "1", &SystemProcesses).is_err(), "{pid}");
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use super::{Hands, Held, Processes, SystemHands};
+
+    impl Hands for SystemHands {
+        fn hold<'a>(
+            &self,
+            _pid: u32,
+            _token: &str,
+            _processes: &'a dyn Processes,
+        ) -> Result<Option<Box<dyn Held + 'a>>, String> {
+            Err("this system has no way to ask a program to end: close its window".to_owned())
+        }
+    }
+}
