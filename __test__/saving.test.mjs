@@ -86,6 +86,17 @@ test('a transcript that no longer grows is reported at the second turn, once, an
   assert.equal(after.status, 'ok', JSON.stringify(after));
 });
 
+test('a transcript that grows is not reported, in whatever form its answers stand there', posix, async (t) => {
+  const { transcript, stop, told } = await scene(t);
+  let text = '';
+  for (const said of ['One.', 'Two.', 'Three.']) {
+    text += answer('In other words.');
+    writeFileSync(transcript, text);
+    silent(await stop(said));
+  }
+  assert.deepEqual(told(), []);
+});
+
 test('a transcript that is not there, or cannot be read, is reported at the first turn', posix, async (t) => {
   for (const why of ['no-transcript', 'unreadable']) {
     const { transcript, stop, told } = await scene(t);

@@ -40,15 +40,18 @@ export async function run() {
     const text = transcriptText('finished-interactive', { id: idOf(2), cwd: project }).trimEnd();
     const answer = text.split('\n').map((line) => JSON.parse(line)).findLast(({ type, message }) => type === 'assistant' && message.content.some((block) => block.type === 'text'));
     const said = answer.message.content.find((block) => block.type === 'text').text;
+    const stateless = join(root, 'stateless.json');
+    writeFileSync(stateless, JSON.stringify({ state: { save: false } }));
     const cases = [
       ['Stop', { ...payload, hook_event_name: 'Stop' }, env],
-      ['Stop, its answer saved', { ...healthy, last_assistant_message: said }, env],
+      // What saving its state takes is measured below.
+      ['Stop, its answer saved', { ...healthy, last_assistant_message: said }, { ...env, CC_RECOVER_CONFIG: stateless }],
       ['StopFailure, to the record', { ...payload, hook_event_name: 'StopFailure', error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" }, { ...env, CC_RECOVER_ATTEMPT: 'bench' }],
     ];
     // As fresh as it is when a turn ends.
     const write = () => writeFileSync(healthy.transcript_path, `${transcriptText('finished-interactive', { id: idOf(2), cwd: project }).trimEnd()}\n`);
     write();
-    for (const [name, input] of cases.slice(0, 2)) calls(env, launcher, input, name);
+    for (const [name, input, environment] of cases.slice(0, 2)) calls(environment, launcher, input, name);
     const figures = [];
     for (const [name, input, environment] of cases) {
       write();

@@ -6,7 +6,8 @@
 //! `DISPLAY`, `WAYLAND_DISPLAY`, `DBUS_SESSION_BUS_ADDRESS`, `XAUTHORITY`, `XDG_RUNTIME_DIR`, `LANG`, `HTTPS_PROXY`,
 //! `NO_PROXY`; for the service, `XDG_RUNTIME_DIR`, and on Windows `SystemRoot`, `USERNAME`, `USERDOMAIN`.
 //! Of Claude Code's: `CLAUDE_CONFIG_DIR`, `CLAUDE_PID`, `CLAUDE_PROJECT_DIR`, `CLAUDE_CODE_SESSION_ID`,
-//! `CLAUDE_CODE_ENTRYPOINT`.
+//! `CLAUDE_CODE_ENTRYPOINT`; for whether sessions are saved, `CLAUDE_CODE_SKIP_PROMPT_HISTORY`, `CLAUDE_CODE_CHILD_SESSION`,
+//! `CLAUDE_CODE_FORCE_SESSION_PERSISTENCE`; and of those that log in, for `doctor`, whether they are set.
 
 use crate::error::{Code, Error, Result};
 use std::collections::BTreeMap;

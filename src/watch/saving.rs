@@ -169,7 +169,9 @@ pub struct Unsaved {
     pub why: Why,
     /// What makes its client save nothing; empty when nothing says so.
     pub markers: Vec<Marker>,
-    /// Turns in a row whose answer was missing.
+    /// Bytes of the transcript at the last look; none when there is none.
+    pub bytes: Option<u64>,
+    /// Turns in a row whose answer was missing while the transcript did not grow.
     pub misses: u32,
     /// When the first of them was missed.
     #[serde(serialize_with = "time")]
@@ -213,7 +215,8 @@ impl Unsaved {
     /// [`Code::StateNewer`], [`Code::Io`].
     pub fn with(state: &StateDir, miss: Miss<'_>) -> Result<Self> {
         let known = load::<Self>(state, &state.saving(miss.session))?.found();
-        let again = known.as_ref().filter(|known| known.saved_again_at.is_none());
+        let bytes = std::fs::symlink_metadata(miss.transcript).ok().map(|meta| meta.len());
+        let again = known.as_ref().filter(|known| known.saved_again_at.is_none() && known.bytes == bytes);
         Ok(Self {
             version: Self::VERSION,
             session: miss.session.to_owned(),
@@ -221,6 +224,7 @@ impl Unsaved {
             project: miss.project,
             why: miss.why,
             markers: miss.markers,
+            bytes,
             misses: again.map_or(1, |known| known.misses.saturating_add(1)),
             since: again.map_or(miss.at, |known| known.since),
             seen_at: miss.at,
@@ -229,11 +233,11 @@ impl Unsaved {
         })
     }
 
-    /// Whether it is certain enough to be told. That a transcript is not there, or that something says so, is at once; an answer
-    /// that is not in a transcript that is there may have been written in another form, so one is not enough.
+    /// Whether it is certain enough to be told. That there is no transcript is so at once; an answer that is not in one that is
+    /// there may stand there in another form, so that counts only when nothing at all was added by the next turn.
     #[must_use]
     pub fn is_certain(&self) -> bool {
-        self.why != Why::NotInIt || !self.markers.is_empty() || self.misses >= IN_A_ROW
+        self.why != Why::NotInIt || self.misses >= IN_A_ROW
     }
 
     /// A person wanted it so.
@@ -323,10 +327,12 @@ mod tests {
     fn one_missing_answer_proves_nothing_where_there_is_a_transcript() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
+        let transcript = dir.path().join("t.jsonl");
+        std::fs::write(&transcript, "{}\n").unwrap();
         let miss = |why, markers: &[Marker]| {
             let miss = Miss {
                 session: ID,
-                transcript: Path::new("/x"),
+                transcript: &transcript,
                 project: None,
                 why,
                 markers: markers.to_vec(),
@@ -341,7 +347,9 @@ mod tests {
         assert!(second.is_certain() && second.misses == 2);
         Unsaved { saved_again_at: Some(now()), ..second }.save(&state).unwrap();
         assert!(!miss(Why::NotInIt, &[]).is_certain(), "it was saved in between");
-        assert!(miss(Why::NotInIt, &[Marker::SkipPromptHistory]).is_certain());
+        std::fs::write(&transcript, "{}\n{}\n").unwrap();
+        assert!(!miss(Why::NotInIt, &[Marker::SkipPromptHistory]).is_certain(), "something was added to it");
+        assert!(miss(Why::NotInIt, &[]).is_certain());
         assert!(miss(Why::NoTranscript, &[]).is_certain());
         assert_eq!(Unsaved::all(&state).len(), 1);
     }
