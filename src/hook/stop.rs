@@ -18,6 +18,7 @@ use crate::session::summary::{Summary, summarize};
 use crate::session::{Source, Stop, StopKind};
 use crate::store::lock::Lock;
 use crate::text::one_line;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a finished turn is looked for in the transcript after `Stop` says it ended.
@@ -195,9 +196,11 @@ impl Hook<'_> {
 
     /// Records what decides what runs in the project, where its sessions may go on without a person.
     fn record_project(&self, ledger: &Ledger<'_>) {
-        let Some(project) = self.project_dir().filter(|project| unattended(self.state, project)) else {
-            return;
+        let agreed = |project: &PathBuf| match self.enabled.project {
+            Some(_) => self.enabled.unattended.is_some(),
+            None => unattended(self.state, project),
         };
+        let Some(project) = self.project_dir().filter(agreed) else { return };
         let recorded = ledger.change(&self.payload.session, |slot| {
             if let Some(incident) = slot.as_mut().filter(|incident| incident.fingerprint.is_none()) {
                 let of_session =

@@ -175,7 +175,7 @@ fn write(state: &StateDir, mut line: Map<String, Value>) -> std::io::Result<()> 
     let path = state.journal();
     let locked = Lock::wait(&state.journal_lock(), LOCK_WAIT).ok();
     let mut options = OpenOptions::new();
-    options.append(true).create(true);
+    options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
     let mut file = match options.open(&path) {
@@ -187,7 +187,8 @@ fn write(state: &StateDir, mut line: Map<String, Value>) -> std::io::Result<()> 
     };
     let mut last = None;
     if locked.is_some() {
-        last = last_line(&path).or_else(|| last_line(&state.older_journal()));
+        let older = || open_regular(&state.older_journal()).ok();
+        last = last_line(&mut file).or_else(|| last_line(&mut older()?));
         let prev = last.as_ref().map_or(Value::Null, |(line, _)| Value::String(sha256_hex(line)));
         line.insert(PREV.into(), prev);
     }
@@ -205,13 +206,12 @@ fn write(state: &StateDir, mut line: Map<String, Value>) -> std::io::Result<()> 
 }
 
 /// The last line of a file, and whether it is ended.
-fn last_line(path: &Path) -> Option<(Vec<u8>, bool)> {
-    let mut file = open_regular(path).ok()?;
+fn last_line(file: &mut File) -> Option<(Vec<u8>, bool)> {
     let length = file.metadata().ok()?.len();
     let mut size = TAIL;
     loop {
         let start = length.saturating_sub(size);
-        let bytes = read_from(&mut file, start, length - start).ok()?;
+        let bytes = read_from(file, start, length - start).ok()?;
         let whole = bytes.ends_with(b"\n");
         let body = bytes.trim_ascii_end();
         if let Some(end) = memchr::memrchr(b'\n', body) {
