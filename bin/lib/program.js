@@ -118,7 +118,8 @@ function programOf(first, io, finished) {
 function commandFor(verb, io, finished) {
   const command = new Command(verb.name)
     .summary(verb.summary)
-    .description(verb.description === undefined ? verb.summary : `${verb.summary}\n\n${verb.description}`)
+    // Lines are broken where the terminal ends, paragraphs where an empty line stands.
+    .description(verb.description === undefined ? verb.summary : `${verb.summary}\n\n${verb.description.replace(/(?<!\n)\n(?!\n)/g, ' ')}`)
     .helpOption('-h, --help', 'print help')
     .addHelpText('after', `\nExamples:\n${examplesText(verb.examples)}`);
   for (const argument of verb.arguments ?? []) command.argument(argument.flags, argument.description);
