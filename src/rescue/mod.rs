@@ -3,16 +3,11 @@
 
 mod archive;
 pub mod belongings;
-pub mod content;
 pub mod copy;
-pub mod diagnosis;
 pub mod export;
 pub mod import;
 pub mod kill;
-pub mod links;
 pub mod manifest;
-pub mod mend;
-pub mod pieces;
 pub mod prune;
 pub mod reading;
 pub mod relocate;

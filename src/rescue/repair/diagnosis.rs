@@ -331,7 +331,7 @@ impl Survey {
             self.add(at(Class::InvalidUtf8, what, "reads a replacement character for each", None, lost));
         }
         let mut number = 0;
-        for piece in &pieces.pieces {
+        for piece in &pieces.list {
             if let Piece::Record(text) = piece {
                 self.record(line, number, text);
                 number = number.saturating_add(1);
@@ -346,7 +346,7 @@ impl Survey {
         records: usize,
         at: impl Fn(Class, String, &'static str, Option<&str>, Option<String>) -> Finding,
     ) {
-        let torn = pieces.pieces.len() - records;
+        let torn = pieces.list.len() - records;
         let length = line.bytes.map_or(0, <[u8]>::len);
         if records == 0 {
             let lost = (torn > 0).then(|| "what it was".to_owned());

@@ -46,7 +46,7 @@ fn mended(line: &[u8], edit: &Edit) -> Vec<u8> {
     let pieces = Pieces::of(bare);
     let mut out = Vec::with_capacity(line.len() + 1024);
     let mut number = 0;
-    for piece in &pieces.pieces {
+    for piece in &pieces.list {
         match piece {
             Piece::Torn(text) => out.extend_from_slice(text.as_bytes()),
             Piece::Record(text) => {
@@ -139,9 +139,9 @@ mod tests {
     use proptest::prelude::*;
     use std::io::Cursor;
 
-    const EDITS: &[u8] = include_bytes!("../../fixtures/transcripts/edits.jsonl");
-    const FORKED: &[u8] = include_bytes!("../../fixtures/transcripts/live-session-forked.jsonl");
-    const COMPACTED: &[u8] = include_bytes!("../../fixtures/transcripts/compacted.jsonl");
+    const EDITS: &[u8] = include_bytes!("../../../fixtures/transcripts/edits.jsonl");
+    const FORKED: &[u8] = include_bytes!("../../../fixtures/transcripts/live-session-forked.jsonl");
+    const COMPACTED: &[u8] = include_bytes!("../../../fixtures/transcripts/compacted.jsonl");
     const TIME: &str = "2026-11-21T00:00:00.000Z";
 
     fn diagnosed(bytes: &[u8]) -> Diagnosis {

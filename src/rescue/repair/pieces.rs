@@ -33,7 +33,7 @@ pub enum Piece<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pieces<'a> {
     /// In their order.
-    pub pieces: Vec<Piece<'a>>,
+    pub list: Vec<Piece<'a>>,
     /// It is one record and nothing else, as the client reads it.
     pub whole: bool,
     /// NUL bytes in it.
@@ -54,18 +54,18 @@ impl<'a> Pieces<'a> {
                 Cow::Borrowed(text) => Cow::Borrowed(text.trim_start_matches('\u{feff}').trim()),
                 Cow::Owned(text) => Cow::Owned(text.trim_start_matches('\u{feff}').trim().to_owned()),
             };
-            return Self { pieces: vec![Piece::Record(text)], whole: true, nul, invalid_text };
+            return Self { list: vec![Piece::Record(text)], whole: true, nul, invalid_text };
         }
         let pieces = match text {
             Cow::Borrowed(text) => taken_apart(text),
             Cow::Owned(text) => taken_apart(&text).into_iter().map(Piece::owned).collect(),
         };
-        Self { pieces, whole: false, nul, invalid_text }
+        Self { list: pieces, whole: false, nul, invalid_text }
     }
 
     /// The records among them.
     pub fn records(&self) -> impl Iterator<Item = &str> {
-        self.pieces.iter().filter_map(|piece| match piece {
+        self.list.iter().filter_map(|piece| match piece {
             Piece::Record(text) => Some(text.as_ref()),
             Piece::Torn(_) => None,
         })
@@ -225,7 +225,7 @@ mod tests {
 
     fn told(line: &str) -> Vec<String> {
         let pieces = Pieces::of(line.as_bytes());
-        let told = pieces.pieces.iter().map(|piece| match piece {
+        let told = pieces.list.iter().map(|piece| match piece {
             Piece::Record(text) => format!("+{text}"),
             Piece::Torn(text) => format!("-{text}"),
         });

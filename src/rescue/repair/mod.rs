@@ -4,8 +4,14 @@
 //! made durable, read again and examined again, and takes its place only while nobody has written to that: so there are
 //! the old bytes or the new ones, never half. The snapshot brings the old bytes back.
 
-use super::diagnosis::{Class, Diagnosis, Finding, diagnose};
-use super::mend::mend;
+mod content;
+mod diagnosis;
+mod links;
+mod mend;
+mod pieces;
+
+use self::diagnosis::{Class, Diagnosis, Finding, diagnose};
+use self::mend::mend;
 use super::restore::{self, RestoreOptions, refuse_while_held};
 use super::snapshot::{self, Snapshot, ensure_room, prefix_sha256};
 use crate::error::{Code, Error, IoContext, Result};
