@@ -86,12 +86,12 @@ suite('a closed session', { concurrency: 2 }, () => {
     let socket = '';
     const place = await stopped(t, 'terminal', {
       prepare(stage) {
-        // A window of its own is a pane of tmux here; `xterm -e` is what a desktop would have.
+        // A window of its own is a pane of tmux here; `x-terminal-emulator -e` is what a desktop would have.
         const bin = path.join(stage.home.root, 'bin');
         socket = `ccsr-${path.basename(stage.home.root)}`;
         mkdirSync(bin, { recursive: true });
-        writeFileSync(path.join(bin, 'xterm'), `#!/bin/sh\nshift\nexec tmux -L '${socket}' -f /dev/null new-session -d -x 120 -y 40 "$@"\n`);
-        chmodSync(path.join(bin, 'xterm'), 0o755);
+        writeFileSync(path.join(bin, 'x-terminal-emulator'), `#!/bin/sh\nshift\nexec tmux -L '${socket}' -f /dev/null new-session -d -x 120 -y 40 "$@"\n`);
+        chmodSync(path.join(bin, 'x-terminal-emulator'), 0o755);
         stage.endings.push(() => run('tmux', ['-L', socket, 'kill-server'], { cwd: stage.home.root, env: process.env }));
         return { DISPLAY: ':99', PATH: `${bin}:${process.env.PATH}` };
       },
