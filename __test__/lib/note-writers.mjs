@@ -152,6 +152,7 @@ class Writer {
   #child;
   /** @type {((answer: string | undefined) => void)[]} */
   #waiting = [];
+  #closed = false;
   #ended;
 
   /** @param {string[]} args @param {Record<string, string | undefined>} env */
@@ -162,6 +163,7 @@ class Writer {
     createInterface({ input: this.#child.stdout }).on('line', (line) => this.#waiting.shift()?.(line));
     this.#ended = new Promise((resolve) =>
       this.#child.once('close', () => {
+        this.#closed = true;
         for (const answer of this.#waiting) answer(undefined);
         resolve(undefined);
       }),
@@ -170,6 +172,8 @@ class Writer {
 
   /** @returns {Promise<string | undefined>} */
   #next() {
+    // One that has ended already answers nothing more.
+    if (this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
