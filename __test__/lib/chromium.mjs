@@ -38,10 +38,11 @@ export const noChromium = chromium === null && 'there is no Chromium';
  */
 export function browser(t) {
   const profile = mkdtempSync(join(tmpdir(), 'ccsr-chromium-'));
-  const child = spawn(/** @type {string} */ (chromium), [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], env: { ...process.env, HOME: profile } });
+  const child = spawn(/** @type {string} */ (chromium), [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], env: { ...process.env, HOME: profile }, detached: true });
   const ended = new Promise((done) => child.once('exit', done));
   t.after(async () => {
-    child.kill('SIGKILL');
+    // Its renderers and services outlive it for a while and go on writing into the profile: the whole group ends.
+    if (child.exitCode === null && child.signalCode === null) process.kill(-(/** @type {number} */ (child.pid)), 'SIGKILL');
     await ended;
     rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   });

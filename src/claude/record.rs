@@ -309,7 +309,8 @@ fn with_whole_characters(line: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Blanks and NUL bytes (left by a power cut) around a line mean nothing.
-pub(super) fn trim(line: &[u8]) -> &[u8] {
+#[must_use]
+pub fn trim(line: &[u8]) -> &[u8] {
     let noise = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
     let start = line.iter().position(|byte| !noise(byte)).unwrap_or(line.len());
     let end = line.iter().rposition(|byte| !noise(byte)).map_or(start, |at| at + 1);

@@ -71,7 +71,9 @@ pub fn role_of(process: &Process, processes: &dyn Processes) -> Role {
     }
 }
 
-fn is_interpreter(program: &Path) -> bool {
+/// Whether a program runs scripts: what it is to Claude Code is then said by the script.
+#[must_use]
+pub fn is_interpreter(program: &Path) -> bool {
     let name = program.file_stem().and_then(OsStr::to_str).unwrap_or_default();
     ["node", "bun", "deno"].contains(&name)
 }

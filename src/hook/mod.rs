@@ -23,6 +23,7 @@ use crate::recovery::config::{Config, in_force};
 use crate::recovery::ledger::Ledger;
 use crate::store::{StateDir, journal};
 use serde_json::json;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 /// Everything a hook takes from outside.
@@ -70,7 +71,14 @@ pub fn run(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Outcom
             return Outcome::silent();
         }
     };
-    let hook = Hook { outside, state: &state, home: &home, enabled: &enabled, payload: &payload };
+    let hook = Hook {
+        outside,
+        state: &state,
+        home: &home,
+        enabled: &enabled,
+        payload: &payload,
+        config: OnceCell::new(),
+    };
     match payload.event {
         Event::StopFailure => hook.stop_failure(),
         Event::Stop => {
@@ -100,6 +108,8 @@ struct Hook<'a> {
     home: &'a ClaudeHome,
     enabled: &'a Enabled,
     payload: &'a Payload,
+    /// Read when it is first asked for: several parts of an event ask.
+    config: OnceCell<Config>,
 }
 
 impl Hook<'_> {
@@ -116,7 +126,7 @@ impl Hook<'_> {
     }
 
     fn config(&self) -> Config {
-        in_force(self.outside.env, self.project_dir().as_deref()).config
+        self.config.get_or_init(|| in_force(self.outside.env, self.project_dir().as_deref()).config).clone()
     }
 
     fn ledger<'l>(&'l self, config: &'l Config, default_home: Option<&'l Path>) -> Ledger<'l> {

@@ -37,11 +37,10 @@ pub const ARCHIVE: &str = ".tar";
 /// Room for the manifest and the list of hashes, a file.
 const PER_FILE: u64 = 1024;
 
-/// Which sessions, and where to.
-#[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
+/// Which sessions are meant, by an export or by pages.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct ExportOptions {
+pub struct Selection {
     /// Id, beginning of it, name, title or path of the transcript.
     pub session: Option<String>,
     /// The one that was active last.
@@ -52,6 +51,56 @@ pub struct ExportOptions {
     pub active: bool,
     /// Every session.
     pub all: bool,
+}
+
+impl Selection {
+    /// Whether one session is meant, which then fails as a whole.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.session.is_some() || self.latest
+    }
+
+    /// Reads the inventory that it chooses from.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] when two ways to choose are given; those of [`directory`] and [`Ground::read`].
+    pub(super) fn ground<'o>(&self, outside: Outside<'o>) -> Result<(Ground<'o>, Option<PathBuf>)> {
+        if usize::from(self.is_named()) + usize::from(self.active) + usize::from(self.all) > 1 {
+            return Err(Error::new(Code::Usage, "a session, --active and --all exclude each other")
+                .hint("give one of them"));
+        }
+        let project = self.project.as_deref().map(directory).transpose()?;
+        Ok((Ground::read(outside, project.as_deref())?, project))
+    }
+
+    /// The sessions that are meant.
+    ///
+    /// # Errors
+    /// Those of [`find`]; [`Code::NothingToDo`] when no session fits.
+    pub(super) fn rows<'r>(&self, inventory: &'r Inventory<'_>) -> Result<Vec<&'r Row>> {
+        if self.all || self.active {
+            let wanted =
+                |row: &&Row| self.all || inventory.holder(&row.found).is_some() || is_current(inventory, row);
+            let rows: Vec<&Row> = inventory.rows.iter().filter(wanted).collect();
+            if rows.is_empty() {
+                let message = if self.all { "there is no session" } else { "no session is open" };
+                return Err(Error::new(Code::NothingToDo, message)
+                    .hint("`cc-session-recover list` shows all sessions"));
+            }
+            return Ok(rows);
+        }
+        let wanted = SessionOptions { session: self.session.clone(), latest: self.latest, project: None };
+        find(inventory, &wanted).map(|row| vec![row])
+    }
+}
+
+/// Which sessions, and where to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ExportOptions {
+    /// Which sessions.
+    #[serde(flatten)]
+    pub selection: Selection,
     /// Directory to put exports into; that of the state when missing.
     pub to: Option<PathBuf>,
     /// One file a session.
@@ -165,15 +214,10 @@ pub struct ExportReport {
 /// Those of [`find`]; [`Code::NothingToDo`] when no session fits; [`Code::PathRefused`] for a place inside Claude Code's own
 /// directory. Of one session also what its export fails with; of several that is in the report.
 pub fn export(outside: Outside<'_>, options: &ExportOptions, progress: &Progress) -> Result<ExportReport> {
-    let named = options.session.is_some() || options.latest;
-    if usize::from(named) + usize::from(options.active) + usize::from(options.all) > 1 {
-        return Err(Error::new(Code::Usage, "a session, --active and --all exclude each other")
-            .hint("give one of them"));
-    }
-    let project = options.project.as_deref().map(directory).transpose()?;
-    let ground = Ground::read(outside, project.as_deref())?;
+    let named = options.selection.is_named();
+    let (ground, project) = options.selection.ground(outside)?;
     let inventory = Inventory::take(&ground, project.as_deref());
-    let rows = chosen(&inventory, options)?;
+    let rows = options.selection.rows(&inventory)?;
     let to = target(&ground, &inventory, options)?;
     let mut report = ExportReport {
         schema: SCHEMA,
@@ -227,26 +271,6 @@ pub fn export(outside: Outside<'_>, options: &ExportOptions, progress: &Progress
     }
     report.bytes = report.exports.iter().map(|exported| exported.bytes).sum();
     Ok(report)
-}
-
-/// The sessions that are meant.
-pub(super) fn chosen<'r>(inventory: &'r Inventory<'_>, options: &ExportOptions) -> Result<Vec<&'r Row>> {
-    if options.all || options.active {
-        let rows: Vec<&Row> = inventory
-            .rows
-            .iter()
-            .filter(|row| options.all || inventory.holder(&row.found).is_some() || is_current(inventory, row))
-            .collect();
-        if rows.is_empty() {
-            let message = if options.all { "there is no session" } else { "no session is open" };
-            return Err(
-                Error::new(Code::NothingToDo, message).hint("`cc-session-recover list` shows all sessions")
-            );
-        }
-        return Ok(rows);
-    }
-    let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
-    find(inventory, &wanted).map(|row| vec![row])
 }
 
 fn is_current(inventory: &Inventory<'_>, row: &Row) -> bool {

@@ -8,6 +8,7 @@ use super::scan::Found;
 use crate::claude::home::{ClaudeHome, is_session_id, stores};
 use crate::claude::process::{Process, Processes};
 use crate::claude::registry::{Proof, RegistryRecord, read_records_with};
+use crate::claude::role::{Role, is_interpreter, role_of};
 use crate::claude::version::ClientVersion;
 use crate::clock::from_epoch_millis;
 use crate::error::Error;
@@ -254,14 +255,12 @@ fn is_client(process: &Process, processes: &dyn Processes) -> bool {
     if !(process.name.starts_with("claude") || ["node", "bun"].contains(&process.name.as_str())) {
         return false;
     }
-    let line = processes.command_line(process.pid);
-    if line.iter().any(|word| NO_SESSION.contains(&word.as_str()) || word.starts_with("bg-")) {
+    if role_of(process, processes) != Role::Client {
         return false;
     }
     let Some(program) = processes.program(process.pid) else { return false };
-    let name = program.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
-    if ["node", "bun", "deno"].contains(&name) {
-        return process.name == "claude" || line.get(1).is_some_and(|script| is_script(Path::new(script)));
+    if is_interpreter(&program) {
+        return true;
     }
     // A client that keeps a registry and is in none of ours belongs to a configuration directory we do not know.
     if version_of(&program).is_some_and(ClientVersion::registers) {
@@ -281,14 +280,6 @@ pub fn version_of(program: &Path) -> Option<ClientVersion> {
         let value: serde_json::Value = serde_json::from_slice(&text).ok()?;
         ClientVersion::parse(value.get("version")?.as_str()?)
     })
-}
-
-/// Words of the command lines of the daemon's processes and of servers, which hold no conversation.
-const NO_SESSION: [&str; 6] = ["daemon", "--bg-pty-host", "--bg-spare", "mcp", "agents", "attach"];
-
-fn is_script(script: &Path) -> bool {
-    let text = script.to_string_lossy();
-    text.contains("claude-code") && script.extension().is_some_and(|ending| ending == "js" || ending == "mjs")
 }
 
 /// The session that a command line names.

@@ -9,7 +9,7 @@ pub mod guard;
 pub mod target;
 
 use super::copy::Progress;
-use super::export::{ExportOptions, Exported, export};
+use super::export::{ExportOptions, Exported, Selection, export};
 use super::manifest::Manifest;
 use super::session_log;
 use super::signal::{Hands, Held};
@@ -429,7 +429,10 @@ impl Kill<'_> {
         let mut exports = Vec::new();
         for row in &self.rows {
             let wanted = ExportOptions {
-                session: Some(row.found.path.to_string_lossy().into_owned()),
+                selection: Selection {
+                    session: Some(row.found.path.to_string_lossy().into_owned()),
+                    ..Selection::default()
+                },
                 to: self.options.to.clone(),
                 log: self.options.log.clone(),
                 ..ExportOptions::default()

@@ -6,7 +6,7 @@
 
 use super::entry::{Agent, By, Call, Entry, Event, EventKind, Hunk, Outcome, Picture, Prompt};
 use super::shown::{count, grouped, size, span};
-use crate::claude::record::{Body, parse_line};
+use crate::claude::record::{Body, parse_line, trim};
 use crate::clock::{parse_rfc3339, rfc3339};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::open_regular_with_metadata;
@@ -201,7 +201,7 @@ impl<'r, P: Page> Conversation<'r, P> {
     }
 
     fn line(&mut self, thread: &mut Thread, number: u64, line: &[u8]) {
-        let line = trimmed(line);
+        let line = trim(line);
         if line.is_empty() {
             return;
         }
@@ -821,14 +821,6 @@ fn inside<'t>(text: &'t str, tag: &str) -> Option<&'t str> {
 fn capitalised(words: &str) -> String {
     let mut chars = words.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
-/// Blanks and NUL bytes (left by a power cut) around a line mean nothing.
-fn trimmed(line: &[u8]) -> &[u8] {
-    let noise = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
-    let start = line.iter().position(|byte| !noise(byte)).unwrap_or(line.len());
-    let end = line.iter().rposition(|byte| !noise(byte)).map_or(start, |at| at + 1);
-    &line[start..end]
 }
 
 /// A time as pages show it.

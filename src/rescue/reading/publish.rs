@@ -12,11 +12,10 @@ use super::{Facts, LeftOut};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, open_regular_with_metadata, read_small};
 use crate::report::inventory::{Ground, Inventory, Outside, Row};
-use crate::report::list::directory;
 use crate::report::session::Session;
 use crate::rescue::belongings::{self, Part};
 use crate::rescue::copy::Progress;
-use crate::rescue::export::{ExportOptions, Failure, chosen, ensure_elsewhere, process_exists, rename_new};
+use crate::rescue::export::{Failure, Selection, ensure_elsewhere, process_exists, rename_new};
 use crate::rescue::snapshot::ensure_room;
 use crate::session::state::State;
 use crate::store::journal;
@@ -62,20 +61,12 @@ impl Format {
 }
 
 /// Which sessions, and where to.
-#[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ReadingOptions {
-    /// Id, beginning of it, name, title or path of the transcript.
-    pub session: Option<String>,
-    /// The one that was active last.
-    pub latest: bool,
-    /// Only sessions of this project.
-    pub project: Option<PathBuf>,
-    /// Every session that a process holds.
-    pub active: bool,
-    /// Every session.
-    pub all: bool,
+    /// Which sessions.
+    #[serde(flatten)]
+    pub selection: Selection,
     /// What pages are written in.
     pub format: Format,
     /// A file, or a directory to put pages into; that of the state when missing.
@@ -182,22 +173,10 @@ pub struct ReadingReport {
 /// # Errors
 /// As [`crate::rescue::export::export`]; [`Code::PathRefused`] also for a file that is there, unless it is to be replaced.
 pub fn publish(outside: Outside<'_>, options: &ReadingOptions, progress: &Progress) -> Result<ReadingReport> {
-    let named = options.session.is_some() || options.latest;
-    if usize::from(named) + usize::from(options.active) + usize::from(options.all) > 1 {
-        return Err(Error::new(Code::Usage, "a session, --active and --all exclude each other")
-            .hint("give one of them"));
-    }
-    let project = options.project.as_deref().map(directory).transpose()?;
-    let ground = Ground::read(outside, project.as_deref())?;
+    let named = options.selection.is_named();
+    let (ground, project) = options.selection.ground(outside)?;
     let inventory = Inventory::take(&ground, project.as_deref());
-    let choice = ExportOptions {
-        session: options.session.clone(),
-        latest: options.latest,
-        active: options.active,
-        all: options.all,
-        ..ExportOptions::default()
-    };
-    let rows = chosen(&inventory, &choice)?;
+    let rows = options.selection.rows(&inventory)?;
     let target = Target::of(&ground, &inventory, options, named)?;
     let mut report = ReadingReport {
         schema: SCHEMA,

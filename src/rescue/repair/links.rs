@@ -325,7 +325,10 @@ impl<'a> Chain<'a> {
     /// A call whose result is lost gets one that says so, behind everything of its message.
     fn restore_results(&mut self, calls: &[(usize, String)]) {
         let said = |link: &Link| matches!(link.kind, Kind::Assistant | Kind::Prompt | Kind::Boundary);
-        let last = self.links.iter().rposition(said).unwrap_or(0);
+        // A call that is put in again is said, too.
+        let calls_again = self.plan.inserts.iter().filter(|insert| matches!(insert.lost, Lost::Calls(..)));
+        let last_again = calls_again.map(|insert| insert.before).max();
+        let last = self.links.iter().rposition(said).max(last_again).unwrap_or(0);
         for (place, (call, tool)) in calls.iter().enumerate() {
             let of_message = |link: &Link| {
                 matches!(link.kind, Kind::Assistant | Kind::Result)

@@ -4,6 +4,7 @@
 //! the record with it. Not read at all: what only repeats a text (`toolUseResult`, `last-prompt`), what no person and no
 //! model said (`attachment` apart from prompts that were typed during a turn, `api-request*`), and binary content.
 
+use crate::claude::record::trim;
 use crate::clock::parse_rfc3339;
 use chrono::{DateTime, Utc};
 use serde::de::value::MapAccessDeserializer;
@@ -61,7 +62,7 @@ pub struct Spoken<'a> {
 
 /// Calls `each` with every record of a line: one, several that were glued together by a crash, or none.
 pub fn records(line: &[u8], mut each: impl FnMut(&Spoken<'_>)) {
-    let line = trimmed(line);
+    let line = trim(line);
     let (mut found, whole) = read(line);
     let mended = if whole { None } else { mended(line) };
     if let Some(mended) = &mended {
@@ -82,14 +83,6 @@ fn read(line: &[u8]) -> (Vec<Spoken<'_>>, bool) {
         }
     }
     (found, true)
-}
-
-/// Blanks and NUL bytes (left by a power cut) around a line mean nothing.
-fn trimmed(line: &[u8]) -> &[u8] {
-    let noise = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
-    let start = line.iter().position(|byte| !noise(byte)).unwrap_or(line.len());
-    let end = line.iter().rposition(|byte| !noise(byte)).map_or(start, |at| at + 1);
-    &line[start..end]
 }
 
 /// A line that is no valid UTF-8, or has half a surrogate pair in it (a client cut a text in the middle of an emoji),
