@@ -1367,6 +1367,7 @@ export interface DoctorCheck {
     | 'client'
     | 'setup'
     | 'hooks'
+    | 'plugin'
     | 'runtime'
     | 'launcher'
     | 'hooks-allowed'
@@ -1660,6 +1661,44 @@ export interface UninstallPlan {
 
 /** What `uninstall` did. */
 export type UninstallReport = InitReport
+
+/** What {@link planPlugin} should prepare. */
+export interface PluginOptions {
+  /** Absolute path of the directory; `plugin` in the state directory when absent. */
+  to?: string
+  /** Take it away again. */
+  remove?: boolean
+  /** Root of the running package, from which the runtime is copied. */
+  packageRoot: string
+  /** The loaded addon, when it is not in the package's root. */
+  addon?: string
+}
+
+/** Everything that writing or removing the plugin will do. Nothing is written before {@link applyPlugin}. */
+export interface PluginPlan {
+  /** The directory: a marketplace with one plugin. */
+  directory: string
+  /** It is taken away. */
+  remove: boolean
+  files: FileStep[]
+  warnings: string[]
+  /** Commands of Claude Code that are left to a person, one word each. */
+  next: string[][]
+  /** The options the plan was made from. */
+  options: PluginOptions
+}
+
+/** What was done. */
+export interface PluginReport {
+  directory: string
+  remove: boolean
+  /** `false`: everything was already as it should be. */
+  changed: boolean
+  files: FileStep[]
+  warnings: string[]
+  /** Commands of Claude Code that are left to a person, one word each. */
+  next: string[][]
+}
 
 /** What {@link planService} should prepare. */
 export interface ServiceOptions {
@@ -1973,6 +2012,13 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare function applyInit(plan: InitPlan, settings: string | null, statusLine?: string | null): Promise<InitReport>
 
 /**
+ * Writes or removes the plugin as planned: all of it, or nothing.
+ *
+ * Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planPlugin}.
+ */
+export declare function applyPlugin(plan: PluginPlan): Promise<PluginReport>
+
+/**
  * Does what {@link planService} planned. A command of the service manager that fails is told in the report.
  *
  * Rejects with `CHANGED_MEANWHILE`, `STATE_LOCKED`, else as {@link planService}.
@@ -2024,9 +2070,9 @@ export declare function handoff(options?: HandoffOptions): Promise<HandoffReport
 
 /**
  * Handles the hook event on standard input. `project` is the directory whose launcher was started, `null` for the
- * user's own hooks. May block for as long as a session waits.
+ * user's own hooks and for those of the plugin, for which `plugin` is true. May block for as long as a session waits.
  */
-export declare function hook(project?: string | undefined | null): HookOutcome
+export declare function hook(project?: string | undefined | null, plugin?: boolean | undefined | null): HookOutcome
 
 /** What a hook process does when its work is over. */
 export interface HookOutcome {
@@ -2090,6 +2136,13 @@ export declare function pause(options: PauseOptions): Promise<PauseReport>
  * Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED` or `IO`.
  */
 export declare function planInit(options: InitOptions): Promise<InitPlan>
+
+/**
+ * Plans the writing or removing of the plugin for Claude Code. Reads only.
+ *
+ * Rejects with `PATH_REFUSED` (something that is not ours is in the way), `STATE_DIR_UNKNOWN` or `IO`.
+ */
+export declare function planPlugin(options: PluginOptions): Promise<PluginPlan>
 
 /**
  * How a person resumes a session, or every session that was open at a crash. Starts nothing.

@@ -1367,6 +1367,7 @@ export interface DoctorCheck {
     | 'client'
     | 'setup'
     | 'hooks'
+    | 'plugin'
     | 'runtime'
     | 'launcher'
     | 'hooks-allowed'
@@ -1660,6 +1661,44 @@ export interface UninstallPlan {
 
 /** What `uninstall` did. */
 export type UninstallReport = InitReport
+
+/** What {@link planPlugin} should prepare. */
+export interface PluginOptions {
+  /** Absolute path of the directory; `plugin` in the state directory when absent. */
+  to?: string
+  /** Take it away again. */
+  remove?: boolean
+  /** Root of the running package, from which the runtime is copied. */
+  packageRoot: string
+  /** The loaded addon, when it is not in the package's root. */
+  addon?: string
+}
+
+/** Everything that writing or removing the plugin will do. Nothing is written before {@link applyPlugin}. */
+export interface PluginPlan {
+  /** The directory: a marketplace with one plugin. */
+  directory: string
+  /** It is taken away. */
+  remove: boolean
+  files: FileStep[]
+  warnings: string[]
+  /** Commands of Claude Code that are left to a person, one word each. */
+  next: string[][]
+  /** The options the plan was made from. */
+  options: PluginOptions
+}
+
+/** What was done. */
+export interface PluginReport {
+  directory: string
+  remove: boolean
+  /** `false`: everything was already as it should be. */
+  changed: boolean
+  files: FileStep[]
+  warnings: string[]
+  /** Commands of Claude Code that are left to a person, one word each. */
+  next: string[][]
+}
 
 /** What {@link planService} should prepare. */
 export interface ServiceOptions {

@@ -29,7 +29,22 @@ pub struct HookEntry {
 /// All hooks, for one scope; `launcher` is the launcher's absolute path, used for the user's own hooks.
 #[must_use]
 pub fn entries(scope: Scope, launcher: &Path) -> Vec<HookEntry> {
-    let command = command(scope, launcher);
+    entries_of(&match scope {
+        Scope::Project | Scope::Local => format!("\"$CLAUDE_PROJECT_DIR/.claude/{MARKER}\""),
+        Scope::User => quoted(&launcher.to_string_lossy()),
+    })
+}
+
+/// The same for a plugin, whose launcher is wherever Claude Code reads the plugin from. The client puts that place into the
+/// environment; it is one word, whatever is in it (tried with 2.1.200, 2.1.250 and 2.1.329).
+#[must_use]
+pub fn plugin_entries() -> Vec<HookEntry> {
+    entries_of(&format!("\"${{CLAUDE_PLUGIN_ROOT}}/{}/{MARKER}\"", super::plugin::HOOKS))
+}
+
+/// `file` is the launcher, as a word of a shell line.
+fn entries_of(file: &str) -> Vec<HookEntry> {
+    let command = format!("[ -f {file} ] && command -v node >/dev/null 2>&1 && exec node {file}; exit 0");
     let entry = |event: &str, matcher: Option<&str>, more: Value| {
         let mut hook = json!({"type": "command", "command": command});
         if let (Some(hook), Value::Object(more)) = (hook.as_object_mut(), more) {
@@ -52,16 +67,9 @@ pub fn entries(scope: Scope, launcher: &Path) -> Vec<HookEntry> {
     ]
 }
 
-fn command(scope: Scope, launcher: &Path) -> String {
-    let file = match scope {
-        Scope::Project | Scope::Local => format!("\"$CLAUDE_PROJECT_DIR/.claude/{MARKER}\""),
-        Scope::User => quoted(&launcher.to_string_lossy()),
-    };
-    format!("[ -f {file} ] && command -v node >/dev/null 2>&1 && exec node {file}; exit 0")
-}
-
 /// One word for a POSIX shell, whatever is in it.
-pub(super) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
@@ -71,8 +79,10 @@ mod tests {
 
     #[test]
     fn every_command_is_recognised_as_ours_and_every_timeout_fits_31_bits() {
-        for scope in [Scope::Project, Scope::Local, Scope::User] {
-            for entry in entries(scope, Path::new("/home/o'neil/.claude/cc-session-recover/hook.js")) {
+        let launcher = Path::new("/home/o'neil/.claude/cc-session-recover/hook.js");
+        let scopes = [Scope::Project, Scope::Local, Scope::User].map(|scope| entries(scope, launcher));
+        for entries in scopes.into_iter().chain([plugin_entries()]) {
+            for entry in entries {
                 let command = entry.hook["command"].as_str().unwrap();
                 assert!(command.contains(MARKER), "{command}");
                 assert!(
