@@ -1212,11 +1212,15 @@ export interface PruneOptions {
   exportsDays?: number
   /** Snapshots older than so many days; `retention.snapshotsDays` when absent, else 14. */
   snapshotsDays?: number
-  /** Of every session so many of each stay in any case; 1 when absent. */
+  /** Pages older than so many days; `retention.pagesDays` when absent, else 90. */
+  pagesDays?: number
+  /** Records of sessions in which nothing was noted for so many days; `retention.recordsDays` when absent, else 90. */
+  recordsDays?: number
+  /** Of every session so many exports, snapshots and pages stay in any case; 1 when absent. */
   keep?: number
   /** Of every session at most so many of each. */
   most?: number
-  /** All together at most so many bytes: the oldest go first. */
+  /** All together at most so many bytes: the oldest go first. Records do not count: they are small. */
   maxBytes?: number
   /** Only these paths, of those that may go. */
   only?: string[]
@@ -1229,7 +1233,11 @@ export interface PruneRules {
   exportsDays: number
   /** Days for which snapshots are kept. */
   snapshotsDays: number
-  /** Of every session so many of each stay in any case. */
+  /** Days for which pages are kept. */
+  pagesDays: number
+  /** Days for which records of sessions are kept. */
+  recordsDays: number
+  /** Of every session so many exports, snapshots and pages stay in any case. */
   keep: number
   /** Of every session at most so many of each; `null` for any number. */
   most: number | null
@@ -1237,15 +1245,15 @@ export interface PruneRules {
   maxBytes: number | null
 }
 
-/** A copy that goes. */
+/** Something that goes. */
 export interface PrunedCopy {
-  /** `export`, `snapshot`, or `leftover` of one that was never finished. */
-  kind: 'export' | 'snapshot' | 'leftover'
+  /** `export`, `snapshot`, `page`, `record` (the small files in which things are noted about a session), or `leftover` of one that was never finished. */
+  kind: 'export' | 'snapshot' | 'page' | 'record' | 'leftover'
   /** Its session. */
   session: string
-  /** Its path. */
+  /** Its path; of a record its directory. */
   path: string
-  /** When it was made. */
+  /** When it was made; of a record, when something was noted in it last. */
   madeAt: string | null
   /** Its size. */
   bytes: number
@@ -1267,7 +1275,7 @@ export interface PruneReport {
   removed: PrunedCopy[]
   /** Bytes of it. */
   removedBytes: number
-  /** Exports and snapshots that stay. */
+  /** What stays: exports, snapshots, pages and records. */
   kept: number
   /** Bytes of them. */
   keptBytes: number

@@ -12,6 +12,7 @@ mod state;
 mod stop;
 
 pub use payload::{Event, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
+pub use start::Registration;
 
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;

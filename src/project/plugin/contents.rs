@@ -111,6 +111,7 @@ pub(super) fn contents(
             pretty(&json!({
                 "name": NAME,
                 "owner": {"name": NAME},
+                "description": DESCRIPTION,
                 "plugins": [{"name": NAME, "source": format!("./{NAME}"), "description": DESCRIPTION}],
             })),
             "where Claude Code finds the plugin",

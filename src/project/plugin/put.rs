@@ -120,7 +120,10 @@ fn directory(outside: Outside<'_>, state: &StateDir, to: Option<&Path>) -> Resul
     }
     let there = wanted.ancestors().find_map(|dir| Some((dir, canonical(dir).ok()?)));
     let directory = match there {
-        Some((dir, real)) => wanted.strip_prefix(dir).map_or(real.clone(), |rest| real.join(rest)),
+        // Part by part: joining nothing would add a slash.
+        Some((dir, real)) => {
+            wanted.strip_prefix(dir).map_or(real.clone(), |rest| real.iter().chain(rest).collect())
+        }
         None => wanted.clone(),
     };
     let home = outside.env.claude_config_dir().map(|dir| canonical(&dir).unwrap_or(dir));
@@ -155,7 +158,8 @@ pub fn plan(outside: Outside<'_>, options: PluginOptions) -> Result<PluginPlan> 
         }
         if same {
             next.push(forget);
-            warnings.push("Claude Code still has the plugin and cannot read it any more: tell it so".into());
+            warnings
+                .push("Claude Code still has the plugin, which it then cannot load: let it forget it".into());
         }
     } else if !(same && known.on) {
         if !same {
@@ -200,8 +204,12 @@ fn written(ground: &Ground, options: &PluginOptions) -> Result<(Vec<FileStep>, V
     }
     let dir = commands(&ground.directory);
     refuse_links(&ground.directory, &dir.join("x"))?;
-    let (commands, told) = steps(&dir, is_temporary(&options.package_root), &known)?;
+    let (mut commands, told) = steps(&dir, is_temporary(&options.package_root), &known)?;
     warnings.extend(told);
+    for step in &mut commands {
+        let name = step.path.file_stem().unwrap_or_default().to_string_lossy();
+        step.why = format!("/{NAME}:{name} in Claude Code");
+    }
     // Before the files by which Claude Code finds the plugin.
     let names = files.len() - 2;
     files.splice(names..names, commands);
