@@ -37,7 +37,7 @@ function filesOf(directory) {
 const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
 /** Everything in a world but lock files, which stay. @param {string} root */
-const withoutLocks = (root) => Object.fromEntries(Object.entries(treeOf(root)).filter(([path]) => !/^state\/leases\//.test(path)));
+const withoutLocks = (root) => Object.fromEntries(Object.entries(treeOf(root)).filter(([path]) => !path.startsWith('state/leases/')));
 
 /** @param {ReturnType<typeof world>} place @param {string[]} argv */
 async function written(place, ...argv) {
@@ -124,7 +124,7 @@ test('an upgrade of the package renews what the earlier one wrote, and nothing e
   const before = treeOf(directory);
   const newer = join(place.root, 'newer');
   mkdirSync(newer);
-  for (const name of ['bin', 'package.json', 'LICENSE', 'index.js', ...readdirSync(ROOT).filter((name) => name.endsWith('.node'))]) cpSync(join(ROOT, name), join(newer, name), { recursive: true });
+  for (const name of ['bin', 'package.json', 'LICENSE', 'index.js', ...readdirSync(ROOT).filter((entry) => entry.endsWith('.node'))]) cpSync(join(ROOT, name), join(newer, name), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(newer, 'node_modules'), 'junction');
   appendFileSync(join(newer, 'bin', 'hook.js'), '// Newer.\n');
   const { status, stdout, stderr } = await place.run(['plugin', '--json'], { bin: join(newer, 'bin', 'cc-session-recover.js') });
