@@ -47,8 +47,11 @@ async function overALimit(stage, options = {}) {
   return { session, incident: stage.home.incident(session.id), continues: stage.api.conversation(refusedAt).length, journal: journal.filter((line) => line.session === session.id) };
 }
 
-/** What was noted about a session, in its order. */
+/** What was noted about a session. */
 const told = ({ journal }) => journal.map(({ event }) => event);
+
+/** How often the model got what a session is told at its start. */
+const handedOver = (stage) => JSON.stringify(stage.api.requests).split('survives interruptions').length - 1;
 
 suite('the plugin', { concurrency: 2 }, () => {
   for (const version of [VERSIONS.current, VERSIONS.beforeApiError, VERSIONS.beforeQuotaLimits]) {
@@ -77,25 +80,31 @@ suite('the plugin', { concurrency: 2 }, () => {
     });
   }
 
-  test('notes a stop in a project without init, waits, and continues the session once; its commands are there', async (t) => {
-    const stage = await withPlugin(t, { to: 'a $(touch bad) "b" \'c\'' });
-    if (stage === null) return;
-    const { session, incident, continues } = await overALimit(stage);
-    assert.equal(continues, 1, 'exactly one continue');
-    assert.deepEqual([incident.attempts.length, incident.attempts[0].outcome], [1, 'continued']);
-    assert.equal(incident.project, stage.home.project);
-    const { slash_commands: commands } = session.lines.find(({ type, subtype }) => type === 'system' && subtype === 'init');
-    for (const name of ['session-rescue', 'handoff']) assert.ok(commands.includes(`cc-session-recover:${name}`), commands.join(' '));
-    assert.deepEqual(stage.hookProcesses(), [], 'no hook is left behind');
-  });
+  for (const version of [VERSIONS.current, VERSIONS.beforeApiError]) {
+    test(`notes a stop in a project without init, waits, and continues the session once, and its commands are there (${version})`, async (t) => {
+      const stage = await withPlugin(t, { version, to: 'a $(touch bad) "b" \'c\'' });
+      if (stage === null) return;
+      const { session, incident, continues } = await overALimit(stage);
+      assert.equal(continues, 1, 'exactly one continue');
+      assert.deepEqual([incident.attempts.length, incident.attempts[0].outcome], [1, 'continued']);
+      assert.equal(incident.project, stage.home.project);
+      const { slash_commands: commands } = session.lines.find(({ type, subtype }) => type === 'system' && subtype === 'init');
+      for (const name of ['session-rescue', 'handoff']) assert.ok(commands.includes(`cc-session-recover:${name}`), commands.join(' '));
+      assert.deepEqual(stage.hookProcesses(), [], 'no hook is left behind');
+    });
+  }
 
-  test('leaves a session to the hooks of its project: one incident, one continue, nothing twice', async (t) => {
+  test('leaves a session to the hooks of its project: one incident, one continue, and nothing twice, as two sets of hooks in settings would have it', async (t) => {
     const both = await withPlugin(t, { init: true });
     if (both === null) return;
     const alone = await scene(t);
-    const [one, other] = [await overALimit(both), await overALimit(alone)];
+    const twice = await scene(t);
+    assert.equal((await twice.cli('init', '--user', '--json')).code, 0);
+    const [one, other, control] = [await overALimit(both), await overALimit(alone), await overALimit(twice)];
     assert.deepEqual([one.continues, one.incident.attempts.length], [1, 1]);
-    assert.deepEqual(told(one), told(other), 'as with the hooks of the project alone');
+    assert.deepEqual(new Set(told(one)), new Set(told(other)), 'noted as with the hooks of the project alone');
+    assert.equal(handedOver(both), handedOver(alone), 'the model is told once');
+    assert.ok(told(control).length > told(one).length && handedOver(twice) > handedOver(both), 'what was done twice would be seen');
   });
 
   test('takes a session whose client was told to leave the settings of the project out', async (t) => {
