@@ -415,8 +415,9 @@ test('a session that waits under the plugin is left alone when it is taken out o
   for (const until = Date.now() + 20_000; phase() !== 'waiting' && Date.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(phase(), 'waiting');
   assert.equal((await place.run(['init', '--yes'])).status, 0);
-  installed(place, directory);
-  assert.equal((await place.run(['uninstall', '--yes'])).status, 0);
+  const undone = await place.run(['uninstall', '--yes']);
+  assert.equal(undone.status, 0, undone.stderr);
+  assert.match(undone.stderr, /warning: the plugin is on in Claude Code/);
   assert.equal(phase(), 'waiting');
   assert.equal((await place.run(['plugin', '--remove', '--yes'])).status, 0);
   assert.equal(phase(), 'cancelled');

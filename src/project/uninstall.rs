@@ -147,6 +147,10 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
                 .and_then(|(path, lines)| unexclude(path, lines)),
         );
     }
+    if plugin::is_on(&places.state, outside.env, Some(&places.project)) {
+        let rest = "the plugin is on in Claude Code and does its work here without them";
+        warnings.push(format!("{rest}: cc-session-recover plugin --remove takes it away"));
+    }
     let settings = target.text.is_some().then_some(target);
     Ok(UninstallPlan {
         project: places.project,
