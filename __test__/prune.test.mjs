@@ -110,13 +110,18 @@ test('the configuration says how long, the command line before it, and nonsense 
 
 test('by count and by size the oldest go first', async (t) => {
   const place = world(t);
-  const { exported } = copies(place);
+  const { exported, record } = copies(place);
   const all = [5, 4, 3, 2, 1].map((days) => exported(days));
   const plan = async (/** @type {string[]} */ ...argv) => paths(JSON.parse((await place.run(['prune', '--dry-run', '--json', ...argv])).stdout).removed);
   assert.deepEqual(await plan('--most', '3'), all.slice(0, 2));
   assert.deepEqual(await plan('--max-total', '2.5kB'), all.slice(0, 3));
   assert.deepEqual(await plan('--max-total', '0'), all.slice(0, 4), 'the newest stays');
   assert.deepEqual(await plan('--max-total', '0', '--keep', '0'), all);
+  // What was noted about a session makes no room and takes none.
+  const dir = record(0, idOf(1));
+  writeFileSync(join(dir, 'context.json'), 'x'.repeat(9000));
+  assert.deepEqual(await plan('--max-total', '5kB'), []);
+  rmSync(dir, { recursive: true });
   const { stdout } = await place.run(['prune', '--most', '1', '--yes']);
   assert.match(stdout, /^Deleted 4 items of 4\.0 kB\. 1 item of 1\.0 kB stays\.$/m);
   assert.deepEqual(readdirSync(join(place.state, 'exports')).length, 1);
@@ -240,8 +245,12 @@ test('what was noted about a session goes when it is old or its transcript is go
     [['record', old, dirs.old, 'is older than 90 days'], ['record', gone, dirs.gone, 'its transcript is gone'], ['record', noted, dirs.noted, 'is older than 90 days']].toSorted(),
   );
   assert.deepEqual(paths((await plan('--keep', '9', '--max-total', '0', '--most', '0')).removed), paths(planned.removed), 'they are small, and there is one of each session');
-  assert.equal((await plan('--records-days', '85')).removed.length, 4);
-  assert.equal((await plan('--records-days', '0')).removed.length, 6);
+  // However old: what was said is nowhere else. With a transcript it goes by age as any does.
+  assert.equal((await plan('--records-days', '70')).removed.length, 4);
+  assert.equal((await plan('--records-days', '0')).removed.length, 5);
+  transcript(place, unsaved);
+  assert.equal((await plan('--records-days', '70')).removed.length, 5);
+  rmSync(join(place.claude, 'projects', '-p', `${unsaved}.jsonl`));
   const { status, stderr } = await place.run(['prune', '--yes']);
   assert.equal(status, 0, stderr);
   assert.deepEqual(readdirSync(join(place.state, 'sessions')).toSorted(), [there, fresh, unsaved, noted, 'not-a-session'].toSorted());
@@ -273,6 +282,64 @@ test('pages and records of a session that is open, or to which something is owed
   await client.kill();
   const later = JSON.parse((await place.run([...all, '--yes'])).stdout);
   assert.deepEqual(paths(later.removed), [stay[1], join(place.state, 'sessions', open)].toSorted());
+});
+
+test('of a session whose incident cannot be read everything stays and it is told; of others it goes', async (t) => {
+  const place = world(t);
+  const { page, record, snapshot } = copies(place);
+  const [unread, other] = [idOf(1), idOf(2)];
+  for (const id of [unread, other]) transcript(place, id);
+  const of = (/** @type {string} */ id) => [page(200, id), snapshot(50, id), record(200, id)];
+  const [stay, go] = [of(unread), of(other)];
+  for (const id of [unread, other]) page(100, id), snapshot(20, id);
+  const incident = join(place.state, 'incidents', `${unread}.json`);
+  mkdirSync(join(place.state, 'incidents'));
+  const all = ['prune', '--pages-days', '150', '--json'];
+  for (const make of [() => writeFileSync(incident, '{"version":99}'), () => writeFileSync(incident, '{"version":1,"phase":"wai'), () => symlinkSync(incident, incident)]) {
+    rmSync(incident, { force: true });
+    make();
+    const { status, stdout } = await place.run([...all, '--dry-run']);
+    const { removed, problems } = JSON.parse(stdout);
+    assert.deepEqual([status, paths(removed), problems.map((/** @type {any} */ { path }) => path)], [1, go.toSorted(), [incident]]);
+  }
+  assert.deepEqual(paths(JSON.parse((await place.run([...all, '--yes'])).stdout).removed), go.toSorted());
+  // The control.
+  rmSync(incident);
+  assert.deepEqual(paths(JSON.parse((await place.run([...all, '--yes'])).stdout).removed), stay.toSorted());
+});
+
+test('where transcripts or clients cannot be looked at, or are not there as a whole, no session counts as gone or over', { skip: process.platform === 'win32' }, async (t) => {
+  const place = world(t);
+  const { exported, page, record } = copies(place);
+  const [there, gone] = [idOf(1), idOf(2)];
+  transcript(place, there);
+  const recorded = record(10, gone);
+  const [old, copy] = [page(200, there), exported(200, there)];
+  page(1, there);
+  exported(1, there);
+  const projects = join(place.claude, 'projects');
+  const away = join(place.root, 'away');
+  const look = async () => {
+    const { status, stdout } = await place.run(['prune', '--dry-run', '--json']);
+    const { removed, problems } = JSON.parse(stdout);
+    return [status, paths(removed), problems.map((/** @type {any} */ { path }) => path)];
+  };
+  const all = [recorded, old, copy].toSorted();
+  assert.deepEqual(await look(), [0, all, []]);
+  renameSync(projects, away);
+  assert.deepEqual(await look(), [0, [copy, old].toSorted(), []], 'a whole directory that is gone tells nothing of one transcript');
+  mkdirSync(projects);
+  assert.deepEqual(await look(), [0, [copy, old].toSorted(), []], 'nor does one where nothing is mounted');
+  rmSync(projects, { recursive: true });
+  symlinkSync(projects, projects);
+  assert.deepEqual(await look(), [1, [copy], [projects]], 'only what does not depend on it');
+  rmSync(projects);
+  renameSync(away, projects);
+  const clients = join(place.claude, 'sessions');
+  symlinkSync(clients, clients);
+  assert.deepEqual(await look(), [1, [copy], [clients]]);
+  rmSync(clients);
+  assert.deepEqual(await look(), [0, all, []]);
 });
 
 test('a record whose session somebody is at work on is skipped and told, and goes when that has ended', { skip: process.platform !== 'linux' }, async (t) => {

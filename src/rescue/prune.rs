@@ -4,11 +4,11 @@
 //! Only what this tool made, and knows by its name, in its own directories of the state: nothing of Claude Code's own, no export
 //! that was put elsewhere, nothing behind a link. Of every session the newest export, the newest snapshot and the newest page
 //! stay, unless a person asks otherwise; what a run that is not over was started from stays too, and every page and record of a
-//! session that is open or to which something is owed.
+//! session that is open or to which something is owed. What cannot be read does not count as over: what may depend on it stays.
 
 use super::export::{is_left_over, session_of};
 use super::reading::publish;
-use crate::claude::home::is_session_id;
+use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::process::Processes;
 use crate::error::{Code, Error, IoContext, Problem, Result};
 use crate::fs::lossy;
@@ -16,6 +16,7 @@ use crate::hook::Registration;
 use crate::recovery::config::{Retention, in_force};
 use crate::recovery::incident::Incident;
 use crate::report::inventory::{Ground, Inventory, Outside};
+use crate::session::scan::entries;
 use crate::session::stop::{time, time_or_null};
 use crate::store::lock::Lock;
 use crate::store::replace::sync_dir;
@@ -162,8 +163,9 @@ pub fn prune(outside: Outside<'_>, options: &PruneOptions) -> Result<PruneReport
     let mut found = exports(&ground.state, &mut problems)?;
     found.extend(snapshots(&ground.state, &mut problems)?);
     found.extend(pages(&ground.state)?);
-    let records = records(&ground.state, &mut problems)?;
-    let wanted = Wanted::of(&mut inventory, &records, outside.processes);
+    let records = records(&ground.state, &mut inventory.problems)?;
+    let wanted = Wanted::of(&mut inventory, &ground.state, &records, outside.processes);
+    problems.extend(inventory.problems.into_iter().map(Problem::from));
     found.extend(records.into_iter().map(|record| record.thing));
     let (mut removed, kept) = sorted_out(found, &rules, now, &wanted);
     if let Some(only) = &options.only {
@@ -245,12 +247,24 @@ struct Wanted {
     snapshots: BTreeSet<PathBuf>,
     /// Sessions that are open, or to which something is owed.
     sessions: BTreeSet<String>,
+    /// Sessions of which cannot be read whether something is owed to them.
+    unread: BTreeSet<String>,
+    /// What could not be read may be about any session.
+    any_unread: bool,
+    /// Sessions without a transcript whose record tells what was said.
+    unsaved: BTreeSet<String>,
     /// Sessions whose transcript is gone and of which nothing else tells what was said: their records are of no use.
     gone: BTreeSet<String>,
 }
 
 impl Wanted {
-    fn of(inventory: &mut Inventory<'_>, records: &[Record], processes: &dyn Processes) -> Self {
+    /// Every problem of the inventory counts, and says afterwards what stays because of it.
+    fn of(
+        inventory: &mut Inventory<'_>,
+        state: &StateDir,
+        records: &[Record],
+        processes: &dyn Processes,
+    ) -> Self {
         let found = inventory.find(None);
         let table = processes.table();
         inventory.holders.add_unregistered(&inventory.homes, &found, &table, processes);
@@ -260,31 +274,78 @@ impl Wanted {
         let held =
             holders.live.keys().chain(elsewhere.map(|(key, _)| key)).map(|(_, session)| session.clone());
         let owed = inventory.incidents.values().filter(|incident| !incident.phase.is_over());
-        let mut sessions: BTreeSet<String> =
-            held.chain(owed.map(|incident| incident.session.clone())).collect();
-        let mut gone = BTreeSet::new();
+        let mut wanted = Self {
+            snapshots: needed(inventory.incidents.values()),
+            sessions: held.chain(owed.map(|incident| incident.session.clone())).collect(),
+            ..Self::default()
+        };
         let known: BTreeSet<&str> = found.iter().map(|one| one.id.as_str()).collect();
+        let all_listed =
+            !inventory.homes.is_empty() && inventory.homes.iter().all(|home| is_listed(&home.projects()));
         for Record { thing, registration, shadow } in records {
+            let session = || thing.session.clone();
             let client = registration.as_ref().and_then(|one| one.claude_pid.zip(one.claude_start.as_ref()));
             if client.is_some_and(|(pid, start)| processes.start_token(pid).as_ref() == Some(start)) {
-                sessions.insert(thing.session.clone());
+                wanted.sessions.insert(session());
             }
-            let elsewhere = registration.as_ref().is_some_and(|one| one.transcript.exists());
-            if !shadow && !elsewhere && !known.contains(thing.session.as_str()) {
-                gone.insert(thing.session.clone());
+            let registered = registration.as_ref().map_or(Ok(false), |one| one.transcript.try_exists());
+            let there = known.contains(thing.session.as_str()) || registered.as_ref().is_ok_and(|is| *is);
+            if there {
+                continue;
+            }
+            if *shadow || registered.is_err() {
+                wanted.unsaved.insert(session());
+            }
+            let listed =
+                registration.as_ref().map_or(all_listed, |one| is_listed(&one.config_dir.join("projects")));
+            if listed {
+                wanted.gone.insert(session());
             }
         }
-        Self { snapshots: needed(inventory.incidents.values()), sessions, gone }
+        for dir in inventory.homes.iter().map(ClaudeHome::sessions).chain([state.incidents(), state.spool()])
+        {
+            entries(&dir, &mut inventory.problems);
+        }
+        for problem in &mut inventory.problems {
+            let stays = match problem.path.as_deref().and_then(|path| session_in(state, path)) {
+                Some(session) => {
+                    wanted.unread.insert(session);
+                    "pages, snapshots and the record of its session stay"
+                }
+                None => {
+                    wanted.any_unread = true;
+                    "pages, snapshots and records stay as long as it cannot be read"
+                }
+            };
+            problem.hint.get_or_insert_with(|| stays.to_owned());
+        }
+        wanted
     }
 
     /// Whether something stays in any case.
     fn holds(&self, thing: &Thing) -> bool {
+        let unread = self.any_unread || self.unread.contains(&thing.session);
         match thing.kind {
-            Kind::Snapshot => self.snapshots.contains(&thing.path),
-            Kind::Page | Kind::Record => self.sessions.contains(&thing.session),
+            Kind::Snapshot => unread || self.snapshots.contains(&thing.path),
+            Kind::Page => unread || self.sessions.contains(&thing.session),
+            Kind::Record => {
+                unread || self.sessions.contains(&thing.session) || self.unsaved.contains(&thing.session)
+            }
             Kind::Export | Kind::Leftover => false,
         }
     }
+}
+
+/// Whether a directory of transcripts shows what is in it. An empty one may be where nothing is mounted.
+fn is_listed(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some_and(|entry| entry.is_ok()))
+}
+
+/// The session that a file of the state is about, by its path.
+fn session_in(state: &StateDir, path: &Path) -> Option<String> {
+    let mut parts = path.strip_prefix(state.root()).ok()?.iter().filter_map(std::ffi::OsStr::to_str);
+    let session = parts.find_map(|part| part.split('.').next().filter(|name| is_session_id(name)))?;
+    Some(session.to_owned())
 }
 
 /// What goes and what stays, in this order: left over; of no use; too old; too many; too large together.
@@ -328,7 +389,8 @@ fn sorted_out(
         }
     }
     if let Some(most) = rules.max_bytes {
-        let mut total: u64 = kept.iter().map(|(thing, _)| thing.bytes).sum();
+        let counted = kept.iter().filter(|(thing, _)| thing.kind != Kind::Record);
+        let mut total: u64 = counted.map(|(thing, _)| thing.bytes).sum();
         // The oldest are last.
         for at in (0..kept.len()).rev() {
             if total <= most {
@@ -509,23 +571,24 @@ fn record_size(state: &StateDir, session: &str) -> Option<(u64, Option<DateTime<
     Some((sizes.iter().map(|(bytes, _)| bytes).sum(), newest))
 }
 
-fn records(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Record>> {
+fn records(state: &StateDir, problems: &mut Vec<Error>) -> Result<Vec<Record>> {
     let mut found = Vec::new();
     for (session, path, meta) in listed(&state.sessions())? {
         if !meta.is_dir() || !is_session_id(&session) {
             continue;
         }
         let Some((bytes, made_at)) = record_size(state, &session) else { continue };
-        let registration = match peek::<Registration>(&state.session(&session)) {
+        let registered = state.session(&session);
+        let registration = match peek::<Registration>(&registered) {
             Ok(registration) => registration,
-            // What a newer version noted is not judged by this one.
-            Err(error) if error.code == Code::StateNewer => {
-                problems.push(error.into());
+            // What a newer version noted is not judged by this one, nor what cannot be read.
+            Err(error) if error.code == Code::StateNewer || std::fs::read(&registered).is_err() => {
+                problems.push(error);
                 continue;
             }
             Err(_) => None,
         };
-        let shadow = state.shadow(&session).exists();
+        let shadow = state.shadow(&session).try_exists().unwrap_or(true);
         let thing = Thing { kind: Kind::Record, session, path, made_at, bytes };
         found.push(Record { thing, registration, shadow });
     }
@@ -561,8 +624,8 @@ fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
     // A run takes its snapshot under this lock, and a restore reads one under it.
     let run = (state.run_lease(&one.session), "a run or a restore of its session is under way");
     let leases = match one.kind {
-        Kind::Export | Kind::Page => Vec::new(),
-        Kind::Snapshot | Kind::Leftover => vec![run],
+        _ if one.path.starts_with(state.all_snapshots()) => vec![run],
+        Kind::Export | Kind::Page | Kind::Snapshot | Kind::Leftover => Vec::new(),
         // Nobody holds one that was never made. The last is that of the hooks at the end of a turn.
         Kind::Record => vec![
             run,
@@ -666,7 +729,10 @@ mod tests {
         let wanted = Wanted {
             snapshots: BTreeSet::from([PathBuf::from("/needed-400")]),
             sessions: set(&["open"]),
-            gone: set(&["open", "lost"]),
+            unread: set(&["unread"]),
+            unsaved: set(&["unsaved"]),
+            gone: set(&["open", "lost", "unsaved", "unread"]),
+            any_unread: false,
         };
         let (removed, _) = sorted_out(found, rules, now, &wanted);
         let mut names: Vec<String> =
@@ -706,6 +772,9 @@ mod tests {
             thing(Record, "old", 61, 1),
             thing(Record, "lost", 2, 1),
             thing(Record, "open", 400, 1),
+            thing(Record, "unsaved", 400, 1),
+            thing(Record, "unread", 400, 1),
+            thing(Page, "unread", 400, 1),
         ];
         assert_eq!(gone(found.clone(), &rules()), ["/lost-2", "/old-61", "/p-50"]);
         let all = Rules { keep: 0, most: Some(0), max_bytes: Some(0), ..rules() };
@@ -721,5 +790,11 @@ mod tests {
         assert_eq!(gone(found(), &Rules { max_bytes: Some(25), ..rules() }), ["/a-3", "/a-4", "/a-5"]);
         assert_eq!(gone(found(), &Rules { max_bytes: Some(0), ..rules() }).len(), 4, "the newest stays");
         assert_eq!(gone(found(), &Rules { max_bytes: Some(0), keep: 0, ..rules() }).len(), 5);
+        let mut with_record = found();
+        with_record.push(thing(Kind::Record, "a", 0, 1000));
+        assert!(
+            gone(with_record, &Rules { max_bytes: Some(50), ..rules() }).is_empty(),
+            "records do not count"
+        );
     }
 }

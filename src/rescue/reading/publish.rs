@@ -521,9 +521,14 @@ pub fn session_of(name: &str) -> Option<&str> {
 /// The session of a page in the state that was never finished and whose process is gone, by its name.
 #[must_use]
 pub fn left_over(name: &str) -> Option<&str> {
+    abandoned(name).and_then(session_of)
+}
+
+/// The page that was begun under this name, when whoever began it is gone.
+fn abandoned(name: &str) -> Option<&str> {
     let (page, pid) = name.strip_prefix('.')?.strip_suffix(UNFINISHED)?.rsplit_once('.')?;
     let pid = pid.parse::<u32>().ok()?;
-    session_of(page).filter(|_| pid != std::process::id() && !process_exists(pid))
+    (pid != std::process::id() && !process_exists(pid)).then_some(page)
 }
 
 /// Takes away what pages have left whose process was killed.
@@ -531,12 +536,8 @@ fn sweep(target: &Target) {
     let Ok(entries) = std::fs::read_dir(&target.dir) else { return };
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name();
-        let left = name.to_str().and_then(|name| {
-            let (page, pid) = name.strip_prefix('.')?.strip_suffix(UNFINISHED)?.rsplit_once('.')?;
-            let ours = target.name.as_deref() == Some(page) || page.contains(MARK);
-            ours.then(|| pid.parse::<u32>().ok()).flatten()
-        });
-        if left.is_some_and(|pid| pid != std::process::id() && !process_exists(pid)) {
+        let page = name.to_str().and_then(abandoned);
+        if page.is_some_and(|page| target.name.as_deref() == Some(page) || page.contains(MARK)) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
