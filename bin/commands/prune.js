@@ -32,7 +32,7 @@ module.exports = {
   name: 'prune',
   summary: 'delete old exports, snapshots, pages and records of this tool',
   description:
-    'Only what this tool keeps in its state directory: nothing of Claude Code is ever deleted, nor an export or a page that was put elsewhere. A record is what hooks noted about a session; it goes by age, or a day after the transcript is gone.\nWhat would go is shown first. Of every session the newest export, snapshot and page stay, what an unfinished run needs, and pages and records of a session that is open or to be continued.',
+    'Only what this tool keeps in its state directory: nothing of Claude Code is ever deleted, nor an export or a page that was put elsewhere. A record is what hooks noted about a session; it goes by age, or when the transcript is gone and nothing was noted for a day; not when what was said is kept nowhere else. What cannot be read does not count as over or gone.\nWhat would go is shown first. Of every session the newest export, snapshot and page stay, what an unfinished run needs, and pages and records of a session that is open or to be continued.',
   options: [
     { flags: '--exports-days <days>', description: 'exports older than that go (default: retention.exportsDays of the configuration, or 90)', parse: number('--exports-days', false) },
     { flags: '--snapshots-days <days>', description: 'snapshots older than that go (default: retention.snapshotsDays, or 14)', parse: number('--snapshots-days', false) },

@@ -37,7 +37,8 @@ project, or into yours, the plugin leaves the session to those, so that nothing 
 projects for which you agreed to it with `cc-session-recover init --unattended`.
 
 Nothing is sent anywhere, unless you name a webhook in the configuration of cc-session-recover. `cc-session-recover plugin --remove`
-takes everything away again.
+takes this directory away again, but what you edited in it. Notes, and what is known about sessions, stay, as does in the state directory
+what the hooks ran, which hooks in settings may use too.
 ";
 
 /// One file.
