@@ -317,6 +317,20 @@ function hooksOf(place, plugin) {
   return { stop, noted: (/** @type {string} */ id) => existsSync(join(place.state, 'incidents', `${id}.json`)) };
 }
 
+/** How it stands with the stop of a session. @param {ReturnType<typeof world>} place @param {string} id */
+function phaseOf(place, id) {
+  try {
+    return json(join(place.state, 'incidents', `${id}.json`)).phase;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {() => boolean} is */
+async function until(is) {
+  for (const end = Date.now() + 20_000; !is() && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 test('its hooks note a stop in any project, also where a path has every sign of a shell in it', posix, async (t) => {
   const place = world(t);
   for (const [index, to] of [join(place.state, 'plugin'), join(place.home, 'a $(touch bad) "b" \'c\' `d`')].entries()) {
@@ -377,6 +391,53 @@ for (const scope of ['project', 'local', 'user']) {
   });
 }
 
+test('hooks that the client does not run, whatever else is in the file, do not keep the plugin from its work', posix, async (t) => {
+  const place = world(t);
+  const { plugin } = await written(place);
+  const { stop, noted } = hooksOf(place, plugin);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  const settings = join(place.project, '.claude', 'settings.json');
+  const text = readFileSync(settings, 'utf8');
+  const { hooks } = JSON.parse(text);
+  const { StopFailure, ...others } = hooks;
+  const [{ command }] = StopFailure[0].hooks;
+  const forms = {
+    'a mistake in the file': text.replace(/}\s*$/, ''),
+    'commented out': `/* ${text} */ {}`,
+    'somewhere else': JSON.stringify({ permissions: { allow: [`Bash(${command})`] }, hooks: {} }),
+    'other events alone': JSON.stringify({ hooks: others }),
+  };
+  for (const [index, [what, form]] of Object.entries(forms).entries()) {
+    writeFileSync(settings, form);
+    await stop(idOf(index + 1));
+    assert.ok(noted(idOf(index + 1)), what);
+  }
+  // The control: this event alone, and a file with comments and a mark at its beginning.
+  for (const [index, form] of [JSON.stringify({ hooks: { StopFailure } }), `\ufeff// mine\n${text}`].entries()) {
+    writeFileSync(settings, form);
+    await stop(idOf(index + 9));
+    assert.ok(!noted(idOf(index + 9)), form);
+  }
+});
+
+test('how the client was started counts, also where it does not tell hooks its process', { skip: process.platform !== 'linux' }, async (t) => {
+  const place = world(t);
+  const { plugin } = await written(place);
+  const { stop, noted } = hooksOf(place, plugin);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  const started = (/** @type {string} */ id, /** @type {string[]} */ ...words) => livingClient(place, id, [process.execPath, '-e', 'setTimeout(() => {}, 600_000)', '--', ...words]);
+  started(idOf(1), '--setting-sources', 'user');
+  void stop(idOf(1));
+  await until(() => noted(idOf(1)));
+  assert.ok(noted(idOf(1)), 'the hooks of the project are not read');
+  // The controls: they are.
+  started(idOf(2), '--setting-sources', 'user', '--setting-sources', 'user,project');
+  await stop(idOf(2));
+  started(idOf(3));
+  await stop(idOf(3));
+  assert.deepEqual([noted(idOf(2)), noted(idOf(3))], [false, false]);
+});
+
 test('what a person decided for the project with init --no-hooks holds for the plugin there', posix, async (t) => {
   const place = world(t);
   const { plugin } = await written(place);
@@ -398,6 +459,42 @@ test('what a person decided for the project with init --no-hooks holds for the p
   assert.equal(realpathSync(incident.project), place.project);
 });
 
+test('where there is no plugin, taking it away changes nothing, also for sessions that wait', posix, async (t) => {
+  const place = world(t);
+  const { plugin } = await written(place);
+  livingClient(place, idOf(1));
+  void hooksOf(place, plugin).stop(idOf(1));
+  await until(() => phaseOf(place, idOf(1)) === 'waiting');
+  rmSync(join(place.state, 'projects'), { recursive: true });
+  const nothing = await place.run(['plugin', '--remove', '--yes', '--to', join(place.home, 'elsewhere')]);
+  assert.deepEqual([nothing.status, phaseOf(place, idOf(1))], [6, 'waiting']);
+  // The control: where there is one.
+  assert.equal((await place.run(['plugin', '--remove', '--yes'])).status, 0);
+  assert.equal(phaseOf(place, idOf(1)), 'cancelled');
+});
+
+test('a session that waits in another configuration directory, where the plugin is on, is left alone when recovery is taken out here', posix, async (t) => {
+  const place = world(t);
+  const { plugin, directory } = await written(place);
+  const claude = join(place.home, 'other-claude');
+  mkdirSync(claude);
+  const other = { ...place, claude, env: { ...place.env, CLAUDE_CONFIG_DIR: claude } };
+  installed(other, directory);
+  livingClient(other, idOf(1));
+  void hooksOf(other, plugin).stop(idOf(1));
+  await until(() => phaseOf(place, idOf(1)) === 'waiting');
+  const there = { env: { CLAUDE_CONFIG_DIR: claude } };
+  assert.equal((await place.run(['init', '--user', '--yes'])).status, 0);
+  assert.equal((await place.run(['uninstall', '--user', '--yes'])).status, 0);
+  assert.equal(phaseOf(place, idOf(1)), 'waiting');
+  // The control: where it is off.
+  installed(other, directory, false);
+  assert.equal((await place.run(['init', '--user', '--yes'], there)).status, 0);
+  assert.equal((await place.run(['uninstall', '--user', '--yes'])).status, 6);
+  assert.equal((await place.run(['uninstall', '--user', '--yes'], there)).status, 0);
+  assert.equal(phaseOf(place, idOf(1)), 'cancelled');
+});
+
 test('a session that waits under the plugin is left alone when it is taken out of a project, and cancelled with the plugin', posix, async (t) => {
   const place = world(t);
   const { plugin, directory } = await written(place);
@@ -405,20 +502,13 @@ test('a session that waits under the plugin is left alone when it is taken out o
   livingClient(place, idOf(1));
   const { stop } = hooksOf(place, plugin);
   void stop(idOf(1));
-  const phase = () => {
-    try {
-      return json(join(place.state, 'incidents', `${idOf(1)}.json`)).phase;
-    } catch {
-      return null;
-    }
-  };
-  for (const until = Date.now() + 20_000; phase() !== 'waiting' && Date.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(phase(), 'waiting');
+  await until(() => phaseOf(place, idOf(1)) === 'waiting');
+  assert.equal(phaseOf(place, idOf(1)), 'waiting');
   assert.equal((await place.run(['init', '--yes'])).status, 0);
   const undone = await place.run(['uninstall', '--yes']);
   assert.equal(undone.status, 0, undone.stderr);
   assert.match(undone.stderr, /warning: the plugin is on in Claude Code/);
-  assert.equal(phase(), 'waiting');
+  assert.equal(phaseOf(place, idOf(1)), 'waiting');
   assert.equal((await place.run(['plugin', '--remove', '--yes'])).status, 0);
-  assert.equal(phase(), 'cancelled');
+  assert.equal(phaseOf(place, idOf(1)), 'cancelled');
 });

@@ -57,8 +57,8 @@ export function transcriptText(fixture, { id, cwd, resetsIn = 5000 }) {
  * @param {ReturnType<typeof import('./command.mjs').world>} place
  * @param {string} session
  */
-export function livingClient(place, session) {
-  const child = spawn('sleep', ['600'], { stdio: 'ignore' });
+export function livingClient(place, session, [program, ...words] = ['sleep', '600']) {
+  const child = spawn(program, words, { stdio: 'ignore' });
   const pid = /** @type {number} */ (child.pid);
   const gone = new Promise((resolve) => child.once('exit', resolve));
   const kill = () => child.kill('SIGKILL') && gone;

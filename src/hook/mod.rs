@@ -75,14 +75,18 @@ pub enum Caller<'a> {
 #[must_use]
 pub fn run(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Outcome {
     let Ok(state) = outside.env.state_dir().map(StateDir::new) else { return Outcome::silent() };
+    let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return Outcome::silent() };
+    let payload = Payload::check(input, &home);
     let enabled = match caller {
         Caller::Project(project) => find(&state, outside.env, Some(project)),
         Caller::User => find(&state, outside.env, None),
-        Caller::Plugin => plugin::in_charge(&state, outside.env, outside.processes),
+        Caller::Plugin => {
+            let event = payload.as_ref().ok().map(|payload| (payload.event.name(), payload.session.as_str()));
+            plugin::in_charge(&state, outside.env, outside.processes, event)
+        }
     };
     let Some(enabled) = enabled else { return Outcome::silent() };
-    let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return Outcome::silent() };
-    let payload = match Payload::check(input, &home) {
+    let payload = match payload {
         Ok(payload) => payload,
         Err(refusal) => {
             journal::append(&state, outside.clock, "payload-refused", json!({"why": refusal.why()}));

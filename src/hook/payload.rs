@@ -33,6 +33,22 @@ pub enum Event {
     SessionEnd,
 }
 
+impl Event {
+    /// What Claude Code calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SessionStart => "SessionStart",
+            Self::Stop => "Stop",
+            Self::SubagentStop => "SubagentStop",
+            Self::StopFailure => "StopFailure",
+            Self::PreCompact => "PreCompact",
+            Self::Notification => "Notification",
+            Self::SessionEnd => "SessionEnd",
+        }
+    }
+}
+
 /// Why a payload is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {

@@ -119,10 +119,15 @@ pub fn user_record_path(state: &StateDir, config_dir: &Path) -> PathBuf {
 #[must_use]
 pub fn find(state: &StateDir, env: &Environment, project: Option<&Path>) -> Option<Enabled> {
     let Some(project) = project else {
-        let config_dir = env.claude_config_dir()?;
-        return peek::<Enabled>(&user_record_path(state, &config_dir)).ok()?;
+        return find_user(state, &env.claude_config_dir()?);
     };
     of_project(state, project)
+}
+
+/// The record of the user's own hooks in a configuration directory of Claude Code.
+#[must_use]
+pub fn find_user(state: &StateDir, config_dir: &Path) -> Option<Enabled> {
+    peek::<Enabled>(&user_record_path(state, config_dir)).ok()?
 }
 
 /// Whether a person agreed that closed sessions of this project are resumed without one.

@@ -67,6 +67,28 @@ fn entries_of(file: &str) -> Vec<HookEntry> {
     ]
 }
 
+/// Every hook of ours in settings.
+#[must_use]
+pub fn ours(settings: &Value) -> Vec<HookEntry> {
+    let mut found = Vec::new();
+    for (event, groups) in settings.get("hooks").and_then(Value::as_object).into_iter().flatten() {
+        for group in groups.as_array().into_iter().flatten() {
+            let matcher = group.get("matcher").and_then(Value::as_str).map(str::to_owned);
+            for hook in group.get("hooks").and_then(Value::as_array).into_iter().flatten() {
+                if hook.get("command").and_then(Value::as_str).is_some_and(|command| command.contains(MARKER))
+                {
+                    found.push(HookEntry {
+                        event: event.clone(),
+                        matcher: matcher.clone(),
+                        hook: hook.clone(),
+                    });
+                }
+            }
+        }
+    }
+    found
+}
+
 /// One word for a POSIX shell, whatever is in it.
 #[must_use]
 pub fn quoted(text: &str) -> String {

@@ -11,19 +11,21 @@ pub use put::{PluginOptions, PluginPlan, PluginReport, apply, plan};
 
 use super::Scope;
 use super::enabled::{Enabled, find};
-use super::hooks::MARKER;
+use super::hooks::{MARKER, ours};
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
-use crate::claude::settings::{Settings, managed_dir};
+use crate::claude::registry::live_holder;
+use crate::claude::settings::{Settings, managed_dir, value_of};
 use crate::env::Environment;
 use crate::error::{Code, Result};
-use crate::fs::{canonical, read_small};
+use crate::fs::canonical;
 use crate::session::stop::time;
 use crate::store::StateDir;
 use crate::store::stored::{Stored, peek};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -35,8 +37,6 @@ pub const ID: &str = "cc-session-recover@cc-session-recover";
 pub const HOOKS: &str = "hooks";
 /// Option of the client that names the settings it reads.
 const SOURCES: &str = "--setting-sources";
-/// Largest settings file that is looked into, in bytes.
-const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// The record that a person had the plugin written. Without it the plugin's hooks do nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,40 +90,59 @@ impl Record {
 
 /// The record under which the plugin's hooks work for a session: the project's own where it has one, else one that says nothing
 /// but that the plugin was written. `None` where hooks of a settings file do the work, and where no plugin was written.
+///
+/// `event` is the name of the event and its session; without it, any hook of ours counts.
 #[must_use]
-pub fn in_charge(state: &StateDir, env: &Environment, processes: &dyn Processes) -> Option<Enabled> {
+pub fn in_charge(
+    state: &StateDir,
+    env: &Environment,
+    processes: &dyn Processes,
+    event: Option<(&str, &str)>,
+) -> Option<Enabled> {
     let at = Record::look(state).ok()?.places.values().map(|place| place.at).min()?;
     let project = env.absolute("CLAUDE_PROJECT_DIR").and_then(|dir| canonical(&dir).ok());
     let project = project.and_then(|dir| find(state, env, Some(&dir)));
     let user = find(state, env, None);
-    // Clients before 2.1.220 do not tell their process; that they were started with fewer settings is then not known.
-    let line = env.claude_pid().map(|pid| processes.command_line(pid)).unwrap_or_default();
-    let works = |enabled: &Enabled| has_hooks(enabled, env, &line);
+    let line = LazyCell::new(|| command_line(env, processes, event.map(|(_, session)| session)));
+    let works = |enabled: &Enabled| {
+        has_launcher(enabled, env)
+            && enabled
+                .settings
+                .iter()
+                .filter(|(_, image)| image.hooks && has_hook(&image.path, event.map(|(name, _)| name)))
+                .any(|(scope, _)| reads(&line, *scope))
+    };
     if project.as_ref().is_some_and(works) || user.as_ref().is_some_and(works) {
         return None;
     }
     Some(project.or(user).unwrap_or_else(|| Enabled::new(None, at)))
 }
 
-/// Whether a client that was started with this command line runs the hooks which `init` put into settings: they are still in the
-/// file, the client reads it, and their launcher is there.
-fn has_hooks(enabled: &Enabled, env: &Environment, line: &[String]) -> bool {
+/// How the client of a session was started; empty when that is not known. Clients before 2.1.220 do not tell hooks their process,
+/// but register it.
+fn command_line(env: &Environment, processes: &dyn Processes, session: Option<&str>) -> Vec<String> {
+    let registered = || {
+        let home = ClaudeHome::new(env.claude_config_dir()?);
+        live_holder(&home, session?, processes).map(|record| record.pid)
+    };
+    let pid = env.claude_pid().or_else(registered);
+    pid.map(|pid| processes.command_line(pid)).unwrap_or_default()
+}
+
+/// Whether what the hooks start, which `init` put into settings, is still there.
+fn has_launcher(enabled: &Enabled, env: &Environment) -> bool {
     let base = match &enabled.project {
         Some(project) => Some(project.join(".claude")),
         None => env.claude_config_dir(),
     };
-    let launcher = base.is_some_and(|base| base.join(MARKER).is_file());
-    launcher
-        && enabled
-            .settings
-            .iter()
-            .any(|(scope, image)| image.hooks && reads(line, *scope) && is_in(&image.path))
+    base.is_some_and(|base| base.join(MARKER).is_file())
 }
 
-/// Whether the settings file, which may be a link, still has a hook of ours.
-fn is_in(path: &Path) -> bool {
-    let bytes = canonical(path).ok().and_then(|real| read_small(&real, LARGEST).ok().flatten());
-    bytes.is_some_and(|bytes| String::from_utf8_lossy(&bytes).contains(MARKER))
+/// Whether the settings file, which may be a link, still has a hook of ours for this event, or for any. One that the client cannot
+/// read has none.
+fn has_hook(path: &Path, event: Option<&str>) -> bool {
+    let Some(Ok(value)) = value_of(path) else { return false };
+    ours(&value).iter().any(|entry| event.is_none_or(|event| entry.event == event))
 }
 
 /// Whether a client that was started so reads the settings of a scope (`--setting-sources user` keeps the plugin and leaves a
@@ -134,6 +153,7 @@ fn reads(line: &[String], scope: Scope) -> bool {
         Scope::Local => "local",
         Scope::User => "user",
     };
+    let mut read = true;
     let mut words = line.iter().map(String::as_str);
     while let Some(word) = words.next() {
         let given = match word.strip_prefix(SOURCES) {
@@ -141,11 +161,12 @@ fn reads(line: &[String], scope: Scope) -> bool {
             Some(rest) => rest.strip_prefix('='),
             None => None,
         };
+        // The last one counts.
         if let Some(given) = given {
-            return given.split(',').any(|source| source.trim() == wanted);
+            read = given.split(',').any(|source| source.trim() == wanted);
         }
     }
-    true
+    read
 }
 
 /// What Claude Code's own settings say about the plugin.
@@ -159,8 +180,8 @@ struct Known {
 
 impl Known {
     /// For a project, or where no project has a say.
-    fn of(env: &Environment, project: Option<&Path>) -> Self {
-        let Some(home) = env.claude_config_dir().map(ClaudeHome::new) else { return Self::default() };
+    fn of(config_dir: Option<&Path>, project: Option<&Path>) -> Self {
+        let Some(home) = config_dir.map(ClaudeHome::new) else { return Self::default() };
         let settings = Settings::read(&home, project, &managed_dir());
         let mut values = settings.files.iter().filter_map(|file| file.value.as_ref().ok());
         let market = |value: &Value| {
@@ -181,11 +202,11 @@ pub struct Standing {
     pub on: bool,
 }
 
-/// The plugin as it stands for a project; `None` when none was written.
+/// The plugin as it stands for a project in a configuration directory of Claude Code; `None` when none was written.
 #[must_use]
-pub fn standing(state: &StateDir, env: &Environment, project: Option<&Path>) -> Option<Standing> {
+pub fn standing(state: &StateDir, config_dir: Option<&Path>, project: Option<&Path>) -> Option<Standing> {
     let record = Record::look(state).ok()?;
-    let known = Known::of(env, project);
+    let known = Known::of(config_dir, project);
     let read = known.marketplace.and_then(|dir| canonical(&dir).ok());
     if let Some(directory) = read.filter(|dir| record.places.contains_key(dir)) {
         return Some(Standing { directory, on: known.on });
@@ -194,10 +215,10 @@ pub fn standing(state: &StateDir, env: &Environment, project: Option<&Path>) -> 
     Some(Standing { directory, on: false })
 }
 
-/// Whether the plugin's hooks run in a project.
+/// Whether the plugin's hooks run in a project, under clients with this configuration directory.
 #[must_use]
-pub fn is_on(state: &StateDir, env: &Environment, project: Option<&Path>) -> bool {
-    standing(state, env, project).is_some_and(|standing| standing.on)
+pub fn is_on(state: &StateDir, config_dir: Option<&Path>, project: Option<&Path>) -> bool {
+    standing(state, config_dir, project).is_some_and(|standing| standing.on)
 }
 
 #[cfg(test)]
@@ -214,5 +235,6 @@ mod tests {
         assert_eq!(read("claude --setting-sources=project,local"), [true, true, false]);
         assert_eq!(read("claude --setting-sources"), [true; 3]);
         assert_eq!(read("claude --setting-sources= -p"), [false; 3]);
+        assert_eq!(read("claude --setting-sources user --setting-sources=project"), [true, false, false]);
     }
 }

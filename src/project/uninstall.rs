@@ -2,7 +2,7 @@
 //! our own entries go. Notes and what is known about sessions stay.
 
 use super::commands::removals;
-use super::enabled::{Enabled, SettingsImage, find};
+use super::enabled::{Enabled, SettingsImage, find, find_user};
 use super::hooks::MARKER;
 use super::init::{Outside, Places, ProjectReport, read_text};
 use super::plugin;
@@ -147,7 +147,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
                 .and_then(|(path, lines)| unexclude(path, lines)),
         );
     }
-    if plugin::is_on(&places.state, outside.env, Some(&places.project)) {
+    if plugin::is_on(&places.state, outside.env.claude_config_dir().as_deref(), Some(&places.project)) {
         let rest = "the plugin is on in Claude Code and does its work here without them";
         warnings.push(format!("{rest}: cc-session-recover plugin --remove takes it away"));
     }
@@ -347,11 +347,14 @@ fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result
 pub(super) fn stop_waiting(outside: Outside<'_>, state: &StateDir) {
     let config = Config::default();
     let ledger = Ledger { state, clock: outside.clock, config: &config, default_home: None };
-    let by_user = find(state, outside.env, None).is_some();
     for incident in ledger.read_all().0 {
+        // Its own, which need not be the one of whoever takes recovery out.
+        let config_dir = incident.config_dir.clone().or_else(|| outside.env.claude_config_dir());
+        let config_dir = config_dir.as_deref();
         let project = incident.project.as_deref();
-        let by_project = find(state, outside.env, project).is_some();
-        let covered = by_user || by_project || plugin::is_on(state, outside.env, project);
+        let by_user = config_dir.is_some_and(|dir| find_user(state, dir).is_some());
+        let by_project = project.is_some_and(|project| find(state, outside.env, Some(project)).is_some());
+        let covered = by_user || by_project || plugin::is_on(state, config_dir, project);
         if incident.phase.is_active() && !covered {
             // Best effort: what cannot be changed now still shows in `status`, from where it can be cancelled.
             let _ = ledger.change(&incident.session, |incident| {

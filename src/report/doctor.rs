@@ -12,7 +12,7 @@ use crate::fs::{canonical, lossy_or_null, read_small};
 use crate::note::handoff::{FILE_NAME, blocks, edited_blocks};
 use crate::program::find;
 use crate::project::enabled::{Enabled, enclosing, find as enabled_of};
-use crate::project::hooks::{HookEntry, MARKER, quoted};
+use crate::project::hooks::{HookEntry, MARKER, ours, quoted};
 use crate::project::init::{self, InitOptions, InitPlan};
 use crate::project::plugin;
 use crate::project::{FileAction, Scope};
@@ -326,7 +326,7 @@ impl Patient<'_> {
     fn plugin(&self, beside: bool) -> Vec<Check> {
         let env = self.outside.env;
         let Some(plugin::Standing { directory, on }) =
-            plugin::standing(&self.state, env, Some(&self.project))
+            plugin::standing(&self.state, env.claude_config_dir().as_deref(), Some(&self.project))
         else {
             return Vec::new();
         };
@@ -750,27 +750,6 @@ fn hooks(plan: &InitPlan, again: &str) -> Check {
         },
     };
     check.at(&target.path)
-}
-
-/// Every hook of ours in settings.
-fn ours(settings: &Value) -> Vec<HookEntry> {
-    let mut found = Vec::new();
-    for (event, groups) in settings.get("hooks").and_then(Value::as_object).into_iter().flatten() {
-        for group in groups.as_array().into_iter().flatten() {
-            let matcher = group.get("matcher").and_then(Value::as_str).map(str::to_owned);
-            for hook in group.get("hooks").and_then(Value::as_array).into_iter().flatten() {
-                if hook.get("command").and_then(Value::as_str).is_some_and(|command| command.contains(MARKER))
-                {
-                    found.push(HookEntry {
-                        event: event.clone(),
-                        matcher: matcher.clone(),
-                        hook: hook.clone(),
-                    });
-                }
-            }
-        }
-    }
-    found
 }
 
 /// What is not as it should be; `None` when nothing is.

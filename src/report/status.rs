@@ -108,6 +108,6 @@ pub fn asked(outside: Outside<'_>, dir: &Path) -> Result<Asked> {
     let by_user = user.is_some_and(|path| matches!(peek::<Enabled>(&path), Ok(Some(_))));
     let enabled = by_user
         || find(&state, outside.env, Some(&dir)).is_some()
-        || plugin::is_on(&state, outside.env, Some(&dir));
+        || plugin::is_on(&state, outside.env.claude_config_dir().as_deref(), Some(&dir));
     Ok(Asked { dir, enabled })
 }

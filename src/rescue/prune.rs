@@ -307,15 +307,13 @@ impl Wanted {
             entries(&dir, &mut inventory.problems);
         }
         for problem in &mut inventory.problems {
-            let stays = match problem.path.as_deref().and_then(|path| session_in(state, path)) {
-                Some(session) => {
-                    wanted.unread.insert(session);
-                    "pages, snapshots and the record of its session stay"
-                }
-                None => {
-                    wanted.any_unread = true;
-                    "pages, snapshots and records stay as long as it cannot be read"
-                }
+            let about = problem.path.as_deref().and_then(|path| session_in(state, path));
+            let stays = if let Some(session) = about {
+                wanted.unread.insert(session);
+                "pages, snapshots and the record of its session stay"
+            } else {
+                wanted.any_unread = true;
+                "pages, snapshots and records stay as long as it cannot be read"
             };
             problem.hint.get_or_insert_with(|| stays.to_owned());
         }

@@ -140,7 +140,7 @@ fn directory(outside: Outside<'_>, state: &StateDir, to: Option<&Path>) -> Resul
 /// [`Code::Io`].
 pub fn plan(outside: Outside<'_>, options: PluginOptions) -> Result<PluginPlan> {
     let ground = Ground::read(outside, &options)?;
-    let known = Known::of(outside.env, None);
+    let known = Known::of(outside.env.claude_config_dir().as_deref(), None);
     let same = known
         .marketplace
         .as_deref()
@@ -307,7 +307,10 @@ pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport>
     if plan.remove {
         let created = before.places.get(&plan.directory).map(|place| place.created.as_slice());
         clear_out(&ground, created.unwrap_or_default());
-        stop_waiting(outside, &state);
+        // Where there was none, nobody waits because of it.
+        if changed {
+            stop_waiting(outside, &state);
+        }
     }
     if changed {
         let paths: Vec<&PathBuf> = steps.iter().map(|step| &step.path).collect();
