@@ -5,12 +5,15 @@
 //! no harm to those who do not use the tool.
 
 use super::Scope;
+use crate::watch::flag::Flags;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// Every command of ours contains this, and no other does.
 pub const MARKER: &str = "cc-session-recover/hook.js";
+/// Directory of the launchers below `.claude`.
+const LAUNCHERS: &str = "cc-session-recover";
 /// Longest wait of a hook, in seconds. More than 2,147,483 does not fit the timer of clients before 2.1.268, which then
 /// end the hook at once.
 const LONGEST_WAIT: u32 = 2_073_600;
@@ -49,15 +52,33 @@ pub fn entries(scope: Scope, launcher: &Path) -> Vec<HookEntry> {
             json!({"async": true, "timeout": 60}),
         ),
         entry("SessionEnd", None, json!({"timeout": 5})),
+        HookEntry {
+            event: "UserPromptSubmit".into(),
+            matcher: None,
+            hook: json!({"type": "command", "command": told(scope, launcher), "timeout": 5}),
+        },
     ]
 }
 
 fn command(scope: Scope, launcher: &Path) -> String {
-    let file = match scope {
-        Scope::Project | Scope::Local => format!("\"$CLAUDE_PROJECT_DIR/.claude/{MARKER}\""),
-        Scope::User => quoted(&launcher.to_string_lossy()),
-    };
+    let file = file(scope, launcher);
     format!("[ -f {file} ] && command -v node >/dev/null 2>&1 && exec node {file}; exit 0")
+}
+
+/// The command of the hook that a prompt waits for: it asks for the session's flag first, which is hardly ever up, and starts
+/// nothing without it. Without an id it asks for a directory, which is no file.
+fn told(scope: Scope, launcher: &Path) -> String {
+    let flags = file(scope, Flags::beside(launcher).dir());
+    format!("[ -f {flags}/\"$CLAUDE_CODE_SESSION_ID\" ] && {}", command(scope, launcher))
+}
+
+/// A path beside the launcher, or the launcher's own, as one word of the shell.
+fn file(scope: Scope, path: &Path) -> String {
+    let name = || path.file_name().unwrap_or_default().to_string_lossy();
+    match scope {
+        Scope::Project | Scope::Local => format!("\"$CLAUDE_PROJECT_DIR/.claude/{LAUNCHERS}/{}\"", name()),
+        Scope::User => quoted(&path.to_string_lossy()),
+    }
 }
 
 /// One word for a POSIX shell, whatever is in it.
@@ -80,6 +101,27 @@ mod tests {
                     "{}",
                     entry.event
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_hook_before_a_prompt_asks_for_a_flag_first() {
+        let launcher = Path::new("/home/o'neil/.claude/cc-session-recover/hook.js");
+        for (scope, flag) in [
+            (
+                Scope::Project,
+                r#"[ -f "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/unsaved"/"$CLAUDE_CODE_SESSION_ID" ] && [ -f "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/hook.js" ] && "#,
+            ),
+            (
+                Scope::User,
+                r#"[ -f '/home/o'\''neil/.claude/cc-session-recover/unsaved'/"$CLAUDE_CODE_SESSION_ID" ] && [ -f '/home/"#,
+            ),
+        ] {
+            for entry in entries(scope, launcher) {
+                let command = entry.hook["command"].as_str().unwrap();
+                assert_eq!(command.starts_with(flag), entry.event == "UserPromptSubmit", "{command}");
+                assert!(command.ends_with("; exit 0"), "{command}");
             }
         }
     }
