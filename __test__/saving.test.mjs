@@ -285,6 +285,7 @@ test('a flag goes when the session is saved again, ends, or is started anew, and
     ['ended', async ({ hook }) => silent(await hook('SessionEnd', { reason: 'prompt_input_exit' })), true],
     ['resumed', ({ hook }) => hook('SessionStart', { source: 'resume' }), true],
     ['compacted', ({ hook }) => hook('SessionStart', { source: 'compact' }), false],
+    ['resumed by a run of ours', ({ hook }) => hook('SessionStart', { source: 'resume' }, { CC_RECOVER_ATTEMPT: 'x' }), false],
     ['nothing', async () => {}, false],
   ];
   for (const [what, happens, gone] of cases) {

@@ -164,10 +164,10 @@ impl Hook<'_> {
         Outcome { stdout: Some(message.to_string()), ..Outcome::silent() }
     }
 
-    /// Nothing is left to be told of the session.
+    /// Nothing is left to be told of the session. A run of ours leaves it to its person.
     pub(super) fn forget_warning(&self) {
         let flags = self.flags();
-        if flags.exist() {
+        if flags.exist() && !self.outside.env.in_attempt() {
             let _ = flags.lower(&self.payload.session);
             flags.sweep(self.outside.clock.now() - OLD);
         }

@@ -5,15 +5,13 @@
 //! no harm to those who do not use the tool.
 
 use super::Scope;
-use crate::watch::flag::Flags;
+use crate::watch::flag::{FLAGS, Flags};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// Every command of ours contains this, and no other does.
 pub const MARKER: &str = "cc-session-recover/hook.js";
-/// Directory of the launchers below `.claude`.
-const LAUNCHERS: &str = "cc-session-recover";
 /// Longest wait of a hook, in seconds. More than 2,147,483 does not fit the timer of clients before 2.1.268, which then
 /// end the hook at once.
 const LONGEST_WAIT: u32 = 2_073_600;
@@ -61,22 +59,21 @@ pub fn entries(scope: Scope, launcher: &Path) -> Vec<HookEntry> {
 }
 
 fn command(scope: Scope, launcher: &Path) -> String {
-    let file = file(scope, launcher);
+    let file = word(scope, launcher, MARKER);
     format!("[ -f {file} ] && command -v node >/dev/null 2>&1 && exec node {file}; exit 0")
 }
 
 /// The command of the hook that a prompt waits for: it asks for the session's flag first, which is hardly ever up, and starts
 /// nothing without it. Without an id it asks for a directory, which is no file.
 fn told(scope: Scope, launcher: &Path) -> String {
-    let flags = file(scope, Flags::beside(launcher).dir());
+    let flags = word(scope, Flags::beside(launcher).dir(), FLAGS);
     format!("[ -f {flags}/\"$CLAUDE_CODE_SESSION_ID\" ] && {}", command(scope, launcher))
 }
 
-/// A path beside the launcher, or the launcher's own, as one word of the shell.
-fn file(scope: Scope, path: &Path) -> String {
-    let name = || path.file_name().unwrap_or_default().to_string_lossy();
+/// A path as one word of the shell: from the project's `.claude`, whose place the client tells, or for the user's own hooks whole.
+fn word(scope: Scope, path: &Path, below: &str) -> String {
     match scope {
-        Scope::Project | Scope::Local => format!("\"$CLAUDE_PROJECT_DIR/.claude/{LAUNCHERS}/{}\"", name()),
+        Scope::Project | Scope::Local => format!("\"$CLAUDE_PROJECT_DIR/.claude/{below}\""),
         Scope::User => quoted(&path.to_string_lossy()),
     }
 }

@@ -10,8 +10,10 @@ use chrono::{DateTime, Utc};
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 
-/// Directory of the flags, beside the launcher.
-pub const DIRECTORY: &str = "unsaved";
+/// Where flags are, from `.claude` or from the user's own directory of Claude Code.
+pub const FLAGS: &str = "cc-session-recover/unsaved";
+/// The last part of it: the launcher's directory is the rest.
+const NAME: &str = "unsaved";
 
 /// The flags beside one launcher.
 #[derive(Debug, Clone)]
@@ -24,7 +26,7 @@ impl Flags {
     /// Those beside the launcher with this path.
     #[must_use]
     pub fn beside(launcher: &Path) -> Self {
-        Self { launcher: launcher.to_path_buf(), dir: launcher.with_file_name(DIRECTORY) }
+        Self { launcher: launcher.to_path_buf(), dir: launcher.with_file_name(NAME) }
     }
 
     /// Their directory.
@@ -61,7 +63,7 @@ impl Flags {
         if !meta.is_dir() || own_uid().is_some_and(|uid| owner(&meta).is_some_and(|owner| owner != uid)) {
             return Err(refused("the launcher's directory is not this user's own"));
         }
-        Opened::make(&real.join(DIRECTORY))?.create(session)
+        Opened::make(&real.join(NAME))?.create(session)
     }
 
     /// Takes the flag of a session down; `true` for the one caller that did.
@@ -102,9 +104,7 @@ impl Flags {
 #[must_use]
 pub fn is_flag(path: &Path, meta: &std::fs::Metadata) -> bool {
     let named = path.file_name().and_then(std::ffi::OsStr::to_str).is_some_and(is_session_id);
-    let placed = path
-        .parent()
-        .is_some_and(|dir| dir.ends_with(Path::new(".claude/cc-session-recover").join(DIRECTORY)));
+    let placed = path.parent().is_some_and(|dir| dir.ends_with(Path::new(".claude").join(FLAGS)));
     named && placed && meta.is_file() && meta.len() == 0
 }
 
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_flag_is_taken_down_by_one_however_many_try() {
-        let Scene { flags, .. } = scene();
+        let Scene { dir: _dir, flags } = scene();
         assert!(!flags.lower(ID), "none is up");
         for _ in 0..50 {
             flags.raise(ID, None).unwrap();
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn old_flags_go_and_all_of_them_at_the_end_with_nothing_else() {
-        let Scene { flags, .. } = scene();
+        let Scene { dir: _dir, flags } = scene();
         flags.raise(ID, None).unwrap();
         let now = Utc::now();
         flags.sweep(now - TimeDelta::hours(1));
