@@ -5,7 +5,8 @@
 //! passes; what was cut, rewritten or replaced meanwhile is tried again, and told in the end. Between both passes every byte
 //! was the same at two times, so the copy is what the file began with in between.
 //!
-//! Two processors are used: while one reads and writes, the other reads the copy back, compares and hashes it.
+//! Three threads share the work: while one reads and writes, the next reads the copy back and compares, and the last hashes what
+//! was read back.
 
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular_with_metadata};
@@ -26,7 +27,7 @@ const TRIES: usize = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 /// Bytes that are read at once. Few in tests, so that a file in motion is caught between two blocks.
 const BLOCK: usize = if cfg!(test) { 4 * 1024 } else { 512 * 1024 };
-/// Blocks that are on their way between both processors.
+/// Blocks that are on their way between two threads.
 const BLOCKS: usize = 4;
 /// Files up to this size are not worth a second thread.
 const SMALL: u64 = 2 * BLOCK as u64;
@@ -149,11 +150,16 @@ fn once(from: &Path, to: &Path, copy: &File, hash: Hash, progress: &Progress) ->
     let idle = age.is_some_and(|age| age > RACY);
     let bytes = settled_length(&source, before.len(), idle).doing("read", from)?;
     let (reread, _) = open_regular_with_metadata(to)?;
-    let mut checked = Checked::new(reread, hash);
-    if !write(&source, copy, from, to, bytes, &mut checked, progress)? {
+    let mut told = Told::new(hash);
+    let (whole, held) = side_by_side(bytes, &mut told, |hashed| {
+        let mut checked = Checked { copy: &reread, at: 0, held: Ok(true), hashed };
+        let whole = write(&source, copy, from, to, bytes, &mut checked, progress);
+        (whole, checked.held.map(|held| held && checked.at == bytes))
+    });
+    if !whole? {
         return Ok(None);
     }
-    if !checked.held.doing("read the copy", to)? || checked.at != bytes {
+    if !held.doing("read the copy", to)? {
         let message = "the copy does not hold what was written to it";
         return Err(Error::new(Code::VerificationFailed, message)
             .at(to)
@@ -168,7 +174,7 @@ fn once(from: &Path, to: &Path, copy: &File, hash: Hash, progress: &Progress) ->
     }
     let mut grew = after.len() > bytes;
     if !idle || times(&before) != times(&after) || after.len() != before.len() {
-        if !equal(&source, &checked.copy, bytes).doing("read", from)? {
+        if !equal(&source, &reread, bytes).doing("read", from)? {
             return Ok(None);
         }
         // The file that bears the name now: a replaced one lives on without it.
@@ -181,9 +187,9 @@ fn once(from: &Path, to: &Path, copy: &File, hash: Hash, progress: &Progress) ->
     }
     Ok(Some(Copied {
         bytes,
-        lines: checked.told.lines,
-        torn: checked.last != b'\n',
-        digest: checked.told.digest(),
+        lines: told.lines,
+        torn: told.last != b'\n',
+        digest: told.digest(),
         grew,
         modified: before.modified().ok(),
     }))
@@ -231,7 +237,7 @@ fn write(
     from: &Path,
     to: &Path,
     bytes: u64,
-    checked: &mut Checked,
+    checked: &mut Checked<'_, '_>,
     progress: &Progress,
 ) -> Result<bool> {
     let written = std::thread::scope(|scope| {
@@ -296,10 +302,11 @@ trait Eater: Send {
     fn see(&mut self, block: &[u8]);
 }
 
-/// The hash of all blocks, and their line ends.
+/// The hash of all blocks, their line ends, and their last byte.
 struct Told {
     hasher: Hasher,
     lines: u64,
+    last: u8,
 }
 
 enum Hasher {
@@ -313,7 +320,7 @@ impl Told {
             Hash::Sha256 => Hasher::Sha256(Sha256::new()),
             Hash::Xxh3 => Hasher::Xxh3(Box::new(Xxh3::new())),
         };
-        Self { hasher, lines: 0 }
+        Self { hasher, lines: 0, last: b'\n' }
     }
 
     fn digest(self) -> String {
@@ -332,43 +339,33 @@ impl Eater for Told {
             Hasher::Xxh3(hasher) => hasher.update(block),
         }
         self.lines += memchr::memchr_iter(b'\n', block).count() as u64;
-    }
-}
-
-/// Reads each block back from the copy, through a handle of its own, and hashes it.
-struct Checked {
-    told: Told,
-    copy: File,
-    at: u64,
-    last: u8,
-    again: Vec<u8>,
-    /// Whether all of them are what was written.
-    held: std::io::Result<bool>,
-}
-
-impl Checked {
-    fn new(copy: File, hash: Hash) -> Self {
-        Self { told: Told::new(hash), copy, at: 0, last: b'\n', again: Vec::new(), held: Ok(true) }
-    }
-}
-
-impl Eater for Checked {
-    fn see(&mut self, block: &[u8]) {
-        if !matches!(self.held, Ok(true)) {
-            return;
-        }
-        if self.again.len() < block.len() {
-            self.again.resize(block.len(), 0);
-        }
-        let again = &mut self.again[..block.len()];
-        self.held = read_full_at(&self.copy, again, self.at).map(|whole| whole && again == block);
-        self.told.see(again);
-        self.at += block.len() as u64;
         self.last = block.last().copied().unwrap_or(self.last);
     }
 }
 
-/// Carries blocks to their eater: on another processor, or of a small file at once.
+/// Reads each block back from the copy, through a handle of its own, and hands on what it read to be hashed.
+struct Checked<'b, 'e> {
+    copy: &'b File,
+    at: u64,
+    /// Whether all of them are what was written.
+    held: std::io::Result<bool>,
+    hashed: &'b mut Belt<'e, Told>,
+}
+
+impl Eater for Checked<'_, '_> {
+    fn see(&mut self, block: &[u8]) {
+        if !matches!(self.held, Ok(true)) {
+            return;
+        }
+        let mut again = self.hashed.block();
+        let part = &mut again[..block.len()];
+        self.held = read_full_at(self.copy, part, self.at).map(|whole| whole && part == block);
+        self.hashed.send(again, block.len());
+        self.at += block.len() as u64;
+    }
+}
+
+/// Carries blocks to their eater: in another thread, or of a small file at once.
 enum Belt<'e, E> {
     Here { eater: &'e mut E, spare: Vec<u8> },
     Beyond { full: SyncSender<(Vec<u8>, usize)>, empty: Receiver<Vec<u8>> },
@@ -396,7 +393,7 @@ impl<E: Eater> Belt<'_, E> {
     }
 }
 
-/// Runs `produce` here and the eater on another processor.
+/// Runs `produce` here and the eater in another thread.
 fn side_by_side<E: Eater, T>(bytes: u64, eater: &mut E, produce: impl FnOnce(&mut Belt<'_, E>) -> T) -> T {
     if bytes <= SMALL {
         let size = usize::try_from(bytes).unwrap_or(BLOCK).clamp(1, BLOCK);
