@@ -242,12 +242,26 @@ test('a prompt of a session with nothing to be told starts nothing but the shell
   assert.ok(!existsSync(flags) && !existsSync(started));
   silent(await prompt('Go on.', { ...env, CLAUDE_CODE_SESSION_ID: '' }));
   mkdirSync(flags);
-  writeFileSync(join(flags, idOf(2)), '');
-  for (const id of [SESSION, '']) silent(await prompt('Go on.', { ...env, CLAUDE_CODE_SESSION_ID: id }));
-  assert.ok(!existsSync(started), 'the flag of another session, and no id');
+  silent(await prompt('Go on.', { ...env, CLAUDE_CODE_SESSION_ID: '' }));
+  for (const number of [2, 3]) writeFileSync(join(flags, idOf(number)), '');
+  silent(await prompt('Go on.', env));
+  assert.ok(!existsSync(started), 'the flags of other sessions');
   writeFileSync(flag, '');
   silent(await prompt('Go on.', env));
   assert.ok(existsSync(started), 'with a flag node is started');
+});
+
+test('a client that does not tell its hooks the session is told of its own all the same', posix, async (t) => {
+  const { stop, prompt, flags, flag } = await scene(t);
+  mkdirSync(flags);
+  const others = [0, 0xffff].map((number) => join(flags, idOf(number)));
+  for (const path of others) writeFileSync(path, '');
+  const env = { CLAUDE_CODE_SESSION_ID: '' };
+  silent(await prompt('Go on.', env));
+  silent(await stop('One.', env));
+  assert.match(toldBy(await prompt('Go on.', env)), /there is no transcript/);
+  silent(await prompt('Go on.', env));
+  assert.deepEqual([...others, flag].map((path) => existsSync(path)), [true, true, false]);
 });
 
 test('ten hooks at once tell it once', posix, async (t) => {

@@ -172,7 +172,7 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     assert.match(check.fact, /CLAUDE_CODE_SKIP_PROMPT_HISTORY is set in its environment/);
   });
 
-  for (const version of [VERSIONS.beforeApiError, VERSIONS.beforeQuotaLimits]) {
+  for (const version of [VERSIONS.beforeApiError, VERSIONS.beforeQuotaLimits, VERSIONS.oldestWoken]) {
     test(`a person at ${version} is told before the next prompt, once`, async (t) => {
       const stage = await watched(t, version);
       if (stage === null) return;

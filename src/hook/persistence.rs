@@ -4,7 +4,7 @@
 //! What an asynchronous hook prints is shown by no client (tried with 2.1.329, in a terminal and in a stream), and one that is
 //! waited for would hold up every turn. So the hook at the end of a turn leaves a flag, and the hook before the next prompt, whose
 //! shell line asks for nothing else, takes it down and says it. What that one prints as `systemMessage` is shown below the prompt
-//! and not sent to the model (2.1.329, 2.1.250, 2.1.200 in a terminal; the first two in a stream as well, the last not).
+//! and not sent to the model (2.1.329, 2.1.250, 2.1.200 and 2.1.120 in a terminal; the first two in a stream as well, 2.1.200 not).
 //! A notification, the status line and `doctor` tell it besides.
 
 use super::{Hook, Outcome};

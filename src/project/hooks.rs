@@ -64,10 +64,12 @@ fn command(scope: Scope, launcher: &Path) -> String {
 }
 
 /// The command of the hook that a prompt waits for: it asks for the session's flag first, which is hardly ever up, and starts
-/// nothing without it. Without an id it asks for a directory, which is no file.
+/// nothing without it. Clients that do not tell their hooks the session (2.1.120; 2.1.200 does) ask for a flag of any; what is
+/// started then looks whose it is.
 fn told(scope: Scope, launcher: &Path) -> String {
     let flags = word(scope, Flags::beside(launcher).dir(), FLAGS);
-    format!("[ -f {flags}/\"$CLAUDE_CODE_SESSION_ID\" ] && {}", command(scope, launcher))
+    let command = command(scope, launcher);
+    format!("set -- {flags}/${{CLAUDE_CODE_SESSION_ID:-*}}; [ -f \"$1\" ] && {command}")
 }
 
 /// A path as one word of the shell: from the project's `.claude`, whose place the client tells, or for the user's own hooks whole.
@@ -108,11 +110,11 @@ mod tests {
         for (scope, flag) in [
             (
                 Scope::Project,
-                r#"[ -f "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/unsaved"/"$CLAUDE_CODE_SESSION_ID" ] && [ -f "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/hook.js" ] && "#,
+                r#"set -- "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/unsaved"/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] && [ -f "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/hook.js" ] && "#,
             ),
             (
                 Scope::User,
-                r#"[ -f '/home/o'\''neil/.claude/cc-session-recover/unsaved'/"$CLAUDE_CODE_SESSION_ID" ] && [ -f '/home/"#,
+                r#"set -- '/home/o'\''neil/.claude/cc-session-recover/unsaved'/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] && [ -f '/home/"#,
             ),
         ] {
             for entry in entries(scope, launcher) {
