@@ -1,6 +1,6 @@
 // A search over all transcripts against `rg -aF` on the same files. The hits are compared with the truth first: a search that is fast and
 // misses something is no search. A hit of ours has its line, role, turn and time, and a text that JSON escapes is found; `rg` counts
-// lines with these bytes. Both read every byte once, so reading alone is the floor of either.
+// lines with these bytes. Both read every byte once, so reading alone is the floor of either; it is measured too.
 
 import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { cached, readTruth } from './corpus.mjs';
 import { milliseconds, pairs } from './pairs.mjs';
 import { Dialogue } from './programs/dialogue.mjs';
+import { floorProgram } from './programs/floor.mjs';
 
 /** Package of npm with the binaries of ripgrep 15. */
 const RIPGREP = '1.18.0';
@@ -83,6 +84,7 @@ async function overRipgrep(env, directory, needles, rounds) {
     return ms;
   };
   const process = searcher(env);
+  const floor = new Dialogue(floorProgram(), [directory, 'whole'], env);
   const figures = [];
   const compare = async (what, anchor, their, our, bar) => {
     const { theirs: a, ours: b, ratio, minima } = await pairs(their, our, rounds);
@@ -92,6 +94,9 @@ async function overRipgrep(env, directory, needles, rounds) {
   const whole = (text) => async () => (await timed(globalThis.process.execPath, [CLI, 'search', '--json', '--', text], env, [0])).ms;
   try {
     const { rare, mid, unicode, escaped } = needles;
+    await floor.next();
+    const read = async () => Number((await floor.ask('')).split(' ')[0]) / 1000;
+    await compare('every byte read in 2 threads, none looked at', 'rg -aF, whole process', theirs('-aF', rare.text, rare.occurrences), read);
     for (const [name, { text, occurrences }] of [['a rare text', rare], ['a text in one session of twenty', mid], ['a text beyond ASCII', unicode]]) {
       await compare(`search for ${name}, in process`, 'rg -aF, whole process', theirs('-aF', text, occurrences), inProcess({ text }), BAR);
     }
@@ -101,7 +106,7 @@ async function overRipgrep(env, directory, needles, rounds) {
     // What `rg` would have to be asked for is not what was said, so it finds none.
     await compare(`search for a text that JSON escapes, in process, ${escaped.occurrences} hits`, 'rg -aF, 0 hits', theirs('-aF', escaped.text.split('\n')[0], 0), inProcess({ text: escaped.text }));
   } finally {
-    await process.end();
+    await Promise.all([floor.end(), process.end()]);
   }
   return figures;
 }

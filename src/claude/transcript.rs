@@ -1,7 +1,7 @@
 //! A transcript: one session's `.jsonl` file, read backwards from its end.
 //!
 //! What decides a session's state is near the end, but not in a fixed number of bytes: one line may be megabytes long.
-//! So blocks are read backwards, 16 KB doubling to 1 MB, until the caller has seen enough. Bytes after the last line
+//! So blocks are read backwards, 8 KB doubling to 1 MB, until the caller has seen enough. Bytes after the last line
 //! end are a record that is torn or still being written; they are reported, never parsed. No line of more than
 //! [`LONGEST_LINE`] is kept in memory.
 
@@ -11,7 +11,7 @@ use crate::fs::{Directory, open_regular_with_metadata};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-const FIRST_BLOCK: u64 = 16 * 1024;
+const FIRST_BLOCK: u64 = 8 * 1024;
 const LARGEST_BLOCK: u64 = 1024 * 1024;
 /// The kernel copies a page 1.4 times as fast to an address that begins a cache line, and whole pages at once.
 const PAGE: u64 = 4096;

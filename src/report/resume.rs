@@ -302,6 +302,8 @@ fn command(
 pub fn start_directory(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row) -> (Option<String>, bool) {
     // The records of a copy name the directory of the original; its new neighbours, or the caller, know better.
     let here = outside.env.cwd().to_str().map(str::to_owned);
-    let others = here.into_iter().chain(inventory.neighbours(row).iter().cloned());
+    // Only asked for when its own records do not tell.
+    let neighbours = std::iter::once(()).flat_map(|()| inventory.neighbours(row).iter().cloned());
+    let others = here.into_iter().chain(neighbours);
     origin(&row.found.path, row.summary.cwd.as_deref(), others)
 }

@@ -10,7 +10,7 @@ use super::stop::{Stop, StopKind};
 use crate::claude::glance::{
     Kind, Mark, entrypoint_of, glance, kind_of, plain_meta, text_after, timestamp_of,
 };
-use crate::claude::record::{Assistant, Body, Meta, Record, System, User};
+use crate::claude::record::{Assistant, Body, Head, Meta, Record, System, User};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::claude::version::ClientVersion;
 use crate::clock::parse_rfc3339;
@@ -166,10 +166,10 @@ impl Beginning {
             }
             for record in glance(0, line) {
                 match record.body {
-                    Body::Meta(Meta::CustomTitle(text)) => found.title = Some(kept(&text)),
-                    Body::Meta(Meta::AgentName(text)) => found.name = Some(kept(&text)),
-                    Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(&text)),
-                    Body::Meta(Meta::Summary(text)) => old_title = Some(kept(&text)),
+                    Body::Meta(Meta::CustomTitle(text)) => found.title = Some(kept(text)),
+                    Body::Meta(Meta::AgentName(text)) => found.name = Some(kept(text)),
+                    Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(text)),
+                    Body::Meta(Meta::Summary(text)) => old_title = Some(kept(text)),
                     Body::Meta(_) | Body::Other | Body::System(_) => {}
                     Body::User(_) | Body::Assistant(_) => {
                         found.whole = true;
@@ -270,8 +270,8 @@ impl<'a> Gathering<'a> {
                 }
             }
             Kind::Meta => match plain_meta(line) {
-                Some(meta) => self.meta(&meta),
-                None => glance(offset, line).iter().rev().for_each(|record| self.record(record)),
+                Some(meta) => self.meta(meta),
+                None => glance(offset, line).into_iter().rev().for_each(|record| self.record(record)),
             },
             Kind::Note => {
                 self.end_batch(line);
@@ -281,7 +281,7 @@ impl<'a> Gathering<'a> {
             Kind::Message if !self.wants_messages() => self.end_batch(line),
             // Glued records come oldest first.
             Kind::User | Kind::Message | Kind::Unknown => {
-                glance(offset, line).iter().rev().for_each(|record| self.message(record, line));
+                glance(offset, line).into_iter().rev().for_each(|record| self.message(record, line));
             }
         }
     }
@@ -296,7 +296,7 @@ impl<'a> Gathering<'a> {
         !self.answered || self.wants_prompts()
     }
 
-    fn message(&mut self, record: &Record, line: &[u8]) {
+    fn message(&mut self, record: Record, line: &[u8]) {
         match &record.body {
             // Not written in the client's order: metadata after all.
             Body::Meta(Meta::CostState) => {
@@ -314,44 +314,42 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: Record) {
         if record.head.sidechain {
             return;
         }
-        if let Body::Meta(meta) = &record.body {
-            self.meta(meta);
-            return;
+        if let Body::Meta(meta) = record.body {
+            return self.meta(meta);
         }
         if self.stop.is_none() {
-            self.stop = self.walk.see(record);
+            self.stop = self.walk.see(&record);
         }
-        self.head(record);
-        match &record.body {
+        match record.body {
             Body::Assistant(answer) => self.answer(answer),
             Body::User(user) => self.user(user),
-            Body::System(system) => self.system(system, record),
+            Body::System(system) => self.system(&system, record.head.uuid.as_deref()),
             Body::Meta(_) | Body::Other => {}
         }
+        self.head(record.head);
     }
 
-    fn head(&mut self, record: &Record) {
-        let head = &record.head;
+    fn head(&mut self, head: Head) {
         fill(&mut self.found.last_activity, head.at);
         if self.described {
             return;
         }
         fill(&mut self.found.version, head.version.as_deref().and_then(ClientVersion::parse));
-        fill(&mut self.found.entrypoint, head.entrypoint.clone());
-        fill(&mut self.found.cwd, head.cwd.clone());
-        fill(&mut self.found.branch, head.branch.clone());
+        fill(&mut self.found.entrypoint, head.entrypoint);
+        fill(&mut self.found.cwd, head.cwd);
+        fill(&mut self.found.branch, head.branch);
         self.described = self.found.cwd.is_some() && self.found.version.is_some();
     }
 
-    fn answer(&mut self, answer: &Assistant) {
+    fn answer(&mut self, answer: Assistant) {
         if answer.synthetic() || answer.failure.is_some() {
             return;
         }
-        fill(&mut self.found.model, answer.model.clone());
+        fill(&mut self.found.model, answer.model);
         if !self.weighed && answer.context_tokens > 0 {
             self.weighed = true;
             self.found.context_tokens = Some(answer.context_tokens);
@@ -359,22 +357,22 @@ impl<'a> Gathering<'a> {
         self.answered = self.weighed && self.found.model.is_some();
     }
 
-    fn user(&mut self, user: &User) {
-        if !is_prompt(user) {
+    fn user(&mut self, user: User) {
+        if !is_prompt(&user) {
             return;
         }
-        fill(&mut self.prompt_mode, user.permission_mode.clone());
+        fill(&mut self.prompt_mode, user.permission_mode);
         if !self.prompt_seen {
             self.prompt_seen = true;
             self.found.continued_by_client = user.origin.as_deref() == Some("auto-continuation");
         }
         if !user.meta && self.found.last_prompt.is_none() && !user.text.starts_with(AUTOMATED) {
-            self.found.last_prompt = Some(kept(&user.text));
+            self.found.last_prompt = Some(kept(user.text));
         }
     }
 
-    fn system(&mut self, system: &System, record: &Record) {
-        let told = self.stop.as_ref().is_some_and(|stop| stop.record != record.head.uuid);
+    fn system(&mut self, system: &System, uuid: Option<&str>) {
+        let told = self.stop.as_ref().is_some_and(|stop| stop.record.as_deref() != uuid);
         if !told && system.content.starts_with("Automatic continue cancelled") {
             self.found.escaped |= !system.content.contains("exited during the wait");
         }
@@ -385,7 +383,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    fn meta(&mut self, meta: &Meta) {
+    fn meta(&mut self, meta: Meta) {
         match meta {
             Meta::LastPrompt(text) => {
                 self.batch.last_prompt = true;
@@ -399,7 +397,7 @@ impl<'a> Gathering<'a> {
             Meta::Summary(text) => fill(&mut self.old_title, Some(kept(text))),
             Meta::PermissionMode(mode) => {
                 self.batch.permission_mode = true;
-                fill(&mut self.found.permission_mode, Some(mode.clone()));
+                fill(&mut self.found.permission_mode, Some(mode));
             }
             Meta::CostState => {}
         }
@@ -466,8 +464,13 @@ impl<'a> Gathering<'a> {
 }
 
 /// What of a text is kept; it is made fit to be shown when it is shown.
-fn kept(text: &str) -> String {
-    head(text, KEPT).to_owned()
+fn kept(mut text: String) -> String {
+    let length = head(&text, KEPT).len();
+    if length < text.len() {
+        text.truncate(length);
+        text.shrink_to_fit();
+    }
+    text
 }
 
 /// The newest wins; records come newest first.
