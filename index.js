@@ -836,6 +836,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.applyInit = nativeBinding.applyInit
+module.exports.applyPlugin = nativeBinding.applyPlugin
 module.exports.applyService = nativeBinding.applyService
 module.exports.applyUninstall = nativeBinding.applyUninstall
 module.exports.cancel = nativeBinding.cancel
@@ -851,6 +852,7 @@ module.exports.list = nativeBinding.list
 module.exports.log = nativeBinding.log
 module.exports.pause = nativeBinding.pause
 module.exports.planInit = nativeBinding.planInit
+module.exports.planPlugin = nativeBinding.planPlugin
 module.exports.planResume = nativeBinding.planResume
 module.exports.planService = nativeBinding.planService
 module.exports.planUninstall = nativeBinding.planUninstall

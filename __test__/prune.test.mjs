@@ -1,13 +1,14 @@
-// `prune`: only copies of this tool's own go, the oldest, after they were shown.
+// `prune`: only copies, pages and records of this tool's own go, the oldest, after they were shown.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contents, wholeSession } from './lib/belongings.mjs';
 import { world } from './lib/command.mjs';
-import { idOf } from './lib/hooks.mjs';
+import { hooked, idOf, livingClient, startHook } from './lib/hooks.mjs';
+import { stoppedSession } from './lib/stopped.mjs';
 
 const DAY = 86_400_000;
 
@@ -33,7 +34,26 @@ function copies(place) {
     utimesSync(path, at, at);
     return path;
   };
-  return { exports, snapshots, exported, snapshot };
+  const pages = join(place.state, 'pages');
+  /** A page of so many days ago. @param {number} days @param {string} [id] @param {string} [ending] */
+  const page = (days, id = idOf(1), ending = 'html') => {
+    const at = new Date(Date.now() - days * DAY).toISOString().replace(/[-:]|\.\d+/g, '');
+    mkdirSync(pages, { recursive: true });
+    writeFileSync(join(pages, `${at}-READING-${id}.${ending}`), 'p'.repeat(700));
+    return join(pages, `${at}-READING-${id}.${ending}`);
+  };
+  /** What hooks noted about a session so many days ago. @param {number} days @param {string} id @param {string[]} [names] */
+  const record = (days, id, names = ['session.json', 'context.json']) => {
+    const dir = join(place.state, 'sessions', id);
+    mkdirSync(dir, { recursive: true });
+    const at = (Date.now() - days * DAY) / 1000;
+    for (const name of names) {
+      writeFileSync(join(dir, name), '{"version":1}');
+      utimesSync(join(dir, name), at, at);
+    }
+    return dir;
+  };
+  return { exports, snapshots, pages, exported, snapshot, page, record };
 }
 
 /** @param {{path: string}[]} removed */
@@ -79,9 +99,13 @@ test('the configuration says how long, the command line before it, and nonsense 
   writeFileSync(join(place.root, 'config.json'), '{"retention":{"exportsDays":"never"}}');
   const { status, stderr } = await place.run(['prune', '--yes']);
   assert.equal(status, 1);
-  assert.match(stderr, /retention\.exportsDays is no number of days/);
+  assert.match(stderr, /retention\.exportsDays: .*"never"[\s\S]*next: mend the configuration; nothing was deleted/);
   assert.equal(existsSync(old), true);
-  for (const argv of [['--keep', '1.5'], ['--exports-days', '-1'], ['--max-total', 'much'], ['--most', '']]) assert.equal((await place.run(['prune', ...argv])).status, 2, argv.join(' '));
+  // What else is in it may have been meant to keep more.
+  writeFileSync(join(place.root, 'config.json'), '{"retention":{"exportsDays":365},"heartbeats":1}');
+  assert.equal((await place.run(['prune', '--yes'])).status, 1);
+  assert.equal(existsSync(old), true);
+  for (const argv of [['--keep', '1.5'], ['--pages-days', 'x'], ['--records-days', '-1'], ['--exports-days', '-1'], ['--max-total', 'much'], ['--most', '']]) assert.equal((await place.run(['prune', ...argv])).status, 2, argv.join(' '));
 });
 
 test('by count and by size the oldest go first', async (t) => {
@@ -94,7 +118,7 @@ test('by count and by size the oldest go first', async (t) => {
   assert.deepEqual(await plan('--max-total', '0'), all.slice(0, 4), 'the newest stays');
   assert.deepEqual(await plan('--max-total', '0', '--keep', '0'), all);
   const { stdout } = await place.run(['prune', '--most', '1', '--yes']);
-  assert.match(stdout, /^Deleted 4 copies of 4\.0 kB\. 1 copy of 1\.0 kB stays\.$/m);
+  assert.match(stdout, /^Deleted 4 items of 4\.0 kB\. 1 item of 1\.0 kB stays\.$/m);
   assert.deepEqual(readdirSync(join(place.state, 'exports')).length, 1);
 });
 
@@ -141,4 +165,157 @@ test('what was never finished goes, unless somebody is at it', { skip: process.p
   assert.equal(status, 0);
   assert.deepEqual(JSON.parse(stdout).removed.map((/** @type {any} */ { kind, path }) => [kind, path]), [['leftover', left]]);
   assert.deepEqual([existsSync(left), existsSync(busy)], [false, true]);
+});
+
+/** A transcript of Claude Code's own. @param {ReturnType<typeof world>} place @param {string} id */
+function transcript(place, id) {
+  const dir = join(place.claude, 'projects', '-p');
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(join(dir, `${id}.jsonl`), `${JSON.stringify({ type: 'user', sessionId: id, timestamp: '2026-03-02T02:10:00Z', message: { role: 'user', content: 'x' } })}\n`);
+}
+
+test('pages go as exports do: the oldest, never the newest of a session, and only those in the state', async (t) => {
+  const place = world(t);
+  const { pages, page } = copies(place);
+  const old = [page(100), page(91, idOf(1), 'md'), page(200, idOf(2))];
+  const kept = [page(89), page(400, idOf(3)), page(2, idOf(2), 'md')];
+  const foreign = ['notes.html', `mine-READING-${idOf(1)}.html`, `20200101T000000Z-READING-${idOf(1)}.txt`, '20200101T000000Z-READING-x.html'].map((name) => join(pages, name));
+  for (const path of foreign) writeFileSync(path, 'mine');
+  symlinkSync(foreign[0], join(pages, `20200101T000000Z-READING-${idOf(1)}.html`));
+  const elsewhere = join(place.root, `20200101T000000Z-READING-${idOf(1)}.html`);
+  writeFileSync(elsewhere, 'x');
+  const plan = async (/** @type {string[]} */ ...argv) => JSON.parse((await place.run(['prune', '--dry-run', '--json', ...argv])).stdout);
+  const before = contents(place.state);
+  const planned = await plan();
+  assert.deepEqual([paths(planned.removed), planned.kept], [old.toSorted(), 3]);
+  assert.ok(planned.removed.every((/** @type {any} */ { kind, bytes }) => kind === 'page' && bytes === 700));
+  assert.deepEqual(paths((await plan('--pages-days', '1000')).removed), []);
+  assert.deepEqual(paths((await plan('--pages-days', '1000', '--most', '1')).removed), old.toSorted());
+  assert.equal((await plan('--pages-days', '1000', '--max-total', '1.5kB')).removed.length, 3);
+  writeFileSync(join(place.root, 'config.json'), '{"retention":{"pagesDays":150}}');
+  assert.deepEqual(paths((await plan()).removed), [old[2]]);
+  rmSync(join(place.root, 'config.json'));
+  assert.deepEqual(contents(place.state), before, 'a dry run deletes nothing');
+  const { status, stdout, stderr } = await place.run(['prune', '--yes']);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^page +\w+ +.* is older than 90 days$/m);
+  for (const path of old) assert.equal(existsSync(path), false, path);
+  for (const path of [...kept, ...foreign, elsewhere]) assert.equal(existsSync(path), true, path);
+});
+
+test('a page that was never finished goes, unless somebody is at it', { skip: process.platform !== 'linux' }, async (t) => {
+  const place = world(t);
+  const { pages, page } = copies(place);
+  page(1);
+  const [left, busy] = [spawnSync('true').pid, process.pid].map((pid) => join(pages, `.20261121T000000Z-READING-${idOf(1)}.html.${pid}.part`));
+  for (const path of [left, busy]) writeFileSync(path, '<!doctype');
+  const { stdout } = await place.run(['prune', '--yes', '--json']);
+  assert.deepEqual(JSON.parse(stdout).removed.map((/** @type {any} */ { kind, path }) => [kind, path]), [['leftover', left]]);
+  assert.deepEqual([existsSync(left), existsSync(busy)], [false, true]);
+});
+
+test('what was noted about a session goes when it is old or its transcript is gone; what a person wrote, and what else is the last trace, stays', async (t) => {
+  const place = world(t);
+  const { record } = copies(place);
+  const [old, there, gone, fresh, unsaved, noted] = [1, 2, 3, 4, 5, 6].map(idOf);
+  for (const id of [old, there, noted]) transcript(place, id);
+  const dirs = {
+    old: record(91, old),
+    there: record(89, there),
+    gone: record(2, gone, ['session.json', 'saving.json', 'given.json']),
+    // It may have begun just now.
+    fresh: record(0, fresh),
+    // Claude Code saved nothing of it: this is all there is.
+    unsaved: record(80, unsaved, ['session.json', 'saving.json', 'shadow.json']),
+    noted: record(100, noted),
+  };
+  mkdirSync(join(dirs.noted, 'edited-notes'));
+  writeFileSync(join(dirs.noted, 'edited-notes', '0123456789abcdef.md'), 'by hand');
+  mkdirSync(join(place.state, 'sessions', 'not-a-session'));
+  const claude = contents(place.claude);
+  const plan = async (/** @type {string[]} */ ...argv) => JSON.parse((await place.run(['prune', '--dry-run', '--json', ...argv])).stdout);
+  const planned = await plan();
+  assert.deepEqual(
+    planned.removed.map((/** @type {any} */ { kind, session, path, why }) => [kind, session, path, why]).toSorted(),
+    [['record', old, dirs.old, 'is older than 90 days'], ['record', gone, dirs.gone, 'its transcript is gone'], ['record', noted, dirs.noted, 'is older than 90 days']].toSorted(),
+  );
+  assert.deepEqual(paths((await plan('--keep', '9', '--max-total', '0', '--most', '0')).removed), paths(planned.removed), 'they are small, and there is one of each session');
+  assert.equal((await plan('--records-days', '85')).removed.length, 4);
+  assert.equal((await plan('--records-days', '0')).removed.length, 6);
+  const { status, stderr } = await place.run(['prune', '--yes']);
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(readdirSync(join(place.state, 'sessions')).toSorted(), [there, fresh, unsaved, noted, 'not-a-session'].toSorted());
+  assert.deepEqual(readdirSync(dirs.noted, { recursive: true }).toSorted(), ['edited-notes', join('edited-notes', '0123456789abcdef.md')], 'what somebody wrote stays');
+  assert.deepEqual(contents(place.claude), claude);
+  const { paths: told } = JSON.parse(readFileSync(join(place.state, 'journal.jsonl'), 'utf8').split('\n').find((line) => line.includes('"event":"pruned"')) ?? '{}');
+  assert.deepEqual(told.toSorted(), [dirs.old, dirs.gone, dirs.noted].toSorted());
+});
+
+test('pages and records of a session that is open, or to which something is owed, stay however old', { skip: process.platform !== 'linux' }, async (t) => {
+  const place = world(t);
+  const { page, record } = copies(place);
+  const [open, owed, closed] = [idOf(1), '3f2a9c1d-0000-4000-8000-000000000001', idOf(3)];
+  for (const id of [open, closed]) transcript(place, id);
+  const client = livingClient(place, open);
+  await stoppedSession(place, { id: owed });
+  // What was noted at the stop counts as long ago.
+  record(500, owed, ['session.json']);
+  for (const id of [open, closed]) record(500, id);
+  const stay = [open, owed].flatMap((id) => [page(200, id), page(300, id)]);
+  const gone = [page(300, closed), join(place.state, 'sessions', closed)];
+  page(200, closed);
+  const all = ['prune', '--pages-days', '100', '--records-days', '100', '--json'];
+  const { stdout, status, stderr } = await place.run([...all, '--yes']);
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(paths(JSON.parse(stdout).removed), gone.toSorted());
+  for (const path of stay) assert.equal(existsSync(path), true, path);
+  // The control: closed, it goes as the other did.
+  await client.kill();
+  const later = JSON.parse((await place.run([...all, '--yes'])).stdout);
+  assert.deepEqual(paths(later.removed), [stay[1], join(place.state, 'sessions', open)].toSorted());
+});
+
+test('a record whose session somebody is at work on is skipped and told, and goes when that has ended', { skip: process.platform !== 'linux' }, async (t) => {
+  const place = world(t);
+  const { record } = copies(place);
+  const id = idOf(1);
+  transcript(place, id);
+  const dir = record(200, id);
+  const lease = join(place.state, 'leases', `${id}.watch`);
+  mkdirSync(join(place.state, 'leases'), { recursive: true });
+  writeFileSync(lease, '');
+  const holder = spawn('flock', [lease, '-c', 'echo held; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+  const ended = new Promise((resolve) => holder.once('exit', resolve));
+  const end = () => {
+    if (holder.exitCode === null && holder.signalCode === null) process.kill(-(/** @type {number} */ (holder.pid)), 'SIGKILL');
+    return ended;
+  };
+  place.endings.push(end);
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  const busy = await place.run(['prune', '--yes', '--json']);
+  assert.equal(busy.status, 1);
+  const report = JSON.parse(busy.stdout);
+  assert.deepEqual([report.removed, report.problems.length, report.problems[0].path], [[], 1, dir]);
+  assert.match(report.problems[0].message, /a hook of its session is at work/);
+  assert.equal(existsSync(join(dir, 'session.json')), true);
+  await end();
+  assert.equal((await place.run(['prune', '--yes'])).status, 0);
+  assert.equal(existsSync(dir), false);
+});
+
+test('what a real hook noted is what goes, all of it', { skip: process.platform === 'win32' }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place);
+  const id = idOf(7);
+  const input = JSON.stringify({ hook_event_name: 'SessionStart', source: 'startup', session_id: id, transcript_path: transcriptOf(id), cwd: place.project });
+  await startHook(commandOf('SessionStart'), input, { cwd: place.project, env: { ...place.env, CLAUDE_PROJECT_DIR: place.project } }).ended;
+  const dir = join(place.state, 'sessions', id);
+  assert.deepEqual(readdirSync(dir), ['session.json']);
+  const fresh = JSON.parse((await place.run(['prune', '--dry-run', '--json'])).stdout);
+  assert.deepEqual(fresh.removed, [], 'it has no transcript yet');
+  const at = (Date.now() - 2 * DAY) / 1000;
+  utimesSync(join(dir, 'session.json'), at, at);
+  const later = JSON.parse((await place.run(['prune', '--yes', '--json'])).stdout);
+  assert.deepEqual(paths(later.removed), [dir]);
+  assert.equal(existsSync(dir), false);
 });

@@ -1,6 +1,6 @@
-// Written by `cc-session-recover init` from its package: what the hooks of Claude Code run. One call of the native part, nothing
+// Written by `cc-session-recover init` or `plugin` from its package: what the hooks of Claude Code run. One call of the native part, nothing
 // else is loaded. It never fails and prints nothing unless the native part says so, and where cc-session-recover is not installed
-// it does nothing. Taken out again by `cc-session-recover uninstall`.
+// it does nothing. Taken out again by `cc-session-recover uninstall`, or `plugin --remove`.
 'use strict';
 
 var env = process.env;
@@ -14,9 +14,9 @@ var state =
       : env.XDG_STATE_HOME
         ? env.XDG_STATE_HOME + own
         : env.HOME && env.HOME + '/.local/state' + own);
-// This file is <project>/.claude/cc-session-recover/hook.js, or the same in the user's own directory of Claude Code.
+// This file is <project>/.claude/cc-session-recover/hook.js, or the same in the user's own directory of Claude Code or in the plugin.
 var settings = __dirname.slice(0, -own.length);
-var project = '__SCOPE__' === 'user' ? null : settings.slice(0, -'/.claude'.length);
+var project = '__SCOPE__' === 'project' ? settings.slice(0, -'/.claude'.length) : null;
 
 var runtime = state + '/runtime/__RUNTIME__/addon.node';
 
@@ -40,7 +40,7 @@ function write(fd, text) {
 }
 
 function work(addon) {
-  var outcome = addon.hook(project);
+  var outcome = addon.hook(project, '__SCOPE__' === 'plugin');
   if (outcome.supervise) {
     // A process of its own, which leaves when nothing is owed to any session. Nothing of the project is part of it.
     var options = { cwd: '/', detached: true, stdio: 'ignore', windowsHide: true };

@@ -82,9 +82,11 @@ export function pruneReport(fields = {}) {
   const removed = [
     { kind: 'export', session: id, path: LIVE.path, madeAt: '2025-11-02T03:42:00Z', bytes: 1_302_993, why: 'is older than 90 days' },
     { kind: 'snapshot', session: made('77aa0000').id, path: `${STATE}/snapshots/x/s.jsonl`, madeAt: '2026-02-02T03:42:00Z', bytes: 61_400_000, why: 'all together take too much room' },
+    { kind: 'page', session: id, path: `${STATE}/pages/20251102T034200Z-READING-${id}.html`, madeAt: '2025-11-02T03:42:00Z', bytes: 4_812_000, why: 'is older than 90 days' },
+    { kind: 'record', session: made('77aa0000').id, path: `${STATE}/sessions/${made('77aa0000').id}`, madeAt: '2026-02-20T03:42:00Z', bytes: 612, why: 'its transcript is gone' },
     { kind: 'leftover', session: id, path: `${STATE}/exports/.x.1.part`, madeAt: null, bytes: 12, why: 'was never finished' },
   ];
-  return { schema: 'cc-session-recover/prune@1', generatedAt: NOW, dryRun: true, rules: { exportsDays: 90, snapshotsDays: 14, keep: 1, most: null, maxBytes: null }, removed, removedBytes: 62_703_005, kept: 12, keptBytes: 48_213_000, problems: [], ...fields };
+  return { schema: 'cc-session-recover/prune@1', generatedAt: NOW, dryRun: true, rules: { exportsDays: 90, snapshotsDays: 14, pagesDays: 90, recordsDays: 90, keep: 1, most: null, maxBytes: null }, removed, removedBytes: 67_515_617, kept: 12, keptBytes: 48_213_000, problems: [], ...fields };
 }
 
 /** @param {Record<string, any>} [fields] */

@@ -1,6 +1,6 @@
 'use strict';
 
-// `prune`: deletes old exports and snapshots of this tool, after showing them.
+// `prune`: deletes old copies, pages and records of this tool, after showing them.
 
 const { resolve } = require('node:path');
 
@@ -30,13 +30,15 @@ function size(text) {
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'prune',
-  summary: 'delete old exports and snapshots of this tool',
+  summary: 'delete old exports, snapshots, pages and records of this tool',
   description:
-    'Only what this tool keeps in its state directory: nothing of Claude Code is ever deleted, nor an export that was put elsewhere.\nWhat would go is shown first. Of every session the newest of each stays, and what an unfinished run needs.',
+    'Only what this tool keeps in its state directory: nothing of Claude Code is ever deleted, nor an export or a page that was put elsewhere. A record is what hooks noted about a session; it goes by age, or a day after the transcript is gone.\nWhat would go is shown first. Of every session the newest export, snapshot and page stay, what an unfinished run needs, and pages and records of a session that is open or to be continued.',
   options: [
     { flags: '--exports-days <days>', description: 'exports older than that go (default: retention.exportsDays of the configuration, or 90)', parse: number('--exports-days', false) },
     { flags: '--snapshots-days <days>', description: 'snapshots older than that go (default: retention.snapshotsDays, or 14)', parse: number('--snapshots-days', false) },
-    { flags: '--keep <number>', description: 'of every session so many of each stay in any case (default: 1)', parse: number('--keep', true) },
+    { flags: '--pages-days <days>', description: 'pages older than that go (default: retention.pagesDays, or 90)', parse: number('--pages-days', false) },
+    { flags: '--records-days <days>', description: 'records of sessions older than that go (default: retention.recordsDays, or 90)', parse: number('--records-days', false) },
+    { flags: '--keep <number>', description: 'of every session so many exports, snapshots and pages stay in any case (default: 1)', parse: number('--keep', true) },
     { flags: '--most <number>', description: 'of every session at most so many of each stay', parse: number('--most', true) },
     { flags: '--max-total <size>', description: 'all together take at most this: the oldest go first', parse: size },
     { flags: '--dry-run', description: 'only show what would go' },
@@ -57,6 +59,8 @@ module.exports = {
     const rules = {
       ...(args.exportsDays === undefined ? {} : { exportsDays: args.exportsDays }),
       ...(args.snapshotsDays === undefined ? {} : { snapshotsDays: args.snapshotsDays }),
+      ...(args.pagesDays === undefined ? {} : { pagesDays: args.pagesDays }),
+      ...(args.recordsDays === undefined ? {} : { recordsDays: args.recordsDays }),
       ...(args.keep === undefined ? {} : { keep: args.keep }),
       ...(args.most === undefined ? {} : { most: args.most }),
       ...(args.maxTotal === undefined ? {} : { maxBytes: args.maxTotal }),

@@ -4,7 +4,7 @@ use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::fs::read_standard_input;
-use crate::hook::{LARGEST_PAYLOAD, Outside, run};
+use crate::hook::{Caller, LARGEST_PAYLOAD, Outside, run};
 use napi_derive::napi;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,10 +26,10 @@ pub struct HookOutcome {
 }
 
 /// Handles the hook event on standard input. `project` is the directory whose launcher was started, `null` for the
-/// user's own hooks. May block for as long as a session waits.
+/// user's own hooks and for those of the plugin, for which `plugin` is true. May block for as long as a session waits.
 #[napi(catch_unwind)]
 #[must_use]
-pub fn hook(project: Option<String>) -> HookOutcome {
+pub fn hook(project: Option<String>, plugin: Option<bool>) -> HookOutcome {
     // A panic would print; a hook prints nothing.
     std::panic::set_hook(Box::new(|_| {}));
     let (input, complete) = read_standard_input(LARGEST_PAYLOAD + 1, PATIENCE);
@@ -38,7 +38,13 @@ pub fn hook(project: Option<String>) -> HookOutcome {
     }
     let env = Environment::of_process();
     let outside = Outside { env: &env, clock: &SystemClock, processes: &SystemProcesses };
-    let outcome = run(outside, project.map(PathBuf::from).as_deref(), &input);
+    let project = project.map(PathBuf::from);
+    let caller = match &project {
+        Some(project) => Caller::Project(project),
+        None if plugin == Some(true) => Caller::Plugin,
+        None => Caller::User,
+    };
+    let outcome = run(outside, caller, &input);
     HookOutcome {
         exit_code: outcome.exit_code,
         stdout: outcome.stdout,

@@ -1212,11 +1212,15 @@ export interface PruneOptions {
   exportsDays?: number
   /** Snapshots older than so many days; `retention.snapshotsDays` when absent, else 14. */
   snapshotsDays?: number
-  /** Of every session so many of each stay in any case; 1 when absent. */
+  /** Pages older than so many days; `retention.pagesDays` when absent, else 90. */
+  pagesDays?: number
+  /** Records of sessions in which nothing was noted for so many days; `retention.recordsDays` when absent, else 90. */
+  recordsDays?: number
+  /** Of every session so many exports, snapshots and pages stay in any case; 1 when absent. */
   keep?: number
   /** Of every session at most so many of each. */
   most?: number
-  /** All together at most so many bytes: the oldest go first. */
+  /** All together at most so many bytes: the oldest go first. Records do not count: they are small. */
   maxBytes?: number
   /** Only these paths, of those that may go. */
   only?: string[]
@@ -1229,7 +1233,11 @@ export interface PruneRules {
   exportsDays: number
   /** Days for which snapshots are kept. */
   snapshotsDays: number
-  /** Of every session so many of each stay in any case. */
+  /** Days for which pages are kept. */
+  pagesDays: number
+  /** Days for which records of sessions are kept. */
+  recordsDays: number
+  /** Of every session so many exports, snapshots and pages stay in any case. */
   keep: number
   /** Of every session at most so many of each; `null` for any number. */
   most: number | null
@@ -1237,15 +1245,15 @@ export interface PruneRules {
   maxBytes: number | null
 }
 
-/** A copy that goes. */
+/** Something that goes. */
 export interface PrunedCopy {
-  /** `export`, `snapshot`, or `leftover` of one that was never finished. */
-  kind: 'export' | 'snapshot' | 'leftover'
+  /** `export`, `snapshot`, `page`, `record` (the small files in which things are noted about a session), or `leftover` of one that was never finished. */
+  kind: 'export' | 'snapshot' | 'page' | 'record' | 'leftover'
   /** Its session. */
   session: string
-  /** Its path. */
+  /** Its path; of a record its directory. */
   path: string
-  /** When it was made. */
+  /** When it was made; of a record, when something was noted in it last. */
   madeAt: string | null
   /** Its size. */
   bytes: number
@@ -1267,7 +1275,7 @@ export interface PruneReport {
   removed: PrunedCopy[]
   /** Bytes of it. */
   removedBytes: number
-  /** Exports and snapshots that stay. */
+  /** What stays: exports, snapshots, pages and records. */
   kept: number
   /** Bytes of them. */
   keptBytes: number
@@ -1367,6 +1375,7 @@ export interface DoctorCheck {
     | 'client'
     | 'setup'
     | 'hooks'
+    | 'plugin'
     | 'runtime'
     | 'launcher'
     | 'hooks-allowed'
@@ -1660,6 +1669,44 @@ export interface UninstallPlan {
 
 /** What `uninstall` did. */
 export type UninstallReport = InitReport
+
+/** What {@link planPlugin} should prepare. */
+export interface PluginOptions {
+  /** Absolute path of the directory; `plugin` in the state directory when absent. */
+  to?: string
+  /** Take it away again. */
+  remove?: boolean
+  /** Root of the running package, from which the runtime is copied. */
+  packageRoot: string
+  /** The loaded addon, when it is not in the package's root. */
+  addon?: string
+}
+
+/** Everything that writing or removing the plugin will do. Nothing is written before {@link applyPlugin}. */
+export interface PluginPlan {
+  /** The directory: a marketplace with one plugin. */
+  directory: string
+  /** It is taken away. */
+  remove: boolean
+  files: FileStep[]
+  warnings: string[]
+  /** Commands of Claude Code that are left to a person, one word each. */
+  next: string[][]
+  /** The options the plan was made from. */
+  options: PluginOptions
+}
+
+/** What was done. */
+export interface PluginReport {
+  directory: string
+  remove: boolean
+  /** `false`: everything was already as it should be. */
+  changed: boolean
+  files: FileStep[]
+  warnings: string[]
+  /** Commands of Claude Code that are left to a person, one word each. */
+  next: string[][]
+}
 
 /** What {@link planService} should prepare. */
 export interface ServiceOptions {

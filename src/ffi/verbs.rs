@@ -5,7 +5,7 @@ use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::error::{Code, Error};
-use crate::project::{init, uninstall};
+use crate::project::{init, plugin, uninstall};
 use crate::report::find::SessionOptions;
 use crate::report::inventory::Outside;
 use crate::report::session::{Alive, inspect as inspect_transcript};
@@ -303,6 +303,30 @@ pub fn apply_uninstall(
     task(Some(plan), move |plan: uninstall::UninstallPlan| {
         let env = Environment::of_process();
         uninstall::apply(placed(&env), &plan, settings.as_deref(), status_line.as_deref())
+    })
+}
+
+/// Plans the writing or removing of the plugin for Claude Code. Reads only.
+///
+/// Rejects with `PATH_REFUSED` (something that is not ours is in the way), `STATE_DIR_UNKNOWN` or `IO`.
+#[napi(catch_unwind, ts_args_type = "options: PluginOptions", ts_return_type = "Promise<PluginPlan>")]
+#[must_use]
+pub fn plan_plugin(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: plugin::PluginOptions| {
+        let env = Environment::of_process();
+        plugin::plan(placed(&env), options)
+    })
+}
+
+/// Writes or removes the plugin as planned: all of it, or nothing.
+///
+/// Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planPlugin}.
+#[napi(catch_unwind, ts_args_type = "plan: PluginPlan", ts_return_type = "Promise<PluginReport>")]
+#[must_use]
+pub fn apply_plugin(plan: Value) -> AsyncTask<CoreTask> {
+    task(Some(plan), |plan: plugin::PluginPlan| {
+        let env = Environment::of_process();
+        plugin::apply(placed(&env), &plan)
     })
 }
 

@@ -12,6 +12,7 @@ mod state;
 mod stop;
 
 pub use payload::{Event, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
+pub use start::Registration;
 
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::env::Environment;
 use crate::note::state::Moment;
 use crate::project::enabled::{Enabled, find};
+use crate::project::plugin;
 use crate::recovery::config::{Config, in_force};
 use crate::recovery::ledger::Ledger;
 use crate::store::{StateDir, journal};
@@ -58,11 +60,27 @@ impl Outcome {
     }
 }
 
-/// Handles one event. `project` is the project whose launcher was started, `None` for the user's own.
+/// Whose launcher was started.
+#[derive(Debug, Clone, Copy)]
+pub enum Caller<'a> {
+    /// That of the project in this directory.
+    Project(&'a Path),
+    /// The user's own.
+    User,
+    /// That of the plugin.
+    Plugin,
+}
+
+/// Handles one event.
 #[must_use]
-pub fn run(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Outcome {
+pub fn run(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Outcome {
     let Ok(state) = outside.env.state_dir().map(StateDir::new) else { return Outcome::silent() };
-    let Some(enabled) = find(&state, outside.env, project) else { return Outcome::silent() };
+    let enabled = match caller {
+        Caller::Project(project) => find(&state, outside.env, Some(project)),
+        Caller::User => find(&state, outside.env, None),
+        Caller::Plugin => plugin::in_charge(&state, outside.env, outside.processes),
+    };
+    let Some(enabled) = enabled else { return Outcome::silent() };
     let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return Outcome::silent() };
     let payload = match Payload::check(input, &home) {
         Ok(payload) => payload,

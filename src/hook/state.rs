@@ -201,7 +201,7 @@ impl Hook<'_> {
         let project = self.project_dir()?;
         let State { text, as_of, how } = self.state_now(&project, source, config)?;
         let content = sha256_hex(text.as_bytes());
-        let path = self.state.session(&self.payload.session).with_file_name("given.json");
+        let path = self.state.given(&self.payload.session);
         let mut given = peek::<Given>(&path).ok().flatten().unwrap_or_default();
         if source == "resume" && given.texts.last().is_some_and(|last| last.content == content) {
             return None;

@@ -52,6 +52,26 @@ impl Stored for Enabled {
     const VERSION: u32 = 1;
 }
 
+impl Enabled {
+    /// A record in which nothing was noted yet.
+    #[must_use]
+    pub const fn new(project: Option<PathBuf>, at: DateTime<Utc>) -> Self {
+        Self {
+            version: Self::VERSION,
+            project,
+            identity: None,
+            at,
+            settings: BTreeMap::new(),
+            excluded: None,
+            created: Vec::new(),
+            commands: BTreeMap::new(),
+            unattended: None,
+            instruction: None,
+            fingerprint: None,
+        }
+    }
+}
+
 /// A settings file before and after it was edited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -30,7 +30,31 @@ pub struct HookEntry {
 /// All hooks, for one scope; `launcher` is the launcher's absolute path, used for the user's own hooks.
 #[must_use]
 pub fn entries(scope: Scope, launcher: &Path) -> Vec<HookEntry> {
-    let command = command(scope, launcher);
+    let (file, flags) = match scope {
+        Scope::Project | Scope::Local => {
+            let word = |below: &str| format!("\"$CLAUDE_PROJECT_DIR/.claude/{below}\"");
+            (word(MARKER), word(FLAGS))
+        }
+        Scope::User => {
+            let word = |path: &Path| quoted(&path.to_string_lossy());
+            (word(launcher), word(Flags::beside(launcher).dir()))
+        }
+    };
+    let prompt = HookEntry { event: "UserPromptSubmit".into(), matcher: None, hook: told(&flags, &file) };
+    entries_of(&file).into_iter().chain([prompt]).collect()
+}
+
+/// The same for a plugin, whose launcher is wherever Claude Code reads the plugin from. The client puts that place into the
+/// environment; it is one word, whatever is in it (tried with 2.1.200, 2.1.250 and 2.1.329). There is none before a prompt: what a
+/// plugin's hooks have to say goes the other ways.
+#[must_use]
+pub fn plugin_entries() -> Vec<HookEntry> {
+    entries_of(&format!("\"${{CLAUDE_PLUGIN_ROOT}}/{}/{MARKER}\"", super::plugin::HOOKS))
+}
+
+/// `file` is the launcher, as a word of a shell line.
+fn entries_of(file: &str) -> Vec<HookEntry> {
+    let command = command(file);
     let entry = |event: &str, matcher: Option<&str>, more: Value| {
         let mut hook = json!({"type": "command", "command": command});
         if let (Some(hook), Value::Object(more)) = (hook.as_object_mut(), more) {
@@ -50,38 +74,26 @@ pub fn entries(scope: Scope, launcher: &Path) -> Vec<HookEntry> {
             json!({"async": true, "timeout": 60}),
         ),
         entry("SessionEnd", None, json!({"timeout": 5})),
-        HookEntry {
-            event: "UserPromptSubmit".into(),
-            matcher: None,
-            hook: json!({"type": "command", "command": told(scope, launcher), "timeout": 5}),
-        },
     ]
-}
-
-fn command(scope: Scope, launcher: &Path) -> String {
-    let file = word(scope, launcher, MARKER);
-    format!("[ -f {file} ] && command -v node >/dev/null 2>&1 && exec node {file}; exit 0")
 }
 
 /// The command of the hook that a prompt waits for: it asks for the session's flag first, which is hardly ever up, and starts
 /// nothing without it. Clients that do not tell their hooks the session (2.1.120; 2.1.200 does) ask for a flag of any; what is
 /// started then looks whose it is.
-fn told(scope: Scope, launcher: &Path) -> String {
-    let flags = word(scope, Flags::beside(launcher).dir(), FLAGS);
-    let command = command(scope, launcher);
-    format!("set -- {flags}/${{CLAUDE_CODE_SESSION_ID:-*}}; [ -f \"$1\" ] && {command}")
+fn told(flags: &str, file: &str) -> Value {
+    let command =
+        format!("set -- {flags}/${{CLAUDE_CODE_SESSION_ID:-*}}; [ -f \"$1\" ] && {}", command(file));
+    json!({"type": "command", "command": command, "timeout": 5})
 }
 
-/// A path as one word of the shell: from the project's `.claude`, whose place the client tells, or for the user's own hooks whole.
-fn word(scope: Scope, path: &Path, below: &str) -> String {
-    match scope {
-        Scope::Project | Scope::Local => format!("\"$CLAUDE_PROJECT_DIR/.claude/{below}\""),
-        Scope::User => quoted(&path.to_string_lossy()),
-    }
+/// `file` is the launcher, as a word of a shell line.
+fn command(file: &str) -> String {
+    format!("[ -f {file} ] && command -v node >/dev/null 2>&1 && exec node {file}; exit 0")
 }
 
 /// One word for a POSIX shell, whatever is in it.
-pub(super) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
@@ -91,8 +103,10 @@ mod tests {
 
     #[test]
     fn every_command_is_recognised_as_ours_and_every_timeout_fits_31_bits() {
-        for scope in [Scope::Project, Scope::Local, Scope::User] {
-            for entry in entries(scope, Path::new("/home/o'neil/.claude/cc-session-recover/hook.js")) {
+        let launcher = Path::new("/home/o'neil/.claude/cc-session-recover/hook.js");
+        let scopes = [Scope::Project, Scope::Local, Scope::User].map(|scope| entries(scope, launcher));
+        for entries in scopes.into_iter().chain([plugin_entries()]) {
+            for entry in entries {
                 let command = entry.hook["command"].as_str().unwrap();
                 assert!(command.contains(MARKER), "{command}");
                 assert!(

@@ -18,7 +18,7 @@ use crate::note::handoff::{FILE_NAME, is_untouched, template, template_with_inst
 use crate::recovery::fingerprint::Fingerprint;
 use crate::store::lock::Lock;
 use crate::store::replace::{PRIVATE, replace};
-use crate::store::stored::{Stored, load, peek, save, sha256_hex};
+use crate::store::stored::{load, peek, save, sha256_hex};
 use crate::store::{StateDir, journal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -308,7 +308,7 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
 }
 
 /// npx keeps packages in `_npx/<hash>/` of its cache, and may empty it at any time.
-fn is_temporary(root: &Path) -> bool {
+pub(super) fn is_temporary(root: &Path) -> bool {
     root.components().any(|part| part.as_os_str() == "_npx")
 }
 
@@ -319,7 +319,7 @@ pub(super) fn read_text(path: &Path, limit: u64) -> Result<Option<String>> {
     })
 }
 
-fn step(path: &Path, before: Option<String>, after: String, why: &str) -> FileStep {
+pub(super) fn step(path: &Path, before: Option<String>, after: String, why: &str) -> FileStep {
     let action = match &before {
         None => FileAction::Create,
         Some(text) if *text == after => FileAction::Keep,
@@ -480,19 +480,7 @@ fn enabled_record(
     let known = load::<Enabled>(&places.state, &places.record)?.found();
     let project = (plan.scope != Scope::User).then(|| places.project.clone());
     let meta = project.as_deref().and_then(|dir| std::fs::metadata(dir).ok());
-    let mut enabled = known.unwrap_or_else(|| Enabled {
-        version: Enabled::VERSION,
-        project,
-        identity: None,
-        at: outside.clock.now(),
-        settings: std::collections::BTreeMap::new(),
-        excluded: None,
-        created: Vec::new(),
-        commands: std::collections::BTreeMap::new(),
-        instruction: None,
-        unattended: None,
-        fingerprint: None,
-    });
+    let mut enabled = known.unwrap_or_else(|| Enabled::new(project, outside.clock.now()));
     enabled.instruction = plan.options.instruction.or(enabled.instruction);
     match plan.options.unattended {
         Some(true) => {

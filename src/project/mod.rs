@@ -5,6 +5,7 @@ pub mod commands;
 pub mod enabled;
 pub mod hooks;
 pub mod init;
+pub mod plugin;
 pub mod runtime;
 pub mod settings;
 pub mod statusline;

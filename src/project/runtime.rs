@@ -24,8 +24,28 @@ pub const LAUNCHERS_PACKAGE: &str = "package.json";
 pub const LAUNCHERS_ARE_COMMONJS: &str = "{\"type\":\"commonjs\"}\n";
 /// In the launcher's template, the place of the runtime's name.
 const PLACE: &str = "__RUNTIME__";
-/// In the launcher's template, the place of the scope.
+/// In the launcher's template, the place of whose it is.
 const SCOPE: &str = "__SCOPE__";
+
+/// Whose hooks a launcher runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Those in a project's settings.
+    Project,
+    /// Those in the user's own settings.
+    User,
+    /// Those of the plugin.
+    Plugin,
+}
+
+impl From<Scope> for Whose {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Project | Scope::Local => Self::Project,
+            Scope::User => Self::User,
+        }
+    }
+}
 
 /// A runtime that is to be copied.
 #[derive(Debug, Clone)]
@@ -88,11 +108,15 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Code::Io`] when the package has no such template.
-    pub fn launcher(&self, root: &Path, template: &str, scope: Scope) -> Result<String> {
+    pub fn launcher(&self, root: &Path, template: &str, whose: impl Into<Whose>) -> Result<String> {
         let path = root.join(template);
         let text = std::fs::read_to_string(&path).doing("read", &path)?;
-        let scope = if scope == Scope::User { "user" } else { "project" };
-        Ok(text.replace(PLACE, &self.name).replace(SCOPE, scope))
+        let whose = match whose.into() {
+            Whose::Project => "project",
+            Whose::User => "user",
+            Whose::Plugin => "plugin",
+        };
+        Ok(text.replace(PLACE, &self.name).replace(SCOPE, whose))
     }
 }
 

@@ -5,6 +5,7 @@ use super::commands::removals;
 use super::enabled::{Enabled, SettingsImage, find};
 use super::hooks::MARKER;
 use super::init::{Outside, Places, ProjectReport, read_text};
+use super::plugin;
 use super::runtime::LAUNCHERS_ARE_COMMONJS;
 use super::settings::{SettingsTarget, read};
 use super::statusline::{STATUS_LINE_MARKER, is_ours};
@@ -17,10 +18,10 @@ use crate::recovery::incident::Phase;
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::RecoveryPlan;
 use crate::session::Source;
-use crate::store::journal;
 use crate::store::lock::Lock;
 use crate::store::replace::{PRIVATE, remove, replace};
 use crate::store::stored::{load, save};
+use crate::store::{StateDir, journal};
 use crate::watch::flag::Flags;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -151,6 +152,10 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
                 .and_then(|(path, lines)| unexclude(path, lines)),
         );
     }
+    if plugin::is_on(&places.state, outside.env, Some(&places.project)) {
+        let rest = "the plugin is on in Claude Code and does its work here without them";
+        warnings.push(format!("{rest}: cc-session-recover plugin --remove takes it away"));
+    }
     let settings = target.text.is_some().then_some(target);
     Ok(UninstallPlan {
         project: places.project,
@@ -207,7 +212,7 @@ fn load_enabled(places: &Places) -> Result<Option<Enabled>> {
     Ok(load::<Enabled>(&places.state, &places.record)?.found())
 }
 
-fn removal(path: &Path, before: Option<String>, why: &str) -> FileStep {
+pub(super) fn removal(path: &Path, before: Option<String>, why: &str) -> FileStep {
     FileStep { path: path.to_path_buf(), action: FileAction::Remove, why: why.into(), before, after: None }
 }
 
@@ -272,7 +277,7 @@ pub fn apply(
     let was_enabled = enabled.is_some();
     if let Some(enabled) = enabled {
         forget(&places, &plan, enabled)?;
-        stop_waiting(outside, &places);
+        stop_waiting(outside, &places.state);
     } else if let Some(dir) = places.launcher.parent() {
         // Ours by its name; it stays when something else is in it.
         let _ = std::fs::remove_dir(dir);
@@ -346,13 +351,15 @@ fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result
 }
 
 /// Hooks that wait for a session of a project without recovery have nothing to wait for any more.
-fn stop_waiting(outside: Outside<'_>, places: &Places) {
+pub(super) fn stop_waiting(outside: Outside<'_>, state: &StateDir) {
     let config = Config::default();
-    let ledger = Ledger { state: &places.state, clock: outside.clock, config: &config, default_home: None };
-    let by_user = find(&places.state, outside.env, None).is_some();
+    let ledger = Ledger { state, clock: outside.clock, config: &config, default_home: None };
+    let by_user = find(state, outside.env, None).is_some();
     for incident in ledger.read_all().0 {
-        let by_project = find(&places.state, outside.env, incident.project.as_deref()).is_some();
-        if incident.phase.is_active() && !by_user && !by_project {
+        let project = incident.project.as_deref();
+        let by_project = find(state, outside.env, project).is_some();
+        let covered = by_user || by_project || plugin::is_on(state, outside.env, project);
+        if incident.phase.is_active() && !covered {
             // Best effort: what cannot be changed now still shows in `status`, from where it can be cancelled.
             let _ = ledger.change(&incident.session, |incident| {
                 if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
@@ -366,12 +373,12 @@ fn stop_waiting(outside: Outside<'_>, places: &Places) {
 }
 
 #[cfg(unix)]
-fn mode_of(path: &Path) -> u32 {
+pub(super) fn mode_of(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).map_or(PRIVATE, |meta| meta.permissions().mode() & 0o7777)
 }
 
 #[cfg(not(unix))]
-fn mode_of(_path: &Path) -> u32 {
+pub(super) fn mode_of(_path: &Path) -> u32 {
     PRIVATE
 }

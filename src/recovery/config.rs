@@ -17,7 +17,7 @@ use std::path::Path;
 /// Largest configuration file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 /// Keys whose values are objects.
-const OBJECTS: [&str; 10] = [
+const OBJECTS: [&str; 11] = [
     "heartbeat",
     "supervisor",
     "retry",
@@ -28,6 +28,7 @@ const OBJECTS: [&str; 10] = [
     "saving",
     "note",
     "notify",
+    "retention",
 ];
 /// Most states that are kept of a project beside the last.
 const MOST_ARCHIVES: usize = 1000;
@@ -83,8 +84,8 @@ pub struct Config {
     pub config_dirs: Vec<String>,
     /// Notifications.
     pub notify: Notify,
-    /// How long exports and snapshots are kept.
-    pub retention: Value,
+    /// How long copies are kept.
+    pub retention: Retention,
 }
 
 /// The waiting hook of an open client.
@@ -295,6 +296,26 @@ impl Default for Saving {
     }
 }
 
+/// For how many days `prune` keeps what this tool wrote.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Retention {
+    /// Exports.
+    pub exports_days: f64,
+    /// Snapshots of transcripts.
+    pub snapshots_days: f64,
+    /// Pages.
+    pub pages_days: f64,
+    /// What was noted about a session: how it was started, whether it is saved, what it was given.
+    pub records_days: f64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { exports_days: 90.0, snapshots_days: 14.0, pages_days: 90.0, records_days: 90.0 }
+    }
+}
+
 /// The note.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -398,6 +419,10 @@ impl Config {
             ("context.warnPercent", self.context.warn_percent[1]),
             ("context.maxSessionMegabytes", self.context.max_session_megabytes),
             ("saving.waitSeconds", self.saving.wait_seconds),
+            ("retention.exportsDays", self.retention.exports_days),
+            ("retention.snapshotsDays", self.retention.snapshots_days),
+            ("retention.pagesDays", self.retention.pages_days),
+            ("retention.recordsDays", self.retention.records_days),
         ];
         let lists = [
             ("retry.scheduleMinutes", &self.retry.schedule_minutes),
@@ -531,6 +556,9 @@ mod tests {
             ("{\"state\":[true]}", "state"),
             ("{\"state\":{\"archive\":3}}", "state.archive"),
             ("{\"state\":{\"archives\":1001}}", "state.archives"),
+            ("{\"retention\":{\"exportsDays\":\"never\"}}", "retention.exportsDays"),
+            ("{\"retention\":{\"pagesDays\":-1}}", "retention.pagesDays"),
+            ("{\"retention\":{\"pages\":1}}", "retention.pages"),
             ("{", ""),
         ] {
             let read = with(text, None);

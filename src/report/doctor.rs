@@ -12,8 +12,9 @@ use crate::fs::{canonical, lossy_or_null, read_small};
 use crate::note::handoff::{FILE_NAME, blocks, edited_blocks};
 use crate::program::find;
 use crate::project::enabled::{Enabled, enclosing, find as enabled_of};
-use crate::project::hooks::{HookEntry, MARKER};
+use crate::project::hooks::{HookEntry, MARKER, quoted};
 use crate::project::init::{self, InitOptions, InitPlan};
+use crate::project::plugin;
 use crate::project::{FileAction, Scope};
 use crate::recovery::config::{InForce, in_force};
 use crate::recovery::incident::Incident;
@@ -260,11 +261,11 @@ impl Patient<'_> {
             .filter(|(_, _, image)| image.hooks)
             .map(|(enabled, scope, image)| (enabled, scope, image.status_line))
             .collect();
-        if scopes.is_empty() {
+        let mut checks = self.plugin(!scopes.is_empty());
+        if scopes.is_empty() && checks.is_empty() {
             let check = Check::fail("setup", "recovery is not set up here").at(&self.project);
             return vec![check.next("run cc-session-recover init")];
         }
-        let mut checks = Vec::new();
         for (enabled, scope, _) in &scopes {
             let status_line = enabled.settings.values().any(|image| image.status_line);
             let options = InitOptions {
@@ -318,6 +319,50 @@ impl Patient<'_> {
             );
         }
         checks
+    }
+
+    /// The plugin as it was written against what this version writes, and what Claude Code does with it. `beside`: settings
+    /// have hooks of ours.
+    fn plugin(&self, beside: bool) -> Vec<Check> {
+        let env = self.outside.env;
+        let Some(plugin::Standing { directory, on }) =
+            plugin::standing(&self.state, env, Some(&self.project))
+        else {
+            return Vec::new();
+        };
+        let outside = init::Outside { env, clock: self.outside.clock, version: env!("CARGO_PKG_VERSION") };
+        let options = plugin::PluginOptions {
+            to: Some(directory.clone()),
+            remove: false,
+            package_root: self.options.package_root.clone(),
+            addon: self.options.addon.clone(),
+        };
+        let plan = match plugin::plan(outside, options) {
+            Ok(plan) => plan,
+            Err(error) => return vec![Check::of_error("plugin", Standing::Fail, &error)],
+        };
+        let word = quoted(&directory.to_string_lossy());
+        let again = format!("run cc-session-recover plugin --to {word}");
+        let check = match plan.files.iter().find(|step| step.changes()) {
+            Some(step) if step.action == FileAction::Create => {
+                Check::fail("plugin", "a part of the plugin is gone").at(&step.path).next(again)
+            }
+            Some(step) => Check::warn("plugin", "a part of the plugin is not as this version writes it")
+                .at(&step.path)
+                .next(again),
+            None if on && beside => {
+                Check::ok("plugin", "it leaves this project to the hooks in its settings")
+            }
+            None if on => Check::ok("plugin", "Claude Code has it on, in every project"),
+            None if beside => Check::ok("plugin", "it is written, and Claude Code does not have it on"),
+            None => {
+                Check::fail("plugin", "it is written, and Claude Code does not have it on").next(format!(
+                    "run claude plugin marketplace add {word}, then claude plugin install {}",
+                    plugin::ID
+                ))
+            }
+        };
+        vec![if check.path.is_none() { check.at(directory) } else { check }]
     }
 
     fn hooks_allowed(&self) -> Check {

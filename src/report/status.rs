@@ -6,6 +6,7 @@ pub use crate::error::Problem;
 use crate::error::{Code, Error, Result};
 use crate::fs::{canonical, lossy};
 use crate::project::enabled::{Enabled, enclosing, find, user_record_path};
+use crate::project::plugin;
 use crate::quota::{Account, last_seen};
 use crate::recovery::policy::Action;
 use crate::session::stop::time;
@@ -105,6 +106,8 @@ pub fn asked(outside: Outside<'_>, dir: &Path) -> Result<Asked> {
     let dir = enclosing(&state, outside.env, &dir).unwrap_or(dir);
     let user = outside.env.claude_config_dir().map(|config_dir| user_record_path(&state, &config_dir));
     let by_user = user.is_some_and(|path| matches!(peek::<Enabled>(&path), Ok(Some(_))));
-    let enabled = by_user || find(&state, outside.env, Some(&dir)).is_some();
+    let enabled = by_user
+        || find(&state, outside.env, Some(&dir)).is_some()
+        || plugin::is_on(&state, outside.env, Some(&dir));
     Ok(Asked { dir, enabled })
 }

@@ -1,31 +1,34 @@
-//! Pruning: exports and snapshots of ours that are old, many or large are deleted, after they were shown.
+//! Pruning: exports, snapshots and pages of ours that are old, many or large are deleted, and records of sessions that are old, or
+//! whose transcript is gone; all of it after it was shown.
 //!
-//! Only what this tool made, and knows by its name, in the two directories of the state: nothing of Claude Code's own, no export that
-//! was put elsewhere, nothing behind a link. Of every session the newest export and the newest snapshot stay, unless a person
-//! asks otherwise; what a run that is not over was started from stays too.
+//! Only what this tool made, and knows by its name, in its own directories of the state: nothing of Claude Code's own, no export
+//! that was put elsewhere, nothing behind a link. Of every session the newest export, the newest snapshot and the newest page
+//! stay, unless a person asks otherwise; what a run that is not over was started from stays too, and every page and record of a
+//! session that is open or to which something is owed.
 
 use super::export::{is_left_over, session_of};
+use super::reading::publish;
 use crate::claude::home::is_session_id;
+use crate::claude::process::Processes;
 use crate::error::{Code, Error, IoContext, Problem, Result};
 use crate::fs::lossy;
+use crate::hook::Registration;
+use crate::recovery::config::{Retention, in_force};
 use crate::recovery::incident::Incident;
 use crate::report::inventory::{Ground, Inventory, Outside};
 use crate::session::stop::{time, time_or_null};
 use crate::store::lock::Lock;
 use crate::store::replace::sync_dir;
+use crate::store::stored::peek;
 use crate::store::{StateDir, journal};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/prune@1";
-/// Days for which exports are kept unless the configuration says otherwise.
-const EXPORTS_DAYS: f64 = 90.0;
-/// The same of snapshots.
-const SNAPSHOTS_DAYS: f64 = 14.0;
 /// Of every session so many stay, however old.
 const KEEP: usize = 1;
 /// Ending of a snapshot, and of the hash beside it.
@@ -33,6 +36,8 @@ const SNAPSHOT: &str = ".jsonl";
 const NOTED: &str = ".sha256";
 /// A half-written snapshot of a process that is gone.
 const PART: &str = ".part";
+/// A session without a transcript may have been started just now: so long its record stays.
+const FRESH: TimeDelta = TimeDelta::days(1);
 
 /// What may go.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -42,6 +47,10 @@ pub struct PruneOptions {
     pub exports_days: Option<f64>,
     /// Snapshots older than so many days.
     pub snapshots_days: Option<f64>,
+    /// Pages older than so many days.
+    pub pages_days: Option<f64>,
+    /// Records of sessions in which nothing was noted for so many days.
+    pub records_days: Option<f64>,
     /// Of every session so many of each stay in any case.
     pub keep: Option<usize>,
     /// Of every session at most so many of each.
@@ -62,7 +71,11 @@ pub enum Kind {
     Export,
     /// A snapshot of a transcript.
     Snapshot,
-    /// What an export or snapshot that was killed has left.
+    /// A page for people.
+    Page,
+    /// The small files in which things are noted about a session.
+    Record,
+    /// What an export, snapshot or page that was killed has left.
     Leftover,
 }
 
@@ -94,6 +107,10 @@ pub struct Rules {
     pub exports_days: f64,
     /// Days for which snapshots are kept.
     pub snapshots_days: f64,
+    /// Days for which pages are kept.
+    pub pages_days: f64,
+    /// Days for which records of sessions are kept.
+    pub records_days: f64,
     /// Of every session so many of each stay in any case.
     pub keep: usize,
     /// Of every session at most so many of each.
@@ -119,7 +136,7 @@ pub struct PruneReport {
     pub removed: Vec<Pruned>,
     /// Bytes of it.
     pub removed_bytes: u64,
-    /// Exports and snapshots that stay.
+    /// What stays.
     pub kept: usize,
     /// Bytes of them.
     pub kept_bytes: u64,
@@ -130,18 +147,25 @@ pub struct PruneReport {
 /// Deletes what the rules let go, or with `dry_run` tells it.
 ///
 /// # Errors
-/// [`Code::ConfigInvalid`] for a retention that is none; [`Code::PathRefused`] when one of the two directories is a link;
+/// [`Code::ConfigInvalid`] for a configuration that is none; [`Code::PathRefused`] when one of the directories is a link;
 /// [`Code::Io`] when one cannot be read.
 pub fn prune(outside: Outside<'_>, options: &PruneOptions) -> Result<PruneReport> {
+    // What a person wanted to be kept is then not known.
+    if let Some(problem) = in_force(outside.env, None).problem {
+        return Err(Error { hint: Some("mend the configuration; nothing was deleted".into()), ..problem });
+    }
     let ground = Ground::read(outside, None)?;
-    let rules = rules(&ground.config.retention, options, outside)?;
+    let rules = rules(&ground.config.retention, options)?;
     let now = outside.clock.now();
-    let inventory = Inventory::open(&ground);
+    let mut inventory = Inventory::open(&ground);
     let mut problems = Vec::new();
     let mut found = exports(&ground.state, &mut problems)?;
     found.extend(snapshots(&ground.state, &mut problems)?);
-    let needed = needed(inventory.incidents.values());
-    let (mut removed, kept) = sorted_out(found, &rules, now, |path| needed.contains(&path));
+    found.extend(pages(&ground.state)?);
+    let records = records(&ground.state, &mut problems)?;
+    let wanted = Wanted::of(&mut inventory, &records, outside.processes);
+    found.extend(records.into_iter().map(|record| record.thing));
+    let (mut removed, kept) = sorted_out(found, &rules, now, &wanted);
     if let Some(only) = &options.only {
         removed.retain(|one| only.contains(&one.path));
     }
@@ -173,29 +197,35 @@ pub fn prune(outside: Outside<'_>, options: &PruneOptions) -> Result<PruneReport
     })
 }
 
-fn rules(retention: &Value, options: &PruneOptions, outside: Outside<'_>) -> Result<Rules> {
-    let days = |given: Option<f64>, name: &str, default: f64| {
-        let configured = retention.get(name);
-        let days = match (given, configured) {
-            (Some(days), _) => Some(days),
-            (None, None) => Some(default),
-            (None, Some(value)) => value.as_f64(),
-        };
-        days.filter(|days| days.is_finite() && *days >= 0.0).ok_or_else(|| {
-            if given.is_some() {
-                return Error::new(Code::Usage, "a number of days is negative or none");
-            }
-            let error = Error::new(Code::ConfigInvalid, format!("retention.{name} is no number of days"));
-            outside.env.config_file().map_or(error.clone(), |file| error.at(file))
-        })
+fn rules(retention: &Retention, options: &PruneOptions) -> Result<Rules> {
+    let days = |given: Option<f64>, configured: f64| {
+        let days = given.unwrap_or(configured);
+        if days.is_finite() && days >= 0.0 {
+            Ok(days)
+        } else {
+            Err(Error::new(Code::Usage, "a number of days is negative or none"))
+        }
     };
     Ok(Rules {
-        exports_days: days(options.exports_days, "exportsDays", EXPORTS_DAYS)?,
-        snapshots_days: days(options.snapshots_days, "snapshotsDays", SNAPSHOTS_DAYS)?,
+        exports_days: days(options.exports_days, retention.exports_days)?,
+        snapshots_days: days(options.snapshots_days, retention.snapshots_days)?,
+        pages_days: days(options.pages_days, retention.pages_days)?,
+        records_days: days(options.records_days, retention.records_days)?,
         keep: options.keep.unwrap_or(KEEP),
         most: options.most,
         max_bytes: options.max_bytes,
     })
+}
+
+impl Rules {
+    const fn days(&self, kind: Kind) -> f64 {
+        match kind {
+            Kind::Export => self.exports_days,
+            Kind::Page => self.pages_days,
+            Kind::Record => self.records_days,
+            Kind::Snapshot | Kind::Leftover => self.snapshots_days,
+        }
+    }
 }
 
 /// Something that was found.
@@ -208,12 +238,61 @@ struct Thing {
     bytes: u64,
 }
 
-/// What goes and what stays, in this order: left over; too old; too many; too large together.
+/// What is still wanted, whatever the rules say.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Snapshots that runs which are not over were started from.
+    snapshots: BTreeSet<PathBuf>,
+    /// Sessions that are open, or to which something is owed.
+    sessions: BTreeSet<String>,
+    /// Sessions whose transcript is gone and of which nothing else tells what was said: their records are of no use.
+    gone: BTreeSet<String>,
+}
+
+impl Wanted {
+    fn of(inventory: &mut Inventory<'_>, records: &[Record], processes: &dyn Processes) -> Self {
+        let found = inventory.find(None);
+        let table = processes.table();
+        inventory.holders.add_unregistered(&inventory.homes, &found, &table, processes);
+        let holders = &inventory.holders;
+        // Of what dead clients left, only what may live in another container.
+        let elsewhere = holders.leftovers.iter().filter(|(_, left)| left.iter().any(|one| one.elsewhere));
+        let held =
+            holders.live.keys().chain(elsewhere.map(|(key, _)| key)).map(|(_, session)| session.clone());
+        let owed = inventory.incidents.values().filter(|incident| !incident.phase.is_over());
+        let mut sessions: BTreeSet<String> =
+            held.chain(owed.map(|incident| incident.session.clone())).collect();
+        let mut gone = BTreeSet::new();
+        let known: BTreeSet<&str> = found.iter().map(|one| one.id.as_str()).collect();
+        for Record { thing, registration, shadow } in records {
+            let client = registration.as_ref().and_then(|one| one.claude_pid.zip(one.claude_start.as_ref()));
+            if client.is_some_and(|(pid, start)| processes.start_token(pid).as_ref() == Some(start)) {
+                sessions.insert(thing.session.clone());
+            }
+            let elsewhere = registration.as_ref().is_some_and(|one| one.transcript.exists());
+            if !shadow && !elsewhere && !known.contains(thing.session.as_str()) {
+                gone.insert(thing.session.clone());
+            }
+        }
+        Self { snapshots: needed(inventory.incidents.values()), sessions, gone }
+    }
+
+    /// Whether something stays in any case.
+    fn holds(&self, thing: &Thing) -> bool {
+        match thing.kind {
+            Kind::Snapshot => self.snapshots.contains(&thing.path),
+            Kind::Page | Kind::Record => self.sessions.contains(&thing.session),
+            Kind::Export | Kind::Leftover => false,
+        }
+    }
+}
+
+/// What goes and what stays, in this order: left over; of no use; too old; too many; too large together.
 fn sorted_out(
     mut found: Vec<Thing>,
     rules: &Rules,
     now: DateTime<Utc>,
-    needed: impl Fn(&Path) -> bool,
+    wanted: &Wanted,
 ) -> (Vec<Pruned>, Vec<Thing>) {
     // The newest first. What has no time is taken for new.
     found.sort_by(|one, other| {
@@ -222,24 +301,30 @@ fn sorted_out(
     });
     let mut seen: BTreeMap<(Kind, String), usize> = BTreeMap::new();
     let mut removed = Vec::new();
-    // With whether the rule of the newest holds it.
+    // With whether it may not go, however large all are together.
     let mut kept: Vec<(Thing, bool)> = Vec::new();
     for thing in found {
         if thing.kind == Kind::Leftover {
             removed.push(thing.goes("was never finished"));
             continue;
         }
+        let record = thing.kind == Kind::Record;
         let before = seen.entry((thing.kind, thing.session.clone())).or_default();
         *before += 1;
-        let held = *before <= rules.keep || needed(&thing.path);
-        let days = if thing.kind == Kind::Export { rules.exports_days } else { rules.snapshots_days };
+        // A session has one record, and its newest copy tells nothing that is not in it.
+        let held = !record && *before <= rules.keep || wanted.holds(&thing);
+        let days = rules.days(thing.kind);
         let old = thing.made_at.is_some_and(|at| older(at, now, days));
-        if !held && old {
+        let fresh = thing.made_at.is_none_or(|at| at > now - FRESH);
+        if !held && record && !fresh && wanted.gone.contains(&thing.session) {
+            removed.push(thing.goes("its transcript is gone"));
+        } else if !held && old {
             removed.push(thing.goes(&format!("is older than {days} days")));
-        } else if !held && rules.most.is_some_and(|most| *before > most) {
+        } else if !held && !record && rules.most.is_some_and(|most| *before > most) {
             removed.push(thing.goes("there are more of this session"));
         } else {
-            kept.push((thing, held));
+            // Records are small: they make no room.
+            kept.push((thing, held || record));
         }
     }
     if let Some(most) = rules.max_bytes {
@@ -279,11 +364,11 @@ impl Thing {
 }
 
 /// The snapshots that runs which are not over were started from.
-fn needed<'i>(incidents: impl Iterator<Item = &'i Incident>) -> Vec<&'i Path> {
+fn needed<'i>(incidents: impl Iterator<Item = &'i Incident>) -> BTreeSet<PathBuf> {
     incidents
         .filter(|incident| !incident.phase.is_over())
         .flat_map(|incident| incident.attempts.iter().filter_map(|attempt| attempt.run.as_deref()))
-        .map(|run| run.snapshot.as_path())
+        .map(|run| run.snapshot.clone())
         .collect()
 }
 
@@ -375,6 +460,78 @@ fn snapshots(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>
     Ok(found)
 }
 
+fn pages(state: &StateDir) -> Result<Vec<Thing>> {
+    let mut found = Vec::new();
+    for (name, path, meta) in listed(&state.pages())?.into_iter().filter(|(.., meta)| meta.is_file()) {
+        let (kind, session) = match publish::left_over(&name) {
+            Some(session) => (Kind::Leftover, session),
+            None => match publish::session_of(&name) {
+                Some(session) => (Kind::Page, session),
+                None => continue,
+            },
+        };
+        let session = session.to_owned();
+        let made_at = named_time(name.trim_start_matches('.'));
+        found.push(Thing { kind, session, path, made_at, bytes: meta.len() });
+    }
+    Ok(found)
+}
+
+/// What was noted about a session.
+struct Record {
+    thing: Thing,
+    /// How it was started.
+    registration: Option<Registration>,
+    /// What was said is in it, because Claude Code did not save it.
+    shadow: bool,
+}
+
+/// The files that are a record. What a person wrote into a note, which is kept beside them, is none.
+fn record_files(state: &StateDir, session: &str) -> [PathBuf; 5] {
+    [
+        state.given(session),
+        state.context(session),
+        state.saving(session),
+        state.shadow(session),
+        state.session(session),
+    ]
+}
+
+/// Size of a record, and when something was noted in it last; `None` when there is none.
+fn record_size(state: &StateDir, session: &str) -> Option<(u64, Option<DateTime<Utc>>)> {
+    let files = record_files(state, session);
+    let metas = files
+        .iter()
+        .filter_map(|path| std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file));
+    let sizes: Vec<(u64, Option<DateTime<Utc>>)> =
+        metas.map(|meta| (meta.len(), meta.modified().ok().map(DateTime::from))).collect();
+    let newest = sizes.iter().map(|(_, at)| *at).max()?;
+    Some((sizes.iter().map(|(bytes, _)| bytes).sum(), newest))
+}
+
+fn records(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Record>> {
+    let mut found = Vec::new();
+    for (session, path, meta) in listed(&state.sessions())? {
+        if !meta.is_dir() || !is_session_id(&session) {
+            continue;
+        }
+        let Some((bytes, made_at)) = record_size(state, &session) else { continue };
+        let registration = match peek::<Registration>(&state.session(&session)) {
+            Ok(registration) => registration,
+            // What a newer version noted is not judged by this one.
+            Err(error) if error.code == Code::StateNewer => {
+                problems.push(error.into());
+                continue;
+            }
+            Err(_) => None,
+        };
+        let shadow = state.shadow(&session).exists();
+        let thing = Thing { kind: Kind::Record, session, path, made_at, bytes };
+        found.push(Record { thing, registration, shadow });
+    }
+    Ok(found)
+}
+
 /// The process that began a snapshot it did not finish: `<name>.<pid>.part`.
 fn pid_of_part(name: &str) -> Option<u32> {
     name.strip_suffix(PART)?.rsplit_once('.')?.1.parse().ok()
@@ -397,23 +554,37 @@ fn size(path: &Path, meta: &std::fs::Metadata, problems: &mut Vec<Problem>) -> u
 /// Deletes one of those that were found. An export loses its name first, so that a half of it is none.
 fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
     let dir = one.path.parent().unwrap_or(Path::new("/"));
-    let ours = one.path.starts_with(state.exports()) || one.path.starts_with(state.all_snapshots());
-    if !ours {
+    let places = [state.exports(), state.all_snapshots(), state.pages(), state.sessions()];
+    if !places.iter().any(|place| one.path.starts_with(place)) {
         return Err(Error::new(Code::PathRefused, "is none of ours").at(&one.path));
     }
     // A run takes its snapshot under this lock, and a restore reads one under it.
-    let _lease = if one.kind == Kind::Export {
-        None
-    } else {
-        match Lock::try_take(&state.run_lease(&one.session))? {
-            Some(lease) => Some(lease),
-            None => {
-                return Err(Error::new(Code::StateLocked, "a run or a restore of its session is under way")
-                    .at(&one.path)
-                    .hint("run it again when that has ended"));
-            }
-        }
+    let run = (state.run_lease(&one.session), "a run or a restore of its session is under way");
+    let leases = match one.kind {
+        Kind::Export | Kind::Page => Vec::new(),
+        Kind::Snapshot | Kind::Leftover => vec![run],
+        // Nobody holds one that was never made. The last is that of the hooks at the end of a turn.
+        Kind::Record => vec![
+            run,
+            (state.waiter_lease(&one.session), "somebody waits for its session"),
+            (state.watch_lease(&one.session), "a hook of its session is at work"),
+        ]
+        .into_iter()
+        .filter(|(lease, _)| lease.exists())
+        .collect(),
     };
+    let mut held = Vec::new();
+    for (lease, why) in leases {
+        let Some(lease) = Lock::try_take(&lease)? else {
+            return Err(Error::new(Code::StateLocked, why)
+                .at(&one.path)
+                .hint("run it again when that has ended"));
+        };
+        held.push(lease);
+    }
+    if one.kind == Kind::Record {
+        return delete_record(state, one);
+    }
     let meta = std::fs::symlink_metadata(&one.path).doing("delete", &one.path)?;
     if meta.is_dir() {
         let gone = nameless(&one.path);
@@ -438,6 +609,25 @@ fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
     Ok(())
 }
 
+/// Deletes the files of a record; its directory goes when nothing else is in it.
+fn delete_record(state: &StateDir, one: &Pruned) -> Result<()> {
+    if record_size(state, &one.session).is_some_and(|(_, at)| at != one.made_at) {
+        return Err(Error::new(
+            Code::ChangedMeanwhile,
+            "something was noted about its session since it was looked at",
+        )
+        .at(&one.path)
+        .hint("run it again"));
+    }
+    for path in record_files(state, &one.session) {
+        if std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {
+            crate::store::replace::remove(&path)?;
+        }
+    }
+    let _ = std::fs::remove_dir(&one.path);
+    Ok(())
+}
+
 /// The name of an export that is being deleted: that of one which was never finished.
 fn nameless(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -459,12 +649,26 @@ mod tests {
     }
 
     fn rules() -> Rules {
-        Rules { exports_days: 90.0, snapshots_days: 14.0, keep: 1, most: None, max_bytes: None }
+        Rules {
+            exports_days: 90.0,
+            snapshots_days: 14.0,
+            pages_days: 30.0,
+            records_days: 60.0,
+            keep: 1,
+            most: None,
+            max_bytes: None,
+        }
     }
 
     fn gone(found: Vec<Thing>, rules: &Rules) -> Vec<String> {
         let now = DateTime::from_timestamp(NOW, 0).unwrap();
-        let (removed, _) = sorted_out(found, rules, now, |path| path == Path::new("/needed-400"));
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let wanted = Wanted {
+            snapshots: BTreeSet::from([PathBuf::from("/needed-400")]),
+            sessions: set(&["open"]),
+            gone: set(&["open", "lost"]),
+        };
+        let (removed, _) = sorted_out(found, rules, now, &wanted);
         let mut names: Vec<String> =
             removed.into_iter().map(|one| one.path.to_string_lossy().into_owned()).collect();
         names.sort();
@@ -488,6 +692,25 @@ mod tests {
         assert_eq!(gone(found.clone(), &rules()), ["/a-200", "/l-0", "/s-15"]);
         let none = Rules { keep: 0, ..rules() };
         assert_eq!(gone(found, &none), ["/a-100", "/a-200", "/b-500", "/l-0", "/needed-300", "/s-15"]);
+    }
+
+    #[test]
+    fn pages_go_as_exports_do_and_records_by_age_or_when_their_transcript_is_gone() {
+        use Kind::{Page, Record};
+        let found = vec![
+            thing(Page, "p", 40, 1),
+            thing(Page, "p", 50, 1),
+            thing(Page, "open", 40, 1),
+            thing(Page, "open", 50, 1),
+            thing(Record, "r", 59, 1),
+            thing(Record, "old", 61, 1),
+            thing(Record, "lost", 2, 1),
+            thing(Record, "open", 400, 1),
+        ];
+        assert_eq!(gone(found.clone(), &rules()), ["/lost-2", "/old-61", "/p-50"]);
+        let all = Rules { keep: 0, most: Some(0), max_bytes: Some(0), ..rules() };
+        assert_eq!(gone(found, &all), ["/lost-2", "/old-61", "/p-40", "/p-50"], "records make no room");
+        assert!(gone(vec![thing(Record, "lost", 0, 1)], &rules()).is_empty(), "it may have begun just now");
     }
 
     #[test]

@@ -81,6 +81,12 @@ impl StateDir {
         self.root.join("sessions")
     }
 
+    /// What a session was given of its own saved state.
+    #[must_use]
+    pub fn given(&self, session: &str) -> PathBuf {
+        self.sessions().join(session).join("given.json")
+    }
+
     /// Which limits of its context a session has passed.
     #[must_use]
     pub fn context(&self, session: &str) -> PathBuf {
@@ -187,6 +193,12 @@ impl StateDir {
     #[must_use]
     pub fn exports(&self) -> PathBuf {
         self.root.join("exports")
+    }
+
+    /// Pages for people that were given no other place.
+    #[must_use]
+    pub fn pages(&self) -> PathBuf {
+        self.root.join("pages")
     }
 
     /// Output of runs, one directory a session.

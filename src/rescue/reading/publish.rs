@@ -245,7 +245,7 @@ impl Target {
         named: bool,
     ) -> Result<Self> {
         let Some(to) = &options.to else {
-            return Ok(Self { dir: ground.state.root().join("pages"), name: None });
+            return Ok(Self { dir: ground.state.pages(), name: None });
         };
         ensure_elsewhere(inventory, to)?;
         let found = std::fs::metadata(to).ok();
@@ -502,6 +502,28 @@ impl Drop for Unfinished {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// The session of a page in the state, by its name: `<UTC>-READING-<id>.html` or `.md`, `-2` behind the id for a second one
+/// within a second.
+#[must_use]
+pub fn session_of(name: &str) -> Option<&str> {
+    let (at, rest) = name.split_once(MARK)?;
+    let (rest, ending) = rest.rsplit_once('.')?;
+    let (id, number) = rest.split_at_checked(36)?;
+    let known = [Format::Html, Format::Markdown].iter().any(|format| format.ending() == ending);
+    let numbered =
+        number.is_empty() || number.strip_prefix('-').is_some_and(|text| text.parse::<u32>().is_ok());
+    let timed = chrono::NaiveDateTime::parse_from_str(at, "%Y%m%dT%H%M%SZ").is_ok();
+    (known && numbered && timed && crate::claude::home::is_session_id(id)).then_some(id)
+}
+
+/// The session of a page in the state that was never finished and whose process is gone, by its name.
+#[must_use]
+pub fn left_over(name: &str) -> Option<&str> {
+    let (page, pid) = name.strip_prefix('.')?.strip_suffix(UNFINISHED)?.rsplit_once('.')?;
+    let pid = pid.parse::<u32>().ok()?;
+    session_of(page).filter(|_| pid != std::process::id() && !process_exists(pid))
 }
 
 /// Takes away what pages have left whose process was killed.

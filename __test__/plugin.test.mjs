@@ -1,0 +1,424 @@
+// `plugin`, through the real command: what it writes and takes away, what it leaves alone, and which hooks work where settings
+// have ours too.
+
+import assert from 'node:assert/strict';
+import { appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { applyPatch, parsePatch } from 'diff';
+import { ROOT, world } from './lib/command.mjs';
+import { endWith, idOf, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
+import { treeOf } from './lib/settings-files.mjs';
+
+const { version } = createRequire(import.meta.url)('../package.json');
+const posix = { skip: process.platform === 'win32' && 'modes, links and shells are written otherwise there' };
+const ID = 'cc-session-recover@cc-session-recover';
+const NAME = 'cc-session-recover';
+const FILES = [
+  '.claude-plugin/marketplace.json',
+  `${NAME}/.claude-plugin/plugin.json`,
+  `${NAME}/LICENSE`,
+  `${NAME}/README.md`,
+  `${NAME}/commands/handoff.md`,
+  `${NAME}/commands/session-rescue.md`,
+  `${NAME}/hooks/${NAME}/hook.js`,
+  `${NAME}/hooks/${NAME}/package.json`,
+  `${NAME}/hooks/hooks.json`,
+];
+
+/** @param {string} directory */
+function filesOf(directory) {
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name).slice(directory.length + 1)).toSorted();
+}
+
+/** @param {string} path */
+const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
+
+/** Everything in a world but lock files, which stay. @param {string} root */
+const withoutLocks = (root) => Object.fromEntries(Object.entries(treeOf(root)).filter(([path]) => !path.startsWith('state/leases/')));
+
+/** @param {ReturnType<typeof world>} place @param {string[]} argv */
+async function written(place, ...argv) {
+  const { status, stdout, stderr } = await place.run(['plugin', '--yes', '--json', ...argv]);
+  assert.equal(status, 0, stderr);
+  const report = JSON.parse(stdout);
+  return { report, directory: report.directory, plugin: join(report.directory, NAME) };
+}
+
+test('it writes a marketplace with one plugin of this version, and says what to type next', async (t) => {
+  const place = world(t);
+  const { status, stdout, stderr } = await place.run(['plugin']);
+  assert.equal(status, 0, stderr);
+  const directory = join(place.state, 'plugin');
+  assert.ok(stdout.startsWith(`The plugin is written to ${directory}.\n`), stdout);
+  assert.match(stdout, /^create +cc-session-recover\/hooks\/hooks\.json +the hooks$/m);
+  assert.match(stdout, /^create +cc-session-recover\/commands\/handoff\.md +\/cc-session-recover:handoff in Claude Code$/m);
+  assert.ok(stdout.endsWith(`  claude plugin marketplace add ${directory}\n  claude plugin install ${ID}\n`), stdout);
+  assert.deepEqual(filesOf(directory), FILES);
+  const market = json(join(directory, '.claude-plugin', 'marketplace.json'));
+  assert.deepEqual([market.name, market.plugins.map((/** @type {any} */ plugin) => [plugin.name, plugin.source])], [NAME, [[NAME, `./${NAME}`]]]);
+  const manifest = json(join(directory, NAME, '.claude-plugin', 'plugin.json'));
+  assert.deepEqual([manifest.name, manifest.version, manifest.license], [NAME, version, 'MIT']);
+  assert.equal(readFileSync(join(directory, NAME, 'LICENSE'), 'utf8'), readFileSync(join(ROOT, 'LICENSE'), 'utf8'));
+  const journal = readFileSync(join(place.state, 'journal.jsonl'), 'utf8');
+  assert.ok(journal.includes('"event":"plugin"'), journal);
+  assert.deepEqual(treeOf(place.claude), {}, 'nothing of Claude Code is touched');
+  assert.deepEqual(treeOf(place.project), {});
+});
+
+test('its hooks and commands are those of init, for wherever the plugin is', async (t) => {
+  const place = world(t);
+  const { plugin } = await written(place);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  const inProject = readFileSync(join(place.project, '.claude', 'settings.json'), 'utf8');
+  const project = '$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/hook.js';
+  assert.deepEqual(json(join(plugin, 'hooks', 'hooks.json')).hooks, JSON.parse(inProject.replaceAll(project, '${CLAUDE_PLUGIN_ROOT}/hooks/cc-session-recover/hook.js')).hooks);
+  for (const name of ['handoff.md', 'session-rescue.md']) {
+    assert.equal(readFileSync(join(plugin, 'commands', name), 'utf8'), readFileSync(join(place.project, '.claude', 'commands', name), 'utf8'));
+  }
+});
+
+test('--dry-run writes nothing, and its diff is exactly what is then written', async (t) => {
+  const place = world(t);
+  const before = treeOf(place.root);
+  const { status, stdout, stderr } = await place.run(['plugin', '--dry-run']);
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /^create .*runtime.*: what the hooks run$/m);
+  assert.deepEqual(treeOf(place.root), before);
+  const { directory } = await written(place);
+  const patches = parsePatch(stdout);
+  assert.deepEqual(patches.map((patch) => String(patch.newFileName).slice(2)).toSorted(), FILES);
+  for (const patch of patches) assert.equal(readFileSync(join(directory, String(patch.newFileName).slice(2)), 'utf8'), applyPatch('', patch), patch.newFileName);
+  const again = await place.run(['plugin', '--dry-run']);
+  assert.deepEqual([again.status, again.stdout], [6, '']);
+  assert.match(again.stderr, /nothing would be changed/);
+});
+
+test('a second run says that there is nothing to do, ends with 6 and changes nothing', async (t) => {
+  const place = world(t);
+  await written(place);
+  const before = treeOf(place.root);
+  const { status, stdout } = await place.run(['plugin']);
+  assert.equal(status, 6);
+  assert.match(stdout, /^The plugin is in .*plugin already; nothing was changed\.$/m);
+  const report = JSON.parse((await place.run(['plugin', '--json'])).stdout);
+  assert.deepEqual([report.changed, report.files.length, report.files.every((/** @type {any} */ step) => step.action === 'keep')], [false, FILES.length, true]);
+  assert.deepEqual(treeOf(place.root), before);
+});
+
+test('--json prints plan and report with the commands that are left to a person', async (t) => {
+  const place = world(t);
+  const plan = JSON.parse((await place.run(['plugin', '--dry-run', '--json'])).stdout);
+  assert.deepEqual([plan.dryRun, plan.changed, plan.remove], [true, true, false]);
+  assert.ok(!existsSync(join(place.state, 'plugin')));
+  const { report, directory } = await written(place);
+  assert.deepEqual([report.changed, report.directory, report.warnings], [true, join(place.state, 'plugin'), []]);
+  assert.deepEqual(report.next, [['claude', 'plugin', 'marketplace', 'add', directory], ['claude', 'plugin', 'install', ID]]);
+});
+
+test('an upgrade of the package renews what the earlier one wrote, and nothing else', async (t) => {
+  const place = world(t);
+  const { plugin, directory } = await written(place);
+  const before = treeOf(directory);
+  const newer = join(place.root, 'newer');
+  mkdirSync(newer);
+  for (const name of ['bin', 'package.json', 'LICENSE', 'index.js', ...readdirSync(ROOT).filter((entry) => entry.endsWith('.node'))]) cpSync(join(ROOT, name), join(newer, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(newer, 'node_modules'), 'junction');
+  appendFileSync(join(newer, 'bin', 'hook.js'), '// Newer.\n');
+  const { status, stdout, stderr } = await place.run(['plugin', '--json'], { bin: join(newer, 'bin', 'cc-session-recover.js') });
+  assert.equal(status, 0, stderr);
+  const launcher = join(plugin, 'hooks', NAME, 'hook.js');
+  const changed = JSON.parse(stdout).files.filter((/** @type {any} */ step) => step.action !== 'keep');
+  assert.deepEqual(changed.map((/** @type {any} */ step) => [step.action, step.path]), [['replace', launcher]]);
+  assert.match(readFileSync(launcher, 'utf8'), /\n\/\/ Newer\.\n$/);
+  // And back, by the record of the newer one.
+  await written(place);
+  assert.deepEqual(treeOf(directory), before);
+});
+
+for (const name of ['.claude-plugin/marketplace.json', `${NAME}/hooks/hooks.json`, `${NAME}/.claude-plugin/plugin.json`]) {
+  test(`a ${name} that is somebody's own is refused with 4, and nothing is written`, async (t) => {
+    const place = world(t);
+    const to = join(place.home, 'plugins');
+    mkdirSync(dirname(join(to, name)), { recursive: true });
+    writeFileSync(join(to, name), '{"name":"mine"}\n');
+    const before = withoutLocks(place.root);
+    for (const argv of [['--dry-run'], ['--yes'], ['--json']]) {
+      const { status, stdout, stderr } = await place.run(['plugin', '--to', to, ...argv]);
+      assert.deepEqual([status, stdout], [4, ''], stderr);
+      assert.ok(stderr.includes(join(to, name)), stderr);
+      assert.match(stderr, /not written over[\s\S]*\n {2}next: /);
+    }
+    assert.deepEqual(withoutLocks(place.root), before);
+    const removed = await place.run(['plugin', '--to', to, '--remove', '--yes']);
+    assert.equal(removed.status, 6, removed.stderr);
+    assert.equal(readFileSync(join(to, name), 'utf8'), '{"name":"mine"}\n');
+  });
+}
+
+test('a command that was edited stays through an update and through the removal, and is named', async (t) => {
+  const place = world(t);
+  const { plugin, directory } = await written(place);
+  const path = join(plugin, 'commands', 'handoff.md');
+  writeFileSync(path, `${readFileSync(path, 'utf8')}\nAnd be brief.\n`);
+  rmSync(join(plugin, 'README.md'));
+  const again = await place.run(['plugin', '--yes']);
+  assert.equal(again.status, 0, again.stderr);
+  assert.match(again.stderr, /warning: .*handoff\.md is somebody's own and stays as it is/);
+  assert.ok(existsSync(join(plugin, 'README.md')));
+  const gone = await place.run(['plugin', '--remove', '--yes']);
+  assert.equal(gone.status, 0, gone.stderr);
+  assert.match(gone.stderr, /handoff\.md was edited and stays/);
+  assert.deepEqual(filesOf(directory), [`${NAME}/commands/handoff.md`]);
+});
+
+test('a directory of somebody\'s own keeps everything else in it', async (t) => {
+  const place = world(t);
+  const to = join(place.home, 'plugins');
+  mkdirSync(join(to, NAME, 'commands'), { recursive: true });
+  writeFileSync(join(to, 'mine.txt'), 'x');
+  writeFileSync(join(to, NAME, 'commands', 'mine.md'), 'x');
+  const before = treeOf(to);
+  await written(place, '--to', 'plugins/../plugins');
+  assert.ok(!existsSync(join(place.project, 'plugins', 'mine.txt')));
+  assert.equal((await place.run(['plugin', '--remove', '--yes', '--to', join(place.project, 'plugins')])).status, 0);
+  const { directory } = await written(place, '--to', to);
+  assert.equal(directory, to);
+  assert.deepEqual(filesOf(to), [...FILES, 'mine.txt', `${NAME}/commands/mine.md`].toSorted());
+  assert.equal((await place.run(['plugin', '--remove', '--yes', '--to', to])).status, 0);
+  assert.deepEqual(treeOf(to), before);
+});
+
+test('--remove leaves nothing of the plugin, and a second one has nothing to do', async (t) => {
+  const place = world(t);
+  const { directory } = await written(place);
+  const before = treeOf(place.root);
+  const dry = await place.run(['plugin', '--remove', '--dry-run']);
+  assert.equal(dry.status, 0);
+  assert.equal(parsePatch(dry.stdout).filter((patch) => patch.newFileName === '/dev/null').length, FILES.length);
+  assert.deepEqual(treeOf(place.root), before);
+  const { status, stdout, stderr } = await place.run(['plugin', '--remove', '--yes']);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^remove +\.claude-plugin\/marketplace\.json/m);
+  assert.ok(!existsSync(directory) && !existsSync(join(place.state, 'projects', 'plugin.json')));
+  const again = await place.run(['plugin', '--remove', '--yes']);
+  assert.equal(again.status, 6);
+  assert.match(again.stdout, /^Nothing of the plugin is in .*; nothing was changed\.$/m);
+  const elsewhere = await written(place, '--to', join(place.home, 'p'));
+  const named = await place.run(['plugin', '--remove', '--yes']);
+  assert.equal(named.status, 6);
+  assert.ok(named.stderr.includes(`the plugin is in ${elsewhere.directory}: name it with --to`), named.stderr);
+});
+
+test('where its record is lost, what this version wrote is still known by its bytes', async (t) => {
+  const place = world(t);
+  const { directory } = await written(place);
+  rmSync(join(place.state, 'projects', 'plugin.json'));
+  const again = await place.run(['plugin', '--yes', '--json']);
+  assert.deepEqual([again.status, JSON.parse(again.stdout).changed], [0, true], 'the record is made again');
+  rmSync(join(place.state, 'projects', 'plugin.json'));
+  assert.equal((await place.run(['plugin', '--remove', '--yes'])).status, 0);
+  assert.ok(!existsSync(join(directory, NAME)));
+});
+
+test('a file, a link in the way, and Claude Code\'s own directory are refused with 4', posix, async (t) => {
+  const place = world(t);
+  const file = join(place.home, 'file');
+  writeFileSync(file, 'x');
+  const linked = join(place.home, 'linked');
+  const victim = join(place.home, 'victim');
+  mkdirSync(victim);
+  mkdirSync(linked);
+  symlinkSync(victim, join(linked, NAME));
+  const dangling = join(place.home, 'dangling');
+  symlinkSync(join(place.home, 'nowhere'), dangling);
+  for (const to of [file, linked, dangling, join(place.claude, 'plugins', 'x')]) {
+    const { status, stderr } = await place.run(['plugin', '--to', to, '--yes']);
+    assert.equal(status, 4, stderr);
+    assert.match(stderr, /\n {2}next: .*--to/);
+  }
+  assert.deepEqual([readdirSync(victim), readFileSync(file, 'utf8'), existsSync(join(place.claude, 'plugins'))], [[], 'x', false]);
+});
+
+test('when a file cannot be written, nothing of the plugin is left and no record says that it is there', { skip: posix.skip || (process.getuid?.() === 0 && 'root may write anywhere') }, async (t) => {
+  const place = world(t);
+  const to = join(place.home, 'plugins');
+  mkdirSync(join(to, '.claude-plugin'), { recursive: true });
+  chmodSync(join(to, '.claude-plugin'), 0o500);
+  const { status } = await place.run(['plugin', '--to', to, '--yes']);
+  assert.equal(status, 1);
+  assert.deepEqual(filesOf(to), []);
+  assert.ok(!existsSync(join(place.state, 'projects', 'plugin.json')));
+  chmodSync(join(to, '.claude-plugin'), 0o700);
+  assert.equal((await place.run(['plugin', '--to', to, '--yes'])).status, 0);
+});
+
+// ---- Claude Code's settings ---------------------------------------------------------------------------------------------
+
+/** What Claude Code writes when it installs the plugin. @param {ReturnType<typeof world>} place @param {string} directory @param {boolean} [on] */
+function installed(place, directory, on = true) {
+  const settings = { extraKnownMarketplaces: { [NAME]: { source: { source: 'directory', path: directory } } }, enabledPlugins: { [ID]: on } };
+  writeFileSync(join(place.claude, 'settings.json'), JSON.stringify(settings));
+}
+
+test('what is left to type depends on what Claude Code has', async (t) => {
+  const place = world(t);
+  const { directory } = await written(place);
+  const next = async (/** @type {string[]} */ ...argv) => JSON.parse((await place.run(['plugin', '--dry-run', '--json', ...argv])).stdout).next.map((/** @type {string[]} */ words) => words.slice(2).join(' '));
+  installed(place, directory);
+  assert.deepEqual(await next(), []);
+  assert.deepEqual(await next('--remove'), [`uninstall ${ID}`, `marketplace remove ${NAME}`]);
+  installed(place, directory, false);
+  assert.deepEqual(await next(), [`install ${ID}`]);
+  installed(place, place.home);
+  assert.deepEqual(await next(), [`marketplace remove ${NAME}`, `marketplace add ${directory}`, `install ${ID}`]);
+  assert.deepEqual(await next('--remove'), []);
+});
+
+test('doctor and status know the plugin: on, off, in part, beside hooks in settings', posix, async (t) => {
+  const place = world(t);
+  const check = async () => JSON.parse((await place.run(['doctor', '--json'])).stdout).checks.filter((/** @type {any} */ { id }) => id === 'plugin' || id === 'setup').map((/** @type {any} */ { id, status, next }) => [id, status, next]);
+  const enabled = async () => JSON.parse((await place.run(['status', '--json'])).stdout).project.enabled;
+  assert.deepEqual([await check(), await enabled()], [[['setup', 'fail', 'run cc-session-recover init']], false]);
+  const { directory, plugin } = await written(place);
+  const [[id, status, advice]] = await check();
+  assert.deepEqual([id, status], ['plugin', 'fail']);
+  assert.ok(advice.includes(`claude plugin marketplace add '${directory}'`), advice);
+  installed(place, directory);
+  assert.deepEqual([await check(), await enabled()], [[['plugin', 'ok', null]], true]);
+  writeFileSync(join(plugin, 'README.md'), 'mine');
+  assert.deepEqual(await check(), [['plugin', 'ok', null]]);
+  rmSync(join(plugin, 'hooks', NAME, 'hook.js'));
+  assert.deepEqual((await check())[0].slice(0, 2), ['plugin', 'fail']);
+  await written(place);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  assert.deepEqual(await check(), [['plugin', 'ok', null]]);
+});
+
+// ---- Hooks --------------------------------------------------------------------------------------------------------------
+
+/** The plugin's hooks as the client runs them. @param {ReturnType<typeof world>} place @param {string} plugin */
+function hooksOf(place, plugin) {
+  const { hooks } = json(join(plugin, 'hooks', 'hooks.json'));
+  const transcripts = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
+  mkdirSync(transcripts, { recursive: true });
+  /** Gives the session a stop and tells the hook. @param {string} id @param {Record<string, string>} [env] */
+  const stop = async (id, env = {}) => {
+    const transcript = join(transcripts, `${id}.jsonl`);
+    writeFileSync(transcript, transcriptText('quota-5h-interactive-exited', { id, cwd: place.project }));
+    const payload = json(join(ROOT, 'fixtures', 'hook-payloads', 'stopfailure-usage-limit-5h.json'));
+    const input = JSON.stringify({ ...payload, session_id: id, transcript_path: transcript, cwd: place.project });
+    const hook = startHook(hooks.StopFailure[0].hooks[0].command, input, { cwd: place.project, env: { ...place.env, CLAUDE_PLUGIN_ROOT: plugin, CLAUDE_PROJECT_DIR: place.project, ...env } });
+    endWith(place, hook);
+    return hook.ended;
+  };
+  return { stop, noted: (/** @type {string} */ id) => existsSync(join(place.state, 'incidents', `${id}.json`)) };
+}
+
+test('its hooks note a stop in any project, also where a path has every sign of a shell in it', posix, async (t) => {
+  const place = world(t);
+  for (const [index, to] of [join(place.state, 'plugin'), join(place.home, 'a $(touch bad) "b" \'c\' `d`')].entries()) {
+    const { plugin } = await written(place, '--to', to);
+    const { stop, noted } = hooksOf(place, plugin);
+    const { status, stdout, stderr } = await stop(idOf(index + 1));
+    assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
+    assert.ok(noted(idOf(index + 1)));
+  }
+  assert.ok(!existsSync(join(place.project, 'bad')));
+});
+
+test('its launcher works where the project is a package of modules, and the plugin in it', posix, async (t) => {
+  const place = world(t);
+  writeFileSync(join(place.project, 'package.json'), '{"type":"module"}');
+  const { plugin } = await written(place, '--to', join(place.project, 'tools', 'claude'));
+  const { stop, noted } = hooksOf(place, plugin);
+  assert.equal((await stop(idOf(1))).stderr, '');
+  assert.ok(noted(idOf(1)));
+});
+
+test('its hooks do nothing where the plugin was not written: on another machine, or after it was taken away', posix, async (t) => {
+  const place = world(t);
+  const { plugin } = await written(place);
+  const { stop, noted } = hooksOf(place, plugin);
+  const other = await stop(idOf(1), { CC_RECOVER_STATE_DIR: join(place.root, 'other') });
+  assert.deepEqual([other.status, other.stdout, other.stderr, existsSync(join(place.root, 'other'))], [0, '', '', false]);
+  rmSync(join(place.state, 'projects', 'plugin.json'));
+  assert.equal((await stop(idOf(2))).status, 0);
+  assert.deepEqual([noted(idOf(1)), noted(idOf(2))], [false, false]);
+});
+
+for (const scope of ['project', 'local', 'user']) {
+  test(`where init has put hooks into ${scope} settings, the plugin leaves the session to them, and takes it when they are out again`, posix, async (t) => {
+    const place = world(t);
+    const { plugin } = await written(place);
+    const { stop, noted } = hooksOf(place, plugin);
+    const flags = scope === 'project' ? [] : [`--${scope}`];
+    assert.equal((await place.run(['init', '--yes', ...flags])).status, 0);
+    const { status, stdout, stderr } = await stop(idOf(1));
+    assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
+    assert.ok(!noted(idOf(1)));
+    // Through a link it is the same project.
+    const link = join(place.home, 'link');
+    symlinkSync(place.project, link);
+    await stop(idOf(2), { CLAUDE_PROJECT_DIR: link });
+    assert.ok(!noted(idOf(2)));
+    // Hooks that somebody took out by hand work no more.
+    const settings = scope === 'user' ? join(place.claude, 'settings.json') : join(place.project, '.claude', scope === 'project' ? 'settings.json' : 'settings.local.json');
+    const text = readFileSync(settings, 'utf8');
+    writeFileSync(settings, '{}');
+    await stop(idOf(3));
+    assert.ok(noted(idOf(3)));
+    writeFileSync(settings, text);
+    assert.equal((await place.run(['uninstall', '--yes', ...flags])).status, 0);
+    await stop(idOf(4));
+    assert.ok(noted(idOf(4)));
+  });
+}
+
+test('what a person decided for the project with init --no-hooks holds for the plugin there', posix, async (t) => {
+  const place = world(t);
+  const { plugin } = await written(place);
+  assert.equal((await place.run(['init', '--yes', '--no-hooks', '--no-instruction', '--unattended'])).status, 0);
+  const { hooks } = json(join(plugin, 'hooks', 'hooks.json'));
+  const start = async (/** @type {string} */ project) => {
+    const id = idOf(9);
+    const input = JSON.stringify({ hook_event_name: 'SessionStart', source: 'startup', session_id: id, transcript_path: join(place.claude, 'projects', '-p', `${id}.jsonl`), cwd: project });
+    return (await startHook(hooks.SessionStart[0].hooks[0].command, input, { cwd: project, env: { ...place.env, CLAUDE_PLUGIN_ROOT: plugin, CLAUDE_PROJECT_DIR: project } }).ended).stdout;
+  };
+  assert.equal(await start(place.project), '');
+  const other = join(place.home, 'other');
+  mkdirSync(other);
+  assert.match(await start(other), /HANDOFF\.md in the project root/);
+  const { stop } = hooksOf(place, plugin);
+  await stop(idOf(1));
+  const incident = json(join(place.state, 'incidents', `${idOf(1)}.json`));
+  assert.equal(incident.plan.action, 'run', 'its closed sessions are resumed');
+  assert.equal(realpathSync(incident.project), place.project);
+});
+
+test('a session that waits under the plugin is left alone when it is taken out of a project, and cancelled with the plugin', posix, async (t) => {
+  const place = world(t);
+  const { plugin, directory } = await written(place);
+  installed(place, directory);
+  livingClient(place, idOf(1));
+  const { stop } = hooksOf(place, plugin);
+  void stop(idOf(1));
+  const phase = () => {
+    try {
+      return json(join(place.state, 'incidents', `${idOf(1)}.json`)).phase;
+    } catch {
+      return null;
+    }
+  };
+  for (const until = Date.now() + 20_000; phase() !== 'waiting' && Date.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(phase(), 'waiting');
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  const undone = await place.run(['uninstall', '--yes']);
+  assert.equal(undone.status, 0, undone.stderr);
+  assert.match(undone.stderr, /warning: the plugin is on in Claude Code/);
+  assert.equal(phase(), 'waiting');
+  assert.equal((await place.run(['plugin', '--remove', '--yes'])).status, 0);
+  assert.equal(phase(), 'cancelled');
+});

@@ -1,0 +1,89 @@
+'use strict';
+
+// `plugin`: writes hooks and commands in the form that Claude Code installs by itself, or takes them away. Rust plans and writes.
+
+const { resolve } = require('node:path');
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'plugin',
+  summary: 'write the plugin for Claude Code, or take it away',
+  description:
+    'A directory that Claude Code can install from: a marketplace with one plugin, which has the hooks of init and\nthe commands /cc-session-recover:session-rescue and /cc-session-recover:handoff. Its hooks act in every project; where init has put hooks into settings, they leave the session to those.\nThe two commands that install it are printed; they are yours to type.',
+  options: [
+    { flags: '--to <dir>', description: 'the directory (default: plugin in the state directory)' },
+    { flags: '--remove', description: 'take it away again; what you edited in it stays' },
+    { flags: '--dry-run', description: 'print the exact changes and write nothing' },
+    { flags: '--json', description: 'print the report as JSON and ask nothing' },
+    { flags: '-y, --yes', description: 'do not ask' },
+  ],
+  examples: [
+    { command: 'cc-session-recover plugin', does: 'write it, or bring it up to date after an upgrade' },
+    { command: 'cc-session-recover plugin --dry-run', does: 'only show what would be written' },
+    { command: 'cc-session-recover plugin --to ~/claude-plugins', does: 'write it somewhere else' },
+    { command: 'cc-session-recover plugin --remove', does: 'take it away again' },
+  ],
+
+  async run(args, io) {
+    const { PACKAGE_ROOT, addonFile, loadAddon } = require('../lib/addon.js');
+    const { isChange, printDiff, printSteps, printWarnings } = require('../lib/changes.js');
+    const { EXIT } = require('../lib/errors.js');
+
+    const addon = loadAddon();
+    const plan = await addon.planPlugin({
+      ...(args.to === undefined ? {} : { to: resolve(args.to) }),
+      remove: args.remove === true,
+      packageRoot: PACKAGE_ROOT,
+      addon: addonFile(),
+    });
+    const { directory, remove, files, warnings, next } = plan;
+    const nothing = !isChange(files);
+    const shown = io.clean(directory);
+
+    if (args.dryRun) {
+      if (args.json) io.json({ dryRun: true, directory, remove, changed: !nothing, files, warnings, next });
+      else {
+        printDiff(files, directory, io);
+        if (nothing) io.error('nothing would be changed');
+        printWarnings(warnings, io);
+      }
+      return nothing ? EXIT.nothingToDo : EXIT.done;
+    }
+
+    if (!nothing && !args.json && !args.yes && io.isTerminal) {
+      io.line(`This would ${remove ? 'take the plugin out of' : 'write the plugin to'} ${shown}:\n`);
+      printSteps(files, directory, io);
+      printWarnings(warnings, io);
+      if (!(await io.confirm('\nGo on?'))) {
+        io.line('Nothing was changed.');
+        return EXIT.failed;
+      }
+    }
+    const report = await addon.applyPlugin(plan);
+    if (args.json) io.json(report);
+    else printDone(report, io);
+    return report.changed ? EXIT.done : EXIT.nothingToDo;
+  },
+};
+
+/**
+ * @param {import('../../src/ffi/types.js').PluginReport} report
+ * @param {import('../lib/output.js').Output} io
+ */
+function printDone({ directory, remove, changed, files, warnings, next }, io) {
+  const { printSteps, printWarnings } = require('../lib/changes.js');
+  const { commandWords } = require('../lib/wording.js');
+  const shown = io.clean(directory);
+  if (!changed) io.line(remove ? `Nothing of the plugin is in ${shown}; nothing was changed.` : `The plugin is in ${shown} already; nothing was changed.`);
+  else {
+    io.line(`The plugin is ${remove ? 'taken out of' : 'written to'} ${io.colours.bold(shown)}.\n`);
+    printSteps(files, directory, io);
+  }
+  printWarnings(warnings, io);
+  if (next.length > 0) {
+    io.line(`\nNext, ${remove ? 'let Claude Code forget it' : 'install it in Claude Code'}:\n`);
+    for (const command of next) io.line(`  ${io.clean(commandWords(command))}`);
+  } else if (changed && !remove) {
+    io.line('\nClaude Code reads it there: sessions that start from now on have it, open ones after /reload-plugins.');
+  }
+}

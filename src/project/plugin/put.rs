@@ -1,0 +1,430 @@
+//! Putting the plugin where Claude Code can read it, and taking it away: first a plan, as a value, then exactly that, all of it or
+//! nothing.
+//!
+//! What stands under one of its names and is not ours stays as it is.
+
+use super::contents::{Content, commands, contents};
+use super::{ID, Known, NAME, Place, Record};
+use crate::clock::Clock;
+use crate::error::{Code, Error, Result};
+use crate::fs::canonical;
+use crate::project::commands::{removals, steps};
+use crate::project::init::{Outside, is_temporary, read_text, step};
+use crate::project::runtime::Runtime;
+use crate::project::uninstall::{mode_of, removal, stop_waiting};
+use crate::project::{FileAction, FileStep};
+use crate::store::lock::Lock;
+use crate::store::replace::{remove, replace};
+use crate::store::stored::{load, save, sha256_hex};
+use crate::store::{StateDir, journal};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Largest file of the plugin, in bytes.
+const LIMIT: u64 = 1024 * 1024;
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// What a person wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PluginOptions {
+    /// The directory; `plugin` in the state directory when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<PathBuf>,
+    /// Take it away again.
+    #[serde(default)]
+    pub remove: bool,
+    /// Root of the running package.
+    pub package_root: PathBuf,
+    /// The addon that is loaded, when it is not in the package's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addon: Option<PathBuf>,
+}
+
+/// Everything that will be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PluginPlan {
+    /// The directory: a marketplace with one plugin.
+    pub directory: PathBuf,
+    /// It is taken away.
+    pub remove: bool,
+    /// Files, in the order in which they are done.
+    pub files: Vec<FileStep>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// Commands of Claude Code that are left to a person.
+    pub next: Vec<Vec<String>>,
+    /// What it was planned from.
+    pub options: PluginOptions,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PluginReport {
+    /// The directory.
+    pub directory: PathBuf,
+    /// It was taken away.
+    pub remove: bool,
+    /// `false`: everything was as it should be.
+    pub changed: bool,
+    /// Files.
+    pub files: Vec<FileStep>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// Commands of Claude Code that are left to a person.
+    pub next: Vec<Vec<String>>,
+}
+
+/// What planning finds out.
+struct Ground {
+    state: StateDir,
+    directory: PathBuf,
+    record: Record,
+    runtime: Runtime,
+    contents: Vec<Content>,
+}
+
+impl Ground {
+    fn read(outside: Outside<'_>, options: &PluginOptions) -> Result<Self> {
+        let state = StateDir::new(outside.env.state_dir()?);
+        let directory = directory(outside, &state, options.to.as_deref())?;
+        let record = Record::look(&state)?;
+        let PluginOptions { package_root, addon, .. } = options;
+        let runtime = Runtime::of_package(package_root, addon.as_deref(), &state, outside.version)?;
+        let contents = contents(&directory, package_root, &runtime, outside.version)?;
+        Ok(Self { state, directory, record, runtime, contents })
+    }
+
+    /// What was written here before, by its hashes.
+    fn known(&self) -> BTreeMap<PathBuf, String> {
+        self.record.places.get(&self.directory).map(|place| place.files.clone()).unwrap_or_default()
+    }
+}
+
+/// The directory with every link in it followed, as far as it is there.
+fn directory(outside: Outside<'_>, state: &StateDir, to: Option<&Path>) -> Result<PathBuf> {
+    let wanted = to.map_or_else(|| state.root().join("plugin"), Path::to_path_buf);
+    let refused = |why: &str| {
+        let hint = "name another directory with --to";
+        Err(Error::new(Code::PathRefused, why).at(&wanted).hint(hint))
+    };
+    if !wanted.is_absolute() {
+        return refused("is no absolute path");
+    }
+    if std::fs::symlink_metadata(&wanted).is_ok() && !wanted.is_dir() {
+        return refused("is not a directory");
+    }
+    let there = wanted.ancestors().find_map(|dir| Some((dir, canonical(dir).ok()?)));
+    let directory = match there {
+        // Part by part: joining nothing would add a slash.
+        Some((dir, real)) => {
+            wanted.strip_prefix(dir).map_or(real.clone(), |rest| real.iter().chain(rest).collect())
+        }
+        None => wanted.clone(),
+    };
+    let home = outside.env.claude_config_dir().map(|dir| canonical(&dir).unwrap_or(dir));
+    if home.is_some_and(|home| directory.starts_with(home)) {
+        return refused("is in Claude Code's own directory, where it keeps plugins its own way");
+    }
+    Ok(directory)
+}
+
+/// Plans. Nothing is written.
+///
+/// # Errors
+/// [`Code::PathRefused`] when something that is not ours is in the way, [`Code::StateNewer`], [`Code::StateDirUnknown`],
+/// [`Code::Io`].
+pub fn plan(outside: Outside<'_>, options: PluginOptions) -> Result<PluginPlan> {
+    let ground = Ground::read(outside, &options)?;
+    let known = Known::of(outside.env, None);
+    let same = known
+        .marketplace
+        .as_deref()
+        .is_some_and(|dir| canonical(dir).ok().as_ref() == Some(&ground.directory));
+    let (files, mut warnings) =
+        if options.remove { taken_away(&ground)? } else { written(&ground, &options)? };
+    let claude = |words: &[&str]| {
+        ["claude", "plugin"].iter().chain(words).map(|word| (*word).to_owned()).collect::<Vec<_>>()
+    };
+    let mut next = Vec::new();
+    let forget = claude(&["marketplace", "remove", NAME]);
+    if options.remove {
+        if same && known.on {
+            next.push(claude(&["uninstall", ID]));
+        }
+        if same {
+            next.push(forget);
+            warnings
+                .push("Claude Code still has the plugin, which it then cannot load: let it forget it".into());
+        }
+    } else if !(same && known.on) {
+        if !same {
+            if let Some(other) = &known.marketplace {
+                warnings.push(format!("Claude Code has the plugin from {} so far", other.display()));
+                next.push(forget);
+            }
+            next.push(claude(&["marketplace", "add", &ground.directory.to_string_lossy()]));
+        }
+        next.push(claude(&["install", ID]));
+    }
+    let Ground { directory, .. } = ground;
+    Ok(PluginPlan { directory, remove: options.remove, files, warnings, next, options })
+}
+
+fn written(ground: &Ground, options: &PluginOptions) -> Result<(Vec<FileStep>, Vec<String>)> {
+    let known = ground.known();
+    let mut files = Vec::new();
+    let mut warnings = Vec::new();
+    if !ground.runtime.is_present() {
+        files.push(FileStep {
+            path: ground.runtime.dir.clone(),
+            action: FileAction::Create,
+            why: "what the hooks run".into(),
+            before: None,
+            after: None,
+        });
+    }
+    for Content { path, text, why, spare } in &ground.contents {
+        refuse_links(&ground.directory, path)?;
+        let before = read_text(path, LIMIT)?;
+        let ours = before.as_ref().is_none_or(|before| before == text || was_written(path, before, &known));
+        if ours {
+            files.push(step(path, before, text.clone(), why));
+        } else if *spare {
+            warnings.push(format!("{} is not as it was written and stays as it is", path.display()));
+        } else {
+            return Err(Error::new(Code::PathRefused, "is not ours, or was edited, and is not written over")
+                .at(path)
+                .hint("move it away, or name another directory with --to"));
+        }
+    }
+    let dir = commands(&ground.directory);
+    refuse_links(&ground.directory, &dir.join("x"))?;
+    let (mut commands, told) = steps(&dir, is_temporary(&options.package_root), &known)?;
+    warnings.extend(told);
+    for step in &mut commands {
+        let name = step.path.file_stem().unwrap_or_default().to_string_lossy();
+        step.why = format!("/{NAME}:{name} in Claude Code");
+    }
+    // Before the files by which Claude Code finds the plugin.
+    let names = files.len() - 2;
+    files.splice(names..names, commands);
+    Ok((files, warnings))
+}
+
+fn taken_away(ground: &Ground) -> Result<(Vec<FileStep>, Vec<String>)> {
+    let known = ground.known();
+    let mut files = Vec::new();
+    let mut warnings = Vec::new();
+    // What Claude Code finds the plugin by goes first.
+    for Content { path, text, .. } in ground.contents.iter().rev() {
+        refuse_links(&ground.directory, path)?;
+        match read_text(path, LIMIT) {
+            Ok(Some(before)) if before == *text || was_written(path, &before, &known) => {
+                files.push(removal(path, Some(before), "was part of the plugin"));
+            }
+            Ok(None) => {}
+            // What was never written here is somebody else's, whatever it is.
+            Ok(Some(_)) | Err(_) => {
+                if known.contains_key(path) {
+                    warnings.push(format!(
+                        "{} was edited and stays: delete it if you do not need it",
+                        path.display()
+                    ));
+                }
+            }
+        }
+    }
+    let dir = commands(&ground.directory);
+    refuse_links(&ground.directory, &dir.join("x"))?;
+    let (commands, told) = removals(&dir, &known);
+    files.extend(commands);
+    warnings.extend(told);
+    if files.is_empty() {
+        for other in ground.record.places.keys().filter(|dir| **dir != ground.directory) {
+            warnings.push(format!("the plugin is in {}: name it with --to", other.display()));
+        }
+    }
+    Ok((files, warnings))
+}
+
+fn was_written(path: &Path, text: &str, known: &BTreeMap<PathBuf, String>) -> bool {
+    known.get(path) == Some(&sha256_hex(text.as_bytes()))
+}
+
+/// A link in the directory could lead anywhere.
+fn refuse_links(directory: &Path, path: &Path) -> Result<()> {
+    let linked = path
+        .ancestors()
+        .skip(1)
+        .take_while(|dir| *dir != directory)
+        .find(|dir| std::fs::symlink_metadata(dir).is_ok_and(|meta| !meta.is_dir()));
+    linked.map_or(Ok(()), |dir| {
+        Err(Error::new(Code::PathRefused, "is not a directory of the plugin")
+            .at(dir)
+            .hint("move it away, or name another directory with --to"))
+    })
+}
+
+/// Does what was planned: all of it, or nothing.
+///
+/// The plan is made again from its options and must be the same, so that what a caller changed in it has no effect.
+///
+/// # Errors
+/// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
+pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport> {
+    let state = StateDir::new(outside.env.state_dir()?);
+    let _lock = Lock::wait(&state.project_lock("plugin"), LOCK_WAIT)?;
+    let plan = plan(outside, planned.options.clone())?;
+    if plan.files != planned.files || plan.directory != planned.directory {
+        return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
+            .at(&plan.directory)
+            .hint("run the command again"));
+    }
+    let ground = Ground::read(outside, &plan.options)?;
+    // What is damaged is set aside here.
+    let mut record = load::<Record>(&ground.state, &Record::path(&ground.state))?.found().unwrap_or_default();
+    let before = record.clone();
+    if !plan.remove {
+        ground.runtime.install()?;
+    }
+    let steps: Vec<&FileStep> =
+        plan.files.iter().filter(|step| step.changes() && step.path != ground.runtime.dir).collect();
+    let missing = if plan.remove { Vec::new() } else { missing_dirs(&steps) };
+    note(&mut record, &plan, &missing, outside.clock);
+    let changed = plan.files.iter().any(FileStep::changes) || record != before;
+    carry_out(&steps, &missing, || {
+        if record == before {
+            return Ok(());
+        }
+        let path = Record::path(&ground.state);
+        if record.places.is_empty() { remove(&path) } else { save(&path, &record) }
+    })?;
+    if plan.remove {
+        let created = before.places.get(&plan.directory).map(|place| place.created.as_slice());
+        clear_out(&ground, created.unwrap_or_default());
+        stop_waiting(outside, &state);
+    }
+    if changed {
+        let paths: Vec<&PathBuf> = steps.iter().map(|step| &step.path).collect();
+        let fields = json!({"directory": plan.directory, "remove": plan.remove, "paths": paths});
+        journal::append(&state, outside.clock, "plugin", fields);
+    }
+    let PluginPlan { directory, remove, files, warnings, next, .. } = plan;
+    Ok(PluginReport { directory, remove, changed, files, warnings, next })
+}
+
+/// What the record says afterwards.
+fn note(record: &mut Record, plan: &PluginPlan, missing: &[PathBuf], clock: &dyn Clock) {
+    if plan.remove {
+        record.places.remove(&plan.directory);
+        return;
+    }
+    let place = record.places.entry(plan.directory.clone()).or_insert_with(|| Place {
+        at: clock.now(),
+        files: BTreeMap::new(),
+        created: Vec::new(),
+    });
+    for step in &plan.files {
+        if let Some(text) = &step.after {
+            place.files.insert(step.path.clone(), sha256_hex(text.as_bytes()));
+        }
+    }
+    for dir in missing {
+        if !place.created.contains(dir) {
+            place.created.push(dir.clone());
+        }
+    }
+}
+
+/// Directories that are made for the files, the outermost first.
+fn missing_dirs(steps: &[&FileStep]) -> Vec<PathBuf> {
+    let dirs = steps.iter().flat_map(|step| step.path.ancestors().skip(1).take_while(|dir| !dir.exists()));
+    let mut dirs: Vec<PathBuf> = dirs.map(Path::to_path_buf).collect();
+    dirs.sort();
+    dirs.dedup();
+    dirs
+}
+
+/// Does the steps and then `last`; when one of them fails, everything gets its earlier bytes back.
+fn carry_out(steps: &[&FileStep], missing: &[PathBuf], last: impl FnOnce() -> Result<()>) -> Result<()> {
+    let modes: Vec<u32> = steps.iter().map(|step| mode_of(&step.path)).collect();
+    let put = |index: usize, text: Option<&String>| match text {
+        Some(text) => replace(&steps[index].path, text.as_bytes(), modes[index]),
+        None => remove(&steps[index].path),
+    };
+    let mut tried = 0;
+    let mut done = Ok(());
+    while done.is_ok() && tried < steps.len() {
+        done = put(tried, steps[tried].after.as_ref());
+        tried += 1;
+    }
+    let error = match done.and_then(|()| last()) {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    for index in (0..tried).rev() {
+        // What cannot be taken back is found by the next run, by its bytes.
+        let _ = put(index, steps[index].before.as_ref());
+    }
+    for dir in missing.iter().rev() {
+        let _ = std::fs::remove_dir(dir);
+    }
+    Err(error)
+}
+
+/// Takes the directories away that are ours and empty, the innermost first.
+fn clear_out(ground: &Ground, created: &[PathBuf]) {
+    let files = ground.contents.iter().map(|content| content.path.clone());
+    let files = files.chain([commands(&ground.directory).join("x")]);
+    let own = files.flat_map(|path| {
+        let dirs = path.ancestors().skip(1).take_while(|dir| *dir != ground.directory);
+        dirs.map(Path::to_path_buf).collect::<Vec<_>>()
+    });
+    let mut dirs: Vec<PathBuf> = own.chain(created.iter().cloned()).collect();
+    dirs.sort();
+    dirs.dedup();
+    for dir in dirs.iter().rev() {
+        let _ = std::fs::remove_dir(dir);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(path: PathBuf, before: Option<&str>, after: Option<&str>) -> FileStep {
+        let action = FileAction::Replace;
+        let [before, after] = [before, after].map(|text| text.map(str::to_owned));
+        FileStep { path, action, why: String::new(), before, after }
+    }
+
+    #[test]
+    fn when_a_step_or_the_record_fails_everything_gets_its_earlier_bytes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let [old, new, blocked] = ["old", "deep/new", "blocked"].map(|name| dir.path().join(name));
+        std::fs::write(&old, "before").unwrap();
+        std::fs::create_dir_all(blocked.join("in the way")).unwrap();
+        let steps = [
+            of(old.clone(), Some("before"), Some("after")),
+            of(new.clone(), None, Some("made")),
+            of(blocked, None, Some("x")),
+        ];
+        let all: Vec<&FileStep> = steps.iter().collect();
+        let missing = missing_dirs(&all);
+        assert_eq!(missing, [dir.path().join("deep")]);
+        assert!(carry_out(&all, &missing, || Ok(())).is_err());
+        let untouched =
+            || std::fs::read_to_string(&old).unwrap() == "before" && !dir.path().join("deep").exists();
+        assert!(untouched());
+        let failing = || Err(Error::new(Code::Io, "no room"));
+        assert!(carry_out(&all[..2], &missing, failing).is_err());
+        assert!(untouched());
+        carry_out(&all[..2], &missing, || Ok(())).unwrap();
+        assert!(!untouched() && new.is_file());
+    }
+}
