@@ -13,7 +13,7 @@ import { editable, isSubsequence, refused, textOf, treeOf } from './lib/settings
 const windows = process.platform === 'win32';
 
 /** Events that have to be hooked. */
-const EVENTS = ['SessionStart', 'Stop', 'SubagentStop', 'StopFailure', 'PreCompact', 'Notification', 'SessionEnd'];
+const EVENTS = ['SessionStart', 'Stop', 'SubagentStop', 'StopFailure', 'PreCompact', 'Notification', 'SessionEnd', 'UserPromptSubmit'];
 
 /** @param {ReturnType<typeof world>} place @param {string | null} text */
 function withSettings(place, text) {
@@ -412,4 +412,23 @@ test('HANDOFF.md asks whoever works to keep it current, --no-instruction takes t
   writeFileSync(file, '# Mine\n');
   assert.deepEqual(await said('--no-instruction'), [false, false]);
   assert.equal(readFileSync(file, 'utf8'), '# Mine\n');
+});
+
+test('settings of a version without the hook before a prompt get that one by another init, and nothing else is changed', async (t) => {
+  const place = world(t);
+  const path = withSettings(place, '{\n  // mine\n  "model": "opus"\n}\n');
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  const whole = readFileSync(path, 'utf8');
+  const start = whole.indexOf(',\n    "UserPromptSubmit"');
+  const end = whole.indexOf('\n    ]', start) + '\n    ]'.length;
+  assert.ok(start > 0 && end > start, whole);
+  const older = whole.slice(0, start) + whole.slice(end);
+  writeFileSync(path, older);
+  const { checks } = JSON.parse((await place.run(['doctor', '--json'])).stdout);
+  const check = checks.find((/** @type {any} */ { id }) => id === 'hooks');
+  assert.deepEqual([check.status, check.fact], ['fail', 'hooks are missing: UserPromptSubmit']);
+  const { stdout } = await place.run(['init', '--dry-run']);
+  assert.match(stdout, /^\+ {4}"UserPromptSubmit": \[$/m);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  assert.equal(readFileSync(path, 'utf8'), whole);
 });

@@ -74,7 +74,10 @@ test('its hooks and commands are those of init, for wherever the plugin is', asy
   assert.equal((await place.run(['init', '--yes'])).status, 0);
   const inProject = readFileSync(join(place.project, '.claude', 'settings.json'), 'utf8');
   const project = '$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/hook.js';
-  assert.deepEqual(json(join(plugin, 'hooks', 'hooks.json')).hooks, JSON.parse(inProject.replaceAll(project, '${CLAUDE_PLUGIN_ROOT}/hooks/cc-session-recover/hook.js')).hooks);
+  // Flags are beside launchers of settings only.
+  const { UserPromptSubmit, ...hooks } = JSON.parse(inProject.replaceAll(project, '${CLAUDE_PLUGIN_ROOT}/hooks/cc-session-recover/hook.js')).hooks;
+  assert.equal(UserPromptSubmit.length, 1);
+  assert.deepEqual(json(join(plugin, 'hooks', 'hooks.json')).hooks, hooks);
   for (const name of ['handoff.md', 'session-rescue.md']) {
     assert.equal(readFileSync(join(plugin, 'commands', name), 'utf8'), readFileSync(join(place.project, '.claude', 'commands', name), 'utf8'));
   }

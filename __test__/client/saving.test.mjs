@@ -3,14 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { suite, test } from 'node:test';
+import { VERSIONS } from './install.mjs';
 import { QUICK, pause, scene, step, until } from './scene.mjs';
 import { openTerminal } from './terminal.mjs';
 
-const ANSWERS = ['A first answer of the model.', 'A second answer, quite another.', 'A third one, with a "quote".', 'And a fourth.'];
+const ANSWERS = ['A first answer of the model.', 'A second answer, quite another.', 'A third one, with a "quote".', 'And a fourth.', 'A fifth.'];
 const CONFIG = { ...QUICK, saving: { waitSeconds: 2 } };
 
 /** Notices that are posted, as a person would get them. */
@@ -29,9 +30,9 @@ async function listener(t) {
   return { posted, webhook: `http://127.0.0.1:${server.address().port}/notices` };
 }
 
-async function watched(t) {
+async function watched(t, version) {
   const { posted, webhook } = await listener(t);
-  const stage = await scene(t, { config: { ...CONFIG, notify: { desktop: false, webhook } }, scenario: ANSWERS.map((text) => step.text(text)) });
+  const stage = await scene(t, { version, config: { ...CONFIG, notify: { desktop: false, webhook } }, scenario: ANSWERS.map((text) => step.text(text)) });
   if (stage === null) return null;
   const stored = (name) => {
     const dir = path.join(stage.home.stateDir, 'sessions');
@@ -44,7 +45,20 @@ async function watched(t) {
   };
   const told = () => journal().filter(({ event }) => event === 'not-saved');
   const saving = async () => JSON.parse((await stage.cli('doctor', stage.home.project, '--json')).stdout).checks.filter(({ id }) => id === 'saving');
-  return Object.assign(stage, { posted, stored, told, saving });
+  const directory = path.join(stage.home.project, '.claude', 'cc-session-recover', 'unsaved');
+  const flags = () => (existsSync(directory) ? readdirSync(directory) : []);
+  /** Whether anything of the warning went to the model. */
+  const sent = () => JSON.stringify(stage.api.requests).includes(WARNING);
+  return Object.assign(stage, { posted, stored, told, saving, flags, sent });
+}
+
+/** What the person is told before a prompt. */
+const WARNING = 'Claude Code is not saving a session';
+
+/** How often the terminal shows it, with all that scrolled away. A line of it may end anywhere. */
+async function warnings(terminal) {
+  const { stdout } = await terminal.tmux('capture-pane', '-p', '-S', '-', '-t', 'scene');
+  return stdout.replace(/\s+/g, ' ').split(`UserPromptSubmit says: cc-session-recover: ${WARNING}`).length - 1;
 }
 
 /** A turn of a stream, to its result. */
@@ -67,9 +81,21 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     if (terminal !== null) {
       await terminal.type('Three, please.');
       await terminal.shows(/A third one/);
+      // Longer than a hook looks for an answer.
+      await pause(4);
+      // More than the pipe to a hook holds, which reads nothing of it.
+      const paste = path.join(stage.home.root, 'paste');
+      writeFileSync(paste, `Four, please. ${'x y '.repeat(25_000)}`);
+      await terminal.tmux('load-buffer', '-b', 'paste', paste);
+      await terminal.tmux('paste-buffer', '-p', '-b', 'paste', '-t', 'scene');
+      await terminal.shows(/Pasted text|x y/);
+      await terminal.press('Enter');
+      await terminal.shows(/And a fourth/);
+      assert.equal(await warnings(terminal), 0);
+      assert.doesNotMatch(await terminal.screen(), /hook (failed|error)/i);
     }
-    // Longer than a hook looks for an answer.
     await pause(4);
+    assert.deepEqual([stage.flags(), session.lines.filter(({ subtype }) => subtype === 'informational')], [[], []]);
     assert.deepEqual([stage.stored('saving.json'), stage.stored('shadow.json'), stage.told(), stage.posted], [[], [], [], []]);
     assert.deepEqual((await stage.saving()).map(({ status }) => status), ['ok']);
   });
@@ -97,6 +123,12 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     assert.equal(stage.posted[0].kind, 'not-saved');
     const [check] = await stage.saving();
     assert.deepEqual([check.status, check.path], ['fail', transcript]);
+    // The next prompt tells it in the stream.
+    assert.deepEqual(stage.flags(), [session.id]);
+    for (const prompt of ['Four, please.', 'Five, please.']) await turn(session, prompt);
+    const lines = session.lines.filter(({ type, subtype }) => type === 'system' && subtype === 'informational');
+    assert.deepEqual(lines.map(({ content }) => content.includes(WARNING) && content.includes(transcript)), [true], JSON.stringify(lines));
+    assert.deepEqual([stage.flags(), stage.sent()], [[], false]);
   });
 
   test('a transcript that something has taken the place of is reported at once', async (t) => {
@@ -129,12 +161,41 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     await until('the notice', () => stage.posted.length === 1);
     await terminal.type('Two, please.');
     await terminal.shows(/A second answer/);
+    assert.equal(await warnings(terminal), 1, await terminal.screen());
+    await terminal.type('Three, please.');
+    await terminal.shows(/A third one/);
+    assert.deepEqual([await warnings(terminal), stage.flags(), stage.sent()], [1, [], false]);
     await terminal.shows(/not saved: run cc-session-recover doctor/);
     await pause(3);
     assert.deepEqual([stage.told().length, stage.posted.length, stage.stored('shadow.json')], [1, 1, []], 'once, and nothing is kept of what a person wants nowhere');
     const [check] = await stage.saving();
     assert.match(check.fact, /CLAUDE_CODE_SKIP_PROMPT_HISTORY is set in its environment/);
   });
+
+  for (const version of [VERSIONS.beforeApiError, VERSIONS.beforeQuotaLimits, VERSIONS.oldestWoken]) {
+    test(`a person at ${version} is told before the next prompt, once`, async (t) => {
+      const stage = await watched(t, version);
+      if (stage === null) return;
+      const terminal = await openTerminal(t, stage);
+      if (terminal === null) return;
+      await terminal.type('One, please.');
+      await terminal.shows(/A first answer/);
+      const { sessionId } = await terminal.session();
+      const transcript = await until('the transcript', () => stage.home.transcript(sessionId));
+      await pause(3);
+      assert.equal(await warnings(terminal), 0);
+      renameSync(transcript, `${transcript}.away`);
+      mkdirSync(transcript);
+      await terminal.type('Two, please.');
+      await terminal.shows(/A second answer/);
+      await until('the flag', () => stage.flags().includes(sessionId), SECONDS);
+      for (const [prompt, answer] of [['Three, please.', /A third one/], ['Four, please.', /And a fourth/]]) {
+        await terminal.type(prompt);
+        await terminal.shows(answer);
+        assert.deepEqual([await warnings(terminal), stage.flags(), stage.sent()], [1, [], false]);
+      }
+    });
+  }
 
   test('a run that was told to save nothing is noted, and nobody is told', async (t) => {
     const stage = await watched(t);
@@ -144,7 +205,7 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     await until('the line of the journal', () => stage.told().length === 1, SECONDS);
     assert.deepEqual(stage.told()[0].markers, ['no-session-persistence']);
     await pause(1);
-    assert.deepEqual([stage.posted, stage.stored('shadow.json')], [[], []]);
+    assert.deepEqual([stage.posted, stage.stored('shadow.json'), stage.flags()], [[], [], []]);
     assert.deepEqual((await stage.saving()).map(({ status }) => status), ['warn']);
   });
 });

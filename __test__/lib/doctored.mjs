@@ -12,7 +12,7 @@ export const check = (id, status, fact, path = null, next = null) => ({ id, stat
 const FINE = [
   check('node', 'ok', 'Node.js v22.11.0', '/usr/bin/node'),
   check('client', 'ok', 'Claude Code 2.1.329', '/home/me/.local/bin/claude'),
-  check('hooks', 'ok', 'all 7 hooks are as they should be', `${PROJECT}/.claude/settings.json`),
+  check('hooks', 'ok', 'all 8 hooks are as they should be', `${PROJECT}/.claude/settings.json`),
   check('state', 'ok', 'the state directory can be written', STATE),
   check('supervisor', 'ok', 'not needed: closed sessions of this project are not resumed without you (init --unattended)'),
 ];

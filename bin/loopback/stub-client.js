@@ -94,6 +94,7 @@ class StubSession {
     this.#register('busy');
     this.turns += 1;
     this.promptId = randomUUID();
+    await this.#runHooks('UserPromptSubmit', null, { permission_mode: this.permissionMode, prompt: text });
     print({ type: 'system', subtype: 'init', cwd: this.cwd, session_id: this.id, model: MODEL, permissionMode: this.permissionMode, claude_code_version: VERSION });
     this.#append({ type: 'queue-operation', operation: 'enqueue', timestamp: now(), sessionId: this.id, content: text });
     this.#append({ type: 'queue-operation', operation: 'dequeue', timestamp: now(), sessionId: this.id });

@@ -1,7 +1,7 @@
 //! A hook: what happens when Claude Code reports an event of a session.
 //!
-//! Whatever comes in, a hook ends with exit code 0 and prints nothing, with two exceptions: the hand-over at the start of
-//! a session, and a decided wake. A stop is made durable before anything else is read, because the hooks of a one-shot
+//! Whatever comes in, a hook ends with exit code 0 and prints nothing, with three exceptions: the hand-over at the start of
+//! a session, a decided wake, and the one word before a prompt that the session is not saved. A stop is made durable before anything else is read, because the hooks of a one-shot
 //! `-p` run live for a fraction of a second.
 
 mod context;
@@ -44,7 +44,7 @@ pub struct Outside<'a> {
 pub struct Outcome {
     /// 0, or 2 to wake.
     pub exit_code: i32,
-    /// Text for the model at the start of a session.
+    /// Text for the model at the start of a session, or for the person before a prompt.
     pub stdout: Option<String>,
     /// Text of a wake.
     pub stderr: Option<String>,
@@ -110,7 +110,11 @@ pub fn run(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Outcome {
             hook.watch_saving();
             outcome
         }
-        Event::SessionEnd => hook.saving(Moment::SessionEnded, Hook::session_ended),
+        Event::SessionEnd => {
+            hook.forget_warning();
+            hook.saving(Moment::SessionEnded, Hook::session_ended)
+        }
+        Event::UserPromptSubmit => hook.warn(),
         Event::SessionStart => hook.session_started(),
         Event::Notification => hook.notified(),
         Event::SubagentStop => hook.saving(Moment::SubagentEnded, |_| Outcome::silent()),

@@ -14,6 +14,9 @@ use std::path::{Component, Path, PathBuf};
 /// Largest payload that is read, in bytes.
 pub const LARGEST: usize = 1024 * 1024;
 
+/// How prompts begin that nobody typed: the client's own after a limit, and what a hook or a task in the background wakes it with.
+const UNTYPED: [&str; 2] = ["Your claude.ai usage limit has reset", "<task-notification>"];
+
 /// Events that have a hook of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
@@ -31,6 +34,8 @@ pub enum Event {
     Notification,
     /// A session ends, or another takes its place in the client.
     SessionEnd,
+    /// A prompt is about to be worked on.
+    UserPromptSubmit,
 }
 
 impl Event {
@@ -45,6 +50,7 @@ impl Event {
             Self::PreCompact => "PreCompact",
             Self::Notification => "Notification",
             Self::SessionEnd => "SessionEnd",
+            Self::UserPromptSubmit => "UserPromptSubmit",
         }
     }
 }
@@ -85,6 +91,7 @@ struct Raw {
     reason: Option<String>,
     source: Option<String>,
     notification_type: Option<String>,
+    prompt: Option<Value>,
 }
 
 /// A checked payload.
@@ -112,6 +119,8 @@ pub struct Payload {
     pub source: Option<String>,
     /// `Notification`: its type.
     pub notification: Option<String>,
+    /// `UserPromptSubmit`: a person typed it.
+    pub typed: bool,
 }
 
 impl Payload {
@@ -149,6 +158,10 @@ impl Payload {
             reason: raw.reason,
             source: raw.source,
             notification: raw.notification_type,
+            typed: raw.prompt.as_ref().and_then(Value::as_str).is_some_and(|prompt| {
+                let prompt = prompt.trim_start();
+                !UNTYPED.iter().any(|start| prompt.starts_with(start))
+            }),
         })
     }
 
@@ -232,7 +245,15 @@ mod tests {
     fn other_events_are_no_stop_and_events_without_a_hook_of_ours_are_refused() {
         let now = crate::clock::parse_rfc3339("2026-11-21T02:00:00Z").unwrap();
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hook-payloads");
-        let ours = ["sessionstart", "sessionend", "stop-", "subagentstop", "precompact", "notification"];
+        let ours = [
+            "sessionstart",
+            "sessionend",
+            "stop-",
+            "subagentstop",
+            "precompact",
+            "notification",
+            "userpromptsubmit",
+        ];
         for entry in std::fs::read_dir(dir).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             if name.starts_with("stopfailure") {
@@ -244,6 +265,14 @@ mod tests {
             } else {
                 assert_eq!(payload.unwrap_err(), Refusal::NotAnEvent, "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn a_prompt_of_a_person_is_told_from_one_that_came_by_itself() {
+        for (name, typed) in [("", true), ("-native-continue", false), ("-asyncrewake", false)] {
+            let payload = Payload::parse(&fixture(&format!("userpromptsubmit{name}.json"))).unwrap();
+            assert_eq!((payload.event, payload.typed), (Event::UserPromptSubmit, typed), "{name}");
         }
     }
 

@@ -1,20 +1,28 @@
 //! Whether the turn that just ended is saved: its answer is looked for in the transcript, and a client that does not write it is
 //! reported, once in a session.
 //!
-//! What an asynchronous hook prints is shown by no client (tried with 2.1.329, in a terminal and in a stream), so the person
-//! is told by a notification, by the status line and by `doctor`.
+//! What an asynchronous hook prints is shown by no client (tried with 2.1.329, in a terminal and in a stream), and one that is
+//! waited for would hold up every turn. So the hook at the end of a turn leaves a flag, and the hook before the next prompt, whose
+//! shell line asks for nothing else, takes it down and says it. What that one prints as `systemMessage` is shown below the prompt
+//! and not sent to the model (2.1.329, 2.1.250, 2.1.200 and 2.1.120 in a terminal; the first two in a stream as well, 2.1.200 not).
+//! A notification, the status line and `doctor` tell it besides.
 
-use super::Hook;
+use super::{Hook, Outcome};
 use crate::error::Result;
+use crate::note::redact::clean_line;
 use crate::notify::{self, Kind, Notice};
+use crate::project::hooks::MARKER;
 use crate::recovery::config::Config;
 use crate::report::recall::typed;
 use crate::store::journal;
 use crate::store::lock::Lock;
-use crate::store::stored::load;
+use crate::store::stored::{load, peek};
+use crate::watch::flag::Flags;
 use crate::watch::saving::{Marker, Miss, Unsaved, Why, look};
 use crate::watch::shadow::{self, Said, Who};
+use chrono::TimeDelta;
 use serde_json::json;
+use std::path::Path;
 use std::time::Duration;
 
 /// Between two looks at a transcript that does not hold the answer yet: first, and at most.
@@ -22,6 +30,10 @@ const FIRST_STEP: Duration = Duration::from_millis(50);
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 /// Longest wait for another hook of the same session.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Flags that nobody took down so long are of sessions that are gone.
+const OLD: TimeDelta = TimeDelta::days(7);
+/// Longest path of a transcript that is shown, in characters.
+const LONGEST_PATH: usize = 1_000;
 
 impl Hook<'_> {
     /// `Stop`: looks for the answer. Returns as soon as it is there.
@@ -97,22 +109,68 @@ impl Hook<'_> {
             fresh.push(Said::new(Who::Claude, said, Some(at)));
             shadow::keep(state, &payload.session, fresh)?;
         }
-        drop(lease);
         if !report {
             return Ok(());
         }
-        let fields = json!({
+        // A program that says so on purpose has nobody to be told.
+        let printed = outside.env.text("CLAUDE_CODE_ENTRYPOINT").is_some_and(|name| name.starts_with("sdk"));
+        let told = !(unsaved.is_deliberate() && printed);
+        let flag = if told { self.leave_warning() } else { Ok(None) };
+        drop(lease);
+        let mut fields = json!({
             "session": payload.session, "transcript": payload.transcript.to_string_lossy(), "why": unsaved.why,
             "markers": unsaved.markers,
         });
+        match flag {
+            Ok(flag) => fields["flag"] = json!(flag),
+            Err(error) => fields["notFlagged"] = json!(error.to_string()),
+        }
         journal::append(state, outside.clock, "not-saved", fields);
-        // A program that says so on purpose has nobody to be told.
-        let printed = outside.env.text("CLAUDE_CODE_ENTRYPOINT").is_some_and(|name| name.starts_with("sdk"));
-        if !(unsaved.is_deliberate() && printed) {
-            let notice = Notice::new(Kind::NotSaved, &payload.session, 0, None, unsaved.project.as_deref());
-            notify::send(self.seen(), &config.notify, state, &[notice]);
+        if told {
+            notify::send(self.seen(), &config.notify, state, &[notice(&unsaved)]);
         }
         Ok(())
+    }
+
+    /// Puts the session's flag up, under its lease; gives its path.
+    fn leave_warning(&self) -> std::io::Result<Option<String>> {
+        let (flags, session) = (self.flags(), &self.payload.session);
+        flags.sweep(self.outside.clock.now() - OLD);
+        flags.raise(session, self.enabled.project.as_deref())?;
+        Ok(Some(flags.dir().join(session).to_string_lossy().into_owned()))
+    }
+
+    /// The flags that the shell lines of these hooks ask for.
+    fn flags(&self) -> Flags {
+        let base = match &self.enabled.project {
+            Some(project) => &project.join(".claude"),
+            None => self.home.dir(),
+        };
+        Flags::beside(&base.join(MARKER))
+    }
+
+    /// `UserPromptSubmit`: a flag is up, which nobody has told before. It waits for a person: after a prompt that nobody typed
+    /// there may be nobody to read it.
+    pub(super) fn warn(&self) -> Outcome {
+        let Hook { outside, state, payload, .. } = self;
+        if outside.env.in_attempt() || !payload.typed || !self.flags().lower(&payload.session) {
+            return Outcome::silent();
+        }
+        let known = peek::<Unsaved>(&state.saving(&payload.session)).ok().flatten();
+        let Some(unsaved) = known.filter(Unsaved::stands) else { return Outcome::silent() };
+        let fields = json!({"session": payload.session, "kind": Kind::NotSaved, "way": "prompt", "why": Option::<&str>::None});
+        journal::append(state, outside.clock, "notified", fields);
+        let message = json!({"systemMessage": warning(&unsaved)});
+        Outcome { stdout: Some(message.to_string()), ..Outcome::silent() }
+    }
+
+    /// Nothing is left to be told of the session. A run of ours leaves it to its person.
+    pub(super) fn forget_warning(&self) {
+        let flags = self.flags();
+        if flags.exist() && !self.outside.env.in_attempt() {
+            let _ = flags.lower(&self.payload.session);
+            flags.sweep(self.outside.clock.now() - OLD);
+        }
     }
 
     /// The answer is there. Where earlier ones were missing, that is over.
@@ -129,7 +187,30 @@ impl Hook<'_> {
         }
         unsaved.saved_again_at = Some(outside.clock.now());
         unsaved.save(state)?;
+        self.forget_warning();
         journal::append(state, outside.clock, "saved-again", json!({"session": payload.session}));
         Ok(())
     }
+}
+
+fn notice(unsaved: &Unsaved) -> Notice {
+    Notice::new(Kind::NotSaved, &unsaved.session, 0, None, unsaved.project.as_deref())
+}
+
+/// The words of the notice, and what there is room for where a person works.
+fn warning(unsaved: &Unsaved) -> String {
+    let notice = notice(unsaved);
+    format!(
+        "cc-session-recover: {}. What is said in it is not in {}: {}. {} Next: {}.",
+        notice.heading(),
+        shown(&unsaved.transcript),
+        unsaved.facts(),
+        notice.sentence(),
+        unsaved.next(),
+    )
+}
+
+/// A path, fit to be shown.
+fn shown(path: &Path) -> String {
+    clean_line(&path.to_string_lossy(), LONGEST_PATH)
 }

@@ -52,6 +52,10 @@ impl Hook<'_> {
             self.failed(&error);
         }
         let source = self.payload.source.as_deref().unwrap_or("startup");
+        // What was to be told of a client that is gone; one whose conversation was compacted is the same.
+        if source != "compact" {
+            self.forget_warning();
+        }
         // A cleared conversation was cleared on purpose.
         if self.outside.env.in_attempt() || !matches!(source, "startup" | "resume" | "compact" | "fork") {
             return Outcome::silent();

@@ -5,6 +5,7 @@
 //! no harm to those who do not use the tool.
 
 use super::Scope;
+use crate::watch::flag::{FLAGS, Flags};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -29,14 +30,23 @@ pub struct HookEntry {
 /// All hooks, for one scope; `launcher` is the launcher's absolute path, used for the user's own hooks.
 #[must_use]
 pub fn entries(scope: Scope, launcher: &Path) -> Vec<HookEntry> {
-    entries_of(&match scope {
-        Scope::Project | Scope::Local => format!("\"$CLAUDE_PROJECT_DIR/.claude/{MARKER}\""),
-        Scope::User => quoted(&launcher.to_string_lossy()),
-    })
+    let (file, flags) = match scope {
+        Scope::Project | Scope::Local => {
+            let word = |below: &str| format!("\"$CLAUDE_PROJECT_DIR/.claude/{below}\"");
+            (word(MARKER), word(FLAGS))
+        }
+        Scope::User => {
+            let word = |path: &Path| quoted(&path.to_string_lossy());
+            (word(launcher), word(Flags::beside(launcher).dir()))
+        }
+    };
+    let prompt = HookEntry { event: "UserPromptSubmit".into(), matcher: None, hook: told(&flags, &file) };
+    entries_of(&file).into_iter().chain([prompt]).collect()
 }
 
 /// The same for a plugin, whose launcher is wherever Claude Code reads the plugin from. The client puts that place into the
-/// environment; it is one word, whatever is in it (tried with 2.1.200, 2.1.250 and 2.1.329).
+/// environment; it is one word, whatever is in it (tried with 2.1.200, 2.1.250 and 2.1.329). There is none before a prompt: what a
+/// plugin's hooks have to say goes the other ways.
 #[must_use]
 pub fn plugin_entries() -> Vec<HookEntry> {
     entries_of(&format!("\"${{CLAUDE_PLUGIN_ROOT}}/{}/{MARKER}\"", super::plugin::HOOKS))
@@ -44,7 +54,7 @@ pub fn plugin_entries() -> Vec<HookEntry> {
 
 /// `file` is the launcher, as a word of a shell line.
 fn entries_of(file: &str) -> Vec<HookEntry> {
-    let command = format!("[ -f {file} ] && command -v node >/dev/null 2>&1 && exec node {file}; exit 0");
+    let command = command(file);
     let entry = |event: &str, matcher: Option<&str>, more: Value| {
         let mut hook = json!({"type": "command", "command": command});
         if let (Some(hook), Value::Object(more)) = (hook.as_object_mut(), more) {
@@ -89,6 +99,20 @@ pub fn ours(settings: &Value) -> Vec<HookEntry> {
     found
 }
 
+/// The command of the hook that a prompt waits for: it asks for the session's flag first, which is hardly ever up, and starts
+/// nothing without it. Clients that do not tell their hooks the session (2.1.120; 2.1.200 does) ask for a flag of any; what is
+/// started then looks whose it is.
+fn told(flags: &str, file: &str) -> Value {
+    let command =
+        format!("set -- {flags}/${{CLAUDE_CODE_SESSION_ID:-*}}; [ -f \"$1\" ] && {}", command(file));
+    json!({"type": "command", "command": command, "timeout": 5})
+}
+
+/// `file` is the launcher, as a word of a shell line.
+fn command(file: &str) -> String {
+    format!("[ -f {file} ] && command -v node >/dev/null 2>&1 && exec node {file}; exit 0")
+}
+
 /// One word for a POSIX shell, whatever is in it.
 #[must_use]
 pub fn quoted(text: &str) -> String {
@@ -112,6 +136,27 @@ mod tests {
                     "{}",
                     entry.event
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_hook_before_a_prompt_asks_for_a_flag_first() {
+        let launcher = Path::new("/home/o'neil/.claude/cc-session-recover/hook.js");
+        for (scope, flag) in [
+            (
+                Scope::Project,
+                r#"set -- "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/unsaved"/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] && [ -f "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/hook.js" ] && "#,
+            ),
+            (
+                Scope::User,
+                r#"set -- '/home/o'\''neil/.claude/cc-session-recover/unsaved'/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] && [ -f '/home/"#,
+            ),
+        ] {
+            for entry in entries(scope, launcher) {
+                let command = entry.hook["command"].as_str().unwrap();
+                assert_eq!(command.starts_with(flag), entry.event == "UserPromptSubmit", "{command}");
+                assert!(command.ends_with("; exit 0"), "{command}");
             }
         }
     }

@@ -22,6 +22,7 @@ use crate::store::lock::Lock;
 use crate::store::replace::{PRIVATE, remove, replace};
 use crate::store::stored::{load, save};
 use crate::store::{StateDir, journal};
+use crate::watch::flag::Flags;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -124,6 +125,10 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
         let package = read_text(&places.launchers_package, LIMIT)?;
         if package.as_deref() == Some(LAUNCHERS_ARE_COMMONJS) {
             files.push(removal(&places.launchers_package, package, "kept the launchers working"));
+        }
+        let flags = Flags::beside(&places.launcher);
+        if flags.exist() {
+            files.push(removal(flags.dir(), None, "warnings that nobody has seen yet"));
         }
         let known = enabled.as_ref().map(|enabled| enabled.commands.clone()).unwrap_or_default();
         let (commands, told) = removals(&places.commands, &known);
@@ -261,9 +266,11 @@ pub fn apply(
         files.splice(0..0, take_out(settings, *settings_action, image, status_line)?);
     }
     let done = [&places.settings, &places.status_line.1];
+    let flags = Flags::beside(&places.launcher);
     for step in plan.files.iter().filter(|step| step.changes() && !done.contains(&&step.path)) {
         match &step.after {
             Some(text) => replace(&step.path, text.as_bytes(), mode_of(&step.path))?,
+            None if step.path == flags.dir() => flags.clear(),
             None => remove(&step.path)?,
         }
     }

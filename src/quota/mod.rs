@@ -124,7 +124,7 @@ fn own(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Option<Str
 /// Whether it was reported that a session is not saved. For one that is saved this costs a look for a file that is not there.
 fn is_unsaved(state: &StateDir, session: &str) -> bool {
     let known = peek::<Unsaved>(&state.saving(session)).ok().flatten();
-    known.is_some_and(|known| known.reported_at.is_some() && known.saved_again_at.is_none())
+    known.is_some_and(|known| known.stands())
 }
 
 /// Sessions of a project that are waited for. Reads only: an event that is still in the spool shows at the next refresh.

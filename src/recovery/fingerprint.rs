@@ -7,6 +7,7 @@
 use crate::fs::read_small;
 use crate::session::origin::origin;
 use crate::store::stored::sha256_hex;
+use crate::watch::flag::is_flag;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -142,6 +143,10 @@ impl Walk<'_> {
     fn add(&mut self, name: &Path, depth: usize) {
         let path = self.project.join(name);
         let Ok(meta) = std::fs::symlink_metadata(&path) else { return };
+        // Our own hooks put it there and take it away.
+        if is_flag(&path, &meta) {
+            return;
+        }
         if self.found.files.len() >= MOST_FILES || depth > DEEPEST {
             self.found.partial = true;
             return;
@@ -318,6 +323,23 @@ mod tests {
         }
         std::fs::remove_file(project.path().join(".mcp.json")).unwrap();
         assert_eq!(Fingerprint::of(project.path(), None).changes_since(&known), [".mcp.json is gone"]);
+    }
+
+    #[test]
+    fn a_flag_of_ours_decides_nothing_and_anything_else_in_its_place_does() {
+        let project = project();
+        let before = Fingerprint::of(project.path(), None);
+        let flags = project.path().join(".claude/cc-session-recover/unsaved");
+        std::fs::create_dir_all(&flags).unwrap();
+        let id = "00000001-0000-4000-8000-000000000001";
+        let changes = || Fingerprint::of(project.path(), None).changes_since(&before);
+        std::fs::write(flags.join(id), "").unwrap();
+        assert_eq!(changes(), Vec::<String>::new());
+        std::fs::write(flags.join(id), "x").unwrap();
+        assert_eq!(changes(), [format!(".claude/cc-session-recover/unsaved/{id} is new")]);
+        std::fs::write(flags.join(id), "").unwrap();
+        std::fs::write(flags.join("run.sh"), "").unwrap();
+        assert_eq!(changes(), [".claude/cc-session-recover/unsaved/run.sh is new"]);
     }
 
     #[test]

@@ -408,7 +408,7 @@ impl Patient<'_> {
         let now = self.outside.clock.now();
         let seen: Vec<Unsaved> = Unsaved::all(&self.state)
             .into_iter()
-            .filter(|unsaved| unsaved.reported_at.is_some() && unsaved.saved_again_at.is_none())
+            .filter(Unsaved::stands)
             .filter(|unsaved| now - unsaved.seen_at < RECENT)
             .filter(|unsaved| unsaved.project.as_deref().is_none_or(|project| project == self.project))
             .collect();
@@ -471,24 +471,15 @@ impl Patient<'_> {
             "session {} is not saved since {}: {}",
             &unsaved.session[..8],
             rfc3339(unsaved.since),
-            unsaved.why.fact()
+            unsaved.facts()
         );
-        for marker in &unsaved.markers {
-            fact = format!("{fact}, {}", marker.fact());
-        }
         let shadow = self.state.shadow(&unsaved.session);
         if shadow.exists() {
             fact = format!("{fact}; what was said since is kept in {}", shadow.display());
         }
-        let next = match unsaved.markers.first() {
-            Some(marker) => marker.next(),
-            None => {
-                "look whether its directory is writable and the disk is not full, then go on in a new session"
-            }
-        };
         let check =
             if unsaved.is_deliberate() { Check::warn("saving", fact) } else { Check::fail("saving", fact) };
-        check.at(&unsaved.transcript).next(next)
+        check.at(&unsaved.transcript).next(unsaved.next())
     }
 
     fn retention(&self) -> Check {

@@ -2,8 +2,9 @@
 //! is in its transcript at all.
 //!
 //! Both are looks at the end of a file, taken by an asynchronous hook after every turn, so the answer "all is well" costs
-//! next to nothing and writes nothing.
+//! next to nothing and writes nothing. What a person has to be told of it waits as a flag for their next prompt.
 
 pub mod context;
+pub mod flag;
 pub mod saving;
 pub mod shadow;

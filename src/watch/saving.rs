@@ -240,6 +240,29 @@ impl Unsaved {
         self.why != Why::NotInIt || self.misses >= IN_A_ROW
     }
 
+    /// Whether it was reported and is still so.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.reported_at.is_some() && self.saved_again_at.is_none()
+    }
+
+    /// What is so, without a stop at its end.
+    #[must_use]
+    pub fn facts(&self) -> String {
+        let facts: Vec<&str> =
+            std::iter::once(self.why.fact()).chain(self.markers.iter().map(|marker| marker.fact())).collect();
+        facts.join(", ")
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn next(&self) -> &'static str {
+        self.markers.first().map_or(
+            "look whether its directory is writable and the disk is not full, then go on in a new session",
+            |marker| marker.next(),
+        )
+    }
+
     /// A person wanted it so.
     #[must_use]
     pub fn is_deliberate(&self) -> bool {
