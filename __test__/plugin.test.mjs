@@ -2,6 +2,7 @@
 // have ours too.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -73,10 +74,8 @@ test('its hooks and commands are those of init, for wherever the plugin is', asy
   const { plugin } = await written(place);
   assert.equal((await place.run(['init', '--yes'])).status, 0);
   const inProject = readFileSync(join(place.project, '.claude', 'settings.json'), 'utf8');
-  const project = '$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/hook.js';
-  // Flags are beside launchers of settings only.
-  const { UserPromptSubmit, ...hooks } = JSON.parse(inProject.replaceAll(project, '${CLAUDE_PLUGIN_ROOT}/hooks/cc-session-recover/hook.js')).hooks;
-  assert.equal(UserPromptSubmit.length, 1);
+  const { hooks } = JSON.parse(inProject.replaceAll('$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/', '${CLAUDE_PLUGIN_ROOT}/hooks/cc-session-recover/'));
+  assert.equal(hooks.UserPromptSubmit.length, 1);
   assert.deepEqual(json(join(plugin, 'hooks', 'hooks.json')).hooks, hooks);
   for (const name of ['handoff.md', 'session-rescue.md']) {
     assert.equal(readFileSync(join(plugin, 'commands', name), 'utf8'), readFileSync(join(place.project, '.claude', 'commands', name), 'utf8'));
@@ -121,24 +120,57 @@ test('--json prints plan and report with the commands that are left to a person'
   assert.deepEqual(report.next, [['claude', 'plugin', 'marketplace', 'add', directory], ['claude', 'plugin', 'install', ID]]);
 });
 
+/** The command of another version of the package. @param {ReturnType<typeof world>} place */
+function newer(place) {
+  const root = join(place.root, 'newer');
+  mkdirSync(root);
+  for (const name of ['bin', 'package.json', 'LICENSE', 'index.js', ...readdirSync(ROOT).filter((entry) => entry.endsWith('.node'))]) cpSync(join(ROOT, name), join(root, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'), 'junction');
+  for (const name of ['bin/hook.js', 'LICENSE']) appendFileSync(join(root, name), '// Newer.\n');
+  return join(root, 'bin', 'cc-session-recover.js');
+}
+
 test('an upgrade of the package renews what the earlier one wrote, and nothing else', async (t) => {
   const place = world(t);
   const { plugin, directory } = await written(place);
   const before = treeOf(directory);
-  const newer = join(place.root, 'newer');
-  mkdirSync(newer);
-  for (const name of ['bin', 'package.json', 'LICENSE', 'index.js', ...readdirSync(ROOT).filter((entry) => entry.endsWith('.node'))]) cpSync(join(ROOT, name), join(newer, name), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules'), join(newer, 'node_modules'), 'junction');
-  appendFileSync(join(newer, 'bin', 'hook.js'), '// Newer.\n');
-  const { status, stdout, stderr } = await place.run(['plugin', '--json'], { bin: join(newer, 'bin', 'cc-session-recover.js') });
+  const { status, stdout, stderr } = await place.run(['plugin', '--json'], { bin: newer(place) });
   assert.equal(status, 0, stderr);
   const launcher = join(plugin, 'hooks', NAME, 'hook.js');
   const changed = JSON.parse(stdout).files.filter((/** @type {any} */ step) => step.action !== 'keep');
-  assert.deepEqual(changed.map((/** @type {any} */ step) => [step.action, step.path]), [['replace', launcher]]);
+  assert.deepEqual(changed.map((/** @type {any} */ step) => [step.action, step.path]), [launcher, join(plugin, 'LICENSE'), join(place.state, 'projects', 'plugin.json')].map((path) => ['replace', path]));
   assert.match(readFileSync(launcher, 'utf8'), /\n\/\/ Newer\.\n$/);
   // And back, by the record of the newer one.
   await written(place);
   assert.deepEqual(treeOf(directory), before);
+});
+
+test('what a run that was killed has left is known to any version, whichever wrote it', { skip: (process.platform !== 'linux' || spawnSync('strace', ['-V']).status !== 0) && 'there is no strace' }, async (t) => {
+  for (const fresh of [true, false]) {
+    let killed = 0;
+    let renamed = 0;
+    for (const when of [2, 3, 4, 6, 8, 10]) {
+      const place = world(t);
+      const other = newer(place);
+      // The runtime is put in place by a rename, too.
+      assert.equal((await place.run(['plugin', '--yes', '--to', join(place.home, 'x')], { bin: other })).status, 0);
+      if (!fresh) await written(place);
+      const directory = join(place.state, 'plugin');
+      const inject = ['-f', '-qq', '-o', join(place.root, 'trace'), '-e', 'trace=rename,renameat,renameat2', '-e', `inject=rename,renameat,renameat2:signal=KILL:when=${when}`];
+      const { signal } = spawnSync('strace', [...inject, process.execPath, other, 'plugin', '--yes'], { cwd: place.project, env: place.env });
+      if (signal === 'SIGKILL') killed += 1;
+      if (existsSync(directory)) renamed += 1;
+      const launcher = join(directory, NAME, 'hooks', NAME, 'hook.js');
+      if (when % 4 === 0) {
+        const again = await place.run(['plugin', '--yes']);
+        assert.ok([0, 6].includes(again.status ?? -1), `${when}: ${again.stderr}`);
+        assert.deepEqual([filesOf(directory), readFileSync(launcher, 'utf8').includes('// Newer.')], [FILES, false]);
+      }
+      const removed = await place.run(['plugin', '--remove', '--yes']);
+      assert.deepEqual([existsSync(directory), removed.stderr.includes('was edited')], [false, false], `${when}: ${removed.stdout}${removed.stderr}`);
+    }
+    assert.ok(killed > 1 && renamed > 1, `killed ${killed}, begun ${renamed}`);
+  }
 });
 
 for (const name of ['.claude-plugin/marketplace.json', `${NAME}/hooks/hooks.json`, `${NAME}/.claude-plugin/plugin.json`]) {
@@ -218,9 +250,21 @@ test('--remove leaves nothing of the plugin, and a second one has nothing to do'
 test('where its record is lost, what this version wrote is still known by its bytes', async (t) => {
   const place = world(t);
   const { directory } = await written(place);
-  rmSync(join(place.state, 'projects', 'plugin.json'));
-  const again = await place.run(['plugin', '--yes', '--json']);
-  assert.deepEqual([again.status, JSON.parse(again.stdout).changed], [0, true], 'the record is made again');
+  const record = join(place.state, 'projects', 'plugin.json');
+  installed(place, directory);
+  const check = async () => JSON.parse((await place.run(['doctor', '--json'])).stdout).checks.find((/** @type {any} */ { id }) => id === 'plugin');
+  assert.equal((await check()).status, 'ok');
+  for (const lose of [() => rmSync(record), () => writeFileSync(record, '{"version":1')]) {
+    lose();
+    const { status, fact, next } = await check();
+    assert.deepEqual([status, next], ['fail', `run cc-session-recover plugin --to '${directory}'`], fact);
+    const planned = await place.run(['plugin', '--dry-run', '--json']);
+    const changes = JSON.parse(planned.stdout).files.filter((/** @type {any} */ { action }) => action !== 'keep');
+    assert.deepEqual([planned.status, changes.map((/** @type {any} */ { path }) => path)], [0, [record]]);
+    const again = await place.run(['plugin', '--yes', '--json']);
+    assert.deepEqual([again.status, JSON.parse(again.stdout).changed], [0, true], 'the record is made again');
+    assert.equal((await check()).status, 'ok');
+  }
   rmSync(join(place.state, 'projects', 'plugin.json'));
   assert.equal((await place.run(['plugin', '--remove', '--yes'])).status, 0);
   assert.ok(!existsSync(join(directory, NAME)));

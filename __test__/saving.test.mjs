@@ -369,6 +369,27 @@ test('hooks of the user have their flags beside their own launcher', posix, asyn
   assert.ok(!existsSync(own));
 });
 
+test('hooks of the plugin have their flags beside their own launcher, and take them along', posix, async (t) => {
+  const place = world(t);
+  writeFileSync(join(place.root, 'config.json'), JSON.stringify(QUICK));
+  const { directory } = JSON.parse((await place.run(['plugin', '--json'])).stdout);
+  const plugin = join(directory, 'cc-session-recover');
+  const { hooks } = JSON.parse(readFileSync(join(plugin, 'hooks', 'hooks.json'), 'utf8'));
+  const client = { ...place, env: { ...place.env, CLAUDE_PLUGIN_ROOT: plugin } };
+  const { stop, prompt, flags } = staged(client, { transcriptOf: (id) => join(place.claude, 'projects', 'p', `${id}.jsonl`), commandOf: (event) => hooks[event][0].hooks[0].command });
+  silent(await stop('One.'));
+  const own = join(plugin, 'hooks', 'cc-session-recover', 'unsaved', SESSION);
+  assert.deepEqual([existsSync(own), existsSync(flags)], [true, false]);
+  toldBy(await prompt());
+  assert.ok(!existsSync(own));
+  silent(await prompt());
+  writeFileSync(own, '');
+  assert.match((await place.run(['plugin', '--remove', '--dry-run'])).stderr, /hooks\/cc-session-recover\/unsaved: warnings that nobody has seen yet/);
+  assert.ok(existsSync(own));
+  assert.equal((await place.run(['plugin', '--remove', '--yes'])).status, 0);
+  assert.ok(!existsSync(directory));
+});
+
 test('a flag stays out of commits, init leaves it, and uninstall lists and takes it', posix, async (t) => {
   const place = world(t);
   execFileSync('git', ['init', '-q', place.project]);

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::env::Environment;
 use crate::note::state::Moment;
 use crate::project::enabled::{Enabled, find};
+use crate::project::hooks::MARKER;
 use crate::project::plugin;
 use crate::recovery::config::{Config, in_force};
 use crate::recovery::ledger::Ledger;
@@ -81,7 +82,12 @@ pub fn run(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Outcome {
         Caller::Project(project) => find(&state, outside.env, Some(project)),
         Caller::User => find(&state, outside.env, None),
         Caller::Plugin => {
-            let event = payload.as_ref().ok().map(|payload| (payload.event.name(), payload.session.as_str()));
+            let event = payload.as_ref().ok().map(|payload| {
+                // Whoever puts a flag up at the end of a turn takes it down.
+                let event =
+                    if payload.event == Event::UserPromptSubmit { Event::Stop } else { payload.event };
+                (event.name(), payload.session.as_str())
+            });
             plugin::in_charge(&state, outside.env, outside.processes, event)
         }
     };
@@ -93,7 +99,14 @@ pub fn run(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Outcome {
             return Outcome::silent();
         }
     };
+    let launcher = match caller {
+        Caller::Project(project) => Some(project.join(".claude").join(MARKER)),
+        Caller::User => Some(home.dir().join(MARKER)),
+        Caller::Plugin => plugin::launcher(outside.env),
+    };
     let hook = Hook {
+        launcher,
+        within: if let Caller::Project(project) = caller { Some(project) } else { None },
         outside,
         state: &state,
         home: &home,
@@ -129,6 +142,10 @@ pub fn run(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Outcome {
 
 /// One event being handled.
 struct Hook<'a> {
+    /// What was started; `None` where a plugin's is not told.
+    launcher: Option<PathBuf>,
+    /// The project that has to hold it.
+    within: Option<&'a Path>,
     outside: Outside<'a>,
     state: &'a StateDir,
     home: &'a ClaudeHome,

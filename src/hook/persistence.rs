@@ -11,7 +11,6 @@ use super::{Hook, Outcome};
 use crate::error::Result;
 use crate::note::redact::clean_line;
 use crate::notify::{self, Kind, Notice};
-use crate::project::hooks::MARKER;
 use crate::recovery::config::Config;
 use crate::report::recall::typed;
 use crate::store::journal;
@@ -134,26 +133,26 @@ impl Hook<'_> {
 
     /// Puts the session's flag up, under its lease; gives its path.
     fn leave_warning(&self) -> std::io::Result<Option<String>> {
-        let (flags, session) = (self.flags(), &self.payload.session);
+        let session = &self.payload.session;
+        let Some(flags) = self.flags() else { return Ok(None) };
         flags.sweep(self.outside.clock.now() - OLD);
-        flags.raise(session, self.enabled.project.as_deref())?;
+        flags.raise(session, self.within)?;
         Ok(Some(flags.dir().join(session).to_string_lossy().into_owned()))
     }
 
     /// The flags that the shell lines of these hooks ask for.
-    fn flags(&self) -> Flags {
-        let base = match &self.enabled.project {
-            Some(project) => &project.join(".claude"),
-            None => self.home.dir(),
-        };
-        Flags::beside(&base.join(MARKER))
+    fn flags(&self) -> Option<Flags> {
+        self.launcher.as_deref().map(Flags::beside)
     }
 
     /// `UserPromptSubmit`: a flag is up, which nobody has told before. It waits for a person: after a prompt that nobody typed
     /// there may be nobody to read it.
     pub(super) fn warn(&self) -> Outcome {
         let Hook { outside, state, payload, .. } = self;
-        if outside.env.in_attempt() || !payload.typed || !self.flags().lower(&payload.session) {
+        if outside.env.in_attempt() || !payload.typed {
+            return Outcome::silent();
+        }
+        if !self.flags().is_some_and(|flags| flags.lower(&payload.session)) {
             return Outcome::silent();
         }
         let known = peek::<Unsaved>(&state.saving(&payload.session)).ok().flatten();
@@ -166,8 +165,10 @@ impl Hook<'_> {
 
     /// Nothing is left to be told of the session. A run of ours leaves it to its person.
     pub(super) fn forget_warning(&self) {
-        let flags = self.flags();
-        if flags.exist() && !self.outside.env.in_attempt() {
+        let flags = self.flags().filter(Flags::exist);
+        if let Some(flags) = flags
+            && !self.outside.env.in_attempt()
+        {
             let _ = flags.lower(&self.payload.session);
             flags.sweep(self.outside.clock.now() - OLD);
         }

@@ -61,6 +61,9 @@ fn texts(itself: &str) -> [(&'static str, String); 2] {
     [(rescue, SESSION_RESCUE.replace("__SELF__", itself)), (handoff, HANDOFF.replace("__SELF__", itself))]
 }
 
+/// What was written before: the SHA-256 of bytes in hex, by path. Any of them may be the one.
+pub type Written<'a> = [&'a BTreeMap<PathBuf, String>];
+
 /// What a person types to run this package: from the cache of npx it is on no path.
 fn itself(from_npx: bool) -> &'static str {
     if from_npx { "npx cc-session-recover" } else { "cc-session-recover" }
@@ -78,11 +81,7 @@ fn is_own(name: &str, text: &str) -> bool {
 ///
 /// # Errors
 /// Those of reading what is there.
-pub fn steps(
-    dir: &Path,
-    from_npx: bool,
-    known: &BTreeMap<PathBuf, String>,
-) -> Result<(Vec<FileStep>, Vec<String>)> {
+pub fn steps(dir: &Path, from_npx: bool, known: &Written<'_>) -> Result<(Vec<FileStep>, Vec<String>)> {
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
     for (name, after) in texts(itself(from_npx)) {
@@ -110,7 +109,7 @@ pub fn steps(
 
 /// What is to be removed, and what a person should know. One that was edited since stays.
 #[must_use]
-pub fn removals(dir: &Path, known: &BTreeMap<PathBuf, String>) -> (Vec<FileStep>, Vec<String>) {
+pub fn removals(dir: &Path, known: &Written<'_>) -> (Vec<FileStep>, Vec<String>) {
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
     for name in NAMES {
@@ -121,7 +120,7 @@ pub fn removals(dir: &Path, known: &BTreeMap<PathBuf, String>) -> (Vec<FileStep>
             let why = format!("was /{} in Claude Code", name.trim_end_matches(".md"));
             let (before, after) = (Some(text), None);
             steps.push(FileStep { path, action: FileAction::Remove, why, before, after });
-        } else if known.contains_key(&path) {
+        } else if is_known(&path, known) {
             warnings
                 .push(format!("{} was edited and stays: delete it if you do not need it", path.display()));
         }
@@ -129,8 +128,15 @@ pub fn removals(dir: &Path, known: &BTreeMap<PathBuf, String>) -> (Vec<FileStep>
     (steps, warnings)
 }
 
-fn was_written(path: &Path, text: &str, known: &BTreeMap<PathBuf, String>) -> bool {
-    known.get(path) == Some(&sha256_hex(text.as_bytes()))
+/// Whether a file is as it was written before.
+pub(super) fn was_written(path: &Path, text: &str, known: &Written<'_>) -> bool {
+    let hash = sha256_hex(text.as_bytes());
+    known.iter().any(|hashes| hashes.get(path) == Some(&hash))
+}
+
+/// Whether a file was written before, as whatever it may be now.
+pub(super) fn is_known(path: &Path, known: &Written<'_>) -> bool {
+    known.iter().any(|hashes| hashes.contains_key(path))
 }
 
 #[cfg(test)]
@@ -157,16 +163,16 @@ mod tests {
         let none = BTreeMap::new();
         let own = dir.path().join("handoff.md");
         std::fs::write(&own, "mine").unwrap();
-        let (made, warnings) = steps(dir.path(), false, &none).unwrap();
+        let (made, warnings) = steps(dir.path(), false, &[&none]).unwrap();
         assert_eq!((made.len(), warnings.len()), (1, 1));
-        assert!(removals(dir.path(), &none).0.is_empty());
+        assert!(removals(dir.path(), &[&none]).0.is_empty());
         // One of an earlier version, by its hash.
         let known = BTreeMap::from([(own.clone(), sha256_hex(b"mine"))]);
-        let (made, warnings) = steps(dir.path(), false, &known).unwrap();
+        let (made, warnings) = steps(dir.path(), false, &[&known]).unwrap();
         assert_eq!((made[1].action, warnings.len()), (FileAction::Replace, 0));
-        assert_eq!(removals(dir.path(), &known).0.len(), 1);
+        assert_eq!(removals(dir.path(), &[&known]).0.len(), 1);
         std::fs::write(&own, "mine, edited").unwrap();
-        let (gone, warnings) = removals(dir.path(), &known);
+        let (gone, warnings) = removals(dir.path(), &[&known]);
         assert!(gone.is_empty() && warnings[0].contains("was edited"));
     }
 }

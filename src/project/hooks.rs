@@ -40,20 +40,19 @@ pub fn entries(scope: Scope, launcher: &Path) -> Vec<HookEntry> {
             (word(launcher), word(Flags::beside(launcher).dir()))
         }
     };
-    let prompt = HookEntry { event: "UserPromptSubmit".into(), matcher: None, hook: told(&flags, &file) };
-    entries_of(&file).into_iter().chain([prompt]).collect()
+    entries_of(&file, &flags)
 }
 
 /// The same for a plugin, whose launcher is wherever Claude Code reads the plugin from. The client puts that place into the
-/// environment; it is one word, whatever is in it (tried with 2.1.200, 2.1.250 and 2.1.329). There is none before a prompt: what a
-/// plugin's hooks have to say goes the other ways.
+/// environment; it is one word, whatever is in it (tried with 2.1.200, 2.1.250 and 2.1.329).
 #[must_use]
 pub fn plugin_entries() -> Vec<HookEntry> {
-    entries_of(&format!("\"${{CLAUDE_PLUGIN_ROOT}}/{}/{MARKER}\"", super::plugin::HOOKS))
+    let word = |below: &str| format!("\"${{CLAUDE_PLUGIN_ROOT}}/{}/{below}\"", super::plugin::HOOKS);
+    entries_of(&word(MARKER), &word(FLAGS))
 }
 
-/// `file` is the launcher, as a word of a shell line.
-fn entries_of(file: &str) -> Vec<HookEntry> {
+/// `file` is the launcher and `flags` the directory of flags beside it, each as a word of a shell line.
+fn entries_of(file: &str, flags: &str) -> Vec<HookEntry> {
     let command = command(file);
     let entry = |event: &str, matcher: Option<&str>, more: Value| {
         let mut hook = json!({"type": "command", "command": command});
@@ -74,6 +73,7 @@ fn entries_of(file: &str) -> Vec<HookEntry> {
             json!({"async": true, "timeout": 60}),
         ),
         entry("SessionEnd", None, json!({"timeout": 5})),
+        HookEntry { event: "UserPromptSubmit".into(), matcher: None, hook: told(flags, file) },
     ]
 }
 
@@ -143,17 +143,21 @@ mod tests {
     #[test]
     fn only_the_hook_before_a_prompt_asks_for_a_flag_first() {
         let launcher = Path::new("/home/o'neil/.claude/cc-session-recover/hook.js");
-        for (scope, flag) in [
+        for (entries, flag) in [
             (
-                Scope::Project,
+                entries(Scope::Project, launcher),
                 r#"set -- "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/unsaved"/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] && [ -f "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/hook.js" ] && "#,
             ),
             (
-                Scope::User,
+                entries(Scope::User, launcher),
                 r#"set -- '/home/o'\''neil/.claude/cc-session-recover/unsaved'/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] && [ -f '/home/"#,
             ),
+            (
+                plugin_entries(),
+                r#"set -- "${CLAUDE_PLUGIN_ROOT}/hooks/cc-session-recover/unsaved"/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] && [ -f "${CLAUDE_PLUGIN_ROOT}/hooks/cc-session-recover/hook.js" ] && "#,
+            ),
         ] {
-            for entry in entries(scope, launcher) {
+            for entry in entries {
                 let command = entry.hook["command"].as_str().unwrap();
                 assert_eq!(command.starts_with(flag), entry.event == "UserPromptSubmit", "{command}");
                 assert!(command.ends_with("; exit 0"), "{command}");

@@ -8,7 +8,7 @@ use super::hooks::{MARKER, entries};
 use super::runtime::{HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, Runtime, STATUS_LINE};
 use super::settings::{SettingsTarget, path_of, read};
 use super::statusline::{STATUS_LINE_MARKER, entry, is_ours};
-use super::{FileAction, FileStep, Scope};
+use super::{FileAction, FileStep, Scope, dirs_above};
 use crate::clock::Clock;
 use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
@@ -267,7 +267,8 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
         // Only looked at: a plan writes nothing, and sets nothing aside.
         let known = peek::<Enabled>(&places.record).ok().flatten();
         let known = known.map(|enabled| enabled.commands).unwrap_or_default();
-        let (steps, told) = commands::steps(&places.commands, is_temporary(&options.package_root), &known)?;
+        let (steps, told) =
+            commands::steps(&places.commands, is_temporary(&options.package_root), &[&known])?;
         let name = |step: &FileStep| Some(step.path.file_name()?.to_str()?.to_owned());
         excluded.extend(steps.iter().filter_map(name).map(|name| format!(".claude/commands/{name}")));
         files.extend(steps);
@@ -448,19 +449,12 @@ fn make_parents(path: &Path) -> Result<()> {
 
 /// Directories and files that `init` brings into being, outermost first.
 fn missing_dirs(plan: &InitPlan, places: &Places) -> Vec<PathBuf> {
-    let mut created = Vec::new();
     let files = plan
         .files
         .iter()
         .filter(|step| step.action == FileAction::Create && !step.path.starts_with(places.state.root()));
     let settings = plan.settings.iter().chain(&plan.status_line).map(|target| &target.real_path);
-    for path in files.map(|step| &step.path).chain(settings) {
-        let dirs: Vec<&Path> = path.ancestors().skip(1).take_while(|dir| !dir.exists()).collect();
-        created.extend(dirs.into_iter().rev().map(Path::to_path_buf));
-    }
-    created.sort();
-    created.dedup();
-    created
+    dirs_above(files.map(|step| &step.path).chain(settings))
 }
 
 /// A settings file that is edited.

@@ -12,7 +12,7 @@ pub mod statusline;
 pub mod uninstall;
 
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which settings file gets the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -59,6 +59,15 @@ pub struct FileStep {
     pub before: Option<String>,
     /// Text after.
     pub after: Option<String>,
+}
+
+/// Directories above these paths that are not there, the outermost first.
+fn dirs_above<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Vec<PathBuf> {
+    let missing = paths.flat_map(|path| path.ancestors().skip(1).take_while(|dir| !dir.exists()));
+    let mut missing: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
+    missing.sort();
+    missing.dedup();
+    missing
 }
 
 impl FileStep {

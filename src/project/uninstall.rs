@@ -131,7 +131,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
             files.push(removal(flags.dir(), None, "warnings that nobody has seen yet"));
         }
         let known = enabled.as_ref().map(|enabled| enabled.commands.clone()).unwrap_or_default();
-        let (commands, told) = removals(&places.commands, &known);
+        let (commands, told) = removals(&places.commands, &[&known]);
         files.extend(commands);
         warnings.extend(told);
         if scope != Scope::User {

@@ -325,11 +325,18 @@ impl Patient<'_> {
     /// have hooks of ours.
     fn plugin(&self, beside: bool) -> Vec<Check> {
         let env = self.outside.env;
-        let Some(plugin::Standing { directory, on }) =
+        let Some(plugin::Standing { directory, on, recorded }) =
             plugin::standing(&self.state, env.claude_config_dir().as_deref(), Some(&self.project))
         else {
             return Vec::new();
         };
+        let word = quoted(&directory.to_string_lossy());
+        let again = format!("run cc-session-recover plugin --to {word}");
+        if !recorded {
+            let fact = "Claude Code has it on, and nothing is known of it here: its hooks do nothing";
+            let check = if beside { Check::warn("plugin", fact) } else { Check::fail("plugin", fact) };
+            return vec![check.at(directory).next(again)];
+        }
         let outside = init::Outside { env, clock: self.outside.clock, version: env!("CARGO_PKG_VERSION") };
         let options = plugin::PluginOptions {
             to: Some(directory.clone()),
@@ -341,8 +348,6 @@ impl Patient<'_> {
             Ok(plan) => plan,
             Err(error) => return vec![Check::of_error("plugin", Standing::Fail, &error)],
         };
-        let word = quoted(&directory.to_string_lossy());
-        let again = format!("run cc-session-recover plugin --to {word}");
         let check = match plan.files.iter().find(|step| step.changes()) {
             Some(step) if step.action == FileAction::Create => {
                 Check::fail("plugin", "a part of the plugin is gone").at(&step.path).next(again)

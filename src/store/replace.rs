@@ -55,6 +55,20 @@ fn put(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> Result<()> {
     if durable { sync_dir(dir).doing("write", path) } else { Ok(()) }
 }
 
+/// Takes away what replacing this file has left when its process was killed. Call it under the lock under which it is replaced.
+pub fn sweep(path: &Path) {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let start = format!(".{}.", name.to_string_lossy());
+    for entry in std::fs::read_dir(dir).into_iter().flatten().filter_map(std::result::Result::ok) {
+        let name = entry.file_name();
+        let rest = name.to_str().and_then(|name| name.strip_prefix(&start)?.strip_suffix(TEMPORARY));
+        let numbers = rest.and_then(|rest| rest.split_once('-'));
+        if numbers.is_some_and(|(pid, count)| pid.parse::<u32>().is_ok() && count.parse::<u64>().is_ok()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn temporary_beside(path: &Path, dir: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);

@@ -4,19 +4,21 @@
 //! What stands under one of its names and is not ours stays as it is.
 
 use super::contents::{Content, commands, contents};
-use super::{ID, Known, NAME, Place, Record};
+use super::{HOOKS, ID, Known, NAME, Place, Record};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::fs::canonical;
-use crate::project::commands::{removals, steps};
+use crate::project::commands::{NAMES, is_known, removals, steps, was_written};
+use crate::project::hooks::MARKER;
 use crate::project::init::{Outside, is_temporary, read_text, step};
 use crate::project::runtime::Runtime;
 use crate::project::uninstall::{mode_of, removal, stop_waiting};
-use crate::project::{FileAction, FileStep};
+use crate::project::{FileAction, FileStep, dirs_above};
 use crate::store::lock::Lock;
-use crate::store::replace::{remove, replace};
-use crate::store::stored::{load, save, sha256_hex};
+use crate::store::replace::{remove, replace, sweep};
+use crate::store::stored::{load, sha256_hex};
 use crate::store::{StateDir, journal};
+use crate::watch::flag::Flags;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -100,8 +102,20 @@ impl Ground {
     }
 
     /// What was written here before, by its hashes.
-    fn known(&self) -> BTreeMap<PathBuf, String> {
-        self.record.places.get(&self.directory).map(|place| place.files.clone()).unwrap_or_default()
+    fn known(&self) -> Vec<&BTreeMap<PathBuf, String>> {
+        let place = self.record.places.get(&self.directory);
+        place.into_iter().flat_map(|place| [&place.files, &place.coming]).collect()
+    }
+
+    /// The record says that these files were written here, and nothing else.
+    fn is_recorded(&self, files: &[FileStep]) -> bool {
+        self.record.places.get(&self.directory).is_some_and(|place| {
+            place.coming.is_empty() && hashes(files).all(|(path, hash)| place.files.get(path) == Some(&hash))
+        })
+    }
+
+    fn record_step(&self, action: FileAction, why: &str) -> FileStep {
+        FileStep { path: Record::path(&self.state), action, why: why.into(), before: None, after: None }
     }
 }
 
@@ -213,6 +227,11 @@ fn written(ground: &Ground, options: &PluginOptions) -> Result<(Vec<FileStep>, V
     // Before the files by which Claude Code finds the plugin.
     let names = files.len() - 2;
     files.splice(names..names, commands);
+    if !ground.is_recorded(&files) {
+        let there = Record::path(&ground.state).exists();
+        let action = if there { FileAction::Replace } else { FileAction::Create };
+        files.push(ground.record_step(action, "what was written, without which its hooks do nothing"));
+    }
     Ok((files, warnings))
 }
 
@@ -230,7 +249,7 @@ fn taken_away(ground: &Ground) -> Result<(Vec<FileStep>, Vec<String>)> {
             Ok(None) => {}
             // What was never written here is somebody else's, whatever it is.
             Ok(Some(_)) | Err(_) => {
-                if known.contains_key(path) {
+                if is_known(path, &known) {
                     warnings.push(format!(
                         "{} was edited and stays: delete it if you do not need it",
                         path.display()
@@ -244,6 +263,14 @@ fn taken_away(ground: &Ground) -> Result<(Vec<FileStep>, Vec<String>)> {
     let (commands, told) = removals(&dir, &known);
     files.extend(commands);
     warnings.extend(told);
+    let flags = flags(&ground.directory);
+    if flags.exist() {
+        files.push(removal(flags.dir(), None, "warnings that nobody has seen yet"));
+    }
+    if ground.record.places.contains_key(&ground.directory) {
+        let action = if ground.record.places.len() > 1 { FileAction::Replace } else { FileAction::Remove };
+        files.push(ground.record_step(action, "what was written"));
+    }
     if files.is_empty() {
         for other in ground.record.places.keys().filter(|dir| **dir != ground.directory) {
             warnings.push(format!("the plugin is in {}: name it with --to", other.display()));
@@ -252,8 +279,9 @@ fn taken_away(ground: &Ground) -> Result<(Vec<FileStep>, Vec<String>)> {
     Ok((files, warnings))
 }
 
-fn was_written(path: &Path, text: &str, known: &BTreeMap<PathBuf, String>) -> bool {
-    known.get(path) == Some(&sha256_hex(text.as_bytes()))
+/// Beside the launcher.
+fn flags(directory: &Path) -> Flags {
+    Flags::beside(&directory.join(NAME).join(HOOKS).join(MARKER))
 }
 
 /// A link in the directory could lead anywhere.
@@ -286,25 +314,33 @@ pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport>
             .hint("run the command again"));
     }
     let ground = Ground::read(outside, &plan.options)?;
+    for path in own_files(&ground) {
+        sweep(&path);
+    }
     // What is damaged is set aside here.
     let mut record = load::<Record>(&ground.state, &Record::path(&ground.state))?.found().unwrap_or_default();
     let before = record.clone();
     if !plan.remove {
         ground.runtime.install()?;
     }
+    let flags = flags(&plan.directory);
+    let apart = [ground.runtime.dir.clone(), flags.dir().to_path_buf(), Record::path(&state)];
     let steps: Vec<&FileStep> =
-        plan.files.iter().filter(|step| step.changes() && step.path != ground.runtime.dir).collect();
-    let missing = if plan.remove { Vec::new() } else { missing_dirs(&steps) };
-    note(&mut record, &plan, &missing, outside.clock);
-    let changed = plan.files.iter().any(FileStep::changes) || record != before;
-    carry_out(&steps, &missing, || {
-        if record == before {
-            return Ok(());
-        }
-        let path = Record::path(&ground.state);
-        if record.places.is_empty() { remove(&path) } else { save(&path, &record) }
-    })?;
+        plan.files.iter().filter(|step| step.changes() && !apart.contains(&step.path)).collect();
+    let missing = if plan.remove { Vec::new() } else { dirs_above(steps.iter().map(|step| &step.path)) };
+    let changed = plan.files.iter().any(FileStep::changes);
+    if changed && !plan.remove {
+        announce(&mut record, &plan, &missing, outside.clock);
+        record.keep(&state)?;
+    }
+    settle(&mut record, &plan);
+    let done = carry_out(&steps, &missing, || if changed { record.keep(&state) } else { Ok(()) });
+    if let Err(error) = done {
+        let _ = before.keep(&state);
+        return Err(error);
+    }
     if plan.remove {
+        flags.clear();
         let created = before.places.get(&plan.directory).map(|place| place.created.as_slice());
         clear_out(&ground, created.unwrap_or_default());
         // Where there was none, nobody waits because of it.
@@ -321,20 +357,23 @@ pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport>
     Ok(PluginReport { directory, remove, changed, files, warnings, next })
 }
 
-/// What the record says afterwards.
-fn note(record: &mut Record, plan: &PluginPlan, missing: &[PathBuf], clock: &dyn Clock) {
-    if plan.remove {
-        record.places.remove(&plan.directory);
-        return;
-    }
+/// What the record says while files are written, so that also a run that was killed is known by what it left.
+fn announce(record: &mut Record, plan: &PluginPlan, missing: &[PathBuf], clock: &dyn Clock) {
     let place = record.places.entry(plan.directory.clone()).or_insert_with(|| Place {
         at: clock.now(),
         files: BTreeMap::new(),
         created: Vec::new(),
+        coming: BTreeMap::new(),
     });
-    for step in &plan.files {
-        if let Some(text) = &step.after {
+    // What is there now was found to be ours.
+    for step in plan.files.iter().filter(|step| step.after.is_some()) {
+        if let Some(text) = &step.before {
             place.files.insert(step.path.clone(), sha256_hex(text.as_bytes()));
+        }
+    }
+    for (path, hash) in hashes(&plan.files) {
+        if place.files.get(path) != Some(&hash) {
+            place.coming.insert(path.clone(), hash);
         }
     }
     for dir in missing {
@@ -344,13 +383,18 @@ fn note(record: &mut Record, plan: &PluginPlan, missing: &[PathBuf], clock: &dyn
     }
 }
 
-/// Directories that are made for the files, the outermost first.
-fn missing_dirs(steps: &[&FileStep]) -> Vec<PathBuf> {
-    let dirs = steps.iter().flat_map(|step| step.path.ancestors().skip(1).take_while(|dir| !dir.exists()));
-    let mut dirs: Vec<PathBuf> = dirs.map(Path::to_path_buf).collect();
-    dirs.sort();
-    dirs.dedup();
-    dirs
+/// What it says afterwards.
+fn settle(record: &mut Record, plan: &PluginPlan) {
+    if plan.remove {
+        record.places.remove(&plan.directory);
+    } else if let Some(place) = record.places.get_mut(&plan.directory) {
+        place.files.append(&mut place.coming);
+        place.files.extend(hashes(&plan.files).map(|(path, hash)| (path.clone(), hash)));
+    }
+}
+
+fn hashes(files: &[FileStep]) -> impl Iterator<Item = (&PathBuf, String)> {
+    files.iter().filter_map(|step| Some((&step.path, sha256_hex(step.after.as_ref()?.as_bytes()))))
 }
 
 /// Does the steps and then `last`; when one of them fails, everything gets its earlier bytes back.
@@ -380,11 +424,15 @@ fn carry_out(steps: &[&FileStep], missing: &[PathBuf], last: impl FnOnce() -> Re
     Err(error)
 }
 
+/// Every file of the plugin.
+fn own_files(ground: &Ground) -> Vec<PathBuf> {
+    let files = ground.contents.iter().map(|content| content.path.clone());
+    files.chain(NAMES.iter().map(|name| commands(&ground.directory).join(name))).collect()
+}
+
 /// Takes the directories away that are ours and empty, the innermost first.
 fn clear_out(ground: &Ground, created: &[PathBuf]) {
-    let files = ground.contents.iter().map(|content| content.path.clone());
-    let files = files.chain([commands(&ground.directory).join("x")]);
-    let own = files.flat_map(|path| {
+    let own = own_files(ground).into_iter().flat_map(|path| {
         let dirs = path.ancestors().skip(1).take_while(|dir| *dir != ground.directory);
         dirs.map(Path::to_path_buf).collect::<Vec<_>>()
     });
@@ -418,7 +466,7 @@ mod tests {
             of(blocked, None, Some("x")),
         ];
         let all: Vec<&FileStep> = steps.iter().collect();
-        let missing = missing_dirs(&all);
+        let missing = dirs_above(all.iter().map(|step| &step.path));
         assert_eq!(missing, [dir.path().join("deep")]);
         assert!(carry_out(&all, &missing, || Ok(())).is_err());
         let untouched =

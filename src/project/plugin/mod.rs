@@ -21,7 +21,8 @@ use crate::error::{Code, Result};
 use crate::fs::canonical;
 use crate::session::stop::time;
 use crate::store::StateDir;
-use crate::store::stored::{Stored, peek};
+use crate::store::replace::remove;
+use crate::store::stored::{Stored, peek, save};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -59,6 +60,9 @@ struct Place {
     files: BTreeMap<PathBuf, String>,
     /// Directories that did not exist before, the outermost first.
     created: Vec<PathBuf>,
+    /// The same for what a run is about to write. Where one was killed, each file may be as it was or as it was to be.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    coming: BTreeMap<PathBuf, String>,
 }
 
 impl Stored for Record {
@@ -85,6 +89,15 @@ impl Record {
             Err(error) if error.code == Code::StateNewer => Err(error),
             other => Ok(other.ok().flatten().unwrap_or_default()),
         }
+    }
+
+    /// Writes it; one that names no directory is taken away.
+    ///
+    /// # Errors
+    /// [`Code::Io`].
+    fn keep(&self, state: &StateDir) -> Result<()> {
+        let path = Self::path(state);
+        if self.places.is_empty() { remove(&path) } else { save(&path, self) }
     }
 }
 
@@ -116,6 +129,12 @@ pub fn in_charge(
         return None;
     }
     Some(project.or(user).unwrap_or_else(|| Enabled::new(None, at)))
+}
+
+/// The launcher that was started, where the client tells hooks the directory of their plugin.
+#[must_use]
+pub fn launcher(env: &Environment) -> Option<PathBuf> {
+    Some(env.absolute("CLAUDE_PLUGIN_ROOT")?.join(HOOKS).join(MARKER))
 }
 
 /// How the client of a session was started; empty when that is not known. Clients before 2.1.220 do not tell hooks their process,
@@ -200,25 +219,30 @@ pub struct Standing {
     pub directory: PathBuf,
     /// Claude Code reads it there, and has it on.
     pub on: bool,
+    /// It is known here that it was written there. Otherwise its hooks do nothing.
+    pub recorded: bool,
 }
 
-/// The plugin as it stands for a project in a configuration directory of Claude Code; `None` when none was written.
+/// The plugin as it stands for a project in a configuration directory of Claude Code; `None` when none was written and
+/// Claude Code has none on.
 #[must_use]
 pub fn standing(state: &StateDir, config_dir: Option<&Path>, project: Option<&Path>) -> Option<Standing> {
     let record = Record::look(state).ok()?;
     let known = Known::of(config_dir, project);
-    let read = known.marketplace.and_then(|dir| canonical(&dir).ok());
-    if let Some(directory) = read.filter(|dir| record.places.contains_key(dir)) {
-        return Some(Standing { directory, on: known.on });
+    if let Some(directory) = known.marketplace.map(|dir| canonical(&dir).unwrap_or(dir)) {
+        let recorded = record.places.contains_key(&directory);
+        if recorded || known.on {
+            return Some(Standing { directory, on: known.on, recorded });
+        }
     }
     let directory = record.places.into_keys().next()?;
-    Some(Standing { directory, on: false })
+    Some(Standing { directory, on: false, recorded: true })
 }
 
 /// Whether the plugin's hooks run in a project, under clients with this configuration directory.
 #[must_use]
 pub fn is_on(state: &StateDir, config_dir: Option<&Path>, project: Option<&Path>) -> bool {
-    standing(state, config_dir, project).is_some_and(|standing| standing.on)
+    standing(state, config_dir, project).is_some_and(|standing| standing.on && standing.recorded)
 }
 
 #[cfg(test)]
