@@ -107,11 +107,23 @@ suite('the plugin', { concurrency: 2 }, () => {
     assert.ok(told(control).length > told(one).length && handedOver(twice) > handedOver(both), 'what was done twice would be seen');
   });
 
-  test('takes a session whose client was told to leave the settings of the project out', async (t) => {
+  test('takes a session whose client was told to leave the settings of the project out, by the last of two words for it', async (t) => {
     const stage = await withPlugin(t, { init: true });
     if (stage === null) return;
-    const { continues, incident } = await overALimit(stage, { args: ['--setting-sources', 'user'] });
+    const { continues, incident } = await overALimit(stage, { args: ['--setting-sources', 'user,project', '--setting-sources', 'user'] });
     assert.deepEqual([continues, incident.attempts.length], [1, 1]);
+    assert.equal(JSON.stringify(stage.api.conversation()[0]).split('survives interruptions').length - 1, 1, 'the model is told once');
+  });
+
+  test(`notes a stop of such a client that does not tell hooks its process (${VERSIONS.beforeQuotaLimits})`, async (t) => {
+    const stage = await withPlugin(t, { init: true, version: VERSIONS.beforeQuotaLimits });
+    if (stage === null) return;
+    stage.api.play(step.limitFor('5h', 600));
+    const session = stage.open({ args: ['--setting-sources', 'user'] });
+    session.prompt('Do the task.');
+    await until('the session', () => session.id, 30);
+    const { stop } = await stage.incident(session.id, ({ phase }) => phase === 'waiting');
+    assert.equal(stop.kind, 'usage-limit-5h');
   });
 
   test('works in a project that is a package of modules', async (t) => {
