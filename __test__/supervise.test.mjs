@@ -3,12 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as later } from 'node:timers/promises';
 import { run, world } from './lib/command.mjs';
-import { idOf, inTurns, livingClient } from './lib/hooks.mjs';
+import { idOf, inTurns, livingClient, startHook } from './lib/hooks.mjs';
 import { forks, looks, mostAtOnce, supervised } from './lib/supervised.mjs';
 import { untraceable } from './lib/traced.mjs';
 
@@ -114,6 +114,28 @@ test('a session that was recovered, and stops again without a hook that tells of
   looks(await place.run(['watch', '--until-done', '--json']));
   assert.deepEqual([scene.starts(id).length, scene.incident(id).phase, scene.incident(id).generation], [2, 'recovered', 2]);
   assert.deepEqual([mostAtOnce(scene.clientLog(), id), forks(transcript)], [1, []]);
+});
+
+test('a stop that the supervisor found before its hook did still learns which program the client was', { skip }, async (t) => {
+  const place = world(t);
+  const scene = await supervised(place);
+  const id = idOf(0x341);
+  const transcript = scene.stop(id);
+  await place.run(['pause', '--all']);
+  looks(await place.run(['watch', '--once', '--json']));
+  const program = () => JSON.parse(readFileSync(join(place.state, 'incidents', `${id}.json`), 'utf8')).claudeProgram ?? null;
+  assert.equal(program(), null, 'nobody has told the process');
+  const settings = JSON.parse(readFileSync(join(place.project, '.claude', 'settings.json'), 'utf8'));
+  const input = JSON.stringify({ hook_event_name: 'SessionEnd', session_id: id, transcript_path: transcript, cwd: place.project, reason: 'other' });
+  const client = { CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: id, CLAUDE_CODE_ENTRYPOINT: 'cli' };
+  const ends = async (/** @type {Record<string, string>} */ more) => {
+    const { ended } = startHook(settings.hooks.SessionEnd[0].hooks[0].command, input, { cwd: place.project, env: { ...place.env, ...client, ...more } });
+    assert.equal((await ended).status, 0);
+  };
+  await ends({});
+  assert.equal(program(), null, 'a hook that does not know its client either');
+  await ends({ CLAUDE_PID: String(process.pid) });
+  assert.equal(program(), realpathSync(process.execPath));
 });
 
 test('an incident whose file is damaged is put aside and made anew from the transcript', { skip }, async (t) => {

@@ -202,12 +202,16 @@ impl Hook<'_> {
         };
         let Some(project) = self.project_dir().filter(agreed) else { return };
         let recorded = ledger.change(&self.payload.session, |slot| {
-            if let Some(incident) = slot.as_mut().filter(|incident| incident.fingerprint.is_none()) {
+            let Some(incident) = slot.as_mut() else { return };
+            if incident.fingerprint.is_none() {
                 let of_session =
                     Fingerprint::of_session(&project, &incident.transcript, incident.cwd.as_deref());
                 incident.fingerprint = Some(of_session);
-                incident.claude_program =
-                    incident.claude_pid.and_then(|pid| self.outside.processes.program(pid));
+            }
+            // A supervisor that was there before this hook knows no process.
+            if incident.claude_program.is_none() {
+                let pid = incident.claude_pid.or_else(|| self.client_pid());
+                incident.claude_program = pid.and_then(|pid| self.outside.processes.program(pid));
             }
         });
         if let Err(error) = recorded {
@@ -222,6 +226,12 @@ impl Hook<'_> {
     /// The session's transcript, if it is a file of ours to read.
     fn read_transcript(&self, liveness: Liveness<'_>) -> Option<Summary> {
         Transcript::open(&self.payload.transcript).ok().map(|transcript| summarize(&transcript, liveness))
+    }
+
+    /// The client that runs this hook.
+    fn client_pid(&self) -> Option<u32> {
+        let registered = || live_holder(self.home, &self.payload.session, self.outside.processes);
+        self.outside.env.claude_pid().or_else(|| registered().map(|record| record.pid))
     }
 
     /// What the hook itself knows about a stop. The client's process comes from its variable, for clients before 2.1.220
