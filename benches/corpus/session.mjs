@@ -187,6 +187,8 @@ function surroundings(conversation) {
 
 function compacted(conversation) {
   conversation.truth.compactions += 1;
+  // Without `postTokens` nobody knows what is left until the next answer tells.
+  conversation.truth.contextTokens = null;
   const before = conversation.parent;
   conversation.parent = null;
   conversation.system('compact_boundary', { content: 'Conversation compacted', isMeta: false, level: 'info', compactMetadata: { trigger: 'auto', preTokens: conversation.context }, logicalParentUuid: before });
