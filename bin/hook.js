@@ -1,6 +1,6 @@
-// Written by `cc-session-recover init` or `plugin` from its package: what the hooks of Claude Code run. One call of the native part, nothing
-// else is loaded. It never fails and prints nothing unless the native part says so, and where cc-session-recover is not installed
-// it does nothing. Taken out again by `cc-session-recover uninstall`, or `plugin --remove`.
+// Written by `cc-session-recover init` or `plugin` from its package: what the hooks of Claude Code run. One call of the native part,
+// nothing else is loaded. It never fails and prints nothing unless the native part says so, and where cc-session-recover is not
+// installed it does nothing. Taken out again by `cc-session-recover uninstall`, or `plugin --remove`.
 'use strict';
 
 var env = process.env;

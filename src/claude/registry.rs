@@ -204,6 +204,17 @@ pub fn live_holder(home: &ClaudeHome, session: &str, processes: &dyn Processes) 
         .find(|record| record.session_id == session && record.proof(processes) == Proof::Live)
 }
 
+/// The process of the client that runs a session's hooks: `told` by its variable, by clients before 2.1.220 only in the registry.
+#[must_use]
+pub fn client_pid(
+    told: Option<u32>,
+    home: &ClaudeHome,
+    session: &str,
+    processes: &dyn Processes,
+) -> Option<u32> {
+    told.or_else(|| live_holder(home, session, processes).map(|record| record.pid))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,7 +25,7 @@ impl Hook<'_> {
         let config = self.config();
         let Some((context, summary)) = look(&transcript, &config.context, self.state) else { return };
         let Some(advice) = context.advice.filter(|advice| *advice != Advice::Healthy) else { return };
-        if let Err(error) = self.pass(advice, &context, &summary, &config) {
+        if let Err(error) = self.pass(advice, &context, &summary, config) {
             self.failed(&error);
         }
     }

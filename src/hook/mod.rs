@@ -168,8 +168,8 @@ impl Hook<'_> {
         outcome
     }
 
-    fn config(&self) -> Config {
-        self.config.get_or_init(|| in_force(self.outside.env, self.project_dir().as_deref()).config).clone()
+    fn config(&self) -> &Config {
+        self.config.get_or_init(|| in_force(self.outside.env, self.project_dir().as_deref()).config)
     }
 
     fn ledger<'l>(&'l self, config: &'l Config, default_home: Option<&'l Path>) -> Ledger<'l> {

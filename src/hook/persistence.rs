@@ -87,7 +87,7 @@ impl Hook<'_> {
             markers,
             at: ended_at,
         };
-        self.missed(said, miss, &config)
+        self.missed(said, miss, config)
     }
 
     fn missed(&self, said: &str, miss: Miss<'_>, config: &Config) -> Result<()> {

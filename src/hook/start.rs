@@ -1,7 +1,7 @@
 //! The hook at the start of a session: register it, and hand over unfinished work.
 
 use super::{Hook, Outcome};
-use crate::claude::registry::live_holder;
+use crate::claude::registry::client_pid;
 use crate::clock::rfc3339;
 use crate::recovery::config::Config;
 use crate::recovery::incident::Incident;
@@ -61,16 +61,14 @@ impl Hook<'_> {
             return Outcome::silent();
         }
         let config = self.config();
-        let text = self.hand_over(source, &config);
+        let text = self.hand_over(source, config);
         Outcome { stdout: (!text.is_empty()).then_some(text), ..Outcome::silent() }
     }
 
     fn register(&self) -> crate::error::Result<()> {
         let processes = self.outside.processes;
-        let pid =
-            self.outside.env.claude_pid().or_else(|| {
-                live_holder(self.home, &self.payload.session, processes).map(|record| record.pid)
-            });
+        let told = self.outside.env.claude_pid();
+        let pid = client_pid(told, self.home, &self.payload.session, processes);
         let registration = Registration {
             version: Registration::VERSION,
             session: self.payload.session.clone(),

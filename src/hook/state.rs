@@ -81,8 +81,8 @@ impl Hook<'_> {
     pub(super) fn save_state(&self, moment: Moment) {
         let config = self.config();
         let Some(project) = self.project_dir().filter(|_| config.state.save) else { return };
-        let states = self.shelf(&project, &config);
-        match self.saved_state(&states, moment, &config) {
+        let states = self.shelf(&project, config);
+        match self.saved_state(&states, moment, config) {
             Ok(Some(Put::Saved { name, kept })) => {
                 if !moment.is_passing() || kept.is_some() {
                     let fields = json!({"session": self.payload.session, "state": name, "project": project, "moment": moment, "kept": kept});

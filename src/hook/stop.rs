@@ -1,7 +1,7 @@
 //! The hooks around a stop: it happens, the session goes on, the session ends, the client tells what it does itself.
 
 use super::{Hook, Outcome};
-use crate::claude::registry::{live_holder, read_record};
+use crate::claude::registry::{client_pid, live_holder, read_record};
 use crate::claude::transcript::Transcript;
 use crate::error::Code;
 use crate::note::state::Moment;
@@ -31,7 +31,7 @@ impl Hook<'_> {
         let Some(stop) = self.payload.stop(self.outside.clock.now()) else { return Outcome::silent() };
         let config = self.config();
         let default_home = self.default_home();
-        let ledger = self.ledger(&config, default_home.as_deref());
+        let ledger = self.ledger(config, default_home.as_deref());
         let entered = ledger.enter(&self.payload.session, Event::Stopped(Box::new(self.report(stop))));
         self.record_project(&ledger);
         // Inside a run of our own the supervisor watches; a hook only records there.
@@ -49,14 +49,14 @@ impl Hook<'_> {
             Ok(None) => return Outcome::silent(),
             Err(error) => return self.failed(&error),
         };
-        self.write_note(&established, &config);
+        self.write_note(&established, config);
         self.save_state(Moment::Stopped);
         if established.plan.action != Action::Wake {
             return Outcome::silent();
         }
         let ended = heartbeat.wait(&self.payload.session);
         if let Ok(Some(incident)) = ledger.read(&self.payload.session) {
-            self.write_note(&incident, &config);
+            self.write_note(&incident, config);
         }
         match ended {
             Ended::Wake(text) => Outcome { exit_code: 2, stderr: Some(text), ..Outcome::silent() },
@@ -72,7 +72,7 @@ impl Hook<'_> {
         }
         let config = self.config();
         let default_home = self.default_home();
-        let ledger = self.ledger(&config, default_home.as_deref());
+        let ledger = self.ledger(config, default_home.as_deref());
         let incident = match ledger.read(&self.payload.session) {
             Ok(Some(incident)) if !incident.phase.is_over() => incident,
             Ok(_) => return Outcome::silent(),
@@ -89,7 +89,7 @@ impl Hook<'_> {
         };
         let fact = format!("a turn after the stop ended well: {how}");
         match ledger.enter(&self.payload.session, Event::WentOn { phase, fact }) {
-            Ok(Some(incident)) => self.write_note(&incident, &config),
+            Ok(Some(incident)) => self.write_note(&incident, config),
             Ok(None) => {}
             Err(error) => return self.failed(&error),
         }
@@ -117,7 +117,7 @@ impl Hook<'_> {
     pub(super) fn session_ended(&self) -> Outcome {
         let config = self.config();
         let default_home = self.default_home();
-        let ledger = self.ledger(&config, default_home.as_deref());
+        let ledger = self.ledger(config, default_home.as_deref());
         let reason = self.payload.reason.as_deref().unwrap_or("unknown");
         let known = match ledger.read(&self.payload.session) {
             Ok(known) => known,
@@ -161,7 +161,7 @@ impl Hook<'_> {
         };
         match ledger.enter(&self.payload.session, Event::Left { fact }) {
             Ok(Some(incident)) => {
-                self.write_note(&incident, &config);
+                self.write_note(&incident, config);
                 let owed = incident.plan.action == Action::Run && incident.phase == Phase::Waiting;
                 let supervise =
                     owed && !self.outside.env.in_attempt() && !Lock::is_held(&self.state.supervisor_lease());
@@ -186,7 +186,7 @@ impl Hook<'_> {
         let config = self.config();
         let fact = format!("Claude Code says {}", one_line(kind, 60));
         match self
-            .ledger(&config, None)
+            .ledger(config, None)
             .enter(&self.payload.session, Event::Seen { source: Source::Hook, fact })
         {
             Ok(_) => Outcome::silent(),
@@ -201,6 +201,8 @@ impl Hook<'_> {
             None => unattended(self.state, project),
         };
         let Some(project) = self.project_dir().filter(agreed) else { return };
+        let super::Outside { env, processes, .. } = self.outside;
+        let client = || client_pid(env.claude_pid(), self.home, &self.payload.session, processes);
         let recorded = ledger.change(&self.payload.session, |slot| {
             let Some(incident) = slot.as_mut() else { return };
             if incident.fingerprint.is_none() {
@@ -210,8 +212,8 @@ impl Hook<'_> {
             }
             // A supervisor that was there before this hook knows no process.
             if incident.claude_program.is_none() {
-                let pid = incident.claude_pid.or_else(|| self.client_pid());
-                incident.claude_program = pid.and_then(|pid| self.outside.processes.program(pid));
+                let pid = incident.claude_pid.or_else(client);
+                incident.claude_program = pid.and_then(|pid| processes.program(pid));
             }
         });
         if let Err(error) = recorded {
@@ -226,12 +228,6 @@ impl Hook<'_> {
     /// The session's transcript, if it is a file of ours to read.
     fn read_transcript(&self, liveness: Liveness<'_>) -> Option<Summary> {
         Transcript::open(&self.payload.transcript).ok().map(|transcript| summarize(&transcript, liveness))
-    }
-
-    /// The client that runs this hook.
-    fn client_pid(&self) -> Option<u32> {
-        let registered = || live_holder(self.home, &self.payload.session, self.outside.processes);
-        self.outside.env.claude_pid().or_else(|| registered().map(|record| record.pid))
     }
 
     /// What the hook itself knows about a stop. The client's process comes from its variable, for clients before 2.1.220

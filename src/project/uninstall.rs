@@ -354,15 +354,14 @@ fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result
 pub(super) fn stop_waiting(outside: Outside<'_>, state: &StateDir) {
     let config = Config::default();
     let ledger = Ledger { state, clock: outside.clock, config: &config, default_home: None };
-    for incident in ledger.read_all().0 {
+    for incident in ledger.read_all().0.into_iter().filter(|incident| incident.phase.is_active()) {
         // Its own, which need not be the one of whoever takes recovery out.
         let config_dir = incident.config_dir.clone().or_else(|| outside.env.claude_config_dir());
         let config_dir = config_dir.as_deref();
         let project = incident.project.as_deref();
         let by_user = config_dir.is_some_and(|dir| find_user(state, dir).is_some());
         let by_project = project.is_some_and(|project| find(state, outside.env, Some(project)).is_some());
-        let covered = by_user || by_project || plugin::is_on(state, config_dir, project);
-        if incident.phase.is_active() && !covered {
+        if !by_user && !by_project && !plugin::is_on(state, config_dir, project) {
             // Best effort: what cannot be changed now still shows in `status`, from where it can be cancelled.
             let _ = ledger.change(&incident.session, |incident| {
                 if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {

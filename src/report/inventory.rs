@@ -63,7 +63,7 @@ pub struct Ground<'a> {
     /// Claude Code's default configuration directory.
     default_home: Option<PathBuf>,
     /// What is wrong with the configuration.
-    problem: Option<Error>,
+    pub problem: Option<Error>,
 }
 
 impl<'a> Ground<'a> {

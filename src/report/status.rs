@@ -5,13 +5,12 @@ use super::session::Session;
 pub use crate::error::Problem;
 use crate::error::{Code, Error, Result};
 use crate::fs::{canonical, lossy};
-use crate::project::enabled::{Enabled, enclosing, find, user_record_path};
+use crate::project::enabled::{enclosing, find};
 use crate::project::plugin;
 use crate::quota::{Account, last_seen};
 use crate::recovery::policy::Action;
 use crate::session::stop::time;
 use crate::store::StateDir;
-use crate::store::stored::peek;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -104,10 +103,7 @@ pub fn asked(outside: Outside<'_>, dir: &Path) -> Result<Asked> {
     })?;
     // Asked for within an enabled project, the project is meant.
     let dir = enclosing(&state, outside.env, &dir).unwrap_or(dir);
-    let user = outside.env.claude_config_dir().map(|config_dir| user_record_path(&state, &config_dir));
-    let by_user = user.is_some_and(|path| matches!(peek::<Enabled>(&path), Ok(Some(_))));
-    let enabled = by_user
-        || find(&state, outside.env, Some(&dir)).is_some()
+    let enabled = [None, Some(dir.as_path())].into_iter().any(|dir| find(&state, outside.env, dir).is_some())
         || plugin::is_on(&state, outside.env.claude_config_dir().as_deref(), Some(&dir));
     Ok(Asked { dir, enabled })
 }

@@ -13,7 +13,7 @@ use crate::claude::process::Processes;
 use crate::error::{Code, Error, IoContext, Problem, Result};
 use crate::fs::lossy;
 use crate::hook::Registration;
-use crate::recovery::config::{Retention, in_force};
+use crate::recovery::config::Retention;
 use crate::recovery::incident::Incident;
 use crate::report::inventory::{Ground, Inventory, Outside};
 use crate::session::scan::entries;
@@ -151,11 +151,11 @@ pub struct PruneReport {
 /// [`Code::ConfigInvalid`] for a configuration that is none; [`Code::PathRefused`] when one of the directories is a link;
 /// [`Code::Io`] when one cannot be read.
 pub fn prune(outside: Outside<'_>, options: &PruneOptions) -> Result<PruneReport> {
+    let mut ground = Ground::read(outside, None)?;
     // What a person wanted to be kept is then not known.
-    if let Some(problem) = in_force(outside.env, None).problem {
+    if let Some(problem) = ground.problem.take() {
         return Err(Error { hint: Some("mend the configuration; nothing was deleted".into()), ..problem });
     }
-    let ground = Ground::read(outside, None)?;
     let rules = rules(&ground.config.retention, options)?;
     let now = outside.clock.now();
     let mut inventory = Inventory::open(&ground);

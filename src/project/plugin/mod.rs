@@ -14,7 +14,7 @@ use super::enabled::{Enabled, find};
 use super::hooks::{MARKER, ours};
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
-use crate::claude::registry::live_holder;
+use crate::claude::registry::client_pid;
 use crate::claude::settings::{Settings, managed_dir, value_of};
 use crate::env::Environment;
 use crate::error::{Code, Result};
@@ -140,11 +140,11 @@ pub fn launcher(env: &Environment) -> Option<PathBuf> {
 /// How the client of a session was started; empty when that is not known. Clients before 2.1.220 do not tell hooks their process,
 /// but register it.
 fn command_line(env: &Environment, processes: &dyn Processes, session: Option<&str>) -> Vec<String> {
-    let registered = || {
-        let home = ClaudeHome::new(env.claude_config_dir()?);
-        live_holder(&home, session?, processes).map(|record| record.pid)
+    let told = env.claude_pid();
+    let pid = match (env.claude_config_dir().map(ClaudeHome::new), session) {
+        (Some(home), Some(session)) => client_pid(told, &home, session, processes),
+        _ => told,
     };
-    let pid = env.claude_pid().or_else(registered);
     pid.map(|pid| processes.command_line(pid)).unwrap_or_default()
 }
 

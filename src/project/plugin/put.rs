@@ -153,14 +153,16 @@ fn directory(outside: Outside<'_>, state: &StateDir, to: Option<&Path>) -> Resul
 /// [`Code::PathRefused`] when something that is not ours is in the way, [`Code::StateNewer`], [`Code::StateDirUnknown`],
 /// [`Code::Io`].
 pub fn plan(outside: Outside<'_>, options: PluginOptions) -> Result<PluginPlan> {
-    let ground = Ground::read(outside, &options)?;
+    plan_on(&Ground::read(outside, &options)?, outside, options)
+}
+
+fn plan_on(ground: &Ground, outside: Outside<'_>, options: PluginOptions) -> Result<PluginPlan> {
     let known = Known::of(outside.env.claude_config_dir().as_deref(), None);
     let same = known
         .marketplace
         .as_deref()
         .is_some_and(|dir| canonical(dir).ok().as_ref() == Some(&ground.directory));
-    let (files, mut warnings) =
-        if options.remove { taken_away(&ground)? } else { written(&ground, &options)? };
+    let (files, mut warnings) = if options.remove { taken_away(ground)? } else { written(ground, &options)? };
     let claude = |words: &[&str]| {
         ["claude", "plugin"].iter().chain(words).map(|word| (*word).to_owned()).collect::<Vec<_>>()
     };
@@ -185,7 +187,7 @@ pub fn plan(outside: Outside<'_>, options: PluginOptions) -> Result<PluginPlan> 
         }
         next.push(claude(&["install", ID]));
     }
-    let Ground { directory, .. } = ground;
+    let directory = ground.directory.clone();
     Ok(PluginPlan { directory, remove: options.remove, files, warnings, next, options })
 }
 
@@ -307,13 +309,13 @@ fn refuse_links(directory: &Path, path: &Path) -> Result<()> {
 pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport> {
     let state = StateDir::new(outside.env.state_dir()?);
     let _lock = Lock::wait(&state.project_lock("plugin"), LOCK_WAIT)?;
-    let plan = plan(outside, planned.options.clone())?;
+    let ground = Ground::read(outside, &planned.options)?;
+    let plan = plan_on(&ground, outside, planned.options.clone())?;
     if plan.files != planned.files || plan.directory != planned.directory {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
             .at(&plan.directory)
             .hint("run the command again"));
     }
-    let ground = Ground::read(outside, &plan.options)?;
     for path in own_files(&ground) {
         sweep(&path);
     }
