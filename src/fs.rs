@@ -51,10 +51,25 @@ impl Directory {
         }
     }
 
-    /// Its path.
+    /// Whether a path is that of a file in it.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn holds(&self, path: &Path) -> bool {
+        self.name_of(path).is_some()
+    }
+
+    /// The name in it that a path ends in. A scan asks this of every session, so the bytes are compared.
+    #[cfg(unix)]
+    fn name_of<'p>(&self, path: &'p Path) -> Option<&'p std::ffi::OsStr> {
+        use std::os::unix::ffi::OsStrExt;
+        let rest = path.as_os_str().as_bytes().strip_prefix(self.path.as_os_str().as_bytes())?;
+        let name = rest.strip_prefix(b"/")?;
+        let plain = !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/');
+        plain.then(|| std::ffi::OsStr::from_bytes(name))
+    }
+
+    #[cfg(not(unix))]
+    fn name_of<'p>(&self, path: &'p Path) -> Option<&'p std::ffi::OsStr> {
+        path.file_name().filter(|_| path.parent() == Some(&self.path))
     }
 
     /// Opens a regular file of this directory, as [`open_regular`] does.
@@ -63,7 +78,7 @@ impl Directory {
     /// As [`open_regular`].
     pub fn open_regular(&self, path: &Path) -> Result<(File, Metadata)> {
         #[cfg(unix)]
-        if let (Some(handle), Some(name)) = (&self.handle, path.file_name()) {
+        if let (Some(handle), Some(name)) = (&self.handle, self.name_of(path)) {
             let opened = rustix::fs::openat(handle, name, UNBLOCKED, rustix::fs::Mode::empty());
             if let Ok(file) = opened.map(File::from)
                 && let Ok(meta) = file.metadata()

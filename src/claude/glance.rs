@@ -5,10 +5,11 @@
 //! texts. Other key orders take the long way and give the same answer.
 
 use super::record::{
-    Assistant, Body, FailureKeys, Head, Meta, Record, System, ToolCall, ToolResult, User, failure,
+    Assistant, Body, FailureKeys, Head, Meta, Quota, Record, System, ToolCall, ToolResult, User, failure,
     is_background, is_compact_summary, parse_line, trim,
 };
-use crate::clock::parse_rfc3339;
+use crate::clock::{from_epoch_seconds, parse_rfc3339};
+use compact_str::CompactString;
 use memchr::memmem::{self, Finder};
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -35,6 +36,8 @@ pub enum Kind {
     Note,
     /// A user record: a prompt or the result of a tool.
     User,
+    /// An answer, or an error of the API in place of one.
+    Answer,
     /// Another message.
     Message,
     /// The first bytes do not tell, or several records are glued together.
@@ -66,7 +69,8 @@ fn kind_of_first(line: &[u8]) -> Kind {
             | b"summary" => Kind::Meta,
             b"cost-state" => Kind::Mark(Mark::CostState),
             b"user" => Kind::User,
-            b"assistant" | b"system" => Kind::Message,
+            b"assistant" => Kind::Answer,
+            b"system" => Kind::Message,
             b"" => Kind::Unknown,
             _ if name.starts_with(b"api-request") || name == b"attachment" => Kind::Nothing,
             _ => Kind::Mark(Mark::Other),
@@ -101,9 +105,12 @@ fn kind_of_first(line: &[u8]) -> Kind {
             Kind::Note
         }
         Some(_) => Kind::Message,
-        None if rest.starts_with(b"\"message\":") || rest.starts_with(b"\"type\":\"assistant\"") => {
-            Kind::Message
+        None if rest.starts_with(b"\"message\":{\"id\":\"msg_")
+            || rest.starts_with(b"\"type\":\"assistant\"") =>
+        {
+            Kind::Answer
         }
+        None if rest.starts_with(b"\"message\":") => Kind::Message,
         None => Kind::Unknown,
     }
 }
@@ -131,19 +138,19 @@ pub fn text_after<'a>(bytes: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
 /// The metadata of a line that is as the client writes it and holds no escapes.
 #[must_use]
 pub fn plain_meta(line: &[u8]) -> Option<Meta> {
-    type Wrap = fn(String) -> Meta;
+    type Wrap = fn(&str) -> Meta;
     const KEYS: [(&[u8], Wrap); 5] = [
-        (b"last-prompt\",\"lastPrompt\":\"", Meta::LastPrompt),
-        (b"permission-mode\",\"permissionMode\":\"", Meta::PermissionMode),
-        (b"custom-title\",\"customTitle\":\"", Meta::CustomTitle),
-        (b"agent-name\",\"agentName\":\"", Meta::AgentName),
-        (b"ai-title\",\"aiTitle\":\"", Meta::AiTitle),
+        (b"last-prompt\",\"lastPrompt\":\"", |text| Meta::LastPrompt(text.to_owned())),
+        (b"permission-mode\",\"permissionMode\":\"", |text| Meta::PermissionMode(text.into())),
+        (b"custom-title\",\"customTitle\":\"", |text| Meta::CustomTitle(text.to_owned())),
+        (b"agent-name\",\"agentName\":\"", |text| Meta::AgentName(text.to_owned())),
+        (b"ai-title\",\"aiTitle\":\"", |text| Meta::AiTitle(text.to_owned())),
     ];
     let rest = line.strip_prefix(b"{\"type\":\"")?;
     let (text, wrap) = KEYS.iter().find_map(|(key, wrap)| Some((rest.strip_prefix(*key)?, wrap)))?;
     let text = &text[..memchr::memchr2(b'"', b'\\', text).filter(|end| text[*end] == b'"')?];
     line.ends_with(b"}").then_some(())?;
-    Some(wrap(simdutf8::basic::from_utf8(text).ok()?.to_owned()))
+    Some(wrap(simdutf8::basic::from_utf8(text).ok()?))
 }
 
 /// Reads one line as [`super::record::parse_line`] does, without what a verdict does not need: no results of tools, no
@@ -157,103 +164,77 @@ pub fn glance(offset: u64, line: &[u8]) -> Vec<Record> {
     // Checked once, not text by text.
     let parsed =
         simdutf8::basic::from_utf8(line).ok().and_then(|text| serde_json::from_str::<Line<'_>>(text).ok());
-    if let Some(parsed) = parsed {
-        if !parsed.needs_text() {
-            return vec![record(offset, parsed, None)];
-        }
-        if let Ok(words) = serde_json::from_slice::<Words>(line) {
-            return vec![record(offset, parsed, Some(words))];
-        }
+    match parsed.and_then(|parsed| record(offset, parsed)) {
+        Some(record) => vec![record],
+        // Glued records, halves of characters and shapes of another kind: the long way.
+        None => parse_line(offset, line),
     }
-    // Glued records, halves of characters and shapes of another kind: the long way.
-    parse_line(offset, line)
 }
 
+/// A line as far as it is read at once: what most lines do not need is left as it stands.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "the client's own keys")]
 struct Line<'a> {
     #[serde(rename = "type", default, borrow)]
     kind: Cow<'a, str>,
-    subtype: Option<Value>,
+    #[serde(borrow, default)]
+    subtype: Cow<'a, str>,
     uuid: Option<String>,
     #[serde(default)]
     is_sidechain: bool,
-    #[serde(borrow)]
-    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Cow<'a, str>,
     cwd: Option<String>,
-    #[serde(borrow)]
-    version: Option<&'a RawValue>,
-    git_branch: Option<String>,
-    entrypoint: Option<String>,
-    session_kind: Option<Value>,
+    version: Option<CompactString>,
+    git_branch: Option<CompactString>,
+    entrypoint: Option<CompactString>,
+    session_kind: Option<CompactString>,
     #[serde(borrow)]
     message: Option<Message<'a>>,
     #[serde(borrow)]
-    content: Option<&'a RawValue>,
+    content: Raw<'a>,
     #[serde(default)]
     is_meta: bool,
-    origin: Option<Value>,
-    prompt_source: Option<String>,
-    permission_mode: Option<String>,
+    #[serde(borrow)]
+    origin: Raw<'a>,
+    prompt_source: Option<CompactString>,
+    permission_mode: Option<CompactString>,
     #[serde(default)]
     is_compact_summary: bool,
     #[serde(default)]
     is_api_error_message: bool,
-    error: Option<Value>,
-    error_details: Option<Value>,
-    api_error: Option<Value>,
-    api_error_status: Option<Value>,
-    api_error_type: Option<Value>,
-    quota_limits: Option<Value>,
+    #[serde(borrow)]
+    error: Raw<'a>,
+    #[serde(borrow)]
+    error_details: Raw<'a>,
+    #[serde(borrow)]
+    api_error: Raw<'a>,
+    #[serde(borrow)]
+    api_error_status: Raw<'a>,
+    #[serde(borrow)]
+    api_error_type: Raw<'a>,
+    #[serde(borrow)]
+    quota_limits: Raw<'a>,
     last_prompt: Option<String>,
     custom_title: Option<String>,
     agent_name: Option<String>,
     ai_title: Option<String>,
     #[serde(borrow)]
-    summary: Option<&'a RawValue>,
-    compact_metadata: Option<Value>,
+    summary: Raw<'a>,
+    #[serde(borrow)]
+    compact_metadata: Raw<'a>,
 }
 
-impl Line<'_> {
-    /// A prompt or an error whose words stand in blocks.
-    fn needs_text(&self) -> bool {
-        (self.kind == "user" || self.is_api_error_message)
-            && self.message.as_ref().is_some_and(|message| message.content.has_text_blocks())
-    }
-}
-
-/// The words of a message whose content are blocks.
-#[derive(Deserialize)]
-struct Words {
-    message: WordsOfMessage,
-}
-
-#[derive(Deserialize)]
-struct WordsOfMessage {
-    content: Vec<WordsOfBlock>,
-}
-
-#[derive(Deserialize)]
-struct WordsOfBlock {
-    #[serde(rename = "type", default)]
-    kind: String,
-    text: Option<String>,
-}
-
-impl Words {
-    fn joined(self) -> String {
-        let blocks = self.message.content.into_iter().filter(|block| block.kind == "text");
-        blocks.filter_map(|block| block.text).collect::<Vec<_>>().join("\n")
-    }
-}
+/// A value as it stands in the line.
+type Raw<'a> = Option<&'a RawValue>;
 
 #[derive(Deserialize)]
 struct Message<'a> {
-    model: Option<String>,
+    model: Option<CompactString>,
     #[serde(borrow, default)]
     content: Content<'a>,
-    stop_reason: Option<String>,
+    stop_reason: Option<CompactString>,
     usage: Option<Usage>,
 }
 
@@ -279,10 +260,15 @@ enum Content<'a> {
 struct Block<'a> {
     #[serde(rename = "type", default, borrow)]
     kind: Cow<'a, str>,
-    id: Option<String>,
-    name: Option<String>,
-    tool_use_id: Option<String>,
-    is_error: Option<Value>,
+    #[serde(default, borrow)]
+    id: Cow<'a, str>,
+    name: Option<CompactString>,
+    #[serde(default, borrow)]
+    tool_use_id: Cow<'a, str>,
+    #[serde(borrow)]
+    is_error: Raw<'a>,
+    #[serde(borrow)]
+    text: Raw<'a>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
@@ -339,136 +325,170 @@ impl Content<'_> {
         }
     }
 
-    fn has_text_blocks(&self) -> bool {
-        self.blocks().iter().any(|block| block.kind == "text")
-    }
-
-    /// Text that is no block.
-    fn text(&self) -> String {
+    /// Its text, that of its blocks joined by line ends; `None` when it holds halves of characters.
+    fn text(&mut self) -> Option<String> {
         match self {
-            Self::Text(text) => text.clone().into_owned(),
-            _ => String::new(),
+            Self::None => Some(String::new()),
+            Self::Text(text) => Some(std::mem::take(text).into_owned()),
+            Self::Blocks(blocks) => {
+                let mut joined = String::new();
+                let texts = blocks.iter().filter(|block| block.kind == "text").filter_map(|block| block.text);
+                for (index, raw) in texts.enumerate() {
+                    if index > 0 {
+                        joined.push('\n');
+                    }
+                    joined.push_str(&text(Some(raw))?);
+                }
+                Some(joined)
+            }
         }
     }
 }
 
-fn string(raw: Option<&RawValue>) -> Option<String> {
+/// The text that a value is.
+fn text(raw: Raw<'_>) -> Option<Cow<'_, str>> {
+    let raw = raw?.get();
+    let plain = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match plain.filter(|plain| !plain.contains('\\')) {
+        Some(plain) => Some(Cow::Borrowed(plain)),
+        None => serde_json::from_str(raw).ok().map(Cow::Owned),
+    }
+}
+
+fn value(raw: Raw<'_>) -> Option<Value> {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
 }
 
-fn owned(value: Option<&Value>) -> Option<String> {
-    value.and_then(Value::as_str).map(str::to_owned)
+/// The limit that a line tells of.
+fn quota(raw: Raw<'_>) -> Option<Quota> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Keys<'a> {
+        #[serde(borrow)]
+        status: Raw<'a>,
+        #[serde(borrow)]
+        rate_limit_type: Raw<'a>,
+        #[serde(borrow)]
+        resets_at: Raw<'a>,
+    }
+    let raw = raw?.get();
+    // Anything but an object tells nothing of the limit, but that there is one.
+    let Ok(keys) = serde_json::from_str::<Keys<'_>>(raw) else {
+        return Some(Quota { status: None, kind: None, resets_at: None });
+    };
+    Some(Quota {
+        status: text(keys.status).map(CompactString::from),
+        kind: text(keys.rate_limit_type).map(CompactString::from),
+        resets_at: keys.resets_at.and_then(|at| at.get().parse().ok()).and_then(from_epoch_seconds),
+    })
 }
 
-fn record(offset: u64, line: Line<'_>, words: Option<Words>) -> Record {
-    let mut body = body(&line);
-    match (&mut body, words) {
-        (Body::User(user), Some(words)) => {
-            user.text = words.joined();
-            user.compact_summary |= is_compact_summary(&user.text);
-        }
-        (Body::Assistant(assistant), Some(words)) => assistant.text = words.joined(),
-        _ => {}
-    }
-    Record {
+fn record(offset: u64, mut line: Line<'_>) -> Option<Record> {
+    let body = body(&mut line)?;
+    Some(Record {
         offset,
         head: Head {
             uuid: line.uuid,
             sidechain: line.is_sidechain,
-            at: string(line.timestamp).as_deref().and_then(parse_rfc3339),
+            at: parse_rfc3339(&line.timestamp),
             cwd: line.cwd,
-            version: string(line.version),
+            version: line.version,
             branch: line.git_branch,
-            background: is_background(line.session_kind.as_ref()),
+            background: is_background(line.session_kind.as_deref()),
             entrypoint: line.entrypoint,
             ..Head::default()
         },
         body,
-    }
+    })
 }
 
-fn body(line: &Line<'_>) -> Body {
-    let meta = |value: &Option<String>, wrap: fn(String) -> Meta| {
-        value.as_ref().map_or(Body::Other, |text| Body::Meta(wrap(text.clone())))
+fn body(line: &mut Line<'_>) -> Option<Body> {
+    let meta = |value: &mut Option<String>, wrap: fn(String) -> Meta| {
+        value.take().map_or(Body::Other, |text| Body::Meta(wrap(text)))
     };
-    match line.kind.as_ref() {
-        "user" => Body::User(user(line)),
-        "assistant" => Body::Assistant(assistant(line)),
+    Some(match line.kind.as_ref() {
+        "user" => Body::User(user(line)?),
+        "assistant" => Body::Assistant(assistant(line)?),
         "system" => Body::System(System {
-            subtype: owned(line.subtype.as_ref()).unwrap_or_default(),
-            content: string(line.content).unwrap_or_default(),
-            post_tokens: line
-                .compact_metadata
-                .as_ref()
-                .and_then(|metadata| metadata.get("postTokens"))
-                .and_then(Value::as_u64),
+            subtype: CompactString::from(line.subtype.as_ref()),
+            content: text(line.content).map(Cow::into_owned).unwrap_or_default(),
+            post_tokens: value(line.compact_metadata)
+                .and_then(|metadata| metadata.get("postTokens").and_then(Value::as_u64)),
         }),
-        "last-prompt" => meta(&line.last_prompt, Meta::LastPrompt),
-        "custom-title" => meta(&line.custom_title, Meta::CustomTitle),
-        "agent-name" => meta(&line.agent_name, Meta::AgentName),
-        "ai-title" => meta(&line.ai_title, Meta::AiTitle),
-        "summary" => string(line.summary).map_or(Body::Other, |text| Body::Meta(Meta::Summary(text))),
-        "permission-mode" => meta(&line.permission_mode, Meta::PermissionMode),
+        "last-prompt" => meta(&mut line.last_prompt, Meta::LastPrompt),
+        "custom-title" => meta(&mut line.custom_title, Meta::CustomTitle),
+        "agent-name" => meta(&mut line.agent_name, Meta::AgentName),
+        "ai-title" => meta(&mut line.ai_title, Meta::AiTitle),
+        "summary" => {
+            text(line.summary).map_or(Body::Other, |text| Body::Meta(Meta::Summary(text.into_owned())))
+        }
+        "permission-mode" => {
+            line.permission_mode.take().map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode)))
+        }
         "cost-state" => Body::Meta(Meta::CostState),
         _ => Body::Other,
-    }
+    })
 }
 
-fn user(line: &Line<'_>) -> User {
-    let Some(message) = &line.message else { return User { meta: line.is_meta, ..User::default() } };
+fn user(line: &mut Line<'_>) -> Option<User> {
+    let Some(message) = &mut line.message else {
+        return Some(User { meta: line.is_meta, ..User::default() });
+    };
     let mut user = User {
-        text: message.content.text(),
+        text: message.content.text()?,
         meta: line.is_meta,
-        origin: line.origin.as_ref().and_then(|origin| owned(origin.get("kind"))),
-        prompt_source: line.prompt_source.clone(),
-        permission_mode: line.permission_mode.clone(),
+        origin: value(line.origin)
+            .and_then(|origin| origin.get("kind").and_then(Value::as_str).map(CompactString::from)),
+        prompt_source: line.prompt_source.take(),
+        permission_mode: line.permission_mode.take(),
         ..User::default()
     };
     // The flag is younger than the text.
     user.compact_summary = line.is_compact_summary || is_compact_summary(&user.text);
     for block in message.content.blocks().iter().filter(|block| block.kind == "tool_result") {
         user.results.push(ToolResult {
-            id: block.tool_use_id.clone().unwrap_or_default(),
+            id: block.tool_use_id.clone().into_owned(),
             text: String::new(),
-            error: block.is_error.as_ref().and_then(Value::as_bool).unwrap_or(false),
+            error: block.is_error.is_some_and(|error| error.get() == "true"),
         });
     }
-    user
+    Some(user)
 }
 
-fn assistant(line: &Line<'_>) -> Assistant {
-    let Some(message) = &line.message else { return Assistant::default() };
+fn assistant(line: &mut Line<'_>) -> Option<Assistant> {
+    let Some(message) = &mut line.message else { return Some(Assistant::default()) };
     let usage = message.usage.as_ref();
     let tokens = |pick: fn(&Usage) -> Option<u64>| usage.and_then(pick).unwrap_or(0);
-    Assistant {
-        model: message.model.clone(),
-        text: if line.is_api_error_message { message.content.text() } else { String::new() },
+    let context_tokens = tokens(|usage| usage.input_tokens)
+        .saturating_add(tokens(|usage| usage.cache_creation_input_tokens))
+        .saturating_add(tokens(|usage| usage.cache_read_input_tokens));
+    Some(Assistant {
+        model: message.model.take(),
+        text: if line.is_api_error_message { message.content.text()? } else { String::new() },
         calls: message
             .content
             .blocks()
             .iter()
             .filter(|block| block.kind == "tool_use")
             .map(|block| ToolCall {
-                id: block.id.clone().unwrap_or_default(),
+                id: block.id.clone().into_owned(),
                 name: block.name.clone().unwrap_or_default(),
                 input: Value::Null,
             })
             .collect(),
-        stop_reason: message.stop_reason.clone(),
-        context_tokens: tokens(|usage| usage.input_tokens)
-            .saturating_add(tokens(|usage| usage.cache_creation_input_tokens))
-            .saturating_add(tokens(|usage| usage.cache_read_input_tokens)),
+        stop_reason: message.stop_reason.take(),
+        context_tokens,
         failure: line.is_api_error_message.then(|| {
             failure(FailureKeys {
-                error: line.error.as_ref(),
-                error_details: line.error_details.as_ref(),
-                api_error: line.api_error.as_ref(),
-                api_error_status: line.api_error_status.as_ref(),
-                api_error_type: line.api_error_type.as_ref(),
-                quota_limits: line.quota_limits.as_ref(),
+                error: text(line.error).as_deref(),
+                error_details: text(line.error_details).as_deref(),
+                api_error: text(line.api_error).as_deref(),
+                api_error_status: line.api_error_status.and_then(|status| status.get().parse().ok()),
+                api_error_type: text(line.api_error_type).as_deref(),
+                quota_limits: quota(line.quota_limits),
             })
         }),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -535,6 +555,7 @@ mod tests {
                 Kind::Meta => matches!(record.body, Body::Meta(_) | Body::Other),
                 Kind::Note => matches!(record.body, Body::System(_)),
                 Kind::User => matches!(record.body, Body::User(_)),
+                Kind::Answer => matches!(record.body, Body::Assistant(_)),
                 Kind::Message | Kind::Unknown => true,
             };
             if let (Some(plain), Body::Meta(meta)) = (plain_meta(line), &record.body) {
@@ -546,8 +567,8 @@ mod tests {
             }
             if matches!(record.body, Body::User(_) | Body::Assistant(_)) {
                 assert_eq!(
-                    entrypoint_of(line).map(|text| String::from_utf8_lossy(text).into_owned()),
-                    record.head.entrypoint
+                    entrypoint_of(line).map(String::from_utf8_lossy).as_deref(),
+                    record.head.entrypoint.as_deref()
                 );
             }
         }

@@ -84,6 +84,7 @@ pub struct SystemProcesses;
 mod system {
     use super::super::connection::established;
     use super::{DateTime, Duration, Process, Processes, Reception, SystemProcesses, Utc};
+    use crate::fs::read_once;
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::PathBuf;
@@ -96,24 +97,28 @@ mod system {
     const SYSTEM_TICKS: usize = 15;
     const START: usize = 22;
 
+    /// Longest line of `/proc/<pid>/stat`, in bytes: 50 numbers and a name. The kernel gives it at once.
+    const LONGEST: usize = 2048;
+
     struct Stat {
         name: String,
-        fields: Vec<String>,
+        fields: String,
     }
 
     impl Stat {
         fn read(pid: u32) -> Option<Self> {
-            let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
-            let text = String::from_utf8_lossy(&bytes);
+            let mut bytes = [0; LONGEST];
+            let length =
+                read_once(&mut fs::File::open(format!("/proc/{pid}/stat")).ok()?, &mut bytes).ok()?;
+            let text = String::from_utf8_lossy(&bytes[..length]);
             // The second field is the command name in parentheses and may hold anything.
             let (head, fields) = text.rsplit_once(')')?;
-            let name = head.split_once('(')?.1.to_owned();
-            let fields: Vec<String> = fields.split_ascii_whitespace().map(str::to_owned).collect();
-            (!matches!(fields.first().map(String::as_str), Some("Z" | "X"))).then_some(Self { name, fields })
+            let stat = Self { name: head.split_once('(')?.1.to_owned(), fields: fields.to_owned() };
+            (!matches!(stat.text(STATE), Some("Z" | "X"))).then_some(stat)
         }
 
         fn text(&self, number: usize) -> Option<&str> {
-            self.fields.get(number - STATE).map(String::as_str)
+            self.fields.split_ascii_whitespace().nth(number - STATE)
         }
 
         fn number(&self, number: usize) -> Option<u64> {

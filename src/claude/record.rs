@@ -1,10 +1,12 @@
 //! A record: one line of a transcript, reduced to what recovery needs.
 //!
 //! Record types multiply with every client release; an unknown one becomes [`Body::Other`] and is skipped by every
-//! reader. Facts: recorded with clients 2.1.79 to 2.1.329.
+//! reader. Facts: recorded with clients 2.1.79 to 2.1.329. Short words are kept in place, without memory of their own: a scan
+//! reads tens of thousands of records.
 
 use crate::clock::{from_epoch_seconds, parse_rfc3339};
 use chrono::{DateTime, Utc};
+use compact_str::CompactString;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,11 +37,11 @@ pub struct Head {
     /// Working directory at that time.
     pub cwd: Option<String>,
     /// Version of the client.
-    pub version: Option<String>,
+    pub version: Option<CompactString>,
     /// Git branch, `HEAD` when detached.
-    pub branch: Option<String>,
+    pub branch: Option<CompactString>,
     /// `cli` (terminal, background) or `sdk-cli` (`-p`).
-    pub entrypoint: Option<String>,
+    pub entrypoint: Option<CompactString>,
     /// Of a background session, which nobody types into.
     pub background: bool,
 }
@@ -71,11 +73,11 @@ pub struct User {
     /// Made by the client, not by a person.
     pub meta: bool,
     /// `human`, `auto-continuation`, `task-notification`, ...; absent in older clients.
-    pub origin: Option<String>,
+    pub origin: Option<CompactString>,
     /// `typed`, `sdk`, `system`, ...
-    pub prompt_source: Option<String>,
+    pub prompt_source: Option<CompactString>,
     /// Permission mode when the prompt was sent.
-    pub permission_mode: Option<String>,
+    pub permission_mode: Option<CompactString>,
     /// Summary of an earlier part of the conversation.
     pub compact_summary: bool,
 }
@@ -95,13 +97,13 @@ pub struct ToolResult {
 #[derive(Debug, Clone, Default)]
 pub struct Assistant {
     /// Model name; `<synthetic>` for what the client wrote itself.
-    pub model: Option<String>,
+    pub model: Option<CompactString>,
     /// Text blocks, joined by line ends.
     pub text: String,
     /// Tool calls in it.
     pub calls: Vec<ToolCall>,
     /// `end_turn`, `tool_use`, ...
-    pub stop_reason: Option<String>,
+    pub stop_reason: Option<CompactString>,
     /// Tokens read by that request: input, cache creation and cache reads together.
     pub context_tokens: u64,
     /// Present when the record is an API error.
@@ -122,7 +124,7 @@ pub struct ToolCall {
     /// Id that its result names.
     pub id: String,
     /// `Bash`, `Edit`, ...
-    pub name: String,
+    pub name: CompactString,
     /// The arguments.
     pub input: Value,
 }
@@ -131,13 +133,13 @@ pub struct ToolCall {
 #[derive(Debug, Clone, Default)]
 pub struct Failure {
     /// `rate_limit`, `server_error`, ...
-    pub error: Option<String>,
+    pub error: Option<CompactString>,
     /// `usage_limit_reached`, `connection_failed`, ... (from 2.1.300)
-    pub api_error: Option<String>,
+    pub api_error: Option<CompactString>,
     /// HTTP status.
     pub status: Option<u16>,
     /// `overloaded_error`, ...
-    pub api_type: Option<String>,
+    pub api_type: Option<CompactString>,
     /// Text of the API behind it.
     pub details: Option<String>,
     /// The limit that was hit (from 2.1.240).
@@ -148,9 +150,9 @@ pub struct Failure {
 #[derive(Debug, Clone)]
 pub struct Quota {
     /// `rejected` when it stopped the request.
-    pub status: Option<String>,
+    pub status: Option<CompactString>,
     /// `five_hour`, `seven_day`, `seven_day_opus`, `overage`, ...
-    pub kind: Option<String>,
+    pub kind: Option<CompactString>,
     /// When it ends.
     pub resets_at: Option<DateTime<Utc>>,
 }
@@ -159,7 +161,7 @@ pub struct Quota {
 #[derive(Debug, Clone, Default)]
 pub struct System {
     /// `informational`, `turn_duration`, `api_error`, `compact_boundary`, ...
-    pub subtype: String,
+    pub subtype: CompactString,
     /// Its text.
     pub content: String,
     /// Tokens of the conversation after it was compacted; only with `compact_boundary`.
@@ -180,14 +182,14 @@ pub enum Meta {
     /// Title that older clients wrote at the head of a file.
     Summary(String),
     /// Permission mode from here on.
-    PermissionMode(String),
+    PermissionMode(CompactString),
     /// Written when a process ends gracefully.
     CostState,
 }
 
 /// Whether a record's `sessionKind` says that its session runs in the background.
-pub(super) fn is_background(kind: Option<&Value>) -> bool {
-    kind.and_then(Value::as_str) == Some("bg")
+pub(super) fn is_background(kind: Option<&str>) -> bool {
+    kind == Some("bg")
 }
 
 #[derive(Deserialize)]
@@ -205,16 +207,16 @@ struct Line {
     session_id: Option<String>,
     cwd: Option<String>,
     version: Option<Value>,
-    git_branch: Option<String>,
-    entrypoint: Option<String>,
+    git_branch: Option<CompactString>,
+    entrypoint: Option<CompactString>,
     session_kind: Option<Value>,
     message: Option<Message>,
     content: Option<Value>,
     #[serde(default)]
     is_meta: bool,
     origin: Option<Value>,
-    prompt_source: Option<String>,
-    permission_mode: Option<String>,
+    prompt_source: Option<CompactString>,
+    permission_mode: Option<CompactString>,
     #[serde(default)]
     is_compact_summary: bool,
     tool_use_result: Option<Value>,
@@ -236,9 +238,9 @@ struct Line {
 
 #[derive(Deserialize)]
 struct Message {
-    model: Option<String>,
+    model: Option<CompactString>,
     content: Option<Value>,
-    stop_reason: Option<String>,
+    stop_reason: Option<CompactString>,
     usage: Option<Usage>,
 }
 
@@ -328,9 +330,9 @@ fn record(offset: u64, mut line: Line) -> Record {
             at: line.timestamp.as_ref().and_then(Value::as_str).and_then(parse_rfc3339),
             session: line.session_id,
             cwd: line.cwd,
-            version: line.version.as_ref().and_then(Value::as_str).map(str::to_owned),
+            version: word(line.version.as_ref()),
             branch: line.git_branch,
-            background: is_background(line.session_kind.as_ref()),
+            background: is_background(line.session_kind.as_ref().and_then(Value::as_str)),
             entrypoint: line.entrypoint,
         },
         body,
@@ -345,7 +347,7 @@ fn body(line: &mut Line) -> Body {
         }
         "assistant" => Body::Assistant(assistant(line)),
         "system" => Body::System(System {
-            subtype: owned(line.subtype.as_ref()).unwrap_or_default(),
+            subtype: word(line.subtype.as_ref()).unwrap_or_default(),
             content: owned(line.content.as_ref()).unwrap_or_default(),
             post_tokens: line
                 .compact_metadata
@@ -358,7 +360,9 @@ fn body(line: &mut Line) -> Body {
         "agent-name" => meta(line.agent_name.as_ref(), Meta::AgentName),
         "ai-title" => meta(line.ai_title.as_ref(), Meta::AiTitle),
         "summary" => owned(line.summary.as_ref()).map_or(Body::Other, |text| Body::Meta(Meta::Summary(text))),
-        "permission-mode" => meta(line.permission_mode.as_ref(), Meta::PermissionMode),
+        "permission-mode" => {
+            line.permission_mode.take().map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode)))
+        }
         "cost-state" => Body::Meta(Meta::CostState),
         _ => Body::Other,
     }
@@ -372,12 +376,16 @@ fn owned(value: Option<&Value>) -> Option<String> {
     value.and_then(Value::as_str).map(str::to_owned)
 }
 
+fn word(value: Option<&Value>) -> Option<CompactString> {
+    value.and_then(Value::as_str).map(CompactString::from)
+}
+
 fn user(line: &Line) -> User {
     let content = line.message.as_ref().and_then(|message| message.content.as_ref());
     let mut user = User {
         text: text_of(content),
         meta: line.is_meta,
-        origin: line.origin.as_ref().and_then(|origin| owned(origin.get("kind"))),
+        origin: line.origin.as_ref().and_then(|origin| word(origin.get("kind"))),
         prompt_source: line.prompt_source.clone(),
         permission_mode: line.permission_mode.clone(),
         ..User::default()
@@ -404,7 +412,7 @@ fn assistant(line: &Line) -> Assistant {
         calls: blocks(message.content.as_ref(), "tool_use")
             .map(|block| ToolCall {
                 id: owned(block.get("id")).unwrap_or_default(),
-                name: owned(block.get("name")).unwrap_or_default(),
+                name: word(block.get("name")).unwrap_or_default(),
                 input: block.get("input").cloned().unwrap_or(Value::Null),
             })
             .collect(),
@@ -414,12 +422,20 @@ fn assistant(line: &Line) -> Assistant {
             .saturating_add(tokens(|usage| usage.cache_read_input_tokens)),
         failure: line.is_api_error_message.then(|| {
             failure(FailureKeys {
-                error: line.error.as_ref(),
-                error_details: line.error_details.as_ref(),
-                api_error: line.api_error.as_ref(),
-                api_error_status: line.api_error_status.as_ref(),
-                api_error_type: line.api_error_type.as_ref(),
-                quota_limits: line.quota_limits.as_ref(),
+                error: line.error.as_ref().and_then(Value::as_str),
+                error_details: line.error_details.as_ref().and_then(Value::as_str),
+                api_error: line.api_error.as_ref().and_then(Value::as_str),
+                api_error_status: line
+                    .api_error_status
+                    .as_ref()
+                    .and_then(Value::as_u64)
+                    .and_then(|status| u16::try_from(status).ok()),
+                api_error_type: line.api_error_type.as_ref().and_then(Value::as_str),
+                quota_limits: line.quota_limits.as_ref().map(|quota| Quota {
+                    status: word(quota.get("status")),
+                    kind: word(quota.get("rateLimitType")),
+                    resets_at: quota.get("resetsAt").and_then(Value::as_i64).and_then(from_epoch_seconds),
+                }),
             })
         }),
     }
@@ -431,28 +447,23 @@ pub(super) fn is_compact_summary(text: &str) -> bool {
 }
 
 /// The error keys of a line, as they stand there.
-#[derive(Clone, Copy)]
 pub(super) struct FailureKeys<'a> {
-    pub error: Option<&'a Value>,
-    pub error_details: Option<&'a Value>,
-    pub api_error: Option<&'a Value>,
-    pub api_error_status: Option<&'a Value>,
-    pub api_error_type: Option<&'a Value>,
-    pub quota_limits: Option<&'a Value>,
+    pub error: Option<&'a str>,
+    pub error_details: Option<&'a str>,
+    pub api_error: Option<&'a str>,
+    pub api_error_status: Option<u16>,
+    pub api_error_type: Option<&'a str>,
+    pub quota_limits: Option<Quota>,
 }
 
 pub(super) fn failure(keys: FailureKeys<'_>) -> Failure {
     Failure {
-        error: owned(keys.error),
-        api_error: owned(keys.api_error),
-        status: keys.api_error_status.and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok()),
-        api_type: owned(keys.api_error_type),
-        details: owned(keys.error_details),
-        quota: keys.quota_limits.map(|quota| Quota {
-            status: owned(quota.get("status")),
-            kind: owned(quota.get("rateLimitType")),
-            resets_at: quota.get("resetsAt").and_then(Value::as_i64).and_then(from_epoch_seconds),
-        }),
+        error: keys.error.map(CompactString::from),
+        api_error: keys.api_error.map(CompactString::from),
+        status: keys.api_error_status,
+        api_type: keys.api_error_type.map(CompactString::from),
+        details: keys.error_details.map(str::to_owned),
+        quota: keys.quota_limits,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A transcript: one session's `.jsonl` file, read backwards from its end.
 //!
 //! What decides a session's state is near the end, but not in a fixed number of bytes: one line may be megabytes long.
-//! So blocks are read backwards, 8 KB doubling to 1 MB, until the caller has seen enough. Bytes after the last line
+//! So blocks are read backwards, 8 KB first and then a quarter of what was read, 16 KB to 1 MB, until the caller has seen enough. Bytes after the last line
 //! end are a record that is torn or still being written; they are reported, never parsed. No line of more than
 //! [`LONGEST_LINE`] is kept in memory.
 
@@ -12,7 +12,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 const FIRST_BLOCK: u64 = 8 * 1024;
-const LARGEST_BLOCK: u64 = 1024 * 1024;
+/// The further a line goes back, the larger the steps: what is read beyond its beginning is read for nothing.
+const NEXT_BLOCKS: std::ops::RangeInclusive<u64> = 16 * 1024..=1024 * 1024;
+const STEP: u64 = 4;
 /// The kernel copies a page 1.4 times as fast to an address that begins a cache line, and whole pages at once.
 const PAGE: u64 = 4096;
 const ALIGNMENT: usize = 64;
@@ -173,11 +175,12 @@ pub struct Backwards {
     /// Bytes read and not given yet are `from..end` of the buffer.
     from: usize,
     end: usize,
+    /// Length of the file.
+    length: u64,
     /// Where `from` is in the file.
     start: u64,
     /// Bytes before `end` that are known to hold no line end.
     carried: usize,
-    block: u64,
     /// The last line end of the file has been passed.
     seen_end: bool,
     /// The bytes of the line that is being looked for were dropped, for there are too many.
@@ -196,9 +199,9 @@ impl Backwards {
         let beyond = usize::try_from(bytes % ALIGNMENT as u64).unwrap_or(0);
         self.from = BUFFER - 2 * ALIGNMENT + base + beyond;
         self.end = self.from;
+        self.length = bytes;
         self.start = bytes;
         self.carried = 0;
-        self.block = FIRST_BLOCK;
         self.seen_end = false;
         self.too_long = false;
         self.failed = false;
@@ -246,9 +249,12 @@ impl Backwards {
             self.from = self.end;
             self.carried = 0;
         }
-        let offset = self.start.saturating_sub(self.block) / PAGE * PAGE;
+        let block = match self.length - self.start {
+            0 => FIRST_BLOCK,
+            read => (read / STEP).clamp(*NEXT_BLOCKS.start(), *NEXT_BLOCKS.end()),
+        };
+        let offset = self.start.saturating_sub(block) / PAGE * PAGE;
         let length = usize::try_from(self.start - offset).unwrap_or(0);
-        self.block = (self.block * 2).min(LARGEST_BLOCK);
         self.make_room(length);
         if read_exact_at(file, &mut self.buffer[self.from - length..self.from], offset).is_err() {
             // Truncated while we read: what was seen stands, nothing more is claimed.

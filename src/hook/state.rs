@@ -18,6 +18,7 @@ use crate::recovery::config::Config;
 use crate::recovery::incident::Incident;
 use crate::recovery::policy::resume_command;
 use crate::session::ending::{Liveness, ending};
+use crate::session::message::ClientMessage;
 use crate::session::stop::time;
 use crate::session::{ResetSource, Stop, StopKind};
 use crate::store::journal;
@@ -181,7 +182,7 @@ impl Hook<'_> {
             name: gathered.name.clone(),
             standing,
             kind_text: stop.kind.words().to_owned(),
-            message: stop.message.clone(),
+            message: stop.message.as_ref().map(ClientMessage::shown),
             stopped_at: stop.at,
             resets_at: stop.resets_at,
             resets_guess: stop.resets_at_source == Some(ResetSource::Guess),

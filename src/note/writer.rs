@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::policy::Action;
 use crate::session::ResetSource;
+use crate::session::message::ClientMessage;
 use crate::store::StateDir;
 use std::path::Path;
 
@@ -59,7 +60,7 @@ pub fn situation(incident: &Incident, name: Option<String>) -> Situation {
         name,
         standing: Standing::Stopped,
         kind_text: stop.kind.words().to_owned(),
-        message: stop.message.clone(),
+        message: stop.message.as_ref().map(ClientMessage::shown),
         stopped_at: stop.at,
         resets_at: stop.resets_at,
         resets_guess: stop.resets_at_source == Some(ResetSource::Guess),

@@ -368,12 +368,12 @@ impl Incident {
             }
         }
         newest(&mut self.client_version, summary.version.map(|version| version.to_string()));
-        newest(&mut self.model, summary.model.clone());
-        newest(&mut self.permission_mode, summary.permission_mode.clone());
+        newest(&mut self.model, summary.model.as_deref().map(str::to_owned));
+        newest(&mut self.permission_mode, summary.permission_mode.as_deref().map(str::to_owned));
         newest(&mut self.context_tokens, summary.context_tokens);
         newest(&mut self.cwd, summary.cwd.clone());
         if self.entrypoint.is_none() {
-            self.entrypoint.clone_from(&summary.entrypoint);
+            self.entrypoint = summary.entrypoint.as_deref().map(str::to_owned);
         }
     }
 

@@ -274,6 +274,7 @@ impl Ledger<'_> {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use crate::session::message::ClientMessage;
     use crate::session::{Stop, StopKind};
 
     const SESSION: &str = "00000001-0000-4000-8000-000000000001";
@@ -284,7 +285,7 @@ mod tests {
             project: None,
             config_dir: None,
             transcript: "/t.jsonl".into(),
-            stop: Stop { message: Some(message.into()), ..Stop::of(StopKind::Overloaded) },
+            stop: Stop { message: ClientMessage::of(message), ..Stop::of(StopKind::Overloaded) },
             cwd: None,
             entrypoint: None,
             claude_pid: None,
@@ -305,7 +306,7 @@ mod tests {
         drop(held);
         let (incidents, problems) = ledger.read_all();
         assert!(problems.is_empty());
-        assert_eq!(incidents[0].stop.message.as_deref(), Some("first"));
+        assert_eq!(incidents[0].stop.message, ClientMessage::of("first"));
         assert!(spool::sessions(&state).is_empty());
     }
 

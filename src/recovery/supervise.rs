@@ -375,7 +375,7 @@ impl Supervisor {
                     transcript: found.path.clone(),
                     stop: summary.stop.clone(),
                     cwd: summary.cwd.clone(),
-                    entrypoint: summary.entrypoint.clone(),
+                    entrypoint: summary.entrypoint.as_deref().map(str::to_owned),
                     claude_pid: None,
                     claude_start: None,
                 };

@@ -12,6 +12,7 @@ use crate::fs::{lossy, lossy_or_null};
 use crate::recovery::incident::{Attempt, Incident, Outcome, Phase, RunResult};
 use crate::recovery::policy::{Action, RecoveryPlan};
 use crate::session::StopKind;
+use crate::session::message::ClientMessage;
 use crate::session::stop::{time, time_or_null};
 use crate::store::{StateDir, journal};
 use chrono::{DateTime, Utc};
@@ -255,7 +256,7 @@ fn of_incident(inventory: &Inventory<'_>, incident: &Incident) -> Account {
         transcript: session.transcript,
         kept: Kept::Ledger,
         stop: incident.stop.kind,
-        message: incident.stop.message.clone(),
+        message: incident.stop.message.as_ref().map(ClientMessage::shown),
         stopped_at: incident.first_stop_at.or(incident.stop.at).unwrap_or(incident.created_at),
         resets_at: incident.stop.resets_at,
         work: Work::of(&attempts),

@@ -13,6 +13,7 @@ use crate::note::file::{self, Written, would_change, write_block};
 use crate::note::gather::{Gathered, gather};
 use crate::note::writer::{says_nothing, situation};
 use crate::recovery::policy::Action;
+use crate::session::message::ClientMessage;
 use crate::session::stop::time;
 use crate::session::{ResetSource, StopKind};
 use crate::store::journal;
@@ -198,7 +199,7 @@ fn of_session(session: &Session, gathered: &Gathered) -> Situation {
             _ => Standing::Stopped,
         },
         kind_text: stop.kind.words().to_owned(),
-        message: stop.message.clone(),
+        message: stop.message.as_ref().map(ClientMessage::shown),
         stopped_at: stop.at,
         resets_at: stop.resets_at,
         resets_guess: stop.resets_at_source == Some(ResetSource::Guess),

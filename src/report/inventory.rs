@@ -26,6 +26,7 @@ use crate::session::{Evidence, Source, Stop, StopKind};
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use chrono::{DateTime, Duration, Utc};
+use compact_str::CompactString;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -106,6 +107,8 @@ pub struct Row {
 pub struct Inventory<'a> {
     ground: &'a Ground<'a>,
     ledger: Ledger<'a>,
+    /// When.
+    taken_at: DateTime<Utc>,
     /// Configuration directories.
     pub homes: Vec<ClaudeHome>,
     /// Live clients and what dead ones left.
@@ -163,6 +166,7 @@ impl<'a> Inventory<'a> {
         Self {
             holders,
             incidents: incidents.into_iter().map(|incident| (incident.session.clone(), incident)).collect(),
+            taken_at: ground.outside.clock.now(),
             rows: Vec::new(),
             lost: Vec::new(),
             problems,
@@ -184,7 +188,7 @@ impl<'a> Inventory<'a> {
         let wanted = |home: &ClaudeHome| {
             let project = project?;
             let entries = scan::entries(&home.projects(), &mut Vec::new());
-            let dirs = entries.into_iter().map(|entry| entry.path()).filter(|dir| {
+            let dirs = entries.map(|entry| entry.path()).filter(|dir| {
                 let name = dir.file_name().and_then(std::ffi::OsStr::to_str);
                 name.is_some_and(|name| can_be_below(name, project))
             });
@@ -241,7 +245,7 @@ impl<'a> Inventory<'a> {
     }
 
     fn believed(&self, at: Option<DateTime<Utc>>, path: &Path) -> Option<DateTime<Utc>> {
-        let now = self.clock().now();
+        let now = self.taken_at;
         let at = at?;
         if at <= now + AHEAD {
             return Some(at);
@@ -442,7 +446,7 @@ impl<'a> Inventory<'a> {
         }
         let call = open_call(&row.found.path);
         let since = call.as_ref().map(|(at, _)| *at).or(message).map(|at| at - CALL_SLACK);
-        signs.open_call = call.map(|(_, name)| name);
+        signs.open_call = call.map(|(_, name)| name.into());
         signs.tools = below(self.table(), holder.pid)
             .into_iter()
             .filter(|child| match (child.started_at, since) {
@@ -670,7 +674,7 @@ fn is_ours(command_line: &[String]) -> bool {
 
 /// The oldest call of the present turn that has no result, and when it was made. Calls run side by side: a result of one
 /// says nothing of the others.
-fn open_call(path: &Path) -> Option<(DateTime<Utc>, String)> {
+fn open_call(path: &Path) -> Option<(DateTime<Utc>, CompactString)> {
     let transcript = Transcript::open(path).ok()?;
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
@@ -678,7 +682,7 @@ fn open_call(path: &Path) -> Option<(DateTime<Utc>, String)> {
     let mut open = None;
     let mut left = MOST_MESSAGES;
     while let Some((offset, line)) = lines.next(transcript.file()) {
-        if !matches!(kind_of(line), Kind::User | Kind::Message | Kind::Unknown) {
+        if !matches!(kind_of(line), Kind::User | Kind::Answer | Kind::Message | Kind::Unknown) {
             continue;
         }
         left -= 1;
@@ -716,7 +720,7 @@ fn requests_since(path: &Path) -> (usize, Option<DateTime<Utc>>) {
                 let text = text_after(line, b"\"timestamp\":\"");
                 newest = text.and_then(|text| parse_rfc3339(std::str::from_utf8(text).ok()?));
             }
-        } else if matches!(kind_of(line), Kind::User | Kind::Message | Kind::Unknown) {
+        } else if matches!(kind_of(line), Kind::User | Kind::Answer | Kind::Message | Kind::Unknown) {
             break;
         }
     }

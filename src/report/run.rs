@@ -97,7 +97,7 @@ pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunRe
             transcript: row.found.path.clone(),
             stop: summary.stop.clone(),
             cwd,
-            entrypoint: summary.entrypoint.clone(),
+            entrypoint: summary.entrypoint.as_deref().map(str::to_owned),
             claude_pid: None,
             claude_start: None,
         };
@@ -163,7 +163,7 @@ fn begin(
         transcript,
         stop: row.summary.stop.clone(),
         cwd: cwd.clone(),
-        entrypoint: row.summary.entrypoint.clone(),
+        entrypoint: row.summary.entrypoint.as_deref().map(str::to_owned),
         claude_pid: None,
         claude_start: None,
     };

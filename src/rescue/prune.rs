@@ -304,7 +304,8 @@ impl Wanted {
         }
         for dir in inventory.homes.iter().map(ClaudeHome::sessions).chain([state.incidents(), state.spool()])
         {
-            entries(&dir, &mut inventory.problems);
+            // Only whether it can be listed.
+            drop(entries(&dir, &mut inventory.problems));
         }
         for problem in &mut inventory.problems {
             let about = problem.path.as_deref().and_then(|path| session_in(state, path));

@@ -3,15 +3,12 @@
 //! The same failure carries different fields in different clients (`apiError` from 2.1.300, `quotaLimits` from 2.1.240),
 //! so the precise field is asked first, then the coarse one, then the words.
 
+use super::message::ClientMessage;
 use super::reset::{epoch_in, reset_in};
 use super::stop::{ResetSource, Source, Stop, StopKind};
 use crate::claude::record::Failure;
-use crate::note::redact::clean_line;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
-
-/// Longest message that is kept, in characters.
-const MESSAGE: usize = 300;
 
 /// The stop an error record tells.
 #[must_use]
@@ -33,7 +30,7 @@ pub fn stop_of(failure: &Failure, text: &str, at: Option<DateTime<Utc>>) -> Stop
             text,
         })
     };
-    let mut stop = Stop { at, message: shown(text), ..Stop::of(kind) }.because(
+    let mut stop = Stop { at, message: ClientMessage::of(text), ..Stop::of(kind) }.because(
         Source::Transcript,
         format!(
             "the last record is an API error: {}{}{}",
@@ -54,16 +51,12 @@ pub fn stop_of_payload(error: &str, message: &str, details: Option<&str>, at: Da
     let coarse =
         Coarse { error: Some(error), api_error: None, api_type: None, status: None, details, text: message };
     let kind = kind_of(coarse);
-    let mut stop = Stop { at: Some(at), message: shown(message), ..Stop::of(kind) }
+    let mut stop = Stop { at: Some(at), message: ClientMessage::of(message), ..Stop::of(kind) }
         .because(Source::Hook, format!("StopFailure was reported with error {:?}", one_line(error, 60)));
     if kind.is_usage_limit() {
         add_reset(&mut stop, None, message, Some(at));
     }
     stop
-}
-
-fn shown(text: &str) -> Option<String> {
-    Some(clean_line(text, MESSAGE)).filter(|text| !text.is_empty())
 }
 
 fn add_reset(stop: &mut Stop, exact: Option<DateTime<Utc>>, text: &str, at: Option<DateTime<Utc>>) {

@@ -4,6 +4,7 @@
 pub mod ending;
 pub mod failure;
 pub mod holder;
+pub mod message;
 pub mod origin;
 pub mod reset;
 pub mod scan;

@@ -41,9 +41,8 @@ pub fn find(
     let mut all = Vec::new();
     let stores = stores(homes);
     for (index, home) in homes.iter().enumerate().filter(|(index, _)| stores[*index] == *index) {
-        let mut dirs = wanted(home).unwrap_or_else(|| {
-            entries(&home.projects(), problems).into_iter().map(|entry| entry.path()).collect()
-        });
+        let mut dirs = wanted(home)
+            .unwrap_or_else(|| entries(&home.projects(), problems).map(|entry| entry.path()).collect());
         dirs.sort();
         dirs.dedup();
         for (found, problem) in side_by_side(&dirs, 2, || |dir: &PathBuf| find_in(dir, index)) {
@@ -55,7 +54,7 @@ pub fn find(
 }
 
 fn find_in(dir: &Path, home: usize) -> (Vec<Found>, Vec<Error>) {
-    let mut ids = Vec::new();
+    let mut found = Vec::new();
     let mut companions = BTreeSet::new();
     let mut problems = Vec::new();
     for entry in entries(dir, &mut problems) {
@@ -63,20 +62,19 @@ fn find_in(dir: &Path, home: usize) -> (Vec<Found>, Vec<Error>) {
         let Some(name) = name.to_str() else { continue };
         if let Some(id) = name.strip_suffix(".jsonl") {
             if is_session_id(id) {
-                ids.push(id.to_owned());
+                let mut path = PathBuf::with_capacity(dir.as_os_str().len() + 1 + name.len());
+                path.extend([dir, Path::new(name)]);
+                found.push(Found { id: id.to_owned(), path, home, companion: false });
             }
         } else if is_session_id(name) {
             companions.insert(name.to_owned());
         }
     }
-    ids.sort_unstable();
-    let found = ids.into_iter().map(|id| Found {
-        path: dir.join(format!("{id}.jsonl")),
-        home,
-        companion: companions.contains(&id),
-        id,
-    });
-    (found.collect(), problems)
+    found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    for one in &mut found {
+        one.companion = companions.contains(&one.id);
+    }
+    (found, problems)
 }
 
 /// The transcript at this path, whatever its directory is called.
@@ -92,19 +90,14 @@ pub fn found_at(path: &Path, home: usize) -> Option<Found> {
 }
 
 /// Entries of a directory; one that does not exist has none.
-pub fn entries(dir: &Path, problems: &mut Vec<Error>) -> Vec<std::fs::DirEntry> {
-    match std::fs::read_dir(dir) {
-        Ok(entries) => entries.filter_map(std::result::Result::ok).collect(),
-        Err(error)
-            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
-        {
-            Vec::new()
-        }
-        Err(error) => {
-            problems.push(Error::io("read the directory", dir, &error));
-            Vec::new()
-        }
+pub fn entries(dir: &Path, problems: &mut Vec<Error>) -> impl Iterator<Item = std::fs::DirEntry> + use<> {
+    let entries = std::fs::read_dir(dir);
+    if let Err(error) = &entries
+        && !matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+    {
+        problems.push(Error::io("read the directory", dir, error));
     }
+    entries.into_iter().flatten().filter_map(std::result::Result::ok)
 }
 
 /// Reads them all; the answers stand where the questions stood.
@@ -118,10 +111,9 @@ pub fn read<'a>(
         let mut dir = None;
         let liveness = &liveness;
         move |one: &Found| {
-            let parent = one.path.parent().unwrap_or(&one.path);
-            let dir = match dir.take().filter(|dir: &Directory| dir.path() == parent) {
+            let dir = match dir.take().filter(|dir: &Directory| dir.holds(&one.path)) {
                 Some(known) => dir.insert(known),
-                None => dir.insert(Directory::open(parent)),
+                None => dir.insert(Directory::open(one.path.parent().unwrap_or(&one.path))),
             };
             Transcript::open_in(dir, &one.path)
                 .map(|transcript| Box::new(summarize_with(&mut lines, &transcript, liveness(one), depth)))

@@ -1,5 +1,6 @@
 //! A stop: why a session's work came to an end, or what it does when it has not, with the evidence for it.
 
+use super::message::ClientMessage;
 use crate::clock::rfc3339;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, Serializer};
@@ -197,8 +198,8 @@ pub struct Stop {
     pub resets_at: Option<DateTime<Utc>>,
     /// How `resets_at` is known.
     pub resets_at_source: Option<ResetSource>,
-    /// The client's own message, sanitised and bounded.
-    pub message: Option<String>,
+    /// The client's own message.
+    pub message: Option<ClientMessage>,
     /// Id of the record that tells it; names this stop among others of the session.
     #[serde(default)]
     pub record: Option<String>,

@@ -16,6 +16,7 @@ use crate::claude::version::ClientVersion;
 use crate::clock::parse_rfc3339;
 use crate::text::head;
 use chrono::{DateTime, Utc};
+use compact_str::CompactString;
 
 /// How a prompt of ours begins; what the session is about is said by the prompts of persons.
 pub const AUTOMATED: &str = "Automated message from cc-session-recover, not from the user.";
@@ -51,17 +52,17 @@ pub struct Summary {
     /// Version of the client that wrote the newest message.
     pub version: Option<ClientVersion>,
     /// `cli` (terminal, background) or `sdk-cli` (`-p`), of the newest message.
-    pub entrypoint: Option<String>,
+    pub entrypoint: Option<CompactString>,
     /// Working directory of the newest message.
     pub cwd: Option<String>,
     /// Git branch of the newest message.
-    pub branch: Option<String>,
+    pub branch: Option<CompactString>,
     /// Model of the newest real answer.
-    pub model: Option<String>,
+    pub model: Option<CompactString>,
     /// Tokens the newest real answer had to read, or that a compaction left; unknown after one that does not tell.
     pub context_tokens: Option<u64>,
     /// Permission mode: the newest record of it, else that of the newest prompt.
-    pub permission_mode: Option<String>,
+    pub permission_mode: Option<CompactString>,
     /// The newest prompt that is none of ours, as it stands there, cut.
     pub last_prompt: Option<String>,
     /// Title, as it stands there: a person's before the client's.
@@ -155,17 +156,22 @@ impl Beginning {
         for end in memchr::memchr_iter(b'\n', bytes) {
             let Some(line) = bytes.get(from..end) else { break };
             from = end + 1;
-            match kind_of(line) {
+            let plain = match kind_of(line) {
                 Kind::Nothing | Kind::Mark(_) | Kind::Note => continue,
-                Kind::Meta | Kind::Unknown => {}
+                Kind::Meta => plain_meta(line).map(Body::Meta),
+                Kind::Unknown => None,
                 // What was given at the start stands before the first message.
-                Kind::User | Kind::Message => {
+                Kind::User | Kind::Answer | Kind::Message => {
                     found.whole = true;
                     break;
                 }
-            }
-            for record in glance(0, line) {
-                match record.body {
+            };
+            let bodies = match plain {
+                Some(body) => vec![body],
+                None => glance(0, line).into_iter().map(|record| record.body).collect(),
+            };
+            for body in bodies {
+                match body {
                     Body::Meta(Meta::CustomTitle(text)) => found.title = Some(kept(text)),
                     Body::Meta(Meta::AgentName(text)) => found.name = Some(kept(text)),
                     Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(text)),
@@ -204,7 +210,7 @@ struct Gathering<'a> {
     depth: Depth,
     client_title: Option<String>,
     old_title: Option<String>,
-    prompt_mode: Option<String>,
+    prompt_mode: Option<CompactString>,
     batch: Batch,
     /// A batch has been passed that proved nothing.
     batch_seen: bool,
@@ -278,9 +284,10 @@ impl<'a> Gathering<'a> {
                 fill(&mut self.found.last_activity, timestamp_of(line));
             }
             Kind::User if !self.wants_prompts() => self.end_batch(line),
-            Kind::Message if !self.wants_messages() => self.end_batch(line),
+            Kind::Answer if !self.wants_answers() => self.end_batch(line),
+            Kind::Message if !(self.wants_prompts() || self.wants_answers()) => self.end_batch(line),
             // Glued records come oldest first.
-            Kind::User | Kind::Message | Kind::Unknown => {
+            Kind::User | Kind::Answer | Kind::Message | Kind::Unknown => {
                 glance(offset, line).into_iter().rev().for_each(|record| self.message(record, line));
             }
         }
@@ -292,8 +299,8 @@ impl<'a> Gathering<'a> {
             || self.depth == Depth::Whole && !self.prompt_seen
     }
 
-    fn wants_messages(&self) -> bool {
-        !self.answered || self.wants_prompts()
+    fn wants_answers(&self) -> bool {
+        self.stop.is_none() || !self.answered
     }
 
     fn message(&mut self, record: Record, line: &[u8]) {

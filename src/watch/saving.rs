@@ -131,7 +131,7 @@ fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
         if offset < floor {
             return false;
         }
-        if !matches!(kind_of(line), Kind::Message | Kind::Unknown) {
+        if !matches!(kind_of(line), Kind::Answer | Kind::Message | Kind::Unknown) {
             continue;
         }
         for record in parse_line(offset, line).iter().rev().filter(|record| !record.head.sidechain) {

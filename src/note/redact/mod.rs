@@ -34,9 +34,10 @@ struct Found {
 /// The text with every secret that is recognised replaced by `[removed: <kind>]`.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
-    if is_plain(text) {
-        return Cow::Borrowed(text);
-    }
+    if is_plain(text) { Cow::Borrowed(text) } else { redact_any(text) }
+}
+
+fn redact_any(text: &str) -> Cow<'_, str> {
     let found = found(text);
     if found.is_empty() {
         return Cow::Borrowed(text);
@@ -83,7 +84,7 @@ fn is_plain(text: &str) -> bool {
         && text.chars().all(|char| {
             char.is_ascii_alphanumeric()
                 || b" .,!?()/_-':".contains(&u8::try_from(char).unwrap_or(0))
-                || !char.is_ascii() && (char.is_alphabetic() || matches!(char, '·' | '’'))
+                || !char.is_ascii() && (char.is_alphabetic() || matches!(char, '·' | '’' | '∙' | '—'))
         })
         && text.split(' ').all(is_plain_word)
         && !names_a_secret(text.as_bytes())
@@ -95,9 +96,9 @@ fn is_plain_word(word: &str) -> bool {
     let digit = bytes.iter().any(u8::is_ascii_digit);
     // A run of letters in bytes is never shorter than in characters.
     let runs = bytes.split(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic()).map(<[u8]>::len).max();
-    // A colon only as in 4:25am, a full stop only behind a word, an underscore only in America/New_York.
-    let colons =
-        memchr::memchr_iter(b':', bytes).all(|at| digit_at(at.checked_sub(1)) && digit_at(Some(at + 1)));
+    // A colon only as in 4:25am or "API Error: ", a full stop only behind a word, an underscore only in America/New_York.
+    let colons = word == "Error:"
+        || memchr::memchr_iter(b':', bytes).all(|at| digit_at(at.checked_sub(1)) && digit_at(Some(at + 1)));
     let stops = !word.trim_end_matches(['.', ')']).contains('.');
     let zone = || AREAS.iter().any(|area| word.trim_start_matches('(').starts_with(area));
     let underscores = !bytes.contains(&b'_') || !digit && zone();
@@ -113,9 +114,13 @@ fn is_plain_word(word: &str) -> bool {
 /// Whether any of [`NAMES`] is in it, in letters of either case.
 fn names_a_secret(text: &[u8]) -> bool {
     (0..text.len()).any(|at| {
-        matches!(text[at] | 0x20, b'p' | b's' | b't' | b'k' | b'c' | b'a' | b'b' | b'l')
+        let first = text[at] | 0x20;
+        first.is_ascii_lowercase()
             && NAMES.iter().any(|name| {
-                text[at..].get(..name.len()).is_some_and(|part| part.eq_ignore_ascii_case(name.as_bytes()))
+                name.as_bytes()[0] == first
+                    && text[at..]
+                        .get(..name.len())
+                        .is_some_and(|part| part.eq_ignore_ascii_case(name.as_bytes()))
             })
     })
 }
@@ -132,7 +137,7 @@ pub fn clean_line(raw: &str, limit: usize) -> String {
 
 fn cleaned_line(raw: &str, limit: usize) -> String {
     let clean = sanitised(looked_at(raw));
-    let text = redact(&clean);
+    let text = redact_any(&clean);
     let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
     shortened(&joined, limit).into_owned()
 }

@@ -401,8 +401,8 @@ fn facts(session: &Session, row: &Row, title: Option<&str>) -> Facts {
     };
     let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
     add("Directory", summary.cwd.clone(), true);
-    add("Branch", summary.branch.clone(), true);
-    add("Model", summary.model.clone(), false);
+    add("Branch", summary.branch.as_deref().map(str::to_owned), true);
+    add("Model", summary.model.as_deref().map(str::to_owned), false);
     add("Claude Code", session.client_version.clone(), false);
     add("Last active", session.last_activity_at.map(time), false);
     add("State", Some(format!("{}, {}", word(session.state), session.stop.kind.words())), false);
