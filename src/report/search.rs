@@ -7,6 +7,7 @@ use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::{canonical, open_regular};
 use crate::recovery::config::in_force;
+use crate::session::scan::side_by_side;
 use crate::session::search::pattern::Pattern;
 use crate::session::search::said::{Role, records};
 use crate::session::search::scan::{Findings, Query, SessionFiles, scan};
@@ -284,10 +285,17 @@ struct Place {
 /// All sessions of a configuration directory.
 fn places_in(home: &ClaudeHome, problems: &mut Vec<Problem>) -> Vec<Place> {
     let mut places = Vec::new();
-    for dir in entries(&home.projects(), problems) {
-        if dir.path.is_dir() {
-            places.extend(places_of_project(&dir, problems));
+    let dirs = entries(&home.projects(), problems);
+    let listed = side_by_side(&dirs, 1, || {
+        |dir: &Entry| {
+            let mut problems = Vec::new();
+            let places = if dir.path.is_dir() { places_of_project(dir, &mut problems) } else { Vec::new() };
+            (places, problems)
         }
+    });
+    for (found, unread) in listed {
+        places.extend(found);
+        problems.extend(unread);
     }
     places
 }

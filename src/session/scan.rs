@@ -122,7 +122,7 @@ pub fn read<'a>(
 }
 
 /// Answers all questions in several threads, each of which takes a portion at a time. `worker` is made once in each.
-fn side_by_side<Q: Sync, A: Send, W: FnMut(&Q) -> A>(
+pub fn side_by_side<Q: Sync, A: Send, W: FnMut(&Q) -> A>(
     questions: &[Q],
     portion: usize,
     worker: impl Fn() -> W + Sync,

@@ -29,7 +29,7 @@ const SHOWN: usize = 200;
 const LONGEST_META: usize = 4096;
 
 /// Bytes the sieve sees at once. Measured from 64 KB to 8 MB: the larger ones cost fewer calls, the largest leave the cache.
-const SIEVED: usize = 1024 * 1024;
+const SIEVED: usize = 2 * 1024 * 1024;
 /// The kernel copies a page 1.4 times as fast to an address that begins a cache line.
 const ALIGNMENT: usize = 64;
 /// Bytes at the beginning of a file that show whether its writer escapes letters.
@@ -164,7 +164,8 @@ impl Candidate {
         let mut file = open_regular(path)?;
         let meta = file.metadata().doing("read", path)?;
         let sieved = match sieve {
-            Some(sieve) => sieved(&mut file, sieve, buffer).doing("read", path)?,
+            // What is written meanwhile is none of this search, and no call is spent on finding the end.
+            Some(sieve) => sieved(&mut (&mut file).take(meta.len()), sieve, buffer).doing("read", path)?,
             None => Sieved::Unknown,
         };
         let modified = meta.modified().ok().map(DateTime::from);
