@@ -15,9 +15,12 @@ const COMMAND = join(ROOT, 'bin', 'cc-session-recover.js');
 const skip = process.platform !== 'linux' ? 'Linux only' : spawnSync('tmux', ['-V']).status !== 0 && 'tmux is not installed';
 const SIZES = /** @type {const} */ ([[80, 24], [120, 40]]);
 
+let servers = 0;
+
 /** Sessions of one terminal; a menu in one. @param {import('node:test').TestContext} t @param {ReturnType<typeof world>} place @param {string[]} argv @param {readonly [number, number]} size */
 async function opened(t, place, argv, [columns, rows]) {
-  const socket = join(place.root, 'tmux');
+  // A server that is just ending would still take what comes to its socket.
+  const socket = join(place.root, `tmux-${(servers += 1)}`);
   const tmux = (/** @type {string[]} */ ...words) =>
     new Promise((resolve) => execFile('tmux', ['-S', socket, ...words], { env: { ...place.env, TERM: 'xterm-256color', TMUX: undefined, LC_ALL: 'C.UTF-8' } }, (_error, stdout) => resolve(stdout)));
   place.endings.push(() => tmux('kill-server'));

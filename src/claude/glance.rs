@@ -5,10 +5,10 @@
 //! texts. Other key orders take the long way and give the same answer.
 
 use super::record::{
-    Assistant, Body, FailureKeys, Head, Meta, Quota, Record, System, ToolCall, ToolResult, User, failure,
+    Assistant, Body, FailureKeys, Head, Meta, Record, System, ToolCall, ToolResult, User, failure,
     is_background, is_compact_summary, parse_line, trim,
 };
-use crate::clock::{from_epoch_seconds, parse_rfc3339};
+use crate::clock::parse_rfc3339;
 use compact_str::CompactString;
 use memchr::memmem::{self, Finder};
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
@@ -36,9 +36,9 @@ pub enum Kind {
     Note,
     /// A user record: a prompt or the result of a tool.
     User,
-    /// An answer, or an error of the API in place of one.
+    /// An answer.
     Answer,
-    /// Another message.
+    /// A message of which the first bytes do not tell whose it is, or a note of the client's that decides something.
     Message,
     /// The first bytes do not tell, or several records are glued together.
     Unknown,
@@ -105,14 +105,18 @@ fn kind_of_first(line: &[u8]) -> Kind {
             Kind::Note
         }
         Some(_) => Kind::Message,
-        None if rest.starts_with(b"\"message\":{\"id\":\"msg_")
-            || rest.starts_with(b"\"type\":\"assistant\"") =>
-        {
-            Kind::Answer
-        }
+        None if rest.starts_with(b"\"type\":\"assistant\"") || is_answer(rest) => Kind::Answer,
         None if rest.starts_with(b"\"message\":") => Kind::Message,
         None => Kind::Unknown,
     }
+}
+
+/// Whether the keys of a message stand there, as those of an answer begin.
+fn is_answer(rest: &[u8]) -> bool {
+    rest.strip_prefix(b"\"message\":{\"id\":\"msg_").is_some_and(|rest| {
+        let end = memchr::memchr(b'"', &rest[..rest.len().min(64)]);
+        end.is_some_and(|end| rest[end..].starts_with(b"\",\"type\":\"message\",\"role\":\"assistant\""))
+    })
 }
 
 /// The `entrypoint` of a message, without reading the message.
@@ -164,10 +168,10 @@ pub fn glance(offset: u64, line: &[u8]) -> Vec<Record> {
     // Checked once, not text by text.
     let parsed =
         simdutf8::basic::from_utf8(line).ok().and_then(|text| serde_json::from_str::<Line<'_>>(text).ok());
-    match parsed.and_then(|parsed| record(offset, parsed)) {
-        Some(record) => vec![record],
+    match parsed.map(|parsed| record(offset, parsed)) {
+        Some(Ok(record)) => vec![record],
         // Glued records, halves of characters and shapes of another kind: the long way.
-        None => parse_line(offset, line),
+        Some(Err(Unread)) | None => parse_line(offset, line),
     }
 }
 
@@ -325,67 +329,50 @@ impl Content<'_> {
         }
     }
 
-    /// Its text, that of its blocks joined by line ends; `None` when it holds halves of characters.
-    fn text(&mut self) -> Option<String> {
+    /// Its text, that of its blocks joined by line ends.
+    fn text(&mut self) -> Result<String, Unread> {
         match self {
-            Self::None => Some(String::new()),
-            Self::Text(text) => Some(std::mem::take(text).into_owned()),
+            Self::None => Ok(String::new()),
+            Self::Text(text) => Ok(std::mem::take(text).into_owned()),
             Self::Blocks(blocks) => {
                 let mut joined = String::new();
-                let texts = blocks.iter().filter(|block| block.kind == "text").filter_map(|block| block.text);
-                for (index, raw) in texts.enumerate() {
-                    if index > 0 {
+                let mut first = true;
+                for block in blocks.iter().filter(|block| block.kind == "text") {
+                    let Some(text) = text(block.text)? else { continue };
+                    if !std::mem::take(&mut first) {
                         joined.push('\n');
                     }
-                    joined.push_str(&text(Some(raw))?);
+                    joined.push_str(&text);
                 }
-                Some(joined)
+                Ok(joined)
             }
         }
     }
 }
 
+/// A value holds what a strict reader does not read, such as half a character: the whole line goes the long way.
+struct Unread;
+
+impl From<serde_json::Error> for Unread {
+    fn from(_: serde_json::Error) -> Self {
+        Self
+    }
+}
+
 /// The text that a value is.
-fn text(raw: Raw<'_>) -> Option<Cow<'_, str>> {
-    let raw = raw?.get();
-    let plain = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    match plain.filter(|plain| !plain.contains('\\')) {
-        Some(plain) => Some(Cow::Borrowed(plain)),
-        None => serde_json::from_str(raw).ok().map(Cow::Owned),
-    }
+fn text(raw: Raw<'_>) -> Result<Option<Cow<'_, str>>, Unread> {
+    let Some(raw) = raw.map(RawValue::get).filter(|raw| raw.starts_with('"')) else { return Ok(None) };
+    let inner = &raw[1..raw.len() - 1];
+    Ok(Some(if inner.contains('\\') { Cow::Owned(serde_json::from_str(raw)?) } else { Cow::Borrowed(inner) }))
 }
 
-fn value(raw: Raw<'_>) -> Option<Value> {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
+fn value(raw: Raw<'_>) -> Result<Option<Value>, Unread> {
+    Ok(raw.map(|raw| serde_json::from_str(raw.get())).transpose()?)
 }
 
-/// The limit that a line tells of.
-fn quota(raw: Raw<'_>) -> Option<Quota> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Keys<'a> {
-        #[serde(borrow)]
-        status: Raw<'a>,
-        #[serde(borrow)]
-        rate_limit_type: Raw<'a>,
-        #[serde(borrow)]
-        resets_at: Raw<'a>,
-    }
-    let raw = raw?.get();
-    // Anything but an object tells nothing of the limit, but that there is one.
-    let Ok(keys) = serde_json::from_str::<Keys<'_>>(raw) else {
-        return Some(Quota { status: None, kind: None, resets_at: None });
-    };
-    Some(Quota {
-        status: text(keys.status).map(CompactString::from),
-        kind: text(keys.rate_limit_type).map(CompactString::from),
-        resets_at: keys.resets_at.and_then(|at| at.get().parse().ok()).and_then(from_epoch_seconds),
-    })
-}
-
-fn record(offset: u64, mut line: Line<'_>) -> Option<Record> {
+fn record(offset: u64, mut line: Line<'_>) -> Result<Record, Unread> {
     let body = body(&mut line)?;
-    Some(Record {
+    Ok(Record {
         offset,
         head: Head {
             uuid: line.uuid,
@@ -402,17 +389,17 @@ fn record(offset: u64, mut line: Line<'_>) -> Option<Record> {
     })
 }
 
-fn body(line: &mut Line<'_>) -> Option<Body> {
+fn body(line: &mut Line<'_>) -> Result<Body, Unread> {
     let meta = |value: &mut Option<String>, wrap: fn(String) -> Meta| {
         value.take().map_or(Body::Other, |text| Body::Meta(wrap(text)))
     };
-    Some(match line.kind.as_ref() {
+    Ok(match line.kind.as_ref() {
         "user" => Body::User(user(line)?),
         "assistant" => Body::Assistant(assistant(line)?),
         "system" => Body::System(System {
             subtype: CompactString::from(line.subtype.as_ref()),
-            content: text(line.content).map(Cow::into_owned).unwrap_or_default(),
-            post_tokens: value(line.compact_metadata)
+            content: text(line.content)?.map(Cow::into_owned).unwrap_or_default(),
+            post_tokens: value(line.compact_metadata)?
                 .and_then(|metadata| metadata.get("postTokens").and_then(Value::as_u64)),
         }),
         "last-prompt" => meta(&mut line.last_prompt, Meta::LastPrompt),
@@ -420,7 +407,7 @@ fn body(line: &mut Line<'_>) -> Option<Body> {
         "agent-name" => meta(&mut line.agent_name, Meta::AgentName),
         "ai-title" => meta(&mut line.ai_title, Meta::AiTitle),
         "summary" => {
-            text(line.summary).map_or(Body::Other, |text| Body::Meta(Meta::Summary(text.into_owned())))
+            text(line.summary)?.map_or(Body::Other, |text| Body::Meta(Meta::Summary(text.into_owned())))
         }
         "permission-mode" => {
             line.permission_mode.take().map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode)))
@@ -430,14 +417,12 @@ fn body(line: &mut Line<'_>) -> Option<Body> {
     })
 }
 
-fn user(line: &mut Line<'_>) -> Option<User> {
-    let Some(message) = &mut line.message else {
-        return Some(User { meta: line.is_meta, ..User::default() });
-    };
+fn user(line: &mut Line<'_>) -> Result<User, Unread> {
+    let mut content = line.message.take().map(|message| message.content).unwrap_or_default();
     let mut user = User {
-        text: message.content.text()?,
+        text: content.text()?,
         meta: line.is_meta,
-        origin: value(line.origin)
+        origin: value(line.origin)?
             .and_then(|origin| origin.get("kind").and_then(Value::as_str).map(CompactString::from)),
         prompt_source: line.prompt_source.take(),
         permission_mode: line.permission_mode.take(),
@@ -445,24 +430,36 @@ fn user(line: &mut Line<'_>) -> Option<User> {
     };
     // The flag is younger than the text.
     user.compact_summary = line.is_compact_summary || is_compact_summary(&user.text);
-    for block in message.content.blocks().iter().filter(|block| block.kind == "tool_result") {
+    for block in content.blocks().iter().filter(|block| block.kind == "tool_result") {
         user.results.push(ToolResult {
-            id: block.tool_use_id.clone().into_owned(),
+            id: block.tool_use_id.to_string(),
             text: String::new(),
             error: block.is_error.is_some_and(|error| error.get() == "true"),
         });
     }
-    Some(user)
+    Ok(user)
 }
 
-fn assistant(line: &mut Line<'_>) -> Option<Assistant> {
-    let Some(message) = &mut line.message else { return Some(Assistant::default()) };
+fn assistant(line: &mut Line<'_>) -> Result<Assistant, Unread> {
+    let Some(message) = &mut line.message else { return Ok(Assistant::default()) };
+    let failure = if line.is_api_error_message {
+        Some(failure(FailureKeys {
+            error: text(line.error)?.as_deref(),
+            error_details: text(line.error_details)?.as_deref(),
+            api_error: text(line.api_error)?.as_deref(),
+            api_error_status: line.api_error_status.and_then(|status| status.get().parse().ok()),
+            api_error_type: text(line.api_error_type)?.as_deref(),
+            quota_limits: value(line.quota_limits)?.as_ref(),
+        }))
+    } else {
+        None
+    };
     let usage = message.usage.as_ref();
     let tokens = |pick: fn(&Usage) -> Option<u64>| usage.and_then(pick).unwrap_or(0);
     let context_tokens = tokens(|usage| usage.input_tokens)
         .saturating_add(tokens(|usage| usage.cache_creation_input_tokens))
         .saturating_add(tokens(|usage| usage.cache_read_input_tokens));
-    Some(Assistant {
+    Ok(Assistant {
         model: message.model.take(),
         text: if line.is_api_error_message { message.content.text()? } else { String::new() },
         calls: message
@@ -471,23 +468,14 @@ fn assistant(line: &mut Line<'_>) -> Option<Assistant> {
             .iter()
             .filter(|block| block.kind == "tool_use")
             .map(|block| ToolCall {
-                id: block.id.clone().into_owned(),
+                id: block.id.to_string(),
                 name: block.name.clone().unwrap_or_default(),
                 input: Value::Null,
             })
             .collect(),
         stop_reason: message.stop_reason.take(),
         context_tokens,
-        failure: line.is_api_error_message.then(|| {
-            failure(FailureKeys {
-                error: text(line.error).as_deref(),
-                error_details: text(line.error_details).as_deref(),
-                api_error: text(line.api_error).as_deref(),
-                api_error_status: line.api_error_status.and_then(|status| status.get().parse().ok()),
-                api_error_type: text(line.api_error_type).as_deref(),
-                quota_limits: quota(line.quota_limits),
-            })
-        }),
+        failure,
     })
 }
 
@@ -572,6 +560,31 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_is_not_as_clients_write_it_is_read_as_the_whole_record_is() {
+        let half = r"\ud83d";
+        for line in [
+            format!(r#"{{"type":"assistant","isApiErrorMessage":true,"error":"invalid_request","errorDetails":"prompt is too long {half}","message":{{"model":"<synthetic>","content":[]}}}}"#),
+            format!(r#"{{"type":"user","origin":{{"kind":"auto-continuation","x":"{half}"}},"isMeta":true,"message":{{"content":"a"}}}}"#),
+            format!(r#"{{"type":"user","message":{{"content":[{{"type":"text","text":"a {half}"}},{{"type":"text","text":"b"}}]}}}}"#),
+            format!(r#"{{"type":"system","subtype":"informational","content":"a {half}"}}"#),
+            r#"{"type":"assistant","isApiErrorMessage":true,"quotaLimits":{"status":"x","status":"rejected","rateLimitType":"five_hour","resetsAt":1790000000},"message":{"content":[]}}"#.into(),
+            r#"{"type":"assistant","isApiErrorMessage":true,"quotaLimits":["rejected","five_hour",1790000000],"message":{"content":[]}}"#.into(),
+            r#"{"type":"assistant","isApiErrorMessage":true,"quotaLimits":{"resetsAt":-0},"apiErrorStatus":429.5,"error":7,"message":{"content":[]}}"#.into(),
+            r#"{"type":"user","origin":{"kind":"auto-continuation"},"promptSource":"system","permissionMode":"plan","isMeta":true}"#.into(),
+            r#"{"type":"user","message":{"content":[{"type":"text","text":7},{"type":"text","text":"b"},{"type":"text","text":""}]}}"#.into(),
+            r#"{"type":"user","timestamp":7,"version":7,"message":{"content":"a"}}"#.into(),
+            r#"{"type":"assistant","message":{"content":[{"type":"tool_use","id":null,"name":"Bash"}]}}"#.into(),
+        ] {
+            let whole: Vec<_> = parse_line(0, line.as_bytes()).into_iter().map(outline).collect();
+            let glanced: Vec<_> = glance(0, line.as_bytes()).into_iter().map(outline).collect();
+            assert_eq!(glanced, whole, "{line}");
+            assert_eq!(whole.len(), 1, "{line}");
+        }
+        let prompt = br#"{"parentUuid":null,"isSidechain":false,"message":{"id":"msg_1","role":"user","content":"hi"},"type":"user"}"#;
+        assert_eq!(kind_of(prompt), Kind::Message);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! A record: one line of a transcript, reduced to what recovery needs.
 //!
 //! Record types multiply with every client release; an unknown one becomes [`Body::Other`] and is skipped by every
-//! reader. Facts: recorded with clients 2.1.79 to 2.1.329. Short words are kept in place, without memory of their own: a scan
-//! reads tens of thousands of records.
+//! reader. Facts: recorded with clients 2.1.79 to 2.1.329.
+//!
+//! Short words are kept in place, without memory of their own: a scan reads tens of thousands of records.
 
 use crate::clock::{from_epoch_seconds, parse_rfc3339};
 use chrono::{DateTime, Utc};
@@ -431,11 +432,7 @@ fn assistant(line: &Line) -> Assistant {
                     .and_then(Value::as_u64)
                     .and_then(|status| u16::try_from(status).ok()),
                 api_error_type: line.api_error_type.as_ref().and_then(Value::as_str),
-                quota_limits: line.quota_limits.as_ref().map(|quota| Quota {
-                    status: word(quota.get("status")),
-                    kind: word(quota.get("rateLimitType")),
-                    resets_at: quota.get("resetsAt").and_then(Value::as_i64).and_then(from_epoch_seconds),
-                }),
+                quota_limits: line.quota_limits.as_ref(),
             })
         }),
     }
@@ -447,13 +444,14 @@ pub(super) fn is_compact_summary(text: &str) -> bool {
 }
 
 /// The error keys of a line, as they stand there.
+#[derive(Clone, Copy)]
 pub(super) struct FailureKeys<'a> {
     pub error: Option<&'a str>,
     pub error_details: Option<&'a str>,
     pub api_error: Option<&'a str>,
     pub api_error_status: Option<u16>,
     pub api_error_type: Option<&'a str>,
-    pub quota_limits: Option<Quota>,
+    pub quota_limits: Option<&'a Value>,
 }
 
 pub(super) fn failure(keys: FailureKeys<'_>) -> Failure {
@@ -463,7 +461,11 @@ pub(super) fn failure(keys: FailureKeys<'_>) -> Failure {
         status: keys.api_error_status,
         api_type: keys.api_error_type.map(CompactString::from),
         details: keys.error_details.map(str::to_owned),
-        quota: keys.quota_limits,
+        quota: keys.quota_limits.map(|quota| Quota {
+            status: word(quota.get("status")),
+            kind: word(quota.get("rateLimitType")),
+            resets_at: quota.get("resetsAt").and_then(Value::as_i64).and_then(from_epoch_seconds),
+        }),
     }
 }
 

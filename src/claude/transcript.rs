@@ -1,9 +1,9 @@
 //! A transcript: one session's `.jsonl` file, read backwards from its end.
 //!
 //! What decides a session's state is near the end, but not in a fixed number of bytes: one line may be megabytes long.
-//! So blocks are read backwards, 8 KB first and then a quarter of what was read, 16 KB to 1 MB, until the caller has seen enough. Bytes after the last line
-//! end are a record that is torn or still being written; they are reported, never parsed. No line of more than
-//! [`LONGEST_LINE`] is kept in memory.
+//! So blocks are read backwards, 8 KB first and then a quarter of what was read, 16 KB to 1 MB, until the caller has seen
+//! enough. Bytes after the last line end are a record that is torn or still being written; they are reported, never
+//! parsed. No line of more than [`LONGEST_LINE`] is kept in memory.
 
 use super::record::{Record, parse_line};
 use crate::error::{IoContext, Result};
@@ -12,9 +12,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 const FIRST_BLOCK: u64 = 8 * 1024;
-/// The further a line goes back, the larger the steps: what is read beyond its beginning is read for nothing.
+/// Sizes of the blocks after the first.
 const NEXT_BLOCKS: std::ops::RangeInclusive<u64> = 16 * 1024..=1024 * 1024;
-const STEP: u64 = 4;
+/// A block is this part of what was read: small ones cost calls, and of a large one most is read for nothing.
+const PART: u64 = 4;
 /// The kernel copies a page 1.4 times as fast to an address that begins a cache line, and whole pages at once.
 const PAGE: u64 = 4096;
 const ALIGNMENT: usize = 64;
@@ -251,7 +252,7 @@ impl Backwards {
         }
         let block = match self.length - self.start {
             0 => FIRST_BLOCK,
-            read => (read / STEP).clamp(*NEXT_BLOCKS.start(), *NEXT_BLOCKS.end()),
+            read => (read / PART).clamp(*NEXT_BLOCKS.start(), *NEXT_BLOCKS.end()),
         };
         let offset = self.start.saturating_sub(block) / PAGE * PAGE;
         let length = usize::try_from(self.start - offset).unwrap_or(0);

@@ -2,7 +2,7 @@
 //! the incident that looks after it. Verbs ask it for rows and have those they show made into reports.
 
 use super::resume::start_directory;
-use super::session::{Large, Session};
+use super::session::{Large, Session, Subagents};
 use crate::claude::glance::{Kind, glance, kind_of, text_after};
 use crate::claude::home::{ClaudeHome, all_homes, can_be_below};
 use crate::claude::process::{Process, Processes, below};
@@ -39,6 +39,8 @@ const SAMPLE: std::time::Duration = std::time::Duration::from_millis(100);
 const AHEAD: Duration = Duration::days(1);
 /// Messages of a turn that are looked through for open calls.
 const MOST_MESSAGES: usize = 400;
+/// Sessions whose files a thread looks at before it asks for more.
+const PORTION: usize = 16;
 /// What a tool's program may be older than the record of its call.
 const CALL_SLACK: Duration = Duration::seconds(2);
 
@@ -103,11 +105,30 @@ pub struct Row {
     pub summary: Box<Summary>,
 }
 
+/// What a report takes from a session's files besides the end of its transcript.
+struct Files {
+    started_at: Option<DateTime<Utc>>,
+    modified: Option<DateTime<Utc>>,
+    subagents: Subagents,
+}
+
+impl Files {
+    fn of(row: &Row) -> Self {
+        let transcript = Transcript::open(&row.found.path).ok();
+        let beginning = transcript.as_ref().filter(|_| row.summary.started_at.is_none());
+        Self {
+            started_at: beginning.and_then(started_at),
+            modified: transcript.as_ref().and_then(Transcript::modified).map(DateTime::from),
+            subagents: Subagents::of(&row.found),
+        }
+    }
+}
+
 /// Everything that was found.
 pub struct Inventory<'a> {
     ground: &'a Ground<'a>,
     ledger: Ledger<'a>,
-    /// When.
+    /// When everything was looked at.
     taken_at: DateTime<Utc>,
     /// Configuration directories.
     pub homes: Vec<ClaudeHome>,
@@ -323,15 +344,22 @@ impl<'a> Inventory<'a> {
     /// A session as a report, with all that costs more than its transcript's end.
     #[must_use]
     pub fn report(&self, row: &Row) -> Session {
+        self.report_with(row, Files::of(row))
+    }
+
+    /// The same of several sessions, whose files are looked at side by side.
+    pub fn reports<'r>(&'r self, rows: &'r [&'r Row]) -> impl Iterator<Item = Session> + 'r {
+        let files = scan::side_by_side(rows, PORTION, || |row: &&Row| Files::of(row));
+        rows.iter().zip(files).map(|(row, files)| self.report_with(row, files))
+    }
+
+    fn report_with(&self, row: &Row, files: Files) -> Session {
         let home = &self.homes[row.found.home];
         let holder = self.holder(&row.found);
         let verdict = self.verdict(row);
-        let transcript = Transcript::open(&row.found.path).ok();
         let mut session = Session::of(row, home, holder, verdict);
-        if session.started_at.is_none() {
-            session.started_at = transcript.as_ref().and_then(started_at);
-        }
-        session.subagents = super::session::Subagents::of(&row.found);
+        session.started_at = session.started_at.or(files.started_at);
+        session.subagents = files.subagents;
         let most = self.ground.config.context.max_session_megabytes * 1_000_000.0;
         session.oversized = Large::bytes(session.bytes) > most;
         session.weigh(&self.ground.config.context, &self.windows);
@@ -341,9 +369,8 @@ impl<'a> Inventory<'a> {
             session.add_processes(holder, table, self.ground.outside.processes);
         } else {
             let days = self.cleanup[row.found.home].get_or_init(|| home.cleanup_days());
-            let modified = transcript.as_ref().and_then(Transcript::modified).map(DateTime::<Utc>::from);
             session.deleted_after =
-                modified.and_then(|at| at.checked_add_signed(Duration::days(i64::from(*days))));
+                files.modified.and_then(|at| at.checked_add_signed(Duration::days(i64::from(*days))));
         }
         self.add_next(&mut session);
         let (start, _) = start_directory(self.ground.outside, self, row);
@@ -374,7 +401,7 @@ impl<'a> Inventory<'a> {
     pub fn matters(&self, row: &Row) -> bool {
         let id = &row.found.id;
         let looked_after = self.incident_of(id, &row.found.path).is_some();
-        let recent = self.active_at(row).is_some_and(|at| self.clock().now() - at < RECENT);
+        let recent = self.active_at(row).is_some_and(|at| self.taken_at - at < RECENT);
         self.holder(&row.found).is_some()
             || looked_after
             || recent
@@ -437,7 +464,7 @@ impl<'a> Inventory<'a> {
             return signs;
         }
         let message = row.summary.stop.at;
-        let subagent = super::session::Subagents::newest_message(&row.found);
+        let subagent = Subagents::newest_message(&row.found);
         let times = [message, subagent, holder.status_since].into_iter().flatten();
         let newest = times.filter(|at| *at <= now + AHEAD).max();
         signs.quiet = newest.and_then(|at| (now - at.min(now)).to_std().ok());
@@ -507,7 +534,7 @@ impl<'a> Inventory<'a> {
                 format!("the record of process {} is left, and the process is gone", leftover.record.pid),
             ));
         } else if summary.stop.kind == StopKind::Crashed {
-            let recent = self.active_at(row).is_some_and(|at| self.clock().now() - at < RECENT);
+            let recent = self.active_at(row).is_some_and(|at| self.taken_at - at < RECENT);
             if !recent {
                 return None;
             }
@@ -519,7 +546,7 @@ impl<'a> Inventory<'a> {
             return None;
         }
         let heard = [self.active_at(row), started].into_iter().flatten().max();
-        if heard.is_none_or(|heard| self.clock().now() - heard > RECENT) {
+        if heard.is_none_or(|heard| self.taken_at - heard > RECENT) {
             return None;
         }
         let died = match (booted, heard) {
@@ -555,7 +582,7 @@ impl<'a> Inventory<'a> {
             };
         } else {
             let active = self.believed(session.last_activity_at, &session.transcript);
-            let age = active.map(|at| self.clock().now() - at);
+            let age = active.map(|at| self.taken_at - at);
             let recent = age.is_some_and(|age| age < RECENT);
             if session.state == State::Current {
                 return self.add_project(session);
@@ -646,7 +673,7 @@ impl<'a> Inventory<'a> {
             claude_pid: None,
             claude_start: None,
         };
-        let supposed = Incident::open(report, self.clock().now());
+        let supposed = Incident::open(report, self.taken_at);
         let plan = self.ledger.decision(&supposed, Terminal::Closed).plan;
         if live && person_needed(session.stop.kind).is_none() {
             let why = "no hook of ours saw this stop: say \"continue\" in the session".into();

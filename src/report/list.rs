@@ -162,7 +162,8 @@ pub fn list(outside: Outside<'_>, options: &ListOptions) -> Result<ListReport> {
     }
     let total = rows.len();
     rows.truncate(options.limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX));
-    let sessions = rows.iter().map(|(row, _)| inventory.report(row)).collect();
+    let rows: Vec<&Row> = rows.into_iter().map(|(row, _)| row).collect();
+    let sessions = inventory.reports(&rows).collect();
     Ok(ListReport {
         schema: SCHEMA,
         generated_at: outside.clock.now(),

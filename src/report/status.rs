@@ -70,9 +70,8 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
     let inventory = Inventory::take(&ground, project.as_deref());
     let mut rows: Vec<&Row> = inventory.rows.iter().filter(|row| inventory.matters(row)).collect();
     rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
-    let mut sessions: Vec<Session> = rows
-        .into_iter()
-        .map(|row| inventory.report(row))
+    let mut sessions: Vec<Session> = inventory
+        .reports(&rows)
         .filter(|session| {
             session.live.is_some() || session.next.action != Action::None || session.open_at_crash.is_some()
         })

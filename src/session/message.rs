@@ -2,6 +2,7 @@
 //! meets thousands of them and shows few.
 
 use crate::note::redact::clean_line;
+use crate::text::invisible;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
@@ -12,22 +13,29 @@ const KEPT: usize = 1024;
 
 /// What the client said when a turn was broken off.
 #[derive(Clone)]
-pub struct ClientMessage(String);
+pub struct ClientMessage {
+    text: String,
+    /// It was made fit to be shown already.
+    clean: bool,
+}
 
 impl ClientMessage {
     /// `None` when nothing is left of it that could be shown.
     #[must_use]
     pub fn of(raw: &str) -> Option<Self> {
-        if raw.len() <= KEPT && raw.bytes().any(|byte| byte.is_ascii_graphic()) {
-            return Some(Self(raw.to_owned()));
+        let hidden = |char: char| char.is_control() && !matches!(char, '\n' | '\t') || invisible(char);
+        let visible = |char: char| !char.is_whitespace();
+        if raw.len() <= KEPT && !raw.contains(hidden) {
+            return raw.contains(visible).then(|| Self { text: raw.to_owned(), clean: false });
         }
-        Some(clean_line(raw, SHOWN)).filter(|clean| !clean.is_empty()).map(Self)
+        let text = clean_line(raw, SHOWN);
+        (!text.is_empty()).then_some(Self { text, clean: true })
     }
 
     /// Sanitised, redacted, on one line, bounded.
     #[must_use]
     pub fn shown(&self) -> String {
-        clean_line(&self.0, SHOWN)
+        if self.clean { self.text.clone() } else { clean_line(&self.text, SHOWN) }
     }
 }
 
@@ -40,7 +48,7 @@ impl fmt::Debug for ClientMessage {
 /// What is shown is what it is.
 impl PartialEq for ClientMessage {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0 || self.shown() == other.shown()
+        self.shown() == other.shown()
     }
 }
 
@@ -52,7 +60,8 @@ impl Serialize for ClientMessage {
 
 impl<'de> Deserialize<'de> for ClientMessage {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from).map(Self)
+        // It was shown to whoever wrote it.
+        String::deserialize(from).map(|text| Self { text, clean: true })
     }
 }
 
@@ -81,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_message_of_which_nothing_can_be_shown_is_none() {
-        for empty in ["", "  \n", "\u{1}\u{2}", "\u{200b}"] {
+        for empty in ["", "  \n", "\u{1}\u{2}", "\u{200b}", "\u{1b}[31m\u{1b}[0m", "\u{9b}31m"] {
             assert_eq!(shown(empty), None, "{empty:?}");
         }
         assert_eq!(shown("上限に達しました").as_deref(), Some("上限に達しました"));

@@ -166,22 +166,20 @@ impl Beginning {
                     break;
                 }
             };
-            let bodies = match plain {
-                Some(body) => vec![body],
-                None => glance(0, line).into_iter().map(|record| record.body).collect(),
-            };
-            for body in bodies {
-                match body {
-                    Body::Meta(Meta::CustomTitle(text)) => found.title = Some(kept(text)),
-                    Body::Meta(Meta::AgentName(text)) => found.name = Some(kept(text)),
-                    Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(text)),
-                    Body::Meta(Meta::Summary(text)) => old_title = Some(kept(text)),
-                    Body::Meta(_) | Body::Other | Body::System(_) => {}
-                    Body::User(_) | Body::Assistant(_) => {
-                        found.whole = true;
-                        from = bytes.len();
-                    }
+            let mut see = |body| match body {
+                Body::Meta(Meta::CustomTitle(text)) => found.title = Some(kept(text)),
+                Body::Meta(Meta::AgentName(text)) => found.name = Some(kept(text)),
+                Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(text)),
+                Body::Meta(Meta::Summary(text)) => old_title = Some(kept(text)),
+                Body::Meta(_) | Body::Other | Body::System(_) => {}
+                Body::User(_) | Body::Assistant(_) => {
+                    found.whole = true;
+                    from = bytes.len();
                 }
+            };
+            match plain {
+                Some(body) => see(body),
+                None => glance(0, line).into_iter().for_each(|record| see(record.body)),
             }
         }
         found.title = found.title.or(client_title).or(old_title);
@@ -295,12 +293,13 @@ impl<'a> Gathering<'a> {
 
     fn wants_prompts(&self) -> bool {
         self.stop.is_none()
+            || !self.described
             || self.found.last_prompt.is_none()
             || self.depth == Depth::Whole && !self.prompt_seen
     }
 
     fn wants_answers(&self) -> bool {
-        self.stop.is_none() || !self.answered
+        self.stop.is_none() || !self.described || !self.answered
     }
 
     fn message(&mut self, record: Record, line: &[u8]) {

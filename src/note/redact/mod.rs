@@ -56,8 +56,10 @@ fn redact_any(text: &str) -> Cow<'_, str> {
 }
 
 /// Words of which one makes what follows a secret.
-const NAMES: [&str; 10] =
-    ["pass", "pwd", "secret", "token", "key", "cookie", "auth", "bearer", "login", "cred"];
+const NAMES: [&str; 11] =
+    ["pass", "pwd", "secret", "token", "key", "cookie", "auth", "bearer", "login", "cred", "identified"];
+/// Most names in a time zone: `America/North_Dakota/New_Salem`.
+const ZONE: usize = 5;
 /// Longest run of letters in a plain word, longest plain word with a digit in it, and with a hyphen: no secret is as short.
 const LETTERS: usize = 13;
 const WITH_DIGIT: usize = 11;
@@ -100,7 +102,13 @@ fn is_plain_word(word: &str) -> bool {
     let colons = word == "Error:"
         || memchr::memchr_iter(b':', bytes).all(|at| digit_at(at.checked_sub(1)) && digit_at(Some(at + 1)));
     let stops = !word.trim_end_matches(['.', ')']).contains('.');
-    let zone = || AREAS.iter().any(|area| word.trim_start_matches('(').starts_with(area));
+    let zone = || {
+        let word = word.trim_start_matches('(');
+        let names = || word.split(['/', '_']);
+        AREAS.iter().any(|area| word.starts_with(area))
+            && names().all(|name| name.starts_with(|first: char| first.is_ascii_uppercase()))
+            && names().count() <= ZONE
+    };
     let underscores = !bytes.contains(&b'_') || !digit && zone();
     let hyphens = !bytes.contains(&b'-') || word.len() <= WITH_HYPHEN && bytes[0] != b'-';
     runs.unwrap_or(0) <= LETTERS
@@ -129,17 +137,25 @@ fn names_a_secret(text: &[u8]) -> bool {
 /// shortened last: half a secret is not recognised, and one that was broken over lines only while they are there.
 #[must_use]
 pub fn clean_line(raw: &str, limit: usize) -> String {
-    if is_plain(raw) && !raw.contains("  ") && raw.trim().len() == raw.len() {
-        return shortened(raw, limit).into_owned();
+    if !is_plain(raw) {
+        return cleaned_line(raw, limit);
     }
-    cleaned_line(raw, limit)
+    let joined = !raw.contains("  ") && raw.trim().len() == raw.len();
+    let line = if joined { Cow::Borrowed(raw) } else { Cow::Owned(on_one_line(raw)) };
+    shortened(&line, limit).into_owned()
 }
 
 fn cleaned_line(raw: &str, limit: usize) -> String {
     let clean = sanitised(looked_at(raw));
     let text = redact_any(&clean);
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    shortened(&joined, limit).into_owned()
+    let joined = on_one_line(&text);
+    // A name and its secret may have stood on two lines.
+    let line = if joined == text { Cow::Borrowed(joined.as_str()) } else { redact_any(&joined) };
+    shortened(&line, limit).into_owned()
+}
+
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What of a text is looked at. Where it is cut, the word goes that was cut, too.
@@ -194,9 +210,12 @@ mod tests {
 
     #[test]
     fn the_words_of_a_limit_are_plain_and_nothing_that_is_redacted_is() {
-        for text in
-            ["You've hit your 5-hour limit · resets 4:25am (America/New_York)", "resets Nov 24, 1:45pm (UTC)"]
-        {
+        for text in [
+            "You've hit your 5-hour limit · resets 4:25am (America/New_York)",
+            "resets Nov 24, 1:45pm (UTC)",
+            "API Error: 529 Overloaded. This is usually temporary — try again in a moment.",
+            "5-hour limit ∙ resets 3am (America/North_Dakota/New_Salem)",
+        ] {
             assert!(is_plain(text), "{text}");
         }
         for text in [
@@ -207,6 +226,9 @@ mod tests {
             "AKIAABCDEFGHIJKLMNOP",
             "x=1",
             "a@b",
+            "CREATE USER app IDENTIFIED BY 'hunter2!x'",
+            "America/sk_live_abcdefghij",
+            "Asia/github_pat_abcdefgh_abcdefgh_abcd",
             "sk-ant-abcdefgh",
             "SG.abc",
         ] {
@@ -341,6 +363,13 @@ mod tests {
     }
 
     #[test]
+    fn a_name_and_its_secret_on_two_lines_are_on_one_when_they_are_shown() {
+        let shown = clean_line("password:\nhunter2!x and more", 300);
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert_eq!(clean_line(&shown, 300), shown);
+    }
+
+    #[test]
     fn redacting_again_changes_nothing() {
         for (text, _) in secrets() {
             let once = redact(&text).into_owned();
@@ -412,10 +441,60 @@ mod tests {
         let piece = prop_oneof![
             proptest::sample::select(
                 [
-                    "sk-", "sk-ant-", "sk_live_", "ghp_", "gho_", "AKIA", "ASIA", "AIza", "ya29.", "hf_",
-                    "npm_", "pypi-", "SG.", "eyJ", "dapi", "hvs.", "dop_v1_", "glpat-", "xoxb-", "http",
-                    "://", " -u ", "machine ", "user", "PIN ", "https:", "Basic ", "/", "(", ")", " ", ":",
-                    ".", "-", "_", "'", "curl ", "db", "resets ", "hit ", "America/"
+                    "sk-",
+                    "sk-ant-",
+                    "sk_live_",
+                    "ghp_",
+                    "gho_",
+                    "AKIA",
+                    "ASIA",
+                    "AIza",
+                    "ya29.",
+                    "hf_",
+                    "npm_",
+                    "pypi-",
+                    "SG.",
+                    "eyJ",
+                    "dapi",
+                    "hvs.",
+                    "dop_v1_",
+                    "glpat-",
+                    "xoxb-",
+                    "http",
+                    "://",
+                    " -u ",
+                    "machine ",
+                    "user",
+                    "PIN ",
+                    "https:",
+                    "Basic ",
+                    "/",
+                    "(",
+                    ")",
+                    " ",
+                    ":",
+                    ".",
+                    "-",
+                    "_",
+                    "'",
+                    "curl ",
+                    "db",
+                    "resets ",
+                    "hit ",
+                    "America/",
+                    "Asia/",
+                    "∙",
+                    "—",
+                    " — ",
+                    "Error:",
+                    "API Error: ",
+                    "CREATE USER app ",
+                    "identified by ",
+                    "github_pat_",
+                    "pscale_pw_",
+                    "  ",
+                    "New_York",
+                    "North_Dakota/New_Salem"
                 ]
                 .as_slice()
             )

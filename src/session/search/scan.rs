@@ -164,7 +164,7 @@ impl Candidate {
         let mut file = open_regular(path)?;
         let meta = file.metadata().doing("read", path)?;
         let sieved = match sieve {
-            // What is written meanwhile is none of this search, and no call is spent on finding the end.
+            // What is written meanwhile is not sieved, and no call is spent on finding the end.
             Some(sieve) => sieved(&mut (&mut file).take(meta.len()), sieve, buffer).doing("read", path)?,
             None => Sieved::Unknown,
         };
