@@ -37,7 +37,7 @@ suite('a one-shot run that stops', { concurrency: 2 }, () => {
       assert.equal(status.live, null);
       assert.match(status.next.action, /^(resume|notify)$/);
       assert.ok(status.next.argv.includes(`--resume=${id}`), String(status.next.argv));
-      await until('the block in HANDOFF.md', () => stage.home.handoff().includes(id), 5);
+      await until('the block in HANDOFF.md', () => stage.home.handoff().includes(id), 20);
       assert.deepEqual(stage.hookProcesses(), [], 'no hook is left behind');
       assert.equal(stage.api.conversation().length, 1);
     });
