@@ -32,4 +32,5 @@ pub mod service;
 pub mod session;
 pub mod store;
 pub mod text;
+pub mod threads;
 pub mod watch;

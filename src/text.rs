@@ -92,8 +92,13 @@ pub fn one_line(raw: &str, limit: usize) -> String {
         return raw.to_owned();
     }
     let clean = sanitised(head(raw, LONGEST_RAW));
-    let joined = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-    shortened(&joined, limit).into_owned()
+    shortened(&on_one_line(&clean), limit).into_owned()
+}
+
+/// Every run of blanks and line ends one space.
+#[must_use]
+pub fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// At most `limit` characters, the last of them an ellipsis where something was left out.

@@ -44,6 +44,14 @@ pub enum Kind {
     Unknown,
 }
 
+impl Kind {
+    /// Whether it may be a record of the conversation: a prompt, a result, an answer or a note that decides something.
+    #[must_use]
+    pub const fn may_be_said(self) -> bool {
+        matches!(self, Self::User | Self::Answer | Self::Message | Self::Unknown)
+    }
+}
+
 /// Metadata that is only counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {

@@ -3,7 +3,7 @@
 
 use super::resume::start_directory;
 use super::session::{Large, Session, Subagents};
-use crate::claude::glance::{Kind, glance, kind_of, text_after};
+use crate::claude::glance::{glance, kind_of, text_after};
 use crate::claude::home::{ClaudeHome, all_homes, can_be_below};
 use crate::claude::process::{Process, Processes, below};
 use crate::claude::record::Body;
@@ -25,6 +25,7 @@ use crate::session::summary::{Depth, Summary, started_at, summarize};
 use crate::session::{Evidence, Source, Stop, StopKind};
 use crate::store::StateDir;
 use crate::store::lock::Lock;
+use crate::threads::{PORTION, side_by_side};
 use chrono::{DateTime, Duration, Utc};
 use compact_str::CompactString;
 use std::cell::{OnceCell, RefCell};
@@ -39,8 +40,6 @@ const SAMPLE: std::time::Duration = std::time::Duration::from_millis(100);
 const AHEAD: Duration = Duration::days(1);
 /// Messages of a turn that are looked through for open calls.
 const MOST_MESSAGES: usize = 400;
-/// Sessions whose files a thread looks at before it asks for more.
-const PORTION: usize = 16;
 /// What a tool's program may be older than the record of its call.
 const CALL_SLACK: Duration = Duration::seconds(2);
 
@@ -349,7 +348,7 @@ impl<'a> Inventory<'a> {
 
     /// The same of several sessions, whose files are looked at side by side.
     pub fn reports<'r>(&'r self, rows: &'r [&'r Row]) -> impl Iterator<Item = Session> + 'r {
-        let files = scan::side_by_side(rows, PORTION, || |row: &&Row| Files::of(row));
+        let files = side_by_side(rows, PORTION, || |row: &&Row| Files::of(row));
         rows.iter().zip(files).map(|(row, files)| self.report_with(row, files))
     }
 
@@ -709,7 +708,7 @@ fn open_call(path: &Path) -> Option<(DateTime<Utc>, CompactString)> {
     let mut open = None;
     let mut left = MOST_MESSAGES;
     while let Some((offset, line)) = lines.next(transcript.file()) {
-        if !matches!(kind_of(line), Kind::User | Kind::Answer | Kind::Message | Kind::Unknown) {
+        if !kind_of(line).may_be_said() {
             continue;
         }
         left -= 1;
@@ -747,7 +746,7 @@ fn requests_since(path: &Path) -> (usize, Option<DateTime<Utc>>) {
                 let text = text_after(line, b"\"timestamp\":\"");
                 newest = text.and_then(|text| parse_rfc3339(std::str::from_utf8(text).ok()?));
             }
-        } else if matches!(kind_of(line), Kind::User | Kind::Answer | Kind::Message | Kind::Unknown) {
+        } else if kind_of(line).may_be_said() {
             break;
         }
     }

@@ -9,15 +9,10 @@ use crate::claude::home::{ClaudeHome, is_session_id, stores};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::{Error, Result};
 use crate::fs::Directory;
+use crate::threads::{PORTION, side_by_side};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// More threads than these gain nothing: the disk, or the memory, is the limit.
-const MOST_THREADS: usize = 8;
-/// Files a thread takes at a time.
-const PORTION: usize = 16;
 
 /// A transcript that was found.
 #[derive(Debug, Clone)]
@@ -119,38 +114,4 @@ pub fn read<'a>(
                 .map(|transcript| Box::new(summarize_with(&mut lines, &transcript, liveness(one), depth)))
         }
     })
-}
-
-/// Answers all questions in several threads, each of which takes a portion at a time. `worker` is made once in each.
-pub fn side_by_side<Q: Sync, A: Send, W: FnMut(&Q) -> A>(
-    questions: &[Q],
-    portion: usize,
-    worker: impl Fn() -> W + Sync,
-) -> Vec<A> {
-    if questions.len() <= portion {
-        return questions.iter().map(worker()).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut answer = worker();
-        let mut done = Vec::new();
-        loop {
-            let from = next.fetch_add(portion, Ordering::Relaxed);
-            let Some(rest) = questions.get(from..).filter(|rest| !rest.is_empty()) else { return done };
-            done.push((from, rest.iter().take(portion).map(&mut answer).collect::<Vec<A>>()));
-        }
-    };
-    let threads =
-        std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, MOST_THREADS);
-    let mut all = std::thread::scope(|scope| {
-        // The calling thread works too.
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut all = work();
-        for other in others {
-            all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        all
-    });
-    all.sort_unstable_by_key(|(from, _)| *from);
-    all.into_iter().flat_map(|(_, answers)| answers).collect()
 }

@@ -13,6 +13,7 @@ use crate::error::{Code, Result};
 use crate::session::stop::{time, time_or_null};
 use crate::store::StateDir;
 use crate::store::stored::{Stored, load, peek, save};
+use crate::text::on_one_line;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -123,7 +124,8 @@ pub fn look(transcript: &Path, said: &str, now: DateTime<Utc>) -> Result<(), Why
 /// Whether one of the newest answers, none older than `since`, is what was said, or a part of it: a client writes one record for
 /// each block of an answer.
 fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
-    let said = squeezed(said);
+    // A client may trim or join differently.
+    let said = on_one_line(said);
     let floor = transcript.bytes().saturating_sub(BUDGET);
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
@@ -139,18 +141,13 @@ fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
             if record.head.at.is_some_and(|at| at < since) {
                 return false;
             }
-            let text = squeezed(&answer.text);
+            let text = on_one_line(&answer.text);
             if !text.is_empty() && (text.contains(&said) || said.contains(&text)) {
                 return true;
             }
         }
     }
     false
-}
-
-/// Without what a client may trim or join differently.
-fn squeezed(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A session whose answers were not found in its transcript.

@@ -16,7 +16,7 @@ mod token;
 mod view;
 mod worth;
 
-use crate::text::{LONGEST_RAW, head, sanitised, shortened};
+use crate::text::{LONGEST_RAW, head, on_one_line, sanitised, shortened};
 use std::borrow::Cow;
 use view::View;
 
@@ -152,10 +152,6 @@ fn cleaned_line(raw: &str, limit: usize) -> String {
     // A name and its secret may have stood on two lines.
     let line = if joined == text { Cow::Borrowed(joined.as_str()) } else { redact_any(&joined) };
     shortened(&line, limit).into_owned()
-}
-
-fn on_one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What of a text is looked at. Where it is cut, the word goes that was cut, too.

@@ -1,7 +1,7 @@
 //! What is shown of a text: its beginning and its end where it is long, with what lies between counted, and no character
 //! that would steer whatever shows it.
 
-use crate::text::invisible;
+use crate::text::{head, invisible, on_one_line, shortened};
 use std::fmt::Write as _;
 
 /// Bytes of one line that are shown.
@@ -145,9 +145,8 @@ pub fn made_visible(text: &str) -> String {
 /// Visible, on one line, at most so many characters.
 #[must_use]
 pub fn line_of(text: &str, limit: usize) -> String {
-    let shown = made_visible(crate::text::head(text, 4 * limit + 64));
-    let joined = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-    crate::text::shortened(&joined, limit).into_owned()
+    let shown = made_visible(head(text, 4 * limit + 64));
+    shortened(&on_one_line(&shown), limit).into_owned()
 }
 
 /// Length of a sequence that only sets colours.
