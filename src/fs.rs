@@ -72,29 +72,89 @@ impl Directory {
         path.file_name().filter(|_| path.parent() == Some(&self.path))
     }
 
+    /// Opens a file that the directory said is a regular one, and tells its length, at half the price of asking for all that is
+    /// known about it. `None`: it is not as it was said, and [`Self::open_regular`] tells why.
+    #[must_use]
+    pub fn open_listed(&self, path: &Path) -> Option<(File, u64)> {
+        #[cfg(unix)]
+        {
+            let file = self.open_untouched(path)?;
+            let length = rustix::fs::seek(&file, rustix::fs::SeekFrom::End(0)).ok()?;
+            Some((file, length))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = path;
+            None
+        }
+    }
+
     /// Opens a regular file of this directory, as [`open_regular`] does.
     ///
     /// # Errors
     /// As [`open_regular`].
     pub fn open_regular(&self, path: &Path) -> Result<(File, Metadata)> {
         #[cfg(unix)]
-        if let (Some(handle), Some(name)) = (&self.handle, self.name_of(path)) {
-            let opened = rustix::fs::openat(handle, name, UNBLOCKED, rustix::fs::Mode::empty());
-            if let Ok(file) = opened.map(File::from)
-                && let Ok(meta) = file.metadata()
-                && meta.is_file()
-            {
-                return Ok((file, meta));
-            }
+        if let Some(file) = self.open_untouched(path)
+            && let Ok(meta) = file.metadata()
+            && meta.is_file()
+        {
+            return Ok((file, meta));
         }
         open_regular_with_metadata(path)
     }
+
+    #[cfg(unix)]
+    fn open_untouched(&self, path: &Path) -> Option<File> {
+        let (handle, name) = (self.handle.as_ref()?, self.name_of(path)?);
+        rustix::fs::openat(handle, name, UNTOUCHED, rustix::fs::Mode::empty()).ok().map(File::from)
+    }
 }
+
+/// Tells `each` the name of every entry of a directory, in no order, and whether the directory itself says that it is a regular
+/// file.
+///
+/// # Errors
+/// What opening or reading it fails with; the names before that have been told.
+pub fn names_in(dir: &Path, mut each: impl FnMut(&std::ffi::OsStr, bool)) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+        let dir = rustix::fs::open(dir, flags, rustix::fs::Mode::empty())?;
+        // No memory for each name, of which there may be thousands.
+        let mut buffer = Vec::with_capacity(NAMES);
+        let mut entries = rustix::fs::RawDir::new(dir, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                let regular = entry.file_type() == rustix::fs::FileType::RegularFile;
+                each(std::ffi::OsStr::from_bytes(name), regular);
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    for entry in std::fs::read_dir(dir)? {
+        each(&entry?.file_name(), false);
+    }
+    Ok(())
+}
+
+/// Bytes of a directory that are read at once.
+#[cfg(target_os = "linux")]
+const NAMES: usize = 32 * 1024;
 
 /// For reading, without waiting for a pipe's other end, and without following a symbolic link.
 #[cfg(unix)]
 const UNBLOCKED: rustix::fs::OFlags =
     rustix::fs::OFlags::NONBLOCK.union(rustix::fs::OFlags::NOFOLLOW).union(rustix::fs::OFlags::CLOEXEC);
+
+/// The same, and the time of the last access stays as it is, which the system grants only for files of one's own.
+#[cfg(target_os = "linux")]
+const UNTOUCHED: rustix::fs::OFlags = UNBLOCKED.union(rustix::fs::OFlags::NOATIME);
+#[cfg(all(unix, not(target_os = "linux")))]
+const UNTOUCHED: rustix::fs::OFlags = UNBLOCKED;
 
 #[cfg(unix)]
 fn open_without_blocking(path: &Path) -> Result<File> {
@@ -272,4 +332,39 @@ pub fn read_standard_input(limit: usize, wait: std::time::Duration) -> (Vec<u8>,
         let _ = sender.send((bytes, ended && !full));
     });
     receiver.recv_timeout(wait).unwrap_or_default()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_regular_file_any_more_is_not_opened_as_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let [file, link, pipe, none] = ["file", "link", "pipe", "none"].map(|name| dir.path().join(name));
+        std::fs::write(&file, "seven b").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let opened = Directory::open(dir.path());
+        let length = |path| opened.open_listed(path).map(|(_, length)| length);
+        assert_eq!(length(&file), Some(7));
+        for other in [&link, &pipe, &none] {
+            assert_eq!(length(other), None, "{}", other.display());
+            assert!(opened.open_regular(other).is_err(), "{}", other.display());
+        }
+    }
+
+    #[test]
+    fn every_entry_is_named_and_only_regular_files_are_said_to_be_such() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        std::fs::create_dir(dir.path().join("dir")).unwrap();
+        std::os::unix::fs::symlink("file", dir.path().join("link")).unwrap();
+        let mut names = Vec::new();
+        names_in(dir.path(), |name, regular| names.push((name.to_owned(), regular))).unwrap();
+        names.sort();
+        let linux = cfg!(target_os = "linux");
+        assert_eq!(names, [("dir".into(), false), ("file".into(), linux), ("link".into(), false)]);
+        assert!(names_in(&dir.path().join("none"), |_, _| {}).is_err());
+    }
 }

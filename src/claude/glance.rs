@@ -4,6 +4,7 @@
 //! is told by its first bytes where they are as the client writes them, and what is read is read without decoding long
 //! texts. Other key orders take the long way and give the same answer.
 
+use super::outline::{Outline, decoded, once};
 use super::record::{
     Assistant, Body, FailureKeys, Head, Meta, Record, System, ToolCall, ToolResult, User, failure,
     is_background, is_compact_summary, parse_line, trim,
@@ -11,12 +12,8 @@ use super::record::{
 use crate::clock::parse_rfc3339;
 use compact_str::CompactString;
 use memchr::memmem::{self, Finder};
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::LazyLock;
 
 static GLUED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"}{\""));
@@ -168,95 +165,70 @@ pub fn plain_meta(line: &[u8]) -> Option<Meta> {
 /// Reads one line as [`super::record::parse_line`] does, without what a verdict does not need: no results of tools, no
 /// arguments of calls, no text of answers that are no errors, no ids of other records.
 #[must_use]
-pub fn glance(offset: u64, line: &[u8]) -> Vec<Record> {
+pub fn glance(offset: u64, line: &[u8]) -> impl DoubleEndedIterator<Item = Record> + use<> {
     let line = trim(line);
-    if line.is_empty() {
-        return Vec::new();
-    }
-    // Checked once, not text by text.
-    let parsed =
-        simdutf8::basic::from_utf8(line).ok().and_then(|text| serde_json::from_str::<Line<'_>>(text).ok());
-    match parsed.map(|parsed| record(offset, parsed)) {
-        Some(Ok(record)) => vec![record],
+    let mut parsed = Line::default();
+    let (one, several) = match parsed.read(line).and_then(|()| record(offset, &mut parsed)) {
+        Some(record) => (Some(record), Vec::new()),
         // Glued records, halves of characters and shapes of another kind: the long way.
-        Some(Err(Unread)) | None => parse_line(offset, line),
-    }
+        None => (None, parse_line(offset, line)),
+    };
+    one.into_iter().chain(several)
 }
 
 /// A line as far as it is read at once: what most lines do not need is left as it stands.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "the client's own keys")]
+#[derive(Default)]
 struct Line<'a> {
-    #[serde(rename = "type", default, borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    subtype: Cow<'a, str>,
-    uuid: Option<String>,
-    #[serde(default)]
-    is_sidechain: bool,
-    #[serde(borrow, default)]
-    timestamp: Cow<'a, str>,
-    cwd: Option<String>,
-    version: Option<CompactString>,
-    git_branch: Option<CompactString>,
-    entrypoint: Option<CompactString>,
-    session_kind: Option<CompactString>,
-    #[serde(borrow)]
+    kind: Text<'a>,
+    subtype: Text<'a>,
+    uuid: Text<'a>,
+    is_sidechain: Option<bool>,
+    timestamp: Text<'a>,
+    cwd: Text<'a>,
+    version: Text<'a>,
+    git_branch: Text<'a>,
+    entrypoint: Text<'a>,
+    session_kind: Text<'a>,
     message: Option<Message<'a>>,
-    #[serde(borrow)]
     content: Raw<'a>,
-    #[serde(default)]
-    is_meta: bool,
-    #[serde(borrow)]
+    is_meta: Option<bool>,
     origin: Raw<'a>,
-    prompt_source: Option<CompactString>,
-    permission_mode: Option<CompactString>,
-    #[serde(default)]
-    is_compact_summary: bool,
-    #[serde(default)]
-    is_api_error_message: bool,
-    #[serde(borrow)]
+    prompt_source: Text<'a>,
+    permission_mode: Text<'a>,
+    is_compact_summary: Option<bool>,
+    is_api_error_message: Option<bool>,
     error: Raw<'a>,
-    #[serde(borrow)]
     error_details: Raw<'a>,
-    #[serde(borrow)]
     api_error: Raw<'a>,
-    #[serde(borrow)]
     api_error_status: Raw<'a>,
-    #[serde(borrow)]
     api_error_type: Raw<'a>,
-    #[serde(borrow)]
     quota_limits: Raw<'a>,
-    last_prompt: Option<String>,
-    custom_title: Option<String>,
-    agent_name: Option<String>,
-    ai_title: Option<String>,
-    #[serde(borrow)]
+    last_prompt: Text<'a>,
+    custom_title: Text<'a>,
+    agent_name: Text<'a>,
+    ai_title: Text<'a>,
     summary: Raw<'a>,
-    #[serde(borrow)]
     compact_metadata: Raw<'a>,
 }
 
+/// A string.
+type Text<'a> = Option<Cow<'a, str>>;
 /// A value as it stands in the line.
-type Raw<'a> = Option<&'a RawValue>;
+type Raw<'a> = Option<&'a str>;
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Message<'a> {
-    model: Option<CompactString>,
-    #[serde(borrow, default)]
-    content: Content<'a>,
-    stop_reason: Option<CompactString>,
+    model: Text<'a>,
+    content: Option<Content<'a>>,
+    stop_reason: Text<'a>,
     usage: Option<Usage>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-#[expect(clippy::struct_field_names, reason = "named as the client names them")]
+#[derive(Default)]
 struct Usage {
-    input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
+    input: Option<u64>,
+    cache_creation: Option<u64>,
+    cache_read: Option<u64>,
 }
 
 /// Content of a message: text, or blocks of which only the outline is read.
@@ -268,65 +240,112 @@ enum Content<'a> {
     Blocks(Vec<Block<'a>>),
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Block<'a> {
-    #[serde(rename = "type", default, borrow)]
-    kind: Cow<'a, str>,
-    #[serde(default, borrow)]
-    id: Cow<'a, str>,
-    name: Option<CompactString>,
-    #[serde(default, borrow)]
-    tool_use_id: Cow<'a, str>,
-    #[serde(borrow)]
+    kind: Text<'a>,
+    id: Text<'a>,
+    name: Text<'a>,
+    tool_use_id: Text<'a>,
     is_error: Raw<'a>,
-    #[serde(borrow)]
     text: Raw<'a>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Outline;
-        impl<'de> Visitor<'de> for Outline {
-            type Value = Content<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("the content of a message")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Content::Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Content::Text(Cow::Owned(text.to_owned())))
-            }
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Content::None)
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Content::None)
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Content::None)
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Content::None)
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Content::None)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut blocks: A) -> Result<Self::Value, A::Error> {
-                let mut outline = Vec::new();
-                while let Some(block) = blocks.next_element::<Block<'de>>()? {
-                    outline.push(block);
-                }
-                Ok(Content::Blocks(outline))
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Content::None)
-            }
-        }
-        deserializer.deserialize_any(Outline)
+impl<'a> Line<'a> {
+    fn read(&mut self, bytes: &'a [u8]) -> Option<()> {
+        let mut outline = Outline::of(bytes)?;
+        outline.object(|key, rest| match key {
+            "type" if rest.peek()? != b'"' => None,
+            "type" => rest.text(&mut self.kind),
+            "subtype" => rest.text(&mut self.subtype),
+            "uuid" => rest.text(&mut self.uuid),
+            "isSidechain" => rest.flag(&mut self.is_sidechain),
+            "timestamp" => rest.text(&mut self.timestamp),
+            "cwd" => rest.text(&mut self.cwd),
+            "version" => rest.text(&mut self.version),
+            "gitBranch" => rest.text(&mut self.git_branch),
+            "entrypoint" => rest.text(&mut self.entrypoint),
+            "sessionKind" => rest.text(&mut self.session_kind),
+            "message" => once(&mut self.message, message(rest)?),
+            "content" => rest.raw(&mut self.content),
+            "isMeta" => rest.flag(&mut self.is_meta),
+            "origin" => rest.raw(&mut self.origin),
+            "promptSource" => rest.text(&mut self.prompt_source),
+            "permissionMode" => rest.text(&mut self.permission_mode),
+            "isCompactSummary" => rest.flag(&mut self.is_compact_summary),
+            "isApiErrorMessage" => rest.flag(&mut self.is_api_error_message),
+            "error" => rest.raw(&mut self.error),
+            "errorDetails" => rest.raw(&mut self.error_details),
+            "apiError" => rest.raw(&mut self.api_error),
+            "apiErrorStatus" => rest.raw(&mut self.api_error_status),
+            "apiErrorType" => rest.raw(&mut self.api_error_type),
+            "quotaLimits" => rest.raw(&mut self.quota_limits),
+            "lastPrompt" => rest.text(&mut self.last_prompt),
+            "customTitle" => rest.text(&mut self.custom_title),
+            "agentName" => rest.text(&mut self.agent_name),
+            "aiTitle" => rest.text(&mut self.ai_title),
+            "summary" => rest.raw(&mut self.summary),
+            "compactMetadata" => rest.raw(&mut self.compact_metadata),
+            _ => rest.pass(),
+        })?;
+        outline.is_over().then_some(())
     }
+}
+
+fn message<'a>(rest: &mut Outline<'a>) -> Option<Message<'a>> {
+    let mut message = Message::default();
+    rest.object(|key, rest| match key {
+        "model" => rest.text(&mut message.model),
+        "content" => once(&mut message.content, content(rest)?),
+        "stop_reason" => rest.text(&mut message.stop_reason),
+        "usage" if rest.peek()? == b'{' => once(&mut message.usage, usage(rest)?),
+        "usage" => rest.null(&mut message.usage),
+        _ => rest.pass(),
+    })?;
+    Some(message)
+}
+
+fn usage(rest: &mut Outline<'_>) -> Option<Usage> {
+    let mut usage = Usage::default();
+    rest.object(|key, rest| match key {
+        "input_tokens" => rest.count(&mut usage.input),
+        "cache_creation_input_tokens" => rest.count(&mut usage.cache_creation),
+        "cache_read_input_tokens" => rest.count(&mut usage.cache_read),
+        _ => rest.pass(),
+    })?;
+    Some(usage)
+}
+
+fn content<'a>(rest: &mut Outline<'a>) -> Option<Content<'a>> {
+    match rest.peek()? {
+        b'"' => {
+            let mut text = None;
+            rest.text(&mut text)?;
+            text.map(Content::Text)
+        }
+        b'[' => {
+            let mut blocks = Vec::new();
+            rest.array(|rest| {
+                blocks.push(block(rest)?);
+                Some(())
+            })?;
+            Some(Content::Blocks(blocks))
+        }
+        _ => rest.pass().map(|()| Content::None),
+    }
+}
+
+fn block<'a>(rest: &mut Outline<'a>) -> Option<Block<'a>> {
+    let mut block = Block::default();
+    rest.object(|key, rest| match key {
+        "type" => rest.text(&mut block.kind),
+        "id" => rest.text(&mut block.id),
+        "name" => rest.text(&mut block.name),
+        "tool_use_id" => rest.text(&mut block.tool_use_id),
+        "is_error" => rest.raw(&mut block.is_error),
+        "text" => rest.raw(&mut block.text),
+        _ => rest.pass(),
+    })?;
+    Some(block)
 }
 
 impl Content<'_> {
@@ -338,76 +357,78 @@ impl Content<'_> {
     }
 
     /// Its text, that of its blocks joined by line ends.
-    fn text(&mut self) -> Result<String, Unread> {
+    fn text(&mut self) -> Option<String> {
         match self {
-            Self::None => Ok(String::new()),
-            Self::Text(text) => Ok(std::mem::take(text).into_owned()),
+            Self::None => Some(String::new()),
+            Self::Text(text) => Some(std::mem::take(text).into_owned()),
             Self::Blocks(blocks) => {
                 let mut joined = String::new();
                 let mut first = true;
-                for block in blocks.iter().filter(|block| block.kind == "text") {
-                    let Some(text) = text(block.text)? else { continue };
+                for block in blocks.iter().filter(|block| is(&block.kind, "text")) {
+                    let Some(text) = text(block.text).ok()? else { continue };
                     if !std::mem::take(&mut first) {
                         joined.push('\n');
                     }
                     joined.push_str(&text);
                 }
-                Ok(joined)
+                Some(joined)
             }
         }
     }
 }
 
-/// A value holds what a strict reader does not read, such as half a character: the whole line goes the long way.
-struct Unread;
-
-impl From<serde_json::Error> for Unread {
-    fn from(_: serde_json::Error) -> Self {
-        Self
-    }
+fn is(text: &Text<'_>, word: &str) -> bool {
+    text.as_deref() == Some(word)
 }
 
-/// The text that a value is.
-fn text(raw: Raw<'_>) -> Result<Option<Cow<'_, str>>, Unread> {
-    let Some(raw) = raw.map(RawValue::get).filter(|raw| raw.starts_with('"')) else { return Ok(None) };
-    let inner = &raw[1..raw.len() - 1];
-    Ok(Some(if inner.contains('\\') { Cow::Owned(serde_json::from_str(raw)?) } else { Cow::Borrowed(inner) }))
+fn short(text: &mut Text<'_>) -> Option<CompactString> {
+    text.take().map(CompactString::from)
 }
 
-fn value(raw: Raw<'_>) -> Result<Option<Value>, Unread> {
-    Ok(raw.map(|raw| serde_json::from_str(raw.get())).transpose()?)
+fn owned(text: &mut Text<'_>) -> Option<String> {
+    text.take().map(Cow::into_owned)
 }
 
-fn record(offset: u64, mut line: Line<'_>) -> Result<Record, Unread> {
-    let body = body(&mut line)?;
-    Ok(Record {
+/// The text that a value is, if it is one.
+fn text(raw: Raw<'_>) -> serde_json::Result<Text<'_>> {
+    raw.filter(|raw| raw.starts_with('"')).map(decoded).transpose()
+}
+
+fn value(raw: Raw<'_>) -> serde_json::Result<Option<Value>> {
+    raw.map(serde_json::from_str).transpose()
+}
+
+/// `None`: a value holds what a strict reader does not read, such as half a character.
+fn record(offset: u64, line: &mut Line<'_>) -> Option<Record> {
+    Some(Record {
         offset,
+        body: body(line)?,
         head: Head {
-            uuid: line.uuid,
-            sidechain: line.is_sidechain,
-            at: parse_rfc3339(&line.timestamp),
-            cwd: line.cwd,
-            version: line.version,
-            branch: line.git_branch,
+            uuid: owned(&mut line.uuid),
+            sidechain: line.is_sidechain.unwrap_or_default(),
+            at: line.timestamp.as_deref().and_then(parse_rfc3339),
+            cwd: owned(&mut line.cwd),
+            version: short(&mut line.version),
+            branch: short(&mut line.git_branch),
             background: is_background(line.session_kind.as_deref()),
-            entrypoint: line.entrypoint,
+            entrypoint: short(&mut line.entrypoint),
             ..Head::default()
         },
-        body,
     })
 }
 
-fn body(line: &mut Line<'_>) -> Result<Body, Unread> {
-    let meta = |value: &mut Option<String>, wrap: fn(String) -> Meta| {
-        value.take().map_or(Body::Other, |text| Body::Meta(wrap(text)))
+fn body(line: &mut Line<'_>) -> Option<Body> {
+    let meta = |value: &mut Text<'_>, wrap: fn(String) -> Meta| {
+        owned(value).map_or(Body::Other, |text| Body::Meta(wrap(text)))
     };
-    Ok(match line.kind.as_ref() {
+    Some(match line.kind.as_deref().unwrap_or_default() {
         "user" => Body::User(user(line)?),
         "assistant" => Body::Assistant(assistant(line)?),
         "system" => Body::System(System {
-            subtype: CompactString::from(line.subtype.as_ref()),
-            content: text(line.content)?.map(Cow::into_owned).unwrap_or_default(),
-            post_tokens: value(line.compact_metadata)?
+            subtype: short(&mut line.subtype).unwrap_or_default(),
+            content: text(line.content).ok()?.map(Cow::into_owned).unwrap_or_default(),
+            post_tokens: value(line.compact_metadata)
+                .ok()?
                 .and_then(|metadata| metadata.get("postTokens").and_then(Value::as_u64)),
         }),
         "last-prompt" => meta(&mut line.last_prompt, Meta::LastPrompt),
@@ -415,76 +436,72 @@ fn body(line: &mut Line<'_>) -> Result<Body, Unread> {
         "agent-name" => meta(&mut line.agent_name, Meta::AgentName),
         "ai-title" => meta(&mut line.ai_title, Meta::AiTitle),
         "summary" => {
-            text(line.summary)?.map_or(Body::Other, |text| Body::Meta(Meta::Summary(text.into_owned())))
+            text(line.summary).ok()?.map_or(Body::Other, |text| Body::Meta(Meta::Summary(text.into_owned())))
         }
-        "permission-mode" => {
-            line.permission_mode.take().map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode)))
-        }
+        "permission-mode" => short(&mut line.permission_mode)
+            .map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode))),
         "cost-state" => Body::Meta(Meta::CostState),
         _ => Body::Other,
     })
 }
 
-fn user(line: &mut Line<'_>) -> Result<User, Unread> {
-    let mut content = line.message.take().map(|message| message.content).unwrap_or_default();
+fn user(line: &mut Line<'_>) -> Option<User> {
+    let mut content = line.message.take().and_then(|message| message.content).unwrap_or_default();
     let mut user = User {
         text: content.text()?,
-        meta: line.is_meta,
-        origin: value(line.origin)?
+        meta: line.is_meta.unwrap_or_default(),
+        origin: value(line.origin)
+            .ok()?
             .and_then(|origin| origin.get("kind").and_then(Value::as_str).map(CompactString::from)),
-        prompt_source: line.prompt_source.take(),
-        permission_mode: line.permission_mode.take(),
+        prompt_source: short(&mut line.prompt_source),
+        permission_mode: short(&mut line.permission_mode),
         ..User::default()
     };
     // The flag is younger than the text.
-    user.compact_summary = line.is_compact_summary || is_compact_summary(&user.text);
-    for block in content.blocks().iter().filter(|block| block.kind == "tool_result") {
+    user.compact_summary = line.is_compact_summary == Some(true) || is_compact_summary(&user.text);
+    for block in content.blocks().iter().filter(|block| is(&block.kind, "tool_result")) {
         user.results.push(ToolResult {
-            id: block.tool_use_id.to_string(),
+            id: block.tool_use_id.as_deref().unwrap_or_default().to_owned(),
             text: String::new(),
-            error: block.is_error.is_some_and(|error| error.get() == "true"),
+            error: block.is_error == Some("true"),
         });
     }
-    Ok(user)
+    Some(user)
 }
 
-fn assistant(line: &mut Line<'_>) -> Result<Assistant, Unread> {
-    let Some(message) = &mut line.message else { return Ok(Assistant::default()) };
-    let failure = if line.is_api_error_message {
-        Some(failure(FailureKeys {
-            error: text(line.error)?.as_deref(),
-            error_details: text(line.error_details)?.as_deref(),
-            api_error: text(line.api_error)?.as_deref(),
-            api_error_status: line.api_error_status.and_then(|status| status.get().parse().ok()),
-            api_error_type: text(line.api_error_type)?.as_deref(),
-            quota_limits: value(line.quota_limits)?.as_ref(),
-        }))
-    } else {
-        None
+fn assistant(line: &mut Line<'_>) -> Option<Assistant> {
+    let Some(mut message) = line.message.take() else { return Some(Assistant::default()) };
+    let mut content = message.content.take().unwrap_or_default();
+    let mut assistant = Assistant {
+        model: short(&mut message.model),
+        stop_reason: short(&mut message.stop_reason),
+        context_tokens: message.usage.map_or(0, |usage| {
+            [usage.input, usage.cache_creation, usage.cache_read]
+                .into_iter()
+                .flatten()
+                .fold(0, u64::saturating_add)
+        }),
+        ..Assistant::default()
     };
-    let usage = message.usage.as_ref();
-    let tokens = |pick: fn(&Usage) -> Option<u64>| usage.and_then(pick).unwrap_or(0);
-    let context_tokens = tokens(|usage| usage.input_tokens)
-        .saturating_add(tokens(|usage| usage.cache_creation_input_tokens))
-        .saturating_add(tokens(|usage| usage.cache_read_input_tokens));
-    Ok(Assistant {
-        model: message.model.take(),
-        text: if line.is_api_error_message { message.content.text()? } else { String::new() },
-        calls: message
-            .content
-            .blocks()
-            .iter()
-            .filter(|block| block.kind == "tool_use")
-            .map(|block| ToolCall {
-                id: block.id.to_string(),
-                name: block.name.clone().unwrap_or_default(),
-                input: Value::Null,
-            })
-            .collect(),
-        stop_reason: message.stop_reason.take(),
-        context_tokens,
-        failure,
-    })
+    if line.is_api_error_message == Some(true) {
+        assistant.text = content.text()?;
+        assistant.failure = Some(failure(FailureKeys {
+            error: text(line.error).ok()?.as_deref(),
+            error_details: text(line.error_details).ok()?.as_deref(),
+            api_error: text(line.api_error).ok()?.as_deref(),
+            api_error_status: line.api_error_status.and_then(|status| status.parse().ok()),
+            api_error_type: text(line.api_error_type).ok()?.as_deref(),
+            quota_limits: value(line.quota_limits).ok()?.as_ref(),
+        }));
+    }
+    for block in content.blocks().iter().filter(|block| is(&block.kind, "tool_use")) {
+        assistant.calls.push(ToolCall {
+            id: block.id.as_deref().unwrap_or_default().to_owned(),
+            name: block.name.as_deref().unwrap_or_default().into(),
+            input: Value::Null,
+        });
+    }
+    Some(assistant)
 }
 
 #[cfg(test)]
@@ -528,14 +545,20 @@ mod tests {
         format!("{record:?}")
     }
 
+    /// A glance and the whole reader tell the same of a line; how many records it holds.
+    fn agreed(line: &[u8]) -> usize {
+        let whole: Vec<_> = parse_line(0, line).into_iter().map(outline).collect();
+        let glanced: Vec<_> = glance(0, line).map(outline).collect();
+        assert_eq!(glanced, whole, "{}", String::from_utf8_lossy(line));
+        whole.len()
+    }
+
     #[test]
     fn a_glance_agrees_with_the_whole_record_on_every_recorded_line() {
         let lines = fixtures();
         assert!(lines.len() > 1000);
         for line in &lines {
-            let whole: Vec<_> = parse_line(0, line).into_iter().map(outline).collect();
-            let glanced: Vec<_> = glance(0, line).into_iter().map(outline).collect();
-            assert_eq!(glanced, whole, "{}", String::from_utf8_lossy(line));
+            agreed(line);
         }
     }
 
@@ -585,25 +608,61 @@ mod tests {
             r#"{"type":"user","message":{"content":[{"type":"text","text":7},{"type":"text","text":"b"},{"type":"text","text":""}]}}"#.into(),
             r#"{"type":"user","timestamp":7,"version":7,"message":{"content":"a"}}"#.into(),
             r#"{"type":"assistant","message":{"content":[{"type":"tool_use","id":null,"name":"Bash"}]}}"#.into(),
+            r#"{"type":"assistant","message":null,"timestamp":null}"#.into(),
+            r#"{"type":"user", "message": {"content": "a"}}"#.into(),
         ] {
-            let whole: Vec<_> = parse_line(0, line.as_bytes()).into_iter().map(outline).collect();
-            let glanced: Vec<_> = glance(0, line.as_bytes()).into_iter().map(outline).collect();
-            assert_eq!(glanced, whole, "{line}");
-            assert_eq!(whole.len(), 1, "{line}");
+            assert_eq!(agreed(line.as_bytes()), 1, "{line}");
         }
         let prompt = br#"{"parentUuid":null,"isSidechain":false,"message":{"id":"msg_1","role":"user","content":"hi"},"type":"user"}"#;
         assert_eq!(kind_of(prompt), Kind::Message);
     }
 
     #[test]
+    fn keys_that_stand_there_twice_and_nulls_are_read_as_the_whole_record_reads_them() {
+        for line in [
+            r#"{"type":"assistant","isApiErrorMessage":true,"error":"rate_limit","error":null,"message":{"content":[]}}"#,
+            r#"{"type":"assistant","message":{"usage":{"input_tokens":5},"usage":null,"content":[]}}"#,
+            r#"{"type":"user","type":"assistant","message":{"content":"a"}}"#,
+            r#"{"type":"user","isSidechain":null,"message":{"content":"a"}}"#,
+            r#"{"type":null,"message":{"content":"a"}}"#,
+            r#"{"type":"user","timestamp":null,"cwd":null,"version":null,"message":{"content":null}}"#,
+        ] {
+            agreed(line.as_bytes());
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
+        #[test]
+        fn a_glance_agrees_with_the_whole_record_on_damaged_lines(
+            which in proptest::prelude::any::<proptest::sample::Index>(),
+            at in proptest::prelude::any::<proptest::sample::Index>(),
+            byte in proptest::prelude::any::<u8>(),
+            how in 0..4,
+        ) {
+            static LINES: std::sync::LazyLock<Vec<Vec<u8>>> =
+                std::sync::LazyLock::new(|| fixtures().into_iter().filter(|line| (1..20_000).contains(&line.len())).collect());
+            let mut line = which.get(&LINES).clone();
+            let at = at.index(line.len());
+            match how {
+                0 => line[at] = byte,
+                1 => line.insert(at, byte),
+                2 => drop(line.remove(at)),
+                _ => line.truncate(at),
+            }
+            agreed(&line);
+        }
+    }
+
+    #[test]
     fn deep_nesting_and_foreign_shapes_do_no_harm() {
         let deep = format!("{{\"type\":\"user\",\"x\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(glance(0, deep.as_bytes()).len(), 1);
+        assert_eq!(glance(0, deep.as_bytes()).count(), 1);
         for odd in [
             "{\"type\":\"user\",\"message\":{\"content\":7}}",
             "{\"type\":\"user\",\"message\":{\"content\":[1,null,\"x\"]}}",
         ] {
-            assert_eq!(glance(0, odd.as_bytes()).len(), 1, "{odd}");
+            assert_eq!(glance(0, odd.as_bytes()).count(), 1, "{odd}");
         }
     }
 }

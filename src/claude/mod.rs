@@ -5,6 +5,7 @@
 pub mod connection;
 pub mod glance;
 pub mod home;
+pub mod outline;
 pub mod process;
 pub mod program;
 pub mod record;

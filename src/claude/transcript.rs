@@ -9,7 +9,7 @@ use super::record::{Record, parse_line};
 use crate::error::{IoContext, Result};
 use crate::fs::{Directory, open_regular_with_metadata};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const FIRST_BLOCK: u64 = 8 * 1024;
 /// Sizes of the blocks after the first.
@@ -27,34 +27,38 @@ pub const LONGEST_LINE: usize = 8 * 1024 * 1024;
 
 /// An open transcript, pinned at the length it had when it was opened.
 #[derive(Debug)]
-pub struct Transcript {
+pub struct Transcript<'p> {
     file: File,
-    path: PathBuf,
+    path: &'p Path,
     bytes: u64,
     modified: Option<std::time::SystemTime>,
 }
 
-impl Transcript {
+impl<'p> Transcript<'p> {
     /// Opens a transcript: a regular file, no symbolic link.
     ///
     /// # Errors
     /// [`crate::error::Code::PathRefused`] for anything but a regular file, [`crate::error::Code::Io`] otherwise.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &'p Path) -> Result<Self> {
         let (file, meta) = open_regular_with_metadata(path)?;
         Ok(Self::of(file, &meta, path))
     }
 
-    /// Opens a transcript in a directory that is open already, which saves looking its path up.
+    /// Opens a transcript in a directory that is open already, which saves looking its path up. Of one that was `listed` as a
+    /// regular file, only the length is asked for.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_in(dir: &Directory, path: &Path) -> Result<Self> {
+    pub fn open_in(dir: &Directory, path: &'p Path, listed: bool) -> Result<Self> {
+        if listed && let Some((file, bytes)) = dir.open_listed(path) {
+            return Ok(Self { file, path, bytes, modified: None });
+        }
         let (file, meta) = dir.open_regular(path)?;
         Ok(Self::of(file, &meta, path))
     }
 
-    fn of(file: File, meta: &std::fs::Metadata, path: &Path) -> Self {
-        Self { file, path: path.to_path_buf(), bytes: meta.len(), modified: meta.modified().ok() }
+    fn of(file: File, meta: &std::fs::Metadata, path: &'p Path) -> Self {
+        Self { file, path, bytes: meta.len(), modified: meta.modified().ok() }
     }
 
     /// Its length in bytes when it was opened.
@@ -66,7 +70,7 @@ impl Transcript {
     /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.path
     }
 
     /// The open file.
@@ -85,7 +89,7 @@ impl Transcript {
         part
     }
 
-    /// When the file was last written to. A hint, never proof.
+    /// When the file was last written to, if that was asked for. A hint, never proof.
     #[must_use]
     pub fn modified(&self) -> Option<std::time::SystemTime> {
         self.modified
@@ -137,7 +141,7 @@ impl Transcript {
             return Ok(false);
         }
         let mut last = [0];
-        read_exact_at(&self.file, &mut last, self.bytes - 1).doing("read", &self.path)?;
+        read_exact_at(&self.file, &mut last, self.bytes - 1).doing("read", self.path)?;
         Ok(last[0] != b'\n')
     }
 }

@@ -127,7 +127,11 @@ impl Hook<'_> {
     }
 
     /// The transcript and how it ends, once the turn that ended is in it.
-    fn at_rest(&self, mut transcript: Transcript, moment: Moment) -> Result<(Transcript, Stop)> {
+    fn at_rest<'p>(
+        &'p self,
+        mut transcript: Transcript<'p>,
+        moment: Moment,
+    ) -> Result<(Transcript<'p>, Stop)> {
         let liveness = if moment == Moment::SessionEnded { Liveness::Gone } else { Liveness::Live(None) };
         let started = self.outside.clock.since_boot();
         loop {

@@ -19,7 +19,7 @@ use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, person_needed, resume_command};
 use crate::session::ending::{Liveness, is_prompt};
 use crate::session::holder::{Holder, Holders};
-use crate::session::scan::{self, Found, found_at};
+use crate::session::scan::{self, Found, Told, found_at};
 use crate::session::state::{Died, OpenAtCrash, Signs, State, Verdict, settle, with_holder, without_holder};
 use crate::session::summary::{Depth, Summary, started_at, summarize};
 use crate::session::{Evidence, Source, Stop, StopKind};
@@ -102,6 +102,8 @@ pub struct Row {
     pub found: Found,
     /// What its transcript tells.
     pub summary: Box<Summary>,
+    /// When it was active last, as its summary tells too; all rows are sorted by it.
+    pub last_activity: Option<DateTime<Utc>>,
 }
 
 /// What a report takes from a session's files besides the end of its transcript.
@@ -236,13 +238,14 @@ impl<'a> Inventory<'a> {
         let holders = &self.holders;
         let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID");
         let summaries = scan::read(&found, |one| liveness(holders, own, one), depth);
+        self.rows.reserve(found.len());
         for (found, summary) in found.into_iter().zip(summaries) {
             match summary {
-                Ok(mut summary) => {
+                Ok(Told { mut summary, last_activity }) => {
                     if let Some(holder) = self.holders.of(&found) {
                         settle(&mut summary, holder);
                     }
-                    self.rows.push(Row { found, summary });
+                    self.rows.push(Row { found, summary, last_activity });
                 }
                 Err(error) => {
                     self.problems.push(error);
@@ -261,7 +264,7 @@ impl<'a> Inventory<'a> {
     /// written counts. What is shown is what is recorded.
     #[must_use]
     pub fn active_at(&self, row: &Row) -> Option<DateTime<Utc>> {
-        self.believed(row.summary.last_activity, &row.found.path)
+        self.believed(row.last_activity, &row.found.path)
     }
 
     fn believed(&self, at: Option<DateTime<Utc>>, path: &Path) -> Option<DateTime<Utc>> {
@@ -712,7 +715,7 @@ fn open_call(path: &Path) -> Option<(DateTime<Utc>, CompactString)> {
             continue;
         }
         left -= 1;
-        for record in glance(offset, line).iter().rev().filter(|record| !record.head.sidechain) {
+        for record in glance(offset, line).rev().filter(|record| !record.head.sidechain) {
             match &record.body {
                 Body::User(user) if is_prompt(user) => return open,
                 Body::User(user) => answered.extend(user.results.iter().map(|result| result.id.clone())),

@@ -116,9 +116,9 @@ pub fn recall(outside: Outside<'_>, options: &RecallOptions) -> Result<RecallRep
     })
 }
 
-fn prompt_of(record: &Record) -> Option<Prompt> {
-    let Body::User(user) = &record.body else { return None };
-    let given = !record.head.sidechain && !user.meta && is_prompt(user);
+fn prompt_of(record: Record) -> Option<Prompt> {
+    let Body::User(user) = record.body else { return None };
+    let given = !record.head.sidechain && !user.meta && is_prompt(&user);
     let text = one_line(&user.text, LONGEST);
     (given && !text.is_empty()).then_some(Prompt { text, at: record.head.at })
 }
@@ -126,7 +126,7 @@ fn prompt_of(record: &Record) -> Option<Prompt> {
 /// The first prompt and the latest ones.
 fn prompts(row: &Row) -> Vec<Prompt> {
     let Ok(transcript) = Transcript::open(&row.found.path) else { return Vec::new() };
-    let first = transcript.head(HEAD).iter().find_map(prompt_of);
+    let first = transcript.head(HEAD).into_iter().find_map(prompt_of);
     let mut latest = Vec::new();
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
@@ -136,7 +136,7 @@ fn prompts(row: &Row) -> Vec<Prompt> {
         }
         let result = memchr::memmem::find(line, b"\"tool_use_id\"").is_some();
         if !result && matches!(kind_of(line), Kind::User | Kind::Unknown) {
-            latest.extend(glance(offset, line).iter().rev().filter_map(prompt_of));
+            latest.extend(glance(offset, line).rev().filter_map(prompt_of));
         }
     }
     latest.truncate(LATEST);
@@ -159,7 +159,8 @@ pub fn typed(home: &ClaudeHome, session: &str) -> Vec<Prompt> {
     if !is_session_id(session) {
         return Vec::new();
     }
-    let Ok(history) = Transcript::open(&home.dir().join("history.jsonl")) else { return Vec::new() };
+    let path = home.dir().join("history.jsonl");
+    let Ok(history) = Transcript::open(&path) else { return Vec::new() };
     let mut lines = Backwards::default();
     lines.begin(history.bytes());
     let mut all = Vec::new();

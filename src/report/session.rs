@@ -494,7 +494,7 @@ fn newest_message(path: &Path) -> Option<DateTime<Utc>> {
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
     while let Some((_, line)) = lines.next(transcript.file()) {
-        for record in glance(0, line).iter().rev() {
+        for record in glance(0, line).rev() {
             if matches!(record.body, Body::User(_) | Body::Assistant(_)) && record.head.at.is_some() {
                 return record.head.at;
             }
@@ -521,7 +521,7 @@ pub enum Alive<'a> {
 pub fn inspect(path: &Path, alive: Alive<'_>) -> Result<Session> {
     let found = found_at(path, 0).or_else(|| {
         let id = path.file_stem()?.to_str()?.to_owned();
-        Some(Found { id, path: path.to_path_buf(), home: 0, companion: false })
+        Some(Found { id, path: path.to_path_buf(), home: 0, regular: false, companion: false })
     });
     let found =
         found.ok_or_else(|| Error::new(Code::TranscriptUnreadable, "has no readable name").at(path))?;

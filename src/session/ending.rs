@@ -26,7 +26,7 @@ const QUESTIONS: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
 /// Tells how the conversation ends. `newest_first` is read only as far as needed.
 pub fn ending(newest_first: impl IntoIterator<Item = Record>, liveness: Liveness<'_>) -> Stop {
     let mut walk = Walk::new(liveness);
-    newest_first.into_iter().find_map(|record| walk.see(&record)).unwrap_or_else(|| walk.finish())
+    newest_first.into_iter().find_map(|mut record| walk.see(&mut record)).unwrap_or_else(|| walk.finish())
 }
 
 /// The way backwards through a conversation, up to the record that tells its ending.
@@ -45,14 +45,14 @@ impl<'a> Walk<'a> {
         Self { liveness, graceful: false, result: None }
     }
 
-    /// Looks at the next older record; gives the ending once it is told.
-    pub fn see(&mut self, record: &Record) -> Option<Stop> {
+    /// Looks at the next older record; gives the ending once it is told, with the id of the record that tells it.
+    pub fn see(&mut self, record: &mut Record) -> Option<Stop> {
         if record.head.sidechain {
             return None;
         }
         let mut stop = self.step(record)?;
         stop.at = stop.at.or(record.head.at);
-        stop.record = stop.record.or_else(|| record.head.uuid.clone());
+        stop.record = stop.record.or_else(|| record.head.uuid.take());
         Some(stop)
     }
 

@@ -8,9 +8,9 @@ use super::summary::{Depth, Summary, summarize_with};
 use crate::claude::home::{ClaudeHome, is_session_id, stores};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::{Error, Result};
-use crate::fs::Directory;
+use crate::fs::{Directory, names_in};
 use crate::threads::{PORTION, side_by_side};
-use std::collections::BTreeSet;
+use chrono::{DateTime, Utc};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,8 @@ pub struct Found {
     pub path: PathBuf,
     /// Index of its configuration directory.
     pub home: usize,
+    /// Its directory says that it is a regular file.
+    pub regular: bool,
     /// A directory of the session's name stands beside it: subagents, long tool results.
     pub companion: bool,
 }
@@ -48,28 +50,27 @@ pub fn find(
     all
 }
 
-fn find_in(dir: &Path, home: usize) -> (Vec<Found>, Vec<Error>) {
+fn find_in(dir: &Path, home: usize) -> (Vec<Found>, Option<Error>) {
     let mut found = Vec::new();
-    let mut companions = BTreeSet::new();
-    let mut problems = Vec::new();
-    for entry in entries(dir, &mut problems) {
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
+    let mut companions = Vec::new();
+    let listed = names_in(dir, |name, regular| {
+        let Some(name) = name.to_str() else { return };
         if let Some(id) = name.strip_suffix(".jsonl") {
             if is_session_id(id) {
                 let mut path = PathBuf::with_capacity(dir.as_os_str().len() + 1 + name.len());
                 path.extend([dir, Path::new(name)]);
-                found.push(Found { id: id.to_owned(), path, home, companion: false });
+                found.push(Found { id: id.to_owned(), path, home, regular, companion: false });
             }
         } else if is_session_id(name) {
-            companions.insert(name.to_owned());
+            companions.push(name.to_owned());
         }
-    }
+    });
     found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    companions.sort_unstable();
     for one in &mut found {
-        one.companion = companions.contains(&one.id);
+        one.companion = companions.binary_search(&one.id).is_ok();
     }
-    (found, problems)
+    (found, listed.err().and_then(|error| problem(dir, &error)))
 }
 
 /// The transcript at this path, whatever its directory is called.
@@ -80,6 +81,7 @@ pub fn found_at(path: &Path, home: usize) -> Option<Found> {
         id: id.to_owned(),
         path: path.to_path_buf(),
         home,
+        regular: false,
         companion: path.with_extension("").is_dir(),
     })
 }
@@ -87,12 +89,23 @@ pub fn found_at(path: &Path, home: usize) -> Option<Found> {
 /// Entries of a directory; one that does not exist has none.
 pub fn entries(dir: &Path, problems: &mut Vec<Error>) -> impl Iterator<Item = std::fs::DirEntry> + use<> {
     let entries = std::fs::read_dir(dir);
-    if let Err(error) = &entries
-        && !matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
-    {
-        problems.push(Error::io("read the directory", dir, error));
-    }
+    problems.extend(entries.as_ref().err().and_then(|error| problem(dir, error)));
     entries.into_iter().flatten().filter_map(std::result::Result::ok)
+}
+
+/// A directory that is not there is none.
+fn problem(dir: &Path, error: &std::io::Error) -> Option<Error> {
+    use std::io::ErrorKind;
+    let missing = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+    (!missing).then(|| Error::io("read the directory", dir, error))
+}
+
+/// What a transcript told.
+pub struct Told {
+    /// All of it.
+    pub summary: Box<Summary>,
+    /// When it was active last: sessions are sorted by it, and their summaries lie all over the memory.
+    pub last_activity: Option<DateTime<Utc>>,
 }
 
 /// Reads them all; the answers stand where the questions stood.
@@ -100,7 +113,7 @@ pub fn read<'a>(
     found: &[Found],
     liveness: impl Fn(&Found) -> Liveness<'a> + Sync,
     depth: Depth,
-) -> Vec<Result<Box<Summary>>> {
+) -> Vec<Result<Told>> {
     side_by_side(found, PORTION, || {
         let mut lines = Backwards::default();
         let mut dir = None;
@@ -110,8 +123,9 @@ pub fn read<'a>(
                 Some(known) => dir.insert(known),
                 None => dir.insert(Directory::open(one.path.parent().unwrap_or(&one.path))),
             };
-            Transcript::open_in(dir, &one.path)
-                .map(|transcript| Box::new(summarize_with(&mut lines, &transcript, liveness(one), depth)))
+            let transcript = Transcript::open_in(dir, &one.path, one.regular)?;
+            let summary = Box::new(summarize_with(&mut lines, &transcript, liveness(one), depth));
+            Ok(Told { last_activity: summary.last_activity, summary })
         }
     })
 }

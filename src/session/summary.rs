@@ -25,8 +25,10 @@ const BUDGET: u64 = 8 * 1024 * 1024;
 /// Bytes of tail in which titles are looked for after the first batch that proves nothing.
 const TITLE_BUDGET: u64 = 4 * 1024 * 1024;
 /// The same for sessions that were never open in a terminal, once a batch was seen: they get their title at the beginning.
-const PRINT_TITLE_BUDGET: u64 = 128 * 1024;
-/// Bytes of head in which the first record, and a title given at the start, are looked for.
+const PRINT_TITLE_BUDGET: u64 = 64 * 1024;
+/// Bytes of head in which a title given at the start is looked for.
+const SHORT_HEAD: usize = 1024;
+/// Those in which the first message is looked for.
 const HEAD: usize = 4 * 1024;
 /// The same, when the first records are long.
 const LONG_HEAD: usize = 64 * 1024;
@@ -96,7 +98,7 @@ pub fn summarize_with(
     depth: Depth,
 ) -> Summary {
     let mut gathering = Gathering::new(transcript, liveness, depth);
-    gathering.scratch = std::mem::take(&mut lines.scratch);
+    gathering.beginning.bytes = std::mem::take(&mut lines.scratch);
     lines.begin(transcript.bytes());
     while let Some((offset, line)) = lines.next(transcript.file()) {
         gathering.see(offset, line);
@@ -112,74 +114,100 @@ pub fn summarize_with(
 /// Time of the first record.
 #[must_use]
 pub fn started_at(transcript: &Transcript) -> Option<DateTime<Utc>> {
-    Beginning::of(transcript, &mut Vec::new(), |found| found.at.is_some()).at
+    Beginning::of(transcript).started_at()
 }
 
-/// What the first bytes of a transcript tell.
+/// The first bytes of a transcript, as many as somebody asked for.
+struct Beginning<'a> {
+    transcript: &'a Transcript<'a>,
+    bytes: Vec<u8>,
+    /// So many of them have been read.
+    read: usize,
+}
+
+impl<'a> Beginning<'a> {
+    fn of(transcript: &'a Transcript<'a>) -> Self {
+        Self { transcript, bytes: Vec::new(), read: 0 }
+    }
+
+    /// At least so many, as far as there are.
+    fn first(&mut self, length: usize) -> &[u8] {
+        if self.read < length && !self.is_whole() {
+            self.bytes.resize(self.bytes.len().max(length), 0);
+            self.read = self.transcript.beginning(&mut self.bytes[..length]).len();
+        }
+        &self.bytes[..self.read]
+    }
+
+    fn is_whole(&self) -> bool {
+        self.read as u64 == self.transcript.bytes()
+    }
+
+    fn started_at(&mut self) -> Option<DateTime<Utc>> {
+        [HEAD, LONG_HEAD].into_iter().find_map(|length| {
+            let time = text_after(self.first(length), b"\"timestamp\":\"")?;
+            parse_rfc3339(std::str::from_utf8(time).ok()?)
+        })
+    }
+
+    /// It was begun by `-p` or an SDK.
+    fn is_print(&mut self) -> bool {
+        let told = [HEAD, LONG_HEAD].into_iter().find_map(|length| {
+            text_after(self.first(length), b"\"entrypoint\":\"").map(|name| name.starts_with(b"sdk"))
+        });
+        told == Some(true)
+    }
+
+    fn given(&mut self) -> Given {
+        let mut given = Given::default();
+        for length in [SHORT_HEAD, HEAD, LONG_HEAD] {
+            given = Given::read(self.first(length));
+            if given.whole || given.title.is_some() || self.is_whole() {
+                break;
+            }
+        }
+        given
+    }
+}
+
+/// What was given at the start, before the first message.
 #[derive(Default)]
-struct Beginning {
-    at: Option<DateTime<Utc>>,
+struct Given {
     title: Option<String>,
     name: Option<String>,
-    /// It was begun by `-p` or an SDK.
-    print: bool,
     /// The first message was reached.
     whole: bool,
 }
 
-impl Beginning {
-    /// Reads a little, and more only when that is not `enough`.
-    fn of(transcript: &Transcript, buffer: &mut Vec<u8>, enough: impl Fn(&Self) -> bool) -> Self {
-        if buffer.len() < HEAD {
-            buffer.resize(HEAD, 0);
-        }
-        let found = Self::read(transcript.beginning(&mut buffer[..HEAD]));
-        if enough(&found) || transcript.bytes() <= HEAD as u64 {
-            return found;
-        }
-        if buffer.len() < LONG_HEAD {
-            buffer.resize(LONG_HEAD, 0);
-        }
-        Self::read(transcript.beginning(&mut buffer[..LONG_HEAD]))
-    }
-
+impl Given {
     fn read(bytes: &[u8]) -> Self {
-        let mut found = Self {
-            at: text_after(bytes, b"\"timestamp\":\"")
-                .and_then(|text| parse_rfc3339(std::str::from_utf8(text).ok()?)),
-            print: text_after(bytes, b"\"entrypoint\":\"").is_some_and(|text| text.starts_with(b"sdk")),
-            ..Self::default()
-        };
+        let mut found = Self::default();
         let mut old_title = None;
         let mut client_title = None;
         let mut from = 0;
-        for end in memchr::memchr_iter(b'\n', bytes) {
-            let Some(line) = bytes.get(from..end) else { break };
-            from = end + 1;
-            let plain = match kind_of(line) {
-                Kind::Nothing | Kind::Mark(_) | Kind::Note => continue,
-                Kind::Meta => plain_meta(line).map(Body::Meta),
-                Kind::Unknown => None,
-                // What was given at the start stands before the first message.
-                Kind::User | Kind::Answer | Kind::Message => {
-                    found.whole = true;
-                    break;
-                }
-            };
+        while let Some(rest) = bytes.get(from..).filter(|rest| !rest.is_empty() && !found.whole) {
+            let end = memchr::memchr(b'\n', rest);
+            let line = &rest[..end.unwrap_or(rest.len())];
+            from += line.len() + 1;
+            let kind = kind_of(line);
+            if matches!(kind, Kind::User | Kind::Answer | Kind::Message) {
+                // Of a message the first bytes are enough.
+                found.whole = true;
+            }
+            if end.is_none() || !matches!(kind, Kind::Meta | Kind::Unknown) {
+                continue;
+            }
             let mut see = |body| match body {
                 Body::Meta(Meta::CustomTitle(text)) => found.title = Some(kept(text)),
                 Body::Meta(Meta::AgentName(text)) => found.name = Some(kept(text)),
                 Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(text)),
                 Body::Meta(Meta::Summary(text)) => old_title = Some(kept(text)),
                 Body::Meta(_) | Body::Other | Body::System(_) => {}
-                Body::User(_) | Body::Assistant(_) => {
-                    found.whole = true;
-                    from = bytes.len();
-                }
+                Body::User(_) | Body::Assistant(_) => found.whole = true,
             };
-            match plain {
-                Some(body) => see(body),
-                None => glance(0, line).into_iter().for_each(|record| see(record.body)),
+            match plain_meta(line) {
+                Some(meta) => see(Body::Meta(meta)),
+                None => glance(0, line).for_each(|record| see(record.body)),
             }
         }
         found.title = found.title.or(client_title).or(old_title);
@@ -197,11 +225,9 @@ struct Batch {
 
 #[expect(clippy::struct_excessive_bools, reason = "what has been seen, one by one")]
 struct Gathering<'a> {
-    transcript: &'a Transcript,
-    /// Bytes to read the beginning into.
-    scratch: Vec<u8>,
-    /// Read when it is asked for.
-    beginning: Option<Beginning>,
+    beginning: Beginning<'a>,
+    /// It was begun by `-p` or an SDK; read when it is asked for.
+    begun_by_print: Option<bool>,
     walk: Walk<'a>,
     stop: Option<Stop>,
     found: Summary,
@@ -224,11 +250,10 @@ struct Gathering<'a> {
 }
 
 impl<'a> Gathering<'a> {
-    fn new(transcript: &'a Transcript, liveness: Liveness<'a>, depth: Depth) -> Self {
+    fn new(transcript: &'a Transcript<'a>, liveness: Liveness<'a>, depth: Depth) -> Self {
         Self {
-            transcript,
-            scratch: Vec::new(),
-            beginning: None,
+            beginning: Beginning::of(transcript),
+            begun_by_print: None,
             walk: Walk::new(liveness),
             stop: None,
             found: Summary {
@@ -275,7 +300,7 @@ impl<'a> Gathering<'a> {
             }
             Kind::Meta => match plain_meta(line) {
                 Some(meta) => self.meta(meta),
-                None => glance(offset, line).into_iter().rev().for_each(|record| self.record(record)),
+                None => glance(offset, line).rev().for_each(|record| self.record(record)),
             },
             Kind::Note => {
                 self.end_batch(line);
@@ -286,7 +311,7 @@ impl<'a> Gathering<'a> {
             Kind::Message if !(self.wants_prompts() || self.wants_answers()) => self.end_batch(line),
             // Glued records come oldest first.
             Kind::User | Kind::Answer | Kind::Message | Kind::Unknown => {
-                glance(offset, line).into_iter().rev().for_each(|record| self.message(record, line));
+                glance(offset, line).rev().for_each(|record| self.message(record, line));
             }
         }
     }
@@ -320,7 +345,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    fn record(&mut self, record: Record) {
+    fn record(&mut self, mut record: Record) {
         if record.head.sidechain {
             return;
         }
@@ -328,7 +353,7 @@ impl<'a> Gathering<'a> {
             return self.meta(meta);
         }
         if self.stop.is_none() {
-            self.stop = self.walk.see(&record);
+            self.stop = self.walk.see(&mut record);
         }
         match record.body {
             Body::Assistant(answer) => self.answer(answer),
@@ -424,12 +449,8 @@ impl<'a> Gathering<'a> {
         self.titles_known = batch.last_prompt && (self.client_title.is_some() || checkpoint());
     }
 
-    fn beginning(&mut self) -> &Beginning {
-        self.beginning.get_or_insert_with(|| {
-            Beginning::of(self.transcript, &mut self.scratch, |found: &Beginning| {
-                found.whole || found.title.is_some()
-            })
-        })
+    fn is_begun_by_print(&mut self) -> bool {
+        *self.begun_by_print.get_or_insert_with(|| self.beginning.is_print())
     }
 
     fn is_done(&mut self, offset: u64) -> bool {
@@ -447,7 +468,7 @@ impl<'a> Gathering<'a> {
             return true;
         }
         let printed = |found: &Summary| found.entrypoint.as_deref().is_some_and(|name| name != "cli");
-        let short = self.batch_seen && printed(&self.found) && self.beginning().print;
+        let short = self.batch_seen && printed(&self.found) && self.is_begun_by_print();
         read > if short { PRINT_TITLE_BUDGET } else { TITLE_BUDGET }
     }
 
@@ -456,16 +477,15 @@ impl<'a> Gathering<'a> {
         self.found.stop = self.stop.take().unwrap_or_else(|| self.walk.finish());
         self.found.title = self.found.title.take().or(self.client_title.take()).or(self.old_title.take());
         if self.found.title.is_none() {
-            let beginning = self.beginning();
-            let (title, name) = (beginning.title.clone(), beginning.name.clone());
-            self.found.title = title;
-            fill(&mut self.found.name, name);
+            let given = self.beginning.given();
+            self.found.title = given.title;
+            fill(&mut self.found.name, given.name);
         }
         if self.depth == Depth::Whole {
-            self.found.started_at = started_at(self.transcript);
+            self.found.started_at = self.beginning.started_at();
         }
         self.found.permission_mode = self.found.permission_mode.or(self.prompt_mode);
-        (self.found, self.scratch)
+        (self.found, self.beginning.bytes)
     }
 }
 
@@ -507,5 +527,22 @@ mod tests {
         assert_eq!(tokens(&[answer, silent]), None);
         assert_eq!(tokens(&[answer, &told]), Some(4000));
         assert_eq!(tokens(&[answer, silent, &later]), Some(9000));
+    }
+
+    #[test]
+    fn a_summary_at_the_beginning_is_a_title_that_no_checkpoint_repeats() {
+        let lines = [
+            r#"{"type":"mode","mode":"normal"}"#,
+            r#"{"type":"summary","summary":"An older talk","leafUuid":"u"}"#,
+            r#"{"type":"assistant","timestamp":"2026-11-21T05:07:43.976Z","version":"2.1.329","cwd":"/w","entrypoint":"cli","message":{"model":"m","stop_reason":"end_turn","usage":{"input_tokens":5},"content":[]}}"#,
+            r#"{"type":"last-prompt","lastPrompt":"go on","leafUuid":"u"}"#,
+            r#"{"type":"permission-mode","permissionMode":"default"}"#,
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        let transcript = Transcript::open(&path).unwrap();
+        let summary = summarize_with(&mut Backwards::default(), &transcript, Liveness::Gone, Depth::Row);
+        assert_eq!(summary.title.as_deref(), Some("An older talk"));
     }
 }

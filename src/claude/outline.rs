@@ -1,0 +1,412 @@
+//! An outline: the members of one JSON line, walked in the order they stand in, each value read or passed over.
+//!
+//! Only what clients write is walked: compact JSON, without white space, whose keys hold no escapes. It is as strict as a
+//! JSON reader is, so what is walked to its end is JSON; anything else is `None`, and is read the long way. A key that stands there
+//! twice is not read either, unless its first value is `null`.
+
+use std::borrow::Cow;
+
+/// Values within values that are followed; deeper ones are read the long way.
+const DEPTH: u8 = 60;
+/// Bytes that are looked at at once.
+const BLOCK: usize = 64;
+
+/// A place in a line.
+pub struct Outline<'a> {
+    text: &'a str,
+    at: usize,
+    /// Where the quotes and backslashes of a block are, by bits, and the number of the block.
+    marks: u64,
+    block: usize,
+}
+
+impl<'a> Outline<'a> {
+    /// At the beginning of a line; `None` where it is no text, or holds control characters.
+    #[must_use]
+    pub fn of(line: &'a [u8]) -> Option<Self> {
+        let least = line.iter().fold(u8::MAX, |least, byte| least.min(*byte));
+        let text = simdutf8::basic::from_utf8(line).ok()?;
+        (least >= b' ').then_some(Self { text, at: 0, marks: marks(line, 0), block: 0 })
+    }
+
+    /// Nothing stands behind the value that was read.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.at == self.text.len()
+    }
+
+    /// Walks an object; `member` is given each key, and has to read the value.
+    pub fn object(&mut self, mut member: impl FnMut(&'a str, &mut Self) -> Option<()>) -> Option<()> {
+        self.eat(b'{')?;
+        if self.peek()? == b'}' {
+            return self.eat(b'}');
+        }
+        loop {
+            let (key, escaped) = self.string()?;
+            if escaped {
+                return None;
+            }
+            self.eat(b':')?;
+            member(key, self)?;
+            match self.step()? {
+                b',' => {}
+                b'}' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Walks a list; `element` has to read each value.
+    pub fn array(&mut self, mut element: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.eat(b'[')?;
+        if self.peek()? == b']' {
+            return self.eat(b']');
+        }
+        loop {
+            element(self)?;
+            match self.step()? {
+                b',' => {}
+                b']' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Passes over a value; what stands there.
+    pub fn value(&mut self) -> Option<&'a str> {
+        let from = self.at;
+        self.pass()?;
+        self.text.get(from..self.at)
+    }
+
+    /// Reads a string without its escapes; `null` is none, and a second one is not read.
+    pub fn text(&mut self, slot: &mut Option<Cow<'a, str>>) -> Option<()> {
+        if self.peek()? != b'"' {
+            return self.null(slot);
+        }
+        let from = self.at;
+        let (inner, escaped) = self.string()?;
+        let text = if escaped { decoded(self.text.get(from..self.at)?).ok()? } else { inner.into() };
+        once(slot, text)
+    }
+
+    /// Reads a value as it stands there, likewise.
+    pub fn raw(&mut self, slot: &mut Option<&'a str>) -> Option<()> {
+        match self.value()? {
+            "null" => none(slot.as_ref()),
+            raw => once(slot, raw),
+        }
+    }
+
+    /// Reads a number that counts something, likewise.
+    pub fn count(&mut self, slot: &mut Option<u64>) -> Option<()> {
+        match self.value()? {
+            "null" => none(slot.as_ref()),
+            raw => once(slot, raw.parse().ok()?),
+        }
+    }
+
+    /// Reads a truth value.
+    pub fn flag(&mut self, slot: &mut Option<bool>) -> Option<()> {
+        once(slot, self.value()?.parse().ok()?)
+    }
+
+    /// Passes over a value.
+    pub fn pass(&mut self) -> Option<()> {
+        self.pass_within(DEPTH)
+    }
+
+    /// Passes over `null` where none is.
+    pub fn null<T>(&mut self, slot: &mut Option<T>) -> Option<()> {
+        self.literal("null")?;
+        none(slot.as_ref())
+    }
+
+    /// The first byte of the value that comes.
+    #[must_use]
+    pub fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// A string as it stands there, without its quotes, and whether it holds escapes.
+    fn string(&mut self) -> Option<(&'a str, bool)> {
+        self.eat(b'"')?;
+        let bytes = self.text.as_bytes();
+        let from = self.at;
+        let mut at = from;
+        let mut escaped = false;
+        loop {
+            at = self.mark_from(at)?;
+            if bytes[at] == b'"' {
+                self.at = at + 1;
+                return Some((self.text.get(from..at)?, escaped));
+            }
+            escaped = true;
+            at += match bytes.get(at + 1)? {
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
+                b'u' if bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => 6,
+                _ => return None,
+            };
+        }
+    }
+
+    /// The next quote or backslash.
+    fn mark_from(&mut self, at: usize) -> Option<usize> {
+        let mut block = at / BLOCK;
+        if block != self.block {
+            self.block = block;
+            self.marks = marks(self.text.as_bytes(), block);
+        }
+        let mut left = self.marks >> (at % BLOCK) << (at % BLOCK);
+        while left == 0 {
+            block += 1;
+            if block * BLOCK >= self.text.len() {
+                return None;
+            }
+            self.block = block;
+            self.marks = marks(self.text.as_bytes(), block);
+            left = self.marks;
+        }
+        Some(block * BLOCK + left.trailing_zeros() as usize)
+    }
+
+    fn pass_within(&mut self, depth: u8) -> Option<()> {
+        match self.peek()? {
+            b'"' => self.string().map(drop),
+            b'{' => {
+                let depth = depth.checked_sub(1)?;
+                self.object(|_, rest| rest.pass_within(depth))
+            }
+            b'[' => {
+                let depth = depth.checked_sub(1)?;
+                self.array(|rest| rest.pass_within(depth))
+            }
+            b't' => self.literal("true"),
+            b'f' => self.literal("false"),
+            b'n' => self.literal("null"),
+            _ => self.number(),
+        }
+    }
+
+    fn literal(&mut self, word: &str) -> Option<()> {
+        self.text.as_bytes()[self.at..].starts_with(word.as_bytes()).then(|| self.at += word.len())
+    }
+
+    fn number(&mut self) -> Option<()> {
+        if self.peek()? == b'-' {
+            self.at += 1;
+        }
+        if self.peek()? == b'0' {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    fn digits(&mut self) -> Option<()> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        self.at += count;
+        (count > 0).then_some(())
+    }
+
+    fn step(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn eat(&mut self, byte: u8) -> Option<()> {
+        (self.step()? == byte).then_some(())
+    }
+}
+
+/// The text of a string that stands there so.
+///
+/// # Errors
+/// Those of the JSON reader, for what is no text: half a character.
+pub fn decoded(raw: &str) -> serde_json::Result<Cow<'_, str>> {
+    let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+    match memchr::memchr(b'\\', inner.as_bytes()) {
+        Some(_) => serde_json::from_str(raw).map(Cow::Owned),
+        None => Ok(Cow::Borrowed(inner)),
+    }
+}
+
+/// Leaves it at none. A value that stood there before would be the older one of two.
+fn none<T>(slot: Option<&T>) -> Option<()> {
+    slot.is_none().then_some(())
+}
+
+/// Puts a value where none is.
+pub fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
+    slot.replace(value).is_none().then_some(())
+}
+
+/// Quotes and backslashes of a block of bytes, by bits.
+fn marks(bytes: &[u8], block: usize) -> u64 {
+    let rest = bytes.get(block * BLOCK..).unwrap_or_default();
+    if let Some(whole) = rest.first_chunk::<BLOCK>() {
+        return marks_of(whole);
+    }
+    let mut last = [0; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    marks_of(&last)
+}
+
+fn marks_of(block: &[u8; BLOCK]) -> u64 {
+    use wide::i8x16;
+    let quote = i8x16::splat(b'"'.cast_signed());
+    let backslash = i8x16::splat(b'\\'.cast_signed());
+    let (parts, _) = block.as_chunks::<16>();
+    parts.iter().rev().fold(0, |marks, part| {
+        let part = i8x16::new(part.map(u8::cast_signed));
+        let here = (part.simd_eq(quote) | part.simd_eq(backslash)).to_bitmask();
+        marks << 16 | u64::from(here)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, json};
+
+    fn walks(text: &[u8]) -> bool {
+        Outline::of(text).is_some_and(|mut outline| outline.pass().is_some() && outline.is_over())
+    }
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "\\PC{0,90}".prop_map(Value::from),
+            "[\\x00-\\x7f]{0,90}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(5, 60, 8, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
+                proptest::collection::vec(("[a-z]{0,70}", inner), 0..8)
+                    .prop_map(|members| Value::from(members.into_iter().collect::<Map<_, _>>())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn all_that_is_compact_json_is_walked(value in values()) {
+            prop_assert!(walks(value.to_string().as_bytes()), "{value}");
+        }
+
+        #[test]
+        fn what_is_walked_is_json(value in values(), at in any::<prop::sample::Index>(), byte in any::<u8>(), how in 0..4) {
+            let mut text = value.to_string().into_bytes();
+            let at = at.index(text.len());
+            match how {
+                0 => text[at] = byte,
+                1 => text.insert(at, byte),
+                2 => drop(text.remove(at)),
+                _ => text.truncate(at),
+            }
+            if walks(&text) {
+                let read = serde_json::from_slice::<serde::de::IgnoredAny>(&text);
+                prop_assert!(read.is_ok(), "{}", String::from_utf8_lossy(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_json_is_not_walked() {
+        for odd in [
+            "",
+            "{",
+            "}",
+            "[",
+            "\"",
+            "\"a",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{,}",
+            "[1,]",
+            "[,1]",
+            "[1 ]",
+            " 1",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "+1",
+            "tru",
+            "nul",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "\"\\u12",
+            "\"\\",
+            "1 2",
+            "{1:2}",
+            "\"\u{1}\"",
+            "[\n]",
+            "NaN",
+            "{\"a\":1 ,\"b\":2}",
+        ] {
+            assert!(!walks(odd.as_bytes()), "{odd:?}");
+        }
+        assert!(!walks(b"\"\xff\""));
+        let deep = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(walks(deep(usize::from(DEPTH)).as_bytes()));
+        assert!(!walks(deep(usize::from(DEPTH) + 1).as_bytes()));
+        assert!(!walks(deep(1_000_000).as_bytes()));
+    }
+
+    #[test]
+    fn a_value_is_read_where_the_walk_is() {
+        let line =
+            json!({"a": "x\"y", "b": null, "c": 7, "d": true, "e": [1, {"f": "g"}], "h": "z".repeat(200)})
+                .to_string();
+        let (mut text, mut none, mut count, mut flag, mut raw, mut long) =
+            (None, None, None, None, None, None);
+        let mut outline = Outline::of(line.as_bytes()).unwrap();
+        let walked = outline.object(|key, rest| match key {
+            "a" => rest.text(&mut text),
+            "b" => rest.text(&mut none),
+            "c" => rest.count(&mut count),
+            "d" => rest.flag(&mut flag),
+            "e" => rest.raw(&mut raw),
+            _ => rest.text(&mut long),
+        });
+        assert!(walked.is_some() && outline.is_over());
+        assert_eq!(
+            (text.as_deref(), none, count, flag, raw),
+            (Some("x\"y"), None, Some(7), Some(true), Some("[1,{\"f\":\"g\"}]"))
+        );
+        assert_eq!(long.map(|text| text.len()), Some(200));
+    }
+
+    #[test]
+    fn a_key_that_stands_there_twice_is_not_read() {
+        for twice in [r#"{"a":"x","a":"y"}"#, r#"{"a":"x","a":null}"#] {
+            let (mut text, mut raw) = (None, None);
+            let read = |walk: &mut dyn FnMut(&mut Outline<'static>) -> Option<()>| {
+                Outline::of(twice.as_bytes()).unwrap().object(|_, rest| walk(rest)).is_some()
+            };
+            assert!(!read(&mut |rest| rest.text(&mut text)), "{twice}");
+            assert!(!read(&mut |rest| rest.raw(&mut raw)), "{twice}");
+        }
+    }
+}
