@@ -62,11 +62,19 @@ pub enum Mark {
 #[must_use]
 pub fn kind_of(line: &[u8]) -> Kind {
     let kind = kind_of_first(line);
-    // Within a text the quote would be escaped, so this is two records, or a text that ends so.
-    if kind != Kind::Unknown && GLUED.find(line).is_some() { Kind::Unknown } else { kind }
+    if kind != Kind::Unknown && is_glued(line) { Kind::Unknown } else { kind }
 }
 
-fn kind_of_first(line: &[u8]) -> Kind {
+/// Whether other records may stand behind the first one of a line. Within a text the quote would be escaped, so these are two
+/// records, or a text that ends so.
+#[must_use]
+pub fn is_glued(line: &[u8]) -> bool {
+    GLUED.find(line).is_some()
+}
+
+/// Tells the kind of a line's first record, which most often is its only one.
+#[must_use]
+pub fn kind_of_first(line: &[u8]) -> Kind {
     if let Some(rest) = line.strip_prefix(b"{\"type\":\"") {
         let name = &rest[..memchr::memchr(b'"', rest).unwrap_or(0)];
         return match name {

@@ -356,7 +356,7 @@ impl Incident {
         let reported = std::mem::replace(&mut self.stop, summary.stop.clone());
         let mut evidence = reported.evidence;
         evidence.retain(|known| !self.stop.evidence.contains(known));
-        self.stop.evidence.splice(0..0, evidence);
+        self.stop.evidence.insert_many(0, evidence);
         self.describe(summary);
     }
 
@@ -371,7 +371,7 @@ impl Incident {
         newest(&mut self.model, summary.model.as_deref().map(str::to_owned));
         newest(&mut self.permission_mode, summary.permission_mode.as_deref().map(str::to_owned));
         newest(&mut self.context_tokens, summary.context_tokens);
-        newest(&mut self.cwd, summary.cwd.clone());
+        newest(&mut self.cwd, summary.cwd.as_deref().map(str::to_owned));
         if self.entrypoint.is_none() {
             self.entrypoint = summary.entrypoint.as_deref().map(str::to_owned);
         }

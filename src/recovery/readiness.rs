@@ -129,8 +129,10 @@ impl Facts {
         let summary = transcript.as_ref().map(|transcript| summarize(transcript, Liveness::Gone));
         let modified = transcript.as_ref().and_then(Transcript::modified).map(DateTime::<Utc>::from);
         let project = incident.project.as_deref();
-        let newest =
-            summary.as_ref().and_then(|summary| summary.cwd.clone()).or_else(|| incident.cwd.clone());
+        let newest = summary
+            .as_ref()
+            .and_then(|summary| summary.cwd.as_deref().map(str::to_owned))
+            .or_else(|| incident.cwd.clone());
         let (directory, by_id) = origin(&incident.transcript, newest.as_deref(), incident.cwd.clone());
         let directory = directory.map(PathBuf::from);
         Self {

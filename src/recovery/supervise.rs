@@ -347,7 +347,7 @@ impl Supervisor {
                 }
                 if before.get(&one.path) == Some(&state) {
                     settled.insert(one.path, state);
-                } else if let Some(limit) = unseen_since(&ledger, &one.id, written, since) {
+                } else if let Some(limit) = unseen_since(&ledger, one.id(), written, since) {
                     newer_than.push((limit, state));
                     fresh.push(one);
                 }
@@ -369,18 +369,18 @@ impl Supervisor {
                     continue;
                 }
                 let report = Report {
-                    session: found.id.clone(),
+                    session: found.id().to_owned(),
                     project: Some(project.clone()),
                     config_dir: Some(homes[found.home].dir().to_path_buf()),
                     transcript: found.path.clone(),
                     stop: summary.stop.clone(),
-                    cwd: summary.cwd.clone(),
+                    cwd: summary.cwd.as_deref().map(str::to_owned),
                     entrypoint: summary.entrypoint.as_deref().map(str::to_owned),
                     claude_pid: None,
                     claude_start: None,
                 };
-                let entered = ledger.enter(&found.id, Event::Stopped(Box::new(report))).and_then(|_| {
-                    ledger.change(&found.id, |slot| {
+                let entered = ledger.enter(found.id(), Event::Stopped(Box::new(report))).and_then(|_| {
+                    ledger.change(found.id(), |slot| {
                         if let Some(incident) = slot {
                             incident.complete(&summary);
                             incident.saw(Source::Transcript, "found without a hook");

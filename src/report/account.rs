@@ -274,7 +274,7 @@ fn of_past(inventory: &Inventory<'_>, past: Past, newest: Option<&Incident>) -> 
     let path = newest.map(|incident| incident.transcript.clone());
     let row = inventory.rows.iter().find(|row| match &path {
         Some(path) => &row.found.path == path,
-        None => row.found.id == past.session,
+        None => row.found.id() == past.session,
     });
     Account {
         name: row.and_then(|row| row.summary.name.clone()),

@@ -50,7 +50,7 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
     }
     let by_id: Vec<&Row> = if name.len() >= SHORTEST {
         let lower = name.to_ascii_lowercase();
-        rows.iter().filter(|row| row.found.id.starts_with(&lower)).collect()
+        rows.iter().filter(|row| row.found.id().starts_with(&lower)).collect()
     } else {
         Vec::new()
     };
@@ -77,7 +77,7 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
 /// the working directory.
 fn the_nearest<'r>(inventory: &Inventory<'_>, rows: Vec<&'r Row>) -> Vec<&'r Row> {
     let [first, .., last] = rows.as_slice() else { return rows };
-    if rows.iter().any(|row| row.found.id != first.found.id) || first.found.path == last.found.path {
+    if rows.iter().any(|row| row.found.id() != first.found.id()) || first.found.path == last.found.path {
         return rows;
     }
     let in_force: Vec<&Row> = rows.iter().copied().filter(|row| inventory.is_in_force(row)).collect();
@@ -116,7 +116,7 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
     }
     let near: Vec<&Row> = rows
         .iter()
-        .filter(|row| row.found.id.contains(name) || prompt_holds(row, name))
+        .filter(|row| row.found.id().contains(name) || prompt_holds(row, name))
         .take(CANDIDATES)
         .collect();
     let message = format!("no session begins with {name:?} or has that name");
@@ -134,7 +134,7 @@ fn prompt_holds(row: &Row, name: &str) -> bool {
 }
 
 fn ambiguous(inventory: &Inventory<'_>, name: &str, several: &[&Row]) -> Error {
-    if several.iter().all(|row| row.found.id == several[0].found.id) {
+    if several.iter().all(|row| row.found.id() == several[0].found.id()) {
         let paths: Vec<String> = several.iter().map(|row| row.found.path.display().to_string()).collect();
         let message = format!("{name:?} has {} copies: {}", several.len(), paths.join(", "));
         return Error::new(Code::SessionAmbiguous, message).hint("give the path of one of them");
@@ -154,7 +154,7 @@ fn described(inventory: &Inventory<'_>, rows: &[&Row]) -> String {
             let summary = &row.summary;
             let title = summary.name.as_ref().or(summary.title.as_ref()).or(summary.last_prompt.as_ref());
             let title = title.map(|title| format!(" ({})", one_line(title, 40))).unwrap_or_default();
-            format!("{}{title}", row.found.id)
+            format!("{}{title}", row.found.id())
         })
         .collect();
     if newest.len() > CANDIDATES {

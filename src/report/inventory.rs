@@ -169,7 +169,7 @@ impl<'a> Inventory<'a> {
                 row.found.path.parent().is_some_and(|dir| exact.iter().any(|other| other == dir))
                     || row.summary.cwd.as_deref().is_some_and(|cwd| Path::new(cwd).starts_with(project))
                     || incidents
-                        .get(&row.found.id)
+                        .get(row.found.id())
                         .is_some_and(|incident| incident.project.as_deref() == Some(project))
             });
         }
@@ -249,7 +249,7 @@ impl<'a> Inventory<'a> {
                 }
                 Err(error) => {
                     self.problems.push(error);
-                    let known = self.incidents.get(&found.id).filter(|incident| !incident.phase.is_over());
+                    let known = self.incidents.get(found.id()).filter(|incident| !incident.phase.is_over());
                     self.lost.extend(known.cloned());
                 }
             }
@@ -284,13 +284,13 @@ impl<'a> Inventory<'a> {
         let known = self.neighbours.get_or_init(|| {
             let mut known: HashMap<PathBuf, BTreeSet<String>> = HashMap::new();
             for row in &self.rows {
-                if let (Some(dir), Some(cwd)) = (row.found.path.parent(), &row.summary.cwd) {
+                if let (Some(dir), Some(cwd)) = (row.found.path.parent(), row.summary.cwd.as_deref()) {
                     let dirs = match known.get_mut(dir) {
                         Some(dirs) => dirs,
                         None => known.entry(dir.to_path_buf()).or_default(),
                     };
                     if !dirs.contains(cwd) {
-                        dirs.insert(cwd.clone());
+                        dirs.insert(cwd.to_owned());
                     }
                 }
             }
@@ -401,7 +401,7 @@ impl<'a> Inventory<'a> {
     /// Whether something is owed to a session, or somebody works in it: what a status shows. Costs nothing but memory.
     #[must_use]
     pub fn matters(&self, row: &Row) -> bool {
-        let id = &row.found.id;
+        let id = row.found.id();
         let looked_after = self.incident_of(id, &row.found.path).is_some();
         let recent = self.active_at(row).is_some_and(|at| self.taken_at - at < RECENT);
         self.holder(&row.found).is_some()
@@ -425,7 +425,7 @@ impl<'a> Inventory<'a> {
 
     fn judge(&self, row: &Row) -> Verdict {
         let stop = &row.summary.stop;
-        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(&row.found.id);
+        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());
         let Some(holder) = self.holder(&row.found) else {
             let mut verdict = without_holder(stop);
             if own {
@@ -511,7 +511,7 @@ impl<'a> Inventory<'a> {
     /// Whether the session was open when its client or the machine died, and was not opened since.
     #[must_use]
     pub fn open_at_crash(&self, row: &Row) -> Option<OpenAtCrash> {
-        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(&row.found.id);
+        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());
         if own || self.holder(&row.found).is_some() || self.holders.left(&row.found).any(|one| one.elsewhere)
         {
             return None;
@@ -690,7 +690,7 @@ fn liveness<'a>(holders: &'a Holders, own: Option<&str>, found: &Found) -> Liven
     match holders.of(found) {
         Some(holder) => Liveness::Live(holder.status.as_deref()),
         // We run below it, whatever can be seen of it from here.
-        None if own == Some(&found.id) => Liveness::Live(None),
+        None if own == Some(found.id()) => Liveness::Live(None),
         None if holders.left(found).any(|one| one.elsewhere) => Liveness::Unknown,
         None => Liveness::Gone,
     }

@@ -98,7 +98,7 @@ pub fn recall(outside: Outside<'_>, options: &RecallOptions) -> Result<RecallRep
     let told = |row: &Row| {
         let mut found = prompts(row);
         if found.is_empty() {
-            found = typed(&inventory.homes[row.found.home], &row.found.id);
+            found = typed(&inventory.homes[row.found.home], row.found.id());
         }
         (!found.is_empty()).then_some(found)
     };

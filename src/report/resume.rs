@@ -153,7 +153,7 @@ fn latest_to_resume<'r>(outside: Outside<'_>, inventory: &'r Inventory<'_>) -> O
     let mut rows: Vec<&Row> = inventory
         .rows
         .iter()
-        .filter(|row| row.summary.stop.kind != StopKind::Empty && own != Some(row.found.id.as_str()))
+        .filter(|row| row.summary.stop.kind != StopKind::Empty && own != Some(row.found.id()))
         .filter(|row| inventory.holder(&row.found).is_none())
         .filter(|row| !inventory.holders.left(&row.found).any(|one| one.elsewhere))
         .collect();

@@ -70,13 +70,13 @@ pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunRe
     let inventory = Inventory::take(&ground, options.project.as_deref());
     let asked = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &asked)?;
-    let id = row.found.id.clone();
+    let id = row.found.id().to_owned();
     if let Some(holder) = inventory.holder(&row.found) {
         return Err(Error::new(Code::SessionLive, format!("process {} has it open", holder.pid))
             .at(&row.found.path)
             .hint("go on in its window, or end that client first"));
     }
-    let cwd = row.summary.cwd.clone();
+    let cwd = row.summary.cwd.as_deref().map(str::to_owned);
     let project = cwd.as_deref().and_then(|cwd| enclosing(&ground.state, outside.env, Path::new(cwd)));
     let mut config = in_force(outside.env, project.as_deref()).config;
     if let Some(line) = &options.with {
@@ -153,7 +153,7 @@ fn begin(
     };
     let ledger = Ledger { config: &config, ..ledger };
     let now = outside.clock.now();
-    let cwd = row.summary.cwd.clone();
+    let cwd = row.summary.cwd.as_deref().map(str::to_owned);
     let home = &inventory.homes[row.found.home];
     let project = cwd.as_deref().and_then(|cwd| enclosing(ledger.state, outside.env, Path::new(cwd)));
     let report = |session: &str, transcript: PathBuf| Report {
@@ -167,7 +167,7 @@ fn begin(
         claude_pid: None,
         claude_start: None,
     };
-    let mut old = Incident::open(report(&row.found.id, row.found.path.clone()), now);
+    let mut old = Incident::open(report(row.found.id(), row.found.path.clone()), now);
     old.complete(&row.summary);
     let reading = Reading { ledger, env: outside.env, processes: outside.processes };
     let facts = Facts::read(&reading, &old);
@@ -175,12 +175,12 @@ fn begin(
         return Err(Error::new(Code::RunRefused, "its directory does not exist any more").at(&row.found.path));
     };
     let asked = HandoffOptions {
-        session: Some(row.found.id.clone()),
+        session: Some(row.found.id().to_owned()),
         form: Form::Resume,
         ..HandoffOptions::default()
     };
     let text = handoff(outside, &asked)?.text;
-    let id = new_id(&row.found.id, pid, now);
+    let id = new_id(row.found.id(), pid, now);
     let transcript = home.project(directory).join(format!("{id}.jsonl"));
     let mut new = report(&id, transcript.clone());
     new.stop = Stop { record: None, ..new.stop };
@@ -190,7 +190,7 @@ fn begin(
             incident.describe(&row.summary);
             incident.saw(
                 Source::Store,
-                format!("a person asked to go on with the work of {} in a new session", row.found.id),
+                format!("a person asked to go on with the work of {} in a new session", row.found.id()),
             );
         }
     })?;
@@ -206,7 +206,7 @@ fn begin(
             schema: SCHEMA,
             generated_at: outside.clock.now(),
             session: id,
-            instead_of: Some(row.found.id.clone()),
+            instead_of: Some(row.found.id().to_owned()),
             phase: incident.phase,
             attempt: incident.attempts.last().cloned(),
             why: incident.plan.why,

@@ -295,10 +295,10 @@ impl Session {
     fn of_summary(found: &Found, summary: &Summary, verdict: Verdict) -> Self {
         Self {
             schema: SCHEMA,
-            id: found.id.clone(),
+            id: found.id().to_owned(),
             name: shown(summary.name.as_ref()),
             title: shown(summary.title.as_ref()),
-            project: Project { dir: None, cwd: summary.cwd.clone() },
+            project: Project { dir: None, cwd: summary.cwd.as_deref().map(str::to_owned) },
             config_dir: None,
             transcript: found.path.clone(),
             bytes: summary.bytes,
@@ -520,8 +520,8 @@ pub enum Alive<'a> {
 /// [`Code::TranscriptUnreadable`] when the name is no session's; those of opening the file.
 pub fn inspect(path: &Path, alive: Alive<'_>) -> Result<Session> {
     let found = found_at(path, 0).or_else(|| {
-        let id = path.file_stem()?.to_str()?.to_owned();
-        Some(Found { id, path: path.to_path_buf(), home: 0, regular: false, companion: false })
+        path.file_stem()?.to_str()?;
+        Some(Found { path: path.to_path_buf(), home: 0, regular: false, companion: false })
     });
     let found =
         found.ok_or_else(|| Error::new(Code::TranscriptUnreadable, "has no readable name").at(path))?;

@@ -236,7 +236,7 @@ pub fn export(outside: Outside<'_>, options: &ExportOptions, progress: &Progress
         match Plan::of(outside, &inventory, row) {
             Ok(plan) => plans.push(plan),
             Err(error) if named => return Err(error),
-            Err(error) => report.failures.push(Failure::of(&row.found.id, error)),
+            Err(error) => report.failures.push(Failure::of(row.found.id(), error)),
         }
     }
     let bytes = plans.iter().map(|plan| plan.bytes).sum();
@@ -256,9 +256,9 @@ pub fn export(outside: Outside<'_>, options: &ExportOptions, progress: &Progress
                     report.exports.push(exported);
                 }
                 Err(error) => {
-                    let fields = json!({"session": plan.row.found.id, "code": error.code.as_str(), "message": error.to_string()});
+                    let fields = json!({"session": plan.row.found.id(), "code": error.code.as_str(), "message": error.to_string()});
                     journal::append(&ground.state, outside.clock, "export-failed", fields);
-                    report.failures.push(Failure::of(&plan.row.found.id, error.clone()));
+                    report.failures.push(Failure::of(plan.row.found.id(), error.clone()));
                     if named {
                         // The only one: told as what it is.
                         log(outside, &ground, &report, options);
@@ -326,7 +326,7 @@ impl<'r> Plan<'r> {
         let session = inventory.report(row);
         let (start, _) = start_directory(outside, inventory, row);
         let project = session.project.dir.clone().or_else(|| start.as_deref().map(PathBuf::from));
-        let (files, skipped) = belongings::of(home, &row.found.path, &row.found.id, project.as_deref())?;
+        let (files, skipped) = belongings::of(home, &row.found.path, row.found.id(), project.as_deref())?;
         let size = |file: &Belonging| std::fs::symlink_metadata(&file.from).map_or(0, |meta| meta.len());
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let state = serde_json::to_value(session.state).ok();
@@ -335,7 +335,7 @@ impl<'r> Plan<'r> {
             bytes: files.iter().map(size).sum::<u64>(),
             state: session.state,
             origin: Origin {
-                id: row.found.id.clone(),
+                id: row.found.id().to_owned(),
                 title: session.name.or(session.title).or(session.last_prompt),
                 cwd: start,
                 config_dir: text(home.dir()),
@@ -357,19 +357,19 @@ impl<'r> Plan<'r> {
     }
 
     fn name(&self, at: DateTime<Utc>) -> String {
-        format!("{}{MARK}{}", at.format("%Y%m%dT%H%M%SZ"), self.row.found.id)
+        format!("{}{MARK}{}", at.format("%Y%m%dT%H%M%SZ"), self.row.found.id())
     }
 
     /// Before it is done.
     fn told(&self, to: &Path, options: &ExportOptions) -> Exported {
         Exported {
-            session: self.row.found.id.clone(),
+            session: self.row.found.id().to_owned(),
             title: self.origin.title.clone(),
             state: self.state,
             transcript: self.row.found.path.clone(),
             path: to.join(format!(
                 "<time>{MARK}{}{}",
-                self.row.found.id,
+                self.row.found.id(),
                 if options.archive { ARCHIVE } else { "" }
             )),
             files: self.files.len(),

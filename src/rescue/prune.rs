@@ -16,7 +16,7 @@ use crate::hook::Registration;
 use crate::recovery::config::Retention;
 use crate::recovery::incident::Incident;
 use crate::report::inventory::{Ground, Inventory, Outside};
-use crate::session::scan::entries;
+use crate::session::scan::{Found, entries};
 use crate::session::stop::{time, time_or_null};
 use crate::store::lock::Lock;
 use crate::store::replace::sync_dir;
@@ -279,7 +279,7 @@ impl Wanted {
             sessions: held.chain(owed.map(|incident| incident.session.clone())).collect(),
             ..Self::default()
         };
-        let known: BTreeSet<&str> = found.iter().map(|one| one.id.as_str()).collect();
+        let known: BTreeSet<&str> = found.iter().map(Found::id).collect();
         let all_listed =
             !inventory.homes.is_empty() && inventory.homes.iter().all(|home| is_listed(&home.projects()));
         for Record { thing, registration, shadow } in records {

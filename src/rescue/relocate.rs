@@ -146,11 +146,11 @@ fn plan(
     }
     let mut files = Vec::new();
     let companion = row.found.path.with_extension("");
-    tree(&companion, &dir.join(&row.found.id), &mut files)?;
+    tree(&companion, &dir.join(row.found.id()), &mut files)?;
     if target.dir() != home.dir() {
         for part in ["tasks", "file-history"] {
             let (from, to) = (home.dir().join(part), target.dir().join(part));
-            tree(&from.join(&row.found.id), &to.join(&row.found.id), &mut files)?;
+            tree(&from.join(row.found.id()), &to.join(row.found.id()), &mut files)?;
         }
         if let Some(slug) = slug(&row.found.path) {
             let name = format!("{slug}.md");
@@ -160,7 +160,7 @@ fn plan(
             }
         }
     }
-    files.push(step(&row.found.path, &dir.join(format!("{}.jsonl", row.found.id)))?);
+    files.push(step(&row.found.path, &dir.join(format!("{}.jsonl", row.found.id())))?);
     if let Some(taken) = files.iter().find(|file| std::fs::symlink_metadata(&file.to).is_ok()) {
         return Err(Error::new(Code::PathRefused, "exists already and is not overwritten")
             .at(&taken.to)
@@ -171,11 +171,11 @@ fn plan(
     if default.as_deref() != Some(target.dir()) {
         env.insert("CLAUDE_CONFIG_DIR".to_owned(), target.dir().to_string_lossy().into_owned());
     }
-    let resume = vec!["claude".to_owned(), format!("--resume={}", row.found.id)];
+    let resume = vec!["claude".to_owned(), format!("--resume={}", row.found.id())];
     Ok(RelocateReport {
         schema: SCHEMA,
         dry_run: options.dry_run,
-        session: row.found.id.clone(),
+        session: row.found.id().to_owned(),
         from_config_dir: home.dir().to_path_buf(),
         to_config_dir: target.dir().to_path_buf(),
         visibility: visibility(home, &target, &cwd),

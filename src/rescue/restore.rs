@@ -182,7 +182,7 @@ impl Target {
         let not_found = match find(inventory, &wanted) {
             Ok(row) => {
                 return Ok(Self {
-                    session: row.found.id.clone(),
+                    session: row.found.id().to_owned(),
                     transcript: row.found.path.clone(),
                     commands: Commands { export: None, kill: None, ..inventory.report(row).commands },
                     found: Some(row.found.clone()),

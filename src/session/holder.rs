@@ -141,7 +141,7 @@ impl Holders {
     #[must_use]
     pub fn of(&self, found: &Found) -> Option<&Holder> {
         // Most machines have few live clients and many sessions.
-        if self.live.is_empty() { None } else { self.live.get(&(found.home, found.id.clone())) }
+        if self.live.is_empty() { None } else { self.live.get(&(found.home, found.id().to_owned())) }
     }
 
     /// What dead clients left of a session.
@@ -149,7 +149,7 @@ impl Holders {
         let left = if self.leftovers.is_empty() {
             None
         } else {
-            self.leftovers.get(&(found.home, found.id.clone()))
+            self.leftovers.get(&(found.home, found.id().to_owned()))
         };
         left.into_iter().flatten()
     }
@@ -172,11 +172,11 @@ impl Holders {
         for process in clients {
             let line = processes.command_line(process.pid);
             let named = named_session(&line);
-            let named = named.and_then(|id| found.iter().find(|one| one.id == id));
+            let named = named.and_then(|id| found.iter().find(|one| one.id() == id));
             let held = named.or_else(|| self.written_since(process, homes, found, processes));
             let Some(held) = held else { continue };
-            self.live.entry((held.home, held.id.clone())).or_insert_with(|| Holder {
-                session: held.id.clone(),
+            self.live.entry((held.home, held.id().to_owned())).or_insert_with(|| Holder {
+                session: held.id().to_owned(),
                 home: held.home,
                 pid: process.pid,
                 kind: if process.tty.is_some() { Kind::Interactive } else { Kind::Print },
@@ -210,7 +210,7 @@ impl Holders {
         found
             .iter()
             .filter(|one| one.path.parent().is_some_and(|dir| dirs.iter().any(|other| other == dir)))
-            .filter(|one| !self.live.contains_key(&(one.home, one.id.clone())))
+            .filter(|one| !self.live.contains_key(&(one.home, one.id().to_owned())))
             .filter_map(|one| Some((written(one)?, one)))
             .max_by_key(|(modified, _)| *modified)
             .map(|(_, one)| one)

@@ -4,9 +4,9 @@
 //! [`super::summary`] needs, so the time grows with the number of sessions and hardly with their sizes.
 
 use super::ending::Liveness;
-use super::summary::{Depth, Summary, summarize_with};
+use super::summary::{Depth, Reader, Summary};
 use crate::claude::home::{ClaudeHome, is_session_id, stores};
-use crate::claude::transcript::{Backwards, Transcript};
+use crate::claude::transcript::Transcript;
 use crate::error::{Error, Result};
 use crate::fs::{Directory, names_in};
 use crate::threads::{PORTION, side_by_side};
@@ -17,9 +17,7 @@ use std::path::{Path, PathBuf};
 /// A transcript that was found.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// Session id.
-    pub id: String,
-    /// The file.
+    /// The file; it is called after its session.
     pub path: PathBuf,
     /// Index of its configuration directory.
     pub home: usize,
@@ -27,6 +25,14 @@ pub struct Found {
     pub regular: bool,
     /// A directory of the session's name stands beside it: subagents, long tool results.
     pub companion: bool,
+}
+
+impl Found {
+    /// Session id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.path.file_stem().and_then(OsStr::to_str).unwrap_or_default()
+    }
 }
 
 /// Finds the transcripts of every project directory, or of those that `wanted` names.
@@ -59,16 +65,22 @@ fn find_in(dir: &Path, home: usize) -> (Vec<Found>, Option<Error>) {
             if is_session_id(id) {
                 let mut path = PathBuf::with_capacity(dir.as_os_str().len() + 1 + name.len());
                 path.extend([dir, Path::new(name)]);
-                found.push(Found { id: id.to_owned(), path, home, regular, companion: false });
+                found.push(Found { path, home, regular, companion: false });
             }
         } else if is_session_id(name) {
             companions.push(name.to_owned());
         }
     });
-    found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    // All paths begin with the directory; what differs is behind it.
+    let beyond = dir.as_os_str().len();
+    found.sort_unstable_by(|one, other| {
+        let [one, other] = [one, other].map(|one| one.path.as_os_str().as_encoded_bytes().get(beyond..));
+        one.cmp(&other)
+    });
     companions.sort_unstable();
     for one in &mut found {
-        one.companion = companions.binary_search(&one.id).is_ok();
+        let id = one.id();
+        one.companion = companions.binary_search_by(|name: &String| name.as_str().cmp(id)).is_ok();
     }
     (found, listed.err().and_then(|error| problem(dir, &error)))
 }
@@ -76,14 +88,9 @@ fn find_in(dir: &Path, home: usize) -> (Vec<Found>, Option<Error>) {
 /// The transcript at this path, whatever its directory is called.
 #[must_use]
 pub fn found_at(path: &Path, home: usize) -> Option<Found> {
-    let id = path.file_stem().and_then(OsStr::to_str).filter(|id| is_session_id(id))?;
-    Some(Found {
-        id: id.to_owned(),
-        path: path.to_path_buf(),
-        home,
-        regular: false,
-        companion: path.with_extension("").is_dir(),
-    })
+    path.file_stem().and_then(OsStr::to_str).filter(|id| is_session_id(id))?;
+    let companion = path.with_extension("").is_dir();
+    Some(Found { path: path.to_path_buf(), home, regular: false, companion })
 }
 
 /// Entries of a directory; one that does not exist has none.
@@ -115,7 +122,7 @@ pub fn read<'a>(
     depth: Depth,
 ) -> Vec<Result<Told>> {
     side_by_side(found, PORTION, || {
-        let mut lines = Backwards::default();
+        let mut reader = Reader::default();
         let mut dir = None;
         let liveness = &liveness;
         move |one: &Found| {
@@ -124,7 +131,7 @@ pub fn read<'a>(
                 None => dir.insert(Directory::open(one.path.parent().unwrap_or(&one.path))),
             };
             let transcript = Transcript::open_in(dir, &one.path, one.regular)?;
-            let summary = Box::new(summarize_with(&mut lines, &transcript, liveness(one), depth));
+            let summary = Box::new(reader.summarize(&transcript, liveness(one), depth));
             Ok(Told { last_activity: summary.last_activity, summary })
         }
     })

@@ -4,6 +4,7 @@ use super::message::ClientMessage;
 use crate::clock::rfc3339;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, Serializer};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// Why a session stopped.
@@ -174,6 +175,9 @@ impl Evidence {
     }
 }
 
+/// Facts of a stop: one or two, of thousands of sessions.
+pub type Facts = SmallVec<[Evidence; 2]>;
+
 /// How far a reset time can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -207,7 +211,7 @@ pub struct Stop {
     #[serde(skip)]
     pub unanswered: bool,
     /// What the verdict rests on.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Facts,
 }
 
 impl Stop {
@@ -222,7 +226,7 @@ impl Stop {
             message: None,
             record: None,
             unanswered: false,
-            evidence: Vec::new(),
+            evidence: Facts::new(),
         }
     }
 

@@ -8,7 +8,7 @@
 use super::ending::{Liveness, Walk, is_prompt};
 use super::stop::{Stop, StopKind};
 use crate::claude::glance::{
-    Kind, Mark, entrypoint_of, glance, kind_of, plain_meta, text_after, timestamp_of,
+    Kind, Mark, entrypoint_of, glance, is_glued, kind_of, kind_of_first, plain_meta, text_after, timestamp_of,
 };
 use crate::claude::record::{Assistant, Body, Head, Meta, Record, System, User};
 use crate::claude::transcript::{Backwards, Transcript};
@@ -17,6 +17,7 @@ use crate::clock::parse_rfc3339;
 use crate::text::head;
 use chrono::{DateTime, Utc};
 use compact_str::CompactString;
+use std::sync::Arc;
 
 /// How a prompt of ours begins; what the session is about is said by the prompts of persons.
 pub const AUTOMATED: &str = "Automated message from cc-session-recover, not from the user.";
@@ -55,8 +56,8 @@ pub struct Summary {
     pub version: Option<ClientVersion>,
     /// `cli` (terminal, background) or `sdk-cli` (`-p`), of the newest message.
     pub entrypoint: Option<CompactString>,
-    /// Working directory of the newest message.
-    pub cwd: Option<String>,
+    /// Working directory of the newest message; sessions of one project share it.
+    pub cwd: Option<Arc<str>>,
     /// Git branch of the newest message.
     pub branch: Option<CompactString>,
     /// Model of the newest real answer.
@@ -86,29 +87,36 @@ pub struct Summary {
 /// Reads the end of a transcript.
 #[must_use]
 pub fn summarize(transcript: &Transcript, liveness: Liveness<'_>) -> Summary {
-    summarize_with(&mut Backwards::default(), transcript, liveness, Depth::Whole)
+    Reader::default().summarize(transcript, liveness, Depth::Whole)
 }
 
-/// Reads the end of a transcript with a reader that served others before.
-#[must_use]
-pub fn summarize_with(
-    lines: &mut Backwards,
-    transcript: &Transcript,
-    liveness: Liveness<'_>,
-    depth: Depth,
-) -> Summary {
-    let mut gathering = Gathering::new(transcript, liveness, depth);
-    gathering.beginning.bytes = std::mem::take(&mut lines.scratch);
-    lines.begin(transcript.bytes());
-    while let Some((offset, line)) = lines.next(transcript.file()) {
-        gathering.see(offset, line);
-        if gathering.is_done(offset) {
-            break;
+/// Reads one transcript after the other, with what was made for those before.
+#[derive(Default)]
+pub struct Reader {
+    lines: Backwards,
+    beginning: Vec<u8>,
+    cwd: Option<Arc<str>>,
+}
+
+impl Reader {
+    /// Reads the end of a transcript.
+    #[must_use]
+    pub fn summarize(&mut self, transcript: &Transcript, liveness: Liveness<'_>, depth: Depth) -> Summary {
+        let beginning = Beginning { bytes: std::mem::take(&mut self.beginning), ..Beginning::of(transcript) };
+        let mut gathering = Gathering::new(beginning, liveness, depth);
+        gathering.cwd = self.cwd.take();
+        self.lines.begin(transcript.bytes());
+        while let Some((offset, line)) = self.lines.next(transcript.file()) {
+            gathering.see(offset, line);
+            if gathering.is_done(offset) {
+                break;
+            }
         }
+        let (summary, beginning) = gathering.finish();
+        self.cwd.clone_from(&summary.cwd);
+        self.beginning = beginning;
+        summary
     }
-    let (summary, scratch) = gathering.finish();
-    lines.scratch = scratch;
-    summary
 }
 
 /// Time of the first record.
@@ -225,6 +233,8 @@ struct Batch {
 
 #[expect(clippy::struct_excessive_bools, reason = "what has been seen, one by one")]
 struct Gathering<'a> {
+    /// That of the session before, most often this one's too.
+    cwd: Option<Arc<str>>,
     beginning: Beginning<'a>,
     /// It was begun by `-p` or an SDK; read when it is asked for.
     begun_by_print: Option<bool>,
@@ -250,15 +260,15 @@ struct Gathering<'a> {
 }
 
 impl<'a> Gathering<'a> {
-    fn new(transcript: &'a Transcript<'a>, liveness: Liveness<'a>, depth: Depth) -> Self {
+    fn new(beginning: Beginning<'a>, liveness: Liveness<'a>, depth: Depth) -> Self {
         Self {
-            beginning: Beginning::of(transcript),
+            cwd: None,
             begun_by_print: None,
             walk: Walk::new(liveness),
             stop: None,
             found: Summary {
                 stop: Stop::of(StopKind::Empty),
-                bytes: transcript.bytes(),
+                bytes: beginning.transcript.bytes(),
                 version: None,
                 entrypoint: None,
                 cwd: None,
@@ -275,6 +285,7 @@ impl<'a> Gathering<'a> {
                 escaped: false,
                 continued_by_client: false,
             },
+            beginning,
             depth,
             client_title: None,
             old_title: None,
@@ -290,7 +301,20 @@ impl<'a> Gathering<'a> {
     }
 
     fn see(&mut self, offset: u64, line: &[u8]) {
-        match kind_of(line) {
+        let kind = kind_of_first(line);
+        let wanted = match kind {
+            Kind::User => self.wants_prompts(),
+            Kind::Answer => self.wants_answers(),
+            Kind::Message => self.wants_prompts() || self.wants_answers(),
+            Kind::Unknown => true,
+            Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note => false,
+        };
+        // What is read to its end shows what is glued to it; the rest is looked through for that.
+        if wanted || is_glued(line) {
+            // Glued records come oldest first.
+            return glance(offset, line).rev().for_each(|record| self.message(record, line));
+        }
+        match kind {
             Kind::Nothing | Kind::Mark(Mark::Other) => {}
             Kind::Mark(Mark::CostState) => {
                 self.batch.cost_state = true;
@@ -304,15 +328,11 @@ impl<'a> Gathering<'a> {
             },
             Kind::Note => {
                 self.end_batch(line);
-                fill(&mut self.found.last_activity, timestamp_of(line));
+                if self.found.last_activity.is_none() {
+                    self.found.last_activity = timestamp_of(line);
+                }
             }
-            Kind::User if !self.wants_prompts() => self.end_batch(line),
-            Kind::Answer if !self.wants_answers() => self.end_batch(line),
-            Kind::Message if !(self.wants_prompts() || self.wants_answers()) => self.end_batch(line),
-            // Glued records come oldest first.
-            Kind::User | Kind::Answer | Kind::Message | Kind::Unknown => {
-                glance(offset, line).rev().for_each(|record| self.message(record, line));
-            }
+            Kind::User | Kind::Answer | Kind::Message | Kind::Unknown => self.end_batch(line),
         }
     }
 
@@ -371,7 +391,12 @@ impl<'a> Gathering<'a> {
         }
         fill(&mut self.found.version, head.version.as_deref().and_then(ClientVersion::parse));
         fill(&mut self.found.entrypoint, head.entrypoint);
-        fill(&mut self.found.cwd, head.cwd);
+        if self.found.cwd.is_none() {
+            self.found.cwd = head.cwd.map(|cwd| match self.cwd.take() {
+                Some(known) if *known == *cwd => known,
+                _ => cwd.into(),
+            });
+        }
         fill(&mut self.found.branch, head.branch);
         self.described = self.found.cwd.is_some() && self.found.version.is_some();
     }
@@ -542,7 +567,7 @@ mod tests {
         let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
         std::fs::write(&path, lines.join("\n") + "\n").unwrap();
         let transcript = Transcript::open(&path).unwrap();
-        let summary = summarize_with(&mut Backwards::default(), &transcript, Liveness::Gone, Depth::Row);
+        let summary = Reader::default().summarize(&transcript, Liveness::Gone, Depth::Row);
         assert_eq!(summary.title.as_deref(), Some("An older talk"));
     }
 }

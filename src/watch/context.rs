@@ -1,7 +1,7 @@
 //! The context of a session as it fills: which of the two limits of the configuration it has passed, and which of them was
 //! already acted on.
 
-use crate::claude::transcript::{Backwards, Transcript};
+use crate::claude::transcript::Transcript;
 use crate::error::Result;
 use crate::quota::seen_windows;
 use crate::recovery::config::Context as Limits;
@@ -9,7 +9,7 @@ use crate::report::session::{Advice, Context};
 use crate::session::StopKind;
 use crate::session::ending::Liveness;
 use crate::session::stop::time_or_null;
-use crate::session::summary::{Depth, Summary, summarize_with};
+use crate::session::summary::{Depth, Reader, Summary};
 use crate::store::StateDir;
 use crate::store::stored::{Stored, load, save};
 use chrono::{DateTime, Utc};
@@ -79,7 +79,7 @@ impl Passed {
 /// How full the context is after the last real turn, and what the transcript's end told besides; `None` when nothing tells it.
 #[must_use]
 pub fn look(transcript: &Transcript, limits: &Limits, state: &StateDir) -> Option<(Context, Summary)> {
-    let summary = summarize_with(&mut Backwards::default(), transcript, Liveness::Live(None), Depth::Row);
+    let summary = Reader::default().summarize(transcript, Liveness::Live(None), Depth::Row);
     let tokens = summary.context_tokens?;
     let full = summary.stop.kind == StopKind::ContextFull;
     let context = Context::weighed(tokens, summary.model.as_deref(), full, limits, &seen_windows(state));

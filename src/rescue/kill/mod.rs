@@ -220,7 +220,7 @@ pub fn kill(
     let rows: Vec<&Row> = inventory
         .rows
         .iter()
-        .filter(|row| row.found.id == client.session && row.found.home == client.home)
+        .filter(|row| row.found.id() == client.session && row.found.home == client.home)
         .collect();
     let kill = Kill {
         outside,

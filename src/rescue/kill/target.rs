@@ -91,7 +91,7 @@ pub fn meant(
     if let Some(pid) = number(name) {
         let process = clients.iter().find(|client| client.pid == pid);
         let session =
-            name.len() >= SHORTEST && inventory.rows.iter().any(|row| row.found.id.starts_with(name));
+            name.len() >= SHORTEST && inventory.rows.iter().any(|row| row.found.id().starts_with(name));
         return match process {
             Some(client) if session && !client.session.starts_with(name) => Err(Error::new(
                 Code::SessionAmbiguous,
@@ -168,7 +168,7 @@ fn of_session(name: &str, inventory: &Inventory<'_>, clients: &[Client]) -> Resu
         }
         Err(error) => return Err(error),
     };
-    let id = &row.found.id;
+    let id = row.found.id();
     let holding: Vec<&Client> =
         clients.iter().filter(|client| client.session == *id && client.home == row.found.home).collect();
     if holding.is_empty() {

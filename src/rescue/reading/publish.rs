@@ -193,7 +193,7 @@ pub fn publish(outside: Outside<'_>, options: &ReadingOptions, progress: &Progre
         match Plan::of(&inventory, row) {
             Ok(plan) => plans.push(plan),
             Err(error) if named => return Err(error),
-            Err(error) => report.failures.push(Failure::of(&row.found.id, error)),
+            Err(error) => report.failures.push(Failure::of(row.found.id(), error)),
         }
     }
     progress.begin(plans.iter().map(|plan| plan.bytes).sum());
@@ -214,7 +214,7 @@ pub fn publish(outside: Outside<'_>, options: &ReadingOptions, progress: &Progre
                 report.pages.push(page);
             }
             Err(error) => {
-                let id = &plan.row.found.id;
+                let id = plan.row.found.id();
                 let fields =
                     json!({"session": id, "code": error.code.as_str(), "message": error.to_string()});
                 journal::append(&ground.state, outside.clock, "page-failed", fields);
@@ -292,7 +292,7 @@ struct Plan<'r> {
 impl<'r> Plan<'r> {
     fn of(inventory: &Inventory<'_>, row: &'r Row) -> Result<Self> {
         let home = &inventory.homes[row.found.home];
-        let (files, _) = belongings::of(home, &row.found.path, &row.found.id, None)?;
+        let (files, _) = belongings::of(home, &row.found.path, row.found.id(), None)?;
         let mut agents = BTreeMap::new();
         for file in files {
             let is_agent = file.part == Part::Companion && file.path.contains("/subagents/");
@@ -319,9 +319,9 @@ impl<'r> Plan<'r> {
 
     /// Before it is written.
     fn told(&self, target: &Target, options: &ReadingOptions) -> PublishedPage {
-        let path = target.dir.join(target.name("<time>", &self.row.found.id, options.format));
+        let path = target.dir.join(target.name("<time>", self.row.found.id(), options.format));
         PublishedPage {
-            session: self.row.found.id.clone(),
+            session: self.row.found.id().to_owned(),
             title: self.title.clone(),
             state: self.state,
             transcript: self.row.found.path.clone(),
@@ -343,7 +343,7 @@ impl<'r> Plan<'r> {
     ) -> Result<PublishedPage> {
         ensure_room(&target.dir, self.bytes)?;
         let at = outside.clock.now().format("%Y%m%dT%H%M%SZ").to_string();
-        let name = target.name(&at, &self.row.found.id, options.format);
+        let name = target.name(&at, self.row.found.id(), options.format);
         let unfinished = Unfinished::begin(&target.dir, &name)?;
         let file =
             BufWriter::with_capacity(BLOCK, unfinished.file.try_clone().doing("write", &unfinished.path)?);
@@ -400,7 +400,7 @@ fn facts(session: &Session, row: &Row, title: Option<&str>) -> Facts {
         rows.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value, code)));
     };
     let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
-    add("Directory", summary.cwd.clone(), true);
+    add("Directory", summary.cwd.as_deref().map(str::to_owned), true);
     add("Branch", summary.branch.as_deref().map(str::to_owned), true);
     add("Model", summary.model.as_deref().map(str::to_owned), false);
     add("Claude Code", session.client_version.clone(), false);

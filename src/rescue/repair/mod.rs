@@ -132,13 +132,13 @@ pub fn repair(outside: Outside<'_>, options: &RepairOptions) -> Result<RepairRep
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &wanted)?;
     let found = &row.found;
-    let held = refuse_while_held(&inventory, &ground.state, &found.id, &found.path, Some(found));
+    let held = refuse_while_held(&inventory, &ground.state, found.id(), &found.path, Some(found));
     let diagnosis = examined(&found.path, &name_of(outside.clock.now()))?;
     let mut report = RepairReport {
         schema: SCHEMA,
         generated_at: outside.clock.now(),
         dry_run: !options.apply && !options.rollback,
-        session: found.id.clone(),
+        session: found.id().to_owned(),
         transcript: found.path.clone(),
         bytes: diagnosis.bytes,
         lines: diagnosis.lines,
@@ -164,7 +164,7 @@ pub fn repair(outside: Outside<'_>, options: &RepairOptions) -> Result<RepairRep
         held?;
         let kept = apply(outside, &ground, found)?;
         report.undo =
-            Some(["cc-session-recover", "repair", &found.id, "--rollback"].map(str::to_owned).to_vec());
+            Some(["cc-session-recover", "repair", found.id(), "--rollback"].map(str::to_owned).to_vec());
         report.kept = Some(kept);
         report.repaired = true;
     }
@@ -217,7 +217,7 @@ fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
 fn apply(outside: Outside<'_>, ground: &Ground<'_>, found: &Found) -> Result<String> {
     let (state, path) = (&ground.state, &found.path);
     // No run of ours may begin while the file is changed.
-    let Some(_lease) = Lock::try_take(&state.run_lease(&found.id))? else {
+    let Some(_lease) = Lock::try_take(&state.run_lease(found.id()))? else {
         return Err(Error::new(Code::SessionLive, "a run of it is under way")
             .at(path)
             .hint("wait for its end"));
@@ -225,14 +225,14 @@ fn apply(outside: Outside<'_>, ground: &Ground<'_>, found: &Found) -> Result<Str
     let (_, before) = open_regular_with_metadata(path)?;
     refuse_while_growing(outside, ground, path, &before)?;
     let name = name_of(outside.clock.now());
-    let kept = snapshot::take(state, &found.id, path, &name)?;
+    let kept = snapshot::take(state, found.id(), path, &name)?;
     let after = replace_mended(path, &before, &kept, &name)?;
     journal::append(
         state,
         outside.clock,
         "repaired",
         json!({
-            "session": found.id,
+            "session": found.id(),
             "transcript": path,
             "kept": name,
             "sha256Before": kept.sha256,
@@ -355,7 +355,7 @@ fn unchanged(path: &Path, before: &Metadata, kept: &Snapshot) -> Result<()> {
 
 /// Puts back what was there before the last repair, unless the session went on since.
 fn roll_back(outside: Outside<'_>, state: &StateDir, found: &Found) -> Result<restore::RestoreReport> {
-    let dir = state.snapshots(&found.id);
+    let dir = state.snapshots(found.id());
     let entries = std::fs::read_dir(&dir).into_iter().flatten().filter_map(std::result::Result::ok);
     let names = entries.filter_map(|entry| {
         entry
@@ -381,7 +381,7 @@ fn roll_back(outside: Outside<'_>, state: &StateDir, found: &Found) -> Result<re
     if !as_it_was && (made.bytes != meta.len() || hex(&made.hasher.finalize()) != present) {
         return Err(Error::new(Code::ChangedMeanwhile, "the session went on since it was repaired")
             .at(&found.path)
-            .hint(format!("`cc-session-recover restore {} --from {name}` puts the old bytes back all the same; what is there now is kept", found.id)));
+            .hint(format!("`cc-session-recover restore {} --from {name}` puts the old bytes back all the same; what is there now is kept", found.id())));
     }
     let options = RestoreOptions {
         session: Some(found.path.to_string_lossy().into_owned()),
