@@ -1214,9 +1214,11 @@ export interface PruneOptions {
   snapshotsDays?: number
   /** Pages older than so many days; `retention.pagesDays` when absent, else 90. */
   pagesDays?: number
+  /** Outputs of runs older than so many days; `retention.outputsDays` when absent, else 30. */
+  outputsDays?: number
   /** Records of sessions in which nothing was noted for so many days; `retention.recordsDays` when absent, else 90. */
   recordsDays?: number
-  /** Of every session so many exports, snapshots and pages stay in any case; 1 when absent. */
+  /** Of every session so many exports, snapshots, pages and outputs stay in any case; 1 when absent. */
   keep?: number
   /** Of every session at most so many of each. */
   most?: number
@@ -1235,9 +1237,11 @@ export interface PruneRules {
   snapshotsDays: number
   /** Days for which pages are kept. */
   pagesDays: number
+  /** Days for which outputs of runs are kept. */
+  outputsDays: number
   /** Days for which records of sessions are kept. */
   recordsDays: number
-  /** Of every session so many exports, snapshots and pages stay in any case. */
+  /** Of every session so many exports, snapshots, pages and outputs stay in any case. */
   keep: number
   /** Of every session at most so many of each; `null` for any number. */
   most: number | null
@@ -1247,8 +1251,8 @@ export interface PruneRules {
 
 /** Something that goes. */
 export interface PrunedCopy {
-  /** `export`, `snapshot`, `page`, `record` (the small files in which things are noted about a session), or `leftover` of one that was never finished. */
-  kind: 'export' | 'snapshot' | 'page' | 'record' | 'leftover'
+  /** `export`, `snapshot`, `page`, `output` of a run, `record` (the small files in which things are noted about a session), or `leftover` of one that was never finished. */
+  kind: 'export' | 'snapshot' | 'page' | 'output' | 'record' | 'leftover'
   /** Its session. */
   session: string
   /** Its path; of a record its directory. */

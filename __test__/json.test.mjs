@@ -203,7 +203,7 @@ const CONFIGS = [
   [{ notify: {} }, { notify: { desktop: false, webhook: 'https://example.com/hook' } }, { notify: { webhook: 'http://127.0.0.1:8080/x' } }, { notify: { webhook: 'http://[::1]:9' } }, { notify: { webhook: 'http://localhost/x' } }],
   [{ notify: null }, { notify: [] }, { notify: { desktop: 1 } }, { notify: { mail: 'x' } }, { notify: { webhook: 'http://example.com/x' } }, { notify: { webhook: 'http://127.0.0.1.example.com/' } }, { notify: { webhook: 'https://me:secret@example.com/' } }, { notify: { webhook: 'ftp://x' } }, { notify: { webhook: '' } }],
   [{ state: {} }, { state: { archives: 1000 } }, { state: { archives: 1001 } }, { state: { archives: -1 } }, { state: [true] }, { state: { clear: true } }, { state: { resume: 'yes' } }],
-  [{ retention: {} }, { retention: { exportsDays: 0, snapshotsDays: 0.5, pagesDays: 30, recordsDays: 31_536_000 } }, { retention: { exportsDays: 'never' } }, { retention: { pagesDays: -1 } }, { retention: { days: 1 } }, { retention: [90] }, { retention: null }],
+  [{ retention: {} }, { retention: { exportsDays: 0, snapshotsDays: 0.5, pagesDays: 30, outputsDays: 7, recordsDays: 31_536_000 } }, { retention: { exportsDays: 'never' } }, { retention: { pagesDays: -1 } }, { retention: { days: 1 } }, { retention: [90] }, { retention: null }],
   ['x', 5],
 ].flat();
 

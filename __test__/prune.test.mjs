@@ -34,6 +34,15 @@ function copies(place) {
     utimesSync(path, at, at);
     return path;
   };
+  /** What a run wrote so many days ago. @param {number} days @param {string} [id] @param {string} [name] */
+  const output = (days, id = idOf(1), name = `o${days}.log`) => {
+    const path = join(place.state, 'runs', id, name);
+    mkdirSync(join(place.state, 'runs', id), { recursive: true });
+    writeFileSync(path, 'o'.repeat(300));
+    const at = (Date.now() - days * DAY) / 1000;
+    utimesSync(path, at, at);
+    return path;
+  };
   const pages = join(place.state, 'pages');
   /** A page of so many days ago. @param {number} days @param {string} [id] @param {string} [ending] */
   const page = (days, id = idOf(1), ending = 'html') => {
@@ -53,7 +62,23 @@ function copies(place) {
     }
     return dir;
   };
-  return { exports, snapshots, pages, exported, snapshot, page, record };
+  return { exports, snapshots, pages, exported, snapshot, output, page, record };
+}
+
+/** Somebody holds a lease until the end. @param {ReturnType<typeof world>} place @param {string} name */
+async function held(place, name) {
+  const lease = join(place.state, 'leases', name);
+  mkdirSync(join(place.state, 'leases'), { recursive: true });
+  writeFileSync(lease, '');
+  const holder = spawn('flock', [lease, '-c', 'echo held; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+  const ended = new Promise((resolve) => holder.once('exit', resolve));
+  const end = () => {
+    if (holder.exitCode === null && holder.signalCode === null) process.kill(-(/** @type {number} */ (holder.pid)), 'SIGKILL');
+    return ended;
+  };
+  place.endings.push(end);
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  return end;
 }
 
 /** @param {{path: string}[]} removed */
@@ -178,6 +203,46 @@ function transcript(place, id) {
   mkdirSync(dir, { recursive: true });
   writeFileSync(join(dir, `${id}.jsonl`), `${JSON.stringify({ type: 'user', sessionId: id, timestamp: '2026-03-02T02:10:00Z', message: { role: 'user', content: 'x' } })}\n`);
 }
+
+test('outputs of runs go by age and count, never the newest of a session, what is a link or has another name', { skip: process.platform === 'win32' }, async (t) => {
+  const place = world(t);
+  const { output } = copies(place);
+  const old = [output(31), output(400), output(90, idOf(2))];
+  const kept = [output(29), output(500, idOf(3)), output(3, idOf(2)), output(900, idOf(1), 'notes.txt')];
+  const link = join(place.state, 'runs', idOf(1), 'link.log');
+  symlinkSync(kept[3], link);
+  const plan = async (/** @type {string[]} */ ...argv) => JSON.parse((await place.run(['prune', '--dry-run', '--json', ...argv])).stdout);
+  const planned = await plan();
+  assert.deepEqual([paths(planned.removed), planned.kept, planned.rules.outputsDays], [old.toSorted(), 3, 30]);
+  assert.ok(planned.removed.every((/** @type {any} */ { kind, bytes }) => kind === 'output' && bytes === 300));
+  assert.deepEqual(paths((await plan('--outputs-days', '100')).removed), [old[1]]);
+  assert.deepEqual(paths((await plan('--outputs-days', '1000', '--most', '1')).removed), old.toSorted());
+  writeFileSync(join(place.root, 'config.json'), '{"retention":{"outputsDays":60}}');
+  assert.deepEqual(paths((await plan()).removed), old.slice(1).toSorted());
+  rmSync(join(place.root, 'config.json'));
+  const { status, stdout, stderr } = await place.run(['prune', '--yes']);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /outputs of runs for 30 days/);
+  assert.match(stdout, /^output +\w+ +.* is older than 30 days$/m);
+  for (const path of old) assert.equal(existsSync(path), false, path);
+  for (const path of [...kept, link]) assert.equal(existsSync(path), true, path);
+});
+
+test('the output of a session that is being resumed stays until that has ended; its directory goes with the last one', { skip: process.platform !== 'linux' }, async (t) => {
+  const place = world(t);
+  const { output } = copies(place);
+  const path = output(100);
+  const end = await held(place, `${idOf(1)}.run`);
+  const busy = await place.run(['prune', '--keep', '0', '--yes', '--json']);
+  assert.equal(busy.status, 1);
+  const report = JSON.parse(busy.stdout);
+  assert.deepEqual([report.removed, report.problems.length, report.problems[0].path], [[], 1, path]);
+  assert.match(report.problems[0].message, /a run or a restore of its session is under way/);
+  assert.equal(existsSync(path), true);
+  await end();
+  assert.equal((await place.run(['prune', '--keep', '0', '--yes'])).status, 0);
+  assert.equal(existsSync(join(place.state, 'runs', idOf(1))), false);
+});
 
 test('pages go as exports do: the oldest, never the newest of a session, and only those in the state', async (t) => {
   const place = world(t);
@@ -352,17 +417,7 @@ test('a record whose session somebody is at work on is skipped and told, and goe
   const id = idOf(1);
   transcript(place, id);
   const dir = record(200, id);
-  const lease = join(place.state, 'leases', `${id}.watch`);
-  mkdirSync(join(place.state, 'leases'), { recursive: true });
-  writeFileSync(lease, '');
-  const holder = spawn('flock', [lease, '-c', 'echo held; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
-  const ended = new Promise((resolve) => holder.once('exit', resolve));
-  const end = () => {
-    if (holder.exitCode === null && holder.signalCode === null) process.kill(-(/** @type {number} */ (holder.pid)), 'SIGKILL');
-    return ended;
-  };
-  place.endings.push(end);
-  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  const end = await held(place, `${id}.watch`);
   const busy = await place.run(['prune', '--yes', '--json']);
   assert.equal(busy.status, 1);
   const report = JSON.parse(busy.stdout);

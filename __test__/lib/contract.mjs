@@ -36,7 +36,7 @@ export const REPORTS = /** @type {const} */ ([
 const OPTIONAL = new Set(['ListReport.total']);
 
 /** Numbers that may have a fraction. */
-const FRACTIONS = new Set(['percent', 'cpuPercent', 'exportsDays', 'snapshotsDays', 'pagesDays', 'recordsDays']);
+const FRACTIONS = new Set(['percent', 'cpuPercent', 'exportsDays', 'snapshotsDays', 'pagesDays', 'outputsDays', 'recordsDays']);
 
 /** Numbers that may be negative. */
 const SIGNED = new Set(['linesSince']);

@@ -1,6 +1,6 @@
 'use strict';
 
-// `prune`: deletes old copies, pages and records of this tool, after showing them.
+// `prune`: deletes old copies, pages, outputs and records of this tool, after showing them.
 
 const { resolve } = require('node:path');
 
@@ -30,15 +30,16 @@ function size(text) {
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'prune',
-  summary: 'delete old exports, snapshots, pages and records of this tool',
+  summary: 'delete old exports, snapshots, pages, outputs and records of this tool',
   description:
-    'Only what this tool keeps in its state directory: nothing of Claude Code is ever deleted, nor an export or a page that was put elsewhere. A record is what hooks noted about a session; it goes by age, or when the transcript is gone and nothing was noted for a day; not when what was said is kept nowhere else. What cannot be read does not count as over or gone.\nWhat would go is shown first. Of every session the newest export, snapshot and page stay, what an unfinished run needs, and pages and records of a session that is open or to be continued.',
+    'Only what this tool keeps in its state directory: nothing of Claude Code is ever deleted, nor an export or a page that was put elsewhere. An output is what a run that resumed a session wrote. A record is what hooks noted about a session; it goes by age, or when the transcript is gone and nothing was noted for a day; not when what was said is kept nowhere else. What cannot be read does not count as over or gone.\nWhat would go is shown first. Of every session the newest export, snapshot, page and output stay, what an unfinished run needs, and pages and records of a session that is open or to be continued.',
   options: [
     { flags: '--exports-days <days>', description: 'exports older than that go (default: retention.exportsDays of the configuration, or 90)', parse: number('--exports-days', false) },
     { flags: '--snapshots-days <days>', description: 'snapshots older than that go (default: retention.snapshotsDays, or 14)', parse: number('--snapshots-days', false) },
     { flags: '--pages-days <days>', description: 'pages older than that go (default: retention.pagesDays, or 90)', parse: number('--pages-days', false) },
+    { flags: '--outputs-days <days>', description: 'outputs of runs older than that go (default: retention.outputsDays, or 30)', parse: number('--outputs-days', false) },
     { flags: '--records-days <days>', description: 'records of sessions older than that go (default: retention.recordsDays, or 90)', parse: number('--records-days', false) },
-    { flags: '--keep <number>', description: 'of every session so many exports, snapshots and pages stay in any case (default: 1)', parse: number('--keep', true) },
+    { flags: '--keep <number>', description: 'of every session so many exports, snapshots, pages and outputs stay in any case (default: 1)', parse: number('--keep', true) },
     { flags: '--most <number>', description: 'of every session at most so many of each stay', parse: number('--most', true) },
     { flags: '--max-total <size>', description: 'all together take at most this: the oldest go first', parse: size },
     { flags: '--dry-run', description: 'only show what would go' },
@@ -60,6 +61,7 @@ module.exports = {
       ...(args.exportsDays === undefined ? {} : { exportsDays: args.exportsDays }),
       ...(args.snapshotsDays === undefined ? {} : { snapshotsDays: args.snapshotsDays }),
       ...(args.pagesDays === undefined ? {} : { pagesDays: args.pagesDays }),
+      ...(args.outputsDays === undefined ? {} : { outputsDays: args.outputsDays }),
       ...(args.recordsDays === undefined ? {} : { recordsDays: args.recordsDays }),
       ...(args.keep === undefined ? {} : { keep: args.keep }),
       ...(args.most === undefined ? {} : { most: args.most }),

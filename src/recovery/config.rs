@@ -306,13 +306,21 @@ pub struct Retention {
     pub snapshots_days: f64,
     /// Pages.
     pub pages_days: f64,
+    /// Outputs of runs.
+    pub outputs_days: f64,
     /// What was noted about a session: how it was started, whether it is saved, what it was given.
     pub records_days: f64,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { exports_days: 90.0, snapshots_days: 14.0, pages_days: 90.0, records_days: 90.0 }
+        Self {
+            exports_days: 90.0,
+            snapshots_days: 14.0,
+            pages_days: 90.0,
+            outputs_days: 30.0,
+            records_days: 90.0,
+        }
     }
 }
 
@@ -422,6 +430,7 @@ impl Config {
             ("retention.exportsDays", self.retention.exports_days),
             ("retention.snapshotsDays", self.retention.snapshots_days),
             ("retention.pagesDays", self.retention.pages_days),
+            ("retention.outputsDays", self.retention.outputs_days),
             ("retention.recordsDays", self.retention.records_days),
         ];
         let lists = [

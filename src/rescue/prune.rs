@@ -1,10 +1,10 @@
-//! Pruning: exports, snapshots and pages of ours that are old, many or large are deleted, and records of sessions that are old, or
-//! whose transcript is gone; all of it after it was shown.
+//! Pruning: exports, snapshots, pages and outputs of runs of ours that are old, many or large are deleted, and records of sessions
+//! that are old, or whose transcript is gone; all of it after it was shown.
 //!
 //! Only what this tool made, and knows by its name, in its own directories of the state: nothing of Claude Code's own, no export
-//! that was put elsewhere, nothing behind a link. Of every session the newest export, the newest snapshot and the newest page
-//! stay, unless a person asks otherwise; what a run that is not over was started from stays too, and every page and record of a
-//! session that is open or to which something is owed. What cannot be read does not count as over: what may depend on it stays.
+//! that was put elsewhere, nothing behind a link. Of every session the newest export, snapshot, page and output stay, unless a
+//! person asks otherwise; what a run that is not over was started from and wrote stays too, and every page and record of a session
+//! that is open or to which something is owed. What cannot be read does not count as over: what may depend on it stays.
 
 use super::export::{is_left_over, session_of};
 use super::reading::publish;
@@ -35,6 +35,8 @@ const KEEP: usize = 1;
 /// Ending of a snapshot, and of the hash beside it.
 const SNAPSHOT: &str = ".jsonl";
 const NOTED: &str = ".sha256";
+/// Ending of a run's output.
+const OUTPUT: &str = ".log";
 /// A half-written snapshot of a process that is gone.
 const PART: &str = ".part";
 /// A session without a transcript may have been started just now: so long its record stays.
@@ -50,6 +52,8 @@ pub struct PruneOptions {
     pub snapshots_days: Option<f64>,
     /// Pages older than so many days.
     pub pages_days: Option<f64>,
+    /// Outputs of runs older than so many days.
+    pub outputs_days: Option<f64>,
     /// Records of sessions in which nothing was noted for so many days.
     pub records_days: Option<f64>,
     /// Of every session so many of each stay in any case.
@@ -74,6 +78,8 @@ pub enum Kind {
     Snapshot,
     /// A page for people.
     Page,
+    /// What a run wrote on its outputs.
+    Output,
     /// The small files in which things are noted about a session.
     Record,
     /// What an export, snapshot or page that was killed has left.
@@ -110,6 +116,8 @@ pub struct Rules {
     pub snapshots_days: f64,
     /// Days for which pages are kept.
     pub pages_days: f64,
+    /// Days for which outputs of runs are kept.
+    pub outputs_days: f64,
     /// Days for which records of sessions are kept.
     pub records_days: f64,
     /// Of every session so many of each stay in any case.
@@ -162,6 +170,7 @@ pub fn prune(outside: Outside<'_>, options: &PruneOptions) -> Result<PruneReport
     let mut problems = Vec::new();
     let mut found = exports(&ground.state, &mut problems)?;
     found.extend(snapshots(&ground.state, &mut problems)?);
+    found.extend(outputs(&ground.state, &mut problems)?);
     found.extend(pages(&ground.state)?);
     let records = records(&ground.state, &mut inventory.problems)?;
     let wanted = Wanted::of(&mut inventory, &ground.state, &records, outside.processes);
@@ -212,6 +221,7 @@ fn rules(retention: &Retention, options: &PruneOptions) -> Result<Rules> {
         exports_days: days(options.exports_days, retention.exports_days)?,
         snapshots_days: days(options.snapshots_days, retention.snapshots_days)?,
         pages_days: days(options.pages_days, retention.pages_days)?,
+        outputs_days: days(options.outputs_days, retention.outputs_days)?,
         records_days: days(options.records_days, retention.records_days)?,
         keep: options.keep.unwrap_or(KEEP),
         most: options.most,
@@ -224,6 +234,7 @@ impl Rules {
         match kind {
             Kind::Export => self.exports_days,
             Kind::Page => self.pages_days,
+            Kind::Output => self.outputs_days,
             Kind::Record => self.records_days,
             Kind::Snapshot | Kind::Leftover => self.snapshots_days,
         }
@@ -243,8 +254,8 @@ struct Thing {
 /// What is still wanted, whatever the rules say.
 #[derive(Debug, Default)]
 struct Wanted {
-    /// Snapshots that runs which are not over were started from.
-    snapshots: BTreeSet<PathBuf>,
+    /// Snapshots that runs which are not over were started from, and their outputs.
+    runs: BTreeSet<PathBuf>,
     /// Sessions that are open, or to which something is owed.
     sessions: BTreeSet<String>,
     /// Sessions of which cannot be read whether something is owed to them.
@@ -275,7 +286,7 @@ impl Wanted {
             holders.live.keys().chain(elsewhere.map(|(key, _)| key)).map(|(_, session)| session.clone());
         let owed = inventory.incidents.values().filter(|incident| !incident.phase.is_over());
         let mut wanted = Self {
-            snapshots: needed(inventory.incidents.values()),
+            runs: needed(inventory.incidents.values()),
             sessions: held.chain(owed.map(|incident| incident.session.clone())).collect(),
             ..Self::default()
         };
@@ -311,10 +322,10 @@ impl Wanted {
             let about = problem.path.as_deref().and_then(|path| session_in(state, path));
             let stays = if let Some(session) = about {
                 wanted.unread.insert(session);
-                "pages, snapshots and the record of its session stay"
+                "pages, snapshots, outputs and the record of its session stay"
             } else {
                 wanted.any_unread = true;
-                "pages, snapshots and records stay as long as it cannot be read"
+                "pages, snapshots, outputs and records stay as long as it cannot be read"
             };
             problem.hint.get_or_insert_with(|| stays.to_owned());
         }
@@ -325,7 +336,7 @@ impl Wanted {
     fn holds(&self, thing: &Thing) -> bool {
         let unread = self.any_unread || self.unread.contains(&thing.session);
         match thing.kind {
-            Kind::Snapshot => unread || self.snapshots.contains(&thing.path),
+            Kind::Snapshot | Kind::Output => unread || self.runs.contains(&thing.path),
             Kind::Page => unread || self.sessions.contains(&thing.session),
             Kind::Record => {
                 unread || self.sessions.contains(&thing.session) || self.unsaved.contains(&thing.session)
@@ -424,12 +435,12 @@ impl Thing {
     }
 }
 
-/// The snapshots that runs which are not over were started from.
+/// The snapshots that runs which are not over were started from, and their outputs.
 fn needed<'i>(incidents: impl Iterator<Item = &'i Incident>) -> BTreeSet<PathBuf> {
     incidents
         .filter(|incident| !incident.phase.is_over())
         .flat_map(|incident| incident.attempts.iter().filter_map(|attempt| attempt.run.as_deref()))
-        .map(|run| run.snapshot.clone())
+        .flat_map(|run| [run.snapshot.clone(), run.log.clone()])
         .collect()
 }
 
@@ -488,8 +499,28 @@ fn named_time(name: &str) -> Option<DateTime<Utc>> {
 }
 
 fn snapshots(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>> {
+    by_session(&state.all_snapshots(), problems, |name| {
+        if name.ends_with(SNAPSHOT) {
+            Some(Kind::Snapshot)
+        } else {
+            let left = pid_of_part(name).is_some_and(|pid| !super::export::process_exists(pid));
+            left.then_some(Kind::Leftover)
+        }
+    })
+}
+
+fn outputs(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>> {
+    by_session(&state.all_runs(), problems, |name| name.ends_with(OUTPUT).then_some(Kind::Output))
+}
+
+/// Files in directories that are called after sessions.
+fn by_session(
+    dir: &Path,
+    problems: &mut Vec<Problem>,
+    kind_of: impl Fn(&str) -> Option<Kind>,
+) -> Result<Vec<Thing>> {
     let mut found = Vec::new();
-    for (session, dir, meta) in listed(&state.all_snapshots())? {
+    for (session, dir, meta) in listed(dir)? {
         if !meta.is_dir() || !is_session_id(&session) {
             continue;
         }
@@ -500,22 +531,10 @@ fn snapshots(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>
                 continue;
             }
         };
-        for (name, path, meta) in entries.iter().filter(|(.., meta)| meta.is_file()) {
+        for (name, path, meta) in entries.into_iter().filter(|(.., meta)| meta.is_file()) {
+            let Some(kind) = kind_of(&name) else { continue };
             let made_at = meta.modified().ok().map(DateTime::from);
-            let kind = if name.ends_with(SNAPSHOT) {
-                Kind::Snapshot
-            } else if pid_of_part(name).is_some_and(|pid| !super::export::process_exists(pid)) {
-                Kind::Leftover
-            } else {
-                continue;
-            };
-            found.push(Thing {
-                kind,
-                session: session.clone(),
-                path: path.clone(),
-                made_at,
-                bytes: meta.len(),
-            });
+            found.push(Thing { kind, session: session.clone(), path, made_at, bytes: meta.len() });
         }
     }
     Ok(found)
@@ -616,15 +635,16 @@ fn size(path: &Path, meta: &std::fs::Metadata, problems: &mut Vec<Problem>) -> u
 /// Deletes one of those that were found. An export loses its name first, so that a half of it is none.
 fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
     let dir = one.path.parent().unwrap_or(Path::new("/"));
-    let places = [state.exports(), state.all_snapshots(), state.pages(), state.sessions()];
-    if !places.iter().any(|place| one.path.starts_with(place)) {
+    let of_runs = [state.all_snapshots(), state.all_runs()];
+    let places = [state.exports(), state.pages(), state.sessions()];
+    if !places.iter().chain(&of_runs).any(|place| one.path.starts_with(place)) {
         return Err(Error::new(Code::PathRefused, "is none of ours").at(&one.path));
     }
-    // A run takes its snapshot under this lock, and a restore reads one under it.
+    // A run takes its snapshot and writes its output under this lock, and a restore reads a snapshot under it.
     let run = (state.run_lease(&one.session), "a run or a restore of its session is under way");
     let leases = match one.kind {
-        _ if one.path.starts_with(state.all_snapshots()) => vec![run],
-        Kind::Export | Kind::Page | Kind::Snapshot | Kind::Leftover => Vec::new(),
+        _ if of_runs.iter().any(|place| one.path.starts_with(place)) => vec![run],
+        Kind::Export | Kind::Page | Kind::Snapshot | Kind::Output | Kind::Leftover => Vec::new(),
         // Nobody holds one that was never made. The last is that of the hooks at the end of a turn.
         Kind::Record => vec![
             run,
@@ -661,6 +681,8 @@ fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
             let mut noted = one.path.clone().into_os_string();
             noted.push(NOTED);
             crate::store::replace::remove(Path::new(&noted))?;
+        }
+        if matches!(one.kind, Kind::Snapshot | Kind::Output) {
             // Only one that is empty goes.
             let _ = std::fs::remove_dir(dir);
         }
@@ -715,6 +737,7 @@ mod tests {
             exports_days: 90.0,
             snapshots_days: 14.0,
             pages_days: 30.0,
+            outputs_days: 20.0,
             records_days: 60.0,
             keep: 1,
             most: None,
@@ -726,7 +749,7 @@ mod tests {
         let now = DateTime::from_timestamp(NOW, 0).unwrap();
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let wanted = Wanted {
-            snapshots: BTreeSet::from([PathBuf::from("/needed-400")]),
+            runs: BTreeSet::from([PathBuf::from("/needed-400")]),
             sessions: set(&["open"]),
             unread: set(&["unread"]),
             unsaved: set(&["unsaved"]),
@@ -742,7 +765,7 @@ mod tests {
 
     #[test]
     fn the_newest_of_a_session_stays_however_old_and_what_a_run_needs_too() {
-        use Kind::{Export, Leftover, Snapshot};
+        use Kind::{Export, Leftover, Output, Snapshot};
         let found = vec![
             thing(Export, "a", 100, 1),
             thing(Export, "a", 200, 1),
@@ -752,11 +775,16 @@ mod tests {
             thing(Snapshot, "s", 15, 1),
             thing(Snapshot, "needed", 300, 1),
             thing(Snapshot, "needed", 400, 1),
+            thing(Output, "o", 19, 1),
+            thing(Output, "o", 21, 1),
+            thing(Output, "needed", 390, 1),
+            thing(Output, "needed", 400, 1),
             thing(Leftover, "l", 0, 1),
         ];
-        assert_eq!(gone(found.clone(), &rules()), ["/a-200", "/l-0", "/s-15"]);
+        assert_eq!(gone(found.clone(), &rules()), ["/a-200", "/l-0", "/o-21", "/s-15"]);
         let none = Rules { keep: 0, ..rules() };
-        assert_eq!(gone(found, &none), ["/a-100", "/a-200", "/b-500", "/l-0", "/needed-300", "/s-15"]);
+        let all = ["/a-100", "/a-200", "/b-500", "/l-0", "/needed-300", "/needed-390", "/o-21", "/s-15"];
+        assert_eq!(gone(found, &none), all);
     }
 
     #[test]

@@ -201,10 +201,16 @@ impl StateDir {
         self.root.join("pages")
     }
 
+    /// Outputs of the runs of all sessions.
+    #[must_use]
+    pub fn all_runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
     /// Output of runs, one directory a session.
     #[must_use]
     pub fn runs(&self, session: &str) -> PathBuf {
-        self.root.join("runs").join(session)
+        self.all_runs().join(session)
     }
 
     /// Damaged files, kept for a person to look at.

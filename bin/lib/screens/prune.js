@@ -10,7 +10,7 @@ const { clock, count, shortIds, sizeWords } = require('../wording.js');
 /** @typedef {import('../../../src/ffi/types.js').PruneReport} PruneReport */
 
 /** @type {Record<string, string>} */
-const KINDS = { export: 'export', snapshot: 'snapshot', page: 'page', record: 'record', leftover: 'unfinished' };
+const KINDS = { export: 'export', snapshot: 'snapshot', page: 'page', output: 'output', record: 'record', leftover: 'unfinished' };
 
 /**
  * @param {PruneReport} report
@@ -30,7 +30,7 @@ function pruneLines(report, { width, colours }) {
   const { dryRun, removed, removedBytes, kept, keptBytes, rules } = cleaned(report);
   const room = width ?? Infinity;
   const stay = kept === 0 ? 'Nothing stays' : `${count(kept, 'item')} of ${sizeWords(keptBytes)} ${kept === 1 ? 'stays' : 'stay'}`;
-  const why = `Exports are kept for ${days(rules.exportsDays)}, snapshots for ${days(rules.snapshotsDays)}, pages for ${days(rules.pagesDays)}, the newest ${rules.keep === 1 ? 'of each' : `${rules.keep} of each`} session in any case; records for ${days(rules.recordsDays)}.`;
+  const why = `Exports are kept for ${days(rules.exportsDays)}, snapshots for ${days(rules.snapshotsDays)}, pages for ${days(rules.pagesDays)}, outputs of runs for ${days(rules.outputsDays)}, the newest ${rules.keep === 1 ? 'of each' : `${rules.keep} of each`} session in any case; records for ${days(rules.recordsDays)}.`;
   if (removed.length === 0) return [...wrapped(`Nothing ${dryRun ? 'would go' : 'was deleted'}. ${stay}.`, room).map(colours.bold), ...wrapped(why, room).map(colours.dim)];
   const words = `${dryRun ? 'Would delete' : 'Deleted'} ${count(removed.length, 'item')} of ${sizeWords(removedBytes)}. ${stay}.`;
   const now = new Date(report.generatedAt);
