@@ -174,7 +174,7 @@ export interface Run {
   sha256Before: string
   /** Copy of the transcript from before. */
   snapshot: string
-  /** Output of the process. */
+  /** Output of the process, as long as `prune` has not taken it away. */
   log: string
   /** HEAD of the working directory before. */
   commitBefore: string | null
@@ -1279,7 +1279,7 @@ export interface PruneReport {
   removed: PrunedCopy[]
   /** Bytes of it. */
   removedBytes: number
-  /** What stays: exports, snapshots, pages and records. */
+  /** What stays: exports, snapshots, pages, outputs and records. */
   kept: number
   /** Bytes of them. */
   keptBytes: number
@@ -2185,8 +2185,8 @@ export declare function planUninstall(options: UninstallOptions): Promise<Uninst
 export declare function preview(options?: PreviewOptions): Promise<PreviewReport>
 
 /**
- * Deletes exports, snapshots and pages of this tool that are old, many or large, and records of sessions that are old or whose
- * transcript is gone. Nothing of Claude Code's own is ever deleted.
+ * Deletes exports, snapshots, pages and outputs of runs of this tool that are old, many or large, and records of sessions that are
+ * old or whose transcript is gone. Nothing of Claude Code's own is ever deleted.
  *
  * Rejects with `USAGE`, `CONFIG_INVALID`, `PATH_REFUSED` or `IO`.
  */

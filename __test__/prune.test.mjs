@@ -1,4 +1,4 @@
-// `prune`: only copies, pages and records of this tool's own go, the oldest, after they were shown.
+// `prune`: only copies, pages, outputs and records of this tool's own go, the oldest, after they were shown.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -130,7 +130,7 @@ test('the configuration says how long, the command line before it, and nonsense 
   writeFileSync(join(place.root, 'config.json'), '{"retention":{"exportsDays":365},"heartbeats":1}');
   assert.equal((await place.run(['prune', '--yes'])).status, 1);
   assert.equal(existsSync(old), true);
-  for (const argv of [['--keep', '1.5'], ['--pages-days', 'x'], ['--records-days', '-1'], ['--exports-days', '-1'], ['--max-total', 'much'], ['--most', '']]) assert.equal((await place.run(['prune', ...argv])).status, 2, argv.join(' '));
+  for (const argv of [['--keep', '1.5'], ['--pages-days', 'x'], ['--outputs-days', '-1'], ['--records-days', '-1'], ['--exports-days', '-1'], ['--max-total', 'much'], ['--most', '']]) assert.equal((await place.run(['prune', ...argv])).status, 2, argv.join(' '));
 });
 
 test('by count and by size the oldest go first', async (t) => {
@@ -211,6 +211,10 @@ test('outputs of runs go by age and count, never the newest of a session, what i
   const kept = [output(29), output(500, idOf(3)), output(3, idOf(2)), output(900, idOf(1), 'notes.txt')];
   const link = join(place.state, 'runs', idOf(1), 'link.log');
   symlinkSync(kept[3], link);
+  const victim = join(place.root, 'victim');
+  mkdirSync(victim);
+  for (const days of ['a', 'b']) writeFileSync(join(victim, `${days}.log`), 'x');
+  symlinkSync(victim, join(place.state, 'runs', idOf(9)));
   const plan = async (/** @type {string[]} */ ...argv) => JSON.parse((await place.run(['prune', '--dry-run', '--json', ...argv])).stdout);
   const planned = await plan();
   assert.deepEqual([paths(planned.removed), planned.kept, planned.rules.outputsDays], [old.toSorted(), 3, 30]);
@@ -225,7 +229,7 @@ test('outputs of runs go by age and count, never the newest of a session, what i
   assert.match(stdout, /outputs of runs for 30 days/);
   assert.match(stdout, /^output +\w+ +.* is older than 30 days$/m);
   for (const path of old) assert.equal(existsSync(path), false, path);
-  for (const path of [...kept, link]) assert.equal(existsSync(path), true, path);
+  for (const path of [...kept, link, join(victim, 'a.log'), join(victim, 'b.log')]) assert.equal(existsSync(path), true, path);
 });
 
 test('the output of a session that is being resumed stays until that has ended; its directory goes with the last one', { skip: process.platform !== 'linux' }, async (t) => {
@@ -351,15 +355,16 @@ test('pages and records of a session that is open, or to which something is owed
 
 test('of a session whose incident cannot be read everything stays and it is told; of others it goes', async (t) => {
   const place = world(t);
-  const { page, record, snapshot } = copies(place);
+  const { page, record, snapshot, output } = copies(place);
   const [unread, other] = [idOf(1), idOf(2)];
   for (const id of [unread, other]) transcript(place, id);
-  const of = (/** @type {string} */ id) => [page(200, id), snapshot(50, id), record(200, id)];
+  const of = (/** @type {string} */ id) => [page(200, id), snapshot(50, id), output(50, id), record(200, id)];
   const [stay, go] = [of(unread), of(other)];
   // The newest, which stay in any case.
   for (const id of [unread, other]) {
     page(100, id);
     snapshot(20, id);
+    output(40, id);
   }
   const incident = join(place.state, 'incidents', `${unread}.json`);
   mkdirSync(join(place.state, 'incidents'));

@@ -82,13 +82,13 @@ function secrets(roll) {
 }
 
 /**
- * Pieces of these secrets in a text: six characters in a row of the random part; eight where it is in hex, for six of those may be the time
- * of day in a name, or stand in a hash. @param {string} text @param {Secret[]} all
+ * Pieces of these secrets in a text: six characters in a row of the random part; ten where it is in hex, for fewer of those may be the
+ * time of day in a name, or stand in a hash. @param {string} text @param {Secret[]} all
  */
 function leaks(text, all) {
   return all.flatMap(({ kind, random }) => {
-    const hex = !random.startsWith('q7Wx');
-    const [body, length] = hex ? [random, 8] : [random.slice(4), 6];
+    const body = random.startsWith('q7Wx') ? random.slice(4) : random;
+    const length = /^[0-9a-f]+$/.test(random) ? 10 : 6;
     const at = Array.from({ length: body.length - length + 1 }, (_, index) => body.slice(index, index + length)).find((piece) => text.includes(piece));
     return at ? [`${kind}: ${at}`] : [];
   });

@@ -37,7 +37,7 @@ pub enum Kind {
     Answer,
     /// A message of which the first bytes do not tell whose it is, or a note of the client's that decides something.
     Message,
-    /// The first bytes do not tell, or several records are glued together.
+    /// The first bytes do not tell, or (with [`kind_of`]) several records are glued together.
     Unknown,
 }
 

@@ -1,8 +1,8 @@
 //! A transcript: one session's `.jsonl` file, read backwards from its end.
 //!
 //! What decides a session's state is near the end, but not in a fixed number of bytes: one line may be megabytes long.
-//! So blocks are read backwards, 4 KB first, then as much as was read up to 32 KB, then an eighth of it up to 1 MB, until the
-//! caller has seen enough. Bytes after the last line end are a record that is torn or still being written; they are reported, never
+//! So blocks are read backwards: 4 to 8 KB first, then as much as was read but at most 32 KB, or an eighth of it once that is
+//! more, at most 1 MB, until the caller has seen enough. Bytes after the last line end are a record that is torn or still being written; they are reported, never
 //! parsed. No line of more than [`LONGEST_LINE`] is kept in memory.
 
 use super::record::{Record, parse_line};

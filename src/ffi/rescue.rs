@@ -113,8 +113,8 @@ pub fn rescue_progress() -> Value {
     json!({"done": PROGRESS.done.load(Ordering::Relaxed), "total": PROGRESS.total.load(Ordering::Relaxed)})
 }
 
-/// Deletes exports, snapshots and pages of this tool that are old, many or large, and records of sessions that are old or whose
-/// transcript is gone. Nothing of Claude Code's own is ever deleted.
+/// Deletes exports, snapshots, pages and outputs of runs of this tool that are old, many or large, and records of sessions that are
+/// old or whose transcript is gone. Nothing of Claude Code's own is ever deleted.
 ///
 /// Rejects with `USAGE`, `CONFIG_INVALID`, `PATH_REFUSED` or `IO`.
 #[napi(

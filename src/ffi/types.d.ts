@@ -174,7 +174,7 @@ export interface Run {
   sha256Before: string
   /** Copy of the transcript from before. */
   snapshot: string
-  /** Output of the process. */
+  /** Output of the process, as long as `prune` has not taken it away. */
   log: string
   /** HEAD of the working directory before. */
   commitBefore: string | null
@@ -1279,7 +1279,7 @@ export interface PruneReport {
   removed: PrunedCopy[]
   /** Bytes of it. */
   removedBytes: number
-  /** What stays: exports, snapshots, pages and records. */
+  /** What stays: exports, snapshots, pages, outputs and records. */
   kept: number
   /** Bytes of them. */
   keptBytes: number

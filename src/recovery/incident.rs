@@ -143,7 +143,7 @@ pub struct Run {
     pub sha256_before: String,
     /// Copy of the transcript from before.
     pub snapshot: PathBuf,
-    /// Output of the process.
+    /// Output of the process, as long as `prune` has not taken it away.
     pub log: PathBuf,
     /// HEAD of the working directory before.
     pub commit_before: Option<String>,

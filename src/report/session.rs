@@ -519,10 +519,7 @@ pub enum Alive<'a> {
 /// # Errors
 /// [`Code::TranscriptUnreadable`] when the name is no session's; those of opening the file.
 pub fn inspect(path: &Path, alive: Alive<'_>) -> Result<Session> {
-    let found = found_at(path, 0).or_else(|| {
-        path.file_stem()?.to_str()?;
-        Some(Found { path: path.to_path_buf(), home: 0, regular: false, companion: false })
-    });
+    let found = found_at(path, 0).or_else(|| Found::named(path, 0));
     let found =
         found.ok_or_else(|| Error::new(Code::TranscriptUnreadable, "has no readable name").at(path))?;
     let liveness = match alive {

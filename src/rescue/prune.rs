@@ -3,8 +3,8 @@
 //!
 //! Only what this tool made, and knows by its name, in its own directories of the state: nothing of Claude Code's own, no export
 //! that was put elsewhere, nothing behind a link. Of every session the newest export, snapshot, page and output stay, unless a
-//! person asks otherwise; what a run that is not over was started from and wrote stays too, and every page and record of a session
-//! that is open or to which something is owed. What cannot be read does not count as over: what may depend on it stays.
+//! person asks otherwise; what a run that has not ended was started from and writes stays too, and every page and record of a
+//! session that is open or to which something is owed. What cannot be read does not count as over: what may depend on it stays.
 
 use super::export::{is_left_over, session_of};
 use super::reading::publish;
@@ -254,7 +254,7 @@ struct Thing {
 /// What is still wanted, whatever the rules say.
 #[derive(Debug, Default)]
 struct Wanted {
-    /// Snapshots that runs which are not over were started from, and their outputs.
+    /// Snapshots and outputs that are needed for runs.
     runs: BTreeSet<PathBuf>,
     /// Sessions that are open, or to which something is owed.
     sessions: BTreeSet<String>,
@@ -435,13 +435,22 @@ impl Thing {
     }
 }
 
-/// The snapshots that runs which are not over were started from, and their outputs.
+/// The snapshots of incidents that are not over, from which is read what a person asked for; and what runs without a result were
+/// started from and write: they may be under way, whoever looks after them, and whatever became of the incident since.
 fn needed<'i>(incidents: impl Iterator<Item = &'i Incident>) -> BTreeSet<PathBuf> {
-    incidents
-        .filter(|incident| !incident.phase.is_over())
-        .flat_map(|incident| incident.attempts.iter().filter_map(|attempt| attempt.run.as_deref()))
-        .flat_map(|run| [run.snapshot.clone(), run.log.clone()])
-        .collect()
+    let mut needed = BTreeSet::new();
+    for incident in incidents {
+        for run in incident.attempts.iter().filter_map(|attempt| attempt.run.as_deref()) {
+            let open = run.result.is_none();
+            if open || !incident.phase.is_over() {
+                needed.insert(run.snapshot.clone());
+            }
+            if open {
+                needed.insert(run.log.clone());
+            }
+        }
+    }
+    needed
 }
 
 /// Entries of a directory of ours, each with its name; refused when it is a link.
@@ -635,16 +644,17 @@ fn size(path: &Path, meta: &std::fs::Metadata, problems: &mut Vec<Problem>) -> u
 /// Deletes one of those that were found. An export loses its name first, so that a half of it is none.
 fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
     let dir = one.path.parent().unwrap_or(Path::new("/"));
-    let of_runs = [state.all_snapshots(), state.all_runs()];
-    let places = [state.exports(), state.pages(), state.sessions()];
-    if !places.iter().chain(&of_runs).any(|place| one.path.starts_with(place)) {
+    let places = [state.exports(), state.all_snapshots(), state.pages(), state.all_runs(), state.sessions()];
+    if !places.iter().any(|place| one.path.starts_with(place)) {
         return Err(Error::new(Code::PathRefused, "is none of ours").at(&one.path));
     }
-    // A run takes its snapshot and writes its output under this lock, and a restore reads a snapshot under it.
+    // A run takes its snapshot under this lock, and a restore reads one under it. A run whose supervisor is gone holds it no more;
+    // what it writes is kept because it has no result.
     let run = (state.run_lease(&one.session), "a run or a restore of its session is under way");
     let leases = match one.kind {
-        _ if of_runs.iter().any(|place| one.path.starts_with(place)) => vec![run],
-        Kind::Export | Kind::Page | Kind::Snapshot | Kind::Output | Kind::Leftover => Vec::new(),
+        Kind::Snapshot | Kind::Output => vec![run],
+        Kind::Leftover if one.path.starts_with(state.all_snapshots()) => vec![run],
+        Kind::Export | Kind::Page | Kind::Leftover => Vec::new(),
         // Nobody holds one that was never made. The last is that of the hooks at the end of a turn.
         Kind::Record => vec![
             run,
@@ -724,6 +734,8 @@ fn nameless(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recovery::incident::{Attempt, Child, Outcome, Phase, Report, Run, RunResult, Transport};
+    use crate::session::{Stop, StopKind};
 
     const NOW: i64 = 1_800_000_000;
 
@@ -761,6 +773,57 @@ mod tests {
             removed.into_iter().map(|one| one.path.to_string_lossy().into_owned()).collect();
         names.sort();
         names
+    }
+
+    /// An incident with a run that has ended and one without a result.
+    fn with_runs(phase: Phase) -> Incident {
+        let at = DateTime::from_timestamp(NOW, 0).unwrap();
+        let run = |name: &str, result: Option<RunResult>| Attempt {
+            at,
+            action: "resume".into(),
+            answered: StopKind::Overloaded,
+            outcome: Outcome::Pending,
+            run: Some(Box::new(Run {
+                nonce: name.into(),
+                transport: Transport::Print,
+                supervisor: Child { pid: 7, start: None },
+                child: None,
+                bytes_before: 0,
+                sha256_before: String::new(),
+                snapshot: format!("/{name}.jsonl").into(),
+                log: format!("/{name}.log").into(),
+                commit_before: None,
+                deadline_seconds: None,
+                result,
+            })),
+        };
+        let report = Report {
+            session: "00000001-0000-4000-8000-000000000001".into(),
+            project: None,
+            config_dir: None,
+            transcript: "/t.jsonl".into(),
+            stop: Stop::of(StopKind::Overloaded),
+            cwd: None,
+            entrypoint: None,
+            claude_pid: None,
+            claude_start: None,
+        };
+        let attempts = vec![run("ended", Some(RunResult::default())), run("open", None)];
+        Incident { phase, attempts, ..Incident::open(report, at) }
+    }
+
+    #[test]
+    fn a_run_without_a_result_needs_its_files_and_an_incident_that_is_not_over_its_snapshots() {
+        let names = |phase| {
+            let needed = needed([&with_runs(phase)].into_iter());
+            needed.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        for phase in [Phase::Attempting, Phase::Held, Phase::GivenUp] {
+            assert_eq!(names(phase), ["/ended.jsonl", "/open.jsonl", "/open.log"], "{phase:?}");
+        }
+        for phase in [Phase::Recovered, Phase::MovedOn] {
+            assert_eq!(names(phase), ["/open.jsonl", "/open.log"], "{phase:?}");
+        }
     }
 
     #[test]

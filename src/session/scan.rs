@@ -28,6 +28,13 @@ pub struct Found {
 }
 
 impl Found {
+    /// A transcript that nobody listed; `None` when its name is no text.
+    #[must_use]
+    pub fn named(path: &Path, home: usize) -> Option<Self> {
+        path.file_stem()?.to_str()?;
+        Some(Self { path: path.to_path_buf(), home, regular: false, companion: false })
+    }
+
     /// Session id.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -88,9 +95,8 @@ fn find_in(dir: &Path, home: usize) -> (Vec<Found>, Option<Error>) {
 /// The transcript at this path, whatever its directory is called.
 #[must_use]
 pub fn found_at(path: &Path, home: usize) -> Option<Found> {
-    path.file_stem().and_then(OsStr::to_str).filter(|id| is_session_id(id))?;
-    let companion = path.with_extension("").is_dir();
-    Some(Found { path: path.to_path_buf(), home, regular: false, companion })
+    let found = Found::named(path, home).filter(|one| is_session_id(one.id()))?;
+    Some(Found { companion: path.with_extension("").is_dir(), ..found })
 }
 
 /// Entries of a directory; one that does not exist has none.

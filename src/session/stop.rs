@@ -175,8 +175,8 @@ impl Evidence {
     }
 }
 
-/// Facts of a stop: one or two, of thousands of sessions.
-pub type Facts = SmallVec<[Evidence; 2]>;
+/// What a stop rests on: most often one or two facts, kept in place, for there are thousands of stops.
+pub type EvidenceList = SmallVec<[Evidence; 2]>;
 
 /// How far a reset time can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,7 +211,7 @@ pub struct Stop {
     #[serde(skip)]
     pub unanswered: bool,
     /// What the verdict rests on.
-    pub evidence: Facts,
+    pub evidence: EvidenceList,
 }
 
 impl Stop {
@@ -226,7 +226,7 @@ impl Stop {
             message: None,
             record: None,
             unanswered: false,
-            evidence: Facts::new(),
+            evidence: EvidenceList::new(),
         }
     }
 

@@ -95,7 +95,8 @@ pub fn summarize(transcript: &Transcript, liveness: Liveness<'_>) -> Summary {
 pub struct Reader {
     lines: Backwards,
     beginning: Vec<u8>,
-    cwd: Option<Arc<str>>,
+    /// Working directory of a session before; most often that of the next one too.
+    last_cwd: Option<Arc<str>>,
 }
 
 impl Reader {
@@ -103,8 +104,7 @@ impl Reader {
     #[must_use]
     pub fn summarize(&mut self, transcript: &Transcript, liveness: Liveness<'_>, depth: Depth) -> Summary {
         let beginning = Beginning { bytes: std::mem::take(&mut self.beginning), ..Beginning::of(transcript) };
-        let mut gathering = Gathering::new(beginning, liveness, depth);
-        gathering.cwd = self.cwd.take();
+        let mut gathering = Gathering::new(beginning, self.last_cwd.take(), liveness, depth);
         self.lines.begin(transcript.bytes());
         while let Some((offset, line)) = self.lines.next(transcript.file()) {
             gathering.see(offset, line);
@@ -112,8 +112,8 @@ impl Reader {
                 break;
             }
         }
+        self.last_cwd = gathering.found.cwd.clone().or(gathering.last_cwd.take());
         let (summary, beginning) = gathering.finish();
-        self.cwd.clone_from(&summary.cwd);
         self.beginning = beginning;
         summary
     }
@@ -233,8 +233,8 @@ struct Batch {
 
 #[expect(clippy::struct_excessive_bools, reason = "what has been seen, one by one")]
 struct Gathering<'a> {
-    /// That of the session before, most often this one's too.
-    cwd: Option<Arc<str>>,
+    /// See [`Reader`].
+    last_cwd: Option<Arc<str>>,
     beginning: Beginning<'a>,
     /// It was begun by `-p` or an SDK; read when it is asked for.
     begun_by_print: Option<bool>,
@@ -260,9 +260,14 @@ struct Gathering<'a> {
 }
 
 impl<'a> Gathering<'a> {
-    fn new(beginning: Beginning<'a>, liveness: Liveness<'a>, depth: Depth) -> Self {
+    fn new(
+        beginning: Beginning<'a>,
+        last_cwd: Option<Arc<str>>,
+        liveness: Liveness<'a>,
+        depth: Depth,
+    ) -> Self {
         Self {
-            cwd: None,
+            last_cwd,
             begun_by_print: None,
             walk: Walk::new(liveness),
             stop: None,
@@ -332,6 +337,7 @@ impl<'a> Gathering<'a> {
                     self.found.last_activity = timestamp_of(line);
                 }
             }
+            // Not wanted.
             Kind::User | Kind::Answer | Kind::Message | Kind::Unknown => self.end_batch(line),
         }
     }
@@ -392,7 +398,7 @@ impl<'a> Gathering<'a> {
         fill(&mut self.found.version, head.version.as_deref().and_then(ClientVersion::parse));
         fill(&mut self.found.entrypoint, head.entrypoint);
         if self.found.cwd.is_none() {
-            self.found.cwd = head.cwd.map(|cwd| match self.cwd.take() {
+            self.found.cwd = head.cwd.map(|cwd| match self.last_cwd.take() {
                 Some(known) if *known == *cwd => known,
                 _ => cwd.into(),
             });
