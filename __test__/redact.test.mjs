@@ -231,7 +231,10 @@ test('no secret of a session is in any file of ours, in a notice or on the scree
   const ours = filesIn(place.state).filter((path) => !COPIES.some((copy) => relative(place.state, path).startsWith(copy)));
   assert.ok(ours.length > 3);
   const inProject = filesIn(place.project).filter((path) => !relative(place.project, path).startsWith('.git/'));
-  for (const path of [...ours, ...inProject]) look(relative(place.root, path), readFileSync(path, 'utf8'));
+  // Six characters of a hash may be those of a secret; a secret that looks like one stays.
+  const known = new Set(every.map(({ random }) => random));
+  const unhashed = (/** @type {string} */ words) => words.replaceAll(/\b[0-9a-f]{64}\b/g, (hash) => (known.has(hash) ? hash : ''));
+  for (const path of [...ours, ...inProject]) look(relative(place.root, path), unhashed(readFileSync(path, 'utf8')));
   look('webhook', bodies.join('\n'));
   look('desktop', desktop());
   assert.deepEqual(found, []);
