@@ -1,13 +1,14 @@
 // `prune`: only copies, pages, outputs and records of this tool's own go, the oldest, after they were shown.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contents, wholeSession } from './lib/belongings.mjs';
 import { world } from './lib/command.mjs';
 import { hooked, idOf, livingClient, startHook } from './lib/hooks.mjs';
+import { held, noFlock } from './lib/lease.mjs';
 import { stoppedSession } from './lib/stopped.mjs';
 
 const DAY = 86_400_000;
@@ -63,22 +64,6 @@ function copies(place) {
     return dir;
   };
   return { exports, snapshots, pages, exported, snapshot, output, page, record };
-}
-
-/** Somebody holds a lease until the end. @param {ReturnType<typeof world>} place @param {string} name */
-async function held(place, name) {
-  const lease = join(place.state, 'leases', name);
-  mkdirSync(join(place.state, 'leases'), { recursive: true });
-  writeFileSync(lease, '');
-  const holder = spawn('flock', [lease, '-c', 'echo held; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
-  const ended = new Promise((resolve) => holder.once('exit', resolve));
-  const end = () => {
-    if (holder.exitCode === null && holder.signalCode === null) process.kill(-(/** @type {number} */ (holder.pid)), 'SIGKILL');
-    return ended;
-  };
-  place.endings.push(end);
-  await new Promise((resolve) => holder.stdout.once('data', resolve));
-  return end;
 }
 
 /** @param {{path: string}[]} removed */
@@ -232,7 +217,7 @@ test('outputs of runs go by age and count, never the newest of a session, what i
   for (const path of [...kept, link, join(victim, 'a.log'), join(victim, 'b.log')]) assert.equal(existsSync(path), true, path);
 });
 
-test('the output of a session that is being resumed stays until that has ended; its directory goes with the last one', { skip: process.platform !== 'linux' }, async (t) => {
+test('the output of a session that is being resumed stays until that has ended; its directory goes with the last one', { skip: noFlock }, async (t) => {
   const place = world(t);
   const { output } = copies(place);
   const path = output(100);
@@ -416,7 +401,7 @@ test('where transcripts or clients cannot be looked at, or are not there as a wh
   assert.deepEqual(await look(), [0, all, []]);
 });
 
-test('a record whose session somebody is at work on is skipped and told, and goes when that has ended', { skip: process.platform !== 'linux' }, async (t) => {
+test('a record whose session somebody is at work on is skipped and told, and goes when that has ended', { skip: noFlock }, async (t) => {
   const place = world(t);
   const { record } = copies(place);
   const id = idOf(1);

@@ -2,13 +2,14 @@
 // proved in client/repair.test.mjs.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { brokenSessions, soundSessions } from './lib/broken-sessions.mjs';
 import { ROOT, world } from './lib/command.mjs';
 import { livingClient } from './lib/hooks.mjs';
+import { held, noFlock } from './lib/lease.mjs';
 
 const notLinux = process.platform !== 'linux';
 const noStrace = notLinux || spawnSync('strace', ['-V']).status !== 0 ? 'there is no strace' : false;
@@ -138,17 +139,10 @@ test('a transcript that something wrote to a moment ago is left alone', async (t
   assert.deepEqual(readdirSync(place.state).filter((name) => name === 'snapshots'), []);
 });
 
-test('while a run of ours is under way nothing is mended', { skip: spawnSync('flock', ['--version']).status !== 0 && 'there is no flock' }, async (t) => {
+test('while a run of ours is under way nothing is mended', { skip: noFlock }, async (t) => {
   const place = world(t);
   const transcript = put(place, GLUED);
-  mkdirSync(join(place.state, 'leases'), { recursive: true });
-  const holder = spawn('flock', [join(place.state, 'leases', `${GLUED.session}.run`), 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
-  const gone = new Promise((resolve) => holder.once('exit', resolve));
-  place.endings.push(() => {
-    holder.stdin.end();
-    return gone;
-  });
-  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  await held(place, `${GLUED.session}.run`);
   const { status, stderr } = await place.run(['repair', GLUED.session, '--apply']);
   assert.equal(status, 4);
   assert.match(stderr, /a run of it is under way/);

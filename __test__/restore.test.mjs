@@ -1,13 +1,14 @@
 // `restore`: a snapshot takes the place of a transcript again, through the command.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
 import { idOf, livingClient, transcriptText } from './lib/hooks.mjs';
+import { held, noFlock } from './lib/lease.mjs';
 import { stoppedSession } from './lib/stopped.mjs';
 
 const notLinux = process.platform !== 'linux';
@@ -134,24 +135,16 @@ test('while a client holds the session nothing is put back, but the snapshots ca
   assert.equal((await place.run(['restore', ID, '--from', 'one-1'])).status, 0);
 });
 
-test('while a run of ours is under way nothing is put back', { skip: spawnSync('flock', ['--version']).status !== 0 && 'there is no flock' }, async (t) => {
+test('while a run of ours is under way nothing is put back', { skip: noFlock }, async (t) => {
   const place = world(t);
   const { transcript, before, after, snapshots } = prepared(place);
   snapshotOf(snapshots, 'one-1', before);
-  mkdirSync(join(place.state, 'leases'), { recursive: true });
-  const holder = spawn('flock', [join(place.state, 'leases', `${ID}.run`), 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
-  const gone = new Promise((resolve) => holder.once('exit', resolve));
-  place.endings.push(() => {
-    holder.stdin.end();
-    return gone;
-  });
-  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  const end = await held(place, `${ID}.run`);
   const { status, stderr } = await place.run(['restore', ID]);
   assert.equal(status, 4);
   assert.match(stderr, /a run of it is under way/);
   assert.equal(readFileSync(transcript, 'utf8'), after);
-  holder.stdin.end();
-  await gone;
+  await end();
   assert.equal((await place.run(['restore', ID])).status, 0);
 });
 

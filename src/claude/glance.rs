@@ -514,6 +514,7 @@ fn assistant(line: &mut Line<'_>) -> Option<Assistant> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::outline::damaged;
     use super::*;
 
     fn fixtures() -> Vec<Vec<u8>> {
@@ -646,19 +647,13 @@ mod tests {
             which in proptest::prelude::any::<proptest::sample::Index>(),
             at in proptest::prelude::any::<proptest::sample::Index>(),
             byte in proptest::prelude::any::<u8>(),
-            how in 0..4,
+            how in 0..4_u8,
         ) {
             static LINES: std::sync::LazyLock<Vec<Vec<u8>>> =
                 std::sync::LazyLock::new(|| fixtures().into_iter().filter(|line| (1..20_000).contains(&line.len())).collect());
-            let mut line = which.get(&LINES).clone();
+            let line = which.get(&LINES).clone();
             let at = at.index(line.len());
-            match how {
-                0 => line[at] = byte,
-                1 => line.insert(at, byte),
-                2 => drop(line.remove(at)),
-                _ => line.truncate(at),
-            }
-            agreed(&line);
+            agreed(&damaged(line, at, byte, how));
         }
     }
 

@@ -24,7 +24,7 @@ use crate::project::enabled::{all_unattended, unattended};
 use crate::report::inventory::Outside;
 use crate::session::ending::Liveness;
 use crate::session::holder::Holders;
-use crate::session::scan::{self, Told};
+use crate::session::scan;
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::{Depth, summarize};
 use crate::session::{Source, StopKind};
@@ -358,8 +358,8 @@ impl Supervisor {
             let holders = holders
                 .get_or_insert_with(|| Holders::read(&homes, self.ground.processes.as_ref(), &mut problems));
             let summaries = scan::read(&fresh, |_| Liveness::Gone, Depth::Whole);
-            for ((found, told), (limit, state)) in fresh.iter().zip(summaries).zip(newer_than) {
-                let Ok(Told { summary, .. }) = told else { continue };
+            for ((found, summary), (limit, state)) in fresh.iter().zip(summaries).zip(newer_than) {
+                let Ok(summary) = summary else { continue };
                 let stop_at = summary.stop.at.unwrap_or(DateTime::UNIX_EPOCH);
                 if !summary.stop.is_unfinished() || stop_at < limit {
                     settled.insert(found.path.clone(), state);

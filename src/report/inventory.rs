@@ -19,7 +19,7 @@ use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, person_needed, resume_command};
 use crate::session::ending::{Liveness, is_prompt};
 use crate::session::holder::{Holder, Holders};
-use crate::session::scan::{self, Found, Told, found_at};
+use crate::session::scan::{self, Found, found_at};
 use crate::session::state::{Died, OpenAtCrash, Signs, State, Verdict, settle, with_holder, without_holder};
 use crate::session::summary::{Depth, Summary, started_at, summarize};
 use crate::session::{Evidence, Source, Stop, StopKind};
@@ -102,8 +102,6 @@ pub struct Row {
     pub found: Found,
     /// What its transcript tells.
     pub summary: Box<Summary>,
-    /// When it was active last, as its summary tells too; all rows are sorted by it.
-    pub last_activity: Option<DateTime<Utc>>,
 }
 
 /// What a report takes from a session's files besides the end of its transcript.
@@ -241,11 +239,11 @@ impl<'a> Inventory<'a> {
         self.rows.reserve(found.len());
         for (found, summary) in found.into_iter().zip(summaries) {
             match summary {
-                Ok(Told { mut summary, last_activity }) => {
+                Ok(mut summary) => {
                     if let Some(holder) = self.holders.of(&found) {
                         settle(&mut summary, holder);
                     }
-                    self.rows.push(Row { found, summary, last_activity });
+                    self.rows.push(Row { found, summary });
                 }
                 Err(error) => {
                     self.problems.push(error);
@@ -264,7 +262,7 @@ impl<'a> Inventory<'a> {
     /// written counts. What is shown is what is recorded.
     #[must_use]
     pub fn active_at(&self, row: &Row) -> Option<DateTime<Utc>> {
-        self.believed(row.last_activity, &row.found.path)
+        self.believed(row.summary.last_activity, &row.found.path)
     }
 
     fn believed(&self, at: Option<DateTime<Utc>>, path: &Path) -> Option<DateTime<Utc>> {

@@ -33,11 +33,7 @@ pub fn whole(inventory: &Inventory<'_>, row: &Row) -> Result<Session> {
     if let Some(holder) = holder {
         settle(&mut summary, holder);
     }
-    let mut session = inventory.report(&Row {
-        found: row.found.clone(),
-        last_activity: summary.last_activity,
-        summary: Box::new(summary),
-    });
+    let mut session = inventory.report(&Row { found: row.found.clone(), summary: Box::new(summary) });
     session.turns = Some(turns(&row.found.path)?);
     Ok(session)
 }

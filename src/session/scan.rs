@@ -10,7 +10,6 @@ use crate::claude::transcript::Transcript;
 use crate::error::{Error, Result};
 use crate::fs::{Directory, names_in};
 use crate::threads::{PORTION, side_by_side};
-use chrono::{DateTime, Utc};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -78,7 +77,7 @@ fn find_in(dir: &Path, home: usize) -> (Vec<Found>, Option<Error>) {
             companions.push(name.to_owned());
         }
     });
-    // All paths begin with the directory; what differs is behind it.
+    // As by their ids, which would be looked for in the paths a dozen times each.
     let beyond = dir.as_os_str().len();
     found.sort_unstable_by(|one, other| {
         let [one, other] = [one, other].map(|one| one.path.as_os_str().as_encoded_bytes().get(beyond..));
@@ -113,20 +112,12 @@ fn problem(dir: &Path, error: &std::io::Error) -> Option<Error> {
     (!missing).then(|| Error::io("read the directory", dir, error))
 }
 
-/// What a transcript told.
-pub struct Told {
-    /// All of it.
-    pub summary: Box<Summary>,
-    /// When it was active last: sessions are sorted by it, and their summaries lie all over the memory.
-    pub last_activity: Option<DateTime<Utc>>,
-}
-
 /// Reads them all; the answers stand where the questions stood.
 pub fn read<'a>(
     found: &[Found],
     liveness: impl Fn(&Found) -> Liveness<'a> + Sync,
     depth: Depth,
-) -> Vec<Result<Told>> {
+) -> Vec<Result<Box<Summary>>> {
     side_by_side(found, PORTION, || {
         let mut reader = Reader::default();
         let mut dir = None;
@@ -137,8 +128,7 @@ pub fn read<'a>(
                 None => dir.insert(Directory::open(one.path.parent().unwrap_or(&one.path))),
             };
             let transcript = Transcript::open_in(dir, &one.path, one.regular)?;
-            let summary = Box::new(reader.summarize(&transcript, liveness(one), depth));
-            Ok(Told { last_activity: summary.last_activity, summary })
+            Ok(Box::new(reader.summarize(&transcript, liveness(one), depth)))
         }
     })
 }

@@ -345,7 +345,7 @@ impl Kill<'_> {
 
     /// The transcript that was written to last.
     fn row(&self) -> Option<&Row> {
-        self.rows.iter().copied().max_by_key(|row| row.last_activity)
+        self.rows.iter().copied().max_by_key(|row| row.summary.last_activity)
     }
 
     /// What is true of the client now.

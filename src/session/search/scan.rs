@@ -12,7 +12,7 @@ use crate::claude::record::{Body, parse_line};
 use crate::claude::transcript::LONGEST_LINE;
 use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{open_regular, read_once as read};
+use crate::fs::{CACHE_LINE, open_regular, read_once as read};
 use crate::session::ending::is_prompt;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
@@ -31,9 +31,6 @@ const LONGEST_META: usize = 4096;
 /// Bytes the sieve sees at once. Measured from 32 KB to 8 MB: the larger ones cost fewer calls, and from 2 MB on they leave the cache
 /// of some processors.
 const SIEVED: usize = 512 * 1024;
-/// The kernel copies 1.4 times as fast to an address that begins a cache line on one processor that was measured, and a tenth
-/// slower on another.
-const ALIGNMENT: usize = 64;
 /// Bytes at the beginning of a file that show whether its writer escapes letters.
 const SAMPLE: usize = 16 * 1024;
 
@@ -195,11 +192,11 @@ enum Sieved {
 fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Vec<u8>) -> io::Result<Sieved> {
     // What is looked for may lie across two blocks, so the end of one is kept before the next.
     let overlap = sieve.longest().saturating_sub(1);
-    let whole = overlap + ALIGNMENT + SIEVED;
+    let whole = overlap + CACHE_LINE + SIEVED;
     if buffer.len() < whole {
         buffer.resize(whole, 0);
     }
-    let at = overlap + buffer[overlap..].as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+    let at = overlap + buffer[overlap..].as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
     let mut kept = 0;
     let mut first = true;
     loop {

@@ -1,0 +1,27 @@
+// A lease that somebody else holds.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Why a test with such a holder is skipped; `false` where there is `flock`. */
+export const noFlock = spawnSync('flock', ['--version']).status !== 0 && 'there is no flock';
+
+/**
+ * Holds a lease until the answer is called, or the test ends.
+ *
+ * @param {{state: string, endings: (() => unknown)[]}} place @param {string} name
+ */
+export async function held(place, name) {
+  const leases = join(place.state, 'leases');
+  mkdirSync(leases, { recursive: true });
+  const holder = spawn('flock', [join(leases, name), 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const gone = new Promise((resolve) => holder.once('exit', resolve));
+  const end = () => {
+    holder.stdin.end();
+    return gone;
+  };
+  place.endings.push(end);
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  return end;
+}
