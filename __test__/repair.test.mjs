@@ -142,11 +142,15 @@ test('a transcript that something wrote to a moment ago is left alone', async (t
 test('while a run of ours is under way nothing is mended', { skip: noFlock }, async (t) => {
   const place = world(t);
   const transcript = put(place, GLUED);
-  await held(place, `${GLUED.session}.run`);
+  const end = await held(place, `${GLUED.session}.run`);
   const { status, stderr } = await place.run(['repair', GLUED.session, '--apply']);
   assert.equal(status, 4);
   assert.match(stderr, /a run of it is under way/);
   assert.deepEqual(readFileSync(transcript), GLUED.bytes);
+  // The control.
+  await end();
+  assert.equal((await place.run(['repair', GLUED.session, '--apply'])).status, 0);
+  assert.notDeepEqual(readFileSync(transcript), GLUED.bytes);
 });
 
 test('a stub is told, with where a copy may be; a session that does not exist and options that exclude each other, too', async (t) => {
