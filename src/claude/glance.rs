@@ -10,13 +10,14 @@ use super::record::{
     is_background, is_compact_summary, parse_line, trim,
 };
 use crate::clock::parse_rfc3339;
+use crate::literal::Literal;
 use compact_str::CompactString;
-use memchr::memmem::{self, Finder};
+use memchr::memmem;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-static GLUED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"}{\""));
+static GLUED: LazyLock<Literal> = LazyLock::new(|| Literal::new(b"}{\""));
 /// Bytes at the end of a line in which the keys shared by all messages stand.
 const SHARED_KEYS: usize = 700;
 
@@ -69,7 +70,7 @@ pub fn kind_of(line: &[u8]) -> Kind {
 /// records, or a text that ends so.
 #[must_use]
 pub fn is_glued(line: &[u8]) -> bool {
-    GLUED.find(line).is_some()
+    GLUED.is_in(line)
 }
 
 /// Tells the kind of a line's first record, which most often is its only one.

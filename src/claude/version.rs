@@ -13,8 +13,9 @@ impl ClientVersion {
         let mut parts = text.trim().splitn(3, '.');
         let major = parts.next()?.parse().ok()?;
         let minor = parts.next()?.parse().ok()?;
-        let patch: String = parts.next()?.chars().take_while(char::is_ascii_digit).collect();
-        Some(Self(major, minor, patch.parse().ok()?))
+        let rest = parts.next()?;
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        Some(Self(major, minor, rest[..digits].parse().ok()?))
     }
 
     /// A waiting `StopFailure` hook that exits 2 starts a new turn, provided that its `timeout` fits a 31-bit timer of

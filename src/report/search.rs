@@ -9,7 +9,7 @@ use crate::fs::{canonical, open_regular};
 use crate::recovery::config::in_force;
 use crate::session::search::pattern::Pattern;
 use crate::session::search::said::{Role, records};
-use crate::session::search::scan::{Findings, Query, SessionFiles, scan};
+use crate::session::search::scan::{Buffer, Findings, Query, SessionFiles, scan};
 use crate::session::search::snippet::Span;
 use crate::session::stop::{time, time_or_null};
 use crate::threads::side_by_side;
@@ -225,7 +225,7 @@ fn read_all<'p>(query: &Query, project: Option<&Project>, places: &'p [Place]) -
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(*THREADS.start(), *THREADS.end()) {
             scope.spawn(|| {
-                let mut buffer = Vec::new();
+                let mut buffer = Buffer::default();
                 while let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let in_project = |start: Option<&str>, cwd: Option<&str>| {
                         project.is_none_or(|project| project.holds(place, start, cwd))
@@ -315,18 +315,18 @@ fn places_of_project(dir: &Entry, problems: &mut Vec<Problem>) -> Vec<Place> {
         let stem = entry.name.strip_suffix(".jsonl");
         match stem {
             Some(id) if is_session_id(id) => {
-                place(id, entry.bytes(), &mut |files| files.transcript = Some(entry.path.clone()));
+                place(id, entry.bytes, &mut |files| files.transcript = Some(entry.path.clone()));
             }
             // Older clients keep them beside the sessions.
             Some(agent) if agent.starts_with("agent-") => {
                 let session = session_in(&entry.path);
-                place(session.as_deref().unwrap_or(agent), entry.bytes(), &mut |files| {
+                place(session.as_deref().unwrap_or(agent), entry.bytes, &mut |files| {
                     files.subagents.push(entry.path.clone());
                 });
             }
             None if is_session_id(&entry.name) => {
                 for agent in subagents(&entry.path.join("subagents"), DEPTH, problems) {
-                    place(&entry.name, agent.bytes(), &mut |files| files.subagents.push(agent.path.clone()));
+                    place(&entry.name, agent.bytes, &mut |files| files.subagents.push(agent.path.clone()));
                 }
             }
             _ => {}
@@ -377,13 +377,8 @@ struct Entry {
     path: PathBuf,
     name: String,
     directory: bool,
-}
-
-impl Entry {
-    /// Size of the file; only for the order in which files are read.
-    fn bytes(&self) -> u64 {
-        std::fs::symlink_metadata(&self.path).map_or(0, |meta| meta.len())
-    }
+    /// Size of a transcript; only for the order in which files are read.
+    bytes: u64,
 }
 
 fn entries(dir: &Path, problems: &mut Vec<Problem>) -> Vec<Entry> {
@@ -392,9 +387,11 @@ fn entries(dir: &Path, problems: &mut Vec<Problem>) -> Vec<Entry> {
             .filter_map(std::result::Result::ok)
             .filter_map(|entry| {
                 let name = OsStr::to_str(&entry.file_name())?.to_owned();
+                let transcript = name.strip_suffix(".jsonl").is_some();
                 Some(Entry {
                     path: entry.path(),
                     name,
+                    bytes: if transcript { entry.metadata().map_or(0, |meta| meta.len()) } else { 0 },
                     directory: entry.file_type().is_ok_and(|kind| kind.is_dir()),
                 })
             })

@@ -6,6 +6,7 @@
 //! escapes them anyway is recognised by [`escapes_letters`].
 
 use crate::error::{Code, Error, Result};
+use crate::literal::Literal;
 use memchr::memmem::Finder;
 use regex::bytes;
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -108,7 +109,7 @@ fn unreadable(error: &regex_syntax::Error) -> Error {
 #[derive(Debug)]
 pub struct Sieve {
     /// A part that has one written form.
-    plain: Option<Box<Finder<'static>>>,
+    plain: Option<Literal>,
     /// All forms, where there is more than one.
     forms: Option<bytes::Regex>,
     longest: usize,
@@ -131,14 +132,13 @@ impl Sieve {
         } else {
             Some(forms(&runs)?)
         };
-        let plain = plain.map(|plain| Box::new(Finder::new(&plain).into_owned()));
-        Some(Self { plain, forms, longest })
+        Some(Self { plain: plain.map(|plain| Literal::new(&plain)), forms, longest })
     }
 
     /// Whether these bytes hold what a match must contain.
     #[must_use]
     pub fn passes(&self, bytes: &[u8]) -> bool {
-        self.plain.as_ref().is_none_or(|finder| finder.find(bytes).is_some())
+        self.plain.as_ref().is_none_or(|plain| plain.is_in(bytes))
             && self.forms.as_ref().is_none_or(|forms| forms.is_match(bytes))
     }
 
@@ -318,7 +318,7 @@ mod tests {
 
     fn plain(text: &str) -> Option<String> {
         let sieve = Pattern::new(text, false, false).unwrap().sieve.unwrap();
-        sieve.plain.map(|finder| String::from_utf8(finder.needle().to_vec()).unwrap())
+        sieve.plain.map(|plain| String::from_utf8(plain.text().to_vec()).unwrap())
     }
 
     #[test]

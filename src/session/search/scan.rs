@@ -8,20 +8,23 @@ use super::lines::{Line, Lines};
 use super::pattern::{Pattern, Sieve, escapes_letters};
 use super::said::{Role, Said, Spoken, mended, records};
 use super::snippet::{Span, snippet};
-use crate::claude::record::{Body, parse_line};
+use crate::claude::glance::{Kind, glance, is_glued, kind_of};
+use crate::claude::record::Body;
 use crate::claude::transcript::LONGEST_LINE;
 use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{CACHE_LINE, open_regular, read_once as read};
+use crate::fs::{CACHE_LINE, Landing, open_regular_with_metadata, read_once as read};
+use crate::literal::Literal;
 use crate::session::ending::is_prompt;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
-use memchr::memmem::Finder;
 use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Instant;
 
 /// Longest name and title that are kept, in characters.
 const SHOWN: usize = 200;
@@ -105,13 +108,15 @@ pub struct Findings {
 /// Whether a record counts: told by the directory in which its session was started and by its own, where they are known.
 pub type InProject<'a> = &'a dyn Fn(Option<&str>, Option<&str>) -> bool;
 
-/// Looks through the files of a session. `buffer` is reused from session to session.
-pub fn scan(
-    query: &Query,
-    files: &SessionFiles,
-    in_project: InProject<'_>,
-    buffer: &mut Vec<u8>,
-) -> Findings {
+/// What files are read to; one serves session after session.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    landing: Landing,
+}
+
+/// Looks through the files of a session.
+pub fn scan(query: &Query, files: &SessionFiles, in_project: InProject<'_>, buffer: &mut Buffer) -> Findings {
     let mut findings = Findings::default();
     let mut main = None;
     let mut candidates = Vec::new();
@@ -134,13 +139,12 @@ pub fn scan(
             Err(error) => findings.problems.push(error),
         }
     }
-    let mut session =
-        Session { query, in_project, findings, prompts: Vec::new(), custom_title: None, marks: Marks::new() };
+    let mut session = Session { query, in_project, findings, prompts: Vec::new(), custom_title: None };
     if let Some(main) = main.filter(|main| main.may_match || !candidates.is_empty()) {
-        session.read(main, false, buffer);
+        session.read(main, false, &mut buffer.bytes);
     }
     for candidate in candidates {
-        session.read(candidate, true, buffer);
+        session.read(candidate, true, &mut buffer.bytes);
     }
     let Session { mut findings, custom_title, .. } = session;
     findings.title = custom_title.or(findings.title);
@@ -159,9 +163,8 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn open(path: &Path, sieve: Option<&Sieve>, buffer: &mut Vec<u8>) -> Result<Self> {
-        let mut file = open_regular(path)?;
-        let meta = file.metadata().doing("read", path)?;
+    fn open(path: &Path, sieve: Option<&Sieve>, buffer: &mut Buffer) -> Result<Self> {
+        let (mut file, meta) = open_regular_with_metadata(path)?;
         let sieved = match sieve {
             // What is written meanwhile is not sieved, and no call is spent on finding the end.
             Some(sieve) => sieved(&mut (&mut file).take(meta.len()), sieve, buffer).doing("read", path)?,
@@ -189,22 +192,31 @@ enum Sieved {
 }
 
 /// Whether a file holds what a match must contain; lines play no part.
-fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Vec<u8>) -> io::Result<Sieved> {
+fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Result<Sieved> {
+    let Buffer { bytes, landing } = buffer;
     // What is looked for may lie across two blocks, so the end of one is kept before the next.
     let overlap = sieve.longest().saturating_sub(1);
-    let whole = overlap + CACHE_LINE + SIEVED;
-    if buffer.len() < whole {
-        buffer.resize(whole, 0);
+    let whole = overlap + 2 * CACHE_LINE + SIEVED;
+    if bytes.len() < whole {
+        bytes.resize(whole, 0);
     }
-    let at = overlap + buffer[overlap..].as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
-    let mut kept = 0;
+    let line = overlap + bytes[overlap..].as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
+    let mut before = line..line;
     let mut first = true;
     loop {
-        let count = read(source, &mut buffer[at..at + SIEVED])?;
+        let at = line + landing.place();
+        let from = at - before.len();
+        bytes.copy_within(before, from);
+        let began = Instant::now();
+        let count = read(source, &mut bytes[at..at + SIEVED])?;
         if count == 0 {
             return Ok(Sieved::Nothing);
         }
-        let filled = &buffer[at - kept..at + count];
+        if count == SIEVED {
+            landing.took(began.elapsed());
+        }
+        let to = at + count;
+        let filled = &bytes[from..to];
         // Every file has one writer, and a writer that escapes letters does so from the beginning.
         if std::mem::take(&mut first) && escapes_letters(&filled[..filled.len().min(SAMPLE)]) {
             return Ok(Sieved::Unknown);
@@ -212,8 +224,7 @@ fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Vec<u8>) -> io::Re
         if sieve.passes(filled) {
             return Ok(Sieved::Something);
         }
-        kept = overlap.min(filled.len());
-        buffer.copy_within(at + count - kept..at + count, at - kept);
+        before = to - overlap.min(filled.len())..to;
     }
 }
 
@@ -225,43 +236,43 @@ struct Session<'q> {
     /// Times of the prompts of the conversation.
     prompts: Vec<Option<DateTime<Utc>>>,
     custom_title: Option<String>,
-    marks: Marks,
 }
 
 /// Bytes that tell what a line may be. Within a JSON string they cannot stand: its quotes would be escaped.
 struct Marks {
-    user: Finder<'static>,
-    result: Finder<'static>,
-    glued: Finder<'static>,
-    names: [Finder<'static>; 3],
-    cwd: Finder<'static>,
+    user: Literal,
+    result: Literal,
+    names: [Literal; 3],
+    cwd: Literal,
 }
 
+static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks {
+    user: Literal::new(b"\"user\""),
+    result: Literal::new(b"\"type\":\"tool_result\""),
+    names: [
+        Literal::new(b"-title\""),
+        Literal::new(b"\"agent-name\""),
+        Literal::new(b"\"type\":\"summary\""),
+    ],
+    cwd: Literal::new(b"\"cwd\""),
+});
+
 impl Marks {
-    fn new() -> Self {
-        Self {
-            user: Finder::new(b"\"user\""),
-            result: Finder::new(b"\"type\":\"tool_result\""),
-            glued: Finder::new(b"}{\""),
-            names: [
-                Finder::new(b"-title\""),
-                Finder::new(b"\"agent-name\""),
-                Finder::new(b"\"type\":\"summary\""),
-            ],
-            cwd: Finder::new(b"\"cwd\""),
+    /// Whether a line of this kind can hold a human prompt. A line with a tool result is none, whatever it holds besides, unless
+    /// another record is glued to it.
+    fn may_hold_prompt(&self, kind: Kind, line: &[u8]) -> bool {
+        match kind {
+            Kind::User | Kind::Message => self.user.is_in(line) && !self.result.is_in(line),
+            Kind::Unknown => self.user.is_in(line) && (!self.result.is_in(line) || is_glued(line)),
+            Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note | Kind::Answer => false,
         }
     }
 
-    /// Whether a line can hold a human prompt. A line with a tool result is none, whatever it holds besides, unless
-    /// another record is glued to it.
-    fn may_hold_prompt(&self, line: &[u8]) -> bool {
-        let holds = |finder: &Finder<'_>| finder.find(line).is_some();
-        holds(&self.user) && (!holds(&self.result) || holds(&self.glued))
-    }
-
-    /// Whether a line can hold a name or title.
-    fn may_hold_name(&self, line: &[u8]) -> bool {
-        line.len() <= LONGEST_META && self.names.iter().any(|finder| finder.find(line).is_some())
+    /// Whether a line of this kind can hold a name or title.
+    fn may_hold_name(&self, kind: Kind, line: &[u8]) -> bool {
+        matches!(kind, Kind::Meta | Kind::Unknown)
+            && line.len() <= LONGEST_META
+            && self.names.iter().any(|name| name.is_in(line))
     }
 }
 
@@ -334,10 +345,11 @@ impl Session<'_> {
 
     /// Notes prompts, names and titles, and where the session was started.
     fn note(&mut self, line: &[u8]) {
-        if self.marks.may_hold_prompt(line) {
-            let mut found = parse_line(0, line);
+        let kind = kind_of(line);
+        if MARKS.may_hold_prompt(kind, line) {
+            let mut found: Vec<_> = glance(0, line).collect();
             if found.is_empty() {
-                found = mended(line).map(|line| parse_line(0, &line)).unwrap_or_default();
+                found = mended(line).map(|line| glance(0, &line).collect()).unwrap_or_default();
             }
             for record in found {
                 if let Body::User(user) = &record.body
@@ -350,7 +362,7 @@ impl Session<'_> {
             }
         }
         let placed = self.findings.cwd.is_some();
-        if self.marks.may_hold_name(line) || !placed && self.marks.cwd.find(line).is_some() {
+        if MARKS.may_hold_name(kind, line) || !placed && MARKS.cwd.is_in(line) {
             records(line, |spoken| {
                 let shown = |text: &str| one_line(text, SHOWN);
                 let Findings { name, title, cwd, .. } = &mut self.findings;
@@ -478,7 +490,7 @@ mod tests {
         let path = dir.path().join("t.jsonl");
         std::fs::write(&path, file).unwrap();
         let files = SessionFiles { id: "t".into(), transcript: Some(path), subagents: Vec::new() };
-        scan(query, &files, &|_, _| true, &mut Vec::new())
+        scan(query, &files, &|_, _| true, &mut Buffer::default())
     }
 
     fn query(text: &str) -> Query {

@@ -1,0 +1,120 @@
+//! A literal: one text, looked for in bytes of transcripts that mostly do not hold it.
+//!
+//! Two of its rarest bytes are looked for first, at their distance, in stretches: whether a stretch holds both anywhere is asked at
+//! once, with the widest registers the processor has. Only where it does is the text itself looked for.
+
+use memchr::arch::all::packedpair::{HeuristicFrequencyRank, Pair};
+use memchr::memmem::{Finder, FinderBuilder};
+use multiversion::multiversion;
+
+/// Bytes of which there is more than one among 400 in transcripts, the most frequent first: those of recorded ones and of the benches.
+const FREQUENT: &[u8] = br#""e trasnoi:dc,mup\0l-f12bh4359687y/vx{}_kw.g[q()]"#;
+/// Bytes that are asked about at once. Measured from 256 to 2048.
+const STRETCH: usize = 1024;
+/// Most stretches after one that holds both, in which the text itself is looked for at once: where the two are frequent, they are
+/// in the next ones too.
+const MOST_CLOSER: usize = 64;
+
+/// How often bytes are in transcripts.
+struct Transcripts;
+
+impl HeuristicFrequencyRank for Transcripts {
+    fn rank(&self, byte: u8) -> u8 {
+        memchr::memchr(byte, FREQUENT).map_or(0, |at| u8::MAX - u8::try_from(at).unwrap_or(u8::MAX))
+    }
+}
+
+/// A text, with what finds it.
+#[derive(Debug)]
+pub struct Literal {
+    finder: Box<Finder<'static>>,
+    /// Places of its two rarest bytes; a text of one byte has none.
+    pair: Option<[usize; 2]>,
+}
+
+impl Literal {
+    /// What finds this text.
+    #[must_use]
+    pub fn new(text: &[u8]) -> Self {
+        let finder = FinderBuilder::new().build_forward_with_ranker(Transcripts, text).into_owned();
+        let pair =
+            Pair::with_ranker(text, Transcripts).map(|pair| [pair.index1().into(), pair.index2().into()]);
+        Self { finder: Box::new(finder), pair }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        self.finder.needle()
+    }
+
+    /// Whether these bytes hold it.
+    #[must_use]
+    pub fn is_in(&self, bytes: &[u8]) -> bool {
+        let text = self.text();
+        let Some([one, other]) = self.pair else { return self.finder.find(bytes).is_some() };
+        let mut bytes = bytes;
+        let mut closer = 1;
+        // The text begins at one of the first `rest` of these bytes, or nowhere.
+        while let Some(rest) = (bytes.len() + 1).checked_sub(text.len()) {
+            let (first, second) = (&bytes[one..one + rest], &bytes[other..other + rest]);
+            let passed = stretches_without(first, second, text[one], text[other]);
+            closer = if passed > 0 { 1 } else { MOST_CLOSER.min(2 * closer) };
+            let (from, to) = (passed * STRETCH, (passed + closer) * STRETCH);
+            if self.finder.find(&bytes[from..bytes.len().min(to + text.len() - 1)]).is_some() {
+                return true;
+            }
+            bytes = bytes.get(to..).unwrap_or_default();
+        }
+        false
+    }
+}
+
+/// Whole stretches at the beginning of which none holds `one` in the first where the second holds `other`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
+fn stretches_without(first: &[u8], second: &[u8], one: u8, other: u8) -> usize {
+    let (first, second) = (first.as_chunks::<STRETCH>().0, second.as_chunks::<STRETCH>().0);
+    // Numbers and no early end: what the compiler turns into wide registers.
+    let holds = |(first, second): (&[u8; STRETCH], &[u8; STRETCH])| {
+        let both = |(first, second): (&u8, &u8)| u8::from(*first == one) & u8::from(*second == other);
+        first.iter().zip(second).fold(0, |any, bytes| any | both(bytes)) != 0
+    };
+    first.iter().zip(second).position(holds).unwrap_or(first.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_text_is_found_at_every_place_around_the_ends_of_stretches() {
+        let text = b"xyzzy-7f";
+        let literal = Literal::new(text);
+        for length in
+            [0, 7, 8, 9, STRETCH - 1, STRETCH, STRETCH + 7, STRETCH + 8, 2 * STRETCH + 20, 9 * STRETCH + 9]
+        {
+            let without = vec![b'.'; length];
+            assert!(!literal.is_in(&without), "{length}");
+            for at in (0..(length + 1).saturating_sub(text.len()))
+                .filter(|at| at % 97 == 0 || (at + 40) % STRETCH < 80 || at + 80 > length)
+            {
+                let mut with = without.clone();
+                with[at..at + text.len()].copy_from_slice(text);
+                assert!(literal.is_in(&with), "{length} {at}");
+                with[at + 3] = b'.';
+                assert!(!literal.is_in(&with), "{length} {at}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_literal_says_what_a_search_byte_by_byte_says(
+            text in "[ab]{1,6}", bytes in proptest::collection::vec(prop_oneof![9 => Just(b'a'), 1 => Just(b'b')], 0..6000),
+        ) {
+            let held = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+            prop_assert_eq!(Literal::new(text.as_bytes()).is_in(&bytes), held);
+        }
+    }
+}
