@@ -4,16 +4,16 @@ use crate::error::{Code, Error, IoContext, Result};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes of a cache line. Files are read to addresses that begin one: the kernel copies 1.4 times as fast to them on one processor
-/// that was measured, and only a tenth slower on another.
+/// that was measured, and only a tenth slower on another. Where very much is read, a [`Landing`] finds out which it is.
 pub const CACHE_LINE: usize = 64;
 /// Reads by which a [`Landing`] judges a place.
 const TRIES: usize = 9;
 
-/// Where in cache lines large blocks are read to: at the beginning of one, or where the processor copies faster to, in its middle.
-/// The first reads try both.
+/// Where in a cache line blocks are read to: at its beginning or in its middle, as the processor copies faster. The first reads
+/// try both.
 #[derive(Debug, Default)]
 pub struct Landing {
     /// How long reads took, in turn at the beginning and in the middle.
@@ -30,8 +30,20 @@ impl Landing {
         if middle { CACHE_LINE / 2 } else { 0 }
     }
 
-    /// A read to that place took so long. Only reads of one length can be compared.
-    pub fn took(&mut self, time: Duration) {
+    /// Reads once to such a place. All blocks are of one length, and only those that are filled count as tries.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn read(&mut self, source: &mut impl Read, block: &mut [u8]) -> std::io::Result<usize> {
+        let began = Instant::now();
+        let count = read_once(source, block)?;
+        if count == block.len() {
+            self.took(began.elapsed());
+        }
+        Ok(count)
+    }
+
+    fn took(&mut self, time: Duration) {
         if self.tried.len() < 2 * TRIES {
             self.tried.push(time);
             let usual = |middle: usize| {
@@ -390,6 +402,22 @@ mod tests {
         for other in [&link, &pipe, &none] {
             assert_eq!(length(other), None, "{}", other.display());
             assert!(opened.open_regular(other).is_err(), "{}", other.display());
+        }
+    }
+
+    #[test]
+    fn blocks_are_read_to_where_most_tries_were_faster() {
+        for (middle, place) in [(3, CACHE_LINE / 2), (4, 0), (5, 0)] {
+            let mut landing = Landing::default();
+            for turn in 0..2 * TRIES {
+                let usual = if landing.place() == 0 { 4 } else { middle };
+                // Interrupted, or still in the cache.
+                let time = [100, 1, usual].get(turn / 2).copied().unwrap_or(usual);
+                landing.took(Duration::from_micros(time));
+            }
+            assert_eq!(landing.place(), place);
+            landing.took(Duration::from_secs(1));
+            assert_eq!(landing.place(), place);
         }
     }
 

@@ -1,6 +1,6 @@
 //! A literal: one text, looked for in bytes of transcripts that mostly do not hold it.
 //!
-//! Two of its rarest bytes are looked for first, at their distance, in stretches: whether a stretch holds both anywhere is asked at
+//! Its two rarest bytes are looked for first, at their distance, in stretches: whether a stretch holds both anywhere is asked at
 //! once, with the widest registers the processor has. Only where it does is the text itself looked for.
 
 use memchr::arch::all::packedpair::{HeuristicFrequencyRank, Pair};

@@ -13,7 +13,7 @@ use crate::claude::record::Body;
 use crate::claude::transcript::LONGEST_LINE;
 use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{CACHE_LINE, Landing, open_regular_with_metadata, read_once as read};
+use crate::fs::{CACHE_LINE, Landing, open_regular_with_metadata};
 use crate::literal::Literal;
 use crate::session::ending::is_prompt;
 use crate::text::one_line;
@@ -24,7 +24,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-use std::time::Instant;
 
 /// Longest name and title that are kept, in characters.
 const SHOWN: usize = 200;
@@ -207,13 +206,9 @@ fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Res
         let at = line + landing.place();
         let from = at - before.len();
         bytes.copy_within(before, from);
-        let began = Instant::now();
-        let count = read(source, &mut bytes[at..at + SIEVED])?;
+        let count = landing.read(source, &mut bytes[at..at + SIEVED])?;
         if count == 0 {
             return Ok(Sieved::Nothing);
-        }
-        if count == SIEVED {
-            landing.took(began.elapsed());
         }
         let to = at + count;
         let filled = &bytes[from..to];
@@ -262,7 +257,8 @@ impl Marks {
     /// another record is glued to it.
     fn may_hold_prompt(&self, kind: Kind, line: &[u8]) -> bool {
         match kind {
-            Kind::User | Kind::Message => self.user.is_in(line) && !self.result.is_in(line),
+            Kind::User => !self.result.is_in(line),
+            Kind::Message => self.user.is_in(line) && !self.result.is_in(line),
             Kind::Unknown => self.user.is_in(line) && (!self.result.is_in(line) || is_glued(line)),
             Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note | Kind::Answer => false,
         }
