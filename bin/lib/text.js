@@ -23,15 +23,38 @@ const WIDE =
 /** Halfwidth forms of wide scripts, the inner parts of Hangul syllables, and tone marks. */
 const NARROW = /[\u02EA\u02EB\u1160-\u11FF\uD7B0-\uD7FB\uFF61-\uFFDC]/u;
 
-/** A grapheme that is shown as one picture. */
-const PICTURE = /^(?:\p{RGI_Emoji}|\p{RI}{1,2}|[\d#*]\uFE0F|\p{ExtPict}\uFE0F)|\u200D\p{ExtPict}/v;
-
 /** A letter of Hangul: the rest of its grapheme is in the same cell. */
 const HANGUL = /^\p{sc=Hang}/u;
 
 const ASCII = /^[ -~]*$/;
 
-const graphemes = new Intl.Segmenter();
+/** Letters, marks, arrows and lines of which each is a grapheme of its own and takes one column: most of what is shown. */
+const PLAIN = /^[ -~\u00A1-\u00AC\u00AE-\u02E9\u2010-\u2027\u2030-\u205E\u2190-\u2319\u2500-\u25FC]*$/;
+
+// The tables behind these two take as long to be read as all else a short command does, and most screens do without them.
+
+/** @type {Intl.Segmenter | undefined} */
+let segmenter;
+/** @type {RegExp | undefined} */
+let picture;
+
+/** A text in graphemes. @param {string} text @returns {Iterable<{segment: string, index: number}>} */
+function graphemes(text) {
+  if (PLAIN.test(text)) return characters(text);
+  segmenter ??= new Intl.Segmenter();
+  return segmenter.segment(text);
+}
+
+/** @param {string} text */
+function* characters(text) {
+  for (let index = 0; index < text.length; index += 1) yield { segment: text[index], index };
+}
+
+/** Whether several characters are shown as one picture. @param {string} grapheme */
+function isPicture(grapheme) {
+  picture ??= new RegExp('^(?:\\p{RGI_Emoji}|\\p{RI}{1,2}|[\\d#*]\\uFE0F|\\p{ExtPict}\\uFE0F)|\\u200D\\p{ExtPict}', 'v');
+  return picture.test(grapheme);
+}
 
 /**
  * Columns that a text takes on a terminal. Tabs and controls count nothing: they are not to be there.
@@ -39,10 +62,10 @@ const graphemes = new Intl.Segmenter();
  * @param {string} text
  */
 function widthOf(text) {
-  if (ASCII.test(text)) return text.length;
+  if (PLAIN.test(text)) return text.length;
   const plain = text.includes('\u001B') ? stripVTControlCharacters(text) : text;
   let width = 0;
-  for (const { segment } of graphemes.segment(plain)) width += graphemeWidth(segment);
+  for (const { segment } of graphemes(plain)) width += graphemeWidth(segment);
   return width;
 }
 
@@ -63,7 +86,8 @@ function graphemeWidth(grapheme) {
 function measured(grapheme) {
   // A symbol that is asked for in its text style.
   if (grapheme[1] === '\uFE0E') return 1;
-  if (PICTURE.test(grapheme)) return 2;
+  // Of a single character the wide ones are known without it.
+  if (grapheme.length > String.fromCodePoint(/** @type {number} */ (grapheme.codePointAt(0))).length && isPicture(grapheme)) return 2;
   if (HANGUL.test(grapheme)) return WIDTHLESS.test(grapheme[0]) ? 0 : NARROW.test(grapheme[0]) ? 1 : 2;
   let width = 0;
   for (const character of grapheme) {
@@ -110,12 +134,12 @@ function cleaned(value) {
  * @param {number} columns
  */
 function truncated(text, columns) {
-  if (text.length <= columns && ASCII.test(text)) return text;
+  if (text.length <= columns && PLAIN.test(text)) return text;
   if (columns < 1) return '';
   let used = 0;
   let end = 0;
   // Measured as far as it is shown: a title may be of any length.
-  for (const { segment, index } of graphemes.segment(text)) {
+  for (const { segment, index } of graphemes(text)) {
     used += graphemeWidth(segment);
     if (used > columns) return `${text.slice(0, end).trimEnd()}…`;
     if (used < columns) end = index + segment.length;
@@ -130,8 +154,8 @@ function truncated(text, columns) {
  * @param {number} columns
  */
 function truncatedPath(path, columns) {
-  if (path.length <= columns && ASCII.test(path)) return path;
-  const parts = [...graphemes.segment(path)].map(({ segment }) => ({ segment, width: graphemeWidth(segment) }));
+  if (path.length <= columns && PLAIN.test(path)) return path;
+  const parts = [...graphemes(path)].map(({ segment }) => ({ segment, width: graphemeWidth(segment) }));
   if (parts.reduce((sum, { width }) => sum + width, 0) <= columns) return path;
   if (columns < 1) return '';
   let room = columns - 1;
@@ -181,7 +205,7 @@ function broken(word, columns) {
   const parts = [];
   let part = '';
   let used = 0;
-  for (const { segment } of graphemes.segment(word)) {
+  for (const { segment } of graphemes(word)) {
     const next = graphemeWidth(segment);
     if (part !== '' && used + next > columns) {
       const slash = part.lastIndexOf('/') + 1;
