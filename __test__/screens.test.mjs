@@ -357,6 +357,14 @@ test('every character is as wide as string-width says', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('two characters that need no segmenter are as wide as string-width says', () => {
+  const ranges = [[0x20, 0x7e], [0xa1, 0xac], [0xae, 0x2e9], [0x2010, 0x2027], [0x2030, 0x205e], [0x2190, 0x2319], [0x2500, 0x25fc]];
+  const plain = ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, index) => String.fromCodePoint(first + index)));
+  const some = plain.filter((_, index) => index % 13 === 0);
+  const wrong = some.flatMap((one) => some.filter((other) => widthOf(one + other) !== stringWidth(one + other)).map((other) => one + other));
+  assert.deepEqual(wrong, []);
+});
+
 test('characters of several parts are as wide as string-width says', () => {
   const parts = ['👩‍👩‍👧', '👩🏽‍❤️‍💋‍👨🏿', '🐻‍❄️', '🇩🇪', '🇩', '1️⃣', '❤️', '❤', '👍🏽', '🫠', '⌚︎', '☂️', 'é', 'ก็', 'นำ', 'क्षि', '한글', '각', 'ﾊﾞ', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'مَرْحَبًا', 'x̂̂̂', 'மொ', 'မြန်မာ', 'ខ្មែរ', '۝1', 'ᅟ', '\u001B[31mred\u001B[39m'];
   for (const text of [...parts, parts.join(''), parts.toReversed().join(' ')]) assert.equal(widthOf(text), stringWidth(text), text);

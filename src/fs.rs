@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Bytes of a cache line. Files are read to addresses that begin one: the kernel copies 1.4 times as fast to them on one processor
-/// that was measured, and only a tenth slower on another. Where very much is read, a [`Landing`] finds out which it is.
+/// that was measured, and only a tenth slower on another. Where very much is read, a [`Landing`] finds out which of the two it is.
 pub const CACHE_LINE: usize = 64;
-/// Reads by which a [`Landing`] judges a place.
+/// Reads at each place by which a [`Landing`] judges it.
 const TRIES: usize = 9;
 
-/// Where in a cache line blocks are read to: at its beginning or in its middle, as the processor copies faster. The first reads
-/// try both.
+/// Where in a cache line blocks are read to: at its beginning or in its middle, as the processor copies faster. The first blocks
+/// that are filled try both.
 #[derive(Debug, Default)]
 pub struct Landing {
     /// How long reads took, in turn at the beginning and in the middle.
@@ -26,8 +26,8 @@ impl Landing {
     #[must_use]
     pub fn place(&self) -> usize {
         let trying = self.tried.len() < 2 * TRIES;
-        let middle = if trying { self.tried.len() % 2 == 1 } else { self.middle };
-        if middle { CACHE_LINE / 2 } else { 0 }
+        let in_middle = if trying { self.tried.len() % 2 == 1 } else { self.middle };
+        if in_middle { CACHE_LINE / 2 } else { 0 }
     }
 
     /// Reads once to such a place. All blocks are of one length, and only those that are filled count as tries.
@@ -46,12 +46,12 @@ impl Landing {
     fn took(&mut self, time: Duration) {
         if self.tried.len() < 2 * TRIES {
             self.tried.push(time);
-            let usual = |middle: usize| {
-                let mut times: Vec<_> = self.tried.iter().skip(middle).step_by(2).collect();
+            let [beginning, middle] = [0, 1].map(|first| {
+                let mut times: Vec<_> = self.tried.iter().skip(first).step_by(2).collect();
                 times.sort_unstable();
                 times.get(times.len() / 2).copied()
-            };
-            self.middle = usual(1) < usual(0);
+            });
+            self.middle = middle < beginning;
         }
     }
 }
@@ -418,6 +418,12 @@ mod tests {
             assert_eq!(landing.place(), place);
             landing.took(Duration::from_secs(1));
             assert_eq!(landing.place(), place);
+        }
+        let mut landing = Landing::default();
+        let mut source: &[u8] = b"twelve bytes";
+        for (count, tried) in [(5, 1), (5, 2), (2, 2), (0, 2)] {
+            assert_eq!(landing.read(&mut source, &mut [0; 5]).unwrap(), count);
+            assert_eq!(landing.tried.len(), tried);
         }
     }
 

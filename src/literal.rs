@@ -1,18 +1,18 @@
 //! A literal: one text, looked for in bytes of transcripts that mostly do not hold it.
 //!
 //! Its two rarest bytes are looked for first, at their distance, in stretches: whether a stretch holds both anywhere is asked at
-//! once, with the widest registers the processor has. Only where it does is the text itself looked for.
+//! once, with wide registers where the processor has them. Only where it does is the text itself looked for.
 
 use memchr::arch::all::packedpair::{HeuristicFrequencyRank, Pair};
 use memchr::memmem::{Finder, FinderBuilder};
 use multiversion::multiversion;
 
-/// Bytes of which there is more than one among 400 in transcripts, the most frequent first: those of recorded ones and of the benches.
+/// The most frequent bytes of transcripts, roughly in this order: counted in recorded ones and in those of the benches.
 const FREQUENT: &[u8] = br#""e trasnoi:dc,mup\0l-f12bh4359687y/vx{}_kw.g[q()]"#;
 /// Bytes that are asked about at once. Measured from 256 to 2048.
 const STRETCH: usize = 1024;
-/// Most stretches after one that holds both, in which the text itself is looked for at once: where the two are frequent, they are
-/// in the next ones too.
+/// Most stretches in which the text itself is looked for at once, the first of which holds both: where the two are frequent, they
+/// are in the next ones too.
 const MOST_CLOSER: usize = 64;
 
 /// How often bytes are in transcripts.
@@ -55,9 +55,9 @@ impl Literal {
         let Some([one, other]) = self.pair else { return self.finder.find(bytes).is_some() };
         let mut bytes = bytes;
         let mut closer = 1;
-        // The text begins at one of the first `rest` of these bytes, or nowhere.
-        while let Some(rest) = (bytes.len() + 1).checked_sub(text.len()) {
-            let (first, second) = (&bytes[one..one + rest], &bytes[other..other + rest]);
+        // The text begins at one of so many places, or nowhere.
+        while let Some(places) = (bytes.len() + 1).checked_sub(text.len()) {
+            let (first, second) = (&bytes[one..one + places], &bytes[other..other + places]);
             let passed = stretches_without(first, second, text[one], text[other]);
             closer = if passed > 0 { 1 } else { MOST_CLOSER.min(2 * closer) };
             let (from, to) = (passed * STRETCH, (passed + closer) * STRETCH);
@@ -71,6 +71,7 @@ impl Literal {
 }
 
 /// Whole stretches at the beginning of which none holds `one` in the first where the second holds `other`.
+// With AVX-512 the macro means what processors from Ice Lake on have; older ones with some of it take AVX2.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
 fn stretches_without(first: &[u8], second: &[u8], one: u8, other: u8) -> usize {
     let (first, second) = (first.as_chunks::<STRETCH>().0, second.as_chunks::<STRETCH>().0);
@@ -104,6 +105,54 @@ mod tests {
                 assert!(literal.is_in(&with), "{length} {at}");
                 with[at + 3] = b'.';
                 assert!(!literal.is_in(&with), "{length} {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_found_behind_many_stretches_that_hold_its_two_bytes() {
+        let text = b"xyzzy-7f";
+        let literal = Literal::new(text);
+        let [one, other] = literal.pair.unwrap();
+        let mut both = [b'.'; 8];
+        (both[one], both[other]) = (text[one], text[other]);
+        let mut bytes = both.repeat(3 * MOST_CLOSER * STRETCH / both.len());
+        for without in [0, 5 * STRETCH + 3, 40] {
+            bytes.extend(vec![b'.'; without]);
+            assert!(!literal.is_in(&bytes), "{without}");
+            let with = [bytes.as_slice(), text, &both.repeat(200)].concat();
+            assert!(literal.is_in(&with), "{without}");
+            bytes.extend(both.repeat(200));
+        }
+    }
+
+    #[test]
+    fn a_text_is_found_at_every_place_behind_what_only_looks_like_it() {
+        let text = b"xyzzy-7f";
+        let literal = Literal::new(text);
+        let [one, other] = literal.pair.unwrap();
+        for alike in [0, 3 * STRETCH - 20] {
+            for at in (STRETCH..=6 * STRETCH).step_by(STRETCH).flat_map(|end| end - 9..=end + 9) {
+                let mut bytes = vec![b'.'; 7 * STRETCH];
+                (bytes[alike + one], bytes[alike + other]) = (text[one], text[other]);
+                assert!(!literal.is_in(&bytes));
+                bytes[at..at + text.len()].copy_from_slice(text);
+                assert!(literal.is_in(&bytes), "{alike} {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_of_any_length_are_found() {
+        for length in [0, 1, 2, 3, 254, 255, 256, 257, 600] {
+            // Its rarest bytes are at its end.
+            let mut text = [vec![b'e'; length], b"QX".to_vec()].concat().split_off(2);
+            let literal = Literal::new(&text);
+            let around = vec![b'e'; 3000];
+            assert!(literal.is_in(&[around.as_slice(), &text, &around].concat()), "{length}");
+            if let Some(last) = text.last_mut() {
+                *last = b'Y';
+                assert!(!literal.is_in(&[around.as_slice(), &text, &around].concat()), "{length}");
             }
         }
     }

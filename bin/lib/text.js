@@ -52,6 +52,7 @@ function* characters(text) {
 
 /** Whether several characters are shown as one picture. @param {string} grapheme */
 function isPicture(grapheme) {
+  // Given as text: the tables of a literal are read with the file, whether it is used or not.
   picture ??= new RegExp('^(?:\\p{RGI_Emoji}|\\p{RI}{1,2}|[\\d#*]\\uFE0F|\\p{ExtPict}\\uFE0F)|\\u200D\\p{ExtPict}', 'v');
   return picture.test(grapheme);
 }

@@ -513,27 +513,29 @@ fn assistant(line: &mut Line<'_>) -> Option<Assistant> {
     Some(assistant)
 }
 
+/// The lines of all recorded transcripts.
+#[cfg(test)]
+pub(crate) fn recorded_lines() -> Vec<Vec<u8>> {
+    let mut lines = Vec::new();
+    let mut dirs = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts")];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "jsonl") {
+                let bytes = std::fs::read(&path).unwrap();
+                lines.extend(bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec));
+            }
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::outline::damaged;
     use super::*;
-
-    fn fixtures() -> Vec<Vec<u8>> {
-        let mut lines = Vec::new();
-        let mut dirs = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts")];
-        while let Some(dir) = dirs.pop() {
-            for entry in std::fs::read_dir(dir).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    dirs.push(path);
-                } else if path.extension().is_some_and(|ending| ending == "jsonl") {
-                    let bytes = std::fs::read(&path).unwrap();
-                    lines.extend(bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec));
-                }
-            }
-        }
-        lines
-    }
 
     /// A record without what a glance leaves out.
     fn outline(mut record: Record) -> String {
@@ -565,7 +567,7 @@ mod tests {
 
     #[test]
     fn a_glance_agrees_with_the_whole_record_on_every_recorded_line() {
-        let lines = fixtures();
+        let lines = recorded_lines();
         assert!(lines.len() > 1000);
         for line in &lines {
             agreed(line);
@@ -574,7 +576,7 @@ mod tests {
 
     #[test]
     fn what_the_first_bytes_say_is_what_the_record_is() {
-        for line in &fixtures() {
+        for line in &recorded_lines() {
             let Some(record) = parse_line(0, line).pop() else { continue };
             let agrees = match kind_of(line) {
                 Kind::Nothing => matches!(record.body, Body::Other) || record.head.sidechain,
@@ -651,7 +653,7 @@ mod tests {
             how in 0..4_u8,
         ) {
             static LINES: std::sync::LazyLock<Vec<Vec<u8>>> =
-                std::sync::LazyLock::new(|| fixtures().into_iter().filter(|line| (1..20_000).contains(&line.len())).collect());
+                std::sync::LazyLock::new(|| recorded_lines().into_iter().filter(|line| (1..20_000).contains(&line.len())).collect());
             let line = which.get(&LINES).clone();
             let at = at.index(line.len());
             agreed(&damaged(line, at, byte, how));

@@ -95,22 +95,24 @@ impl<'b, R: Read> Lines<'b, R> {
     }
 }
 
+/// Gives at most so many bytes at once.
+#[cfg(test)]
+pub(super) struct Slowly<'a>(pub &'a [u8], pub usize);
+
+#[cfg(test)]
+impl Read for Slowly<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.1.min(self.0.len()).min(buffer.len());
+        buffer[..count].copy_from_slice(&self.0[..count]);
+        self.0 = &self.0[count..];
+        Ok(count)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    /// Gives at most so many bytes at once.
-    struct Slowly<'a>(&'a [u8], usize);
-
-    impl Read for Slowly<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = self.1.min(self.0.len()).min(buffer.len());
-            buffer[..count].copy_from_slice(&self.0[..count]);
-            self.0 = &self.0[count..];
-            Ok(count)
-        }
-    }
 
     fn lines(bytes: &[u8], at_once: usize, limit: usize) -> Vec<Option<Vec<u8>>> {
         let mut buffer = Vec::new();

@@ -199,11 +199,11 @@ fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Res
     if bytes.len() < whole {
         bytes.resize(whole, 0);
     }
-    let line = overlap + bytes[overlap..].as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
-    let mut before = line..line;
+    let beginning = overlap + bytes[overlap..].as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
+    let mut before = beginning..beginning;
     let mut first = true;
     loop {
-        let at = line + landing.place();
+        let at = beginning + landing.place();
         let from = at - before.len();
         bytes.copy_within(before, from);
         let count = landing.read(source, &mut bytes[at..at + SIEVED])?;
@@ -476,7 +476,10 @@ fn identity(said: &Said<'_>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::Slowly;
     use super::*;
+    use crate::claude::glance::recorded_lines;
+    use crate::claude::record::{Record, parse_line};
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use std::fmt::Write as _;
@@ -579,6 +582,63 @@ mod tests {
             );
             assert_eq!(found(&query(&needle), file.as_bytes()).total, 1, "{from}");
         }
+    }
+
+    #[test]
+    fn a_match_across_any_two_blocks_is_seen_however_the_file_is_read() {
+        let needle = "needle".repeat(30);
+        let pattern = Pattern::new(&needle, false, false).unwrap();
+        let sieve = pattern.sieve().unwrap();
+        // Used from file to file, so that blocks land in both places.
+        let mut buffer = Buffer::default();
+        for most in [SIEVED, SIEVED / 3 + 7] {
+            for end in [1, 2, 3, 1] {
+                for before in [1, 90, 179] {
+                    let at = end * SIEVED - before;
+                    let mut file = vec![b'x'; 3 * SIEVED + 1000];
+                    file[at..at + needle.len()].copy_from_slice(needle.as_bytes());
+                    let mut told = |file: &[u8]| sieved(&mut Slowly(file, most), sieve, &mut buffer).unwrap();
+                    assert!(told(&file) == Sieved::Something, "{most} {end} {before}");
+                    file[at + 100] = b'x';
+                    assert!(told(&file) == Sieved::Nothing, "{most} {end} {before}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_line_holds_is_never_ruled_out() {
+        let made = [
+            r#"{"parentUuid":"00000001-0000-4000-8000-000000000001","isSidechain":false,"promptId":"p","type":"user","message":{"role":"user","content":"a"}}"#,
+            r#"{"parentUuid":null,"isSidechain":false,"message":{"id":"msg_1","role":"user","content":"a"},"type":"user"}"#,
+            r#"{"message":{"role":"user","content":"a"}, "type" : "user"}"#,
+            r#" {"type":"user","message":{"role":"user","content":"a"}}"#,
+            r#"{"type":"last-prompt","lastPrompt":"a"}{"type":"user","message":{"role":"user","content":"a"}}"#,
+            r#"{"sessionId":"s","type":"custom-title","customTitle":"a"}"#,
+            r#"{"type":"assistant","message":{"content":[]}}{"type":"agent-name","agentName":"a"}"#,
+            r#"{"type":"user","message":{"content":"a"}}{"type":"summary","summary":"a"}"#,
+        ];
+        let mut held = [0, 0];
+        for line in recorded_lines().into_iter().chain(made.map(|line| line.as_bytes().to_vec())) {
+            let shown = String::from_utf8_lossy(&line);
+            let is_one = |record: &Record| match &record.body {
+                Body::User(user) => !record.head.sidechain && !user.meta && is_prompt(user),
+                _ => false,
+            };
+            if parse_line(0, &line).iter().any(is_one) {
+                held[0] += 1;
+                assert!(MARKS.may_hold_prompt(kind_of(&line), &line), "{shown}");
+            }
+            let mut named = false;
+            records(&line, |one| {
+                named |= one.name.is_some() || one.title.is_some() || one.custom_title.is_some();
+            });
+            if named && line.len() <= LONGEST_META {
+                held[1] += 1;
+                assert!(MARKS.may_hold_name(kind_of(&line), &line), "{shown}");
+            }
+        }
+        assert!(held.into_iter().all(|lines| lines > 20), "{held:?}");
     }
 
     /// Every string in a value.
