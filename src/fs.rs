@@ -18,16 +18,22 @@ const TRIES: usize = 9;
 pub struct Landing {
     /// How long reads took, in turn at the beginning and in the middle.
     tried: Vec<Duration>,
-    middle: bool,
 }
 
 impl Landing {
     /// Bytes of a cache line before the place to read to.
     #[must_use]
     pub fn place(&self) -> usize {
-        let trying = self.tried.len() < 2 * TRIES;
-        let in_middle = if trying { self.tried.len() % 2 == 1 } else { self.middle };
+        let tries = self.tried.len();
+        let in_middle = if tries < 2 * TRIES { tries % 2 == 1 } else { self.usual(1) < self.usual(0) };
         if in_middle { CACHE_LINE / 2 } else { 0 }
+    }
+
+    /// What reads took usually, of those from this one on every other one.
+    fn usual(&self, first: usize) -> Option<Duration> {
+        let mut times: Vec<_> = self.tried.iter().skip(first).step_by(2).copied().collect();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied()
     }
 
     /// Reads once to such a place. All blocks are of one length, and only those that are filled count as tries.
@@ -46,12 +52,6 @@ impl Landing {
     fn took(&mut self, time: Duration) {
         if self.tried.len() < 2 * TRIES {
             self.tried.push(time);
-            let [beginning, middle] = [0, 1].map(|first| {
-                let mut times: Vec<_> = self.tried.iter().skip(first).step_by(2).collect();
-                times.sort_unstable();
-                times.get(times.len() / 2).copied()
-            });
-            self.middle = middle < beginning;
         }
     }
 }

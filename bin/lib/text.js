@@ -221,4 +221,4 @@ function broken(word, columns) {
   return [...parts, part];
 }
 
-module.exports = { UNSEEN, clean, cleaned, truncated, truncatedPath, widthOf, wrapped };
+module.exports = { PLAIN, UNSEEN, clean, cleaned, truncated, truncatedPath, widthOf, wrapped };

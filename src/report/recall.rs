@@ -3,14 +3,14 @@
 use super::inventory::{Ground, Inventory, Outside, Row};
 use super::session::Session;
 use super::status::Problem;
-use crate::claude::glance::{Kind, glance, kind_of};
+use crate::claude::glance::{glance, kind_of};
 use crate::claude::home::{ClaudeHome, is_session_id};
-use crate::claude::record::{Body, Record};
+use crate::claude::record::Record;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::clock::{from_epoch_millis, since};
 use crate::error::Result;
 use crate::session::StopKind;
-use crate::session::ending::is_prompt;
+use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::session::stop::{time, time_or_null};
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
@@ -116,17 +116,15 @@ pub fn recall(outside: Outside<'_>, options: &RecallOptions) -> Result<RecallRep
     })
 }
 
-fn prompt_of(record: Record) -> Option<Prompt> {
-    let Body::User(user) = record.body else { return None };
-    let given = !record.head.sidechain && !user.meta && is_prompt(&user);
-    let text = one_line(&user.text, LONGEST);
-    (given && !text.is_empty()).then_some(Prompt { text, at: record.head.at })
+fn shown(record: &Record) -> Option<Prompt> {
+    let text = one_line(&prompt_of(record)?.text, LONGEST);
+    (!text.is_empty()).then_some(Prompt { text, at: record.head.at })
 }
 
 /// The first prompt and the latest ones.
 fn prompts(row: &Row) -> Vec<Prompt> {
     let Ok(transcript) = Transcript::open(&row.found.path) else { return Vec::new() };
-    let first = transcript.head(HEAD).into_iter().find_map(prompt_of);
+    let first = transcript.head(HEAD).into_iter().find_map(|record| shown(&record));
     let mut latest = Vec::new();
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
@@ -134,9 +132,8 @@ fn prompts(row: &Row) -> Vec<Prompt> {
         if latest.len() == LATEST || transcript.bytes() - offset > TAIL {
             break;
         }
-        let result = memchr::memmem::find(line, b"\"tool_use_id\"").is_some();
-        if !result && matches!(kind_of(line), Kind::User | Kind::Unknown) {
-            latest.extend(glance(offset, line).rev().filter_map(prompt_of));
+        if may_hold_prompt(kind_of(line), line) {
+            latest.extend(glance(offset, line).rev().filter_map(|record| shown(&record)));
         }
     }
     latest.truncate(LATEST);

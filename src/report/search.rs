@@ -377,7 +377,7 @@ struct Entry {
     path: PathBuf,
     name: String,
     directory: bool,
-    /// Size of a transcript; only for the order in which files are read.
+    /// Size of a transcript, 0 of anything else; only for the order in which files are read.
     bytes: u64,
 }
 

@@ -3,11 +3,10 @@
 use super::find::{SessionOptions, find};
 use super::inventory::{Ground, Inventory, Outside, Row, thorough};
 use super::session::Session;
-use crate::claude::glance::{Kind, glance, kind_of};
-use crate::claude::record::Body;
+use crate::claude::glance::{glance, kind_of};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::Result;
-use crate::session::ending::is_prompt;
+use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::session::state::settle;
 use std::path::Path;
 
@@ -45,20 +44,28 @@ fn turns(path: &Path) -> Result<u64> {
     lines.begin(transcript.bytes());
     let mut count = 0;
     while let Some((offset, line)) = lines.next(transcript.file()) {
-        // What a tool gave back is the bulk of a file and no prompt.
-        let result = memchr::memmem::find(line, b"\"tool_use_id\"").is_some();
-        if result || !matches!(kind_of(line), Kind::User | Kind::Message | Kind::Unknown) {
-            continue;
-        }
-        for record in glance(offset, line) {
-            if let Body::User(user) = &record.body
-                && !record.head.sidechain
-                && !user.meta
-                && is_prompt(user)
-            {
-                count += 1;
-            }
+        if may_hold_prompt(kind_of(line), line) {
+            count += glance(offset, line).filter(|record| prompt_of(record).is_some()).count() as u64;
         }
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_that_is_glued_to_what_a_tool_gave_back_is_a_turn_and_that_alone_is_none() {
+        let result = r#"{"type":"user","message":{"content":[{"tool_use_id":"t","type":"tool_result","content":"a"}]}}"#;
+        let prompt = r#"{"type":"user","message":{"role":"user","content":"go on"}}"#;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.jsonl");
+        for (lines, count) in
+            [(format!("{prompt}\n{result}\n"), 1), (format!("{prompt}\n{result}{prompt}\n"), 2)]
+        {
+            std::fs::write(&path, lines).unwrap();
+            assert_eq!(turns(&path).unwrap(), count);
+        }
+    }
 }

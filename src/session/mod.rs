@@ -6,6 +6,7 @@ pub mod failure;
 pub mod holder;
 pub mod message;
 pub mod origin;
+pub mod prompt;
 pub mod reset;
 pub mod scan;
 pub mod search;

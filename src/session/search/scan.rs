@@ -8,14 +8,13 @@ use super::lines::{Line, Lines};
 use super::pattern::{Pattern, Sieve, escapes_letters};
 use super::said::{Role, Said, Spoken, mended, records};
 use super::snippet::{Span, snippet};
-use crate::claude::glance::{Kind, glance, is_glued, kind_of};
-use crate::claude::record::Body;
+use crate::claude::glance::{Kind, glance, kind_of};
 use crate::claude::transcript::LONGEST_LINE;
 use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{CACHE_LINE, Landing, open_regular_with_metadata};
 use crate::literal::Literal;
-use crate::session::ending::is_prompt;
+use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
@@ -235,15 +234,11 @@ struct Session<'q> {
 
 /// Bytes that tell what a line may be. Within a JSON string they cannot stand: its quotes would be escaped.
 struct Marks {
-    user: Literal,
-    result: Literal,
     names: [Literal; 3],
     cwd: Literal,
 }
 
 static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks {
-    user: Literal::new(b"\"user\""),
-    result: Literal::new(b"\"type\":\"tool_result\""),
     names: [
         Literal::new(b"-title\""),
         Literal::new(b"\"agent-name\""),
@@ -253,17 +248,6 @@ static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks {
 });
 
 impl Marks {
-    /// Whether a line of this kind can hold a human prompt. A line with a tool result is none, whatever it holds besides, unless
-    /// another record is glued to it.
-    fn may_hold_prompt(&self, kind: Kind, line: &[u8]) -> bool {
-        match kind {
-            Kind::User => !self.result.is_in(line),
-            Kind::Message => self.user.is_in(line) && !self.result.is_in(line),
-            Kind::Unknown => self.user.is_in(line) && (!self.result.is_in(line) || is_glued(line)),
-            Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note | Kind::Answer => false,
-        }
-    }
-
     /// Whether a line of this kind can hold a name or title.
     fn may_hold_name(&self, kind: Kind, line: &[u8]) -> bool {
         matches!(kind, Kind::Meta | Kind::Unknown)
@@ -342,17 +326,13 @@ impl Session<'_> {
     /// Notes prompts, names and titles, and where the session was started.
     fn note(&mut self, line: &[u8]) {
         let kind = kind_of(line);
-        if MARKS.may_hold_prompt(kind, line) {
+        if may_hold_prompt(kind, line) {
             let mut found: Vec<_> = glance(0, line).collect();
             if found.is_empty() {
                 found = mended(line).map(|line| glance(0, &line).collect()).unwrap_or_default();
             }
             for record in found {
-                if let Body::User(user) = &record.body
-                    && !record.head.sidechain
-                    && !user.meta
-                    && is_prompt(user)
-                {
+                if prompt_of(&record).is_some() {
                     self.prompts.push(record.head.at);
                 }
             }
@@ -479,7 +459,6 @@ mod tests {
     use super::super::lines::Slowly;
     use super::*;
     use crate::claude::glance::recorded_lines;
-    use crate::claude::record::{Record, parse_line};
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use std::fmt::Write as _;
@@ -607,38 +586,24 @@ mod tests {
     }
 
     #[test]
-    fn what_a_line_holds_is_never_ruled_out() {
+    fn a_line_with_a_name_is_never_ruled_out() {
         let made = [
-            r#"{"parentUuid":"00000001-0000-4000-8000-000000000001","isSidechain":false,"promptId":"p","type":"user","message":{"role":"user","content":"a"}}"#,
-            r#"{"parentUuid":null,"isSidechain":false,"message":{"id":"msg_1","role":"user","content":"a"},"type":"user"}"#,
-            r#"{"message":{"role":"user","content":"a"}, "type" : "user"}"#,
-            r#" {"type":"user","message":{"role":"user","content":"a"}}"#,
-            r#"{"type":"last-prompt","lastPrompt":"a"}{"type":"user","message":{"role":"user","content":"a"}}"#,
             r#"{"sessionId":"s","type":"custom-title","customTitle":"a"}"#,
             r#"{"type":"assistant","message":{"content":[]}}{"type":"agent-name","agentName":"a"}"#,
             r#"{"type":"user","message":{"content":"a"}}{"type":"summary","summary":"a"}"#,
         ];
-        let mut held = [0, 0];
+        let mut held = 0;
         for line in recorded_lines().into_iter().chain(made.map(|line| line.as_bytes().to_vec())) {
-            let shown = String::from_utf8_lossy(&line);
-            let is_one = |record: &Record| match &record.body {
-                Body::User(user) => !record.head.sidechain && !user.meta && is_prompt(user),
-                _ => false,
-            };
-            if parse_line(0, &line).iter().any(is_one) {
-                held[0] += 1;
-                assert!(MARKS.may_hold_prompt(kind_of(&line), &line), "{shown}");
-            }
             let mut named = false;
             records(&line, |one| {
                 named |= one.name.is_some() || one.title.is_some() || one.custom_title.is_some();
             });
             if named && line.len() <= LONGEST_META {
-                held[1] += 1;
-                assert!(MARKS.may_hold_name(kind_of(&line), &line), "{shown}");
+                held += 1;
+                assert!(MARKS.may_hold_name(kind_of(&line), &line), "{}", String::from_utf8_lossy(&line));
             }
         }
-        assert!(held.into_iter().all(|lines| lines > 20), "{held:?}");
+        assert!(held > 20, "{held}");
     }
 
     /// Every string in a value.

@@ -1,0 +1,61 @@
+//! A prompt: what a person asked for, as opposed to what the client wrote in a person's name.
+
+use super::ending::is_prompt;
+use crate::claude::glance::{Kind, is_glued};
+use crate::claude::record::{Body, Record, User};
+use crate::literal::Literal;
+use std::sync::LazyLock;
+
+// Within a JSON string these cannot stand: their quotes would be escaped.
+static USER: LazyLock<Literal> = LazyLock::new(|| Literal::new(b"\"user\""));
+static RESULT: LazyLock<Literal> = LazyLock::new(|| Literal::new(b"\"type\":\"tool_result\""));
+
+/// Whether a line of this kind, as [`crate::claude::glance::kind_of`] tells it, can hold a prompt. A line with a tool result is none,
+/// whatever it holds besides, unless another record is glued to it; what tools gave back is the bulk of a file.
+#[must_use]
+pub fn may_hold_prompt(kind: Kind, line: &[u8]) -> bool {
+    match kind {
+        Kind::User => !RESULT.is_in(line),
+        Kind::Message => USER.is_in(line) && !RESULT.is_in(line),
+        Kind::Unknown => USER.is_in(line) && (!RESULT.is_in(line) || is_glued(line)),
+        Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note | Kind::Answer => false,
+    }
+}
+
+/// The prompt of the conversation that a record is.
+#[must_use]
+pub fn prompt_of(record: &Record) -> Option<&User> {
+    match &record.body {
+        Body::User(user) if !record.head.sidechain && !user.meta && is_prompt(user) => Some(user),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claude::glance::{kind_of, recorded_lines};
+    use crate::claude::record::parse_line;
+
+    #[test]
+    fn a_line_with_a_prompt_is_never_ruled_out_and_one_with_a_result_is() {
+        let made = [
+            r#"{"parentUuid":"00000001-0000-4000-8000-000000000001","isSidechain":false,"promptId":"p","type":"user","message":{"role":"user","content":"a"}}"#,
+            r#"{"parentUuid":null,"isSidechain":false,"message":{"id":"msg_1","role":"user","content":"a"},"type":"user"}"#,
+            r#"{"message":{"role":"user","content":"a"}, "type" : "user"}"#,
+            r#" {"type":"user","message":{"role":"user","content":"a"}}"#,
+            r#"{"type":"last-prompt","lastPrompt":"a"}{"type":"user","message":{"role":"user","content":"a"}}"#,
+            r#"{"type":"user","message":{"content":[{"tool_use_id":"t","type":"tool_result","content":"a"}]}}{"type":"user","message":{"content":"b"}}"#,
+        ];
+        let mut held = 0;
+        for line in recorded_lines().into_iter().chain(made.map(|line| line.as_bytes().to_vec())) {
+            if parse_line(0, &line).iter().any(|record| prompt_of(record).is_some()) {
+                held += 1;
+                assert!(may_hold_prompt(kind_of(&line), &line), "{}", String::from_utf8_lossy(&line));
+            }
+        }
+        assert!(held > 20, "{held}");
+        let result = br#"{"type":"user","message":{"content":[{"tool_use_id":"t","type":"tool_result","content":"a"}]}}"#;
+        assert!(!may_hold_prompt(kind_of(result), result));
+    }
+}
