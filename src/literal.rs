@@ -3,6 +3,7 @@
 //! Its two rarest bytes are looked for first, at their distance, in stretches: whether a stretch holds both anywhere is asked at
 //! once, with wide registers where the processor has them. Only where it does is the text itself looked for.
 
+use crate::fs::CACHE_LINE;
 use memchr::arch::all::packedpair::{HeuristicFrequencyRank, Pair};
 use memchr::memmem::{Finder, FinderBuilder};
 use multiversion::multiversion;
@@ -58,9 +59,9 @@ impl Literal {
         // The text begins at one of so many places, or nowhere.
         while let Some(places) = (bytes.len() + 1).checked_sub(text.len()) {
             let (first, second) = (&bytes[one..one + places], &bytes[other..other + places]);
-            let passed = stretches_without(first, second, text[one], text[other]);
-            closer = if passed > 0 { 1 } else { MOST_CLOSER.min(2 * closer) };
-            let (from, to) = (passed * STRETCH, (passed + closer) * STRETCH);
+            let from = places_without(first, second, text[one], text[other]);
+            closer = if from > 0 { 1 } else { MOST_CLOSER.min(2 * closer) };
+            let to = from + closer * STRETCH;
             if self.finder.find(&bytes[from..bytes.len().min(to + text.len() - 1)]).is_some() {
                 return true;
             }
@@ -70,17 +71,25 @@ impl Literal {
     }
 }
 
-/// Whole stretches at the beginning of which none holds `one` in the first where the second holds `other`.
+/// So many places at the beginning, of whole stretches, have not `one` in the first where they have `other` in the second.
 // With AVX-512 the macro means what processors from Ice Lake on have; older ones with some of it take AVX2.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
-fn stretches_without(first: &[u8], second: &[u8], one: u8, other: u8) -> usize {
-    let (first, second) = (first.as_chunks::<STRETCH>().0, second.as_chunks::<STRETCH>().0);
+fn places_without(first: &[u8], second: &[u8], one: u8, other: u8) -> usize {
     // Numbers and no early end: what the compiler turns into wide registers.
     let holds = |(first, second): (&[u8; STRETCH], &[u8; STRETCH])| {
         let both = |(first, second): (&u8, &u8)| u8::from(*first == one) & u8::from(*second == other);
         first.iter().zip(second).fold(0, |any, bytes| any | both(bytes)) != 0
     };
-    first.iter().zip(second).position(holds).unwrap_or(first.len())
+    // From a cache line on, what is read of the first crosses none: a quarter less time. A part of the first stretch is asked about
+    // twice for it.
+    let line = first.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
+    if line > 0 && first.first_chunk().zip(second.first_chunk()).is_none_or(holds) {
+        return 0;
+    }
+    let [from_line, beside] =
+        [first, second].map(|bytes| bytes.get(line..).unwrap_or_default().as_chunks().0);
+    let passed = from_line.iter().zip(beside).position(holds).unwrap_or(from_line.len());
+    if line > 0 { STRETCH.max(line + passed * STRETCH) } else { passed * STRETCH }
 }
 
 #[cfg(test)]
@@ -103,6 +112,9 @@ mod tests {
                 let mut with = without.clone();
                 with[at..at + text.len()].copy_from_slice(text);
                 assert!(literal.is_in(&with), "{length} {at}");
+                // Wherever in a cache line they begin.
+                let line = at % CACHE_LINE;
+                assert!(at < line || literal.is_in(&with[line..]), "{length} {at}");
                 with[at + 3] = b'.';
                 assert!(!literal.is_in(&with), "{length} {at}");
             }
@@ -161,9 +173,11 @@ mod tests {
         #[test]
         fn a_literal_says_what_a_search_byte_by_byte_says(
             text in "[ab]{1,6}", bytes in proptest::collection::vec(prop_oneof![9 => Just(b'a'), 1 => Just(b'b')], 0..6000),
+            line in 0..CACHE_LINE,
         ) {
+            let bytes = &bytes[line.min(bytes.len())..];
             let held = bytes.windows(text.len()).any(|window| window == text.as_bytes());
-            prop_assert_eq!(Literal::new(text.as_bytes()).is_in(&bytes), held);
+            prop_assert_eq!(Literal::new(text.as_bytes()).is_in(bytes), held);
         }
     }
 }

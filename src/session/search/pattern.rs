@@ -12,6 +12,7 @@ use regex::bytes;
 use regex_syntax::hir::{Class, Hir, HirKind};
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// ASCII marks that no JSON writer escapes; `"`, `\` and `/` have escapes of their own, and some writers escape
 /// `<`, `>`, `&`, `'`, `+` and the backtick to be safe within HTML.
@@ -28,6 +29,9 @@ const LONGEST_FORM: usize = 12;
 const COMMON: &str = " etaoinsrhld";
 /// A plain part of the required text that is at least this long is looked for alone.
 const SHORTEST_PLAIN: usize = 3;
+
+/// How every escape of an ASCII character begins that has no shorter one.
+static ESCAPED: LazyLock<Literal> = LazyLock::new(|| Literal::new(br"\u00"));
 
 /// What is looked for.
 #[derive(Debug)]
@@ -166,8 +170,8 @@ fn forms(runs: &[&[Vec<char>]]) -> Option<bytes::Regex> {
 /// Whether an ASCII letter, digit or mark is written as an escape somewhere. `\\u0041` counts too, which does no harm.
 #[must_use]
 pub fn escapes_letters(bytes: &[u8]) -> bool {
-    memchr::memmem::find_iter(bytes, br"\u00")
-        .any(|at| bytes.get(at + 4).is_some_and(|digit| (b'2'..=b'7').contains(digit)))
+    let is_letter = |at| bytes.get(at + 4).is_some_and(|digit| (b'2'..=b'7').contains(digit));
+    ESCAPED.is_in(bytes) && memchr::memmem::find_iter(bytes, ESCAPED.text()).any(is_letter)
 }
 
 fn is_plain(char: char) -> bool {
