@@ -35,6 +35,8 @@ pub struct Lines<'b, R> {
     /// Where the next line begins, and where what was read ends.
     start: usize,
     end: usize,
+    /// Bytes of the file before those in the buffer.
+    passed: u64,
     number: u64,
     ended: bool,
 }
@@ -45,7 +47,13 @@ impl<'b, R: Read> Lines<'b, R> {
         if buffer.len() < BLOCK {
             buffer.resize(BLOCK, 0);
         }
-        Self { source, buffer, limit, start: 0, end: 0, number: 0, ended: false }
+        Self { source, buffer, limit, start: 0, end: 0, passed: 0, number: 0, ended: false }
+    }
+
+    /// Bytes of the lines that were given, with their ends.
+    #[must_use]
+    pub fn given(&self) -> u64 {
+        self.passed + self.start as u64
     }
 
     /// The next line.
@@ -69,6 +77,7 @@ impl<'b, R: Read> Lines<'b, R> {
             }
             if too_long || self.end - self.start > self.limit {
                 too_long = true;
+                self.passed += self.end as u64;
                 (self.start, self.end, seen) = (0, 0, 0);
             } else if self.end == self.buffer.len() {
                 if self.start == 0 {
@@ -77,6 +86,7 @@ impl<'b, R: Read> Lines<'b, R> {
                 } else {
                     self.buffer.copy_within(self.start..self.end, 0);
                     seen -= self.start;
+                    self.passed += self.start as u64;
                     (self.start, self.end) = (0, self.end - self.start);
                 }
             }
@@ -125,6 +135,9 @@ mod tests {
             };
             all.push(kept);
             assert_eq!(number, all.len() as u64);
+            let given =
+                bytes.split_inclusive(|byte| *byte == b'\n').take(all.len()).map(<[u8]>::len).sum::<usize>();
+            assert_eq!(lines.given(), given as u64);
         }
         all
     }
