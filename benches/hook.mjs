@@ -1,7 +1,8 @@
 // A hook as a whole process, from its launcher to its exit, against `node -e 0`. Figures to reach: at most 1.10 for `Stop` without an
-// incident, and for `StopFailure` up to the durable record (two fsyncs: the incident's file and its directory). The status line is
-// started like a hook and is measured beside them, alone and around a command that only reads its input. `SessionStart` may take 1.15
-// times as long and 30 ms more, on a session of 200 MB; what `Stop` takes there to save its state nobody waits for.
+// incident, for a prompt while no flag is up, and for `StopFailure` up to the durable record (two fsyncs: the incident's file and its
+// directory). The status line is started like a hook and is measured beside them, alone and around a command that only reads its
+// input. `SessionStart` may take 1.15 times as long and 30 ms more, on a session of 200 MB; what `Stop` takes there to save its state
+// nobody waits for.
 
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
@@ -53,13 +54,17 @@ export async function run() {
     write();
     for (const [name, input, environment] of cases.slice(0, 2)) calls(environment, launcher, input, name);
     const figures = [];
+    // As the client starts it: the shell is on both sides.
+    const shell = (event) => ['/bin/sh', '-c', settings.hooks[event][0].hooks[0].command];
+    const anchor = ['/bin/sh', '-c', 'exec node -e 0'];
     for (const [name, input, environment] of cases) {
       write();
       figures.push(await pair(name, ['node', '-e', '0'], ['node', launcher], input, environment));
-      // As the client starts it: the shell is on both sides.
-      const command = settings.hooks[input.hook_event_name][0].hooks[0].command;
-      figures.push(await pair(`${name}, through sh`, ['/bin/sh', '-c', 'exec node -e 0'], ['/bin/sh', '-c', command], input, environment));
+      figures.push(await pair(`${name}, through sh`, anchor, shell(input.hook_event_name), input, environment));
     }
+    // The shell alone sees that there is nothing to tell, and starts no node.
+    const prompt = { ...healthy, hook_event_name: 'UserPromptSubmit', prompt: 'go on' };
+    figures.push(await pair('UserPromptSubmit, no flag up, through sh', anchor, shell('UserPromptSubmit'), prompt, env));
     figures.push(...(await withStates({ root, claude, project, env, launcher })));
     const line = join(project, '.claude', 'cc-session-recover', 'statusline.js');
     const five_hour = { used_percentage: 42, resets_at: Math.floor(Date.now() / 1000) + 7200 };

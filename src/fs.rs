@@ -12,6 +12,12 @@ pub const CACHE_LINE: usize = 64;
 /// Reads at each place by which a [`Landing`] judges it.
 const TRIES: usize = 9;
 
+/// Bytes before the first of these that begins a cache line.
+#[must_use]
+pub fn before_cache_line(bytes: &[u8]) -> usize {
+    bytes.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE)
+}
+
 /// Where in a cache line blocks are read to: at its beginning or in its middle, as the processor copies faster. The first blocks
 /// that are filled try both.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 //! Its two rarest bytes are looked for first, at their distance, in stretches: whether a stretch holds both anywhere is asked at
 //! once, with wide registers where the processor has them. Only where it does is the text itself looked for.
 
-use crate::fs::CACHE_LINE;
+use crate::fs::before_cache_line;
 use memchr::arch::all::packedpair::{HeuristicFrequencyRank, Pair};
 use memchr::memmem::{Finder, FinderBuilder};
 use multiversion::multiversion;
@@ -82,7 +82,7 @@ fn places_without(first: &[u8], second: &[u8], one: u8, other: u8) -> usize {
     };
     // From a cache line on, what is read of the first crosses none: a quarter less time. A part of the first stretch is asked about
     // twice for it.
-    let line = first.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
+    let line = before_cache_line(first);
     if line > 0 && first.first_chunk().zip(second.first_chunk()).is_none_or(holds) {
         return 0;
     }
@@ -95,6 +95,7 @@ fn places_without(first: &[u8], second: &[u8], one: u8, other: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::CACHE_LINE;
     use proptest::prelude::*;
 
     #[test]

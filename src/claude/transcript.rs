@@ -7,7 +7,7 @@
 
 use super::record::{Record, parse_line};
 use crate::error::{IoContext, Result};
-use crate::fs::{CACHE_LINE, Directory, open_regular_with_metadata};
+use crate::fs::{CACHE_LINE, Directory, before_cache_line, open_regular_with_metadata};
 use std::fs::File;
 use std::path::Path;
 
@@ -198,7 +198,7 @@ impl Backwards {
             self.buffer = vec![0; BUFFER];
         }
         // Pages of the file come to stand at the beginnings of cache lines.
-        let base = self.buffer.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
+        let base = before_cache_line(&self.buffer);
         let beyond = usize::try_from(bytes % CACHE_LINE as u64).unwrap_or(0);
         self.from = BUFFER - 2 * CACHE_LINE + base + beyond;
         self.end = self.from;

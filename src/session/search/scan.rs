@@ -12,7 +12,7 @@ use crate::claude::glance::{Kind, glance, kind_of};
 use crate::claude::transcript::LONGEST_LINE;
 use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{CACHE_LINE, Landing, open_regular_with_metadata};
+use crate::fs::{CACHE_LINE, Landing, before_cache_line, open_regular_with_metadata};
 use crate::literal::Literal;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::text::one_line;
@@ -194,7 +194,7 @@ fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Res
     if bytes.len() < whole {
         bytes.resize(whole, 0);
     }
-    let beginning = overlap + bytes[overlap..].as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
+    let beginning = overlap + before_cache_line(&bytes[overlap..]);
     let mut before = beginning..beginning;
     let mut first = true;
     let mut passed = 0;
