@@ -5,7 +5,7 @@ use crate::claude::home::{ClaudeHome, all_homes, encode_project_path, is_session
 use crate::clock::{Clock, since};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
-use crate::fs::{canonical, open_regular};
+use crate::fs::{Directory, canonical, open_regular};
 use crate::recovery::config::in_force;
 use crate::session::search::pattern::Pattern;
 use crate::session::search::said::{Role, records};
@@ -21,7 +21,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/search@1";
@@ -31,6 +31,9 @@ const LIMIT: usize = 100;
 const THREADS: std::ops::RangeInclusive<usize> = 2..=4;
 /// Bytes in which the first record of a subagent's file is looked for.
 const HEAD: u64 = 16 * 1024;
+/// Directories of projects that are kept open: a file in them is opened by its name alone, and not looked up along its whole
+/// path.
+const MOST_OPEN: usize = 64;
 /// Directories below `subagents` that are looked into.
 const DEPTH: usize = 3;
 
@@ -230,7 +233,7 @@ fn read_all<'p>(query: &Query, project: Option<&Project>, places: &'p [Place]) -
                     let in_project = |start: Option<&str>, cwd: Option<&str>| {
                         project.is_none_or(|project| project.holds(place, start, cwd))
                     };
-                    let findings = scan(query, &place.files, &in_project, &mut buffer);
+                    let findings = scan(query, &place.files, place.dir.as_deref(), &in_project, &mut buffer);
                     found.lock().unwrap_or_else(PoisonError::into_inner).add(
                         &place.files,
                         findings,
@@ -279,6 +282,8 @@ struct Place {
     files: SessionFiles,
     /// Name of the directory of its project.
     project: String,
+    /// That directory, open.
+    dir: Option<Arc<Directory>>,
     bytes: u64,
 }
 
@@ -293,8 +298,9 @@ fn places_in(home: &ClaudeHome, problems: &mut Vec<Problem>) -> Vec<Place> {
             (places, problems)
         }
     });
-    for (found, unread) in listed {
-        places.extend(found);
+    for (at, (dir, (found, unread))) in dirs.iter().zip(listed).enumerate() {
+        let open = (at < MOST_OPEN && !found.is_empty()).then(|| Arc::new(Directory::open(&dir.path)));
+        places.extend(found.into_iter().map(|place| Place { dir: open.clone(), ..place }));
         problems.extend(unread);
     }
     places
@@ -306,6 +312,7 @@ fn places_of_project(dir: &Entry, problems: &mut Vec<Problem>) -> Vec<Place> {
         let place = sessions.entry(id.to_owned()).or_insert_with(|| Place {
             files: SessionFiles { id: id.to_owned(), transcript: None, subagents: Vec::new() },
             project: dir.name.clone(),
+            dir: None,
             bytes: 0,
         });
         place.bytes += bytes;

@@ -1,8 +1,8 @@
 //! A scan: all hits in the files of one session.
 //!
 //! Each file is first read in blocks that only the sieve sees: most files have nothing and are done then. A file that may
-//! have something is read again by lines, and so is the conversation it belongs to, which tells the turn of a hit and the
-//! name of the session.
+//! have something is read again by lines (but for a block that is still at hand), and so is the conversation it belongs to,
+//! which tells the turn of a hit and the name of the session.
 
 use super::lines::{Line, Lines};
 use super::pattern::{Pattern, Sieve, escapes_letters};
@@ -12,7 +12,7 @@ use crate::claude::glance::{Kind, glance, kind_of};
 use crate::claude::transcript::LONGEST_LINE;
 use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{CACHE_LINE, Landing, before_cache_line, open_regular_with_metadata};
+use crate::fs::{CACHE_LINE, Directory, Landing, before_cache_line, open_regular_with_metadata};
 use crate::literal::Literal;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::text::one_line;
@@ -20,7 +20,8 @@ use chrono::{DateTime, Utc};
 use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -109,22 +110,29 @@ pub type InProject<'a> = &'a dyn Fn(Option<&str>, Option<&str>) -> bool;
 /// What files are read to; one serves session after session.
 #[derive(Debug, Default)]
 pub struct Buffer {
+    /// What the sieve sees.
     bytes: Vec<u8>,
+    /// Where in it the block is that was read last.
+    block: Range<usize>,
     landing: Landing,
+    lines: Vec<u8>,
 }
 
-/// Looks through the files of a session.
-pub fn scan(query: &Query, files: &SessionFiles, in_project: InProject<'_>, buffer: &mut Buffer) -> Findings {
+/// Looks through the files of a session. `dir`: the directory of its transcript, where it is open.
+pub fn scan(
+    query: &Query,
+    files: &SessionFiles,
+    dir: Option<&Directory>,
+    in_project: InProject<'_>,
+    buffer: &mut Buffer,
+) -> Findings {
     let mut findings = Findings::default();
-    let mut main = None;
     let mut candidates = Vec::new();
-    for (path, subagent) in files
-        .transcript
-        .iter()
-        .map(|path| (path, false))
-        .chain(files.subagents.iter().map(|path| (path, true)))
-    {
-        match Candidate::open(path, query.pattern.sieve(), buffer) {
+    let mut main = None;
+    // The transcript comes last, and then is read again first: what the sieve saw of it is still at hand.
+    let subagents = files.subagents.iter().map(|path| (path, true));
+    for (path, subagent) in subagents.chain(files.transcript.iter().map(|path| (path, false))) {
+        match Candidate::open(path, dir, query.pattern.sieve(), buffer) {
             Ok(candidate) => {
                 findings.files += 1;
                 findings.bytes += candidate.bytes;
@@ -139,10 +147,11 @@ pub fn scan(query: &Query, files: &SessionFiles, in_project: InProject<'_>, buff
     }
     let mut session = Session { query, in_project, findings, prompts: Vec::new(), custom_title: None };
     if let Some(main) = main.filter(|main| main.may_match() || !candidates.is_empty()) {
-        session.read(main, false, &mut buffer.bytes);
+        let seen = main.place().zip(buffer.bytes.get(buffer.block.clone()));
+        session.read(&main, false, seen, &mut buffer.lines);
     }
     for candidate in candidates {
-        session.read(candidate, true, &mut buffer.bytes);
+        session.read(&candidate, true, None, &mut buffer.lines);
     }
     let Session { mut findings, custom_title, .. } = session;
     findings.title = custom_title.or(findings.title);
@@ -159,8 +168,16 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn open(path: &Path, sieve: Option<&Sieve>, buffer: &mut Buffer) -> Result<Self> {
-        let (mut file, meta) = open_regular_with_metadata(path)?;
+    fn open(
+        path: &Path,
+        dir: Option<&Directory>,
+        sieve: Option<&Sieve>,
+        buffer: &mut Buffer,
+    ) -> Result<Self> {
+        let (mut file, meta) = match dir {
+            Some(dir) => dir.open_regular(path)?,
+            None => open_regular_with_metadata(path)?,
+        };
         let sieved = match sieve {
             // What is written meanwhile is not sieved, and no call is spent on finding the end.
             Some(sieve) => sieved(&mut (&mut file).take(meta.len()), sieve, buffer).doing("read", path)?,
@@ -172,6 +189,45 @@ impl Candidate {
 
     fn may_match(&self) -> bool {
         self.sieved != Sieved::Nothing
+    }
+
+    /// Where the block begins in which the sieve saw something.
+    fn place(&self) -> Option<u64> {
+        if let Sieved::Behind(place) = self.sieved { Some(place) } else { None }
+    }
+}
+
+/// A file that is read again, of which a block is at hand.
+struct Again<'a> {
+    file: &'a File,
+    /// Bytes before the block that are still to be read.
+    before: u64,
+    block: &'a [u8],
+    /// Where the block ends in the file.
+    behind: u64,
+}
+
+impl<'a> Again<'a> {
+    /// From its beginning; `seen`: where a block of it begins, and what is in that.
+    fn read(mut file: &'a File, seen: Option<(u64, &'a [u8])>) -> io::Result<Self> {
+        file.rewind()?;
+        let (before, block) = seen.unwrap_or_default();
+        Ok(Self { file, before, block, behind: before + block.len() as u64 })
+    }
+}
+
+impl Read for Again<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.before > 0 {
+            let count = self.file.take(self.before).read(buffer)?;
+            self.before -= count as u64;
+            return Ok(count);
+        }
+        let count = self.block.read(buffer)?;
+        if count > 0 && self.block.is_empty() {
+            self.file.seek(SeekFrom::Start(self.behind))?;
+        }
+        if count > 0 { Ok(count) } else { self.file.read(buffer) }
     }
 }
 
@@ -187,7 +243,7 @@ enum Sieved {
 
 /// Whether a file holds what a match must contain; lines play no part.
 fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Result<Sieved> {
-    let Buffer { bytes, landing } = buffer;
+    let Buffer { bytes, landing, block, .. } = buffer;
     // What is looked for may lie across two blocks, so the end of one is kept before the next.
     let overlap = sieve.longest().saturating_sub(1);
     let whole = overlap + 2 * CACHE_LINE + SIEVED;
@@ -207,6 +263,7 @@ fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Res
             return Ok(Sieved::Nothing);
         }
         let to = at + count;
+        *block = at..to;
         let filled = &bytes[from..to];
         // Every file has one writer, and a writer that escapes letters does so from the beginning.
         if std::mem::take(&mut first) && escapes_letters(&filled[..filled.len().min(SAMPLE)]) {
@@ -269,25 +326,32 @@ struct Reading {
 }
 
 impl Session<'_> {
-    fn read(&mut self, candidate: Candidate, subagent: bool, buffer: &mut Vec<u8>) {
-        let Candidate { mut file, path, modified, sieved, .. } = candidate;
+    /// Reads a file by lines; `seen`: where a block of it begins that is at hand, and what is in that.
+    fn read(
+        &mut self,
+        candidate: &Candidate,
+        subagent: bool,
+        seen: Option<(u64, &[u8])>,
+        buffer: &mut Vec<u8>,
+    ) {
         let mut reading = Reading {
-            path,
+            path: candidate.path.clone(),
             subagent,
-            modified,
-            sieved,
+            modified: candidate.modified,
+            sieved: candidate.sieved,
             hits: Vec::new(),
             total: 0,
             repeated: Vec::new(),
             texts: HashSet::new(),
         };
-        if let Err(error) = file.rewind().and_then(|()| self.read_lines(&file, &mut reading, buffer)) {
+        let again = Again::read(&candidate.file, seen);
+        if let Err(error) = again.and_then(|file| self.read_lines(file, &mut reading, buffer)) {
             self.findings.problems.push(Error::io("read", &reading.path, &error));
         }
         self.finish(reading);
     }
 
-    fn read_lines(&mut self, file: &File, reading: &mut Reading, buffer: &mut Vec<u8>) -> io::Result<()> {
+    fn read_lines(&mut self, file: Again<'_>, reading: &mut Reading, buffer: &mut Vec<u8>) -> io::Result<()> {
         let sieve = self.query.pattern.sieve();
         let mut lines = Lines::new(file, buffer, LONGEST_LINE);
         loop {
@@ -463,13 +527,15 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use std::fmt::Write as _;
+    use std::io::Write as _;
 
     fn found(query: &Query, file: &[u8]) -> Findings {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.jsonl");
         std::fs::write(&path, file).unwrap();
         let files = SessionFiles { id: "t".into(), transcript: Some(path), subagents: Vec::new() };
-        scan(query, &files, &|_, _| true, &mut Buffer::default())
+        let dir = Directory::open(dir.path());
+        scan(query, &files, Some(&dir), &|_, _| true, &mut Buffer::default())
     }
 
     fn query(text: &str) -> Query {
@@ -585,6 +651,35 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_file_that_is_read_again_is_the_whole_file_wherever_the_block_at_hand_lies() {
+        let bytes: Vec<u8> = (0..1000_u16).flat_map(u16::to_be_bytes).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        for (from, to) in [(0, 0), (0, 1), (0, 700), (0, 2000), (700, 1400), (1400, 2000), (1999, 2000)] {
+            for at_once in [1, 64, 699, 5000] {
+                let seen = (to > 0).then(|| (from as u64, &bytes[from..to]));
+                let mut again = Again::read(&file, seen).unwrap();
+                let mut read = Vec::new();
+                let mut buffer = vec![0; at_once];
+                while let count @ 1.. = again.read(&mut buffer).unwrap() {
+                    read.extend_from_slice(&buffer[..count]);
+                }
+                assert_eq!(read, bytes, "{from} {to} {at_once}");
+            }
+        }
+        // What is written meanwhile is read, and a file that was cut meanwhile ends there.
+        let again = |from: usize| Again::read(&file, Some((from as u64, &bytes[from..])));
+        let (mut longer, mut shorter) = (Vec::new(), Vec::new());
+        (&file).seek(SeekFrom::End(0)).unwrap();
+        (&file).write_all(b"more").unwrap();
+        again(1500).unwrap().read_to_end(&mut longer).unwrap();
+        assert_eq!(longer, [&bytes[..], b"more"].concat());
+        file.set_len(100).unwrap();
+        again(1500).unwrap().read_to_end(&mut shorter).unwrap();
+        assert_eq!(shorter, &bytes[..100]);
     }
 
     #[test]
