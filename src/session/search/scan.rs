@@ -209,7 +209,7 @@ struct Again<'a> {
 
 impl<'a> Again<'a> {
     /// From its beginning; `seen`: where a block of it begins, and what is in that.
-    fn read(mut file: &'a File, seen: Option<(u64, &'a [u8])>) -> io::Result<Self> {
+    fn begin(mut file: &'a File, seen: Option<(u64, &'a [u8])>) -> io::Result<Self> {
         file.rewind()?;
         let (before, block) = seen.unwrap_or_default();
         Ok(Self { file, before, block, behind: before + block.len() as u64 })
@@ -344,7 +344,7 @@ impl Session<'_> {
             repeated: Vec::new(),
             texts: HashSet::new(),
         };
-        let again = Again::read(&candidate.file, seen);
+        let again = Again::begin(&candidate.file, seen);
         if let Err(error) = again.and_then(|file| self.read_lines(file, &mut reading, buffer)) {
             self.findings.problems.push(Error::io("read", &reading.path, &error));
         }
@@ -661,7 +661,7 @@ mod tests {
         for (from, to) in [(0, 0), (0, 1), (0, 700), (0, 2000), (700, 1400), (1400, 2000), (1999, 2000)] {
             for at_once in [1, 64, 699, 5000] {
                 let seen = (to > 0).then(|| (from as u64, &bytes[from..to]));
-                let mut again = Again::read(&file, seen).unwrap();
+                let mut again = Again::begin(&file, seen).unwrap();
                 let mut read = Vec::new();
                 let mut buffer = vec![0; at_once];
                 while let count @ 1.. = again.read(&mut buffer).unwrap() {
@@ -671,7 +671,7 @@ mod tests {
             }
         }
         // What is written meanwhile is read, and a file that was cut meanwhile ends there.
-        let again = |from: usize| Again::read(&file, Some((from as u64, &bytes[from..])));
+        let again = |from: usize| Again::begin(&file, Some((from as u64, &bytes[from..])));
         let (mut longer, mut shorter) = (Vec::new(), Vec::new());
         (&file).seek(SeekFrom::End(0)).unwrap();
         (&file).write_all(b"more").unwrap();
