@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
@@ -118,6 +119,30 @@ test('a program that is only called claude holds no session', { skip: linux }, a
   session(place, 'finished-interactive', idOf(1));
   const [{ state, live }] = (await rows(place)).sessions;
   assert.deepEqual([state, live], ['completed', null]);
+});
+
+test('a client that keeps no registry holds the session it names only in the configuration directory it works in', { skip: linux }, async (t) => {
+  const place = world(t);
+  const id = idOf(1);
+  session(place, 'finished-interactive', id);
+  const program = join(place.root, 'claude');
+  writeFileSync(program, `#!${process.execPath}\nconsole.log('ready'); setInterval(() => {}, 1000);\n`);
+  chmodSync(program, 0o755);
+  const shared = join(place.root, 'shared');
+  mkdirSync(shared);
+  symlinkSync(join(place.claude, 'projects'), join(shared, 'projects'));
+  const states = [];
+  for (const config of [join(place.root, 'other'), place.claude, shared]) {
+    const client = spawn(program, [`--resume=${id}`], { cwd: place.project, env: { ...place.env, CLAUDE_CONFIG_DIR: config }, stdio: ['ignore', 'pipe', 'inherit'] });
+    const gone = once(client, 'exit');
+    place.endings.push(() => client.kill('SIGKILL'));
+    await once(client.stdout, 'data');
+    const [{ live, commands }] = (await rows(place)).sessions;
+    states.push([live?.pid === client.pid, live?.proof ?? null, commands.resume === null]);
+    client.kill('SIGKILL');
+    await gone;
+  }
+  assert.deepEqual(states, [[false, null, false], [true, 'processes', true], [true, 'processes', true]]);
 });
 
 test('a question that nobody can answer any more needs a person', async (t) => {

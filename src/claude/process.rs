@@ -1,6 +1,8 @@
 //! A process, identified so that a reused process id cannot be mistaken for it: its id and its start time.
 
+use crate::env::Environment;
 use chrono::{DateTime, Utc};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A process of the machine, as its table shows it.
@@ -51,15 +53,20 @@ pub trait Processes: Send + Sync {
         Vec::new()
     }
     /// Path of the program it runs.
-    fn program(&self, _pid: u32) -> Option<std::path::PathBuf> {
+    fn program(&self, _pid: u32) -> Option<PathBuf> {
         None
     }
     /// Its working directory.
-    fn working_directory(&self, _pid: u32) -> Option<std::path::PathBuf> {
+    fn working_directory(&self, _pid: u32) -> Option<PathBuf> {
         None
     }
     /// Whether it was started with this variable; `None` when nobody can tell. Nothing else of its environment is kept.
     fn has_variable(&self, _pid: u32, _name: &str) -> Option<bool> {
+        None
+    }
+    /// Claude Code's configuration directory as the process was started with it, by a path that leads there from here; `None`
+    /// when nobody can tell. Nothing else of its environment is kept.
+    fn configuration_directory(&self, _pid: u32) -> Option<PathBuf> {
         None
     }
     /// The user it runs as; `None` when that cannot be told, or when it has the rights of two.
@@ -80,10 +87,24 @@ pub trait Processes: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemProcesses;
 
+/// The configuration directory that variables of another process tell (`NAME=value`).
+fn configuration_of<'v>(variables: impl IntoIterator<Item = &'v [u8]>) -> Option<PathBuf> {
+    const TELLING: [&str; 3] = ["CLAUDE_CONFIG_DIR", "HOME", "USERPROFILE"];
+    let telling = variables.into_iter().filter_map(|variable| {
+        let (name, value) = variable.split_at_checked(variable.iter().position(|byte| *byte == b'=')?)?;
+        let name = TELLING.into_iter().find(|known| known.as_bytes() == name)?;
+        Some(std::str::from_utf8(&value[1..]).ok().map(|value| (name, value)))
+    });
+    // What is not text could be any directory, and a relative one hangs on where it was then.
+    let env = Environment::from_pairs(telling.collect::<Option<Vec<_>>>()?, "");
+    let relative = env.var("CLAUDE_CONFIG_DIR").is_some_and(|dir| !Path::new(dir).is_absolute());
+    if relative { None } else { env.claude_config_dir() }
+}
+
 #[cfg(target_os = "linux")]
 mod system {
     use super::super::connection::established;
-    use super::{DateTime, Duration, Process, Processes, Reception, SystemProcesses, Utc};
+    use super::{DateTime, Duration, Process, Processes, Reception, SystemProcesses, Utc, configuration_of};
     use crate::fs::read_once;
     use std::collections::BTreeSet;
     use std::fs;
@@ -206,6 +227,13 @@ mod system {
             Some(bytes.split(|byte| *byte == 0).any(has))
         }
 
+        fn configuration_directory(&self, pid: u32) -> Option<PathBuf> {
+            let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
+            let dir = configuration_of(bytes.split(|byte| *byte == 0))?;
+            // In a container the same path is another directory, and another path the same one.
+            Some(PathBuf::from(format!("/proc/{pid}/root")).join(dir.strip_prefix("/").ok()?))
+        }
+
         fn owner(&self, pid: u32) -> Option<u32> {
             let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
             // "Uid:	1000	1000	1000	1000": real, effective, saved, of files.
@@ -258,7 +286,7 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use super::{DateTime, Duration, Process, Processes, SystemProcesses, Utc};
+    use super::{DateTime, Duration, Process, Processes, SystemProcesses, Utc, configuration_of};
     use std::path::PathBuf;
     use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
@@ -319,6 +347,12 @@ mod system {
             system.process(Pid::from_u32(pid))?.cwd().map(std::path::Path::to_path_buf)
         }
 
+        fn configuration_directory(&self, pid: u32) -> Option<PathBuf> {
+            let system = one(pid, ProcessRefreshKind::nothing().with_environ(UpdateKind::Always))?;
+            let variables = system.process(Pid::from_u32(pid))?.environ();
+            configuration_of(variables.iter().map(|variable| variable.as_encoded_bytes()))
+        }
+
         #[cfg(unix)]
         fn owner(&self, pid: u32) -> Option<u32> {
             let system = one(pid, ProcessRefreshKind::nothing().with_user(UpdateKind::Always))?;
@@ -328,7 +362,8 @@ mod system {
         }
 
         fn booted_at(&self) -> Option<DateTime<Utc>> {
-            i64::try_from(System::boot_time()).ok().and_then(|second| DateTime::from_timestamp(second, 0))
+            let second = i64::try_from(System::boot_time().ok()?).ok()?;
+            DateTime::from_timestamp(second, 0)
         }
     }
 }
@@ -358,6 +393,20 @@ mod tests {
         let own = SystemProcesses.start_token(std::process::id());
         assert!(own.is_some_and(|token| token.bytes().all(|byte| byte.is_ascii_digit())));
         assert_eq!(SystemProcesses.start_token(u32::MAX - 7), None);
+    }
+
+    #[test]
+    fn a_configuration_directory_is_told_only_by_what_is_sure() {
+        let told = |variables: &[&str]| configuration_of(variables.iter().map(|one| one.as_bytes()));
+        let home = std::env::temp_dir();
+        let variable = |name: &str, below: &str| format!("{name}={}", home.join(below).display());
+        let (own, of_home) = (variable("CLAUDE_CONFIG_DIR", "c"), variable("HOME", "h"));
+        assert_eq!(told(&["PATH=/bin", &of_home, &own, "X"]), Some(home.join("c")));
+        assert_eq!(told(&[&of_home, "CLAUDE_CONFIG_DIR="]), Some(home.join("h").join(".claude")));
+        assert_eq!(told(&[&of_home, "CLAUDE_CONFIG_DIR=c"]), None);
+        assert_eq!(told(&["PATH=/bin", "", "="]), None);
+        let unclear = [of_home.as_bytes(), b"CLAUDE_CONFIG_DIR=/\xFF"];
+        assert_eq!(configuration_of(unclear), None);
     }
 
     #[test]

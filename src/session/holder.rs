@@ -5,7 +5,7 @@
 //! like a client (the daemon, its hosts and spares, shells, editors, other programs of that name) is none.
 
 use super::scan::Found;
-use crate::claude::home::{ClaudeHome, is_session_id, stores};
+use crate::claude::home::{ClaudeHome, is_session_id, store_of, stores};
 use crate::claude::process::{Process, Processes};
 use crate::claude::registry::{Proof, RegistryRecord, read_records_with};
 use crate::claude::role::{Role, is_interpreter, role_of};
@@ -154,8 +154,9 @@ impl Holders {
         left.into_iter().flatten()
     }
 
-    /// Adds clients that keep no registry: each holds the newest transcript of its directory that was written to since it
-    /// was started and is held by nobody else.
+    /// Adds clients that keep no registry: each holds the session that its command line names, else the newest transcript of its
+    /// directory that was written to since it was started and is held by nobody else; in the store it works in, as far as its
+    /// environment tells.
     pub fn add_unregistered(
         &mut self,
         homes: &[ClaudeHome],
@@ -172,8 +173,11 @@ impl Holders {
         for process in clients {
             let line = processes.command_line(process.pid);
             let named = named_session(&line);
-            let named = named.and_then(|id| found.iter().find(|one| one.id() == id));
-            let held = named.or_else(|| self.written_since(process, homes, found, processes));
+            // A session of the same id may be in several stores, as copies.
+            let store = processes.configuration_directory(process.pid).map(|dir| store_of(&dir, homes));
+            let found = || found.iter().filter(|one| store.is_none_or(|store| store == Some(one.home)));
+            let named = named.and_then(|id| found().find(|one| one.id() == id));
+            let held = named.or_else(|| self.written_since(process, homes, found(), processes));
             let Some(held) = held else { continue };
             self.live.entry((held.home, held.id().to_owned())).or_insert_with(|| Holder {
                 session: held.id().to_owned(),
@@ -197,7 +201,7 @@ impl Holders {
         &self,
         process: &Process,
         homes: &[ClaudeHome],
-        found: &'f [Found],
+        found: impl Iterator<Item = &'f Found>,
         processes: &dyn Processes,
     ) -> Option<&'f Found> {
         let cwd = processes.working_directory(process.pid)?;
@@ -208,7 +212,6 @@ impl Holders {
             Some(DateTime::<Utc>::from(modified)).filter(|modified| *modified >= started)
         };
         found
-            .iter()
             .filter(|one| one.path.parent().is_some_and(|dir| dirs.iter().any(|other| other == dir)))
             .filter(|one| !self.live.contains_key(&(one.home, one.id().to_owned())))
             .filter_map(|one| Some((written(one)?, one)))
