@@ -43,7 +43,7 @@ impl Clock for SystemClock {
 
     #[cfg(not(unix))]
     fn since_boot(&self) -> Duration {
-        Duration::from_secs(sysinfo::System::uptime())
+        Duration::from_secs(sysinfo::System::uptime().unwrap_or_default())
     }
 
     #[cfg(target_os = "linux")]

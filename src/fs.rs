@@ -1,10 +1,13 @@
 //! File primitives: the small layer through which everything else reads files.
 
 use crate::error::{Code, Error, IoContext, Result};
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+/// Mode of every private file.
+pub const PRIVATE: u32 = 0o600;
 
 /// Bytes of a cache line. Files are read to addresses that begin one: the kernel copies 1.4 times as fast to them on one processor
 /// that was measured, and only a tenth slower on another. Where very much is read, a [`Landing`] finds out which of the two it is.
@@ -244,6 +247,50 @@ fn open_without_blocking(path: &Path) -> Result<File> {
 #[cfg(not(unix))]
 fn open_without_blocking(path: &Path) -> Result<File> {
     OpenOptions::new().read(true).open(path).doing("open", path)
+}
+
+/// How a file is opened that nobody but its owner reads, if opening it makes it.
+#[must_use]
+pub fn private_file() -> OpenOptions {
+    file_of_mode(PRIVATE)
+}
+
+/// How a directory is made that nobody but its owner enters.
+#[must_use]
+pub fn private_directory() -> DirBuilder {
+    directory_of_mode(0o700)
+}
+
+/// How a file is opened that gets this mode, less the umask, if opening it makes it.
+#[cfg(unix)]
+#[must_use]
+pub fn file_of_mode(mode: u32) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    options
+}
+
+/// The same; files have no modes here.
+#[cfg(not(unix))]
+#[must_use]
+pub fn file_of_mode(_mode: u32) -> OpenOptions {
+    OpenOptions::new()
+}
+
+/// How a directory is made that gets this mode, less the umask.
+#[cfg(unix)]
+#[must_use]
+pub fn directory_of_mode(mode: u32) -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
+    builder
+}
+
+/// The same; directories have no modes here.
+#[cfg(not(unix))]
+#[must_use]
+pub fn directory_of_mode(_mode: u32) -> DirBuilder {
+    DirBuilder::new()
 }
 
 /// Reads a small regular file whole, or `None` when it is not there.

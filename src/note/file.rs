@@ -172,7 +172,7 @@ fn keep_aside(state: &StateDir, old: &str, new: &str) -> Result<Vec<PathBuf>> {
     let lost = edited_blocks(old).into_iter().filter(|edited| !new.contains(edited.whole));
     lost.map(|edited| {
         let path = aside_path(state, &edited);
-        replace::replace(&path, format!("{}\n", edited.body).as_bytes(), replace::PRIVATE)?;
+        replace::replace(&path, format!("{}\n", edited.body).as_bytes(), crate::fs::PRIVATE)?;
         Ok(path)
     })
     .collect()

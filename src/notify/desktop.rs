@@ -60,6 +60,7 @@ fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
 
 /// The script takes the texts as arguments. The heading begins with a word of ours, so it is never taken for an option.
 #[cfg(target_os = "macos")]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere the notifier may not be there")]
 fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
     const SCRIPT: [&str; 3] = [
         "on run argv",

@@ -5,9 +5,10 @@
 
 use super::Scope;
 use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::PRIVATE;
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
-use crate::store::replace::{PRIVATE, replace, sync_dir};
+use crate::store::replace::{replace, sync_dir};
 use crate::store::stored::sha256_hex;
 use std::path::{Path, PathBuf};
 

@@ -113,18 +113,14 @@ fn shell(command: &str, env: &Environment) -> Command {
         .into_iter()
         .map(|dir| dir.join("bash.exe"))
         .find(|file| env.var("MSYSTEM").is_some() && file.is_file());
-    match bash {
-        Some(bash) => {
-            let mut shell = Command::new(bash);
-            shell.arg("-c").arg(command);
-            shell
-        }
-        None => {
-            let mut shell = Command::new("cmd.exe");
-            shell.raw_arg(format!("/d /s /c \"{command}\""));
-            shell
-        }
+    if let Some(bash) = bash {
+        let mut shell = Command::new(bash);
+        shell.arg("-c").arg(command);
+        return shell;
     }
+    let mut shell = Command::new("cmd.exe");
+    shell.raw_arg(format!("/d /s /c \"{command}\""));
+    shell
 }
 
 #[cfg(unix)]

@@ -226,8 +226,9 @@ mod told {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::PRIVATE;
     use crate::store::StateDir;
-    use crate::store::replace::{PRIVATE, replace};
+    use crate::store::replace::replace;
     use std::time::Instant;
 
     #[test]

@@ -344,7 +344,7 @@ mod tests {
         let state = StateDir::new(dir.path());
         let config = Config::default();
         let ledger = Ledger { state: &state, clock: &SystemClock, config: &config, default_home: None };
-        replace::replace(&state.incident(SESSION), b"{", replace::PRIVATE).unwrap();
+        replace::replace(&state.incident(SESSION), b"{", crate::fs::PRIVATE).unwrap();
         let incident = ledger.enter(SESSION, Event::Stopped(Box::new(report("x")))).unwrap().unwrap();
         assert_eq!(incident.generation, 1);
         assert_eq!(std::fs::read_dir(state.quarantine()).unwrap().count(), 1);

@@ -16,6 +16,7 @@ use super::verify::verify;
 use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::private_file;
 use crate::git;
 use crate::note::redact::{clean_line, redact};
 use crate::note::writer::NoteWriter;
@@ -702,10 +703,8 @@ fn open_log(path: &PathBuf) -> Result<File> {
     if let Some(dir) = path.parent() {
         ensure_dir(dir)?;
     }
-    let mut options = OpenOptions::new();
+    let mut options = private_file();
     options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).doing("write", path)
 }
 

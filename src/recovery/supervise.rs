@@ -254,7 +254,7 @@ impl Supervisor {
     }
 
     /// As after its death: another may lead.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(super) fn give_up_lease(&mut self) {
         self.lease = None;
     }

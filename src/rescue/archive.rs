@@ -2,11 +2,10 @@
 
 use super::manifest::{self, Manifest, SUMS};
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::open_regular;
+use crate::fs::{PRIVATE, open_regular, private_file};
 use crate::store::layout::ensure_dir;
-use crate::store::replace::PRIVATE;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
@@ -142,9 +141,7 @@ fn extract(entry: &mut impl Read, limit: u64, to: &Path) -> Result<()> {
 }
 
 fn create(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
+    let mut options = private_file();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
     options.open(path).doing("create", path)
 }

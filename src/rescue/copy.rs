@@ -9,12 +9,11 @@
 //! was read back.
 
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{identity, open_regular_with_metadata};
-use crate::store::replace::PRIVATE;
+use crate::fs::{identity, open_regular_with_metadata, private_file};
 use crate::store::stored::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -196,10 +195,8 @@ fn once(from: &Path, to: &Path, copy: &File, hash: Hash, progress: &Progress) ->
 }
 
 fn create(to: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
+    let mut options = private_file();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
     options.open(to).doing("create", to)
 }
 
@@ -466,6 +463,7 @@ fn write_all_at(file: &File, bytes: &[u8], at: u64) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::OpenOptions;
     use std::io::{Read, Write};
     use std::sync::atomic::AtomicBool;
 

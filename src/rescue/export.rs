@@ -11,7 +11,7 @@ use super::manifest::{Entry, Manifest, Origin};
 use super::session_log;
 use super::snapshot::ensure_room;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{canonical, lossy, lossy_or_null};
+use crate::fs::{canonical, lossy, lossy_or_null, private_directory};
 use crate::report::find::{SessionOptions, find};
 use crate::report::inventory::{Ground, Inventory, Outside, Row};
 use crate::report::list::directory;
@@ -479,10 +479,7 @@ struct Building {
 impl Building {
     fn begin(to: &Path, name: &str) -> Result<Self> {
         let dir = to.join(format!(".{name}.{}{UNFINISHED}", std::process::id()));
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&dir).doing("create", &dir)?;
+        private_directory().create(&dir).doing("create", &dir)?;
         Ok(Self::of_file(dir))
     }
 

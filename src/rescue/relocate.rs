@@ -6,7 +6,7 @@
 use super::belongings::slug;
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{canonical, lossy, open_regular};
+use crate::fs::{canonical, lossy, open_regular, private_directory, private_file};
 use crate::report::find::{SessionOptions, find};
 use crate::report::inventory::{Ground, Inventory, Outside, Row};
 use crate::report::resume::start_directory;
@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -259,10 +258,7 @@ impl Made {
         let mut missing: Vec<&Path> = dir.ancestors().take_while(|one| !one.exists()).collect();
         missing.reverse();
         for one in missing {
-            let mut builder = std::fs::DirBuilder::new();
-            #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            builder.create(one).doing("create", one)?;
+            private_directory().create(one).doing("create", one)?;
             self.dirs.push(one.to_path_buf());
         }
         Ok(())
@@ -298,10 +294,8 @@ fn copy(file: &mut CopyStep, made: &mut Made) -> Result<()> {
 
 /// Copies into a new file, and compares what can be read there with what is in the original now.
 fn write_copy(file: &mut CopyStep, temporary: &Path) -> Result<()> {
-    let mut options = OpenOptions::new();
+    let mut options = private_file();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut copy = options.open(temporary).doing("create", temporary)?;
     let mut source = open_regular(&file.from)?;
     let mut block = vec![0; BLOCK];

@@ -5,7 +5,7 @@
 
 use super::snapshot::{self, ensure_room, noted_sha256};
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{lossy, open_regular_with_metadata, read_once};
+use crate::fs::{lossy, open_regular_with_metadata, private_file, read_once};
 use crate::recovery::incident::{Incident, Phase};
 use crate::report::find::{SHORTEST, SessionOptions, find};
 use crate::report::inventory::{Ground, Inventory, Outside};
@@ -15,14 +15,14 @@ use crate::session::Source;
 use crate::session::scan::Found;
 use crate::session::stop::time_or_null;
 use crate::store::lock::Lock;
-use crate::store::replace::{PRIVATE, TEMPORARY, sync_dir};
+use crate::store::replace::{TEMPORARY, sync_dir};
 use crate::store::stored::hex;
 use crate::store::{StateDir, journal};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::fs::{Metadata, OpenOptions};
+use std::fs::Metadata;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -391,10 +391,8 @@ fn replace_verified(chosen: &Kept, transcript: &Path, before: Option<&snapshot::
 
 fn write_beside(chosen: &Kept, transcript: &Path, temporary: &Path) -> Result<()> {
     let (mut source, _) = open_regular_with_metadata(&chosen.path)?;
-    let mut options = OpenOptions::new();
+    let mut options = private_file();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
     // Left by a process that had our id and died.
     let _ = std::fs::remove_file(temporary);
     let mut copy = options.open(temporary).doing("create", temporary)?;

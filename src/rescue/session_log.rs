@@ -2,13 +2,11 @@
 //! and more to programs.
 
 use crate::error::{Error, IoContext, Result};
-use crate::fs::open_regular;
+use crate::fs::{open_regular, private_file};
 use crate::store::layout::ensure_dir;
-use crate::store::replace::PRIVATE;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -63,15 +61,13 @@ pub fn add(dir: &Path, at: DateTime<Utc>, rows: &[Row<'_>]) -> Result<PathBuf> {
             cell(row.result)
         );
     }
-    let mut options = OpenOptions::new();
+    let mut options = private_file();
     options.append(true).create(true);
     #[cfg(unix)]
     {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(PRIVATE).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        let unfollowed = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, unfollowed);
     }
-    #[cfg(not(unix))]
-    let _ = PRIVATE;
     let mut file = options.open(&path).doing("open", &path)?;
     file.write_all(text.as_bytes()).map_err(|error| Error::io("write", &path, &error))?;
     Ok(path)

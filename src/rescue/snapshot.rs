@@ -5,13 +5,13 @@
 //! copy later is noticed.
 
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{identity, open_regular_with_metadata, read_small};
+use crate::fs::{PRIVATE, identity, open_regular_with_metadata, private_file, read_small};
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
-use crate::store::replace::{PRIVATE, replace, sync_dir};
+use crate::store::replace::{replace, sync_dir};
 use crate::store::stored::hex;
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -140,10 +140,8 @@ pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
 }
 
 fn write(mut from: impl Read, to: &Path) -> std::io::Result<String> {
-    let mut options = OpenOptions::new();
+    let mut options = private_file();
     options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(to)?;
     let mut hasher = Sha256::new();
     let mut block = vec![0; BLOCK];

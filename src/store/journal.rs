@@ -12,14 +12,13 @@
 use super::StateDir;
 use super::layout::ensure_dir;
 use super::lock::Lock;
-use super::replace::PRIVATE;
 use super::stored::sha256_hex;
 use crate::clock::{Clock, rfc3339};
 use crate::error::{Error, Result};
-use crate::fs::{open_regular, read_small};
+use crate::fs::{open_regular, private_file, read_small};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -174,10 +173,8 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn write(state: &StateDir, mut line: Map<String, Value>) -> std::io::Result<()> {
     let path = state.journal();
     let locked = Lock::wait(&state.journal_lock(), LOCK_WAIT).ok();
-    let mut options = OpenOptions::new();
+    let mut options = private_file();
     options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
     let mut file = match options.open(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             ensure_dir(state.root()).map_err(|_| error)?;

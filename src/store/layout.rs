@@ -1,6 +1,7 @@
 //! The state directory: where each kind of file lives. Directories are 0700 and files 0600 from the moment they exist.
 
 use crate::error::{IoContext, Result};
+use crate::fs::private_directory;
 use std::path::{Path, PathBuf};
 
 /// Paths under the state directory.
@@ -249,9 +250,7 @@ impl StateDir {
 /// # Errors
 /// [`crate::error::Code::Io`] when it cannot be created.
 pub fn ensure_dir(dir: &Path) -> Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
+    let mut builder = private_directory();
     builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir).doing("create the directory", dir)
 }

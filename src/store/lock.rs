@@ -2,7 +2,8 @@
 
 use super::layout::ensure_dir;
 use crate::error::{Code, Error, IoContext, Result};
-use std::fs::{File, OpenOptions, TryLockError};
+use crate::fs::private_file;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -56,10 +57,8 @@ impl Lock {
 }
 
 fn open(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
+    let mut options = private_file();
     options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, super::replace::PRIVATE);
     match options.open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             ensure_dir(path.parent().unwrap_or(Path::new("/")))?;

@@ -5,13 +5,12 @@
 
 use super::layout::ensure_dir;
 use crate::error::{IoContext, Result};
-use std::fs::{File, OpenOptions};
+use crate::fs::file_of_mode;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Mode of everything private.
-pub const PRIVATE: u32 = 0o600;
 /// Ending of temporary files, which a crash may leave behind.
 pub const TEMPORARY: &str = ".cc-recover-tmp";
 
@@ -76,10 +75,8 @@ fn temporary_beside(path: &Path, dir: &Path) -> PathBuf {
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
+    let mut options = file_of_mode(mode);
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     let mut file = match options.open(path) {
         // Left by a process that had our id and died.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -89,7 +86,7 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> std::io::Re
         other => other?,
     };
     #[cfg(unix)]
-    if mode != PRIVATE {
+    if mode != crate::fs::PRIVATE {
         // The umask may have taken bits that the replaced file had.
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     }
@@ -143,6 +140,7 @@ pub fn remove(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::PRIVATE;
 
     #[test]
     fn replaces_a_link_and_leaves_its_target_alone() {

@@ -1,9 +1,9 @@
 //! A stored value: a JSON file with its version first and a check value last.
 
 use super::StateDir;
-use super::replace::{PRIVATE, replace, replace_unsynced};
+use super::replace::{replace, replace_unsynced};
 use crate::error::{Code, Error, Result};
-use crate::fs::read_small;
+use crate::fs::{PRIVATE, read_small};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! The place of a project's states: `.claude/session-state`, which lies in the project or is refused.
 
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{canonical, own_uid, owner, read_small};
+use crate::fs::{canonical, directory_of_mode, own_uid, owner, private_directory, read_small};
 use crate::store::replace;
 use std::path::{Path, PathBuf};
 
@@ -143,11 +143,7 @@ fn real_directory(path: &Path, project: &Path) -> Result<Option<PathBuf>> {
 }
 
 fn make_directory(path: &Path, private: bool) -> Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, if private { 0o700 } else { 0o755 });
-    #[cfg(not(unix))]
-    let _ = private;
+    let builder = if private { private_directory() } else { directory_of_mode(0o755) };
     match builder.create(path) {
         // Somebody else was faster; it is looked at when it is used.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),

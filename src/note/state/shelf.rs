@@ -7,10 +7,10 @@
 use super::book::{Book, Entry, Moment};
 use super::place::{LARGEST, Place, sweep};
 use crate::error::{Code, Error, Result};
-use crate::fs::read_small;
+use crate::fs::{PRIVATE, read_small};
 use crate::store::StateDir;
 use crate::store::lock::Lock;
-use crate::store::replace::{PRIVATE, remove, replace};
+use crate::store::replace::{remove, replace};
 use crate::store::stored::sha256_hex;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -10,7 +10,7 @@ use super::markdown::Markdown;
 use super::shown::{line_of, size};
 use super::{Facts, LeftOut};
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{lossy, open_regular_with_metadata, read_small};
+use crate::fs::{lossy, open_regular_with_metadata, private_file, read_small};
 use crate::report::inventory::{Ground, Inventory, Outside, Row};
 use crate::report::session::Session;
 use crate::rescue::belongings::{self, Part};
@@ -20,12 +20,12 @@ use crate::rescue::snapshot::ensure_room;
 use crate::session::state::State;
 use crate::store::journal;
 use crate::store::layout::ensure_dir;
-use crate::store::replace::{PRIVATE, sync_dir};
+use crate::store::replace::sync_dir;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -452,12 +452,8 @@ impl Unfinished {
         let path = dir.join(format!(".{name}.{}{UNFINISHED}", std::process::id()));
         // Left by a process that had our id and died.
         let _ = std::fs::remove_file(&path);
-        let mut options = OpenOptions::new();
+        let mut options = private_file();
         options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
-        #[cfg(not(unix))]
-        let _ = PRIVATE;
         let file = options.open(&path).doing("create", &path)?;
         Ok(Self { path, file, published: false.into() })
     }

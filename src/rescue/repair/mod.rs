@@ -15,7 +15,7 @@ use self::mend::mend;
 use super::restore::{self, RestoreOptions, refuse_while_held};
 use super::snapshot::{self, Snapshot, ensure_room, prefix_sha256};
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{identity, lossy, open_regular_with_metadata};
+use crate::fs::{identity, lossy, open_regular_with_metadata, private_file};
 use crate::recovery::readiness::quiet;
 use crate::report::find::{SessionOptions, find};
 use crate::report::inventory::{Ground, Inventory, Outside};
@@ -23,14 +23,14 @@ use crate::report::list::directory;
 use crate::report::session::Commands;
 use crate::session::scan::Found;
 use crate::store::lock::Lock;
-use crate::store::replace::{PRIVATE, TEMPORARY, sync_dir};
+use crate::store::replace::{TEMPORARY, sync_dir};
 use crate::store::stored::hex;
 use crate::store::{StateDir, journal};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -300,10 +300,8 @@ fn write_beside(
     kept: &Snapshot,
     diagnosis: &Diagnosis,
 ) -> Result<String> {
-    let mut options = OpenOptions::new();
+    let mut options = private_file();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
     let file = options.open(temporary).doing("create", temporary)?;
     file.set_permissions(before.permissions()).doing("create", temporary)?;
     let mut to = Hashing { to: BufWriter::with_capacity(BLOCK, file), hasher: Sha256::new(), bytes: 0 };
