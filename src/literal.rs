@@ -1,7 +1,8 @@
 //! A literal: one text, looked for in bytes of transcripts that mostly do not hold it.
 //!
 //! Its two rarest bytes are looked for first, at their distance, in stretches: whether a stretch holds both anywhere is asked at
-//! once, with wide registers where the processor has them. Only where it does is the text itself looked for.
+//! once, with wide registers where the processor has them. Where it does, the same is asked about its four rarest bytes, and only
+//! where these are is the text itself looked for.
 
 use crate::fs::before_cache_line;
 use memchr::arch::all::packedpair::{HeuristicFrequencyRank, Pair};
@@ -29,8 +30,8 @@ impl HeuristicFrequencyRank for Transcripts {
 #[derive(Debug)]
 pub struct Literal {
     finder: Box<Finder<'static>>,
-    /// Places of its two rarest bytes; a text of one byte has none.
-    pair: Option<[usize; 2]>,
+    /// Places of its rarest bytes, the first two of which differ; a text of one byte has none.
+    rarest: Option<[usize; 4]>,
 }
 
 impl Literal {
@@ -38,9 +39,14 @@ impl Literal {
     #[must_use]
     pub fn new(text: &[u8]) -> Self {
         let finder = FinderBuilder::new().build_forward_with_ranker(Transcripts, text).into_owned();
-        let pair =
-            Pair::with_ranker(text, Transcripts).map(|pair| [pair.index1().into(), pair.index2().into()]);
-        Self { finder: Box::new(finder), pair }
+        let rarest = Pair::with_ranker(text, Transcripts).map(|pair| {
+            let pair = [pair.index1(), pair.index2()].map(usize::from);
+            let mut others: Vec<usize> = (0..text.len()).filter(|at| !pair.contains(at)).collect();
+            others.sort_by_key(|at| Transcripts.rank(text[*at]));
+            let other = |at: usize| others.get(at).copied().unwrap_or(pair[0]);
+            [pair[0], pair[1], other(0), other(1)]
+        });
+        Self { finder: Box::new(finder), rarest }
     }
 
     /// The text.
@@ -53,13 +59,13 @@ impl Literal {
     #[must_use]
     pub fn is_in(&self, bytes: &[u8]) -> bool {
         let text = self.text();
-        let Some([one, other]) = self.pair else { return self.finder.find(bytes).is_some() };
+        let Some(rarest) = self.rarest else { return self.finder.find(bytes).is_some() };
+        let wanted = rarest.map(|at| text[at]);
         let mut bytes = bytes;
         let mut closer = 1;
         // The text begins at one of so many places, or nowhere.
         while let Some(places) = (bytes.len() + 1).checked_sub(text.len()) {
-            let (first, second) = (&bytes[one..one + places], &bytes[other..other + places]);
-            let from = places_without(first, second, text[one], text[other]);
+            let from = places_without(rarest.map(|at| &bytes[at..at + places]), wanted);
             closer = if from > 0 { 1 } else { MOST_CLOSER.min(2 * closer) };
             let to = from + closer * STRETCH;
             if self.finder.find(&bytes[from..bytes.len().min(to + text.len() - 1)]).is_some() {
@@ -71,24 +77,41 @@ impl Literal {
     }
 }
 
-/// So many places at the beginning, of whole stretches, have not `one` in the first where they have `other` in the second.
+/// So many places at the beginning, of whole stretches, have not all of the wanted bytes, each in its view. The first two are asked
+/// about everywhere, the others where these are.
 // With AVX-512 the macro means what processors from Ice Lake on have; older ones with some of it take AVX2.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
-fn places_without(first: &[u8], second: &[u8], one: u8, other: u8) -> usize {
+fn places_without(views: [&[u8]; 4], wanted: [u8; 4]) -> usize {
+    let [first, second, third, fourth] = views;
     // Numbers and no early end: what the compiler turns into wide registers.
-    let holds = |(first, second): (&[u8; STRETCH], &[u8; STRETCH])| {
-        let both = |(first, second): (&u8, &u8)| u8::from(*first == one) & u8::from(*second == other);
+    let both = |(first, second): (&[u8; STRETCH], &[u8; STRETCH])| {
+        let both =
+            |(first, second): (&u8, &u8)| u8::from(*first == wanted[0]) & u8::from(*second == wanted[1]);
         first.iter().zip(second).fold(0, |any, bytes| any | both(bytes)) != 0
+    };
+    let all = |[first, second, third, fourth]: [&[u8; STRETCH]; 4]| {
+        (0..STRETCH).fold(0, |any, at| {
+            let two = u8::from(first[at] == wanted[0]) & u8::from(second[at] == wanted[1]);
+            any | two & u8::from(third[at] == wanted[2]) & u8::from(fourth[at] == wanted[3])
+        }) != 0
     };
     // From a cache line on, what is read of the first crosses none: a quarter less time. A part of the first stretch is asked about
     // twice for it.
     let line = before_cache_line(first);
-    if line > 0 && first.first_chunk().zip(second.first_chunk()).is_none_or(holds) {
-        return 0;
+    if line > 0 {
+        let [Some(first), Some(second), Some(third), Some(fourth)] = views.map(<[u8]>::first_chunk) else {
+            return 0;
+        };
+        if both((first, second)) && all([first, second, third, fourth]) {
+            return 0;
+        }
     }
-    let [from_line, beside] =
-        [first, second].map(|bytes| bytes.get(line..).unwrap_or_default().as_chunks().0);
-    let passed = from_line.iter().zip(beside).position(holds).unwrap_or(from_line.len());
+    let [first, second, third, fourth] =
+        [first, second, third, fourth].map(|bytes| bytes.get(line..).unwrap_or_default().as_chunks().0);
+    let pairs = first.iter().zip(second).enumerate();
+    let holds =
+        |(at, pair): (usize, _)| both(pair) && all([&first[at], &second[at], &third[at], &fourth[at]]);
+    let passed = pairs.map(holds).position(|holds| holds).unwrap_or(first.len());
     if line > 0 { STRETCH.max(line + passed * STRETCH) } else { passed * STRETCH }
 }
 
@@ -97,6 +120,19 @@ mod tests {
     use super::*;
     use crate::fs::CACHE_LINE;
     use proptest::prelude::*;
+
+    /// What has its two, its three and its four rarest bytes where it has them, and nothing else of it.
+    fn alikes(literal: &Literal) -> Vec<Vec<u8>> {
+        let rarest = literal.rarest.unwrap();
+        let alike = |count| {
+            let mut bytes = vec![b'.'; literal.text().len()];
+            for at in &rarest[..count] {
+                bytes[*at] = literal.text()[*at];
+            }
+            bytes
+        };
+        vec![alike(2), alike(3), alike(4)]
+    }
 
     #[test]
     fn a_text_is_found_at_every_place_around_the_ends_of_stretches() {
@@ -126,16 +162,15 @@ mod tests {
     fn a_text_is_found_behind_many_stretches_that_hold_its_two_bytes() {
         let text = b"xyzzy-7f";
         let literal = Literal::new(text);
-        let [one, other] = literal.pair.unwrap();
-        let mut both = [b'.'; 8];
-        (both[one], both[other]) = (text[one], text[other]);
-        let mut bytes = both.repeat(3 * MOST_CLOSER * STRETCH / both.len());
-        for without in [0, 5 * STRETCH + 3, 40] {
-            bytes.extend(vec![b'.'; without]);
-            assert!(!literal.is_in(&bytes), "{without}");
-            let with = [bytes.as_slice(), text, &both.repeat(200)].concat();
-            assert!(literal.is_in(&with), "{without}");
-            bytes.extend(both.repeat(200));
+        for alike in alikes(&literal) {
+            let mut bytes = alike.repeat(3 * MOST_CLOSER * STRETCH / alike.len());
+            for without in [0, 5 * STRETCH + 3, 40] {
+                bytes.extend(vec![b'.'; without]);
+                assert!(!literal.is_in(&bytes), "{without}");
+                let with = [bytes.as_slice(), text, &alike.repeat(200)].concat();
+                assert!(literal.is_in(&with), "{without}");
+                bytes.extend(alike.repeat(200));
+            }
         }
     }
 
@@ -143,14 +178,15 @@ mod tests {
     fn a_text_is_found_at_every_place_behind_what_only_looks_like_it() {
         let text = b"xyzzy-7f";
         let literal = Literal::new(text);
-        let [one, other] = literal.pair.unwrap();
-        for alike in [0, 3 * STRETCH - 20] {
-            for at in (STRETCH..=6 * STRETCH).step_by(STRETCH).flat_map(|end| end - 9..=end + 9) {
-                let mut bytes = vec![b'.'; 7 * STRETCH];
-                (bytes[alike + one], bytes[alike + other]) = (text[one], text[other]);
-                assert!(!literal.is_in(&bytes));
-                bytes[at..at + text.len()].copy_from_slice(text);
-                assert!(literal.is_in(&bytes), "{alike} {at}");
+        for alike in alikes(&literal) {
+            for from in [0, 3 * STRETCH - 20] {
+                for at in (STRETCH..=6 * STRETCH).step_by(STRETCH).flat_map(|end| end - 9..=end + 9) {
+                    let mut bytes = vec![b'.'; 7 * STRETCH];
+                    bytes[from..from + alike.len()].copy_from_slice(&alike);
+                    assert!(!literal.is_in(&bytes));
+                    bytes[at..at + text.len()].copy_from_slice(text);
+                    assert!(literal.is_in(&bytes), "{from} {at}");
+                }
             }
         }
     }

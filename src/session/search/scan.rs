@@ -1,8 +1,8 @@
 //! A scan: all hits in the files of one session.
 //!
-//! Each file is first read in blocks that only the sieve sees: most files have nothing and are done then. A file that may
-//! have something is read again by lines (but for a block that is still at hand), and so is the conversation it belongs to,
-//! which tells the turn of a hit and the name of the session.
+//! Each file is first read in blocks that only the sieve sees, of a long file the last one first: most files have nothing and are
+//! done then. A file that may have something is read by lines from its beginning (but for a block that is still at hand), and
+//! so is the conversation it belongs to, which tells the turn of a hit and the name of the session.
 
 use super::lines::{Line, Lines};
 use super::pattern::{Pattern, Sieve, escapes_letters};
@@ -12,7 +12,7 @@ use crate::claude::glance::{Kind, glance, kind_of};
 use crate::claude::transcript::LONGEST_LINE;
 use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{CACHE_LINE, Directory, Landing, before_cache_line, open_regular_with_metadata};
+use crate::fs::{CACHE_LINE, Directory, Landing, before_cache_line, open_regular_with_metadata, read_once};
 use crate::literal::Literal;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::text::one_line;
@@ -33,6 +33,10 @@ const LONGEST_META: usize = 4096;
 /// Bytes the sieve sees at once. Measured from 32 KB to 8 MB: the larger ones cost fewer calls, and from 2 MB on they leave the cache
 /// of some processors.
 const SIEVED: usize = 512 * 1024;
+/// Files of so many bytes are begun at their end.
+const LONG: u64 = 4 * SIEVED as u64;
+/// Bytes of a page: a block begins one, as the kernel copies by pages.
+const PAGE: u64 = 4096;
 /// Bytes at the beginning of a file that show whether its writer escapes letters.
 const SAMPLE: usize = 16 * 1024;
 
@@ -179,8 +183,7 @@ impl Candidate {
             None => open_regular_with_metadata(path)?,
         };
         let sieved = match sieve {
-            // What is written meanwhile is not sieved, and no call is spent on finding the end.
-            Some(sieve) => sieved(&mut (&mut file).take(meta.len()), sieve, buffer).doing("read", path)?,
+            Some(sieve) => sieved(&mut file, meta.len(), sieve, buffer).doing("read", path)?,
             None => Sieved::Unknown,
         };
         let modified = meta.modified().ok().map(DateTime::from);
@@ -193,7 +196,7 @@ impl Candidate {
 
     /// Where the block begins in which the sieve saw something.
     fn place(&self) -> Option<u64> {
-        if let Sieved::Behind(place) = self.sieved { Some(place) } else { None }
+        if let Sieved::Seen { block, .. } = self.sieved { Some(block) } else { None }
     }
 }
 
@@ -235,14 +238,42 @@ impl Read for Again<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sieved {
     Nothing,
-    /// Something in it may match, and no line that ends within so many bytes.
-    Behind(u64),
+    /// Something may match in the block that begins there, and no line that ends within the first `passed` bytes.
+    Seen {
+        block: u64,
+        passed: u64,
+    },
     /// It can say nothing: its writer escapes letters, or there is no sieve.
     Unknown,
 }
 
-/// Whether a file holds what a match must contain; lines play no part.
-fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Result<Sieved> {
+/// Whether a file of so many bytes holds what a match must contain; lines play no part. What is written meanwhile is not looked
+/// at, and no call is spent on finding the end.
+fn sieved(
+    file: &mut (impl Read + Seek),
+    bytes: u64,
+    sieve: &Sieve,
+    buffer: &mut Buffer,
+) -> io::Result<Sieved> {
+    if bytes < LONG {
+        return sieved_from(0, &mut file.take(bytes), sieve, buffer);
+    }
+    // A match near the end, which is what was said last, then costs no second reading of all before it.
+    let end = (bytes - SIEVED as u64).next_multiple_of(PAGE);
+    file.seek(SeekFrom::Start(end))?;
+    let last = sieved_from(end, &mut (&mut *file).take(bytes - end), sieve, buffer)?;
+    file.rewind()?;
+    if let Sieved::Seen { block, .. } = last {
+        let mut sample = [0; SAMPLE];
+        let count = read_once(file, &mut sample)?;
+        let escapes = escapes_letters(&sample[..count]);
+        return Ok(if escapes { Sieved::Unknown } else { Sieved::Seen { block, passed: 0 } });
+    }
+    sieved_from(0, &mut file.take(end + sieve.longest() as u64), sieve, buffer)
+}
+
+/// The same of what follows this place.
+fn sieved_from(place: u64, source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Result<Sieved> {
     let Buffer { bytes, landing, block, .. } = buffer;
     // What is looked for may lie across two blocks, so the end of one is kept before the next.
     let overlap = sieve.longest().saturating_sub(1);
@@ -252,8 +283,7 @@ fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Res
     }
     let beginning = overlap + before_cache_line(&bytes[overlap..]);
     let mut before = beginning..beginning;
-    let mut first = true;
-    let mut passed = 0;
+    let mut passed = place;
     loop {
         let at = beginning + landing.place();
         let from = at - before.len();
@@ -266,11 +296,11 @@ fn sieved(source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Res
         *block = at..to;
         let filled = &bytes[from..to];
         // Every file has one writer, and a writer that escapes letters does so from the beginning.
-        if std::mem::take(&mut first) && escapes_letters(&filled[..filled.len().min(SAMPLE)]) {
+        if passed == 0 && escapes_letters(&filled[..filled.len().min(SAMPLE)]) {
             return Ok(Sieved::Unknown);
         }
         if sieve.passes(filled) {
-            return Ok(Sieved::Behind(passed));
+            return Ok(Sieved::Seen { block: passed, passed });
         }
         passed += count as u64;
         before = to - overlap.min(filled.len())..to;
@@ -365,7 +395,7 @@ impl Session<'_> {
                     let passes = || sieve.is_none_or(|sieve| sieve.passes(bytes));
                     let may_match = match reading.sieved {
                         Sieved::Nothing => false,
-                        Sieved::Behind(place) => begins + bytes.len() as u64 > place && passes(),
+                        Sieved::Seen { passed, .. } => begins + bytes.len() as u64 > passed && passes(),
                         Sieved::Unknown => true,
                     };
                     if may_match {
@@ -521,7 +551,6 @@ fn identity(said: &Said<'_>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::Slowly;
     use super::*;
     use crate::claude::glance::recorded_lines;
     use proptest::prelude::*;
@@ -638,17 +667,62 @@ mod tests {
         let sieve = pattern.sieve().unwrap();
         // Used from file to file, so that blocks land in both places.
         let mut buffer = Buffer::default();
-        for most in [SIEVED, SIEVED / 3 + 7] {
-            for end in [1, 2, 3, 1] {
-                for before in [1, 90, 179] {
-                    let at = end * SIEVED - before;
-                    let mut file = vec![b'x'; 3 * SIEVED + 1000];
-                    file[at..at + needle.len()].copy_from_slice(needle.as_bytes());
-                    let mut told = |file: &[u8]| sieved(&mut Slowly(file, most), sieve, &mut buffer).unwrap();
-                    assert!(matches!(told(&file), Sieved::Behind(_)), "{most} {end} {before}");
-                    file[at + 100] = b'x';
-                    assert!(told(&file) == Sieved::Nothing, "{most} {end} {before}");
+        for bytes in [3 * SIEVED + 1000, 5 * SIEVED, 5 * SIEVED + 1000] {
+            let last = (bytes - SIEVED).next_multiple_of(4096);
+            for most in [SIEVED, SIEVED / 3 + 7] {
+                for end in [SIEVED, 2 * SIEVED, 3 * SIEVED, last, SIEVED] {
+                    for before in [1, 90, 179] {
+                        let at = end - before;
+                        let mut file = vec![b'x'; bytes];
+                        file[at..at + needle.len()].copy_from_slice(needle.as_bytes());
+                        let mut told = |file: &[u8]| {
+                            let mut slowly = SlowFile(io::Cursor::new(file), most);
+                            sieved(&mut slowly, bytes as u64, sieve, &mut buffer).unwrap()
+                        };
+                        assert!(matches!(told(&file), Sieved::Seen { .. }), "{bytes} {most} {end} {before}");
+                        file[at + 100] = b'x';
+                        assert!(told(&file) == Sieved::Nothing, "{bytes} {most} {end} {before}");
+                    }
                 }
+            }
+        }
+    }
+
+    /// Gives at most so many bytes at once.
+    struct SlowFile<'a>(io::Cursor<&'a [u8]>, usize);
+
+    impl Read for SlowFile<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let most = self.1.min(buffer.len());
+            self.0.read(&mut buffer[..most])
+        }
+    }
+
+    impl Seek for SlowFile<'_> {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    #[test]
+    fn a_long_file_with_a_match_at_its_end_is_read_like_any_other() {
+        let record =
+            |text: &str| json!({"type": "user", "message": {"content": text}, "cwd": "/w"}).to_string();
+        let filler = "x".repeat(1000);
+        let lines = 2 * usize::try_from(LONG).unwrap() / 1000;
+        let expected = |hits: &[usize]| -> Vec<_> {
+            hits.iter().map(|line| (*line as u64 + 1, Role::User, line + 1)).collect()
+        };
+        for hits in
+            [vec![lines - 1], vec![0, lines - 1], vec![3, lines / 2, lines - 2], vec![lines / 2], vec![0]]
+        {
+            let text = |line: usize| if hits.contains(&line) { "a né edle" } else { filler.as_str() };
+            let plain: String = (0..lines).map(|line| record(text(line)) + "\n").collect();
+            let escaped = plain.replace("xxxx", "\\u0078xxx").replace("a n", "\\u0061 \\u006e");
+            for file in [plain, escaped] {
+                let findings = found(&query("né edle"), file.as_bytes());
+                assert_eq!(lines_of(&findings), expected(&hits));
+                assert_eq!(findings.cwd.as_deref(), Some("/w"));
             }
         }
     }
