@@ -77,42 +77,43 @@ impl Literal {
     }
 }
 
-/// So many places at the beginning, of whole stretches, have not all of the wanted bytes, each in its view. The first two are asked
-/// about everywhere, the others where these are.
+/// So many places at the beginning have not all of the wanted bytes, each in its view: whole stretches, or all places. The first two
+/// bytes are asked about everywhere, the others where these are.
 // With AVX-512 the macro means what processors from Ice Lake on have; older ones with some of it take AVX2.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
 fn places_without(views: [&[u8]; 4], wanted: [u8; 4]) -> usize {
-    let [first, second, third, fourth] = views;
     // Numbers and no early end: what the compiler turns into wide registers.
-    let both = |(first, second): (&[u8; STRETCH], &[u8; STRETCH])| {
+    let pair = |stretch: &[&[u8; STRETCH]; 4]| {
         let both =
             |(first, second): (&u8, &u8)| u8::from(*first == wanted[0]) & u8::from(*second == wanted[1]);
-        first.iter().zip(second).fold(0, |any, bytes| any | both(bytes)) != 0
+        stretch[0].iter().zip(stretch[1]).fold(0, |any, bytes| any | both(bytes)) != 0
     };
-    let all = |[first, second, third, fourth]: [&[u8; STRETCH]; 4]| {
-        (0..STRETCH).fold(0, |any, at| {
-            let two = u8::from(first[at] == wanted[0]) & u8::from(second[at] == wanted[1]);
-            any | two & u8::from(third[at] == wanted[2]) & u8::from(fourth[at] == wanted[3])
-        }) != 0
+    let all = |stretch: &[&[u8; STRETCH]; 4]| {
+        let is = |view: usize, at: usize| u8::from(stretch[view][at] == wanted[view]);
+        (0..STRETCH).fold(0, |any, at| any | is(0, at) & is(1, at) & is(2, at) & is(3, at)) != 0
     };
+    let holds =
+        |stretch: Option<[&[u8; STRETCH]; 4]>| stretch.is_none_or(|stretch| pair(&stretch) && all(&stretch));
     // From a cache line on, what is read of the first crosses none: a quarter less time. A part of the first stretch is asked about
     // twice for it.
-    let line = before_cache_line(first);
-    if line > 0 {
-        let [Some(first), Some(second), Some(third), Some(fourth)] = views.map(<[u8]>::first_chunk) else {
-            return 0;
-        };
-        if both((first, second)) && all([first, second, third, fourth]) {
-            return 0;
-        }
+    let line = before_cache_line(views[0]);
+    if line > 0 && holds(four(views.map(<[u8]>::first_chunk))) {
+        return 0;
     }
-    let [first, second, third, fourth] =
-        [first, second, third, fourth].map(|bytes| bytes.get(line..).unwrap_or_default().as_chunks().0);
-    let pairs = first.iter().zip(second).enumerate();
-    let holds =
-        |(at, pair): (usize, _)| both(pair) && all([&first[at], &second[at], &third[at], &fourth[at]]);
-    let passed = pairs.map(holds).position(|holds| holds).unwrap_or(first.len());
+    let stretches = views.map(|bytes| bytes.get(line..).unwrap_or_default().as_chunks().0);
+    let stretch = |at: usize| four(stretches.map(|stretches| stretches.get(at)));
+    let whole = stretches[0].len();
+    let passed = (0..whole).find(|at| holds(stretch(*at))).unwrap_or(whole);
+    // So is, for the places behind the last whole one, a part of that.
+    if passed == whole && !holds(four(views.map(<[u8]>::last_chunk))) {
+        return views[0].len();
+    }
     if line > 0 { STRETCH.max(line + passed * STRETCH) } else { passed * STRETCH }
+}
+
+fn four<T>(views: [Option<T>; 4]) -> Option<[T; 4]> {
+    let [first, second, third, fourth] = views;
+    Some([first?, second?, third?, fourth?])
 }
 
 #[cfg(test)]
