@@ -6,6 +6,8 @@ use std::io::{self, Read};
 
 /// Bytes that are read at once.
 pub const BLOCK: usize = 256 * 1024;
+/// Bytes of a buffer that most lines fit into.
+const ENOUGH: usize = 8 * BLOCK;
 
 /// A line, or that there is one which is not kept.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct Lines<'b, R> {
     source: R,
     buffer: &'b mut Vec<u8>,
     limit: usize,
+    /// Bytes of the buffer that are used: no more than the line needs, so that they stay in the processor's cache.
+    room: usize,
     /// Where the next line begins, and where what was read ends.
     start: usize,
     end: usize,
@@ -45,9 +49,10 @@ impl<'b, R: Read> Lines<'b, R> {
     /// Lines of `source` of at most `limit` bytes.
     pub fn new(source: R, buffer: &'b mut Vec<u8>, limit: usize) -> Self {
         if buffer.len() < BLOCK {
-            buffer.resize(BLOCK, 0);
+            // Zeroed by the system, and only where it is used.
+            *buffer = vec![0; ENOUGH.min(limit.saturating_add(BLOCK))];
         }
-        Self { source, buffer, limit, start: 0, end: 0, passed: 0, number: 0, ended: false }
+        Self { source, buffer, limit, room: BLOCK, start: 0, end: 0, passed: 0, number: 0, ended: false }
     }
 
     /// Bytes of the lines that were given, with their ends.
@@ -79,18 +84,19 @@ impl<'b, R: Read> Lines<'b, R> {
                 too_long = true;
                 self.passed += self.end as u64;
                 (self.start, self.end, seen) = (0, 0, 0);
-            } else if self.end == self.buffer.len() {
+            } else if self.end == self.room {
                 if self.start == 0 {
-                    let enough = (self.buffer.len() * 2).min(self.limit.saturating_add(BLOCK));
-                    self.buffer.resize(enough, 0);
+                    self.room = (self.room * 2).min(self.limit.saturating_add(BLOCK));
+                    self.buffer.resize(self.room.max(self.buffer.len()), 0);
                 } else {
                     self.buffer.copy_within(self.start..self.end, 0);
                     seen -= self.start;
                     self.passed += self.start as u64;
                     (self.start, self.end) = (0, self.end - self.start);
+                    self.room = BLOCK.max(self.end.saturating_add(1).next_power_of_two()).min(self.room);
                 }
             }
-            let count = read(&mut self.source, &mut self.buffer[self.end..])?;
+            let count = read(&mut self.source, &mut self.buffer[self.end..self.room])?;
             self.ended = count == 0;
             self.end += count;
         }
