@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
 import { idOf, livingClient, transcriptText } from './lib/hooks.mjs';
@@ -128,12 +128,17 @@ test('a client that keeps no registry holds the session it names only in the con
   const program = join(place.root, 'claude');
   writeFileSync(program, `#!${process.execPath}\nconsole.log('ready'); setInterval(() => {}, 1000);\n`);
   chmodSync(program, 0o755);
-  const shared = join(place.root, 'shared');
+  const [other, shared, linked] = ['other', 'shared', 'linked'].map((name) => join(place.root, name));
+  const transcript = session(place, 'finished-interactive', id);
+  // One of the same id, a store that is shared as a whole, and one of which a project is.
+  session(place, 'finished-interactive', id, other);
   mkdirSync(shared);
   symlinkSync(join(place.claude, 'projects'), join(shared, 'projects'));
+  mkdirSync(join(linked, 'projects'), { recursive: true });
+  symlinkSync(dirname(transcript), join(linked, 'projects', basename(dirname(transcript))));
   const states = [];
-  for (const config of [join(place.root, 'other'), place.claude, shared]) {
-    const client = spawn(program, [`--resume=${id}`], { cwd: place.project, env: { ...place.env, CLAUDE_CONFIG_DIR: config }, stdio: ['ignore', 'pipe', 'inherit'] });
+  for (const [config, named] of [[join(place.root, 'none'), id], [other, id], [other, transcript], [place.claude, id], [shared, id], [linked, id]]) {
+    const client = spawn(program, [`--resume=${named}`], { cwd: place.project, env: { ...place.env, CLAUDE_CONFIG_DIR: config }, stdio: ['ignore', 'pipe', 'inherit'] });
     const gone = once(client, 'exit');
     place.endings.push(() => client.kill('SIGKILL'));
     await once(client.stdout, 'data');
@@ -142,7 +147,8 @@ test('a client that keeps no registry holds the session it names only in the con
     client.kill('SIGKILL');
     await gone;
   }
-  assert.deepEqual(states, [[false, null, false], [true, 'processes', true], [true, 'processes', true]]);
+  const [free, held] = [[false, null, false], [true, 'processes', true]];
+  assert.deepEqual(states, [free, free, held, held, held, held]);
 });
 
 test('a question that nobody can answer any more needs a person', async (t) => {

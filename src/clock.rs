@@ -43,7 +43,10 @@ impl Clock for SystemClock {
 
     #[cfg(not(unix))]
     fn since_boot(&self) -> Duration {
-        Duration::from_secs(sysinfo::System::uptime().unwrap_or_default())
+        // Where it cannot be told, time passes all the same.
+        static BEGAN: std::sync::LazyLock<std::time::Instant> =
+            std::sync::LazyLock::new(std::time::Instant::now);
+        sysinfo::System::uptime().map_or_else(|_| BEGAN.elapsed(), Duration::from_secs)
     }
 
     #[cfg(target_os = "linux")]

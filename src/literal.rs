@@ -77,8 +77,8 @@ impl Literal {
     }
 }
 
-/// So many places at the beginning have not all of the wanted bytes, each in its view: whole stretches, or all places. The first two
-/// bytes are asked about everywhere, the others where these are.
+/// So many places at the beginning have not all of the wanted bytes, each in its view: those before the first stretch that does, or
+/// all. The first two bytes are asked about everywhere, the others where these are.
 // With AVX-512 the macro means what processors from Ice Lake on have; older ones with some of it take AVX2.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
 fn places_without(views: [&[u8]; 4], wanted: [u8; 4]) -> usize {
@@ -104,7 +104,7 @@ fn places_without(views: [&[u8]; 4], wanted: [u8; 4]) -> usize {
     let stretch = |at: usize| four(stretches.map(|stretches| stretches.get(at)));
     let whole = stretches[0].len();
     let passed = (0..whole).find(|at| holds(stretch(*at))).unwrap_or(whole);
-    // So is, for the places behind the last whole one, a part of that.
+    // The places behind the last whole stretch are asked about together with some before them.
     if passed == whole && !holds(four(views.map(<[u8]>::last_chunk))) {
         return views[0].len();
     }

@@ -4,7 +4,7 @@
 //! that of the real (symlink-free) working directory. It is lossy and never decoded.
 
 use crate::env::Environment;
-use crate::fs::{identity, read_small};
+use crate::fs::read_small;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -102,22 +102,6 @@ pub fn stores(homes: &[ClaudeHome]) -> Vec<usize> {
     let real: Vec<PathBuf> =
         homes.iter().map(|home| home.projects().canonicalize().unwrap_or_else(|_| home.projects())).collect();
     real.iter().map(|store| real.iter().position(|other| other == store).unwrap_or_default()).collect()
-}
-
-/// The home whose store of transcripts a client works in that was started with this configuration directory: the first one
-/// that has it. `dir` may be another path to the same directory, as seen from within a container.
-#[must_use]
-pub fn store_of(dir: &Path, homes: &[ClaudeHome]) -> Option<usize> {
-    let wanted = ClaudeHome::new(dir).projects();
-    homes.iter().position(|home| is_same(&home.projects(), &wanted))
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| std::fs::metadata(path).ok().and_then(|meta| identity(&meta));
-    match (identity(one), identity(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other)),
-    }
 }
 
 /// Name of the directory in which Claude Code keeps the transcripts of a working directory.

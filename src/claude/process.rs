@@ -2,7 +2,8 @@
 
 use crate::env::Environment;
 use chrono::{DateTime, Utc};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 /// A process of the machine, as its table shows it.
@@ -64,8 +65,8 @@ pub trait Processes: Send + Sync {
     fn has_variable(&self, _pid: u32, _name: &str) -> Option<bool> {
         None
     }
-    /// Claude Code's configuration directory as the process was started with it, by a path that leads there from here; `None`
-    /// when nobody can tell. Nothing else of its environment is kept.
+    /// Claude Code's configuration directory as the process was started with it; `None` when nobody can tell, or when its paths
+    /// are not ours. Nothing else of its environment is kept.
     fn configuration_directory(&self, _pid: u32) -> Option<PathBuf> {
         None
     }
@@ -87,18 +88,25 @@ pub trait Processes: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemProcesses;
 
-/// The configuration directory that variables of another process tell (`NAME=value`).
+/// The configuration directory that variables of another process tell (`NAME=value`), where nothing else can be meant.
 fn configuration_of<'v>(variables: impl IntoIterator<Item = &'v [u8]>) -> Option<PathBuf> {
     const TELLING: [&str; 3] = ["CLAUDE_CONFIG_DIR", "HOME", "USERPROFILE"];
-    let telling = variables.into_iter().filter_map(|variable| {
-        let (name, value) = variable.split_at_checked(variable.iter().position(|byte| *byte == b'=')?)?;
-        let name = TELLING.into_iter().find(|known| known.as_bytes() == name)?;
-        Some(std::str::from_utf8(&value[1..]).ok().map(|value| (name, value)))
-    });
-    // What is not text could be any directory, and a relative one hangs on where it was then.
-    let env = Environment::from_pairs(telling.collect::<Option<Vec<_>>>()?, "");
-    let relative = env.var("CLAUDE_CONFIG_DIR").is_some_and(|dir| !Path::new(dir).is_absolute());
-    if relative { None } else { env.claude_config_dir() }
+    let mut told = BTreeMap::new();
+    for variable in variables {
+        let Some(end) = variable.iter().position(|byte| *byte == b'=') else { continue };
+        let known = TELLING.into_iter().find(|known| known.as_bytes() == &variable[..end]);
+        if let Some(name) = known {
+            let path = Path::new(std::str::from_utf8(&variable[end + 1..]).ok()?);
+            let plain = path.is_absolute() && path.components().all(|part| part != Component::ParentDir);
+            if !plain || told.insert(name, path).is_some() {
+                return None;
+            }
+        }
+    }
+    if told.get("USERPROFILE").is_some_and(|profile| told.get("HOME").is_some_and(|home| home != profile)) {
+        return None;
+    }
+    Environment::from_pairs(told, "").claude_config_dir()
 }
 
 #[cfg(target_os = "linux")]
@@ -145,6 +153,14 @@ mod system {
         fn number(&self, number: usize) -> Option<u64> {
             self.text(number)?.parse().ok()
         }
+    }
+
+    fn environment(pid: u32) -> Option<Vec<u8>> {
+        fs::read(format!("/proc/{pid}/environ")).ok()
+    }
+
+    fn variables(environment: &[u8]) -> impl Iterator<Item = &[u8]> {
+        environment.split(|byte| *byte == 0)
     }
 
     /// `pts/3` and `tty1`; other terminals are called by their numbers.
@@ -219,19 +235,20 @@ mod system {
         }
 
         fn has_variable(&self, pid: u32, name: &str) -> Option<bool> {
-            let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
             let has = |entry: &[u8]| {
                 let value = entry.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
                 value.is_some_and(|value| !value.is_empty())
             };
-            Some(bytes.split(|byte| *byte == 0).any(has))
+            Some(variables(&environment(pid)?).any(has))
         }
 
         fn configuration_directory(&self, pid: u32) -> Option<PathBuf> {
-            let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
-            let dir = configuration_of(bytes.split(|byte| *byte == 0))?;
-            // In a container the same path is another directory, and another path the same one.
-            Some(PathBuf::from(format!("/proc/{pid}/root")).join(dir.strip_prefix("/").ok()?))
+            // In a container the same path is another file, and another path the same one.
+            let mounts = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
+            let process = pid.to_string();
+            let root = fs::read_link(format!("/proc/{process}/root")).ok()?;
+            let same = mounts(&process)? == mounts("self")? && root.as_os_str() == "/";
+            if same { configuration_of(variables(&environment(pid)?)) } else { None }
         }
 
         fn owner(&self, pid: u32) -> Option<u32> {
@@ -396,17 +413,26 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_directory_is_told_only_by_what_is_sure() {
+    fn a_configuration_directory_is_told_only_where_nothing_else_can_be_meant() {
         let told = |variables: &[&str]| configuration_of(variables.iter().map(|one| one.as_bytes()));
         let home = std::env::temp_dir();
         let variable = |name: &str, below: &str| format!("{name}={}", home.join(below).display());
         let (own, of_home) = (variable("CLAUDE_CONFIG_DIR", "c"), variable("HOME", "h"));
         assert_eq!(told(&["PATH=/bin", &of_home, &own, "X"]), Some(home.join("c")));
-        assert_eq!(told(&[&of_home, "CLAUDE_CONFIG_DIR="]), Some(home.join("h").join(".claude")));
-        assert_eq!(told(&[&of_home, "CLAUDE_CONFIG_DIR=c"]), None);
-        assert_eq!(told(&["PATH=/bin", "", "="]), None);
-        let unclear = [of_home.as_bytes(), b"CLAUDE_CONFIG_DIR=/\xFF"];
-        assert_eq!(configuration_of(unclear), None);
+        assert_eq!(told(&[&of_home, "PATH=/bin"]), Some(home.join("h").join(".claude")));
+        assert_eq!(told(&[&of_home, &variable("USERPROFILE", "h")]), Some(home.join("h").join(".claude")));
+        for unclear in [
+            &["PATH=/bin", "", "="][..],
+            &[&of_home, "CLAUDE_CONFIG_DIR="],
+            &[&of_home, "CLAUDE_CONFIG_DIR=c"],
+            &[&of_home, &own, &variable("CLAUDE_CONFIG_DIR", "d")],
+            &[&of_home, &variable("CLAUDE_CONFIG_DIR", "a/../c")],
+            &[&of_home, &variable("USERPROFILE", "g")],
+        ] {
+            assert_eq!(told(unclear), None, "{unclear:?}");
+        }
+        let no_text = [of_home.as_bytes(), b"CLAUDE_CONFIG_DIR=/\xFF"];
+        assert_eq!(configuration_of(no_text), None);
     }
 
     #[test]

@@ -5,14 +5,14 @@
 //! like a client (the daemon, its hosts and spares, shells, editors, other programs of that name) is none.
 
 use super::scan::Found;
-use crate::claude::home::{ClaudeHome, is_session_id, store_of, stores};
+use crate::claude::home::{ClaudeHome, is_session_id, stores};
 use crate::claude::process::{Process, Processes};
 use crate::claude::registry::{Proof, RegistryRecord, read_records_with};
 use crate::claude::role::{Role, is_interpreter, role_of};
 use crate::claude::version::ClientVersion;
 use crate::clock::from_epoch_millis;
 use crate::error::Error;
-use crate::fs::read_small;
+use crate::fs::{identity, read_small};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -155,8 +155,8 @@ impl Holders {
     }
 
     /// Adds clients that keep no registry: each holds the session that its command line names, else the newest transcript of its
-    /// directory that was written to since it was started and is held by nobody else; in the store it works in, as far as its
-    /// environment tells.
+    /// directory that was written to since it was started and is held by nobody else. A transcript that is certainly not one of
+    /// its configuration directory is not its own.
     pub fn add_unregistered(
         &mut self,
         homes: &[ClaudeHome],
@@ -172,12 +172,19 @@ impl Holders {
         clients.sort_by_key(|process| std::cmp::Reverse(process.started_at));
         for process in clients {
             let line = processes.command_line(process.pid);
-            let named = named_session(&line);
-            // A session of the same id may be in several stores, as copies.
-            let store = processes.configuration_directory(process.pid).map(|dir| store_of(&dir, homes));
-            let found = || found.iter().filter(|one| store.is_none_or(|store| store == Some(one.home)));
-            let named = named.and_then(|id| found().find(|one| one.id() == id));
-            let held = named.or_else(|| self.written_since(process, homes, found(), processes));
+            let dir = processes.configuration_directory(process.pid);
+            let mine = |one: &Found| dir.as_deref().is_none_or(|dir| may_be_in(dir, &one.path));
+            let named = named_in(&line).and_then(|name| {
+                let id = session_of(name)?;
+                // A session of the same id may be in several stores, as copies; one that is named by its path may be in any.
+                let by_path = name != id;
+                let mut copies = found.iter().filter(|one| one.id() == id);
+                copies
+                    .clone()
+                    .find(|one| one.path == Path::new(name))
+                    .or_else(|| copies.find(|one| by_path || mine(one)))
+            });
+            let held = named.or_else(|| self.written_since(process, homes, found, mine, processes));
             let Some(held) = held else { continue };
             self.live.entry((held.home, held.id().to_owned())).or_insert_with(|| Holder {
                 session: held.id().to_owned(),
@@ -201,7 +208,8 @@ impl Holders {
         &self,
         process: &Process,
         homes: &[ClaudeHome],
-        found: impl Iterator<Item = &'f Found>,
+        found: &'f [Found],
+        mine: impl Fn(&Found) -> bool,
         processes: &dyn Processes,
     ) -> Option<&'f Found> {
         let cwd = processes.working_directory(process.pid)?;
@@ -212,8 +220,9 @@ impl Holders {
             Some(DateTime::<Utc>::from(modified)).filter(|modified| *modified >= started)
         };
         found
+            .iter()
             .filter(|one| one.path.parent().is_some_and(|dir| dirs.iter().any(|other| other == dir)))
-            .filter(|one| !self.live.contains_key(&(one.home, one.id().to_owned())))
+            .filter(|one| !self.live.contains_key(&(one.home, one.id().to_owned())) && mine(one))
             .filter_map(|one| Some((written(one)?, one)))
             .max_by_key(|(modified, _)| *modified)
             .map(|(_, one)| one)
@@ -285,28 +294,44 @@ pub fn version_of(program: &Path) -> Option<ClientVersion> {
     })
 }
 
-/// The session that a command line names.
+/// The session that a command line names, by its id or by its transcript.
 #[must_use]
 pub fn named_session(line: &[String]) -> Option<String> {
+    named_in(line).and_then(session_of).map(str::to_owned)
+}
+
+/// What a command line names a session by.
+fn named_in(line: &[String]) -> Option<&str> {
     // A fork gets an id of its own.
     if line.iter().any(|word| word == "--fork-session") {
         return None;
     }
-    let value = |word: &str, next: Option<&String>| {
-        let (flag, value) = word
-            .split_once('=')
-            .map_or((word, next.map(String::as_str)), |(flag, value)| (flag, Some(value)));
-        ["--resume", "-r", "--session-id"].contains(&flag).then_some(value).flatten().map(str::to_owned)
-    };
-    line.iter()
-        .enumerate()
-        .find_map(|(at, word)| value(word, line.get(at + 1)))
-        // A session may be named by its transcript too.
-        .map(|named| {
-            let name = named.rsplit(['/', '\\']).next().unwrap_or(&named);
-            name.strip_suffix(".jsonl").map_or_else(|| named.clone(), str::to_owned)
-        })
-        .filter(|id| is_session_id(id))
+    line.iter().enumerate().find_map(|(at, word)| {
+        let next = line.get(at + 1).map(String::as_str);
+        let (flag, value) =
+            word.split_once('=').map_or((word.as_str(), next), |(flag, value)| (flag, Some(value)));
+        ["--resume", "-r", "--session-id"].contains(&flag).then_some(value)?
+    })
+}
+
+fn session_of(named: &str) -> Option<&str> {
+    let name = named.rsplit(['/', '\\']).next().unwrap_or(named);
+    Some(name.strip_suffix(".jsonl").unwrap_or(named)).filter(|id| is_session_id(id))
+}
+
+/// Whether a transcript may be one of this configuration directory: the file there is the same, or nobody can tell.
+fn may_be_in(dir: &Path, transcript: &Path) -> bool {
+    let mut from_end = transcript.iter().rev();
+    let (Some(name), Some(project)) = (from_end.next(), from_end.next()) else { return true };
+    let own = ClaudeHome::new(dir).projects().join(project).join(name);
+    match (std::fs::metadata(&own), std::fs::metadata(transcript)) {
+        (Ok(its), Ok(this)) => match (identity(&its), identity(&this)) {
+            (Some(its), Some(this)) => its == this,
+            _ => own.canonicalize().ok() == transcript.canonicalize().ok(),
+        },
+        (Err(error), _) => error.kind() != std::io::ErrorKind::NotFound,
+        (Ok(_), Err(_)) => true,
+    }
 }
 
 #[cfg(test)]
@@ -372,6 +397,7 @@ mod tests {
         let id = "00000001-0000-4000-8000-00000000000f";
         assert_eq!(named(&["claude", "--resume", id]).as_deref(), Some(id));
         assert_eq!(named(&["claude", &format!("--resume={id}")]).as_deref(), Some(id));
+        assert_eq!(named(&["claude", "-r", &format!("/h/projects/-x/{id}.jsonl")]).as_deref(), Some(id));
         assert_eq!(named(&["claude", "--resume", "../x"]), None);
         assert_eq!(named(&["claude", "-p", id]), None);
     }

@@ -49,7 +49,7 @@ impl<'b, R: Read> Lines<'b, R> {
     /// Lines of `source` of at most `limit` bytes.
     pub fn new(source: R, buffer: &'b mut Vec<u8>, limit: usize) -> Self {
         if buffer.len() < BLOCK {
-            // Zeroed by the system, and only where it is used.
+            // What is not used is not zeroed either.
             *buffer = vec![0; ENOUGH.min(limit.saturating_add(BLOCK))];
         }
         Self { source, buffer, limit, room: BLOCK, start: 0, end: 0, passed: 0, number: 0, ended: false }
@@ -83,7 +83,7 @@ impl<'b, R: Read> Lines<'b, R> {
             if too_long || self.end - self.start > self.limit {
                 too_long = true;
                 self.passed += self.end as u64;
-                (self.start, self.end, seen) = (0, 0, 0);
+                (self.start, self.end, self.room, seen) = (0, 0, BLOCK, 0);
             } else if self.end == self.room {
                 if self.start == 0 {
                     self.room = (self.room * 2).min(self.limit.saturating_add(BLOCK));
@@ -93,7 +93,7 @@ impl<'b, R: Read> Lines<'b, R> {
                     seen -= self.start;
                     self.passed += self.start as u64;
                     (self.start, self.end) = (0, self.end - self.start);
-                    self.room = BLOCK.max(self.end.saturating_add(1).next_power_of_two()).min(self.room);
+                    self.room = (self.end + BLOCK / 2).next_power_of_two().clamp(BLOCK, self.room);
                 }
             }
             let count = read(&mut self.source, &mut self.buffer[self.end..self.room])?;
@@ -111,24 +111,22 @@ impl<'b, R: Read> Lines<'b, R> {
     }
 }
 
-/// Gives at most so many bytes at once.
-#[cfg(test)]
-pub(super) struct Slowly<'a>(pub &'a [u8], pub usize);
-
-#[cfg(test)]
-impl Read for Slowly<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.1.min(self.0.len()).min(buffer.len());
-        buffer[..count].copy_from_slice(&self.0[..count]);
-        self.0 = &self.0[count..];
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Gives at most so many bytes at once.
+    struct Slowly<'a>(&'a [u8], usize);
+
+    impl Read for Slowly<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(self.0.len()).min(buffer.len());
+            buffer[..count].copy_from_slice(&self.0[..count]);
+            self.0 = &self.0[count..];
+            Ok(count)
+        }
+    }
 
     fn lines(bytes: &[u8], at_once: usize, limit: usize) -> Vec<Option<Vec<u8>>> {
         let mut buffer = Vec::new();

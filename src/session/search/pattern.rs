@@ -146,10 +146,10 @@ impl Sieve {
             && self.forms.as_ref().is_none_or(|forms| forms.is_match(bytes))
     }
 
-    /// Most bytes that what is looked for can have.
+    /// Most bytes of what is looked for that can lie before the place where two blocks meet, while the rest lies behind it.
     #[must_use]
-    pub fn longest(&self) -> usize {
-        self.longest
+    pub fn overlap(&self) -> usize {
+        self.longest.saturating_sub(1)
     }
 }
 

@@ -269,14 +269,14 @@ fn sieved(
         let escapes = escapes_letters(&sample[..count]);
         return Ok(if escapes { Sieved::Unknown } else { Sieved::Seen { block, passed: 0 } });
     }
-    sieved_from(0, &mut file.take(end + sieve.longest() as u64), sieve, buffer)
+    sieved_from(0, &mut file.take(end + sieve.overlap() as u64), sieve, buffer)
 }
 
 /// The same of what follows this place.
 fn sieved_from(place: u64, source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Result<Sieved> {
     let Buffer { bytes, landing, block, .. } = buffer;
     // What is looked for may lie across two blocks, so the end of one is kept before the next.
-    let overlap = sieve.longest().saturating_sub(1);
+    let overlap = sieve.overlap();
     let whole = overlap + 2 * CACHE_LINE + SIEVED;
     if bytes.len() < whole {
         bytes.resize(whole, 0);
@@ -668,7 +668,7 @@ mod tests {
         // Used from file to file, so that blocks land in both places.
         let mut buffer = Buffer::default();
         for bytes in [3 * SIEVED + 1000, 5 * SIEVED, 5 * SIEVED + 1000] {
-            let last = (bytes - SIEVED).next_multiple_of(4096);
+            let last = (bytes - SIEVED).next_multiple_of(usize::try_from(PAGE).unwrap());
             for most in [SIEVED, SIEVED / 3 + 7] {
                 for end in [SIEVED, 2 * SIEVED, 3 * SIEVED, last, SIEVED] {
                     for before in [1, 90, 179] {
