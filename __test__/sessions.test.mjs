@@ -124,12 +124,11 @@ test('a program that is only called claude holds no session', { skip: linux }, a
 test('a client that keeps no registry holds the session it names only in the configuration directory it works in', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(1);
-  session(place, 'finished-interactive', id);
+  const transcript = session(place, 'finished-interactive', id);
   const program = join(place.root, 'claude');
   writeFileSync(program, `#!${process.execPath}\nconsole.log('ready'); setInterval(() => {}, 1000);\n`);
   chmodSync(program, 0o755);
   const [other, shared, linked] = ['other', 'shared', 'linked'].map((name) => join(place.root, name));
-  const transcript = session(place, 'finished-interactive', id);
   // One of the same id, a store that is shared as a whole, and one of which a project is.
   session(place, 'finished-interactive', id, other);
   mkdirSync(shared);

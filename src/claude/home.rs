@@ -104,6 +104,13 @@ pub fn stores(homes: &[ClaudeHome]) -> Vec<usize> {
     real.iter().map(|store| real.iter().position(|other| other == store).unwrap_or_default()).collect()
 }
 
+/// The home in whose store this transcript is: the first one that shares it.
+#[must_use]
+pub fn store_with(transcript: &Path, homes: &[ClaudeHome]) -> Option<usize> {
+    let home = homes.iter().position(|home| transcript.starts_with(home.projects()))?;
+    Some(stores(homes)[home])
+}
+
 /// Name of the directory in which Claude Code keeps the transcripts of a working directory.
 ///
 /// Every UTF-16 unit that is no ASCII letter or digit becomes `-`; a result longer than 200 is cut there and followed
@@ -167,6 +174,21 @@ pub fn is_session_id(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_transcript_is_in_the_store_of_the_first_home_that_shares_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let homes = ["one", "own", "shares"].map(|name| ClaudeHome::new(dir.path().join(name)));
+        for home in &homes[..2] {
+            std::fs::create_dir_all(home.projects()).unwrap();
+        }
+        std::fs::create_dir(homes[2].dir()).unwrap();
+        std::os::unix::fs::symlink(homes[0].projects(), homes[2].projects()).unwrap();
+        let told = homes.each_ref().map(|home| store_with(&home.projects().join("-x/t.jsonl"), &homes));
+        assert_eq!(told, [Some(0), Some(1), Some(0)]);
+        assert_eq!(store_with(&dir.path().join("t.jsonl"), &homes), None);
+    }
 
     #[test]
     fn further_directories_may_be_named_from_the_home() {

@@ -7,7 +7,7 @@ use super::fingerprint::Fingerprint;
 use super::heartbeat::{Seen, seen};
 use super::incident::{Child, Incident, Phase, Run, Transport};
 use super::ledger::Ledger;
-use crate::claude::home::{ClaudeHome, all_homes, stores};
+use crate::claude::home::{ClaudeHome, all_homes, store_with};
 use crate::claude::process::Processes;
 use crate::claude::program::locate;
 use crate::claude::transcript::Transcript;
@@ -120,10 +120,8 @@ impl Facts {
             .values()
             .find(of_session)
             .map(|one| (one.pid, one.kind, one.job.clone(), one.status.as_deref() == Some("busy")));
-        let stores = stores(&homes);
-        let found = homes.iter().zip(stores).find_map(|(home, store)| {
-            incident.transcript.starts_with(home.projects()).then(|| found_at(&incident.transcript, store))?
-        });
+        let store = store_with(&incident.transcript, &homes);
+        let found = store.and_then(|store| found_at(&incident.transcript, store));
         let elsewhere =
             found.as_ref().is_some_and(|found| holders.left(found).any(|leftover| leftover.elsewhere));
         let transcript = Transcript::open(&incident.transcript).ok();

@@ -4,7 +4,7 @@
 use super::resume::start_directory;
 use super::session::{Large, Session, Subagents};
 use crate::claude::glance::{glance, kind_of, text_after};
-use crate::claude::home::{ClaudeHome, all_homes, can_be_below, stores};
+use crate::claude::home::{ClaudeHome, all_homes, can_be_below, store_with};
 use crate::claude::process::{Process, Processes, below};
 use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
@@ -219,10 +219,8 @@ impl<'a> Inventory<'a> {
         for incident in
             self.incidents.values().filter(|one| project.is_none() || one.project.as_deref() == project)
         {
-            let home = self.homes.iter().position(|home| incident.transcript.starts_with(home.projects()));
-            let home = home.map(|home| stores(&self.homes)[home]);
             let known = found.iter().any(|one| one.path == incident.transcript);
-            if let (Some(home), false) = (home, known) {
+            if !known && let Some(home) = store_with(&incident.transcript, &self.homes) {
                 found.extend(found_at(&incident.transcript, home));
             }
         }
