@@ -216,6 +216,8 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     if (play === null) return;
     const { stage, id, pid } = play;
     const programs = await toolRuns(stage, pid);
+    // The client writes a moment after it has started the tool.
+    await until('the call in the transcript', () => JSON.stringify(stage.home.records(id)).includes('"tool_use"'));
     kill(pid);
     await until('its end', () => !alive(pid));
     await tells(stage, id, { state: 'orphaned', activity: null, stop: 'crashed', pid: null, crashed: 'client' });
