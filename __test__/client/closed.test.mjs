@@ -244,6 +244,8 @@ suite('a closed session', { concurrency: 2 }, () => {
       await watched(stage);
       const incident = stage.home.incident(id);
       assert.deepEqual([incident.stop.kind, incident.phase, incident.plan.action, incident.attempts], [kind, 'held', 'notify', []]);
+      // The hook writes the note behind the record.
+      await until('the note', () => advice.test(stage.home.handoff()));
       assert.match(stage.home.handoff(), advice);
       await never('a request', () => stage.api.requests.length > asked, 2);
     });
