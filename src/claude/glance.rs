@@ -544,6 +544,7 @@ mod tests {
         match &mut record.body {
             Body::User(user) => {
                 user.tool_use_result = None;
+                user.prompt_id = None;
                 user.results.iter_mut().for_each(|result| result.text.clear());
             }
             Body::Assistant(assistant) => {

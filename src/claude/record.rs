@@ -77,6 +77,8 @@ pub struct User {
     pub origin: Option<CompactString>,
     /// `typed`, `sdk`, `system`, ...
     pub prompt_source: Option<CompactString>,
+    /// Id of the prompt whose turn it is part of, which hooks tell too; absent in older clients. A glance leaves it out.
+    pub prompt_id: Option<String>,
     /// Permission mode when the prompt was sent.
     pub permission_mode: Option<CompactString>,
     /// Summary of an earlier part of the conversation.
@@ -217,6 +219,7 @@ struct Line {
     is_meta: bool,
     origin: Option<Value>,
     prompt_source: Option<CompactString>,
+    prompt_id: Option<Value>,
     permission_mode: Option<CompactString>,
     #[serde(default)]
     is_compact_summary: bool,
@@ -388,6 +391,7 @@ fn user(line: &Line) -> User {
         meta: line.is_meta,
         origin: line.origin.as_ref().and_then(|origin| word(origin.get("kind"))),
         prompt_source: line.prompt_source.clone(),
+        prompt_id: owned(line.prompt_id.as_ref()),
         permission_mode: line.permission_mode.clone(),
         ..User::default()
     };

@@ -7,6 +7,7 @@
 mod context;
 mod payload;
 mod persistence;
+mod rest;
 mod start;
 mod state;
 mod stop;

@@ -3,6 +3,7 @@
 //! A session id is a UUID and nothing else; a transcript is the file of that name under Claude Code's own directory. What
 //! does not fit is refused as a whole.
 
+use super::rest::Turn;
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::session::Stop;
 use crate::session::failure::stop_of_payload;
@@ -92,6 +93,7 @@ struct Raw {
     source: Option<String>,
     notification_type: Option<String>,
     prompt: Option<Value>,
+    prompt_id: Option<String>,
 }
 
 /// A checked payload.
@@ -121,6 +123,8 @@ pub struct Payload {
     pub notification: Option<String>,
     /// `UserPromptSubmit`: a person typed it.
     pub typed: bool,
+    /// Id of the prompt that the turn answers, as the transcript has it; absent in older clients.
+    pub prompt_id: Option<String>,
 }
 
 impl Payload {
@@ -158,11 +162,17 @@ impl Payload {
             reason: raw.reason,
             source: raw.source,
             notification: raw.notification_type,
+            prompt_id: raw.prompt_id,
             typed: raw.prompt.as_ref().and_then(Value::as_str).is_some_and(|prompt| {
                 let prompt = prompt.trim_start();
                 !UNTYPED.iter().any(|start| prompt.starts_with(start))
             }),
         })
+    }
+
+    /// `Stop`: the turn that ended.
+    pub(super) fn turn(&self) -> Turn<'_> {
+        Turn { prompt: self.prompt_id.as_deref(), said: self.last_message.as_deref() }
     }
 
     /// The stop of the session that a `StopFailure` reports; `None` for other events and for a subagent's failure, after

@@ -5,6 +5,7 @@
 //! anew from its own transcript. Of other sessions only times and counts are told, and where their states are.
 
 use super::Hook;
+use super::rest::at_rest;
 use crate::claude::record::{Body, Record};
 use crate::claude::registry::live_holder;
 use crate::claude::transcript::Transcript;
@@ -29,10 +30,6 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long the end of a turn is looked for in the transcript after `Stop` says that it ended. In a `-p` run the hook lives for
-/// a second after it.
-const TURN_WAIT: Duration = Duration::from_millis(400);
-const TURN_STEP: Duration = Duration::from_millis(25);
 /// A state from before a compaction is given after it when it is not older than this: compacting takes at most minutes.
 const COMPACTION: TimeDelta = TimeDelta::minutes(10);
 /// Newest bytes of a transcript that are read for a state while the start of a session waits for it.
@@ -107,14 +104,18 @@ impl Hook<'_> {
     }
 
     fn saved_state(&self, states: &Shelf<'_>, moment: Moment, config: &Config) -> Result<Option<Put>> {
+        let liveness = if moment == Moment::SessionEnded { Liveness::Gone } else { Liveness::Live(None) };
+        let turn = (moment == Moment::TurnEnded).then(|| self.payload.turn());
         // A session in which nothing was said has no transcript.
-        let Ok(transcript) = Transcript::open(&self.payload.transcript) else { return Ok(None) };
+        let Some((transcript, stop)) = at_rest(&self.payload.transcript, turn, liveness, self.outside.clock)
+        else {
+            return Ok(None);
+        };
         let known = Book::peek(self.state, states.project)?;
         let newest = known.newest_of(&self.payload.session);
         if moment.is_passing() && newest.is_some_and(|entry| entry.bytes == transcript.bytes()) {
             return Ok(Some(Put::Same));
         }
-        let (transcript, stop) = self.at_rest(transcript, moment)?;
         let gathered = gather(&transcript, self.outside.env, states.project);
         if says_nothing(&gathered) {
             return Ok(None);
@@ -124,25 +125,6 @@ impl Hook<'_> {
         let cleared = moment == Moment::SessionEnded && self.payload.reason.as_deref() == Some("clear");
         let entry = Entry { moment, cleared, ..self.entry(&stop, &situation, &gathered) };
         states.put(Saving { entry, text: &text, patience: patience(moment) }).map(Some)
-    }
-
-    /// The transcript and how it ends, once the turn that ended is in it.
-    fn at_rest<'p>(
-        &'p self,
-        mut transcript: Transcript<'p>,
-        moment: Moment,
-    ) -> Result<(Transcript<'p>, Stop)> {
-        let liveness = if moment == Moment::SessionEnded { Liveness::Gone } else { Liveness::Live(None) };
-        let started = self.outside.clock.since_boot();
-        loop {
-            let stop = ending(transcript.newest_first(), liveness);
-            let waiting = moment == Moment::TurnEnded && stop.kind != StopKind::Finished;
-            if !waiting || self.outside.clock.since_boot().saturating_sub(started) > TURN_WAIT {
-                return Ok((transcript, stop));
-            }
-            self.outside.clock.sleep(TURN_STEP);
-            transcript = Transcript::open(&self.payload.transcript)?;
-        }
     }
 
     fn entry(&self, stop: &Stop, situation: &Situation, gathered: &Gathered) -> Entry {

@@ -124,8 +124,6 @@ pub fn look(transcript: &Path, said: &str, now: DateTime<Utc>) -> Result<(), Why
 /// Whether one of the newest answers, none older than `since`, is what was said, or a part of it: a client writes one record for
 /// each block of an answer.
 fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
-    // A client may trim or join differently.
-    let said = on_one_line(said);
     let floor = transcript.bytes().saturating_sub(BUDGET);
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
@@ -141,13 +139,19 @@ fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
             if record.head.at.is_some_and(|at| at < since) {
                 return false;
             }
-            let text = on_one_line(&answer.text);
-            if !text.is_empty() && (text.contains(&said) || said.contains(&text)) {
+            if is_answer(&answer.text, said) {
                 return true;
             }
         }
     }
     false
+}
+
+/// Whether a record's text is what was said, or a part of it. A client may trim or join differently.
+#[must_use]
+pub fn is_answer(text: &str, said: &str) -> bool {
+    let (text, said) = (on_one_line(text), on_one_line(said));
+    !text.is_empty() && (text.contains(&said) || said.contains(&text))
 }
 
 /// A session whose answers were not found in its transcript.

@@ -1,0 +1,206 @@
+//! The rest: a transcript at the moment a session comes to rest.
+//!
+//! A client tells that a turn ended up to a tenth of a second before it has written it: at that moment the file may end within
+//! the turn, end with the turn before it, or not be there yet (each seen with 2.1.329, 2.1.250, 2.1.200 and 2.1.120). What is
+//! read then would be the state of a turn ago, and no later event would correct it.
+
+use crate::claude::record::{Body, Record};
+use crate::claude::transcript::Transcript;
+use crate::clock::Clock;
+use crate::session::ending::{Liveness, ending};
+use crate::session::{Stop, StopKind};
+use crate::watch::saving::is_answer;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long the end of a turn is looked for. In a `-p` run the hook lives for a second after it.
+const TURN_WAIT: Duration = Duration::from_millis(400);
+const TURN_STEP: Duration = Duration::from_millis(25);
+/// Newest bytes of a transcript in which a turn that just ended is looked for.
+const NEAR: u64 = 2 * 1024 * 1024;
+
+/// A turn that just ended, as the client tells of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Turn<'a> {
+    /// Id of its prompt; from 2.1.200 on, 2.1.120 tells none.
+    pub prompt: Option<&'a str>,
+    /// What was said last in it.
+    pub said: Option<&'a str>,
+}
+
+/// The transcript and how it ends: as soon as `turn` is in it, else as it is after a wait. `None` when there is none.
+pub fn at_rest<'p>(
+    path: &'p Path,
+    turn: Option<Turn<'_>>,
+    liveness: Liveness,
+    clock: &dyn Clock,
+) -> Option<(Transcript<'p>, Stop)> {
+    let started = clock.since_boot();
+    loop {
+        let found = Transcript::open(path).ok().map(|transcript| {
+            let stop = ending(transcript.newest_first(), liveness);
+            (transcript, stop)
+        });
+        let Some(turn) = turn else { return found };
+        let whole = match &found {
+            Some((transcript, stop)) => stop.kind == StopKind::Finished && turn.ends(transcript),
+            // Nothing says that there should be one.
+            None => turn.prompt.is_none() && turn.said.is_none(),
+        };
+        if whole || clock.since_boot().saturating_sub(started) > TURN_WAIT {
+            return found;
+        }
+        clock.sleep(TURN_STEP);
+    }
+}
+
+impl Turn<'_> {
+    /// Whether the newest answer of a transcript is the turn's last, and its newest prompt the turn's, as far as each is known.
+    fn ends(&self, transcript: &Transcript<'_>) -> bool {
+        let mut said = self.said.filter(|said| !said.trim().is_empty());
+        let mut prompt = self.prompt;
+        let near = |record: &Record| record.offset.saturating_add(NEAR) >= transcript.bytes();
+        for record in transcript.newest_first().take_while(near).filter(|record| !record.head.sidechain) {
+            let (text, id) = match &record.body {
+                Body::Assistant(answer) if !answer.text.trim().is_empty() => (Some(&answer.text), None),
+                Body::User(user) => (None, user.prompt_id.as_ref()),
+                _ => continue,
+            };
+            let other_words = text.zip(said).is_some_and(|(text, said)| !is_answer(text, said));
+            let other_prompt = id.zip(prompt).is_some_and(|(id, prompt)| id != prompt);
+            if other_words || other_prompt {
+                return false;
+            }
+            said = said.filter(|_| text.is_none());
+            prompt = prompt.filter(|_| id.is_none());
+            if said.is_none() && prompt.is_none() {
+                return true;
+            }
+        }
+        // Older clients wrote no ids of prompts.
+        said.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, Utc};
+    use std::fs::OpenOptions;
+    use std::io::Write as _;
+    use std::path::PathBuf;
+    use std::sync::Mutex;
+
+    /// A client that writes its next records while somebody waits, and a clock that only waiting moves.
+    struct Client {
+        path: PathBuf,
+        slept: Mutex<(Duration, Vec<String>)>,
+    }
+
+    impl Client {
+        fn slept(&self) -> Duration {
+            self.slept.lock().unwrap().0
+        }
+    }
+
+    impl Clock for Client {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::UNIX_EPOCH
+        }
+
+        fn since_boot(&self) -> Duration {
+            self.slept()
+        }
+
+        fn sleep(&self, duration: Duration) {
+            let mut slept = self.slept.lock().unwrap();
+            slept.0 += duration;
+            if !slept.1.is_empty() {
+                let next = slept.1.remove(0);
+                let mut file = OpenOptions::new().create(true).append(true).open(&self.path).unwrap();
+                writeln!(file, "{next}").unwrap();
+            }
+        }
+    }
+
+    fn prompt(id: &str, text: &str) -> String {
+        format!(
+            r#"{{"parentUuid":null,"isSidechain":false,"promptId":"{id}","type":"user","message":{{"role":"user","content":"{text}"}},"uuid":"u-{id}","origin":{{"kind":"human"}},"timestamp":"2026-03-02T03:00:00Z"}}"#
+        )
+    }
+
+    fn answer(text: &str) -> String {
+        format!(
+            r#"{{"parentUuid":null,"isSidechain":false,"type":"assistant","message":{{"model":"m","role":"assistant","stop_reason":"end_turn","content":[{{"type":"text","text":"{text}"}}]}},"uuid":"a","timestamp":"2026-03-02T03:00:01Z"}}"#
+        )
+    }
+
+    /// How long was waited, and the newest records that were then read.
+    fn waited(written: &[String], coming: &[String], turn: Option<Turn<'_>>) -> (u128, Option<usize>) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
+        if !written.is_empty() {
+            std::fs::write(&path, written.join("\n") + "\n").unwrap();
+        }
+        let client = Client { path: path.clone(), slept: Mutex::new((Duration::ZERO, coming.to_vec())) };
+        let found = at_rest(&path, turn, Liveness::Live(None), &client);
+        (client.slept().as_millis(), found.map(|(transcript, _)| transcript.newest_first().count()))
+    }
+
+    #[test]
+    fn a_turn_that_the_client_has_not_written_yet_is_waited_for_though_the_one_before_it_has_ended() {
+        let before = [prompt("p1", "one"), answer("Done.")];
+        let coming = [prompt("p2", "two"), answer("Done.")];
+        let turn = Turn { prompt: Some("p2"), said: Some("Done.") };
+        assert_eq!(waited(&before, &coming, Some(turn)), (50, Some(4)), "the same words, another prompt");
+        let turn = Turn { prompt: None, said: Some("Done with two.") };
+        assert_eq!(
+            waited(&before, &[coming[0].clone(), answer("Done with two.")], Some(turn)),
+            (50, Some(4))
+        );
+        let turn = Turn { prompt: Some("p1"), said: Some("And more.") };
+        assert_eq!(
+            waited(&before, &[answer("And more.")], Some(turn)),
+            (25, Some(3)),
+            "a turn that a hook made go on"
+        );
+    }
+
+    #[test]
+    fn a_transcript_that_is_not_there_yet_is_waited_for() {
+        let turn = Turn { prompt: Some("p1"), said: Some("Done.") };
+        let coming = [prompt("p1", "one"), answer("Done.")];
+        assert_eq!(waited(&[], &coming, Some(turn)), (50, Some(2)));
+        assert_eq!(waited(&[], &[], Some(turn)), (425, None));
+        assert_eq!(
+            waited(&[], &[], Some(Turn::default())),
+            (0, None),
+            "a client that tells nothing of its turn"
+        );
+    }
+
+    #[test]
+    fn a_turn_that_is_written_is_not_waited_for() {
+        let whole = [prompt("p1", "one"), answer("First part."), answer("Second part.")];
+        for turn in [
+            Turn { prompt: Some("p1"), said: Some("First part.\n\nSecond part.") },
+            Turn { prompt: Some("p1"), said: Some("Second part. ") },
+            Turn { prompt: Some("p1"), said: None },
+            Turn { prompt: None, said: Some(" ") },
+            Turn::default(),
+        ] {
+            assert_eq!(waited(&whole, &[], Some(turn)), (0, Some(3)), "{turn:?}");
+        }
+        let older = [prompt("p1", "one").replace(r#""promptId":"p1","#, ""), answer("Done.")];
+        let turn = Turn { prompt: Some("p1"), said: Some("Done.") };
+        assert_eq!(waited(&older, &[], Some(turn)), (0, Some(2)), "a client that writes no ids of prompts");
+    }
+
+    #[test]
+    fn a_turn_that_never_comes_is_waited_for_no_longer_than_the_hook_of_a_one_shot_run_lives() {
+        let before = [prompt("p1", "one"), answer("Done.")];
+        let turn = Turn { prompt: Some("p2"), said: Some("Done.") };
+        assert_eq!(waited(&before, &[], Some(turn)), (425, Some(2)));
+        assert_eq!(waited(&before[..1], &[], None), (0, Some(1)), "no turn ended");
+    }
+}
