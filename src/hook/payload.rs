@@ -93,7 +93,7 @@ struct Raw {
     source: Option<String>,
     notification_type: Option<String>,
     prompt: Option<Value>,
-    prompt_id: Option<String>,
+    prompt_id: Option<Value>,
 }
 
 /// A checked payload.
@@ -162,7 +162,7 @@ impl Payload {
             reason: raw.reason,
             source: raw.source,
             notification: raw.notification_type,
-            prompt_id: raw.prompt_id,
+            prompt_id: raw.prompt_id.as_ref().and_then(Value::as_str).map(str::to_owned),
             typed: raw.prompt.as_ref().and_then(Value::as_str).is_some_and(|prompt| {
                 let prompt = prompt.trim_start();
                 !UNTYPED.iter().any(|start| prompt.starts_with(start))

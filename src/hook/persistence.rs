@@ -50,6 +50,16 @@ impl Hook<'_> {
         }
     }
 
+    /// Whether something says that the client writes no transcript.
+    pub(super) fn saves_nothing(&self) -> bool {
+        !self.markers().is_empty()
+    }
+
+    fn markers(&self) -> Vec<Marker> {
+        let super::Outside { env, processes, .. } = self.outside;
+        Marker::of_client(env, processes, env.claude_pid())
+    }
+
     /// The answer is not there yet, or never will be.
     fn wait_for(&self, said: &str, why: Why) -> Result<()> {
         let config = self.config();
@@ -58,7 +68,7 @@ impl Hook<'_> {
         }
         let Hook { outside, payload, .. } = self;
         let ended_at = outside.clock.now();
-        let markers = Marker::of_client(outside.env, outside.processes, outside.env.claude_pid());
+        let markers = self.markers();
         // Who says that nothing is saved is believed where nothing is there.
         let patience = if why == Why::NoTranscript && !markers.is_empty() {
             Duration::ZERO

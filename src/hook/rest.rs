@@ -1,8 +1,12 @@
 //! The rest: a transcript at the moment a session comes to rest.
 //!
-//! A client tells that a turn ended up to a tenth of a second before it has written it: at that moment the file may end within
-//! the turn, end with the turn before it, or not be there yet (each seen with 2.1.329, 2.1.250, 2.1.200 and 2.1.120). What is
-//! read then would be the state of a turn ago, and no later event would correct it.
+//! A client tells the end of a turn up to a tenth of a second before it has written the turn: at that moment the file may end within
+//! it (seen with 2.1.329, 2.1.250, 2.1.200 and 2.1.120), end with the turn before it when this one was short (2.1.329,
+//! 2.1.250, 2.1.200), or not be there yet (2.1.250, 2.1.200, 2.1.120). What is read then would be the state of a turn ago, and
+//! stay so until the next turn or the end of the session.
+//!
+//! What is not told apart: an answer with the words of the one before it, from a client that names no prompt (2.1.120), or in a turn
+//! that a hook made go on.
 
 use crate::claude::record::{Body, Record};
 use crate::claude::transcript::Transcript;
@@ -22,7 +26,7 @@ const NEAR: u64 = 2 * 1024 * 1024;
 /// A turn that just ended, as the client tells of it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Turn<'a> {
-    /// Id of its prompt; from 2.1.200 on, 2.1.120 tells none.
+    /// Id of its prompt: told by 2.1.200, not by 2.1.120.
     pub prompt: Option<&'a str>,
     /// What was said last in it.
     pub said: Option<&'a str>,
@@ -47,7 +51,7 @@ pub fn at_rest<'p>(
             // Nothing says that there should be one.
             None => turn.prompt.is_none() && turn.said.is_none(),
         };
-        if whole || clock.since_boot().saturating_sub(started) > TURN_WAIT {
+        if whole || clock.since_boot().saturating_sub(started) >= TURN_WAIT {
             return found;
         }
         clock.sleep(TURN_STEP);
@@ -71,13 +75,14 @@ impl Turn<'_> {
             if other_words || other_prompt {
                 return false;
             }
+            // A prompt that is newer than the answer has none yet.
+            prompt = prompt.filter(|_| id.is_none() || said.is_some());
             said = said.filter(|_| text.is_none());
-            prompt = prompt.filter(|_| id.is_none());
             if said.is_none() && prompt.is_none() {
                 return true;
             }
         }
-        // Older clients wrote no ids of prompts.
+        // The prompt is further back, behind a large result of a tool.
         said.is_none()
     }
 }
@@ -135,7 +140,7 @@ mod tests {
         )
     }
 
-    /// How long was waited, and the newest records that were then read.
+    /// How long was waited, in milliseconds, and how many records there were then.
     fn waited(written: &[String], coming: &[String], turn: Option<Turn<'_>>) -> (u128, Option<usize>) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
@@ -167,11 +172,21 @@ mod tests {
     }
 
     #[test]
+    fn the_answer_to_a_command_is_not_the_one_before_the_command_though_its_words_begin_with_that() {
+        let before =
+            [prompt("p1", "one"), answer("Done."), prompt("p2", "<command-message>fix</command-message>")];
+        let turn = Turn { prompt: Some("p2"), said: Some("Done. Both are fixed.") };
+        assert_eq!(waited(&before, &[answer("Done. Both are fixed.")], Some(turn)), (25, Some(4)));
+        let turn = Turn { prompt: Some("p2"), said: Some("Done.") };
+        assert_eq!(waited(&before, &[answer("Done.")], Some(turn)), (25, Some(4)));
+    }
+
+    #[test]
     fn a_transcript_that_is_not_there_yet_is_waited_for() {
         let turn = Turn { prompt: Some("p1"), said: Some("Done.") };
         let coming = [prompt("p1", "one"), answer("Done.")];
         assert_eq!(waited(&[], &coming, Some(turn)), (50, Some(2)));
-        assert_eq!(waited(&[], &[], Some(turn)), (425, None));
+        assert_eq!(waited(&[], &[], Some(turn)), (400, None));
         assert_eq!(
             waited(&[], &[], Some(Turn::default())),
             (0, None),
@@ -191,16 +206,16 @@ mod tests {
         ] {
             assert_eq!(waited(&whole, &[], Some(turn)), (0, Some(3)), "{turn:?}");
         }
-        let older = [prompt("p1", "one").replace(r#""promptId":"p1","#, ""), answer("Done.")];
+        let large = [prompt("p1", &"x".repeat(3 << 20)), answer("Done.")];
         let turn = Turn { prompt: Some("p1"), said: Some("Done.") };
-        assert_eq!(waited(&older, &[], Some(turn)), (0, Some(2)), "a client that writes no ids of prompts");
+        assert_eq!(waited(&large, &[], Some(turn)), (0, Some(2)));
     }
 
     #[test]
     fn a_turn_that_never_comes_is_waited_for_no_longer_than_the_hook_of_a_one_shot_run_lives() {
         let before = [prompt("p1", "one"), answer("Done.")];
         let turn = Turn { prompt: Some("p2"), said: Some("Done.") };
-        assert_eq!(waited(&before, &[], Some(turn)), (425, Some(2)));
+        assert_eq!(waited(&before, &[], Some(turn)), (400, Some(2)));
         assert_eq!(waited(&before[..1], &[], None), (0, Some(1)), "no turn ended");
     }
 }

@@ -105,7 +105,9 @@ impl Hook<'_> {
 
     fn saved_state(&self, states: &Shelf<'_>, moment: Moment, config: &Config) -> Result<Option<Put>> {
         let liveness = if moment == Moment::SessionEnded { Liveness::Gone } else { Liveness::Live(None) };
-        let turn = (moment == Moment::TurnEnded).then(|| self.payload.turn());
+        // Nothing comes of a client that writes nothing.
+        let comes = || self.payload.transcript.exists() || !self.saves_nothing();
+        let turn = (moment == Moment::TurnEnded && comes()).then(|| self.payload.turn());
         // A session in which nothing was said has no transcript.
         let Some((transcript, stop)) = at_rest(&self.payload.transcript, turn, liveness, self.outside.clock)
         else {
