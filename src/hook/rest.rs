@@ -13,6 +13,7 @@ use crate::claude::transcript::Transcript;
 use crate::clock::Clock;
 use crate::session::ending::{Liveness, ending};
 use crate::session::{Stop, StopKind};
+use crate::text::on_one_line;
 use crate::watch::saving::is_answer;
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use std::time::Duration;
 /// How long the end of a turn is looked for. In a `-p` run the hook lives for a second after it.
 const TURN_WAIT: Duration = Duration::from_millis(400);
 const TURN_STEP: Duration = Duration::from_millis(25);
-/// Newest bytes of a transcript in which a turn that just ended is looked for.
+/// Newest bytes of a transcript in which the last of a conversation is looked for.
 const NEAR: u64 = 2 * 1024 * 1024;
 
 /// A turn that just ended, as the client tells of it.
@@ -58,13 +59,19 @@ pub fn at_rest<'p>(
     }
 }
 
+/// The newest records of the session's own conversation, the newest first.
+pub fn newest<'t>(transcript: &'t Transcript<'_>) -> impl Iterator<Item = Record> + 't {
+    let near = |record: &Record| record.offset.saturating_add(NEAR) >= transcript.bytes();
+    transcript.newest_first().take_while(near).filter(|record| !record.head.sidechain)
+}
+
 impl Turn<'_> {
     /// Whether the newest answer of a transcript is the turn's last, and its newest prompt the turn's, as far as each is known.
     fn ends(&self, transcript: &Transcript<'_>) -> bool {
-        let mut said = self.said.filter(|said| !said.trim().is_empty());
+        let words = self.said.map(on_one_line);
+        let mut said = words.as_deref().filter(|said| !said.is_empty());
         let mut prompt = self.prompt;
-        let near = |record: &Record| record.offset.saturating_add(NEAR) >= transcript.bytes();
-        for record in transcript.newest_first().take_while(near).filter(|record| !record.head.sidechain) {
+        for record in newest(transcript) {
             let (text, id) = match &record.body {
                 Body::Assistant(answer) if !answer.text.trim().is_empty() => (Some(&answer.text), None),
                 Body::User(user) => (None, user.prompt_id.as_ref()),

@@ -5,8 +5,8 @@
 //! anew from its own transcript. Of other sessions only times and counts are told, and where their states are.
 
 use super::Hook;
-use super::rest::at_rest;
-use crate::claude::record::{Body, Record};
+use super::rest::{at_rest, newest};
+use crate::claude::record::Body;
 use crate::claude::registry::live_holder;
 use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
@@ -321,9 +321,7 @@ const fn patience(moment: Moment) -> Duration {
 
 /// Time of the newest message.
 fn last_message(transcript: &Transcript) -> Option<DateTime<Utc>> {
-    let near = |record: &Record| record.offset.saturating_add(WAITED_FOR) >= transcript.bytes();
-    let mut records = transcript.newest_first().take_while(near).filter(|record| !record.head.sidechain);
-    records.find_map(|record| match record.body {
+    newest(transcript).find_map(|record| match record.body {
         Body::User(_) | Body::Assistant(_) => record.head.at,
         _ => None,
     })

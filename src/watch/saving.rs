@@ -124,6 +124,7 @@ pub fn look(transcript: &Path, said: &str, now: DateTime<Utc>) -> Result<(), Why
 /// Whether one of the newest answers, none older than `since`, is what was said, or a part of it: a client writes one record for
 /// each block of an answer.
 fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
+    let said = on_one_line(said);
     let floor = transcript.bytes().saturating_sub(BUDGET);
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
@@ -139,7 +140,7 @@ fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
             if record.head.at.is_some_and(|at| at < since) {
                 return false;
             }
-            if is_answer(&answer.text, said) {
+            if is_answer(&answer.text, &said) {
                 return true;
             }
         }
@@ -147,11 +148,11 @@ fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
     false
 }
 
-/// Whether a record's text is what was said, or a part of it. A client may trim or join differently.
+/// Whether a record's text is what was said, on one line, or a part of it. A client may trim or join differently.
 #[must_use]
 pub fn is_answer(text: &str, said: &str) -> bool {
-    let (text, said) = (on_one_line(text), on_one_line(said));
-    !text.is_empty() && (text.contains(&said) || said.contains(&text))
+    let text = on_one_line(text);
+    !text.is_empty() && (text.contains(said) || said.contains(&text))
 }
 
 /// A session whose answers were not found in its transcript.
