@@ -79,6 +79,8 @@ export function live(pid, fields = {}) {
     job: null,
     cpuPercent: null,
     children: [],
+    place: fields.job ? `background job ${fields.job}` : fields.tty === null ? `process ${pid}` : (fields.tty ?? 'pts/3'),
+    others: [],
     ...fields,
   };
 }

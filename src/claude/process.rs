@@ -49,6 +49,10 @@ pub trait Processes: Send + Sync {
     fn table(&self) -> Vec<Process> {
         Vec::new()
     }
+    /// Its controlling terminal, such as `pts/3`.
+    fn terminal(&self, pid: u32) -> Option<String> {
+        self.table().into_iter().find(|process| process.pid == pid)?.tty
+    }
     /// Words of a process's command line; empty when it cannot be read.
     fn command_line(&self, _pid: u32) -> Vec<String> {
         Vec::new()
@@ -189,6 +193,10 @@ mod system {
         /// Field 22 of `/proc/<pid>/stat`, ticks since boot.
         fn start_token(&self, pid: u32) -> Option<String> {
             Stat::read(pid)?.text(START).map(str::to_owned)
+        }
+
+        fn terminal(&self, pid: u32) -> Option<String> {
+            terminal(Stat::read(pid)?.number(TTY)?)
         }
 
         fn domain(&self) -> Option<String> {

@@ -72,6 +72,10 @@ export interface LiveProcess {
   pid: number
   /** `pts/3`, `ttys004`; `null` without a terminal. */
   tty: string | null
+  /** Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
+  place: string
+  /** Further clients that have the same session open: the conversation forks as soon as two of them continue. */
+  others: OtherLiveProcess[]
   /** `interactive`: a terminal. `print`: `-p` or an SDK. `background`: a worker of Claude Code's daemon. */
   kind: 'interactive' | 'print' | 'background'
   /** What proves it: Claude Code's registry with the start time, or the process table alone (clients that keep no registry). */
@@ -88,6 +92,14 @@ export interface LiveProcess {
   cpuPercent: number | null
   /** Processes below it. */
   children: ChildProcess[]
+}
+
+/** A further client that has the session open. */
+export interface OtherLiveProcess {
+  /** Process id, proved by its start time. */
+  pid: number
+  /** Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
+  place: string
 }
 
 /** Transcripts of a session's subagents. */

@@ -7,7 +7,7 @@ use super::fingerprint::Fingerprint;
 use super::heartbeat::{Seen, seen};
 use super::incident::{Child, Incident, Phase, Run, Transport};
 use super::ledger::Ledger;
-use crate::claude::home::{ClaudeHome, all_homes, store_with};
+use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::process::Processes;
 use crate::claude::program::locate;
 use crate::claude::transcript::Transcript;
@@ -17,9 +17,8 @@ use crate::error::{Code, Error};
 use crate::fs::{own_uid, owner};
 use crate::project::enabled::{agreed_fingerprint, unattended};
 use crate::session::ending::Liveness;
-use crate::session::holder::{Holders, Kind, named_session, version_of};
 use crate::session::origin::origin;
-use crate::session::scan::found_at;
+use crate::session::owners::{Kind, Owners, SessionOwners, version_of};
 use crate::session::summary::{Summary, summarize};
 use crate::store::stored::peek;
 use chrono::{DateTime, Duration, Utc};
@@ -65,12 +64,8 @@ pub struct Program {
 /// What was read about a session.
 #[derive(Debug)]
 pub struct Facts {
-    /// A live client that has it open: process, kind, background job, and whether it is at work.
-    pub holder: Option<(u32, Kind, Option<String>, bool)>,
-    /// A client that cannot be seen from here may have it open.
-    pub elsewhere: bool,
-    /// A process that was started to resume it and is not registered yet, or not any more.
-    pub started: Option<u32>,
+    /// Every process that has it open, is being started for it, or may have it open without being visible from here.
+    pub owners: SessionOwners,
     /// When its transcript was written to last.
     pub modified: Option<DateTime<Utc>>,
     /// What the transcript says.
@@ -113,17 +108,7 @@ impl Facts {
         {
             homes.push(ClaudeHome::new(dir.clone()));
         }
-        let holders = Holders::read(&homes, processes, &mut Vec::new());
-        let of_session = |one: &&crate::session::holder::Holder| one.session == incident.session;
-        let holder = holders
-            .live
-            .values()
-            .find(of_session)
-            .map(|one| (one.pid, one.kind, one.job.clone(), one.status.as_deref() == Some("busy")));
-        let store = store_with(&incident.transcript, &homes);
-        let found = store.and_then(|store| found_at(&incident.transcript, store));
-        let elsewhere =
-            found.as_ref().is_some_and(|found| holders.left(found).any(|leftover| leftover.elsewhere));
+        let owners = Owners::look_up(&homes, processes, &incident.session);
         let transcript = Transcript::open(&incident.transcript).ok();
         let summary = transcript.as_ref().map(|transcript| summarize(transcript, Liveness::Gone));
         let modified = transcript.as_ref().and_then(Transcript::modified).map(DateTime::<Utc>::from);
@@ -135,9 +120,7 @@ impl Facts {
         let (directory, by_id) = origin(&incident.transcript, newest.as_deref(), incident.cwd.clone());
         let directory = directory.map(PathBuf::from);
         Self {
-            holder,
-            elsewhere,
-            started: started(processes, &incident.session),
+            owners,
             modified,
             seen: seen(incident, summary.as_ref()),
             summary,
@@ -156,14 +139,6 @@ impl Facts {
                 .map_err(|error| error.to_string()),
         }
     }
-}
-
-/// A process whose command line names the session.
-fn started(processes: &dyn Processes, session: &str) -> Option<u32> {
-    let table = processes.table();
-    let named =
-        |pid: u32| named_session(&processes.command_line(pid)).is_some_and(|named| named.contains(session));
-    table.iter().map(|process| process.pid).find(|pid| named(*pid))
 }
 
 /// The program that a run starts: the user's launcher, else the client. It lies outside the project, belongs to the user or
@@ -252,18 +227,19 @@ fn is_runtime(path: &Path) -> bool {
 /// Decides. The order is that of what must never happen: two clients, then what nobody allowed, then what cannot work.
 #[must_use]
 pub fn judge(facts: &Facts, transport: Transport, quiet: Duration, now: DateTime<Utc>) -> Verdict {
-    if let Some((pid, kind, job, _)) = &facts.holder {
-        return match (kind, job) {
+    if let Some(owner) = facts.owners.first() {
+        return match (owner.kind, &owner.job) {
             (Kind::Background, Some(job)) => Verdict::Hold(format!(
-                "it is open in the background (process {pid}): claude attach {job} shows it, claude stop {job} ends it"
+                "it is open in the background (process {}): claude attach {job} shows it, claude stop {job} ends it",
+                owner.pid
             )),
-            _ => Verdict::NotYet(format!("process {pid} has it open")),
+            _ => Verdict::NotYet(owner.has_it_open()),
         };
     }
-    if let Some(pid) = facts.started {
+    if let Some(pid) = facts.owners.started.first() {
         return Verdict::NotYet(format!("process {pid} was started to resume it"));
     }
-    if facts.elsewhere {
+    if !facts.owners.elsewhere.is_empty() {
         return Verdict::Hold(
             "a client in another process-id space (a container) may have it open, which cannot be checked from here".into(),
         );
@@ -333,7 +309,7 @@ pub fn orphan(run: &Run, facts: &Facts, processes: &dyn Processes, since: Durati
     let alive = |child: &Child| child.start.is_some() && processes.start_token(child.pid) == child.start;
     match &run.child {
         Some(child) if alive(child) => Orphan::Runs,
-        _ if facts.holder.is_some() || facts.started.is_some() => Orphan::Runs,
+        _ if facts.owners.is_open() => Orphan::Runs,
         Some(_) => Orphan::Over,
         None if since < SHOWS => Orphan::Runs,
         None => Orphan::NeverStarted,

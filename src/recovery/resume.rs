@@ -23,6 +23,7 @@ use crate::note::writer::NoteWriter;
 use crate::rescue::snapshot::{self, Snapshot};
 use crate::session::Source;
 use crate::session::ending::Liveness;
+use crate::session::owners::ClientWord;
 use crate::session::summary::summarize;
 use crate::store::journal;
 use crate::store::layout::ensure_dir;
@@ -384,10 +385,10 @@ impl Resumer<'_> {
                 return format!("still at work after {} min", deadline.as_secs() / 60);
             }
             let facts = Facts::read(&self.reading, incident);
-            match facts.holder {
-                Some((_, _, _, true)) => seen = true,
-                Some((pid, ..)) if seen || facts.seen != Seen::Same => {
-                    return format!("its turn ended, and process {pid} keeps it open");
+            match facts.owners.first() {
+                Some(owner) if owner.word() == ClientWord::Busy => seen = true,
+                Some(owner) if seen || facts.seen != Seen::Same => {
+                    return format!("its turn ended, and process {} keeps it open", owner.pid);
                 }
                 // It takes a moment until it is registered.
                 None if seen || elapsed > APPEARS => return "its client has ended".to_owned(),

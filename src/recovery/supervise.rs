@@ -23,7 +23,7 @@ use crate::notify::{Kind, Notice, send};
 use crate::project::enabled::{all_unattended, unattended};
 use crate::report::inventory::Outside;
 use crate::session::ending::Liveness;
-use crate::session::holder::Holders;
+use crate::session::owners::Owners;
 use crate::session::scan;
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::{Depth, summarize};
@@ -331,7 +331,7 @@ impl Supervisor {
         let before = std::mem::take(&mut self.settled);
         let mut settled = BTreeMap::new();
         let ledger = self.ledger(config, default_home.as_deref());
-        let mut holders: Option<Holders> = None;
+        let mut owners: Option<Owners> = None;
         for enabled in all_unattended(&self.state) {
             let (Some(project), Some(since)) = (&enabled.project, enabled.unattended) else { continue };
             let wanted = |home: &ClaudeHome| Some(vec![home.project(project)]);
@@ -355,8 +355,8 @@ impl Supervisor {
             if fresh.is_empty() {
                 continue;
             }
-            let holders = holders
-                .get_or_insert_with(|| Holders::read(&homes, self.ground.processes.as_ref(), &mut problems));
+            let owners = owners
+                .get_or_insert_with(|| Owners::read(&homes, self.ground.processes.as_ref(), &mut problems));
             let summaries = scan::read(&fresh, |_| Liveness::Gone, Depth::Whole);
             for ((found, summary), (limit, state)) in fresh.iter().zip(summaries).zip(newer_than) {
                 let Ok(summary) = summary else { continue };
@@ -365,7 +365,7 @@ impl Supervisor {
                     settled.insert(found.path.clone(), state);
                     continue;
                 }
-                if holders.of(found).is_some() {
+                if owners.of(found).may_be_open() {
                     continue;
                 }
                 let report = Report {

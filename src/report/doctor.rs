@@ -21,7 +21,7 @@ use crate::recovery::incident::Incident;
 use crate::rescue::snapshot::ensure_room;
 use crate::service::plan::Outside as ServiceOutside;
 use crate::service::status::{StatusOptions, status as service_status};
-use crate::session::holder::version_of;
+use crate::session::owners::version_of;
 use crate::session::stop::time;
 use crate::store::stored::peek;
 use crate::store::{StateDir, journal};

@@ -91,7 +91,7 @@ fn called<'r>(inventory: &'r Inventory<'_>, name: &str, parts: bool) -> Vec<&'r 
     let wanted = name.to_lowercase();
     let names = |row: &Row| {
         let summary = &row.summary;
-        let by_client = inventory.holder(&row.found).and_then(|holder| holder.name.clone());
+        let by_client = inventory.owner(&row.found).and_then(|owner| owner.name.clone());
         let all = [summary.name.clone(), summary.title.clone(), by_client];
         all.into_iter().flatten().map(|text| one_line(&text, 200).to_lowercase()).collect::<Vec<_>>()
     };

@@ -18,9 +18,9 @@ use crate::recovery::incident::{Incident, Phase, Report};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, person_needed, resume_command};
 use crate::session::ending::{Liveness, is_prompt};
-use crate::session::holder::{Holder, Holders};
+use crate::session::owners::{OwnerProcess, Owners, SessionOwners};
 use crate::session::scan::{self, Found, found_at};
-use crate::session::state::{Died, OpenAtCrash, Signs, State, Verdict, settle, with_holder, without_holder};
+use crate::session::state::{Died, OpenAtCrash, Signs, State, Verdict, settle, with_owners, without_owner};
 use crate::session::summary::{Depth, Summary, started_at, summarize};
 use crate::session::{Evidence, Source, Stop, StopKind};
 use crate::store::StateDir;
@@ -132,7 +132,7 @@ pub struct Inventory<'a> {
     /// Configuration directories.
     pub homes: Vec<ClaudeHome>,
     /// Live clients and what dead ones left.
-    pub holders: Holders,
+    pub owners: Owners,
     /// Stops that are looked after, by session.
     pub incidents: BTreeMap<String, Incident>,
     /// Sessions.
@@ -182,9 +182,9 @@ impl<'a> Inventory<'a> {
         let ledger = ground.ledger();
         let (incidents, unreadable) = ledger.read_all();
         let mut problems: Vec<Error> = ground.problem.iter().cloned().chain(unreadable).collect();
-        let holders = Holders::read(&homes, ground.outside.processes, &mut problems);
+        let owners = Owners::read(&homes, ground.outside.processes, &mut problems);
         Self {
-            holders,
+            owners,
             incidents: incidents.into_iter().map(|incident| (incident.session.clone(), incident)).collect(),
             taken_at: ground.outside.clock.now(),
             rows: Vec::new(),
@@ -231,16 +231,16 @@ impl<'a> Inventory<'a> {
     pub fn read(&mut self, found: Vec<Found>, depth: Depth) {
         let processes = self.ground.outside.processes;
         let table = self.table.get_or_init(|| processes.table());
-        self.holders.add_unregistered(&self.homes, &found, table, processes);
-        let holders = &self.holders;
+        self.owners.add_unregistered(&self.homes, &found, table, processes);
+        let owners = &self.owners;
         let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID");
-        let summaries = scan::read(&found, |one| liveness(holders, own, one), depth);
+        let summaries = scan::read(&found, |one| liveness(owners, own, one), depth);
         self.rows.reserve(found.len());
         for (found, summary) in found.into_iter().zip(summaries) {
             match summary {
                 Ok(mut summary) => {
-                    if let Some(holder) = self.holders.of(&found) {
-                        settle(&mut summary, holder);
+                    if let Some(owner) = self.owners.of(&found).first() {
+                        settle(&mut summary, owner);
                     }
                     self.rows.push(Row { found, summary });
                 }
@@ -331,13 +331,19 @@ impl<'a> Inventory<'a> {
     /// Whether a session lives, as far as it decides how its end is read.
     #[must_use]
     pub fn liveness(&self, row: &Row) -> Liveness<'_> {
-        liveness(&self.holders, self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID"), &row.found)
+        liveness(&self.owners, self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID"), &row.found)
     }
 
-    /// The live client of a session.
+    /// Every process that has a session open, or may have.
     #[must_use]
-    pub fn holder(&self, found: &Found) -> Option<&Holder> {
-        self.holders.of(found)
+    pub fn owners_of(&self, found: &Found) -> &SessionOwners {
+        self.owners.of(found)
+    }
+
+    /// The live client of a session; of several, the one that works.
+    #[must_use]
+    pub fn owner(&self, found: &Found) -> Option<&OwnerProcess> {
+        self.owners.of(found).first()
     }
 
     /// A session as a report, with all that costs more than its transcript's end.
@@ -354,18 +360,18 @@ impl<'a> Inventory<'a> {
 
     fn report_with(&self, row: &Row, files: Files) -> Session {
         let home = &self.homes[row.found.home];
-        let holder = self.holder(&row.found);
+        let owner = self.owner(&row.found);
         let verdict = self.verdict(row);
-        let mut session = Session::of(row, home, holder, verdict);
+        let mut session = Session::of(row, home, self.owners_of(&row.found), verdict);
         session.started_at = session.started_at.or(files.started_at);
         session.subagents = files.subagents;
         let most = self.ground.config.context.max_session_megabytes * 1_000_000.0;
         session.oversized = Large::bytes(session.bytes) > most;
         session.weigh(&self.ground.config.context, &self.windows);
         session.open_at_crash = self.open_at_crash(row);
-        if let Some(holder) = holder {
+        if let Some(owner) = owner {
             let table = self.table();
-            session.add_processes(holder, table, self.ground.outside.processes);
+            session.add_processes(owner, table, self.ground.outside.processes);
         } else {
             let days = self.cleanup[row.found.home].get_or_init(|| home.cleanup_days());
             session.deleted_after =
@@ -374,7 +380,7 @@ impl<'a> Inventory<'a> {
         self.add_next(&mut session);
         let (start, _) = start_directory(self.ground.outside, self, row);
         session.add_commands(home, self.default_home(), self.is_in_force(row), start);
-        if self.holders.left(&row.found).any(|one| one.elsewhere) {
+        if !self.owners_of(&row.found).elsewhere.is_empty() {
             // Somebody else may have it open.
             session.commands.resume = None;
             session.next.argv = None;
@@ -389,8 +395,8 @@ impl<'a> Inventory<'a> {
     /// A session whose transcript is gone, as far as its incident tells.
     #[must_use]
     pub fn report_lost(&self, incident: &Incident) -> Session {
-        let holder = self.holders.live.values().find(|holder| holder.session == incident.session);
-        let mut session = Session::of_incident(incident, holder);
+        let owners = self.owners.of_session(&incident.session);
+        let mut session = Session::of_incident(incident, &owners);
         self.add_next(&mut session);
         session
     }
@@ -401,12 +407,12 @@ impl<'a> Inventory<'a> {
         let id = row.found.id();
         let looked_after = self.incident_of(id, &row.found.path).is_some();
         let recent = self.active_at(row).is_some_and(|at| self.taken_at - at < RECENT);
-        self.holder(&row.found).is_some()
+        self.owner(&row.found).is_some()
             || looked_after
             || recent
                 && (row.summary.stop.is_unfinished()
                     || row.summary.stop.kind == StopKind::Waiting
-                    || self.holders.left(&row.found).next().is_some())
+                    || self.owners_of(&row.found).has_records())
     }
 
     /// Whether it lives and works. Looked at once: a second look could tell something else.
@@ -423,30 +429,37 @@ impl<'a> Inventory<'a> {
     fn judge(&self, row: &Row) -> Verdict {
         let stop = &row.summary.stop;
         let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());
-        let Some(holder) = self.holder(&row.found) else {
-            let mut verdict = without_holder(stop);
+        let Some(owner) = self.owner(&row.found) else {
+            let mut verdict = without_owner(stop);
             if own {
                 verdict.state = State::Current;
                 let fact = "this command runs within it (CLAUDE_CODE_SESSION_ID)";
                 verdict.evidence = vec![Evidence::new(Source::Process, fact)];
                 return verdict;
             }
-            let elsewhere = self.holders.left(&row.found).any(|one| one.elsewhere);
+            let elsewhere = !self.owners_of(&row.found).elsewhere.is_empty();
             if elsewhere {
                 let fact = "a client in another process-id space (a container) may hold it; it cannot be checked from here";
                 verdict.evidence.push(Evidence::new(Source::Registry, fact));
             }
             return verdict;
         };
-        let signs = self.signs(row, holder);
-        with_holder(holder, stop, own, Some(&signs), self.ground.config.hung_after())
+        let signs = self.signs(row, owner);
+        with_owners(
+            owner,
+            self.owners_of(&row.found),
+            stop,
+            own,
+            Some(&signs),
+            self.ground.config.hung_after(),
+        )
     }
 
     /// What can be seen of a live client; the costly parts only when it may hang.
-    fn signs(&self, row: &Row, holder: &Holder) -> Signs {
+    fn signs(&self, row: &Row, owner: &OwnerProcess) -> Signs {
         use crate::claude::process::Reception;
         let now = self.clock().now();
-        let own = self.table().iter().find(|process| process.pid == holder.pid);
+        let own = self.table().iter().find(|process| process.pid == owner.pid);
         let mut signs = Signs {
             quiet: None,
             stopped: own.is_some_and(|process| process.stopped),
@@ -457,14 +470,14 @@ impl<'a> Inventory<'a> {
             since_request: None,
             cpu_percent: None,
         };
-        if crate::session::state::activity(holder, row.summary.stop.kind)
+        if crate::session::state::activity(owner, row.summary.stop.kind)
             != crate::session::state::Activity::Busy
         {
             return signs;
         }
         let message = row.summary.stop.at;
         let subagent = Subagents::newest_message(&row.found);
-        let times = [message, subagent, holder.status_since].into_iter().flatten();
+        let times = [message, subagent, owner.status_since].into_iter().flatten();
         let newest = times.filter(|at| *at <= now + AHEAD).max();
         signs.quiet = newest.and_then(|at| (now - at.min(now)).to_std().ok());
         if signs.quiet.is_none_or(|quiet| quiet < self.ground.config.hung_after()) {
@@ -473,7 +486,7 @@ impl<'a> Inventory<'a> {
         let call = open_call(&row.found.path);
         let since = call.as_ref().map(|(at, _)| *at).or(message).map(|at| at - CALL_SLACK);
         signs.open_call = call.map(|(_, name)| name.into());
-        signs.tools = below(self.table(), holder.pid)
+        signs.tools = below(self.table(), owner.pid)
             .into_iter()
             .filter(|child| match (child.started_at, since) {
                 (Some(started), Some(since)) => started >= since,
@@ -486,8 +499,8 @@ impl<'a> Inventory<'a> {
         signs.requests = requests;
         signs.since_request = newest.and_then(|at| (now - at).to_std().ok());
         if !signs.stopped && signs.tools.is_empty() {
-            signs.reception = self.ground.outside.processes.reception(holder.pid);
-            signs.cpu_percent = self.cpu_percent(holder.pid);
+            signs.reception = self.ground.outside.processes.reception(owner.pid);
+            signs.cpu_percent = self.cpu_percent(owner.pid);
         }
         signs
     }
@@ -509,17 +522,15 @@ impl<'a> Inventory<'a> {
     #[must_use]
     pub fn open_at_crash(&self, row: &Row) -> Option<OpenAtCrash> {
         let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());
-        if own || self.holder(&row.found).is_some() || self.holders.left(&row.found).any(|one| one.elsewhere)
-        {
+        if own || self.owner(&row.found).is_some() || !self.owners_of(&row.found).elsewhere.is_empty() {
             return None;
         }
         let booted = *self.booted_at.get_or_init(|| self.ground.outside.processes.booted_at());
         let summary = &row.summary;
         let mut evidence = Vec::new();
-        let left = self.holders.left(&row.found);
-        let newest = left.filter(|one| !one.elsewhere).max_by_key(|one| one.record.started_at);
-        let started = newest.and_then(|one| one.record.started_at).and_then(from_epoch_millis);
-        if let Some(leftover) = newest {
+        let newest = self.owners_of(&row.found).left.iter().max_by_key(|record| record.started_at);
+        let started = newest.and_then(|record| record.started_at).and_then(from_epoch_millis);
+        if let Some(record) = newest {
             // A graceful end takes the record away; one that is older than that end belongs to an earlier client.
             let reopened = || {
                 let modified = std::fs::metadata(&row.found.path).ok()?.modified().ok()?;
@@ -530,7 +541,7 @@ impl<'a> Inventory<'a> {
             }
             evidence.push(Evidence::new(
                 Source::Registry,
-                format!("the record of process {} is left, and the process is gone", leftover.record.pid),
+                format!("the record of process {} is left, and the process is gone", record.pid),
             ));
         } else if summary.stop.kind == StopKind::Crashed {
             let recent = self.active_at(row).is_some_and(|at| self.taken_at - at < RECENT);
@@ -683,12 +694,13 @@ impl<'a> Inventory<'a> {
 }
 
 /// Whether a session lives, as far as it decides how its end is read.
-fn liveness<'a>(holders: &'a Holders, own: Option<&str>, found: &Found) -> Liveness<'a> {
-    match holders.of(found) {
-        Some(holder) => Liveness::Live(holder.status.as_deref()),
+fn liveness<'a>(owners: &'a Owners, own: Option<&str>, found: &Found) -> Liveness<'a> {
+    let owners = owners.of(found);
+    match owners.first() {
+        Some(owner) => Liveness::Live(owner.status.as_deref()),
         // We run below it, whatever can be seen of it from here.
         None if own == Some(found.id()) => Liveness::Live(None),
-        None if holders.left(found).any(|one| one.elsewhere) => Liveness::Unknown,
+        None if !owners.elsewhere.is_empty() => Liveness::Unknown,
         None => Liveness::Gone,
     }
 }

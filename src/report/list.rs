@@ -177,7 +177,7 @@ pub fn list(outside: Outside<'_>, options: &ListOptions) -> Result<ListReport> {
 
 fn names<'r>(inventory: &'r Inventory<'_>, row: &'r Row) -> impl Iterator<Item = String> + 'r {
     let summary = &row.summary;
-    let by_client = inventory.holder(&row.found).and_then(|holder| holder.name.as_ref());
+    let by_client = inventory.owner(&row.found).and_then(|owner| owner.name.as_ref());
     let texts = [summary.name.as_ref().or(by_client), summary.title.as_ref(), summary.last_prompt.as_ref()];
     texts.into_iter().flatten().map(|text| one_line(text, 1000))
 }

@@ -17,8 +17,8 @@ use crate::note::compose::Form;
 use crate::recovery::launch::{ATTEMPT, OF_A_CHILD};
 use crate::recovery::policy::Action;
 use crate::session::StopKind;
-use crate::session::holder::Kind;
 use crate::session::origin::origin;
+use crate::session::owners::Kind;
 use crate::session::state::State;
 use crate::session::stop::time;
 use chrono::{DateTime, Utc};
@@ -154,8 +154,8 @@ fn latest_to_resume<'r>(outside: Outside<'_>, inventory: &'r Inventory<'_>) -> O
         .rows
         .iter()
         .filter(|row| row.summary.stop.kind != StopKind::Empty && own != Some(row.found.id()))
-        .filter(|row| inventory.holder(&row.found).is_none())
-        .filter(|row| !inventory.holders.left(&row.found).any(|one| one.elsewhere))
+        .filter(|row| inventory.owner(&row.found).is_none())
+        .filter(|row| inventory.owners_of(&row.found).elsewhere.is_empty())
         .collect();
     rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
     rows.into_iter()
@@ -220,7 +220,7 @@ fn plan_one(
         );
         return refused(session, why, Some(hint));
     }
-    if inventory.holders.left(&row.found).any(|one| one.elsewhere) {
+    if !inventory.owners_of(&row.found).elsewhere.is_empty() {
         let why = "a client in another process-id space (a container) may have it open, which cannot be checked from here";
         return refused(session, why.to_owned(), Some("end that client, or resume it there".to_owned()));
     }

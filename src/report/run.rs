@@ -71,7 +71,7 @@ pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunRe
     let asked = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &asked)?;
     let id = row.found.id().to_owned();
-    if let Some(holder) = inventory.holder(&row.found) {
+    if let Some(holder) = inventory.owner(&row.found) {
         return Err(Error::new(Code::SessionLive, format!("process {} has it open", holder.pid))
             .at(&row.found.path)
             .hint("go on in its window, or end that client first"));

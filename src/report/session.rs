@@ -12,9 +12,9 @@ use crate::recovery::config::Context as Limits;
 use crate::recovery::incident::Incident;
 use crate::recovery::policy::{Action, RecoveryPlan};
 use crate::session::ending::Liveness;
-use crate::session::holder::{HeldBy, Holder, Kind};
+use crate::session::owners::{HeldBy, Kind, OwnerProcess, SessionOwners};
 use crate::session::scan::{Found, found_at};
-use crate::session::state::{Activity, OpenAtCrash, State, Verdict, without_holder};
+use crate::session::state::{Activity, OpenAtCrash, State, Verdict, without_owner};
 use crate::session::stop::time_or_null;
 use crate::session::summary::Summary;
 use crate::session::{Evidence, Stop, StopKind};
@@ -68,6 +68,10 @@ pub struct Live {
     pub pid: u32,
     /// Terminal, when it has one that is known.
     pub tty: Option<String>,
+    /// Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
+    pub place: String,
+    /// Further clients that have the same session open.
+    pub others: Vec<OtherLive>,
     /// How it is used.
     pub kind: Kind,
     /// What proves it.
@@ -85,6 +89,15 @@ pub struct Live {
     pub cpu_percent: Option<f64>,
     /// Processes below it.
     pub children: Vec<Child>,
+}
+
+/// A further client that has the session open.
+#[derive(Debug, Clone, Serialize)]
+pub struct OtherLive {
+    /// Process id, proved by its start time.
+    pub pid: u32,
+    /// Where the user finds it.
+    pub place: String,
 }
 
 /// Transcripts of subagents.
@@ -274,18 +287,19 @@ fn shown(text: Option<&String>) -> Option<String> {
 }
 
 impl Session {
-    /// What the transcript and its holder tell.
+    /// What the transcript and the processes that have it open tell.
     #[must_use]
-    pub fn of(row: &Row, home: &ClaudeHome, holder: Option<&Holder>, verdict: Verdict) -> Self {
+    pub fn of(row: &Row, home: &ClaudeHome, owners: &SessionOwners, verdict: Verdict) -> Self {
+        let owner = owners.first();
         let cpu_percent = verdict.cpu_percent;
         let mut session = Self::of_summary(&row.found, &row.summary, verdict);
         session.config_dir = Some(home.dir().to_path_buf());
-        let named = holder.and_then(|holder| shown(holder.name.as_ref()));
+        let named = owner.and_then(|owner| shown(owner.name.as_ref()));
         session.name = session.name.or(named);
         if session.client_version.is_none() {
-            session.client_version = holder.and_then(|holder| holder.version.clone());
+            session.client_version = owner.and_then(|owner| owner.version.clone());
         }
-        session.live = holder.map(live_of);
+        session.live = owner.map(|owner| live_of(owner, owners));
         if let Some(live) = &mut session.live {
             live.cpu_percent = cpu_percent.map(|percent| (percent * 10.0).round() / 10.0);
         }
@@ -334,7 +348,8 @@ impl Session {
 
     /// What an incident alone tells, when the transcript cannot be read any more.
     #[must_use]
-    pub fn of_incident(incident: &Incident, holder: Option<&Holder>) -> Self {
+    pub fn of_incident(incident: &Incident, owners: &SessionOwners) -> Self {
+        let owner = owners.first();
         Self {
             schema: SCHEMA,
             id: incident.session.clone(),
@@ -346,11 +361,11 @@ impl Session {
             bytes: 0,
             oversized: false,
             subagents: Subagents::default(),
-            state: if holder.is_some() { State::Active } else { State::Orphaned },
+            state: if owner.is_some() { State::Active } else { State::Orphaned },
             activity: None,
             evidence: Vec::new(),
             stop: incident.stop.clone(),
-            live: holder.map(live_of),
+            live: owner.map(|owner| live_of(owner, owners)),
             open_at_crash: None,
             started_at: None,
             last_activity_at: incident.stop.at,
@@ -368,14 +383,13 @@ impl Session {
         }
     }
 
-    /// Terminal and children of the process that holds it.
-    pub fn add_processes(&mut self, holder: &Holder, table: &[Process], processes: &dyn Processes) {
+    /// Start time and children of the process that has it open.
+    pub fn add_processes(&mut self, owner: &OwnerProcess, table: &[Process], processes: &dyn Processes) {
         let Some(live) = &mut self.live else { return };
-        if let Some(own) = table.iter().find(|process| process.pid == holder.pid) {
-            live.tty.clone_from(&own.tty);
+        if let Some(own) = table.iter().find(|process| process.pid == owner.pid) {
             live.started_at = live.started_at.or(own.started_at);
         }
-        live.children = below(table, holder.pid)
+        live.children = below(table, owner.pid)
             .into_iter()
             .take(MOST_CHILDREN)
             .map(|child| Child {
@@ -443,16 +457,19 @@ fn program_of(process: &Process, processes: &dyn Processes) -> String {
     one_line(name.unwrap_or(&process.name), 60)
 }
 
-fn live_of(holder: &Holder) -> Live {
+fn live_of(owner: &OwnerProcess, owners: &SessionOwners) -> Live {
+    let others = owners.live.iter().filter(|other| other.pid != owner.pid);
     Live {
-        pid: holder.pid,
-        tty: None,
-        kind: holder.kind,
-        proof: holder.proof,
-        started_at: holder.started_at,
-        status: holder.status.clone(),
-        waiting_for: holder.waiting_for.clone(),
-        job: holder.job.clone(),
+        pid: owner.pid,
+        tty: owner.tty.clone(),
+        place: owner.place(),
+        others: others.map(|other| OtherLive { pid: other.pid, place: other.place() }).collect(),
+        kind: owner.kind,
+        proof: owner.proof,
+        started_at: owner.started_at,
+        status: owner.status.clone(),
+        waiting_for: owner.waiting_for.clone(),
+        job: owner.job.clone(),
         cpu_percent: None,
         children: Vec::new(),
     }
@@ -528,7 +545,7 @@ pub fn inspect(path: &Path, alive: Alive<'_>) -> Result<Session> {
         Alive::Unknown => Liveness::Unknown,
     };
     let summary = super::inventory::thorough(path, liveness)?;
-    let mut verdict = without_holder(&summary.stop);
+    let mut verdict = without_owner(&summary.stop);
     if let Alive::Said(status) = alive {
         verdict.state = State::Active;
         verdict.evidence.clear();

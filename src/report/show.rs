@@ -26,7 +26,7 @@ pub fn show(outside: Outside<'_>, options: &SessionOptions) -> Result<Session> {
 /// # Errors
 /// Those of opening the transcript.
 pub fn whole(inventory: &Inventory<'_>, row: &Row) -> Result<Session> {
-    let holder = inventory.holder(&row.found);
+    let holder = inventory.owner(&row.found);
     let liveness = inventory.liveness(row);
     let mut summary = thorough(&row.found.path, liveness)?;
     if let Some(holder) = holder {

@@ -80,7 +80,7 @@ impl Selection {
     pub(super) fn rows<'r>(&self, inventory: &'r Inventory<'_>) -> Result<Vec<&'r Row>> {
         if self.all || self.active {
             let wanted =
-                |row: &&Row| self.all || inventory.holder(&row.found).is_some() || is_current(inventory, row);
+                |row: &&Row| self.all || inventory.owner(&row.found).is_some() || is_current(inventory, row);
             let rows: Vec<&Row> = inventory.rows.iter().filter(wanted).collect();
             if rows.is_empty() {
                 let message = if self.all { "there is no session" } else { "no session is open" };

@@ -115,7 +115,7 @@ pub fn import(outside: Outside<'_>, options: &ImportOptions, progress: &Progress
     source.manifest.verify(&source.dir, progress)?;
     let id = &source.manifest.session.id;
     let inventory = Inventory::open(&ground);
-    if let Some(holder) = inventory.holders.live.values().find(|holder| &holder.session == id) {
+    if let Some(holder) = inventory.owners.live().find(|owner| &owner.session == id) {
         let message =
             format!("process {} has session {id} open, and would write beside what is imported", holder.pid);
         return Err(Error::new(Code::SessionLive, message).hint("end that client first"));

@@ -278,12 +278,8 @@ impl Wanted {
     ) -> Self {
         let found = inventory.find(None);
         let table = processes.table();
-        inventory.holders.add_unregistered(&inventory.homes, &found, &table, processes);
-        let holders = &inventory.holders;
-        // Of what dead clients left, only what may live in another container.
-        let elsewhere = holders.leftovers.iter().filter(|(_, left)| left.iter().any(|one| one.elsewhere));
-        let held =
-            holders.live.keys().chain(elsewhere.map(|(key, _)| key)).map(|(_, session)| session.clone());
+        inventory.owners.add_unregistered(&inventory.homes, &found, &table, processes);
+        let held = inventory.owners.open_sessions().map(str::to_owned);
         let owed = inventory.incidents.values().filter(|incident| !incident.phase.is_over());
         let mut wanted = Self {
             runs: needed(inventory.incidents.values()),

@@ -95,7 +95,7 @@ pub fn relocate(outside: Outside<'_>, options: &RelocateOptions) -> Result<Reloc
     let inventory = Inventory::take(&ground, project.as_deref());
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &wanted)?;
-    if let Some(holder) = inventory.holder(&row.found) {
+    if let Some(holder) = inventory.owner(&row.found) {
         let message =
             format!("process {} has it open; a copy made now would lack what it writes next", holder.pid);
         return Err(Error::new(Code::SessionLive, message).at(&row.found.path).hint("end that client first"));

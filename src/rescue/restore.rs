@@ -223,14 +223,14 @@ pub(super) fn refuse_while_held(
     let held =
         |message: String, hint: &str| Err(Error::new(Code::SessionLive, message).at(transcript).hint(hint));
     let holder = match found {
-        Some(found) => inventory.holder(found),
-        None => inventory.holders.live.values().find(|holder| holder.session == session),
+        Some(found) => inventory.owner(found),
+        None => inventory.owners.live().find(|owner| owner.session == session),
     };
     if let Some(holder) = holder {
         let message = format!("process {} has it open, and would write on over what is put back", holder.pid);
         return held(message, "end that client first");
     }
-    let elsewhere = found.is_some_and(|found| inventory.holders.left(found).any(|one| one.elsewhere));
+    let elsewhere = found.is_some_and(|found| !inventory.owners_of(found).elsewhere.is_empty());
     if elsewhere {
         let message = "a client in another process-id space (a container) may have it open, which cannot be checked from here";
         return held(message.into(), "end that client, or restore it there");

@@ -3,9 +3,9 @@
 
 pub mod ending;
 pub mod failure;
-pub mod holder;
 pub mod message;
 pub mod origin;
+pub mod owners;
 pub mod prompt;
 pub mod reset;
 pub mod scan;

@@ -4,7 +4,7 @@
 //! from the network. Processor time alone tells nothing (a busy terminal client uses 3 to 6 % whether it thinks or hangs,
 //! measured with 2.1.329); it only vetoes.
 
-use super::holder::{HeldBy, Holder};
+use super::owners::{ClientWord, HeldBy, OwnerProcess, SessionOwners};
 use super::stop::{Evidence, Source, Stop, StopKind};
 use super::summary::Summary;
 use crate::claude::process::Reception;
@@ -83,13 +83,12 @@ const SENT_OFTEN: usize = 3;
 
 /// What a client does, by its own word, else by how the conversation stands.
 #[must_use]
-pub fn activity(holder: &Holder, stop: StopKind) -> Activity {
-    match holder.status.as_deref() {
-        Some("busy") => Activity::Busy,
-        Some("waiting") => Activity::Waiting,
-        // "shell": the turn has ended, and a program it started still runs in the background.
-        Some(_) => Activity::Idle,
-        None => match stop {
+pub fn activity(owner: &OwnerProcess, stop: StopKind) -> Activity {
+    match owner.word() {
+        ClientWord::Busy => Activity::Busy,
+        ClientWord::Waiting | ClientWord::Dialog => Activity::Waiting,
+        ClientWord::Idle => Activity::Idle,
+        ClientWord::Silent => match stop {
             StopKind::Running | StopKind::Unknown => Activity::Busy,
             StopKind::Waiting => Activity::Waiting,
             _ => Activity::Idle,
@@ -99,12 +98,12 @@ pub fn activity(holder: &Holder, stop: StopKind) -> Activity {
 
 /// What an unfinished turn is when its client says that it is idle: the client was opened after the turn broke off, or a
 /// person took the prompt back.
-pub fn settle(summary: &mut Summary, holder: &Holder) {
+pub fn settle(summary: &mut Summary, owner: &OwnerProcess) {
     let stop = &mut summary.stop;
-    if stop.kind != StopKind::Running || activity(holder, stop.kind) != Activity::Idle {
+    if stop.kind != StopKind::Running || activity(owner, stop.kind) != Activity::Idle {
         return;
     }
-    let reopened = match (holder.started_at, stop.at) {
+    let reopened = match (owner.started_at, stop.at) {
         (Some(started), Some(at)) => started > at,
         _ => false,
     };
@@ -119,9 +118,9 @@ pub fn settle(summary: &mut Summary, holder: &Holder) {
     stop.evidence.push(Evidence::new(Source::Registry, fact));
 }
 
-/// The state of a session that no process holds.
+/// The state of a session that no process has open.
 #[must_use]
-pub fn without_holder(stop: &Stop) -> Verdict {
+pub fn without_owner(stop: &Stop) -> Verdict {
     let done =
         matches!(stop.kind, StopKind::Finished | StopKind::Empty | StopKind::Interrupted) && !stop.unanswered;
     let nobody = Evidence::new(Source::Registry, "no live client is registered for it");
@@ -134,35 +133,39 @@ pub fn without_holder(stop: &Stop) -> Verdict {
     Verdict { state, activity: None, cpu_percent: None, evidence }
 }
 
-/// The state of a session that a process holds.
+/// The state of a session that a process has open.
 #[must_use]
-pub fn with_holder(
-    holder: &Holder,
+pub fn with_owners(
+    owner: &OwnerProcess,
+    owners: &SessionOwners,
     stop: &Stop,
     own: bool,
     signs: Option<&Signs>,
     hung_after: Duration,
 ) -> Verdict {
-    let mut evidence = vec![match holder.proof {
+    let mut evidence = vec![match owner.proof {
         HeldBy::Registry => Evidence::new(
             Source::Registry,
-            format!("process {} is registered for it and has the start time of that record", holder.pid),
+            format!("process {} is registered for it and has the start time of that record", owner.pid),
         ),
         HeldBy::Processes => Evidence::new(
             Source::Process,
             format!(
                 "process {} is a client without a registry, and this is the transcript of its directory that grew since",
-                holder.pid
+                owner.pid
             ),
         ),
     }];
-    if !holder.others.is_empty() {
-        let others: Vec<String> = holder.others.iter().map(u32::to_string).collect();
-        let fact = format!("process {} has it open too: its conversation forks", others.join(", "));
+    for other in owners.live.iter().filter(|other| other.pid != owner.pid) {
+        let fact = format!(
+            "process {} ({}) has it open too: the conversation forks as soon as both continue",
+            other.pid,
+            other.place()
+        );
         evidence.push(Evidence::new(Source::Registry, fact));
     }
-    let activity = activity(holder, stop.kind);
-    match (&holder.status, &holder.waiting_for) {
+    let activity = activity(owner, stop.kind);
+    match (&owner.status, &owner.waiting_for) {
         (Some(status), Some(what)) if activity == Activity::Waiting => {
             evidence.push(Evidence::new(Source::Registry, format!("the client says {status}: {what}")));
         }

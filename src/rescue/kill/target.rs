@@ -7,7 +7,7 @@ use crate::claude::role::role_of;
 use crate::error::{Code, Error, Result};
 use crate::report::find::{SHORTEST, SessionOptions, find};
 use crate::report::inventory::Inventory;
-use crate::session::holder::HeldBy;
+use crate::session::owners::HeldBy;
 
 /// A live client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<Clie
             });
         }
     }
-    for holder in inventory.holders.live.values().filter(|holder| holder.proof == HeldBy::Processes) {
+    for holder in inventory.owners.live().filter(|owner| owner.proof == HeldBy::Processes) {
         let known = clients.iter().any(|known| known.pid == holder.pid);
         if let (false, Some(token)) = (known, processes.start_token(holder.pid)) {
             clients.push(Client {
@@ -172,7 +172,7 @@ fn of_session(name: &str, inventory: &Inventory<'_>, clients: &[Client]) -> Resu
     let holding: Vec<&Client> =
         clients.iter().filter(|client| client.session == *id && client.home == row.found.home).collect();
     if holding.is_empty() {
-        if inventory.holders.left(&row.found).any(|one| one.elsewhere) {
+        if !inventory.owners_of(&row.found).elsewhere.is_empty() {
             return Err(Error::new(
                 Code::KillRefused,
                 format!("{id} may be held in another process-id space (a container)"),

@@ -1,0 +1,639 @@
+//! Owners: which processes have a session open, and which session a process has open.
+//!
+//! One answer for everybody who asks: the waiting hook, the supervisor, screens, notes and the verbs that act. Claude Code's
+//! registry names a client, and the process table proves it by start time. Clients too old for the registry are found in the
+//! process table alone and matched with the transcript that grew since they were started. What only looks like a client (the
+//! daemon, its hosts and spares, shells, editors, other programs of that name) owns nothing.
+
+use super::scan::Found;
+use crate::claude::home::{ClaudeHome, is_session_id, stores};
+use crate::claude::process::{Process, Processes};
+use crate::claude::registry::{Proof, RegistryRecord, read_records_with};
+use crate::claude::role::{Role, is_interpreter, role_of};
+use crate::claude::version::ClientVersion;
+use crate::clock::from_epoch_millis;
+use crate::error::Error;
+use crate::fs::{identity, read_small};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Largest description of a package, in bytes.
+const LARGEST_PACKAGE: u64 = 1024 * 1024;
+
+/// How a client is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// In a terminal.
+    Interactive,
+    /// `-p`, or an SDK.
+    Print,
+    /// A worker of Claude Code's daemon.
+    Background,
+}
+
+/// What proves that a process has a session open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldBy {
+    /// The registry, with the start time of the process.
+    Registry,
+    /// The process table alone.
+    Processes,
+}
+
+/// What a client says about itself in its registry record (`status`, `waitingFor`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientWord {
+    /// It works on a turn.
+    Busy,
+    /// It waits for the next prompt.
+    Idle,
+    /// A menu or another dialog is open, such as the limit menu; it delays every wake until it is closed.
+    Dialog,
+    /// It waits for a permission or an answer.
+    Waiting,
+    /// Clients before 2.1.269 outside of a terminal say nothing.
+    Silent,
+}
+
+/// One process that has a session open.
+#[derive(Debug, Clone)]
+pub struct OwnerProcess {
+    /// Session id.
+    pub session: String,
+    /// Index of the configuration directory it works in.
+    pub home: usize,
+    /// Process id.
+    pub pid: u32,
+    /// How it is used.
+    pub kind: Kind,
+    /// What proves it.
+    pub proof: HeldBy,
+    /// Its terminal, such as `pts/3`.
+    pub tty: Option<String>,
+    /// The client's own word: `busy`, `idle`, `waiting`.
+    pub status: Option<String>,
+    /// When that word last changed.
+    pub status_since: Option<DateTime<Utc>>,
+    /// What it waits for.
+    pub waiting_for: Option<String>,
+    /// Job of a background session.
+    pub job: Option<String>,
+    /// Name the user gave.
+    pub name: Option<String>,
+    /// When the process was started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Version of the client.
+    pub version: Option<String>,
+}
+
+impl OwnerProcess {
+    /// Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match (&self.tty, &self.job) {
+            (_, Some(job)) => format!("background job {job}"),
+            (Some(tty), None) if self.kind == Kind::Interactive => tty.clone(),
+            _ => format!("process {}", self.pid),
+        }
+    }
+
+    /// `process 4711 has it open in pts/3`.
+    #[must_use]
+    pub fn has_it_open(&self) -> String {
+        let tty = self.tty.as_deref().map_or_else(String::new, |tty| format!(" in {tty}"));
+        format!("process {} has it open{tty}", self.pid)
+    }
+
+    /// What the client says it is doing.
+    #[must_use]
+    pub fn word(&self) -> ClientWord {
+        match self.status.as_deref() {
+            Some("busy") => ClientWord::Busy,
+            Some("waiting") if self.waiting_for.as_deref() == Some("dialog open") => ClientWord::Dialog,
+            Some("waiting") => ClientWord::Waiting,
+            // "shell": the turn has ended, and a program it started still runs in the background.
+            Some(_) => ClientWord::Idle,
+            None => ClientWord::Silent,
+        }
+    }
+
+    /// Sort key: what works comes first.
+    fn rank(&self) -> u8 {
+        match self.word() {
+            ClientWord::Busy => 0,
+            ClientWord::Dialog | ClientWord::Waiting => 1,
+            ClientWord::Idle | ClientWord::Silent => 2,
+        }
+    }
+}
+
+/// Every process that has one session open, or may have.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOwners {
+    /// Live clients; one that works before one that is idle. Two of them fork the conversation as soon as both write.
+    pub live: Vec<OwnerProcess>,
+    /// Records of clients in another process-id space (a container): they cannot be checked from here.
+    pub elsewhere: Vec<RegistryRecord>,
+    /// Records of clients that are gone.
+    pub left: Vec<RegistryRecord>,
+    /// Processes whose command line names the session and that no registry record explains: a client that is just being
+    /// started or is about to end. Only [`Owners::look_up`] looks for them.
+    pub started: Vec<u32>,
+}
+
+impl SessionOwners {
+    /// The live client that a screen shows: the one that works.
+    #[must_use]
+    pub fn first(&self) -> Option<&OwnerProcess> {
+        self.live.first()
+    }
+
+    /// A process has it open, or is about to.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.live.is_empty() || !self.started.is_empty()
+    }
+
+    /// A process has it open, or one that cannot be checked from here may have.
+    #[must_use]
+    pub fn may_be_open(&self) -> bool {
+        self.is_open() || !self.elsewhere.is_empty()
+    }
+
+    /// More than one process has it open, or may have.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.live.len() + self.elsewhere.len() + self.started.len() > 1
+    }
+
+    /// Whether a process other than this one has it open, or may have.
+    #[must_use]
+    pub fn others_than(&self, pid: u32) -> bool {
+        self.live.iter().any(|one| one.pid != pid)
+            || self.started.iter().any(|one| *one != pid)
+            || !self.elsewhere.is_empty()
+    }
+
+    /// A record of a client names it, whether that client lives or not.
+    #[must_use]
+    pub fn has_records(&self) -> bool {
+        !self.live.is_empty() || !self.elsewhere.is_empty() || !self.left.is_empty()
+    }
+
+    /// The live client with this process id.
+    #[must_use]
+    pub fn process(&self, pid: u32) -> Option<&OwnerProcess> {
+        self.live.iter().find(|one| one.pid == pid)
+    }
+
+    /// Where it is open, in words: `pts/3`, `pts/3 and pts/5`, `a container`; `None` when it is not.
+    #[must_use]
+    pub fn places(&self) -> Option<String> {
+        let mut places: Vec<String> = self.live.iter().map(OwnerProcess::place).collect();
+        places.extend(self.started.iter().map(|pid| format!("process {pid}")));
+        if !self.elsewhere.is_empty() {
+            places.push("a container".to_owned());
+        }
+        let last = places.pop()?;
+        Some(if places.is_empty() { last } else { format!("{} and {last}", places.join(", ")) })
+    }
+
+    fn add(&mut self, owner: OwnerProcess) {
+        self.live.push(owner);
+        self.live.sort_by_key(OwnerProcess::rank);
+    }
+}
+
+static NOBODY: SessionOwners =
+    SessionOwners { live: Vec::new(), elsewhere: Vec::new(), left: Vec::new(), started: Vec::new() };
+
+/// The owners of all sessions of some configuration directories.
+#[derive(Debug, Default)]
+pub struct Owners {
+    /// By configuration directory and session: one id may be in several, as copies.
+    sessions: BTreeMap<(usize, String), SessionOwners>,
+    /// Process ids that records of the registry prove.
+    registered: Vec<u32>,
+}
+
+impl Owners {
+    /// Reads the registries.
+    #[must_use]
+    pub fn read(homes: &[ClaudeHome], processes: &dyn Processes, problems: &mut Vec<Error>) -> Self {
+        let mut owners = Self::default();
+        // Clients of several directories may share one store of transcripts.
+        let stores = stores(homes);
+        let mut records = Vec::new();
+        for (at, home) in homes.iter().enumerate() {
+            records.extend(read_records_with(home, problems).into_iter().map(|record| (stores[at], record)));
+        }
+        for (home, record) in records {
+            let proof = record.proof(processes);
+            let session = (home, record.session_id.clone());
+            match proof {
+                Proof::Live => {
+                    // Directories that are links to one another show one record twice.
+                    if owners.registered.contains(&record.pid) {
+                        continue;
+                    }
+                    owners.registered.push(record.pid);
+                    // The daemon itself registers too and has no conversation.
+                    if !record.kind.as_deref().is_some_and(|kind| kind.starts_with("daemon")) {
+                        let tty = processes.terminal(record.pid);
+                        owners.sessions.entry(session).or_default().add(of_record(record, home, tty));
+                    }
+                }
+                Proof::Stale => owners.sessions.entry(session).or_default().left.push(record),
+                Proof::Elsewhere => owners.sessions.entry(session).or_default().elsewhere.push(record),
+            }
+        }
+        owners
+    }
+
+    /// The owners of one session, with processes that are just being started for it. The precise answer before anything is
+    /// done to a session; it reads the command lines of all processes.
+    #[must_use]
+    pub fn look_up(homes: &[ClaudeHome], processes: &dyn Processes, session: &str) -> SessionOwners {
+        let owners = Self::read(homes, processes, &mut Vec::new());
+        let mut all = owners.of_session(session);
+        all.started = processes
+            .table()
+            .iter()
+            .map(|process| process.pid)
+            .filter(|pid| !owners.registered.contains(pid))
+            .filter(|pid| named_session(&processes.command_line(*pid)).is_some_and(|named| named == session))
+            .collect();
+        all
+    }
+
+    /// The owners of a session's file.
+    #[must_use]
+    pub fn of(&self, found: &Found) -> &SessionOwners {
+        // Most machines have few live clients and many sessions.
+        if self.sessions.is_empty() {
+            return &NOBODY;
+        }
+        self.sessions.get(&(found.home, found.id().to_owned())).unwrap_or(&NOBODY)
+    }
+
+    /// The owners of a session, whichever configuration directory it is in.
+    #[must_use]
+    pub fn of_session(&self, session: &str) -> SessionOwners {
+        let mut all = SessionOwners::default();
+        for (_, owners) in self.sessions.iter().filter(|((_, id), _)| id == session) {
+            owners.live.iter().for_each(|owner| all.add(owner.clone()));
+            all.elsewhere.extend(owners.elsewhere.iter().cloned());
+            all.left.extend(owners.left.iter().cloned());
+        }
+        all
+    }
+
+    /// Every live client.
+    pub fn live(&self) -> impl Iterator<Item = &OwnerProcess> {
+        self.sessions.values().flat_map(|owners| &owners.live)
+    }
+
+    /// The session that a process has open.
+    #[must_use]
+    pub fn of_process(&self, pid: u32) -> Option<&OwnerProcess> {
+        self.live().find(|owner| owner.pid == pid)
+    }
+
+    /// Ids of sessions that are open, or may be.
+    pub fn open_sessions(&self) -> impl Iterator<Item = &str> {
+        self.sessions.iter().filter(|(_, owners)| owners.may_be_open()).map(|((_, id), _)| id.as_str())
+    }
+
+    /// Adds clients that keep no registry: each has the session open that its command line names, else the newest transcript of
+    /// its directory that was written to since it was started and is owned by nobody else. A transcript that is certainly not
+    /// one of its configuration directory is not its own.
+    pub fn add_unregistered(
+        &mut self,
+        homes: &[ClaudeHome],
+        found: &[Found],
+        table: &[Process],
+        processes: &dyn Processes,
+    ) {
+        let mut clients: Vec<&Process> = table
+            .iter()
+            .filter(|process| !self.registered.contains(&process.pid) && is_client(process, processes))
+            .collect();
+        // The youngest chooses first: what was written last is most likely its own.
+        clients.sort_by_key(|process| std::cmp::Reverse(process.started_at));
+        for process in clients {
+            let line = processes.command_line(process.pid);
+            let dir = processes.configuration_directory(process.pid);
+            let mine = |one: &Found| dir.as_deref().is_none_or(|dir| may_be_in(dir, &one.path));
+            let named = named_in(&line).and_then(|name| {
+                let id = session_of(name)?;
+                // A session of the same id may be in several stores, as copies; one that is named by its path may be in any.
+                let by_path = name != id;
+                let mut copies = found.iter().filter(|one| one.id() == id);
+                copies
+                    .clone()
+                    .find(|one| one.path == Path::new(name))
+                    .or_else(|| copies.find(|one| by_path || mine(one)))
+            });
+            let held = named.or_else(|| self.written_since(process, homes, found, mine, processes));
+            let Some(held) = held else { continue };
+            let owners = self.sessions.entry((held.home, held.id().to_owned())).or_default();
+            if !owners.live.is_empty() {
+                continue;
+            }
+            owners.add(OwnerProcess {
+                session: held.id().to_owned(),
+                home: held.home,
+                pid: process.pid,
+                kind: if process.tty.is_some() { Kind::Interactive } else { Kind::Print },
+                proof: HeldBy::Processes,
+                tty: process.tty.clone(),
+                status: None,
+                status_since: None,
+                waiting_for: None,
+                job: None,
+                name: None,
+                started_at: process.started_at,
+                version: None,
+            });
+        }
+    }
+
+    fn written_since<'f>(
+        &self,
+        process: &Process,
+        homes: &[ClaudeHome],
+        found: &'f [Found],
+        mine: impl Fn(&Found) -> bool,
+        processes: &dyn Processes,
+    ) -> Option<&'f Found> {
+        let cwd = processes.working_directory(process.pid)?;
+        let started = process.started_at?;
+        let dirs: Vec<_> = homes.iter().map(|home| home.project(&cwd)).collect();
+        let written = |one: &Found| {
+            let modified = std::fs::metadata(&one.path).ok()?.modified().ok()?;
+            Some(DateTime::<Utc>::from(modified)).filter(|modified| *modified >= started)
+        };
+        found
+            .iter()
+            .filter(|one| one.path.parent().is_some_and(|dir| dirs.iter().any(|other| other == dir)))
+            .filter(|one| self.of(one).live.is_empty() && mine(one))
+            .filter_map(|one| Some((written(one)?, one)))
+            .max_by_key(|(modified, _)| *modified)
+            .map(|(_, one)| one)
+    }
+}
+
+fn of_record(record: RegistryRecord, home: usize, tty: Option<String>) -> OwnerProcess {
+    let kind = match (record.kind.as_deref(), record.entrypoint.as_deref()) {
+        (Some("bg"), _) => Kind::Background,
+        (_, Some("sdk-cli" | "sdk-ts" | "sdk-py")) => Kind::Print,
+        _ => Kind::Interactive,
+    };
+    OwnerProcess {
+        pid: record.pid,
+        home,
+        kind,
+        proof: HeldBy::Registry,
+        tty,
+        status_since: record.status_updated_at.and_then(from_epoch_millis),
+        started_at: record.started_at.and_then(from_epoch_millis),
+        name: record.name.filter(|_| record.name_source.as_deref() == Some("user")),
+        session: record.session_id,
+        status: record.status,
+        waiting_for: record.waiting_for,
+        job: record.job_id.filter(|job| job.len() == 8 && job.bytes().all(|byte| byte.is_ascii_hexdigit())),
+        version: record.version,
+    }
+}
+
+/// Whether a process that no registry names is a client with a session. Its name alone proves nothing: the program that
+/// runs must be Claude Code's, or an interpreter that runs it (clients up to 2.1.79 were scripts that call themselves
+/// `claude`).
+fn is_client(process: &Process, processes: &dyn Processes) -> bool {
+    if !(process.name.starts_with("claude") || ["node", "bun"].contains(&process.name.as_str())) {
+        return false;
+    }
+    if role_of(process, processes) != Role::Client {
+        return false;
+    }
+    let Some(program) = processes.program(process.pid) else { return false };
+    if is_interpreter(&program) {
+        return true;
+    }
+    // A client that keeps a registry and is in none of ours belongs to a configuration directory we do not know.
+    if version_of(&program).is_some_and(ClientVersion::registers) {
+        return false;
+    }
+    let path = program.to_string_lossy();
+    path.contains("claude-code") || path.contains("/claude/versions/")
+}
+
+/// The version of an installed client: in its path, or in the package beside it.
+#[must_use]
+pub fn version_of(program: &Path) -> Option<ClientVersion> {
+    let named = program.file_name().and_then(std::ffi::OsStr::to_str).and_then(ClientVersion::parse);
+    named.or_else(|| {
+        let mut package = program.ancestors().skip(1).take(3).map(|dir| dir.join("package.json"));
+        let text = package.find_map(|path| read_small(&path, LARGEST_PACKAGE).ok()?)?;
+        let value: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        ClientVersion::parse(value.get("version")?.as_str()?)
+    })
+}
+
+/// The session that a command line names, by its id or by its transcript.
+#[must_use]
+pub fn named_session(line: &[String]) -> Option<String> {
+    named_in(line).and_then(session_of).map(str::to_owned)
+}
+
+/// What a command line names a session by.
+fn named_in(line: &[String]) -> Option<&str> {
+    // A fork gets an id of its own.
+    if line.iter().any(|word| word == "--fork-session") {
+        return None;
+    }
+    line.iter().enumerate().find_map(|(at, word)| {
+        let next = line.get(at + 1).map(String::as_str);
+        let (flag, value) =
+            word.split_once('=').map_or((word.as_str(), next), |(flag, value)| (flag, Some(value)));
+        ["--resume", "-r", "--session-id"].contains(&flag).then_some(value)?
+    })
+}
+
+fn session_of(named: &str) -> Option<&str> {
+    let name = named.rsplit(['/', '\\']).next().unwrap_or(named);
+    Some(name.strip_suffix(".jsonl").unwrap_or(named)).filter(|id| is_session_id(id))
+}
+
+/// Whether a transcript may be one of this configuration directory: the file there is the same, or nobody can tell.
+fn may_be_in(dir: &Path, transcript: &Path) -> bool {
+    let mut from_end = transcript.iter().rev();
+    let (Some(name), Some(project)) = (from_end.next(), from_end.next()) else { return true };
+    let own = ClaudeHome::new(dir).projects().join(project).join(name);
+    match (std::fs::metadata(&own), std::fs::metadata(transcript)) {
+        (Ok(its), Ok(this)) => match (identity(&its), identity(&this)) {
+            (Some(its), Some(this)) => its == this,
+            _ => own.canonicalize().ok() == transcript.canonicalize().ok(),
+        },
+        (Err(error), _) => error.kind() != std::io::ErrorKind::NotFound,
+        (Ok(_), Err(_)) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    struct Table {
+        program: &'static str,
+        line: Vec<&'static str>,
+    }
+
+    impl Processes for Table {
+        fn start_token(&self, _: u32) -> Option<String> {
+            None
+        }
+        fn domain(&self) -> Option<String> {
+            None
+        }
+        fn command_line(&self, _: u32) -> Vec<String> {
+            self.line.iter().map(|word| (*word).to_owned()).collect()
+        }
+        fn program(&self, _: u32) -> Option<PathBuf> {
+            Some(self.program.into())
+        }
+    }
+
+    #[test]
+    fn a_client_is_known_by_the_program_it_runs() {
+        let client = |name: &str, program, line: &[&'static str]| {
+            let process = Process { pid: 7, name: name.into(), ..Process::default() };
+            is_client(&process, &Table { program, line: line.to_vec() })
+        };
+        assert!(client("claude", "/usr/bin/node", &["claude"]));
+        assert!(client("node", "/usr/bin/node", &["node", "/x/@anthropic-ai/claude-code/cli.js", "-p"]));
+        assert!(client("claude", "/x/node_modules/@anthropic-ai/claude-code/bin/claude.exe", &["claude"]));
+        assert!(client("claude", "/h/.local/share/claude/versions/2.1.45", &["claude", "--resume"]));
+        assert!(
+            !client("claude", "/h/.local/share/claude/versions/2.1.329", &["claude"]),
+            "registered elsewhere"
+        );
+        for (name, program, line) in [
+            ("claude", "/tmp/x/claude", &["claude", "600"][..]),
+            ("sh", "/bin/sh", &["sh", "-c", "sleep 600", "claude"]),
+            ("node", "/usr/bin/node", &["node", "/home/dev/claude/server.js"]),
+            ("claude", "/h/.local/share/claude/versions/2.1.329", &["claude", "daemon", "run"]),
+            (
+                "claude",
+                "/h/.local/share/claude/versions/2.1.329",
+                &["claude", "bg-spare", "--bg-spare", "/s"],
+            ),
+            ("claude", "/h/.local/share/claude/versions/2.1.329", &["claude", "bg-pty-host"]),
+            ("vim", "/usr/bin/vim", &["vim", "claude.md"]),
+        ] {
+            assert!(!client(name, program, line), "{name} {program} {line:?}");
+        }
+    }
+
+    const ID: &str = "00000001-0000-4000-8000-00000000000f";
+
+    /// A machine on which process 1 to 9 run in `pts/<pid>` with the start token `<pid>00`, and which starts process 20 for a
+    /// session.
+    struct Machine;
+
+    impl Processes for Machine {
+        fn start_token(&self, pid: u32) -> Option<String> {
+            (pid < 10).then(|| format!("{pid}00"))
+        }
+        fn domain(&self) -> Option<String> {
+            Some("pid:[1]".into())
+        }
+        fn terminal(&self, pid: u32) -> Option<String> {
+            Some(format!("pts/{pid}"))
+        }
+        fn table(&self) -> Vec<Process> {
+            [1, 2, 20].map(|pid| Process { pid, ..Process::default() }).to_vec()
+        }
+        fn command_line(&self, _: u32) -> Vec<String> {
+            vec!["claude".into(), format!("--resume={ID}")]
+        }
+    }
+
+    /// A home whose registry has these records: process, status, and the process-id space.
+    fn home(records: &[(u32, &str, u32)]) -> (tempfile::TempDir, Vec<ClaudeHome>) {
+        let dir = tempfile::tempdir().unwrap();
+        let sessions = dir.path().join("sessions");
+        std::fs::create_dir(&sessions).unwrap();
+        for (pid, status, space) in records {
+            let record = serde_json::json!({
+                "pid": pid, "sessionId": ID, "procStart": format!("{pid}00"), "kind": "interactive", "status": status,
+                "startedAt": 1, "pidDomain": format!("linux:0:pid:[{space}]"),
+            });
+            std::fs::write(sessions.join(format!("{pid}.json")), record.to_string()).unwrap();
+        }
+        let homes = vec![ClaudeHome::new(dir.path())];
+        (dir, homes)
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn every_owner_of_a_session_counts_and_its_place_is_named() {
+        type Case = (&'static [(u32, &'static str, u32)], Option<&'static str>, [bool; 3]);
+        let cases: [Case; 6] = [
+            (&[], None, [false, false, false]),
+            (&[(1, "idle", 1)], Some("pts/1"), [true, true, false]),
+            (&[(1, "idle", 1), (2, "busy", 1)], Some("pts/2 and pts/1"), [true, true, true]),
+            (&[(1, "idle", 1), (15, "idle", 1)], Some("pts/1"), [true, true, false]),
+            (&[(1, "idle", 1), (7, "idle", 2)], Some("pts/1 and a container"), [true, true, true]),
+            (&[(7, "idle", 2)], Some("a container"), [false, true, false]),
+        ];
+        for (records, places, [open, may_be_open, shared]) in cases {
+            let (_dir, homes) = home(records);
+            let owners = Owners::read(&homes, &Machine, &mut Vec::new()).of_session(ID);
+            assert_eq!(owners.places().as_deref(), places, "{records:?}");
+            assert_eq!(
+                (owners.is_open(), owners.may_be_open(), owners.is_shared()),
+                (open, may_be_open, shared),
+                "{records:?}"
+            );
+            assert_eq!(owners.others_than(1), owners.is_shared() || records.len() == 1 && records[0].0 == 7);
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_client_that_is_being_started_for_a_session_is_an_owner_and_a_registered_one_counts_once() {
+        let (_dir, homes) = home(&[(1, "idle", 1)]);
+        let owners = Owners::look_up(&homes, &Machine, ID);
+        assert_eq!(owners.live.len(), 1);
+        assert_eq!(owners.started, [2, 20], "process 1 is registered already");
+        assert!(owners.is_shared());
+        assert!(!Owners::look_up(&homes, &Machine, "00000001-0000-4000-8000-000000000001").may_be_open());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_has_the_session_open_that_its_record_names() {
+        let (_dir, homes) = home(&[(1, "waiting", 1)]);
+        let owners = Owners::read(&homes, &Machine, &mut Vec::new());
+        assert_eq!(owners.of_process(1).map(|owner| owner.session.as_str()), Some(ID));
+        assert!(owners.of_process(2).is_none());
+    }
+
+    #[test]
+    fn the_command_line_names_the_session_only_with_its_id() {
+        let named =
+            |line: &[&str]| named_session(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        let id = "00000001-0000-4000-8000-00000000000f";
+        assert_eq!(named(&["claude", "--resume", id]).as_deref(), Some(id));
+        assert_eq!(named(&["claude", &format!("--resume={id}")]).as_deref(), Some(id));
+        assert_eq!(named(&["claude", "-r", &format!("/h/projects/-x/{id}.jsonl")]).as_deref(), Some(id));
+        assert_eq!(named(&["claude", "--resume", "../x"]), None);
+        assert_eq!(named(&["claude", "-p", id]), None);
+    }
+}
