@@ -60,23 +60,23 @@ const PARSER = { Task: ['run the tests for the parser'], 'Latest prompt': ['run 
 const EXPECTED = {
   'plan.jsonl': {
     why: /^finished its turn$/,
-    next: /nothing is owed/,
+    next: /no pending work/,
     sections: { Task: ['please do the parser work'], Plan: [/^Approved, kept in `.*\/please-do-the-parser-validated-hearth\.md`:$/, '# Plan', '1. Fix the parser', '2. Run tests'], 'Last words': ['Plan approved; the parser is fixed.'] },
   },
   'todos.jsonl': {
     why: /^finished its turn$/,
-    next: /nothing is owed/,
+    next: /no pending work/,
     sections: { Task: ['fix the parser'], Tasks: ['- [ ] (in progress) `Fix the parser`', '- [ ] `Run tests`'], 'Last words': ['Stopping here.'] },
   },
   'edits.jsonl': {
     why: /^finished its turn$/,
-    next: /nothing is owed/,
+    next: /no pending work/,
     heading: '## Session `parser-fix`',
     sections: { Task: ['fix the parser'], 'Files changed by the session': ['- `src/parser.js`, new', '- `README.md`'], 'Last words': ['The parser is fixed.'] },
   },
   'subagent/1dae7633-60d9-4182-89eb-d2670fa1ede7.jsonl': {
     why: /^finished its turn$/,
-    next: /nothing is owed/,
+    next: /no pending work/,
     sections: { Task: ['MAINTASK survey please'], 'Subagents that reported': ['- Subagent `Survey the code`; its last words were `There is one README.`'], 'Last words': ['Survey is in; all done.'] },
   },
   'subagent-quota/d730557b-91b4-49d9-8c89-b9da5ab63883.jsonl': {
@@ -86,13 +86,13 @@ const EXPECTED = {
   },
   'compacted.jsonl': {
     why: /^finished its turn$/,
-    next: /nothing is owed/,
+    next: /no pending work/,
     heading: '## Session `My Parser`',
     sections: { Task: ['run the tests for the parser'], 'Latest prompt': ['third prompt'], 'Prompts before it': ['- `second prompt: fix it`'], Summary: ['Done (turn 3).'], 'Last words': ['Anything else?'] },
   },
   'renamed.jsonl': {
     why: /^finished its turn$/,
-    next: /nothing is owed/,
+    next: /no pending work/,
     heading: '## Session `My Parser`',
     sections: { Task: ['run the tests for the parser'], 'Latest prompt': ['third prompt'], 'Prompts before it': ['- `second prompt: fix it`'], Summary: ['Done (turn 3).'], 'Last words': ['Anything else?'] },
   },
@@ -114,8 +114,8 @@ const EXPECTED = {
   'killed-mid-request.jsonl': { why: /^ended abruptly/, next: /^a person is needed/, sections: { Task: ['fix the parser in ihang'] } },
   'dangling-tool-use.jsonl': { why: /^ended abruptly/, next: /^a person is needed/, sections: { Task: ['please do the parser work'], 'In flight when it stopped': [/^- Bash had no result yet: `rm -rf build`/], 'Last words': ['Cleaning up.'] } },
   'waiting-question.jsonl': { why: /^waiting for a person$/, next: /^it is resumed by hand: it asked you something/, sections: { Task: ['please do the parser work'], 'In flight when it stopped': [/^- AskUserQuestion waited for an answer: `Which parser\?`/], 'Last words': ['One question.'] } },
-  'auto-continued-after-quota.jsonl': { why: /^finished its turn$/, next: /nothing is owed/, sections: { Task: ['do the work'], 'Last words': ['Carrying on after the reset; done.'] } },
-  'resumed-after-kill.jsonl': { why: /^finished its turn$/, next: /nothing is owed/, sections: { Task: ['run the tests for the parser'], 'Latest prompt': ['continue'], 'Prompts before it': ['- `run them again`'], 'Last words': ['Recovered.'] } },
+  'auto-continued-after-quota.jsonl': { why: /^finished its turn$/, next: /no pending work/, sections: { Task: ['do the work'], 'Last words': ['Carrying on after the reset; done.'] } },
+  'resumed-after-kill.jsonl': { why: /^finished its turn$/, next: /no pending work/, sections: { Task: ['run the tests for the parser'], 'Latest prompt': ['continue'], 'Prompts before it': ['- `run them again`'], 'Last words': ['Recovered.'] } },
   'quota-weekly-interactive.jsonl': { why: /^weekly usage limit reached/, next: /^a person is needed/, sections: { Task: ['fix the parser in iq7d'] } },
   'overloaded-print.jsonl': { why: /^the API was overloaded \(529\)/, next: /^it is resumed by hand/, sections: { Task: ['fix the parser in README'] } },
   'auth-interactive.jsonl': { why: /^the credential was refused/, next: /^a person is needed: log in again/, sections: { Task: ['fix the parser in iauth'] } },

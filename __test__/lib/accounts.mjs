@@ -25,7 +25,7 @@ export function account(id, { next, commands, work, ...fields } = {}) {
     endedAt: '2026-03-02T00:40:00Z',
     why: 'a turn after the resume ended well',
     needsYou: false,
-    next: { action: 'none', at: null, why: 'nothing is owed', argv: null, ...next },
+    next: { action: 'none', at: null, reason: 'nothing-pending', why: 'no pending work', argv: null, ...next },
     commands: { cwd: DIR, env: {}, resume: ['claude', `--resume=${session}`], export: null, kill: null, ...commands },
     ...fields,
   };
@@ -62,7 +62,7 @@ export const HOLLOW = account('77aa0000', {
   work: { calls: 3, denied: 3, tokens: 900 },
   why: 'two runs did nothing: every tool call was denied',
   needsYou: true,
-  next: { action: 'resume', why: 'two runs did nothing: every tool call was denied', argv: ['claude', '--resume=x'] },
+  next: { action: 'resume', reason: 'runs-did-nothing', why: 'two runs did nothing: every tool call was denied', argv: ['claude', '--resume=x'] },
 });
 
 export const DAMAGED = account('5511aaaa', {
@@ -71,7 +71,7 @@ export const DAMAGED = account('5511aaaa', {
   attempts: [run('5511aaaa', result({ ended: 'ended by signal 9', damage: 'its conversation forked' }), { outcome: 'no-effect' })],
   work: { answers: 12, calls: 40, tokens: 84_000 },
   needsYou: true,
-  next: { action: 'resume', why: 'its conversation forked; cc-session-recover restore 5511aaaa puts the snapshot back' },
+  next: { action: 'resume', reason: 'transcript-damaged', why: 'its conversation forked; cc-session-recover restore 5511aaaa puts the snapshot back' },
 });
 
 export const WAITS = account('0badcafe', { title: 'Weekly report', phase: 'waiting', endedAt: null, resetsAt: '2026-03-02T05:00:00Z', why: '5-hour usage limit reached', next: { action: 'wake', at: '2026-03-02T05:02:30Z', why: '5-hour usage limit reached' } });

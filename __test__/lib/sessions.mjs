@@ -53,7 +53,7 @@ export function session(id, { stop, next, project, commands, subagents, ...field
     gitBranch: 'main',
     clientVersion: '2.1.329',
     incident: null,
-    next: { action: 'none', at: null, why: 'its last turn ended', argv: null, ...next },
+    next: { action: 'none', at: null, reason: 'nothing-pending', why: 'its last turn ended', argv: null, ...next },
     commands: {
       cwd,
       env: {},
@@ -160,7 +160,7 @@ export const WAITING = session('3f2a9c1d', {
       { at: '2026-03-02T02:14:00Z', action: 'wake', answered: 'overloaded', outcome: 'continued' },
     ],
     cycles: ['2026-03-02T02:12:00Z', '2026-03-02T02:14:00Z'],
-    plan: { action: 'wake', at: '2026-03-02T05:02:30Z', why: '5-hour usage limit reached', argv: null },
+    plan: { action: 'wake', at: '2026-03-02T05:02:30Z', reason: 'awaiting-reset', why: '5-hour usage limit reached', argv: null },
     evidence: [],
   },
 });

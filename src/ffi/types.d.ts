@@ -136,13 +136,57 @@ export interface Commands {
   kill: string[] | null
 }
 
+/** Why a plan is what it is. `unrecorded`: stored by a version that recorded no reason. */
+export type PlanReason =
+  | 'not-planned'
+  | 'nothing-pending'
+  | 'superseded'
+  | 'session-continued'
+  | 'awaiting-turn'
+  | 'cancelled'
+  | 'hooks-removed'
+  | 'ended-before-answer'
+  | 'login-needed'
+  | 'credit-needed'
+  | 'context-full'
+  | 'request-refused'
+  | 'cause-unknown'
+  | 'interrupted-by-user'
+  | 'kind-ignored'
+  | 'kind-notifies'
+  | 'daily-cap-reached'
+  | 'attempts-used-up'
+  | 'gave-up-waiting'
+  | 'output-too-long-again'
+  | 'client-closed'
+  | 'context-too-large'
+  | 'overdue'
+  | 'awaiting-reset'
+  | 'awaiting-retry'
+  | 'client-continues'
+  | 'recovery-disabled'
+  | 'client-too-old'
+  | 'hung'
+  | 'question-open'
+  | 'no-supervisor'
+  | 'waiter-gone'
+  | 'stop-not-reported'
+  | 'not-ready'
+  | 'runs-did-nothing'
+  | 'transcript-damaged'
+  | 'run-ended-in-turn'
+  | 'transcript-restored'
+  | 'unrecorded'
+
 /** What happens next to a session, when, and why. */
 export interface NextStep {
   /** `wake`: the waiting hook continues it. `client`: Claude Code continues it itself. `run`: the supervisor resumes the closed session. `resume`: a person resumes it with `argv`. `notify`: a person must act. `none`: nothing is owed. */
   action: 'wake' | 'client' | 'run' | 'resume' | 'notify' | 'none'
   /** When it is done, or from when on it can be. */
   at: string | null
-  /** The reason, in words. */
+  /** Why, as a stable code; programs compare this, never `why`. New versions may add codes. */
+  reason: PlanReason
+  /** The same in words. */
   why: string
   /** The command a person would run, or `null`. */
   argv: string[] | null

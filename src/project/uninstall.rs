@@ -18,6 +18,7 @@ use crate::recovery::config::Config;
 use crate::recovery::incident::Phase;
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::RecoveryPlan;
+use crate::recovery::reason::Reason;
 use crate::session::Source;
 use crate::store::lock::Lock;
 use crate::store::replace::{remove, replace};
@@ -367,7 +368,7 @@ pub(super) fn stop_waiting(outside: Outside<'_>, state: &StateDir) {
             let _ = ledger.change(&incident.session, |incident| {
                 if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
                     incident.phase = Phase::Cancelled;
-                    incident.plan = RecoveryPlan::nothing("recovery was taken out of the project");
+                    incident.plan = RecoveryPlan::nothing(Reason::HooksRemoved);
                     incident.saw(Source::Store, "recovery was taken out of the project");
                 }
             });

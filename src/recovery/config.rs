@@ -362,7 +362,24 @@ impl Config {
     pub fn disposition(&self, kind: StopKind) -> Disposition {
         let default = match kind {
             StopKind::UsageLimitWeekly | StopKind::Crashed | StopKind::Closed => Disposition::Notify,
-            _ => Disposition::Resume,
+            StopKind::UsageLimit5h
+            | StopKind::UsageLimitOther
+            | StopKind::RateLimit
+            | StopKind::Overloaded
+            | StopKind::ServerError
+            | StopKind::Network
+            | StopKind::OutputLimit
+            // The policy never continues these, whatever is configured.
+            | StopKind::Auth
+            | StopKind::Billing
+            | StopKind::ContextFull
+            | StopKind::RequestError
+            | StopKind::Unknown
+            | StopKind::Interrupted
+            | StopKind::Finished
+            | StopKind::Waiting
+            | StopKind::Running
+            | StopKind::Empty => Disposition::Resume,
         };
         self.stops.get(kind.as_str()).copied().unwrap_or(default)
     }

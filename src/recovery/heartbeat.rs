@@ -441,6 +441,7 @@ mod tests {
     use super::super::config::Config;
     use super::super::incident::Report;
     use super::super::policy::RecoveryPlan;
+    use super::super::reason::Reason;
     use super::*;
     use crate::clock::parse_rfc3339;
     use crate::session::Stop;
@@ -468,8 +469,7 @@ mod tests {
         };
         let mut incident = Incident::open(report, at("2026-11-21T02:00:00Z"));
         incident.phase = Phase::Waiting;
-        incident.plan =
-            RecoveryPlan { action: Action::Wake, at: Some(at(due)), why: String::new(), argv: None };
+        incident.plan = RecoveryPlan::new(Action::Wake, Some(at(due)), Reason::NotPlanned);
         incident
     }
 

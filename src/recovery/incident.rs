@@ -5,6 +5,7 @@
 use super::due::Timing;
 use super::fingerprint::Fingerprint;
 use super::policy::RecoveryPlan;
+use super::reason::Reason;
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::Summary;
 use crate::session::{Evidence, Source, Stop, StopKind};
@@ -397,7 +398,7 @@ impl Incident {
         }
         self.phase = phase;
         self.saw(source, fact);
-        self.plan = RecoveryPlan::nothing("the session went on");
+        self.plan = RecoveryPlan::nothing(Reason::SessionContinued);
     }
 }
 

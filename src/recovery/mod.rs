@@ -11,6 +11,7 @@ pub mod launch;
 pub mod ledger;
 pub mod policy;
 pub mod readiness;
+pub mod reason;
 pub mod resume;
 #[cfg(test)]
 #[cfg(unix)]

@@ -3,9 +3,9 @@
 
 use super::config::{Config, Disposition};
 use super::incident::{Attempt, Phase};
+use super::reason::{GoesFirst, PlanReason, Reason};
 use crate::claude::version::ClientVersion;
-use crate::clock::rfc3339;
-use crate::session::stop::time_or_null;
+use crate::session::stop::{StopClass, UserAction, time_or_null};
 use crate::session::{ResetSource, Stop, StopKind};
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,6 @@ const LONG_WAIT_HOURS: i64 = 24;
 /// A guessed reset is rounded down to the minute.
 const GUESS_MARGIN_SECONDS: f64 = 60.0;
 
-/// Why nothing is started for a closed session that nobody agreed for.
-pub const CLOSED: &str = "its client is closed: resume it by hand";
 /// Attempts to go on with a turn that broke off.
 const MOST_AFTER_A_CRASH: usize = 2;
 
@@ -48,7 +46,10 @@ pub struct RecoveryPlan {
     /// When.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    /// Why, in one sentence.
+    /// Why, as a stable code. Missing in plans that older versions stored.
+    #[serde(default)]
+    pub reason: PlanReason,
+    /// The same for people, in one sentence. Nothing decides by it.
     pub why: String,
     /// The command a person would run.
     pub argv: Option<Vec<String>>,
@@ -58,12 +59,31 @@ impl RecoveryPlan {
     /// Before the policy was asked.
     #[must_use]
     pub fn undecided() -> Self {
-        Self::nothing("not planned yet")
+        Self::nothing(Reason::NotPlanned)
     }
 
-    /// Nothing is owed.
-    pub fn nothing(why: impl Into<String>) -> Self {
-        Self { action: Action::None, at: None, why: why.into(), argv: None }
+    /// A plan without a command.
+    #[must_use]
+    pub fn new(action: Action, at: Option<DateTime<Utc>>, reason: Reason<'_>) -> Self {
+        let (reason, why) = reason.told();
+        Self { action, at, reason, why, argv: None }
+    }
+
+    /// Nothing is done.
+    #[must_use]
+    pub fn nothing(reason: Reason<'_>) -> Self {
+        Self::new(Action::None, None, reason)
+    }
+
+    /// The same plan with a command for the user.
+    #[must_use]
+    pub fn with_command(self, argv: Vec<String>) -> Self {
+        Self { argv: Some(argv), ..self }
+    }
+
+    /// Replaces the reason and its sentence.
+    pub fn explain(&mut self, reason: Reason<'_>) {
+        (self.reason, self.why) = reason.told();
     }
 }
 
@@ -121,23 +141,31 @@ pub struct Decision {
 pub fn decide(situation: &Situation<'_>) -> Decision {
     let kind = situation.stop.kind;
     if situation.stop.unanswered {
-        let why = "it ended before any answer, by you or with its window: resume it, and ask again if that was not meant";
-        return situation.held(Action::Notify, None, why.into());
+        return situation.held(Action::Notify, None, Reason::EndedBeforeAnswer);
     }
-    if let Some(advice) = person_needed(kind) {
-        return situation.held(Action::Notify, None, advice.to_owned());
+    match kind.class() {
+        StopClass::NeedsUser(_) | StopClass::Interrupted => {
+            let reason = user_needed(kind).unwrap_or(Reason::CauseUnknown);
+            return situation.held(Action::Notify, None, reason);
+        }
+        StopClass::NoFailure => return situation.held(Action::None, None, Reason::NothingPending),
+        StopClass::UsageLimit
+        | StopClass::RateLimit
+        | StopClass::Transient
+        | StopClass::OutputLimit
+        | StopClass::BrokenOff => {}
     }
     match situation.config.disposition(kind) {
-        Disposition::Ignore => {
-            return situation.held(Action::None, None, format!("{} is set to \"ignore\"", kind.as_str()));
+        Disposition::Ignore => return situation.held(Action::None, None, Reason::KindIgnored(kind)),
+        Disposition::Notify => {
+            return situation.held(Action::Notify, situation.stop.resets_at, Reason::KindNotifies(kind));
         }
-        Disposition::Notify => return situation.notify_only(),
         Disposition::Resume => {}
     }
     let due = match situation.due() {
         Ok(due) => due,
-        Err(why) => {
-            return Decision { phase: Phase::GivenUp, ..situation.held(Action::Notify, None, why) };
+        Err(reason) => {
+            return Decision { phase: Phase::GivenUp, ..situation.held(Action::Notify, None, reason) };
         }
     };
     if situation.terminal == Terminal::Closed {
@@ -147,75 +175,76 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         return situation.switched_off(due);
     }
     if let Some(version) = situation.client.filter(|version| !version.can_be_woken()) {
-        return situation.without_wake(version, due);
+        let at = situation.stop.resets_at.or(Some(due));
+        return situation.held(Action::Notify, at, Reason::ClientTooOld(version));
     }
-    let late = situation.now - due;
-    if late > hours(situation.config.late_wake_hours()) {
-        let why = format!("overdue by {} h, so a person is asked first", late.num_hours());
-        return situation.held(Action::Resume, Some(due), why);
+    if let Some(overdue) = situation.overdue(due) {
+        return overdue;
     }
-    Decision {
-        plan: RecoveryPlan { action: Action::Wake, at: Some(due), why: situation.reason(), argv: None },
-        phase: Phase::Waiting,
-    }
+    let plan = RecoveryPlan::new(Action::Wake, Some(due), situation.wake_reason());
+    Decision { plan, phase: Phase::Waiting }
 }
 
-/// What a person must do about kinds that no waiting cures.
+/// What the user must do about kinds that no waiting cures; `None` for all others.
 #[must_use]
-pub const fn person_needed(kind: StopKind) -> Option<&'static str> {
-    Some(match kind {
-        StopKind::Auth => "log in again (/login) or mend the API key, then say \"continue\" in the session",
-        StopKind::Billing => "add credit or change the plan, then say \"continue\" in the session",
-        StopKind::ContextFull => "run /compact in the session, or start a new one from HANDOFF.md",
-        StopKind::RequestError => {
-            "the API will refuse this request again: rephrase it, or go back a step with /rewind"
-        }
-        StopKind::Unknown => "the reason is not known: look at the session's last message",
-        StopKind::Interrupted => "a person interrupted it: go on when you want to",
-        _ => return None,
-    })
+pub const fn user_needed(kind: StopKind) -> Option<Reason<'static>> {
+    match kind.class() {
+        StopClass::NeedsUser(action) => Some(match action {
+            UserAction::LogIn => Reason::LoginNeeded,
+            UserAction::AddCredit => Reason::CreditNeeded,
+            UserAction::Compact => Reason::ContextFull,
+            UserAction::Rephrase => Reason::RequestRefused,
+            UserAction::ReadMessage => Reason::CauseUnknown,
+        }),
+        StopClass::Interrupted => Some(Reason::InterruptedByUser),
+        StopClass::UsageLimit
+        | StopClass::RateLimit
+        | StopClass::Transient
+        | StopClass::OutputLimit
+        | StopClass::BrokenOff
+        | StopClass::NoFailure => None,
+    }
 }
 
 impl Situation<'_> {
-    fn held(&self, action: Action, at: Option<DateTime<Utc>>, why: String) -> Decision {
-        let argv = matches!(action, Action::Resume | Action::Notify)
-            .then(|| resume_command(self.session, self.config_dir));
-        Decision { plan: RecoveryPlan { action, at, why, argv }, phase: Phase::Held }
+    fn held(&self, action: Action, at: Option<DateTime<Utc>>, reason: Reason<'_>) -> Decision {
+        let mut plan = RecoveryPlan::new(action, at, reason);
+        if matches!(action, Action::Resume | Action::Notify) {
+            plan = plan.with_command(resume_command(self.session, self.config_dir));
+        }
+        Decision { plan, phase: Phase::Held }
     }
 
-    /// The client is closed: the supervisor resumes it, where a person agreed to that.
+    /// The user is asked first when the planned time passed too long ago.
+    fn overdue(&self, due: DateTime<Utc>) -> Option<Decision> {
+        let late = self.now - due;
+        (late > hours(self.config.late_wake_hours()))
+            .then(|| self.held(Action::Resume, Some(due), Reason::Overdue { hours: late.num_hours() }))
+    }
+
+    /// The client is closed: the supervisor resumes it where the user allowed that.
     fn closed(&self, due: DateTime<Utc>) -> Decision {
         let at = self.stop.resets_at.or(Some(due));
         if !self.unattended {
-            return self.held(Action::Resume, at, CLOSED.into());
+            return self.held(Action::Resume, at, Reason::ClientClosed);
         }
         let most = self.config.unattended.max_context_tokens;
         if let (Some(tokens), Some(most)) = (self.context_tokens, most)
             && tokens > most
         {
-            let why = format!(
-                "resuming would read about {tokens} tokens again, more than unattended.maxContextTokens ({most}) allows"
-            );
-            return self.held(Action::Resume, at, why);
+            return self.held(Action::Resume, at, Reason::ContextTooLarge { tokens, most });
         }
-        let late = self.now - due;
-        if late > hours(self.config.late_wake_hours()) {
-            let why = format!("overdue by {} h, so a person is asked first", late.num_hours());
-            return self.held(Action::Resume, Some(due), why);
+        if let Some(overdue) = self.overdue(due) {
+            return overdue;
         }
         let due = self.config.quiet_hours.as_ref().map_or(due, |rest| rest.end_after(due.max(self.now), due));
-        let tokens = self
-            .context_tokens
-            .map_or_else(String::new, |tokens| format!("; about {tokens} tokens are read again"));
-        let why = format!(
-            "{}; attempt {} without a person{tokens}",
-            self.stop.kind.words(),
-            self.attempts.len() + 1
-        );
-        Decision {
-            plan: RecoveryPlan { action: Action::Run, at: Some(due), why, argv: None },
-            phase: Phase::Waiting,
-        }
+        let reason = Reason::UnattendedRun {
+            kind: self.stop.kind,
+            attempt: self.attempts.len() + 1,
+            reset_known: self.stop.resets_at.is_some(),
+            tokens: self.context_tokens,
+        };
+        Decision { plan: RecoveryPlan::new(Action::Run, Some(due), reason), phase: Phase::Waiting }
     }
 
     /// Seconds after a known reset: the client's own continuation goes first where the client is open.
@@ -230,73 +259,64 @@ impl Situation<'_> {
         }
     }
 
-    fn notify_only(&self) -> Decision {
-        let kind = self.stop.kind;
-        let at = self.stop.resets_at;
-        let why = if matches!(kind, StopKind::Closed | StopKind::Crashed) {
-            format!("{}: resume it by hand", kind.words())
-        } else {
-            format!(
-                "{}: say \"continue\" in the session after that; set stops.{} to \"resume\" to have it done",
-                kind.words(),
-                kind.as_str()
-            )
-        };
-        self.held(Action::Notify, at, why)
-    }
-
     /// When to continue, or why not any more.
-    fn due(&self) -> Result<DateTime<Utc>, String> {
+    fn due(&self) -> Result<DateTime<Utc>, Reason<'static>> {
         let base = self.stop.at.unwrap_or(self.now);
-        let kind = self.stop.kind;
+        let retry = &self.config.retry;
         if self.cycles >= self.config.supervisor.max_cycles_per_day as usize {
-            return Err(format!("continued {} times within 24 hours", self.cycles));
+            return Err(Reason::DailyCapReached { cycles: self.cycles });
         }
-        match (kind, self.stop.resets_at) {
-            (kind, Some(reset)) if kind.is_usage_limit() => {
+        let class = self.stop.kind.class();
+        match (class, self.stop.resets_at) {
+            (StopClass::UsageLimit, Some(reset)) => {
                 let guess = self.stop.resets_at_source == Some(ResetSource::Guess);
                 let margin = if guess { GUESS_MARGIN_SECONDS } else { 0.0 };
                 Ok(reset + seconds(self.after_reset() + margin))
             }
-            (StopKind::RateLimit, _) => self.slow(base),
-            (kind, _) if kind.is_usage_limit() => self.slow(base),
-            (StopKind::Crashed | StopKind::Closed, _) => {
-                let tried = self.failed(|kind| matches!(kind, StopKind::Crashed | StopKind::Closed));
-                if tried >= MOST_AFTER_A_CRASH {
-                    return Err(format!("{tried} attempts did not help"));
+            (StopClass::UsageLimit | StopClass::RateLimit, _) => self.slow(base),
+            (StopClass::BrokenOff, _) => {
+                let attempts = self.failed(StopClass::BrokenOff);
+                if attempts >= MOST_AFTER_A_CRASH {
+                    return Err(Reason::AttemptsUsedUp { attempts });
                 }
-                Ok(base + minutes(self.config.retry.schedule_minutes.get(tried).copied().unwrap_or(0.0)))
+                Ok(base + minutes(retry.schedule_minutes.get(attempts).copied().unwrap_or(0.0)))
             }
-            (StopKind::OutputLimit, _) => {
-                if self.failed(|_| true) > 0 {
-                    return Err("continued once, and the answer was too long again".into());
+            (StopClass::OutputLimit, _) => {
+                if !self.attempts.is_empty() {
+                    return Err(Reason::OutputTooLongAgain);
                 }
-                Ok(base + minutes(self.config.retry.schedule_minutes.first().copied().unwrap_or(0.0)))
+                Ok(base + minutes(retry.schedule_minutes.first().copied().unwrap_or(0.0)))
             }
-            _ => {
-                let tried = self.failed(is_transient);
-                let Some(wait) = self.config.retry.schedule_minutes.get(tried) else {
-                    return Err(format!("{tried} attempts did not help"));
+            (
+                StopClass::Transient
+                | StopClass::NeedsUser(_)
+                | StopClass::Interrupted
+                | StopClass::NoFailure,
+                _,
+            ) => {
+                let attempts = self.failed(StopClass::Transient);
+                let Some(wait) = retry.schedule_minutes.get(attempts) else {
+                    return Err(Reason::AttemptsUsedUp { attempts });
                 };
-                Ok(base + minutes(wait * (1.0 + 0.2 * self.jitter(tried))))
+                Ok(base + minutes(wait * (1.0 + 0.2 * self.jitter(attempts))))
             }
         }
     }
 
-    /// Quickening no more: a refused rate without a known end.
-    fn slow(&self, base: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
+    /// Backoff for a rate limit that comes without a reset time.
+    fn slow(&self, base: DateTime<Utc>) -> Result<DateTime<Utc>, Reason<'static>> {
         let retry = &self.config.retry;
-        let tried = self.failed(|kind| kind == StopKind::RateLimit || kind.is_usage_limit());
+        let tried = self.failed(StopClass::RateLimit) + self.failed(StopClass::UsageLimit);
         let first = self.first_stop_at.unwrap_or(base);
         if base - first >= hours(retry.give_up_hours) {
-            return Err(format!("refused for {} hours", (base - first).num_hours()));
+            return Err(Reason::GaveUpWaiting { hours: (base - first).num_hours() });
         }
         Ok(base + minutes(retry.rate_limit_minutes.get(tried).copied().unwrap_or(retry.slow_minutes)))
     }
 
     /// Attempts that answered such a stop and did not help.
-    fn failed(&self, kind: impl Fn(StopKind) -> bool) -> usize {
-        self.attempts.iter().filter(|attempt| kind(attempt.answered)).count()
+    fn failed(&self, class: StopClass) -> usize {
+        self.attempts.iter().filter(|attempt| attempt.answered.class() == class).count()
     }
 
     /// A fraction from 0 to 1 that is the same for the same session and attempt, so that plans can be repeated.
@@ -314,11 +334,9 @@ impl Situation<'_> {
         let client = self.client.zip(self.stop.resets_at);
         let native = client.is_some_and(|(client, reset)| self.waits_itself(client, reset));
         if native && self.entrypoint == Some("cli") && self.stop.kind.is_usage_limit() {
-            let why =
-                "automatic recovery is switched off; Claude Code continues by itself while it stays open";
-            return self.held(Action::Client, self.stop.resets_at, why.into());
+            return self.held(Action::Client, self.stop.resets_at, Reason::ClientContinues);
         }
-        self.held(Action::Notify, Some(due), "automatic recovery is switched off".into())
+        self.held(Action::Notify, Some(due), Reason::RecoveryDisabled)
     }
 
     /// The client, in a terminal, waits for a limit that ends soon and then goes on by itself.
@@ -326,38 +344,17 @@ impl Situation<'_> {
         client.continues_by_itself() && reset - self.now <= Duration::hours(LONG_WAIT_HOURS)
     }
 
-    fn without_wake(&self, version: ClientVersion, due: DateTime<Utc>) -> Decision {
-        let why = format!(
-            "Claude Code {version} cannot be woken by a hook (2.1.120 can): say \"continue\" in the session, or resume it"
-        );
-        self.held(Action::Notify, self.stop.resets_at.or(Some(due)), why)
-    }
-
-    fn reason(&self) -> String {
+    fn wake_reason(&self) -> Reason<'static> {
         let kind = self.stop.kind;
-        match (self.stop.resets_at, self.stop.resets_at_source) {
-            (Some(reset), Some(source)) => {
-                let known =
-                    if source == ResetSource::Guess { "guessed from its text" } else { "known exactly" };
-                let menu = self.entrypoint == Some("cli")
-                    && !self.client.is_some_and(|client| self.waits_itself(client, reset));
-                let first = if menu {
-                    "answer the limit menu if it is open, for it holds everything".to_owned()
-                } else {
-                    format!(
-                        "Claude Code's own continuation goes first for {} s",
-                        self.config.heartbeat.grace_seconds
-                    )
-                };
-                format!("{}; it resets at {} ({known}); {first}", kind.words(), rfc3339(reset))
-            }
-            _ => format!("{}; attempt {}", kind.words(), self.attempts.len() + 1),
-        }
+        let (Some(reset), Some(source)) = (self.stop.resets_at, self.stop.resets_at_source) else {
+            return Reason::AwaitingRetry { kind, attempt: self.attempts.len() + 1 };
+        };
+        let menu = self.entrypoint == Some("cli")
+            && !self.client.is_some_and(|client| self.waits_itself(client, reset));
+        let first =
+            if menu { GoesFirst::Menu } else { GoesFirst::Client(self.config.heartbeat.grace_seconds) };
+        Reason::AwaitingReset { kind, reset, guessed: source == ResetSource::Guess, first }
     }
-}
-
-fn is_transient(kind: StopKind) -> bool {
-    matches!(kind, StopKind::Overloaded | StopKind::ServerError | StopKind::Network)
 }
 
 /// What a person types to go on with a session, in its own directory.
@@ -394,7 +391,7 @@ fn whole(number: f64) -> i64 {
 mod tests {
     use super::super::incident::Outcome;
     use super::*;
-    use crate::clock::parse_rfc3339;
+    use crate::clock::{parse_rfc3339, rfc3339};
 
     fn at(text: &str) -> DateTime<Utc> {
         parse_rfc3339(text).unwrap()
@@ -540,7 +537,7 @@ mod tests {
             decide(&Situation { client, entrypoint: Some("sdk-cli"), ..situation(&stop, &[], &config) }).plan
         };
         assert_eq!(with("2.1.79").action, Action::Notify);
-        assert!(with("2.1.79").why.contains("cannot be woken"));
+        assert_eq!(with("2.1.79").reason, PlanReason::ClientTooOld);
         assert_eq!(with("2.1.120").action, Action::Wake);
     }
 

@@ -10,8 +10,9 @@ use super::heartbeat::{Seen, adopt};
 use super::incident::{Attempt, Child, Incident, Outcome, Phase, Run, RunResult, Transport};
 use super::launch::{Launch, Means, launch};
 use super::ledger::Ledger;
-use super::policy::{Action, Terminal};
+use super::policy::{Action, RecoveryPlan, Terminal};
 use super::readiness::{Facts, Orphan, Reading, Verdict, judge, orphan, quiet};
+use super::reason::Reason;
 use super::verify::verify;
 use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
@@ -145,7 +146,7 @@ impl Resumer<'_> {
                     incident.saw(Source::Process, why.clone());
                     incident.phase = Phase::Held;
                     incident.plan.action = Action::Resume;
-                    incident.plan.why.clone_from(&why);
+                    incident.plan.explain(Reason::NotReady(&why));
                     incident.plan.argv = Some(super::policy::resume_command(
                         &incident.session,
                         incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.ledger().default_home),
@@ -584,28 +585,21 @@ fn conclude(
     summary: Option<&crate::session::summary::Summary>,
     now: DateTime<Utc>,
 ) {
-    let hold = |incident: &mut Incident, why: String| {
-        incident.phase = Phase::Held;
-        incident.saw(Source::Transcript, why.clone());
-        incident.plan.action = Action::Resume;
-        incident.plan.at = None;
-        incident.plan.why = why;
-        incident.plan.argv = Some(super::policy::resume_command(
+    let hold = |incident: &mut Incident, reason: Reason<'_>| {
+        let command = super::policy::resume_command(
             &incident.session,
             incident.config_dir.as_deref().filter(|dir| Some(*dir) != ledger.default_home),
-        ));
+        );
+        incident.phase = Phase::Held;
+        incident.plan = RecoveryPlan::new(Action::Resume, None, reason).with_command(command);
+        incident.saw(Source::Transcript, incident.plan.why.clone());
     };
     if let Some(damage) = &result.damage {
         incident.attempts[at].outcome = Outcome::NoEffect;
         left_at(incident, summary);
         let nonce = incident.attempts[at].run.as_ref().map_or_else(String::new, |run| run.nonce.clone());
-        hold(
-            incident,
-            format!(
-                "{damage}; cc-session-recover restore {} --from {nonce} puts the snapshot back",
-                incident.session
-            ),
-        );
+        let session = incident.session.clone();
+        hold(incident, Reason::TranscriptDamaged { damage, session: &session, nonce: &nonce });
         return;
     }
     // A hook inside the run may have told of it already.
@@ -651,7 +645,7 @@ fn conclude(
             .filter_map(|attempt| attempt.run.as_ref()?.result.as_ref()?.hollow.as_ref())
             .count();
         if before > 0 {
-            hold(incident, format!("two runs did nothing: {hollow}"));
+            hold(incident, Reason::RunsDidNothing(hollow));
         } else {
             incident.saw(Source::Transcript, format!("the run did nothing: {hollow}"));
             ledger.plan(incident, Terminal::Closed);
@@ -665,7 +659,7 @@ fn conclude(
         incident.settle(Phase::Recovered, Source::Transcript, "a turn after the resume ended well");
     } else {
         left_at(incident, summary);
-        hold(incident, "the run worked, and ended in the middle of a turn".into());
+        hold(incident, Reason::RunEndedInTurn);
     }
 }
 

@@ -10,8 +10,9 @@ use super::due::DueByBoot;
 use super::heartbeat::{Seen, adopt, seen};
 use super::incident::{Incident, Phase, Report};
 use super::ledger::{Event, Ledger};
-use super::policy::{Action, CLOSED, RecoveryPlan, Terminal};
+use super::policy::{Action, RecoveryPlan, Terminal};
 use super::readiness::Reading;
+use super::reason::PlanReason;
 use super::resume::{Ended, Resumer};
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
@@ -424,7 +425,7 @@ impl Supervisor {
         let agreed = incident.project.as_deref().is_some_and(|project| unattended(&self.state, project));
         // Held for want of an agreement that there is now.
         let replan = matches!(incident.phase, Phase::Open | Phase::Waiting)
-            || agreed && incident.phase == Phase::Held && incident.plan.why == CLOSED;
+            || agreed && incident.phase == Phase::Held && incident.plan.reason == PlanReason::ClientClosed;
         if matches!(now, Seen::Same | Seen::Escaped | Seen::Lost) && !replan {
             return None;
         }

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::fs::{lossy, lossy_or_null};
 use crate::recovery::incident::{Attempt, Incident, Outcome, Phase, RunResult};
 use crate::recovery::policy::{Action, RecoveryPlan};
+use crate::recovery::reason::Reason;
 use crate::session::StopKind;
 use crate::session::message::ClientMessage;
 use crate::session::stop::{time, time_or_null};
@@ -295,7 +296,7 @@ fn of_past(inventory: &Inventory<'_>, past: Past, newest: Option<&Incident>) -> 
         ended_at: Some(past.last),
         why: past.why,
         needs_you: false,
-        next: RecoveryPlan::nothing("a later stop of the session took its place"),
+        next: RecoveryPlan::nothing(Reason::Superseded),
         commands: Commands::default(),
         session: past.session,
     }

@@ -8,6 +8,7 @@ use crate::recovery::config::in_force;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::RecoveryPlan;
+use crate::recovery::reason::Reason;
 use crate::session::Source;
 use crate::session::ending::Liveness;
 use crate::session::summary::summarize;
@@ -79,7 +80,7 @@ pub fn cancel(outside: Outside<'_>, options: &CancelOptions) -> Result<CancelRep
         let changed = ledger.change(&incident.session, |incident| {
             if let Some(incident) = incident.as_mut().filter(|incident| can_be_cancelled(incident)) {
                 incident.phase = Phase::Cancelled;
-                incident.plan = RecoveryPlan::nothing("cancelled by a person");
+                incident.plan = RecoveryPlan::nothing(Reason::Cancelled);
                 incident.saw(Source::Store, "cancelled by a person");
             }
         })?;

@@ -16,7 +16,8 @@ use crate::quota::seen_windows;
 use crate::recovery::config::{Config, in_force};
 use crate::recovery::incident::{Incident, Phase, Report};
 use crate::recovery::ledger::Ledger;
-use crate::recovery::policy::{Action, RecoveryPlan, Terminal, person_needed, resume_command};
+use crate::recovery::policy::{Action, RecoveryPlan, Terminal, resume_command, user_needed};
+use crate::recovery::reason::Reason;
 use crate::session::ending::{Liveness, is_prompt};
 use crate::session::owners::{OwnerProcess, Owners, SessionOwners};
 use crate::session::scan::{self, Found, found_at};
@@ -584,12 +585,7 @@ impl<'a> Inventory<'a> {
             session.incident =
                 Some(Incident { fingerprint: None, claude_program: None, timing: None, ..incident.clone() });
         } else if session.state == State::Hung {
-            session.next = RecoveryPlan {
-                action: Action::Notify,
-                at: None,
-                why: "it is busy and shows no sign of work: press Esc in it and say \"continue\"".into(),
-                argv: None,
-            };
+            session.next = RecoveryPlan::new(Action::Notify, None, Reason::Hung);
         } else {
             let active = self.believed(session.last_activity_at, &session.transcript);
             let age = active.map(|at| self.taken_at - at);
@@ -599,12 +595,8 @@ impl<'a> Inventory<'a> {
             }
             if session.stop.kind == StopKind::Waiting && !live && recent {
                 let elsewhere = session.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home());
-                session.next = RecoveryPlan {
-                    action: Action::Resume,
-                    at: None,
-                    why: "it asked you something: resume it and answer".into(),
-                    argv: Some(resume_command(&session.id, elsewhere)),
-                };
+                session.next = RecoveryPlan::new(Action::Resume, None, Reason::QuestionOpen)
+                    .with_command(resume_command(&session.id, elsewhere));
             } else if session.stop.is_unfinished() && (live || recent) {
                 session.next = self.next_without_incident(session, live);
             }
@@ -644,29 +636,23 @@ impl<'a> Inventory<'a> {
             return self.ledger.decision(incident, Terminal::Closed).plan;
         }
         if incident.phase == Phase::Attempting {
-            return RecoveryPlan::nothing("told to go on; a finished turn has not been seen yet");
+            return RecoveryPlan::nothing(Reason::AwaitingTurn);
         }
         // So does the supervisor.
         if incident.plan.action == Action::Run
             && incident.phase == Phase::Waiting
             && !Lock::is_held(&self.ground.state.supervisor_lease())
         {
-            let why = "no supervisor runs that would resume it: start `cc-session-recover watch`, or resume it by hand";
-            return RecoveryPlan {
-                action: Action::Resume,
-                why: why.into(),
-                argv: Some(resume_command(
-                    &incident.session,
-                    incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home()),
-                )),
-                ..incident.plan.clone()
-            };
+            let elsewhere = incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home());
+            return RecoveryPlan::new(Action::Resume, incident.plan.at, Reason::NoSupervisor)
+                .with_command(resume_command(&incident.session, elsewhere));
         }
         // The waiter holds its lease for as long as it lives.
         let waited_for = Lock::is_held(&self.ground.state.waiter_lease(&incident.session));
         if incident.plan.action == Action::Wake && !waited_for && incident.phase == Phase::Waiting {
-            let why = "the waiting hook is gone: say \"continue\" in the session";
-            return RecoveryPlan { action: Action::Notify, why: why.into(), ..incident.plan.clone() };
+            let mut plan = RecoveryPlan { action: Action::Notify, ..incident.plan.clone() };
+            plan.explain(Reason::WaiterGone);
+            return plan;
         }
         incident.plan.clone()
     }
@@ -684,10 +670,10 @@ impl<'a> Inventory<'a> {
             claude_start: None,
         };
         let supposed = Incident::open(report, self.taken_at);
-        let plan = self.ledger.decision(&supposed, Terminal::Closed).plan;
-        if live && person_needed(session.stop.kind).is_none() {
-            let why = "no hook of ours saw this stop: say \"continue\" in the session".into();
-            return RecoveryPlan { action: Action::Notify, why, ..plan };
+        let mut plan = self.ledger.decision(&supposed, Terminal::Closed).plan;
+        if live && user_needed(session.stop.kind).is_none() {
+            plan.action = Action::Notify;
+            plan.explain(Reason::StopNotReported);
         }
         plan
     }

@@ -11,6 +11,7 @@ use crate::fs::{lossy, lossy_or_null};
 use crate::recovery::config::Context as Limits;
 use crate::recovery::incident::Incident;
 use crate::recovery::policy::{Action, RecoveryPlan};
+use crate::recovery::reason::Reason;
 use crate::session::ending::Liveness;
 use crate::session::owners::{HeldBy, Kind, OwnerProcess, SessionOwners};
 use crate::session::scan::{Found, found_at};
@@ -341,7 +342,7 @@ impl Session {
             git_branch: summary.branch.as_deref().map(str::to_owned),
             client_version: summary.version.map(|version| version.to_string()),
             incident: None,
-            next: RecoveryPlan::nothing("nothing is owed"),
+            next: RecoveryPlan::nothing(Reason::NothingPending),
             commands: Commands::default(),
         }
     }
@@ -378,7 +379,7 @@ impl Session {
             git_branch: None,
             client_version: incident.client_version.clone(),
             incident: None,
-            next: RecoveryPlan::nothing("nothing is owed"),
+            next: RecoveryPlan::nothing(Reason::NothingPending),
             commands: Commands::default(),
         }
     }

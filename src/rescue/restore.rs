@@ -7,6 +7,7 @@ use super::snapshot::{self, ensure_room, noted_sha256};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, open_regular_with_metadata, private_file, read_once};
 use crate::recovery::incident::{Incident, Phase};
+use crate::recovery::reason::Reason;
 use crate::report::find::{SHORTEST, SessionOptions, find};
 use crate::report::inventory::{Ground, Inventory, Outside};
 use crate::report::list::directory;
@@ -454,7 +455,7 @@ fn tell_incident(ground: &Ground<'_>, target: &Target, name: &str) -> Result<()>
         let result = incident.attempts.last().and_then(|attempt| attempt.run.as_ref()?.result.as_ref());
         let damaged = result.is_some_and(|result| result.damage.is_some());
         if damaged && incident.phase == Phase::Held {
-            incident.plan.why = "its transcript was put back as it was: resume it by hand".into();
+            incident.plan.explain(Reason::TranscriptRestored);
         }
     });
     match changed {

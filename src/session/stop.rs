@@ -54,6 +54,42 @@ pub enum StopKind {
     Unknown,
 }
 
+/// Kinds of stop that the recovery treats alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopClass {
+    /// A window of the subscription is used up; it resets at a known time in most cases.
+    UsageLimit,
+    /// The API refuses the rate of requests.
+    RateLimit,
+    /// A failure that the same request may not meet again.
+    Transient,
+    /// One answer was too long.
+    OutputLimit,
+    /// No waiting helps: the user has to act first.
+    NeedsUser(UserAction),
+    /// The client ended within a turn.
+    BrokenOff,
+    /// The user ended the turn.
+    Interrupted,
+    /// The session did not stop within its work, or waits for the user.
+    NoFailure,
+}
+
+/// What the user has to do before the session can continue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserAction {
+    /// Log in, or fix the API key.
+    LogIn,
+    /// Add credit, change the plan, or have a budget raised.
+    AddCredit,
+    /// Compact the conversation, or start a new one.
+    Compact,
+    /// Ask for something else.
+    Rephrase,
+    /// Read the last message: its cause is unknown.
+    ReadMessage,
+}
+
 impl StopKind {
     /// The name programs see, which is also the key in the configuration.
     #[must_use]
@@ -109,35 +145,49 @@ impl StopKind {
         }
     }
 
+    /// What the recovery makes of this kind. Every decision about kinds goes through this match, so that a new kind does not
+    /// compile until it has a class.
+    #[must_use]
+    pub const fn class(self) -> StopClass {
+        match self {
+            Self::UsageLimit5h | Self::UsageLimitWeekly | Self::UsageLimitOther => StopClass::UsageLimit,
+            Self::RateLimit => StopClass::RateLimit,
+            Self::Overloaded | Self::ServerError | Self::Network => StopClass::Transient,
+            Self::OutputLimit => StopClass::OutputLimit,
+            Self::Auth => StopClass::NeedsUser(UserAction::LogIn),
+            Self::Billing => StopClass::NeedsUser(UserAction::AddCredit),
+            Self::ContextFull => StopClass::NeedsUser(UserAction::Compact),
+            Self::RequestError => StopClass::NeedsUser(UserAction::Rephrase),
+            Self::Unknown => StopClass::NeedsUser(UserAction::ReadMessage),
+            Self::Closed | Self::Crashed => StopClass::BrokenOff,
+            Self::Interrupted => StopClass::Interrupted,
+            Self::Finished | Self::Waiting | Self::Running | Self::Empty => StopClass::NoFailure,
+        }
+    }
+
     /// A usage limit of the subscription, which has a reset time.
     #[must_use]
     pub const fn is_usage_limit(self) -> bool {
-        matches!(self, Self::UsageLimit5h | Self::UsageLimitWeekly | Self::UsageLimitOther)
+        matches!(self.class(), StopClass::UsageLimit)
     }
 
     /// The API broke the turn off: what a `StopFailure` hook is started for.
     #[must_use]
     pub const fn is_failure(self) -> bool {
-        self.is_usage_limit()
-            || matches!(
-                self,
-                Self::RateLimit
-                    | Self::Overloaded
-                    | Self::ServerError
-                    | Self::Network
-                    | Self::Auth
-                    | Self::Billing
-                    | Self::ContextFull
-                    | Self::OutputLimit
-                    | Self::RequestError
-                    | Self::Unknown
-            )
+        match self.class() {
+            StopClass::UsageLimit
+            | StopClass::RateLimit
+            | StopClass::Transient
+            | StopClass::OutputLimit
+            | StopClass::NeedsUser(_) => true,
+            StopClass::BrokenOff | StopClass::Interrupted | StopClass::NoFailure => false,
+        }
     }
 
     /// Work was under way and did not come to its end.
     #[must_use]
     pub const fn is_unfinished(self) -> bool {
-        self.is_failure() || matches!(self, Self::Closed | Self::Crashed)
+        self.is_failure() || matches!(self.class(), StopClass::BrokenOff)
     }
 }
 

@@ -131,10 +131,13 @@ function reportLines(report, { width, colours }) {
     const { attempts, work, needsYou, next, why, endedAt } = account;
     /** @type {Below[]} */
     const told = attempts.map((tried) => ({ text: triedWords(tried), style: dim }));
-    const said = (/** @type {string | null | undefined} */ text) => !text || (needsYou && next.why.includes(text));
+    // What the last run did is in the reason already.
+    const reason = needsYou ? next.reason : null;
+    const hollow = reason === 'runs-did-nothing' ? attempts.at(-1)?.result?.hollow : null;
+    const damage = reason === 'transcript-damaged' ? attempts.at(-1)?.result?.damage : null;
     for (const { result } of attempts) {
-      if (!said(result?.hollow)) told.push({ text: sentence(`a run did nothing: ${result?.hollow}`), style: colours.yellow });
-      if (!said(result?.damage)) told.push({ text: sentence(`the transcript is damaged: ${result?.damage}`), style: colours.red });
+      if (result?.hollow && result.hollow !== hollow) told.push({ text: sentence(`a run did nothing: ${result.hollow}`), style: colours.yellow });
+      if (result?.damage && result.damage !== damage) told.push({ text: sentence(`the transcript is damaged: ${result.damage}`), style: colours.red });
     }
     const last = attempts.findLast(({ result }) => result?.lastWords)?.result?.lastWords;
     if (last) told.push({ text: `It said last: ${last}`, style: String });

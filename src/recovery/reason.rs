@@ -1,0 +1,313 @@
+//! Reasons: why a plan is what it is. Decisions compare the stable [`PlanReason`]; the sentence beside it is only shown.
+//!
+//! [`Reason`] carries the data of a sentence, and [`Reason::told`] is the only function that turns it into a code and a
+//! sentence. A new reason does not compile until it has both.
+
+use crate::claude::version::ClientVersion;
+use crate::clock::rfc3339;
+use crate::session::StopKind;
+use crate::session::stop::StopClass;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Why a plan is what it is: a stable code, which programs may compare. `next.reason` in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanReason {
+    /// The incident was just opened; the policy has not decided yet.
+    NotPlanned,
+    /// The session has no pending work.
+    NothingPending,
+    /// A later stop of the same session replaced this one.
+    Superseded,
+    /// The session continued after the stop.
+    SessionContinued,
+    /// The session was told to continue, and no finished turn has been seen yet.
+    AwaitingTurn,
+    /// The user cancelled the recovery.
+    Cancelled,
+    /// The hooks were removed from the project.
+    HooksRemoved,
+    /// The prompt has no answer; the user may have taken it back.
+    EndedBeforeAnswer,
+    /// The credential was refused.
+    LoginNeeded,
+    /// Credit, a plan or a budget is used up.
+    CreditNeeded,
+    /// The conversation no longer fits the context window.
+    ContextFull,
+    /// The API refuses this request however often it is sent.
+    RequestRefused,
+    /// The kind of the stop is unknown.
+    CauseUnknown,
+    /// The user interrupted the turn.
+    InterruptedByUser,
+    /// `stops.<kind>` is `ignore`.
+    KindIgnored,
+    /// `stops.<kind>` is `notify`, by configuration or by default.
+    KindNotifies,
+    /// The session was continued as often as one day allows.
+    DailyCapReached,
+    /// Every attempt of the schedule was made.
+    AttemptsUsedUp,
+    /// The API has refused for `giveUpHours`.
+    GaveUpWaiting,
+    /// The answer was too long again.
+    OutputTooLongAgain,
+    /// The client is closed, and the user allowed no unattended runs here.
+    ClientClosed,
+    /// Resuming would read more tokens than `unattended.maxContextTokens`.
+    ContextTooLarge,
+    /// The planned time passed longer ago than `lateWakeHours`.
+    Overdue,
+    /// A usage limit with a known reset.
+    AwaitingReset,
+    /// A failure without a reset time: the next attempt of its schedule.
+    AwaitingRetry,
+    /// Recovery is switched off, and Claude Code continues by itself.
+    ClientContinues,
+    /// Recovery is switched off.
+    RecoveryDisabled,
+    /// This version of Claude Code cannot be woken by a hook.
+    ClientTooOld,
+    /// The client is busy and shows no sign of work.
+    Hung,
+    /// The client closed while a question to the user was open.
+    QuestionOpen,
+    /// A run is planned and no supervisor is running.
+    NoSupervisor,
+    /// The process that waited for the planned time has ended.
+    WaiterGone,
+    /// No hook reported the stop of an open session.
+    StopNotReported,
+    /// A check before an unattended run failed.
+    NotReady,
+    /// Two unattended runs changed nothing.
+    RunsDidNothing,
+    /// An unattended run damaged the transcript.
+    TranscriptDamaged,
+    /// An unattended run worked and ended within a turn.
+    RunEndedInTurn,
+    /// The transcript was restored from a snapshot.
+    TranscriptRestored,
+    /// Stored by a version that recorded no reason, or one that this version does not know.
+    #[default]
+    #[serde(other)]
+    Unrecorded,
+}
+
+/// A reason with the data of its sentence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(
+    missing_docs,
+    reason = "each variant is a PlanReason, which is documented, with what its sentence names"
+)]
+pub enum Reason<'a> {
+    NotPlanned,
+    NothingPending,
+    Superseded,
+    SessionContinued,
+    AwaitingTurn,
+    Cancelled,
+    HooksRemoved,
+    EndedBeforeAnswer,
+    LoginNeeded,
+    CreditNeeded,
+    ContextFull,
+    RequestRefused,
+    CauseUnknown,
+    InterruptedByUser,
+    KindIgnored(StopKind),
+    KindNotifies(StopKind),
+    DailyCapReached { cycles: usize },
+    AttemptsUsedUp { attempts: usize },
+    GaveUpWaiting { hours: i64 },
+    OutputTooLongAgain,
+    ClientClosed,
+    ContextTooLarge { tokens: u64, most: u64 },
+    Overdue { hours: i64 },
+    AwaitingReset { kind: StopKind, reset: DateTime<Utc>, guessed: bool, first: GoesFirst },
+    AwaitingRetry { kind: StopKind, attempt: usize },
+    UnattendedRun { kind: StopKind, attempt: usize, reset_known: bool, tokens: Option<u64> },
+    ClientContinues,
+    RecoveryDisabled,
+    ClientTooOld(ClientVersion),
+    Hung,
+    QuestionOpen,
+    NoSupervisor,
+    WaiterGone,
+    StopNotReported,
+    NotReady(&'a str),
+    RunsDidNothing(&'a str),
+    TranscriptDamaged { damage: &'a str, session: &'a str, nonce: &'a str },
+    RunEndedInTurn,
+    TranscriptRestored,
+}
+
+/// What continues an open session before our wake does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum GoesFirst {
+    /// Claude Code's own continuation, for this many seconds after the reset.
+    Client(f64),
+    /// The limit menu: nothing runs in the session until the user closes it.
+    Menu,
+}
+
+impl Reason<'_> {
+    /// The code and the sentence.
+    #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one arm for each reason")]
+    pub fn told(&self) -> (PlanReason, String) {
+        use PlanReason as Code;
+        let fixed = |code: PlanReason, text: &str| (code, text.to_owned());
+        match *self {
+            Self::NotPlanned => fixed(Code::NotPlanned, "not planned yet"),
+            Self::NothingPending => fixed(Code::NothingPending, "no pending work"),
+            Self::Superseded => fixed(Code::Superseded, "a later stop of the session replaced it"),
+            Self::SessionContinued => fixed(Code::SessionContinued, "the session continued"),
+            Self::AwaitingTurn => {
+                fixed(Code::AwaitingTurn, "told to continue; a finished turn has not been seen yet")
+            }
+            Self::Cancelled => fixed(Code::Cancelled, "cancelled by the user"),
+            Self::HooksRemoved => fixed(Code::HooksRemoved, "the hooks were removed from the project"),
+            Self::EndedBeforeAnswer => fixed(
+                Code::EndedBeforeAnswer,
+                "it ended before any answer, by you or with its window: resume it, and ask again if that was not meant",
+            ),
+            Self::LoginNeeded => fixed(
+                Code::LoginNeeded,
+                "log in again (/login) or fix the API key, then say \"continue\" in the session",
+            ),
+            Self::CreditNeeded => fixed(
+                Code::CreditNeeded,
+                "add credit or change the plan, then say \"continue\" in the session",
+            ),
+            Self::ContextFull => {
+                fixed(Code::ContextFull, "run /compact in the session, or start a new one from HANDOFF.md")
+            }
+            Self::RequestRefused => fixed(
+                Code::RequestRefused,
+                "the API will refuse this request again: rephrase it, or go back a step with /rewind",
+            ),
+            Self::CauseUnknown => {
+                fixed(Code::CauseUnknown, "the reason is not known: look at the session's last message")
+            }
+            Self::InterruptedByUser => {
+                fixed(Code::InterruptedByUser, "you interrupted it: continue it when you want to")
+            }
+            Self::KindIgnored(kind) => {
+                (Code::KindIgnored, format!("stops.{} is set to \"ignore\"", kind.as_str()))
+            }
+            Self::KindNotifies(kind) => (Code::KindNotifies, notified(kind)),
+            Self::DailyCapReached { cycles } => {
+                (Code::DailyCapReached, format!("continued {cycles} times within 24 hours"))
+            }
+            Self::AttemptsUsedUp { attempts } => {
+                (Code::AttemptsUsedUp, format!("{attempts} attempts did not help"))
+            }
+            Self::GaveUpWaiting { hours } => (Code::GaveUpWaiting, format!("refused for {hours} hours")),
+            Self::OutputTooLongAgain => {
+                fixed(Code::OutputTooLongAgain, "continued once, and the answer was too long again")
+            }
+            Self::ClientClosed => fixed(Code::ClientClosed, "its client is closed: resume it by hand"),
+            Self::ContextTooLarge { tokens, most } => (
+                Code::ContextTooLarge,
+                format!(
+                    "resuming would read about {tokens} tokens again, more than unattended.maxContextTokens ({most}) allows"
+                ),
+            ),
+            Self::Overdue { hours } => {
+                (Code::Overdue, format!("overdue by {hours} h, so you are asked first"))
+            }
+            Self::AwaitingReset { kind, reset, guessed, first } => (
+                Code::AwaitingReset,
+                format!(
+                    "{}; it resets at {} ({}); {}",
+                    kind.words(),
+                    rfc3339(reset),
+                    if guessed { "guessed from its text" } else { "known exactly" },
+                    match first {
+                        GoesFirst::Client(seconds) =>
+                            format!("Claude Code's own continuation goes first for {seconds} s"),
+                        GoesFirst::Menu =>
+                            "answer the limit menu if it is open, for it holds everything".to_owned(),
+                    }
+                ),
+            ),
+            Self::AwaitingRetry { kind, attempt } => {
+                (Code::AwaitingRetry, format!("{}; attempt {attempt}", kind.words()))
+            }
+            Self::UnattendedRun { kind, attempt, reset_known, tokens } => {
+                let tokens = tokens
+                    .map_or_else(String::new, |tokens| format!("; about {tokens} tokens are read again"));
+                let code = if reset_known { Code::AwaitingReset } else { Code::AwaitingRetry };
+                (code, format!("{}; unattended attempt {attempt}{tokens}", kind.words()))
+            }
+            Self::ClientContinues => fixed(
+                Code::ClientContinues,
+                "automatic recovery is switched off; Claude Code continues by itself while it stays open",
+            ),
+            Self::RecoveryDisabled => fixed(Code::RecoveryDisabled, "automatic recovery is switched off"),
+            Self::ClientTooOld(version) => (
+                Code::ClientTooOld,
+                format!(
+                    "Claude Code {version} cannot be woken by a hook (2.1.120 can): say \"continue\" in the session, or resume it"
+                ),
+            ),
+            Self::Hung => fixed(
+                Code::Hung,
+                "it is busy and shows no sign of work: press Esc in it and say \"continue\"",
+            ),
+            Self::QuestionOpen => fixed(Code::QuestionOpen, "it asked you something: resume it and answer"),
+            Self::NoSupervisor => fixed(
+                Code::NoSupervisor,
+                "no supervisor runs that would resume it: start `cc-session-recover watch`, or resume it by hand",
+            ),
+            Self::WaiterGone => {
+                fixed(Code::WaiterGone, "the waiting hook is gone: say \"continue\" in the session")
+            }
+            Self::StopNotReported => {
+                fixed(Code::StopNotReported, "no hook of ours saw this stop: say \"continue\" in the session")
+            }
+            Self::NotReady(why) => fixed(Code::NotReady, why),
+            Self::RunsDidNothing(hollow) => (Code::RunsDidNothing, format!("two runs did nothing: {hollow}")),
+            Self::TranscriptDamaged { damage, session, nonce } => (
+                Code::TranscriptDamaged,
+                format!(
+                    "{damage}; cc-session-recover restore {session} --from {nonce} puts the snapshot back"
+                ),
+            ),
+            Self::RunEndedInTurn => {
+                fixed(Code::RunEndedInTurn, "the run worked, and ended in the middle of a turn")
+            }
+            Self::TranscriptRestored => {
+                fixed(Code::TranscriptRestored, "its transcript was put back as it was: resume it by hand")
+            }
+        }
+    }
+}
+
+fn notified(kind: StopKind) -> String {
+    if kind.class() == StopClass::BrokenOff {
+        return format!("{}: resume it by hand", kind.words());
+    }
+    format!(
+        "{}: say \"continue\" in the session after that; set stops.{} to \"resume\" to have it done",
+        kind.words(),
+        kind.as_str()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_reason_is_stored_as_its_code_and_one_that_is_not_known_does_not_spoil_the_file() {
+        assert_eq!(serde_json::to_value(PlanReason::ClientClosed).unwrap(), json!("client-closed"));
+        let read = |text: &str| serde_json::from_value::<PlanReason>(json!(text)).unwrap();
+        assert_eq!(read("awaiting-reset"), PlanReason::AwaitingReset);
+        assert_eq!(read("a-code-of-a-later-version"), PlanReason::Unrecorded);
+    }
+}
