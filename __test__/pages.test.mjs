@@ -97,7 +97,7 @@ test('a page shows prompts, answers, calls with their results, changes, stops an
     ]),
   );
   const { report, page, text } = await published(place);
-  assert.deepEqual([report.format, page.bytes, page.shown], ['html', Buffer.byteLength(text), { turns: 2, calls: 3, stops: 1, subagents: 0, damagedLines: 0, cutTexts: 0, leftBytes: 0, leftPictures: 0 }]);
+  assert.deepEqual([report.format, page.bytes, page.shown], ['html', Buffer.byteLength(text), { turns: 1, calls: 3, stops: 1, subagents: 0, damagedLines: 0, cutTexts: 0, leftBytes: 0, leftPictures: 0 }]);
   for (const wanted of ['Fix the &lt;parser&gt;', 'I will <strong>look</strong>, green.', 'Look first.', '<del>-old</del><ins>+new</ins>', '5-hour usage limit reached; it ends at 2026-03-02 05:00 UTC', 'Continued by the client after', 'Compacted by the client', '150,000 tokens before, 9,000 after', '<span class="bad">no result</span>', 'Nothing on this page is redacted']) assert.ok(text.includes(wanted), wanted);
   assert.ok(text.indexOf('>List<') < text.indexOf('README.md') && text.indexOf('README.md') < text.indexOf('<del>'), 'a result stands with its call, whatever the order');
   assert.ok(readFileSync(join(place.state, 'journal.jsonl'), 'utf8').includes('"event":"page-written"'));

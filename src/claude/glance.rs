@@ -7,8 +7,9 @@
 use super::outline::{Outline, decoded, once};
 use super::record::{
     Assistant, Body, FailureKeys, Head, Meta, Record, System, ToolCall, ToolResult, User, failure,
-    is_background, is_compact_summary, parse_line, trim,
+    is_background, parse_line, trim,
 };
+use super::wording::is_compact_summary;
 use crate::clock::parse_rfc3339;
 use crate::literal::Literal;
 use compact_str::CompactString;
@@ -203,6 +204,8 @@ struct Line<'a> {
     is_meta: Option<bool>,
     origin: Raw<'a>,
     prompt_source: Text<'a>,
+    turn_origin: Raw<'a>,
+    plugin_prompt: Raw<'a>,
     permission_mode: Text<'a>,
     is_compact_summary: Option<bool>,
     is_api_error_message: Option<bool>,
@@ -279,6 +282,8 @@ impl<'a> Line<'a> {
             "isMeta" => rest.flag(&mut self.is_meta),
             "origin" => rest.raw(&mut self.origin),
             "promptSource" => rest.text(&mut self.prompt_source),
+            "turnOrigin" => rest.raw(&mut self.turn_origin),
+            "pluginPrompt" => rest.raw(&mut self.plugin_prompt),
             "permissionMode" => rest.text(&mut self.permission_mode),
             "isCompactSummary" => rest.flag(&mut self.is_compact_summary),
             "isApiErrorMessage" => rest.flag(&mut self.is_api_error_message),
@@ -463,6 +468,8 @@ fn user(line: &mut Line<'_>) -> Option<User> {
             .ok()?
             .and_then(|origin| origin.get("kind").and_then(Value::as_str).map(CompactString::from)),
         prompt_source: short(&mut line.prompt_source),
+        turn_origin: text(line.turn_origin).ok()?.map(CompactString::from),
+        plugin_prompt: line.plugin_prompt.is_some(),
         permission_mode: short(&mut line.permission_mode),
         ..User::default()
     };
@@ -545,6 +552,7 @@ mod tests {
             Body::User(user) => {
                 user.tool_use_result = None;
                 user.prompt_id = None;
+                user.rejected = false;
                 user.results.iter_mut().for_each(|result| result.text.clear());
             }
             Body::Assistant(assistant) => {

@@ -14,3 +14,4 @@ pub mod role;
 pub mod settings;
 pub mod transcript;
 pub mod version;
+pub mod wording;

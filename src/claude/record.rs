@@ -5,6 +5,7 @@
 //!
 //! Short words are kept in place, without memory of their own: a scan reads tens of thousands of records.
 
+use super::wording::{self, Author, ClientText, Marks};
 use crate::clock::{from_epoch_seconds, parse_rfc3339};
 use chrono::{DateTime, Utc};
 use compact_str::CompactString;
@@ -64,6 +65,7 @@ pub enum Body {
 
 /// A `user` record.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the client's own keys")]
 pub struct User {
     /// All text blocks, joined by line ends.
     pub text: String,
@@ -77,12 +79,70 @@ pub struct User {
     pub origin: Option<CompactString>,
     /// `typed`, `sdk`, `system`, ...
     pub prompt_source: Option<CompactString>,
+    /// `human`, `sdk`, `auto_continuation`, `task_notification`, ...; absent in older clients.
+    pub turn_origin: Option<CompactString>,
+    /// A plugin submitted it.
+    pub plugin_prompt: bool,
     /// Id of the prompt whose turn it is part of, which hooks tell too; absent in older clients. A glance leaves it out.
     pub prompt_id: Option<String>,
     /// Permission mode when the prompt was sent.
     pub permission_mode: Option<CompactString>,
+    /// `permissionDecision` says that the call whose result it holds was refused; absent in older clients. A glance leaves it out.
+    pub rejected: bool,
     /// Summary of an earlier part of the conversation.
     pub compact_summary: bool,
+}
+
+impl User {
+    /// Who wrote it.
+    #[must_use]
+    pub fn author(&self) -> Author {
+        let marks = Marks {
+            meta: self.meta,
+            compact_summary: self.compact_summary,
+            plugin_prompt: self.plugin_prompt,
+            origin: self.origin.as_deref(),
+            prompt_source: self.prompt_source.as_deref(),
+            turn_origin: self.turn_origin.as_deref(),
+        };
+        wording::author(marks, &self.text)
+    }
+
+    /// Whether it is a prompt of the user.
+    #[must_use]
+    pub fn is_prompt(&self) -> bool {
+        self.results.is_empty() && self.author() == Author::User
+    }
+
+    /// Whether it asks the model for a turn: a prompt of the user, or what the client sends to make the model continue. Commands,
+    /// their output, notes about an interruption and summaries do not.
+    #[must_use]
+    pub fn begins_turn(&self) -> bool {
+        use ClientText as T;
+        if !self.results.is_empty() {
+            return false;
+        }
+        match self.author() {
+            Author::User => true,
+            Author::Client(what) => match what {
+                T::Interruption
+                | T::CompactSummary
+                | T::Command
+                | T::CommandOutput
+                | T::CommandCaveat
+                | T::ShellInput
+                | T::ShellOutput => false,
+                T::Recovery | T::AutoContinuation | T::TaskNotification | T::PluginPrompt => true,
+                T::Continuation
+                | T::HookFeedback
+                | T::PeerMessage
+                | T::SkillBody
+                | T::Reminder
+                | T::Context
+                | T::Other => self.origin.is_some() || self.prompt_source.is_some(),
+            },
+        }
+    }
 }
 
 /// A tool result block.
@@ -219,6 +279,9 @@ struct Line {
     is_meta: bool,
     origin: Option<Value>,
     prompt_source: Option<CompactString>,
+    turn_origin: Option<Value>,
+    plugin_prompt: Option<Value>,
+    permission_decision: Option<Value>,
     prompt_id: Option<Value>,
     permission_mode: Option<CompactString>,
     #[serde(default)]
@@ -391,12 +454,18 @@ fn user(line: &Line) -> User {
         meta: line.is_meta,
         origin: line.origin.as_ref().and_then(|origin| word(origin.get("kind"))),
         prompt_source: line.prompt_source.clone(),
+        turn_origin: word(line.turn_origin.as_ref()),
+        plugin_prompt: line.plugin_prompt.is_some(),
+        rejected: line
+            .permission_decision
+            .as_ref()
+            .is_some_and(|said| said.get("decision").and_then(Value::as_str) == Some("reject")),
         prompt_id: owned(line.prompt_id.as_ref()),
         permission_mode: line.permission_mode.clone(),
         ..User::default()
     };
     // The flag is younger than the text.
-    user.compact_summary = line.is_compact_summary || is_compact_summary(&user.text);
+    user.compact_summary = line.is_compact_summary || wording::is_compact_summary(&user.text);
     for block in blocks(content, "tool_result") {
         user.results.push(ToolResult {
             id: owned(block.get("tool_use_id")).unwrap_or_default(),
@@ -440,11 +509,6 @@ fn assistant(line: &Line) -> Assistant {
             })
         }),
     }
-}
-
-/// Whether this is the text with which the client begins a summary.
-pub(super) fn is_compact_summary(text: &str) -> bool {
-    text.starts_with("This session is being continued from a previous conversation")
 }
 
 /// The error keys of a line, as they stand there.

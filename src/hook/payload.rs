@@ -5,6 +5,7 @@
 
 use super::rest::Turn;
 use crate::claude::home::{ClaudeHome, is_session_id};
+use crate::claude::wording::{ClientText, client_text};
 use crate::session::Stop;
 use crate::session::failure::stop_of_payload;
 use chrono::{DateTime, Utc};
@@ -14,9 +15,6 @@ use std::path::{Component, Path, PathBuf};
 
 /// Largest payload that is read, in bytes.
 pub const LARGEST: usize = 1024 * 1024;
-
-/// How prompts begin that nobody typed: the client's own after a limit, and what a hook or a task in the background wakes it with.
-const UNTYPED: [&str; 2] = ["Your claude.ai usage limit has reset", "<task-notification>"];
 
 /// Events that have a hook of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,10 +161,11 @@ impl Payload {
             source: raw.source,
             notification: raw.notification_type,
             prompt_id: raw.prompt_id.as_ref().and_then(Value::as_str).map(str::to_owned),
-            typed: raw.prompt.as_ref().and_then(Value::as_str).is_some_and(|prompt| {
-                let prompt = prompt.trim_start();
-                !UNTYPED.iter().any(|start| prompt.starts_with(start))
-            }),
+            typed: raw
+                .prompt
+                .as_ref()
+                .and_then(Value::as_str)
+                .is_some_and(|prompt| client_text(prompt).is_none_or(ClientText::is_typed)),
         })
     }
 

@@ -453,7 +453,7 @@ mod tests {
     #[test]
     fn a_subagent_that_was_run_again_with_success_is_not_named() {
         let input = serde_json::json!({"description": "Survey"});
-        let cut = format!("{}: limit", crate::note::phrases::CUT_AGENT);
+        let cut = format!("{}: limit", crate::claude::wording::CUT_AGENT);
         let again = [
             call("a", "Agent", input.clone()),
             result("a", &cut, false, Value::Null),

@@ -9,6 +9,7 @@ use super::gather::{
 use super::phrases;
 use super::text::{block, line};
 use crate::claude::record::{Assistant, Body, Head, Meta, Record, ToolCall, ToolResult, User};
+use crate::claude::wording::{Author, CUT_AGENT, ClientText, is_interruption_by_user, own_words};
 use crate::text::head as first_bytes;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -176,7 +177,7 @@ impl Walk {
             cut: result
                 .text
                 .trim_start()
-                .strip_prefix(phrases::CUT_AGENT)
+                .strip_prefix(CUT_AGENT)
                 .map(|rest| line(&first_line(rest.trim_start_matches([':', ' '])), SHORT_LINE)),
             report: agent.and_then(|_| phrases::report(&result.text)).map(|text| block(&text, AGENT_WORDS)),
             agent: agent.map(str::to_owned),
@@ -465,36 +466,30 @@ pub(super) struct Prompts {
 impl Prompts {
     pub(super) fn see(&mut self, head: &Head, user: &User) {
         let text = user.text.trim_start();
-        if phrases::is_interruption(text) {
+        if is_interruption_by_user(text) {
             if let Some(following) = self.following.take() {
                 self.correct(said(&following.text, following.at));
             }
             return;
         }
-        let by_client = user.meta
-            || user.compact_summary
-            || !user.results.is_empty()
-            || text.is_empty()
-            || user.prompt_source.as_deref() == Some("system")
-            || user.origin.as_deref().is_some_and(|origin| origin != "human");
-        if by_client {
-            return;
-        }
-        if text.starts_with("<local-command-stdout>") || text.starts_with("<local-command-stderr>") {
-            self.local_output = true;
+        if user.meta || !user.results.is_empty() || text.is_empty() {
             return;
         }
         let after_output = std::mem::take(&mut self.local_output);
-        let raw = if let Some(command) = phrases::slash_command(text) {
-            // `/compact` and its like do something in the client; a project's own command is a prompt.
-            if after_output {
+        let raw = match user.author() {
+            Author::Client(ClientText::CommandOutput) => {
+                self.local_output = true;
                 return;
             }
-            command
-        } else if phrases::made_by_client(text) {
-            return;
-        } else {
-            text.to_owned()
+            Author::Client(ClientText::Command) => {
+                // `/compact` and its like do something in the client; a project's own command is a prompt.
+                match phrases::slash_command(text).filter(|_| !after_output) {
+                    Some(command) => command,
+                    None => return,
+                }
+            }
+            Author::Client(_) => return,
+            Author::User => own_words(text).to_owned(),
         };
         if self.latest.len() < MOST_PROMPTS {
             let said = said(&raw, head.at);

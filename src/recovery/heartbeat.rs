@@ -13,6 +13,7 @@ use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
 use crate::claude::registry::read_record;
 use crate::claude::transcript::Transcript;
+use crate::claude::wording::STATUS_REPORT;
 use crate::clock::{Clock, rfc3339};
 use crate::error::Code;
 use crate::session::ending::Liveness;
@@ -427,7 +428,7 @@ fn wake_text(incident: &Incident, now: DateTime<Utc>) -> String {
         _ => format!("({})", stop.kind.words()),
     };
     format!(
-        "cc-session-recover, automated status report of {}: this session was stopped {happened}. Nobody typed this and \
+        "{STATUS_REPORT} {}: this session was stopped {happened}. Nobody typed this and \
          it grants no new authority. The task the user gave before the stop is unfinished: continue it from where it \
          stopped and do not repeat what is already done. A tool call that was under way at the stop may or may not have \
          taken effect; check before running it again. Notes of the stop, if any, are in HANDOFF.md; check them against \

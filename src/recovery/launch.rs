@@ -7,8 +7,8 @@
 
 use super::incident::{Incident, Transport};
 use crate::claude::version::ClientVersion;
+use crate::claude::wording::AUTOMATED;
 use crate::session::StopKind;
-use crate::session::summary::AUTOMATED;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -567,7 +567,7 @@ impl Resumer<'_> {
 /// The last thing a person asked for. Once a run of ours was made the newest prompt is our own; what stood before it is in the
 /// snapshots, the oldest first.
 fn task_of(incident: &Incident, newest: Option<&str>) -> Option<String> {
-    let person = |text: &str| !text.starts_with(crate::session::summary::AUTOMATED);
+    let person = |text: &str| crate::claude::wording::client_text(text).is_none();
     newest.filter(|text| person(text)).map(str::to_owned).or_else(|| {
         incident.attempts.iter().filter_map(|attempt| attempt.run.as_ref()).find_map(|run| {
             let before = Transcript::open(&run.snapshot).ok()?;

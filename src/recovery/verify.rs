@@ -7,6 +7,7 @@ use super::incident::{Run, RunResult};
 use crate::claude::glance::text_after;
 use crate::claude::record::{Body, Record, ToolCall, parse_line};
 use crate::claude::transcript::{LONGEST_LINE, Transcript};
+use crate::claude::wording::{NO_RESPONSE, is_denial};
 use crate::error::{Code, Error, Result};
 use crate::note::redact::{clean_line, redact};
 use crate::rescue::snapshot::prefix_sha256;
@@ -21,16 +22,6 @@ const MOST_NAMED: usize = 20;
 const WORDS: usize = 600;
 /// Bytes before the run in which parents of records are looked for. A fork is made at the end of a conversation.
 const TAIL: u64 = 4 * 1024 * 1024;
-/// What the client answers in the model's place.
-const NO_RESPONSE: &str = "No response requested.";
-/// How results of denied calls begin or what they contain (clients 2.1.79 to 2.1.329).
-const DENIED: [&str; 4] = [
-    "requested permissions",
-    "has no approval surface",
-    "Permission to use",
-    "doesn't want to proceed with this tool use",
-];
-
 /// Reads what was added since the run began. `ended` says how its process ended.
 ///
 /// # Errors
@@ -148,8 +139,7 @@ impl Added {
                 }
                 for result in &user.results {
                     self.results += 1;
-                    self.denied +=
-                        usize::from(result.error && DENIED.iter().any(|words| result.text.contains(words)));
+                    self.denied += usize::from(result.error && (user.rejected || is_denial(&result.text)));
                 }
             }
             _ => {}

@@ -18,7 +18,7 @@ use crate::recovery::incident::{Incident, Phase, Report};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, resume_command, user_needed};
 use crate::recovery::reason::Reason;
-use crate::session::ending::{Liveness, is_prompt};
+use crate::session::ending::Liveness;
 use crate::session::owners::{OwnerProcess, Owners, SessionOwners};
 use crate::session::scan::{self, Found, found_at};
 use crate::session::state::{Died, OpenAtCrash, Signs, State, Verdict, settle, with_owners, without_owner};
@@ -712,7 +712,7 @@ fn open_call(path: &Path) -> Option<(DateTime<Utc>, CompactString)> {
         left -= 1;
         for record in glance(offset, line).rev().filter(|record| !record.head.sidechain) {
             match &record.body {
-                Body::User(user) if is_prompt(user) => return open,
+                Body::User(user) if user.begins_turn() => return open,
                 Body::User(user) => answered.extend(user.results.iter().map(|result| result.id.clone())),
                 Body::Assistant(answer) => {
                     let calls = answer.calls.iter().rev().filter(|call| !answered.contains(&call.id));

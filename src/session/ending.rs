@@ -7,6 +7,7 @@ use super::failure::stop_of;
 use super::stop::{Source, Stop, StopKind};
 use crate::claude::record::{Assistant, Body, Meta, Record, User};
 use crate::claude::version::ClientVersion;
+use crate::claude::wording::is_interruption_by_user;
 
 /// What is known about the process that holds the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,7 +92,7 @@ impl<'a> Walk<'a> {
             // Several results of one answer: the newest has told all there is.
             return None;
         }
-        if user.text.starts_with("[Request interrupted by user") {
+        if is_interruption_by_user(&user.text) {
             return Some(
                 Stop::of(StopKind::Interrupted)
                     .because(Source::Transcript, "the last record is an interruption"),
@@ -110,7 +111,7 @@ impl<'a> Walk<'a> {
             }
             return Some(stop);
         }
-        is_prompt(user).then(|| {
+        user.begins_turn().then(|| {
             let mut stop = self.unanswered("a prompt");
             // In a terminal, Ctrl-C before any answer and a closed window leave exactly the same records (tried with SIGTERM
             // and SIGHUP too). The reading that starts nothing by itself is taken, and the session is still shown.
@@ -234,32 +235,6 @@ fn tells_stop_reasons(record: &Record) -> bool {
         .as_deref()
         .and_then(ClientVersion::parse)
         .is_some_and(ClientVersion::tells_stop_reasons)
-}
-
-/// A user record that asks for a turn: typed by a person, or sent by the client to go on. Local commands, their output,
-/// rename notices and compaction summaries do not.
-#[must_use]
-pub fn is_prompt(user: &User) -> bool {
-    if user.compact_summary
-        || !user.results.is_empty()
-        || user.text.starts_with("[Request interrupted by user")
-    {
-        return false;
-    }
-    let local = [
-        "<command-name>",
-        "<command-message>",
-        "<local-command-",
-        "<bash-input>",
-        "<bash-stdout>",
-        "<bash-stderr>",
-    ];
-    if local.iter().any(|start| user.text.trim_start().starts_with(start)) {
-        return false;
-    }
-    !user.meta
-        || matches!(user.origin.as_deref(), Some("auto-continuation" | "task-notification"))
-        || user.prompt_source.as_deref() == Some("system")
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
-//! A prompt: what a person asked for, as opposed to what the client wrote in a person's name.
+//! A prompt: what the user asked for, as opposed to what the client wrote in the user's role ([`crate::claude::wording`]).
 
-use super::ending::is_prompt;
 use crate::claude::glance::{Kind, is_glued};
 use crate::claude::record::{Body, Record, User};
 use crate::literal::Literal;
@@ -22,11 +21,11 @@ pub fn may_hold_prompt(kind: Kind, line: &[u8]) -> bool {
     }
 }
 
-/// The prompt of the conversation that a record is.
+/// The prompt of the main conversation that a record is.
 #[must_use]
 pub fn prompt_of(record: &Record) -> Option<&User> {
     match &record.body {
-        Body::User(user) if !record.head.sidechain && !user.meta && is_prompt(user) => Some(user),
+        Body::User(user) if !record.head.sidechain && user.is_prompt() => Some(user),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@
 //! is none; the batches that end a process and those of one-shot runs leave titles out (measured with 2.1.329) and prove
 //! nothing.
 
-use super::ending::{Liveness, Walk, is_prompt};
+use super::ending::{Liveness, Walk};
 use super::stop::{Stop, StopKind};
 use crate::claude::glance::{
     Kind, Mark, entrypoint_of, glance, is_glued, kind_of, kind_of_first, plain_meta, text_after, timestamp_of,
@@ -13,14 +13,13 @@ use crate::claude::glance::{
 use crate::claude::record::{Assistant, Body, Head, Meta, Record, System, User};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::claude::version::ClientVersion;
+use crate::claude::wording::{client_text, is_continuation_cancelled, own_words};
 use crate::clock::parse_rfc3339;
 use crate::text::head;
 use chrono::{DateTime, Utc};
 use compact_str::CompactString;
 use std::sync::Arc;
 
-/// How a prompt of ours begins; what the session is about is said by the prompts of persons.
-pub const AUTOMATED: &str = "Automated message from cc-session-recover, not from the user.";
 /// Bytes of tail in which everything but the ending itself is looked for.
 const BUDGET: u64 = 8 * 1024 * 1024;
 /// Bytes of tail in which titles are looked for after the first batch that proves nothing.
@@ -66,7 +65,7 @@ pub struct Summary {
     pub context_tokens: Option<u64>,
     /// Permission mode: the newest record of it, else that of the newest prompt.
     pub permission_mode: Option<CompactString>,
-    /// The newest prompt that is none of ours, as it stands there, cut.
+    /// The newest prompt of the user, as it stands there, cut.
     pub last_prompt: Option<String>,
     /// Title, as it stands there: a person's before the client's.
     pub title: Option<String>,
@@ -419,25 +418,23 @@ impl<'a> Gathering<'a> {
         self.answered = self.weighed && self.found.model.is_some();
     }
 
-    fn user(&mut self, user: User) {
-        if !is_prompt(&user) {
+    fn user(&mut self, mut user: User) {
+        if !user.begins_turn() {
             return;
         }
-        fill(&mut self.prompt_mode, user.permission_mode);
+        fill(&mut self.prompt_mode, user.permission_mode.take());
         if !self.prompt_seen {
             self.prompt_seen = true;
             self.found.continued_by_client = user.origin.as_deref() == Some("auto-continuation");
         }
-        if !user.meta && self.found.last_prompt.is_none() && !user.text.starts_with(AUTOMATED) {
-            self.found.last_prompt = Some(kept(user.text));
+        if self.found.last_prompt.is_none() && user.is_prompt() {
+            self.found.last_prompt = Some(kept(own(user.text)));
         }
     }
 
     fn system(&mut self, system: &System, uuid: Option<&str>) {
         let told = self.stop.as_ref().is_some_and(|stop| stop.record.as_deref() != uuid);
-        if !told && system.content.starts_with("Automatic continue cancelled") {
-            self.found.escaped |= !system.content.contains("exited during the wait");
-        }
+        self.found.escaped |= !told && is_continuation_cancelled(&system.content);
         if system.subtype == "compact_boundary" && !self.weighed {
             // Older clients do not tell what is left; what was there before is not it.
             self.weighed = true;
@@ -449,8 +446,8 @@ impl<'a> Gathering<'a> {
         match meta {
             Meta::LastPrompt(text) => {
                 self.batch.last_prompt = true;
-                if self.found.last_prompt.is_none() && !text.starts_with(AUTOMATED) {
-                    self.found.last_prompt = Some(kept(text));
+                if self.found.last_prompt.is_none() && client_text(&text).is_none() {
+                    self.found.last_prompt = Some(kept(own(text)));
                 }
             }
             Meta::CustomTitle(text) => fill(&mut self.found.title, Some(kept(text))),
@@ -528,6 +525,12 @@ fn kept(mut text: String) -> String {
         text.shrink_to_fit();
     }
     text
+}
+
+/// The prompt without what the client put in front of it.
+fn own(text: String) -> String {
+    let words = own_words(&text);
+    if words.len() == text.len() { text } else { words.to_owned() }
 }
 
 /// The newest wins; records come newest first.

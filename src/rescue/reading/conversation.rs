@@ -7,6 +7,7 @@
 use super::entry::{Agent, By, Call, Entry, Event, EventKind, Hunk, Outcome, Picture, Prompt};
 use super::shown::{count, grouped, size, span};
 use crate::claude::record::{Body, parse_line, trim};
+use crate::claude::wording::{AUTOMATED, Author, ClientText, Marks, STATUS_REPORT, author, own_words};
 use crate::clock::{parse_rfc3339, rfc3339};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::open_regular_with_metadata;
@@ -14,7 +15,6 @@ use crate::rescue::copy::Progress;
 use crate::session::failure::stop_of;
 use crate::session::search::lines::{Line, Lines};
 use crate::session::search::said::mended;
-use crate::session::summary::AUTOMATED;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::Value;
@@ -351,65 +351,72 @@ impl<'r, P: Page> Conversation<'r, P> {
             return;
         }
         let trimmed = said.trim_start();
-        let origin = text_of_origin(record);
         let client = |label: &str, text: String| Entry::Client { label: label.into(), text };
-        let entry = if truth(record.is_compact_summary)
-            || trimmed.starts_with("This session is being continued from a previous conversation")
-        {
-            client("Summary of the conversation so far", said)
-        } else if trimmed.starts_with("[Request interrupted by user") {
-            thread.paused = Some("A person had interrupted it");
-            event(EventKind::Interrupted, "Interrupted by a person", String::new(), at)
-        } else if let Some(command) = inside(trimmed, "command-name") {
-            let args = inside(trimmed, "command-args").unwrap_or_default();
-            client(&format!("{} {}", command.trim(), args.trim()), String::new())
-        } else if let Some(output) =
-            inside(trimmed, "local-command-stdout").or_else(|| inside(trimmed, "local-command-stderr"))
-        {
-            client("Output of the command", output.to_owned())
-        } else if trimmed.starts_with("<bash-stdout>") {
-            let part = |tag| inside(trimmed, tag).unwrap_or_default();
-            client(
-                "Output of the person's command",
-                format!("{}{}", part("bash-stdout"), part("bash-stderr")),
-            )
-        } else if trimmed.starts_with(AUTOMATED) {
-            self.prompt(thread, By::Recovery, said, pictures, at)
-        } else if origin.as_deref() == Some("auto-continuation") {
-            self.prompt(thread, By::Client, said, pictures, at)
-        } else if truth(record.is_meta)
-            || origin.as_deref().is_some_and(|origin| origin != "human")
-            || is_made_by_client(trimmed)
-        {
-            client("Note of the client", said)
-        } else if thread.depth > 0 || thread.side {
-            self.prompt(thread, By::Model, said, pictures, at)
-        } else if thread.meanwhile.take().is_some_and(|before| before == said) {
-            return;
-        } else {
-            if branches {
-                let title = "Goes on from an earlier point of the conversation";
-                let detail = "What stands between that point and here was left behind.".to_owned();
-                thread.push(event(EventKind::Branch, title, detail, at), 0);
+        let entry = match author_of(record, &said) {
+            Author::Client(ClientText::CompactSummary) => client("Summary of the conversation so far", said),
+            Author::Client(ClientText::Interruption) => {
+                thread.paused = Some("A person had interrupted it");
+                event(EventKind::Interrupted, "Interrupted by a person", String::new(), at)
             }
-            let said = inside(&said, "bash-input").map_or(said.clone(), |command| format!("! {command}"));
-            self.prompt(thread, By::Person, said, pictures, at)
+            Author::Client(ClientText::Command) => {
+                let part = |tag| inside(trimmed, tag).unwrap_or_default().trim();
+                client(&format!("{} {}", part("command-name"), part("command-args")), String::new())
+            }
+            Author::Client(ClientText::CommandOutput) => {
+                let output = inside(trimmed, "local-command-stdout")
+                    .or_else(|| inside(trimmed, "local-command-stderr"));
+                client("Output of the command", output.unwrap_or(trimmed).to_owned())
+            }
+            Author::Client(ClientText::ShellInput) => {
+                client(&format!("! {}", inside(trimmed, "bash-input").unwrap_or(trimmed)), String::new())
+            }
+            Author::Client(ClientText::ShellOutput) => {
+                let part = |tag| inside(trimmed, tag).unwrap_or_default();
+                client(
+                    "Output of the person's command",
+                    format!("{}{}", part("bash-stdout"), part("bash-stderr")),
+                )
+            }
+            Author::Client(ClientText::Recovery) => prompt(By::Recovery, said, pictures, at),
+            Author::Client(_) if is_ours(record) => prompt(By::Recovery, said, pictures, at),
+            Author::Client(ClientText::AutoContinuation) => prompt(By::Client, said, pictures, at),
+            Author::Client(ClientText::PluginPrompt) => {
+                let (name, text) = plugin_prompt(record);
+                client(&format!("Prompt of the plugin {name}"), text.unwrap_or(said))
+            }
+            Author::Client(
+                ClientText::Continuation
+                | ClientText::TaskNotification
+                | ClientText::HookFeedback
+                | ClientText::PeerMessage
+                | ClientText::SkillBody
+                | ClientText::Reminder
+                | ClientText::Context
+                | ClientText::CommandCaveat
+                | ClientText::Other,
+            ) => client("Note of the client", said),
+            Author::User if thread.depth > 0 || thread.side => prompt(By::Model, said, pictures, at),
+            Author::User => {
+                if thread.meanwhile.take().is_some_and(|before| before == said) {
+                    return;
+                }
+                if branches {
+                    let title = "Goes on from an earlier point of the conversation";
+                    let detail = "What stands between that point and here was left behind.".to_owned();
+                    thread.push(event(EventKind::Branch, title, detail, at), 0);
+                }
+                let words = own_words(&said);
+                let front = trimmed[..trimmed.len() - words.len()].trim_end();
+                if !front.is_empty() {
+                    thread.push(client("Note of the client", front.to_owned()), 0);
+                }
+                if thread.depth == 0 {
+                    self.totals.turns += 1;
+                }
+                prompt(By::Person, words.to_owned(), pictures, at)
+            }
         };
         thread.push(entry, weight);
-    }
-
-    fn prompt(
-        &mut self,
-        thread: &Thread,
-        by: By,
-        text: String,
-        pictures: Vec<Picture>,
-        at: Option<DateTime<Utc>>,
-    ) -> Entry {
-        if thread.depth == 0 && by != By::Model {
-            self.totals.turns += 1;
-        }
-        Entry::Prompt(Prompt { by, text, pictures, at })
     }
 
     fn attachment(&mut self, thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
@@ -417,12 +424,9 @@ impl<'r, P: Page> Conversation<'r, P> {
         if attachment.get("type").and_then(Value::as_str) != Some("queued_command") {
             return;
         }
-        let foreign =
-            attachment.pointer("/origin/kind").and_then(Value::as_str).is_some_and(|kind| kind != "human");
-        let meta = attachment.get("isMeta").and_then(Value::as_bool) == Some(true);
-        let prompt = attachment.get("prompt").cloned().unwrap_or(Value::Null);
+        let content = attachment.get("prompt").cloned().unwrap_or(Value::Null);
         let mut said = Vec::new();
-        for block in of_content(prompt) {
+        for block in of_content(content) {
             if let Block::Text(text) = block {
                 said.push(text);
             }
@@ -431,11 +435,20 @@ impl<'r, P: Page> Conversation<'r, P> {
         if said.trim().is_empty() {
             return;
         }
-        let entry = if foreign || meta {
-            Entry::Client { label: "Note of the client".into(), text: said }
-        } else {
-            thread.meanwhile = Some(said.clone());
-            self.prompt(thread, By::Meanwhile, said, Vec::new(), at)
+        let marks = Marks {
+            meta: attachment.get("isMeta").and_then(Value::as_bool) == Some(true),
+            origin: attachment.pointer("/origin/kind").and_then(Value::as_str),
+            ..Marks::default()
+        };
+        let entry = match author(marks, &said) {
+            Author::Client(_) => Entry::Client { label: "Note of the client".into(), text: said },
+            Author::User => {
+                if thread.depth == 0 {
+                    self.totals.turns += 1;
+                }
+                thread.meanwhile = Some(said.clone());
+                prompt(By::Meanwhile, said, Vec::new(), at)
+            }
         };
         thread.push(entry, 0);
     }
@@ -651,6 +664,12 @@ struct Record<'a> {
     #[serde(borrow)]
     origin: Option<&'a RawValue>,
     #[serde(borrow)]
+    prompt_source: Option<&'a RawValue>,
+    #[serde(borrow)]
+    turn_origin: Option<&'a RawValue>,
+    #[serde(borrow)]
+    plugin_prompt: Option<&'a RawValue>,
+    #[serde(borrow)]
     attachment: Option<&'a RawValue>,
     #[serde(borrow)]
     tool_use_result: Option<&'a RawValue>,
@@ -689,9 +708,38 @@ fn text_of_origin(record: &Record<'_>) -> Option<String> {
     serde_json::from_str::<Origin>(record.origin?.get()).ok()?.kind
 }
 
-/// Sent by this tool.
+/// Who wrote a record of the user's role that says this.
+fn author_of(record: &Record<'_>, said: &str) -> Author {
+    let origin = text_of_origin(record);
+    let (source, turn) = (text(record.prompt_source), text(record.turn_origin));
+    let marks = Marks {
+        meta: truth(record.is_meta),
+        compact_summary: truth(record.is_compact_summary),
+        plugin_prompt: record.plugin_prompt.is_some(),
+        origin: origin.as_deref(),
+        prompt_source: source.as_deref(),
+        turn_origin: turn.as_deref(),
+    };
+    author(marks, said)
+}
+
+/// The name of the plugin that submitted a prompt, and its own words.
+fn plugin_prompt(record: &Record<'_>) -> (String, Option<String>) {
+    let value = |raw: Option<&RawValue>, key: &str| {
+        let value = decoded(raw)?;
+        value.get(key).and_then(Value::as_str).map(str::to_owned)
+    };
+    let name = value(record.plugin_prompt, "name").or_else(|| value(record.origin, "name"));
+    (name.unwrap_or_default(), value(record.plugin_prompt, "text"))
+}
+
+fn prompt(by: By, text: String, pictures: Vec<Picture>, at: Option<DateTime<Utc>>) -> Entry {
+    Entry::Prompt(Prompt { by, text, pictures, at })
+}
+
+/// Whether this tool continued the session with it.
 fn is_ours(record: &Record<'_>) -> bool {
-    record.message.is_some_and(|raw| raw.get().contains(AUTOMATED))
+    record.message.is_some_and(|raw| [AUTOMATED, STATUS_REPORT].iter().any(|ours| raw.get().contains(ours)))
 }
 
 /// How the tool changed a file.
@@ -803,13 +851,6 @@ fn picture(block: &mut Value) -> Picture {
         _ => String::new(),
     };
     Picture { media: take("/source/media_type"), data: take("/source/data") }
-}
-
-/// Texts that the client makes and marks in no other way.
-fn is_made_by_client(text: &str) -> bool {
-    ["<local-command-caveat>", "<system-reminder>", "<task-notification>"]
-        .iter()
-        .any(|tag| text.starts_with(tag))
 }
 
 /// What stands within a tag.

@@ -5,6 +5,7 @@
 //! model said (`attachment` apart from prompts that were typed during a turn, `api-request*`), and binary content.
 
 use crate::claude::record::trim;
+use crate::claude::wording::{Author, Marks, author};
 use crate::clock::parse_rfc3339;
 use chrono::{DateTime, Utc};
 use serde::de::value::MapAccessDeserializer;
@@ -134,6 +135,11 @@ struct Line<'a> {
     #[serde(borrow)]
     origin: Loose<Origin<'a>>,
     #[serde(borrow)]
+    prompt_source: Atom<'a>,
+    #[serde(borrow)]
+    turn_origin: Atom<'a>,
+    plugin_prompt: Loose<IgnoredObject>,
+    #[serde(borrow)]
     message: Loose<Message<'a>>,
     #[serde(borrow)]
     content: Content<'a>,
@@ -164,6 +170,10 @@ struct Message<'a> {
     #[serde(borrow)]
     content: Content<'a>,
 }
+
+/// An object that is there, whatever is in it.
+#[derive(Deserialize)]
+struct IgnoredObject {}
 
 /// An attachment; only `queued_command`, a prompt sent while a turn was running, is something that was said.
 #[derive(Deserialize, Default)]
@@ -201,14 +211,24 @@ impl<'a> Line<'a> {
         let mut spoken = Spoken { at, sidechain, ..Spoken::default() };
         match self.kind.text().unwrap_or_default() {
             "user" => {
-                let client =
-                    self.is_meta.is_true() || self.is_compact_summary.is_true() || self.origin.foreign();
+                let marks = Marks {
+                    meta: self.is_meta.is_true(),
+                    compact_summary: self.is_compact_summary.is_true(),
+                    plugin_prompt: self.plugin_prompt.0.is_some(),
+                    origin: self.origin.kind(),
+                    prompt_source: self.prompt_source.text(),
+                    turn_origin: self.turn_origin.text(),
+                };
                 let Message { content, .. } = self.message.0.unwrap_or_default();
                 content.each(|block| match block {
-                    Piece::Text(text) if client || is_client_text(&text) => spoken.say(Role::System, text),
-                    // The prompt of a subagent is the model's.
-                    Piece::Text(text) if sidechain => spoken.say(Role::Assistant, text),
-                    Piece::Text(text) => spoken.say(Role::User, text),
+                    Piece::Text(text) => {
+                        let role = match role_of(marks, &text) {
+                            // The prompt of a subagent is the model's.
+                            Role::User if sidechain => Role::Assistant,
+                            role => role,
+                        };
+                        spoken.say(role, text);
+                    }
                     Piece::Block(block) => spoken.tool(block),
                 });
             }
@@ -228,17 +248,20 @@ impl<'a> Line<'a> {
             // Written when it is queued; the prompt itself follows if it was ever sent.
             "queue-operation" => self.content.each(|block| {
                 if let Piece::Text(text) = block {
-                    spoken.repeat(Role::User, text);
+                    spoken.repeat(role_of(Marks::default(), &text), text);
                 }
             }),
             "attachment" => {
                 let attachment = self.attachment.0.unwrap_or_default();
                 if attachment.kind.text() == Some("queued_command") {
-                    let client = attachment.is_meta.is_true() || attachment.origin.foreign();
-                    let role = if client { Role::System } else { Role::User };
+                    let marks = Marks {
+                        meta: attachment.is_meta.is_true(),
+                        origin: attachment.origin.kind(),
+                        ..Marks::default()
+                    };
                     attachment.prompt.each(|block| {
                         if let Piece::Text(text) = block {
-                            spoken.repeat(role, text);
+                            spoken.repeat(role_of(marks, &text), text);
                         }
                     });
                 }
@@ -290,24 +313,18 @@ impl<'a> Spoken<'a> {
     }
 }
 
-/// Texts of user records that the client made: output of commands, notices of an interruption, an earlier summary.
-fn is_client_text(text: &str) -> bool {
-    let starts = [
-        "[Request interrupted by user",
-        "<local-command-",
-        "<bash-stdout>",
-        "<bash-stderr>",
-        "<system-reminder>",
-        "<task-notification>",
-        "This session is being continued from a previous conversation",
-    ];
-    starts.iter().any(|start| text.trim_start().starts_with(start))
+/// Who said a text of the user's role: commands and shell commands are the user's, in the client's frame.
+fn role_of(marks: Marks<'_>, text: &str) -> Role {
+    match author(marks, text) {
+        Author::User => Role::User,
+        Author::Client(what) if what.is_typed() && !marks.meta => Role::User,
+        Author::Client(_) => Role::System,
+    }
 }
 
 impl Loose<Origin<'_>> {
-    /// Not from a person. Older clients do not say.
-    fn foreign(&self) -> bool {
-        self.0.as_ref().and_then(|origin| origin.kind.text()).is_some_and(|kind| kind != "human")
+    fn kind(&self) -> Option<&str> {
+        self.0.as_ref()?.kind.text()
     }
 }
 

@@ -1,0 +1,539 @@
+//! Wording: every text that Claude Code, or this tool, writes as a message of the user.
+//!
+//! The client sends notifications, reminders, summaries and its own continuations to the model in the user's role and records
+//! them as `user` records. None of them is a prompt of the user. [`author`] is the only place that tells the two apart: by the
+//! fields that the client writes (`isMeta`, `origin`, `promptSource`, `turnOrigin`, `pluginPrompt`), and by how the text begins
+//! where there are none, as in records of older clients.
+//!
+//! Texts of results and errors on which a decision rests are here too, so that one place follows the client's wording.
+
+/// First words of every prompt with which this tool continues a closed session.
+pub const AUTOMATED: &str = "Automated message from cc-session-recover, not from the user.";
+/// First words of the report with which the waiting hook wakes an open session. The client puts them behind its own frame.
+pub const STATUS_REPORT: &str = "cc-session-recover, automated status report of";
+
+/// What a text is that no user wrote as a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClientText {
+    /// This tool continued the session.
+    Recovery,
+    /// The client continued the session after a limit.
+    AutoContinuation,
+    /// The client continued a turn that its end had cut off, or an answer that reached the output limit.
+    Continuation,
+    /// A background task, a subagent or a waking hook reported.
+    TaskNotification,
+    /// A hook blocked the end of a turn or commented on a call.
+    HookFeedback,
+    /// A plugin submitted a prompt.
+    PluginPrompt,
+    /// Another session, a teammate, a coordinator or a chat channel sent a message.
+    PeerMessage,
+    /// A summary stands in place of the conversation so far.
+    CompactSummary,
+    /// The instructions of a skill.
+    SkillBody,
+    /// A reminder to the model.
+    Reminder,
+    /// What an editor, a memory file or an MCP server added.
+    Context,
+    /// A slash command in the client's frame. The user typed it.
+    Command,
+    /// What a slash command printed.
+    CommandOutput,
+    /// The caveat before the output of a command.
+    CommandCaveat,
+    /// A shell command in the client's frame. The user typed it behind `!`.
+    ShellInput,
+    /// What that shell command printed.
+    ShellOutput,
+    /// The user, or the end of the session, interrupted the turn.
+    Interruption,
+    /// The fields say that no user wrote it, and the text is none of the known ones.
+    Other,
+}
+
+impl ClientText {
+    /// Whether the user typed what is in the frame, although it is no prompt.
+    #[must_use]
+    pub const fn is_typed(self) -> bool {
+        matches!(self, Self::Command | Self::ShellInput)
+    }
+}
+
+/// Who wrote a message of the user's role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author {
+    /// The user: a prompt.
+    User,
+    /// The client, a plugin, another session or this tool.
+    Client(ClientText),
+}
+
+/// The fields of a message that tell who wrote it. A field that the client did not write is `None` or `false`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Marks<'a> {
+    /// `isMeta`
+    pub meta: bool,
+    /// `isCompactSummary`
+    pub compact_summary: bool,
+    /// `pluginPrompt` is there.
+    pub plugin_prompt: bool,
+    /// `origin.kind`
+    pub origin: Option<&'a str>,
+    /// `promptSource`
+    pub prompt_source: Option<&'a str>,
+    /// `turnOrigin`
+    pub turn_origin: Option<&'a str>,
+}
+
+/// How a text begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// With these words.
+    Words(&'static str),
+    /// With words that a user may well type too. They count only where the client names no source of the prompt.
+    PlainWords(&'static str),
+    /// With this tag, with or without attributes.
+    Tag(&'static str),
+    /// With this tag around something that the client puts in front of a prompt. Behind the closing tag the prompt may follow.
+    Before(&'static str),
+}
+
+/// One text of the list.
+#[derive(Debug, Clone, Copy)]
+pub struct Wording {
+    /// What it is.
+    pub what: ClientText,
+    /// How it begins.
+    pub opening: Opening,
+    /// Oldest and newest version of Claude Code that were found to have it, of 1.0.60, 1.0.126, 2.0.30, 2.1.45, 2.1.79,
+    /// 2.1.329 and 2.1.332. For the texts of this tool: clients on which they were sent.
+    pub seen: (&'static str, &'static str),
+}
+
+const fn words(what: ClientText, words: &'static str, from: &'static str, to: &'static str) -> Wording {
+    Wording { what, opening: Opening::Words(words), seen: (from, to) }
+}
+
+const fn plain(what: ClientText, words: &'static str, from: &'static str, to: &'static str) -> Wording {
+    Wording { what, opening: Opening::PlainWords(words), seen: (from, to) }
+}
+
+const fn tag(what: ClientText, name: &'static str, from: &'static str, to: &'static str) -> Wording {
+    Wording { what, opening: Opening::Tag(name), seen: (from, to) }
+}
+
+const fn before(what: ClientText, name: &'static str, from: &'static str, to: &'static str) -> Wording {
+    Wording { what, opening: Opening::Before(name), seen: (from, to) }
+}
+
+/// The list.
+pub const WORDINGS: &[Wording] = &{
+    use ClientText as T;
+    const NEWEST: &str = "2.1.332";
+    [
+        words(T::Recovery, AUTOMATED, "2.1.79", NEWEST),
+        words(T::Recovery, STATUS_REPORT, "2.1.268", NEWEST),
+        words(T::AutoContinuation, "Your claude.ai usage limit has reset.", "2.1.329", NEWEST),
+        words(T::AutoContinuation, "Your claude.ai usage is available again before", "2.1.329", NEWEST),
+        plain(T::Continuation, "Continue from where you left off.", "2.1.45", NEWEST),
+        words(T::Continuation, "This session's worker process was restarted.", "2.1.329", NEWEST),
+        words(
+            T::Continuation,
+            "Your response was cut off because it exceeded the output token limit",
+            "2.1.45",
+            NEWEST,
+        ),
+        words(T::Continuation, "Output token limit hit", "2.1.79", NEWEST),
+        tag(T::Continuation, "tick", "2.1.329", NEWEST),
+        tag(T::TaskNotification, "task-notification", "2.1.45", NEWEST),
+        words(T::TaskNotification, "[SYSTEM NOTIFICATION - NOT USER INPUT]", "2.1.329", NEWEST),
+        plain(T::HookFeedback, "Stop hook feedback", "1.0.60", NEWEST),
+        plain(T::HookFeedback, "Stop hook blocking error from command", "1.0.60", NEWEST),
+        tag(T::HookFeedback, "post-tool-use-hook", "1.0.126", NEWEST),
+        tag(T::HookFeedback, "user-prompt-submit-hook", "1.0.60", NEWEST),
+        words(T::PeerMessage, "Another Claude session sent a message", "2.1.329", NEWEST),
+        words(T::PeerMessage, "A peer session sent a message while you were working:", "2.1.329", NEWEST),
+        words(T::PeerMessage, "The coordinator sent a message while you were working:", "2.1.79", NEWEST),
+        words(T::PeerMessage, "Activity was observed in the bound conversation", "2.1.329", NEWEST),
+        words(T::PeerMessage, "Activity in the bound conversation", "2.1.329", NEWEST),
+        words(T::PeerMessage, "[TALK FROM A VOICE CALL - NOT USER INPUT]", "2.1.332", NEWEST),
+        tag(T::PeerMessage, "teammate-message", "2.1.45", NEWEST),
+        tag(T::PeerMessage, "cross-session-message", "2.1.329", NEWEST),
+        tag(T::PeerMessage, "agent-message", "2.1.329", NEWEST),
+        tag(T::PeerMessage, "coordinator-relay", "2.1.329", NEWEST),
+        tag(T::PeerMessage, "slack-ping", "2.1.329", NEWEST),
+        tag(T::PeerMessage, "slack-tag-message", "2.1.329", NEWEST),
+        tag(T::PeerMessage, "remote-review", "2.1.329", NEWEST),
+        tag(T::PeerMessage, "voice-call-talk", "2.1.329", NEWEST),
+        words(T::PeerMessage, "<channel source=\"", "2.1.329", NEWEST),
+        words(T::CompactSummary, COMPACT_SUMMARY, "1.0.60", NEWEST),
+        plain(T::SkillBody, "Base directory for this skill: ", "1.0.126", NEWEST),
+        before(T::Reminder, "system-reminder", "1.0.60", NEWEST),
+        before(T::Context, "ide_selection", "1.0.60", NEWEST),
+        before(T::Context, "ide_opened_file", "1.0.60", NEWEST),
+        tag(T::Context, "user-memory-input", "1.0.60", NEWEST),
+        tag(T::Context, "mcp-resource-update", "2.1.79", NEWEST),
+        tag(T::Context, "mcp-polling-update", "2.1.79", NEWEST),
+        tag(T::Context, "fork-boilerplate", "2.1.329", NEWEST),
+        tag(T::Context, "forked-skill-launch", "2.1.329", NEWEST),
+        tag(T::Context, "fetched-web-content", "2.1.329", NEWEST),
+        tag(T::Context, "untrusted-widget-state", "2.1.329", NEWEST),
+        tag(T::Command, "command-name", "1.0.60", NEWEST),
+        tag(T::Command, "command-message", "1.0.60", NEWEST),
+        tag(T::CommandOutput, "local-command-stdout", "1.0.60", NEWEST),
+        tag(T::CommandOutput, "local-command-stderr", "1.0.60", NEWEST),
+        tag(T::CommandCaveat, "local-command-caveat", "2.1.45", NEWEST),
+        words(
+            T::CommandCaveat,
+            "Caveat: The messages below were generated by the user while running local commands",
+            "1.0.60",
+            "2.1.79",
+        ),
+        tag(T::ShellInput, "bash-input", "1.0.60", NEWEST),
+        tag(T::ShellOutput, "bash-stdout", "1.0.60", NEWEST),
+        tag(T::ShellOutput, "bash-stderr", "1.0.60", NEWEST),
+        tag(T::ShellOutput, "bash-exit-code", "2.1.329", NEWEST),
+        words(T::Interruption, INTERRUPTED_BY_USER, "1.0.60", NEWEST),
+        words(T::Interruption, "[Request interrupted: the session ended", "2.1.329", NEWEST),
+        words(T::Interruption, "[This turn ended before it finished.]", "2.1.332", NEWEST),
+    ]
+};
+
+/// First words of a summary that stands in place of the conversation before it.
+const COMPACT_SUMMARY: &str = "This session is being continued from a previous conversation";
+
+/// Whether this is the text with which the client begins a summary.
+#[must_use]
+pub fn is_compact_summary(text: &str) -> bool {
+    text.starts_with(COMPACT_SUMMARY)
+}
+
+/// First words of the client's note that the user interrupted a turn.
+const INTERRUPTED_BY_USER: &str = "[Request interrupted by user";
+
+/// Whether this is the client's note that the user interrupted a turn.
+#[must_use]
+pub fn is_interruption_by_user(text: &str) -> bool {
+    text.trim_start().starts_with(INTERRUPTED_BY_USER)
+}
+
+/// What a text is that stands without any field, such as one in a `last-prompt` record. `None`: a user may have written it.
+#[must_use]
+pub fn client_text(text: &str) -> Option<ClientText> {
+    known(text, false)
+}
+
+/// Who wrote a message of the user's role that says `text`.
+#[must_use]
+pub fn author(marks: Marks<'_>, text: &str) -> Author {
+    use ClientText as T;
+    let foreign_origin = marks.origin.filter(|kind| *kind != "human");
+    let foreign_turn = marks.turn_origin.filter(|turn| !matches!(*turn, "human" | "sdk" | "unknown"));
+    if marks.compact_summary {
+        return Author::Client(T::CompactSummary);
+    }
+    if marks.plugin_prompt {
+        return Author::Client(T::PluginPrompt);
+    }
+    if marks.meta
+        || foreign_origin.is_some()
+        || foreign_turn.is_some()
+        || marks.prompt_source == Some("system")
+    {
+        let by_field = match foreign_origin.or(foreign_turn) {
+            Some("auto-continuation" | "auto_continuation") => Some(T::AutoContinuation),
+            Some("task-notification" | "task_notification") => Some(T::TaskNotification),
+            Some("plugin") => Some(T::PluginPrompt),
+            Some("peer" | "coordinator" | "channel" | "observer" | "observer-activity" | "voice-call") => {
+                Some(T::PeerMessage)
+            }
+            _ => None,
+        };
+        return Author::Client(by_field.or_else(|| known(text, true)).unwrap_or(T::Other));
+    }
+    let typed = marks.origin == Some("human") || marks.prompt_source == Some("typed");
+    match known(text, marks.prompt_source.is_none() && marks.origin.is_none()) {
+        // A user may quote anything. These are frames around what the user did, or come from this tool.
+        Some(what) if typed => match what {
+            T::Recovery
+            | T::Command
+            | T::CommandOutput
+            | T::CommandCaveat
+            | T::ShellInput
+            | T::ShellOutput
+            | T::Interruption => Author::Client(what),
+            _ => Author::User,
+        },
+        Some(what) => Author::Client(what),
+        None => Author::User,
+    }
+}
+
+/// A prompt without what the client put in front of it.
+#[must_use]
+pub fn own_words(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    while let Some(behind) = WORDINGS.iter().find_map(|wording| match wording.opening {
+        Opening::Before(name) => behind_tag(rest, name),
+        _ => None,
+    }) {
+        rest = behind;
+    }
+    if rest.is_empty() { text.trim_start() } else { rest }
+}
+
+/// The text behind the closing tag, when it begins with that tag.
+fn behind_tag<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    has_tag(text, name).then_some(())?;
+    let (_, behind) = text.split_once(&format!("</{name}>"))?;
+    Some(behind.trim_start())
+}
+
+fn has_tag(text: &str, name: &str) -> bool {
+    let behind = text.strip_prefix('<').and_then(|text| text.strip_prefix(name));
+    behind.is_some_and(|behind| behind.starts_with(['>', ' ', '\n']))
+}
+
+fn known(text: &str, plain: bool) -> Option<ClientText> {
+    let text = text.trim_start();
+    let found = WORDINGS.iter().find(|wording| match wording.opening {
+        Opening::Words(words) => text.starts_with(words),
+        Opening::PlainWords(words) => plain && text.starts_with(words),
+        Opening::Tag(name) | Opening::Before(name) => has_tag(text, name),
+    })?;
+    if let Opening::Before(name) = found.opening
+        && let Some(behind) = behind_tag(text, name)
+        && !behind.is_empty()
+    {
+        return known(behind, plain);
+    }
+    Some(found.what)
+}
+
+/// What the client answers in the model's place after a turn that left nothing to answer (1.0.60 to 2.1.332).
+pub const NO_RESPONSE: &str = "No response requested.";
+
+/// How the result of a subagent begins that an API error ended (2.1.329, 2.1.332).
+pub const CUT_AGENT: &str = "Agent terminated early due to an API error";
+
+/// Whether the result of a call says that it was refused. Records of newer clients say so in `permissionDecision`.
+#[must_use]
+pub fn is_denial(result: &str) -> bool {
+    const DENIED: [&str; 7] = [
+        // 1.0.60 to 2.1.332
+        "requested permissions",
+        "Permission to use",
+        "doesn't want to proceed with this tool use",
+        "doesn't want to take this action right now",
+        // 2.1.45 to 2.1.332
+        "Permission for this tool use was denied",
+        // 2.1.329, 2.1.332
+        "has no approval surface",
+        "This tool call was refused",
+    ];
+    DENIED.iter().any(|words| result.contains(words))
+}
+
+/// The client's note that the user gave up the client's own continuation. It is written as well when the client exits while it
+/// waits, which is no decision of the user (2.1.329, 2.1.332).
+#[must_use]
+pub fn is_continuation_cancelled(note: &str) -> bool {
+    note.starts_with("Automatic continue cancelled") && !note.contains("exited during the wait")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claude::record::{Body, Record, parse_line};
+    use crate::claude::transcript::Transcript;
+    use crate::note::gather::gather_conversation;
+    use crate::session::ending::Liveness;
+    use crate::session::prompt::prompt_of;
+    use crate::session::search::said::{Role, records};
+    use crate::session::summary::{Depth, Reader};
+    use serde_json::{Value, json};
+
+    /// A text of the list as a client writes it.
+    fn example(wording: &Wording) -> String {
+        match wording.opening {
+            Opening::Words(words) | Opening::PlainWords(words) => format!("{words} and more"),
+            Opening::Tag(name) | Opening::Before(name) => format!("<{name}>text</{name}>"),
+        }
+    }
+
+    fn user(text: &str, fields: Value) -> Value {
+        let mut record = json!({
+            "parentUuid": null, "isSidechain": false, "type": "user", "message": {"role": "user", "content": text},
+            "uuid": "00000001-0000-4000-8000-000000000009", "timestamp": "2026-11-21T05:07:43.976Z", "cwd": "/w", "version": "2.1.332",
+        });
+        let Value::Object(fields) = fields else { panic!("{fields}") };
+        record.as_object_mut().unwrap().extend(fields);
+        record
+    }
+
+    fn parsed(record: &Value) -> Record {
+        parse_line(0, record.to_string().as_bytes()).remove(0)
+    }
+
+    /// What every reader takes as prompts of a session in which `record` stands between an answer and the end: the newest prompt
+    /// of the summary, the prompts of the note, who said it for the search, whether it is counted.
+    fn taken_as_prompts(record: &Value) -> (Option<String>, Vec<String>, Vec<Role>, bool) {
+        let answer = json!({
+            "type": "assistant", "timestamp": "2026-11-21T05:07:42.976Z", "version": "2.1.332", "cwd": "/w", "entrypoint": "cli",
+            "message": {"model": "m", "stop_reason": "end_turn", "usage": {"input_tokens": 5}, "content": [{"type": "text", "text": "Done."}]},
+        });
+        let lines = [user("the real prompt", json!({})), answer, record.clone()];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
+        std::fs::write(&path, lines.map(|line| line.to_string()).join("\n") + "\n").unwrap();
+        let transcript = Transcript::open(&path).unwrap();
+        let summary = Reader::default().summarize(&transcript, Liveness::Gone, Depth::Whole);
+        let note = gather_conversation(&transcript).prompts.into_iter().map(|said| said.text).collect();
+        let mut roles = Vec::new();
+        records(record.to_string().as_bytes(), |spoken| {
+            roles.extend(spoken.texts.iter().map(|said| said.role));
+        });
+        (summary.last_prompt, note, roles, prompt_of(&parsed(record)).is_some())
+    }
+
+    #[test]
+    fn no_text_of_the_list_is_a_prompt_for_any_reader() {
+        for wording in WORDINGS {
+            let text = example(wording);
+            let fields = match wording.what {
+                ClientText::TaskNotification => {
+                    json!({"origin": {"kind": "task-notification"}, "promptSource": "system"})
+                }
+                ClientText::PeerMessage => json!({"origin": {"kind": "peer"}, "isMeta": true}),
+                _ => json!({"isMeta": true}),
+            };
+            for record in [user(&text, json!({})), user(&text, fields)] {
+                let (last, note, roles, counted) = taken_as_prompts(&record);
+                assert_eq!(last.as_deref(), Some("the real prompt"), "{text}");
+                let in_frame = wording.what == ClientText::Command;
+                assert!(in_frame || note == ["the real prompt"], "{text}: {note:?}");
+                assert!(!note.iter().any(|said| said.contains('<')), "{text}: {note:?}");
+                assert!(!counted, "{text}");
+                let typed = wording.what.is_typed() && record.get("isMeta").is_none();
+                assert_eq!(roles, [if typed { Role::User } else { Role::System }], "{text}");
+            }
+            if !matches!(wording.opening, Opening::PlainWords(_)) {
+                assert_eq!(client_text(&text), Some(wording.what), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_says_that_no_user_wrote_it_whatever_the_text_is() {
+        let by_field = [
+            (json!({"isMeta": true}), ClientText::Other),
+            (json!({"isCompactSummary": true}), ClientText::CompactSummary),
+            (json!({"promptSource": "system"}), ClientText::Other),
+            (json!({"origin": {"kind": "auto-continuation"}}), ClientText::AutoContinuation),
+            (json!({"origin": {"kind": "task-notification"}}), ClientText::TaskNotification),
+            (json!({"origin": {"kind": "plugin", "name": "x", "asUser": true}}), ClientText::PluginPrompt),
+            (json!({"origin": {"kind": "peer"}}), ClientText::PeerMessage),
+            (json!({"origin": {"kind": "coordinator"}}), ClientText::PeerMessage),
+            (json!({"origin": {"kind": "some-new-kind"}}), ClientText::Other),
+            (json!({"pluginPrompt": {"name": "x", "text": "fix it"}}), ClientText::PluginPrompt),
+            (json!({"promptSource": "sdk", "turnOrigin": "scheduled"}), ClientText::Other),
+        ];
+        for (fields, what) in by_field {
+            let record = user("fix the parser", fields.clone());
+            let Body::User(read) = parsed(&record).body else { panic!() };
+            assert_eq!(read.author(), Author::Client(what), "{fields}");
+            let (last, note, roles, counted) = taken_as_prompts(&record);
+            assert_eq!(last.as_deref(), Some("the real prompt"), "{fields}");
+            assert_eq!(
+                (note, roles, counted),
+                (vec!["the real prompt".to_owned()], vec![Role::System], false),
+                "{fields}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_user_typed_is_a_prompt_even_when_it_quotes_the_client() {
+        let human = json!({"origin": {"kind": "human"}, "promptSource": "typed", "turnOrigin": "human"});
+        let sdk = json!({"promptSource": "sdk", "turnOrigin": "sdk"});
+        for (text, fields) in [
+            ("fix the parser", json!({})),
+            ("fix the parser", human.clone()),
+            ("fix the parser", sdk.clone()),
+            ("<div>why is this not closed?", json!({})),
+            ("<task-notifications> is misspelt", json!({})),
+            ("<task-notification> what does this tag mean?", human.clone()),
+            ("Continue from where you left off.", human),
+            ("Continue from where you left off.", sdk),
+            ("[Request] add a button", json!({})),
+        ] {
+            let record = user(text, fields.clone());
+            let (last, note, roles, counted) = taken_as_prompts(&record);
+            assert_eq!(last.as_deref(), Some(text), "{fields}");
+            assert_eq!((note[0].as_str(), roles, counted), (text, vec![Role::User], true), "{fields}");
+        }
+    }
+
+    #[test]
+    fn what_the_client_puts_in_front_of_a_prompt_is_not_part_of_it() {
+        for front in [
+            "<system-reminder>\nold\n</system-reminder>\n",
+            "<ide_opened_file>The user opened a.rs</ide_opened_file>\n<ide_selection>x</ide_selection>\n",
+        ] {
+            let record = user(&format!("{front}fix the parser"), json!({}));
+            let (last, note, _, counted) = taken_as_prompts(&record);
+            assert_eq!(
+                (last.as_deref(), note[0].as_str(), counted),
+                (Some("fix the parser"), "fix the parser", true)
+            );
+            let alone = user(front, json!({}));
+            assert_eq!(taken_as_prompts(&alone).0.as_deref(), Some("the real prompt"));
+        }
+    }
+
+    #[test]
+    fn a_turn_begins_with_a_prompt_and_with_what_makes_the_model_continue() {
+        let begins = |text: &str, fields: Value| match parsed(&user(text, fields)).body {
+            Body::User(user) => user.begins_turn(),
+            other => panic!("{other:?}"),
+        };
+        for (text, fields) in [
+            ("fix the parser", json!({})),
+            (AUTOMATED, json!({})),
+            (
+                "<task-notification>",
+                json!({"origin": {"kind": "task-notification"}, "promptSource": "system"}),
+            ),
+            ("Continue from where you left off.", json!({"isMeta": true, "promptSource": "system"})),
+            ("x", json!({"isMeta": true, "origin": {"kind": "peer"}})),
+            ("x", json!({"promptSource": "sdk", "turnOrigin": "scheduled"})),
+        ] {
+            assert!(begins(text, fields), "{text}");
+        }
+        for (text, fields) in [
+            ("<system-reminder>x</system-reminder>", json!({"isMeta": true})),
+            ("<command-name>/compact</command-name>", json!({})),
+            ("<local-command-stdout>x</local-command-stdout>", json!({})),
+            ("<bash-input>ls</bash-input>", json!({})),
+            ("[Request interrupted by user]", json!({})),
+            ("x", json!({"isCompactSummary": true})),
+        ] {
+            assert!(!begins(text, fields), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refused_call_is_told_from_one_that_failed() {
+        for denied in [
+            "Claude requested permissions to write to /a, but you haven't granted it yet.",
+            "Permission to use Bash has been denied.",
+            "The user doesn't want to proceed with this tool use. The tool use was rejected",
+            "Permission for this tool use was denied. It requires approval, and this session has no approval surface",
+        ] {
+            assert!(is_denial(denied), "{denied}");
+        }
+        assert!(!is_denial("Exit code 1\nbash: /root: Permission denied"));
+    }
+}
