@@ -71,6 +71,7 @@ export function importReport(fields = {}) {
     bytes: 1_234_567,
     left: [{ path: 'HANDOFF.md', why: 'is not put into a project: copy it by hand if you need it' }],
     commands: { cwd: '/home/me/work/api', env: {}, resume: ['claude', `--resume=${id}`], export: null, kill: null },
+    hint: null,
     log: `${STATE}/SESSION-LOG-2026-03-02.md`,
     ...fields,
   };

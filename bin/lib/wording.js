@@ -33,7 +33,7 @@ const KINDS = {
   running: 'working',
   closed: 'closed in mid-turn',
   crashed: 'crashed',
-  empty: 'nothing said yet',
+  empty: 'no conversation yet',
   unknown: 'unknown',
 };
 
@@ -141,7 +141,24 @@ const STATES = {
   hung: 'a process holds it, but nothing moves',
   orphaned: 'no process holds it, and its work is unfinished',
   completed: 'no process holds it, and its last turn ended',
+  empty: 'no process has it open, and there is no conversation in its transcript',
 };
+
+/** @type {Record<import('../../src/ffi/types.js').Remaining['kind'], [string, string]>} */
+const REMAINING = {
+  subagents: ['subagent transcript', 'subagent transcripts'],
+  files: ['other file', 'other files'],
+  tasks: ['task file', 'task files'],
+  'file-history': ['file backup', 'file backups'],
+  'conflict-copies': ['conflict copy', 'conflict copies'],
+  snapshots: ['snapshot of it', 'snapshots of it'],
+};
+
+/** `3 subagent transcripts`. @param {import('../../src/ffi/types.js').Remaining['kind']} kind @param {number} number */
+function remainingWords(kind, number) {
+  const [one, several] = REMAINING[kind] ?? [kind, kind];
+  return `${number} ${number === 1 ? one : several}`;
+}
 
 /** What a state means, in words. @param {SessionState} state */
 function stateWords(state) {
@@ -162,7 +179,7 @@ const WAITED_FOR = {
  */
 function doingWords(session) {
   const { activity, live, state, stop } = session;
-  if (live === null) return stopWords(session);
+  if (live === null) return state === 'empty' ? 'no conversation' : stopWords(session);
   if (activity === 'waiting') return live.waitingFor === null ? 'waits for you' : (WAITED_FOR[live.waitingFor] ?? live.waitingFor);
   if (state === 'hung') return 'says it works';
   if (activity === 'busy') return 'works';
@@ -288,6 +305,7 @@ module.exports = {
   kindWords,
   nextWords,
   ownName,
+  remainingWords,
   sentence,
   shortIds,
   sinceWords,

@@ -159,7 +159,8 @@ fn base36(mut number: u32) -> String {
     }
 }
 
-/// A session id as Claude Code makes them: a UUID in its canonical lower-case form, and nothing else.
+/// Whether a text is a session id: a UUID with its dashes, and nothing else. Claude Code makes them in lower case, and keeps the
+/// case of one that it is given with `--session-id` (`uuidgen` on macOS prints capitals; measured with 2.1.332).
 ///
 /// Everything that becomes part of a path goes through this check first.
 #[must_use]
@@ -167,8 +168,14 @@ pub fn is_session_id(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+            _ => byte.is_ascii_hexdigit(),
         })
+}
+
+/// Whether a session id begins with this text, in either case.
+#[must_use]
+pub fn begins(id: &str, text: &str) -> bool {
+    id.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text))
 }
 
 #[cfg(test)]
@@ -240,12 +247,15 @@ mod tests {
     }
 
     #[test]
-    fn only_a_canonical_uuid_is_a_session_id() {
+    fn only_a_uuid_with_its_dashes_is_a_session_id_in_either_case() {
         assert!(is_session_id("00000001-0000-4000-8000-00000000000f"));
+        assert!(is_session_id("3F2A9C1D-0B4E-4C7A-9D11-AA22BB33CC44"));
         for bad in [
             "",
             "../x",
-            "00000001-0000-4000-8000-00000000000F",
+            "00000001-0000-4000-8000-00000000000g",
+            "00000001-0000-4000-8000_00000000000f",
+            "000000010000400080000000000000000000",
             "00000001-0000-4000-8000-00000000000",
             "--settings=x",
         ] {

@@ -28,7 +28,7 @@ export type StopKind =
  * Whether a session lives, and whether its work is done. `current`: the caller's own. `active`: a process holds it. `hung`: a process
  * holds it, says it is busy, and shows no sign of work. `orphaned`: no process, unfinished. `completed`: no process, last turn ended.
  */
-export type SessionState = 'current' | 'active' | 'hung' | 'orphaned' | 'completed'
+export type SessionState = 'current' | 'active' | 'hung' | 'orphaned' | 'completed' | 'empty'
 
 /** One fact a verdict rests on: where it was read and what it says. */
 export interface Evidence {
@@ -352,6 +352,14 @@ export interface Session {
   oversized: boolean
   /** Its subagents. */
   subagents: Subagents
+  /** Id of the session that this file is a conflict copy of; `null` for a session. */
+  conflictCopyOf: string | null
+  /** Conflict copies of its transcript, which tools that synchronize directories make; looked for by `show` and `resume` only. */
+  conflictCopies: ConflictCopy[]
+  /** Other transcripts of the same session, such as the original of a relocated one; looked for by `show` and `resume` only. */
+  copies: string[]
+  /** What is left of a session without a conversation; looked for by `show` and `resume` only. */
+  remains: Remains | null
   /** Whether it lives, and whether its work is done. */
   state: SessionState
   /** What a live session is doing. */
@@ -390,6 +398,40 @@ export interface Session {
   next: NextStep
   /** What a person can run. */
   commands: Commands
+}
+
+/** A copy of a transcript that a tool which synchronizes directories made, such as `<id> 2.jsonl`. */
+export interface ConflictCopy {
+  /** Path of the copy. */
+  path: string
+  /** Its size in bytes. */
+  bytes: number
+  /** Time of its newest message. */
+  newestAt: string | null
+}
+
+/** What is left of a session whose transcript holds no conversation. A client refuses to resume it. */
+export interface Remains {
+  /** `empty-file`: the transcript has no bytes. `no-messages`: it holds records, but no prompt and no answer. */
+  why: 'empty-file' | 'no-messages'
+  /** Files that are left. */
+  left: Remaining[]
+  /** The newest prompt that Claude Code's own history has of it. */
+  typed: string | null
+  /** Command that lists snapshots of its transcript; `null` when there are none. */
+  restore: string[] | null
+}
+
+/** Files of one kind that are left of a session. */
+export interface Remaining {
+  /** What they are. */
+  kind: 'subagents' | 'files' | 'tasks' | 'file-history' | 'conflict-copies' | 'snapshots'
+  /** How many. */
+  count: number
+  /** Their size in bytes. */
+  bytes: number
+  /** The file, or the directory that holds them. */
+  path: string
 }
 
 /** A file or directory that could not be read; the rest of the report stands. */
@@ -758,8 +800,10 @@ export interface RelocateReport {
   toConfigDir: string
   /** Working directory from which the copy is resumed. */
   cwd: string
-  /** What is copied. */
+  /** What is copied; nothing where the session is already where the directory's sessions are. */
   files: CopyStep[]
+  /** Path of the transcript that is resumed from now on. */
+  transcript: string
   /** Which clients see the copy, and which see the original, in sentences. */
   visibility: string[]
   /** How the copy is resumed. */
@@ -976,8 +1020,8 @@ export interface ExportedSession {
 
 /** A session that could not be exported. */
 export interface ExportFailure {
-  /** Session id. */
-  session: string
+  /** Session id; `null` for a directory that cannot be read and may hold several sessions. */
+  session: string | null
   /** The file it is about. */
   path: string | null
   /** Stable name of the error. */
@@ -1248,8 +1292,10 @@ export interface ImportReport {
   bytes: number
   /** What stays in the export, and why. */
   left: SkippedFile[]
-  /** How it is resumed. */
+  /** How it is resumed; without a command where `hint` says why. */
   commands: Commands
+  /** Why it cannot be resumed as it is, and what to do; `null` when it can. */
+  hint: string | null
   /** The session log that tells it; `null` when nothing was done, or it could not be written. */
   log: string | null
 }

@@ -14,7 +14,7 @@ use super::policy::{Action, RecoveryPlan, Terminal};
 use super::readiness::Reading;
 use super::reason::PlanReason;
 use super::resume::{Ended, Resumer};
-use crate::claude::home::ClaudeHome;
+use crate::claude::home::stores;
 use crate::claude::process::Processes;
 use crate::claude::transcript::Transcript;
 use crate::clock::Clock;
@@ -24,8 +24,9 @@ use crate::notify::{Kind, Notice, send};
 use crate::project::enabled::{all_unattended, unattended};
 use crate::report::inventory::Outside;
 use crate::session::ending::Liveness;
+use crate::session::files::ProjectDirectory;
 use crate::session::owners::Owners;
-use crate::session::scan;
+use crate::session::scan::{self, Scanned};
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::{Depth, summarize};
 use crate::session::{Source, StopKind};
@@ -335,8 +336,11 @@ impl Supervisor {
         let mut owners: Option<Owners> = None;
         for enabled in all_unattended(&self.state) {
             let (Some(project), Some(since)) = (&enabled.project, enabled.unattended) else { continue };
-            let wanted = |home: &ClaudeHome| Some(vec![home.project(project)]);
-            let found = scan::find(&homes, wanted, &mut problems);
+            let stores = stores(&homes).into_iter().enumerate().filter(|(home, store)| home == store);
+            let dirs: Vec<_> =
+                stores.map(|(home, _)| ProjectDirectory::at(&homes[home].project(project), home)).collect();
+            let Scanned { found, problems: unlisted, .. } = scan::find(&dirs);
+            problems.extend(unlisted);
             let mut fresh = Vec::new();
             let mut newer_than = Vec::new();
             for one in found {

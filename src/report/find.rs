@@ -1,10 +1,15 @@
 //! Finding one session by what a person calls it: its id, the beginning of it, its name or its title, or "the latest".
 
 use super::inventory::{Inventory, Row};
+use super::remains::left_behind;
+use crate::claude::home::begins;
 use crate::error::{Code, Error, Result};
+use crate::fs::canonical;
+use crate::session::files::{conflict_of, is_subagent};
 use crate::text::one_line;
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 /// Shortest beginning of an id that is taken for one.
 pub const SHORTEST: usize = 4;
@@ -34,7 +39,7 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
         if !options.latest {
             return Err(Error::new(Code::Usage, "no session is named").hint("name one, or use --latest"));
         }
-        return rows.iter().max_by_key(|row| inventory.active_at(row)).ok_or_else(|| {
+        return rows.iter().max_by_key(|row| inventory.recency(row)).ok_or_else(|| {
             Error::new(Code::SessionNotFound, "there is no session")
                 .hint("`cc-session-recover list` shows all")
         });
@@ -42,15 +47,11 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
     if options.latest {
         return Err(Error::new(Code::Usage, "a session and --latest are both given").hint("give one of them"));
     }
-    let path = std::path::Path::new(name);
-    if path.is_absolute()
-        && let Some(row) = rows.iter().find(|row| row.found.path == path)
-    {
-        return Ok(row);
+    if let Some(path) = path_named(inventory, name) {
+        return at(inventory, &path);
     }
     let by_id: Vec<&Row> = if name.len() >= SHORTEST {
-        let lower = name.to_ascii_lowercase();
-        rows.iter().filter(|row| row.found.id().starts_with(&lower)).collect()
+        rows.iter().filter(|row| begins(row.found.id(), name)).collect()
     } else {
         Vec::new()
     };
@@ -67,14 +68,75 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
             Err(Error::new(Code::Usage, format!("{name:?} is too short for a session"))
                 .hint(format!("give at least {SHORTEST} characters of its id, or its whole name")))
         }
-        [] => Err(inventory.forgotten(name).unwrap_or_else(|| not_found(inventory, name))),
+        [] => Err(not_found(inventory, name)),
         [row] => Ok(row),
         several => Err(ambiguous(inventory, name, several)),
     }
 }
 
+/// The row that is meant, or the conflict copy whose path is given: for verbs that read one file and open no session.
+///
+/// # Errors
+/// Those of [`find`], and of reading the copy.
+pub fn find_file<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r Row> {
+    let name = options.session.as_deref().map(str::trim).filter(|_| !options.latest);
+    let path = name.and_then(|name| path_named(inventory, name));
+    match path.filter(|path| is_conflict_copy(path)) {
+        Some(path) => inventory.read_copy(&path),
+        None => find(inventory, options),
+    }
+}
+
+/// The path that is given as a name. A title may hold a slash, so something must be there.
+fn path_named(inventory: &Inventory<'_>, name: &str) -> Option<PathBuf> {
+    let looks_like_one = name.strip_suffix(".jsonl").is_some() || name.contains(std::path::is_separator);
+    let path = inventory.working_directory().join(name);
+    let named = looks_like_one && (path.is_absolute() && std::fs::symlink_metadata(&path).is_ok());
+    // Of a transcript that cannot be reached the inventory knows why.
+    let known = || inventory.unread.iter().any(|(found, _)| found.is_at(&path));
+    (named || looks_like_one && known()).then_some(path)
+}
+
+fn is_conflict_copy(path: &Path) -> bool {
+    path.file_stem().and_then(OsStr::to_str).and_then(conflict_of).is_some()
+}
+
+/// The row of the transcript at a path.
+fn at<'r>(inventory: &'r Inventory<'_>, path: &Path) -> Result<&'r Row> {
+    let rows = &inventory.rows;
+    if let Some(row) = rows.iter().find(|row| row.found.is_at(path)) {
+        return Ok(row);
+    }
+    let real = canonical(path).ok();
+    let same = |row: &&Row| {
+        row.found.path.file_name() == path.file_name() && canonical(&row.found.path).ok() == real
+    };
+    if let Some(row) = real.as_ref().and_then(|_| rows.iter().find(same)) {
+        return Ok(row);
+    }
+    if let Some((_, error)) = inventory.unread.iter().find(|(found, _)| found.is_at(path)) {
+        return Err(unreadable(error));
+    }
+    let none = |message: &str| Error::new(Code::SessionNotFound, message).at(path);
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    if is_conflict_copy(path) {
+        let stem = name.trim_end_matches(".jsonl");
+        let hint = format!(
+            "`show`, `export` and `repair` read it; `cc-session-recover show {}` shows the session itself",
+            conflict_of(stem).unwrap_or(stem)
+        );
+        return Err(none("is a conflict copy, which no client opens as a session").hint(hint));
+    }
+    if is_subagent(name) {
+        return Err(none("is the transcript of a subagent, not of a session")
+            .hint("name the session that it belongs to"));
+    }
+    Err(none("is not the transcript of a session in a configuration directory that is looked at")
+        .hint("name a session that `cc-session-recover list` shows; `configDirs` in the configuration adds directories"))
+}
+
 /// Of copies of one session, the one a client started here would open: in the configuration directory in force, then in
-/// the working directory.
+/// the working directory. Where that does not decide, the only one whose directory is still there.
 fn the_nearest<'r>(inventory: &Inventory<'_>, rows: Vec<&'r Row>) -> Vec<&'r Row> {
     let [first, .., last] = rows.as_slice() else { return rows };
     if rows.iter().any(|row| row.found.id() != first.found.id()) || first.found.path == last.found.path {
@@ -83,7 +145,11 @@ fn the_nearest<'r>(inventory: &Inventory<'_>, rows: Vec<&'r Row>) -> Vec<&'r Row
     let in_force: Vec<&Row> = rows.iter().copied().filter(|row| inventory.is_in_force(row)).collect();
     let near = if in_force.is_empty() { rows } else { in_force };
     let here: Vec<&Row> = near.iter().copied().filter(|row| inventory.is_here(row)).collect();
-    if here.is_empty() { near } else { here }
+    if !here.is_empty() {
+        return here;
+    }
+    let there: Vec<&Row> = near.iter().copied().filter(|row| inventory.is_there(row)).collect();
+    if there.len() == 1 { there } else { near }
 }
 
 /// Sessions with that name or title, whatever its case: whole names first, then parts of one.
@@ -109,10 +175,10 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
         name.len() >= SHORTEST && file.is_some_and(|file| file.starts_with(name))
     });
     if let Some(problem) = unread {
-        return Error {
-            message: format!("was found and cannot be read: {}", problem.message),
-            ..problem.clone()
-        };
+        return unreadable(problem);
+    }
+    if let Some(error) = left_behind(inventory, name).or_else(|| inventory.forgotten(name)) {
+        return error;
     }
     let near: Vec<&Row> = rows
         .iter()
@@ -128,6 +194,10 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
     Error::new(Code::SessionNotFound, message).hint(hint)
 }
 
+fn unreadable(error: &Error) -> Error {
+    Error { message: format!("was found and cannot be read: {}", error.message), ..error.clone() }
+}
+
 fn prompt_holds(row: &Row, name: &str) -> bool {
     let wanted = name.to_lowercase();
     row.summary.last_prompt.as_deref().is_some_and(|prompt| prompt.to_lowercase().contains(&wanted))
@@ -137,7 +207,8 @@ fn ambiguous(inventory: &Inventory<'_>, name: &str, several: &[&Row]) -> Error {
     if several.iter().all(|row| row.found.id() == several[0].found.id()) {
         let paths: Vec<String> = several.iter().map(|row| row.found.path.display().to_string()).collect();
         let message = format!("{name:?} has {} copies: {}", several.len(), paths.join(", "));
-        return Error::new(Code::SessionAmbiguous, message).hint("give the path of one of them");
+        return Error::new(Code::SessionAmbiguous, message)
+            .hint("give the path of one of them, or run it in the directory of its project");
     }
     let message = format!("{name:?} can be {} sessions: {}", several.len(), described(inventory, several));
     Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id")

@@ -160,7 +160,7 @@ fn chosen<'r>(
         return find(inventory, &named);
     }
     let rows = inventory.rows.iter().filter(|row| row.summary.stop.kind != StopKind::Empty);
-    rows.max_by_key(|row| inventory.active_at(row)).ok_or_else(|| {
+    rows.max_by_key(|row| inventory.recency(row)).ok_or_else(|| {
         let error = Error::new(Code::SessionNotFound, "no session of this project was found");
         let error = within.map_or(error.clone(), |dir| error.at(dir));
         error.hint("name one that `cc-session-recover list` shows")

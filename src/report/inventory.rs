@@ -4,13 +4,14 @@
 use super::resume::start_directory;
 use super::session::{Large, Session, Subagents};
 use crate::claude::glance::{glance, kind_of, text_after};
-use crate::claude::home::{ClaudeHome, all_homes, can_be_below, store_with};
+use crate::claude::home::{ClaudeHome, all_homes, can_be_below, encode_project_path, store_with};
 use crate::claude::process::{Process, Processes, below};
 use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::clock::{Clock, from_epoch_millis, parse_rfc3339};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
+use crate::fs::read_small;
 use crate::project::enabled::enclosing;
 use crate::quota::seen_windows;
 use crate::recovery::config::{Config, in_force};
@@ -19,8 +20,11 @@ use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, resume_command, user_needed};
 use crate::recovery::reason::Reason;
 use crate::session::ending::Liveness;
+use crate::session::files::{Beside, project_directories};
+use crate::session::moves::Moves;
+use crate::session::origin::start_of;
 use crate::session::owners::{OwnerProcess, Owners, SessionOwners};
-use crate::session::scan::{self, Found, found_at};
+use crate::session::scan::{self, Found, Scanned, found_at};
 use crate::session::state::{Died, OpenAtCrash, Signs, State, Verdict, settle, with_owners, without_owner};
 use crate::session::summary::{Depth, Summary, started_at, summarize};
 use crate::session::{Evidence, Source, Stop, StopKind};
@@ -31,16 +35,22 @@ use chrono::{DateTime, Duration, Utc};
 use compact_str::CompactString;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Stops that no hook of ours saw are somebody's business for this long.
 const RECENT: Duration = Duration::days(14);
 /// Between two looks at the processor time of a client that may hang.
 const SAMPLE: std::time::Duration = std::time::Duration::from_millis(100);
-/// A time that is further ahead of the clock than this was written by a clock that was wrong.
-const AHEAD: Duration = Duration::days(1);
+/// A time that is further ahead of the clock than this was written by a clock that was wrong, or ours is.
+const SKEW: Duration = Duration::minutes(1);
+/// Bytes from the end of a transcript in which a time that is not ahead of the clock is looked for.
+const BELIEVED_TAIL: u64 = 1024 * 1024;
 /// Messages of a turn that are looked through for open calls.
 const MOST_MESSAGES: usize = 400;
+/// Largest `.claude.json` that is read, in bytes.
+const LARGEST_CLIENT_FILE: u64 = 16 * 1024 * 1024;
 /// What a tool's program may be older than the record of its call.
 const CALL_SLACK: Duration = Duration::seconds(2);
 
@@ -138,6 +148,12 @@ pub struct Inventory<'a> {
     pub incidents: BTreeMap<String, Incident>,
     /// Sessions.
     pub rows: Vec<Row>,
+    /// Transcripts that cannot be read, and why; `problems` has these errors too.
+    pub unread: Vec<(Found, Error)>,
+    /// Directories of transcripts that cannot be read, and why; `problems` has these errors too.
+    pub unlisted: Vec<Error>,
+    /// What stands beside the transcripts in their directories.
+    pub beside: Vec<Arc<Beside>>,
     /// Sessions with an incident whose transcript cannot be read any more.
     pub lost: Vec<Incident>,
     /// What could not be read.
@@ -150,6 +166,14 @@ pub struct Inventory<'a> {
     /// Working directories of sessions by the directory of their transcripts; made when first asked for.
     neighbours: OnceCell<HashMap<PathBuf, BTreeSet<String>>>,
     booted_at: OnceCell<Option<DateTime<Utc>>>,
+    /// Directories that clients remember, by configuration directory; read when first asked for.
+    known_projects: Vec<OnceCell<Vec<String>>>,
+    /// Where transcripts were relocated to; read when first asked for.
+    moves: OnceCell<Moves>,
+    /// A conflict copy that was asked for by its path.
+    copy: OnceCell<Box<Row>>,
+    /// Only sessions of this directory are here.
+    project: Option<PathBuf>,
     /// Enabled projects by working directory: many sessions share one.
     enclosing: RefCell<BTreeMap<String, Option<PathBuf>>>,
 }
@@ -159,18 +183,12 @@ impl<'a> Inventory<'a> {
     #[must_use]
     pub fn take(ground: &'a Ground<'a>, project: Option<&Path>) -> Self {
         let mut inventory = Self::open(ground);
+        inventory.project = project.map(Path::to_path_buf);
         let found = inventory.find(project);
         inventory.read(found, Depth::Row);
         if let Some(project) = project {
-            let exact: Vec<PathBuf> = inventory.homes.iter().map(|home| home.project(project)).collect();
-            let incidents = &inventory.incidents;
-            inventory.rows.retain(|row| {
-                row.found.path.parent().is_some_and(|dir| exact.iter().any(|other| other == dir))
-                    || row.summary.cwd.as_deref().is_some_and(|cwd| Path::new(cwd).starts_with(project))
-                    || incidents
-                        .get(row.found.id())
-                        .is_some_and(|incident| incident.project.as_deref() == Some(project))
-            });
+            let rows = std::mem::take(&mut inventory.rows);
+            inventory.rows = rows.into_iter().filter(|row| inventory.belongs(row, project)).collect();
         }
         inventory
     }
@@ -189,14 +207,21 @@ impl<'a> Inventory<'a> {
             incidents: incidents.into_iter().map(|incident| (incident.session.clone(), incident)).collect(),
             taken_at: ground.outside.clock.now(),
             rows: Vec::new(),
+            unread: Vec::new(),
+            unlisted: Vec::new(),
+            beside: Vec::new(),
+            project: None,
             lost: Vec::new(),
             problems,
             windows: seen_windows(&ground.state),
             table: OnceCell::new(),
             cleanup: homes.iter().map(|_| OnceCell::new()).collect(),
+            known_projects: homes.iter().map(|_| OnceCell::new()).collect(),
             verdicts: RefCell::default(),
             neighbours: OnceCell::new(),
             booted_at: OnceCell::new(),
+            moves: OnceCell::new(),
+            copy: OnceCell::new(),
             enclosing: RefCell::default(),
             homes,
             ledger,
@@ -206,21 +231,22 @@ impl<'a> Inventory<'a> {
 
     /// Transcripts by name: all, or those of a project and of directories below it.
     pub fn find(&mut self, project: Option<&Path>) -> Vec<Found> {
-        let wanted = |home: &ClaudeHome| {
-            let project = project?;
-            let entries = scan::entries(&home.projects(), &mut Vec::new());
-            let dirs = entries.map(|entry| entry.path()).filter(|dir| {
-                let name = dir.file_name().and_then(std::ffi::OsStr::to_str);
-                name.is_some_and(|name| can_be_below(name, project))
-            });
-            Some(dirs.collect())
-        };
-        let mut found = scan::find(&self.homes, wanted, &mut self.problems);
+        let mut dirs = project_directories(&self.homes, &mut self.problems);
+        if let Some(project) = project {
+            let can_hold = |path: &Path| {
+                path.file_name().and_then(OsStr::to_str).is_some_and(|name| can_be_below(name, project))
+            };
+            dirs.retain(|dir| dir.paths().any(can_hold));
+        }
+        let Scanned { mut found, beside, problems } = scan::find(&dirs);
+        self.beside = beside;
+        self.unlisted.clone_from(&problems);
+        self.problems.extend(problems);
         // A session that was resumed elsewhere, or whose project has moved, is found by its incident.
         for incident in
             self.incidents.values().filter(|one| project.is_none() || one.project.as_deref() == project)
         {
-            let known = found.iter().any(|one| one.path == incident.transcript);
+            let known = found.iter().any(|one| one.is_at(&incident.transcript));
             if !known && let Some(home) = store_with(&incident.transcript, &self.homes) {
                 found.extend(found_at(&incident.transcript, home));
             }
@@ -246,7 +272,8 @@ impl<'a> Inventory<'a> {
                     self.rows.push(Row { found, summary });
                 }
                 Err(error) => {
-                    self.problems.push(error);
+                    self.problems.push(error.clone());
+                    self.unread.push((found.clone(), error));
                     let known = self.incidents.get(found.id()).filter(|incident| !incident.phase.is_over());
                     self.lost.extend(known.cloned());
                 }
@@ -265,14 +292,22 @@ impl<'a> Inventory<'a> {
         self.believed(row.summary.last_activity, &row.found.path)
     }
 
+    /// The order of "the latest": a session whose newest message is ahead of the clock comes behind all others.
+    #[must_use]
+    pub fn recency(&self, row: &Row) -> (bool, Option<DateTime<Utc>>) {
+        let told = row.summary.last_activity.is_none_or(|at| at <= self.taken_at + SKEW);
+        (told, self.active_at(row))
+    }
+
     fn believed(&self, at: Option<DateTime<Utc>>, path: &Path) -> Option<DateTime<Utc>> {
         let now = self.taken_at;
         let at = at?;
-        if at <= now + AHEAD {
+        if at <= now + SKEW {
             return Some(at);
         }
-        let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
-        Some(modified.map_or(now, |modified| DateTime::<Utc>::from(modified).min(now)))
+        let modified = || std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        let earlier = newest_before(path, now + SKEW);
+        Some(earlier.or_else(|| modified().map(DateTime::from)).map_or(now, |at| at.min(now)))
     }
 
     /// Working directories of the sessions whose transcripts stand beside this one.
@@ -308,11 +343,112 @@ impl<'a> Inventory<'a> {
         in_force.is_some_and(|dir| self.homes[row.found.home].dir() == dir)
     }
 
-    /// Whether a session was started in the working directory.
+    /// The directory that was asked about, where only its sessions are here.
+    #[must_use]
+    pub fn project(&self) -> Option<&Path> {
+        self.project.as_deref()
+    }
+
+    /// Whether a session belongs to a project: its newest message was written there or below, it was started there, or it was
+    /// relocated to it. The name of its directory alone does not tell, for different paths have the same encoded name.
+    #[must_use]
+    pub fn belongs(&self, row: &Row, project: &Path) -> bool {
+        let within = |dir: &str| Path::new(dir).starts_with(project);
+        let moved = self.moved_to(&row.found);
+        if let Some(dir) = moved.filter(|dir| Path::new(dir).is_dir()) {
+            return within(dir);
+        }
+        if row.summary.cwd.as_deref().is_some_and(within) {
+            return true;
+        }
+        let of_incident = self.incidents.get(row.found.id()).and_then(|one| one.project.as_deref());
+        if of_incident == Some(project) {
+            return true;
+        }
+        Self::is_of(row, project)
+    }
+
+    /// Whether a client started in the working directory opens this session by its id.
     #[must_use]
     pub fn is_here(&self, row: &Row) -> bool {
-        let here = self.homes[row.found.home].project(self.ground.outside.env.cwd());
-        row.found.path.parent() == Some(&here)
+        let here = self.ground.outside.env.cwd();
+        match self.moved_to(&row.found) {
+            Some(dir) => Path::new(dir) == here,
+            None => Self::is_of(row, here),
+        }
+    }
+
+    /// Whether the directory in which a session is resumed is there.
+    #[must_use]
+    pub fn is_there(&self, row: &Row) -> bool {
+        start_directory(self.ground.outside, self, row).0.is_some_and(|dir| Path::new(&dir).is_dir())
+    }
+
+    /// The directory in which this command runs.
+    #[must_use]
+    pub fn working_directory(&self) -> &Path {
+        self.ground.outside.env.cwd()
+    }
+
+    /// Where our own files are.
+    #[must_use]
+    pub fn state_directory(&self) -> &StateDir {
+        &self.ground.state
+    }
+
+    /// A conflict copy as a row; one copy is read in the life of an inventory.
+    ///
+    /// # Errors
+    /// Those of opening it; [`Code::SessionNotFound`] where it is not in a configuration directory.
+    pub fn read_copy(&self, path: &Path) -> Result<&Row> {
+        if let Some(row) = self.copy.get() {
+            return Ok(row);
+        }
+        let home = store_with(path, &self.homes);
+        let found = home.and_then(|home| found_at(path, home)).ok_or_else(|| {
+            Error::new(Code::SessionNotFound, "is not in a configuration directory that is looked at")
+                .at(path)
+        })?;
+        let summary = thorough(path, Liveness::Gone)?;
+        Ok(self.copy.get_or_init(|| Box::new(Row { found, summary: Box::new(summary) })))
+    }
+
+    /// The other transcripts of the same session, in other projects or configuration directories.
+    #[must_use]
+    pub fn copies(&self, row: &Row) -> Vec<PathBuf> {
+        let same = |other: &&Row| other.found.id() == row.found.id() && !other.found.is_at(&row.found.path);
+        self.rows.iter().filter(same).map(|other| other.found.path.clone()).collect()
+    }
+
+    /// Whether a session was started in a directory, as far as its files tell.
+    fn is_of(row: &Row, dir: &Path) -> bool {
+        let encoded = encode_project_path(&dir.to_string_lossy());
+        let named = row.found.directories().any(|dir| dir.file_name() == Some(OsStr::new(&encoded)));
+        named
+            && start_of(&row.found, row.summary.cwd.as_deref())
+                .is_none_or(|start| Path::new(&start).starts_with(dir))
+    }
+
+    /// Directories in which clients of a session's configuration directory were used, as the client itself remembers them.
+    #[must_use]
+    pub fn known_projects(&self, row: &Row) -> &[String] {
+        let home = &self.homes[row.found.home];
+        self.known_projects[row.found.home].get_or_init(|| {
+            let default = self.default_home().filter(|default| *default == home.dir());
+            let beside = default.and_then(Path::parent).map(|dir| dir.join(".claude.json"));
+            beside
+                .into_iter()
+                .chain([home.dir().join(".claude.json")])
+                .flat_map(|path| projects_in(&path))
+                .collect()
+        })
+    }
+
+    /// Where the transcript of a session was relocated to.
+    #[must_use]
+    pub fn moved_to(&self, found: &Found) -> Option<&str> {
+        let moves = self.moves.get_or_init(|| Moves::read(&self.ground.state));
+        moves.of(found)
     }
 
     /// A session whose transcript is gone, and which the client's history of prompts still names.
@@ -386,6 +522,10 @@ impl<'a> Inventory<'a> {
             session.commands.resume = None;
             session.next.argv = None;
         }
+        if session.stop.kind == StopKind::Empty && session.live.is_none() {
+            // The client refuses a session without a conversation.
+            session.next.argv = None;
+        }
         session
     }
 
@@ -429,7 +569,8 @@ impl<'a> Inventory<'a> {
 
     fn judge(&self, row: &Row) -> Verdict {
         let stop = &row.summary.stop;
-        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());
+        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id())
+            && !row.found.is_conflict_copy();
         let Some(owner) = self.owner(&row.found) else {
             let mut verdict = without_owner(stop);
             if own {
@@ -479,7 +620,7 @@ impl<'a> Inventory<'a> {
         let message = row.summary.stop.at;
         let subagent = Subagents::newest_message(&row.found);
         let times = [message, subagent, owner.status_since].into_iter().flatten();
-        let newest = times.filter(|at| *at <= now + AHEAD).max();
+        let newest = times.filter(|at| *at <= now + SKEW).max();
         signs.quiet = newest.and_then(|at| (now - at.min(now)).to_std().ok());
         if signs.quiet.is_none_or(|quiet| quiet < self.ground.config.hung_after()) {
             return signs;
@@ -572,6 +713,10 @@ impl<'a> Inventory<'a> {
 
     /// Its incident, and what happens next.
     fn add_next(&self, session: &mut Session) {
+        if session.conflict_copy_of.is_some() {
+            // No client opens it.
+            return self.add_project(session);
+        }
         let live = session.live.is_some();
         if let Some(incident) = self.incident_of(&session.id, &session.transcript) {
             let mut known = incident.clone();
@@ -613,8 +758,12 @@ impl<'a> Inventory<'a> {
     /// The stop of this transcript that is looked after; a copy of a session elsewhere has none.
     fn incident_of(&self, id: &str, transcript: &Path) -> Option<&Incident> {
         let incident = self.incidents.get(id).filter(|incident| !incident.phase.is_over())?;
-        let copies = || self.rows.iter().any(|row| row.found.path == incident.transcript);
-        (incident.transcript == transcript || !copies()).then_some(incident)
+        if incident.transcript == transcript {
+            return Some(incident);
+        }
+        // The hook may have named it by a linked directory.
+        let named = self.rows.iter().find(|row| row.found.is_at(&incident.transcript));
+        named.is_none_or(|row| row.found.path == transcript).then_some(incident)
     }
 
     fn enclosing(&self, cwd: &str) -> Option<PathBuf> {
@@ -691,6 +840,16 @@ fn liveness<'a>(owners: &'a Owners, own: Option<&str>, found: &Found) -> Livenes
     }
 }
 
+/// The directories that a client's own file names as projects.
+fn projects_in(path: &Path) -> Vec<String> {
+    let value: Option<serde_json::Value> = read_small(path, LARGEST_CLIENT_FILE)
+        .ok()
+        .flatten()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let projects = value.as_ref().and_then(|value| value.get("projects")?.as_object());
+    projects.into_iter().flat_map(|projects| projects.keys().cloned()).collect()
+}
+
 /// A hook of ours waits below the client for days; it is no tool.
 fn is_ours(command_line: &[String]) -> bool {
     command_line.iter().any(|word| word.contains("cc-session-recover/hook.js"))
@@ -728,6 +887,26 @@ fn open_call(path: &Path) -> Option<(DateTime<Utc>, CompactString)> {
         }
     }
     open
+}
+
+/// Time of the newest record that was not written after `limit`.
+fn newest_before(path: &Path, limit: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let transcript = Transcript::open(path).ok()?;
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    while let Some((offset, line)) = lines.next(transcript.file()) {
+        if transcript.bytes() - offset > BELIEVED_TAIL {
+            return None;
+        }
+        if !kind_of(line).may_be_said() {
+            continue;
+        }
+        let at = glance(offset, line).rev().find_map(|record| record.head.at);
+        if at.is_some_and(|at| at <= limit) {
+            return at;
+        }
+    }
+    None
 }
 
 /// Requests logged since the newest message, and when the newest of them was.

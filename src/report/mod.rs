@@ -11,6 +11,7 @@ pub mod log;
 pub mod pause;
 pub mod preview;
 pub mod recall;
+pub mod remains;
 pub mod resume;
 pub mod run;
 pub mod search;

@@ -17,7 +17,7 @@ use crate::note::compose::Form;
 use crate::recovery::launch::{ATTEMPT, OF_A_CHILD};
 use crate::recovery::policy::Action;
 use crate::session::StopKind;
-use crate::session::origin::origin;
+use crate::session::origin::origin_of;
 use crate::session::owners::Kind;
 use crate::session::state::State;
 use crate::session::stop::time;
@@ -157,9 +157,8 @@ fn latest_to_resume<'r>(outside: Outside<'_>, inventory: &'r Inventory<'_>) -> O
         .filter(|row| inventory.owner(&row.found).is_none())
         .filter(|row| inventory.owners_of(&row.found).elsewhere.is_empty())
         .collect();
-    rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
-    rows.into_iter()
-        .find(|row| start_directory(outside, inventory, row).0.is_some_and(|dir| Path::new(&dir).is_dir()))
+    rows.sort_by_cached_key(|row| Reverse(inventory.recency(row)));
+    rows.into_iter().find(|row| inventory.is_there(row))
 }
 
 fn plan_one(
@@ -225,7 +224,9 @@ fn plan_one(
         return refused(session, why.to_owned(), Some("end that client, or resume it there".to_owned()));
     }
     if session.stop.kind == StopKind::Empty {
-        return refused(session, "nothing was said in it yet".to_owned(), None);
+        let why = "no conversation is in its transcript, and a client refuses to open it".to_owned();
+        let hint = format!("cc-session-recover show {} names what is left of it", session.id);
+        return refused(session, why, Some(hint));
     }
     let exists = directory.as_deref().is_some_and(|dir| Path::new(dir).is_dir());
     if !exists {
@@ -246,6 +247,7 @@ fn plan_one(
         let path = row.found.path.to_string_lossy().into_owned();
         (path, "in the directory of its newest message; where it was started is not recorded".to_owned())
     };
+    why.push_str(&which_copy(inventory, row, &session));
     if matches!(session.next.action, Action::Wake | Action::Client) {
         why.push_str("; left alone, it would be continued by itself");
     }
@@ -265,6 +267,16 @@ fn plan_one(
         why,
         hint: None,
     }
+}
+
+/// Which of several transcripts of one session is opened.
+fn which_copy(inventory: &Inventory<'_>, row: &Row, session: &Session) -> String {
+    if session.copies.is_empty() {
+        return String::new();
+    }
+    let others: Vec<_> = session.copies.iter().map(|path| path.to_string_lossy()).collect();
+    let place = if inventory.is_here(row) { "this directory" } else { "its project" };
+    format!("; the copy of {place} is opened, and not {}", others.join(", "))
 }
 
 /// A new session whose first prompt is the note of this one, instead of the session itself.
@@ -300,10 +312,15 @@ fn command(
 /// whether it is the former.
 #[must_use]
 pub fn start_directory(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row) -> (Option<String>, bool) {
-    // The records of a copy name the directory of the original; its new neighbours, or the caller, know better.
-    let here = outside.env.cwd().to_str().map(str::to_owned);
+    if let Some(dir) = inventory.moved_to(&row.found) {
+        return (Some(dir.to_owned()), true);
+    }
+    // The records of a copy name the directory of the original; the caller, its new neighbours, or the client know better.
+    let here = [inventory.project(), Some(outside.env.cwd())];
+    let here = here.into_iter().flatten().filter_map(Path::to_str).map(str::to_owned);
     // Only asked for when its own records do not tell.
-    let neighbours = std::iter::once(()).flat_map(|()| inventory.neighbours(row).iter().cloned());
-    let others = here.into_iter().chain(neighbours);
-    origin(&row.found.path, row.summary.cwd.as_deref(), others)
+    let neighbours = || std::iter::once(()).flat_map(|()| inventory.neighbours(row).iter().cloned());
+    let known = std::iter::once(()).flat_map(|()| inventory.known_projects(row).iter().cloned());
+    let there = neighbours().chain(known).filter(|dir| Path::new(dir).is_dir());
+    origin_of(&row.found, row.summary.cwd.as_deref(), here.chain(there).chain(neighbours()))
 }

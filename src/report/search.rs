@@ -1,14 +1,17 @@
 //! The search: where a text was said, over all transcripts of all projects, in every configuration directory.
 
 use super::status::Problem;
-use crate::claude::home::{ClaudeHome, all_homes, encode_project_path, is_session_id, stores};
+use crate::claude::home::{all_homes, encode_project_path, is_session_id};
 use crate::clock::{Clock, since};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
-use crate::fs::{Directory, canonical, open_regular};
+use crate::fs::{Directory, canonical};
 use crate::recovery::config::in_force;
+use crate::session::files::{
+    ProjectDirectory, entries, is_subagent, project_directories, session_of_subagent, subagents_in,
+};
 use crate::session::search::pattern::Pattern;
-use crate::session::search::said::{Role, records};
+use crate::session::search::said::Role;
 use crate::session::search::scan::{Buffer, Findings, Query, SessionFiles, scan};
 use crate::session::search::snippet::Span;
 use crate::session::stop::{time, time_or_null};
@@ -18,7 +21,6 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,13 +31,9 @@ const SCHEMA: &str = "cc-session-recover/search@1";
 const LIMIT: usize = 100;
 /// Threads that read, at least and at most.
 const THREADS: std::ops::RangeInclusive<usize> = 2..=4;
-/// Bytes in which the first record of a subagent's file is looked for.
-const HEAD: u64 = 16 * 1024;
 /// Directories of projects that are kept open: a file in them is opened by its name alone, and not looked up along its whole
 /// path.
 const MOST_OPEN: usize = 64;
-/// Directories below `subagents` that are looked into.
-const DEPTH: usize = 3;
 
 /// What to look for.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -137,10 +135,9 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     let mut places = Vec::new();
     let further: Vec<PathBuf> = in_force.config.config_dirs.iter().map(PathBuf::from).collect();
     let homes = all_homes(env, &further);
-    let stores = stores(&homes);
-    for home in homes.into_iter().enumerate().filter(|(at, _)| stores[*at] == *at).map(|(_, home)| home) {
-        places.extend(places_in(&home, &mut problems));
-    }
+    let mut unread = Vec::new();
+    places.extend(places_in(&project_directories(&homes, &mut unread), &mut unread));
+    problems.extend(unread.into_iter().map(Problem::from));
     let project = options.project.as_deref().map(|dir| Project::new(env, dir, &places)).transpose()?;
     // The largest first: no thread is left alone with it at the end.
     places.sort_by(|one, other| (Reverse(one.bytes), &one.files).cmp(&(Reverse(other.bytes), &other.files)));
@@ -257,7 +254,7 @@ impl Project {
     fn new(env: &Environment, dir: &Path, places: &[Place]) -> Result<Self> {
         let dir = canonical(dir).unwrap_or_else(|_| env.cwd().join(dir));
         let encoded = encode_project_path(&dir.to_string_lossy());
-        if !dir.is_dir() && !places.iter().any(|place| place.project == encoded) {
+        if !dir.is_dir() && !places.iter().any(|place| place.is_in(&encoded)) {
             return Err(Error::new(
                 Code::ProjectNotFound,
                 "is not a directory, and no session was started in it",
@@ -273,28 +270,34 @@ impl Project {
     fn holds(&self, place: &Place, start: Option<&str>, cwd: Option<&str>) -> bool {
         let within = |path: &str| Path::new(path).starts_with(&self.dir);
         let twin = |start: &str| !within(start) && encode_project_path(start) == self.encoded;
-        cwd.is_some_and(within) || place.project == self.encoded && !start.is_some_and(twin)
+        cwd.is_some_and(within) || place.is_in(&self.encoded) && !start.is_some_and(twin)
     }
 }
 
 /// A session's files where they are.
 struct Place {
     files: SessionFiles,
-    /// Name of the directory of its project.
-    project: String,
+    /// The directory of its project, with all of its names.
+    project: Arc<ProjectDirectory>,
     /// That directory, open.
     dir: Option<Arc<Directory>>,
     bytes: u64,
 }
 
-/// All sessions of a configuration directory.
-fn places_in(home: &ClaudeHome, problems: &mut Vec<Problem>) -> Vec<Place> {
+impl Place {
+    /// Whether the directory of its project has this name.
+    fn is_in(&self, name: &str) -> bool {
+        self.project.paths().any(|path| path.file_name() == Some(OsStr::new(name)))
+    }
+}
+
+/// All sessions in these directories.
+fn places_in(dirs: &[ProjectDirectory], problems: &mut Vec<Error>) -> Vec<Place> {
     let mut places = Vec::new();
-    let dirs = entries(&home.projects(), problems);
-    let listed = side_by_side(&dirs, 1, || {
-        |dir: &Entry| {
+    let listed = side_by_side(dirs, 1, || {
+        |dir: &ProjectDirectory| {
             let mut problems = Vec::new();
-            let places = if dir.path.is_dir() { places_of_project(dir, &mut problems) } else { Vec::new() };
+            let places = places_of_project(dir, &mut problems);
             (places, problems)
         }
     });
@@ -306,12 +309,13 @@ fn places_in(home: &ClaudeHome, problems: &mut Vec<Problem>) -> Vec<Place> {
     places
 }
 
-fn places_of_project(dir: &Entry, problems: &mut Vec<Problem>) -> Vec<Place> {
+fn places_of_project(dir: &ProjectDirectory, problems: &mut Vec<Error>) -> Vec<Place> {
+    let project = Arc::new(dir.clone());
     let mut sessions: BTreeMap<String, Place> = BTreeMap::new();
     let mut place = |id: &str, bytes: u64, add: &mut dyn FnMut(&mut SessionFiles)| {
         let place = sessions.entry(id.to_owned()).or_insert_with(|| Place {
             files: SessionFiles { id: id.to_owned(), transcript: None, subagents: Vec::new() },
-            project: dir.name.clone(),
+            project: Arc::clone(&project),
             dir: None,
             bytes: 0,
         });
@@ -319,21 +323,24 @@ fn places_of_project(dir: &Entry, problems: &mut Vec<Problem>) -> Vec<Place> {
         add(&mut place.files);
     };
     for entry in entries(&dir.path, problems) {
-        let stem = entry.name.strip_suffix(".jsonl");
-        match stem {
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        let path = entry.path();
+        // Only for the order in which files are read.
+        let bytes = || entry.metadata().map_or(0, |meta| meta.len());
+        match name.strip_suffix(".jsonl") {
             Some(id) if is_session_id(id) => {
-                place(id, entry.bytes, &mut |files| files.transcript = Some(entry.path.clone()));
+                place(id, bytes(), &mut |files| files.transcript = Some(path.clone()));
             }
-            // Older clients keep them beside the sessions.
-            Some(agent) if agent.starts_with("agent-") => {
-                let session = session_in(&entry.path);
-                place(session.as_deref().unwrap_or(agent), entry.bytes, &mut |files| {
-                    files.subagents.push(entry.path.clone());
+            Some(agent) if is_subagent(&name) => {
+                let session = session_of_subagent(&path);
+                place(session.as_deref().unwrap_or(agent), bytes(), &mut |files| {
+                    files.subagents.push(path.clone());
                 });
             }
-            None if is_session_id(&entry.name) => {
-                for agent in subagents(&entry.path.join("subagents"), DEPTH, problems) {
-                    place(&entry.name, agent.bytes, &mut |files| files.subagents.push(agent.path.clone()));
+            None if is_session_id(&name) => {
+                for agent in subagents_in(&path, problems) {
+                    let bytes = std::fs::symlink_metadata(&agent).map_or(0, |meta| meta.len());
+                    place(&name, bytes, &mut |files| files.subagents.push(agent.clone()));
                 }
             }
             _ => {}
@@ -344,73 +351,4 @@ fn places_of_project(dir: &Entry, problems: &mut Vec<Problem>) -> Vec<Place> {
         place.files.subagents.sort();
     }
     places
-}
-
-/// Transcripts of subagents in a directory and, for nested ones, below it.
-fn subagents(dir: &Path, depth: usize, problems: &mut Vec<Problem>) -> Vec<Entry> {
-    let mut found = Vec::new();
-    for entry in entries(dir, problems) {
-        if entry.name.strip_suffix(".jsonl").is_some_and(|agent| agent.starts_with("agent-")) {
-            found.push(entry);
-        } else if entry.directory && depth > 0 {
-            found.extend(subagents(&entry.path, depth - 1, problems));
-        }
-    }
-    found
-}
-
-/// The session that the first record of a file names.
-fn session_in(path: &Path) -> Option<String> {
-    let mut head = Vec::new();
-    open_regular(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
-    let mut id = None;
-    for line in head.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
-        records(line, |spoken| id = id.take().or_else(|| spoken.session.as_deref().map(str::to_owned)));
-        if id.is_some() {
-            break;
-        }
-    }
-    // The first record may be long; its beginning names the session, too.
-    let id = id.or_else(|| {
-        let key = b"\"sessionId\":\"";
-        let from = memchr::memmem::find(&head, key)? + key.len();
-        Some(String::from_utf8_lossy(head.get(from..from + 36)?).into_owned())
-    });
-    id.filter(|id| is_session_id(id))
-}
-
-/// An entry of a directory whose name is text.
-struct Entry {
-    path: PathBuf,
-    name: String,
-    directory: bool,
-    /// Size of a transcript, 0 of anything else; only for the order in which files are read.
-    bytes: u64,
-}
-
-fn entries(dir: &Path, problems: &mut Vec<Problem>) -> Vec<Entry> {
-    match std::fs::read_dir(dir) {
-        Ok(entries) => entries
-            .filter_map(std::result::Result::ok)
-            .filter_map(|entry| {
-                let name = OsStr::to_str(&entry.file_name())?.to_owned();
-                let transcript = name.strip_suffix(".jsonl").is_some();
-                Some(Entry {
-                    path: entry.path(),
-                    name,
-                    bytes: if transcript { entry.metadata().map_or(0, |meta| meta.len()) } else { 0 },
-                    directory: entry.file_type().is_ok_and(|kind| kind.is_dir()),
-                })
-            })
-            .collect(),
-        Err(error)
-            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
-        {
-            Vec::new()
-        }
-        Err(error) => {
-            problems.push(Error::io("read the directory", dir, &error).into());
-            Vec::new()
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The report of one session: the same object in every verb, `cc-session-recover/session@1`.
 
 use super::inventory::Row;
+use super::remains::Remains;
 use crate::claude::glance::glance;
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::{Process, Processes, below};
@@ -112,6 +113,34 @@ pub struct Subagents {
     /// When one was last written to.
     #[serde(serialize_with = "time_or_null")]
     pub last_activity_at: Option<DateTime<Utc>>,
+}
+
+/// A copy of a transcript that a tool which synchronizes directories made.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConflictCopy {
+    /// The copy.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Time of its newest message.
+    #[serde(serialize_with = "time_or_null")]
+    pub newest_at: Option<DateTime<Utc>>,
+}
+
+impl ConflictCopy {
+    /// The copy at this path.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        let bytes = std::fs::symlink_metadata(&path).map_or(0, |meta| meta.len());
+        let newest_at = newest_message(&path);
+        Self { path, bytes, newest_at }
+    }
+}
+
+fn lossy_each<S: serde::Serializer>(paths: &[PathBuf], to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }
 
 /// What follows from the size of a context.
@@ -228,6 +257,15 @@ pub struct Session {
     pub oversized: bool,
     /// Transcripts of its subagents.
     pub subagents: Subagents,
+    /// The session that this is a conflict copy of.
+    pub conflict_copy_of: Option<String>,
+    /// Conflict copies of its transcript; looked for where one session is shown.
+    pub conflict_copies: Vec<ConflictCopy>,
+    /// Other transcripts of the same session; looked for where one session is shown.
+    #[serde(serialize_with = "lossy_each")]
+    pub copies: Vec<PathBuf>,
+    /// What is left of its files; looked for where one session without a conversation is shown.
+    pub remains: Option<Remains>,
     /// Whether it lives.
     pub state: State,
     /// What it does.
@@ -319,6 +357,10 @@ impl Session {
             bytes: summary.bytes,
             oversized: false,
             subagents: Subagents::default(),
+            conflict_copy_of: found.is_conflict_copy().then(|| found.id().to_owned()),
+            conflict_copies: Vec::new(),
+            copies: Vec::new(),
+            remains: None,
             state: verdict.state,
             activity: verdict.activity,
             evidence: verdict.evidence,
@@ -362,6 +404,10 @@ impl Session {
             bytes: 0,
             oversized: false,
             subagents: Subagents::default(),
+            conflict_copy_of: None,
+            conflict_copies: Vec::new(),
+            copies: Vec::new(),
+            remains: None,
             state: if owner.is_some() { State::Active } else { State::Orphaned },
             activity: None,
             evidence: Vec::new(),
@@ -424,8 +470,9 @@ impl Session {
         let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
         // What is gone cannot be entered.
         let cwd = start.filter(|dir| Path::new(dir).is_dir());
+        let opened = self.stop.kind != StopKind::Empty && self.conflict_copy_of.is_none();
         let resume = match (&self.live, &job) {
-            (None, None) if cwd.is_none() || self.state == State::Current => None,
+            (None, None) if cwd.is_none() || self.state == State::Current || !opened => None,
             (_, Some(job)) => words(&["claude", "attach", job]),
             (Some(_), None) => None,
             // The default directory is the one that is used when the variable is not set.
@@ -434,7 +481,11 @@ impl Session {
             }
             (None, None) => words(&["claude", &format!("--resume={}", self.id)]),
         };
-        let own = |verb| words(&["cc-session-recover", verb, &self.id]);
+        let name = match &self.conflict_copy_of {
+            Some(_) => self.transcript.to_string_lossy().into_owned(),
+            None => self.id.clone(),
+        };
+        let own = |verb| words(&["cc-session-recover", verb, &name]);
         let kill = self.live.as_ref().filter(|_| self.state != State::Current).and_then(|_| own("kill"));
         self.commands = Commands { cwd, env, resume, export: own("export"), kill };
     }
@@ -498,11 +549,8 @@ impl Subagents {
 }
 
 fn files(found: &Found) -> impl Iterator<Item = (PathBuf, std::fs::Metadata)> {
-    let dir = found.companion.then(|| found.path.with_extension("").join("subagents"));
-    dir.and_then(|dir| std::fs::read_dir(dir).ok()).into_iter().flatten().filter_map(|entry| {
-        let path = entry.ok()?.path();
-        let is_transcript = path.extension().is_some_and(|ending| ending == "jsonl");
-        let meta = is_transcript.then(|| std::fs::symlink_metadata(&path).ok())??;
+    found.subagents().into_iter().filter_map(|path| {
+        let meta = std::fs::symlink_metadata(&path).ok()?;
         meta.is_file().then_some((path, meta))
     })
 }

@@ -1,8 +1,9 @@
 //! Everything about one session.
 
-use super::find::{SessionOptions, find};
+use super::find::{SessionOptions, find_file};
 use super::inventory::{Ground, Inventory, Outside, Row, thorough};
-use super::session::Session;
+use super::remains::Remains;
+use super::session::{ConflictCopy, Session};
 use crate::claude::glance::{glance, kind_of};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::Result;
@@ -18,7 +19,7 @@ pub fn show(outside: Outside<'_>, options: &SessionOptions) -> Result<Session> {
     let project = options.project.as_deref().map(super::list::directory).transpose()?;
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
-    whole(&inventory, find(&inventory, options)?)
+    whole(&inventory, find_file(&inventory, options)?)
 }
 
 /// A report with everything that a list leaves out.
@@ -32,8 +33,18 @@ pub fn whole(inventory: &Inventory<'_>, row: &Row) -> Result<Session> {
     if let Some(holder) = holder {
         settle(&mut summary, holder);
     }
-    let mut session = inventory.report(&Row { found: row.found.clone(), summary: Box::new(summary) });
+    let row = Row { found: row.found.clone(), summary: Box::new(summary) };
+    let mut session = inventory.report(&row);
     session.turns = Some(turns(&row.found.path)?);
+    session.copies = inventory.copies(&row);
+    session.conflict_copies = row
+        .found
+        .conflict_copies()
+        .into_iter()
+        .filter(|path| *path != row.found.path)
+        .map(ConflictCopy::at)
+        .collect();
+    session.remains = Remains::of(inventory, &row);
     Ok(session)
 }
 

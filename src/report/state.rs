@@ -3,6 +3,7 @@
 use super::find::SHORTEST;
 use super::inventory::Outside;
 use super::status::asked;
+use crate::claude::home::begins;
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, lossy_or_null};
 use crate::note::state::{Book, DIRECTORY, Entry, LAST, Moment, Place, Shelf};
@@ -203,9 +204,8 @@ fn named<'b>(book: &'b Book, name: &str) -> Result<&'b Entry> {
     if let [one] = named.as_slice() {
         return Ok(one);
     }
-    let lower = name.to_ascii_lowercase();
     let sessions: Vec<&Entry> =
-        book.newest_of_each().into_iter().filter(|entry| entry.session.starts_with(&lower)).collect();
+        book.newest_of_each().into_iter().filter(|entry| begins(&entry.session, name)).collect();
     let words =
         |all: &[&Entry]| all.iter().take(8).map(|entry| entry.name.clone()).collect::<Vec<_>>().join(", ");
     match (sessions.as_slice(), named.as_slice()) {

@@ -8,7 +8,10 @@ use crate::claude::glance::text_after;
 use crate::claude::home::ClaudeHome;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::{Error, Result};
+use crate::session::files::companion_of;
+use crate::session::scan::Found;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Bytes at the end of a transcript in which the name of the plan is looked for.
@@ -90,10 +93,10 @@ pub struct Skipped {
 /// [`crate::error::Code::Io`] when a directory is there and cannot be read.
 pub fn of(
     home: &ClaudeHome,
-    transcript: &Path,
-    session: &str,
+    session_files: &Found,
     project: Option<&Path>,
 ) -> Result<(Vec<Belonging>, Vec<Skipped>)> {
+    let (transcript, session) = (session_files.path.as_path(), session_files.id());
     let mut found = Vec::new();
     let mut skipped = Vec::new();
     found.push(Belonging {
@@ -102,12 +105,13 @@ pub fn of(
         path: format!("{session}.jsonl"),
     });
     for (part, root) in [
-        (Part::Companion, transcript.with_extension("")),
+        (Part::Companion, companion_of(transcript)),
         (Part::Tasks, home.dir().join("tasks").join(session)),
         (Part::FileHistory, home.dir().join("file-history").join(session)),
     ] {
         below(part, &root, part.directory(session), DEEPEST, &mut found, &mut skipped)?;
     }
+    beside(session_files.agents_beside(), session, &mut found);
     if let Some(slug) = slug(transcript) {
         let name = format!("{slug}.md");
         let from = home.dir().join("plans").join(&name);
@@ -117,6 +121,18 @@ pub fn of(
         one(Part::Note, project.join(NOTE), NOTE.to_owned(), &mut found, &mut skipped);
     }
     Ok((found, skipped))
+}
+
+/// Subagents beside the transcript stand in an export where newer clients write them.
+fn beside(agents: &[PathBuf], session: &str, found: &mut Vec<Belonging>) {
+    for from in agents {
+        let Some(name) = from.file_name().and_then(OsStr::to_str) else { continue };
+        let places = [format!("{session}/subagents/{name}"), format!("{session}/subagents/beside/{name}")];
+        let free = places.into_iter().find(|path| found.iter().all(|one| one.path != *path));
+        if let Some(path) = free {
+            found.push(Belonging { part: Part::Companion, from: from.clone(), path });
+        }
+    }
 }
 
 fn one(part: Part, from: PathBuf, path: String, found: &mut Vec<Belonging>, skipped: &mut Vec<Skipped>) {

@@ -12,7 +12,7 @@ use super::session_log;
 use super::snapshot::ensure_room;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, lossy_or_null, private_directory};
-use crate::report::find::{SessionOptions, find};
+use crate::report::find::{SessionOptions, find_file};
 use crate::report::inventory::{Ground, Inventory, Outside, Row};
 use crate::report::list::directory;
 use crate::report::resume::start_directory;
@@ -82,7 +82,8 @@ impl Selection {
             let wanted =
                 |row: &&Row| self.all || inventory.owner(&row.found).is_some() || is_current(inventory, row);
             let rows: Vec<&Row> = inventory.rows.iter().filter(wanted).collect();
-            if rows.is_empty() {
+            let unread = self.all && !(inventory.unread.is_empty() && inventory.unlisted.is_empty());
+            if rows.is_empty() && !unread {
                 let message = if self.all { "there is no session" } else { "no session is open" };
                 return Err(Error::new(Code::NothingToDo, message)
                     .hint("`cc-session-recover list` shows all sessions"));
@@ -90,7 +91,7 @@ impl Selection {
             return Ok(rows);
         }
         let wanted = SessionOptions { session: self.session.clone(), latest: self.latest, project: None };
-        find(inventory, &wanted).map(|row| vec![row])
+        find_file(inventory, &wanted).map(|row| vec![row])
     }
 }
 
@@ -151,8 +152,8 @@ pub struct Exported {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
-    /// Session id.
-    pub session: String,
+    /// Session id; `None` for a directory that may hold several.
+    pub session: Option<String>,
     /// What it is about.
     #[serde(serialize_with = "lossy_or_null")]
     pub path: Option<PathBuf>,
@@ -168,8 +169,12 @@ pub struct Failure {
 
 impl Failure {
     pub(super) fn of(session: &str, error: Error) -> Self {
+        Self { session: Some(session.to_owned()), ..Self::of_directory(error) }
+    }
+
+    fn of_directory(error: Error) -> Self {
         Self {
-            session: session.to_owned(),
+            session: None,
             code: error.code.as_str(),
             exit_code: error.code.exit_code(),
             path: error.path,
@@ -232,6 +237,9 @@ pub fn export(outside: Outside<'_>, options: &ExportOptions, progress: &Progress
         log: None,
     };
     let mut plans = Vec::new();
+    if options.selection.all {
+        report.failures.extend(unread(&inventory));
+    }
     for row in rows {
         match Plan::of(outside, &inventory, row) {
             Ok(plan) => plans.push(plan),
@@ -271,6 +279,16 @@ pub fn export(outside: Outside<'_>, options: &ExportOptions, progress: &Progress
     }
     report.bytes = report.exports.iter().map(|exported| exported.bytes).sum();
     Ok(report)
+}
+
+/// Sessions of the selection "all" that cannot be read, and directories that may hold some.
+pub(super) fn unread<'i>(inventory: &'i Inventory<'_>) -> impl Iterator<Item = Failure> + 'i {
+    let told = |error: &Error| {
+        let error = Error { code: Code::TranscriptUnreadable, ..error.clone() };
+        error.hint("make it readable for this user, and export it again")
+    };
+    let sessions = inventory.unread.iter().map(move |(found, error)| Failure::of(found.id(), told(error)));
+    sessions.chain(inventory.unlisted.iter().map(move |error| Failure::of_directory(told(error))))
 }
 
 fn is_current(inventory: &Inventory<'_>, row: &Row) -> bool {
@@ -326,7 +344,7 @@ impl<'r> Plan<'r> {
         let session = inventory.report(row);
         let (start, _) = start_directory(outside, inventory, row);
         let project = session.project.dir.clone().or_else(|| start.as_deref().map(PathBuf::from));
-        let (files, skipped) = belongings::of(home, &row.found.path, row.found.id(), project.as_deref())?;
+        let (files, skipped) = belongings::of(home, &row.found, project.as_deref())?;
         let size = |file: &Belonging| std::fs::symlink_metadata(&file.from).map_or(0, |meta| meta.len());
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let state = serde_json::to_value(session.state).ok();
@@ -624,7 +642,7 @@ fn log(
         .collect();
     let failed: Vec<String> = report.failures.iter().map(|one| format!("FAILED: {}", one.message)).collect();
     rows.extend(report.failures.iter().zip(&failed).map(|(one, result)| session_log::Row {
-        session: &one.session,
+        session: one.session.as_deref().unwrap_or("-"),
         bytes: None,
         action: "export",
         result,

@@ -16,6 +16,7 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, lossy_or_null};
 use crate::report::inventory::{Ground, Inventory, Outside};
 use crate::report::session::Commands;
+use crate::session::moves::Moves;
 use crate::session::stop::time;
 use crate::store::journal;
 use crate::store::layout::ensure_dir;
@@ -93,6 +94,8 @@ pub struct ImportReport {
     pub left: Vec<Skipped>,
     /// How it is resumed.
     pub commands: Commands,
+    /// Why it cannot be resumed as it is, and what to do.
+    pub hint: Option<String>,
     /// The session log that tells it; `None` when nothing was done, or it could not be written.
     #[serde(serialize_with = "lossy_or_null")]
     pub log: Option<PathBuf>,
@@ -121,6 +124,13 @@ pub fn import(outside: Outside<'_>, options: &ImportOptions, progress: &Progress
         return Err(Error::new(Code::SessionLive, message).hint("end that client first"));
     }
     let (mut report, present) = plan(outside, &source, &given, options)?;
+    if let (Some(_), Some(cwd), false) = (&options.project, &report.cwd, options.dry_run) {
+        // First: its records name the directory that it was exported from.
+        let transcript = report.files.iter().find(|file| Part::of(&file.path, id) == Some(Part::Transcript));
+        if let Some(transcript) = transcript.map(|file| &file.to).or(present.as_ref()) {
+            Moves::remember(&ground.state, transcript, Path::new(cwd))?;
+        }
+    }
     if report.files.is_empty() {
         return Err(Error::new(Code::NothingToDo, format!("session {id} is there already, byte for byte"))
             .at(present.unwrap_or(given)));
@@ -230,6 +240,11 @@ fn plan(
     if default.as_deref() != Some(home.dir()) {
         env.insert("CLAUDE_CONFIG_DIR".to_owned(), home.dir().to_string_lossy().into_owned());
     }
+    let hint = match cwd.as_deref() {
+        Some(cwd) if Path::new(cwd).is_dir() => None,
+        Some(cwd) => Some(format!("its directory {cwd} is not on this machine: import it with --project <directory> to resume it there")),
+        None => Some("the directory that it was used in is not recorded: import it with --project <directory> to resume it there".to_owned()),
+    };
     let report = ImportReport {
         schema: SCHEMA,
         generated_at: outside.clock.now(),
@@ -241,15 +256,16 @@ fn plan(
         config_dir: home.dir().to_path_buf(),
         bytes: files.iter().map(|file| file.bytes).sum(),
         commands: Commands {
-            cwd: cwd.clone(),
+            cwd: cwd.clone().filter(|_| hint.is_none()),
             env,
-            resume: Some(vec!["claude".to_owned(), format!("--resume={}", session.id)]),
+            resume: hint.is_none().then(|| vec!["claude".to_owned(), format!("--resume={}", session.id)]),
             export: None,
             kill: None,
         },
         cwd,
         files,
         left,
+        hint,
         log: None,
     };
     Ok((report, present))

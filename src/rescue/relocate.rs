@@ -11,6 +11,8 @@ use crate::report::find::{SessionOptions, find};
 use crate::report::inventory::{Ground, Inventory, Outside, Row};
 use crate::report::resume::start_directory;
 use crate::report::session::Commands;
+use crate::session::files::companion_of;
+use crate::session::moves::Moves;
 use crate::store::journal;
 use crate::store::stored::hex;
 use serde::{Deserialize, Serialize};
@@ -78,6 +80,12 @@ pub struct RelocateReport {
     pub cwd: String,
     /// What is copied, the transcript last.
     pub files: Vec<CopyStep>,
+    /// The transcript that is resumed from now on.
+    #[serde(serialize_with = "lossy")]
+    pub transcript: PathBuf,
+    /// The directory in which it is resumed is remembered, as its records name another one.
+    #[serde(skip)]
+    moved: bool,
     /// Who sees which of both.
     pub visibility: Vec<String>,
     /// How the copy is resumed.
@@ -102,12 +110,16 @@ pub fn relocate(outside: Outside<'_>, options: &RelocateOptions) -> Result<Reloc
     }
     let mut report = plan(outside, &inventory, row, options)?;
     if !options.dry_run {
+        if report.moved {
+            // First: a copy that nobody knows the directory of leads back to here.
+            Moves::remember(&ground.state, &report.transcript, Path::new(&report.cwd))?;
+        }
         copy_all(&mut report.files)?;
         journal::append(
             &ground.state,
             outside.clock,
             "relocated",
-            json!({"session": report.session, "from": row.found.path, "to": report.files.last().map(|file| &file.to)}),
+            json!({"session": report.session, "from": row.found.path, "to": report.transcript, "cwd": report.cwd}),
         );
     }
     Ok(report)
@@ -135,17 +147,24 @@ fn plan(
         let target = known.cloned().unwrap_or_else(|| ClaudeHome::new(&to));
         let name = row.found.path.parent().and_then(Path::file_name).unwrap_or_default();
         let dir = target.projects().join(name);
-        (target, dir, start.unwrap_or_default())
+        (target, dir, start.clone().unwrap_or_default())
     } else {
         (home.clone(), home.project(&to), to.to_string_lossy().into_owned())
     };
     let shared = |path: &Path| canonical(path).unwrap_or_else(|_| path.to_path_buf());
-    if row.found.path.parent().is_some_and(|own| shared(own) == shared(&dir)) {
+    let in_place = row.found.path.parent().is_some_and(|own| shared(own) == shared(&dir));
+    // Different paths have the same encoded name: the files of a renamed project may be where they have to be.
+    if in_place && (is_home || start.as_deref() == to.to_str()) {
         return Err(Error::new(Code::NothingToDo, "the session is there already").at(&dir));
     }
+    let moved = !is_home || inventory.moved_to(&row.found).is_some();
     let mut files = Vec::new();
-    let companion = row.found.path.with_extension("");
-    tree(&companion, &dir.join(row.found.id()), &mut files)?;
+    if !in_place {
+        tree(&companion_of(&row.found.path), &dir.join(row.found.id()), &mut files)?;
+        for agent in row.found.agents_beside() {
+            files.push(step(agent, &dir.join(agent.file_name().unwrap_or_default()))?);
+        }
+    }
     if target.dir() != home.dir() {
         for part in ["tasks", "file-history"] {
             let (from, to) = (home.dir().join(part), target.dir().join(part));
@@ -159,7 +178,10 @@ fn plan(
             }
         }
     }
-    files.push(step(&row.found.path, &dir.join(format!("{}.jsonl", row.found.id())))?);
+    let transcript = dir.join(format!("{}.jsonl", row.found.id()));
+    if !in_place {
+        files.push(step(&row.found.path, &transcript)?);
+    }
     if let Some(taken) = files.iter().find(|file| std::fs::symlink_metadata(&file.to).is_ok()) {
         return Err(Error::new(Code::PathRefused, "exists already and is not overwritten")
             .at(&taken.to)
@@ -177,7 +199,17 @@ fn plan(
         session: row.found.id().to_owned(),
         from_config_dir: home.dir().to_path_buf(),
         to_config_dir: target.dir().to_path_buf(),
-        visibility: visibility(home, &target, &cwd),
+        transcript: if in_place { row.found.path.clone() } else { transcript },
+        moved,
+        visibility: if in_place {
+            vec![
+                format!("a client started in {cwd} finds it by its id"),
+                "nothing is copied: Claude Code keeps the sessions of both directories in one place"
+                    .to_owned(),
+            ]
+        } else {
+            visibility(home, &target, &cwd)
+        },
         commands: Commands {
             cwd: Some(cwd.clone()).filter(|cwd| !cwd.is_empty()),
             env,

@@ -3,7 +3,9 @@
 
 pub mod ending;
 pub mod failure;
+pub mod files;
 pub mod message;
+pub mod moves;
 pub mod origin;
 pub mod owners;
 pub mod prompt;

@@ -274,10 +274,13 @@ impl Owners {
     #[must_use]
     pub fn of(&self, found: &Found) -> &SessionOwners {
         // Most machines have few live clients and many sessions.
-        if self.sessions.is_empty() {
+        if self.sessions.is_empty() || found.is_conflict_copy() {
             return &NOBODY;
         }
-        self.sessions.get(&(found.home, found.id().to_owned())).unwrap_or(&NOBODY)
+        // A linked directory belongs to several configuration directories.
+        let mut known = found.homes().filter_map(|home| self.sessions.get(&(home, found.id().to_owned())));
+        let first = known.next().unwrap_or(&NOBODY);
+        if first.may_be_open() { first } else { known.find(|owners| owners.may_be_open()).unwrap_or(first) }
     }
 
     /// The owners of a session, whichever configuration directory it is in.
@@ -327,7 +330,10 @@ impl Owners {
         for process in clients {
             let line = processes.command_line(process.pid);
             let dir = processes.configuration_directory(process.pid);
-            let mine = |one: &Found| dir.as_deref().is_none_or(|dir| may_be_in(dir, &one.path));
+            let mine = |one: &Found| {
+                let name = one.path.file_name().unwrap_or_default();
+                dir.as_deref().is_none_or(|dir| one.directories().any(|own| may_be_in(dir, &own.join(name))))
+            };
             let named = named_in(&line).and_then(|name| {
                 let id = session_of(name)?;
                 // A session of the same id may be in several stores, as copies; one that is named by its path may be in any.
@@ -335,7 +341,7 @@ impl Owners {
                 let mut copies = found.iter().filter(|one| one.id() == id);
                 copies
                     .clone()
-                    .find(|one| one.path == Path::new(name))
+                    .find(|one| one.is_at(Path::new(name)))
                     .or_else(|| copies.find(|one| by_path || mine(one)))
             });
             let held = named.or_else(|| self.written_since(process, homes, found, mine, processes));
@@ -379,7 +385,7 @@ impl Owners {
         };
         found
             .iter()
-            .filter(|one| one.path.parent().is_some_and(|dir| dirs.iter().any(|other| other == dir)))
+            .filter(|one| one.directories().any(|dir| dirs.iter().any(|other| other == dir)))
             .filter(|one| self.of(one).live.is_empty() && mine(one))
             .filter_map(|one| Some((written(one)?, one)))
             .max_by_key(|(modified, _)| *modified)

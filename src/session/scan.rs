@@ -4,14 +4,18 @@
 //! [`super::summary`] needs, so the time grows with the number of sessions and hardly with their sizes.
 
 use super::ending::Liveness;
+use super::files::{
+    Beside, ProjectDirectory, companion_of, conflict_of, is_subagent, session_named, subagents_in, unlisted,
+};
 use super::summary::{Depth, Reader, Summary};
-use crate::claude::home::{ClaudeHome, is_session_id, stores};
+use crate::claude::home::is_session_id;
 use crate::claude::transcript::Transcript;
 use crate::error::{Error, Result};
 use crate::fs::{Directory, names_in};
 use crate::threads::{PORTION, side_by_side};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A transcript that was found.
 #[derive(Debug, Clone)]
@@ -24,92 +28,152 @@ pub struct Found {
     pub regular: bool,
     /// A directory of the session's name stands beside it: subagents, long tool results.
     pub companion: bool,
+    /// What else in its directory may concern it; most directories have nothing of the kind.
+    pub beside: Option<Arc<Beside>>,
 }
 
 impl Found {
-    /// A transcript that nobody listed; `None` when its name is no text.
+    /// A transcript that was not found by a scan; `None` when its name is not text.
     #[must_use]
     pub fn named(path: &Path, home: usize) -> Option<Self> {
         path.file_stem()?.to_str()?;
-        Some(Self { path: path.to_path_buf(), home, regular: false, companion: false })
+        Some(Self { path: path.to_path_buf(), home, regular: false, companion: false, beside: None })
     }
 
-    /// Session id.
+    /// Session id. That of a conflict copy is the id of the session it is a copy of.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.path.file_stem().and_then(OsStr::to_str).unwrap_or_default()
+        session_named(self.path.file_stem().and_then(OsStr::to_str).unwrap_or_default())
+    }
+
+    /// Whether this is a conflict copy, which no client opens by its id.
+    #[must_use]
+    pub fn is_conflict_copy(&self) -> bool {
+        self.path.file_stem().and_then(OsStr::to_str).and_then(conflict_of).is_some()
+    }
+
+    /// All paths of its directory: where that is linked, there are several.
+    pub fn directories(&self) -> impl Iterator<Item = &Path> {
+        let aliases = self.beside.iter().flat_map(|beside| &beside.aliases);
+        self.path.parent().into_iter().chain(aliases.map(|(_, path)| path.as_path()))
+    }
+
+    /// The configuration directories whose clients can have it open.
+    pub fn homes(&self) -> impl Iterator<Item = usize> {
+        let aliases = self.beside.iter().flat_map(|beside| &beside.aliases);
+        std::iter::once(self.home).chain(aliases.map(|(home, _)| *home).filter(|home| *home != self.home))
+    }
+
+    /// Whether a path leads to this file.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        self.path == path
+            || self.beside.as_ref().is_some_and(|beside| !beside.aliases.is_empty())
+                && path.file_name() == self.path.file_name()
+                && path.parent().is_some_and(|dir| self.directories().any(|own| own == dir))
+    }
+
+    /// The transcripts of its subagents.
+    #[must_use]
+    pub fn subagents(&self) -> Vec<PathBuf> {
+        let mut found = if self.companion {
+            subagents_in(&companion_of(&self.path), &mut Vec::new())
+        } else {
+            Vec::new()
+        };
+        found.extend(self.agents_beside().iter().cloned());
+        found
+    }
+
+    /// Those of them that stand beside the transcript, as clients of 2.0 write them.
+    #[must_use]
+    pub fn agents_beside(&self) -> &[PathBuf] {
+        let beside = self.beside.as_ref().filter(|beside| !beside.agents.is_empty());
+        beside.map_or(&[], |beside| beside.agents_of(self.id()))
+    }
+
+    /// Its conflict copies.
+    #[must_use]
+    pub fn conflict_copies(&self) -> Vec<PathBuf> {
+        self.beside.as_ref().map_or_else(Vec::new, |beside| beside.conflicts_of(self.id()))
     }
 }
 
-/// Finds the transcripts of every project directory, or of those that `wanted` names.
-pub fn find(
-    homes: &[ClaudeHome],
-    wanted: impl Fn(&ClaudeHome) -> Option<Vec<PathBuf>>,
-    problems: &mut Vec<Error>,
-) -> Vec<Found> {
-    let mut all = Vec::new();
-    let stores = stores(homes);
-    for (index, home) in homes.iter().enumerate().filter(|(index, _)| stores[*index] == *index) {
-        let mut dirs = wanted(home)
-            .unwrap_or_else(|| entries(&home.projects(), problems).map(|entry| entry.path()).collect());
-        dirs.sort();
-        dirs.dedup();
-        for (found, problem) in side_by_side(&dirs, 2, || |dir: &PathBuf| find_in(dir, index)) {
-            all.extend(found);
-            problems.extend(problem);
-        }
+/// What was found in one directory.
+#[derive(Debug, Default)]
+struct Listing {
+    found: Vec<Found>,
+    beside: Option<Arc<Beside>>,
+    problem: Option<Error>,
+}
+
+/// What a scan found.
+#[derive(Debug, Default)]
+pub struct Scanned {
+    /// Transcripts, by directory and name.
+    pub found: Vec<Found>,
+    /// What stands beside them in their directories.
+    pub beside: Vec<Arc<Beside>>,
+    /// Directories that cannot be read, and why.
+    pub problems: Vec<Error>,
+}
+
+/// Finds the transcripts in these directories.
+#[must_use]
+pub fn find(dirs: &[ProjectDirectory]) -> Scanned {
+    let mut all = Scanned::default();
+    for listing in side_by_side(dirs, 2, || list_directory) {
+        all.found.extend(listing.found);
+        all.beside.extend(listing.beside);
+        all.problems.extend(listing.problem);
     }
     all
 }
 
-fn find_in(dir: &Path, home: usize) -> (Vec<Found>, Option<Error>) {
+fn list_directory(dir: &ProjectDirectory) -> Listing {
     let mut found = Vec::new();
     let mut companions = Vec::new();
-    let listed = names_in(dir, |name, regular| {
+    let mut beside = Beside::default();
+    beside.aliases.clone_from(&dir.aliases);
+    let listed = names_in(&dir.path, |name, regular| {
         let Some(name) = name.to_str() else { return };
-        if let Some(id) = name.strip_suffix(".jsonl") {
-            if is_session_id(id) {
-                let mut path = PathBuf::with_capacity(dir.as_os_str().len() + 1 + name.len());
-                path.extend([dir, Path::new(name)]);
-                found.push(Found { path, home, regular, companion: false });
+        let path = || {
+            let mut path = PathBuf::with_capacity(dir.path.as_os_str().len() + 1 + name.len());
+            path.extend([&dir.path, Path::new(name)]);
+            path
+        };
+        match name.strip_suffix(".jsonl") {
+            Some(id) if is_session_id(id) => {
+                found.push(Found { path: path(), home: dir.home, regular, companion: false, beside: None });
             }
-        } else if is_session_id(name) {
-            companions.push(name.to_owned());
+            Some(stem) if conflict_of(stem).is_some() => beside.conflicts.push(path()),
+            Some(_) if is_subagent(name) => beside.agents.push(path()),
+            None if is_session_id(name) => companions.push(name.to_owned()),
+            _ => {}
         }
     });
-    // As by their ids, which would be looked for in the paths a dozen times each.
-    let beyond = dir.as_os_str().len();
+    // Not by their ids, which would be looked for in the paths a dozen times each.
+    let beyond = dir.path.as_os_str().len();
     found.sort_unstable_by(|one, other| {
         let [one, other] = [one, other].map(|one| one.path.as_os_str().as_encoded_bytes().get(beyond..));
         one.cmp(&other)
     });
     companions.sort_unstable();
+    let beside = (!beside.is_empty()).then(|| Arc::new(beside));
     for one in &mut found {
         let id = one.id();
         one.companion = companions.binary_search_by(|name: &String| name.as_str().cmp(id)).is_ok();
+        one.beside.clone_from(&beside);
     }
-    (found, listed.err().and_then(|error| problem(dir, &error)))
+    Listing { found, beside, problem: listed.err().and_then(|error| unlisted(&dir.path, &error)) }
 }
 
-/// The transcript at this path, whatever its directory is called.
+/// The transcript at this path, whatever its directory is called. A conflict copy counts.
 #[must_use]
 pub fn found_at(path: &Path, home: usize) -> Option<Found> {
     let found = Found::named(path, home).filter(|one| is_session_id(one.id()))?;
-    Some(Found { companion: path.with_extension("").is_dir(), ..found })
-}
-
-/// Entries of a directory; one that does not exist has none.
-pub fn entries(dir: &Path, problems: &mut Vec<Error>) -> impl Iterator<Item = std::fs::DirEntry> + use<> {
-    let entries = std::fs::read_dir(dir);
-    problems.extend(entries.as_ref().err().and_then(|error| problem(dir, error)));
-    entries.into_iter().flatten().filter_map(std::result::Result::ok)
-}
-
-/// A directory that is not there is none.
-fn problem(dir: &Path, error: &std::io::Error) -> Option<Error> {
-    use std::io::ErrorKind;
-    let missing = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
-    (!missing).then(|| Error::io("read the directory", dir, error))
+    let beside = list_directory(&ProjectDirectory::at(path.parent()?, home)).beside;
+    Some(Found { companion: companion_of(path).is_dir(), beside, ..found })
 }
 
 /// Reads them all; the answers stand where the questions stood.

@@ -26,6 +26,8 @@ pub enum State {
     Orphaned,
     /// No process, and its last turn ended.
     Completed,
+    /// No process, and no conversation in its transcript.
+    Empty,
 }
 
 /// What a live client is doing.
@@ -121,13 +123,13 @@ pub fn settle(summary: &mut Summary, owner: &OwnerProcess) {
 /// The state of a session that no process has open.
 #[must_use]
 pub fn without_owner(stop: &Stop) -> Verdict {
-    let done =
-        matches!(stop.kind, StopKind::Finished | StopKind::Empty | StopKind::Interrupted) && !stop.unanswered;
     let nobody = Evidence::new(Source::Registry, "no live client is registered for it");
-    let (state, fact) = if done {
-        (State::Completed, "its last turn has ended")
-    } else {
-        (State::Orphaned, "its last turn has not ended well")
+    let (state, fact) = match stop.kind {
+        StopKind::Empty => (State::Empty, "its transcript holds no conversation"),
+        StopKind::Finished | StopKind::Interrupted if !stop.unanswered => {
+            (State::Completed, "its last turn has ended")
+        }
+        _ => (State::Orphaned, "its last turn has not ended well"),
     };
     let evidence = vec![nobody, Evidence::new(Source::Transcript, fact)];
     Verdict { state, activity: None, cpu_percent: None, evidence }

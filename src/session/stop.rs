@@ -140,7 +140,7 @@ impl StopKind {
             Self::Running => "working",
             Self::Closed => "closed in the middle of a turn",
             Self::Crashed => "ended abruptly in the middle of a turn",
-            Self::Empty => "nothing said yet",
+            Self::Empty => "no conversation yet",
             Self::Unknown => "stopped for an unknown reason",
         }
     }

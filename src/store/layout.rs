@@ -214,6 +214,18 @@ impl StateDir {
         self.all_runs().join(session)
     }
 
+    /// Where sessions were relocated to.
+    #[must_use]
+    pub fn moves(&self) -> PathBuf {
+        self.root.join("moves.json")
+    }
+
+    /// Lock around one read-change-write of that file.
+    #[must_use]
+    pub fn moves_lock(&self) -> PathBuf {
+        self.leases().join("moves.lock")
+    }
+
     /// Damaged files, kept for a person to look at.
     #[must_use]
     pub fn quarantine(&self) -> PathBuf {

@@ -24,7 +24,7 @@ function printExported(report, io) {
 /** What could not be exported, each with what to do next. @param {Pick<ExportReport, 'failures'>} report */
 function failureLines(report) {
   return report.failures.flatMap(({ session, path, message, hint }) => {
-    const what = `${session} is not exported: ${path === null || message.includes(path) ? '' : `${path}: `}${message}`;
+    const what = `${session ?? 'What is in this directory'} is not exported: ${path === null || message.includes(path) ? '' : `${path}: `}${message}`;
     return hint === null ? [what] : [what, `  next: ${hint}`];
   });
 }

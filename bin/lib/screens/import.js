@@ -3,7 +3,7 @@
 // The screen of `import`: what was put where, what stays in the export, and how the session is resumed.
 
 const { cleaned, truncatedPath, wrapped } = require('../text.js');
-const { commandWords, count, homely, sizeWords } = require('../wording.js');
+const { commandWords, count, homely, sentence, sizeWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').ImportReport} ImportReport */
 
@@ -22,7 +22,7 @@ function printImported(report, io) {
  * @returns {string[]}
  */
 function importLines(report, { width, colours }) {
-  const { dryRun, session, title, files, bytes, left } = cleaned(report);
+  const { dryRun, session, title, files, bytes, left, hint } = cleaned(report);
   const room = width ?? Infinity;
   const name = title === null ? '' : ` “${title}”`;
   const done = dryRun ? `The export is sound. Would import ${session}${name}` : `Imported ${session}${name}`;
@@ -31,9 +31,11 @@ function importLines(report, { width, colours }) {
   if (transcript !== undefined) lines.push(`  ${colours.dim(truncatedPath(homely(transcript.to), Math.max(room - 2, 1)))}`);
   for (const one of left) lines.push(...wrapped(`${one.path} ${one.why}`, room - 2).map((line, index) => `${index === 0 ? '- ' : '  '}${line}`));
   const { resume, cwd, env } = report.commands;
+  if (hint !== null) lines.push('', ...wrapped(sentence(hint), room).map(colours.yellow));
+  if (resume === null) return lines;
   lines.push('', ...wrapped(dryRun ? 'It would be resumed with:' : 'Resume it with:', room));
   // Never cut: it is there to be copied, and cleaning would change a path.
-  lines.push(`  ${colours.cyan(commandWords(/** @type {string[]} */ (resume), cwd, { env }))}`);
+  lines.push(`  ${colours.cyan(commandWords(resume, cwd, { env }))}`);
   return lines;
 }
 

@@ -5,7 +5,7 @@
 
 const { groupOf, sizeWarnings, stateCell } = require('../sessions.js');
 const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
-const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
+const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, remainingWords, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../../src/ffi/types.js').Evidence} Evidence */
@@ -71,6 +71,10 @@ function showLines(report, { width, colours }, now) {
       ['said', stop.message === null ? null : quoted(stop.message)],
       ['crash', ...crash()],
     ]),
+    ...section([
+      ['left', ...remainsLines()],
+      ['copies', ...session.copies.map((copy) => `another transcript of this session is ${homely(copy)}`), ...conflictLines()],
+    ]),
     ...section([['process', ...processLines()]]),
     ...section([
       ['context', ...contextLines()],
@@ -122,6 +126,28 @@ function showLines(report, { width, colours }, now) {
   /** @param {Evidence[] | undefined} evidence */
   function facts(evidence) {
     return (evidence ?? []).map(({ source, fact }) => `- ${truncated(fact, QUOTED)} (${source})`);
+  }
+
+  function remainsLines() {
+    const { remains } = session;
+    if (remains === null) return [];
+    const why = remains.why === 'empty-file' ? 'its transcript is empty (0 bytes)' : 'its transcript holds no conversation';
+    return [
+      `${why}; if there was one, it is lost here, and Claude Code refuses to resume it`,
+      ...remains.left.map(({ kind, count: number, bytes, path }) => `- ${remainingWords(kind, number)}, ${sizeWords(bytes)}: ${homely(path)}`),
+      remains.typed === null ? null : `- its newest prompt in the history of Claude Code: ${quoted(remains.typed)}`,
+      remains.restore === null
+        ? `an export or a backup of it comes back with ${ownName()} import`
+        : `${commandWords([...ownName().split(' '), ...remains.restore.slice(1)])} lists the snapshots of its transcript`,
+    ];
+  }
+
+  function conflictLines() {
+    const { conflictCopyOf, conflictCopies } = session;
+    return [
+      conflictCopyOf === null ? null : `this file is a conflict copy of session ${conflictCopyOf}; Claude Code does not open it`,
+      ...conflictCopies.map(({ path, bytes, newestAt }) => `conflict copy, ${sizeWords(bytes)}, ${newestAt === null ? 'without messages' : `newest message ${whenWords(newestAt)}`}: ${homely(path)}`),
+    ];
   }
 
   function crash() {

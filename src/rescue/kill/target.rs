@@ -1,5 +1,6 @@
 //! A target: the client that is meant by a terminal, a process id or a session.
 
+use crate::claude::home::begins;
 use crate::claude::home::stores;
 use crate::claude::process::{Process, Processes};
 use crate::claude::registry::{Proof, read_records};
@@ -155,10 +156,8 @@ fn named(clients: &[&Client]) -> String {
 }
 
 fn of_session(name: &str, inventory: &Inventory<'_>, clients: &[Client]) -> Result<Client> {
-    let by_id: Vec<&Client> = clients
-        .iter()
-        .filter(|client| name.len() >= SHORTEST && client.session.starts_with(&name.to_ascii_lowercase()))
-        .collect();
+    let by_id: Vec<&Client> =
+        clients.iter().filter(|client| name.len() >= SHORTEST && begins(&client.session, name)).collect();
     let wanted = SessionOptions { session: Some(name.to_owned()), ..SessionOptions::default() };
     let row = match find(inventory, &wanted) {
         Ok(row) => row,
@@ -169,8 +168,10 @@ fn of_session(name: &str, inventory: &Inventory<'_>, clients: &[Client]) -> Resu
         Err(error) => return Err(error),
     };
     let id = row.found.id();
-    let holding: Vec<&Client> =
-        clients.iter().filter(|client| client.session == *id && client.home == row.found.home).collect();
+    let holding: Vec<&Client> = clients
+        .iter()
+        .filter(|client| client.session == *id && row.found.homes().any(|home| home == client.home))
+        .collect();
     if holding.is_empty() {
         if !inventory.owners_of(&row.found).elsewhere.is_empty() {
             return Err(Error::new(

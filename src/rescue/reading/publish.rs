@@ -15,8 +15,9 @@ use crate::report::inventory::{Ground, Inventory, Outside, Row};
 use crate::report::session::Session;
 use crate::rescue::belongings::{self, Part};
 use crate::rescue::copy::Progress;
-use crate::rescue::export::{Failure, Selection, ensure_elsewhere, process_exists, rename_new};
+use crate::rescue::export::{Failure, Selection, ensure_elsewhere, process_exists, rename_new, unread};
 use crate::rescue::snapshot::ensure_room;
+use crate::session::files::is_subagent;
 use crate::session::state::State;
 use crate::store::journal;
 use crate::store::layout::ensure_dir;
@@ -25,6 +26,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -188,6 +190,9 @@ pub fn publish(outside: Outside<'_>, options: &ReadingOptions, progress: &Progre
         failures: Vec::new(),
         bytes: 0,
     };
+    if options.selection.all {
+        report.failures.extend(unread(&inventory));
+    }
     let mut plans = Vec::new();
     for row in rows {
         match Plan::of(&inventory, row) {
@@ -292,11 +297,11 @@ struct Plan<'r> {
 impl<'r> Plan<'r> {
     fn of(inventory: &Inventory<'_>, row: &'r Row) -> Result<Self> {
         let home = &inventory.homes[row.found.home];
-        let (files, _) = belongings::of(home, &row.found.path, row.found.id(), None)?;
+        let (files, _) = belongings::of(home, &row.found, None)?;
         let mut agents = BTreeMap::new();
         for file in files {
-            let is_agent = file.part == Part::Companion && file.path.contains("/subagents/");
-            if is_agent && file.from.extension().is_some_and(|ending| ending == "jsonl") {
+            let name = file.from.file_name().and_then(OsStr::to_str);
+            if file.part == Part::Companion && name.is_some_and(is_subagent) {
                 let (call, agent) = described(&file.from);
                 agents.insert(call, agent);
             }

@@ -17,7 +17,7 @@ use super::snapshot::{self, Snapshot, ensure_room, prefix_sha256};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, lossy, open_regular_with_metadata, private_file};
 use crate::recovery::readiness::quiet;
-use crate::report::find::{SessionOptions, find};
+use crate::report::find::{SessionOptions, find_file};
 use crate::report::inventory::{Ground, Inventory, Outside};
 use crate::report::list::directory;
 use crate::report::session::Commands;
@@ -130,8 +130,14 @@ pub fn repair(outside: Outside<'_>, options: &RepairOptions) -> Result<RepairRep
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
-    let row = find(&inventory, &wanted)?;
+    let row = find_file(&inventory, &wanted)?;
     let found = &row.found;
+    if found.is_conflict_copy() && (options.apply || options.rollback) {
+        let message = "is a conflict copy, which no client opens; its damage is only reported";
+        return Err(Error::new(Code::PathRefused, message)
+            .at(&found.path)
+            .hint(format!("repair the session itself: cc-session-recover repair {}", found.id())));
+    }
     let held = refuse_while_held(&inventory, &ground.state, found.id(), &found.path, Some(found));
     let diagnosis = examined(&found.path, &name_of(outside.clock.now()))?;
     let mut report = RepairReport {
@@ -191,13 +197,8 @@ fn examined(path: &Path, name: &str) -> Result<Diagnosis> {
 
 /// Subagents whose transcripts are damaged.
 fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
-    let dir = found.path.with_extension("").join("subagents");
-    let Ok(entries) = std::fs::read_dir(&dir) else { return Ok(Vec::new()) };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    paths.sort();
     let mut damaged = Vec::new();
-    for path in paths {
+    for path in found.subagents() {
         let Ok((file, _)) = open_regular_with_metadata(&path) else { continue };
         let found = diagnose(file, true, "").doing("read", &path)?;
         let mut findings = found.findings;
