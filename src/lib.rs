@@ -20,6 +20,7 @@ mod ffi;
 pub mod fs;
 pub mod git;
 pub mod hook;
+pub mod keep;
 pub mod literal;
 pub mod note;
 pub mod notify;

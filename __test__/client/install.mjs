@@ -15,7 +15,7 @@ import { promisify } from 'node:util';
  * registers nothing.
  */
 export const VERSIONS = {
-  current: '2.1.329',
+  current: '2.1.332',
   beforeApiError: '2.1.250',
   beforeQuotaLimits: '2.1.200',
   oldestWoken: '2.1.120',

@@ -4,14 +4,9 @@
 //! that of the real (symlink-free) working directory. It is lossy and never decoded.
 
 use crate::env::Environment;
-use crate::fs::read_small;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What the client takes when nothing is set.
-const CLEANUP_DAYS: u32 = 30;
-/// Largest settings file that is read, in bytes.
-const LARGEST_SETTINGS: u64 = 4 * 1024 * 1024;
 /// Longest encoded name that is used whole; longer ones are cut and get a hash.
 const LONGEST: usize = 200;
 
@@ -49,21 +44,6 @@ impl ClaudeHome {
     #[must_use]
     pub fn sessions(&self) -> PathBuf {
         self.dir.join("sessions")
-    }
-
-    /// Days after which the client deletes transcripts nobody wrote to (`cleanupPeriodDays`, 30 when it is not set).
-    #[must_use]
-    pub fn cleanup_days(&self) -> u32 {
-        // The user's own file may well be a link into a repository of settings.
-        let real = self.settings().canonicalize().ok();
-        let settings = real.and_then(|path| read_small(&path, LARGEST_SETTINGS).ok().flatten());
-        let value: Option<serde_json::Value> = settings.and_then(|bytes| {
-            let text = String::from_utf8(bytes).ok()?;
-            let text = text.trim_start_matches('\u{feff}');
-            jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default()).ok()?
-        });
-        let days = value.as_ref().and_then(|value| value.get("cleanupPeriodDays")?.as_u64());
-        days.and_then(|days| u32::try_from(days).ok()).unwrap_or(CLEANUP_DAYS)
     }
 
     /// The user's own settings.

@@ -10,6 +10,7 @@ pub mod process;
 pub mod program;
 pub mod record;
 pub mod registry;
+pub mod retention;
 pub mod role;
 pub mod settings;
 pub mod transcript;

@@ -4,6 +4,8 @@
 //! catch it, tasks catch it around their call, and its text stays silent (`panic`). Errors reach JavaScript as `Error` with `code`, `path`, `hint` and
 //! `exitCode`.
 
+#![warn(missing_docs)]
+
 mod hook;
 mod panic;
 mod rescue;

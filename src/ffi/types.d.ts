@@ -330,6 +330,18 @@ export interface ContextSize {
   next: string | null
 }
 
+/** Claude Code's retention as it applies to one transcript. */
+export interface Retention {
+  /** Days after the last write. */
+  days: number
+  /** Settings file that sets the limit: the smallest one of any directory in which a client was started; `null`: the default. */
+  decidedBy: string | null
+  /** When the limit has passed. RFC 3339. */
+  deletedAfter: string
+  /** The limit has passed: the next `claude -p` that lives for six seconds deletes the transcript. */
+  overdue: boolean
+}
+
 /** One session as every verb reports it: `cc-session-recover/session@1`. */
 export interface Session {
   /** Name and version of this form. */
@@ -378,6 +390,8 @@ export interface Session {
   lastActivityAt: string | null
   /** When Claude Code's own cleanup (`cleanupPeriodDays`) deletes the transcript if nothing is added; `null` while it is live. */
   deletedAfter: string | null
+  /** What decides that; `null` while the session is open, and when no sweep of Claude Code deletes it. */
+  retention: Retention | null
   /** The newest prompt of a person. */
   lastPrompt: string | null
   /** Prompts of the conversation; counted by `show` only. */
@@ -855,6 +869,8 @@ export interface RestoreReport {
   chosen: string | null
   /** It was put back and read again. */
   restored: boolean
+  /** Other files of the session that were missing and came back with it: subagents, tool results, tasks, plan, file history. */
+  companions: number
   /** Name of the snapshot of what was there before. */
   kept: string | null
   /** The command that undoes it. */

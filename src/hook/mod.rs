@@ -5,6 +5,7 @@
 //! `-p` run live for a fraction of a second.
 
 mod context;
+mod keeping;
 mod payload;
 mod persistence;
 mod rest;
@@ -119,6 +120,7 @@ pub fn run(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Outcome {
         Event::StopFailure => hook.stop_failure(),
         Event::Stop => {
             let outcome = hook.saving(Moment::TurnEnded, Hook::turn_ended);
+            hook.keep_files();
             hook.watch_context();
             // Last: it may wait for the transcript.
             hook.watch_saving();
@@ -126,12 +128,22 @@ pub fn run(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Outcome {
         }
         Event::SessionEnd => {
             hook.forget_warning();
-            hook.saving(Moment::SessionEnded, Hook::session_ended)
+            let outcome = hook.saving(Moment::SessionEnded, Hook::session_ended);
+            hook.keep_files();
+            outcome
         }
         Event::UserPromptSubmit => hook.warn(),
-        Event::SessionStart => hook.session_started(),
+        Event::SessionStart => {
+            let outcome = hook.session_started();
+            hook.keep_files();
+            outcome
+        }
         Event::Notification => hook.notified(),
-        Event::SubagentStop => hook.saving(Moment::SubagentEnded, |_| Outcome::silent()),
+        Event::SubagentStop => {
+            let outcome = hook.saving(Moment::SubagentEnded, |_| Outcome::silent());
+            hook.keep_files();
+            outcome
+        }
         Event::PreCompact => {
             // First: the compacted session gets it, and a copy of a long transcript takes its time.
             hook.save_state(Moment::Compacting);

@@ -43,6 +43,9 @@ pub struct Enabled {
     /// `false`: a person does not want the model to be asked to keep HANDOFF.md current.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instruction: Option<bool>,
+    /// `false`: files of sessions are not kept beyond Claude Code's retention (`init --no-keep`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<bool>,
     /// What decided what ran in the project then; for stops at which that was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
@@ -67,6 +70,7 @@ impl Enabled {
             commands: BTreeMap::new(),
             unattended: None,
             instruction: None,
+            keep: None,
             fingerprint: None,
         }
     }
@@ -145,11 +149,18 @@ pub fn agreed_fingerprint(state: &StateDir, project: &Path) -> Option<Fingerprin
 /// Every project with such an agreement.
 #[must_use]
 pub fn all_unattended(state: &StateDir) -> Vec<Enabled> {
+    let mut found = all_enabled(state);
+    found.retain(|enabled| enabled.unattended.is_some());
+    found
+}
+
+/// Every enabled project whose directory is still the one that was enabled.
+#[must_use]
+pub fn all_enabled(state: &StateDir) -> Vec<Enabled> {
     let records =
         std::fs::read_dir(state.projects()).into_iter().flatten().filter_map(std::result::Result::ok);
     let mut found: Vec<Enabled> = records
         .filter_map(|entry| peek::<Enabled>(&entry.path()).ok()?)
-        .filter(|enabled| enabled.unattended.is_some())
         .filter(|enabled| {
             enabled.project.as_deref().is_some_and(|project| of_project(state, project).is_some())
         })

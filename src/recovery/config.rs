@@ -310,6 +310,12 @@ pub struct Retention {
     pub outputs_days: f64,
     /// What was noted about a session: how it was started, whether it is saved, what it was given.
     pub records_days: f64,
+    /// Link the files of sessions into the state directory, so that they outlive Claude Code's retention.
+    pub keep: bool,
+    /// Days after which a kept session that Claude Code has deleted goes.
+    pub kept_days: f64,
+    /// Bytes that kept sessions which Claude Code has deleted may take together.
+    pub kept_max_total: u64,
 }
 
 impl Default for Retention {
@@ -320,6 +326,9 @@ impl Default for Retention {
             pages_days: 90.0,
             outputs_days: 30.0,
             records_days: 90.0,
+            keep: true,
+            kept_days: 365.0,
+            kept_max_total: 5_000_000_000,
         }
     }
 }

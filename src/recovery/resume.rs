@@ -14,11 +14,15 @@ use super::policy::{Action, RecoveryPlan, Terminal};
 use super::readiness::{Facts, Orphan, Reading, Verdict, judge, orphan, quiet};
 use super::reason::Reason;
 use super::verify::verify;
+use crate::claude::home::ClaudeHome;
+use crate::claude::retention::RetentionLimit;
+use crate::claude::settings::managed_dir;
 use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::private_file;
 use crate::git;
+use crate::keep::keep_directories;
 use crate::note::redact::{clean_line, redact};
 use crate::note::writer::NoteWriter;
 use crate::rescue::snapshot::{self, Snapshot};
@@ -32,6 +36,7 @@ use crate::store::lock::Lock;
 use crate::store::stored::sha256_hex;
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -256,8 +261,27 @@ impl Resumer<'_> {
     fn run(&self, incident: &Incident, facts: &Facts) -> Result<Ended> {
         let nonce = self.nonce(incident);
         let plan = self.plan(incident, facts, &nonce)?;
+        self.keep_before_sweep(incident, &plan.cwd);
         let kept = snapshot::take(self.ledger().state, &incident.session, &incident.transcript, &nonce)?;
         self.make(incident, &plan, nonce, kept)
+    }
+
+    /// Keeps every session that the run itself may delete: a `claude -p` that lives for six seconds sweeps the transcripts of all
+    /// projects of its configuration directory, by the limit in force where it is started.
+    fn keep_before_sweep(&self, incident: &Incident, cwd: &Path) {
+        let ledger = self.ledger();
+        let Some(dir) = incident.config_dir.as_deref().or(ledger.default_home) else { return };
+        let home = ClaudeHome::new(dir);
+        let limit = RetentionLimit::of(&home, &BTreeSet::from([cwd.to_path_buf()]), &managed_dir());
+        let Some(limit) = limit.filter(|_| ledger.config.retention.keep) else { return };
+        // A run may last long enough for a second sweep.
+        let written_before = self.clock_now() - chrono::Duration::days(i64::from(limit.days) - 1);
+        let (kept, failures) =
+            keep_directories(ledger.state, ledger.clock, &home, None, Some(written_before));
+        if kept > 0 || !failures.is_empty() {
+            let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+            self.note_event("kept-before-run", incident, json!({"sessions": kept, "failures": failures}));
+        }
     }
 
     /// Names a run: no other of this machine is called so.

@@ -211,6 +211,7 @@ impl Night {
             created: Vec::new(),
             commands: std::collections::BTreeMap::new(),
             instruction: None,
+            keep: None,
             unattended: Some(start - TimeDelta::days(9)),
             fingerprint: Some(Fingerprint::of(&project, None)),
         };

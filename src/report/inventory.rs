@@ -2,17 +2,20 @@
 //! the incident that looks after it. Verbs ask it for rows and have those they show made into reports.
 
 use super::resume::start_directory;
-use super::session::{Large, Session, Subagents};
+use super::session::{Large, Retention, Session, Subagents};
 use crate::claude::glance::{glance, kind_of, text_after};
 use crate::claude::home::{ClaudeHome, all_homes, can_be_below, encode_project_path, store_with};
 use crate::claude::process::{Process, Processes, below};
 use crate::claude::record::Body;
+use crate::claude::retention::{RetentionLimit, is_exempt};
+use crate::claude::settings::managed_dir;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::clock::{Clock, from_epoch_millis, parse_rfc3339};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::read_small;
-use crate::project::enabled::enclosing;
+use crate::keep::kept_of;
+use crate::project::enabled::{all_enabled, enclosing};
 use crate::quota::seen_windows;
 use crate::recovery::config::{Config, in_force};
 use crate::recovery::incident::{Incident, Phase, Report};
@@ -161,7 +164,7 @@ pub struct Inventory<'a> {
     /// Context windows that clients told, by model.
     windows: BTreeMap<String, u64>,
     table: OnceCell<Vec<Process>>,
-    cleanup: Vec<OnceCell<u32>>,
+    retention: Vec<OnceCell<Option<RetentionLimit>>>,
     verdicts: RefCell<HashMap<PathBuf, Verdict>>,
     /// Working directories of sessions by the directory of their transcripts; made when first asked for.
     neighbours: OnceCell<HashMap<PathBuf, BTreeSet<String>>>,
@@ -215,7 +218,7 @@ impl<'a> Inventory<'a> {
             problems,
             windows: seen_windows(&ground.state),
             table: OnceCell::new(),
-            cleanup: homes.iter().map(|_| OnceCell::new()).collect(),
+            retention: homes.iter().map(|_| OnceCell::new()).collect(),
             known_projects: homes.iter().map(|_| OnceCell::new()).collect(),
             verdicts: RefCell::default(),
             neighbours: OnceCell::new(),
@@ -454,6 +457,15 @@ impl<'a> Inventory<'a> {
     /// A session whose transcript is gone, and which the client's history of prompts still names.
     #[must_use]
     pub fn forgotten(&self, id: &str) -> Option<Error> {
+        if let Ok(Some(kept)) = kept_of(&self.ground.state, id)
+            && kept.is_gone()
+        {
+            let message = format!("Claude Code deleted the transcript of {id}; a kept copy has all of it");
+            return Some(
+                Error::new(Code::SessionNotFound, message)
+                    .hint(format!("bring it back: cc-session-recover restore {id}")),
+            );
+        }
         let typed = self.homes.iter().flat_map(|home| super::recall::typed(home, id)).next_back()?;
         let prompt = crate::text::one_line(&typed.text, 80);
         Some(
@@ -510,9 +522,9 @@ impl<'a> Inventory<'a> {
             let table = self.table();
             session.add_processes(owner, table, self.ground.outside.processes);
         } else {
-            let days = self.cleanup[row.found.home].get_or_init(|| home.cleanup_days());
-            session.deleted_after =
-                files.modified.and_then(|at| at.checked_add_signed(Duration::days(i64::from(*days))));
+            // Opening it again writes to it, so the time of an open session says nothing yet.
+            session.retention = self.retention(row, files.modified);
+            session.deleted_after = session.retention.as_ref().map(|retention| retention.deleted_after);
         }
         self.add_next(&mut session);
         let (start, _) = start_directory(self.ground.outside, self, row);
@@ -531,6 +543,33 @@ impl<'a> Inventory<'a> {
 
     fn default_home(&self) -> Option<&Path> {
         self.ground.default_home.as_deref()
+    }
+
+    /// When Claude Code deletes the transcript of a session, and what decides that; `None` when it never does.
+    fn retention(&self, row: &Row, modified: Option<DateTime<Utc>>) -> Option<Retention> {
+        if is_exempt(row.summary.entrypoint.as_deref()) {
+            return None;
+        }
+        let limit = self.retention_limit(row.found.home)?;
+        let deleted_after = modified?.checked_add_signed(Duration::days(i64::from(limit.days)))?;
+        Some(Retention {
+            days: limit.days,
+            decided_by: limit.file.clone(),
+            deleted_after,
+            overdue: deleted_after <= self.taken_at,
+        })
+    }
+
+    /// The retention limit of a configuration directory, over every directory in which a client is known to have been started.
+    #[must_use]
+    pub fn retention_limit(&self, home: usize) -> Option<&RetentionLimit> {
+        let limit = self.retention[home].get_or_init(|| {
+            let rows = self.rows.iter().filter(|row| row.found.home == home);
+            let directories = rows.filter_map(|row| row.summary.cwd.as_deref()).map(PathBuf::from);
+            let enabled = all_enabled(&self.ground.state).into_iter().filter_map(|enabled| enabled.project);
+            RetentionLimit::of(&self.homes[home], &directories.chain(enabled).collect(), &managed_dir())
+        });
+        limit.as_ref()
     }
 
     /// A session whose transcript is gone, as far as its incident tells.

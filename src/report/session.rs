@@ -17,7 +17,7 @@ use crate::session::ending::Liveness;
 use crate::session::owners::{HeldBy, Kind, OwnerProcess, SessionOwners};
 use crate::session::scan::{Found, found_at};
 use crate::session::state::{Activity, OpenAtCrash, State, Verdict, without_owner};
-use crate::session::stop::time_or_null;
+use crate::session::stop::{time, time_or_null};
 use crate::session::summary::Summary;
 use crate::session::{Evidence, Stop, StopKind};
 use crate::text::one_line;
@@ -231,6 +231,22 @@ pub struct Commands {
     pub kill: Option<Vec<String>>,
 }
 
+/// Claude Code's retention as it applies to one transcript.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retention {
+    /// Days after the last write.
+    pub days: u32,
+    /// Settings file that sets the limit; `None` for the default of the client.
+    #[serde(serialize_with = "crate::fs::lossy_or_null")]
+    pub decided_by: Option<PathBuf>,
+    /// When the limit has passed.
+    #[serde(serialize_with = "time")]
+    pub deleted_after: DateTime<Utc>,
+    /// The limit has passed: the next `claude -p` that lives for six seconds deletes it.
+    pub overdue: bool,
+}
+
 /// One session.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -287,6 +303,8 @@ pub struct Session {
     /// When the client's own cleanup deletes it.
     #[serde(serialize_with = "time_or_null")]
     pub deleted_after: Option<DateTime<Utc>>,
+    /// What decides that; `None` while it is open, and when no sweep deletes it.
+    pub retention: Option<Retention>,
     /// Its newest prompt.
     pub last_prompt: Option<String>,
     /// Number of prompts, when they were counted.
@@ -370,6 +388,7 @@ impl Session {
             started_at: summary.started_at,
             last_activity_at: summary.last_activity,
             deleted_after: None,
+            retention: None,
             last_prompt: shown(summary.last_prompt.as_ref()),
             turns: None,
             context: summary.context_tokens.map(|tokens| Context {
@@ -417,6 +436,7 @@ impl Session {
             started_at: None,
             last_activity_at: incident.stop.at,
             deleted_after: None,
+            retention: None,
             last_prompt: None,
             turns: None,
             context: None,

@@ -6,6 +6,7 @@
 use super::snapshot::{self, ensure_room, noted_sha256};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, open_regular_with_metadata, private_file, read_once};
+use crate::keep::{KeptSession, all_kept, kept_of, loss_of, restore_companions, whole_transcript};
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::reason::Reason;
 use crate::report::find::{SHORTEST, SessionOptions, find};
@@ -31,6 +32,8 @@ use std::path::{Path, PathBuf};
 const SCHEMA: &str = "cc-session-recover/restore@1";
 /// Bytes that are read at once.
 const BLOCK: usize = 256 * 1024;
+/// Name under which the files that hooks kept are offered beside the snapshots.
+const KEPT: &str = "kept";
 /// Ending of a snapshot's file.
 const ENDING: &str = ".jsonl";
 
@@ -59,6 +62,9 @@ pub struct Kept {
     /// Its file.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
+    /// The files whose bytes, one after the other, it holds.
+    #[serde(skip)]
+    parts: Vec<PathBuf>,
     /// When it was taken.
     #[serde(serialize_with = "time_or_null")]
     pub taken_at: Option<DateTime<Utc>>,
@@ -72,6 +78,22 @@ pub struct Kept {
     pub is_prefix: Option<bool>,
     /// Lines the transcript has more than it; fewer are negative. `None` without a transcript.
     pub lines_since: Option<i64>,
+}
+
+impl Kept {
+    fn open(&self) -> Result<Box<dyn Read>> {
+        open_parts(&self.parts)
+    }
+}
+
+/// The bytes of several files, one after the other.
+fn open_parts(parts: &[PathBuf]) -> Result<Box<dyn Read>> {
+    let mut source: Box<dyn Read> = Box::new(std::io::empty());
+    for part in parts {
+        let (file, _) = open_regular_with_metadata(part)?;
+        source = Box::new(source.chain(file));
+    }
+    Ok(source)
 }
 
 /// The answer.
@@ -96,6 +118,8 @@ pub struct RestoreReport {
     pub chosen: Option<String>,
     /// It was put back and read again.
     pub restored: bool,
+    /// Other files of the session (subagents, tool results, tasks, plan, file history) that were missing and came back with it.
+    pub companions: usize,
     /// Name of the snapshot of what was there before.
     pub kept: Option<String>,
     /// The command that undoes it.
@@ -124,7 +148,8 @@ pub fn restore(outside: Outside<'_>, options: &RestoreOptions) -> Result<Restore
     let inventory = Inventory::take(&ground, project.as_deref());
     let target = Target::find(&ground.state, &inventory, options)?;
     let incident = inventory.incidents.get(&target.session);
-    let (present, snapshots) = compare(&ground.state, &target, incident)?;
+    let kept_session = kept_of(&ground.state, &target.session)?;
+    let (present, snapshots) = compare(&ground.state, &target, incident, kept_session.as_ref())?;
     let chosen = choose(&snapshots, options.from.as_deref(), &target.session)?;
     let mut report = RestoreReport {
         schema: SCHEMA,
@@ -134,6 +159,7 @@ pub fn restore(outside: Outside<'_>, options: &RestoreOptions) -> Result<Restore
         transcript: target.transcript.clone(),
         chosen: chosen.map(|kept| kept.name.clone()),
         restored: false,
+        companions: 0,
         kept: None,
         undo: None,
         commands: target.commands.clone(),
@@ -161,6 +187,9 @@ pub fn restore(outside: Outside<'_>, options: &RestoreOptions) -> Result<Restore
             report.undo = kept.as_ref().map(|kept| undo_command(&target.session, kept));
             report.kept = kept;
             report.restored = true;
+            if let Some(kept_session) = kept_session.filter(|_| chosen.name == KEPT) {
+                report.companions = restore_companions(&ground.state, &kept_session)?;
+            }
         }
     }
     report.snapshots = snapshots;
@@ -193,6 +222,17 @@ impl Target {
             Err(error) => return Err(error),
         };
         let name = options.session.as_deref().filter(|name| name.len() >= SHORTEST);
+        let mut kept = all_kept(state, &mut Vec::new())
+            .into_iter()
+            .filter(|kept| name.is_some_and(|name| kept.session.starts_with(name)) && kept.is_gone());
+        if let (Some(kept), None) = (kept.next(), kept.next()) {
+            return Ok(Self {
+                session: kept.session.clone(),
+                transcript: kept.transcript.clone(),
+                found: None,
+                commands: Commands::default(),
+            });
+        }
         let mut gone = inventory.incidents.values().filter(|incident| {
             let named = name.is_some_and(|name| incident.session.starts_with(name));
             named && !incident.transcript.exists() && state.snapshots(&incident.session).is_dir()
@@ -251,15 +291,25 @@ fn compare(
     state: &StateDir,
     target: &Target,
     incident: Option<&Incident>,
+    kept_session: Option<&KeptSession>,
 ) -> Result<(Option<Content>, Vec<Kept>)> {
     let dir = state.snapshots(&target.session);
     let entries = match std::fs::read_dir(&dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((None, Vec::new())),
+        Ok(entries) => Some(entries),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(Error::io("read the directory", &dir, &error)),
     };
     let mut snapshots = Vec::new();
-    for entry in entries.filter_map(std::result::Result::ok) {
+    // What hooks kept counts only where Claude Code has lost something: otherwise it is the transcript itself.
+    let lost = kept_session.filter(|kept| loss_of(&target.transcript, Some(kept)).is_some());
+    if let Some(kept) = lost {
+        let parts = whole_transcript(state, kept);
+        if let Some(newest) = parts.last().cloned() {
+            let content = contents(open_parts(&parts)?, &[]).doing("read", &newest)?.1;
+            snapshots.push((KEPT.to_owned(), newest, Some(kept.updated_at), content, parts));
+        }
+    }
+    for entry in entries.into_iter().flatten().filter_map(std::result::Result::ok) {
         let path = entry.path();
         let Some(name) =
             entry.file_name().to_str().and_then(|name| name.strip_suffix(ENDING)).map(str::to_owned)
@@ -268,10 +318,11 @@ fn compare(
         };
         let (file, meta) = open_regular_with_metadata(&path)?;
         let content = contents(file, &[]).doing("read", &path)?.1;
-        snapshots.push((name, path, taken_at(&meta), content));
+        let parts = vec![path.clone()];
+        snapshots.push((name, path, taken_at(&meta), content, parts));
     }
     snapshots.sort_by(|one, other| (other.2, &other.0).cmp(&(one.2, &one.0)));
-    let mut lengths: Vec<u64> = snapshots.iter().map(|(.., content)| content.bytes).collect();
+    let mut lengths: Vec<u64> = snapshots.iter().map(|(.., content, _)| content.bytes).collect();
     lengths.sort_unstable();
     lengths.dedup();
     let present = match open_regular_with_metadata(&target.transcript) {
@@ -281,8 +332,9 @@ fn compare(
     };
     let kept = snapshots
         .into_iter()
-        .map(|(name, path, taken_at, content)| Kept {
+        .map(|(name, path, taken_at, content, parts)| Kept {
             sound: noted(&path, incident).map(|noted| noted == content.sha256),
+            parts,
             is_prefix: present.as_ref().map(|(prefixes, _)| {
                 prefixes.iter().any(|prefix| prefix.bytes == content.bytes && prefix.sha256 == content.sha256)
             }),
@@ -316,7 +368,8 @@ fn choose<'k>(snapshots: &'k [Kept], from: Option<&str>, session: &str) -> Resul
             .hint("they are taken before a closed session is resumed, and before one is restored"));
     }
     let Some(from) = from else {
-        return Ok(if snapshots.len() == 1 { snapshots.first() } else { None });
+        let kept = snapshots.iter().find(|snapshot| snapshot.name == KEPT);
+        return Ok(kept.or(if snapshots.len() == 1 { snapshots.first() } else { None }));
     };
     if let Some(exact) = snapshots.iter().find(|kept| kept.name == from) {
         return Ok(Some(exact));
@@ -391,7 +444,7 @@ fn replace_verified(chosen: &Kept, transcript: &Path, before: Option<&snapshot::
 }
 
 fn write_beside(chosen: &Kept, transcript: &Path, temporary: &Path) -> Result<()> {
-    let (mut source, _) = open_regular_with_metadata(&chosen.path)?;
+    let mut source = chosen.open()?;
     let mut options = private_file();
     options.write(true).create_new(true);
     // Left by a process that had our id and died.
@@ -507,6 +560,7 @@ mod tests {
         let (_, content) = contents(text.as_bytes(), &[]).unwrap();
         Kept {
             name: "kept".into(),
+            parts: vec![path.clone()],
             path,
             taken_at: None,
             bytes: content.bytes,

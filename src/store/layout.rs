@@ -190,6 +190,30 @@ impl StateDir {
         self.root.join("snapshots")
     }
 
+    /// Kept sessions, one directory each.
+    #[must_use]
+    pub fn all_kept(&self) -> PathBuf {
+        self.root.join("kept")
+    }
+
+    /// Files of one session that outlive Claude Code's retention sweep, a directory for each generation.
+    #[must_use]
+    pub fn kept(&self, session: &str) -> PathBuf {
+        self.all_kept().join(session)
+    }
+
+    /// Which files are kept of a session.
+    #[must_use]
+    pub fn kept_description(&self, session: &str) -> PathBuf {
+        self.kept(session).join("kept.json")
+    }
+
+    /// Held while files of a session are linked, packed or removed.
+    #[must_use]
+    pub fn kept_lock(&self, session: &str) -> PathBuf {
+        self.leases().join(format!("{session}.kept"))
+    }
+
     /// Exports that were given no other place.
     #[must_use]
     pub fn exports(&self) -> PathBuf {

@@ -85,7 +85,7 @@ function showLines(report, { width, colours }, now) {
     ...section([
       ['started', when(session.startedAt)],
       ['active', when(session.lastActivityAt)],
-      ['deleted', session.deletedAfter === null ? null : `${when(session.deletedAfter)}, by Claude Code's own cleanup if nothing is added`],
+      ['deleted', retentionWords(session.retention)],
     ]),
     ...section([
       ['title', session.name === null ? null : session.title],
@@ -217,6 +217,14 @@ function showLines(report, { width, colours }, now) {
       return beside ? [`${colours.dim(label.padEnd(LABEL))} ${command}`] : [colours.dim(label), `  ${command}`];
     });
     return lines.length === 0 ? [] : ['', ...lines];
+  }
+
+  /** @param {import('../../../src/ffi/types.js').Retention | null} retention */
+  function retentionWords(retention) {
+    if (retention === null) return null;
+    const limit = `${count(retention.days, 'day')}${retention.decidedBy === null ? ", Claude Code's default" : `, set in ${path(retention.decidedBy)}`}`;
+    if (retention.overdue) return `the next \`claude -p\` deletes it: its limit passed ${when(retention.deletedAfter)} (${limit})`;
+    return `by Claude Code ${when(retention.deletedAfter)} if nothing is added (${limit})`;
   }
 
   /** `Mar 1 22:00 (5 h 42 min ago)`. @param {string} iso */

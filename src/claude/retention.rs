@@ -1,0 +1,137 @@
+//! Claude Code's retention: after how many days it deletes a transcript, and which settings file decides that.
+//!
+//! The sweep runs in any `claude -p` that lives for six seconds and deletes transcripts of every project of the configuration
+//! directory. The limit is the value in force in the project where the sweep runs, so the smallest one of any project decides for
+//! all of them. Measured with 2.1.250 and 2.1.332.
+
+use super::home::ClaudeHome;
+use super::settings::{Settings, SettingsFile};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Days that the client takes when no settings file says otherwise.
+pub const DEFAULT_DAYS: u32 = 30;
+/// Sessions of the desktop application are not swept.
+const EXEMPT_ENTRYPOINT: &str = "claude-desktop";
+
+/// What the settings in force in one directory say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum SweepSetting {
+    Days(u32, Option<PathBuf>),
+    /// 2.1.332 skips the sweep when a settings file or the value in it is not valid.
+    Off,
+}
+
+/// The smallest limit that any known directory sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionLimit {
+    /// Whole days since a transcript was last written to.
+    pub days: u32,
+    /// The settings file that sets it; `None` for the default of the client.
+    pub file: Option<PathBuf>,
+}
+
+impl RetentionLimit {
+    /// The limit for transcripts of a configuration directory, given the directories in which `claude` may be started. `None`: no
+    /// sweep deletes anything, whichever of them it is started in.
+    #[must_use]
+    pub fn of(home: &ClaudeHome, directories: &BTreeSet<PathBuf>, managed: &Path) -> Option<Self> {
+        let elsewhere = std::iter::once(Settings::read(home, None, managed));
+        let in_projects =
+            directories.iter().map(|directory| Settings::read(home, Some(directory), managed));
+        let limits = elsewhere.chain(in_projects).filter_map(|settings| match sweep_setting(&settings) {
+            SweepSetting::Days(days, file) => Some(Self { days, file }),
+            SweepSetting::Off => None,
+        });
+        // A file that was named explicitly explains more than the default of the same number of days.
+        limits.min_by_key(|limit| (limit.days, limit.file.is_none()))
+    }
+}
+
+/// Whether the sweep leaves sessions of this entry point alone.
+#[must_use]
+pub fn is_exempt(entrypoint: Option<&str>) -> bool {
+    entrypoint == Some(EXEMPT_ENTRYPOINT)
+}
+
+fn sweep_setting(settings: &Settings) -> SweepSetting {
+    if settings.files.iter().any(|file| !is_plain_json(file)) {
+        return SweepSetting::Off;
+    }
+    match settings.get("cleanupPeriodDays") {
+        None => SweepSetting::Days(DEFAULT_DAYS, None),
+        Some((value, file)) => match days_of(value) {
+            Some(days) => SweepSetting::Days(days, Some(file.path.clone())),
+            None => SweepSetting::Off,
+        },
+    }
+}
+
+/// 0, negative numbers, fractions and text switch the sweep off.
+fn days_of(value: &Value) -> Option<u32> {
+    value.as_u64().filter(|days| *days > 0).map(|days| u32::try_from(days).unwrap_or(u32::MAX))
+}
+
+/// The client reads settings as JSON without comments.
+fn is_plain_json(file: &SettingsFile) -> bool {
+    if file.value.is_err() {
+        return false;
+    }
+    let bytes = file.path.canonicalize().and_then(std::fs::read);
+    bytes.is_ok_and(|bytes| {
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        text.iter().all(u8::is_ascii_whitespace) || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_limit_of_any_known_directory_decides_and_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = ClaudeHome::new(dir.path().join("home"));
+        let managed = dir.path().join("managed");
+        let project = |name: &str| dir.path().join(name);
+        let write = |path: &Path, text: &str| {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let both: BTreeSet<PathBuf> = [project("one"), project("two")].into();
+        let limit = |directories: &BTreeSet<PathBuf>| RetentionLimit::of(&home, directories, &managed);
+        assert_eq!(limit(&both), Some(RetentionLimit { days: 30, file: None }));
+        write(&home.settings(), "{\"cleanupPeriodDays\": 99999}");
+        assert_eq!(limit(&both).unwrap().days, 99_999);
+        let lowered = project("two").join(".claude/settings.json");
+        write(&lowered, "{\"cleanupPeriodDays\": 5}");
+        assert_eq!(limit(&both), Some(RetentionLimit { days: 5, file: Some(lowered.clone()) }));
+        assert_eq!(limit(&[project("one")].into()).unwrap().days, 99_999, "the other project is not known");
+        write(&project("two").join(".claude/settings.local.json"), "{\"cleanupPeriodDays\": 60}");
+        assert_eq!(limit(&both).unwrap().days, 60, "the higher layer of the same directory decides");
+        write(&managed.join("managed-settings.json"), "{\"cleanupPeriodDays\": 7}");
+        assert_eq!(limit(&both).unwrap().days, 7);
+    }
+
+    #[test]
+    fn what_the_client_does_not_accept_switches_the_sweep_off() {
+        for (text, days) in [
+            ("{}", Some(30)),
+            ("{\"cleanupPeriodDays\": 1}", Some(1)),
+            ("{\"cleanupPeriodDays\": 0}", None),
+            ("{\"cleanupPeriodDays\": -1}", None),
+            ("{\"cleanupPeriodDays\": \"99999\"}", None),
+            ("{\"cleanupPeriodDays\": 60.5}", None),
+            ("{\"cleanupPeriodDays\": 5", None),
+            ("{\"cleanupPeriodDays\": 5} // five", None),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let home = ClaudeHome::new(dir.path());
+            std::fs::write(home.settings(), text).unwrap();
+            let limit = RetentionLimit::of(&home, &BTreeSet::new(), &dir.path().join("none"));
+            assert_eq!(limit.map(|limit| limit.days), days, "{text}");
+        }
+        assert!(is_exempt(Some("claude-desktop")) && !is_exempt(Some("claude-vscode")) && !is_exempt(None));
+    }
+}

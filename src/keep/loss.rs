@@ -1,0 +1,74 @@
+//! Noticing that a transcript lost its beginning, or all of it.
+
+use super::stored::KeptSession;
+use crate::claude::glance::text_after;
+use crate::fs::{identity, open_regular_with_metadata};
+use memchr::memmem;
+use serde::Serialize;
+use std::io::Read;
+use std::path::Path;
+
+/// Bytes at the beginning of a transcript in which its first record with a parent is looked for.
+const HEAD: u64 = 256 * 1024;
+
+/// What a transcript lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// The file is gone.
+    Gone,
+    /// The same file is shorter than a hook saw it.
+    Shorter,
+    /// Its first message answers a record that is not in the file.
+    Headless,
+}
+
+/// What a transcript lost, from the file itself and from what was kept of it.
+///
+/// A client that is open while another one's sweep deletes its transcript writes its next turn into a new file of the same name,
+/// whose first record names a parent that is nowhere (measured with 2.1.250 and 2.1.332).
+#[must_use]
+pub fn loss_of(transcript: &Path, kept: Option<&KeptSession>) -> Option<Loss> {
+    let (file, meta) = match open_regular_with_metadata(transcript) {
+        Ok(opened) => opened,
+        Err(_) if !transcript.exists() => return Some(Loss::Gone),
+        Err(_) => return None,
+    };
+    if let Some(newest) = kept.and_then(|kept| kept.transcripts().last().copied()) {
+        let same = newest.source.is_some() && newest.source == identity(&meta);
+        if same && meta.len() < newest.bytes {
+            return Some(Loss::Shorter);
+        }
+    }
+    headless(file, meta.len())?.then_some(Loss::Headless)
+}
+
+/// Whether the first message of a transcript answers a record that is not in it; `None` when it cannot be read.
+#[must_use]
+pub fn is_headless_file(transcript: &Path) -> Option<bool> {
+    let (file, meta) = open_regular_with_metadata(transcript).ok()?;
+    headless(file, meta.len())
+}
+
+fn headless(file: std::fs::File, bytes: u64) -> Option<bool> {
+    let mut head = Vec::new();
+    file.take(HEAD).read_to_end(&mut head).ok()?;
+    Some(is_headless(&head, bytes <= HEAD))
+}
+
+/// Whether the first message of a transcript has a parent that no earlier record is. `whole`: the bytes are all there are.
+fn is_headless(head: &[u8], whole: bool) -> bool {
+    let mut lines = head.split_inclusive(|byte| *byte == b'\n');
+    let first = lines.find(|line| {
+        let complete = line.ends_with(b"\n") || whole;
+        complete && memmem::find(line, b"\"parentUuid\":").is_some() && is_message(line)
+    });
+    // `null` has no text. A compact boundary begins a chain of its own and says so.
+    first.is_some_and(|line| text_after(line, b"\"parentUuid\":\"").is_some())
+}
+
+fn is_message(line: &[u8]) -> bool {
+    [&b"\"type\":\"user\""[..], b"\"type\":\"assistant\"", b"\"type\":\"attachment\"", b"\"type\":\"system\""]
+        .iter()
+        .any(|kind| memmem::find(line, kind).is_some())
+}

@@ -1,0 +1,87 @@
+//! Bringing a kept session back to where Claude Code resumes it.
+
+use super::stored::{KeptFile, KeptSession};
+use super::loss::is_headless_file;
+use crate::claude::home::ClaudeHome;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::private_file;
+use crate::rescue::belongings::Part;
+use crate::rescue::snapshot::ensure_room;
+use crate::store::StateDir;
+use crate::store::layout::ensure_dir;
+use std::path::{Path, PathBuf};
+
+/// The kept files that make up the whole conversation, in order.
+///
+/// A client that is open while its transcript is deleted goes on in a new file, whose first record names a parent in the old one.
+/// The two together are what the client would have written into one file, and it resumes from them with every turn.
+#[must_use]
+pub fn whole_transcript(state: &StateDir, kept: &KeptSession) -> Vec<PathBuf> {
+    let mut parts = Vec::new();
+    for file in kept.transcripts().into_iter().rev() {
+        let place = file.place(state, &kept.session);
+        let continues = is_headless_file(&place) == Some(true);
+        parts.push(place);
+        if !continues {
+            break;
+        }
+    }
+    parts.reverse();
+    parts
+}
+
+/// Copies the newest kept version of every other file of the session to where the client looks for it, unless something is there.
+/// Returns how many were copied.
+///
+/// # Errors
+/// [`Code::Io`] when one cannot be written; those before it are in place.
+pub fn restore_companions(state: &StateDir, kept: &KeptSession) -> Result<usize> {
+    let home = ClaudeHome::new(&kept.config_dir);
+    let mut copied = 0;
+    for file in &kept.files {
+        let newest = kept.newest(&file.path) == Some(file);
+        let Some(to) = destination(kept, &home, file).filter(|_| newest) else { continue };
+        if std::fs::symlink_metadata(&to).is_ok() {
+            continue;
+        }
+        copy_new(&file.place(state, &kept.session), &to)?;
+        copied += 1;
+    }
+    Ok(copied)
+}
+
+fn destination(kept: &KeptSession, home: &ClaudeHome, file: &KeptFile) -> Option<PathBuf> {
+    let (_, below) = file.path.split_once('/')?;
+    Some(match file.part(&kept.session)? {
+        Part::Transcript | Part::Note => return None,
+        Part::Companion => kept.transcript.with_extension("").join(below),
+        Part::Tasks => home.dir().join("tasks").join(&kept.session).join(below),
+        Part::FileHistory => home.dir().join("file-history").join(&kept.session).join(below),
+        Part::Plan => home.dir().join("plans").join(below),
+    })
+}
+
+/// The copy has a file time of now: the next sweep goes by it.
+fn copy_new(from: &Path, to: &Path) -> Result<()> {
+    if let Some(dir) = to.parent() {
+        ensure_dir(dir)?;
+        ensure_room(dir, std::fs::metadata(from).map_or(0, |meta| meta.len()))?;
+    }
+    let mut source = std::fs::File::open(from).doing("read", from)?;
+    let mut options = private_file();
+    options.write(true).create_new(true);
+    let mut target = options.open(to).doing("create", to)?;
+    let copied = std::io::copy(&mut source, &mut target).and_then(|bytes| {
+        target.sync_all()?;
+        Ok(bytes)
+    });
+    let expected = source.metadata().doing("read", from)?.len();
+    match copied {
+        Ok(bytes) if bytes == expected => Ok(()),
+        Ok(_) => Err(Error::new(Code::VerificationFailed, "was not copied whole").at(to)),
+        Err(error) => {
+            let _ = std::fs::remove_file(to);
+            Err(Error::io("write", to, &error))
+        }
+    }
+}
