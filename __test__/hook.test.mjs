@@ -203,7 +203,8 @@ test('where the runtime is gone the launcher ends quietly', { skip: posix }, asy
 test('nothing that is written can be read by others, whatever the umask', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
-  writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: place.project }));
+  // The client writes transcripts 0600, and a kept file is another name of the same file.
+  writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: place.project }), { mode: 0o600 });
   const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), error: 'authentication_failed' }));
   for (const event of ['SessionStart', 'StopFailure']) {
     await startHook(`umask 000; ${commandOf(event)}`, input.replace('"StopFailure"', JSON.stringify(event)), { cwd: place.project, env: hookEnv(place) }).ended;

@@ -38,8 +38,7 @@ impl RetentionLimit {
     #[must_use]
     pub fn of(home: &ClaudeHome, directories: &BTreeSet<PathBuf>, managed: &Path) -> Option<Self> {
         let elsewhere = std::iter::once(Settings::read(home, None, managed));
-        let in_projects =
-            directories.iter().map(|directory| Settings::read(home, Some(directory), managed));
+        let in_projects = directories.iter().map(|directory| Settings::read(home, Some(directory), managed));
         let limits = elsewhere.chain(in_projects).filter_map(|settings| match sweep_setting(&settings) {
             SweepSetting::Days(days, file) => Some(Self { days, file }),
             SweepSetting::Off => None,
@@ -81,7 +80,8 @@ fn is_plain_json(file: &SettingsFile) -> bool {
     let bytes = file.path.canonicalize().and_then(std::fs::read);
     bytes.is_ok_and(|bytes| {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        text.iter().all(u8::is_ascii_whitespace) || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+        text.iter().all(u8::is_ascii_whitespace)
+            || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
     })
 }
 

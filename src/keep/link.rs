@@ -10,12 +10,12 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular_with_metadata, own_uid, owner, private_file};
 use crate::rescue::belongings::{self, Belonging, Part};
 use crate::rescue::snapshot::ensure_room;
+use crate::session::scan;
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
 use crate::store::lock::Lock;
 use crate::store::replace::{TEMPORARY, sync_dir};
 use crate::store::stored::{load, save, save_unsynced};
-use crate::session::scan;
 use chrono::{DateTime, Utc};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,11 @@ pub fn keep(state: &StateDir, clock: &dyn Clock, source: &KeepSource<'_>) -> Res
         return Ok(outcome);
     }
     kept.updated_at = clock.now();
-    if durable { save(&description, &kept)? } else { save_unsynced(&description, &kept)? }
+    if durable {
+        save(&description, &kept)?
+    } else {
+        save_unsynced(&description, &kept)?
+    }
     Ok(outcome)
 }
 
@@ -173,10 +177,8 @@ fn keep_file(
 }
 
 fn set_bytes(kept: &mut KeptSession, which: &KeptFile, bytes: u64) {
-    let found = kept
-        .files
-        .iter_mut()
-        .find(|file| file.path == which.path && file.generation == which.generation);
+    let found =
+        kept.files.iter_mut().find(|file| file.path == which.path && file.generation == which.generation);
     if let Some(file) = found {
         file.bytes = bytes;
     }
@@ -306,8 +308,12 @@ mod tests {
         }
 
         fn keep(&self) -> KeepOutcome {
-            let source =
-                KeepSource { session: SESSION, transcript: &self.transcript, home: &self.home, cwd: Some("/w") };
+            let source = KeepSource {
+                session: SESSION,
+                transcript: &self.transcript,
+                home: &self.home,
+                cwd: Some("/w"),
+            };
             let outcome = keep(&self.state, &SystemClock, &source).unwrap();
             assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
             outcome
@@ -315,7 +321,10 @@ mod tests {
 
         fn kept_bytes(&self) -> Vec<u8> {
             let kept = kept_of(&self.state, SESSION).unwrap().unwrap();
-            whole_transcript(&self.state, &kept).iter().flat_map(|part| std::fs::read(part).unwrap()).collect()
+            whole_transcript(&self.state, &kept)
+                .iter()
+                .flat_map(|part| std::fs::read(part).unwrap())
+                .collect()
         }
 
         fn loss(&self) -> Option<Loss> {

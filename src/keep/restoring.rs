@@ -1,7 +1,7 @@
 //! Bringing a kept session back to where Claude Code resumes it.
 
-use super::stored::{KeptFile, KeptSession};
 use super::loss::is_headless_file;
+use super::stored::{KeptFile, KeptSession};
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::private_file;
