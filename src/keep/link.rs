@@ -10,7 +10,8 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular_with_metadata, own_uid, owner, private_file};
 use crate::rescue::belongings::{self, Belonging, Part};
 use crate::rescue::snapshot::ensure_room;
-use crate::session::scan;
+use crate::session::files::project_directories;
+use crate::session::scan::{self, Found};
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
 use crate::store::lock::Lock;
@@ -18,7 +19,7 @@ use crate::store::replace::{TEMPORARY, sync_dir};
 use crate::store::stored::{load, save, save_unsynced};
 use chrono::{DateTime, Utc};
 use std::fs::Metadata;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// A hook of the same session may hold the lock for the few milliseconds that its own links take.
@@ -54,7 +55,10 @@ pub struct KeepOutcome {
 /// cannot be written. A file that cannot be kept is in [`KeepOutcome::failures`].
 pub fn keep(state: &StateDir, clock: &dyn Clock, source: &KeepSource<'_>) -> Result<KeepOutcome> {
     let mut outcome = KeepOutcome::default();
-    let (files, _) = belongings::of(source.home, source.transcript, source.session, None)?;
+    // Named and not looked up: a hook must not list the directory of a project with thousands of sessions.
+    let named = Found::named(source.transcript, 0)
+        .ok_or_else(|| Error::new(Code::PathRefused, "not the name of a transcript").at(source.transcript))?;
+    let (files, _) = belongings::of(source.home, &named, None)?;
     let _lock = Lock::wait(&state.kept_lock(source.session), LOCK_WAIT)?;
     let description = state.kept_description(source.session);
     let known: Option<KeptSession> = load(state, &description)?.found();
@@ -90,19 +94,22 @@ pub fn keep(state: &StateDir, clock: &dyn Clock, source: &KeepSource<'_>) -> Res
     Ok(outcome)
 }
 
-/// Keeps the sessions of project directories whose transcripts were last written to before a time, all of them without one.
+/// Keeps the sessions of one project directory, or of all, whose transcripts were last written to before a time, if one is given.
 /// Returns how many sessions have something that was not kept before, and what could not be kept.
-pub fn keep_directories(
+pub fn keep_sessions(
     state: &StateDir,
     clock: &dyn Clock,
     home: &ClaudeHome,
-    directories: Option<Vec<PathBuf>>,
+    directory: Option<&Path>,
     written_before: Option<DateTime<Utc>>,
 ) -> (usize, Vec<Error>) {
     let mut problems = Vec::new();
     let mut kept = 0;
-    let homes = std::slice::from_ref(home);
-    for found in scan::find(homes, |_| directories.clone(), &mut problems) {
+    let mut projects = project_directories(std::slice::from_ref(home), &mut problems);
+    projects.retain(|project| directory.is_none_or(|wanted| project.paths().any(|path| path == wanted)));
+    let scanned = scan::find(&projects);
+    problems.extend(scanned.problems);
+    for found in scanned.found {
         let Ok(meta) = std::fs::symlink_metadata(&found.path) else { continue };
         let written = meta.modified().map(DateTime::<Utc>::from);
         if written_before.is_some_and(|limit| written.is_ok_and(|written| written >= limit)) {
@@ -281,6 +288,7 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::keep::{Loss, kept_of, loss_of, restore_companions, whole_transcript};
+    use std::path::PathBuf;
 
     const SESSION: &str = "00000001-0000-4000-8000-00000000000a";
 

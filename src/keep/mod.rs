@@ -9,7 +9,7 @@ mod loss;
 mod restoring;
 mod stored;
 
-pub use link::{KeepOutcome, KeepSource, keep, keep_directories};
+pub use link::{KeepOutcome, KeepSource, keep, keep_sessions};
 pub use loss::{Loss, is_headless_file, loss_of};
 pub use restoring::{restore_companions, whole_transcript};
 pub use stored::{KeptAs, KeptFile, KeptSession, all_kept, kept_of};

@@ -108,7 +108,7 @@ pub fn kept_of(state: &StateDir, session: &str) -> Result<Option<KeptSession>> {
 
 /// All kept sessions, in the order of their ids. Descriptions that cannot be read are problems beside the result.
 pub fn all_kept(state: &StateDir, problems: &mut Vec<Error>) -> Vec<KeptSession> {
-    let mut ids: Vec<String> = crate::session::scan::entries(&state.all_kept(), problems)
+    let mut ids: Vec<String> = crate::session::files::entries(&state.all_kept(), problems)
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| crate::claude::home::is_session_id(name))
         .collect();

@@ -22,7 +22,7 @@ use crate::clock::rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::private_file;
 use crate::git;
-use crate::keep::keep_directories;
+use crate::keep::keep_sessions;
 use crate::note::redact::{clean_line, redact};
 use crate::note::writer::NoteWriter;
 use crate::rescue::snapshot::{self, Snapshot};
@@ -276,8 +276,7 @@ impl Resumer<'_> {
         let Some(limit) = limit.filter(|_| ledger.config.retention.keep) else { return };
         // A run may last long enough for a second sweep.
         let written_before = self.clock_now() - chrono::Duration::days(i64::from(limit.days) - 1);
-        let (kept, failures) =
-            keep_directories(ledger.state, ledger.clock, &home, None, Some(written_before));
+        let (kept, failures) = keep_sessions(ledger.state, ledger.clock, &home, None, Some(written_before));
         if kept > 0 || !failures.is_empty() {
             let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
             self.note_event("kept-before-run", incident, json!({"sessions": kept, "failures": failures}));

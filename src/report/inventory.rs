@@ -435,8 +435,12 @@ impl<'a> Inventory<'a> {
     /// Directories in which clients of a session's configuration directory were used, as the client itself remembers them.
     #[must_use]
     pub fn known_projects(&self, row: &Row) -> &[String] {
-        let home = &self.homes[row.found.home];
-        self.known_projects[row.found.home].get_or_init(|| {
+        self.projects_of(row.found.home)
+    }
+
+    fn projects_of(&self, index: usize) -> &[String] {
+        let home = &self.homes[index];
+        self.known_projects[index].get_or_init(|| {
             let default = self.default_home().filter(|default| *default == home.dir());
             let beside = default.and_then(Path::parent).map(|dir| dir.join(".claude.json"));
             beside
@@ -567,7 +571,9 @@ impl<'a> Inventory<'a> {
             let rows = self.rows.iter().filter(|row| row.found.home == home);
             let directories = rows.filter_map(|row| row.summary.cwd.as_deref()).map(PathBuf::from);
             let enabled = all_enabled(&self.ground.state).into_iter().filter_map(|enabled| enabled.project);
-            RetentionLimit::of(&self.homes[home], &directories.chain(enabled).collect(), &managed_dir())
+            let known = self.projects_of(home).iter().map(PathBuf::from);
+            let directories = directories.chain(enabled).chain(known).collect();
+            RetentionLimit::of(&self.homes[home], &directories, &managed_dir())
         });
         limit.as_ref()
     }
