@@ -13,6 +13,7 @@ module.exports = {
   arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name, title, or path of its transcript' }],
   options: [
     { flags: '-a, --apply', description: 'mend it; refused while a client has the session open', conflicts: ['rollback', 'dryRun'] },
+    { flags: '-b, --branch <uuid>', description: 'make the client send the branch that this record is in', conflicts: ['rollback'] },
     { flags: '--rollback', description: 'put back what was there before the last repair', conflicts: ['dryRun'] },
     { flags: '--dry-run', description: 'only tell what would be done (the default)' },
     { flags: '-l, --latest', description: 'the session that was active last' },
@@ -35,11 +36,12 @@ module.exports = {
       ...(args.latest ? { latest: true } : {}),
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
       ...(args.apply ? { apply: true } : {}),
+      ...(args.branch === undefined ? {} : { branch: args.branch }),
       ...(args.rollback ? { rollback: true } : {}),
     };
     const report = await io.during(args.apply ? 'mending the transcript' : 'reading the transcript', loadAddon().repair(options));
     if (args.json) io.json(report);
     else printRepair(report, io);
-    return report.mendable === 0 && !report.rolledBack ? EXIT.nothingToDo : EXIT.done;
+    return report.mendable === 0 && !report.switches && !report.rolledBack ? EXIT.nothingToDo : EXIT.done;
   },
 };

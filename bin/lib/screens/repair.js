@@ -27,7 +27,7 @@ function printRepair(report, io) {
  * @returns {string[]}
  */
 function repairLines(report, { width, colours }) {
-  const { session, transcript, bytes, lines: total, records, findings, more, mendable, subagents, held, repaired, rolledBack, kept, undo } = cleaned(report);
+  const { session, transcript, bytes, lines: total, records, findings, more, mendable, subagents, branches, others, switches, held, repaired, rolledBack, kept, undo } = cleaned(report);
   const room = width ?? Infinity;
   const lines = wrapped(summary(), room).map(colours.bold);
   lines.push(`  ${colours.dim(truncatedPath(homely(transcript), Math.max(room - 2, 1)))}`);
@@ -41,8 +41,15 @@ function repairLines(report, { width, colours }) {
   if (findings.some((finding) => finding.class === 'stub')) {
     lines.push(...wrapped('Nothing can be mended here. A copy may be kept: a snapshot, or an export.', room), copy(`${ownName()} restore ${session} --dry-run`), copy(`${ownName()} import <export>`), '');
   }
-  if (report.dryRun && mendable > 0) {
-    if (held === null) lines.push('Mend it with:', copy(`${ownName()} repair ${session} --apply`), '');
+  if (!rolledBack && branches.length > 0) lines.push(...forked());
+  for (const other of others) {
+    lines.push(...wrapped(`Lines ${other.firstLine} to ${other.lastLine} hold ${count(other.records, 'record')} of another session, ${other.session}, with ${count(other.turns, 'prompt')}. They are never merged into this conversation.`, room).map(colours.yellow));
+    if (other.transcript === null) lines.push(...wrapped('No transcript of that session was found; its turns are only here.', room), '');
+    else lines.push(...wrapped('Its own transcript:', room), `  ${colours.dim(truncatedPath(homely(other.transcript), Math.max(room - 2, 1)))}`, '');
+  }
+  if (report.dryRun && (mendable > 0 || switches)) {
+    const branch = switches && report.branch !== null ? ` --branch ${report.branch}` : '';
+    if (held === null) lines.push(`${switches ? 'Apply' : 'Mend'} it with:`, copy(`${ownName()} repair ${session}${branch} --apply`), '');
     else lines.push(...wrapped(`It cannot be mended now: ${held}.`, room).map(colours.yellow), '');
   }
   if (repaired) lines.push(...wrapped(`What was there before is kept as snapshot ${kept}. To put it back:`, room), copy(commandWords(/** @type {string[]} */ (undo))), '');
@@ -51,9 +58,24 @@ function repairLines(report, { width, colours }) {
   if (repaired && resume !== null) lines.push(...wrapped('The session is resumed with:', room), copy(commandWords(resume, cwd, { env })), '');
   return lines.slice(0, -1);
 
+  /** Both branches of every fork. */
+  function forked() {
+    /** @type {string[]} */
+    const told = wrapped('The conversation has branches. The client sends one of each fork:', room);
+    for (const branch of branches) {
+      const row = `${branch.sent ? 'sent' : 'not sent'}: ${count(branch.turns, 'turn')}, ${sizeWords(branch.bytes)}, from line ${branch.firstLine} (fork at line ${branch.forkLine})`;
+      told.push(...wrapped(row, room - 2).map((line) => `  ${branch.sent ? line : colours.yellow(line)}`));
+      if (branch.lastWords !== null) told.push(...wrapped(`"${branch.lastWords}"`, room - 4).map((line) => `    ${colours.dim(line)}`));
+      if (!branch.sent) told.push(`  ${copy(`${ownName()} repair ${session} --branch ${branch.id} --apply`)}`);
+    }
+    return [...told, ''];
+  }
+
   function summary() {
     if (rolledBack) return `Put back ${session} as it was before its last repair; read again and compared.`;
     const found = findings.length + more;
+    if (repaired && switches) return `The client sends the other branch of ${session} from now on${mendable > 0 ? `; mended ${mendable} of ${count(found, 'finding')}` : ''}.`;
+    if (switches && report.dryRun) return `Would make the client send the other branch of ${session}; nothing was changed.`;
     if (repaired) return `Mended ${mendable} of ${count(found, 'finding')} in ${session}; written, read again and examined again.`;
     if (mendable > 0) return `Would mend ${mendable} of ${count(found, 'finding')} in ${session}; nothing was changed.`;
     if (found > 0) return `Nothing to repair in ${session}: ${count(found, 'finding')}, and nothing that is to be mended.`;

@@ -32,11 +32,15 @@ pub enum Fault {
 
 /// What is to be done with a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Treatment {
+pub struct Treatment<'a> {
     /// What is refused is taken out or cut.
     pub faults: bool,
     /// Results become a text: they were given before.
     pub as_text: bool,
+    /// Images become a sentence.
+    pub without_images: bool,
+    /// Ids of calls, and what they become.
+    pub renames: &'a [(String, String)],
 }
 
 /// The tool calls and results of a message.
@@ -46,6 +50,8 @@ pub struct Tools {
     pub calls: Vec<String>,
     /// Ids of the calls its results belong to.
     pub results: Vec<String>,
+    /// How many images of a size that one may have are in it, and their size together.
+    pub images: (u64, u64),
 }
 
 /// The faults of a message's content, and its calls and results.
@@ -61,13 +67,14 @@ pub fn examine(content: &RawValue) -> (Vec<Fault>, Tools) {
             _ => {}
         }
         block.faults(&mut faults);
+        block.count_images(&mut tools.images);
     }
     (faults, tools)
 }
 
 /// The content, treated; `None` when nothing of it changes.
 #[must_use]
-pub fn treated(content: &RawValue, treatment: Treatment) -> Option<String> {
+pub fn treated(content: &RawValue, treatment: Treatment<'_>) -> Option<String> {
     let mut changed = false;
     let mut kept = Vec::new();
     for raw in items(content)? {
@@ -157,12 +164,61 @@ impl<'a> Block<'a> {
     }
 
     fn image(&self) -> Option<Fault> {
-        let [data] = fields(self.source.filter(|_| self.kind == "image")?.get(), ["data"])?;
-        let length = data?.get().len().saturating_sub(2);
+        let length = self.image_size()?;
         (length > LARGEST_IMAGE).then_some(Fault::Image(length))
     }
 
-    fn treated(&self, raw: &RawValue, treatment: Treatment) -> Treated {
+    fn image_size(&self) -> Option<usize> {
+        let [data] = fields(self.source.filter(|_| self.kind == "image")?.get(), ["data"])?;
+        Some(data?.get().len().saturating_sub(2))
+    }
+
+    fn count_images(&self, (count, size): &mut (u64, u64)) {
+        let mut add = |block: &Block<'_>| {
+            if let Some(length) = block.image_size().filter(|length| *length <= LARGEST_IMAGE) {
+                *count += 1;
+                *size += length as u64;
+            }
+        };
+        add(self);
+        if let Some(content) = self.content.filter(|_| self.kind == "tool_result") {
+            for part in items(content).unwrap_or_default() {
+                if let Some(part) = Block::of(part) {
+                    add(&part);
+                }
+            }
+        }
+    }
+
+    fn treated(&self, raw: &RawValue, treatment: Treatment<'_>) -> Treated {
+        let mut text = None;
+        let renamed = |id: Option<&RawValue>| {
+            let id = id.and_then(string)?;
+            treatment
+                .renames
+                .iter()
+                .find(|(from, _)| *from == id)
+                .map(|(_, to)| Value::from(to.as_str()).to_string())
+        };
+        for (key, to) in [("id", renamed(self.id)), ("tool_use_id", renamed(self.tool_use_id))] {
+            if let Some(to) = to {
+                text = replaced(text.as_deref().unwrap_or(raw.get()), key, &to).or(text);
+            }
+        }
+        if treatment.without_images {
+            text = without_images(text.as_deref().unwrap_or(raw.get())).or(text);
+        }
+        match text.and_then(|text| RawValue::from_string(text).ok()) {
+            None => self.without_faults(raw, treatment),
+            Some(now) => match Block::of(&now).map(|block| block.without_faults(&now, treatment)) {
+                Some(Treated::As(text)) => Treated::As(text),
+                Some(Treated::Gone) => Treated::Gone,
+                Some(Treated::Same) | None => Treated::As(now.get().to_owned()),
+            },
+        }
+    }
+
+    fn without_faults(&self, raw: &RawValue, treatment: Treatment<'_>) -> Treated {
         let mut found = Vec::new();
         self.faults(&mut found);
         if self.kind == "tool_result" && treatment.as_text {
@@ -219,6 +275,28 @@ fn image_note(found: &[Fault]) -> String {
         bytes.unwrap_or(0)
     );
     json!({"type": "text", "text": text}).to_string()
+}
+
+/// A block without the images in it; `None` when there are none.
+fn without_images(text: &str) -> Option<String> {
+    let [kind, content] = fields(text, ["type", "content"])?;
+    let note = || {
+        json!({"type": "text", "text": "[An image stood here. It was taken out, because with the others of this conversation it was larger than a request may have.]"}).to_string()
+    };
+    match string(kind?)?.as_str() {
+        "image" => Some(note()),
+        "tool_result" => {
+            let mut any = false;
+            let parts = items(content?)?.into_iter().map(|part| {
+                let image = Block::of(part).is_some_and(|part| part.kind == "image");
+                any |= image;
+                if image { note() } else { part.get().to_owned() }
+            });
+            let parts = parts.collect::<Vec<_>>().join(",");
+            any.then(|| replaced(text, "content", &format!("[{parts}]"))).flatten()
+        }
+        _ => None,
+    }
 }
 
 /// A result's content with what is too large cut.
@@ -301,7 +379,7 @@ mod tests {
     }
 
     fn mended(text: &str) -> Option<String> {
-        treated(&raw(text), Treatment { faults: true, as_text: false })
+        treated(&raw(text), Treatment { faults: true, ..Treatment::default() })
     }
 
     #[test]
@@ -360,7 +438,7 @@ mod tests {
         );
         let result =
             raw(r#"[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"a"}]}]"#);
-        let text = treated(&result, Treatment { faults: false, as_text: true }).unwrap();
+        let text = treated(&result, Treatment { as_text: true, ..Treatment::default() }).unwrap();
         assert_eq!(
             text,
             r#"[{"type":"text","text":"[A second result of tool call t, which came later:]\na"}]"#

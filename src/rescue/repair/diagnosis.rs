@@ -4,24 +4,30 @@
 //! client copes with by itself is told and left as it is: only what loses turns, is refused, or makes it fail is mended,
 //! each in the smallest way. Measured on clients 2.1.200 and 2.1.329.
 
-use super::content::{Fault, examine};
-use super::links::{Broken, Kind, Link, Lost, Name, Plan, Unpaired, plan};
+use super::content::{Fault, KEPT_RESULT, examine};
+use super::links::{Branch, Broken, Kind, Link, Lost, Name, Plan, Preserved, Scope, Talk, plan};
+use super::outline::outline_of;
 use super::pieces::{Piece, Pieces, fields, string};
 use crate::clock::parse_rfc3339;
+use crate::text::{on_one_line, sanitised};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Longer lines are not looked into: no request could hold what is in one.
+/// Longer lines are read as a stream, and only what links a record and pairs calls with results is taken from them.
 pub const LONGEST_LINE: usize = 32 * 1024 * 1024;
 /// Findings that are kept; what is behind is mended all the same.
 pub const MOST_FINDINGS: usize = 1000;
+/// Bytes of messages that fit into one request: it may have 32 MB, and the client adds instructions and tools.
+pub const LARGEST_REQUEST: u64 = 30 * 1024 * 1024;
+/// Characters of what was said last in a branch.
+const LAST_WORDS: usize = 120;
 const BLOCK: usize = 256 * 1024;
 
 /// A kind of damage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// The last line has no end and is no record.
@@ -66,6 +72,18 @@ pub enum Class {
     MalformedInput,
     /// The last message has no time.
     MissingTime,
+    /// Images that are too large together.
+    OversizeImages,
+    /// Several calls with the same id.
+    ReusedToolId,
+    /// A copy of a record that lost its parent.
+    ReplayedRecord,
+    /// What goes on after a second compaction follows a record from before the first.
+    LostCompaction,
+    /// The client begins to read at a wrong end of the conversation.
+    WrongEnd,
+    /// Records of another session.
+    OtherSession,
 }
 
 /// Something that was found.
@@ -101,6 +119,10 @@ pub struct Change {
     pub faults: bool,
     /// Its results become a text.
     pub as_text: bool,
+    /// Its images become a sentence.
+    pub without_images: bool,
+    /// Ids of calls, and what they become.
+    pub renames: Vec<(String, String)>,
 }
 
 /// A record that is put in.
@@ -155,20 +177,110 @@ pub struct Diagnosis {
     pub edits: BTreeMap<u64, Edit>,
     /// Records that are put in.
     pub put_in: u64,
+    /// A record that is put behind the last line, so that the client reads on from there.
+    pub end: Option<EndRecord>,
+    /// Branches, where there is more than one.
+    pub branches: Vec<FoundBranch>,
+    /// Other sessions with records in the file.
+    pub others: Vec<OtherSession>,
+    /// The branch that was asked for is not in it.
+    pub no_such_branch: bool,
+    /// The edits would take something from the client that it sends now.
+    pub harms: bool,
+    /// The client is made to send the branch that was asked for.
+    pub switches: bool,
+    /// Records of other sessions, by the hashes of their ids.
+    pub foreign: HashSet<u64>,
 }
 
-/// Reads a transcript and says what is wrong with it. `subagent`: its records are those of a subagent. `fallback`: the time
-/// for a record when no other has one.
+/// A `last-prompt` record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndRecord {
+    /// Id of the record that the client reads back from.
+    pub leaf: String,
+    /// The session's id as the record at the leaf has it.
+    pub session: Option<String>,
+}
+
+/// A branch of the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundBranch {
+    /// Id of its last record: what `--branch` takes.
+    pub id: String,
+    /// Line of the record from which it and another one grow.
+    pub fork_line: u64,
+    /// Line of its first record.
+    pub first_line: u64,
+    /// Prompts in it.
+    pub turns: u64,
+    /// Bytes of its lines.
+    pub bytes: u64,
+    /// The end of what was said last in it; `None`: no text.
+    pub last_words: Option<String>,
+    /// The client sends it.
+    pub sent: bool,
+}
+
+/// Another session that has records in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OtherSession {
+    /// Its id.
+    pub session: String,
+    /// Records of it.
+    pub records: u64,
+    /// Prompts in them.
+    pub turns: u64,
+    /// Line of the first.
+    pub first_line: u64,
+    /// Line of the last.
+    pub last_line: u64,
+    /// Its own transcript, where there is one.
+    pub transcript: Option<String>,
+    /// Where the line of the first begins.
+    #[serde(skip)]
+    pub offset: u64,
+}
+
+/// How a transcript is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// Its records are those of a subagent.
+    pub subagent: bool,
+    /// The session's own id; `None`: whatever its records say.
+    pub session: Option<&'a str>,
+    /// The time for a record when no other has one.
+    pub fallback: &'a str,
+    /// The client is to send the branch with this record.
+    pub branch: Option<&'a str>,
+    /// How much may be changed.
+    pub scope: Scope,
+}
+
+/// Reads a transcript and says what is wrong with it.
 ///
 /// # Errors
 /// What reading fails with.
-pub fn diagnose(source: impl Read + Seek, subagent: bool, fallback: &str) -> std::io::Result<Diagnosis> {
+pub fn diagnose(source: impl Read + Seek, reading: &Reading<'_>) -> std::io::Result<Diagnosis> {
     let mut lines = Lines::of(source);
-    let mut survey = Survey::new(subagent);
-    while let Some(line) = lines.advance()? {
-        survey.line(&line);
+    let mut survey = Survey::read(&mut lines, reading, HashSet::new())?;
+    let foreign = survey.foreign();
+    if !foreign.is_empty() {
+        lines.rewind()?;
+        survey = Survey::read(&mut lines, reading, foreign)?;
     }
-    survey.finish(&mut lines, fallback)
+    survey.finish(&mut lines, reading)
+}
+
+/// Reads what a repair makes of a transcript while it is made; how many things it would mend, and how many records there are.
+///
+/// # Errors
+/// What reading fails with.
+pub fn remaining(made: impl Read, found: &Diagnosis, reading: &Reading<'_>) -> std::io::Result<(u64, u64)> {
+    let reading = Reading { branch: None, ..*reading };
+    let survey = Survey::read(&mut Lines::of(made), &reading, found.foreign.clone())?;
+    Ok(survey.left(reading.scope))
 }
 
 /// A line of a file.
@@ -179,6 +291,8 @@ pub struct FileLine<'a> {
     pub offset: u64,
     /// Its bytes without its end; `None` when it is too long.
     pub bytes: Option<&'a [u8]>,
+    /// Of a line that is too long: what links its record, when it is one.
+    pub outline: Option<String>,
     /// Its length with its end.
     pub length: u64,
     /// It has an end.
@@ -193,7 +307,7 @@ pub struct Lines<R> {
     number: u64,
 }
 
-impl<R: Read + Seek> Lines<R> {
+impl<R: Read> Lines<R> {
     /// From where the file stands.
     pub fn of(source: R) -> Self {
         Self { source: BufReader::with_capacity(BLOCK, source), buffer: Vec::new(), offset: 0, number: 0 }
@@ -216,35 +330,77 @@ impl<R: Read + Seek> Lines<R> {
         }
         let mut ended = self.buffer.last() == Some(&b'\n');
         let whole = ended || length < limit;
+        let mut outline = None;
         if !whole {
-            loop {
-                let block = self.source.fill_buf()?;
-                let (count, end) =
-                    memchr::memchr(b'\n', block).map_or((block.len(), false), |at| (at + 1, true));
-                self.source.consume(count);
-                length += count as u64;
-                ended = end;
-                if end || count == 0 {
-                    break;
-                }
-            }
+            let mut line = RestOfLine { head: &self.buffer, source: &mut self.source, length, ended: false };
+            outline = outline_of(&mut line)?;
+            std::io::copy(&mut line, &mut std::io::sink())?;
+            (length, ended) = (line.length, line.ended);
         }
         let offset = self.offset;
         self.offset += length;
         self.number += 1;
         let bytes = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
-        Ok(Some(FileLine { number: self.number, offset, bytes: whole.then_some(bytes), length, ended }))
+        let bytes = whole.then_some(bytes);
+        Ok(Some(FileLine { number: self.number, offset, bytes, outline, length, ended }))
+    }
+}
+
+impl<R: Read + Seek> Lines<R> {
+    /// To the beginning.
+    fn rewind(&mut self) -> std::io::Result<()> {
+        (self.offset, self.number) = (0, 0);
+        self.source.seek(SeekFrom::Start(0)).map(|_| ())
     }
 
-    /// The line at an offset, once all have been read.
+    /// The line at an offset, once all have been read; of one that is too long its outline.
     fn at(&mut self, offset: u64) -> std::io::Result<Vec<u8>> {
         self.source.seek(SeekFrom::Start(offset))?;
         let mut line = Vec::new();
-        (&mut self.source).take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut line)?;
+        let limit = LONGEST_LINE as u64 + 1;
+        let length = (&mut self.source).take(limit).read_until(b'\n', &mut line)? as u64;
         if line.last() == Some(&b'\n') {
             line.pop();
+        } else if length == limit {
+            let mut rest = RestOfLine { head: &line, source: &mut self.source, length, ended: false };
+            return Ok(outline_of(&mut rest)?.unwrap_or_default().into_bytes());
         }
         Ok(line)
+    }
+}
+
+/// A line whose beginning has been read already, without its end.
+struct RestOfLine<'a, R> {
+    head: &'a [u8],
+    source: &'a mut BufReader<R>,
+    /// Bytes of the line that have been taken from the source.
+    length: u64,
+    ended: bool,
+}
+
+impl<R: Read> Read for RestOfLine<'_, R> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        if !self.head.is_empty() {
+            return self.head.read(to);
+        }
+        if self.ended {
+            return Ok(0);
+        }
+        let block = self.source.fill_buf()?;
+        let end = memchr::memchr(b'\n', block);
+        let count = end.unwrap_or(block.len()).min(to.len());
+        to[..count].copy_from_slice(&block[..count]);
+        self.ended = end == Some(count);
+        let taken = count + usize::from(self.ended);
+        self.source.consume(taken);
+        self.length += taken as u64;
+        if count == 0 && !self.ended {
+            Ok(0)
+        } else if count == 0 {
+            self.read(to)
+        } else {
+            Ok(count)
+        }
     }
 }
 
@@ -257,37 +413,111 @@ fn hash_of(raw: Option<&RawValue>) -> u64 {
     raw.and_then(string).filter(|text| !text.is_empty()).map_or(0, |text| hash(&text))
 }
 
+/// A tool id that a later call has again, as some providers number the calls of every turn anew.
+#[derive(Debug)]
+struct Reuse {
+    tool: String,
+    /// Index of the first call with it.
+    first: usize,
+    /// Index of this call.
+    call: usize,
+    results: Vec<usize>,
+}
+
 struct Survey {
     subagent: bool,
     found: Diagnosis,
-    links: Vec<Link>,
+    talk: Talk,
+    /// Ids of the call's records by the hash of its tool id; of several the last.
     called: HashMap<u64, u32>,
-    /// Calls without a result so far, and results without a call so far.
+    /// Calls without a result so far.
     unanswered: HashMap<u64, (usize, String)>,
-    uncalled: Vec<(usize, String)>,
     answered: HashSet<u64>,
+    reuses: Vec<Reuse>,
+    /// Images: index of the record, how many, and their size together.
+    images: Vec<(usize, u64, u64)>,
     entrypoints: Vec<u64>,
+    /// Ids of sessions, and which one each record names; 0 is none.
+    sessions: Vec<String>,
+    session_of: Vec<u16>,
+    own: Option<String>,
+    /// Records of other sessions, by the hashes of their ids.
+    foreign: HashSet<u64>,
+    others: BTreeMap<String, OtherSession>,
     /// The last message: index of its link, and whether it has a time.
     last: Option<(usize, bool)>,
     last_time: Option<String>,
     spoken: bool,
+    branch: u64,
 }
 
 impl Survey {
-    fn new(subagent: bool) -> Self {
-        Self {
-            subagent,
+    fn read<R: Read>(
+        lines: &mut Lines<R>,
+        reading: &Reading<'_>,
+        foreign: HashSet<u64>,
+    ) -> std::io::Result<Self> {
+        let mut survey = Self {
+            subagent: reading.subagent,
             found: Diagnosis::default(),
-            links: Vec::new(),
+            talk: Talk::default(),
             called: HashMap::new(),
             unanswered: HashMap::new(),
-            uncalled: Vec::new(),
             answered: HashSet::new(),
+            reuses: Vec::new(),
+            images: Vec::new(),
             entrypoints: Vec::new(),
+            sessions: vec![String::new()],
+            session_of: Vec::new(),
+            own: reading.session.map(str::to_owned),
+            foreign,
+            others: BTreeMap::new(),
             last: None,
             last_time: None,
             spoken: false,
+            branch: reading.branch.map_or(0, hash),
+        };
+        while let Some(line) = lines.advance()? {
+            survey.line(&line);
         }
+        Ok(survey)
+    }
+
+    /// Records of other sessions: older clients went on writing into this file after `/resume`. A record that names another
+    /// session and leads to records of this one, or comes before them, is its own history.
+    fn foreign(&self) -> HashSet<u64> {
+        let links = &self.talk.links;
+        let own = self.own.as_deref().and_then(|own| self.sessions.iter().position(|name| name == own));
+        let Some(own) = own.and_then(|own| u16::try_from(own).ok()) else { return HashSet::new() };
+        let Some(first) = self.session_of.iter().position(|session| *session == own) else {
+            return HashSet::new();
+        };
+        if self.session_of.iter().all(|session| *session == own || *session == 0) {
+            return HashSet::new();
+        }
+        let mut by_id: HashMap<u64, usize> = HashMap::new();
+        let mut groups: Vec<usize> = (0..links.len()).collect();
+        for (index, link) in links.iter().enumerate() {
+            let known = by_id.entry(link.id).or_insert(index);
+            if link.id != 0 && *known != index {
+                join(&mut groups, *known, index);
+            }
+        }
+        for (index, link) in links.iter().enumerate() {
+            if let Some(parent) = by_id.get(&link.parent).filter(|_| link.parent != 0) {
+                join(&mut groups, *parent, index);
+            }
+        }
+        let mut ours: HashSet<usize> = HashSet::new();
+        for (index, session) in self.session_of.iter().enumerate() {
+            if *session == own || *session == 0 || index < first {
+                ours.insert(root(&mut groups, index));
+            }
+        }
+        (0..links.len())
+            .filter(|index| links[*index].id != 0 && !ours.contains(&root(&mut groups, *index)))
+            .map(|index| links[index].id)
+            .collect()
     }
 
     fn add(&mut self, finding: Finding) {
@@ -312,6 +542,10 @@ impl Survey {
             mend: mend.map(str::to_owned),
             lost,
         };
+        if let Some(outline) = &line.outline {
+            self.record(line, 0, outline);
+            return;
+        }
         let Some(bytes) = line.bytes else {
             let what = format!("a line of {} bytes is too long to be looked into", line.length);
             self.add(at(Class::OverlongLine, what, "reads it if it is a record", None, None));
@@ -332,9 +566,16 @@ impl Survey {
         }
         let mut number = 0;
         for piece in &pieces.list {
-            if let Piece::Record(text) = piece {
-                self.record(line, number, text);
-                number = number.saturating_add(1);
+            match piece {
+                Piece::Record(text) => {
+                    self.record(line, number, text);
+                    number = number.saturating_add(1);
+                }
+                Piece::Torn(text) => {
+                    if let Some(parent) = parent_of_torn(text) {
+                        self.talk.torn.entry(self.talk.links.len()).or_default().push(parent);
+                    }
+                }
             }
         }
     }
@@ -396,42 +637,101 @@ impl Survey {
 
     fn record(&mut self, at: &FileLine<'_>, piece: u16, text: &str) {
         self.found.records += 1;
-        let keys =
-            ["type", "uuid", "parentUuid", "isSidechain", "timestamp", "message", "entrypoint", "subtype"];
-        let Some([kind, id, parent, sidechain, time, message, entrypoint, subtype]) = fields(text, keys)
+        let keys = [
+            "type",
+            "uuid",
+            "parentUuid",
+            "isSidechain",
+            "timestamp",
+            "message",
+            "entrypoint",
+            "subtype",
+            "sessionId",
+        ];
+        let Some([kind, id, parent, sidechain, time, message, entrypoint, subtype, session]) =
+            fields(text, keys)
         else {
             return;
         };
         let kind = kind.and_then(string).unwrap_or_default();
+        if kind == "last-prompt" {
+            let leaf = fields(text, ["leafUuid"]).and_then(|[leaf]| leaf);
+            self.talk.leaf = hash_of(leaf);
+        }
         let sidechain = sidechain.is_some_and(|sidechain| sidechain.get() == "true");
         let spoken = kind == "user" || kind == "assistant";
         // Every link has an id; what has none and says nothing is a note about the session.
         if sidechain != self.subagent || (id.is_none() && !spoken) {
             return;
         }
-        let index = self.links.len();
+        let session = session.and_then(string).unwrap_or_default();
+        if self.foreign.contains(&hash_of(id)) {
+            let prompt =
+                kind == "user" && message.is_some_and(|message| !message.get().contains("tool_result"));
+            let other = self.others.entry(session.clone()).or_insert_with(|| OtherSession {
+                session,
+                records: 0,
+                turns: 0,
+                first_line: at.number,
+                last_line: at.number,
+                transcript: None,
+                offset: at.offset,
+            });
+            other.records += 1;
+            other.turns += u64::from(prompt);
+            other.last_line = at.number;
+            self.talk.ends_elsewhere = true;
+            return;
+        }
+        self.talk.ends_elsewhere = false;
+        let index = self.talk.links.len();
         let time = time.and_then(string).filter(|time| parse_rfc3339(time).is_some());
         if time.is_some() {
             self.last_time.clone_from(&time);
         }
+        let boundary = kind == "system" && subtype.and_then(string).as_deref() == Some("compact_boundary");
         let mut link = Link {
             id: hash_of(id),
             parent: hash_of(parent),
             message: 0,
             offset: at.offset,
             piece,
-            kind: Kind::Other,
+            kind: match kind.as_str() {
+                _ if boundary => Kind::Boundary,
+                "progress" => Kind::Progress,
+                _ => Kind::Other,
+            },
             entrypoint: self.entrypoint(entrypoint),
+            meta: false,
+            at: time.as_deref().and_then(parse_rfc3339).map_or(0, |time| time.timestamp_millis()),
+            length: at.length,
+            weight: if at.outline.is_some() {
+                at.length / 2
+            } else {
+                message.map_or(0, |message| message.get().len() as u64)
+            },
         };
         self.found.ids = self.found.ids.wrapping_add(link.id);
-        if kind == "system" && subtype.and_then(string).as_deref() == Some("compact_boundary") {
-            link.kind = Kind::Boundary;
+        if boundary {
+            self.talk.preserved.extend(preserved(text, index));
         }
         if spoken {
+            let own = fields(text, ["isMeta", "sourceToolUseID", "isCompactSummary"]).unwrap_or_default();
+            link.meta = own.iter().flatten().any(|raw| raw.get() == "true" || raw.get().starts_with('"'));
             self.message(at, piece, &mut link, index, kind == "assistant", message);
             self.last = Some((index, time.is_some()));
         }
-        self.links.push(link);
+        let session = self.session(session);
+        self.session_of.push(session);
+        self.talk.links.push(link);
+    }
+
+    fn session(&mut self, name: String) -> u16 {
+        let place = self.sessions.iter().position(|other| *other == name).unwrap_or_else(|| {
+            self.sessions.push(name);
+            self.sessions.len() - 1
+        });
+        u16::try_from(place).unwrap_or(u16::MAX)
     }
 
     fn message(
@@ -453,24 +753,15 @@ impl Survey {
         }
         let Some(content) = content else { return };
         let (faults, tools) = examine(content);
+        if tools.images.0 > 0 {
+            self.images.push((index, tools.images.0, tools.images.1));
+        }
         for tool in tools.calls {
-            let name = hash(&tool);
-            self.called.entry(name).or_insert_with(|| u32::try_from(index).unwrap_or(u32::MAX));
-            if !self.answered.contains(&name) {
-                self.unanswered.entry(name).or_insert((index, tool));
-            }
+            self.call(tool, index, link);
         }
         for tool in tools.results {
-            let name = hash(&tool);
             link.kind = Kind::Result;
-            if let Some(call) = self.called.get(&name) {
-                // The message of a call that stands on this very line cannot be another.
-                link.message = self.links.get(*call as usize).map_or(0, |call| call.message);
-            } else {
-                self.uncalled.push((index, tool));
-            }
-            self.answered.insert(name);
-            self.unanswered.remove(&name);
+            self.result(tool, index, link);
         }
         for fault in &faults {
             self.add(fault_finding(*fault, at));
@@ -478,6 +769,65 @@ impl Survey {
         if !faults.is_empty() {
             self.found.edits.entry(at.offset).or_default().changes.entry(piece).or_default().faults = true;
         }
+    }
+
+    fn call(&mut self, tool: String, index: usize, link: &Link) {
+        let name = hash(&tool);
+        let again = self.called.get(&name).map(|call| *call as usize);
+        let other = again.and_then(|call| self.talk.links.get(call)).copied();
+        // A record that is written again, or a copy of it in another branch, is the same call.
+        let reused = other
+            .is_some_and(|other| other.id != link.id && (other.message != link.message || link.message == 0));
+        if reused {
+            self.answered.remove(&name);
+            let first = self.reuses.iter().find(|reuse| reuse.tool == tool).map(|reuse| reuse.first);
+            let first = first.or(again).unwrap_or(index);
+            self.reuses.push(Reuse { tool: tool.clone(), first, call: index, results: Vec::new() });
+        }
+        if reused || again.is_none() {
+            self.called.insert(name, u32::try_from(index).unwrap_or(u32::MAX));
+        }
+        if !self.answered.contains(&name) {
+            if reused {
+                // The one before it stays without a result; the client says so itself.
+                self.unanswered.insert(name, (index, tool));
+            } else {
+                self.unanswered.entry(name).or_insert((index, tool));
+            }
+        }
+    }
+
+    fn result(&mut self, tool: String, index: usize, link: &mut Link) {
+        let name = hash(&tool);
+        let Some(call) = self.called.get(&name).map(|call| *call as usize) else {
+            self.talk.unpaired.results.push((index, tool));
+            self.answered.insert(name);
+            self.unanswered.remove(&name);
+            return;
+        };
+        let links = &self.talk.links;
+        let mut of = call;
+        if !self.reuses.is_empty() {
+            let follows =
+                |call: usize| links.get(call).is_some_and(|call| call.id == link.parent && call.id != 0);
+            let mut reuses = self.reuses.iter_mut().rev().filter(|reuse| reuse.tool == tool);
+            if let Some(newest) = reuses.next() {
+                let first = newest.first;
+                if follows(newest.call) || !follows(first) {
+                    let exact =
+                        if follows(newest.call) { None } else { reuses.find(|reuse| follows(reuse.call)) };
+                    let reuse = exact.unwrap_or(newest);
+                    of = reuse.call;
+                    reuse.results.push(index);
+                } else {
+                    of = first;
+                }
+            }
+        }
+        // The message of a call that stands on this very line cannot be another.
+        link.message = links.get(of).map_or(0, |call| call.message);
+        self.answered.insert(name);
+        self.unanswered.remove(&name);
     }
 
     fn entrypoint(&mut self, raw: Option<&RawValue>) -> u8 {
@@ -489,7 +839,99 @@ impl Survey {
         u8::try_from(place).unwrap_or(u8::MAX)
     }
 
-    fn finish<R: Read + Seek>(mut self, lines: &mut Lines<R>, fallback: &str) -> std::io::Result<Diagnosis> {
+    /// What is to be done about the conversation as a whole.
+    fn outlook(&mut self, scope: Scope) -> Outlook {
+        let called = &self.called;
+        self.talk.unpaired.results.retain(|(_, tool)| !called.contains_key(&hash(tool)));
+        let mut calls: Vec<(usize, String)> = self.unanswered.drain().map(|(_, call)| call).collect();
+        calls.sort();
+        self.talk.unpaired.calls = calls;
+        if self.foreign.contains(&self.talk.leaf) {
+            self.talk.ends_elsewhere = true;
+        }
+        let plan = plan(&self.talk, scope);
+        let renames = self.renames(&plan);
+        let images = self.too_many_images(&plan);
+        Outlook { plan, renames, images }
+    }
+
+    /// Calls that get an id of their own: those the client sends beside another with the same id.
+    fn renames(&self, plan: &Plan) -> Vec<(usize, String)> {
+        let mut renames = Vec::new();
+        let mut numbers: HashMap<&str, u32> = HashMap::new();
+        let mut sent: HashMap<&str, bool> = HashMap::new();
+        for (place, reuse) in self.reuses.iter().enumerate() {
+            let is_sent = |index: usize| plan.sent.binary_search(&index).is_ok();
+            let before = sent.entry(&reuse.tool).or_insert_with(|| is_sent(reuse.first));
+            if !is_sent(reuse.call) {
+                continue;
+            }
+            if std::mem::replace(before, true) {
+                let number = numbers.entry(&reuse.tool).or_insert(1);
+                let name = loop {
+                    *number += 1;
+                    let name = format!("{}_{number}", reuse.tool);
+                    if !self.called.contains_key(&hash(&name)) {
+                        break name;
+                    }
+                };
+                renames.push((place, name));
+            }
+        }
+        renames
+    }
+
+    /// The oldest images, so many that the rest fits into a request.
+    fn too_many_images(&self, plan: &Plan) -> Option<TooManyImages> {
+        let links = &self.talk.links;
+        let total: u64 = plan.sent.iter().map(|index| links[*index].weight).sum();
+        let sent: Vec<_> =
+            self.images.iter().filter(|(index, ..)| plan.sent.binary_search(index).is_ok()).collect();
+        let all: u64 = sent.iter().map(|(_, _, size)| size).sum();
+        let mut over = total.checked_sub(LARGEST_REQUEST).filter(|over| *over > 0 && all > 0)?;
+        let mut gone = TooManyImages {
+            records: Vec::new(),
+            count: 0,
+            size: all,
+            all: sent.iter().map(|(_, count, _)| count).sum(),
+        };
+        for (index, count, size) in sent {
+            gone.records.push(*index);
+            gone.count += count;
+            if *size >= over {
+                break;
+            }
+            over -= size;
+        }
+        Some(gone)
+    }
+
+    /// How many things there are to mend, and how many records.
+    fn left(mut self, scope: Scope) -> (u64, u64) {
+        if !self.spoken {
+            return (0, self.found.records);
+        }
+        let outlook = self.outlook(scope);
+        let plan = &outlook.plan;
+        let mut left =
+            self.found.mendable + outlook.renames.len() as u64 + u64::from(outlook.images.is_some());
+        if scope >= Scope::Links {
+            left += plan.inserts.len() as u64 + u64::from(plan.leaf.is_some());
+            left +=
+                plan.relinks.iter().filter(|relink| relink_finding(relink.why, 0).is_some()).count() as u64;
+        }
+        if scope >= Scope::Joins {
+            left += plan.forks.iter().filter(|fork| fork.joined).count() as u64;
+        }
+        left += u64::from(matches!(self.last, Some((_, false))));
+        (left, self.found.records)
+    }
+
+    fn finish<R: Read + Seek>(
+        mut self,
+        lines: &mut Lines<R>,
+        reading: &Reading<'_>,
+    ) -> std::io::Result<Diagnosis> {
         if !self.spoken {
             let client = "says that there is no conversation with this id";
             let what = "no message of a conversation is in it".to_owned();
@@ -497,16 +939,49 @@ impl Survey {
             self.add(Finding { class: Class::Stub, line: 1, offset: 0, what, client, mend: None, lost });
             return Ok(self.found);
         }
-        self.uncalled.retain(|(_, tool)| !self.called.contains_key(&hash(tool)));
-        let mut calls: Vec<(usize, String)> = self.unanswered.drain().map(|(_, call)| call).collect();
-        calls.sort();
-        let unpaired = Unpaired { calls, results: std::mem::take(&mut self.uncalled) };
-        let plan = plan(&self.links, &unpaired);
-        let mut place = Placing { links: &self.links, plan: &plan, lines, names: BTreeMap::new() };
-        let mut findings = place.findings(&mut self.found)?;
+        let scope = reading.scope;
+        let outlook = self.outlook(scope);
+        let plan = &outlook.plan;
+        self.found.harms = plan.harms;
+        self.found.foreign = std::mem::take(&mut self.foreign);
+        let links = &self.talk.links;
+        let mut place = Placing { links, plan, lines, names: BTreeMap::new() };
+        let mut findings = place.findings(&mut self.found, scope)?;
+        for (reuse, name) in &outlook.renames {
+            let reuse = &self.reuses[*reuse];
+            for index in std::iter::once(&reuse.call).chain(&reuse.results) {
+                let change = self.found.edits.entry(links[*index].offset).or_default();
+                let change = change.changes.entry(links[*index].piece).or_default();
+                change.renames.push((reuse.tool.clone(), name.clone()));
+            }
+            findings.push(Finding {
+                class: Class::ReusedToolId,
+                line: 0,
+                offset: links[reuse.call].offset,
+                what: format!("a tool call has the id {} of an earlier one: the id is used twice", reuse.tool),
+                client: "sends only the first call with an id, and leaves the later ones and their results out",
+                mend: Some(format!("the call and its result get the id {name}")),
+                lost: None,
+            });
+        }
+        if let Some(images) = &outlook.images {
+            for index in &images.records {
+                let change = self.found.edits.entry(links[*index].offset).or_default();
+                change.changes.entry(links[*index].piece).or_default().without_images = true;
+            }
+            findings.push(Finding {
+                class: Class::OversizeImages,
+                line: 0,
+                offset: links[images.records[0]].offset,
+                what: format!("{} images of {} bytes are too large together", images.all, images.size),
+                client: "sends them all in one request, is refused, and then compacts the conversation and loses its turns",
+                mend: Some(format!("a sentence takes the place of the oldest {}", images.count)),
+                lost: Some(format!("{} images", images.count)),
+            });
+        }
         if let Some((index, false)) = self.last {
-            let link = &self.links[index];
-            let time = self.last_time.take().unwrap_or_else(|| fallback.to_owned());
+            let link = &links[index];
+            let time = self.last_time.take().unwrap_or_else(|| reading.fallback.to_owned());
             let edit = self.found.edits.entry(link.offset).or_default();
             edit.changes.entry(link.piece).or_default().time = Some(time);
             findings.push(Finding {
@@ -519,13 +994,140 @@ impl Survey {
                 lost: None,
             });
         }
+        let mut leaf = plan.leaf.filter(|_| scope >= Scope::Links);
+        if let Some(leaf) = leaf {
+            findings.push(Finding {
+                class: Class::WrongEnd,
+                line: 0,
+                offset: links[leaf].offset,
+                what: "a copy, a late note or a record of another session stands at the end of the file"
+                    .into(),
+                client: "reads the conversation back from there, and does not send what was said last",
+                mend: Some("a record that names the right end is put behind the last line".into()),
+                lost: None,
+            });
+        }
+        if self.branch != 0 {
+            leaf = self.branch_leaf(plan);
+            self.found.no_such_branch = leaf.is_none();
+            if leaf.is_some_and(|leaf| plan.sent.binary_search(&leaf).is_ok()) {
+                leaf = None;
+            }
+        }
+        if let Some(leaf) = leaf {
+            let session = place.key(leaf, "sessionId")?;
+            self.found.end = Some(EndRecord { leaf: place.name(&Name::Of(leaf), (false, leaf))?, session });
+            self.found.put_in += 1;
+        }
+        let mut branches = Vec::new();
+        for branch in &plan.branches {
+            branches.push(place.branch(branch)?);
+        }
         number(&mut findings, lines)?;
+        for (branch, found) in plan.branches.iter().zip(&mut branches) {
+            found.fork_line = line_of(links[branch.fork].offset, lines)?;
+            found.first_line = line_of(links[branch.first].offset, lines)?;
+        }
+        self.found.branches = branches;
+        for other in std::mem::take(&mut self.others).into_values() {
+            self.add(Finding {
+                class: Class::OtherSession,
+                line: other.first_line,
+                offset: other.offset,
+                what: format!(
+                    "{} {} of another session, {}, in lines {} to {}: {} of its turns",
+                    other.records,
+                    words(usize::try_from(other.records).unwrap_or(usize::MAX)),
+                    other.session,
+                    other.first_line,
+                    other.last_line,
+                    other.turns,
+                ),
+                client: "may take them for the end of this conversation",
+                mend: None,
+                lost: None,
+            });
+            self.found.others.push(other);
+        }
         for finding in findings {
             self.add(finding);
         }
         self.found.findings.sort_by_key(|finding| (finding.offset, finding.class));
         Ok(self.found)
     }
+
+    /// The end of the branch with the record that was asked for.
+    fn branch_leaf(&self, plan: &Plan) -> Option<usize> {
+        let links = &self.talk.links;
+        let wanted = links.iter().position(|link| link.id == self.branch)?;
+        let mut best =
+            plan.branches.iter().filter(|branch| branch.members.contains(&wanted)).collect::<Vec<_>>();
+        best.sort_by_key(|branch| branch.members.len());
+        best.first().map(|branch| branch.leaf)
+    }
+}
+
+/// What is to be done about the conversation as a whole.
+struct Outlook {
+    plan: Plan,
+    /// Numbers of reuses, and the ids they get.
+    renames: Vec<(usize, String)>,
+    images: Option<TooManyImages>,
+}
+
+struct TooManyImages {
+    /// Indices of the records that lose theirs.
+    records: Vec<usize>,
+    /// Images in them.
+    count: u64,
+    /// All images that are sent, and their size.
+    all: u64,
+    size: u64,
+}
+
+/// Parent of a torn record, when its beginning is there.
+fn parent_of_torn(text: &str) -> Option<u64> {
+    let parent = text.strip_prefix("{\"parentUuid\":\"")?;
+    let end = parent.find('"')?;
+    (end >= 32 && !text.contains("\"isSidechain\":true")).then(|| hash(&parent[..end]))
+}
+
+/// What a compaction kept.
+fn preserved(text: &str, boundary: usize) -> Option<Preserved> {
+    let [data] = fields(text, ["compactMetadata"])?;
+    let [segment] = fields(data?.get(), ["preservedSegment"])?;
+    let [head, tail, anchor] = fields(segment?.get(), ["headUuid", "tailUuid", "anchorUuid"])?;
+    Some(Preserved { boundary, head: hash_of(head), tail: hash_of(tail), anchor: hash_of(anchor) })
+}
+
+/// Number of the line at an offset.
+fn line_of<R: Read + Seek>(offset: u64, lines: &mut Lines<R>) -> std::io::Result<u64> {
+    let finding = Finding {
+        class: Class::Fork,
+        line: 0,
+        offset,
+        what: String::new(),
+        client: "",
+        mend: None,
+        lost: None,
+    };
+    let mut one = [finding];
+    number(&mut one, lines)?;
+    Ok(one[0].line)
+}
+
+fn root(groups: &mut [usize], index: usize) -> usize {
+    let mut at = index;
+    while groups[at] != at {
+        groups[at] = groups[groups[at]];
+        at = groups[at];
+    }
+    at
+}
+
+fn join(groups: &mut [usize], one: usize, other: usize) {
+    let (one, other) = (root(groups, one), root(groups, other));
+    groups[one.max(other)] = one.min(other);
 }
 
 fn words(records: usize) -> &'static str {
@@ -553,7 +1155,7 @@ fn fault_finding(fault: Fault, line: &FileLine<'_>) -> Finding {
             format!("a tool's result of {bytes} bytes"),
             "sends it; when that is refused it compacts the conversation and loses its turns",
             "its beginning is kept",
-            Some(format!("{} bytes of the result", bytes.saturating_sub(super::content::KEPT_RESULT))),
+            Some(format!("{} bytes of the result", bytes.saturating_sub(KEPT_RESULT))),
         ),
         Fault::Image(bytes) => (
             Class::OversizeImage,
@@ -597,7 +1199,7 @@ struct Placing<'a, R> {
 }
 
 impl<R: Read + Seek> Placing<'_, R> {
-    fn findings(&mut self, found: &mut Diagnosis) -> std::io::Result<Vec<Finding>> {
+    fn findings(&mut self, found: &mut Diagnosis, scope: Scope) -> std::io::Result<Vec<Finding>> {
         let mut findings = Vec::new();
         let plan = self.plan;
         for relink in &plan.relinks {
@@ -633,7 +1235,8 @@ impl<R: Read + Seek> Placing<'_, R> {
             findings.extend(relink_finding(relink.why, link.offset));
         }
         for fork in &plan.forks {
-            findings.push(fork_finding(fork.joined, self.links[fork.index].offset));
+            let joins = fork.joined && scope >= Scope::Joins;
+            findings.push(fork_finding(fork.joined, joins, self.links[fork.index].offset));
         }
         for call in &plan.open_calls {
             findings.push(Finding {
@@ -736,6 +1339,18 @@ impl<R: Read + Seek> Placing<'_, R> {
         self.read(index, |text| fields(text, [key]).and_then(|[value]| string(value?)))
     }
 
+    fn branch(&mut self, branch: &Branch) -> std::io::Result<FoundBranch> {
+        Ok(FoundBranch {
+            id: self.name(&Name::Of(branch.leaf), (false, branch.leaf))?,
+            fork_line: 0,
+            first_line: 0,
+            turns: branch.turns,
+            bytes: branch.bytes,
+            last_words: self.read(branch.words, last_words)?,
+            sent: branch.sent,
+        })
+    }
+
     fn message_id(&mut self, index: usize) -> std::io::Result<Option<String>> {
         self.read(index, |text| {
             let [message] = fields(text, ["message"])?;
@@ -750,6 +1365,23 @@ impl<R: Read + Seek> Placing<'_, R> {
         let pieces = Pieces::of(&bytes);
         Ok(pieces.records().nth(usize::from(link.piece)).and_then(take))
     }
+}
+
+/// The end of the last text of a message, on one line.
+fn last_words(text: &str) -> Option<String> {
+    let [message] = fields(text, ["message"])?;
+    let [content] = fields(message?.get(), ["content"])?;
+    let content = content?;
+    let said = string(content).or_else(|| {
+        let blocks = super::pieces::items(content)?;
+        blocks.into_iter().rev().find_map(|block| {
+            let [text, content] = fields(block.get(), ["text", "content"])?;
+            text.and_then(string).or_else(|| content.and_then(string))
+        })
+    })?;
+    let said = on_one_line(&sanitised(&said));
+    let count = said.chars().count();
+    Some(said.chars().skip(count.saturating_sub(LAST_WORDS)).collect())
 }
 
 fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
@@ -774,21 +1406,31 @@ fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
             "it follows the record in front of it",
         ),
         Broken::Unnamed => (Class::UnnamedRecord, "a record without an id", guesses, "it gets an id"),
+        Broken::Replayed => (
+            Class::ReplayedRecord,
+            "a record is written again, and the copy follows no record",
+            "reads the copy, and sends nothing of what was said before it",
+            "it follows what the first copy follows",
+        ),
+        Broken::Compacted => (
+            Class::LostCompaction,
+            "what goes on after a second compaction follows a record from before the first",
+            "sends what was compacted first, and nothing of what was said and summed up since",
+            "it follows the record in front of it",
+        ),
         // Told with what is put in, and with the fork.
         Broken::Inserted | Broken::Joined => return None,
     };
     Some(Finding { class, line: 0, offset, what: what.into(), client, mend: Some(mend.into()), lost: None })
 }
 
-fn fork_finding(joined: bool, offset: u64) -> Finding {
-    let (what, mend) = if joined {
-        (
-            "two clients went on from the same record at once",
-            Some("the later branch follows the earlier one".to_owned()),
-        )
+fn fork_finding(at_once: bool, joins: bool, offset: u64) -> Finding {
+    let what = if at_once {
+        "two clients went on from the same record at once"
     } else {
-        ("the conversation goes on from an earlier record, as when a person goes back", None)
+        "the conversation goes on from an earlier record, as when a person goes back"
     };
+    let mend = joins.then(|| "the later branch follows the earlier one".to_owned());
     Finding {
         class: Class::Fork,
         line: 0,

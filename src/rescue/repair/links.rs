@@ -26,6 +26,8 @@ pub enum Kind {
     Boundary,
     /// A note or an attachment.
     Other,
+    /// Progress of a hook or a tool, which the client never picks as the end of the conversation.
+    Progress,
 }
 
 /// One record of the conversation, in the order of the file. Names are hashes; 0 is none.
@@ -43,8 +45,57 @@ pub struct Link {
     pub piece: u16,
     /// What it is.
     pub kind: Kind,
-    /// How the client was started that wrote it: clients of different kinds are different clients.
+    /// How the client was started that wrote it.
     pub entrypoint: u8,
+    /// The client wrote it by itself, as it writes the body of a skill. Nobody typed it.
+    pub meta: bool,
+    /// When it was written, in milliseconds; 0 when it does not say so.
+    pub at: i64,
+    /// Bytes of its line.
+    pub length: u64,
+    /// Bytes of its message.
+    pub weight: u64,
+}
+
+/// A compaction that keeps the newest messages: the client puts those from `head` to `tail` behind `anchor`. Hashes of ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preserved {
+    /// Index of the boundary.
+    pub boundary: usize,
+    /// The first message that is kept.
+    pub head: u64,
+    /// The last one.
+    pub tail: u64,
+    /// The summary.
+    pub anchor: u64,
+}
+
+/// What is known of a conversation's records.
+#[derive(Debug, Default)]
+pub struct Talk {
+    /// In the order of the file.
+    pub links: Vec<Link>,
+    /// What compactions kept, in the order of the file.
+    pub preserved: Vec<Preserved>,
+    /// The leaf that the last `last-prompt` record names; 0 for none.
+    pub leaf: u64,
+    /// Parents of torn records, by the index of the record behind them.
+    pub torn: BTreeMap<usize, Vec<u64>>,
+    /// A record of another session stands behind every record of this one.
+    pub ends_elsewhere: bool,
+    /// Calls and results that lack the other.
+    pub unpaired: Unpaired,
+}
+
+/// How much a plan may change. A plan that does not hold what it promises is made again with less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Nothing of the chain: only what is wrong within records and lines.
+    Lines,
+    /// Links, but no branch is joined to another.
+    Links,
+    /// Everything.
+    Joins,
 }
 
 /// What a record without a link is given.
@@ -101,6 +152,10 @@ pub enum Broken {
     Inserted,
     /// Its branch is put behind another.
     Joined,
+    /// A copy of a record that lost its parent, and that the client reads in place of the first.
+    Replayed,
+    /// It goes on after a compaction, and names a record from before an earlier one.
+    Compacted,
 }
 
 /// A link that is changed.
@@ -123,8 +178,29 @@ pub struct Relink {
 pub struct Fork {
     /// First record of the later branch.
     pub index: usize,
-    /// Two clients wrote it at once, so that neither branch was given up; the later one is put behind the earlier.
+    /// Two clients wrote at the same time, so that neither branch was given up; the later one is put behind the earlier.
     pub joined: bool,
+}
+
+/// A branch of a fork, by indices of records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// The record that both branches follow.
+    pub fork: usize,
+    /// Its first record.
+    pub first: usize,
+    /// Its last record.
+    pub leaf: usize,
+    /// The last record of it in which something was said.
+    pub words: usize,
+    /// Prompts that a person gave.
+    pub turns: u64,
+    /// Bytes of its lines.
+    pub bytes: u64,
+    /// The client sends it.
+    pub sent: bool,
+    /// Its records.
+    pub members: Vec<usize>,
 }
 
 /// What is to be done.
@@ -138,6 +214,14 @@ pub struct Plan {
     pub forks: Vec<Fork>,
     /// Calls without a result behind which nothing was said: the client itself tells the model.
     pub open_calls: Vec<usize>,
+    /// Branches, where there is more than one.
+    pub branches: Vec<Branch>,
+    /// The client picks a wrong end of the conversation; this is the right one.
+    pub leaf: Option<usize>,
+    /// What the client sends once the plan is carried out, in the order of the file.
+    pub sent: Vec<usize>,
+    /// The plan would take something from the client that it sends now.
+    pub harms: bool,
 }
 
 /// Calls and results that lack the other.
@@ -151,26 +235,83 @@ pub struct Unpaired {
 
 /// Plans for a conversation.
 #[must_use]
-pub fn plan(links: &[Link], unpaired: &Unpaired) -> Plan {
-    if !links.iter().any(|link| link.kind == Kind::Assistant || link.kind == Kind::Prompt) {
+pub fn plan(talk: &Talk, scope: Scope) -> Plan {
+    if !talk.links.iter().any(|link| link.kind == Kind::Assistant || link.kind == Kind::Prompt) {
         return Plan::default();
     }
-    let mut chain = Chain::of(links);
-    chain.name_the_unnamed();
-    chain.begin();
-    chain.restore_calls(&unpaired.results);
-    chain.restore_results(&unpaired.calls);
-    chain.relink();
-    chain.join();
+    let mut chain = Chain::of(talk);
+    let before = chain.sent();
+    if scope >= Scope::Links {
+        chain.replays();
+        chain.name_the_unnamed();
+        chain.begin();
+        chain.restore_calls(&talk.unpaired.results);
+        chain.restore_results(&talk.unpaired.calls);
+        chain.relink();
+        chain.rejoin_compactions();
+    }
+    chain.forks(scope >= Scope::Joins);
+    if scope >= Scope::Links {
+        chain.copies();
+        chain.end();
+    }
+    let after = chain.sent();
+    let kept: HashSet<usize> = after.chain.iter().copied().collect();
+    // What a compaction summed up is no longer sent.
+    let summed_up =
+        after.chain.iter().copied().filter(|index| talk.links[*index].kind == Kind::Boundary).max();
+    let spoken = |index: &usize| {
+        matches!(talk.links[*index].kind, Kind::Prompt | Kind::Result | Kind::Assistant)
+            && summed_up.is_none_or(|boundary| *index > boundary)
+    };
     let mut plan = chain.plan;
+    plan.harms = before.chain.iter().filter(|index| spoken(index)).any(|index| !kept.contains(index));
+    for branch in &mut plan.branches {
+        branch.sent = kept.contains(&branch.first);
+    }
+    plan.sent = after.with_parallels(&talk.links);
     plan.relinks.sort_by_key(|relink| relink.index);
     plan
 }
 
+/// The records on the client's way from the end of the conversation to its beginning.
+struct Sent {
+    /// Where it begins to walk; `None`: at a record of another session.
+    leaf: Option<usize>,
+    /// The last record in the order of the client, which it takes unless a `last-prompt` names another branch.
+    newest: usize,
+    chain: Vec<usize>,
+}
+
+impl Sent {
+    /// Calls that were made at once with their results: the client sends those beside its way, too.
+    fn with_parallels(&self, links: &[Link]) -> Vec<usize> {
+        let messages: HashSet<u64> = self
+            .chain
+            .iter()
+            .filter(|index| links[**index].kind == Kind::Assistant && links[**index].message != 0)
+            .map(|index| links[*index].message)
+            .collect();
+        let beside = (0..links.len()).filter(|index| {
+            matches!(links[*index].kind, Kind::Assistant | Kind::Result)
+                && messages.contains(&links[*index].message)
+        });
+        let mut all: Vec<usize> = self.chain.iter().copied().chain(beside).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
 struct Chain<'a> {
+    talk: &'a Talk,
     links: &'a [Link],
+    /// Parents by index; of a record that comes more than once what its last copy says, as the client reads it.
+    parents: Vec<u64>,
     /// Index by id; the first of equal ones.
     by_id: HashMap<u64, u32>,
+    /// Later copies of records that come more than once, by the index of the first.
+    later: BTreeMap<usize, Vec<usize>>,
     /// Parents that are lost and are put in again.
     restored: HashMap<u64, usize>,
     /// Inserts by the record they stand in front of.
@@ -180,15 +321,25 @@ struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    fn of(links: &'a [Link]) -> Self {
-        let mut by_id = HashMap::with_capacity(links.len());
+    fn of(talk: &'a Talk) -> Self {
+        let links = &talk.links;
+        let mut by_id: HashMap<u64, u32> = HashMap::with_capacity(links.len());
+        let mut parents: Vec<u64> = links.iter().map(|link| link.parent).collect();
+        let mut later: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (index, link) in (0..).zip(links) {
-            by_id.entry(link.id).or_insert(index);
+            let first = *by_id.entry(link.id).or_insert(index);
+            if link.id != 0 && first != index {
+                parents[first as usize] = link.parent;
+                later.entry(first as usize).or_default().push(index as usize);
+            }
         }
         by_id.remove(&0);
         Self {
+            talk,
             links,
+            parents,
             by_id,
+            later,
             restored: HashMap::new(),
             before: BTreeMap::new(),
             relinked: BTreeMap::new(),
@@ -207,7 +358,7 @@ impl<'a> Chain<'a> {
 
     /// Its parent is named, and is neither in the file nor put in again.
     fn orphaned(&self, index: usize) -> bool {
-        let parent = self.links[index].parent;
+        let parent = self.parents[index];
         parent != 0 && self.index(parent).is_none() && !self.restored.contains_key(&parent)
     }
 
@@ -216,7 +367,17 @@ impl<'a> Chain<'a> {
         if let Some(last) = self.before.get(&index).and_then(|all| all.last()) {
             return Some(Name::OfInsert(*last));
         }
-        (0..index).rev().find(|before| !self.repeated(*before)).map(Name::Of)
+        self.behind_torn(index).or_else(|| self.in_front(index)).map(Name::Of)
+    }
+
+    fn in_front(&self, index: usize) -> Option<usize> {
+        (0..index).rev().find(|before| !self.repeated(*before) && self.links[*before].kind != Kind::Progress)
+    }
+
+    /// What the torn records right in front of this one followed: their beginnings say so.
+    fn behind_torn(&self, index: usize) -> Option<usize> {
+        let torn = self.talk.torn.get(&index)?;
+        torn.iter().rev().find_map(|parent| self.index(*parent)).filter(|parent| *parent < index)
     }
 
     fn insert(&mut self, insert: Insert) -> usize {
@@ -247,7 +408,7 @@ impl<'a> Chain<'a> {
             let next = index + 1;
             let told = next < self.links.len() && self.orphaned(next);
             if told {
-                let lost = self.links[next].parent;
+                let lost = self.parents[next];
                 self.by_id.insert(lost, u32::try_from(index).unwrap_or(u32::MAX));
             }
             let name = if told { Name::LostParentOf(next) } else { Name::New };
@@ -271,7 +432,7 @@ impl<'a> Chain<'a> {
         let id = if told { Name::LostParentOf(0) } else { Name::New };
         let number = self.insert(Insert { before: 0, lost: Lost::Start, id, parent: None, message_of: None });
         if told {
-            self.restored.insert(self.links[0].parent, number);
+            self.restored.insert(self.parents[0], number);
         } else {
             self.change(0, Broken::Inserted, Some(Name::OfInsert(number)));
         }
@@ -281,7 +442,7 @@ impl<'a> Chain<'a> {
     fn restore_calls(&mut self, results: &[(usize, String)]) {
         let mut by_parent: Vec<(u64, usize, Vec<String>)> = Vec::new();
         for (index, tool) in results {
-            let parent = self.links[*index].parent;
+            let parent = self.parents[*index];
             match by_parent
                 .iter_mut()
                 .find(|(other, of, _)| of == index || (*other == parent && self.orphaned(*index)))
@@ -340,7 +501,7 @@ impl<'a> Chain<'a> {
                 self.plan.open_calls.push(*call);
                 continue;
             };
-            let (told, own) = (self.orphaned(end), self.links[end].parent == self.links[*call].id);
+            let (told, own) = (self.orphaned(end), self.parents[end] == self.links[*call].id);
             // Of several calls that were made at once, the last one's result is what goes on.
             let more = calls[place + 1..]
                 .iter()
@@ -354,7 +515,7 @@ impl<'a> Chain<'a> {
                 message_of: None,
             });
             if told && !more {
-                self.restored.insert(self.links[end].parent, number);
+                self.restored.insert(self.parents[end], number);
             } else if own {
                 self.change(end, Broken::Inserted, Some(Name::OfInsert(number)));
             }
@@ -372,7 +533,7 @@ impl<'a> Chain<'a> {
         // Most have no parent: then the file lost them, and it was nobody who went back to the beginning.
         let unlinked = all > 2 && without * 2 > all;
         let forward: HashSet<usize> = (0..self.links.len())
-            .filter(|index| self.index(self.links[*index].parent).is_some_and(|parent| parent >= *index))
+            .filter(|index| self.index(self.parents[*index]).is_some_and(|parent| parent >= *index))
             .collect();
         for index in 1..self.links.len() {
             let link = &self.links[index];
@@ -381,7 +542,7 @@ impl<'a> Chain<'a> {
             {
                 continue;
             }
-            let why = match link.parent {
+            let why = match self.parents[index] {
                 0 if link.kind == Kind::Boundary => None,
                 0 if unlinked || matches!(link.kind, Kind::Result | Kind::Assistant) => Some(Broken::Absent),
                 0 => None,
@@ -405,16 +566,17 @@ impl<'a> Chain<'a> {
         let changed = self.relinked.get(&index).and_then(|number| self.plan.relinks[*number].parent.clone());
         let mut name = match changed {
             Some(name) => name,
-            None => match self.restored.get(&self.links[index].parent) {
+            None => match self.restored.get(&self.parents[index]) {
                 Some(number) => Name::OfInsert(*number),
-                None => return self.index(self.links[index].parent),
+                None => return self.index(self.parents[index]),
             },
         };
         loop {
             match name {
                 Name::Of(index) => return Some(index),
                 Name::OfInsert(number) => name = self.plan.inserts[number].parent.clone()?,
-                Name::LostParentOf(_) | Name::New => return None,
+                Name::LostParentOf(first) => return self.index(self.links[first].parent),
+                Name::New => return None,
             }
         }
     }
@@ -446,18 +608,121 @@ impl<'a> Chain<'a> {
             .map(Name::Of)
     }
 
-    /// Finds forks, and puts the branches of clients that wrote at once behind each other.
-    fn join(&mut self) {
-        let parents: Vec<Option<usize>> = (0..self.links.len())
-            .map(|index| if self.repeated(index) { None } else { self.parent(index) })
+    /// Copies of a record that lost their parent get that of the first one back.
+    fn replays(&mut self) {
+        for (first, copies) in self.later.clone() {
+            let parent = self.links[first].parent;
+            let known = parent != 0 && self.index(parent).is_some();
+            for copy in copies {
+                let own = self.links[copy].parent;
+                let lost = own == 0 || self.index(own).is_none();
+                if known && lost && own != parent {
+                    self.change(copy, Broken::Replayed, Some(Name::LostParentOf(first)));
+                }
+                let now = if known && lost { parent } else { own };
+                self.parents[first] = now;
+            }
+        }
+    }
+
+    /// What is changed of a record is changed of its copies.
+    fn copies(&mut self) {
+        let changed: Vec<(usize, Name)> = self
+            .later
+            .keys()
+            .filter_map(|first| {
+                let number = self.relinked.get(first)?;
+                Some((*first, self.plan.relinks[*number].parent.clone()?))
+            })
             .collect();
-        let mut pairs: Vec<(u32, u32)> = (0..)
-            .zip(&parents)
-            .filter_map(|(index, parent)| Some((u32::try_from((*parent)?).ok()?, index)))
+        for (first, parent) in changed {
+            for copy in self.later[&first].clone() {
+                self.change(copy, Broken::Inserted, Some(parent.clone()));
+            }
+        }
+    }
+
+    /// What goes on after a second compaction and names a record from before the first one gets its place behind the
+    /// second: what is between is lost otherwise.
+    fn rejoin_compactions(&mut self) {
+        let boundaries: Vec<usize> = (0..self.links.len())
+            .filter(|index| self.links[*index].kind == Kind::Boundary && !self.repeated(*index))
             .collect();
-        drop(parents);
+        for (earlier, compaction) in boundaries.iter().zip(boundaries.iter().skip(1)) {
+            let tree = self.tree();
+            // Messages that the earlier compaction kept stand in front of it.
+            let kept = self.talk.preserved.iter().find(|kept| kept.boundary == *earlier);
+            let start =
+                kept.and_then(|kept| self.index(kept.head)).map_or(*earlier, |head| head.min(*earlier));
+            let from_before =
+                |chain: &Self, index: usize| chain.parent(index).is_some_and(|parent| parent < start);
+            // A row of a hook was written between the two, and what follows the compaction hangs on it.
+            let tails = self.talk.preserved.iter().filter_map(|preserved| self.index(preserved.tail));
+            let tails: HashSet<usize> = tails.collect();
+            let astray = (earlier + 1..*compaction).find(|index| {
+                matches!(self.links[*index].kind, Kind::Other)
+                    && !self.repeated(*index)
+                    && from_before(self, *index)
+                    && (tails.contains(index) || tree.goes_on(*index, 0))
+            });
+            if let Some(row) = astray {
+                let front = (earlier + 1..row).rev().find(|index| {
+                    !self.repeated(*index) && !matches!(self.links[*index].kind, Kind::Progress)
+                });
+                if let Some(front) = front {
+                    self.change(row, Broken::Compacted, Some(Name::Of(front)));
+                    continue;
+                }
+            }
+            let kept = self.talk.preserved.iter().find(|kept| kept.boundary == *compaction);
+            if kept.is_some_and(|kept| self.keeps(kept)) {
+                // The client itself puts what it kept, and what follows, behind the summary.
+                continue;
+            }
+            // The first thing that was said after it, when nothing follows its summary.
+            let block = tree.all(*compaction);
+            if block.iter().any(|index| self.links[*index].kind == Kind::Assistant) {
+                continue;
+            }
+            let next = (compaction + 1..self.links.len()).find(|index| {
+                !self.repeated(*index)
+                    && !block.contains(index)
+                    && !matches!(self.links[*index].kind, Kind::Progress | Kind::Boundary)
+            });
+            let Some(next) = next.filter(|next| from_before(self, *next) && tree.goes_on(*next, 0)) else {
+                continue;
+            };
+            let end = block.iter().copied().filter(|index| *index < next).max().unwrap_or(*compaction);
+            self.change(next, Broken::Compacted, Some(Name::Of(end)));
+        }
+    }
+
+    /// The client finds the messages that a compaction kept.
+    fn keeps(&self, kept: &Preserved) -> bool {
+        let Some((head, tail)) = self.index(kept.head).zip(self.index(kept.tail)) else { return false };
+        head == tail || self.leads_to(Some(tail), head)
+    }
+
+    fn tree(&self) -> Tree<'a> {
+        let mut pairs: Vec<(u32, u32)> = (0..self.links.len())
+            .filter(|index| !self.repeated(*index))
+            .filter_map(|index| {
+                let parent = self.parent(index)?;
+                Some((u32::try_from(parent).ok()?, u32::try_from(index).ok()?))
+            })
+            .collect();
         pairs.sort_unstable();
-        let tree = Tree { links: self.links, pairs };
+        let mut parents = vec![None; self.links.len()];
+        for (parent, child) in &pairs {
+            parents[*child as usize] = Some(*parent);
+        }
+        Tree { links: self.links, pairs, parents }
+    }
+
+    /// Finds forks. Branches of clients that wrote at the same time are put behind each other; every other branch was left
+    /// by who went back, and stays away.
+    fn forks(&mut self, join: bool) {
+        let tree = self.tree();
         let mut at = 0;
         let mut forks = Vec::new();
         while at < tree.pairs.len() && forks.len() < FORKS {
@@ -470,27 +735,206 @@ impl<'a> Chain<'a> {
                     .filter(|child| tree.goes_on(*child, self.links[parent as usize].message))
                     .collect();
                 if branches.len() > 1 {
-                    forks.push(branches);
+                    forks.push((parent as usize, branches));
                 }
             }
             at = end;
         }
-        for branches in forks {
+        for (fork, branches) in forks {
             let mut earlier = branches[0];
             let mut end = tree.end(earlier);
-            for later in branches.into_iter().skip(1) {
-                let joined = later < end || self.links[later].entrypoint != self.links[earlier].entrypoint;
+            let mut joined_any = false;
+            for later in branches.iter().copied().skip(1) {
+                let joined = overlap(&tree, fork, earlier, later);
                 self.plan.forks.push(Fork { index: later, joined });
-                if joined {
+                if joined && join {
+                    joined_any = true;
                     let as_text = self.links[later].kind == Kind::Result;
                     self.change(later, Broken::Joined, Some(Name::Of(end))).as_text = as_text;
-                    end = tree.end(later);
-                } else {
-                    end = tree.end(later);
                 }
+                end = tree.end(later);
                 earlier = later;
             }
+            if joined_any && branches.len() == 2 {
+                continue;
+            }
+            self.plan.branches.extend(branches.iter().map(|first| tree.branch(fork, *first)));
         }
+    }
+
+    /// A copy, a late note, or a record of another session at the end of the file makes the client walk from there and
+    /// lose what was said last.
+    fn end(&mut self) {
+        let sent = self.sent();
+        let said = |index: &usize| {
+            let link = &self.links[*index];
+            !self.repeated(*index)
+                && match link.kind {
+                    Kind::Assistant | Kind::Result => true,
+                    Kind::Prompt => !link.meta,
+                    Kind::Boundary | Kind::Other | Kind::Progress => false,
+                }
+        };
+        let Some(last) = (0..self.links.len()).rev().find(said) else { return };
+        let astray = match sent.leaf {
+            None => true,
+            // A `last-prompt` names it: that is the client's own choice, or the user's. Behind records of another session
+            // the client does not go on from it to what was said later.
+            Some(leaf) if leaf != sent.newest => {
+                self.talk.ends_elsewhere && self.walk(sent.newest).contains(&leaf)
+            }
+            // Copies and notes only: who went back has said something.
+            Some(_) => !sent.chain.contains(&last) && !self.beside(last, &sent),
+        };
+        if astray {
+            self.plan.leaf = Some(self.tree().end(last));
+        }
+    }
+
+    /// A part of a message whose other parts are sent.
+    fn beside(&self, index: usize, sent: &Sent) -> bool {
+        let message = self.links[index].message;
+        message != 0 && sent.chain.iter().any(|other| self.links[*other].message == message)
+    }
+
+    /// What the client sends, as far as links lead; where one is broken it guesses.
+    fn sent(&self) -> Sent {
+        let last_boundary = self.links.iter().rposition(|link| link.kind == Kind::Boundary);
+        // A compaction makes the client forget what was before it, so that a copy behind it is a new record.
+        let place = |index: usize| match (last_boundary, self.later.get(&index)) {
+            (Some(boundary), Some(copies)) if index < boundary => {
+                copies.iter().copied().find(|copy| *copy > boundary).unwrap_or(index)
+            }
+            _ => index,
+        };
+        let mut newest = (0..self.links.len())
+            .filter(|index| !self.repeated(*index) && self.links[*index].kind != Kind::Progress)
+            .max_by_key(|index| place(*index))
+            .unwrap_or(0);
+        // Lines of a batch race, so that what follows a record may stand in front of it.
+        for _ in 0..FORKS {
+            let Some(next) = (0..newest).rev().take(FORKS).find(|index| {
+                !self.repeated(*index) && self.parent(*index) == Some(newest) && place(newest) == newest
+            }) else {
+                break;
+            };
+            newest = next;
+        }
+        let newest_chain = self.walk(newest);
+        let named = match self.plan.leaf {
+            Some(leaf) => Some(leaf),
+            None => self
+                .index(self.talk.leaf)
+                .filter(|leaf| last_boundary.is_none_or(|boundary| place(*leaf) >= boundary)),
+        };
+        match named.filter(|leaf| self.talk.ends_elsewhere || !newest_chain.contains(leaf)) {
+            Some(leaf) => Sent { leaf: Some(leaf), newest, chain: self.walk(leaf) },
+            None if self.talk.ends_elsewhere => Sent { leaf: None, newest, chain: Vec::new() },
+            None => Sent { leaf: Some(newest), newest, chain: newest_chain },
+        }
+    }
+
+    fn walk(&self, leaf: usize) -> Vec<usize> {
+        let mut chain = vec![leaf];
+        let mut seen = HashSet::from([leaf]);
+        let mut at = leaf;
+        while self.links[at].kind != Kind::Boundary {
+            let kept = self
+                .talk
+                .preserved
+                .iter()
+                .rev()
+                .find(|kept| {
+                    self.links[at].id == kept.head
+                        && self.index(kept.tail).is_some_and(|tail| seen.contains(&tail))
+                })
+                .and_then(|kept| self.index(kept.anchor));
+            let Some(next) = kept.or_else(|| self.parent(at)) else { break };
+            if !seen.insert(next) {
+                break;
+            }
+            chain.push(next);
+            at = next;
+        }
+        chain
+    }
+}
+
+/// Two processes wrote both branches at the same time. Who goes back first lets go of what was said, so that only what one
+/// process wrote before and after the other did proves it:
+///
+/// - a tool call, or a part of a message, is from the time before the other branch said something and its result, or the
+///   next part, from after it, and the turn went on; or
+/// - both branches took turns: each went on from its own end after the other had said something. Front ends of two kinds
+///   prove it with one such change less.
+fn overlap(tree: &Tree<'_>, fork: usize, earlier: usize, later: usize) -> bool {
+    let said = |first: usize| {
+        let mut all: Vec<usize> = tree.all(first).into_iter().filter(|index| tree.is_said(*index)).collect();
+        all.sort_unstable();
+        all
+    };
+    let (one, other) = (said(earlier), said(later));
+    within(tree, fork, &one, &other) || within(tree, fork, &other, &one) || alternate(tree, &one, &other)
+}
+
+/// A turn of the branch `mine` was under way while `theirs` said something.
+fn within(tree: &Tree<'_>, fork: usize, mine: &[usize], theirs: &[usize]) -> bool {
+    let links = tree.links;
+    mine.iter().any(|index| {
+        let link = &links[*index];
+        let Some(parent) = tree.said_before(*index, fork) else { return false };
+        let before = &links[parent];
+        let same_turn = match link.kind {
+            Kind::Result => {
+                before.message != 0
+                    && before.message == link.message
+                    && tree.all(*index).iter().any(|next| {
+                        links[*next].kind == Kind::Assistant && links[*next].message != link.message
+                    })
+            }
+            Kind::Assistant => before.message != 0 && before.message == link.message,
+            Kind::Prompt | Kind::Boundary | Kind::Other | Kind::Progress => false,
+        };
+        same_turn
+            && theirs.iter().any(|other| {
+                let between = &links[*other];
+                parent < *other
+                    && other < index
+                    && before.at > 0
+                    && before.at < between.at
+                    && between.at < link.at
+                    && between.kind == Kind::Prompt
+            })
+    })
+}
+
+/// Both branches went on from their own ends after the other one had said something.
+fn alternate(tree: &Tree<'_>, one: &[usize], other: &[usize]) -> bool {
+    let links = tree.links;
+    let mut all: Vec<(usize, bool)> =
+        one.iter().map(|index| (*index, true)).chain(other.iter().map(|index| (*index, false))).collect();
+    all.sort_unstable();
+    if all.windows(2).any(|pair| links[pair[0].0].at == 0 || links[pair[1].0].at < links[pair[0].0].at) {
+        return false;
+    }
+    let mut ends: [Option<usize>; 2] = [None, None];
+    let mut runs: Vec<u8> = Vec::new();
+    let mut side = None;
+    for (index, first) in all {
+        let own = usize::from(!first);
+        if side != Some(first) {
+            // Going on from another place than its own end is going back.
+            if ends[own].is_some_and(|end| tree.said_before(index, usize::MAX) != Some(end)) {
+                return false;
+            }
+            runs.push(links[index].entrypoint);
+            side = Some(first);
+        }
+        ends[own] = Some(index);
+    }
+    match runs[..] {
+        [mine, theirs, again] => mine == again && mine != theirs,
+        _ => runs.len() > 3,
     }
 }
 
@@ -499,6 +943,8 @@ struct Tree<'a> {
     links: &'a [Link],
     /// Parent and child, sorted.
     pairs: Vec<(u32, u32)>,
+    /// Parents by index.
+    parents: Vec<Option<u32>>,
 }
 
 impl Tree<'_> {
@@ -507,28 +953,73 @@ impl Tree<'_> {
         self.pairs[from..].iter().take_while(move |pair| pair.0 as usize == index).map(|pair| pair.1 as usize)
     }
 
-    /// Something was said on this branch that is no part of the message it hangs on.
+    fn parent(&self, index: usize) -> Option<usize> {
+        self.parents[index].map(|parent| parent as usize)
+    }
+
+    fn is_said(&self, index: usize) -> bool {
+        let link = &self.links[index];
+        matches!(link.kind, Kind::Assistant | Kind::Result) || (link.kind == Kind::Prompt && !link.meta)
+    }
+
+    /// The nearest record in front of this one in which something was said, `limit` among them.
+    fn said_before(&self, index: usize, limit: usize) -> Option<usize> {
+        let mut at = self.parent(index)?;
+        for _ in 0..self.links.len() {
+            if self.is_said(at) {
+                return Some(at);
+            }
+            if at == limit {
+                return None;
+            }
+            at = self.parent(at)?;
+        }
+        None
+    }
+
+    /// Something was said on this branch that is no part of the message it hangs on, nor written by the client itself.
     fn goes_on(&self, from: usize, message: u64) -> bool {
-        let mut left = vec![from];
-        while let Some(index) = left.pop() {
+        self.all(from).into_iter().any(|index| {
             let link = &self.links[index];
             match link.kind {
-                Kind::Prompt | Kind::Boundary => return true,
-                Kind::Assistant if message == 0 || link.message != message => return true,
-                _ => left.extend(self.children(index).filter(|child| *child > index)),
+                Kind::Prompt => !link.meta,
+                Kind::Boundary => true,
+                Kind::Assistant => message == 0 || link.message != message,
+                Kind::Result | Kind::Other | Kind::Progress => false,
             }
+        })
+    }
+
+    /// The first record and everything that follows it.
+    fn all(&self, from: usize) -> Vec<usize> {
+        let mut all = Vec::new();
+        let mut left = vec![from];
+        while let Some(index) = left.pop() {
+            all.push(index);
+            left.extend(self.children(index).filter(|child| *child > index));
         }
-        false
+        all
     }
 
     /// The last record of a branch.
     fn end(&self, from: usize) -> usize {
-        let mut last = from;
-        let mut left = vec![from];
-        while let Some(index) = left.pop() {
-            last = last.max(index);
-            left.extend(self.children(index).filter(|child| *child > index));
+        let skipped = |index: &usize| self.links[*index].kind != Kind::Progress;
+        self.all(from).into_iter().filter(skipped).max().unwrap_or(from)
+    }
+
+    fn branch(&self, fork: usize, first: usize) -> Branch {
+        let all = self.all(first);
+        let prompts =
+            all.iter().filter(|index| self.links[**index].kind == Kind::Prompt && !self.links[**index].meta);
+        Branch {
+            fork,
+            first,
+            leaf: self.end(first),
+            words: all.iter().copied().filter(|index| self.is_said(*index)).max().unwrap_or(first),
+            turns: prompts.count() as u64,
+            bytes: all.iter().map(|index| self.links[*index].length).sum(),
+            sent: false,
+            members: all,
         }
-        last
     }
 }

@@ -2,10 +2,9 @@
 //! line everything but what the edit says.
 
 use super::content::{Treatment, replaced, treated, with};
-use super::diagnosis::{Change, Edit, LostRecord, Put};
+use super::diagnosis::{Change, Diagnosis, Edit, EndRecord, LostRecord, Put};
 use super::pieces::{Piece, Pieces, fields};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 
 const BLOCK: usize = 256 * 1024;
@@ -13,21 +12,17 @@ const BLOCK: usize = 256 * 1024;
 const SHARED: [&str; 8] =
     ["isSidechain", "userType", "entrypoint", "cwd", "sessionId", "version", "gitBranch", "timestamp"];
 
-/// Copies `bytes` of a transcript with its edits.
+/// Copies a transcript with the edits of its diagnosis.
 ///
 /// # Errors
 /// What reading or writing fails with; [`std::io::ErrorKind::UnexpectedEof`] when the source is shorter than it was.
-pub fn mend(
-    source: impl Read,
-    bytes: u64,
-    edits: &BTreeMap<u64, Edit>,
-    to: &mut impl Write,
-) -> std::io::Result<()> {
-    let mut source = BufReader::with_capacity(BLOCK, source.take(bytes));
+pub fn mend(source: impl Read, found: &Diagnosis, to: &mut impl Write) -> std::io::Result<()> {
+    let mut source = BufReader::with_capacity(BLOCK, source.take(found.bytes));
+    let mut to = Ended { to, ended: true };
     let mut at = 0;
     let mut line = Vec::new();
-    for (offset, edit) in edits {
-        at += std::io::copy(&mut (&mut source).take(offset - at), to)?;
+    for (offset, edit) in &found.edits {
+        at += std::io::copy(&mut (&mut source).take(offset - at), &mut to)?;
         line.clear();
         let length = source.read_until(b'\n', &mut line)? as u64;
         if at != *offset || length == 0 {
@@ -36,8 +31,46 @@ pub fn mend(
         at += length;
         to.write_all(&mended(&line, edit))?;
     }
-    at += std::io::copy(&mut source, to)?;
-    if at == bytes { Ok(()) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
+    at += std::io::copy(&mut source, &mut to)?;
+    if at != found.bytes {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    if let Some(end) = &found.end {
+        if !to.ended {
+            to.write_all(b"\n")?;
+        }
+        to.write_all(end_record(end).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Knows whether what was written ends with a line end.
+struct Ended<'a, W> {
+    to: &'a mut W,
+    ended: bool,
+}
+
+impl<W: Write> Write for Ended<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let count = self.to.write(bytes)?;
+        if count > 0 {
+            self.ended = bytes[count - 1] == b'\n';
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// The record from which the client learns the end of the conversation.
+fn end_record(end: &EndRecord) -> String {
+    let mut record = Map::new();
+    record.insert("type".into(), "last-prompt".into());
+    record.insert("leafUuid".into(), end.leaf.as_str().into());
+    record.insert("sessionId".into(), end.session.as_deref().map_or(Value::Null, Value::from));
+    format!("{}\n", Value::Object(record))
 }
 
 /// One line with its edit, as one or more lines.
@@ -76,11 +109,16 @@ fn changed(text: &str, change: &Change) -> String {
             text = with(&text, key, &Value::from(value.as_str()).to_string()).unwrap_or(text);
         }
     }
-    let treatment = Treatment { faults: change.faults, as_text: change.as_text };
+    let treatment = Treatment {
+        faults: change.faults,
+        as_text: change.as_text,
+        without_images: change.without_images,
+        renames: &change.renames,
+    };
     content(&text, treatment).unwrap_or(text)
 }
 
-fn content(text: &str, treatment: Treatment) -> Option<String> {
+fn content(text: &str, treatment: Treatment<'_>) -> Option<String> {
     let [message] = fields(text, ["message"])?;
     let message = message?.get();
     let [content] = fields(message, ["content"])?;
@@ -134,7 +172,8 @@ fn record(put: &Put, neighbour: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::diagnosis::{Class, Diagnosis, diagnose};
+    use super::super::diagnosis::{Class, Diagnosis, Reading, diagnose};
+    use super::super::links::Scope;
     use super::*;
     use proptest::prelude::*;
     use std::io::Cursor;
@@ -144,14 +183,17 @@ mod tests {
     const COMPACTED: &[u8] = include_bytes!("../../../fixtures/transcripts/compacted.jsonl");
     const TIME: &str = "2026-11-21T00:00:00.000Z";
 
+    const READING: Reading<'_> =
+        Reading { subagent: false, session: None, fallback: TIME, branch: None, scope: Scope::Joins };
+
     fn diagnosed(bytes: &[u8]) -> Diagnosis {
-        diagnose(Cursor::new(bytes), false, TIME).unwrap()
+        diagnose(Cursor::new(bytes), &READING).unwrap()
     }
 
     fn repaired(bytes: &[u8]) -> Vec<u8> {
         let found = diagnosed(bytes);
         let mut out = Vec::new();
-        mend(bytes, found.bytes, &found.edits, &mut out).unwrap();
+        mend(bytes, &found, &mut out).unwrap();
         out
     }
 
@@ -197,7 +239,7 @@ mod tests {
                 } else if entry.extension().is_some_and(|extension| extension == "jsonl") {
                     let subagent = entry.to_string_lossy().contains("subagents");
                     let file = std::fs::File::open(&entry).unwrap();
-                    let mut found = diagnose(file, subagent, TIME).unwrap().findings;
+                    let mut found = diagnose(file, &Reading { subagent, ..READING }).unwrap().findings;
                     // Some of the states are the ends of transcripts only.
                     let cut = entry.starts_with(root.join("states"));
                     found.retain(|finding| {

@@ -8,9 +8,11 @@ mod content;
 mod diagnosis;
 mod links;
 mod mend;
+mod outline;
 mod pieces;
 
-use self::diagnosis::{Class, Diagnosis, Finding, diagnose};
+use self::diagnosis::{Class, Diagnosis, Finding, FoundBranch, OtherSession, Reading, diagnose, remaining};
+use self::links::Scope;
 use self::mend::mend;
 use super::restore::{self, RestoreOptions, refuse_while_held};
 use super::snapshot::{self, Snapshot, ensure_room, prefix_sha256};
@@ -30,9 +32,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use std::fs::{File, Metadata};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/repair@1";
@@ -55,6 +59,8 @@ pub struct RepairOptions {
     pub apply: bool,
     /// Put back what was there before the last repair.
     pub rollback: bool,
+    /// Id of a record: the client is to send the branch it is in.
+    pub branch: Option<String>,
 }
 
 /// What was found in a subagent's transcript. Nothing is done to it: the client never sends it.
@@ -98,6 +104,14 @@ pub struct RepairReport {
     pub more: u64,
     /// How many findings are mended.
     pub mendable: u64,
+    /// Branches of the conversation, where there is more than one; the client sends one of each fork.
+    pub branches: Vec<FoundBranch>,
+    /// Other sessions that have records in the file.
+    pub others: Vec<OtherSession>,
+    /// The client is made to send another branch.
+    pub switches: bool,
+    /// The record that `--branch` named.
+    pub branch: Option<String>,
     /// Subagents with findings.
     pub subagents: Vec<SubagentFindings>,
     /// Why it cannot be mended now; `None`: it can.
@@ -117,7 +131,8 @@ pub struct RepairReport {
 /// Says what is damaged in a session's transcript, and mends it when that is asked for.
 ///
 /// # Errors
-/// Those of [`find`]; [`Code::Usage`] for both of `apply` and `rollback`; with `apply` [`Code::SessionLive`] while a client
+/// Those of [`find`]; [`Code::Usage`] for options that exclude each other; [`Code::SessionNotFound`] for a branch that the
+/// conversation does not have; with `apply` [`Code::SessionLive`] while a client
 /// or a run holds the session or something has just written to it, [`Code::ChangedMeanwhile`] when somebody writes to it
 /// meanwhile, [`Code::VerificationFailed`] when what was written is not what was meant; with `rollback` those of
 /// [`restore::restore`], and [`Code::ChangedMeanwhile`] when the session went on since. [`Code::Io`]. The transcript is then
@@ -126,6 +141,12 @@ pub fn repair(outside: Outside<'_>, options: &RepairOptions) -> Result<RepairRep
     if options.apply && options.rollback {
         return Err(Error::new(Code::Usage, "--apply and --rollback are both given").hint("give one of them"));
     }
+    if options.branch.is_some() && options.rollback {
+        return Err(
+            Error::new(Code::Usage, "--branch and --rollback are both given").hint("give one of them")
+        );
+    }
+    let branch = options.branch.as_deref().map(branch_id).transpose()?;
     let project = options.project.as_deref().map(directory).transpose()?;
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
@@ -139,7 +160,15 @@ pub fn repair(outside: Outside<'_>, options: &RepairOptions) -> Result<RepairRep
             .hint(format!("repair the session itself: cc-session-recover repair {}", found.id())));
     }
     let held = refuse_while_held(&inventory, &ground.state, found.id(), &found.path, Some(found));
-    let diagnosis = examined(&found.path, &name_of(outside.clock.now()))?;
+    let diagnosis = examined(&found.path, found.id(), &name_of(outside.clock.now(), branch.as_deref()))?;
+    if diagnosis.no_such_branch {
+        let message =
+            format!("no branch of {} has a record {}", found.id(), branch.as_deref().unwrap_or_default());
+        return Err(Error::new(Code::SessionNotFound, message)
+            .at(&found.path)
+            .hint(format!("`cc-session-recover repair {}` lists the branches", found.id())));
+    }
+    let switches = diagnosis.switches;
     let mut report = RepairReport {
         schema: SCHEMA,
         generated_at: outside.clock.now(),
@@ -151,6 +180,10 @@ pub fn repair(outside: Outside<'_>, options: &RepairOptions) -> Result<RepairRep
         records: diagnosis.records,
         more: diagnosis.more,
         mendable: diagnosis.mendable,
+        branches: diagnosis.branches,
+        others: with_transcripts(diagnosis.others, &inventory),
+        switches,
+        branch: branch.clone(),
         subagents: subagents(found)?,
         held: held.as_ref().err().map(|error| error.message.clone()),
         repaired: false,
@@ -166,9 +199,9 @@ pub fn repair(outside: Outside<'_>, options: &RepairOptions) -> Result<RepairRep
         report.rolled_back = true;
         report.undo = restored.undo;
         report.kept = restored.kept;
-    } else if options.apply && report.mendable > 0 {
+    } else if options.apply && (report.mendable > 0 || switches) {
         held?;
-        let kept = apply(outside, &ground, found)?;
+        let kept = apply(outside, &ground, found, branch.as_deref())?;
         report.undo =
             Some(["cc-session-recover", "repair", found.id(), "--rollback"].map(str::to_owned).to_vec());
         report.kept = Some(kept);
@@ -177,22 +210,132 @@ pub fn repair(outside: Outside<'_>, options: &RepairOptions) -> Result<RepairRep
     Ok(report)
 }
 
-fn name_of(at: DateTime<Utc>) -> String {
-    format!("{}{ENDING}", at.format(NAME_TIME))
+/// Ids of records are UUIDs; anything else would be no name of a file either.
+fn branch_id(text: &str) -> Result<String> {
+    let id = text.to_ascii_lowercase();
+    let parts: Vec<&str> = id.split('-').collect();
+    let uuid = parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    if uuid {
+        return Ok(id);
+    }
+    Err(Error::new(Code::Usage, format!("--branch needs the id of a record, and {text} is not a UUID"))
+        .hint("`cc-session-recover repair` lists the branches with their ids"))
 }
 
-/// The time in a snapshot's name, for a record when no other has one: so that the same bytes are made from it again.
-fn fallback_of(name: &str) -> String {
-    let time = name.strip_suffix(ENDING).unwrap_or(name);
-    chrono::NaiveDateTime::parse_from_str(time, NAME_TIME).map_or_else(
+/// The name of a snapshot says which branch was asked for, so that the same bytes are made from it again.
+fn name_of(at: DateTime<Utc>, branch: Option<&str>) -> String {
+    let branch = branch.map(|branch| format!("-{branch}")).unwrap_or_default();
+    format!("{}{branch}{ENDING}", at.format(NAME_TIME))
+}
+
+/// The time in a snapshot's name, for a record when no other has one, and the branch in it.
+fn parts_of(name: &str) -> (String, Option<String>) {
+    let rest = name.strip_suffix(ENDING).unwrap_or(name);
+    let (time, branch) = rest.split_once('-').map_or((rest, None), |(time, branch)| (time, Some(branch)));
+    let time = chrono::NaiveDateTime::parse_from_str(time, NAME_TIME).map_or_else(
         |_| "1970-01-01T00:00:00.000Z".to_owned(),
         |time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-    )
+    );
+    (time, branch.map(str::to_owned))
 }
 
-fn examined(path: &Path, name: &str) -> Result<Diagnosis> {
-    let (file, _) = open_regular_with_metadata(path)?;
-    diagnose(file, false, &fallback_of(name)).doing("read", path)
+/// What is wrong with a session's transcript, and edits that were tried: what they make is read again, and where it would need
+/// another repair, or would take something from the client that it sends now, less is done. So what a dry run promises
+/// holds, and one thing that cannot be mended is in the way of no other.
+fn examined(path: &Path, session: &str, name: &str) -> Result<Diagnosis> {
+    let (fallback, branch) = parts_of(name);
+    let mut reading = Reading {
+        subagent: false,
+        session: Some(session),
+        fallback: &fallback,
+        branch: branch.as_deref(),
+        scope: Scope::Joins,
+    };
+    let open = || open_regular_with_metadata(path).map(|(file, _)| file);
+    let mut first: Option<Diagnosis> = None;
+    for scope in [Scope::Joins, Scope::Links, Scope::Lines] {
+        reading.scope = scope;
+        let mut found = diagnose(open()?, &reading).doing("read", path)?;
+        found.switches = found.end.is_some() && branch.is_some();
+        let holds = scope == Scope::Lines
+            || (found.edits.is_empty() && found.end.is_none())
+            || (!found.harms && tried(open()?, &found, &reading).doing("read", path)?);
+        let Some(wide) = first.as_mut() else {
+            if holds {
+                return Ok(found);
+            }
+            first = Some(found);
+            continue;
+        };
+        if holds {
+            // What was found with more in view is told as well, as something that is left as it is.
+            let told: HashSet<(u64, Class)> =
+                found.findings.iter().map(|finding| (finding.offset, finding.class)).collect();
+            let left =
+                wide.findings.drain(..).filter(|finding| !told.contains(&(finding.offset, finding.class)));
+            found.findings.extend(left.map(|finding| Finding { mend: None, lost: None, ..finding }));
+            found.findings.sort_by_key(|finding| (finding.offset, finding.class));
+            return Ok(found);
+        }
+    }
+    Ok(first.unwrap_or_default())
+}
+
+/// The edits make a transcript in which there is nothing to mend.
+fn tried(source: File, found: &Diagnosis, reading: &Reading<'_>) -> std::io::Result<bool> {
+    let (to, made) = mpsc::sync_channel(4);
+    let (left, records) = std::thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            let mut to = BufWriter::with_capacity(BLOCK, Sending(to));
+            mend(source, found, &mut to).and_then(|()| to.flush())
+        });
+        let remaining = remaining(Receiving { made, block: Vec::new(), at: 0 }, found, reading);
+        writer.join().unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into())).and(remaining)
+    })?;
+    Ok(left == 0 && records == found.records + found.put_in)
+}
+
+/// Passes what is written on to another thread.
+struct Sending(mpsc::SyncSender<Vec<u8>>);
+
+impl Write for Sending {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.send(bytes.to_vec()).map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Receiving {
+    made: mpsc::Receiver<Vec<u8>>,
+    block: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Receiving {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        while self.at == self.block.len() {
+            let Ok(block) = self.made.recv() else { return Ok(0) };
+            (self.block, self.at) = (block, 0);
+        }
+        let count = to.len().min(self.block.len() - self.at);
+        to[..count].copy_from_slice(&self.block[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+/// Other sessions with their own transcripts, where those were found.
+fn with_transcripts(mut others: Vec<OtherSession>, inventory: &Inventory<'_>) -> Vec<OtherSession> {
+    for other in &mut others {
+        let row = inventory.rows.iter().find(|row| row.found.id() == other.session);
+        other.transcript = row.map(|row| row.found.path.to_string_lossy().into_owned());
+    }
+    others
 }
 
 /// Subagents whose transcripts are damaged.
@@ -200,7 +343,9 @@ fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
     let mut damaged = Vec::new();
     for path in found.subagents() {
         let Ok((file, _)) = open_regular_with_metadata(&path) else { continue };
-        let found = diagnose(file, true, "").doing("read", &path)?;
+        let reading =
+            Reading { subagent: true, session: None, fallback: "", branch: None, scope: Scope::Joins };
+        let found = diagnose(file, &reading).doing("read", &path)?;
         let mut findings = found.findings;
         // A subagent is ended in the middle of a call without harm to the conversation.
         findings.retain(|finding| finding.class != Class::OpenCall);
@@ -215,7 +360,7 @@ fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
 }
 
 /// Mends it; gives the name of the snapshot of what was there.
-fn apply(outside: Outside<'_>, ground: &Ground<'_>, found: &Found) -> Result<String> {
+fn apply(outside: Outside<'_>, ground: &Ground<'_>, found: &Found, branch: Option<&str>) -> Result<String> {
     let (state, path) = (&ground.state, &found.path);
     // No run of ours may begin while the file is changed.
     let Some(_lease) = Lock::try_take(&state.run_lease(found.id()))? else {
@@ -225,9 +370,9 @@ fn apply(outside: Outside<'_>, ground: &Ground<'_>, found: &Found) -> Result<Str
     };
     let (_, before) = open_regular_with_metadata(path)?;
     refuse_while_growing(outside, ground, path, &before)?;
-    let name = name_of(outside.clock.now());
+    let name = name_of(outside.clock.now(), branch);
     let kept = snapshot::take(state, found.id(), path, &name)?;
-    let after = replace_mended(path, &before, &kept, &name)?;
+    let after = replace_mended(path, found.id(), &before, &kept, &name)?;
     journal::append(
         state,
         outside.clock,
@@ -263,9 +408,15 @@ fn refuse_while_growing(
 }
 
 /// Makes the mended transcript from the snapshot and puts it in place; gives its hash.
-fn replace_mended(path: &Path, before: &Metadata, kept: &Snapshot, name: &str) -> Result<String> {
+fn replace_mended(
+    path: &Path,
+    session: &str,
+    before: &Metadata,
+    kept: &Snapshot,
+    name: &str,
+) -> Result<String> {
     let dir = path.parent().unwrap_or(Path::new("/"));
-    let diagnosis = examined(&kept.path, name)?;
+    let diagnosis = examined(&kept.path, session, name)?;
     // What is put in is small beside what is there.
     ensure_room(dir, diagnosis.bytes.saturating_add(diagnosis.put_in.saturating_mul(4096)))?;
     sweep(path, dir);
@@ -294,7 +445,7 @@ fn sweep(path: &Path, dir: &Path) {
     }
 }
 
-/// Writes it, makes it durable, reads it again and examines it again.
+/// Writes it, makes it durable and reads it again.
 fn write_beside(
     temporary: &Path,
     before: &Metadata,
@@ -307,7 +458,7 @@ fn write_beside(
     file.set_permissions(before.permissions()).doing("create", temporary)?;
     let mut to = Hashing { to: BufWriter::with_capacity(BLOCK, file), hasher: Sha256::new(), bytes: 0 };
     let (source, _) = open_regular_with_metadata(&kept.path)?;
-    mend(source, kept.bytes, &diagnosis.edits, &mut to).doing("write", temporary)?;
+    mend(source, diagnosis, &mut to).doing("write", temporary)?;
     to.flush().doing("write", temporary)?;
     let (meant, bytes) = (hex(&to.hasher.finalize()), to.bytes);
     let file = to.to.into_inner().map_err(|error| Error::io("write", temporary, error.error()))?;
@@ -317,23 +468,12 @@ fn write_beside(
     }
     file.sync_all().doing("write", temporary)?;
     drop(file);
-    let failed = |message: String| {
-        Err(Error::new(Code::VerificationFailed, message)
-            .at(temporary)
-            .hint("the transcript is left as it is; please report this"))
-    };
+    // That these bytes need no further repair was examined while the plan was made.
     let length = std::fs::metadata(temporary).doing("read", temporary)?.len();
     if length != bytes || prefix_sha256(temporary, bytes)? != meant {
-        return failed("does not hold what was written to it".into());
-    }
-    let again =
-        diagnose(File::open(temporary).doing("read", temporary)?, false, "").doing("read", temporary)?;
-    if again.mendable > 0 {
-        return failed(format!("would still have {} things to mend", again.mendable));
-    }
-    let expected = diagnosis.records + diagnosis.put_in;
-    if again.records != expected {
-        return failed(format!("would have {} records and not {expected}", again.records));
+        return Err(Error::new(Code::VerificationFailed, "does not hold what was written to it")
+            .at(temporary)
+            .hint("the transcript is left as it is; please report this"));
     }
     Ok(meant)
 }
@@ -370,10 +510,10 @@ fn roll_back(outside: Outside<'_>, state: &StateDir, found: &Found) -> Result<re
             .hint("`cc-session-recover restore` lists the snapshots there are"));
     };
     let path = dir.join(format!("{name}.jsonl"));
-    let diagnosis = examined(&path, &name)?;
+    let diagnosis = examined(&path, found.id(), &name)?;
     let mut made = Hashing { to: std::io::sink(), hasher: Sha256::new(), bytes: 0 };
     let (source, _) = open_regular_with_metadata(&path)?;
-    mend(source, diagnosis.bytes, &diagnosis.edits, &mut made).doing("read", &path)?;
+    mend(source, &diagnosis, &mut made).doing("read", &path)?;
     let (_, meta) = open_regular_with_metadata(&found.path)?;
     let present = prefix_sha256(&found.path, meta.len())?;
     let as_it_was = diagnosis.bytes == meta.len() && prefix_sha256(&path, diagnosis.bytes)? == present;

@@ -1,0 +1,201 @@
+//! The outline of a record on a line that is too long to be kept in memory: what links it and pairs its calls with their
+//! results. The rest is read as a stream and passed over.
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+use std::io::Read;
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outline {
+    #[serde(rename = "type")]
+    kind: String,
+    uuid: Option<String>,
+    parent_uuid: Option<String>,
+    #[serde(default)]
+    is_sidechain: bool,
+    #[serde(default)]
+    is_meta: bool,
+    timestamp: Option<String>,
+    entrypoint: Option<String>,
+    subtype: Option<String>,
+    session_id: Option<String>,
+    message: Option<MessageOutline>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct MessageOutline {
+    id: Option<String>,
+    role: Option<String>,
+    #[serde(default, deserialize_with = "blocks")]
+    content: Vec<BlockOutline>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct BlockOutline {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_use_id: Option<String>,
+    /// A call without arguments is damaged; those that are there are not looked into.
+    #[serde(skip_deserializing, default)]
+    input: EmptyObject,
+}
+
+#[derive(Default, Serialize)]
+struct EmptyObject {}
+
+/// Blocks of a content; a text has none.
+fn blocks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<BlockOutline>, D::Error> {
+    struct Blocks;
+
+    impl<'de> Visitor<'de> for Blocks {
+        type Value = Vec<BlockOutline>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text or blocks")
+        }
+
+        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
+            let mut blocks = Vec::new();
+            while let Some(block) = all.next_element::<BlockOutline>()? {
+                // Thinking would need its signature to be told from damaged one.
+                if block.kind != "thinking" {
+                    blocks.push(block);
+                }
+            }
+            Ok(blocks)
+        }
+    }
+
+    deserializer.deserialize_any(Blocks)
+}
+
+/// Bytes that are kept of one text.
+const KEPT_TEXT: usize = 4096;
+/// Bytes that an outline may need while it is made. A line of that many small parts is none that a client writes.
+const LARGEST_OUTLINE: usize = 16 * 1024 * 1024;
+const BLOCK: usize = 256 * 1024;
+
+/// The outline of the record on a line, as a record; `None` when the line is not one record.
+///
+/// # Errors
+/// What reading fails with.
+pub fn outline_of(line: &mut impl Read) -> std::io::Result<Option<String>> {
+    let Some(short) = shortened(line)? else { return Ok(None) };
+    let short = String::from_utf8_lossy(&short);
+    let outline = serde_json::from_str::<Outline>(&short).ok();
+    Ok(outline.and_then(|outline| serde_json::to_string(&outline).ok()))
+}
+
+/// The line with its long texts cut; `None` when it is too large even so.
+fn shortened(line: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
+    let mut out = Vec::new();
+    let mut block = vec![0; BLOCK];
+    let mut text = Text::Outside;
+    // Bytes of the text that are kept so far, and of an escape that are still to come.
+    let (mut kept, mut escape) = (0_usize, 0_usize);
+    loop {
+        let count = line.read(&mut block)?;
+        if count == 0 {
+            return Ok(Some(out));
+        }
+        let mut rest = &block[..count];
+        while let Some(byte) = rest.first().copied() {
+            if out.len() > LARGEST_OUTLINE {
+                return Ok(None);
+            }
+            match text {
+                Text::Outside => {
+                    let end = memchr::memchr(b'"', rest).map_or(rest.len(), |at| at + 1);
+                    out.extend_from_slice(&rest[..end]);
+                    if rest[end - 1] == b'"' {
+                        (text, kept) = (Text::Inside, 0);
+                    }
+                    rest = &rest[end..];
+                }
+                Text::Inside if escape > 0 => {
+                    // The letter behind a backslash says how long the escape is.
+                    if escape == 5 && byte != b'u' {
+                        escape = 1;
+                    }
+                    if kept <= KEPT_TEXT {
+                        out.push(byte);
+                    }
+                    escape -= 1;
+                    rest = &rest[1..];
+                }
+                Text::Inside => {
+                    let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+                    let room = KEPT_TEXT.saturating_sub(kept).min(end);
+                    out.extend_from_slice(&rest[..room]);
+                    kept += end;
+                    match rest.get(end) {
+                        Some(b'"') => {
+                            out.push(b'"');
+                            text = Text::Outside;
+                            rest = &rest[end + 1..];
+                        }
+                        Some(_) => {
+                            kept += 1;
+                            if kept <= KEPT_TEXT {
+                                out.push(b'\\');
+                            }
+                            escape = 5;
+                            rest = &rest[end + 1..];
+                        }
+                        None => rest = &rest[end..],
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Text {
+    Outside,
+    Inside,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_keeps_what_links_it_and_loses_what_is_large() {
+        let text = r#"{"parentUuid":"p","type":"user","uuid":"u","sessionId":"s","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"LARGE"}]}]},"toolUseResult":{"stdout":"LARGE"}}"#;
+        let outline = outline_of(&mut text.as_bytes()).unwrap().unwrap();
+        assert!(!outline.contains("LARGE"));
+        for kept in [r#""parentUuid":"p""#, r#""uuid":"u""#, r#""tool_use_id":"t""#, r#""sessionId":"s""#] {
+            assert!(outline.contains(kept), "{kept} is not in {outline}");
+        }
+        assert!(
+            outline_of(&mut r#"{"type":"user","message":{"content":"a"}}"#.as_bytes()).unwrap().is_some()
+        );
+        for torn in [r#"{"type":"user","message""#, r#"{"type":"user"}{"type":"user"}"#, "[]"] {
+            assert_eq!(outline_of(&mut torn.as_bytes()).unwrap(), None, "{torn}");
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_the_record_stays_one() {
+        for unit in ["x", "\u{e9}", r"\u00e9", r"\ud83d\ude00", r"\\", r#"\""#, r"\n"] {
+            for shift in 0..7 {
+                let long = format!("{}{}", "y".repeat(shift), unit.repeat(KEPT_TEXT));
+                let text = format!(r#"{{"a":"{long}","type":"user","uuid":"u","b":["{long}"]}}"#);
+                let short = shortened(&mut text.as_bytes()).unwrap().unwrap();
+                assert!(short.len() < 2 * KEPT_TEXT + 200, "{unit}");
+                let outline = outline_of(&mut text.as_bytes()).unwrap();
+                assert!(outline.is_some_and(|outline| outline.contains(r#""uuid":"u""#)), "{unit} {shift}");
+            }
+        }
+    }
+}
