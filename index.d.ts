@@ -883,6 +883,8 @@ export interface RestoreReport {
 export interface RepairOptions extends SessionOptions {
   /** Mend it; otherwise it is only told what would be done. */
   apply?: boolean
+  /** Id of a record: the client is to send the branch that it is in. */
+  branch?: string
   /** Put back what was there before the last repair. */
   rollback?: boolean
 }
@@ -912,6 +914,12 @@ export interface Finding {
     | 'oversize-image'
     | 'malformed-input'
     | 'missing-time'
+    | 'oversize-images'
+    | 'reused-tool-id'
+    | 'replayed-record'
+    | 'lost-compaction'
+    | 'wrong-end'
+    | 'other-session'
   /** Number of its line, from 1. */
   line: number
   /** Where its line begins, in bytes. */
@@ -934,6 +942,40 @@ export interface SubagentFindings {
   findings: Finding[]
   /** Findings that are not in the list, because there are too many. */
   more: number
+}
+
+/** A branch of a conversation, from the record at which it parts from another one to its end. */
+export interface ConversationBranch {
+  /** Id of its last record: what `--branch` takes. */
+  id: string
+  /** Line of the record from which it and another branch grow. */
+  forkLine: number
+  /** Line of its first record. */
+  firstLine: number
+  /** Prompts in it. */
+  turns: number
+  /** Bytes of its lines. */
+  bytes: number
+  /** The end of what was said last in it; `null`: no text. */
+  lastWords: string | null
+  /** The client sends it. */
+  sent: boolean
+}
+
+/** A session that has records in the transcript of another one. */
+export interface OtherSession {
+  /** Its id. */
+  session: string
+  /** Its records in the file. */
+  records: number
+  /** Prompts in them. */
+  turns: number
+  /** Line of the first of them. */
+  firstLine: number
+  /** Line of the last of them. */
+  lastLine: number
+  /** Its own transcript; `null`: none was found. */
+  transcript: string | null
 }
 
 /** Answer of {@link repair}: `cc-session-recover/repair@1`. */
@@ -960,6 +1002,14 @@ export interface RepairReport {
   more: number
   /** How many findings are mended; 0: there is nothing to repair. */
   mendable: number
+  /** Branches of the conversation, where there is more than one; the client sends one branch of each fork. */
+  branches: ConversationBranch[]
+  /** Other sessions that have records in the file. */
+  others: OtherSession[]
+  /** The client is made to send the branch that was asked for. */
+  switches: boolean
+  /** The record that `branch` named. */
+  branch: string | null
   /** Subagents whose transcripts are damaged. */
   subagents: SubagentFindings[]
   /** Why it cannot be mended now; `null`: it can. */

@@ -5,6 +5,9 @@ use super::config::{Config, Disposition};
 use super::incident::{Attempt, Phase};
 use super::reason::{GoesFirst, PlanReason, Reason};
 use crate::claude::version::ClientVersion;
+use crate::session::failure::RequestCure;
+use crate::session::failure::request_cure;
+use crate::session::message::ClientMessage;
 use crate::session::stop::{StopClass, UserAction, time_or_null};
 use crate::session::{ResetSource, Stop, StopKind};
 use chrono::{DateTime, Duration, Utc};
@@ -145,7 +148,10 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     }
     match kind.class() {
         StopClass::NeedsUser(_) | StopClass::Interrupted => {
-            let reason = user_needed(kind).unwrap_or(Reason::CauseUnknown);
+            let reason = match user_needed(kind).unwrap_or(Reason::CauseUnknown) {
+                Reason::RequestRefused { .. } => situation.refused(),
+                reason => reason,
+            };
             return situation.held(Action::Notify, None, reason);
         }
         StopClass::NoFailure => return situation.held(Action::None, None, Reason::NothingPending),
@@ -193,7 +199,7 @@ pub const fn user_needed(kind: StopKind) -> Option<Reason<'static>> {
             UserAction::LogIn => Reason::LoginNeeded,
             UserAction::AddCredit => Reason::CreditNeeded,
             UserAction::Compact => Reason::ContextFull,
-            UserAction::Rephrase => Reason::RequestRefused,
+            UserAction::Rephrase => Reason::RequestRefused { cure: RequestCure::Rephrase, session: "" },
             UserAction::ReadMessage => Reason::CauseUnknown,
         }),
         StopClass::Interrupted => Some(Reason::InterruptedByUser),
@@ -207,6 +213,11 @@ pub const fn user_needed(kind: StopKind) -> Option<Reason<'static>> {
 }
 
 impl Situation<'_> {
+    fn refused(&self) -> Reason<'_> {
+        let message = self.stop.message.as_ref().map(ClientMessage::shown).unwrap_or_default();
+        Reason::RequestRefused { cure: request_cure(&message), session: self.session }
+    }
+
     fn held(&self, action: Action, at: Option<DateTime<Utc>>, reason: Reason<'_>) -> Decision {
         let mut plan = RecoveryPlan::new(action, at, reason);
         if matches!(action, Action::Resume | Action::Notify) {

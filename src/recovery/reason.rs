@@ -6,6 +6,7 @@
 use crate::claude::version::ClientVersion;
 use crate::clock::rfc3339;
 use crate::session::StopKind;
+use crate::session::failure::RequestCure;
 use crate::session::stop::StopClass;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -114,7 +115,7 @@ pub enum Reason<'a> {
     LoginNeeded,
     CreditNeeded,
     ContextFull,
-    RequestRefused,
+    RequestRefused { cure: RequestCure, session: &'a str },
     CauseUnknown,
     InterruptedByUser,
     KindIgnored(StopKind),
@@ -185,9 +186,23 @@ impl Reason<'_> {
             Self::ContextFull => {
                 fixed(Code::ContextFull, "run /compact in the session, or start a new one from HANDOFF.md")
             }
-            Self::RequestRefused => fixed(
+            Self::RequestRefused { cure, session } => (
                 Code::RequestRefused,
-                "the API will refuse this request again: rephrase it, or go back a step with /rewind",
+                match cure {
+                    RequestCure::Repair => format!(
+                        "the API refuses what is in the conversation: cc-session-recover repair {session} --apply takes it out"
+                    ),
+                    RequestCure::Resume => {
+                        "the client leaves out by itself what the API refused: resume it".to_owned()
+                    }
+                    RequestCure::ResumeOrRepair => format!(
+                        "resume it, for the client leaves out by itself what the API refused; cc-session-recover repair {session} reports whether a call or a result is lost"
+                    ),
+                    RequestCure::Rephrase => {
+                        "the API will refuse this request again: rephrase it, or go back a step with /rewind"
+                            .to_owned()
+                    }
+                },
             ),
             Self::CauseUnknown => {
                 fixed(Code::CauseUnknown, "the reason is not known: look at the session's last message")
