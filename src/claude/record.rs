@@ -377,9 +377,14 @@ fn with_whole_characters(line: &[u8]) -> Option<Vec<u8>> {
     Some(mended.into_bytes())
 }
 
-/// Blanks and NUL bytes (left by a power cut) around a line mean nothing.
+/// The byte order mark in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Blanks and NUL bytes (left by a power cut) around a line mean nothing, nor does a byte order mark, which an editor puts at the
+/// beginning of a file and the client reads over.
 #[must_use]
 pub fn trim(line: &[u8]) -> &[u8] {
+    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     let noise = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
     let start = line.iter().position(|byte| !noise(byte)).unwrap_or(line.len());
     let end = line.iter().rposition(|byte| !noise(byte)).map_or(start, |at| at + 1);

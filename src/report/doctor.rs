@@ -3,7 +3,8 @@
 //! service runs.
 
 use super::inventory::Outside;
-use crate::claude::home::ClaudeHome;
+use super::session::ConflictCopy;
+use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::program::locate;
 use crate::claude::settings::{Settings, managed_dir, value_of};
 use crate::clock::rfc3339;
@@ -21,7 +22,9 @@ use crate::recovery::incident::Incident;
 use crate::rescue::snapshot::ensure_room;
 use crate::service::plan::Outside as ServiceOutside;
 use crate::service::status::{StatusOptions, status as service_status};
+use crate::session::files::project_directories;
 use crate::session::owners::version_of;
+use crate::session::scan::{self, Found};
 use crate::session::stop::time;
 use crate::store::stored::peek;
 use crate::store::{StateDir, journal};
@@ -43,6 +46,8 @@ const SOON: u64 = 7;
 const ROOM: u64 = 200 * 1024 * 1024;
 /// Files of the state directory that are looked at.
 const MOST_FILES: usize = 20_000;
+/// Conflict copies that are named.
+const MOST_CONFLICTS: usize = 5;
 /// Largest note that is looked into, in bytes.
 const LARGEST_NOTE: u64 = 4 * 1024 * 1024;
 /// Variables with which a client needs no file to log in.
@@ -208,6 +213,7 @@ impl Patient<'_> {
         checks.extend(self.set_up());
         checks.extend([self.hooks_allowed(), self.configuration()]);
         checks.extend(self.saving());
+        checks.extend(self.conflict_copies());
         checks.extend([self.retention(), self.note(), self.state_dir(), self.privacy(), self.journal()]);
         checks.extend([self.incidents(), self.spool(), self.quarantine()]);
         checks.extend([self.supervisor(), self.credential()]);
@@ -467,6 +473,23 @@ impl Patient<'_> {
         }
         if checks.is_empty() {
             checks.push(Check::ok("saving", "no session was seen that is not saved").at(projects));
+        }
+        checks
+    }
+
+    /// Copies of transcripts that a tool which synchronizes directories made: a session may go on in the wrong one.
+    fn conflict_copies(&self) -> Vec<Check> {
+        let further: Vec<PathBuf> = self.config.config.config_dirs.iter().map(PathBuf::from).collect();
+        let homes = all_homes(self.outside.env, &further);
+        let dirs = project_directories(&homes, &mut Vec::new());
+        let beside = scan::find(&dirs).beside;
+        let mut paths: Vec<PathBuf> =
+            beside.iter().flat_map(|beside| beside.conflicts.iter().cloned()).collect();
+        paths.sort();
+        let more = paths.len().saturating_sub(MOST_CONFLICTS);
+        let mut checks: Vec<Check> = paths.into_iter().take(MOST_CONFLICTS).map(conflict_check).collect();
+        if more > 0 {
+            checks.push(Check::warn("conflict-copies", format!("there are {more} more conflict copies")));
         }
         checks
     }
@@ -734,6 +757,17 @@ impl Patient<'_> {
 }
 
 /// Hooks of ours in a settings file against those that `init` writes.
+fn conflict_check(path: PathBuf) -> Check {
+    let id = Found::named(&path, 0).map(|found| found.id().to_owned()).unwrap_or_default();
+    let copy = ConflictCopy::at(path);
+    let newest = copy
+        .newest_at
+        .map_or_else(|| "without messages".to_owned(), |at| format!("newest message {}", rfc3339(at)));
+    Check::warn("conflict-copies", format!("there is a conflict copy of session {id}, {newest}"))
+        .at(copy.path)
+        .next(format!("compare it with `cc-session-recover show {id}`, and stop synchronizing this directory while clients run"))
+}
+
 fn hooks(plan: &InitPlan, again: &str) -> Check {
     let Some(target) = &plan.settings else { return Check::fail("hooks", "no hooks are set up").next(again) };
     let check = match value_of(&target.real_path) {

@@ -423,13 +423,13 @@ impl<'a> Inventory<'a> {
         self.rows.iter().filter(same).map(|other| other.found.path.clone()).collect()
     }
 
-    /// Whether a session was started in a directory, as far as its files tell.
+    /// Whether a session was started in a directory, as far as its files tell: only a recorded directory with the same encoded
+    /// name rules that out. Where the directory of its transcripts has several names, all of them count.
     fn is_of(row: &Row, dir: &Path) -> bool {
         let encoded = encode_project_path(&dir.to_string_lossy());
         let named = row.found.directories().any(|dir| dir.file_name() == Some(OsStr::new(&encoded)));
-        named
-            && start_of(&row.found, row.summary.cwd.as_deref())
-                .is_none_or(|start| Path::new(&start).starts_with(dir))
+        let twin = |start: &str| !Path::new(start).starts_with(dir) && encode_project_path(start) == encoded;
+        named && !start_of(&row.found, row.summary.cwd.as_deref()).is_some_and(|start| twin(&start))
     }
 
     /// Directories in which clients of a session's configuration directory were used, as the client itself remembers them.

@@ -151,7 +151,7 @@ fn subagents_below(dir: &Path, deepest: usize, problems: &mut Vec<Error>, found:
                 subagents_below(&entry.path(), deepest - 1, problems, found);
             }
             Ok(kind) if !kind.is_dir() && entry.file_name().to_str().is_some_and(is_subagent) => {
-                found.push(entry.path())
+                found.push(entry.path());
             }
             _ => {}
         }

@@ -25,7 +25,10 @@ function printCommands(report, io) {
   const refused = plans.filter(({ argv, action }) => action === 'refused' || argv === null);
   for (const plan of plans) {
     if (refused.includes(plan)) io.error(refusalText(plan, ids));
-    else io.line(resumeLine(plan));
+    else {
+      io.line(resumeLine(plan));
+      if (plan.session.copies.length > 0) io.error(copiesText(plan));
+    }
   }
   printProblems(problems, io);
   if (plans.length === 0) {
@@ -33,6 +36,12 @@ function printCommands(report, io) {
     return EXIT.nothingToDo;
   }
   return refused.length === plans.length ? EXIT.refused : EXIT.done;
+}
+
+/** Which of several transcripts of one session is opened. @param {ResumePlan} plan */
+function copiesText(plan) {
+  const { session, why } = cleaned(plan);
+  return `note: session ${session.id} has ${session.copies.length + 1} transcripts: ${why}`;
 }
 
 /** The shell line that resumes a session, with everything it needs. @param {ResumePlan} plan @param {NodeJS.Platform} [platform] */

@@ -134,7 +134,7 @@ function showLines(report, { width, colours }, now) {
     const why = remains.why === 'empty-file' ? 'its transcript is empty (0 bytes)' : 'its transcript holds no conversation';
     return [
       `${why}; if there was one, it is lost here, and Claude Code refuses to resume it`,
-      ...remains.left.map(({ kind, count: number, bytes, path }) => `- ${remainingWords(kind, number)}, ${sizeWords(bytes)}: ${homely(path)}`),
+      ...remains.left.map((one) => `- ${remainingWords(one.kind, one.count)}, ${sizeWords(one.bytes)}: ${homely(one.path)}`),
       remains.typed === null ? null : `- its newest prompt in the history of Claude Code: ${quoted(remains.typed)}`,
       remains.restore === null
         ? `an export or a backup of it comes back with ${ownName()} import`
@@ -146,7 +146,7 @@ function showLines(report, { width, colours }, now) {
     const { conflictCopyOf, conflictCopies } = session;
     return [
       conflictCopyOf === null ? null : `this file is a conflict copy of session ${conflictCopyOf}; Claude Code does not open it`,
-      ...conflictCopies.map(({ path, bytes, newestAt }) => `conflict copy, ${sizeWords(bytes)}, ${newestAt === null ? 'without messages' : `newest message ${whenWords(newestAt)}`}: ${homely(path)}`),
+      ...conflictCopies.map((copy) => `conflict copy, ${sizeWords(copy.bytes)}, ${copy.newestAt === null ? 'without messages' : `newest message ${whenWords(copy.newestAt)}`}: ${homely(copy.path)}`),
     ];
   }
 
