@@ -142,6 +142,9 @@ export type PlanReason =
   | 'nothing-pending'
   | 'superseded'
   | 'session-continued'
+  | 'taken-over'
+  | 'continued-elsewhere'
+  | 'prompt-repeated'
   | 'awaiting-turn'
   | 'cancelled'
   | 'hooks-removed'
@@ -262,8 +265,12 @@ export interface RunResult {
   lastWords: string | null
   /** Why it counts as having done nothing, when it does. */
   hollow: string | null
-  /** What is wrong with the transcript afterwards: rewritten, or forked. */
+  /** The same as a stable code; null also where only the sentence was stored. */
+  hollowReason: 'client-answered' | 'nothing-added' | 'no-answer' | 'all-calls-denied' | 'not-started' | 'unverified' | null
+  /** What is wrong with the transcript afterwards: shortened, rewritten, or forked. */
   damage: string | null
+  /** The same as a stable code; null also where only the sentence was stored. */
+  damageReason: 'shortened' | 'rewritten' | 'forked' | null
 }
 
 /** A stop that is being looked after, as it is stored. */
@@ -305,7 +312,7 @@ export interface Incident {
   /** When the first of the present run of stops happened. */
   firstStopAt: string | null
   /** How far it is. */
-  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'held' | 'given-up' | 'cancelled'
+  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'superseded' | 'held' | 'given-up' | 'cancelled'
   /** Attempts since the session last worked. */
   attempts: Attempt[]
   /** Times of all wakes of the last 24 hours. */
@@ -702,7 +709,7 @@ export interface IncidentAccount {
   /** What its runs did, together. */
   work: WorkDone
   /** Where it stands. */
-  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'held' | 'given-up' | 'cancelled'
+  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'superseded' | 'held' | 'given-up' | 'cancelled'
   /** When it came to stand there; `null` while something is still going to happen by itself. */
   endedAt: string | null
   /** How that is known, or why it stands there. */
@@ -2031,7 +2038,7 @@ export interface WatchedSession {
   /** What stopped it. */
   stop: StopKind
   /** Where its incident stands. */
-  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'held' | 'given-up' | 'cancelled'
+  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'superseded' | 'held' | 'given-up' | 'cancelled'
   /** What happens next. */
   next: NextStep
   /** A person paused it. */
@@ -2149,7 +2156,7 @@ export interface RunReport {
   /** The session whose work a new one went on with; `null` when it is the session itself. */
   insteadOf: string | null
   /** Where its incident stands. */
-  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'held' | 'given-up' | 'cancelled'
+  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'superseded' | 'held' | 'given-up' | 'cancelled'
   /** The attempt that was made. */
   attempt: Attempt | null
   /** What is to be done now, in words. */

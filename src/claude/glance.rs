@@ -81,7 +81,7 @@ pub fn kind_of_first(line: &[u8]) -> Kind {
         let name = &rest[..memchr::memchr(b'"', rest).unwrap_or(0)];
         return match name {
             b"last-prompt" | b"custom-title" | b"agent-name" | b"ai-title" | b"permission-mode"
-            | b"summary" => Kind::Meta,
+            | b"summary" | b"continued-in" => Kind::Meta,
             b"cost-state" => Kind::Mark(Mark::CostState),
             b"user" => Kind::User,
             b"assistant" => Kind::Answer,
@@ -455,6 +455,8 @@ fn body(line: &mut Line<'_>) -> Option<Body> {
         "permission-mode" => short(&mut line.permission_mode)
             .map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode))),
         "cost-state" => Body::Meta(Meta::CostState),
+        // Rare: read the long way.
+        "continued-in" => return None,
         _ => Body::Other,
     })
 }

@@ -248,6 +248,8 @@ pub enum Meta {
     PermissionMode(CompactString),
     /// Written when a process ends gracefully.
     CostState,
+    /// The conversation continued in the session of this id.
+    ContinuedIn(CompactString),
 }
 
 /// Whether a record's `sessionKind` says that its session runs in the background.
@@ -300,6 +302,7 @@ struct Line {
     agent_name: Option<String>,
     ai_title: Option<String>,
     summary: Option<Value>,
+    continued_in_session_id: Option<CompactString>,
     compact_metadata: Option<Value>,
 }
 
@@ -436,6 +439,10 @@ fn body(line: &mut Line) -> Body {
             line.permission_mode.take().map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode)))
         }
         "cost-state" => Body::Meta(Meta::CostState),
+        "continued-in" => line
+            .continued_in_session_id
+            .take()
+            .map_or(Body::Other, |session| Body::Meta(Meta::ContinuedIn(session))),
         _ => Body::Other,
     }
 }

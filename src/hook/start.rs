@@ -4,11 +4,15 @@ use super::{Hook, Outcome};
 use crate::claude::registry::client_pid;
 use crate::clock::rfc3339;
 use crate::recovery::config::Config;
-use crate::recovery::incident::Incident;
+use crate::recovery::incident::{Child, Incident};
+use crate::recovery::readiness::Reading;
+use crate::recovery::resume::Resumer;
+use crate::recovery::takeover::{Takeover, take_over};
 use crate::session::stop::time;
 use crate::store::stored::{Stored, save};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::path::PathBuf;
 
 /// Characters of hand-over text; the client keeps 10,000 inline.
@@ -61,8 +65,38 @@ impl Hook<'_> {
             return Outcome::silent();
         }
         let config = self.config();
-        let text = self.hand_over(source, config);
-        Outcome { stdout: (!text.is_empty()).then_some(text), ..Outcome::silent() }
+        // A compaction opens nothing: the session was open before.
+        let taken = if source == "compact" { Takeover::NoRun } else { self.take_over(config) };
+        let mut text = self.hand_over(source, config);
+        let Some(message) = taken.for_user(&self.payload.session) else {
+            return Outcome { stdout: (!text.is_empty()).then_some(text), ..Outcome::silent() };
+        };
+        if let Some(report) = taken.for_model() {
+            format!("{report}\n{text}").trim_end().clone_into(&mut text);
+        }
+        let mut output = json!({"systemMessage": message});
+        if !text.is_empty() {
+            output["hookSpecificOutput"] =
+                json!({"hookEventName": "SessionStart", "additionalContext": text});
+        }
+        Outcome { stdout: Some(output.to_string()), ..Outcome::silent() }
+    }
+
+    /// Ends an unattended run that works in the session the user has just opened.
+    fn take_over(&self, config: &Config) -> Takeover {
+        let super::Outside { env, processes, .. } = self.outside;
+        if !self.state.incident(&self.payload.session).exists() {
+            return Takeover::NoRun;
+        }
+        let client = client_pid(env.claude_pid(), self.home, &self.payload.session, processes)
+            .map(|pid| Child { pid, start: processes.start_token(pid) });
+        let default_home = self.default_home();
+        let ledger = self.ledger(config, default_home.as_deref());
+        let resumer = Resumer { reading: Reading { ledger, env, processes }, own_pid: 0, now: false };
+        take_over(&resumer, &self.payload.session, client).unwrap_or_else(|error| {
+            self.failed(&error);
+            Takeover::NoRun
+        })
     }
 
     fn register(&self) -> crate::error::Result<()> {

@@ -132,7 +132,7 @@ impl Walk {
             Meta::CustomTitle(text) | Meta::AgentName(text) => keep(&mut found.name, text),
             Meta::AiTitle(text) => keep(&mut found.title, text),
             Meta::PermissionMode(mode) => keep(&mut found.permission_mode, mode),
-            Meta::LastPrompt(_) | Meta::Summary(_) | Meta::CostState => {}
+            Meta::LastPrompt(_) | Meta::Summary(_) | Meta::CostState | Meta::ContinuedIn(_) => {}
         }
     }
 

@@ -34,6 +34,8 @@ pub enum Phase {
     Recovered,
     /// A person went on in the session.
     MovedOn,
+    /// A later session was given the same prompt: this one is left as it is.
+    Superseded,
     /// Nothing happens without a person.
     Held,
     /// The attempts are used up.
@@ -46,7 +48,7 @@ impl Phase {
     /// Nothing is owed any more.
     #[must_use]
     pub const fn is_over(self) -> bool {
-        matches!(self, Self::Recovered | Self::MovedOn)
+        matches!(self, Self::Recovered | Self::MovedOn | Self::Superseded)
     }
 
     /// Something is still going to happen by itself.
@@ -64,6 +66,7 @@ impl Phase {
             Self::Attempting => "attempting",
             Self::Recovered => "recovered",
             Self::MovedOn => "moved-on",
+            Self::Superseded => "superseded",
             Self::Held => "held",
             Self::GivenUp => "given-up",
             Self::Cancelled => "cancelled",
@@ -125,6 +128,17 @@ pub struct Child {
     pub start: Option<String>,
 }
 
+/// The user's client opened a closed session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Opened {
+    /// When its `SessionStart` hook ran.
+    #[serde(serialize_with = "time")]
+    pub at: DateTime<Utc>,
+    /// The client; `None` where the hook could not tell.
+    pub client: Option<Child>,
+}
+
 /// One run that resumes a closed session. It is written down before the process is started (without `child`), once it is
 /// started, and when it has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +165,9 @@ pub struct Run {
     /// Longest run in seconds.
     #[serde(default)]
     pub deadline_seconds: Option<u64>,
+    /// The user opened the session while this run worked in it: the run must end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_over: Option<Opened>,
     /// What came of it; `None` while it runs, or when its supervisor was lost.
     pub result: Option<RunResult>,
 }
@@ -178,10 +195,114 @@ pub struct RunResult {
     pub tokens: u64,
     /// The model's last words, cleared of secrets and cut.
     pub last_words: Option<String>,
-    /// Why it counts as having done nothing, when it does.
+    /// Why it counts as having done nothing, when it does: the sentence of `hollow_reason`.
     pub hollow: Option<String>,
-    /// What is wrong with the transcript afterwards: rewritten, or forked.
+    /// See [`Hollow`]; `None` also in results of versions that stored only the sentence.
+    #[serde(default)]
+    pub hollow_reason: Option<HollowReason>,
+    /// What is wrong with the transcript afterwards: the sentence of `damage_reason`.
     pub damage: Option<String>,
+    /// `None` also in results of versions that stored only the sentence.
+    #[serde(default)]
+    pub damage_reason: Option<DamageReason>,
+}
+
+impl RunResult {
+    /// Records that the run did nothing.
+    pub fn set_hollow(&mut self, hollow: &Hollow) {
+        self.hollow_reason = Some(hollow.reason());
+        self.hollow = Some(hollow.to_string());
+    }
+
+    /// Records that the transcript was damaged; the first damage found is kept.
+    pub fn set_damage(&mut self, damage: DamageReason) {
+        if self.damage_reason.is_none() {
+            self.damage_reason = Some(damage);
+            self.damage = Some(damage.to_string());
+        }
+    }
+}
+
+/// Why a run counts as having done nothing: a stable code, which programs may compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HollowReason {
+    /// The client answered in the model's place.
+    ClientAnswered,
+    /// The transcript did not grow.
+    NothingAdded,
+    /// Records were added, and none is a model's answer.
+    NoAnswer,
+    /// Every tool call was denied.
+    AllCallsDenied,
+    /// The process could not be started.
+    NotStarted,
+    /// The transcript could not be read afterwards.
+    Unverified,
+}
+
+/// A [`HollowReason`] with the data of its sentence. [`std::fmt::Display`] is the only place where the sentence is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant is a HollowReason, which is documented")]
+pub enum Hollow {
+    ClientAnswered,
+    NothingAdded,
+    NoAnswer,
+    AllCallsDenied { calls: usize },
+    NotStarted { error: String },
+    Unverified { error: String },
+}
+
+impl Hollow {
+    /// The stable code.
+    #[must_use]
+    pub const fn reason(&self) -> HollowReason {
+        match self {
+            Self::ClientAnswered => HollowReason::ClientAnswered,
+            Self::NothingAdded => HollowReason::NothingAdded,
+            Self::NoAnswer => HollowReason::NoAnswer,
+            Self::AllCallsDenied { .. } => HollowReason::AllCallsDenied,
+            Self::NotStarted { .. } => HollowReason::NotStarted,
+            Self::Unverified { .. } => HollowReason::Unverified,
+        }
+    }
+}
+
+impl std::fmt::Display for Hollow {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ClientAnswered => {
+                to.write_str("the client answered in the model's place: No response requested.")
+            }
+            Self::NothingAdded => to.write_str("nothing was added to the conversation"),
+            Self::NoAnswer => to.write_str("no model answered"),
+            Self::AllCallsDenied { calls } => write!(to, "every tool call was denied ({calls})"),
+            Self::NotStarted { error } | Self::Unverified { error } => to.write_str(error),
+        }
+    }
+}
+
+/// What is wrong with a transcript after a run: a stable code, which programs may compare. [`std::fmt::Display`] is the only
+/// place where its sentence is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DamageReason {
+    /// It is shorter than before the run.
+    Shortened,
+    /// Bytes from before the run were changed.
+    Rewritten,
+    /// The conversation has two branches: another client wrote into it.
+    Forked,
+}
+
+impl std::fmt::Display for DamageReason {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str(match self {
+            Self::Shortened => "the transcript is shorter than before the run",
+            Self::Rewritten => "what was written before the run has been changed",
+            Self::Forked => "the conversation was forked: another client wrote into it during the run",
+        })
+    }
 }
 
 /// One stop of one session.
@@ -222,6 +343,9 @@ pub struct Incident {
     pub claude_pid: Option<u32>,
     /// Its start token, which tells it from a later process with the same id.
     pub claude_start: Option<String>,
+    /// The user's client that opened the session last, while it was stopped and closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Opened>,
     /// Program that this process ran, where its sessions may go on without a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claude_program: Option<PathBuf>,
@@ -299,6 +423,7 @@ impl Incident {
             entrypoint: report.entrypoint,
             claude_pid: report.claude_pid,
             claude_start: report.claude_start,
+            opened: None,
             claude_program: None,
             created_at: now,
             updated_at: now,
@@ -333,6 +458,7 @@ impl Incident {
         next.client_version = self.client_version;
         next.context_tokens = self.context_tokens;
         next.claude_program = self.claude_program;
+        next.opened = self.opened;
         if !fresh {
             // A stop within a run of ours: what it may have changed itself was not approved by anybody since.
             next.fingerprint = self.fingerprint;
@@ -350,6 +476,12 @@ impl Incident {
         let attempt = self.attempts.last()?;
         let run = attempt.run.as_deref().filter(|run| run.result.is_none())?;
         Some((attempt.at, run))
+    }
+
+    /// The run of this name.
+    pub fn run_mut(&mut self, nonce: &str) -> Option<&mut Run> {
+        let mut runs = self.attempts.iter_mut().filter_map(|attempt| attempt.run.as_deref_mut());
+        runs.find(|run| run.nonce == nonce)
     }
 
     /// Takes over what the transcript tells about the stop.

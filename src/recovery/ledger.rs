@@ -75,15 +75,19 @@ impl Ledger<'_> {
         peek(&self.state.incident(session))
     }
 
-    /// All incidents, by session, and those that could not be read. Spooled events are folded in first.
+    /// Folds every spooled event into its incident, and gives what could not be changed.
+    #[must_use]
+    pub fn fold_spool(&self) -> Vec<Error> {
+        let sessions = spool::sessions(self.state).into_iter();
+        sessions.filter_map(|session| self.change(&session, |_| {}).err()).collect()
+    }
+
+    /// All incidents, by session, and those that could not be read. Spooled events count as if they were folded in. Changes
+    /// nothing.
     #[must_use]
     pub fn read_all(&self) -> (Vec<Incident>, Vec<Error>) {
         let mut problems = Vec::new();
-        for session in spool::sessions(self.state) {
-            if let Err(error) = self.change(&session, |_| {}) {
-                problems.push(error);
-            }
-        }
+        let spooled = spool::sessions(self.state);
         let mut names: Vec<String> = std::fs::read_dir(self.state.incidents())
             .into_iter()
             .flatten()
@@ -93,15 +97,31 @@ impl Ledger<'_> {
             })
             .filter(|name| is_session_id(name))
             .collect();
+        names.extend(spooled.iter().cloned());
         names.sort();
+        names.dedup();
         let mut incidents = Vec::new();
         for name in names {
             match self.read(&name) {
-                Ok(incident) => incidents.extend(incident),
+                Ok(mut incident) => {
+                    if spooled.contains(&name) {
+                        let events = spool::peek_pending(self.state, &name);
+                        for entry in events {
+                            self.fold_spooled(&mut incident, entry);
+                        }
+                    }
+                    incidents.extend(incident);
+                }
                 Err(error) => problems.push(error),
             }
         }
         (incidents, problems)
+    }
+
+    fn fold_spooled(&self, incident: &mut Option<Incident>, entry: SpooledEvent) {
+        if let Ok(event) = serde_json::from_value::<Event>(entry.payload) {
+            self.fold(incident, event);
+        }
     }
 
     /// Enters an event. It is durable when this returns, in the incident or in the spool.
@@ -158,9 +178,7 @@ impl Ledger<'_> {
         let mut incident = before.clone();
         let spooled = spool::pending(self.state, session);
         for (_, entry) in &spooled {
-            if let Ok(event) = serde_json::from_value::<Event>(entry.payload.clone()) {
-                self.fold(&mut incident, event);
-            }
+            self.fold_spooled(&mut incident, entry.clone());
         }
         with(&mut incident);
         if incident != before
@@ -222,6 +240,7 @@ impl Ledger<'_> {
             Event::Left { fact } => {
                 if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
                     incident.saw(Source::Hook, fact);
+                    incident.opened = None;
                     // What comes of a run that is under way is for the one who made it.
                     if incident.open_run().is_none() {
                         self.plan(incident, Terminal::Closed);
@@ -304,10 +323,21 @@ mod tests {
         assert_eq!(entered.unwrap_err().code, Code::StateLocked);
         assert_eq!(spool::sessions(&state), [SESSION]);
         drop(held);
+        // Reading sees it, and leaves everything as it is.
         let (incidents, problems) = ledger.read_all();
         assert!(problems.is_empty());
         assert_eq!(incidents[0].stop.message, ClientMessage::of("first"));
+        assert_eq!(spool::sessions(&state), [SESSION]);
+        assert!(ledger.read(SESSION).unwrap().is_none());
+        assert!(ledger.fold_spool().is_empty());
+        assert_eq!(ledger.read(SESSION).unwrap().unwrap().stop.message, ClientMessage::of("first"));
         assert!(spool::sessions(&state).is_empty());
+        // Nor does it put a damaged file aside.
+        std::fs::write(state.incident(SESSION), "{").unwrap();
+        std::fs::write(state.spool().join(format!("{SESSION}.0000000000001-1-1.json")), "{").unwrap();
+        let (incidents, problems) = ledger.read_all();
+        assert_eq!((incidents.len(), problems.len()), (0, 1));
+        assert!(!state.quarantine().exists());
     }
 
     #[test]

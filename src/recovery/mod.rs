@@ -16,5 +16,7 @@ pub mod resume;
 #[cfg(test)]
 #[cfg(unix)]
 mod schedules;
+pub mod siblings;
 pub mod supervise;
+pub mod takeover;
 pub mod verify;

@@ -6,7 +6,10 @@ use super::config::Config;
 use super::fingerprint::Fingerprint;
 use super::heartbeat::{Seen, seen};
 use super::incident::{Child, Incident, Phase, Run, Transport};
+use super::launch::ATTEMPT;
 use super::ledger::Ledger;
+use super::reason::Reason;
+use super::siblings;
 use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::process::Processes;
 use crate::claude::program::locate;
@@ -18,15 +21,18 @@ use crate::fs::{own_uid, owner};
 use crate::project::enabled::{agreed_fingerprint, unattended};
 use crate::session::ending::Liveness;
 use crate::session::origin::origin;
-use crate::session::owners::{Kind, Owners, SessionOwners, version_of};
+use crate::session::owners::{Kind, Owners, SessionOwners, has_it_open, version_of};
 use crate::session::summary::{Summary, summarize};
 use crate::store::stored::peek;
 use chrono::{DateTime, Duration, Utc};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A transcript that was written to within this time may have a writer nobody knows of; shorter when the supervisor is told
 /// to look more often.
 const QUIET_SECONDS: f64 = 30.0;
+/// Changed files that are named.
+const MOST_NAMED: usize = 5;
 /// A process that was just started shows in the table within this time.
 const SHOWS: Duration = Duration::seconds(2);
 
@@ -37,19 +43,209 @@ pub fn quiet(config: &Config) -> Duration {
     Duration::from_std(std::time::Duration::from_secs_f64(seconds)).unwrap_or(SHOWS)
 }
 
-/// What may happen now.
+/// Whether a closed session may be resumed now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ReadinessVerdict {
     /// It may be resumed.
     Ready,
-    /// Not now, perhaps later; and why.
-    NotYet(String),
-    /// Not without a person; and why.
-    Hold(String),
-    /// It went on, or was ended, without us.
-    Over(Phase, &'static str),
+    /// Not now, perhaps later.
+    NotYet(NotYet),
+    /// Not before the user did something.
+    Hold(Hold),
+    /// It continued without us.
+    Over(Over),
     /// It stopped again since; the newer stop decides.
     StoppedAgain,
+}
+
+/// Why a session is not resumed now. [`fmt::Display`] is the only place where its sentence is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotYet {
+    /// A client has it open.
+    Open {
+        /// Its process.
+        pid: u32,
+        /// Its terminal.
+        tty: Option<String>,
+    },
+    /// A process whose command line names the session.
+    BeingResumed {
+        /// That process.
+        pid: u32,
+    },
+    /// The user paused it.
+    Paused,
+    /// `enabled` is false.
+    SwitchedOff,
+    /// Its transcript was written to within the quiet time.
+    WrittenLately,
+    /// Another session works in the same working tree.
+    TreeBusy {
+        /// Process of that session's client.
+        pid: u32,
+    },
+    /// Another process holds the run lease.
+    LeaseHeld,
+    /// There is no incident.
+    NoIncident,
+    /// The planned time has not come, or no run is planned.
+    NotDue,
+    /// Another session of the account is being resumed.
+    AccountBusy,
+    /// The incident changed between the check and the start.
+    Changed,
+    /// `nightlyCap` is reached.
+    NightlyCap,
+    /// An earlier run of it is still at work.
+    RunUnderWay,
+}
+
+impl fmt::Display for NotYet {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open { pid, tty } => to.write_str(&has_it_open(*pid, tty.as_deref())),
+            Self::BeingResumed { pid } => write!(to, "process {pid} was started to resume it"),
+            Self::Paused => to.write_str("it is paused"),
+            Self::SwitchedOff => to.write_str("recovery is switched off (enabled: false)"),
+            Self::WrittenLately => to.write_str("its transcript was written to a moment ago"),
+            Self::TreeBusy { pid } => {
+                write!(to, "another session works in the same working tree (process {pid})")
+            }
+            Self::LeaseHeld => to.write_str("another process is at work on it"),
+            Self::NoIncident => to.write_str("no stop of it is recorded"),
+            Self::NotDue => to.write_str("it is not due"),
+            Self::AccountBusy => to.write_str("another session of the account is being resumed"),
+            Self::Changed => to.write_str("it was changed a moment ago"),
+            Self::NightlyCap => to.write_str("nightlyCap is reached"),
+            Self::RunUnderWay => to.write_str("a run of it is under way"),
+        }
+    }
+}
+
+/// Why a session is left to the user. [`fmt::Display`] is the only place where its sentence is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hold {
+    /// A worker of Claude Code's daemon has it open, and keeps it open.
+    InBackground {
+        /// Its process.
+        pid: u32,
+        /// Its job.
+        job: String,
+    },
+    /// A client in another process-id space may have it open.
+    Elsewhere,
+    /// The transcript cannot be read any more.
+    TranscriptLost,
+    /// The transcript says that the conversation continued in another session.
+    ContinuedIn {
+        /// That session.
+        session: String,
+    },
+    /// The user allowed no unattended runs in the project.
+    NotAllowed,
+    /// The fingerprint of the project was not recorded at the stop.
+    NoFingerprint,
+    /// What decides what runs in the project changed.
+    ProjectChanged {
+        /// What changed.
+        changes: Vec<String>,
+    },
+    /// The user started another session in the project after the stop, and it did work there.
+    WorkedOnSince {
+        /// That session.
+        session: String,
+    },
+    /// No program can be started.
+    NoProgram {
+        /// Why not.
+        why: String,
+    },
+    /// Its directory is gone.
+    DirectoryGone,
+    /// Only a print run finds a session whose directory of origin is not recorded.
+    OriginUnknown,
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InBackground { pid, job } => write!(
+                to,
+                "it is open in the background (process {pid}): claude attach {job} shows it, claude stop {job} ends it"
+            ),
+            Self::Elsewhere => to.write_str(
+                "a client in another process-id space (a container) may have it open, which cannot be checked from here",
+            ),
+            Self::TranscriptLost => to.write_str("its transcript can no longer be read"),
+            Self::ContinuedIn { session } => write!(to, "the conversation continued in session {session}"),
+            Self::NotAllowed => {
+                to.write_str("unattended runs are not allowed in this project (init --unattended allows them)")
+            }
+            Self::NoFingerprint => to.write_str(
+                "what decides what runs in the project was not recorded at the stop, so it cannot be compared",
+            ),
+            Self::ProjectChanged { changes } => {
+                let named = changes.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+                write!(to, "what decides what runs in the project changed since the stop: {named}")
+            }
+            Self::WorkedOnSince { session } => write!(
+                to,
+                "session {session} was started in the project after the stop and did work there: compare before you resume this one"
+            ),
+            Self::NoProgram { why } => to.write_str(why),
+            Self::DirectoryGone => to.write_str("its directory does not exist any more"),
+            Self::OriginUnknown => {
+                to.write_str("where it was started is not recorded, so only a print run finds it")
+            }
+        }
+    }
+}
+
+/// How the work of a session continued without us. [`fmt::Display`] is the only place where its sentence is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Over {
+    /// By the client's own continuation.
+    ContinuedByClient,
+    /// By somebody else.
+    MovedOn,
+    /// A later one-shot session of the same directory was given the same prompt.
+    PromptRepeated {
+        /// That session.
+        session: String,
+    },
+}
+
+impl Over {
+    /// The phase that this puts the incident in.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        match self {
+            Self::ContinuedByClient => Phase::Recovered,
+            Self::MovedOn => Phase::MovedOn,
+            Self::PromptRepeated { .. } => Phase::Superseded,
+        }
+    }
+
+    /// The reason of the plan that is left.
+    #[must_use]
+    pub fn reason(&self) -> Reason<'_> {
+        match self {
+            Self::ContinuedByClient | Self::MovedOn => Reason::SessionContinued,
+            Self::PromptRepeated { session } => Reason::PromptRepeated { session },
+        }
+    }
+}
+
+impl fmt::Display for Over {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ContinuedByClient => to.write_str("Claude Code continued by itself"),
+            Self::MovedOn => to.write_str("the session continued without us"),
+            Self::PromptRepeated { session } => {
+                write!(to, "session {session} was given the same prompt later")
+            }
+        }
+    }
 }
 
 /// The program to start.
@@ -66,6 +262,10 @@ pub struct Program {
 pub struct Facts {
     /// Every process that has it open, is being started for it, or may have it open without being visible from here.
     pub owners: SessionOwners,
+    /// The user's client that opened it, which lives and is not registered yet.
+    pub opened: Option<u32>,
+    /// A process of a run of ours that names the session.
+    pub own_run: Option<u32>,
     /// When its transcript was written to last.
     pub modified: Option<DateTime<Utc>>,
     /// What the transcript says.
@@ -74,8 +274,16 @@ pub struct Facts {
     pub summary: Option<Summary>,
     /// A person agreed.
     pub unattended: bool,
-    /// A person paused it.
+    /// The user paused it.
     pub paused: bool,
+    /// `enabled` is not false.
+    pub enabled: bool,
+    /// The client of another session that works in the same working tree.
+    pub tree_busy: Option<u32>,
+    /// A session that the user started in the project after the stop, and that did work there.
+    pub worked_on_since: Option<String>,
+    /// A later one-shot session of the same directory that was given the same prompt, when this one got no answer.
+    pub repeated_by: Option<String>,
     /// What decides what runs in the project, and has changed since the stop, or since a person agreed; `None`: neither was
     /// recorded.
     pub changes: Option<Vec<String>>,
@@ -97,6 +305,17 @@ pub struct Reading<'a> {
 }
 
 impl Facts {
+    /// The user is there and asks for the run: what only speaks against a run without the user does not count. What changed
+    /// in the project still does.
+    pub fn asked_for_now(&mut self) {
+        self.unattended = true;
+        self.enabled = true;
+        self.worked_on_since = None;
+        self.repeated_by = None;
+        self.tree_busy = None;
+        self.changes.get_or_insert_default();
+    }
+
     /// Reads everything that decides about an incident.
     #[must_use]
     pub fn read(reading: &Reading<'_>, incident: &Incident) -> Self {
@@ -108,9 +327,18 @@ impl Facts {
         {
             homes.push(ClaudeHome::new(dir.clone()));
         }
+        let all = Owners::read(&homes, processes, &mut Vec::new());
         let owners = Owners::look_up(&homes, processes, &incident.session);
+        let opened = incident.opened.as_ref().and_then(|opened| opened.client.as_ref()).filter(|client| {
+            // It may have turned to another session since.
+            let elsewhere = all.of_process(client.pid).is_some_and(|one| one.session != incident.session);
+            !elsewhere && is_alive(client, processes)
+        });
+        let repeated = |summary: &Summary| siblings::repeated_by(&incident.transcript, summary);
+        let own_run = owners.pids().find(|pid| processes.has_variable(*pid, ATTEMPT) == Some(true));
         let transcript = Transcript::open(&incident.transcript).ok();
         let summary = transcript.as_ref().map(|transcript| summarize(transcript, Liveness::Gone));
+        let repeated_by = summary.as_ref().and_then(repeated);
         let modified = transcript.as_ref().and_then(Transcript::modified).map(DateTime::<Utc>::from);
         let project = incident.project.as_deref();
         let newest = summary
@@ -120,6 +348,8 @@ impl Facts {
         let (directory, by_id) = origin(&incident.transcript, newest.as_deref(), incident.cwd.clone());
         let directory = directory.map(PathBuf::from);
         Self {
+            opened: opened.map(|client| client.pid),
+            own_run,
             owners,
             modified,
             seen: seen(incident, summary.as_ref()),
@@ -129,6 +359,15 @@ impl Facts {
                 .ok()
                 .flatten()
                 .is_some_and(|paused| paused.holds(&incident.session)),
+            enabled: ledger.config.heartbeat.enabled,
+            tree_busy: directory
+                .as_deref()
+                .and_then(|dir| siblings::tree_busy(dir, &incident.session, &all, processes)),
+            repeated_by,
+            worked_on_since: incident
+                .stop
+                .at
+                .and_then(|stopped| siblings::worked_on_since(&incident.transcript, stopped)),
             changes: project.and_then(|project| {
                 let before =
                     incident.fingerprint.clone().or_else(|| agreed_fingerprint(ledger.state, project))?;
@@ -224,71 +463,80 @@ fn is_runtime(path: &Path) -> bool {
     ["node", "nodejs", "bun", "deno", "sh", "bash"].contains(&name.as_str())
 }
 
-/// Decides. The order is that of what must never happen: two clients, then what nobody allowed, then what cannot work.
+/// Decides. Two clients must never meet, so owners come first; then what the user did not allow, then what cannot work.
 #[must_use]
-pub fn judge(facts: &Facts, transport: Transport, quiet: Duration, now: DateTime<Utc>) -> Verdict {
+pub fn judge(facts: &Facts, transport: Transport, quiet: Duration, now: DateTime<Utc>) -> ReadinessVerdict {
+    use ReadinessVerdict as Verdict;
     if let Some(owner) = facts.owners.first() {
         return match (owner.kind, &owner.job) {
-            (Kind::Background, Some(job)) => Verdict::Hold(format!(
-                "it is open in the background (process {}): claude attach {job} shows it, claude stop {job} ends it",
-                owner.pid
-            )),
-            _ => Verdict::NotYet(owner.has_it_open()),
+            (Kind::Background, Some(job)) => {
+                Verdict::Hold(Hold::InBackground { pid: owner.pid, job: job.clone() })
+            }
+            _ => Verdict::NotYet(NotYet::Open { pid: owner.pid, tty: owner.tty.clone() }),
         };
     }
+    if let Some(pid) = facts.opened {
+        return Verdict::NotYet(NotYet::Open { pid, tty: None });
+    }
     if let Some(pid) = facts.owners.started.first() {
-        return Verdict::NotYet(format!("process {pid} was started to resume it"));
+        return Verdict::NotYet(NotYet::BeingResumed { pid: *pid });
     }
     if !facts.owners.elsewhere.is_empty() {
-        return Verdict::Hold(
-            "a client in another process-id space (a container) may have it open, which cannot be checked from here".into(),
-        );
+        return Verdict::Hold(Hold::Elsewhere);
     }
     match facts.seen {
         Seen::Same | Seen::Escaped => {}
         Seen::StoppedAgain => return Verdict::StoppedAgain,
-        Seen::ContinuedByClient => return Verdict::Over(Phase::Recovered, "Claude Code continued by itself"),
-        Seen::MovedOn => return Verdict::Over(Phase::MovedOn, "the session went on without us"),
-        Seen::Lost => return Verdict::Hold("its transcript can no longer be read".into()),
+        Seen::ContinuedByClient => return Verdict::Over(Over::ContinuedByClient),
+        Seen::MovedOn => return Verdict::Over(Over::MovedOn),
+        Seen::Lost => return Verdict::Hold(Hold::TranscriptLost),
+    }
+    if let Some(session) = facts.summary.as_ref().and_then(|summary| summary.continued_in.clone()) {
+        return Verdict::Hold(Hold::ContinuedIn { session: session.into() });
+    }
+    if let Some(session) = &facts.repeated_by {
+        return Verdict::Over(Over::PromptRepeated { session: session.clone() });
     }
     if facts.paused {
-        return Verdict::NotYet("it is paused".into());
+        return Verdict::NotYet(NotYet::Paused);
+    }
+    if !facts.enabled {
+        return Verdict::NotYet(NotYet::SwitchedOff);
     }
     if !facts.unattended {
-        return Verdict::Hold(
-            "nobody agreed that this project goes on without a person (init --unattended)".into(),
-        );
+        return Verdict::Hold(Hold::NotAllowed);
     }
     match &facts.changes {
-        None => {
-            return Verdict::Hold(
-                "what decides what runs in the project was not recorded at the stop, so it cannot be compared".into(),
-            );
-        }
+        None => return Verdict::Hold(Hold::NoFingerprint),
         Some(changes) if !changes.is_empty() => {
-            let named = changes.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-            return Verdict::Hold(format!(
-                "what decides what runs in the project changed since the stop: {named}"
-            ));
+            return Verdict::Hold(Hold::ProjectChanged { changes: changes.clone() });
         }
         Some(_) => {}
+    }
+    if let Some(session) = &facts.worked_on_since {
+        return Verdict::Hold(Hold::WorkedOnSince { session: session.clone() });
     }
     if let Err(why) = &facts.program {
-        return Verdict::Hold(why.clone());
+        return Verdict::Hold(Hold::NoProgram { why: why.clone() });
     }
     match &facts.directory {
-        None => return Verdict::Hold("its directory does not exist any more".into()),
-        Some((_, false)) if transport == Transport::Background => {
-            return Verdict::Hold(
-                "where it was started is not recorded, so only a print run finds it".into(),
-            );
-        }
+        None => return Verdict::Hold(Hold::DirectoryGone),
+        Some((_, false)) if transport == Transport::Background => return Verdict::Hold(Hold::OriginUnknown),
         Some(_) => {}
     }
+    if let Some(pid) = facts.tree_busy {
+        return Verdict::NotYet(NotYet::TreeBusy { pid });
+    }
     if facts.modified.is_none_or(|at| (now - at).abs() < quiet) {
-        return Verdict::NotYet("its transcript was written to a moment ago".into());
+        return Verdict::NotYet(NotYet::WrittenLately);
     }
     Verdict::Ready
+}
+
+/// Whether a process that was recorded with its start token still runs.
+#[must_use]
+pub fn is_alive(child: &Child, processes: &dyn Processes) -> bool {
+    child.start.is_some() && processes.start_token(child.pid) == child.start
 }
 
 /// What became of a run whose supervisor is gone.
@@ -306,12 +554,406 @@ pub enum Orphan {
 /// started a moment ago; within [`SHOWS`] it would show.
 #[must_use]
 pub fn orphan(run: &Run, facts: &Facts, processes: &dyn Processes, since: Duration) -> Orphan {
-    let alive = |child: &Child| child.start.is_some() && processes.start_token(child.pid) == child.start;
     match &run.child {
-        Some(child) if alive(child) => Orphan::Runs,
-        _ if facts.owners.is_open() => Orphan::Runs,
+        Some(child) if is_alive(child, processes) => Orphan::Runs,
+        _ if facts.own_run.is_some() => Orphan::Runs,
+        // Once the user has opened the session, its client is the user's.
+        _ if run.taken_over.is_none() && facts.owners.is_open() => Orphan::Runs,
         Some(_) => Orphan::Over,
         None if since < SHOWS => Orphan::Runs,
         None => Orphan::NeverStarted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claude::registry::RegistryRecord;
+    use crate::clock::parse_rfc3339;
+    use crate::session::owners::{HeldBy, OwnerProcess};
+
+    const SESSION: &str = "00000001-0000-4000-8000-000000000001";
+
+    fn now() -> DateTime<Utc> {
+        parse_rfc3339("2026-11-29T05:00:00Z").unwrap()
+    }
+
+    fn quiet_time() -> Duration {
+        Duration::seconds(30)
+    }
+
+    /// Everything speaks for a run.
+    fn ready() -> Facts {
+        Facts {
+            owners: SessionOwners::default(),
+            opened: None,
+            own_run: None,
+            modified: Some(now() - quiet_time()),
+            seen: Seen::Same,
+            summary: None,
+            unattended: true,
+            paused: false,
+            enabled: true,
+            tree_busy: None,
+            worked_on_since: None,
+            repeated_by: None,
+            changes: Some(Vec::new()),
+            directory: Some((PathBuf::from("/w"), true)),
+            program: Ok(Program { words: vec!["/usr/bin/claude".into()], version: None }),
+        }
+    }
+
+    fn record() -> RegistryRecord {
+        let text = format!(r#"{{"pid":12,"sessionId":"{SESSION}"}}"#);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn owner(pid: u32, kind: Kind, job: Option<&str>) -> OwnerProcess {
+        OwnerProcess {
+            session: SESSION.into(),
+            home: 0,
+            pid,
+            kind,
+            proof: HeldBy::Registry,
+            tty: None,
+            status: None,
+            status_since: None,
+            waiting_for: None,
+            job: job.map(str::to_owned),
+            name: None,
+            started_at: None,
+            version: None,
+        }
+    }
+
+    fn summary(continued_in: Option<&str>) -> Summary {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(format!("{SESSION}.jsonl"));
+        std::fs::write(&path, "").unwrap();
+        let transcript = Transcript::open(&path).unwrap();
+        Summary { continued_in: continued_in.map(Into::into), ..summarize(&transcript, Liveness::Gone) }
+    }
+
+    fn verdict(change: impl FnOnce(&mut Facts)) -> ReadinessVerdict {
+        let mut facts = ready();
+        change(&mut facts);
+        judge(&facts, Transport::Print, quiet_time(), now())
+    }
+
+    #[test]
+    fn a_session_is_resumed_when_nothing_speaks_against_it_also_after_esc_at_the_countdown() {
+        assert_eq!(verdict(|_| {}), ReadinessVerdict::Ready);
+        assert_eq!(verdict(|facts| facts.seen = Seen::Escaped), ReadinessVerdict::Ready);
+        assert_eq!(verdict(|facts| facts.summary = Some(summary(None))), ReadinessVerdict::Ready);
+    }
+
+    #[test]
+    fn each_fact_that_speaks_against_a_run_prevents_it_by_itself() {
+        type Case = (&'static str, fn(&mut Facts), ReadinessVerdict);
+        let not_yet = ReadinessVerdict::NotYet;
+        let hold = ReadinessVerdict::Hold;
+        let cases: Vec<Case> = vec![
+            (
+                "a terminal has it open",
+                |facts| facts.owners.live = vec![owner(7, Kind::Interactive, None)],
+                not_yet(NotYet::Open { pid: 7, tty: None }),
+            ),
+            (
+                "a background worker without a job name has it open",
+                |facts| facts.owners.live = vec![owner(7, Kind::Background, None)],
+                not_yet(NotYet::Open { pid: 7, tty: None }),
+            ),
+            (
+                "a background job has it open",
+                |facts| facts.owners.live = vec![owner(7, Kind::Background, Some("0a1b2c3d"))],
+                hold(Hold::InBackground { pid: 7, job: "0a1b2c3d".into() }),
+            ),
+            (
+                "the user opened it",
+                |facts| facts.opened = Some(8),
+                not_yet(NotYet::Open { pid: 8, tty: None }),
+            ),
+            (
+                "a process names it",
+                |facts| facts.owners.started = vec![9],
+                not_yet(NotYet::BeingResumed { pid: 9 }),
+            ),
+            (
+                "a container may have it open",
+                |facts| facts.owners.elsewhere = vec![record()],
+                hold(Hold::Elsewhere),
+            ),
+            ("it stopped again", |facts| facts.seen = Seen::StoppedAgain, ReadinessVerdict::StoppedAgain),
+            (
+                "the client continued it",
+                |facts| facts.seen = Seen::ContinuedByClient,
+                ReadinessVerdict::Over(Over::ContinuedByClient),
+            ),
+            (
+                "somebody continued it",
+                |facts| facts.seen = Seen::MovedOn,
+                ReadinessVerdict::Over(Over::MovedOn),
+            ),
+            ("it cannot be read", |facts| facts.seen = Seen::Lost, hold(Hold::TranscriptLost)),
+            (
+                "it continued in another session",
+                |facts| facts.summary = Some(summary(Some(SESSION))),
+                hold(Hold::ContinuedIn { session: SESSION.into() }),
+            ),
+            (
+                "a later session was given its prompt",
+                |facts| facts.repeated_by = Some(SESSION.into()),
+                ReadinessVerdict::Over(Over::PromptRepeated { session: SESSION.into() }),
+            ),
+            ("it is paused", |facts| facts.paused = true, not_yet(NotYet::Paused)),
+            ("recovery is switched off", |facts| facts.enabled = false, not_yet(NotYet::SwitchedOff)),
+            ("unattended runs are not allowed", |facts| facts.unattended = false, hold(Hold::NotAllowed)),
+            ("no fingerprint was recorded", |facts| facts.changes = None, hold(Hold::NoFingerprint)),
+            (
+                "the project changed",
+                |facts| facts.changes = Some(vec![".mcp.json".into()]),
+                hold(Hold::ProjectChanged { changes: vec![".mcp.json".into()] }),
+            ),
+            (
+                "another session worked there since",
+                |facts| facts.worked_on_since = Some(SESSION.into()),
+                hold(Hold::WorkedOnSince { session: SESSION.into() }),
+            ),
+            (
+                "there is no program",
+                |facts| facts.program = Err("claude was not found".into()),
+                hold(Hold::NoProgram { why: "claude was not found".into() }),
+            ),
+            ("its directory is gone", |facts| facts.directory = None, hold(Hold::DirectoryGone)),
+            (
+                "another session works in the tree",
+                |facts| facts.tree_busy = Some(11),
+                not_yet(NotYet::TreeBusy { pid: 11 }),
+            ),
+            (
+                "it was written to just within the quiet time",
+                |facts| facts.modified = Some(now() - quiet_time() + Duration::milliseconds(1)),
+                not_yet(NotYet::WrittenLately),
+            ),
+            (
+                "it was written to in the future, as after a jump of the clock",
+                |facts| facts.modified = Some(now() + quiet_time() - Duration::milliseconds(1)),
+                not_yet(NotYet::WrittenLately),
+            ),
+            (
+                "when it was written to is unknown",
+                |facts| facts.modified = None,
+                not_yet(NotYet::WrittenLately),
+            ),
+        ];
+        for (case, change, expected) in cases {
+            assert_eq!(verdict(change), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_session_without_a_recorded_origin_is_only_for_print_runs() {
+        let mut facts = ready();
+        facts.directory = Some((PathBuf::from("/w"), false));
+        for (transport, expected) in [
+            (Transport::Print, ReadinessVerdict::Ready),
+            (Transport::Terminal, ReadinessVerdict::Ready),
+            (Transport::Background, ReadinessVerdict::Hold(Hold::OriginUnknown)),
+        ] {
+            assert_eq!(judge(&facts, transport, quiet_time(), now()), expected, "{transport:?}");
+        }
+    }
+
+    /// Of several facts the one is told that must never be passed over.
+    #[test]
+    fn owners_come_before_what_the_user_did_not_allow_and_that_before_what_cannot_work() {
+        let mut facts = ready();
+        let mut told = Vec::new();
+        facts.modified = None;
+        facts.tree_busy = Some(11);
+        facts.directory = None;
+        facts.program = Err("none".into());
+        facts.worked_on_since = Some(SESSION.into());
+        facts.changes = None;
+        facts.unattended = false;
+        facts.enabled = false;
+        facts.paused = true;
+        facts.repeated_by = Some(SESSION.into());
+        facts.summary = Some(summary(Some(SESSION)));
+        facts.seen = Seen::Lost;
+        facts.owners.elsewhere = vec![record()];
+        facts.owners.started = vec![9];
+        facts.opened = Some(8);
+        facts.owners.live = vec![owner(7, Kind::Interactive, None)];
+        let clearing: [fn(&mut Facts); 15] = [
+            |facts| facts.owners.live.clear(),
+            |facts| facts.opened = None,
+            |facts| facts.owners.started.clear(),
+            |facts| facts.owners.elsewhere.clear(),
+            |facts| facts.seen = Seen::Same,
+            |facts| facts.summary = None,
+            |facts| facts.repeated_by = None,
+            |facts| facts.paused = false,
+            |facts| facts.enabled = true,
+            |facts| facts.unattended = true,
+            |facts| facts.changes = Some(Vec::new()),
+            |facts| facts.worked_on_since = None,
+            |facts| facts.program = ready().program,
+            |facts| facts.directory = ready().directory,
+            |facts| facts.tree_busy = None,
+        ];
+        for clear in clearing {
+            told.push(judge(&facts, Transport::Print, quiet_time(), now()));
+            clear(&mut facts);
+        }
+        told.push(judge(&facts, Transport::Print, quiet_time(), now()));
+        let hold = ReadinessVerdict::Hold;
+        let not_yet = ReadinessVerdict::NotYet;
+        assert_eq!(
+            told,
+            [
+                not_yet(NotYet::Open { pid: 7, tty: None }),
+                not_yet(NotYet::Open { pid: 8, tty: None }),
+                not_yet(NotYet::BeingResumed { pid: 9 }),
+                hold(Hold::Elsewhere),
+                hold(Hold::TranscriptLost),
+                hold(Hold::ContinuedIn { session: SESSION.into() }),
+                ReadinessVerdict::Over(Over::PromptRepeated { session: SESSION.into() }),
+                not_yet(NotYet::Paused),
+                not_yet(NotYet::SwitchedOff),
+                hold(Hold::NotAllowed),
+                hold(Hold::NoFingerprint),
+                hold(Hold::WorkedOnSince { session: SESSION.into() }),
+                hold(Hold::NoProgram { why: "none".into() }),
+                hold(Hold::DirectoryGone),
+                not_yet(NotYet::TreeBusy { pid: 11 }),
+                not_yet(NotYet::WrittenLately),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_user_who_asks_for_a_run_now_is_still_kept_from_what_would_harm() {
+        let mut facts = ready();
+        facts.unattended = false;
+        facts.enabled = false;
+        facts.changes = None;
+        facts.worked_on_since = Some(SESSION.into());
+        facts.repeated_by = Some(SESSION.into());
+        facts.tree_busy = Some(11);
+        facts.asked_for_now();
+        assert_eq!(judge(&facts, Transport::Print, quiet_time(), now()), ReadinessVerdict::Ready);
+        let harmful: [fn(&mut Facts); 6] = [
+            |facts| facts.owners.live = vec![owner(7, Kind::Interactive, None)],
+            |facts| facts.opened = Some(8),
+            |facts| facts.owners.elsewhere = vec![record()],
+            |facts| facts.paused = true,
+            |facts| facts.changes = Some(vec!["settings.json".into()]),
+            |facts| facts.directory = None,
+        ];
+        for (case, harm) in harmful.into_iter().enumerate() {
+            let mut facts = ready();
+            harm(&mut facts);
+            facts.asked_for_now();
+            let verdict = judge(&facts, Transport::Print, quiet_time(), now());
+            assert_ne!(verdict, ReadinessVerdict::Ready, "case {case}");
+        }
+    }
+
+    #[test]
+    fn the_quiet_time_is_that_of_the_checks_and_at_most_thirty_seconds() {
+        let of = |seconds| {
+            let mut config = Config::default();
+            config.supervisor.poll_seconds = seconds;
+            quiet(&config)
+        };
+        assert_eq!(of(5.0), Duration::seconds(5));
+        assert_eq!(of(300.0), Duration::seconds(30));
+    }
+
+    struct Table(Vec<(u32, &'static str)>);
+
+    impl Processes for Table {
+        fn start_token(&self, pid: u32) -> Option<String> {
+            self.0.iter().find(|(known, _)| *known == pid).map(|(_, token)| (*token).to_owned())
+        }
+        fn domain(&self) -> Option<String> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_run_without_its_supervisor_is_over_only_when_no_process_of_it_can_be_there() {
+        type Case = (&'static str, fn(&mut Run), fn(&mut Facts), i64, Orphan);
+        let child = |start: &str| Some(Child { pid: 5, start: Some(start.to_owned()) });
+        let user = super::super::incident::Opened { at: now(), client: None };
+        let none: fn(&mut Run) = |run| run.child = None;
+        let cases: Vec<Case> = vec![
+            ("its process lives", |_| {}, |_| {}, 100, Orphan::Runs),
+            (
+                "its process id is another's now",
+                |run| run.child = Some(Child { pid: 5, start: Some("other".into()) }),
+                |_| {},
+                100,
+                Orphan::Over,
+            ),
+            (
+                "its process had no start time",
+                |run| run.child = Some(Child { pid: 5, start: None }),
+                |_| {},
+                100,
+                Orphan::Over,
+            ),
+            ("it was never seen, and may just have been started", none, |_| {}, 1, Orphan::Runs),
+            (
+                "it was never seen for as long as a process needs to show",
+                none,
+                |_| {},
+                2,
+                Orphan::NeverStarted,
+            ),
+            (
+                "a client has the session open",
+                none,
+                |facts| facts.owners.live = vec![owner(7, Kind::Print, None)],
+                100,
+                Orphan::Runs,
+            ),
+            ("a process names the session", none, |facts| facts.owners.started = vec![9], 100, Orphan::Runs),
+        ];
+        let run = Run {
+            nonce: "n".into(),
+            transport: Transport::Print,
+            supervisor: Child { pid: 1, start: None },
+            child: child("5"),
+            bytes_before: 0,
+            sha256_before: String::new(),
+            snapshot: PathBuf::new(),
+            log: PathBuf::new(),
+            commit_before: None,
+            deadline_seconds: None,
+            taken_over: None,
+            result: None,
+        };
+        let table = Table(vec![(5, "5")]);
+        for (case, change_run, change_facts, seconds, expected) in cases {
+            let (mut run, mut facts) = (run.clone(), ready());
+            change_run(&mut run);
+            change_facts(&mut facts);
+            let since = Duration::seconds(seconds);
+            assert_eq!(orphan(&run, &facts, &table, since), expected, "{case}");
+            // The user's client is no process of the run, once the user has taken the session over.
+            run.taken_over = Some(user.clone());
+            let expected = match (run.child.as_ref().is_some_and(|child| is_alive(child, &table)), &run.child)
+            {
+                (true, _) => Orphan::Runs,
+                (false, Some(_)) => Orphan::Over,
+                (false, None) if seconds < 2 => Orphan::Runs,
+                (false, None) => Orphan::NeverStarted,
+            };
+            assert_eq!(orphan(&run, &facts, &table, since), expected, "taken over: {case}");
+            facts.own_run = Some(10);
+            assert_eq!(orphan(&run, &facts, &table, since), Orphan::Runs, "own run: {case}");
+        }
     }
 }

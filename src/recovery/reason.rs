@@ -23,6 +23,12 @@ pub enum PlanReason {
     Superseded,
     /// The session continued after the stop.
     SessionContinued,
+    /// The user opened the session while an unattended run worked in it; the run was ended.
+    TakenOver,
+    /// The conversation continued in another session.
+    ContinuedElsewhere,
+    /// A later one-shot session of the same directory was given the same prompt.
+    PromptRepeated,
     /// The session was told to continue, and no finished turn has been seen yet.
     AwaitingTurn,
     /// The user cancelled the recovery.
@@ -108,6 +114,9 @@ pub enum Reason<'a> {
     NothingPending,
     Superseded,
     SessionContinued,
+    TakenOver,
+    ContinuedElsewhere { session: &'a str },
+    PromptRepeated { session: &'a str },
     AwaitingTurn,
     Cancelled,
     HooksRemoved,
@@ -166,6 +175,14 @@ impl Reason<'_> {
             Self::NothingPending => fixed(Code::NothingPending, "no pending work"),
             Self::Superseded => fixed(Code::Superseded, "a later stop of the session replaced it"),
             Self::SessionContinued => fixed(Code::SessionContinued, "the session continued"),
+            Self::TakenOver => fixed(Code::TakenOver, "taken over by you"),
+            Self::ContinuedElsewhere { session } => {
+                (Code::ContinuedElsewhere, format!("the conversation continued in session {session}"))
+            }
+            Self::PromptRepeated { session } => (
+                Code::PromptRepeated,
+                format!("session {session} was given the same prompt later, so this one is left as it is"),
+            ),
             Self::AwaitingTurn => {
                 fixed(Code::AwaitingTurn, "told to continue; a finished turn has not been seen yet")
             }

@@ -5,14 +5,16 @@
 //! before it does it: a supervisor that comes after a lost one finds the intent, and the process by its id and start
 //! time, and starts nothing while it lives.
 
+use super::config::in_force;
 use super::fingerprint::Fingerprint;
 use super::heartbeat::{Seen, adopt};
-use super::incident::{Attempt, Child, Incident, Outcome, Phase, Run, RunResult, Transport};
+use super::incident::{Attempt, Child, Hollow, Incident, Outcome, Phase, Run, RunResult, Transport};
 use super::launch::{Launch, Means, launch};
 use super::ledger::Ledger;
 use super::policy::{Action, RecoveryPlan, Terminal};
-use super::readiness::{Facts, Orphan, Reading, Verdict, judge, orphan, quiet};
+use super::readiness::{Facts, Hold, NotYet, Orphan, Over, ReadinessVerdict, Reading, judge, orphan, quiet};
 use super::reason::Reason;
+use super::supervise::Paused;
 use super::verify::verify;
 use crate::claude::home::ClaudeHome;
 use crate::claude::retention::RetentionLimit;
@@ -25,11 +27,12 @@ use crate::git;
 use crate::keep::keep_sessions;
 use crate::note::redact::{clean_line, redact};
 use crate::note::writer::NoteWriter;
+use crate::project::enabled::unattended;
 use crate::rescue::snapshot::{self, Snapshot};
-use crate::session::Source;
 use crate::session::ending::Liveness;
 use crate::session::owners::ClientWord;
 use crate::session::summary::summarize;
+use crate::session::{Source, StopKind};
 use crate::store::journal;
 use crate::store::layout::ensure_dir;
 use crate::store::lock::Lock;
@@ -37,6 +40,7 @@ use crate::store::stored::sha256_hex;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -55,6 +59,8 @@ const SHORT_STEP: Duration = Duration::from_millis(10);
 const BURST: u64 = 64 * 1024;
 /// A process that is told to end gets this long.
 const GRACE: Duration = Duration::from_secs(10);
+/// The same while the user waits in a window. The client ends its own `SessionEnd` hooks within 1.5 s.
+pub const TAKEOVER_GRACE: Duration = Duration::from_secs(4);
 /// The log is emptied when it grows larger, in bytes.
 const LOG: u64 = 4 * 1024 * 1024;
 /// End of a log in which a client's last words are looked for, in bytes.
@@ -62,17 +68,87 @@ const SAID: u64 = 4096;
 /// Longest part of a prompt that is quoted, in characters.
 const TASK: usize = 2000;
 
-/// What became of a look at a session.
+/// What came of one attempt to resume a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// Nothing was done; why.
-    NotYet(String),
+pub enum ResumeOutcome {
+    /// Nothing was done.
+    NotYet(NotYet),
     /// Nothing was done: an earlier run of it is under way, with the account.
-    UnderWay(String),
-    /// It is left to a person, or it went on without us.
-    Left(String),
+    UnderWay,
+    /// The incident was changed instead.
+    Left(Left),
     /// A run was made.
     Ran,
+}
+
+/// What happened instead of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// It is left to the user.
+    Held(Hold),
+    /// It continued without us.
+    Over(Over),
+    /// It stopped again; the newer stop decides.
+    StoppedAgain,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held(hold) => hold.fmt(to),
+            Self::Over(over) => over.fmt(to),
+            Self::StoppedAgain => to.write_str("it stopped again"),
+        }
+    }
+}
+
+/// Why a run is ended before it ends itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EndRequest {
+    /// The user opened the session.
+    TakenOver,
+    /// The user cancelled the recovery.
+    Cancelled,
+    /// Its time is over.
+    Deadline,
+}
+
+impl EndRequest {
+    /// What the incident asks of the run of this name.
+    fn of(incident: &Incident, nonce: &str) -> Option<Self> {
+        let mut runs = incident.attempts.iter().filter_map(|attempt| attempt.run.as_deref());
+        let run = runs.find(|run| run.nonce == nonce);
+        if run.is_some_and(|run| run.taken_over.is_some()) {
+            Some(Self::TakenOver)
+        } else if incident.phase == Phase::Cancelled || run.is_none() {
+            Some(Self::Cancelled)
+        } else {
+            None
+        }
+    }
+
+    /// How long a process gets between the request to end and its forced end.
+    const fn grace(self) -> Duration {
+        match self {
+            Self::TakenOver => TAKEOVER_GRACE,
+            Self::Cancelled | Self::Deadline => GRACE,
+        }
+    }
+
+    fn sentence(self, deadline: u64) -> String {
+        match self {
+            Self::TakenOver => "ended because you opened the session".to_owned(),
+            Self::Cancelled => "ended because you cancelled it".to_owned(),
+            Self::Deadline => format!("stopped after {}", length(deadline)),
+        }
+    }
+}
+
+/// What came of the start of a process.
+enum Started {
+    Child(std::process::Child),
+    /// Nothing was started; the intent is withdrawn.
+    Refused(NotYet),
 }
 
 /// The process could not be started, or how it ended.
@@ -106,77 +182,72 @@ impl Resumer<'_> {
     ///
     /// # Errors
     /// Those of the ledger and of the snapshot; nothing was started then.
-    pub fn resume(&self, session: &str) -> Result<Ended> {
+    pub fn resume(&self, session: &str) -> Result<ResumeOutcome> {
         let Some(_lease) = Lock::try_take(&self.ledger().state.run_lease(session))? else {
-            return Ok(Ended::NotYet("another process is at work on it".into()));
+            return Ok(ResumeOutcome::NotYet(NotYet::LeaseHeld));
         };
         let Some(incident) = self.ledger().read(session)? else {
-            return Ok(Ended::NotYet("nothing is known of it".into()));
+            return Ok(ResumeOutcome::NotYet(NotYet::NoIncident));
         };
         if let Some(ended) = self.settle_orphan(&incident)? {
             return Ok(ended);
         }
         let due = self.now || incident.plan.at.is_some_and(|at| at <= self.clock_now());
         if incident.plan.action != Action::Run && !self.now || incident.phase == Phase::Attempting || !due {
-            return Ok(Ended::NotYet("it is not due".into()));
+            return Ok(ResumeOutcome::NotYet(NotYet::NotDue));
         }
         let key = account_key(&incident);
         let Some(_account) = Lock::try_take(&self.ledger().state.account_lease(&key))? else {
-            return Ok(Ended::NotYet("another session of the account is being resumed".into()));
+            return Ok(ResumeOutcome::NotYet(NotYet::AccountBusy));
         };
         let mut facts = Facts::read(&self.reading, &incident);
         if self.now {
-            // A person is there and asks for it. What changed in the project still holds.
-            facts.unattended = true;
-            facts.changes.get_or_insert_default();
+            facts.asked_for_now();
         }
         match judge(&facts, self.transport(), quiet(self.ledger().config), self.clock_now()) {
-            Verdict::Ready => {}
-            Verdict::NotYet(why) => return Ok(Ended::NotYet(why)),
-            verdict => return self.give_way(&incident, &facts, verdict),
+            ReadinessVerdict::Ready => self.run(&incident, &facts),
+            ReadinessVerdict::NotYet(why) => Ok(ResumeOutcome::NotYet(why)),
+            ReadinessVerdict::Hold(hold) => self.give_way(&incident, &facts, Left::Held(hold)),
+            ReadinessVerdict::Over(over) => self.give_way(&incident, &facts, Left::Over(over)),
+            ReadinessVerdict::StoppedAgain => self.give_way(&incident, &facts, Left::StoppedAgain),
         }
-        self.run(&incident, &facts)
     }
 
-    /// Writes down that nothing is started, and why.
-    fn give_way(&self, incident: &Incident, facts: &Facts, verdict: Verdict) -> Result<Ended> {
-        let mut told = String::new();
+    /// Records that nothing is started, and why.
+    fn give_way(&self, incident: &Incident, facts: &Facts, left: Left) -> Result<ResumeOutcome> {
         let generation = incident.generation;
         let changed = self.ledger().change(&incident.session, |slot| {
             let Some(incident) = slot.as_mut().filter(|incident| incident.generation == generation) else {
                 return;
             };
-            match verdict {
-                Verdict::Hold(why) => {
-                    incident.saw(Source::Process, why.clone());
+            match &left {
+                Left::Held(hold) => {
+                    incident.saw(Source::Process, hold.to_string());
                     incident.phase = Phase::Held;
                     incident.plan.action = Action::Resume;
-                    incident.plan.explain(Reason::NotReady(&why));
+                    incident.plan.explain(Reason::NotReady(&hold.to_string()));
                     incident.plan.argv = Some(super::policy::resume_command(
                         &incident.session,
                         incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.ledger().default_home),
                     ));
-                    told = why;
                 }
-                Verdict::Over(phase, why) => {
-                    incident.settle(phase, Source::Transcript, why);
-                    why.clone_into(&mut told);
+                Left::Over(over) => {
+                    incident.settle(over.phase(), Source::Transcript, over.to_string());
+                    incident.plan.explain(over.reason());
                 }
-                Verdict::StoppedAgain => {
+                Left::StoppedAgain => {
                     if let Some(summary) = &facts.summary {
                         adopt(incident, summary, self.clock_now());
                         incident.generation += 1;
                         self.ledger().plan(incident, Terminal::Closed);
                     }
-                    "it stopped again".clone_into(&mut told);
                 }
-                Verdict::Ready | Verdict::NotYet(_) => {}
             }
         })?;
         if let Some(incident) = changed {
             self.write_note(&incident);
         }
-        Ok(Ended::Left(told))
+        Ok(ResumeOutcome::Left(left))
     }
 
     /// A client is told of its configuration directory, unless it is the default one. That one counts as told too where its
@@ -236,13 +307,13 @@ impl Resumer<'_> {
     ///
     /// # Errors
     /// Those of [`Self::resume`].
-    pub fn begin(&self, incident: &Incident, facts: &Facts, text: &str) -> Result<Ended> {
+    pub fn begin(&self, incident: &Incident, facts: &Facts, text: &str) -> Result<ResumeOutcome> {
         let Some(_lease) = Lock::try_take(&self.ledger().state.run_lease(&incident.session))? else {
-            return Ok(Ended::NotYet("another process is at work on it".into()));
+            return Ok(ResumeOutcome::NotYet(NotYet::LeaseHeld));
         };
         let Some(_account) = Lock::try_take(&self.ledger().state.account_lease(&account_key(incident)))?
         else {
-            return Ok(Ended::NotYet("another session of the account is being resumed".into()));
+            return Ok(ResumeOutcome::NotYet(NotYet::AccountBusy));
         };
         let nonce = self.nonce(incident);
         let mut plan = self.plan(incident, facts, &nonce)?;
@@ -258,7 +329,7 @@ impl Resumer<'_> {
         self.make(incident, &plan, nonce, nothing)
     }
 
-    fn run(&self, incident: &Incident, facts: &Facts) -> Result<Ended> {
+    fn run(&self, incident: &Incident, facts: &Facts) -> Result<ResumeOutcome> {
         let nonce = self.nonce(incident);
         let plan = self.plan(incident, facts, &nonce)?;
         self.keep_before_sweep(incident, &plan.cwd);
@@ -289,7 +360,13 @@ impl Resumer<'_> {
         format!("{time}-{}-{}-{made}", self.own_pid, incident.generation)
     }
 
-    fn make(&self, incident: &Incident, plan: &Launch, nonce: String, kept: Snapshot) -> Result<Ended> {
+    fn make(
+        &self,
+        incident: &Incident,
+        plan: &Launch,
+        nonce: String,
+        kept: Snapshot,
+    ) -> Result<ResumeOutcome> {
         let state = self.ledger().state;
         let log = state.runs(&incident.session).join(format!("{nonce}.log"));
         let mut run = Run {
@@ -303,14 +380,19 @@ impl Resumer<'_> {
             log,
             commit_before: commit(self.reading.env, &plan.cwd),
             deadline_seconds: Some(plan.deadline_seconds),
+            taken_over: None,
             result: None,
         };
         // The intent is durable before anything is started.
-        let mut taken = false;
+        let mut refused = Some(NotYet::Changed);
         let generation = incident.generation;
+        let opened = incident.opened.clone();
         self.ledger().change(&incident.session, |slot| {
             let Some(incident) = slot.as_mut().filter(|incident| {
-                incident.generation == generation && (incident.plan.action == Action::Run || self.now)
+                incident.generation == generation
+                    && incident.opened == opened
+                    && incident.phase != Phase::Cancelled
+                    && (incident.plan.action == Action::Run || self.now)
             }) else {
                 return;
             };
@@ -326,23 +408,32 @@ impl Resumer<'_> {
             incident.cycles.push(begun);
             incident.phase = Phase::Attempting;
             incident.saw(Source::Clock, format!("resumed at {}", rfc3339(begun)));
-            taken = true;
+            refused = None;
         })?;
-        if !taken {
-            return Ok(Ended::NotYet("it was changed a moment ago".into()));
+        if let Some(why) = refused {
+            return Ok(ResumeOutcome::NotYet(why));
         }
         self.note_event(
             "run-begun",
             incident,
             json!({"argv": redacted(&plan.argv), "cwd": plan.cwd, "nonce": run.nonce, "pid": self.own_pid}),
         );
-        let ending = self.start(incident, plan, &mut run);
+        let ending = match self.start(incident, plan, &mut run) {
+            Ok(Started::Refused(why)) => {
+                self.withdraw(incident, &run, &why)?;
+                return Ok(ResumeOutcome::NotYet(why));
+            }
+            Ok(Started::Child(child)) => self.wait(incident, plan, &run, child),
+            Err(error) => Err(error),
+        };
         self.finish(incident, &run, ending)?;
-        Ok(Ended::Ran)
+        Ok(ResumeOutcome::Ran)
     }
 
-    /// Starts the process and waits for its end.
-    fn start(&self, incident: &Incident, plan: &Launch, run: &mut Run) -> Ending {
+    /// Starts the process, unless the user opened the session or said no since the intent was written. Both happen under the
+    /// session's lock: a `SessionStart` hook, `cancel` and `pause` come either before the process and prevent it, or after it
+    /// and find it recorded.
+    fn start(&self, incident: &Incident, plan: &Launch, run: &mut Run) -> Result<Started> {
         let log = open_log(&run.log)?;
         let copy = log.try_clone().doing("write", &run.log)?;
         let mut command = Command::new(&plan.argv[0]);
@@ -355,15 +446,91 @@ impl Resumer<'_> {
         // A Ctrl-C for the supervisor is none for the run.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child =
-            command.spawn().map_err(|error| Error::io("start", Path::new(&plan.argv[0]), &error))?;
-        run.child = Some(self.process(child.id()));
-        let known = run.child.clone();
-        self.change_run(&incident.session, &run.nonce, |run| run.child.clone_from(&known));
-        self.note_event("run-started", incident, json!({"nonce": run.nonce, "pid": child.id()}));
+        let mut outcome: Option<Result<Started>> = None;
+        let changed = self.ledger().change(&incident.session, |slot| {
+            if let Some(why) = self.refused(slot.as_ref(), &run.nonce) {
+                outcome = Some(Ok(Started::Refused(why)));
+                return;
+            }
+            let spawned =
+                command.spawn().map_err(|error| Error::io("start", Path::new(&plan.argv[0]), &error));
+            outcome = Some(spawned.map(|child| {
+                run.child = Some(self.process(child.id()));
+                if let Some(known) = slot.as_mut().and_then(|incident| incident.run_mut(&run.nonce)) {
+                    known.child.clone_from(&run.child);
+                }
+                Started::Child(child)
+            }));
+        });
+        if let (Err(error), Some(Ok(Started::Child(child)))) = (&changed, &outcome) {
+            // It runs, and only the ledger does not know its process.
+            self.note_event(
+                "run-unrecorded",
+                incident,
+                json!({"message": error.to_string(), "pid": child.id()}),
+            );
+        } else {
+            changed?;
+        }
+        let outcome = outcome.unwrap_or(Ok(Started::Refused(NotYet::Changed)))?;
+        if let Started::Child(child) = &outcome {
+            self.note_event("run-started", incident, json!({"nonce": run.nonce, "pid": child.id()}));
+        }
+        Ok(outcome)
+    }
+
+    /// Why the run of this name must not be started, by what is on disk now.
+    fn refused(&self, incident: Option<&Incident>, nonce: &str) -> Option<NotYet> {
+        let state = self.ledger().state;
+        let Some(incident) = incident else { return Some(NotYet::NoIncident) };
+        match EndRequest::of(incident, nonce) {
+            Some(EndRequest::TakenOver) => {
+                let client = incident.opened.as_ref().and_then(|opened| opened.client.as_ref());
+                return Some(
+                    client.map_or(NotYet::Changed, |client| NotYet::Open { pid: client.pid, tty: None }),
+                );
+            }
+            Some(EndRequest::Cancelled | EndRequest::Deadline) => return Some(NotYet::Changed),
+            None => {}
+        }
+        if Paused::read(state).holds(&incident.session) {
+            return Some(NotYet::Paused);
+        }
+        if self.now {
+            return None;
+        }
+        let project = incident.project.as_deref();
+        if !in_force(self.reading.env, project).config.heartbeat.enabled {
+            return Some(NotYet::SwitchedOff);
+        }
+        (!project.is_some_and(|project| unattended(state, project))).then_some(NotYet::Changed)
+    }
+
+    /// Takes an intent back whose process was never started: it is no attempt.
+    fn withdraw(&self, incident: &Incident, run: &Run, why: &NotYet) -> Result<()> {
+        self.ledger().change(&incident.session, |slot| {
+            let Some(incident) = slot else { return };
+            let made = |attempt: &Attempt| attempt.run.as_ref().is_some_and(|other| other.nonce == run.nonce);
+            if let Some(at) = incident.attempts.iter().position(made) {
+                let attempt = incident.attempts.remove(at);
+                incident.cycles.retain(|cycle| *cycle != attempt.at);
+            }
+            if incident.phase == Phase::Attempting {
+                incident.phase = Phase::Waiting;
+            }
+            incident.saw(Source::Store, format!("the run was not started: {why}"));
+        })?;
+        self.note_event("run-withdrawn", incident, json!({"nonce": run.nonce, "why": why.to_string()}));
+        Ok(())
+    }
+
+    /// Waits for the end of the process, and ends it when it must end.
+    fn wait(&self, incident: &Incident, plan: &Launch, run: &Run, mut child: std::process::Child) -> Ending {
         let deadline = Duration::from_secs(plan.deadline_seconds);
-        let started = self.ledger().clock.since_boot();
-        let mut told: Option<Duration> = None;
+        let clock = self.ledger().clock;
+        let started = clock.since_boot();
+        let mut told: Option<(EndRequest, Duration)> = None;
+        let mut asked = started;
         let mut logged = 0;
         loop {
             if let Some(status) =
@@ -373,27 +540,36 @@ impl Resumer<'_> {
                 if plan.transport != Transport::Print && status.success() && told.is_none() {
                     return Ok(self.attached(incident, started, deadline));
                 }
-                let stopped =
-                    told.is_some().then(|| format!("stopped after {}: ", length(plan.deadline_seconds)));
-                return Ok(format!("{}{}", stopped.unwrap_or_default(), words_of(status)));
+                let why = told.map(|(request, _)| format!("{}: ", request.sentence(plan.deadline_seconds)));
+                return Ok(format!("{}{}", why.unwrap_or_default(), words_of(status)));
             }
-            let elapsed = self.ledger().clock.since_boot().saturating_sub(started);
+            let now = clock.since_boot();
             match told {
-                None if elapsed > deadline => {
-                    signal_group(child.id(), false);
-                    told = Some(elapsed);
+                None => {
+                    let mut request =
+                        (now.saturating_sub(started) > deadline).then_some(EndRequest::Deadline);
+                    if request.is_none() && now.saturating_sub(asked) >= STEP {
+                        asked = now;
+                        // What cannot be read asks for nothing.
+                        let known = self.ledger().read(&incident.session).ok().flatten();
+                        request = known.and_then(|known| EndRequest::of(&known, &run.nonce));
+                    }
+                    if let Some(request) = request {
+                        signal_group(child.id(), false);
+                        told = Some((request, now));
+                    }
                 }
-                Some(at) if elapsed.saturating_sub(at) > GRACE => {
+                Some((request, at)) if now.saturating_sub(at) > request.grace() => {
                     signal_group(child.id(), true);
                     // Where there are no groups of processes.
                     #[cfg(not(unix))]
                     let _ = child.kill();
                 }
-                _ => {}
+                Some(_) => {}
             }
             // One that writes fast is looked at often, so that the log stays small.
             let size = bound_log(&run.log);
-            self.ledger().clock.sleep(if size > logged + BURST { SHORT_STEP } else { STEP });
+            clock.sleep(if size > logged + BURST { SHORT_STEP } else { STEP });
             logged = size;
         }
     }
@@ -424,18 +600,18 @@ impl Resumer<'_> {
 
     /// Reads what came of a run, writes it down, and plans what follows.
     fn finish(&self, incident: &Incident, run: &Run, ending: Ending) -> Result<()> {
-        let failed = ending.is_err();
-        let ended = ending.unwrap_or_else(|error| error.to_string());
-        let checked = verify(&incident.transcript, run, &ended);
-        let mut result = checked.unwrap_or_else(|error| RunResult {
-            ended: ended.clone(),
-            damage: (error.code == Code::VerificationFailed).then(|| error.to_string()),
-            hollow: Some(error.to_string()),
-            ..RunResult::default()
+        let (ended, failed) = match ending {
+            Ok(ended) => (ended, None),
+            Err(error) => (error.to_string(), Some(error)),
+        };
+        let mut result = verify(&incident.transcript, run, &ended).unwrap_or_else(|error| {
+            let mut result = RunResult { ended: ended.clone(), ..RunResult::default() };
+            result.set_hollow(&Hollow::Unverified { error: error.to_string() });
+            result
         });
         result.ended_at = Some(self.clock_now());
-        if failed {
-            result.hollow = Some(ended);
+        if let Some(error) = failed {
+            result.set_hollow(&Hollow::NotStarted { error: error.to_string() });
         } else if let Some(hollow) = &mut result.hollow
             && let Some(said) = said(&run.log)
         {
@@ -461,6 +637,10 @@ impl Resumer<'_> {
                 return;
             };
             if let Some(known) = &mut incident.attempts[at].run {
+                if known.taken_over.is_some() {
+                    // It was ended before it could do more.
+                    (result.hollow, result.hollow_reason) = (None, None);
+                }
                 known.result = Some(result.clone());
             }
             conclude(self.ledger(), incident, at, &result, summary.as_ref(), now);
@@ -473,26 +653,26 @@ impl Resumer<'_> {
     }
 
     /// A run whose supervisor was lost: it still runs, or it is finished here.
-    fn settle_orphan(&self, incident: &Incident) -> Result<Option<Ended>> {
+    pub(super) fn settle_orphan(&self, incident: &Incident) -> Result<Option<ResumeOutcome>> {
         let Some((at, run)) = incident.open_run() else { return Ok(None) };
         let facts = Facts::read(&self.reading, incident);
         Ok(match orphan(run, &facts, self.reading.processes, self.clock_now() - at) {
             Orphan::Runs => {
                 self.bound_orphan(incident, run);
-                Some(Ended::UnderWay("a run of it is under way".into()))
+                Some(ResumeOutcome::UnderWay)
             }
             Orphan::Over => {
                 self.finish(incident, run, Ok("ended unseen: its supervisor was gone".into()))?;
-                Some(Ended::Ran)
+                Some(ResumeOutcome::Ran)
             }
             // It may have been started, and have ended, before anybody looked: then it left its traces.
             Orphan::NeverStarted if grown(&incident.transcript, run) => {
                 self.finish(incident, run, Ok("ended unseen: its supervisor was gone".into()))?;
-                Some(Ended::Ran)
+                Some(ResumeOutcome::Ran)
             }
             Orphan::NeverStarted => {
                 self.forget(incident, run)?;
-                Some(Ended::Ran)
+                Some(ResumeOutcome::Ran)
             }
         })
     }
@@ -509,7 +689,8 @@ impl Resumer<'_> {
         let started = table.iter().find(|process| process.pid == child.pid).and_then(|one| one.started_at);
         let age = started.and_then(|at| (self.clock_now() - at).to_std().ok()).unwrap_or_default();
         let deadline = Duration::from_secs(deadline);
-        if age > deadline {
+        let request = EndRequest::of(incident, &run.nonce);
+        if age > deadline || request.is_some() {
             let kill = age > deadline + GRACE;
             signal_group(child.pid, kill);
             self.note_event(
@@ -542,25 +723,6 @@ impl Resumer<'_> {
         })?;
         self.note_event("run-ended", incident, json!({"nonce": run.nonce, "result": result}));
         Ok(())
-    }
-
-    fn change_run(&self, session: &str, nonce: &str, with: impl FnOnce(&mut Run)) {
-        let changed = self.ledger().change(session, |slot| {
-            let runs = slot.iter_mut().flat_map(|incident| &mut incident.attempts);
-            if let Some(run) =
-                runs.filter_map(|attempt| attempt.run.as_deref_mut()).find(|run| run.nonce == nonce)
-            {
-                with(run);
-            }
-        });
-        if let Err(error) = changed {
-            journal::append(
-                self.ledger().state,
-                self.ledger().clock,
-                "run-unrecorded",
-                json!({"session": session, "message": error.to_string()}),
-            );
-        }
     }
 
     fn process(&self, pid: u32) -> Child {
@@ -617,12 +779,28 @@ fn conclude(
         incident.plan = RecoveryPlan::new(Action::Resume, None, reason).with_command(command);
         incident.saw(Source::Transcript, incident.plan.why.clone());
     };
+    let finished = summary.is_some_and(|summary| summary.stop.kind == StopKind::Finished);
+    let worked = result.answers > 0;
     if let Some(damage) = &result.damage {
         incident.attempts[at].outcome = Outcome::NoEffect;
         left_at(incident, summary);
         let nonce = incident.attempts[at].run.as_ref().map_or_else(String::new, |run| run.nonce.clone());
         let session = incident.session.clone();
         hold(incident, Reason::TranscriptDamaged { damage, session: &session, nonce: &nonce });
+        return;
+    }
+    if incident.phase == Phase::Cancelled {
+        // The user's word stands, whatever the run did before it was ended.
+        incident.attempts[at].outcome = if worked { Outcome::Continued } else { Outcome::NoEffect };
+        left_at(incident, summary);
+        return;
+    }
+    let taken_over = incident.attempts[at].run.as_ref().is_some_and(|run| run.taken_over.is_some());
+    if taken_over && !(finished && worked && result.hollow.is_none()) {
+        incident.attempts[at].outcome = if worked { Outcome::Continued } else { Outcome::NoEffect };
+        left_at(incident, summary);
+        incident.settle(Phase::MovedOn, Source::Hook, "the user opened the session during a run of it");
+        incident.plan.explain(Reason::TakenOver);
         return;
     }
     // A hook inside the run may have told of it already.
@@ -632,7 +810,6 @@ fn conclude(
         summary.stop.kind.is_failure() && summary.stop.record.is_some() && newer
     });
     if let Some(summary) = stopped {
-        let worked = result.answers > 0;
         let known = incident.stop.record == summary.stop.record;
         if !known {
             adopt(incident, summary, now);
@@ -676,7 +853,6 @@ fn conclude(
         }
         return;
     }
-    let finished = summary.is_some_and(|summary| summary.stop.kind == crate::session::StopKind::Finished);
     incident.attempts[at].outcome = Outcome::Continued;
     if finished {
         incident.settle(Phase::Recovered, Source::Transcript, "a turn after the resume ended well");
@@ -768,7 +944,7 @@ fn words_of(status: std::process::ExitStatus) -> String {
 
 /// Signals the process group of a run. Its process has not been waited for yet, or was found by its id and start time a
 /// moment ago: so the id is its own.
-fn signal_group(pid: u32, kill: bool) {
+pub(super) fn signal_group(pid: u32, kill: bool) {
     #[cfg(unix)]
     {
         use rustix::process::{Pid, Signal, kill_process_group};
@@ -784,4 +960,242 @@ fn signal_group(pid: u32, kill: bool) {
 
 fn whole_seconds(seconds: f64) -> u64 {
     Duration::try_from_secs_f64(seconds.max(1.0)).unwrap_or(Duration::from_hours(24)).as_secs().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Config;
+    use super::super::incident::{DamageReason, Opened, Report};
+    use super::super::reason::PlanReason;
+    use super::*;
+    use crate::clock::{SystemClock, parse_rfc3339};
+    use crate::session::Stop;
+    use crate::session::summary::Summary;
+    use crate::store::StateDir;
+
+    const SESSION: &str = "00000001-0000-4000-8000-000000000001";
+
+    fn at(text: &str) -> DateTime<Utc> {
+        parse_rfc3339(text).unwrap()
+    }
+
+    fn run(nonce: &str) -> Run {
+        Run {
+            nonce: nonce.into(),
+            transport: Transport::Print,
+            supervisor: Child { pid: 1, start: None },
+            child: None,
+            bytes_before: 0,
+            sha256_before: String::new(),
+            snapshot: PathBuf::new(),
+            log: PathBuf::new(),
+            commit_before: None,
+            deadline_seconds: None,
+            taken_over: None,
+            result: None,
+        }
+    }
+
+    fn attempt(nonce: &str, begun: &str) -> Attempt {
+        Attempt {
+            at: at(begun),
+            action: "resume".into(),
+            answered: StopKind::Overloaded,
+            outcome: Outcome::Pending,
+            run: Some(Box::new(run(nonce))),
+        }
+    }
+
+    fn incident(attempts: Vec<Attempt>) -> Incident {
+        let report = Report {
+            session: SESSION.into(),
+            project: None,
+            config_dir: None,
+            transcript: "/t.jsonl".into(),
+            stop: Stop {
+                record: Some("stop".into()),
+                at: Some(at("2026-11-29T04:00:00Z")),
+                ..Stop::of(StopKind::Overloaded)
+            },
+            cwd: None,
+            entrypoint: None,
+            claude_pid: None,
+            claude_start: None,
+        };
+        let mut incident = Incident::open(report, at("2026-11-29T04:00:00Z"));
+        incident.phase = Phase::Attempting;
+        incident.plan.action = Action::Run;
+        incident.attempts = attempts;
+        incident
+    }
+
+    /// The end of a transcript, as it is after the run.
+    fn ends(kind: StopKind, record: Option<&str>, stopped: &str) -> Summary {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(format!("{SESSION}.jsonl"));
+        std::fs::write(&path, "").unwrap();
+        let summary = summarize(&Transcript::open(&path).unwrap(), Liveness::Gone);
+        Summary {
+            stop: Stop { record: record.map(str::to_owned), at: Some(at(stopped)), ..Stop::of(kind) },
+            ..summary
+        }
+    }
+
+    const AFTER: &str = "2026-11-29T05:00:10Z";
+
+    fn worked() -> RunResult {
+        RunResult { ended: "exited with 0".into(), answers: 1, ..RunResult::default() }
+    }
+
+    fn hollow() -> RunResult {
+        let mut result = RunResult::default();
+        result.set_hollow(&Hollow::NoAnswer);
+        result
+    }
+
+    fn damaged() -> RunResult {
+        let mut result = worked();
+        result.set_damage(DamageReason::Forked);
+        result
+    }
+
+    fn concluded(mut incident: Incident, result: &RunResult, summary: Option<&Summary>) -> Incident {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let config = Config::default();
+        let ledger = Ledger { state: &state, clock: &SystemClock, config: &config, default_home: None };
+        let last = incident.attempts.len() - 1;
+        incident.attempts[last].run.as_mut().unwrap().result = Some(result.clone());
+        conclude(&ledger, &mut incident, last, result, summary, at("2026-11-29T05:01:00Z"));
+        incident
+    }
+
+    fn one_run() -> Incident {
+        incident(vec![attempt("n1", "2026-11-29T05:00:00Z")])
+    }
+
+    fn last_outcome(incident: &Incident) -> Outcome {
+        incident.attempts.last().unwrap().outcome
+    }
+
+    #[test]
+    fn a_run_that_finished_its_turn_recovers_the_session() {
+        let summary = ends(StopKind::Finished, Some("end"), AFTER);
+        let after = concluded(one_run(), &worked(), Some(&summary));
+        assert_eq!((after.phase, last_outcome(&after)), (Phase::Recovered, Outcome::Continued));
+    }
+
+    #[test]
+    fn a_run_that_ended_within_a_turn_is_left_to_the_user() {
+        for kind in [StopKind::Crashed, StopKind::Closed, StopKind::Waiting] {
+            let after = concluded(one_run(), &worked(), Some(&ends(kind, Some("end"), AFTER)));
+            assert_eq!((after.phase, last_outcome(&after)), (Phase::Held, Outcome::Continued), "{kind:?}");
+            assert_eq!((after.plan.action, after.plan.reason), (Action::Resume, PlanReason::RunEndedInTurn));
+            assert_eq!(after.stop.record.as_deref(), Some("end"));
+        }
+        assert_eq!(concluded(one_run(), &worked(), None).phase, Phase::Held);
+    }
+
+    #[test]
+    fn damage_holds_the_session_whatever_else_the_run_did() {
+        let finished = ends(StopKind::Finished, Some("end"), AFTER);
+        let stopped = ends(StopKind::Overloaded, Some("again"), AFTER);
+        for summary in [&finished, &stopped] {
+            let mut cancelled = one_run();
+            cancelled.phase = Phase::Cancelled;
+            for incident in [one_run(), cancelled, taken_over(one_run())] {
+                let after = concluded(incident, &damaged(), Some(summary));
+                assert_eq!((after.phase, last_outcome(&after)), (Phase::Held, Outcome::NoEffect));
+                assert_eq!(after.plan.reason, PlanReason::TranscriptDamaged);
+                assert!(after.plan.why.contains("--from n1"), "{}", after.plan.why);
+            }
+        }
+    }
+
+    #[test]
+    fn one_run_that_did_nothing_is_tried_again_and_a_second_one_is_not() {
+        let summary = ends(StopKind::Crashed, Some("end"), AFTER);
+        let once = concluded(one_run(), &hollow(), Some(&summary));
+        assert_eq!(last_outcome(&once), Outcome::NoEffect);
+        assert_ne!(once.phase, Phase::Attempting);
+        assert_ne!(once.plan.reason, PlanReason::RunsDidNothing);
+        let mut attempts = vec![attempt("n1", "2026-11-29T04:50:00Z"), attempt("n2", "2026-11-29T05:00:00Z")];
+        attempts[0].run.as_mut().unwrap().result = Some(hollow());
+        let twice = concluded(incident(attempts.clone()), &hollow(), Some(&summary));
+        assert_eq!((twice.phase, last_outcome(&twice)), (Phase::Held, Outcome::NoEffect));
+        assert_eq!(twice.plan.reason, PlanReason::RunsDidNothing);
+        // A run before that worked is none that did nothing.
+        attempts[0].run.as_mut().unwrap().result = Some(worked());
+        let after_work = concluded(incident(attempts), &hollow(), Some(&summary));
+        assert_ne!(after_work.plan.reason, PlanReason::RunsDidNothing);
+    }
+
+    #[test]
+    fn a_new_stop_opens_the_next_generation_and_only_work_in_between_pays_for_earlier_attempts() {
+        let summary = ends(StopKind::Overloaded, Some("again"), AFTER);
+        let mut no_answer = hollow();
+        no_answer.hollow_reason = None;
+        no_answer.hollow = None;
+        for (result, outcome) in [(worked(), Outcome::Continued), (no_answer, Outcome::StoppedAgain)] {
+            let after = concluded(one_run(), &result, Some(&summary));
+            assert_eq!((after.generation, last_outcome(&after)), (2, outcome));
+            assert_eq!(after.stop.record.as_deref(), Some("again"));
+            assert_eq!(after.first_stop_at == summary.stop.at, result.answers > 0);
+        }
+        // A hook in the run has recorded the same stop already.
+        let mut known = one_run();
+        known.stop.record = Some("again".into());
+        assert_eq!(concluded(known, &worked(), Some(&summary)).generation, 1);
+        // The stop that the run answered is none of its own.
+        let old = ends(StopKind::Overloaded, Some("stop"), "2026-11-29T04:00:00Z");
+        assert_eq!(concluded(one_run(), &worked(), Some(&old)).phase, Phase::Held);
+    }
+
+    fn taken_over(mut incident: Incident) -> Incident {
+        let opened = Opened { at: at("2026-11-29T05:00:05Z"), client: None };
+        incident.opened = Some(opened.clone());
+        incident.attempts.last_mut().unwrap().run.as_mut().unwrap().taken_over = Some(opened);
+        incident
+    }
+
+    #[test]
+    fn a_run_that_the_user_took_over_ends_the_incident_unless_its_turn_had_ended() {
+        let cut = ends(StopKind::Crashed, Some("end"), AFTER);
+        let stopped = ends(StopKind::Overloaded, Some("again"), AFTER);
+        for (result, outcome) in [(worked(), Outcome::Continued), (hollow(), Outcome::NoEffect)] {
+            for summary in [Some(&cut), Some(&stopped), None] {
+                let after = concluded(taken_over(one_run()), &result, summary);
+                assert_eq!((after.phase, last_outcome(&after)), (Phase::MovedOn, outcome));
+                assert_eq!((after.plan.action, after.plan.reason), (Action::None, PlanReason::TakenOver));
+            }
+        }
+        let finished = ends(StopKind::Finished, Some("end"), AFTER);
+        assert_eq!(concluded(taken_over(one_run()), &worked(), Some(&finished)).phase, Phase::Recovered);
+        assert_eq!(concluded(taken_over(one_run()), &hollow(), Some(&finished)).phase, Phase::MovedOn);
+    }
+
+    #[test]
+    fn what_the_user_cancelled_stays_cancelled() {
+        for kind in [StopKind::Crashed, StopKind::Overloaded, StopKind::Finished] {
+            for (result, outcome) in [(worked(), Outcome::Continued), (hollow(), Outcome::NoEffect)] {
+                let mut cancelled = one_run();
+                cancelled.phase = Phase::Cancelled;
+                cancelled.plan.action = Action::None;
+                let after = concluded(cancelled, &result, Some(&ends(kind, Some("end"), AFTER)));
+                assert_eq!((after.phase, last_outcome(&after)), (Phase::Cancelled, outcome), "{kind:?}");
+                assert_eq!((after.plan.action, after.generation), (Action::None, 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_is_asked_to_end_by_the_user_only() {
+        assert_eq!(EndRequest::of(&one_run(), "n1"), None);
+        assert_eq!(EndRequest::of(&taken_over(one_run()), "n1"), Some(EndRequest::TakenOver));
+        let mut cancelled = one_run();
+        cancelled.phase = Phase::Cancelled;
+        assert_eq!(EndRequest::of(&cancelled, "n1"), Some(EndRequest::Cancelled));
+        assert_eq!(EndRequest::of(&taken_over(cancelled), "n1"), Some(EndRequest::TakenOver));
+        assert_eq!(EndRequest::of(&one_run(), "n2"), Some(EndRequest::Cancelled), "it was withdrawn");
+    }
 }

@@ -11,9 +11,9 @@ use super::heartbeat::{Seen, adopt, seen};
 use super::incident::{Incident, Phase, Report};
 use super::ledger::{Event, Ledger};
 use super::policy::{Action, RecoveryPlan, Terminal};
-use super::readiness::Reading;
+use super::readiness::{NotYet, Reading};
 use super::reason::PlanReason;
-use super::resume::{Ended, Resumer};
+use super::resume::{ResumeOutcome, Resumer};
 use crate::claude::home::stores;
 use crate::claude::process::Processes;
 use crate::claude::transcript::Transcript;
@@ -292,6 +292,9 @@ impl Supervisor {
         }
         let home = self.default_home();
         let ledger = self.ledger(&config, home.as_deref());
+        if leads {
+            problems.extend(ledger.fold_spool());
+        }
         let (incidents, unreadable) = ledger.read_all();
         problems.extend(unreadable);
         // Continuations of the last night, of any session.
@@ -532,7 +535,7 @@ impl Supervisor {
             ready.retain(|one| {
                 let open_run = under_way(one);
                 if !open_run {
-                    waits.insert(one.session.clone(), "nightlyCap is reached".to_owned());
+                    waits.insert(one.session.clone(), NotYet::NightlyCap.to_string());
                 }
                 open_run
             });
@@ -566,9 +569,10 @@ impl Supervisor {
             // One that has to wait, perhaps for hours, keeps no other from its turn.
             for session in &sessions {
                 let (told, next) = match resumed(&ground, &state, default_home.as_deref(), session) {
-                    Ok(Ended::NotYet(why) | Ended::Left(why)) => (Some(why), true),
-                    Ok(Ended::UnderWay(why)) => (Some(why), false),
-                    Ok(Ended::Ran) => (None, false),
+                    Ok(ResumeOutcome::NotYet(why)) => (Some(why.to_string()), true),
+                    Ok(ResumeOutcome::Left(left)) => (Some(left.to_string()), true),
+                    Ok(ResumeOutcome::UnderWay) => (Some(NotYet::RunUnderWay.to_string()), false),
+                    Ok(ResumeOutcome::Ran) => (None, false),
                     Err(error) => (Some(error.to_string()), true),
                 };
                 let mut waits = waits.lock().unwrap_or_else(PoisonError::into_inner);
@@ -617,10 +621,9 @@ impl Supervisor {
             .collect();
         let owed = !running.is_empty()
             || !self.telling.is_empty()
-            || incidents.iter().any(|one| {
-                one.phase == Phase::Attempting
-                    || one.phase == Phase::Waiting && one.plan.action == Action::Run
-            });
+            || incidents
+                .iter()
+                .any(|one| under_way(one) || one.phase == Phase::Waiting && one.plan.action == Action::Run);
         let due = sessions.iter().any(|one| {
             let run = one.phase == Phase::Waiting.as_str()
                 && one.next.action == Action::Run
@@ -685,7 +688,7 @@ impl Supervisor {
 
 /// A run of it is to be looked after.
 fn under_way(incident: &Incident) -> bool {
-    incident.phase == Phase::Attempting || incident.phase.is_active() && incident.open_run().is_some()
+    incident.phase == Phase::Attempting || !incident.phase.is_over() && incident.open_run().is_some()
 }
 
 fn state_of(path: &Path) -> Option<State> {
@@ -710,7 +713,12 @@ fn unseen_since(
     }
 }
 
-fn resumed(ground: &Ground, state: &StateDir, default_home: Option<&Path>, session: &str) -> Result<Ended> {
+fn resumed(
+    ground: &Ground,
+    state: &StateDir,
+    default_home: Option<&Path>,
+    session: &str,
+) -> Result<ResumeOutcome> {
     let project = peek::<Incident>(&state.incident(session)).ok().flatten().and_then(|one| one.project);
     let config = in_force(&ground.env, project.as_deref()).config;
     let ledger = Ledger { state, clock: ground.clock.as_ref(), config: &config, default_home };

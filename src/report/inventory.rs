@@ -18,10 +18,11 @@ use crate::keep::kept_of;
 use crate::project::enabled::{all_enabled, enclosing};
 use crate::quota::seen_windows;
 use crate::recovery::config::{Config, in_force};
-use crate::recovery::incident::{Incident, Phase, Report};
+use crate::recovery::incident::{Attempt, Incident, Phase, Report};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, resume_command, user_needed};
-use crate::recovery::reason::Reason;
+use crate::recovery::reason::{PlanReason, Reason};
+use crate::recovery::siblings::repeated_by;
 use crate::session::ending::Liveness;
 use crate::session::files::{Beside, project_directories};
 use crate::session::moves::Moves;
@@ -542,7 +543,28 @@ impl<'a> Inventory<'a> {
             // The client refuses a session without a conversation.
             session.next.argv = None;
         }
+        if let Some(plan) = self.continued_elsewhere(row).filter(|_| session.live.is_none()) {
+            if plan.reason == PlanReason::PromptRepeated {
+                // So will the supervisor, at the planned time.
+                let known = self.incidents.get(&session.id).filter(|one| one.transcript == row.found.path);
+                session.incident =
+                    known.map(|one| Incident { phase: Phase::Superseded, plan: plan.clone(), ..shown(one) });
+            }
+            session.commands.resume = None;
+            session.next = plan;
+        }
         session
+    }
+
+    /// What is left to do for a session whose work continued in another one: nothing.
+    #[must_use]
+    pub fn continued_elsewhere(&self, row: &Row) -> Option<RecoveryPlan> {
+        if let Some(session) = &row.summary.continued_in {
+            return Some(RecoveryPlan::nothing(Reason::ContinuedElsewhere { session }));
+        }
+        let unfinished = row.summary.stop.is_unfinished();
+        let later = unfinished.then(|| repeated_by(&row.found.path, &row.summary)).flatten()?;
+        Some(RecoveryPlan::nothing(Reason::PromptRepeated { session: &later }))
     }
 
     fn default_home(&self) -> Option<&Path> {
@@ -709,7 +731,11 @@ impl<'a> Inventory<'a> {
     #[must_use]
     pub fn open_at_crash(&self, row: &Row) -> Option<OpenAtCrash> {
         let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());
-        if own || self.owner(&row.found).is_some() || !self.owners_of(&row.found).elsewhere.is_empty() {
+        if own
+            || row.summary.continued_in.is_some()
+            || self.owner(&row.found).is_some()
+            || !self.owners_of(&row.found).elsewhere.is_empty()
+        {
             return None;
         }
         let booted = *self.booted_at.get_or_init(|| self.ground.outside.processes.booted_at());
@@ -771,9 +797,7 @@ impl<'a> Inventory<'a> {
             }
             session.next = self.next_of(&known, live);
             session.project.dir.clone_from(&incident.project);
-            // What decides what runs is remembered for us, not for readers.
-            session.incident =
-                Some(Incident { fingerprint: None, claude_program: None, timing: None, ..incident.clone() });
+            session.incident = Some(shown(incident));
         } else if session.state == State::Hung {
             session.next = RecoveryPlan::new(Action::Notify, None, Reason::Hung);
         } else {
@@ -893,6 +917,26 @@ fn projects_in(path: &Path) -> Vec<String> {
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let projects = value.as_ref().and_then(|value| value.get("projects")?.as_object());
     projects.into_iter().flat_map(|projects| projects.keys().cloned()).collect()
+}
+
+/// An incident without what decides what runs, which is remembered for us and not for readers.
+fn shown(incident: &Incident) -> Incident {
+    Incident {
+        fingerprint: None,
+        claude_program: None,
+        timing: None,
+        opened: None,
+        attempts: incident.attempts.iter().cloned().map(without_takeover).collect(),
+        ..incident.clone()
+    }
+}
+
+/// An attempt as readers see it.
+fn without_takeover(mut attempt: Attempt) -> Attempt {
+    if let Some(run) = &mut attempt.run {
+        run.taken_over = None;
+    }
+    attempt
 }
 
 /// A hook of ours waits below the client for days; it is no tool.

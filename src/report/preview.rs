@@ -9,7 +9,7 @@ use crate::recovery::incident::Incident;
 use crate::recovery::launch::Launch;
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal};
-use crate::recovery::readiness::{Facts, Reading, Verdict, judge, quiet};
+use crate::recovery::readiness::{Facts, ReadinessVerdict, Reading, judge, quiet};
 use crate::recovery::resume::Resumer;
 use crate::session::StopKind;
 use crate::session::stop::time;
@@ -97,11 +97,11 @@ fn one(outside: Outside<'_>, ground: &Ground<'_>, incident: &Incident) -> Previe
     let plan = if waits { ledger.decision(incident, Terminal::Closed).plan } else { incident.plan.clone() };
     let verdict = judge(&facts, config.unattended.transport, quiet(&config), outside.clock.now());
     let (verdict, why) = match verdict {
-        Verdict::Ready => ("ready", None),
-        Verdict::NotYet(why) => ("not-yet", Some(why)),
-        Verdict::Hold(why) => ("hold", Some(why)),
-        Verdict::Over(_, why) => ("over", Some(why.to_owned())),
-        Verdict::StoppedAgain => {
+        ReadinessVerdict::Ready => ("ready", None),
+        ReadinessVerdict::NotYet(why) => ("not-yet", Some(why.to_string())),
+        ReadinessVerdict::Hold(why) => ("hold", Some(why.to_string())),
+        ReadinessVerdict::Over(why) => ("over", Some(why.to_string())),
+        ReadinessVerdict::StoppedAgain => {
             ("not-yet", Some("it stopped again since; the newer stop decides".to_owned()))
         }
     };

@@ -153,6 +153,7 @@ fn latest_to_resume<'r>(outside: Outside<'_>, inventory: &'r Inventory<'_>) -> O
     let mut rows: Vec<&Row> = inventory
         .rows
         .iter()
+        .filter(|row| row.summary.continued_in.is_none())
         .filter(|row| row.summary.stop.kind != StopKind::Empty && own != Some(row.found.id()))
         .filter(|row| inventory.owner(&row.found).is_none())
         .filter(|row| inventory.owners_of(&row.found).elsewhere.is_empty())
@@ -223,6 +224,9 @@ fn plan_one(
         let why = "a client in another process-id space (a container) may have it open, which cannot be checked from here";
         return refused(session, why.to_owned(), Some("end that client, or resume it there".to_owned()));
     }
+    if let Some((why, hint)) = row.summary.continued_in.as_deref().map(continued_in) {
+        return refused(session, why, Some(hint));
+    }
     if session.stop.kind == StopKind::Empty {
         let why = "no conversation is in its transcript, and a client refuses to open it".to_owned();
         let hint = format!("cc-session-recover show {} names what is left of it", session.id);
@@ -277,6 +281,14 @@ fn which_copy(inventory: &Inventory<'_>, row: &Row, session: &Session) -> String
     let others: Vec<_> = session.copies.iter().map(|path| path.to_string_lossy()).collect();
     let place = if inventory.is_here(row) { "this directory" } else { "its project" };
     format!("; the copy of {place} is opened, and not {}", others.join(", "))
+}
+
+/// Why a session that continued in another one is not resumed, and what to do instead.
+fn continued_in(other: &str) -> (String, String) {
+    (
+        format!("the conversation continued in session {other}"),
+        format!("resume that one: cc-session-recover resume {other}"),
+    )
 }
 
 /// A new session whose first prompt is the note of this one, instead of the session itself.

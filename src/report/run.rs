@@ -11,8 +11,9 @@ use crate::recovery::config::{Config, Unattended, in_force};
 use crate::recovery::incident::{Attempt, Incident, Phase, Report, Transport};
 use crate::recovery::ledger::{Event, Ledger};
 use crate::recovery::policy::Terminal;
+use crate::recovery::readiness::NotYet;
 use crate::recovery::readiness::{Facts, Reading};
-use crate::recovery::resume::{Ended, Resumer};
+use crate::recovery::resume::{ResumeOutcome, Resumer};
 use crate::session::stop::time;
 use crate::session::summary::summarize;
 use crate::session::{Source, Stop};
@@ -121,13 +122,13 @@ pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunRe
         .read(&id)?
         .ok_or_else(|| Error::new(Code::Internal, "the incident of the run is gone").at(&row.found.path))?;
     match ended {
-        Ended::NotYet(why) | Ended::UnderWay(why) | Ended::Left(why) => {
-            Err(Error::new(Code::RunRefused, why).at(&row.found.path).hint(format!(
+        ResumeOutcome::NotYet(_) | ResumeOutcome::UnderWay | ResumeOutcome::Left(_) => {
+            Err(not_run(&ended, &row.found.path).hint(format!(
                 "`cc-session-recover preview {}` shows what would be started, and what holds it",
                 &id[..8]
             )))
         }
-        Ended::Ran => Ok(RunReport {
+        ResumeOutcome::Ran => Ok(RunReport {
             schema: SCHEMA,
             generated_at: outside.clock.now(),
             session: id,
@@ -199,10 +200,10 @@ fn begin(
         Resumer { reading, own_pid: pid, now: true }.begin(&incident.ok_or_else(gone)?, &facts, &text)?;
     let incident = ledger.read(&id)?.ok_or_else(gone)?;
     match ended {
-        Ended::NotYet(why) | Ended::UnderWay(why) | Ended::Left(why) => {
-            Err(Error::new(Code::RunRefused, why).at(&row.found.path))
+        ResumeOutcome::NotYet(_) | ResumeOutcome::UnderWay | ResumeOutcome::Left(_) => {
+            Err(not_run(&ended, &row.found.path))
         }
-        Ended::Ran => Ok(RunReport {
+        ResumeOutcome::Ran => Ok(RunReport {
             schema: SCHEMA,
             generated_at: outside.clock.now(),
             session: id,
@@ -212,6 +213,15 @@ fn begin(
             why: incident.plan.why,
         }),
     }
+}
+
+fn not_run(outcome: &ResumeOutcome, transcript: &Path) -> Error {
+    let why = match outcome {
+        ResumeOutcome::NotYet(why) => why.to_string(),
+        ResumeOutcome::UnderWay | ResumeOutcome::Ran => NotYet::RunUnderWay.to_string(),
+        ResumeOutcome::Left(left) => left.to_string(),
+    };
+    Error::new(Code::RunRefused, why).at(transcript)
 }
 
 /// An id of the form that a client takes (a UUID of version 4), which no other session has.

@@ -791,6 +791,7 @@ mod tests {
                 log: format!("/{name}.log").into(),
                 commit_before: None,
                 deadline_seconds: None,
+                taken_over: None,
                 result,
             })),
         };

@@ -104,8 +104,7 @@ impl OwnerProcess {
     /// `process 4711 has it open in pts/3`.
     #[must_use]
     pub fn has_it_open(&self) -> String {
-        let tty = self.tty.as_deref().map_or_else(String::new, |tty| format!(" in {tty}"));
-        format!("process {} has it open{tty}", self.pid)
+        has_it_open(self.pid, self.tty.as_deref())
     }
 
     /// What the client says it is doing.
@@ -129,6 +128,13 @@ impl OwnerProcess {
             ClientWord::Idle | ClientWord::Silent => 2,
         }
     }
+}
+
+/// `process 4711 has it open in pts/3`.
+#[must_use]
+pub fn has_it_open(pid: u32, tty: Option<&str>) -> String {
+    let tty = tty.map_or_else(String::new, |tty| format!(" in {tty}"));
+    format!("process {pid} has it open{tty}")
 }
 
 /// Every process that has one session open, or may have.
@@ -188,6 +194,11 @@ impl SessionOwners {
     #[must_use]
     pub fn process(&self, pid: u32) -> Option<&OwnerProcess> {
         self.live.iter().find(|one| one.pid == pid)
+    }
+
+    /// Processes that have it open, or are about to.
+    pub fn pids(&self) -> impl Iterator<Item = u32> {
+        self.live.iter().map(|one| one.pid).chain(self.started.iter().copied())
     }
 
     /// Where it is open, in words: `pts/3`, `pts/3 and pts/5`, `a container`; `None` when it is not.

@@ -81,6 +81,8 @@ pub struct Summary {
     pub escaped: bool,
     /// Newest message is a prompt or answer that the client sent itself after a limit.
     pub continued_by_client: bool,
+    /// The session in which the conversation continued; `None` also when it was continued here after that.
+    pub continued_in: Option<CompactString>,
 }
 
 /// Reads the end of a transcript.
@@ -288,6 +290,7 @@ impl<'a> Gathering<'a> {
                 graceful: false,
                 escaped: false,
                 continued_by_client: false,
+                continued_in: None,
             },
             beginning,
             depth,
@@ -458,7 +461,11 @@ impl<'a> Gathering<'a> {
                 self.batch.permission_mode = true;
                 fill(&mut self.found.permission_mode, Some(mode));
             }
-            Meta::CostState => {}
+            // A prompt or an answer that was seen before, reading backwards, is newer.
+            Meta::ContinuedIn(session) if !self.prompt_seen && self.found.model.is_none() => {
+                fill(&mut self.found.continued_in, Some(session));
+            }
+            Meta::ContinuedIn(_) | Meta::CostState => {}
         }
     }
 

@@ -4,12 +4,12 @@
 //! Whoever next holds the session's lock folds them in and removes them.
 
 use super::StateDir;
-use super::stored::{Stored, load, save};
+use super::stored::{Stored, load, peek, save};
 use crate::claude::home::is_session_id;
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -46,6 +46,21 @@ pub fn put(state: &StateDir, event: &SpooledEvent) -> Result<PathBuf> {
 /// Events of one session, oldest first. Damaged ones go to quarantine. Call it under the session's lock.
 #[must_use]
 pub fn pending(state: &StateDir, session: &str) -> Vec<(PathBuf, SpooledEvent)> {
+    events(state, session, |path| load::<SpooledEvent>(state, path).ok()?.found())
+}
+
+/// The same without changing anything; damaged ones are left out.
+#[must_use]
+pub fn peek_pending(state: &StateDir, session: &str) -> Vec<SpooledEvent> {
+    let events = events(state, session, |path| peek::<SpooledEvent>(path).ok()?);
+    events.into_iter().map(|(_, event)| event).collect()
+}
+
+fn events(
+    state: &StateDir,
+    session: &str,
+    read: impl Fn(&Path) -> Option<SpooledEvent>,
+) -> Vec<(PathBuf, SpooledEvent)> {
     let mut found: Vec<(PathBuf, SpooledEvent)> = std::fs::read_dir(state.spool())
         .into_iter()
         .flatten()
@@ -56,7 +71,7 @@ pub fn pending(state: &StateDir, session: &str) -> Vec<(PathBuf, SpooledEvent)> 
         })
         .filter_map(|entry| {
             let path = entry.path();
-            let event = load::<SpooledEvent>(state, &path).ok()?.found()?;
+            let event = read(&path)?;
             (event.session == session).then_some((path, event))
         })
         .collect();
