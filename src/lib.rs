@@ -24,6 +24,7 @@ pub mod keep;
 pub mod literal;
 pub mod note;
 pub mod notify;
+pub mod options;
 pub mod program;
 pub mod project;
 pub mod quota;

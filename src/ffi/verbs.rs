@@ -4,7 +4,8 @@ use super::task::CoreTask;
 use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
-use crate::error::{Code, Error};
+use crate::error::Error;
+use crate::options::read_options;
 use crate::project::{init, plugin, uninstall};
 use crate::report::find::SessionOptions;
 use crate::report::inventory::Outside;
@@ -363,6 +364,7 @@ pub fn read_payload(payload: String) -> Option<Value> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct InspectOptions {
     transcript: PathBuf,
     alive: Option<bool>,
@@ -382,10 +384,5 @@ pub(super) fn task<O: DeserializeOwned, T: serde::Serialize>(
     options: Option<Value>,
     call: impl FnOnce(O) -> Result<T, Error> + Send + 'static,
 ) -> AsyncTask<CoreTask> {
-    AsyncTask::new(CoreTask::new(move || {
-        let options = options.unwrap_or_else(|| json!({}));
-        let options = serde_path_to_error::deserialize(options)
-            .map_err(|error| Error::new(Code::Usage, format!("{}: {}", error.path(), error.inner())))?;
-        call(options)
-    }))
+    AsyncTask::new(CoreTask::new(move || call(read_options(options)?)))
 }

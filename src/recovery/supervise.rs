@@ -199,7 +199,7 @@ pub struct Ground {
 
 /// Which sessions.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Scope {
     /// Only sessions of these projects; all when empty.
     pub projects: Vec<PathBuf>,

@@ -31,7 +31,7 @@ const SINCE: &str = "24h";
 
 /// What to give account of.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct AccountOptions {
     /// Directory of the project; the working directory when it is missing.
     pub project: Option<PathBuf>,

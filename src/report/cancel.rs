@@ -22,7 +22,7 @@ const SHORTEST: usize = 4;
 
 /// What to cancel.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct CancelOptions {
     /// Session id, an unambiguous prefix of it, or the session's name or title.
     pub session: Option<String>,

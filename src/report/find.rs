@@ -18,7 +18,7 @@ const CANDIDATES: usize = 8;
 
 /// Names one session.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SessionOptions {
     /// Its id, a beginning of it, its name or its title.
     pub session: Option<String>,

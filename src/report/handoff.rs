@@ -28,7 +28,7 @@ const SCHEMA: &str = "cc-session-recover/handoff@1";
 
 /// Whose work is handed over, and to whom.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct HandoffOptions {
     /// Id, beginning of it, name or title; the latest of the project when missing.
     pub session: Option<String>,

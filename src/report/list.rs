@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// What to list.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ListOptions {
     /// Directory of a project; all when it is missing.
     pub project: Option<PathBuf>,

@@ -17,7 +17,7 @@ const SCHEMA: &str = "cc-session-recover/log@1";
 
 /// What to tell.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct LogOptions {
     /// Only entries since then.
     pub since: Option<String>,

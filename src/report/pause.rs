@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// What to pause.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct PauseOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,

@@ -24,7 +24,7 @@ const NONCE: &str = "preview";
 
 /// Which sessions.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct PreviewOptions {
     /// Session id, an unambiguous prefix of it, or its name or title; every stopped session when missing.
     pub session: Option<String>,

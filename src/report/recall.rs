@@ -33,7 +33,7 @@ const TAIL: u64 = 4 * 1024 * 1024;
 
 /// What to recall.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct RecallOptions {
     /// Number of sessions.
     pub recent: Option<usize>,

@@ -33,7 +33,7 @@ const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 
 /// Which sessions.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ResumeOptions {
     /// Id, beginning of it, name or title.
     pub session: Option<String>,

@@ -27,7 +27,7 @@ const SCHEMA: &str = "cc-session-recover/run@1";
 
 /// Which session.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct RunOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,

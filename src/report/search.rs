@@ -37,7 +37,7 @@ const MOST_OPEN: usize = 64;
 
 /// What to look for.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SearchOptions {
     /// Literal text, or a regular expression with `regex`.
     pub text: String,

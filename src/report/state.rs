@@ -34,7 +34,7 @@ pub enum Action {
 
 /// Which states.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct StateOptions {
     /// What is wanted.
     pub action: Action,

@@ -21,7 +21,7 @@ pub const SCHEMA: &str = "cc-session-recover/status@1";
 
 /// What to look at.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct StatusOptions {
     /// Directory of the project; the working directory when it is missing.
     pub project: Option<PathBuf>,

@@ -38,8 +38,7 @@ pub const ARCHIVE: &str = ".tar";
 const PER_FILE: u64 = 1024;
 
 /// Which sessions are meant, by an export or by pages.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// Id, beginning of it, name, title or path of the transcript.
     pub session: Option<String>,
@@ -97,10 +96,9 @@ impl Selection {
 
 /// Which sessions, and where to.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(from = "ExportFields")]
 pub struct ExportOptions {
     /// Which sessions.
-    #[serde(flatten)]
     pub selection: Selection,
     /// Directory to put exports into; that of the state when missing.
     pub to: Option<PathBuf>,
@@ -112,6 +110,31 @@ pub struct ExportOptions {
     pub log: Option<PathBuf>,
     /// Only tell.
     pub dry_run: bool,
+}
+
+/// [`ExportOptions`] as JSON. `serde(flatten)` cannot refuse unknown fields.
+#[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+struct ExportFields {
+    session: Option<String>,
+    latest: bool,
+    project: Option<PathBuf>,
+    active: bool,
+    all: bool,
+    to: Option<PathBuf>,
+    archive: bool,
+    hash: Hash,
+    log: Option<PathBuf>,
+    dry_run: bool,
+}
+
+impl From<ExportFields> for ExportOptions {
+    fn from(fields: ExportFields) -> Self {
+        let ExportFields { session, latest, project, active, all, to, archive, hash, log, dry_run } = fields;
+        let selection = Selection { session, latest, project, active, all };
+        Self { selection, to, archive, hash, log, dry_run }
+    }
 }
 
 /// One session that was exported.

@@ -34,7 +34,7 @@ const UNPACKED: &str = "importing-";
 
 /// Which export, and where to.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ImportOptions {
     /// The directory or archive that an export made.
     pub export: PathBuf,

@@ -45,7 +45,7 @@ const FRESH: TimeDelta = TimeDelta::days(1);
 
 /// What may go.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct PruneOptions {
     /// Exports older than so many days; by the configuration when missing.
     pub exports_days: Option<f64>,

@@ -29,7 +29,7 @@ const BLOCK: usize = 1024 * 1024;
 
 /// What to copy, and where to.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct RelocateOptions {
     /// Id, beginning of it, name, title or path of the transcript.
     pub session: Option<String>,

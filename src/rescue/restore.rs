@@ -39,7 +39,7 @@ const ENDING: &str = ".jsonl";
 
 /// Which session, and which of its snapshots.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct RestoreOptions {
     /// Id, beginning of it, name, title or path of the transcript.
     pub session: Option<String>,

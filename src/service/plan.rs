@@ -38,7 +38,7 @@ pub enum Wanted {
 
 /// What to plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServiceOptions {
     /// What is wanted.
     pub wanted: Wanted,

@@ -47,7 +47,7 @@ const MOST_CHILDREN: usize = 50;
 
 /// The process that was shown to whoever agreed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Expected {
     /// Process id.
     pub pid: u32,
@@ -60,7 +60,7 @@ pub struct Expected {
 /// Which, and how far.
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Debug, Clone, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct KillOptions {
     /// A terminal, a process id, or a session by id, beginning of it, name or title.
     pub target: String,

@@ -64,10 +64,9 @@ impl Format {
 
 /// Which sessions, and where to.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(from = "ReadingFields")]
 pub struct ReadingOptions {
     /// Which sessions.
-    #[serde(flatten)]
     pub selection: Selection,
     /// What pages are written in.
     pub format: Format,
@@ -79,6 +78,32 @@ pub struct ReadingOptions {
     pub force: bool,
     /// Only tell.
     pub dry_run: bool,
+}
+
+/// [`ReadingOptions`] as JSON. `serde(flatten)` cannot refuse unknown fields.
+#[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+struct ReadingFields {
+    session: Option<String>,
+    latest: bool,
+    project: Option<PathBuf>,
+    active: bool,
+    all: bool,
+    format: Format,
+    to: Option<PathBuf>,
+    to_directory: bool,
+    force: bool,
+    dry_run: bool,
+}
+
+impl From<ReadingFields> for ReadingOptions {
+    fn from(fields: ReadingFields) -> Self {
+        let ReadingFields { session, latest, project, active, all, format, to, to_directory, force, dry_run } =
+            fields;
+        let selection = Selection { session, latest, project, active, all };
+        Self { selection, format, to, to_directory, force, dry_run }
+    }
 }
 
 /// A session that became a page.

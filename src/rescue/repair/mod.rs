@@ -47,7 +47,7 @@ const BLOCK: usize = 256 * 1024;
 
 /// Which session, and what is to be done.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct RepairOptions {
     /// Id, beginning of it, name, title or path of the transcript.
     pub session: Option<String>,
