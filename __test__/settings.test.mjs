@@ -170,3 +170,27 @@ test('in settings made by chance hooks and status line go in and come out in any
     assert.equal(withoutStatusLine(withoutHooks(both, marker).text, LINE_MARKER).text, before, `seed ${seed}:\n${before}`);
   }
 });
+
+test('a carriage return alone ends a line and its comment', () => {
+  for (const text of ['{ "model": "opus" // mine\r}', '{\r  "model": "opus" // mine\r}\r', '{ // mine\r}', '{"a":1 // x\r, "b":2 // y\r}']) {
+    const edited = withHooks(text, [{ event: 'Stop', matcher: null, hook: { type: 'command', command: `node ${marker}` } }], marker).text;
+    const value = parse(edited);
+    assert.equal(value.hooks.Stop[0].hooks[0].command, `node ${marker}`, edited);
+    const { hooks: _hooks, ...rest } = value;
+    assert.deepEqual(rest, parse(text));
+    assert.deepEqual(parse(/** @type {string} */ (withoutHooks(edited, marker).text)), parse(text));
+  }
+});
+
+test('a hook of somebody else stays in force when ours before it on the line goes, also behind a comment', () => {
+  const ours = `{"hooks": [{"type": "command", "command": "node ${marker}"}]}`;
+  const theirs = '{"hooks": [{"type": "command", "command": "./guard.sh"}]}';
+  for (const list of [`[ // guards\n      ${ours}, ${theirs}\n    ]`, `[ // guards\r\n      ${ours}, ${theirs}, ${ours}\r\n    ]`, `[${theirs}, // one\n${ours}, ${theirs}]`, `[ // guards\n ${ours} /* a */, ${theirs}]`, `[ // g\n ${ours}\n , ${theirs} ]`]) {
+    const text = `{\n  "hooks": {\n    "PreToolUse": ${list}\n  }\n}\n`;
+    const kept = parse(text).hooks.PreToolUse.filter((/** @type {any} */ group) => group.hooks[0].command === './guard.sh');
+    const removed = /** @type {string} */ (withoutHooks(text, marker).text);
+    assert.deepEqual(parse(removed).hooks.PreToolUse, kept, removed);
+    const upgraded = withHooks(text, [{ event: 'Stop', matcher: null, hook: { type: 'command', command: `node ${marker}` } }], marker).text;
+    assert.deepEqual(parse(upgraded).hooks.PreToolUse, kept, upgraded);
+  }
+});

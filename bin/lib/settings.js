@@ -42,15 +42,21 @@ function withHooks(text, entries, marker) {
   const document = read(current);
   const warnings = warningsFor(document);
   if (document.root === null) current = withEmptyRoot(current);
+  const limit = 2 * (entries.length + ourHooks(document, marker).length);
+  let steps = 0;
 
   for (const event of eventsOf(current, entries)) {
     const wanted = entries.filter((entry) => entry.event === event);
     // One edit at a time, each on a fresh parse: offsets never have to be carried over.
     for (let next = oneStep(current, event, wanted, marker); next !== null; next = oneStep(current, event, wanted, marker)) {
+      steps += 1;
+      // Each step adds, replaces or removes one hook. More steps than hooks means that one had no effect.
+      if (steps > limit) throw uneditable();
       current = next;
     }
   }
   const result = bom + current;
+  ensureForeignValues(body, current, marker);
   return { text: result, changed: result !== text, warnings };
 }
 
@@ -68,13 +74,18 @@ function withoutHooks(text, marker) {
   const { bom, body } = splitBom(text);
   let current = body;
   let removed = 0;
+  let left = Infinity;
   for (;;) {
     const document = read(current);
-    const [first] = ourHooks(document, marker);
+    const ours = ourHooks(document, marker);
+    const [first] = ours;
     if (first === undefined) break;
+    if (ours.length >= left) throw uneditable();
+    left = ours.length;
     current = withoutHook(current, first);
     removed += 1;
   }
+  ensureForeignValues(body, current, marker);
   return { text: bom + current, changed: removed > 0, removed };
 }
 
@@ -263,6 +274,31 @@ function isOurs(node, marker) {
   return [command, ...(args?.children ?? [])].some((part) => part?.type === 'string' && part.value.includes(marker));
 }
 
+/**
+ * Refuses an edit that changed a value which is not ours, such as a hook that slipped behind a comment.
+ *
+ * @param {string} before
+ * @param {string} after
+ * @param {string} marker
+ */
+function ensureForeignValues(before, after, marker) {
+  if (!isDeepStrictEqual(foreignIn(before, marker), foreignIn(after, marker))) throw uneditable();
+}
+
+/** The value of a settings file without hooks of ours, and without lists in `hooks` that are empty. @param {string} text @param {string} marker */
+function foreignIn(text, marker) {
+  const { root } = read(text);
+  const value = root === null ? {} : getNodeValue(root);
+  const ours = (/** @type {any} */ hook) => [hook?.command, ...(Array.isArray(hook?.args) ? hook.args : [])].some((part) => typeof part === 'string' && part.includes(marker));
+  const isGroup = (/** @type {any} */ group) => Array.isArray(group?.hooks);
+  const events = Object.entries(value.hooks ?? {}).map(([event, groups]) => {
+    const left = groups.map((/** @type {any} */ group) => (isGroup(group) ? { ...group, hooks: group.hooks.filter((/** @type {any} */ hook) => !ours(hook)) } : group));
+    return [event, left.filter((/** @type {any} */ group) => !isGroup(group) || group.hooks.length > 0)];
+  });
+  const { hooks: _hooks, ...rest } = value;
+  return { rest, events: events.filter(([, groups]) => groups.length > 0) };
+}
+
 /** @param {Document} document */
 function warningsFor(document) {
   const off = document.root === null ? undefined : valueIn(document.root, 'disableAllHooks');
@@ -432,7 +468,7 @@ function inserted(text, holder, item) {
   const separate = last !== undefined && !trailing;
   if (separate) edits.push({ offset: endOf(last), length: 0, content: ',' });
   const comma = trailing ? ',' : '';
-  if (isOneLine(text, holder)) {
+  if (isOneLine(text, holder) && inside[inside.length - 1]?.kind !== SyntaxKind.LineCommentTrivia) {
     const gap = last === undefined ? '' : gapOf(text);
     edits.push({ offset: place, length: 0, content: gap + written(text, item, null) + comma });
   } else {
@@ -440,7 +476,7 @@ function inserted(text, holder, item) {
     const outer = indentAt(text, holder.offset);
     const indent = last !== undefined && startsItsLine(text, last.offset) ? indentAt(text, last.offset) : outer + unitOf(text);
     const content = eol + indent + written(text, item, indent) + comma;
-    if (last !== undefined || text.slice(place, close).includes('\n')) edits.push({ offset: place, length: 0, content });
+    if (last !== undefined || hasBreak(text.slice(place, close))) edits.push({ offset: place, length: 0, content });
     else edits.push({ offset: place, length: close - place, content: content + eol + outer });
   }
   return applyEdits(text, edits);
@@ -461,11 +497,14 @@ function taken(text, node) {
   const close = endOf(holder) - 1;
   const before = tokensBetween(text, previous === undefined ? holder.offset + 1 : endOf(previous), node.offset);
   const after = tokensBetween(text, endOf(node), next === undefined ? close : next.offset);
-  const start = before.length > 0 ? before[before.length - 1].end : previous === undefined ? holder.offset + 1 : endOf(previous);
+  const following = after.find((token) => token.kind === SyntaxKind.CommaToken);
+  const comment = before[before.length - 1]?.kind === SyntaxKind.LineCommentTrivia;
+  // Behind a line comment the line break stays, unless the line of the node ends with it: what follows would become part of the comment.
+  const keepsBreak = comment && !/^[ \t]*(?:[\r\n]|$)/.test(text.slice(endOf(node), following?.offset ?? text.length) + text.slice(following?.end ?? text.length));
+  const start = keepsBreak ? node.offset : before.length > 0 ? before[before.length - 1].end : previous === undefined ? holder.offset + 1 : endOf(previous);
 
   /** @type {Edit[]} */
   const edits = [{ offset: start, length: endOf(node) - start, content: '' }];
-  const following = after.find((token) => token.kind === SyntaxKind.CommaToken);
   const preceding = before.find((token) => token.kind === SyntaxKind.CommaToken);
   if (following !== undefined) edits.push({ offset: following.offset, length: 1, content: '' });
   else if (preceding !== undefined) edits.push({ offset: preceding.offset, length: 1, content: '' });
@@ -530,14 +569,24 @@ function inOneLine(value, gap) {
  * @param {Node} node
  */
 function isOneLine(text, node) {
-  if (text.slice(node.offset, endOf(node)).includes('\n')) return false;
+  if (hasBreak(text.slice(node.offset, endOf(node)))) return false;
   if ((node.children ?? []).length > 0) return true;
-  return node.parent !== undefined && !text.trim().includes('\n');
+  return node.parent !== undefined && !hasBreak(text.trim());
+}
+
+/** A carriage return alone ends a line too, and with it a comment. @param {string} text */
+function hasBreak(text) {
+  return /[\r\n]/.test(text);
+}
+
+/** Where the line begins in which an offset lies. @param {string} text @param {number} offset */
+function lineStart(text, offset) {
+  return offset <= 0 ? 0 : Math.max(text.lastIndexOf('\n', offset - 1), text.lastIndexOf('\r', offset - 1)) + 1;
 }
 
 /** @param {string} text */
 function eolOf(text) {
-  return /\r?\n/.exec(text)?.[0] ?? '\n';
+  return /\r\n|\n|\r/.exec(text)?.[0] ?? '\n';
 }
 
 /** One level of indentation. @param {string} text */
@@ -557,8 +606,7 @@ function gapOf(text) {
  * @param {number} offset
  */
 function indentAt(text, offset) {
-  const start = text.lastIndexOf('\n', offset - 1) + 1;
-  return /^[ \t]*/.exec(text.slice(start, offset))?.[0] ?? '';
+  return /^[ \t]*/.exec(text.slice(lineStart(text, offset), offset))?.[0] ?? '';
 }
 
 /**
@@ -566,7 +614,7 @@ function indentAt(text, offset) {
  * @param {number} offset
  */
 function startsItsLine(text, offset) {
-  return text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset).trim() === '';
+  return text.slice(lineStart(text, offset), offset).trim() === '';
 }
 
 /**
@@ -632,6 +680,12 @@ function unparsable(why, at, cause) {
   return new RecoverError('SETTINGS_UNPARSABLE', `the settings file cannot be read: ${why}${where}`, {
     hint: 'mend the file and run this again; it was left as it is',
     cause,
+  });
+}
+
+function uneditable() {
+  return new RecoverError('SETTINGS_SHAPE', 'the settings file cannot be edited without changing something that is not ours', {
+    hint: 'put each entry of its "hooks" on a line of its own and run this again; the file was left as it is',
   });
 }
 
