@@ -1,34 +1,30 @@
-// Written by `cc-session-recover init` or `plugin` from its package: what the hooks of Claude Code run. One call of the native part,
-// nothing else is loaded. It never fails and prints nothing unless the native part says so, and where cc-session-recover is not
-// installed it does nothing. Taken out again by `cc-session-recover uninstall`, or `plugin --remove`.
+// Written by `cc-session-recover init` or `plugin` from its package: what the hooks of Claude Code run. It makes one call of the native
+// part and loads nothing else. It never fails and prints nothing of its own. Where cc-session-recover is not installed it does nothing.
+// `cc-session-recover uninstall`, or `plugin --remove`, removes it.
 'use strict';
 
-var env = process.env;
+// What was in force when it was written. A project's settings can set variables for the hooks of every session in it, including those
+// in the user's own settings, so the variables below decide nothing here.
+var runtime = '__RUNTIME__';
+var pinned = '__PINNED__';
+
 var own = '/cc-session-recover';
-var state =
-  env.CC_RECOVER_STATE_DIR ||
-  (process.platform === 'win32'
-    ? env.LOCALAPPDATA && env.LOCALAPPDATA + own
-    : process.platform === 'darwin'
-      ? env.HOME && env.HOME + '/Library/Application Support' + own
-      : env.XDG_STATE_HOME
-        ? env.XDG_STATE_HOME + own
-        : env.HOME && env.HOME + '/.local/state' + own);
 // This file is <project>/.claude/cc-session-recover/hook.js, or the same in the user's own directory of Claude Code or in the plugin.
-var settings = __dirname.slice(0, -own.length);
-var project = '__SCOPE__' === 'project' ? settings.slice(0, -'/.claude'.length) : null;
+var project = '__SCOPE__' === 'project' ? __dirname.slice(0, -('/.claude' + own).length) : null;
 
-var runtime = state + '/runtime/__RUNTIME__/addon.node';
-
-function native() {
-  try {
-    // Opened by its path: `require` would look at every directory above it first.
-    var opened = { exports: {} };
-    process.dlopen(opened, runtime);
-    return opened.exports;
-  } catch (missing) {
-    return project === null ? null : require(project + '/node_modules/cc-session-recover');
+function pin(env) {
+  // `run.sh` passes on the PATH that the command above had.
+  var path = env.CC_RECOVER_PATH || env.PATH;
+  var bus = process.platform === 'linux' ? '/run/user/' + process.getuid() : null;
+  if (env.XDG_RUNTIME_DIR !== bus) bus = null;
+  var name;
+  for (name in env) {
+    // An attempt to resume says so, and its hooks do less.
+    if (/^(?:CC_RECOVER_|NODE_|XDG_)/i.test(name) && name !== 'CC_RECOVER_ATTEMPT') delete env[name];
   }
+  for (name in pinned) env[name] = pinned[name];
+  if (path) env.PATH = path;
+  if (bus) env.XDG_RUNTIME_DIR = bus;
 }
 
 function write(fd, text) {
@@ -42,7 +38,7 @@ function write(fd, text) {
 function work(addon) {
   var outcome = addon.hook(project, '__SCOPE__' === 'plugin');
   if (outcome.supervise) {
-    // A process of its own, which leaves when nothing is owed to any session. Nothing of the project is part of it.
+    // A process of its own, which leaves when no session has unfinished work. Nothing of the project is part of it.
     var options = { cwd: '/', detached: true, stdio: 'ignore', windowsHide: true };
     var code = 'var m = { exports: {} }; process.dlopen(m, process.argv[1]); m.exports.supervise();';
     require('child_process').spawn(process.execPath, ['-e', code, runtime], options).unref();
@@ -54,7 +50,11 @@ function work(addon) {
 }
 
 try {
-  work(native());
+  pin(process.env);
+  // Opened by its path: `require` would look at every directory above it first.
+  var opened = { exports: {} };
+  process.dlopen(opened, runtime);
+  work(opened.exports);
 } catch (missing) {
   // Not installed here.
 }

@@ -1,39 +1,33 @@
 // Written by `cc-session-recover init --statusline` from its package: what the status line of Claude Code runs. It shows what the
 // status line that was there before shows, and a line with the remaining quota. Where cc-session-recover is not installed it
-// shows the other one alone. Taken out again by `cc-session-recover uninstall`.
+// shows the other one alone. `cc-session-recover uninstall` removes it.
 'use strict';
+
+// What was in force when it was written: a project's settings can set variables for every status line. The variables themselves stay
+// as they are, for the command of the status line beneath.
+var runtime = '__RUNTIME__';
+var pinned = '__PINNED__';
 
 var env = process.env;
 var own = '/cc-session-recover';
-var state =
-  env.CC_RECOVER_STATE_DIR ||
-  (process.platform === 'win32'
-    ? env.LOCALAPPDATA && env.LOCALAPPDATA + own
-    : process.platform === 'darwin'
-      ? env.HOME && env.HOME + '/Library/Application Support' + own
-      : env.XDG_STATE_HOME
-        ? env.XDG_STATE_HOME + own
-        : env.HOME && env.HOME + '/.local/state' + own);
 // This file is <project>/.claude/cc-session-recover/statusline.js, or the same in the user's own directory of Claude Code.
 var settings = __dirname.slice(0, -own.length);
 var project = '__SCOPE__' === 'user' ? null : settings.slice(0, -'/.claude'.length);
 
-function native() {
-  try {
-    // Opened by its path: `require` would look at every directory above it first.
-    var opened = { exports: {} };
-    process.dlopen(opened, state + '/runtime/__RUNTIME__/addon.node');
-    return opened.exports;
-  } catch (missing) {
-    return project === null ? null : require(project + '/node_modules/cc-session-recover');
-  }
+// `run.sh` takes these away from this process, not from the command beneath.
+function give(name) {
+  if (env['CC_RECOVER_' + name]) env[name] = env['CC_RECOVER_' + name];
+  delete env['CC_RECOVER_' + name];
 }
+give('NODE_OPTIONS');
+give('OPENSSL_CONF');
+delete env.CC_RECOVER_PATH;
 
 // The status line that Claude Code would draw if ours were not there: of the project's settings, else of the user's. It is
 // looked for each time, because it may have changed since ours was put in. Of another one of ours, the one that it wraps.
 function beneath() {
   if (project === null) return '';
-  var user = env.CLAUDE_CONFIG_DIR || (env.HOME || env.USERPROFILE) + '/.claude';
+  var user = env.CLAUDE_CONFIG_DIR || (pinned.HOME || env.USERPROFILE) + '/.claude';
   var files = [settings + '/settings.json', user + '/settings.json'];
   for (var index = 0; index < files.length; index += 1) {
     try {
@@ -64,7 +58,10 @@ function write(bytes) {
 
 var wrapped = process.argv[2] || beneath();
 try {
-  var outcome = native().drawStatusLine(project, wrapped || null);
+  // Opened by its path: `require` would look at every directory above it first.
+  var opened = { exports: {} };
+  process.dlopen(opened, runtime);
+  var outcome = opened.exports.drawStatusLine(project, wrapped || null, pinned);
   write(outcome.stdout);
   process.exitCode = outcome.exitCode;
 } catch (missing) {

@@ -42,6 +42,18 @@ impl Environment {
         }
     }
 
+    /// The same environment with what a launcher pins: the variables by which this tool and the XDG rules find directories are those given,
+    /// whatever they were before.
+    #[must_use]
+    pub fn pinned(mut self, pinned: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.vars.retain(|name, _| {
+            let name = name.to_string_lossy();
+            name == "CC_RECOVER_ATTEMPT" || !(name.starts_with("CC_RECOVER_") || name.starts_with("XDG_"))
+        });
+        self.vars.extend(pinned.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
     /// Every variable.
     pub fn all(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))

@@ -50,6 +50,7 @@ module.exports = {
       share: args.share === true,
       packageRoot: PACKAGE_ROOT,
       addon: addonFile(),
+      node: process.execPath,
     });
     const steps = [...plan.files];
     const warnings = [...plan.warnings];

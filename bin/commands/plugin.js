@@ -35,6 +35,7 @@ module.exports = {
       remove: args.remove === true,
       packageRoot: PACKAGE_ROOT,
       addon: addonFile(),
+      node: process.execPath,
     });
     const { directory, remove, files, warnings, next } = plan;
     const nothing = !isChange(files);

@@ -6,6 +6,7 @@ use crate::fs::read_standard_input;
 use crate::quota::{Outside, status_line};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,18 +25,23 @@ pub struct StatusLineOutcome {
 }
 
 /// Draws the status line for the payload on standard input. `project` is the directory whose launcher was started, `null` for
-/// the user's own; `wrapped` is the command whose output comes first.
+/// the user's own; `wrapped` is the command whose output comes first,
+/// `pinned` the variables that were in force when the launcher was written.
 #[napi(catch_unwind)]
 #[must_use]
 #[allow(
     clippy::needless_pass_by_value,
     reason = "napi hands strings over; whether clippy sees it depends on the macro"
 )]
-pub fn draw_status_line(project: Option<String>, wrapped: Option<String>) -> StatusLineOutcome {
+pub fn draw_status_line(
+    project: Option<String>,
+    wrapped: Option<String>,
+    pinned: Option<HashMap<String, String>>,
+) -> StatusLineOutcome {
     // A panic would print.
     std::panic::set_hook(Box::new(|_| {}));
     let (input, _) = read_standard_input(LARGEST, PATIENCE);
-    let env = Environment::of_process();
+    let env = Environment::of_process().pinned(pinned.unwrap_or_default());
     let outside = Outside { env: &env, clock: &SystemClock };
     let project = project.map(PathBuf::from);
     let shown = status_line(outside, project.as_deref(), wrapped.as_deref(), input);

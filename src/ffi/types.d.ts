@@ -1557,6 +1557,8 @@ export interface DoctorCheck {
     | 'plugin'
     | 'runtime'
     | 'launcher'
+    | 'coverage'
+    | 'ran'
     | 'hooks-allowed'
     | 'config'
     | 'saving'
@@ -1755,6 +1757,8 @@ export interface InitOptions {
   packageRoot: string
   /** The loaded addon, when it is not in the package's root. */
   addon?: string
+  /** Absolute path of the running node. Hooks start it, whatever the PATH of their client; the `node` on PATH when absent. */
+  node?: string
 }
 
 /** One file that `init` or `uninstall` creates, replaces or removes. */
@@ -1807,7 +1811,7 @@ export interface InitPlan {
   project: string
   scope: 'project' | 'local' | 'user'
   settings: SettingsTarget | null
-  /** The settings file for the status line, where that is another one. */
+  /** The settings file for the status line and for the hooks of sessions in subdirectories and worktrees, where that is another one. */
   statusLine: SettingsTarget | null
   files: FileStep[]
   runtime: { from: string; to: string | null; why: string }
@@ -1859,6 +1863,8 @@ export interface PluginOptions {
   packageRoot: string
   /** The loaded addon, when it is not in the package's root. */
   addon?: string
+  /** As in {@link InitOptions}. */
+  node?: string
 }
 
 /** Everything that writing or removing the plugin will do. Nothing is written before {@link applyPlugin}. */

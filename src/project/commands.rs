@@ -4,6 +4,7 @@
 //! What only looks needs no permission. Ending a process is not among it: besides the question in the text, the client asks
 //! for that too.
 
+use super::fence::Fence;
 use super::{FileAction, FileStep};
 use crate::error::Result;
 use crate::store::stored::sha256_hex;
@@ -81,12 +82,17 @@ fn is_own(name: &str, text: &str) -> bool {
 ///
 /// # Errors
 /// Those of reading what is there.
-pub fn steps(dir: &Path, from_npx: bool, known: &Written<'_>) -> Result<(Vec<FileStep>, Vec<String>)> {
+pub fn steps(
+    fence: &Fence,
+    dir: &Path,
+    from_npx: bool,
+    known: &Written<'_>,
+) -> Result<(Vec<FileStep>, Vec<String>)> {
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
     for (name, after) in texts(itself(from_npx)) {
         let path = dir.join(name);
-        let before = super::init::read_text(&path, LIMIT)?;
+        let before = super::init::read_text(fence, &path, LIMIT)?;
         let ours = before.as_ref().is_none_or(|text| is_own(name, text) || was_written(&path, text, known));
         if !ours {
             warnings.push(format!(
@@ -109,13 +115,13 @@ pub fn steps(dir: &Path, from_npx: bool, known: &Written<'_>) -> Result<(Vec<Fil
 
 /// What is to be removed, and what a person should know. One that was edited since stays.
 #[must_use]
-pub fn removals(dir: &Path, known: &Written<'_>) -> (Vec<FileStep>, Vec<String>) {
+pub fn removals(fence: &Fence, dir: &Path, known: &Written<'_>) -> (Vec<FileStep>, Vec<String>) {
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
     for name in NAMES {
         let path = dir.join(name);
         // What cannot be read as a command is somebody else's.
-        let Ok(Some(text)) = super::init::read_text(&path, LIMIT) else { continue };
+        let Ok(Some(text)) = super::init::read_text(fence, &path, LIMIT) else { continue };
         if is_own(name, &text) || was_written(&path, &text, known) {
             let why = format!("was /{} in Claude Code", name.trim_end_matches(".md"));
             let (before, after) = (Some(text), None);
@@ -160,19 +166,20 @@ mod tests {
     #[test]
     fn what_is_somebodys_own_is_neither_written_over_nor_removed() {
         let dir = tempfile::tempdir().unwrap();
+        let fence = Fence::around(dir.path());
         let none = BTreeMap::new();
         let own = dir.path().join("handoff.md");
         std::fs::write(&own, "mine").unwrap();
-        let (made, warnings) = steps(dir.path(), false, &[&none]).unwrap();
+        let (made, warnings) = steps(&fence, dir.path(), false, &[&none]).unwrap();
         assert_eq!((made.len(), warnings.len()), (1, 1));
-        assert!(removals(dir.path(), &[&none]).0.is_empty());
+        assert!(removals(&fence, dir.path(), &[&none]).0.is_empty());
         // One of an earlier version, by its hash.
         let known = BTreeMap::from([(own.clone(), sha256_hex(b"mine"))]);
-        let (made, warnings) = steps(dir.path(), false, &[&known]).unwrap();
+        let (made, warnings) = steps(&fence, dir.path(), false, &[&known]).unwrap();
         assert_eq!((made[1].action, warnings.len()), (FileAction::Replace, 0));
-        assert_eq!(removals(dir.path(), &[&known]).0.len(), 1);
+        assert_eq!(removals(&fence, dir.path(), &[&known]).0.len(), 1);
         std::fs::write(&own, "mine, edited").unwrap();
-        let (gone, warnings) = removals(dir.path(), &[&known]);
+        let (gone, warnings) = removals(&fence, dir.path(), &[&known]);
         assert!(gone.is_empty() && warnings[0].contains("was edited"));
     }
 }

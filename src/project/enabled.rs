@@ -94,6 +94,15 @@ pub struct SettingsImage {
     /// Our status line is in it.
     #[serde(default)]
     pub status_line: bool,
+    /// Beside the hooks in `settings.json`, which is what [`Self::hooks`] then is not about: the same hooks, for sessions in subdirectories and
+    /// worktrees. The client runs a command that two files name once (measured: 2.1.120 to 2.1.332).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cover: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Records of before there was a status line.

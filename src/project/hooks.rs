@@ -1,11 +1,15 @@
 //! The hooks that Claude Code is asked to run, and the command that runs them.
 //!
-//! The command is a shell line, because clients before 2.1.150 run the executable form without its arguments. It is the
-//! same on every machine: where the launcher or node is missing, it ends quietly, so that a committed settings file does
+//! The command is a shell line, because clients before 2.1.150 run the executable form without its arguments. In a project it is
+//! the same on every machine: where the launcher or node is missing, it ends quietly, so that a committed settings file does
 //! no harm to those who do not use the tool.
+//!
+//! A session in a subdirectory or in a worktree runs the hooks of its project too: clients (2.1.329, 2.1.332) read
+//! `settings.local.json` of the main checkout there. So the line looks for the launcher in the session's directory, then at the root
+//! of the repository, then in the main checkout that the `.git` file of a worktree names.
 
 use super::Scope;
-use crate::watch::flag::{FLAGS, Flags};
+use crate::watch::flag::NAME as UNSAVED;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -30,30 +34,26 @@ pub struct HookEntry {
 /// All hooks, for one scope; `launcher` is the launcher's absolute path, used for the user's own hooks.
 #[must_use]
 pub fn entries(scope: Scope, launcher: &Path) -> Vec<HookEntry> {
-    let (file, flags) = match scope {
-        Scope::Project | Scope::Local => {
-            let word = |below: &str| format!("\"$CLAUDE_PROJECT_DIR/.claude/{below}\"");
-            (word(MARKER), word(FLAGS))
-        }
-        Scope::User => {
-            let word = |path: &Path| quoted(&path.to_string_lossy());
-            (word(launcher), word(Flags::beside(launcher).dir()))
-        }
-    };
-    entries_of(&file, &flags)
+    entries_of(&match scope {
+        Scope::Project | Scope::Local => IN_THE_REPOSITORY.to_owned(),
+        Scope::User => format!("ccsr_js={}", quoted(&launcher.to_string_lossy())),
+    })
 }
+
+/// Finds the launcher of a project. Where it is not in the session's own directory it must belong to the user: above or beside a project
+/// others may have put a file (`/tmp/.git`).
+const IN_THE_REPOSITORY: &str = r#"ccsr_js=.claude/cc-session-recover/hook.js; d=$CLAUDE_PROJECT_DIR; [ -f "$d/$ccsr_js" ] || { until [ -z "$d" ] || [ -e "$d/.git" ]; do case $d in */*) d=${d%/*};; *) d=;; esac; done; if [ -f "$d/.git" ]; then p=${CLAUDE_PROJECT_DIR#"$d"}; IFS= read -r g <"$d/.git"; g=${g#gitdir: }; case $g in /*|?:*) ;; *) g=$d/$g;; esac; g=${g%/.git/worktrees/*}; d=$g$p; [ -f "$d/$ccsr_js" ] || d=$g; fi; [ -O "$d/$ccsr_js" ] || exit 0; }; ccsr_js=$d/$ccsr_js"#;
 
 /// The same for a plugin, whose launcher is wherever Claude Code reads the plugin from. The client puts that place into the
 /// environment; it is one word, whatever is in it (tried with 2.1.200, 2.1.250 and 2.1.329).
 #[must_use]
 pub fn plugin_entries() -> Vec<HookEntry> {
-    let word = |below: &str| format!("\"${{CLAUDE_PLUGIN_ROOT}}/{}/{below}\"", super::plugin::HOOKS);
-    entries_of(&word(MARKER), &word(FLAGS))
+    entries_of(&format!("ccsr_js=\"${{CLAUDE_PLUGIN_ROOT}}/{}/{MARKER}\"", super::plugin::HOOKS))
 }
 
-/// `file` is the launcher and `flags` the directory of flags beside it, each as a word of a shell line.
-fn entries_of(file: &str, flags: &str) -> Vec<HookEntry> {
-    let command = command(file);
+/// `find` assigns the launcher's path to `ccsr_js`.
+fn entries_of(find: &str) -> Vec<HookEntry> {
+    let command = format!("{find}; {RUN}; exit 0");
     let entry = |event: &str, matcher: Option<&str>, more: Value| {
         let mut hook = json!({"type": "command", "command": command});
         if let (Some(hook), Value::Object(more)) = (hook.as_object_mut(), more) {
@@ -73,7 +73,7 @@ fn entries_of(file: &str, flags: &str) -> Vec<HookEntry> {
             json!({"async": true, "timeout": 60}),
         ),
         entry("SessionEnd", None, json!({"timeout": 5})),
-        HookEntry { event: "UserPromptSubmit".into(), matcher: None, hook: told(flags, file) },
+        HookEntry { event: "UserPromptSubmit".into(), matcher: None, hook: told(find) },
     ]
 }
 
@@ -102,16 +102,14 @@ pub fn ours(settings: &Value) -> Vec<HookEntry> {
 /// The command of the hook that a prompt waits for: it asks for the session's flag first, which is hardly ever up, and starts
 /// nothing without it. Clients that do not tell their hooks the session (2.1.120; 2.1.200 does) ask for a flag of any; what is
 /// started then looks whose it is.
-fn told(flags: &str, file: &str) -> Value {
-    let command =
-        format!("set -- {flags}/${{CLAUDE_CODE_SESSION_ID:-*}}; [ -f \"$1\" ] && {}", command(file));
+fn told(find: &str) -> Value {
+    let flags = format!("set -- \"${{ccsr_js%hook.js}}{UNSAVED}\"/${{CLAUDE_CODE_SESSION_ID:-*}}");
+    let command = format!("{find}; {flags}; [ -f \"$1\" ] || exit 0; {RUN}; exit 0");
     json!({"type": "command", "command": command, "timeout": 5})
 }
 
-/// `file` is the launcher, as a word of a shell line.
-fn command(file: &str) -> String {
-    format!("[ -f {file} ] && command -v node >/dev/null 2>&1 && exec node {file}; exit 0")
-}
+/// Starts the launcher `ccsr_js`. A missing file must not be sourced: the shell would end with 2, which blocks a turn.
+pub(super) const RUN: &str = r#"ccsr_run=${ccsr_js%/*}/run.sh; [ -f "$ccsr_run" ] && . "$ccsr_run""#;
 
 /// One word for a POSIX shell, whatever is in it.
 #[must_use]
@@ -143,23 +141,11 @@ mod tests {
     #[test]
     fn only_the_hook_before_a_prompt_asks_for_a_flag_first() {
         let launcher = Path::new("/home/o'neil/.claude/cc-session-recover/hook.js");
-        for (entries, flag) in [
-            (
-                entries(Scope::Project, launcher),
-                r#"set -- "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/unsaved"/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] && [ -f "$CLAUDE_PROJECT_DIR/.claude/cc-session-recover/hook.js" ] && "#,
-            ),
-            (
-                entries(Scope::User, launcher),
-                r#"set -- '/home/o'\''neil/.claude/cc-session-recover/unsaved'/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] && [ -f '/home/"#,
-            ),
-            (
-                plugin_entries(),
-                r#"set -- "${CLAUDE_PLUGIN_ROOT}/hooks/cc-session-recover/unsaved"/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] && [ -f "${CLAUDE_PLUGIN_ROOT}/hooks/cc-session-recover/hook.js" ] && "#,
-            ),
-        ] {
+        for entries in [entries(Scope::Project, launcher), entries(Scope::User, launcher), plugin_entries()] {
             for entry in entries {
                 let command = entry.hook["command"].as_str().unwrap();
-                assert_eq!(command.starts_with(flag), entry.event == "UserPromptSubmit", "{command}");
+                let flag = r#"set -- "${ccsr_js%hook.js}unsaved"/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] || exit 0; "#;
+                assert_eq!(command.contains(flag), entry.event == "UserPromptSubmit", "{command}");
                 assert!(command.ends_with("; exit 0"), "{command}");
             }
         }

@@ -2,22 +2,27 @@
 //!
 //! The hooks come last, so that nothing starts before everything it needs is there.
 
+use super::checkout::{Checkout, can_be_covered};
 use super::commands;
-use super::enabled::{Enabled, SettingsImage, enclosing, project_key, record_path, user_record_path};
+use super::enabled::{
+    Enabled, SettingsImage, enclosing, find_user, project_key, record_path, user_record_path,
+};
+use super::fence::Fence;
 use super::hooks::{MARKER, entries};
-use super::runtime::{HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, Runtime, STATUS_LINE};
+use super::runtime::{
+    HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, RUN_NAME, Runtime, STATUS_LINE, record_start,
+};
 use super::settings::{SettingsTarget, path_of, read};
 use super::statusline::{STATUS_LINE_MARKER, entry, is_ours};
 use super::{FileAction, FileStep, Scope, dirs_above};
 use crate::clock::Clock;
 use crate::env::Environment;
-use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{PRIVATE, canonical, identity, read_small};
+use crate::error::{Code, Error, Result};
+use crate::fs::{PRIVATE, canonical, identity, own_uid, owner};
 use crate::git;
 use crate::note::handoff::{FILE_NAME, is_untouched, template, template_with_instruction};
 use crate::recovery::fingerprint::Fingerprint;
 use crate::store::lock::Lock;
-use crate::store::replace::replace;
 use crate::store::stored::{load, peek, save, sha256_hex};
 use crate::store::{StateDir, journal};
 use serde::{Deserialize, Serialize};
@@ -27,6 +32,8 @@ use std::time::Duration;
 
 /// Mode of new files in a project, which others of the team may read.
 pub(super) const SHARED: u32 = 0o644;
+/// Mode of new directories in a project, less the umask.
+pub(super) const SHARED_DIRECTORY: u32 = 0o777;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 const EXCLUDE_LIMIT: u64 = 1024 * 1024;
 const LAUNCHER_LIMIT: u64 = 1024 * 1024;
@@ -35,7 +42,7 @@ const EXCLUDE_HEADING: &str = "# cc-session-recover";
 /// What a person wants.
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct InitOptions {
     /// Directory of the project.
     pub project: PathBuf,
@@ -66,6 +73,9 @@ pub struct InitOptions {
     /// The addon that is loaded, when it is not in the package's root.
     #[serde(default)]
     pub addon: Option<PathBuf>,
+    /// Absolute path of the running node, which hooks then start; the one on PATH when missing.
+    #[serde(default)]
+    pub node: Option<PathBuf>,
 }
 
 const fn yes() -> bool {
@@ -93,7 +103,7 @@ pub struct InitPlan {
     pub scope: Scope,
     /// The settings file; `None` without hooks.
     pub settings: Option<SettingsTarget>,
-    /// The settings file for the status line, where that is another one.
+    /// The settings file for the status line and for the hooks of sessions in subdirectories and worktrees, where that is another one.
     pub status_line: Option<SettingsTarget>,
     /// Other files.
     pub files: Vec<FileStep>,
@@ -142,8 +152,14 @@ pub(super) struct Places {
     pub status_line_launcher: PathBuf,
     /// Directory of the slash commands.
     pub commands: PathBuf,
+    /// The project, or the user's own directory of Claude Code: what is ours lies in it, and is not reached through links.
+    fence: Fence,
+    /// The user may keep commands elsewhere in the home directory, behind a link.
+    commands_fence: Option<Fence>,
     /// Says that both launchers are `CommonJS`.
     pub launchers_package: PathBuf,
+    /// The shell part of both launchers.
+    pub run: PathBuf,
     /// The settings file that gets the status line, and its scope.
     pub status_line: (Scope, PathBuf),
     /// Settings files whose status line ours covers.
@@ -180,6 +196,7 @@ impl Places {
             Scope::User => home.unwrap_or_else(|| config_dir.clone()),
             _ => project.clone(),
         };
+        let linked = linked_commands(scope, &base, &within);
         let own = if scope == Scope::User { Scope::User } else { Scope::Local };
         let beneath = match own {
             Scope::User => Vec::new(),
@@ -189,8 +206,11 @@ impl Places {
             status_line: (own, path_of(own, &project, &config_dir)),
             status_line_launcher: base.join(STATUS_LINE_MARKER),
             launchers_package: base.join(MARKER).with_file_name(LAUNCHERS_PACKAGE),
+            run: base.join(MARKER).with_file_name(RUN_NAME),
             beneath,
-            commands: base.join(commands::DIRECTORY),
+            fence: Fence::around(if scope == Scope::User { &config_dir } else { &project }),
+            commands_fence: linked.as_deref().map(Fence::around),
+            commands: linked.unwrap_or_else(|| base.join(commands::DIRECTORY)),
             lock: state.project_lock(&key),
             launcher: base.join(MARKER),
             state,
@@ -200,6 +220,47 @@ impl Places {
             record,
         })
     }
+
+    /// What a path of ours is reached through.
+    pub(super) fn fence_of(&self, path: &Path) -> Fence {
+        match &self.commands_fence {
+            Some(fence) if path.starts_with(&self.commands) => fence.clone(),
+            _ if self.fence.holds(path) => self.fence.clone(),
+            // Git's exclude file, when the project is not the root of the repository: what git says is the place of it.
+            _ => Fence::around(path.ancestors().nth(2).unwrap_or(path)),
+        }
+    }
+
+    /// What the real path of a settings file is reached through. Links of the user's own were followed before.
+    pub(super) fn settings_fence(&self, target: &SettingsTarget) -> Fence {
+        if self.fence.holds(&target.real_path) {
+            return self.fence.clone();
+        }
+        Fence::around(target.real_path.parent().unwrap_or(Path::new("/")))
+    }
+
+    pub(super) fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>> {
+        read_text(&self.fence_of(path), path, limit)
+    }
+
+    /// The directories of what is ours are directories, and none of them is a link.
+    pub(super) fn check(&self) -> Result<()> {
+        self.fence.check(&self.launcher)?;
+        let command = self.commands.join(commands::NAMES[0]);
+        self.fence_of(&command).check(&command)
+    }
+}
+
+/// Where a link of the user's own leads that stands in place of the directory of commands, as in dotfiles.
+fn linked_commands(scope: Scope, base: &Path, home: &Path) -> Option<PathBuf> {
+    let dir = base.join(commands::DIRECTORY);
+    if scope != Scope::User || !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_symlink()) {
+        return None;
+    }
+    let real = canonical(&dir).ok().filter(|real| real.starts_with(home))?;
+    let meta = std::fs::metadata(&real).ok()?;
+    let own = own_uid().is_none_or(|uid| owner(&meta).is_none_or(|owner| owner == uid));
+    (meta.is_dir() && own).then_some(real)
 }
 
 /// Plans. Nothing is written.
@@ -213,6 +274,7 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
             .hint("run init --unattended in the project, without --user"));
     }
     let places = Places::of(outside, &options.project, scope)?;
+    places.check()?;
     let mut files = Vec::new();
     let mut warnings = Vec::new();
     let mut settings = None;
@@ -225,9 +287,17 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
         let target = read(&places.settings, scope, &places.within, entries, wanted.clone().filter(|_| same))?;
         settings = Some(target);
     }
-    if wanted.is_some() && settings.as_ref().is_none_or(|target| target.status_line.is_none()) {
+    // Only read: a plan writes nothing, and sets nothing aside.
+    let known = peek::<Enabled>(&places.record).ok().flatten();
+    let cover = options.hooks && is_cover(outside, &places, scope, known.as_ref());
+    let elsewhere = wanted.is_some() && settings.as_ref().is_none_or(|target| target.status_line.is_none());
+    if cover || elsewhere {
         let (scope, path) = &places.status_line;
-        status_line = Some(read(path, *scope, &places.within, Vec::new(), wanted)?);
+        let entries = if cover { entries(*scope, &places.launcher) } else { Vec::new() };
+        status_line = Some(read(path, *scope, &places.within, entries, wanted.filter(|_| elsewhere))?);
+    }
+    if options.hooks && scope != Scope::User && !can_be_covered(&places.project) {
+        warnings.push(uncovered(&places.project));
     }
     let drawn = options.status_line || places.status_line_launcher.exists();
     if options.hooks || drawn {
@@ -249,26 +319,36 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
         }
         // Before the launchers, which would be read as modules without it.
         let package = &places.launchers_package;
-        let before = read_text(package, LAUNCHER_LIMIT)?;
+        let before = places.read_text(package, LAUNCHER_LIMIT)?;
         let why = "keeps the launchers working whatever kind of package the project is";
         files.push(step(package, before, LAUNCHERS_ARE_COMMONJS.into(), why));
+        let run = &places.run;
+        let before = places.read_text(run, LAUNCHER_LIMIT)?;
+        let text = Runtime::run(&options.package_root, &places.state)?;
+        files.push(step(run, before, text, "chooses the node that runs the launchers"));
         let launchers = [
             (options.hooks, &places.launcher, HOOK, "starts what the hooks run"),
             (drawn, &places.status_line_launcher, STATUS_LINE, "draws the status line"),
         ];
         for (_, path, template, why) in launchers.into_iter().filter(|(wanted, ..)| *wanted) {
-            let before = read_text(path, LAUNCHER_LIMIT)?;
-            files.push(step(path, before, runtime.launcher(&options.package_root, template, scope)?, why));
+            let before = places.read_text(path, LAUNCHER_LIMIT)?;
+            let text = runtime.launcher(outside.env, &options.package_root, template, scope)?;
+            files.push(step(path, before, text, why));
         }
     }
     let mut excluded = vec![FILE_NAME.to_owned()];
     excluded.extend([".claude/session-state/", ".claude/cc-session-recover/"].map(str::to_owned));
+    if cover {
+        excluded.push(".claude/settings.local.json".to_owned());
+    }
     if options.commands {
-        // Only looked at: a plan writes nothing, and sets nothing aside.
-        let known = peek::<Enabled>(&places.record).ok().flatten();
-        let known = known.map(|enabled| enabled.commands).unwrap_or_default();
-        let (steps, told) =
-            commands::steps(&places.commands, is_temporary(&options.package_root), &[&known])?;
+        let known = known.as_ref().map(|enabled| enabled.commands.clone()).unwrap_or_default();
+        let (steps, told) = commands::steps(
+            &places.fence_of(&places.commands.join("x")),
+            &places.commands,
+            is_temporary(&options.package_root),
+            &[&known],
+        )?;
         let name = |step: &FileStep| Some(step.path.file_name()?.to_str()?.to_owned());
         excluded.extend(steps.iter().filter_map(name).map(|name| format!(".claude/commands/{name}")));
         files.extend(steps);
@@ -276,8 +356,8 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     }
     if scope != Scope::User {
         let note = places.project.join(FILE_NAME);
-        let before = read_text(&note, EXCLUDE_LIMIT * 4)?;
-        let known = peek::<Enabled>(&places.record).ok().flatten().and_then(|enabled| enabled.instruction);
+        let before = places.read_text(&note, EXCLUDE_LIMIT * 4)?;
+        let known = known.as_ref().and_then(|enabled| enabled.instruction);
         let fresh = match options.instruction.or(known) {
             Some(false) => template().to_owned(),
             _ => template_with_instruction(),
@@ -286,7 +366,7 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
         let why = if written.is_some() { "is there already" } else { "notes that survive a stop" };
         files.push(step(&note, before, written.unwrap_or(fresh), why));
         if !options.share {
-            files.extend(exclude_step(outside.env, &places.project, &excluded)?);
+            files.extend(exclude_step(outside.env, &places, &excluded)?);
         }
         if let Some(outer) =
             enclosing(&places.state, outside.env, places.project.parent().unwrap_or(&places.project))
@@ -308,13 +388,34 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     Ok(InitPlan { project: places.project, scope, settings, status_line, files, runtime, warnings, options })
 }
 
+/// Whether hooks go into `settings.local.json` beside those in `settings.json`, so that sessions in subdirectories and worktrees run
+/// them. Not where that file or the user's own settings have hooks of ours: those reach such sessions already.
+fn is_cover(outside: Outside<'_>, places: &Places, scope: Scope, known: Option<&Enabled>) -> bool {
+    let own = known.and_then(|enabled| enabled.settings.get(&Scope::Local)).is_some_and(|image| image.hooks);
+    let user = outside.env.claude_config_dir().and_then(|dir| find_user(&places.state, &dir));
+    let user = user.is_some_and(|user| user.settings.values().any(|image| image.hooks));
+    scope == Scope::Project && !own && !user && can_be_covered(&places.project)
+}
+
+fn uncovered(project: &Path) -> String {
+    let why = match Checkout::of(project) {
+        None => "it is not in a git repository",
+        Some(checkout) if !checkout.is_main() => "it is a linked worktree",
+        Some(_) => "it is not the top of its repository",
+    };
+    format!(
+        "sessions started in a subdirectory of {} run no hooks, because {why}: start them in it, or run cc-session-recover init --user",
+        project.display()
+    )
+}
+
 /// npx keeps packages in `_npx/<hash>/` of its cache, and may empty it at any time.
 pub(super) fn is_temporary(root: &Path) -> bool {
     root.components().any(|part| part.as_os_str() == "_npx")
 }
 
-pub(super) fn read_text(path: &Path, limit: u64) -> Result<Option<String>> {
-    let Some(bytes) = read_small(path, limit)? else { return Ok(None) };
+pub(super) fn read_text(fence: &Fence, path: &Path, limit: u64) -> Result<Option<String>> {
+    let Some(bytes) = fence.read(path, limit)? else { return Ok(None) };
     String::from_utf8(bytes).map(Some).map_err(|_| {
         Error::new(Code::PathRefused, "is not UTF-8 text").at(path).hint("move it away, or mend it")
     })
@@ -330,9 +431,13 @@ pub(super) fn step(path: &Path, before: Option<String>, after: String, why: &str
 }
 
 /// Lines for git's exclude file, which is not part of the repository.
-fn exclude_step(env: &Environment, project: &Path, names: &[String]) -> Result<Option<FileStep>> {
+fn exclude_step(env: &Environment, places: &Places, names: &[String]) -> Result<Option<FileStep>> {
+    let project = &places.project;
     let Some(path) = git::exclude_file(env, project) else { return Ok(None) };
-    let before = read_text(&path, EXCLUDE_LIMIT)?;
+    let before = places.read_text(&path, EXCLUDE_LIMIT).map_err(|error| {
+        let hint = "replace it by a directory, or use --share, which leaves git's exclude file alone";
+        if error.code == Code::PathRefused { error.hint(hint) } else { error }
+    })?;
     let text = before.clone().unwrap_or_default();
     let missing: Vec<String> = excluded_lines(project, names)
         .into_iter()
@@ -391,19 +496,25 @@ pub fn apply(
     if plan.runtime.to.is_some() {
         Runtime::of_package(&options.package_root, options.addon.as_deref(), &places.state, outside.version)?
             .install()?;
+        record_start(outside.env, &places.state, options.node.as_deref(), Some(&places.project))?;
     }
     for step in plan.files.iter().filter(|step| step.changes()) {
         if let Some(text) = &step.after {
-            make_parents(&step.path)?;
             let mode = if planned.scope == Scope::User { PRIVATE } else { SHARED };
-            replace(&step.path, text.as_bytes(), mode)?;
+            places.fence_of(&step.path).replace(&step.path, text.as_bytes(), mode, SHARED_DIRECTORY)?;
         }
     }
     let mut files = plan.files.clone();
     let edits: Vec<Edit<'_>> = [
-        plan.settings.as_ref().zip(settings).map(|(target, text)| Edit { scope: plan.scope, target, text }),
+        plan.settings.as_ref().zip(settings).map(|(target, text)| Edit {
+            scope: plan.scope,
+            cover: false,
+            target,
+            text,
+        }),
         plan.status_line.as_ref().zip(status_line).map(|(target, text)| Edit {
             scope: places.status_line.0,
+            cover: true,
             target,
             text,
         }),
@@ -420,8 +531,8 @@ pub fn apply(
     for (index, Edit { target, text, .. }) in edits.iter().enumerate() {
         let settings_step = step(&target.path, target.text.clone(), (*text).to_owned(), target.what());
         if settings_step.changes() {
-            make_parents(&target.real_path)?;
-            target.write(Some(text), if planned.scope == Scope::User { PRIVATE } else { SHARED })?;
+            let mode = if planned.scope == Scope::User { PRIVATE } else { SHARED };
+            target.write(&places.settings_fence(target), Some(text), mode)?;
         }
         files.insert(index, settings_step);
     }
@@ -441,12 +552,6 @@ pub fn apply(
     Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, warnings: plan.warnings })
 }
 
-/// Directories of a project are for everybody who may read it, unlike ours.
-fn make_parents(path: &Path) -> Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(dir).doing("create the directory", dir)
-}
-
 /// Directories and files that `init` brings into being, outermost first.
 fn missing_dirs(plan: &InitPlan, places: &Places) -> Vec<PathBuf> {
     let files = plan
@@ -460,6 +565,8 @@ fn missing_dirs(plan: &InitPlan, places: &Places) -> Vec<PathBuf> {
 /// A settings file that is edited.
 struct Edit<'a> {
     scope: Scope,
+    /// Hooks in it are beside those of the other file.
+    cover: bool,
     target: &'a SettingsTarget,
     text: &'a str,
 }
@@ -510,7 +617,7 @@ fn enabled_record(
         let text = step.after.as_deref().unwrap_or_default();
         enabled.commands.insert(step.path.clone(), sha256_hex(text.as_bytes()));
     }
-    for Edit { scope, target, text } in edits {
+    for Edit { scope, cover, target, text } in edits {
         let after_sha256 = sha256_hex(text.as_bytes());
         let known = enabled.settings.get(scope);
         let unchanged = known.is_some_and(|known| target.sha256.as_deref() == Some(&known.after_sha256));
@@ -527,7 +634,8 @@ fn enabled_record(
             before,
             mixed,
             after_sha256,
-            hooks: !target.entries.is_empty() || known.is_some_and(|known| known.hooks),
+            hooks: !target.entries.is_empty() && !cover || known.is_some_and(|known| known.hooks),
+            cover: *cover && !target.entries.is_empty() || known.is_some_and(|known| known.cover),
             status_line: target.status_line.is_some() || known.is_some_and(|known| known.status_line),
         };
         enabled.settings.insert(*scope, image);

@@ -1,8 +1,10 @@
 //! A project: a directory in which a person has enabled recovery, and the putting in and taking out of everything that
 //! belongs to it. Nothing a project contains enables it; the record of that is in the user's state directory.
 
+pub mod checkout;
 pub mod commands;
 pub mod enabled;
+pub mod fence;
 pub mod hooks;
 pub mod init;
 pub mod plugin;

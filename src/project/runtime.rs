@@ -1,21 +1,29 @@
-//! The runtime: a copy of the addon, which is all a hook needs, in the user's state directory, so that hooks keep working when a temporary
+//! The runtime and the launchers: a copy of the addon, which is all a hook needs, in the user's state directory, so that hooks keep working when a temporary
 //! npx cache is emptied or an update is half-way through.
 //!
 //! Each copy has a directory of its own, named by version and contents, and is put there by one rename.
 
 use super::Scope;
+use super::hooks::quoted;
+use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::PRIVATE;
+use crate::fs::{PRIVATE, read_small};
+use crate::program::find;
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
 use crate::store::replace::{replace, sync_dir};
 use crate::store::stored::sha256_hex;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Name of the addon in a runtime, whatever platform it was built for.
 pub const ADDON: &str = "addon.node";
 /// Template of the hooks' launcher in the package.
 pub const HOOK: &str = "bin/hook.js";
+/// The shell part of both launchers, which chooses node. It lies beside them.
+pub const RUN: &str = "bin/run.sh";
+/// Name of that file.
+pub const RUN_NAME: &str = "run.sh";
 /// Template of the status line's launcher.
 pub const STATUS_LINE: &str = "bin/statusline.js";
 /// The file beside the launchers that keeps them `CommonJS` in a project whose own `package.json` says `"type": "module"`: node
@@ -23,9 +31,26 @@ pub const STATUS_LINE: &str = "bin/statusline.js";
 pub const LAUNCHERS_PACKAGE: &str = "package.json";
 /// What is in it.
 pub const LAUNCHERS_ARE_COMMONJS: &str = "{\"type\":\"commonjs\"}\n";
-/// In the launcher's template, the place of the runtime's name.
-const PLACE: &str = "__RUNTIME__";
-/// In the launcher's template, the place of whose it is.
+/// In the launchers' templates, the place of the addon's path, a string.
+const PLACE: &str = "'__RUNTIME__'";
+/// The place of the variables that are in force, an object.
+const PINNED: &str = "'__PINNED__'";
+/// In the template of the shell part, the place of the path of [`StateDir::start`], a word.
+const START: &str = "__START__";
+/// Variables that are pinned where they are set.
+const VARIABLES: [&str; 8] = [
+    "HOME",
+    "USERPROFILE",
+    "LOCALAPPDATA",
+    "APPDATA",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "XDG_DATA_HOME",
+    "CC_RECOVER_CLAUDE",
+];
+/// Largest file that says which node to start, in bytes.
+const START_LIMIT: u64 = 256 * 1024;
+/// In the launchers' templates, the place of whose they are.
 const SCOPE: &str = "__SCOPE__";
 
 /// Whose hooks a launcher runs.
@@ -109,7 +134,13 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Code::Io`] when the package has no such template.
-    pub fn launcher(&self, root: &Path, template: &str, whose: impl Into<Whose>) -> Result<String> {
+    pub fn launcher(
+        &self,
+        env: &Environment,
+        root: &Path,
+        template: &str,
+        whose: impl Into<Whose>,
+    ) -> Result<String> {
         let path = root.join(template);
         let text = std::fs::read_to_string(&path).doing("read", &path)?;
         let whose = match whose.into() {
@@ -117,8 +148,80 @@ impl Runtime {
             Whose::User => "user",
             Whose::Plugin => "plugin",
         };
-        Ok(text.replace(PLACE, &self.name).replace(SCOPE, whose))
+        let runtime = serde_json::to_string(&text_of(&self.dir.join(ADDON))?).unwrap_or_default();
+        let pinned = serde_json::to_string(&pinned(env)?).unwrap_or_default();
+        // The values last: they may contain anything.
+        let text = text.replace(SCOPE, whose).replacen(PLACE, &runtime, 1);
+        Ok(text.replacen(PINNED, &pinned, 1))
     }
+
+    /// Text of the shell part of the launchers.
+    ///
+    /// # Errors
+    /// [`Code::Io`] when the package has no such template.
+    pub fn run(root: &Path, state: &StateDir) -> Result<String> {
+        let path = root.join(RUN);
+        let text = std::fs::read_to_string(&path).doing("read", &path)?;
+        Ok(text.replace(START, &quoted(&text_of(&state.start())?)))
+    }
+}
+
+/// What is in force now and is to decide in hooks, whatever their environment says.
+///
+/// # Errors
+/// [`Code::StateDirUnknown`]; [`Code::PathRefused`] for a path that is not text.
+fn pinned(env: &Environment) -> Result<BTreeMap<&'static str, String>> {
+    let mut pinned = BTreeMap::from([("CC_RECOVER_STATE_DIR", text_of(&env.state_dir()?)?)]);
+    if let Some(file) = env.config_file() {
+        pinned.insert("CC_RECOVER_CONFIG", text_of(&file)?);
+    }
+    for name in VARIABLES {
+        if let Some(value) = env.absolute(name) {
+            pinned.insert(name, text_of(&value)?);
+        }
+    }
+    Ok(pinned)
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        Error::new(Code::PathRefused, "is not valid UTF-8, and a launcher cannot name it").at(path)
+    })
+}
+
+/// Records for hooks which node to start: the one that runs now, then the one on PATH, which may survive an upgrade; and that PATH, in which
+/// hooks look for programs. Nothing is recorded when no node is known.
+///
+/// # Errors
+/// [`Code::Io`].
+pub fn record_start(
+    env: &Environment,
+    state: &StateDir,
+    node: Option<&Path>,
+    project: Option<&Path>,
+) -> Result<()> {
+    let on_path = find(env, "node", project);
+    let Some(first) = node.map(Path::to_path_buf).or_else(|| on_path.clone()) else { return Ok(()) };
+    let lines = [Some(first), on_path, env.var("PATH").map(PathBuf::from)];
+    let mut text = String::new();
+    for line in lines {
+        let line = line.as_deref().and_then(Path::to_str).filter(|line| !line.contains('\n'));
+        text.push_str(line.unwrap_or_default());
+        text.push('\n');
+    }
+    let path = state.start();
+    if read_small(&path, START_LIMIT).ok().flatten().as_deref() != Some(text.as_bytes()) {
+        replace(&path, text.as_bytes(), PRIVATE)?;
+    }
+    Ok(())
+}
+
+/// The nodes that hooks start, in their order; empty when none is recorded.
+#[must_use]
+pub fn recorded_nodes(state: &StateDir) -> Vec<PathBuf> {
+    let bytes = read_small(&state.start(), START_LIMIT).ok().flatten().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().take(2).filter(|line| !line.is_empty()).map(PathBuf::from).collect()
 }
 
 fn addon_in(root: &Path) -> Result<PathBuf> {

@@ -2,11 +2,12 @@
 //! JSON editor that keeps everything else as it is; reading and replacing the file is done here.
 
 use super::Scope;
+use super::fence::Fence;
 use super::hooks::{HookEntry, MARKER};
+use super::init::SHARED_DIRECTORY;
 use super::statusline::{STATUS_LINE_MARKER, StatusLineEntry};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, own_uid, owner, read_small};
-use crate::store::replace::{remove, replace};
 use crate::store::stored::sha256_hex;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -131,29 +132,16 @@ impl SettingsTarget {
     ///
     /// # Errors
     /// [`Code::ChangedMeanwhile`], [`Code::Io`]; the file is then as it was.
-    pub fn write(&self, text: Option<&str>, new_mode: u32) -> Result<()> {
-        let now = read_small(&self.real_path, LARGEST)?.map(|bytes| sha256_hex(&bytes));
+    pub fn write(&self, fence: &Fence, text: Option<&str>, new_mode: u32) -> Result<()> {
+        let now = fence.read(&self.real_path, LARGEST)?.map(|bytes| sha256_hex(&bytes));
         if now != self.sha256 {
             return Err(Error::new(Code::ChangedMeanwhile, "changed while it was being edited")
                 .at(&self.path)
                 .hint("run the command again"));
         }
         match text {
-            Some(text) => {
-                replace(&self.real_path, text.as_bytes(), mode_of(&self.real_path).unwrap_or(new_mode))
-            }
-            None => remove(&self.real_path),
+            Some(text) => fence.replace(&self.real_path, text.as_bytes(), new_mode, SHARED_DIRECTORY),
+            None => fence.remove(&self.real_path),
         }
     }
-}
-
-#[cfg(unix)]
-fn mode_of(path: &Path) -> Option<u32> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).ok().map(|meta| meta.permissions().mode() & 0o7777)
-}
-
-#[cfg(not(unix))]
-fn mode_of(_path: &Path) -> Option<u32> {
-    None
 }

@@ -5,7 +5,7 @@
 //! Where nothing stood in its place, the launcher looks for the one that Claude Code would have drawn otherwise.
 
 use super::Scope;
-use super::hooks::{MARKER, quoted};
+use super::hooks::{MARKER, RUN, quoted};
 use crate::fs::read_small;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,9 +36,7 @@ pub fn entry(scope: Scope, launcher: &Path, beneath: &[PathBuf]) -> StatusLineEn
         Scope::User => quoted(&launcher.to_string_lossy()),
     };
     StatusLineEntry {
-        command: format!(
-            "ccsr_file={file}; [ -f \"$ccsr_file\" ] && command -v node >/dev/null 2>&1 && exec node \"$ccsr_file\" \"$ccsr_line\"; eval \" $ccsr_line\""
-        ),
+        command: format!("ccsr_js={file}; {RUN}; eval \" $ccsr_line\""),
         refresh_interval: (!beneath.iter().any(|path| has_status_line(path))).then_some(REFRESH_SECONDS),
     }
 }
@@ -87,7 +85,7 @@ mod tests {
         assert!(
             entry
                 .command
-                .starts_with(r"ccsr_file='/home/o'\''neil/.claude/cc-session-recover/statusline.js'; ")
+                .starts_with(r"ccsr_js='/home/o'\''neil/.claude/cc-session-recover/statusline.js'; ")
         );
     }
 }

@@ -4,7 +4,7 @@
 use super::commands::removals;
 use super::enabled::{Enabled, SettingsImage, find, find_user};
 use super::hooks::MARKER;
-use super::init::{Outside, Places, ProjectReport, read_text};
+use super::init::{Outside, Places, ProjectReport, SHARED, SHARED_DIRECTORY};
 use super::plugin;
 use super::runtime::LAUNCHERS_ARE_COMMONJS;
 use super::settings::{SettingsTarget, read};
@@ -21,7 +21,7 @@ use crate::recovery::policy::RecoveryPlan;
 use crate::recovery::reason::Reason;
 use crate::session::Source;
 use crate::store::lock::Lock;
-use crate::store::replace::{remove, replace};
+use crate::store::replace::remove;
 use crate::store::stored::{load, save};
 use crate::store::{StateDir, journal};
 use crate::watch::flag::Flags;
@@ -35,7 +35,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// What a person wants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct UninstallOptions {
     /// Directory of the project.
     pub project: PathBuf,
@@ -95,6 +95,7 @@ pub struct Removal {
 pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<UninstallPlan> {
     let scope = options.scope;
     let places = Places::of(outside, &options.project, scope)?;
+    places.check()?;
     let enabled = load_enabled(&places)?;
     let target = read(&places.settings, scope, &places.within, Vec::new(), None)?;
     let image = |scope| enabled.as_ref().and_then(|enabled| enabled.settings.get(&scope));
@@ -102,7 +103,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
     let mut warnings = Vec::new();
     let settings_action = action_for(&target, image(scope), &mut files);
     let status_line = match &places.status_line {
-        (own, path) if *own != scope && holds_status_line_alone(image(*own), path) => {
+        (own, path) if *own != scope && goes_with_the_hooks(&places, image(*own), path) => {
             let settings = read(path, *own, &places.within, Vec::new(), None)?;
             Some(Removal { settings_action: action_for(&settings, image(*own), &mut files), settings })
         }
@@ -112,19 +113,23 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
     let gone = |other: Scope| other == scope || status_line.is_some() && other == places.status_line.0;
     let mut left = enabled.iter().flat_map(|enabled| &enabled.settings).filter(|(other, _)| !gone(**other));
     if !left.clone().any(|(_, image)| image.status_line) {
-        let launcher = read_text(&places.status_line_launcher, LIMIT)?;
+        let launcher = places.read_text(&places.status_line_launcher, LIMIT)?;
         if launcher.is_some() {
             files.push(removal(&places.status_line_launcher, launcher, "drew the status line"));
         }
     }
     let shared = left.next().is_some();
     if !shared {
-        let launcher = read_text(&places.launcher, LIMIT)?;
+        let launcher = places.read_text(&places.launcher, LIMIT)?;
         if launcher.is_some() {
             files.push(removal(&places.launcher, launcher, "started what the hooks ran"));
         }
+        let run = places.read_text(&places.run, LIMIT)?;
+        if run.is_some() {
+            files.push(removal(&places.run, run, "chose the node that ran the launchers"));
+        }
         // Behind the launchers, which would be read as modules without it.
-        let package = read_text(&places.launchers_package, LIMIT)?;
+        let package = places.read_text(&places.launchers_package, LIMIT)?;
         if package.as_deref() == Some(LAUNCHERS_ARE_COMMONJS) {
             files.push(removal(&places.launchers_package, package, "kept the launchers working"));
         }
@@ -133,13 +138,14 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
             files.push(removal(flags.dir(), None, "warnings that nobody has seen yet"));
         }
         let known = enabled.as_ref().map(|enabled| enabled.commands.clone()).unwrap_or_default();
-        let (commands, told) = removals(&places.commands, &[&known]);
+        let (commands, told) =
+            removals(&places.fence_of(&places.commands.join("x")), &places.commands, &[&known]);
         files.extend(commands);
         warnings.extend(told);
         if scope != Scope::User {
             let note = places.project.join(FILE_NAME);
             // A file that cannot be read as a note is somebody else's.
-            if let Ok(Some(text)) = read_text(&note, LIMIT)
+            if let Ok(Some(text)) = places.read_text(&note, LIMIT)
                 && is_untouched(&text)
             {
                 files.push(removal(&note, Some(text), "nothing was noted in it"));
@@ -151,7 +157,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
             enabled
                 .as_ref()
                 .and_then(|enabled| enabled.excluded.as_ref())
-                .and_then(|(path, lines)| unexclude(path, lines)),
+                .and_then(|(path, lines)| unexclude(&places, path, lines)),
         );
     }
     if plugin::is_on(&places.state, outside.env.claude_config_dir().as_deref(), Some(&places.project)) {
@@ -193,12 +199,13 @@ fn action_for(
     }
 }
 
-/// Whether a settings file has our status line and is not one of those that have our hooks.
-fn holds_status_line_alone(image: Option<&SettingsImage>, path: &Path) -> bool {
+/// Whether a settings file has our status line, or hooks beside those of `settings.json`, and is not one of those that have our hooks.
+fn goes_with_the_hooks(places: &Places, image: Option<&SettingsImage>, path: &Path) -> bool {
     match image {
-        Some(image) => image.status_line && !image.hooks,
+        Some(image) => (image.status_line || image.cover) && !image.hooks,
         // The record of it may be gone.
-        None => read_text(path, LIMIT)
+        None => places
+            .read_text(path, LIMIT)
             .ok()
             .flatten()
             .is_some_and(|text| text.contains(STATUS_LINE_MARKER) && !text.contains(MARKER)),
@@ -219,8 +226,8 @@ pub(super) fn removal(path: &Path, before: Option<String>, why: &str) -> FileSte
 }
 
 /// Takes exactly the lines out that were added; the file goes when nothing else was ever in it.
-fn unexclude(path: &Path, lines: &[String]) -> Option<FileStep> {
-    let before = read_text(path, LIMIT).ok()??;
+fn unexclude(places: &Places, path: &Path, lines: &[String]) -> Option<FileStep> {
+    let before = places.read_text(path, LIMIT).ok()??;
     let after: String = before
         .split_inclusive('\n')
         .filter(|line| !lines.iter().any(|ours| ours == line.trim_end_matches(['\r', '\n'])))
@@ -261,19 +268,21 @@ pub fn apply(
     let mut files = plan.files.clone();
     // The hooks go first, so that nothing starts while the rest goes.
     if let Some(target) = &plan.settings {
-        files.splice(0..0, take_out(target, plan.settings_action, image(plan.scope), settings)?);
+        files.splice(0..0, take_out(&places, target, plan.settings_action, image(plan.scope), settings)?);
     }
     if let Some(Removal { settings_action, settings }) = &plan.status_line {
         let image = image(places.status_line.0);
-        files.splice(0..0, take_out(settings, *settings_action, image, status_line)?);
+        files.splice(0..0, take_out(&places, settings, *settings_action, image, status_line)?);
     }
     let done = [&places.settings, &places.status_line.1];
     let flags = Flags::beside(&places.launcher);
     for step in plan.files.iter().filter(|step| step.changes() && !done.contains(&&step.path)) {
         match &step.after {
-            Some(text) => replace(&step.path, text.as_bytes(), mode_of(&step.path))?,
+            Some(text) => {
+                places.fence_of(&step.path).replace(&step.path, text.as_bytes(), SHARED, SHARED_DIRECTORY)?;
+            }
             None if step.path == flags.dir() => flags.clear(),
-            None => remove(&step.path)?,
+            None => places.fence_of(&step.path).remove(&step.path)?,
         }
     }
     let was_enabled = enabled.is_some();
@@ -282,7 +291,7 @@ pub fn apply(
         stop_waiting(outside, &places.state);
     } else if let Some(dir) = places.launcher.parent() {
         // Ours by its name; it stays when something else is in it.
-        let _ = std::fs::remove_dir(dir);
+        places.fence_of(dir).remove_empty(dir);
     }
     let changed = was_enabled || files.iter().any(FileStep::changes);
     if changed {
@@ -298,6 +307,7 @@ pub fn apply(
 
 /// Takes ours out of a settings file; gives the step of an edit, which is not in the plan.
 fn take_out(
+    places: &Places,
     target: &SettingsTarget,
     action: SettingsAction,
     image: Option<&SettingsImage>,
@@ -306,7 +316,11 @@ fn take_out(
     match action {
         SettingsAction::Keep => Ok(None),
         SettingsAction::Restore => {
-            target.write(image.and_then(|image| image.before.as_deref()), super::init::SHARED)?;
+            target.write(
+                &places.settings_fence(target),
+                image.and_then(|image| image.before.as_deref()),
+                SHARED,
+            )?;
             Ok(None)
         }
         SettingsAction::Edit => {
@@ -314,7 +328,7 @@ fn take_out(
                 .ok_or_else(|| Error::new(Code::Usage, "the edited settings are missing").at(&target.path))?;
             let changed = Some(text) != target.text.as_deref();
             if changed {
-                target.write(Some(text), super::init::SHARED)?;
+                target.write(&places.settings_fence(target), Some(text), SHARED)?;
             }
             Ok(Some(FileStep {
                 path: target.path.clone(),
@@ -340,14 +354,14 @@ fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result
     if plan.scope != Scope::User {
         if let Ok(Some(place)) = Place::find(&places.project) {
             for dir in [place.archive(), place.dir().to_path_buf()] {
-                let _ = std::fs::remove_dir(dir);
+                places.fence_of(&dir).remove_empty(&dir);
             }
         }
         remove(&Book::path(&places.state, &places.project))?;
     }
     let launcher_dir = places.launcher.parent().map(Path::to_path_buf);
     for dir in enabled.created.iter().rev().chain(&launcher_dir) {
-        let _ = std::fs::remove_dir(dir);
+        places.fence_of(dir).remove_empty(dir);
     }
     Ok(())
 }

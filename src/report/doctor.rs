@@ -9,13 +9,15 @@ use crate::claude::program::locate;
 use crate::claude::settings::{Settings, managed_dir, value_of};
 use crate::clock::rfc3339;
 use crate::error::{Error, Result};
-use crate::fs::{canonical, lossy_or_null, read_small};
+use crate::fs::{canonical, lossy_or_null, open_regular, read_small};
 use crate::note::handoff::{FILE_NAME, blocks, edited_blocks};
 use crate::program::find;
-use crate::project::enabled::{Enabled, enclosing, find as enabled_of};
+use crate::project::checkout::{Checkout, can_be_covered, is_covered, project_of};
+use crate::project::enabled::{Enabled, find as enabled_of};
 use crate::project::hooks::{HookEntry, MARKER, ours, quoted};
 use crate::project::init::{self, InitOptions, InitPlan};
 use crate::project::plugin;
+use crate::project::runtime::recorded_nodes;
 use crate::project::{FileAction, Scope};
 use crate::recovery::config::{InForce, in_force};
 use crate::recovery::incident::Incident;
@@ -32,6 +34,7 @@ use crate::watch::saving::Unsaved;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form.
@@ -48,6 +51,8 @@ const ROOM: u64 = 200 * 1024 * 1024;
 const MOST_FILES: usize = 20_000;
 /// Conflict copies that are named.
 const MOST_CONFLICTS: usize = 5;
+/// Bytes of a transcript in which its first time is looked for.
+const BEGINNING: u64 = 64 * 1024;
 /// Largest note that is looked into, in bytes.
 const LARGEST_NOTE: u64 = 4 * 1024 * 1024;
 /// Variables with which a client needs no file to log in.
@@ -62,7 +67,7 @@ const CREDENTIALS: [&str; 6] = [
 
 /// What is looked at.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct DoctorOptions {
     /// Directory of the project; the working directory when absent.
     #[serde(default)]
@@ -168,7 +173,9 @@ struct Patient<'a> {
     options: &'a DoctorOptions,
     state: StateDir,
     home: Option<ClaudeHome>,
-    /// The enabled project, or the directory that was asked about.
+    /// The directory that was asked about.
+    asked: PathBuf,
+    /// The enabled project whose hooks are meant for sessions there, else the same directory.
     project: PathBuf,
     /// Records of the project and of the user's own hooks.
     enabled: Vec<Enabled>,
@@ -189,14 +196,14 @@ fn examine(outside: Outside<'_>, options: &DoctorOptions, managed: &Path) -> Res
     let state = StateDir::new(env.state_dir()?);
     let asked = options.project.clone().unwrap_or_else(|| env.cwd().to_path_buf());
     let asked = canonical(&asked).unwrap_or(asked);
-    let project = enclosing(&state, env, &asked).unwrap_or(asked);
+    let project = project_of(&state, env, &asked).unwrap_or_else(|| asked.clone());
     let home = env.claude_config_dir().map(ClaudeHome::new);
     let enabled = [Some(project.as_path()), None];
     let enabled = enabled.into_iter().filter_map(|scope| enabled_of(&state, env, scope)).collect();
     let settings =
         home.as_ref().map(|home| Settings::read(home, Some(&project), managed)).unwrap_or_default();
     let config = in_force(env, Some(&project));
-    let patient = Patient { outside, options, state, home, project, enabled, settings, config };
+    let patient = Patient { outside, options, state, home, asked, project, enabled, settings, config };
     let checks = patient.checks();
     Ok(DoctorReport {
         schema: SCHEMA,
@@ -211,6 +218,8 @@ impl Patient<'_> {
     fn checks(&self) -> Vec<Check> {
         let mut checks = vec![self.node(), self.client()];
         checks.extend(self.set_up());
+        checks.extend(self.coverage());
+        checks.extend(self.ran());
         checks.extend([self.hooks_allowed(), self.configuration()]);
         checks.extend(self.saving());
         checks.extend(self.conflict_copies());
@@ -220,13 +229,110 @@ impl Patient<'_> {
         checks
     }
 
+    /// The node that hooks start: the one that was recorded, else the one on the PATH of their client.
     fn node(&self) -> Check {
         let running = self.options.node_version.as_deref().unwrap_or("of an unknown version");
-        match find(self.outside.env, "node", Some(&self.project)) {
-            Some(path) => Check::ok("node", format!("Node.js {running}")).at(path),
-            None => Check::warn("node", "node is not on PATH, and hooks start what PATH has")
-                .next("put the directory of node on the PATH of the shell that starts claude"),
+        let recorded = recorded_nodes(&self.state);
+        if let Some(path) = recorded.iter().find(|path| which::which(path).is_ok()) {
+            return Check::ok("node", format!("hooks start this Node.js (running: {running})")).at(path);
         }
+        let again = "run cc-session-recover init: it records the node that runs it";
+        let on_path = find(self.outside.env, "node", Some(&self.project));
+        match (recorded.first(), on_path) {
+            // No hooks of ours are here, or they are of an earlier version, which is reported as such.
+            (None, Some(path)) => Check::ok("node", format!("Node.js {running}")).at(path),
+            (None, None) => {
+                Check::fail("node", "no node is recorded and none is on PATH: hooks start none").next(again)
+            }
+            (Some(gone), Some(_)) => {
+                let fact = "the node that ran init is gone: hooks start the one on the PATH of their client, if it has one";
+                Check::warn("node", fact).at(gone).next(again)
+            }
+            (Some(gone), None) => {
+                Check::fail("node", "the node that ran init is gone and none is on PATH: hooks start none")
+                    .at(gone)
+                    .next(again)
+            }
+        }
+    }
+
+    /// Whether sessions of the directory that was asked about run the hooks of its project, where that is another directory.
+    fn coverage(&self) -> Option<Check> {
+        let id = "coverage";
+        let set_up = self.enabled.iter().any(|enabled| enabled.settings.values().any(|image| image.hooks));
+        if !set_up {
+            return None;
+        }
+        let env = self.outside.env;
+        let user = |enabled: &Enabled| enabled.settings.get(&Scope::User).is_some_and(|image| image.hooks);
+        if self.enabled.iter().any(user)
+            || plugin::is_on(&self.state, env.claude_config_dir().as_deref(), Some(&self.project))
+        {
+            return Some(Check::ok(id, "hooks of your own reach sessions in every directory"));
+        }
+        let covered = is_covered(&self.state, env, &self.project);
+        let local = self.project.join(".claude/settings.local.json");
+        if self.asked == self.project {
+            return Some(if covered {
+                Check::ok(id, "sessions in subdirectories and worktrees run the hooks too").at(local)
+            } else if can_be_covered(&self.project) {
+                Check::warn(id, "sessions started in a subdirectory or worktree run no hooks: they are not in settings.local.json")
+                    .at(local)
+                    .next("run cc-session-recover init, or cc-session-recover init --user")
+            } else {
+                Check::ok(
+                    id,
+                    "sessions started in a subdirectory run no hooks: cc-session-recover init --user reaches them",
+                )
+            });
+        }
+        // A worktree has the committed settings of its branch.
+        let committed = value_of(&self.asked.join(".claude/settings.json"))
+            .is_some_and(|value| value.is_ok_and(|value| !ours(&value).is_empty()));
+        let linked = Checkout::of(&self.asked).is_some_and(|checkout| !checkout.is_main());
+        let here = if linked { "worktree" } else { "subdirectory" };
+        Some(if covered || linked && committed {
+            Check::ok(id, format!("sessions in this {here} run the hooks of {}", self.project.display()))
+                .at(&self.asked)
+        } else {
+            let fact = format!(
+                "sessions started in this {here} run no hooks: those of {} do not reach them",
+                self.project.display()
+            );
+            let start = format!(
+                "run cc-session-recover init --user, or start sessions in {}",
+                self.project.display()
+            );
+            Check::fail(id, fact).at(&self.asked).next(start)
+        })
+    }
+
+    /// Whether hooks ran in the sessions that were started since `init`, as far as their transcripts tell.
+    fn ran(&self) -> Option<Check> {
+        let id = "ran";
+        let since = self.enabled.iter().filter(|enabled| enabled.settings.values().any(|image| image.hooks));
+        let since = since.map(|enabled| enabled.at).min()?;
+        let dir = self.home.as_ref()?.project(&self.project);
+        let started: Vec<PathBuf> = files_of(&dir, "jsonl")
+            .into_iter()
+            .filter(|path| first_time(path).is_some_and(|at| at > since))
+            .collect();
+        let hooked = started.iter().filter(|path| {
+            path.file_stem().is_some_and(|id| self.state.session(&id.to_string_lossy()).exists())
+        });
+        Some(match (hooked.count(), started.len()) {
+            (_, 0) => Check::ok(id, "no session was started here since init"),
+            (0, count) => {
+                let fact = format!(
+                    "no hook has run since init, although {count} session{} started here",
+                    if count == 1 { " was" } else { "s were" }
+                );
+                Check::fail(id, fact)
+                    .at(dir)
+                    .next("start claude here: it must trust the folder, and /hooks must list the hooks")
+            }
+            (hooked, count) => Check::ok(id, format!("hooks ran in {hooked} of {count} sessions since init")),
+        })
     }
 
     fn client(&self) -> Check {
@@ -285,6 +391,7 @@ impl Patient<'_> {
                 share: enabled.excluded.is_none(),
                 package_root: self.options.package_root.clone(),
                 addon: self.options.addon.clone(),
+                node: None,
             };
             let outside = init::Outside {
                 env: self.outside.env,
@@ -349,6 +456,7 @@ impl Patient<'_> {
             remove: false,
             package_root: self.options.package_root.clone(),
             addon: self.options.addon.clone(),
+            node: None,
         };
         let plan = match plugin::plan(outside, options) {
             Ok(plan) => plan,
@@ -841,6 +949,18 @@ fn files_of(dir: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().take(MOST_FILES);
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     paths.filter(|path| path.extension().is_some_and(|found| found == ending)).collect()
+}
+
+/// Time of the first record of a transcript that has one, from the beginning of the file.
+fn first_time(path: &Path) -> Option<DateTime<Utc>> {
+    let mut text = Vec::new();
+    open_regular(path).ok()?.take(BEGINNING).read_to_end(&mut text).ok()?;
+    let lines =
+        text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    lines
+        .filter_map(|record| DateTime::parse_from_rfc3339(record.get("timestamp")?.as_str()?).ok())
+        .map(|at| at.with_timezone(&Utc))
+        .next()
 }
 
 /// Whether this user may write there.

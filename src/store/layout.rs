@@ -262,6 +262,12 @@ impl StateDir {
         self.root.join("runtime")
     }
 
+    /// Which node hooks start, as lines: a path, another for when the first is gone, and the PATH in which hooks look for programs.
+    #[must_use]
+    pub fn start(&self) -> PathBuf {
+        self.root.join("start")
+    }
+
     /// The journal of everything that was done.
     #[must_use]
     pub fn journal(&self) -> PathBuf {

@@ -6,6 +6,7 @@
 use super::layout::ensure_dir;
 use crate::error::{IoContext, Result};
 use crate::fs::file_of_mode;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -69,9 +70,14 @@ pub fn sweep(path: &Path) {
 }
 
 fn temporary_beside(path: &Path, dir: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    dir.join(temporary_name(path.file_name().unwrap_or_default()))
+}
+
+/// Name of the temporary file that becomes the file `name`. No two calls give the same.
+#[must_use]
+pub fn temporary_name(name: &OsStr) -> String {
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    dir.join(format!(".{name}.{}-{count}{TEMPORARY}", std::process::id()))
+    format!(".{}.{}-{count}{TEMPORARY}", name.to_string_lossy(), std::process::id())
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> std::io::Result<()> {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// Where flags are, from `.claude` or from the user's own directory of Claude Code.
 pub const FLAGS: &str = "cc-session-recover/unsaved";
 /// The last part of it: the launcher's directory is the rest.
-const NAME: &str = "unsaved";
+pub const NAME: &str = "unsaved";
 
 /// The flags beside one launcher.
 #[derive(Debug, Clone)]

@@ -1,9 +1,11 @@
 //! What is in the plugin: its files, in the order in which they are written. What Claude Code finds it by comes last.
 
 use super::super::hooks::{MARKER, plugin_entries};
-use super::super::runtime::{HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, Runtime, Whose};
+use super::super::runtime::{HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, RUN_NAME, Runtime, Whose};
 use super::{HOOKS, NAME};
+use crate::env::Environment;
 use crate::error::{IoContext, Result};
+use crate::store::StateDir;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -22,7 +24,7 @@ was being worked on.
 
 ## What it needs
 
-`cc-session-recover plugin` wrote this directory and put what the hooks run into your state directory. Node.js has to be on PATH. On
+`cc-session-recover plugin` wrote this directory and put what the hooks run into your state directory. They start the Node.js that ran that command. On
 a machine where that command was not run, the hooks do nothing.
 
 Tell Claude Code about the directory above this one, then install the plugin:
@@ -63,6 +65,8 @@ pub(super) fn commands(directory: &Path) -> PathBuf {
 /// # Errors
 /// [`crate::error::Code::Io`] when a part of the package is missing.
 pub(super) fn contents(
+    env: &Environment,
+    state: &StateDir,
     directory: &Path,
     package: &Path,
     runtime: &Runtime,
@@ -81,8 +85,14 @@ pub(super) fn contents(
             false,
         ),
         content(
+            launcher.with_file_name(RUN_NAME),
+            Runtime::run(package, state)?,
+            "chooses the node that runs the launcher",
+            false,
+        ),
+        content(
             launcher,
-            runtime.launcher(package, HOOK, Whose::Plugin)?,
+            runtime.launcher(env, package, HOOK, Whose::Plugin)?,
             "starts what the hooks run",
             false,
         ),

@@ -9,13 +9,14 @@ use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::fs::canonical;
 use crate::project::commands::{NAMES, is_known, removals, steps, was_written};
+use crate::project::fence::Fence;
 use crate::project::hooks::MARKER;
 use crate::project::init::{Outside, is_temporary, read_text, step};
-use crate::project::runtime::Runtime;
+use crate::project::runtime::{Runtime, record_start};
 use crate::project::uninstall::{mode_of, removal, stop_waiting};
 use crate::project::{FileAction, FileStep, dirs_above};
 use crate::store::lock::Lock;
-use crate::store::replace::{remove, replace, sweep};
+use crate::store::replace::sweep;
 use crate::store::stored::{load, sha256_hex};
 use crate::store::{StateDir, journal};
 use crate::watch::flag::Flags;
@@ -27,11 +28,13 @@ use std::time::Duration;
 
 /// Largest file of the plugin, in bytes.
 const LIMIT: u64 = 1024 * 1024;
+/// Mode of the directories of a plugin.
+const PRIVATE_DIRECTORY: u32 = 0o700;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// What a person wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PluginOptions {
     /// The directory; `plugin` in the state directory when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,6 +47,9 @@ pub struct PluginOptions {
     /// The addon that is loaded, when it is not in the package's root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addon: Option<PathBuf>,
+    /// Absolute path of the running node, which hooks then start; the one on PATH when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<PathBuf>,
 }
 
 /// Everything that will be done.
@@ -97,7 +103,7 @@ impl Ground {
         let record = Record::look(&state)?;
         let PluginOptions { package_root, addon, .. } = options;
         let runtime = Runtime::of_package(package_root, addon.as_deref(), &state, outside.version)?;
-        let contents = contents(&directory, package_root, &runtime, outside.version)?;
+        let contents = contents(outside.env, &state, &directory, package_root, &runtime, outside.version)?;
         Ok(Self { state, directory, record, runtime, contents })
     }
 
@@ -105,6 +111,10 @@ impl Ground {
     fn known(&self) -> Vec<&BTreeMap<PathBuf, String>> {
         let place = self.record.places.get(&self.directory);
         place.into_iter().flat_map(|place| [&place.files, &place.coming]).collect()
+    }
+
+    fn fence(&self) -> Fence {
+        Fence::around(&self.directory)
     }
 
     /// The record says that these files were written here, and nothing else.
@@ -193,6 +203,7 @@ fn plan_on(ground: &Ground, outside: Outside<'_>, options: PluginOptions) -> Res
 
 fn written(ground: &Ground, options: &PluginOptions) -> Result<(Vec<FileStep>, Vec<String>)> {
     let known = ground.known();
+    let fence = ground.fence();
     let mut files = Vec::new();
     let mut warnings = Vec::new();
     if !ground.runtime.is_present() {
@@ -205,8 +216,7 @@ fn written(ground: &Ground, options: &PluginOptions) -> Result<(Vec<FileStep>, V
         });
     }
     for Content { path, text, why, spare } in &ground.contents {
-        refuse_links(&ground.directory, path)?;
-        let before = read_text(path, LIMIT)?;
+        let before = read_text(&fence, path, LIMIT)?;
         let ours = before.as_ref().is_none_or(|before| before == text || was_written(path, before, &known));
         if ours {
             files.push(step(path, before, text.clone(), why));
@@ -219,8 +229,7 @@ fn written(ground: &Ground, options: &PluginOptions) -> Result<(Vec<FileStep>, V
         }
     }
     let dir = commands(&ground.directory);
-    refuse_links(&ground.directory, &dir.join("x"))?;
-    let (mut commands, told) = steps(&dir, is_temporary(&options.package_root), &known)?;
+    let (mut commands, told) = steps(&fence, &dir, is_temporary(&options.package_root), &known)?;
     warnings.extend(told);
     for step in &mut commands {
         let name = step.path.file_stem().unwrap_or_default().to_string_lossy();
@@ -239,12 +248,13 @@ fn written(ground: &Ground, options: &PluginOptions) -> Result<(Vec<FileStep>, V
 
 fn taken_away(ground: &Ground) -> Result<(Vec<FileStep>, Vec<String>)> {
     let known = ground.known();
+    let fence = ground.fence();
     let mut files = Vec::new();
     let mut warnings = Vec::new();
     // What Claude Code finds the plugin by goes first.
     for Content { path, text, .. } in ground.contents.iter().rev() {
-        refuse_links(&ground.directory, path)?;
-        match read_text(path, LIMIT) {
+        fence.check(path)?;
+        match read_text(&fence, path, LIMIT) {
             Ok(Some(before)) if before == *text || was_written(path, &before, &known) => {
                 files.push(removal(path, Some(before), "was part of the plugin"));
             }
@@ -261,8 +271,8 @@ fn taken_away(ground: &Ground) -> Result<(Vec<FileStep>, Vec<String>)> {
         }
     }
     let dir = commands(&ground.directory);
-    refuse_links(&ground.directory, &dir.join("x"))?;
-    let (commands, told) = removals(&dir, &known);
+    fence.check(&dir.join("x"))?;
+    let (commands, told) = removals(&fence, &dir, &known);
     files.extend(commands);
     warnings.extend(told);
     let flags = flags(&ground.directory);
@@ -284,20 +294,6 @@ fn taken_away(ground: &Ground) -> Result<(Vec<FileStep>, Vec<String>)> {
 /// Beside the launcher.
 fn flags(directory: &Path) -> Flags {
     Flags::beside(&directory.join(NAME).join(HOOKS).join(MARKER))
-}
-
-/// A link in the directory could lead anywhere.
-fn refuse_links(directory: &Path, path: &Path) -> Result<()> {
-    let linked = path
-        .ancestors()
-        .skip(1)
-        .take_while(|dir| *dir != directory)
-        .find(|dir| std::fs::symlink_metadata(dir).is_ok_and(|meta| !meta.is_dir()));
-    linked.map_or(Ok(()), |dir| {
-        Err(Error::new(Code::PathRefused, "is not a directory of the plugin")
-            .at(dir)
-            .hint("move it away, or name another directory with --to"))
-    })
 }
 
 /// Does what was planned: all of it, or nothing.
@@ -324,6 +320,7 @@ pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport>
     let before = record.clone();
     if !plan.remove {
         ground.runtime.install()?;
+        record_start(outside.env, &state, planned.options.node.as_deref(), None)?;
     }
     let flags = flags(&plan.directory);
     let apart = [ground.runtime.dir.clone(), flags.dir().to_path_buf(), Record::path(&state)];
@@ -336,7 +333,8 @@ pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport>
         record.keep(&state)?;
     }
     settle(&mut record, &plan);
-    let done = carry_out(&steps, &missing, || if changed { record.keep(&state) } else { Ok(()) });
+    let done =
+        carry_out(&ground.fence(), &steps, &missing, || if changed { record.keep(&state) } else { Ok(()) });
     if let Err(error) = done {
         let _ = before.keep(&state);
         return Err(error);
@@ -400,11 +398,16 @@ fn hashes(files: &[FileStep]) -> impl Iterator<Item = (&PathBuf, String)> {
 }
 
 /// Does the steps and then `last`; when one of them fails, everything gets its earlier bytes back.
-fn carry_out(steps: &[&FileStep], missing: &[PathBuf], last: impl FnOnce() -> Result<()>) -> Result<()> {
+fn carry_out(
+    fence: &Fence,
+    steps: &[&FileStep],
+    missing: &[PathBuf],
+    last: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let modes: Vec<u32> = steps.iter().map(|step| mode_of(&step.path)).collect();
     let put = |index: usize, text: Option<&String>| match text {
-        Some(text) => replace(&steps[index].path, text.as_bytes(), modes[index]),
-        None => remove(&steps[index].path),
+        Some(text) => fence.replace(&steps[index].path, text.as_bytes(), modes[index], PRIVATE_DIRECTORY),
+        None => fence.remove(&steps[index].path),
     };
     let mut tried = 0;
     let mut done = Ok(());
@@ -421,7 +424,7 @@ fn carry_out(steps: &[&FileStep], missing: &[PathBuf], last: impl FnOnce() -> Re
         let _ = put(index, steps[index].before.as_ref());
     }
     for dir in missing.iter().rev() {
-        let _ = std::fs::remove_dir(dir);
+        remove_empty(fence, dir);
     }
     Err(error)
 }
@@ -442,6 +445,15 @@ fn clear_out(ground: &Ground, created: &[PathBuf]) {
     dirs.sort();
     dirs.dedup();
     for dir in dirs.iter().rev() {
+        remove_empty(&ground.fence(), dir);
+    }
+}
+
+/// Removes a directory that is empty. Those above the plugin's own were created for it.
+fn remove_empty(fence: &Fence, dir: &Path) {
+    if fence.holds(dir) {
+        fence.remove_empty(dir);
+    } else {
         let _ = std::fs::remove_dir(dir);
     }
 }
@@ -470,14 +482,14 @@ mod tests {
         let all: Vec<&FileStep> = steps.iter().collect();
         let missing = dirs_above(all.iter().map(|step| &step.path));
         assert_eq!(missing, [dir.path().join("deep")]);
-        assert!(carry_out(&all, &missing, || Ok(())).is_err());
+        assert!(carry_out(&Fence::around(dir.path()), &all, &missing, || Ok(())).is_err());
         let untouched =
             || std::fs::read_to_string(&old).unwrap() == "before" && !dir.path().join("deep").exists();
         assert!(untouched());
         let failing = || Err(Error::new(Code::Io, "no room"));
-        assert!(carry_out(&all[..2], &missing, failing).is_err());
+        assert!(carry_out(&Fence::around(dir.path()), &all[..2], &missing, failing).is_err());
         assert!(untouched());
-        carry_out(&all[..2], &missing, || Ok(())).unwrap();
+        carry_out(&Fence::around(dir.path()), &all[..2], &missing, || Ok(())).unwrap();
         assert!(!untouched() && new.is_file());
     }
 }
