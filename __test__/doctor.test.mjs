@@ -54,10 +54,10 @@ test('a project that was just set up is in order, and looking changes nothing', 
   assert.deepEqual([status, bad], [0, []]);
   assert.equal(report.project, place.project);
   const ids = report.checks.map((/** @type {any} */ { id }) => id);
-  assert.deepEqual(ids, ['node', 'client', 'hooks', 'runtime', 'launcher', 'hooks-allowed', 'config', 'saving', 'retention', 'note', 'state', 'privacy', 'journal', 'incidents', 'spool', 'quarantine', 'supervisor', 'credential']);
+  assert.deepEqual(ids, ['node', 'client', 'hooks', 'runtime', 'launcher', 'coverage', 'ran', 'hooks-allowed', 'config', 'saving', 'retention', 'note', 'state', 'privacy', 'journal', 'incidents', 'spool', 'quarantine', 'supervisor', 'credential']);
   const { stdout, status: shown } = await place.run(['doctor']);
   assert.equal(shown, 0);
-  assert.match(stdout, /^Everything is in order for recovery in ~?.*project: 18 checks\.\n\nok {4}node {10} *Node\.js v/);
+  assert.match(stdout, /^Everything is in order for recovery in ~?.*project: 20 checks\.\n\nok {4}node {10} *Node\.js v/);
   assert.equal((await place.run(['doctor', '--quiet'])).stdout.trimEnd().split('\n').length, 1);
   assert.deepEqual(everything(place.root), before);
 });
@@ -84,6 +84,8 @@ const ILLS = [
   ['hooks that are all gone', ({ settings }) => writeFileSync(settings, '{}'), { id: 'hooks', status: 'fail', fact: /not in it any more/ }],
   ['a settings file that is gone', ({ settings }) => unlinkSync(settings), { id: 'hooks', status: 'fail', fact: /is gone/ }],
   ['a runtime that is gone', ({ place }) => rmSync(join(place.state, 'runtime'), { recursive: true }), { id: 'runtime', status: 'fail', fact: /is gone/, path: /runtime/ }],
+  ['a runtime that is damaged', ({ place }) => { const dir = join(place.state, 'runtime'); const file = join(dir, readdirSync(dir)[0], 'addon.node'); const bytes = readFileSync(file); bytes[bytes.length >> 1] ^= 255; writeFileSync(file, bytes); }, { id: 'runtime', status: 'fail', fact: /is damaged/, path: /runtime/ }],
+  ['a session in which no hook ran', ({ place }) => { const dir = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-')); mkdirSync(dir, { recursive: true }); writeFileSync(join(dir, `${idOf(7)}.jsonl`), `${JSON.stringify({ type: 'user', timestamp: new Date(Date.now() + 60_000).toISOString(), sessionId: idOf(7) })}\n`); }, { id: 'ran', status: 'fail', fact: /^no hook has run since init, although 1 session was started here$/, path: /projects/ }],
   ['a runtime of another version', ({ place }) => { const dir = join(place.state, 'runtime'); const [name] = readdirSync(dir); rmSync(join(dir, name), { recursive: true }); mkdirSync(join(dir, '0.0.1-000000000000'), { mode: 0o700 }); }, { id: 'runtime', status: 'warn', fact: /another version/ }],
   ['a launcher that is gone', ({ place }) => unlinkSync(join(place.project, '.claude', 'cc-session-recover', 'hook.js')), { id: 'launcher', status: 'fail', fact: /is gone/, path: /hook\.js$/ }],
   ['a launcher that was changed', ({ place }) => appendFileSync(join(place.project, '.claude', 'cc-session-recover', 'hook.js'), '// mine\n'), { id: 'launcher', status: 'warn', fact: /not as this version writes it/ }],

@@ -25,6 +25,7 @@ const FILES = [
   `${NAME}/commands/session-rescue.md`,
   `${NAME}/hooks/${NAME}/hook.js`,
   `${NAME}/hooks/${NAME}/package.json`,
+  `${NAME}/hooks/${NAME}/run.sh`,
   `${NAME}/hooks/hooks.json`,
 ];
 

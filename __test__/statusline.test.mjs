@@ -529,7 +529,7 @@ test('uninstall --local takes the status line out and leaves the hooks of the pr
   const { status, stderr } = await place.run(['uninstall', '--local']);
   assert.equal(status, 0, stderr);
   assert.equal(readFileSync(join(place.project, '.claude', 'settings.local.json'), 'utf8'), JSON.stringify({ statusLine: { type: 'command', command: 'echo mine' } }));
-  assert.deepEqual(readdirSync(join(place.project, '.claude', 'cc-session-recover')), ['hook.js', 'package.json']);
+  assert.deepEqual(readdirSync(join(place.project, '.claude', 'cc-session-recover')), ['hook.js', 'package.json', 'run.sh']);
   assert.ok(valueOf(readFileSync(join(place.project, '.claude', 'settings.json'), 'utf8')).hooks.StopFailure);
   assert.equal((await place.run(['uninstall'])).status, 0);
   assert.ok(!existsSync(join(place.project, '.claude', 'settings.json')));

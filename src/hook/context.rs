@@ -15,6 +15,9 @@ use crate::store::lock::Lock;
 use crate::watch::context::{Passed, look};
 use serde_json::json;
 
+/// Copies of a session that are retained for each reason: each is as long as the transcript was, and a long session is compacted often.
+const MOST_COPIES: usize = 3;
+
 impl Hook<'_> {
     /// `Stop`: acts once when the context has passed a limit of the configuration.
     pub(super) fn watch_context(&self) {
@@ -72,6 +75,9 @@ impl Hook<'_> {
             Ok(taken) => {
                 let fields = json!({"session": payload.session, "name": name, "bytes": taken.bytes, "sha256": taken.sha256});
                 journal::append(state, outside.clock, "snapshot", fields);
+                if let Err(error) = snapshot::bound(state, &payload.session, why, MOST_COPIES) {
+                    self.failed(&error);
+                }
             }
             Err(error) => {
                 self.failed(&error);

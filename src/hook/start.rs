@@ -9,7 +9,7 @@ use crate::recovery::readiness::Reading;
 use crate::recovery::resume::Resumer;
 use crate::recovery::takeover::{Takeover, take_over};
 use crate::session::stop::time;
-use crate::store::stored::{Stored, save};
+use crate::store::stored::{Stored, save_unless_newer};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -115,7 +115,7 @@ impl Hook<'_> {
             claude_pid: pid,
             at: self.outside.clock.now(),
         };
-        save(&self.state.session(&self.payload.session), &registration)
+        save_unless_newer(&self.state.session(&self.payload.session), &registration)
     }
 
     /// What the model is told. It names times and counts, so that it is never the same text twice.

@@ -99,10 +99,13 @@ impl Runtime {
         Ok(Self { name, dir, addon })
     }
 
-    /// True when it is already there, complete.
+    /// True when it is already there, byte for byte: its directory is named by a hash, which says nothing about what happened to it since.
     #[must_use]
     pub fn is_present(&self) -> bool {
-        std::fs::metadata(self.dir.join(ADDON)).is_ok_and(|meta| meta.len() == self.addon.len() as u64)
+        let path = self.dir.join(ADDON);
+        let length = std::fs::metadata(&path).map(|meta| meta.len());
+        length.is_ok_and(|length| length == self.addon.len() as u64)
+            && std::fs::read(&path).is_ok_and(|bytes| bytes == self.addon)
     }
 
     /// Copies it: all of it or nothing.
@@ -117,7 +120,7 @@ impl Runtime {
         let draft = parent.join(format!(".{}.{}", self.name, std::process::id()));
         ensure_dir(&draft)?;
         replace(&draft.join(ADDON), &self.addon, PRIVATE)?;
-        // What is in the way is incomplete, or somebody else was faster.
+        // What is in the way is incomplete or damaged, or somebody else was faster.
         if self.dir.exists() && !self.is_present() {
             std::fs::remove_dir_all(&self.dir).doing("remove", &self.dir)?;
         }

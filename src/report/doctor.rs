@@ -234,7 +234,18 @@ impl Patient<'_> {
         let running = self.options.node_version.as_deref().unwrap_or("of an unknown version");
         let recorded = recorded_nodes(&self.state);
         if let Some(path) = recorded.iter().find(|path| which::which(path).is_ok()) {
-            return Check::ok("node", format!("hooks start this Node.js (running: {running})")).at(path);
+            let same = self
+                .options
+                .node
+                .as_deref()
+                .map(canonical)
+                .is_some_and(|node| node.ok() == canonical(path).ok());
+            let fact = if same {
+                format!("Node.js {running}")
+            } else {
+                format!("hooks start this one, and Node.js {running} runs now")
+            };
+            return Check::ok("node", fact).at(path);
         }
         let again = "run cc-session-recover init: it records the node that runs it";
         let on_path = find(self.outside.env, "node", Some(&self.project));
@@ -920,6 +931,10 @@ fn runtime(plan: &InitPlan, state: &StateDir, again: &str) -> Check {
     let missing = plan.files.iter().any(|step| &step.path == dir && step.changes());
     if !missing {
         return Check::ok("runtime", "what the hooks run is there, and of this version").at(dir);
+    }
+    if dir.exists() {
+        let fact = "what the hooks run is damaged: it is not the file that init copied";
+        return Check::fail("runtime", fact).at(dir).next(again);
     }
     let others = std::fs::read_dir(state.runtime()).map_or(0, Iterator::count);
     let fact =

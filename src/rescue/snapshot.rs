@@ -8,7 +8,7 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{PRIVATE, identity, open_regular_with_metadata, private_file, read_small};
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
-use crate::store::replace::{replace, sync_dir};
+use crate::store::replace::{remove, replace, sync_dir};
 use crate::store::stored::hex;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -54,6 +54,26 @@ pub fn take(state: &StateDir, session: &str, transcript: &Path, name: &str) -> R
     Err(Error::new(Code::VerificationFailed, "it changed while it was copied")
         .at(transcript)
         .hint("something else rewrites it; try again when that has ended"))
+}
+
+/// Removes the oldest copies of a session whose names end with `-<why>`, all but the newest `most`. Names begin with the time.
+///
+/// # Errors
+/// [`Code::Io`].
+pub fn bound(state: &StateDir, session: &str, why: &str, most: usize) -> Result<()> {
+    let dir = state.snapshots(session);
+    let ending = format!("-{why}.jsonl");
+    let entries = std::fs::read_dir(&dir).doing("read", &dir)?.filter_map(std::result::Result::ok);
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| name.ends_with(&ending));
+    names.sort();
+    for name in names.iter().rev().skip(most) {
+        let copy = dir.join(name);
+        // The copy first: one without its hash would be taken on trust.
+        remove(&copy)?;
+        remove(&note_of(&copy))?;
+    }
+    Ok(())
 }
 
 /// SHA-256 of the first bytes of a file, in hex.
@@ -197,6 +217,32 @@ mod tests {
         assert_eq!(left, [taken.path.clone(), note_of(&taken.path)]);
         assert_eq!(noted_sha256(&taken.path), Some(taken.sha256));
         assert_eq!(noted_sha256(&dir.path().join("none.jsonl")), None);
+    }
+
+    #[test]
+    fn the_newest_copies_of_a_kind_stay_with_their_hashes_and_others_are_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path().join("state"));
+        let transcript = dir.path().join("t.jsonl");
+        std::fs::write(&transcript, "{}\n").unwrap();
+        for number in 0..6 {
+            take(&state, "s", &transcript, &format!("2026112{number}T000000000Z-compact")).unwrap();
+            bound(&state, "s", "compact", 3).unwrap();
+        }
+        take(&state, "s", &transcript, "20260101T000000000Z-1-1").unwrap();
+        bound(&state, "s", "compact", 3).unwrap();
+        let mut left: Vec<String> = std::fs::read_dir(state.snapshots("s"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".jsonl"))
+            .collect();
+        left.sort();
+        let kept = ["3", "4", "5"].map(|number| format!("2026112{number}T000000000Z-compact.jsonl"));
+        assert_eq!(left, [&["20260101T000000000Z-1-1.jsonl".to_owned()][..], &kept[..]].concat());
+        for name in left {
+            assert!(noted_sha256(&state.snapshots("s").join(name)).is_some());
+        }
+        assert_eq!(std::fs::read_dir(state.snapshots("s")).unwrap().count(), 8);
     }
 
     #[test]

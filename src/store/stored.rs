@@ -72,6 +72,17 @@ pub fn save<T: Stored>(path: &Path, value: &T) -> Result<()> {
     replace(path, &encode(value)?, PRIVATE)
 }
 
+/// Writes a value durably, unless a newer version wrote the file. For a value that is not loaded before it is written.
+///
+/// # Errors
+/// [`Code::StateNewer`], and as [`save`]; the old file is then as it was.
+pub fn save_unless_newer<T: Stored>(path: &Path, value: &T) -> Result<()> {
+    match peek::<T>(path) {
+        Err(error) if error.code == Code::StateNewer => Err(error),
+        _ => save(path, value),
+    }
+}
+
 /// Writes a value that may be lost in a power cut; it then counts as damaged.
 ///
 /// # Errors
