@@ -285,12 +285,16 @@ function ensureForeignValues(before, after, marker) {
   if (!isDeepStrictEqual(foreignIn(before, marker), foreignIn(after, marker))) throw uneditable();
 }
 
+/** Whether an entry of an event's list has hooks. @param {any} group */
+function isGroup(group) {
+  return Array.isArray(group?.hooks);
+}
+
 /** The value of a settings file without hooks of ours, and without lists in `hooks` that are empty. @param {string} text @param {string} marker */
 function foreignIn(text, marker) {
   const { root } = read(text);
   const value = root === null ? {} : getNodeValue(root);
   const ours = (/** @type {any} */ hook) => [hook?.command, ...(Array.isArray(hook?.args) ? hook.args : [])].some((part) => typeof part === 'string' && part.includes(marker));
-  const isGroup = (/** @type {any} */ group) => Array.isArray(group?.hooks);
   const events = Object.entries(value.hooks ?? {}).map(([event, groups]) => {
     const left = groups.map((/** @type {any} */ group) => (isGroup(group) ? { ...group, hooks: group.hooks.filter((/** @type {any} */ hook) => !ours(hook)) } : group));
     return [event, left.filter((/** @type {any} */ group) => !isGroup(group) || group.hooks.length > 0)];

@@ -122,12 +122,13 @@ function clientEnvironment(home, api, { credential = 'subscriber', env = {} } = 
  * @param {'subscriber' | 'key'} [options.credential]
  * @param {string[]} [options.args] more arguments.
  * @param {Record<string, string | undefined>} [options.env] more variables.
+ * @param {string} [options.cwd] a directory of the project.
  * @returns {OpenSession}
  */
-function openSession({ command, home, api, credential, args = [], env }) {
+function openSession({ command, home, api, credential, args = [], env, cwd = home.project }) {
   const [file, ...first] = command;
   const child = spawn(file, [...first, ...OPEN_SESSION, ...args], {
-    cwd: home.project,
+    cwd,
     env: clientEnvironment(home, api, { credential, env }),
     stdio: ['pipe', 'pipe', 'pipe'],
     // A Ctrl-C at the terminal is for whoever started the client, who then ends it in order.

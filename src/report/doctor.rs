@@ -14,7 +14,7 @@ use crate::note::handoff::{FILE_NAME, blocks, edited_blocks};
 use crate::program::find;
 use crate::project::checkout::{Checkout, can_be_covered, is_covered, project_of};
 use crate::project::enabled::{Enabled, find as enabled_of};
-use crate::project::hooks::{HookEntry, MARKER, ours, quoted};
+use crate::project::hooks::{HookEntry, MARKER, entries, ours, quoted};
 use crate::project::init::{self, InitOptions, InitPlan};
 use crate::project::plugin;
 use crate::project::runtime::recorded_nodes;
@@ -283,6 +283,13 @@ impl Patient<'_> {
         }
         let covered = is_covered(&self.state, env, &self.project);
         let local = self.project.join(".claude/settings.local.json");
+        // Hooks that two files name alike run once; others run twice.
+        let differs = value_of(&local)
+            .and_then(std::result::Result::ok)
+            .and_then(|value| difference(&ours(&value), &entries(Scope::Local, &local)));
+        if let Some(fact) = differs.filter(|_| covered) {
+            return Some(Check::warn(id, fact).at(local).next("run cc-session-recover init"));
+        }
         if self.asked == self.project {
             return Some(if covered {
                 Check::ok(id, "sessions in subdirectories and worktrees run the hooks too").at(local)

@@ -10,6 +10,7 @@ mod put;
 pub use put::{PluginOptions, PluginPlan, PluginReport, apply, plan};
 
 use super::Scope;
+use super::checkout::{is_covered, project_of};
 use super::enabled::{Enabled, find};
 use super::hooks::{MARKER, ours};
 use crate::claude::home::ClaudeHome;
@@ -114,7 +115,11 @@ pub fn in_charge(
 ) -> Option<Enabled> {
     let at = Record::look(state).ok()?.places.values().map(|place| place.at).min()?;
     let project = env.absolute("CLAUDE_PROJECT_DIR").and_then(|dir| canonical(&dir).ok());
-    let project = project.and_then(|dir| find(state, env, Some(&dir)));
+    // The hooks of a project reach sessions below it only where they are in its local settings too.
+    let project = project.and_then(|dir| {
+        let owner = project_of(state, env, &dir)?;
+        (owner == dir || is_covered(state, env, &owner)).then(|| find(state, env, Some(&owner))).flatten()
+    });
     let user = find(state, env, None);
     let line = LazyCell::new(|| command_line(env, processes, event.map(|(_, session)| session)));
     let works = |enabled: &Enabled| {
