@@ -6,6 +6,9 @@ export type StopKind =
   | 'finished'
   | 'usage-limit-5h'
   | 'usage-limit-weekly'
+  | 'usage-limit-opus'
+  | 'usage-limit-sonnet'
+  | 'usage-limit-fable'
   | 'usage-limit-other'
   | 'rate-limit'
   | 'overloaded'
@@ -52,6 +55,8 @@ export interface Stop {
   message: string | null
   /** Id of the transcript record that tells it. */
   record: string | null
+  /** The client made the model wrap up near this limit: the turn ended well, the work did not. Missing otherwise. */
+  wrappedUp?: boolean
   /** What `kind` rests on. */
   evidence: Evidence[]
 }
@@ -151,6 +156,7 @@ export type PlanReason =
   | 'ended-before-answer'
   | 'login-needed'
   | 'credit-needed'
+  | 'reset-far-away'
   | 'context-full'
   | 'request-refused'
   | 'cause-unknown'

@@ -207,6 +207,7 @@ struct Line<'a> {
     turn_origin: Raw<'a>,
     plugin_prompt: Raw<'a>,
     permission_mode: Text<'a>,
+    usage_limit_note: Raw<'a>,
     is_compact_summary: Option<bool>,
     is_api_error_message: Option<bool>,
     error: Raw<'a>,
@@ -285,6 +286,7 @@ impl<'a> Line<'a> {
             "turnOrigin" => rest.raw(&mut self.turn_origin),
             "pluginPrompt" => rest.raw(&mut self.plugin_prompt),
             "permissionMode" => rest.text(&mut self.permission_mode),
+            "usageLimitNote" => rest.raw(&mut self.usage_limit_note),
             "isCompactSummary" => rest.flag(&mut self.is_compact_summary),
             "isApiErrorMessage" => rest.flag(&mut self.is_api_error_message),
             "error" => rest.raw(&mut self.error),
@@ -473,6 +475,9 @@ fn user(line: &mut Line<'_>) -> Option<User> {
         turn_origin: text(line.turn_origin).ok()?.map(CompactString::from),
         plugin_prompt: line.plugin_prompt.is_some(),
         permission_mode: short(&mut line.permission_mode),
+        usage_limit_note: value(line.usage_limit_note)
+            .ok()?
+            .and_then(|note| note.as_str().map(CompactString::from)),
         ..User::default()
     };
     // The flag is younger than the text.

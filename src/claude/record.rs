@@ -91,6 +91,8 @@ pub struct User {
     pub rejected: bool,
     /// Summary of an earlier part of the conversation.
     pub compact_summary: bool,
+    /// `near_limit`, `wrap_up`, `release`: what the client tells the model about a limit that is near (2.1.246 and newer).
+    pub usage_limit_note: Option<CompactString>,
 }
 
 impl User {
@@ -286,6 +288,7 @@ struct Line {
     permission_decision: Option<Value>,
     prompt_id: Option<Value>,
     permission_mode: Option<CompactString>,
+    usage_limit_note: Option<Value>,
     #[serde(default)]
     is_compact_summary: bool,
     tool_use_result: Option<Value>,
@@ -474,6 +477,7 @@ fn user(line: &Line) -> User {
             .is_some_and(|said| said.get("decision").and_then(Value::as_str) == Some("reject")),
         prompt_id: owned(line.prompt_id.as_ref()),
         permission_mode: line.permission_mode.clone(),
+        usage_limit_note: word(line.usage_limit_note.as_ref()),
         ..User::default()
     };
     // The flag is younger than the text.

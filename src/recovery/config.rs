@@ -370,8 +370,13 @@ impl Config {
     #[must_use]
     pub fn disposition(&self, kind: StopKind) -> Disposition {
         let default = match kind {
-            StopKind::UsageLimitWeekly | StopKind::Crashed | StopKind::Closed => Disposition::Notify,
+            StopKind::Crashed | StopKind::Closed => Disposition::Notify,
+            // A limit that resets beyond a day is notified all the same; see the policy.
             StopKind::UsageLimit5h
+            | StopKind::UsageLimitWeekly
+            | StopKind::UsageLimitOpus
+            | StopKind::UsageLimitSonnet
+            | StopKind::UsageLimitFable
             | StopKind::UsageLimitOther
             | StopKind::RateLimit
             | StopKind::Overloaded
@@ -390,7 +395,13 @@ impl Config {
             | StopKind::Running
             | StopKind::Empty => Disposition::Resume,
         };
-        self.stops.get(kind.as_str()).copied().unwrap_or(default)
+        self.configured(kind).unwrap_or(default)
+    }
+
+    /// What the user configured for this kind. The limit of a model family follows the weekly limit until it is configured.
+    #[must_use]
+    pub fn configured(&self, kind: StopKind) -> Option<Disposition> {
+        self.stops.get(kind.as_str()).or_else(|| self.stops.get(kind.general().as_str())).copied()
     }
 
     /// Hours after the planned time within which a wake needs no question.
@@ -426,8 +437,11 @@ impl Config {
         }
         for (kind, disposition) in &by.stops {
             let Some(known) = kind_named(kind) else { continue };
-            let narrowed = self.disposition(known).min(*disposition);
-            self.stops.insert(kind.clone(), narrowed);
+            // Allowing what is allowed by default must not count as the user's own word, which also allows limits that reset
+            // beyond a day.
+            if *disposition < self.disposition(known) {
+                self.stops.insert(kind.clone(), *disposition);
+            }
         }
         self
     }
@@ -612,7 +626,7 @@ mod tests {
         let plain = with("{}", None).config;
         assert!((read.config.heartbeat.grace_seconds - plain.heartbeat.grace_seconds).abs() < 1e-9);
         assert_eq!(read.config.retry.schedule_minutes, plain.retry.schedule_minutes);
-        assert_eq!(read.config.disposition(StopKind::UsageLimitWeekly), Disposition::Notify);
+        assert_eq!(read.config.configured(StopKind::UsageLimitWeekly), None);
         assert_eq!(read.config.disposition(StopKind::Overloaded), Disposition::Ignore);
         let off = with("{\"state\":{\"archives\":3}}", Some("{\"state\":false}")).config.state;
         let nothing = States { save: false, archives: 3, startup: false, resume: false, compact: false };

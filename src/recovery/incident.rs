@@ -375,7 +375,8 @@ pub struct Incident {
 }
 
 impl Stored for Incident {
-    const VERSION: u32 = 1;
+    /// 2: limits of a model family have kinds of their own, and a stop may be one of a turn that was wrapped up.
+    const VERSION: u32 = 2;
 }
 
 /// What is known about a stop when it is first heard of.

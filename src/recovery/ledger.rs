@@ -269,7 +269,6 @@ impl Ledger<'_> {
         decide(&Situation {
             session: &incident.session,
             stop: &incident.stop,
-            first_stop_at: incident.first_stop_at,
             attempts: &incident.attempts,
             cycles: incident
                 .cycles

@@ -2,7 +2,7 @@
 //! configuration and the clock; nothing is read and nothing is done here.
 
 use super::config::{Config, Disposition};
-use super::incident::{Attempt, Phase};
+use super::incident::{Attempt, Outcome, Phase};
 use super::reason::{GoesFirst, PlanReason, Reason};
 use crate::claude::version::ClientVersion;
 use crate::session::failure::RequestCure;
@@ -14,8 +14,10 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Claude Code itself waits for limits that end within this time.
+/// Limits that reset later than this after the stop are not waited for: Claude Code does not, and within days much changes.
 const LONG_WAIT_HOURS: i64 = 24;
+/// A 5-hour window is over so long after any moment in it.
+const WINDOW_HOURS: f64 = 5.0;
 /// A guessed reset is rounded down to the minute.
 const GUESS_MARGIN_SECONDS: f64 = 60.0;
 
@@ -106,8 +108,6 @@ pub struct Situation<'a> {
     pub session: &'a str,
     /// What happened.
     pub stop: &'a Stop,
-    /// When the present run of stops began.
-    pub first_stop_at: Option<DateTime<Utc>>,
     /// Attempts since the session last worked.
     pub attempts: &'a [Attempt],
     /// Wakes of the last 24 hours.
@@ -148,11 +148,14 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     }
     match kind.class() {
         StopClass::NeedsUser(_) | StopClass::Interrupted => {
-            let reason = match user_needed(kind).unwrap_or(Reason::CauseUnknown) {
-                Reason::RequestRefused { .. } => situation.refused(),
-                reason => reason,
+            // Credit and budgets may name the date on which they are available again.
+            let reset = situation.stop.resets_at;
+            let reason = match (user_needed(kind).unwrap_or(Reason::CauseUnknown), reset) {
+                (Reason::CreditNeeded, Some(reset)) => Reason::CreditNeededUntil(reset),
+                (Reason::RequestRefused { .. }, _) => situation.refused(),
+                (reason, _) => reason,
             };
-            return situation.held(Action::Notify, None, reason);
+            return situation.held(Action::Notify, reset, reason);
         }
         StopClass::NoFailure => return situation.held(Action::None, None, Reason::NothingPending),
         StopClass::UsageLimit
@@ -167,6 +170,9 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
             return situation.held(Action::Notify, situation.stop.resets_at, Reason::KindNotifies(kind));
         }
         Disposition::Resume => {}
+    }
+    if let Some(far) = situation.far_reset() {
+        return far;
     }
     let due = match situation.due() {
         Ok(due) => due,
@@ -226,6 +232,22 @@ impl Situation<'_> {
         Decision { plan, phase: Phase::Held }
     }
 
+    /// A limit that resets beyond a day is notified now and when it has reset, unless the user configured otherwise.
+    fn far_reset(&self) -> Option<Decision> {
+        let (kind, stop) = (self.stop.kind, self.stop);
+        if kind.class() != StopClass::UsageLimit || self.config.configured(kind) == Some(Disposition::Resume)
+        {
+            return None;
+        }
+        let Some(reset) = stop.resets_at else {
+            // Wrapped up near a limit of days whose reset the transcript does not name.
+            let days = stop.wrapped_up && kind != StopKind::UsageLimit5h;
+            return days.then(|| self.held(Action::Notify, None, Reason::ResetUnknown(kind)));
+        };
+        let far = reset - stop.at.unwrap_or(self.now) > Duration::hours(LONG_WAIT_HOURS);
+        far.then(|| self.held(Action::Notify, Some(reset), Reason::ResetFarAway { kind, reset }))
+    }
+
     /// The user is asked first when the planned time passed too long ago.
     fn overdue(&self, due: DateTime<Utc>) -> Option<Decision> {
         let late = self.now - due;
@@ -274,60 +296,85 @@ impl Situation<'_> {
     fn due(&self) -> Result<DateTime<Utc>, Reason<'static>> {
         let base = self.stop.at.unwrap_or(self.now);
         let retry = &self.config.retry;
-        if self.cycles >= self.config.supervisor.max_cycles_per_day as usize {
-            return Err(Reason::DailyCapReached { cycles: self.cycles });
-        }
-        let class = self.stop.kind.class();
-        match (class, self.stop.resets_at) {
-            (StopClass::UsageLimit, Some(reset)) => {
-                let guess = self.stop.resets_at_source == Some(ResetSource::Guess);
-                let margin = if guess { GUESS_MARGIN_SECONDS } else { 0.0 };
-                Ok(reset + seconds(self.after_reset() + margin))
+        match self.stop.kind.class() {
+            StopClass::UsageLimit => self.after_limit(base),
+            StopClass::RateLimit => self.slow(base, self.failed(StopClass::RateLimit)),
+            StopClass::Transient => {
+                let attempts = self.failed(StopClass::Transient);
+                match retry.schedule_minutes.get(attempts) {
+                    Some(wait) => Ok(base + minutes(wait * (1.0 + 0.2 * self.jitter(attempts)))),
+                    // The fast schedule is used up: the slow one until it is given up.
+                    None => self.slow(base, usize::MAX),
+                }
             }
-            (StopClass::UsageLimit | StopClass::RateLimit, _) => self.slow(base),
-            (StopClass::BrokenOff, _) => {
-                let attempts = self.failed(StopClass::BrokenOff);
+            StopClass::BrokenOff => {
+                // Also those that worked: a client that crashes again and again is not started for ever.
+                let broken = |attempt: &&Attempt| attempt.answered.class() == StopClass::BrokenOff;
+                let attempts = self.attempts.iter().filter(broken).count();
                 if attempts >= MOST_AFTER_A_CRASH {
                     return Err(Reason::AttemptsUsedUp { attempts });
                 }
                 Ok(base + minutes(retry.schedule_minutes.get(attempts).copied().unwrap_or(0.0)))
             }
-            (StopClass::OutputLimit, _) => {
+            StopClass::OutputLimit => {
                 if !self.attempts.is_empty() {
                     return Err(Reason::OutputTooLongAgain);
                 }
                 Ok(base + minutes(retry.schedule_minutes.first().copied().unwrap_or(0.0)))
             }
-            (
-                StopClass::Transient
-                | StopClass::NeedsUser(_)
-                | StopClass::Interrupted
-                | StopClass::NoFailure,
-                _,
-            ) => {
-                let attempts = self.failed(StopClass::Transient);
-                let Some(wait) = retry.schedule_minutes.get(attempts) else {
-                    return Err(Reason::AttemptsUsedUp { attempts });
-                };
-                Ok(base + minutes(wait * (1.0 + 0.2 * self.jitter(attempts))))
+            // Decided before: nothing continues these.
+            StopClass::NeedsUser(_) | StopClass::Interrupted | StopClass::NoFailure => {
+                Err(Reason::AttemptsUsedUp { attempts: self.attempts.len() })
             }
         }
     }
 
-    /// Backoff for a rate limit that comes without a reset time.
-    fn slow(&self, base: DateTime<Utc>) -> Result<DateTime<Utc>, Reason<'static>> {
+    /// A usage limit: after its reset. A try that met a reset in the past, which is also what the same window names again,
+    /// proves that the reset is wrong; then the waits grow as for a limit without one.
+    fn after_limit(&self, base: DateTime<Utc>) -> Result<DateTime<Utc>, Reason<'static>> {
+        let tried = self.failed(StopClass::UsageLimit);
+        let Some(reset) = self.stop.resets_at else {
+            if self.stop.wrapped_up {
+                return self.within_day(base + hours(WINDOW_HOURS));
+            }
+            return self.slow(base, tried + self.failed(StopClass::RateLimit));
+        };
+        if reset <= base && tried > 0 {
+            return self.slow(base, tried - 1);
+        }
+        let guess = self.stop.resets_at_source == Some(ResetSource::Guess);
+        let margin = if guess { GUESS_MARGIN_SECONDS } else { 0.0 };
+        self.within_day(reset + seconds(self.after_reset() + margin))
+    }
+
+    /// `due`, unless the session was continued as often as one day allows. Waits that grow are bounded by `giveUpHours` instead.
+    fn within_day(&self, due: DateTime<Utc>) -> Result<DateTime<Utc>, Reason<'static>> {
+        if self.cycles >= self.config.supervisor.max_cycles_per_day as usize {
+            return Err(Reason::DailyCapReached { cycles: self.cycles });
+        }
+        Ok(due)
+    }
+
+    /// Waits that grow, after `tried` attempts, until `giveUpHours` after the first attempt. Time before it does not count: the
+    /// limit may have lasted for hours, or the machine was offline.
+    fn slow(&self, base: DateTime<Utc>, tried: usize) -> Result<DateTime<Utc>, Reason<'static>> {
         let retry = &self.config.retry;
-        let tried = self.failed(StopClass::RateLimit) + self.failed(StopClass::UsageLimit);
-        let first = self.first_stop_at.unwrap_or(base);
+        let first = self.failing().first().map_or(base, |attempt| attempt.at);
         if base - first >= hours(retry.give_up_hours) {
             return Err(Reason::GaveUpWaiting { hours: (base - first).num_hours() });
         }
         Ok(base + minutes(retry.rate_limit_minutes.get(tried).copied().unwrap_or(retry.slow_minutes)))
     }
 
-    /// Attempts that answered such a stop and did not help.
+    /// Attempts since the session last worked.
+    fn failing(&self) -> &[Attempt] {
+        let worked = self.attempts.iter().rposition(|attempt| attempt.outcome == Outcome::Continued);
+        &self.attempts[worked.map_or(0, |worked| worked + 1)..]
+    }
+
+    /// Those of them that answered such a stop.
     fn failed(&self, class: StopClass) -> usize {
-        self.attempts.iter().filter(|attempt| attempt.answered.class() == class).count()
+        self.failing().iter().filter(|attempt| attempt.answered.class() == class).count()
     }
 
     /// A fraction from 0 to 1 that is the same for the same session and attempt, so that plans can be repeated.
@@ -400,7 +447,6 @@ fn whole(number: f64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::incident::Outcome;
     use super::*;
     use crate::clock::{parse_rfc3339, rfc3339};
 
@@ -433,7 +479,6 @@ mod tests {
         Situation {
             session: "00000001-0000-4000-8000-000000000001",
             stop,
-            first_stop_at: stop.at,
             attempts,
             cycles: 0,
             terminal: Terminal::Open,
@@ -463,8 +508,9 @@ mod tests {
         let decision = decided(StopKind::UsageLimit5h, Some("2026-11-21T09:00:00Z"), 11);
         assert_eq!(decision.plan.at, Some(at("2026-11-21T09:02:30Z")));
         let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T09:00:00Z")), Config::default());
-        let capped = decide(&Situation { cycles: 12, ..situation(&stop, &[], &config) });
-        assert_eq!((capped.plan.action, capped.phase), (Action::Notify, Phase::GivenUp));
+        let with = |cycles| decide(&Situation { cycles, ..situation(&stop, &[], &config) });
+        assert_eq!(with(11).plan.action, Action::Wake);
+        assert_eq!((with(12).plan.reason, with(12).phase), (PlanReason::DailyCapReached, Phase::GivenUp));
     }
 
     #[test]
@@ -476,13 +522,195 @@ mod tests {
     }
 
     #[test]
-    fn a_weekly_limit_is_only_told_unless_asked_for() {
-        let decision = decided(StopKind::UsageLimitWeekly, Some("2026-11-24T04:00:00Z"), 0);
-        assert_eq!((decision.plan.action, decision.phase), (Action::Notify, Phase::Held));
-        let stop = stop(StopKind::UsageLimitWeekly, Some("2026-11-24T04:00:00Z"));
+    fn a_limit_of_any_window_is_waited_for_within_a_day_and_notified_beyond_it() {
+        let windows = [
+            StopKind::UsageLimit5h,
+            StopKind::UsageLimitWeekly,
+            StopKind::UsageLimitOpus,
+            StopKind::UsageLimitSonnet,
+            StopKind::UsageLimitFable,
+            StopKind::UsageLimitOther,
+        ];
+        for kind in windows {
+            let near = decided(kind, Some("2026-11-22T02:00:00Z"), 0);
+            assert_eq!((near.plan.action, near.phase), (Action::Wake, Phase::Waiting), "{kind:?}");
+            let far = decided(kind, Some("2026-11-22T02:00:01Z"), 0);
+            assert_eq!((far.plan.action, far.phase), (Action::Notify, Phase::Held), "{kind:?}");
+            assert_eq!(far.plan.reason, PlanReason::ResetFarAway);
+            assert_eq!(far.plan.at, Some(at("2026-11-22T02:00:01Z")), "it is notified again at the reset");
+            let stop = stop(kind, Some("2026-11-25T02:00:00Z"));
+            let mut config = Config::default();
+            config.stops.insert(kind.as_str().into(), Disposition::Resume);
+            assert_eq!(decide(&situation(&stop, &[], &config)).plan.action, Action::Wake, "{kind:?}");
+            config.stops.insert(kind.as_str().into(), Disposition::Notify);
+            assert_eq!(decide(&situation(&stop, &[], &config)).plan.reason, PlanReason::KindNotifies);
+            config.stops.insert(kind.as_str().into(), Disposition::Ignore);
+            assert_eq!(decide(&situation(&stop, &[], &config)).plan.action, Action::None);
+        }
+    }
+
+    #[test]
+    fn what_is_configured_for_the_weekly_limit_holds_for_the_limits_of_model_families() {
+        let stop = stop(StopKind::UsageLimitOpus, Some("2026-11-21T04:00:00Z"));
         let mut config = Config::default();
-        config.stops.insert("usage-limit-weekly".into(), Disposition::Resume);
+        config.stops.insert("usage-limit-weekly".into(), Disposition::Ignore);
+        assert_eq!(decide(&situation(&stop, &[], &config)).plan.reason, PlanReason::KindIgnored);
+        config.stops.insert("usage-limit-opus".into(), Disposition::Resume);
         assert_eq!(decide(&situation(&stop, &[], &config)).plan.action, Action::Wake);
+    }
+
+    #[test]
+    fn after_a_try_that_met_a_past_reset_the_waits_grow_until_it_is_given_up() {
+        let config = Config::default();
+        let base = at("2026-11-21T02:00:00Z");
+        // The reset is over at the stop, to the second; one second later it would be a new window.
+        let past = stop(StopKind::UsageLimit5h, Some("2026-11-21T02:00:00Z"));
+        let due =
+            |tried| decide(&situation(&past, &attempts(StopKind::UsageLimit5h, tried), &config)).plan.at;
+        assert_eq!(due(0), Some(base + Duration::seconds(150)), "nothing was tried yet");
+        for (tried, wait) in [2, 5, 10, 20, 20, 20].into_iter().enumerate() {
+            assert_eq!(due(tried + 1), Some(base + Duration::minutes(wait)), "after {} tries", tried + 1);
+        }
+        assert_eq!(due(60), Some(base + Duration::minutes(20)), "the day's cycles do not bound it");
+        let ahead = stop(StopKind::UsageLimit5h, Some("2026-11-21T02:00:01Z"));
+        let new = decide(&situation(&ahead, &attempts(StopKind::UsageLimit5h, 3), &config)).plan.at;
+        assert_eq!(new, Some(base + Duration::seconds(151)));
+        let given_up = |stopped: &str| {
+            let stale = Stop { at: Some(at(stopped)), ..past.clone() };
+            let tried = attempts(StopKind::UsageLimit5h, 9);
+            decide(&Situation { now: at(stopped), cycles: 40, ..situation(&stale, &tried, &config) })
+        };
+        assert_eq!(given_up("2026-11-22T01:59:59Z").plan.action, Action::Wake);
+        let over = given_up("2026-11-22T02:00:00Z");
+        assert_eq!((over.phase, over.plan.reason), (Phase::GivenUp, PlanReason::GaveUpWaiting));
+    }
+
+    #[test]
+    fn tries_before_the_session_worked_again_count_for_nothing() {
+        let config = Config::default();
+        let mut tried = attempts(StopKind::Overloaded, 4);
+        tried[2].outcome = Outcome::Continued;
+        let stop = stop(StopKind::Overloaded, None);
+        let due = decide(&situation(&stop, &tried, &config)).plan.at.unwrap() - at("2026-11-21T02:00:00Z");
+        assert!(due >= Duration::minutes(2) && due < Duration::minutes(3), "{due}");
+    }
+
+    #[test]
+    fn a_turn_that_was_wrapped_up_near_a_limit_is_continued_when_its_window_is_over() {
+        let config = Config::default();
+        let wrapped = |kind, reset| Stop { wrapped_up: true, ..stop(kind, reset) };
+        let due = |stop: &Stop| decide(&situation(stop, &[], &config)).plan;
+        let known = wrapped(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
+        assert_eq!(due(&known).at, Some(at("2026-11-21T04:02:30Z")));
+        let unknown = wrapped(StopKind::UsageLimit5h, None);
+        assert_eq!(
+            (due(&unknown).action, due(&unknown).at),
+            (Action::Wake, Some(at("2026-11-21T07:00:00Z")))
+        );
+        let weekly = wrapped(StopKind::UsageLimitWeekly, None);
+        assert_eq!((due(&weekly).action, due(&weekly).reason), (Action::Notify, PlanReason::ResetFarAway));
+    }
+
+    #[test]
+    fn a_budget_is_notified_with_its_date_and_never_continued() {
+        let stop = stop(StopKind::Billing, Some("2026-11-24T04:00:00Z"));
+        let mut config = Config::default();
+        config.stops.insert("billing".into(), Disposition::Resume);
+        for (terminal, unattended) in
+            [(Terminal::Open, false), (Terminal::Closed, false), (Terminal::Closed, true)]
+        {
+            let decision = decide(&Situation { terminal, unattended, ..situation(&stop, &[], &config) });
+            assert_eq!((decision.plan.action, decision.phase), (Action::Notify, Phase::Held));
+            assert_eq!((decision.plan.at, decision.plan.reason), (stop.resets_at, PlanReason::CreditNeeded));
+            assert!(decision.plan.why.contains("2026-11-24"), "{}", decision.plan.why);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_stop_has_one_action() {
+        let config = Config::default();
+        for (kind, open, closed, reason) in [
+            (StopKind::UsageLimit5h, Action::Wake, Action::Run, PlanReason::AwaitingRetry),
+            (StopKind::UsageLimitWeekly, Action::Wake, Action::Run, PlanReason::AwaitingRetry),
+            (StopKind::UsageLimitOther, Action::Wake, Action::Run, PlanReason::AwaitingRetry),
+            (StopKind::RateLimit, Action::Wake, Action::Run, PlanReason::AwaitingRetry),
+            (StopKind::Overloaded, Action::Wake, Action::Run, PlanReason::AwaitingRetry),
+            (StopKind::ServerError, Action::Wake, Action::Run, PlanReason::AwaitingRetry),
+            (StopKind::Network, Action::Wake, Action::Run, PlanReason::AwaitingRetry),
+            (StopKind::OutputLimit, Action::Wake, Action::Run, PlanReason::AwaitingRetry),
+            (StopKind::Crashed, Action::Notify, Action::Notify, PlanReason::KindNotifies),
+            (StopKind::Closed, Action::Notify, Action::Notify, PlanReason::KindNotifies),
+            (StopKind::Auth, Action::Notify, Action::Notify, PlanReason::LoginNeeded),
+            (StopKind::Billing, Action::Notify, Action::Notify, PlanReason::CreditNeeded),
+            (StopKind::ContextFull, Action::Notify, Action::Notify, PlanReason::ContextFull),
+            (StopKind::RequestError, Action::Notify, Action::Notify, PlanReason::RequestRefused),
+            (StopKind::Unknown, Action::Notify, Action::Notify, PlanReason::CauseUnknown),
+            (StopKind::Interrupted, Action::Notify, Action::Notify, PlanReason::InterruptedByUser),
+            (StopKind::Finished, Action::None, Action::None, PlanReason::NothingPending),
+            (StopKind::Waiting, Action::None, Action::None, PlanReason::NothingPending),
+            (StopKind::Running, Action::None, Action::None, PlanReason::NothingPending),
+            (StopKind::Empty, Action::None, Action::None, PlanReason::NothingPending),
+        ] {
+            let stop = stop(kind, None);
+            let plan = |terminal| {
+                let unattended = terminal == Terminal::Closed;
+                decide(&Situation { terminal, unattended, ..situation(&stop, &[], &config) }).plan
+            };
+            assert_eq!(
+                (plan(Terminal::Open).action, plan(Terminal::Open).reason),
+                (open, reason),
+                "{kind:?}"
+            );
+            assert_eq!(
+                (plan(Terminal::Closed).action, plan(Terminal::Closed).reason),
+                (closed, reason),
+                "{kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_crash_is_tried_twice() {
+        let mut config = Config::default();
+        config.stops.insert("crashed".into(), Disposition::Resume);
+        let stop = stop(StopKind::Crashed, None);
+        let tried = |count, outcome| {
+            let mut tried = attempts(StopKind::Crashed, count);
+            tried.iter_mut().for_each(|attempt| attempt.outcome = outcome);
+            let closed = Terminal::Closed;
+            decide(&Situation { terminal: closed, unattended: true, ..situation(&stop, &tried, &config) })
+        };
+        let base = at("2026-11-21T02:00:00Z");
+        assert_eq!(tried(0, Outcome::NoEffect).plan.at, Some(base + Duration::minutes(1)));
+        assert_eq!(tried(1, Outcome::NoEffect).plan.at, Some(base + Duration::minutes(2)));
+        for outcome in [Outcome::NoEffect, Outcome::StoppedAgain, Outcome::Continued] {
+            let over = tried(2, outcome);
+            assert_eq!((over.phase, over.plan.reason), (Phase::GivenUp, PlanReason::AttemptsUsedUp));
+        }
+    }
+
+    #[test]
+    fn what_a_closed_session_needs_before_it_is_run() {
+        let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
+        let mut config = Config::default();
+        config.unattended.max_context_tokens = Some(1000);
+        let closed = |config: &Config, unattended, tokens, now| {
+            let terminal = Terminal::Closed;
+            let context_tokens = Some(tokens);
+            let now = at(now);
+            decide(&Situation { terminal, unattended, context_tokens, now, ..situation(&stop, &[], config) })
+                .plan
+        };
+        let early = "2026-11-21T02:00:05Z";
+        assert_eq!(closed(&config, true, 1000, early).action, Action::Run);
+        assert_eq!(closed(&config, true, 1001, early).reason, PlanReason::ContextTooLarge);
+        assert_eq!(closed(&config, false, 10, early).reason, PlanReason::ClientClosed);
+        let due = closed(&config, true, 10, early).at.unwrap();
+        assert!(due >= at("2026-11-21T04:01:00Z") && due <= at("2026-11-21T04:02:00Z"), "{due}");
+        let at_most = crate::clock::rfc3339(due + Duration::hours(8));
+        assert_eq!(closed(&config, true, 10, &at_most).action, Action::Run);
+        let later = crate::clock::rfc3339(due + Duration::hours(8) + Duration::milliseconds(1));
+        assert_eq!(closed(&config, true, 10, &later).reason, PlanReason::Overdue);
     }
 
     #[test]
@@ -503,7 +731,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overload_is_tried_six_times_at_growing_distances() {
+    fn an_overload_is_tried_six_times_at_growing_distances_and_then_slowly() {
         let mut last = at("2026-11-21T02:00:00Z");
         for (tried, wait) in [1, 2, 5, 10, 20, 30].into_iter().enumerate() {
             let due = decided(StopKind::Overloaded, None, tried).plan.at.unwrap();
@@ -512,7 +740,13 @@ mod tests {
             assert!(due > last);
             last = due;
         }
-        assert_eq!(decided(StopKind::Overloaded, None, 6).phase, Phase::GivenUp);
+        for tried in [6, 7, 60] {
+            let due = decided(StopKind::Overloaded, None, tried).plan.at.unwrap();
+            assert_eq!(due, at("2026-11-21T02:20:00Z"), "after {tried} tries the slow schedule");
+        }
+        let late = Stop { at: Some(at("2026-11-22T02:00:00Z")), ..stop(StopKind::Network, None) };
+        let (tried, config) = (attempts(StopKind::Network, 6), Config::default());
+        assert_eq!(decide(&situation(&late, &tried, &config)).plan.reason, PlanReason::GaveUpWaiting);
         assert_eq!(decided(StopKind::OutputLimit, None, 1).phase, Phase::GivenUp);
     }
 
@@ -524,11 +758,12 @@ mod tests {
             (due(0), due(3), due(4), due(50)),
             (Duration::minutes(2), Duration::minutes(20), Duration::minutes(20), Duration::minutes(20))
         );
-        let late = Stop { at: Some(at("2026-11-22T03:00:00Z")), ..stop(StopKind::RateLimit, None) };
-        let config = Config::default();
-        let gone =
-            Situation { first_stop_at: Some(at("2026-11-21T02:00:00Z")), ..situation(&late, &[], &config) };
-        assert_eq!(decide(&gone).phase, Phase::GivenUp);
+        let late = Stop { at: Some(at("2026-11-22T02:00:00Z")), ..stop(StopKind::RateLimit, None) };
+        let (tried, config) = (attempts(StopKind::RateLimit, 1), Config::default());
+        assert_eq!(decide(&situation(&late, &tried, &config)).phase, Phase::GivenUp);
+        let untried =
+            decide(&Situation { now: at("2026-11-22T02:00:05Z"), ..situation(&late, &[], &config) });
+        assert_eq!(untried.phase, Phase::Waiting, "nothing is given up that was not tried");
     }
 
     #[test]
@@ -572,8 +807,8 @@ mod tests {
     fn hours_too_late_asks_first() {
         let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z")), Config::default());
         let later = |now| decide(&Situation { now: at(now), ..situation(&stop, &[], &config) }).plan.action;
-        assert_eq!(later("2026-11-21T12:02:00Z"), Action::Wake);
-        assert_eq!(later("2026-11-21T12:03:00Z"), Action::Resume);
+        assert_eq!(later("2026-11-21T12:02:30Z"), Action::Wake);
+        assert_eq!(later("2026-11-21T12:02:31Z"), Action::Resume);
     }
 
     proptest::proptest! {
@@ -611,7 +846,7 @@ mod tests {
                     proptest::prop_assert!(tried < most);
                     proptest::prop_assert!(due >= reset && due <= reset + longest + margin);
                 }
-                proptest::prop_assert!(tried < most || decision.phase == Phase::GivenUp);
+                proptest::prop_assert!(tried < most || decision.plan.action == Action::Notify);
                 stopped = reset + Duration::seconds(60);
             }
         }

@@ -41,6 +41,8 @@ pub enum PlanReason {
     LoginNeeded,
     /// Credit, a plan or a budget is used up.
     CreditNeeded,
+    /// A usage limit that resets beyond a day, or at an unknown time.
+    ResetFarAway,
     /// The conversation no longer fits the context window.
     ContextFull,
     /// The API refuses this request however often it is sent.
@@ -123,6 +125,9 @@ pub enum Reason<'a> {
     EndedBeforeAnswer,
     LoginNeeded,
     CreditNeeded,
+    CreditNeededUntil(DateTime<Utc>),
+    ResetFarAway { kind: StopKind, reset: DateTime<Utc> },
+    ResetUnknown(StopKind),
     ContextFull,
     RequestRefused { cure: RequestCure, session: &'a str },
     CauseUnknown,
@@ -198,7 +203,30 @@ impl Reason<'_> {
             ),
             Self::CreditNeeded => fixed(
                 Code::CreditNeeded,
-                "add credit or change the plan, then say \"continue\" in the session",
+                "add credit, have the budget raised or change the plan, then say \"continue\" in the session",
+            ),
+            Self::CreditNeededUntil(date) => (
+                Code::CreditNeeded,
+                format!(
+                    "add credit, have the budget raised or change the plan, or wait until {}; then say \"continue\" in the session",
+                    rfc3339(date)
+                ),
+            ),
+            Self::ResetFarAway { kind, reset } => (
+                Code::ResetFarAway,
+                format!(
+                    "{}; it resets at {}, more than a day after the stop: say \"continue\" in the session after that, or set stops.{} to \"resume\"",
+                    kind.words(),
+                    rfc3339(reset),
+                    kind.as_str()
+                ),
+            ),
+            Self::ResetUnknown(kind) => (
+                Code::ResetFarAway,
+                format!(
+                    "{}; when it resets is not known: say \"continue\" in the session after that",
+                    kind.words()
+                ),
             ),
             Self::ContextFull => {
                 fixed(Code::ContextFull, "run /compact in the session, or start a new one from HANDOFF.md")

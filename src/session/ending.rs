@@ -287,7 +287,7 @@ mod tests {
             ("quota-mid-turn-interactive", live(Some("idle")), K::UsageLimit5h),
             ("quota-mid-turn-print", GONE, K::UsageLimit5h),
             ("quota-weekly-interactive", live(Some("waiting")), K::UsageLimitWeekly),
-            ("quota-weekly-opus-print", GONE, K::UsageLimitWeekly),
+            ("quota-weekly-opus-print", GONE, K::UsageLimitOpus),
             ("quota-weekly-print", GONE, K::UsageLimitWeekly),
             ("rate-limit-429-interactive", GONE, K::RateLimit),
             ("rate-limit-429-print", GONE, K::RateLimit),

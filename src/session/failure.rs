@@ -5,7 +5,7 @@
 
 use super::message::ClientMessage;
 use super::reset::{epoch_in, reset_in};
-use super::stop::{ResetSource, Source, Stop, StopKind};
+use super::stop::{ResetSource, Source, Stop, StopClass, StopKind, UserAction};
 use crate::claude::record::Failure;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
@@ -16,19 +16,19 @@ pub fn stop_of(failure: &Failure, text: &str, at: Option<DateTime<Utc>>) -> Stop
     let quota = failure.quota.as_ref();
     let rejected = quota.is_some_and(|quota| quota.status.as_deref() == Some("rejected"));
     let api_error = failure.api_error.as_deref();
+    let coarse = Coarse {
+        error: failure.error.as_deref(),
+        api_error,
+        api_type: failure.api_type.as_deref(),
+        status: failure.status,
+        details: failure.details.as_deref(),
+        text,
+    };
     let kind = if rejected || api_error == Some("usage_limit_reached") {
-        quota
-            .and_then(|quota| quota.kind.as_deref())
-            .map_or_else(|| usage_limit_in(text).unwrap_or(StopKind::UsageLimitOther), usage_limit)
+        let named = quota.and_then(|quota| quota.kind.as_deref()).and_then(usage_limit);
+        named.unwrap_or_else(|| limit_in(coarse).unwrap_or(StopKind::UsageLimitOther))
     } else {
-        kind_of(Coarse {
-            error: failure.error.as_deref(),
-            api_error,
-            api_type: failure.api_type.as_deref(),
-            status: failure.status,
-            details: failure.details.as_deref(),
-            text,
-        })
+        kind_of(coarse)
     };
     let mut stop = Stop { at, message: ClientMessage::of(text), ..Stop::of(kind) }.because(
         Source::Transcript,
@@ -39,9 +39,7 @@ pub fn stop_of(failure: &Failure, text: &str, at: Option<DateTime<Utc>>) -> Stop
             failure.status.map(|status| format!(", HTTP {status}")).unwrap_or_default(),
         ),
     );
-    if kind.is_usage_limit() {
-        add_reset(&mut stop, quota.and_then(|quota| quota.resets_at), text, at);
-    }
+    add_reset(&mut stop, quota.and_then(|quota| quota.resets_at), failure.details.as_deref(), text);
     stop
 }
 
@@ -53,33 +51,60 @@ pub fn stop_of_payload(error: &str, message: &str, details: Option<&str>, at: Da
     let kind = kind_of(coarse);
     let mut stop = Stop { at: Some(at), message: ClientMessage::of(message), ..Stop::of(kind) }
         .because(Source::Hook, format!("StopFailure was reported with error {:?}", one_line(error, 60)));
-    if kind.is_usage_limit() {
-        add_reset(&mut stop, None, message, Some(at));
-    }
+    add_reset(&mut stop, None, details, message);
     stop
 }
 
-fn add_reset(stop: &mut Stop, exact: Option<DateTime<Utc>>, text: &str, at: Option<DateTime<Utc>>) {
+/// Adds when the limit resets, or when a budget is available again, as far as the record or its text names that.
+fn add_reset(stop: &mut Stop, exact: Option<DateTime<Utc>>, details: Option<&str>, text: &str) {
+    match stop.kind.class() {
+        StopClass::UsageLimit | StopClass::NeedsUser(UserAction::AddCredit) => {}
+        StopClass::RateLimit
+        | StopClass::Transient
+        | StopClass::OutputLimit
+        | StopClass::NeedsUser(_)
+        | StopClass::BrokenOff
+        | StopClass::Interrupted
+        | StopClass::NoFailure => return,
+    }
     if let Some(exact) = exact.or_else(|| epoch_in(text)) {
         stop.resets_at = Some(exact);
         stop.resets_at_source = Some(ResetSource::Exact);
-    } else if let Some(guess) = at.and_then(|at| reset_in(text, at)) {
-        stop.resets_at = Some(guess.at);
-        stop.resets_at_source = Some(ResetSource::Guess);
-        // The old wording "You've hit your limit" names no window; a bare time of day means the 5-hour one.
-        if stop.kind == StopKind::UsageLimitOther && !guess.dated {
-            stop.kind = StopKind::UsageLimit5h;
-        }
+        return;
+    }
+    let Some(at) = stop.at else { return };
+    let Some(guess) = [Some(text), details].into_iter().flatten().find_map(|text| reset_in(text, at)) else {
+        return;
+    };
+    stop.resets_at = Some(guess.at);
+    stop.resets_at_source = Some(ResetSource::Guess);
+    // The old wording "You've hit your limit" names no window; a bare time of day means the 5-hour one.
+    if stop.kind == StopKind::UsageLimitOther && !guess.dated {
+        stop.kind = StopKind::UsageLimit5h;
     }
 }
 
-/// The kind of a limit by the client's name for it.
-fn usage_limit(name: &str) -> StopKind {
-    match name {
+/// The kind of a limit by the client's name for it; `None` when the name says nothing of its window.
+fn usage_limit(name: &str) -> Option<StopKind> {
+    Some(match name {
         "five_hour" => StopKind::UsageLimit5h,
+        "seven_day_opus" => StopKind::UsageLimitOpus,
+        "seven_day_sonnet" => StopKind::UsageLimitSonnet,
+        "seven_day_overage_included" => StopKind::UsageLimitFable,
+        // Credit beyond the subscription: no window resets it, somebody has to add some.
+        "overage" => StopKind::Billing,
         name if name.starts_with("seven_day") => StopKind::UsageLimitWeekly,
-        _ => StopKind::UsageLimitOther,
+        _ => return None,
+    })
+}
+
+/// The kind of a limit by text: of a window of the subscription where the text names one, else of a budget.
+fn limit_in(failure: Coarse<'_>) -> Option<StopKind> {
+    match usage_limit_in(failure.text) {
+        Some(StopKind::UsageLimitOther) | None => {}
+        window => return window,
     }
+    if is_billing(failure) { Some(StopKind::Billing) } else { usage_limit_in(failure.text) }
 }
 
 /// The kind of a limit by the client's words; `None` when they do not speak of one.
@@ -88,17 +113,78 @@ fn usage_limit_in(text: &str) -> Option<StopKind> {
     // The last three are the words of clients before 2.1.
     let words =
         ["hit your", "reached your", "usage limit reached", "-hour limit reached", "weekly limit reached"];
-    let hit = words.iter().any(|words| text.contains(words));
-    if !hit || text.contains("spend limit") {
-        return None;
+    words.iter().any(|words| text.contains(words)).then(|| window_in(&text))
+}
+
+/// The window that a text in lower case names.
+pub(super) fn window_in(text: &str) -> StopKind {
+    let names = [
+        ("opus limit", StopKind::UsageLimitOpus),
+        ("opus usage limit", StopKind::UsageLimitOpus),
+        ("sonnet limit", StopKind::UsageLimitSonnet),
+        ("sonnet usage limit", StopKind::UsageLimitSonnet),
+        ("fable limit", StopKind::UsageLimitFable),
+        ("fable usage limit", StopKind::UsageLimitFable),
+        ("5-hour", StopKind::UsageLimit5h),
+        ("session limit", StopKind::UsageLimit5h),
+        ("weekly", StopKind::UsageLimitWeekly),
+    ];
+    names.iter().find(|(name, _)| text.contains(name)).map_or(StopKind::UsageLimitOther, |(_, kind)| *kind)
+}
+
+/// Error types with which gateways and the API say that a budget is used up.
+const BUDGET_TYPES: [&str; 6] = [
+    "billing_error",
+    "budget_exceeded",
+    "insufficient_quota",
+    "insufficient_credits",
+    "credits_exhausted",
+    "payment_required",
+];
+/// Words, in lower case, of clients, the API and gateways for credit, a spend limit or a budget that is used up. A limit
+/// of the subscription may end with "/extra-usage to finish what you're working on", so "extra usage" alone is not one.
+const BUDGET_WORDS: [&str; 29] = [
+    "out of usage credits",
+    "usage credit limit",
+    "spend limit",
+    "spending limit",
+    "spend cap",
+    "org is out of usage",
+    "organization is out of usage",
+    "monthly limit",
+    "monthly usage limit",
+    "monthly quota",
+    "out of extra usage",
+    "extra usage limit",
+    "extra usage is required",
+    "extra usage balance",
+    "extra usage budget",
+    "draw from your extra usage",
+    "credit balance",
+    "out of credits",
+    "insufficient credit",
+    "insufficient_quota",
+    "insufficient balance",
+    "exceeded your current quota",
+    "regain access on",
+    "exceeded budget",
+    "budget has been exceeded",
+    "budget exceeded",
+    "exceeded your budget",
+    "over budget",
+    "budget_exceeded",
+];
+
+/// Whether the failure says that credit, a spend limit or a budget is used up.
+fn is_billing(failure: Coarse<'_>) -> bool {
+    if failure.status == Some(402) || failure.api_type.is_some_and(|kind| BUDGET_TYPES.contains(&kind)) {
+        return true;
     }
-    Some(if text.contains("5-hour") || text.contains("session limit") {
-        StopKind::UsageLimit5h
-    } else if ["weekly", "opus limit", "sonnet limit", "fable limit"].iter().any(|name| text.contains(name)) {
-        StopKind::UsageLimitWeekly
-    } else {
-        StopKind::UsageLimitOther
-    })
+    let says = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        BUDGET_WORDS.iter().any(|words| text.contains(words))
+    };
+    says(failure.text) || failure.details.is_some_and(says)
 }
 
 /// The fields that every client and also the payload has.
@@ -136,9 +222,7 @@ fn kind_of(failure: Coarse<'_>) -> StopKind {
         _ => {}
     }
     match failure.error.unwrap_or_default() {
-        "rate_limit" => {
-            usage_limit_in(failure.text).unwrap_or_else(|| billing_words(failure.text, StopKind::RateLimit))
-        }
+        "rate_limit" => limit_in(failure).unwrap_or(StopKind::RateLimit),
         "overloaded" => StopKind::Overloaded,
         "server_error" if says("API Error: 529") => StopKind::Overloaded,
         "server_error" if says("Connection ") => StopKind::Network,
@@ -155,6 +239,8 @@ fn kind_of(failure: Coarse<'_>) -> StopKind {
             let long = |text: &str| text.to_ascii_lowercase().contains("prompt is too long");
             if long(failure.text) || failure.details.is_some_and(long) {
                 StopKind::ContextFull
+            } else if is_billing(failure) {
+                StopKind::Billing
             } else {
                 StopKind::RequestError
             }
@@ -212,28 +298,149 @@ pub fn request_cure(text: &str) -> RequestCure {
     RequestCure::Rephrase
 }
 
-/// Credit texts that come as a rate limit.
-fn billing_words(text: &str, otherwise: StopKind) -> StopKind {
-    let credit = ["out of usage credits", "spend limit", "org is out of usage", "Credit balance"];
-    if credit.iter().any(|words| text.contains(words)) { StopKind::Billing } else { otherwise }
-}
-
 fn kind_by_status(failure: Coarse<'_>) -> StopKind {
     let status = failure.status.or_else(|| {
         let (_, rest) = failure.text.split_once("API Error: ")?;
         rest.get(..3)?.parse().ok()
     });
     match status {
+        Some(400..=429) if is_billing(failure) => limit_in(failure).unwrap_or(StopKind::Billing),
         Some(401 | 403) => StopKind::Auth,
-        Some(402) => StopKind::Billing,
         Some(408) => StopKind::Network,
-        Some(429) => usage_limit_in(failure.text).unwrap_or(StopKind::RateLimit),
+        Some(429) => limit_in(failure).unwrap_or(StopKind::RateLimit),
         Some(529) => StopKind::Overloaded,
         Some(400..=499) => StopKind::RequestError,
         Some(500..=599) => StopKind::ServerError,
         _ if failure.text.contains("empty or malformed response") => StopKind::ServerError,
         _ if failure.text.contains("Connection ") => StopKind::Network,
         // Clients before the `error` field: the words are all there is.
-        _ => usage_limit_in(failure.text).unwrap_or_else(|| billing_words(failure.text, StopKind::Unknown)),
+        _ => limit_in(failure).unwrap_or(StopKind::Unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claude::record::Quota;
+    use crate::clock::{parse_rfc3339, rfc3339};
+    use StopKind as K;
+
+    const AT: &str = "2026-11-21T02:00:00Z";
+
+    fn payload(error: &str, text: &str) -> Stop {
+        stop_of_payload(error, text, None, parse_rfc3339(AT).unwrap())
+    }
+
+    fn record(status: u16, error: &str, api_type: &str, text: &str, window: Option<&str>) -> Stop {
+        let quota = window.map(|window| Quota {
+            status: Some("rejected".into()),
+            kind: Some(window.into()),
+            resets_at: parse_rfc3339("2026-11-24T04:00:00Z"),
+        });
+        let failure = Failure {
+            error: Some(error.into()),
+            api_error: quota.is_some().then(|| "usage_limit_reached".into()),
+            status: Some(status),
+            api_type: Some(api_type.into()),
+            details: None,
+            quota,
+        };
+        stop_of(&failure, text, parse_rfc3339(AT))
+    }
+
+    #[test]
+    fn credit_spend_limits_and_budgets_are_billing_whatever_status_they_come_with() {
+        for (status, error, api_type, text) in [
+            (429, "rate_limit", "budget_exceeded", "API Error: Request rejected (429)"),
+            (429, "rate_limit", "rate_limit_error", "LiteLLM User: engineer-1, exceeded budget for model=x"),
+            (
+                429,
+                "rate_limit",
+                "rate_limit_error",
+                "API Error: Request rejected (429) \u{b7} Budget has been exceeded! Current cost: 10",
+            ),
+            (400, "invalid_request", "budget_exceeded", "API Error: 400"),
+            (400, "invalid_request", "invalid_request_error", "ExceededBudget: User over budget"),
+            (
+                400,
+                "invalid_request",
+                "invalid_request_error",
+                "You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.",
+            ),
+            (400, "unknown", "", "Budget exceeded for team"),
+            (402, "unknown", "", "Payment Required"),
+            (403, "unknown", "", "Insufficient credits"),
+            (429, "rate_limit", "insufficient_quota", "You exceeded your current quota"),
+            (429, "rate_limit", "", "You've hit your monthly spend limit"),
+            (429, "rate_limit", "", "You've hit your org's monthly spend limit \u{b7} ask your admin"),
+            (429, "rate_limit", "", "You've hit your org's monthly usage limit"),
+            (429, "rate_limit", "", "You're out of usage credits \u{b7} resets Dec 2, 12:45pm (UTC)"),
+            (429, "rate_limit", "", "You're out of extra usage \u{b7} resets Dec 2, 12:45pm (UTC)"),
+            (429, "rate_limit", "", "Extra usage is required for long context requests"),
+            (429, "rate_limit", "", "Your org is out of usage"),
+            (400, "billing_error", "invalid_request_error", "Credit balance is too low"),
+        ] {
+            assert_eq!(
+                record(status, error, api_type, text, None).kind,
+                K::Billing,
+                "{status} {error}: {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_limit_is_named_by_its_field_first_and_by_its_text_last() {
+        for (window, kind) in [
+            ("five_hour", K::UsageLimit5h),
+            ("seven_day", K::UsageLimitWeekly),
+            ("seven_day_opus", K::UsageLimitOpus),
+            ("seven_day_sonnet", K::UsageLimitSonnet),
+            ("seven_day_overage_included", K::UsageLimitFable),
+            ("seven_day_of_a_later_model", K::UsageLimitWeekly),
+            ("overage", K::Billing),
+            ("something_new", K::UsageLimitOther),
+        ] {
+            // The text of every limit may offer to buy more.
+            let text = "You've hit your limit \u{b7} resets Nov 24, 4am (UTC)\n/extra-usage to finish what you're working on";
+            let stop = record(429, "rate_limit", "rate_limit_error", text, Some(window));
+            assert_eq!(stop.kind, kind, "{window}");
+            assert_eq!(stop.resets_at.map(rfc3339).as_deref(), Some("2026-11-24T04:00:00.000Z"), "{window}");
+        }
+        for (text, kind) in [
+            ("You've hit your 5-hour limit \u{b7} resets 4am (UTC)", K::UsageLimit5h),
+            ("You've hit your session limit \u{b7} resets 4am (UTC)", K::UsageLimit5h),
+            ("You've hit your limit \u{b7} resets 4am (UTC)", K::UsageLimit5h),
+            ("You've hit your weekly limit \u{b7} resets Nov 24, 4am (UTC)", K::UsageLimitWeekly),
+            ("You've hit your Opus limit \u{b7} resets Nov 24, 4am (UTC)", K::UsageLimitOpus),
+            ("You've hit your Sonnet limit \u{b7} resets Nov 24, 4am (UTC)", K::UsageLimitSonnet),
+            ("You've hit your usage credit limit \u{b7} resets Nov 24, 4am (UTC)", K::Billing),
+            ("API Error: Request rejected (429)", K::RateLimit),
+        ] {
+            assert_eq!(payload("rate_limit", text).kind, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_budget_keeps_the_date_on_which_it_is_available_again() {
+        for (text, date) in [
+            (
+                "You're out of usage credits \u{b7} resets Dec 2, 12:45pm (UTC)",
+                Some("2026-12-02T12:45:00.000Z"),
+            ),
+            ("You will regain access on 2026-12-01 at 00:00 UTC.", Some("2026-12-01T00:00:00.000Z")),
+            ("You will regain access on 2026-12-01.", Some("2026-12-01T00:00:00.000Z")),
+            ("You will regain access on December 1, 2026 at 09:30 UTC", Some("2026-12-01T09:30:00.000Z")),
+            ("You will regain access on Dec 1", Some("2026-12-01T00:00:00.000Z")),
+            (
+                "Budget has been exceeded! Budget resets at 2026-12-01T00:00:00Z",
+                Some("2026-12-01T00:00:00.000Z"),
+            ),
+            ("Credit balance is too low", None),
+        ] {
+            let stop = payload("billing_error", text);
+            assert_eq!((stop.kind, stop.resets_at.map(rfc3339).as_deref()), (K::Billing, date), "{text}");
+        }
+        let overloaded = payload("overloaded", "Overloaded \u{b7} resets 4am (UTC)");
+        assert_eq!(overloaded.resets_at, None, "other failures have no reset");
     }
 }

@@ -21,6 +21,56 @@ const MINUTE: TimeDelta = TimeDelta::minutes(1);
 /// Reads the reset from a stop message that was written at `written`.
 #[must_use]
 pub fn reset_in(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
+    client_reset(message, written).or_else(|| dated_in(message, written))
+}
+
+/// Words before a date on which a budget is available again, of the API and of gateways.
+const BEFORE_DATES: [&str; 6] =
+    ["regain access on ", "resets at ", "resets on ", "reset at ", "reset on ", "available again on "];
+
+/// Reads `2026-12-01 at 00:00 UTC`, `2026-12-01T00:00:00Z`, `December 1, 2026 at 09:30 UTC`, `Dec 1`. Without a zone it is UTC.
+fn dated_in(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
+    let rest = BEFORE_DATES.iter().find_map(|words| Some(message.split_once(words)?.1))?;
+    let instant = rest.split(|char: char| char.is_whitespace() || char == ',').next().unwrap_or_default();
+    if let Some(at) = crate::clock::parse_rfc3339(instant.trim_end_matches(['.', ')'])) {
+        return Some(ResetText { at, dated: true });
+    }
+    let words: Vec<&str> =
+        rest.split_whitespace().map(|word| word.trim_matches([',', '.', '(', ')', ';'])).collect();
+    let (date, used) = date_of(&words, written)?;
+    let after = words.get(used..).unwrap_or_default();
+    let after = if after.first() == Some(&"at") { &after[1..] } else { after };
+    let time = after.first().and_then(|word| {
+        NaiveTime::parse_from_str(word, "%H:%M")
+            .or_else(|_| NaiveTime::parse_from_str(word, "%H:%M:%S"))
+            .ok()
+            .or_else(|| time_of_day(word))
+    });
+    Some(ResetText { at: date.and_time(time.unwrap_or_default()).and_utc(), dated: true })
+}
+
+/// A date in digits or with the name of its month, and how many words it took. Without a year it is the next such day.
+fn date_of(words: &[&str], written: DateTime<Utc>) -> Option<(NaiveDate, usize)> {
+    let first = words.first()?;
+    if let Ok(date) = NaiveDate::parse_from_str(first, "%Y-%m-%d") {
+        return Some((date, 1));
+    }
+    let day = words.get(1)?;
+    let year = words.get(2).and_then(|word| word.parse::<i32>().ok()).filter(|year| *year > 2000);
+    let of = |year: i32| {
+        let text = format!("{first} {day} {year}");
+        ["%b %d %Y", "%B %d %Y"].iter().find_map(|form| NaiveDate::parse_from_str(&text, form).ok())
+    };
+    if let Some(year) = year {
+        return Some((of(year)?, 3));
+    }
+    let this_year = of(written.year())?;
+    let past = this_year < written.date_naive();
+    Some((if past { of(written.year() + 1)? } else { this_year }, 2))
+}
+
+/// The forms in which the client itself names a reset.
+fn client_reset(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
     let (_, rest) = message.split_once("resets ")?;
     let (when, zone) = rest.split_once('(')?;
     // The system's own zone data: tables of all zones in the addon would cost every hook a millisecond at its start.

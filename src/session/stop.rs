@@ -16,8 +16,14 @@ pub enum StopKind {
     /// The subscription's 5-hour limit.
     #[serde(rename = "usage-limit-5h")]
     UsageLimit5h,
-    /// A weekly limit, also of one model family.
+    /// The subscription's weekly limit.
     UsageLimitWeekly,
+    /// The weekly limit of the Opus models.
+    UsageLimitOpus,
+    /// The weekly limit of the Sonnet models.
+    UsageLimitSonnet,
+    /// The weekly limit of the Fable models.
+    UsageLimitFable,
     /// Another usage limit.
     UsageLimitOther,
     /// The API refused the rate of requests (429 without a usage limit).
@@ -30,7 +36,7 @@ pub enum StopKind {
     Network,
     /// The credential was refused.
     Auth,
-    /// No credit.
+    /// Credit, a spend limit or a budget is used up.
     Billing,
     /// The conversation no longer fits.
     ContextFull,
@@ -98,6 +104,9 @@ impl StopKind {
             Self::Finished => "finished",
             Self::UsageLimit5h => "usage-limit-5h",
             Self::UsageLimitWeekly => "usage-limit-weekly",
+            Self::UsageLimitOpus => "usage-limit-opus",
+            Self::UsageLimitSonnet => "usage-limit-sonnet",
+            Self::UsageLimitFable => "usage-limit-fable",
             Self::UsageLimitOther => "usage-limit-other",
             Self::RateLimit => "rate-limit",
             Self::Overloaded => "overloaded",
@@ -125,13 +134,16 @@ impl StopKind {
             Self::Finished => "finished its turn",
             Self::UsageLimit5h => "5-hour usage limit reached",
             Self::UsageLimitWeekly => "weekly usage limit reached",
+            Self::UsageLimitOpus => "Opus usage limit reached",
+            Self::UsageLimitSonnet => "Sonnet usage limit reached",
+            Self::UsageLimitFable => "Fable usage limit reached",
             Self::UsageLimitOther => "usage limit reached",
             Self::RateLimit => "the API refused the request rate (429)",
             Self::Overloaded => "the API was overloaded (529)",
             Self::ServerError => "the API failed",
             Self::Network => "the connection to the API was lost",
             Self::Auth => "the credential was refused",
-            Self::Billing => "no credit left",
+            Self::Billing => "credit, spend limit or budget used up",
             Self::ContextFull => "the conversation no longer fits the context window",
             Self::OutputLimit => "the answer exceeded the output limit",
             Self::RequestError => "the API refused the request",
@@ -150,7 +162,12 @@ impl StopKind {
     #[must_use]
     pub const fn class(self) -> StopClass {
         match self {
-            Self::UsageLimit5h | Self::UsageLimitWeekly | Self::UsageLimitOther => StopClass::UsageLimit,
+            Self::UsageLimit5h
+            | Self::UsageLimitWeekly
+            | Self::UsageLimitOpus
+            | Self::UsageLimitSonnet
+            | Self::UsageLimitFable
+            | Self::UsageLimitOther => StopClass::UsageLimit,
             Self::RateLimit => StopClass::RateLimit,
             Self::Overloaded | Self::ServerError | Self::Network => StopClass::Transient,
             Self::OutputLimit => StopClass::OutputLimit,
@@ -162,6 +179,34 @@ impl StopKind {
             Self::Closed | Self::Crashed => StopClass::BrokenOff,
             Self::Interrupted => StopClass::Interrupted,
             Self::Finished | Self::Waiting | Self::Running | Self::Empty => StopClass::NoFailure,
+        }
+    }
+
+    /// The window that counts for a limit of one model family where nothing is configured for that family.
+    #[must_use]
+    pub const fn general(self) -> Self {
+        match self {
+            Self::UsageLimitOpus | Self::UsageLimitSonnet | Self::UsageLimitFable => Self::UsageLimitWeekly,
+            Self::Finished
+            | Self::UsageLimit5h
+            | Self::UsageLimitWeekly
+            | Self::UsageLimitOther
+            | Self::RateLimit
+            | Self::Overloaded
+            | Self::ServerError
+            | Self::Network
+            | Self::Auth
+            | Self::Billing
+            | Self::ContextFull
+            | Self::OutputLimit
+            | Self::RequestError
+            | Self::Interrupted
+            | Self::Waiting
+            | Self::Running
+            | Self::Closed
+            | Self::Crashed
+            | Self::Empty
+            | Self::Unknown => self,
         }
     }
 
@@ -257,6 +302,9 @@ pub struct Stop {
     /// Id of the record that tells it; names this stop among others of the session.
     #[serde(default)]
     pub record: Option<String>,
+    /// The client made the model wrap up near this limit, before it was reached: the turn ended well, the work did not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wrapped_up: bool,
     /// Whether the last prompt has no answer at all, so that work may be lost although a person seems to have ended it.
     #[serde(skip)]
     pub unanswered: bool,
@@ -275,6 +323,7 @@ impl Stop {
             resets_at_source: None,
             message: None,
             record: None,
+            wrapped_up: false,
             unanswered: false,
             evidence: EvidenceList::new(),
         }

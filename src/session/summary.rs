@@ -6,7 +6,8 @@
 //! nothing.
 
 use super::ending::{Liveness, Walk};
-use super::stop::{Stop, StopKind};
+use super::failure::window_in;
+use super::stop::{Evidence, Source, Stop, StopKind};
 use crate::claude::glance::{
     Kind, Mark, entrypoint_of, glance, is_glued, kind_of, kind_of_first, plain_meta, text_after, timestamp_of,
 };
@@ -34,6 +35,8 @@ const HEAD: usize = 4 * 1024;
 const LONG_HEAD: usize = 64 * 1024;
 /// Longest prompt and title that are kept, in bytes.
 const KEPT: usize = 1024;
+/// User and system records of a finished turn that are read for a note about a near limit; it stands close to the end.
+const NOTES: usize = 24;
 
 /// How much to find out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,6 +261,10 @@ struct Gathering<'a> {
     /// An answer or a compaction has told how full the context is, or that it cannot be known.
     weighed: bool,
     prompt_seen: bool,
+    /// Messages before the end of a finished turn that are still read for a note about a limit.
+    notes_left: usize,
+    /// The newest note of the turn, `near_limit` or `wrap_up`, was passed; its window is named by the notice before it.
+    wrapping: bool,
 }
 
 impl<'a> Gathering<'a> {
@@ -304,6 +311,8 @@ impl<'a> Gathering<'a> {
             answered: false,
             weighed: false,
             prompt_seen: false,
+            notes_left: NOTES,
+            wrapping: false,
         }
     }
 
@@ -347,8 +356,49 @@ impl<'a> Gathering<'a> {
     fn wants_prompts(&self) -> bool {
         self.stop.is_none()
             || !self.described
+            || self.reads_notes()
             || self.found.last_prompt.is_none()
             || self.depth == Depth::Whole && !self.prompt_seen
+    }
+
+    /// The turn ended well, and whether the client made the model wrap up near a limit is not known yet.
+    fn reads_notes(&self) -> bool {
+        self.notes_left > 0
+            && !self.prompt_seen
+            && self.stop.as_ref().is_some_and(|stop| stop.kind == StopKind::Finished || self.wrapping)
+    }
+
+    /// Looks at a record before the end of a finished turn: a note of the client about a limit that is near makes it an
+    /// unfinished one. The newest note decides; `release` says that the limit no longer matters.
+    fn note(&mut self, record: &Record) {
+        if !self.reads_notes() {
+            return;
+        }
+        self.notes_left -= 1;
+        let Some(stop) = &mut self.stop else { return };
+        match &record.body {
+            Body::User(user) if !self.wrapping => match user.usage_limit_note.as_deref() {
+                Some("near_limit" | "wrap_up") => {
+                    self.wrapping = true;
+                    stop.kind = StopKind::UsageLimit5h;
+                    stop.wrapped_up = true;
+                    stop.evidence.push(Evidence::new(
+                        Source::Transcript,
+                        "Claude Code made the model wrap up because a usage limit was near",
+                    ));
+                }
+                Some("release") => self.notes_left = 0,
+                _ => {}
+            },
+            Body::System(system) if self.wrapping && system.content.contains("usage limit") => {
+                match window_in(&system.content.to_ascii_lowercase()) {
+                    StopKind::UsageLimitOther => {}
+                    window => stop.kind = window,
+                }
+                self.notes_left = 0;
+            }
+            _ => {}
+        }
     }
 
     fn wants_answers(&self) -> bool {
@@ -382,6 +432,8 @@ impl<'a> Gathering<'a> {
         }
         if self.stop.is_none() {
             self.stop = self.walk.see(&mut record);
+        } else {
+            self.note(&record);
         }
         match record.body {
             Body::Assistant(answer) => self.answer(answer),
@@ -493,6 +545,9 @@ impl<'a> Gathering<'a> {
             return false;
         }
         let read = self.found.bytes - offset;
+        if self.reads_notes() && read <= BUDGET {
+            return false;
+        }
         let known = self.described && self.answered && self.found.last_prompt.is_some();
         let whole = self.depth == Depth::Row
             || self.prompt_seen && (self.found.permission_mode.is_some() || self.prompt_mode.is_some());
