@@ -676,7 +676,9 @@ mod tests {
         let stop = stop(StopKind::Crashed, None);
         let tried = |count, outcome| {
             let mut tried = attempts(StopKind::Crashed, count);
-            tried.iter_mut().for_each(|attempt| attempt.outcome = outcome);
+            for attempt in &mut tried {
+                attempt.outcome = outcome;
+            }
             let closed = Terminal::Closed;
             decide(&Situation { terminal: closed, unattended: true, ..situation(&stop, &tried, &config) })
         };
