@@ -60,7 +60,8 @@ export class Conversation {
 
   /** A record of the chain: `inner` before its id and time, `outer` after them. */
   chained(inner, outer = {}, sidechain = false) {
-    const uuid = this.random.uuid();
+    const uuid = this.first ?? this.random.uuid();
+    this.first = undefined;
     this.output.record({ parentUuid: this.parent, isSidechain: sidechain, ...inner, uuid, timestamp: this.tick(), ...outer, ...this.surroundings() });
     this.parent = uuid;
     return uuid;
@@ -196,7 +197,9 @@ export class Conversation {
   titleRecord() {
     const { type, key, text } = this.title;
     if (type === 'summary') {
-      this.output.record({ type, summary: text, leafUuid: this.parent ?? this.random.uuid() });
+      // It names a message of this file; another one's would be the title of another session.
+      if (this.parent === null) this.first = this.random.uuid();
+      this.output.record({ type, summary: text, leafUuid: this.parent ?? this.first });
       return;
     }
     this.output.record({ type, [key]: text, sessionId: this.id });

@@ -221,6 +221,7 @@ struct Line<'a> {
     agent_name: Text<'a>,
     ai_title: Text<'a>,
     summary: Raw<'a>,
+    leaf_uuid: Raw<'a>,
     compact_metadata: Raw<'a>,
 }
 
@@ -300,6 +301,7 @@ impl<'a> Line<'a> {
             "agentName" => rest.text(&mut self.agent_name),
             "aiTitle" => rest.text(&mut self.ai_title),
             "summary" => rest.raw(&mut self.summary),
+            "leafUuid" => rest.raw(&mut self.leaf_uuid),
             "compactMetadata" => rest.raw(&mut self.compact_metadata),
             _ => rest.pass(),
         })?;
@@ -452,7 +454,10 @@ fn body(line: &mut Line<'_>) -> Option<Body> {
         "agent-name" => meta(&mut line.agent_name, Meta::AgentName),
         "ai-title" => meta(&mut line.ai_title, Meta::AiTitle),
         "summary" => {
-            text(line.summary).ok()?.map_or(Body::Other, |text| Body::Meta(Meta::Summary(text.into_owned())))
+            let leaf = text(line.leaf_uuid).ok()?.map(Cow::into_owned);
+            text(line.summary)
+                .ok()?
+                .map_or(Body::Other, |text| Body::Meta(Meta::Summary(text.into_owned(), leaf)))
         }
         "permission-mode" => short(&mut line.permission_mode)
             .map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode))),

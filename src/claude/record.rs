@@ -244,8 +244,9 @@ pub enum Meta {
     AgentName(String),
     /// Title the client made.
     AiTitle(String),
-    /// Title that older clients wrote at the head of a file.
-    Summary(String),
+    /// Title that older clients wrote at the head of a file, and the id of the last message of the conversation it is of, which
+    /// may be another session's.
+    Summary(String, Option<String>),
     /// Permission mode from here on.
     PermissionMode(CompactString),
     /// Written when a process ends gracefully.
@@ -306,6 +307,7 @@ struct Line {
     ai_title: Option<String>,
     summary: Option<Value>,
     continued_in_session_id: Option<CompactString>,
+    leaf_uuid: Option<Value>,
     compact_metadata: Option<Value>,
 }
 
@@ -437,7 +439,8 @@ fn body(line: &mut Line) -> Body {
         "custom-title" => meta(line.custom_title.as_ref(), Meta::CustomTitle),
         "agent-name" => meta(line.agent_name.as_ref(), Meta::AgentName),
         "ai-title" => meta(line.ai_title.as_ref(), Meta::AiTitle),
-        "summary" => owned(line.summary.as_ref()).map_or(Body::Other, |text| Body::Meta(Meta::Summary(text))),
+        "summary" => owned(line.summary.as_ref())
+            .map_or(Body::Other, |text| Body::Meta(Meta::Summary(text, owned(line.leaf_uuid.as_ref())))),
         "permission-mode" => {
             line.permission_mode.take().map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode)))
         }

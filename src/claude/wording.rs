@@ -384,7 +384,8 @@ mod tests {
             "type": "assistant", "timestamp": "2026-11-21T05:07:42.976Z", "version": "2.1.332", "cwd": "/w", "entrypoint": "cli",
             "message": {"model": "m", "stop_reason": "end_turn", "usage": {"input_tokens": 5}, "content": [{"type": "text", "text": "Done."}]},
         });
-        let lines = [user("the real prompt", json!({})), answer, record.clone()];
+        let first = user("the real prompt", json!({"uuid": "00000001-0000-4000-8000-000000000008"}));
+        let lines = [first, answer, record.clone()];
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
         std::fs::write(&path, lines.map(|line| line.to_string()).join("\n") + "\n").unwrap();

@@ -7,6 +7,7 @@
 
 use super::gather::Todo;
 use super::text::line;
+use super::workflow::{WorkflowRun, runs};
 use crate::claude::record::Body;
 use crate::claude::transcript::Transcript;
 use crate::fs::read_small;
@@ -23,6 +24,17 @@ const MOST_ENTRIES: usize = 500;
 const AGENT_TAIL: u64 = 512 * 1024;
 /// Characters kept of a task's text.
 const TASK_TEXT: usize = 240;
+
+/// What the last record of a subagent's transcript is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LastRecord {
+    /// An error of the API, with the client's words.
+    Failure(String),
+    /// An answer that ended its turn.
+    Answer(String),
+    /// A call, a result or a prompt: it was in the middle of something.
+    Other,
+}
 
 /// Where the files of one session are.
 #[derive(Debug, Clone)]
@@ -75,24 +87,39 @@ impl Beside {
         (!text.trim().is_empty()).then_some((text, path))
     }
 
+    /// Runs of workflows.
+    #[must_use]
+    pub fn workflows(&self) -> Vec<WorkflowRun> {
+        runs(&self.own)
+    }
+
+    /// What the last record of a subagent's transcript is; `None` when the transcript is not there.
+    #[must_use]
+    pub fn agent_end(&self, agent: Option<&str>, call: &str) -> Option<LastRecord> {
+        let path = self.agent_transcript(agent, call)?;
+        let transcript = Transcript::open(&path).ok()?;
+        let floor = transcript.bytes().saturating_sub(AGENT_TAIL);
+        let last = transcript.newest_first().take_while(|record| record.offset >= floor).find_map(|record| {
+            match record.body {
+                Body::Assistant(assistant) if assistant.failure.is_some() => {
+                    Some(LastRecord::Failure(assistant.text))
+                }
+                Body::Assistant(assistant) if assistant.synthetic() => None,
+                Body::Assistant(assistant) if assistant.calls.is_empty() => {
+                    let ended = assistant.stop_reason.as_deref().is_none_or(|reason| reason == "end_turn");
+                    Some(if ended { LastRecord::Answer(assistant.text) } else { LastRecord::Other })
+                }
+                Body::Assistant(_) | Body::User(_) => Some(LastRecord::Other),
+                Body::System(_) | Body::Meta(_) | Body::Other => None,
+            }
+        });
+        Some(last.unwrap_or(LastRecord::Other))
+    }
+
     /// A subagent's own last words, from its transcript: found by its id, else by the call that started it.
     #[must_use]
     pub fn agent_words(&self, agent: Option<&str>, call: &str) -> Option<(String, PathBuf)> {
-        let dir = self.own.join("subagents");
-        let plain =
-            |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let path = if let Some(id) = agent.filter(plain) {
-            dir.join(format!("agent-{id}.jsonl"))
-        } else {
-            let of_call = |path: &PathBuf| {
-                let bytes = read_small(path, LARGEST_ENTRY).ok().flatten();
-                let value = bytes.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-                value.is_some_and(|value| value.get("toolUseId").and_then(Value::as_str) == Some(call))
-            };
-            let meta = entries(&dir, ".meta.json").into_iter().find(of_call)?;
-            let name = meta.file_name()?.to_str()?.strip_suffix(".meta.json")?;
-            dir.join(format!("{name}.jsonl"))
-        };
+        let path = self.agent_transcript(agent, call)?;
         let transcript = Transcript::open(&path).ok()?;
         let floor = transcript.bytes().saturating_sub(AGENT_TAIL);
         let words =
@@ -104,6 +131,25 @@ impl Beside {
                 own.then_some(assistant.text)
             })?;
         Some((words, path))
+    }
+
+    /// The transcript of a subagent: found by its id, else by the call that started it.
+    fn agent_transcript(&self, agent: Option<&str>, call: &str) -> Option<PathBuf> {
+        let dir = self.own.join("subagents");
+        let plain =
+            |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        Some(if let Some(id) = agent.filter(plain) {
+            dir.join(format!("agent-{id}.jsonl"))
+        } else {
+            let of_call = |path: &PathBuf| {
+                let bytes = read_small(path, LARGEST_ENTRY).ok().flatten();
+                let value = bytes.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+                value.is_some_and(|value| value.get("toolUseId").and_then(Value::as_str) == Some(call))
+            };
+            let meta = entries(&dir, ".meta.json").into_iter().find(of_call)?;
+            let name = meta.file_name()?.to_str()?.strip_suffix(".meta.json")?;
+            dir.join(format!("{name}.jsonl"))
+        })
     }
 }
 

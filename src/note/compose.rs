@@ -9,6 +9,7 @@ use super::gather::{
     Agent, AgentEnd, Call, CommandEnd, Decision, FailedCheck, Gathered, Said, ShellCommand, Todo,
 };
 use super::text::{block, fence, line, span};
+use super::workflow::{WorkflowAgentEnd, WorkflowRun};
 use crate::git::{GitReading, GitState};
 use crate::text::{length, shortened};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -329,6 +330,8 @@ fn sections(form: Form, gathered: &Gathered) -> Vec<Section> {
     let differs = |said: &&Said| first.is_none_or(|first| first.text != said.text);
     add("Task: the first prompt", 0, first.map(|said| quoted(said, long)));
     add("Latest prompt", 1, latest.filter(differs).map(|said| quoted(said, long)));
+    let unsent = gathered.unsent.iter().map(|said| format!("- {}", span(&line(&said.text, 600)))).collect();
+    add("Prompts the user queued, not sent", 2, listed(unsent, 0));
     let is_latest = |said: &&Said| latest.is_some_and(|latest| latest.text == said.text);
     let one_line = |said: &Said| format!("- {}", span(&line(&said.text, 200)));
     let corrections: Vec<String> =
@@ -340,6 +343,11 @@ fn sections(form: Form, gathered: &Gathered) -> Vec<Section> {
         add("Prompts before it", 12, listed(between.map(one_line).collect(), 0));
     }
     add("In flight when it stopped", 2, in_flight(gathered));
+    add(
+        "Workflow runs with unfinished agents",
+        2,
+        listed(gathered.workflows.iter().map(workflow).collect(), 0),
+    );
     add("Tasks", 4, todos(&gathered.todos, gathered.todos_partial));
     add("Plan", 7, plan(gathered, if essential { 1200 } else { 2500 }));
     add("Failing checks", 5, listed(gathered.failing.iter().map(failing).collect(), 0));
@@ -379,7 +387,8 @@ fn in_flight(gathered: &Gathered) -> Option<Content> {
         let argument = line(&call.argument, 240);
         let argument = if argument.is_empty() { String::new() } else { format!(" {}", span(&argument)) };
         let at = call.at.map(|at| format!(", {}", time(at))).unwrap_or_default();
-        format!("- {} {what}{argument}{at}", plain(&call.tool, 80))
+        let description = described(call.description.as_deref());
+        format!("- {} {what}{argument}{description}{at}", plain(&call.tool, 80))
     };
     let mut lines: Vec<String> = gathered
         .in_flight
@@ -495,7 +504,40 @@ fn command(command: &ShellCommand) -> String {
     };
     let last = command.last_line.as_deref().map(|last| line(last, 160)).filter(|last| !last.is_empty());
     let last = last.map(|last| format!("; last line {}", span(&last))).unwrap_or_default();
-    format!("- {}: {end}{last}", span(&line(&command.command, 240)))
+    let description = described(command.description.as_deref());
+    format!("- {}{description}: {end}{last}", span(&line(&command.command, 240)))
+}
+
+/// What a command is for, behind it.
+fn described(description: Option<&str>) -> String {
+    description.map(|text| format!(" ({})", span(&line(text, 160)))).unwrap_or_default()
+}
+
+/// A run of a workflow: how its agents ended, and the call that continues it.
+fn workflow((run, args): &(WorkflowRun, Option<serde_json::Value>)) -> String {
+    let mut out = format!("- Workflow run {}", span(&line(&run.id, 80)));
+    for (end, words) in [
+        (WorkflowAgentEnd::Finished, "finished"),
+        (WorkflowAgentEnd::Refused, "refused by the limit"),
+        (WorkflowAgentEnd::Cut, "cut off or still running"),
+        (WorkflowAgentEnd::Failed, "failed"),
+    ] {
+        let labels: Vec<String> = run.ended(end).map(|label| span(&line(label, 80))).collect();
+        if !labels.is_empty() {
+            let _ = write!(out, "\n  - {} {words}: {}", labels.len(), labels.join(", "));
+        }
+    }
+    match run.resume_call(args.as_ref()) {
+        Some(call) => {
+            let call = span(&line(&call, 1000));
+            let _ = write!(
+                out,
+                "\n  - Unless the client itself has paused the run and still lives, it continues with {call}; finished agents are not asked again"
+            );
+        }
+        None => out.push_str("\n  - Its script is gone, so that it cannot be continued"),
+    }
+    out
 }
 
 fn git_lines(gathered: &Gathered, git: &GitReading) -> Content {
@@ -678,7 +720,7 @@ mod tests {
             `bypassPermissions`, client `2.1.329`\n\n\
             ### Task: the first prompt\n\n2026-11-21T02:39:08Z:\n\n```text\ndo the work\n```\n\n\
             ### Files changed by the session\n\n- `a.txt`, new\n\n\
-            ### Last commands, newest first\n\n- `ls`: ended well; last line `README.md`\n\n\
+            ### Last commands, newest first\n\n- `ls` (`List files`): ended well; last line `README.md`\n\n\
             ### Last words\n\n";
         assert!(note.starts_with(expected), "{note}");
         assert!(note.contains("```text\nEditing.\n```\n\n### Git\n\n- Branch `main` at `0123456789`\n- Uncommitted files: 1\n- `??` `a.txt`\n\n### To continue by hand\n\nIn `/home/dev/projects/iloop`:\n\n```text\nclaude --resume c10fc6d8-f1b0-43a0-bbd4-32659a03b64a\n```\n\n"), "{note}");
@@ -707,7 +749,9 @@ mod tests {
         assert!(plan.contains("### Plan\n\nApproved, kept in `/home/dev/.claude/plans/"), "{plan}");
         let killed = compose(&situation(), &with(clean_git(), fixture("killed-mid-turn.jsonl")));
         assert!(
-            killed.contains("- Bash had no result yet: `node -e 'setTimeout(()=>{},300000)'`, 20"),
+            killed.contains(
+                "- Bash had no result yet: `node -e 'setTimeout(()=>{},300000)'` (`Run the tests`), 20"
+            ),
             "{killed}"
         );
         assert!(killed.contains("### Latest prompt\n"), "{killed}");
@@ -749,7 +793,12 @@ mod tests {
                     status: "pending".into(),
                 })
                 .collect(),
-            in_flight: vec![Call { tool: "Bash".into(), argument: "make test".into(), at: None }],
+            in_flight: vec![Call {
+                tool: "Bash".into(),
+                argument: "make test".into(),
+                description: None,
+                at: None,
+            }],
             files: (0..60)
                 .map(|index| ChangedFile {
                     path: format!("/x/{}{index}", "f".repeat(150)),
@@ -762,6 +811,7 @@ mod tests {
                 ShellCommand {
                     command: "c".repeat(200),
                     end: CommandEnd::Exit(1),
+                    description: None,
                     last_line: None
                 };
                 8
@@ -810,6 +860,7 @@ mod tests {
             commands: vec![ShellCommand {
                 command: "echo `id` ``".into(),
                 end: CommandEnd::NotRun,
+                description: Some("`d` <!-- x".into()),
                 last_line: Some("`".into()),
             }],
             ..Gathered::default()

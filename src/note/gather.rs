@@ -8,11 +8,13 @@
 use super::beside::Beside;
 use super::text::{block, line};
 use super::walk::{Prompts, Walk};
-use crate::claude::glance::{Kind, kind_of, plain_meta, timestamp_of};
+use super::workflow::WorkflowRun;
+use crate::claude::glance::{Kind, Mark, kind_of, plain_meta, timestamp_of};
 use crate::claude::record::{Body, parse_line};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::env::Environment;
 use crate::git::{self, GitReading};
+use crate::session::replay::replayed;
 use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
 
@@ -48,6 +50,10 @@ pub struct Gathered {
     pub first_prompt: Option<Said>,
     /// The latest things a person asked for, newest first, at most 4.
     pub prompts: Vec<Said>,
+    /// Prompts that the user queued during a turn and that were never sent, oldest first.
+    pub unsent: Vec<Said>,
+    /// Runs of workflows in which not every agent finished, each with the arguments of its call.
+    pub workflows: Vec<(WorkflowRun, Option<serde_json::Value>)>,
     /// What a person said on stopping a turn or refusing a call, newest first, at most 4. A prompt can be in both lists.
     pub corrections: Vec<Said>,
     /// The client's summary of what was said before the newest compaction.
@@ -131,6 +137,8 @@ pub struct Call {
     pub tool: String,
     /// Its main argument: the command, the file, the question.
     pub argument: String,
+    /// What the model said the command is for.
+    pub description: Option<String>,
     /// When it was made.
     pub at: Option<DateTime<Utc>>,
 }
@@ -153,6 +161,8 @@ pub struct ShellCommand {
     pub command: String,
     /// How it ended.
     pub end: CommandEnd,
+    /// What the model said it is for.
+    pub description: Option<String>,
     /// Last line of its output.
     pub last_line: Option<String>,
 }
@@ -255,6 +265,7 @@ pub fn gather_conversation(transcript: &Transcript) -> Gathered {
 pub fn gather_newest(transcript: &Transcript, budget: u64) -> Gathered {
     let floor = transcript.bytes().saturating_sub(budget);
     let mut walk = Walk::new();
+    let replayed = replayed(transcript, floor);
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
     while let Some((offset, bytes)) = lines.next(transcript.file()) {
@@ -262,7 +273,9 @@ pub fn gather_newest(transcript: &Transcript, budget: u64) -> Gathered {
             break;
         }
         match kind_of(bytes) {
-            Kind::Nothing | Kind::Mark(_) => {}
+            _ if replayed.contains(&offset) => {}
+            Kind::Nothing | Kind::Mark(Mark::Other) => walk.queue.see(bytes),
+            Kind::Mark(Mark::CostState) => {}
             Kind::Note => walk.note(timestamp_of(bytes)),
             kind => match plain_meta(bytes).filter(|_| kind == Kind::Meta) {
                 Some(meta) => walk.meta(&meta),
@@ -414,11 +427,13 @@ mod tests {
                 ShellCommand {
                     command: "cd src && pwd".into(),
                     end: CommandEnd::Exit(0),
+                    description: Some("Change directory".into()),
                     last_line: Some("/home/dev/projects/edits/src".into())
                 },
                 ShellCommand {
                     command: "ls src && node -e 'process.exit(3)'".into(),
                     end: CommandEnd::Exit(3),
+                    description: Some("Run the check".into()),
                     last_line: Some("parser.js".into())
                 }
             ]
@@ -681,6 +696,67 @@ mod tests {
     fn put(path: &Path, text: &str) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn how_an_agent_in_the_background_ended_is_read_from_its_own_transcript() {
+        let limit = r#"{"type":"assistant","isSidechain":true,"isApiErrorMessage":true,"error":"rate_limit","apiErrorStatus":429,"message":{"model":"<synthetic>","content":[{"type":"text","text":"You've hit your session limit"}]}}"#;
+        let answer = r#"{"type":"assistant","isSidechain":true,"message":{"model":"m","stop_reason":"end_turn","content":[{"type":"text","text":"B is ported."}]}}"#;
+        let task = r#"{"type":"user","isSidechain":true,"message":{"content":"port B"}}"#;
+        let launched =
+            "Async agent launched successfully. (This tool result is internal metadata)\nagentId: c2";
+        let notice = serde_json::json!({"type": "user", "origin": {"kind": "task-notification"}, "promptSource": "system",
+            "message": {"content": "<task-notification>\n<tool-use-id>a</tool-use-id>\n<status>completed</status>\n</task-notification>"}});
+        let cut = AgentEnd::Cut("You've hit your session limit".into());
+        for (lines, end, words) in [
+            (vec![task, limit], cut.clone(), None),
+            (vec![task, answer, limit], cut, Some("B is ported.")),
+            (vec![task, limit, task, answer], AgentEnd::Done, Some("B is ported.")),
+            (vec![task], AgentEnd::Background, None),
+            (vec![], AgentEnd::Done, None),
+        ] {
+            let (_dir, _, transcript) = configured(&[
+                prompt("x"),
+                call("a", "Agent", serde_json::json!({"description": "port module B", "prompt": "port B"})),
+                result(
+                    "a",
+                    launched,
+                    false,
+                    serde_json::json!({"status": "async_launched", "agentId": "c2"}),
+                ),
+                notice.clone(),
+            ]);
+            if !lines.is_empty() {
+                let own = transcript.with_extension("").join("subagents").join("agent-c2.jsonl");
+                put(&own, &(lines.join("\n") + "\n"));
+            }
+            let found = gather_conversation(&Transcript::open(&transcript).unwrap());
+            assert_eq!(texts(&found.prompts), ["x"], "a notification is no prompt");
+            let agents: Vec<_> =
+                found.agents.iter().map(|agent| (&agent.end, agent.last_words.as_deref())).collect();
+            assert_eq!(agents, [(&end, words)], "{lines:?}");
+            assert!(found.background.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_replayed_prompt_keeps_its_place_and_a_queued_one_is_not_sent() {
+        let with_id = |text: &str, id: u32| {
+            let mut record = prompt(text);
+            record["uuid"] = format!("00000000-0000-4000-8000-{id:012}").into();
+            record
+        };
+        let queued = serde_json::json!({"operation": "enqueue", "timestamp": "2026-11-21T05:07:43.976Z", "content": "also this"});
+        let Value::Object(queued) = queued else { panic!() };
+        let lines = [with_id("one", 1), with_id("two", 2), with_id("one", 1), with_id("three", 3)];
+        let found = written(&lines);
+        assert_eq!(texts(&found.prompts), ["three", "two", "one"]);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.jsonl");
+        let operation = Value::Object(queued).to_string().replacen('{', r#"{"type":"queue-operation","#, 1);
+        std::fs::write(&path, format!("{}\n{operation}\n", lines[0])).unwrap();
+        let found = gather_conversation(&Transcript::open(&path).unwrap());
+        assert_eq!((texts(&found.prompts), texts(&found.unsent)), (vec!["one"], vec!["also this"]));
     }
 
     #[test]

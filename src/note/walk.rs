@@ -1,12 +1,13 @@
 //! The walk through a transcript from its newest record to its oldest, for [`super::gather`]: what is met first is newest and
 //! wins, and a result is met before the call it answers.
 
-use super::beside::Beside;
+use super::beside::{Beside, LastRecord};
 use super::gather::{
     Agent, AgentEnd, Call, ChangedFile, CommandEnd, Decision, FailedCheck, Gathered, LONG_TEXT, Plan,
     SHORT_LINE, Said, ShellCommand, Todo, said,
 };
 use super::phrases;
+use super::queue::Queue;
 use super::text::{block, line};
 use crate::claude::record::{Assistant, Body, Head, Meta, Record, ToolCall, ToolResult, User};
 use crate::claude::wording::{Author, CUT_AGENT, ClientText, is_interruption_by_user, own_words};
@@ -38,6 +39,9 @@ const AGENT_WORDS: usize = 800;
 pub(super) struct Walk {
     found: Gathered,
     prompts: Prompts,
+    pub(super) queue: Queue,
+    /// Arguments of calls that started a workflow, by the id of the run.
+    workflow_args: HashMap<String, Value>,
     results: HashMap<String, Outcome>,
     /// Ids of calls whose end a notification told.
     notified: String,
@@ -61,6 +65,8 @@ struct MetAgent {
     agent: Agent,
     id: Option<String>,
     call: String,
+    /// The call only started it; how it ended stands elsewhere.
+    launched: bool,
 }
 
 /// What a tool result says, as far as it matters later (earlier in the file) when the call is met.
@@ -75,6 +81,8 @@ struct Outcome {
     answers: Vec<(String, String)>,
     created: bool,
     background: bool,
+    /// The run of a workflow that it started.
+    run: Option<String>,
 }
 
 enum Change {
@@ -132,7 +140,7 @@ impl Walk {
             Meta::CustomTitle(text) | Meta::AgentName(text) => keep(&mut found.name, text),
             Meta::AiTitle(text) => keep(&mut found.title, text),
             Meta::PermissionMode(mode) => keep(&mut found.permission_mode, mode),
-            Meta::LastPrompt(_) | Meta::Summary(_) | Meta::CostState | Meta::ContinuedIn(_) => {}
+            Meta::LastPrompt(_) | Meta::Summary(..) | Meta::CostState | Meta::ContinuedIn(_) => {}
         }
     }
 
@@ -147,8 +155,10 @@ impl Walk {
             }
             self.result(result, structured);
         }
-        if user.origin.as_deref() == Some("task-notification") {
-            self.notified.push_str(&user.text);
+        match user.author() {
+            Author::Client(ClientText::TaskNotification) => self.notified.push_str(&user.text),
+            Author::User => self.queue.sent(&user.text),
+            Author::Client(_) => {}
         }
         if user.compact_summary && self.found.summary.is_none() {
             self.found.summary =
@@ -170,6 +180,7 @@ impl Walk {
         }
         let flag = |key| structured.is_some_and(|value| value.get(key).is_some_and(|value| !value.is_null()));
         let agent = structured.and_then(|value| text_at(value, "agentId"));
+        let launched = structured.and_then(|value| text_at(value, "status")) == Some("async_launched");
         let outcome = Outcome {
             error: result.error,
             exit: exit_code(result),
@@ -179,12 +190,16 @@ impl Walk {
                 .trim_start()
                 .strip_prefix(CUT_AGENT)
                 .map(|rest| line(&first_line(rest.trim_start_matches([':', ' '])), SHORT_LINE)),
-            report: agent.and_then(|_| phrases::report(&result.text)).map(|text| block(&text, AGENT_WORDS)),
+            // What answers the call that starts an agent in the background is the client's, not the agent's.
+            report: agent
+                .filter(|_| !launched)
+                .and_then(|_| phrases::report(&result.text))
+                .map(|text| block(&text, AGENT_WORDS)),
             agent: agent.map(str::to_owned),
             answers: structured.map(answers).unwrap_or_default(),
             created: structured.and_then(|value| text_at(value, "type")) == Some("create"),
-            background: flag("backgroundTaskId")
-                || structured.and_then(|value| text_at(value, "status")) == Some("async_launched"),
+            background: flag("backgroundTaskId") || launched,
+            run: structured.and_then(|value| text_at(value, "runId")).map(str::to_owned),
         };
         self.results.insert(result.id.clone(), outcome);
     }
@@ -250,7 +265,9 @@ impl Walk {
         let background = call.input.get("run_in_background").and_then(Value::as_bool).unwrap_or(false)
             || outcome.is_some_and(|outcome| outcome.background);
         let running = background && answered && !failed && !self.notified.contains(&call.id);
-        if running && self.found.background.len() < MOST_CALLS {
+        // Agents have a list of their own.
+        let agent = matches!(call.name.as_str(), "Agent" | "Task" | "Workflow");
+        if running && !agent && self.found.background.len() < MOST_CALLS {
             self.found.background.push(described(head, call));
         }
         match call.name.as_str() {
@@ -280,6 +297,13 @@ impl Walk {
                 }
             }
             "Agent" | "Task" => self.agent(call, open, running),
+            "Workflow" => {
+                let run = self.results.get(&call.id).and_then(|outcome| outcome.run.clone());
+                let run = run.or_else(|| text_at(&call.input, "resumeFromRunId").map(str::to_owned));
+                if let Some((run, args)) = run.zip(call.input.get("args")) {
+                    self.workflow_args.entry(run).or_insert_with(|| args.clone());
+                }
+            }
             _ => {}
         }
     }
@@ -311,6 +335,7 @@ impl Walk {
         self.found.commands.push(ShellCommand {
             command: line(raw, SHORT_LINE),
             end,
+            description: purpose(call),
             last_line: outcome.and_then(|outcome| last_line(&outcome.output)),
         });
     }
@@ -366,10 +391,12 @@ impl Walk {
             Some(outcome) if outcome.error => {
                 AgentEnd::Failed(line(&first_line(&outcome.output), SHORT_LINE))
             }
-            Some(_) if running => AgentEnd::Background,
+            // Its own transcript tells more; see `agent_ends`.
+            Some(outcome) if running || outcome.background => AgentEnd::Background,
             Some(_) => AgentEnd::Done,
         };
-        let told = outcome.filter(|_| !running);
+        let launched = outcome.is_some_and(|outcome| outcome.background && !outcome.error);
+        let told = outcome.filter(|_| !launched);
         // Before the frame the whole result was the report.
         let words = told.and_then(|outcome| {
             outcome.report.clone().or_else(|| {
@@ -381,6 +408,7 @@ impl Walk {
             agent: Agent { description, end, last_words: words },
             id: outcome.and_then(|outcome| outcome.agent.clone()),
             call: call.id.clone(),
+            launched,
         });
     }
 
@@ -395,7 +423,10 @@ impl Walk {
         self.found.files_total = self.found.files.len() + self.other_files.len();
         self.tasks(whole, beside);
         self.plan_text(beside);
+        self.agent_ends(beside);
         self.agent_words(beside);
+        self.workflows(beside);
+        self.found.unsent = std::mem::take(&mut self.queue).unsent();
         self.found.first_prompt = self.prompts.take_oldest();
         self.found.prompts = self.prompts.latest;
         self.found.corrections = self.prompts.corrections;
@@ -425,6 +456,36 @@ impl Walk {
             }
             None => self.found.plan = None,
         }
+    }
+
+    /// How a subagent in the background ended is in its own transcript: the notification about it may have come during a turn, or
+    /// not at all, and says `completed` of one that a limit cut off.
+    fn agent_ends(&mut self, beside: Option<&Beside>) {
+        for met in self.agents.iter_mut().filter(|met| met.launched) {
+            let ended = beside.and_then(|beside| beside.agent_end(met.id.as_deref(), &met.call));
+            let notified = self.notified.contains(&met.call);
+            met.agent.end = match ended {
+                Some(LastRecord::Failure(error)) => AgentEnd::Cut(line(&first_line(&error), SHORT_LINE)),
+                Some(LastRecord::Answer(words)) => {
+                    met.agent.last_words = Some(block(&words, AGENT_WORDS));
+                    AgentEnd::Done
+                }
+                // Only the notification is left.
+                None if notified => AgentEnd::Done,
+                Some(LastRecord::Other) | None => AgentEnd::Background,
+            };
+        }
+    }
+
+    fn workflows(&mut self, beside: Option<&Beside>) {
+        let runs = beside.map(Beside::workflows).unwrap_or_default();
+        let unfinished = runs.into_iter().filter(|run| !run.is_finished());
+        self.found.workflows = unfinished
+            .map(|run| {
+                let args = self.workflow_args.remove(&run.id);
+                (run, args)
+            })
+            .collect();
     }
 
     /// What a subagent that did not report said last is in its own transcript.
@@ -629,6 +690,12 @@ fn shortened_list(mut list: Vec<Todo>) -> Vec<Todo> {
     list
 }
 
+/// What the model said a shell command is for.
+fn purpose(call: &ToolCall) -> Option<String> {
+    let text = text_at(&call.input, "description").filter(|_| call.input.get("command").is_some())?;
+    Some(line(text, SHORT_LINE)).filter(|text| !text.is_empty())
+}
+
 /// A call with the argument a person would want to see.
 fn described(head: &Head, call: &ToolCall) -> Call {
     const KEYS: &[&str] = &[
@@ -648,5 +715,10 @@ fn described(head: &Head, call: &ToolCall) -> Call {
     let plan = || text_at(&call.input, "plan").map(first_line);
     let argument = KEYS.iter().find_map(|key| text_at(&call.input, key)).or_else(question).map(str::to_owned);
     let argument = argument.or_else(plan).unwrap_or_default();
-    Call { tool: line(&call.name, 80), argument: line(&argument, SHORT_LINE), at: head.at }
+    Call {
+        tool: line(&call.name, 80),
+        argument: line(&argument, SHORT_LINE),
+        description: purpose(call),
+        at: head.at,
+    }
 }

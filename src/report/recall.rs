@@ -7,10 +7,12 @@ use crate::claude::glance::{glance, kind_of};
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::record::Record;
 use crate::claude::transcript::{Backwards, Transcript};
+use crate::claude::wording::own_words;
 use crate::clock::{from_epoch_millis, since};
 use crate::error::Result;
 use crate::session::StopKind;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
+use crate::session::replay::replayed;
 use crate::session::stop::{time, time_or_null};
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
@@ -117,7 +119,7 @@ pub fn recall(outside: Outside<'_>, options: &RecallOptions) -> Result<RecallRep
 }
 
 fn shown(record: &Record) -> Option<Prompt> {
-    let text = one_line(&prompt_of(record)?.text, LONGEST);
+    let text = one_line(own_words(&prompt_of(record)?.text), LONGEST);
     (!text.is_empty()).then_some(Prompt { text, at: record.head.at })
 }
 
@@ -126,13 +128,14 @@ fn prompts(row: &Row) -> Vec<Prompt> {
     let Ok(transcript) = Transcript::open(&row.found.path) else { return Vec::new() };
     let first = transcript.head(HEAD).into_iter().find_map(|record| shown(&record));
     let mut latest = Vec::new();
+    let replayed = replayed(&transcript, transcript.bytes().saturating_sub(TAIL));
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
     while let Some((offset, line)) = lines.next(transcript.file()) {
         if latest.len() == LATEST || transcript.bytes() - offset > TAIL {
             break;
         }
-        if may_hold_prompt(kind_of(line), line) {
+        if may_hold_prompt(kind_of(line), line) && !replayed.contains(&offset) {
             latest.extend(glance(offset, line).rev().filter_map(|record| shown(&record)));
         }
     }

@@ -8,6 +8,7 @@ use crate::claude::glance::{glance, kind_of};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::Result;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
+use crate::session::replay::replayed;
 use crate::session::state::settle;
 use std::path::Path;
 
@@ -53,9 +54,10 @@ fn turns(path: &Path) -> Result<u64> {
     let transcript = Transcript::open(path)?;
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
+    let replayed = replayed(&transcript, 0);
     let mut count = 0;
     while let Some((offset, line)) = lines.next(transcript.file()) {
-        if may_hold_prompt(kind_of(line), line) {
+        if may_hold_prompt(kind_of(line), line) && !replayed.contains(&offset) {
             count += glance(offset, line).filter(|record| prompt_of(record).is_some()).count() as u64;
         }
     }

@@ -9,6 +9,7 @@ pub mod moves;
 pub mod origin;
 pub mod owners;
 pub mod prompt;
+pub mod replay;
 pub mod reset;
 pub mod scan;
 pub mod search;

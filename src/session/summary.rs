@@ -174,7 +174,7 @@ impl<'a> Beginning<'a> {
         let mut given = Given::default();
         for length in [SHORT_HEAD, HEAD, LONG_HEAD] {
             given = Given::read(self.first(length));
-            if given.whole || given.title.is_some() || self.is_whole() {
+            if given.whole || given.title.is_some() || given.old_title.is_some() || self.is_whole() {
                 break;
             }
         }
@@ -186,6 +186,7 @@ impl<'a> Beginning<'a> {
 #[derive(Default)]
 struct Given {
     title: Option<String>,
+    old_title: Option<OldTitle>,
     name: Option<String>,
     /// The first message was reached.
     whole: bool,
@@ -194,7 +195,6 @@ struct Given {
 impl Given {
     fn read(bytes: &[u8]) -> Self {
         let mut found = Self::default();
-        let mut old_title = None;
         let mut client_title = None;
         let mut from = 0;
         while let Some(rest) = bytes.get(from..).filter(|rest| !rest.is_empty() && !found.whole) {
@@ -213,7 +213,7 @@ impl Given {
                 Body::Meta(Meta::CustomTitle(text)) => found.title = Some(kept(text)),
                 Body::Meta(Meta::AgentName(text)) => found.name = Some(kept(text)),
                 Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(text)),
-                Body::Meta(Meta::Summary(text)) => old_title = Some(kept(text)),
+                Body::Meta(Meta::Summary(text, leaf)) => found.old_title = Some((kept(text), leaf)),
                 Body::Meta(_) | Body::Other | Body::System(_) => {}
                 Body::User(_) | Body::Assistant(_) => found.whole = true,
             };
@@ -222,9 +222,33 @@ impl Given {
                 None => glance(0, line).for_each(|record| see(record.body)),
             }
         }
-        found.title = found.title.or(client_title).or(old_title);
+        found.title = found.title.or(client_title);
         found
     }
+}
+
+/// A title that an older client wrote, with the id of the last message of the conversation that it is of.
+type OldTitle = (String, Option<String>);
+
+/// Bytes at the end of a transcript, and at its beginning, in which the message is looked for that an old title is of.
+const OLD_TITLE_BUDGET: u64 = 8 * 1024 * 1024;
+
+/// Older clients wrote the titles of other sessions at the head of a file as well. A title is this session's when the message
+/// that it names is.
+fn own_title(transcript: &Transcript<'_>, (title, leaf): OldTitle) -> Option<String> {
+    let key = format!("\"uuid\":\"{}\"", leaf?);
+    let finder = memchr::memmem::Finder::new(key.as_bytes());
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    while let Some((offset, line)) = lines.next(transcript.file()) {
+        if finder.find(line).is_some() {
+            return Some(title);
+        }
+        if transcript.bytes() - offset > OLD_TITLE_BUDGET {
+            break;
+        }
+    }
+    None
 }
 
 /// Consecutive records of metadata.
@@ -247,7 +271,7 @@ struct Gathering<'a> {
     found: Summary,
     depth: Depth,
     client_title: Option<String>,
-    old_title: Option<String>,
+    old_title: Option<OldTitle>,
     prompt_mode: Option<CompactString>,
     batch: Batch,
     /// A batch has been passed that proved nothing.
@@ -508,7 +532,7 @@ impl<'a> Gathering<'a> {
             Meta::CustomTitle(text) => fill(&mut self.found.title, Some(kept(text))),
             Meta::AgentName(text) => fill(&mut self.found.name, Some(kept(text))),
             Meta::AiTitle(text) => fill(&mut self.client_title, Some(kept(text))),
-            Meta::Summary(text) => fill(&mut self.old_title, Some(kept(text))),
+            Meta::Summary(text, leaf) => fill(&mut self.old_title, Some((kept(text), leaf))),
             Meta::PermissionMode(mode) => {
                 self.batch.permission_mode = true;
                 fill(&mut self.found.permission_mode, Some(mode));
@@ -565,10 +589,16 @@ impl<'a> Gathering<'a> {
     fn finish(mut self) -> (Summary, Vec<u8>) {
         self.found.graceful = self.walk.ended_gracefully();
         self.found.stop = self.stop.take().unwrap_or_else(|| self.walk.finish());
-        self.found.title = self.found.title.take().or(self.client_title.take()).or(self.old_title.take());
+        self.found.title = self.found.title.take().or(self.client_title.take());
+        if self.found.title.is_none()
+            && let Some(old) = self.old_title.take()
+        {
+            self.found.title = own_title(self.beginning.transcript, old);
+        }
         if self.found.title.is_none() {
             let given = self.beginning.given();
-            self.found.title = given.title;
+            let transcript = self.beginning.transcript;
+            self.found.title = given.title.or_else(|| own_title(transcript, given.old_title?));
             fill(&mut self.found.name, given.name);
         }
         if self.depth == Depth::Whole {
@@ -630,7 +660,7 @@ mod tests {
         let lines = [
             r#"{"type":"mode","mode":"normal"}"#,
             r#"{"type":"summary","summary":"An older talk","leafUuid":"u"}"#,
-            r#"{"type":"assistant","timestamp":"2026-11-21T05:07:43.976Z","version":"2.1.329","cwd":"/w","entrypoint":"cli","message":{"model":"m","stop_reason":"end_turn","usage":{"input_tokens":5},"content":[]}}"#,
+            r#"{"type":"assistant","uuid":"u","timestamp":"2026-11-21T05:07:43.976Z","version":"2.1.329","cwd":"/w","entrypoint":"cli","message":{"model":"m","stop_reason":"end_turn","usage":{"input_tokens":5},"content":[]}}"#,
             r#"{"type":"last-prompt","lastPrompt":"go on","leafUuid":"u"}"#,
             r#"{"type":"permission-mode","permissionMode":"default"}"#,
         ];
@@ -638,7 +668,10 @@ mod tests {
         let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
         std::fs::write(&path, lines.join("\n") + "\n").unwrap();
         let transcript = Transcript::open(&path).unwrap();
-        let summary = Reader::default().summarize(&transcript, Liveness::Gone, Depth::Row);
-        assert_eq!(summary.title.as_deref(), Some("An older talk"));
+        let title = || Reader::default().summarize(&transcript, Liveness::Gone, Depth::Row).title;
+        assert_eq!(title().as_deref(), Some("An older talk"));
+        let other = lines.join("\n").replace(r#""uuid":"u""#, r#""uuid":"v""#);
+        std::fs::write(&path, other + "\n").unwrap();
+        assert_eq!(title(), None, "the title of another session");
     }
 }

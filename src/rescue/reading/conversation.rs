@@ -7,7 +7,9 @@
 use super::entry::{Agent, By, Call, Entry, Event, EventKind, Hunk, Outcome, Picture, Prompt};
 use super::shown::{count, grouped, size, span};
 use crate::claude::record::{Body, parse_line, trim};
-use crate::claude::wording::{AUTOMATED, Author, ClientText, Marks, STATUS_REPORT, author, own_words};
+use crate::claude::wording::{
+    AUTOMATED, Author, ClientText, Marks, STATUS_REPORT, author, client_text, own_words,
+};
 use crate::clock::{parse_rfc3339, rfc3339};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::open_regular_with_metadata;
@@ -19,7 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -101,6 +103,10 @@ struct Thread {
     meanwhile: Option<String>,
     side: bool,
     depth: usize,
+    /// Ids of the records that were shown: a record that comes again is a replay.
+    seen: HashSet<String>,
+    /// Prompts that wait in the client's queue, the oldest first.
+    queued: VecDeque<(String, Option<DateTime<Utc>>)>,
 }
 
 impl<'r, P: Page> Conversation<'r, P> {
@@ -148,6 +154,10 @@ impl<'r, P: Page> Conversation<'r, P> {
                 }
             }
             self.pass_on(&mut thread, false)?;
+        }
+        let queued = std::mem::take(&mut thread.queued);
+        for (text, at) in queued.into_iter().filter(|(text, _)| !text.is_empty()) {
+            thread.push(prompt(By::Unsent, text, Vec::new(), at), 0);
         }
         self.pass_on(&mut thread, true)?;
         let read = seen.bytes;
@@ -248,6 +258,10 @@ impl<'r, P: Page> Conversation<'r, P> {
         let weight = raw.len();
         let at = text(record.timestamp).and_then(|at| parse_rfc3339(&at));
         let side = truth(record.is_sidechain);
+        let id = text(record.uuid).filter(|id| id.len() == 36);
+        if id.is_some_and(|id| !thread.seen.insert(id)) {
+            return Some(());
+        }
         match text(record.kind)?.as_str() {
             "user" => {
                 let message = decoded(record.message)?;
@@ -270,6 +284,7 @@ impl<'r, P: Page> Conversation<'r, P> {
                 }
                 note_chain(thread, record);
             }
+            "queue-operation" => queue_operation(thread, record, at),
             "permission-mode" => {
                 let mode = text(record.permission_mode);
                 if thread.mode.is_some() && thread.mode != mode {
@@ -350,6 +365,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         if said.trim().is_empty() && pictures.is_empty() {
             return;
         }
+        thread.queued.retain(|(text, _)| text.trim() != said.trim());
         let trimmed = said.trim_start();
         let client = |label: &str, text: String| Entry::Client { label: label.into(), text };
         let entry = match author_of(record, &said) {
@@ -446,6 +462,7 @@ impl<'r, P: Page> Conversation<'r, P> {
                 if thread.depth == 0 {
                     self.totals.turns += 1;
                 }
+                thread.queued.retain(|(text, _)| text.trim() != said.trim());
                 thread.meanwhile = Some(said.clone());
                 prompt(By::Meanwhile, said, Vec::new(), at)
             }
@@ -662,6 +679,8 @@ struct Record<'a> {
     #[serde(borrow)]
     content: Option<&'a RawValue>,
     #[serde(borrow)]
+    operation: Option<&'a RawValue>,
+    #[serde(borrow)]
     origin: Option<&'a RawValue>,
     #[serde(borrow)]
     prompt_source: Option<&'a RawValue>,
@@ -731,6 +750,24 @@ fn plugin_prompt(record: &Record<'_>) -> (String, Option<String>) {
     };
     let name = value(record.plugin_prompt, "name").or_else(|| value(record.origin, "name"));
     (name.unwrap_or_default(), value(record.plugin_prompt, "text"))
+}
+
+/// Prompts that are queued during a turn. Those that are still there at the end were never sent.
+fn queue_operation(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
+    let content = text(record.content).unwrap_or_default();
+    match text(record.operation).as_deref() {
+        Some("enqueue") => {
+            let by_client = content.trim().is_empty() || client_text(&content).is_some();
+            // What the client itself queues is taken out again as well.
+            thread.queued.push_back((if by_client { String::new() } else { content }, at));
+        }
+        Some("popAll") => thread.queued.clear(),
+        Some(_) => {
+            let place = thread.queued.iter().position(|(text, _)| !content.is_empty() && *text == content);
+            thread.queued.remove(place.unwrap_or_default());
+        }
+        None => {}
+    }
 }
 
 fn prompt(by: By, text: String, pictures: Vec<Picture>, at: Option<DateTime<Utc>>) -> Entry {

@@ -53,6 +53,8 @@ pub enum By {
     Person,
     /// A person, while a turn was going on.
     Meanwhile,
+    /// A person, who queued it during a turn; it was never sent.
+    Unsent,
     /// The client, which went on by itself after a limit.
     Client,
     /// This tool, which continued the session.
@@ -68,6 +70,7 @@ impl By {
         match self {
             Self::Person => "Prompt",
             Self::Meanwhile => "Prompt, sent during the turn",
+            Self::Unsent => "Prompt, queued and never sent",
             Self::Client => "Continued by the client",
             Self::Recovery => "Continued by cc-session-recover",
             Self::Model => "Task of the subagent",

@@ -57,6 +57,10 @@ pub struct Spoken<'a> {
     pub name: Option<Cow<'a, str>>,
     /// Title a person gave it.
     pub custom_title: Option<Cow<'a, str>>,
+    /// Title that an older client gave a session, and the id of the last message of that session's conversation.
+    pub old_title: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Id of the record.
+    pub uuid: Option<Cow<'a, str>>,
     /// Title the client gave it.
     pub title: Option<Cow<'a, str>>,
 }
@@ -145,6 +149,10 @@ struct Line<'a> {
     content: Content<'a>,
     #[serde(borrow)]
     attachment: Loose<Attachment<'a>>,
+    #[serde(borrow)]
+    uuid: Atom<'a>,
+    #[serde(borrow)]
+    leaf_uuid: Atom<'a>,
     #[serde(borrow)]
     summary: Atom<'a>,
     #[serde(borrow)]
@@ -266,12 +274,16 @@ impl<'a> Line<'a> {
                     });
                 }
             }
-            "summary" => spoken.title = spoken.called(self.summary),
+            "summary" => {
+                let text = spoken.called(self.summary);
+                spoken.old_title = text.zip(self.leaf_uuid.into_text());
+            }
             "ai-title" => spoken.title = spoken.called(self.ai_title),
             "custom-title" => spoken.custom_title = spoken.called(self.custom_title),
             "agent-name" => spoken.name = spoken.called(self.agent_name),
             _ => {}
         }
+        spoken.uuid = self.uuid.into_text();
         spoken.cwd = self.cwd.into_text();
         spoken.session = self.session_id.into_text();
         spoken

@@ -149,7 +149,16 @@ pub fn scan(
             Err(error) => findings.problems.push(error),
         }
     }
-    let mut session = Session { query, in_project, findings, prompts: Vec::new(), custom_title: None };
+    let mut session = Session {
+        query,
+        in_project,
+        findings,
+        prompts: Vec::new(),
+        custom_title: None,
+        seen_prompts: Ids::default(),
+        seen_hits: Ids::default(),
+        old_title: None,
+    };
     if let Some(main) = main.filter(|main| main.may_match() || !candidates.is_empty()) {
         let seen = main.place().zip(buffer.bytes.get(buffer.block.clone()));
         session.read(&main, false, seen, &mut buffer.lines);
@@ -315,6 +324,27 @@ struct Session<'q> {
     /// Times of the prompts of the conversation.
     prompts: Vec<Option<DateTime<Utc>>>,
     custom_title: Option<String>,
+    seen_prompts: Ids,
+    seen_hits: Ids,
+    old_title: Option<(String, String)>,
+}
+
+/// The id of a message.
+fn record_id(line: &[u8]) -> Option<&[u8]> {
+    let at = memchr::memmem::rfind(line, b"\"uuid\":\"")? + 8;
+    let rest = line.get(at..)?;
+    Some(&rest[..memchr::memchr(b'"', rest)?])
+}
+
+/// Ids of messages. What has no id of the known form is never seen before.
+#[derive(Default)]
+struct Ids(HashSet<String>);
+
+impl Ids {
+    /// Whether it is met for the first time. A record that is met again is a replay.
+    fn first(&mut self, uuid: &str) -> bool {
+        uuid.len() != 36 || self.0.insert(uuid.to_owned())
+    }
 }
 
 /// Bytes that tell what a line may be. Within a JSON string they cannot stand: its quotes would be escaped.
@@ -427,10 +457,16 @@ impl Session<'_> {
                 found = mended(line).map(|line| glance(0, &line).collect()).unwrap_or_default();
             }
             for record in found {
-                if prompt_of(&record).is_some() {
+                let replay = record.head.uuid.as_deref().is_some_and(|uuid| !self.seen_prompts.first(uuid));
+                if !replay && prompt_of(&record).is_some() {
                     self.prompts.push(record.head.at);
                 }
             }
+        }
+        if let Some((title, leaf)) = &self.old_title
+            && record_id(line) == Some(leaf.as_bytes())
+        {
+            newest(&mut self.findings.title, Some(title.clone()));
         }
         let placed = self.findings.cwd.is_some();
         if MARKS.may_hold_name(kind, line) || !placed && MARKS.cwd.is_in(line) {
@@ -439,6 +475,9 @@ impl Session<'_> {
                 let Findings { name, title, cwd, .. } = &mut self.findings;
                 newest(name, spoken.name.as_deref().map(shown));
                 newest(title, spoken.title.as_deref().map(shown));
+                if let Some((text, leaf)) = &spoken.old_title {
+                    self.old_title = Some((shown(text), leaf.clone().into_owned()));
+                }
                 newest(&mut self.custom_title, spoken.custom_title.as_deref().map(shown));
                 if cwd.is_none() {
                     *cwd = spoken.cwd.as_deref().map(str::to_owned);
@@ -452,6 +491,8 @@ impl Session<'_> {
             if !(self.in_project)(self.findings.cwd.as_deref(), spoken.cwd.as_deref()) {
                 return;
             }
+            // Several hits of one record are hits of their own.
+            let mut new = None;
             for said in &spoken.texts {
                 if !self.query.roles.is_empty() && !self.query.roles.contains(&said.role) {
                     continue;
@@ -462,6 +503,13 @@ impl Session<'_> {
                 let near = spoken.at.or_else(|| last_time(before));
                 let judged = near.or(reading.modified);
                 if self.query.since.is_some_and(|since| judged.is_none_or(|at| at < since)) {
+                    continue;
+                }
+                if spoken
+                    .uuid
+                    .as_deref()
+                    .is_some_and(|uuid| !*new.get_or_insert_with(|| self.seen_hits.first(uuid)))
+                {
                     continue;
                 }
                 self.findings.latest = self.findings.latest.max(near);
@@ -611,8 +659,13 @@ mod tests {
         assert_eq!(lines_of(&findings), expected);
         assert_eq!(findings.title.as_deref(), Some("needle title"));
         assert_eq!(findings.cwd.as_deref(), Some("/w"));
-        let summary = "{\"type\":\"summary\",\"summary\":\"a needle\"}\n";
-        assert_eq!(found(&query("needle"), summary.as_bytes()).title.as_deref(), Some("a needle"));
+        let summary = |leaf: &str| {
+            let title = format!(r#"{{"type":"summary","summary":"a needle","leafUuid":"{leaf}"}}"#);
+            format!("{title}\n{}\n", r#"{"type":"user","message":{"content":"x"},"uuid":"u1"}"#)
+        };
+        let title = |leaf: &str| found(&query("needle"), summary(leaf).as_bytes()).title;
+        assert_eq!(title("u1").as_deref(), Some("a needle"));
+        assert_eq!(title("u2"), None, "the title of another session");
         assert_eq!(findings.latest, parse_rfc3339("2026-01-02T00:00:00Z"));
         assert!(findings.hits[3].subagent);
     }
