@@ -262,6 +262,7 @@ pub fn plan(talk: &Talk, scope: Scope) -> Plan {
         after.chain.iter().copied().filter(|index| talk.links[*index].kind == Kind::Boundary).max();
     let spoken = |index: &usize| {
         matches!(talk.links[*index].kind, Kind::Prompt | Kind::Result | Kind::Assistant)
+            && !talk.links[*index].meta
             && summed_up.is_none_or(|boundary| *index > boundary)
     };
     let mut plan = chain.plan;
@@ -317,6 +318,8 @@ struct Chain<'a> {
     /// Inserts by the record they stand in front of.
     before: BTreeMap<usize, Vec<usize>>,
     relinked: BTreeMap<usize, usize>,
+    /// Last record of a branch that was put behind another.
+    joined_end: Option<usize>,
     plan: Plan,
 }
 
@@ -343,6 +346,7 @@ impl<'a> Chain<'a> {
             restored: HashMap::new(),
             before: BTreeMap::new(),
             relinked: BTreeMap::new(),
+            joined_end: None,
             plan: Plan::default(),
         }
     }
@@ -751,6 +755,7 @@ impl<'a> Chain<'a> {
                     joined_any = true;
                     let as_text = self.links[later].kind == Kind::Result;
                     self.change(later, Broken::Joined, Some(Name::Of(end))).as_text = as_text;
+                    self.joined_end = Some(tree.end(later));
                 }
                 end = tree.end(later);
                 earlier = later;
@@ -766,6 +771,11 @@ impl<'a> Chain<'a> {
     /// lose what was said last.
     fn end(&mut self) {
         let sent = self.sent();
+        // The last record of a joined branch may stand in front of what it follows now.
+        if let Some(end) = self.joined_end.filter(|end| !sent.chain.contains(end)) {
+            self.plan.leaf = Some(end);
+            return;
+        }
         let said = |index: &usize| {
             let link = &self.links[*index];
             !self.repeated(*index)
@@ -807,19 +817,10 @@ impl<'a> Chain<'a> {
             }
             _ => index,
         };
-        let mut newest = (0..self.links.len())
+        let newest = (0..self.links.len())
             .filter(|index| !self.repeated(*index) && self.links[*index].kind != Kind::Progress)
             .max_by_key(|index| place(*index))
             .unwrap_or(0);
-        // Lines of a batch race, so that what follows a record may stand in front of it.
-        for _ in 0..FORKS {
-            let Some(next) = (0..newest).rev().take(FORKS).find(|index| {
-                !self.repeated(*index) && self.parent(*index) == Some(newest) && place(newest) == newest
-            }) else {
-                break;
-            };
-            newest = next;
-        }
         let newest_chain = self.walk(newest);
         let named = match self.plan.leaf {
             Some(leaf) => Some(leaf),
