@@ -870,7 +870,8 @@ impl Survey {
                 let number = numbers.entry(&reuse.tool).or_insert(1);
                 let name = loop {
                     *number += 1;
-                    let name = format!("{}_{number}", reuse.tool);
+                    // With an underscore the client (2.1.332) loses the results of some such ids.
+                    let name = format!("{}-{number}", reuse.tool);
                     if !self.called.contains_key(&hash(&name)) {
                         break name;
                     }
