@@ -152,3 +152,101 @@ fn did_work(transcript: &Transcript) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::parse_rfc3339;
+    use crate::session::ending::Liveness;
+    use crate::session::summary::summarize;
+
+    fn id(number: u32) -> String {
+        format!("00000001-0000-4000-8000-{number:012}")
+    }
+
+    fn write(dir: &Path, number: u32, lines: &[String]) -> PathBuf {
+        let path = dir.join(format!("{}.jsonl", id(number)));
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        path
+    }
+
+    fn prompt(number: u32, minute: u32, entrypoint: &str, text: &str) -> String {
+        format!(
+            r#"{{"parentUuid":null,"isSidechain":false,"type":"user","message":{{"role":"user","content":"{text}"}},"uuid":"u{number}","timestamp":"2026-11-29T05:{minute:02}:00Z","sessionId":"{}","entrypoint":"{entrypoint}","cwd":"/w","version":"2.1.332"}}"#,
+            id(number)
+        )
+    }
+
+    fn answer(number: u32, minute: u32, content: &str) -> String {
+        format!(
+            r#"{{"parentUuid":"u{number}","isSidechain":false,"type":"assistant","message":{{"model":"claude-opus-5-5","role":"assistant","content":[{content}],"stop_reason":"end_turn","usage":{{"input_tokens":3}}}},"uuid":"a{number}","timestamp":"2026-11-29T05:{minute:02}:01Z","sessionId":"{}","entrypoint":"sdk-cli","cwd":"/w","version":"2.1.332"}}"#,
+            id(number)
+        )
+    }
+
+    fn call(name: &str) -> String {
+        format!(r#"{{"type":"tool_use","id":"t","name":"{name}","input":{{}}}}"#)
+    }
+
+    fn repeated(path: &Path) -> Option<String> {
+        let transcript = Transcript::open(path).unwrap();
+        repeated_by(path, &summarize(&transcript, Liveness::Gone))
+    }
+
+    #[test]
+    fn of_one_shot_sessions_with_the_same_prompt_and_no_answer_only_the_newest_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let first = write(dir, 1, &[prompt(1, 1, "sdk-cli", "Do the next task")]);
+        let second = write(dir, 2, &[prompt(2, 2, "sdk-cli", "Do the next task")]);
+        let newest = write(dir, 3, &[prompt(3, 3, "sdk-cli", "Do the next task")]);
+        let other = write(dir, 4, &[prompt(4, 1, "sdk-cli", "Do something else")]);
+        let typed = write(dir, 5, &[prompt(5, 1, "cli", "Do the next task")]);
+        let text = r#"{"type":"text","text":"Half of it."}"#;
+        let answered = write(dir, 6, &[prompt(6, 1, "sdk-cli", "Do the next task"), answer(6, 1, text)]);
+        let of = |path: &Path| repeated(path);
+        assert_eq!((of(&first), of(&second)), (Some(id(3)), Some(id(3))));
+        assert_eq!((of(&newest), of(&other), of(&typed), of(&answered)), (None, None, None, None));
+        // The loop asks again, and succeeds.
+        write(dir, 7, &[prompt(7, 7, "sdk-cli", "Do the next task"), answer(7, 7, text)]);
+        assert_eq!((of(&first), of(&newest)), (Some(id(7)), Some(id(7))));
+    }
+
+    #[test]
+    fn a_later_session_counts_once_it_called_a_tool_that_may_change_something() {
+        let dir = tempfile::tempdir().unwrap();
+        let stopped = parse_rfc3339("2026-11-29T05:10:00Z").unwrap();
+        let own = write(dir.path(), 1, &[prompt(1, 1, "cli", "a"), answer(1, 1, &call("Edit"))]);
+        let found = || worked_on_since(&own, stopped);
+        assert_eq!(found(), None, "its own work");
+        write(dir.path(), 2, &[prompt(2, 9, "cli", "a"), answer(2, 12, &call("Edit"))]);
+        assert_eq!(found(), None, "it was started before the stop");
+        write(dir.path(), 3, &[prompt(3, 11, "cli", "a"), answer(3, 12, &call("Read"))]);
+        assert_eq!(found(), None, "it only read");
+        for tool in ["Edit", "Bash", "mcp__x__y"] {
+            write(dir.path(), 4, &[prompt(4, 11, "cli", "a"), answer(4, 12, &call(tool))]);
+            assert_eq!(found(), Some(id(4)), "{tool}");
+        }
+    }
+
+    #[test]
+    fn a_tree_is_a_checkout_or_else_a_directory_with_what_is_below_it() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| root.path().join(path);
+        for dir in ["git/.git", "git/src/deep", "git/tree/sub", "plain/sub", "other"] {
+            std::fs::create_dir_all(at(dir)).unwrap();
+        }
+        std::fs::write(at("git/tree/.git"), "gitdir: elsewhere").unwrap();
+        for (one, two, same) in [
+            ("git", "git/src/deep", true),
+            ("git/src", "git", true),
+            ("git", "git/tree/sub", false),
+            ("plain", "plain/sub", true),
+            ("plain/sub", "plain", false),
+            ("plain", "other", false),
+            ("plain", "git", false),
+        ] {
+            assert_eq!(is_same_tree(&at(one), &at(two)), same, "{one} {two}");
+        }
+    }
+}

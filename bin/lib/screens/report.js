@@ -35,6 +35,7 @@ const PHASES = {
   attempting: 'at work',
   recovered: 'went on',
   'moved-on': 'you went on',
+  superseded: 'asked again in a later session',
   held: 'held',
   'given-up': 'given up',
   cancelled: 'cancelled',

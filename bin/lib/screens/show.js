@@ -31,6 +31,7 @@ const PHASES = {
   attempting: 'is being continued',
   recovered: 'went on',
   'moved-on': 'a person went on',
+  superseded: 'asked again in a later session',
   held: 'held back',
   'given-up': 'given up',
   cancelled: 'cancelled',
