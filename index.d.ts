@@ -152,7 +152,14 @@ export type PlanReason =
   | 'prompt-repeated'
   | 'awaiting-turn'
   | 'cancelled'
+  | 'cancelled-with-esc'
   | 'hooks-removed'
+  | 'opened-again'
+  | 'dialog-open'
+  | 'open-twice'
+  | 'paused'
+  | 'client-suspended'
+  | 'transcript-missing'
   | 'ended-before-answer'
   | 'login-needed'
   | 'credit-needed'
@@ -279,6 +286,14 @@ export interface RunResult {
   damageReason: 'shortened' | 'rewritten' | 'forked' | null
 }
 
+/** What keeps the waiting hook from continuing an open session. */
+export interface HeldBack {
+  /** `dialog`: a menu is open in its window. `shared`: several windows have it open. `suspended`: Ctrl-Z. */
+  reason: 'dialog' | 'shared' | 'paused' | 'switched-off' | 'suspended' | 'no-transcript'
+  /** The same in words, and what to do. */
+  why: string
+}
+
 /** A stop that is being looked after, as it is stored. */
 export interface Incident {
   /** Version of the form it is stored in. */
@@ -325,6 +340,8 @@ export interface Incident {
   cycles: string[]
   /** What was planned; `next` of the session says what is true now. */
   plan: NextStep
+  /** What kept the waiting hook from continuing the session when it last checked. */
+  heldBack?: HeldBack
   /** What it rests on. */
   evidence: Evidence[]
 }
@@ -419,6 +436,8 @@ export interface Session {
   gitBranch: string | null
   /** Version of Claude Code that wrote the newest record. */
   clientVersion: string | null
+  /** The user paused it, or everything. */
+  paused: boolean
   /** The stop that is looked after, if there is one. */
   incident: Incident | null
   /** What happens next. */
@@ -483,6 +502,8 @@ export interface StatusReport {
   accounts: Account[]
   /** The sessions. */
   sessions: Session[]
+  /** Closed sessions that need you and stopped longer ago than `status.recentHours`: how many, and what stopped them. They are not in `sessions`. Printed by `status` only. */
+  older?: { count: number; stops: StopKind[] }
   /** What could not be read. */
   problems: Problem[]
 }
@@ -1992,7 +2013,7 @@ export interface PostedNotice {
   /** Name and version of this form. */
   schema: 'cc-session-recover/notice@1'
   /** What happened to the session. */
-  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up' | 'context-large' | 'context-bloated' | 'not-saved'
+  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up' | 'dialog-open' | 'open-twice' | 'context-large' | 'context-bloated' | 'not-saved'
   /** Session id. */
   session: string
   /** Its title, on one line, without known secrets, at most 80 characters. */
@@ -2127,6 +2148,8 @@ export interface Preview {
   verdict: 'ready' | 'not-yet' | 'hold' | 'over'
   /** Why not. */
   why: string | null
+  /** Where it is open, such as `pts/3`: nothing is started for it as long as it is. `null` when it is closed. */
+  openIn: string | null
   /** The process; `null` where none can be started. */
   launch: Launch | null
 }
@@ -2270,9 +2293,10 @@ export declare function handoff(options?: HandoffOptions): Promise<HandoffReport
 
 /**
  * Handles the hook event on standard input. `project` is the directory whose launcher was started, `null` for the
- * user's own hooks and for those of the plugin, for which `plugin` is true. May block for as long as a session waits.
+ * user's own hooks and for those of the plugin, for which `plugin` is true. `wait` is true in the hook that waits for the planned
+ * time of a reopened session. May block for as long as a session waits.
  */
-export declare function hook(project?: string | undefined | null, plugin?: boolean | undefined | null): HookOutcome
+export declare function hook(project?: string | undefined | null, plugin?: boolean | undefined | null, wait?: boolean | undefined | null): HookOutcome
 
 /** What a hook process does when its work is over. */
 export interface HookOutcome {

@@ -36,7 +36,7 @@ function write(fd, text) {
 }
 
 function work(addon) {
-  var outcome = addon.hook(project, '__SCOPE__' === 'plugin');
+  var outcome = addon.hook(project, '__SCOPE__' === 'plugin', process.argv[2] === 'wait');
   if (outcome.supervise) {
     // A process of its own, which leaves when no session has unfinished work. Nothing of the project is part of it.
     var options = { cwd: '/', detached: true, stdio: 'ignore', windowsHide: true };

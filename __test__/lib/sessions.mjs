@@ -57,6 +57,7 @@ export function session(id, { stop, next, project, commands, subagents, ...field
     permissionMode: 'acceptEdits',
     gitBranch: 'main',
     clientVersion: '2.1.329',
+    paused: false,
     incident: null,
     next: { action: 'none', at: null, reason: 'nothing-pending', why: 'its last turn ended', argv: null, ...next },
     commands: {

@@ -27,9 +27,10 @@ const PATH_COLUMNS = 60;
  * @returns {Group}
  */
 function groupOf(session) {
-  if (session.state === 'hung') return 'hangs';
-  if (session.next.action === 'resume' || session.next.action === 'notify' || session.activity === 'waiting') return 'needs';
-  if (['wake', 'client', 'run'].includes(session.next.action)) return 'waits';
+  const dismissed = session.next.reason === 'cancelled';
+  if (session.state === 'hung' && !dismissed) return 'hangs';
+  if (session.next.action === 'resume' || session.next.action === 'notify' || (session.activity === 'waiting' && !dismissed)) return 'needs';
+  if (['wake', 'client', 'run'].includes(session.next.action) || session.next.reason === 'paused') return 'waits';
   return session.live === null ? 'rest' : 'runs';
 }
 

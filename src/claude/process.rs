@@ -53,6 +53,10 @@ pub trait Processes: Send + Sync {
     fn terminal(&self, pid: u32) -> Option<String> {
         self.table().into_iter().find(|process| process.pid == pid)?.tty
     }
+    /// Whether it is stopped by a signal or a debugger.
+    fn is_stopped(&self, pid: u32) -> bool {
+        self.table().iter().any(|process| process.pid == pid && process.stopped)
+    }
     /// Words of a process's command line; empty when it cannot be read.
     fn command_line(&self, _pid: u32) -> Vec<String> {
         Vec::new()
@@ -193,6 +197,10 @@ mod system {
         /// Field 22 of `/proc/<pid>/stat`, ticks since boot.
         fn start_token(&self, pid: u32) -> Option<String> {
             Stat::read(pid)?.text(START).map(str::to_owned)
+        }
+
+        fn is_stopped(&self, pid: u32) -> bool {
+            Stat::read(pid).is_some_and(|stat| matches!(stat.text(STATE), Some("T" | "t")))
         }
 
         fn terminal(&self, pid: u32) -> Option<String> {

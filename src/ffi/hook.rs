@@ -4,7 +4,7 @@ use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::fs::read_standard_input;
-use crate::hook::{Caller, LARGEST_PAYLOAD, Outside, run};
+use crate::hook::{Caller, LARGEST_PAYLOAD, Outside, Task, run};
 use napi_derive::napi;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,10 +26,11 @@ pub struct HookOutcome {
 }
 
 /// Handles the hook event on standard input. `project` is the directory whose launcher was started, `null` for the
-/// user's own hooks and for those of the plugin, for which `plugin` is true. May block for as long as a session waits.
+/// user's own hooks and for those of the plugin, for which `plugin` is true. `wait` is true in the hook that waits for the planned
+/// time of a reopened session. May block for as long as a session waits.
 #[napi(catch_unwind)]
 #[must_use]
-pub fn hook(project: Option<String>, plugin: Option<bool>) -> HookOutcome {
+pub fn hook(project: Option<String>, plugin: Option<bool>, wait: Option<bool>) -> HookOutcome {
     // A panic would print; a hook prints nothing.
     std::panic::set_hook(Box::new(|_| {}));
     let (input, complete) = read_standard_input(LARGEST_PAYLOAD + 1, PATIENCE);
@@ -44,7 +45,8 @@ pub fn hook(project: Option<String>, plugin: Option<bool>) -> HookOutcome {
         None if plugin == Some(true) => Caller::Plugin,
         None => Caller::User,
     };
-    let outcome = run(outside, caller, &input);
+    let task = if wait == Some(true) { Task::Wait } else { Task::Handle };
+    let outcome = run(outside, caller, task, &input);
     HookOutcome {
         exit_code: outcome.exit_code,
         stdout: outcome.stdout,

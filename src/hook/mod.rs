@@ -16,7 +16,7 @@ mod stop;
 pub use payload::{Event, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
 pub use start::Registration;
 
-use crate::claude::home::ClaudeHome;
+use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::process::Processes;
 use crate::clock::Clock;
 use crate::env::Environment;
@@ -74,9 +74,18 @@ pub enum Caller<'a> {
     Plugin,
 }
 
+/// What a hook process is asked to do with its event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Handle it.
+    Handle,
+    /// `SessionStart` of a reopened session: wait for the planned time of its stop, as the hook of the stop would.
+    Wait,
+}
+
 /// Handles one event.
 #[must_use]
-pub fn run(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Outcome {
+pub fn run(outside: Outside<'_>, caller: Caller<'_>, task: Task, input: &[u8]) -> Outcome {
     let Ok(state) = outside.env.state_dir().map(StateDir::new) else { return Outcome::silent() };
     let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return Outcome::silent() };
     let payload = Payload::check(input, &home);
@@ -117,6 +126,8 @@ pub fn run(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Outcome {
         config: OnceCell::new(),
     };
     match payload.event {
+        Event::SessionStart if task == Task::Wait => hook.session_reopened(),
+        _ if task == Task::Wait => Outcome::silent(),
         Event::StopFailure => hook.stop_failure(),
         Event::Stop => {
             let outcome = hook.saving(Moment::TurnEnded, Hook::turn_ended);
@@ -183,6 +194,14 @@ impl Hook<'_> {
 
     fn config(&self) -> &Config {
         self.config.get_or_init(|| in_force(self.outside.env, self.project_dir().as_deref()).config)
+    }
+
+    /// Configuration directories of Claude Code, the hook's own first.
+    fn homes(&self, config: &Config) -> Vec<ClaudeHome> {
+        let further: Vec<PathBuf> = config.config_dirs.iter().map(PathBuf::from).collect();
+        let others = all_homes(self.outside.env, &further);
+        let own = ClaudeHome::new(self.home.dir());
+        std::iter::once(own).chain(others.into_iter().filter(|home| home.dir() != self.home.dir())).collect()
     }
 
     fn ledger<'l>(&'l self, config: &'l Config, default_home: Option<&'l Path>) -> Ledger<'l> {

@@ -158,7 +158,7 @@ impl Hook<'_> {
     fn standing(&self, stop: &Stop, gathered: &Gathered, config: &Config) -> Situation {
         let incident = self.ledger(config, None).read(&self.payload.session).ok().flatten();
         if let Some(incident) = incident.filter(|incident| !incident.phase.is_over()) {
-            return situation(&incident, gathered.name.clone());
+            return situation(&incident, gathered.name.clone(), None);
         }
         let (standing, next_text) = match stop.kind {
             StopKind::Finished => (Standing::Finished, "nothing by itself: its last turn ended"),
@@ -175,6 +175,7 @@ impl Hook<'_> {
             resets_at: stop.resets_at,
             resets_guess: stop.resets_at_source == Some(ResetSource::Guess),
             next_text: next_text.to_owned(),
+            open_in: None,
             resume_command: Some(resume_command(&self.payload.session, None).join(" ")),
         }
     }

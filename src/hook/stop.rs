@@ -1,19 +1,23 @@
 //! The hooks around a stop: it happens, the session goes on, the session ends, the client tells what it does itself.
 
 use super::{Hook, Outcome};
+use crate::claude::home::ClaudeHome;
 use crate::claude::registry::{client_pid, live_holder, read_record};
 use crate::claude::transcript::Transcript;
 use crate::error::Code;
 use crate::note::state::Moment;
 use crate::note::writer::NoteWriter;
+use crate::notify::{Kind as NoticeKind, Notice, send};
 use crate::project::enabled::unattended;
 use crate::recovery::config::Config;
 use crate::recovery::fingerprint::Fingerprint;
 use crate::recovery::heartbeat::{Ended, Heartbeat};
-use crate::recovery::incident::{Incident, Outcome as AttemptOutcome, Phase, Report};
+use crate::recovery::incident::{Incident, Obstacle, Outcome as AttemptOutcome, Phase, Report};
 use crate::recovery::ledger::{Event, Ledger};
-use crate::recovery::policy::{Action, Terminal};
+use crate::recovery::policy::{Action, RecoveryPlan, Terminal};
+use crate::recovery::reason::Reason;
 use crate::session::ending::Liveness;
+use crate::session::owners::Owners;
 use crate::session::summary::{Summary, summarize};
 use crate::session::{Source, Stop, StopKind};
 use crate::store::lock::Lock;
@@ -24,6 +28,9 @@ use std::time::Duration;
 /// How long a finished turn is looked for in the transcript after `Stop` says it ended.
 const TURN_WAIT: Duration = Duration::from_secs(3);
 const TURN_STEP: Duration = Duration::from_millis(50);
+
+/// Time between two checks of a reopened session that another client still waits for.
+const REOPENED_STEP: Duration = Duration::from_secs(2);
 
 impl Hook<'_> {
     /// `StopFailure`: record first, then read, plan, note, and wait.
@@ -43,7 +50,9 @@ impl Hook<'_> {
             Ok(None) => return Outcome::silent(),
             Err(error) => return self.failed(&error),
         };
-        let heartbeat = self.heartbeat(ledger);
+        let homes = self.homes(config);
+        let on_hold = |incident: &Incident| self.tell_hold(incident, config);
+        let heartbeat = self.heartbeat(ledger, &homes, &on_hold);
         let established = match heartbeat.establish(&incident) {
             Ok(Some(incident)) => incident,
             Ok(None) => return Outcome::silent(),
@@ -54,14 +63,113 @@ impl Hook<'_> {
         if established.plan.action != Action::Wake {
             return Outcome::silent();
         }
+        self.wait_for_plan(&heartbeat)
+    }
+
+    /// Waits, brings the note up to date, and wakes the session where that was decided.
+    fn wait_for_plan(&self, heartbeat: &Heartbeat<'_>) -> Outcome {
         let ended = heartbeat.wait(&self.payload.session);
-        if let Ok(Some(incident)) = ledger.read(&self.payload.session) {
-            self.write_note(&incident, config);
+        if let Ok(Some(incident)) = heartbeat.ledger.read(&self.payload.session) {
+            self.write_note(&incident, heartbeat.ledger.config);
         }
         match ended {
             Ended::Wake(text) => Outcome { exit_code: 2, stderr: Some(text), ..Outcome::silent() },
             Ended::Silent(_) => Outcome::silent(),
         }
+    }
+
+    /// `SessionStart` of a session that is opened again while its stop waits: from now on this client waits for it. Where
+    /// another client still waits for it, this one takes over as soon as that one is closed.
+    pub(super) fn session_reopened(&self) -> Outcome {
+        if self.outside.env.in_attempt() || self.payload.source.as_deref() != Some("resume") {
+            return Outcome::silent();
+        }
+        let session = &self.payload.session;
+        if !self.state.incident(session).exists() {
+            return Outcome::silent();
+        }
+        let config = self.config();
+        let default_home = self.default_home();
+        let ledger = self.ledger(config, default_home.as_deref());
+        let homes = self.homes(config);
+        let on_hold = |incident: &Incident| self.tell_hold(incident, config);
+        let heartbeat = self.heartbeat(ledger, &homes, &on_hold);
+        let processes = self.outside.processes;
+        let Some(pid) = client_pid(self.outside.env.claude_pid(), self.home, session, processes) else {
+            return Outcome::silent();
+        };
+        let Some(start) = processes.start_token(pid) else { return Outcome::silent() };
+        loop {
+            let Ok(Some(incident)) = ledger.read(session) else { return Outcome::silent() };
+            let here = || match read_record(self.home, pid) {
+                Some(record) => record.session_id == *session,
+                None => true,
+            };
+            let waits = incident.phase.is_active() || incident.phase == Phase::Held;
+            if !waits || processes.start_token(pid).as_ref() != Some(&start) || !here() {
+                return Outcome::silent();
+            }
+            let busy = matches!(incident.phase, Phase::Open | Phase::Attempting)
+                || Lock::is_held(&self.state.waiter_lease(session))
+                || Lock::is_held(&self.state.run_lease(session));
+            if !busy {
+                break;
+            }
+            self.outside.clock.sleep(REOPENED_STEP);
+        }
+        let now = self.outside.clock.now();
+        let place = processes.terminal(pid).unwrap_or_else(|| format!("process {pid}"));
+        let taken = ledger.change(session, |slot| {
+            let Some(incident) =
+                slot.as_mut().filter(|one| matches!(one.phase, Phase::Waiting | Phase::Held))
+            else {
+                return;
+            };
+            incident.claude_pid = Some(pid);
+            incident.claude_start = Some(start.clone());
+            incident.held_back = None;
+            incident.saw(Source::Hook, format!("opened again in {place}"));
+            ledger.plan(incident, Terminal::Open);
+            // Who opens a session when it could be continued at once is there to do it.
+            if incident.plan.action == Action::Wake && incident.plan.at.is_none_or(|at| at <= now) {
+                incident.phase = Phase::Held;
+                incident.plan = RecoveryPlan::new(Action::Notify, None, Reason::OpenedAgainLate(&place));
+            }
+        });
+        match taken {
+            Ok(Some(incident)) => {
+                self.write_note(&incident, config);
+                if incident.plan.action == Action::Wake && incident.phase == Phase::Waiting {
+                    return self.wait_for_plan(&heartbeat);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => return self.failed(&error),
+        }
+        Outcome::silent()
+    }
+
+    /// Something keeps a waiting session from being continued, or no longer does: the note says so, and the user is notified
+    /// where only they can change it.
+    fn tell_hold(&self, incident: &Incident, config: &Config) {
+        self.write_note(incident, config);
+        let kind = match incident.held_back.as_ref().map(|held| held.reason) {
+            Some(Obstacle::Dialog) => NoticeKind::DialogOpen,
+            Some(Obstacle::Shared) => NoticeKind::OpenTwice,
+            _ => return,
+        };
+        let title =
+            self.read_transcript(Liveness::Live(None)).and_then(|summary| summary.name.or(summary.title));
+        let notice = Notice::new(
+            kind,
+            &incident.session,
+            incident.generation,
+            title.as_deref(),
+            incident.project.as_deref(),
+        );
+        let super::Outside { env, clock, processes } = self.outside;
+        let outside = crate::report::inventory::Outside { env, clock, processes };
+        send(outside, &config.notify, self.state, &[notice]);
     }
 
     /// `Stop`: a turn ended. If it is one after the stop, the session went on.
@@ -221,8 +329,14 @@ impl Hook<'_> {
         }
     }
 
-    fn heartbeat<'h>(&'h self, ledger: Ledger<'h>) -> Heartbeat<'h> {
-        Heartbeat { ledger, processes: self.outside.processes, home: self.home }
+    fn heartbeat<'h>(
+        &'h self,
+        ledger: Ledger<'h>,
+        homes: &'h [ClaudeHome],
+        on_hold: &'h (dyn Fn(&Incident) + 'h),
+    ) -> Heartbeat<'h> {
+        let super::Outside { env, processes, .. } = self.outside;
+        Heartbeat { ledger, env, processes, homes, on_hold }
     }
 
     /// The session's transcript, if it is a file of ours to read.
@@ -261,11 +375,16 @@ impl Hook<'_> {
     /// Brings HANDOFF.md up to date. A note that cannot be written is journalled; the recovery goes on.
     fn write_note(&self, incident: &Incident, config: &Config) {
         let Some(project) = self.project_dir() else { return };
+        let super::Outside { env, processes, .. } = self.outside;
+        // At the end of a session its client is still there.
+        let ending = if self.payload.event == super::Event::SessionEnd { incident.claude_pid } else { None };
+        let ending = env.claude_pid().filter(|_| ending.is_some()).or(ending);
         let writer = NoteWriter {
             state: self.state,
-            env: self.outside.env,
+            env,
             project: &project,
             blocks: config.note.blocks,
+            open_in: Owners::places_of(Some(self.home.dir()), processes, &incident.session, ending),
         };
         if let Err(error) = writer.write(incident) {
             self.failed(&error);

@@ -60,7 +60,9 @@ pub struct Situation {
     pub resets_guess: bool,
     /// What happens next, as a sentence.
     pub next_text: String,
-    /// What a person types to go on.
+    /// Where the session is open: opening it a second time would fork its conversation.
+    pub open_in: Option<String>,
+    /// What the user types to continue a closed session.
     pub resume_command: Option<String>,
 }
 
@@ -612,6 +614,14 @@ fn by_hand(situation: &Situation, gathered: &Gathered) -> String {
         out.push('\n');
     }
     let session = plain(&situation.session, 80);
+    if let Some(place) = situation.open_in.as_deref() {
+        let _ = write!(
+            out,
+            "The session is open in {}: type `continue` there. Do not open it a second time, for two windows of one session \
+             fork its conversation.\n\n",
+            plain(place, 80)
+        );
+    }
     let _ = write!(
         out,
         "With the tool: `cc-session-recover resume {session}` checks first that nobody has it open, \
@@ -688,6 +698,7 @@ mod tests {
             resets_at: parse_rfc3339("2026-11-21T05:09:00Z"),
             resets_guess: false,
             next_text: "The open terminal goes on by itself at 2026-11-21T05:11:30Z.".into(),
+            open_in: None,
             resume_command: Some("claude --resume c10fc6d8-f1b0-43a0-bbd4-32659a03b64a".into()),
         }
     }

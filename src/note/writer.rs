@@ -15,7 +15,7 @@ use crate::store::StateDir;
 use std::path::Path;
 
 /// Writes notes of one project.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct NoteWriter<'a> {
     /// Where the lock is.
     pub state: &'a StateDir,
@@ -25,6 +25,8 @@ pub struct NoteWriter<'a> {
     pub project: &'a Path,
     /// Blocks that are kept.
     pub blocks: usize,
+    /// Where the session is open (`pts/3`); `None` when it is closed.
+    pub open_in: Option<String>,
 }
 
 impl NoteWriter<'_> {
@@ -40,7 +42,7 @@ impl NoteWriter<'_> {
         if says_nothing(&gathered) {
             return Ok(Written::default());
         }
-        let block = compose(&situation(incident, gathered.name.clone()), &gathered);
+        let block = compose(&situation(incident, gathered.name.clone(), self.open_in.as_deref()), &gathered);
         write_block(self.project, &incident.session, &block, self.blocks, self.state)
     }
 }
@@ -53,7 +55,7 @@ pub fn says_nothing(gathered: &Gathered) -> bool {
 
 /// Why an incident's session stands still, and what happens next.
 #[must_use]
-pub fn situation(incident: &Incident, name: Option<String>) -> Situation {
+pub fn situation(incident: &Incident, name: Option<String>, open_in: Option<&str>) -> Situation {
     let stop = &incident.stop;
     Situation {
         session: incident.session.clone(),
@@ -64,24 +66,32 @@ pub fn situation(incident: &Incident, name: Option<String>) -> Situation {
         stopped_at: stop.at,
         resets_at: stop.resets_at,
         resets_guess: stop.resets_at_source == Some(ResetSource::Guess),
-        next_text: next_text(incident),
-        resume_command: Some(
+        next_text: next_text(incident, open_in),
+        open_in: open_in.map(str::to_owned),
+        // Opening a session twice forks its conversation.
+        resume_command: open_in.is_none().then(|| {
             incident
                 .plan
                 .argv
                 .clone()
                 .unwrap_or_else(|| crate::recovery::policy::resume_command(&incident.session, None))
-                .join(" "),
-        ),
+                .join(" ")
+        }),
     }
 }
 
 /// What happens next, as a sentence.
-fn next_text(incident: &Incident) -> String {
+fn next_text(incident: &Incident, open_in: Option<&str>) -> String {
     let plan = &incident.plan;
     let at = plan.at.map(rfc3339);
+    if let Some(held) = incident.held_back.as_ref().filter(|_| incident.phase.is_active()) {
+        return format!("not continued: {}", held.why);
+    }
+    if let Some(place) = open_in.filter(|_| is_left_to_user(incident)) {
+        return format!("nothing by itself: {}; type `continue` in {place}", plan.why);
+    }
     match (incident.phase, plan.action, at) {
-        (Phase::Cancelled, ..) => "nothing by itself: automatic recovery was cancelled".into(),
+        (Phase::Cancelled, ..) => format!("nothing by itself: {}", plan.why),
         (Phase::Attempting, _, _)
             if incident.attempts.last().is_some_and(|attempt| attempt.run.is_some()) =>
         {
@@ -91,7 +101,7 @@ fn next_text(incident: &Incident) -> String {
             "the session was told to go on; a finished turn has not been seen yet".into()
         }
         (_, Action::Wake, Some(at)) => {
-            format!("the open session is continued by itself at {at}: {}", plan.why)
+            format!("cc-session-recover continues the open session at {at}: {}", plan.why)
         }
         (_, Action::Run, Some(at)) => {
             format!("the closed session is resumed by itself at {at}: {}", plan.why)
@@ -102,4 +112,9 @@ fn next_text(incident: &Incident) -> String {
         (_, Action::None, _) => format!("nothing by itself: {}", plan.why),
         (_, _, None) => format!("a person is needed: {}", plan.why),
     }
+}
+
+/// Nothing happens by itself, and what the plan names is a command that must not be run while the session is open.
+fn is_left_to_user(incident: &Incident) -> bool {
+    incident.phase == Phase::GivenUp || matches!(incident.plan.action, Action::Resume | Action::Run)
 }

@@ -24,6 +24,10 @@ pub enum Kind {
     Held,
     /// Nothing more is tried.
     GivenUp,
+    /// A menu in its window delays the continuation.
+    DialogOpen,
+    /// Two windows have it open, so neither is continued.
+    OpenTwice,
     /// Its context is large.
     ContextLarge,
     /// Its context is bloated.
@@ -42,6 +46,8 @@ impl Kind {
             Self::Recovered => "recovered",
             Self::Held => "held",
             Self::GivenUp => "given-up",
+            Self::DialogOpen => "dialog-open",
+            Self::OpenTwice => "open-twice",
             Self::ContextLarge => "context-large",
             Self::ContextBloated => "context-bloated",
             Self::NotSaved => "not-saved",
@@ -55,6 +61,8 @@ impl Kind {
             Self::Recovered => "Claude Code works again",
             Self::Held => "Claude Code waits for you",
             Self::GivenUp => "Claude Code was given up",
+            Self::DialogOpen => "A menu is open in Claude Code",
+            Self::OpenTwice => "A session is open in two windows",
             Self::ContextLarge => "Claude Code fills its context",
             Self::ContextBloated => "Claude Code has almost filled its context",
             Self::NotSaved => "Claude Code is not saving a session",
@@ -68,6 +76,12 @@ impl Kind {
             Self::Recovered => "Run cc-session-recover report to see what it did.",
             Self::Held => "It is not continued before you have looked at it. Run cc-session-recover status.",
             Self::GivenUp => "Nothing more is tried. Run cc-session-recover status to see why.",
+            Self::DialogOpen => {
+                "It blocks the continuation: press Esc in that window or answer it. Run cc-session-recover status to see which."
+            }
+            Self::OpenTwice => {
+                "Neither is continued, for that would fork the conversation: close one of them. Run cc-session-recover status."
+            }
             Self::ContextLarge => {
                 "Compact it soon: type /compact in it. Run cc-session-recover show to see how full it is."
             }

@@ -20,6 +20,9 @@ pub const MARKER: &str = "cc-session-recover/hook.js";
 /// end the hook at once.
 const LONGEST_WAIT: u32 = 2_073_600;
 
+/// The line that the window shows when the waiting hook continues a session.
+pub const REWAKE_SUMMARY: &str = "cc-session-recover continued this session after its stop";
+
 /// One hook entry to be present in a settings file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HookEntry {
@@ -53,7 +56,8 @@ pub fn plugin_entries() -> Vec<HookEntry> {
 
 /// `find` assigns the launcher's path to `ccsr_js`.
 fn entries_of(find: &str) -> Vec<HookEntry> {
-    let command = format!("{find}; {RUN}; exit 0");
+    // A project's settings can set variables for hooks.
+    let command = format!("{find}; ccsr_line=; {RUN}; exit 0");
     let entry = |event: &str, matcher: Option<&str>, more: Value| {
         let mut hook = json!({"type": "command", "command": command});
         if let (Some(hook), Value::Object(more)) = (hook.as_object_mut(), more) {
@@ -63,9 +67,25 @@ fn entries_of(find: &str) -> Vec<HookEntry> {
     };
     vec![
         entry("SessionStart", None, json!({"timeout": 10})),
+        // A session that is opened again during the wait continues like the one that stopped.
+        HookEntry {
+            event: "SessionStart".into(),
+            matcher: Some("resume".into()),
+            hook: json!({
+                "type": "command",
+                "command": waiting(find),
+                "asyncRewake": true,
+                "rewakeSummary": REWAKE_SUMMARY,
+                "timeout": LONGEST_WAIT,
+            }),
+        },
         entry("Stop", None, json!({"async": true, "timeout": 60})),
         entry("SubagentStop", None, json!({"async": true, "timeout": 60})),
-        entry("StopFailure", None, json!({"asyncRewake": true, "timeout": LONGEST_WAIT})),
+        entry(
+            "StopFailure",
+            None,
+            json!({"asyncRewake": true, "rewakeSummary": REWAKE_SUMMARY, "timeout": LONGEST_WAIT}),
+        ),
         entry("PreCompact", None, json!({"async": true, "timeout": 60})),
         entry(
             "Notification",
@@ -110,6 +130,11 @@ fn told(find: &str) -> Value {
 
 /// Starts the launcher `ccsr_js`. A missing file must not be sourced: the shell would end with 2, which blocks a turn.
 pub(super) const RUN: &str = r#"ccsr_run=${ccsr_js%/*}/run.sh; [ -f "$ccsr_run" ] && . "$ccsr_run""#;
+
+/// The same for the hook of a reopened session, which only waits.
+fn waiting(find: &str) -> String {
+    format!("{find}; ccsr_line=wait; {RUN}; exit 0")
+}
 
 /// One word for a POSIX shell, whatever is in it.
 #[must_use]

@@ -17,6 +17,7 @@ use crate::clock::{Clock, local_time};
 use crate::env::Environment;
 use crate::project::enabled::find;
 use crate::recovery::incident::Incident;
+use crate::recovery::supervise::Paused;
 use crate::store::StateDir;
 use crate::store::stored::peek;
 use crate::watch::saving::Unsaved;
@@ -136,9 +137,17 @@ fn waiting(state: &StateDir, project: &Path) -> Waiting {
         .take(MOST_INCIDENTS)
         .filter_map(|path| peek::<Incident>(&path).ok().flatten())
         .filter(|incident| incident.phase.is_active() && incident.project.as_deref() == Some(project));
-    incidents.fold(Waiting::default(), |waiting, incident| Waiting {
-        sessions: waiting.sessions + 1,
-        next: [waiting.next, incident.plan.at].into_iter().flatten().min(),
+    let paused = Paused::read(state);
+    incidents.fold(Waiting::default(), |waiting, incident| {
+        if paused.holds(&incident.session) {
+            return Waiting { paused: waiting.paused + 1, ..waiting };
+        }
+        let next = incident.plan.at.filter(|_| incident.held_back.is_none());
+        Waiting {
+            sessions: waiting.sessions + 1,
+            next: [waiting.next, next].into_iter().flatten().min(),
+            ..waiting
+        }
     })
 }
 

@@ -24,7 +24,9 @@ const MARGIN: usize = 4;
 pub struct Waiting {
     /// How many.
     pub sessions: usize,
-    /// When the first of them goes on.
+    /// How many more the user paused.
+    pub paused: usize,
+    /// When the first of them continues.
     pub next: Option<DateTime<Utc>>,
 }
 
@@ -119,8 +121,8 @@ fn parts_of(scene: &Scene, detail: Detail) -> Vec<Part> {
         .context_percent
         .filter(|percent| detail.context && notable(percent))
         .map(|percent| Part { text: format!("context {percent:.0}%"), percent });
-    let waiting =
-        (scene.waiting.sessions > 0 && detail.waiting > Words::None).then(|| waits(scene, detail.waiting));
+    let waiting = (scene.waiting.sessions + scene.waiting.paused > 0 && detail.waiting > Words::None)
+        .then(|| waits(scene, detail.waiting));
     let unsaved = scene.unsaved.then(|| Part { text: UNSAVED.to_owned(), percent: 100.0 });
     [unsaved, five_hour, seven_day, context, waiting].into_iter().flatten().collect()
 }
@@ -141,10 +143,17 @@ fn limit(scene: &Scene, name: &str, window: Window, words: Words) -> Part {
 }
 
 fn waits(scene: &Scene, words: Words) -> Part {
+    let paused = scene.waiting.paused;
+    if scene.waiting.sessions == 0 {
+        return Part { text: format!("{paused} paused"), percent: 0.0 };
+    }
     let mut text = format!("{} waiting", scene.waiting.sessions);
     if let (Some(next), Words::All) = (scene.waiting.next, words) {
         text.push_str(", next ");
         text.push_str(&if next > scene.now { clock(scene, next) } else { "now".to_owned() });
+    }
+    if paused > 0 {
+        let _ = write!(text, ", {paused} paused");
     }
     Part { text, percent: 0.0 }
 }
@@ -208,7 +217,7 @@ mod tests {
         Scene {
             seven_day: Some(Window { used_percent: 81.0, resets_at: at("2026-11-23T09:00:00Z") }),
             context_percent: Some(96.0),
-            waiting: Waiting { sessions: 2, next: Some(at("2026-11-21T15:12:30Z")) },
+            waiting: Waiting { sessions: 2, paused: 0, next: Some(at("2026-11-21T15:12:30Z")) },
             ..scene()
         }
     }
@@ -216,6 +225,16 @@ mod tests {
     #[test]
     fn a_quiet_account_is_one_short_part() {
         assert_eq!(segment(&scene()), "5h 42% · resets 15:10 (1 h 12 min)");
+    }
+
+    #[test]
+    fn paused_sessions_are_counted_apart_from_those_that_continue() {
+        let with = |sessions, paused| {
+            let next = full().waiting.next;
+            segment(&Scene { waiting: Waiting { sessions, paused, next }, ..scene() })
+        };
+        assert!(with(0, 2).ends_with("| 2 paused"), "{}", with(0, 2));
+        assert!(with(1, 1).ends_with("| 1 waiting, next 15:12, 1 paused"), "{}", with(1, 1));
     }
 
     #[test]
@@ -262,7 +281,7 @@ mod tests {
         assert_eq!(segment(&nothing), "");
         // A window that has begun anew says nothing about the new one.
         assert_eq!(segment(&Scene { now: at("2026-11-21T15:10:00Z"), ..scene() }), "");
-        let waiting = Waiting { sessions: 1, next: Some(at("2026-11-21T13:00:00Z")) };
+        let waiting = Waiting { sessions: 1, paused: 0, next: Some(at("2026-11-21T13:00:00Z")) };
         assert_eq!(segment(&Scene { waiting, ..nothing }), "1 waiting, next now");
     }
 

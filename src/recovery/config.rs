@@ -17,7 +17,8 @@ use std::path::Path;
 /// Largest configuration file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 /// Keys whose values are objects.
-const OBJECTS: [&str; 11] = [
+const OBJECTS: [&str; 12] = [
+    "status",
     "heartbeat",
     "supervisor",
     "retry",
@@ -72,6 +73,8 @@ pub struct Config {
     pub nightly_cap: Option<u32>,
     /// Minutes without growth after which a busy session counts as hung.
     pub hung_minutes: Option<f64>,
+    /// The `status` screen.
+    pub status: Status,
     /// Context size warnings.
     pub context: Context,
     /// Whether what is said is saved.
@@ -98,13 +101,13 @@ pub struct Heartbeat {
     pub grace_seconds: f64,
     /// Longest time between two checks, in seconds, at most 30.
     pub step_seconds: f64,
-    /// A person's Esc on the client's own wait means "do not continue".
+    /// Esc or Ctrl-C at the client's own countdown cancels ours too.
     pub escape_cancels: bool,
 }
 
 impl Default for Heartbeat {
     fn default() -> Self {
-        Self { enabled: true, grace_seconds: 150.0, step_seconds: 30.0, escape_cancels: false }
+        Self { enabled: true, grace_seconds: 150.0, step_seconds: 30.0, escape_cancels: true }
     }
 }
 
@@ -233,6 +236,20 @@ pub struct Notify {
 impl Default for Notify {
     fn default() -> Self {
         Self { desktop: true, webhook: None }
+    }
+}
+
+/// The `status` screen.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Status {
+    /// Closed sessions that stopped longer ago than this are counted in one line.
+    pub recent_hours: f64,
+}
+
+impl Default for Status {
+    fn default() -> Self {
+        Self { recent_hours: 48.0 }
     }
 }
 
@@ -462,6 +479,7 @@ impl Config {
             ("retry.slowMinutes", self.retry.slow_minutes),
             ("retry.giveUpHours", self.retry.give_up_hours),
             ("lateWakeHours", self.late_wake_hours()),
+            ("status.recentHours", self.status.recent_hours),
             ("hungMinutes", self.hung_minutes.unwrap_or(0.0)),
             ("context.warnPercent", self.context.warn_percent[0]),
             ("context.warnPercent", self.context.warn_percent[1]),

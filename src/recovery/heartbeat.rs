@@ -5,18 +5,23 @@
 //! has come by the wall clock and by the boot clock, it writes the attempt down and wakes the session, once. In every
 //! other case it ends in silence. The client's own continuation comes first and is then found in the transcript.
 
+use super::config::{Config, in_force};
 use super::due::DueByBoot;
-use super::incident::{Attempt, Incident, Outcome, Phase};
+use super::incident::{Attempt, HeldBack, Incident, Obstacle, Outcome, Phase};
 use super::ledger::Ledger;
 use super::policy::{Action, Terminal};
+use super::supervise::Paused;
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
-use crate::claude::registry::read_record;
+use crate::claude::registry::{Proof, read_record};
 use crate::claude::transcript::Transcript;
+use crate::claude::version::ClientVersion;
 use crate::claude::wording::STATUS_REPORT;
 use crate::clock::{Clock, rfc3339};
+use crate::env::Environment;
 use crate::error::Code;
 use crate::session::ending::Liveness;
+use crate::session::owners::{ClientWord, Owners, SessionOwners};
 use crate::session::summary::{Summary, summarize};
 use crate::session::{Source, StopKind};
 use crate::store::journal;
@@ -27,37 +32,50 @@ use std::time::Duration;
 
 /// Longest time between two checks.
 const LONGEST_STEP: f64 = 30.0;
-/// How long the error record is waited for; it comes 0.2 s after the hook starts.
+/// The client opens its limit menu within this time after the stop, so it is checked every second for that long.
+const MENU_WINDOW: Duration = Duration::from_secs(20);
+const MENU_STEP: Duration = Duration::from_secs(1);
+/// How long the error record is waited for; it comes 0.2 s after the hook starts on an idle machine.
 const RECORD_WAIT: Duration = Duration::from_secs(5);
-/// How long it is waited for where there is no conversation at all: an unsaved session, or a made-up path.
+/// How long it is waited for when there is no conversation at all and no client that could still write one.
 const NOTHING_WAIT: Duration = Duration::from_millis(500);
 const RECORD_STEP: Duration = Duration::from_millis(40);
 /// How long the lease is tried for.
 const LEASE_WAIT: Duration = Duration::from_millis(250);
-/// Time between two looks at an incident whose hook is still reading.
+/// Time between two checks of an incident whose hook is still reading, and of one whose error record is not there yet.
 const ESTABLISHING: Duration = Duration::from_secs(1);
 /// A record this much older than the hook belongs to an earlier stop.
 const RECORD_AGE: chrono::Duration = chrono::Duration::seconds(60);
+/// For how long after the stop a missing error record is checked for every second.
+const RECORD_LATE: chrono::Duration = chrono::Duration::minutes(10);
+/// A clock that advanced this much more than the time slept shows that the machine or this process stood still.
+const GAP: Duration = Duration::from_secs(10);
+/// The client's own continuation comes 36 to 100 s after the client notices that the limit has reset.
+const CLIENT_WINDOW: Duration = Duration::from_secs(120);
 
 /// What a heartbeat works with.
 #[derive(Clone, Copy)]
 pub struct Heartbeat<'a> {
     /// Incidents on disk, with clock and configuration.
     pub ledger: Ledger<'a>,
+    /// For the configuration in force, which may change during the wait.
+    pub env: &'a Environment,
     /// Processes of this machine.
     pub processes: &'a dyn Processes,
-    /// Claude Code's configuration directory.
-    pub home: &'a ClaudeHome,
+    /// Configuration directories of Claude Code; the hook's own comes first.
+    pub homes: &'a [ClaudeHome],
+    /// Called, without any lock, when something starts or stops keeping the session from being continued.
+    pub on_hold: &'a (dyn Fn(&Incident) + 'a),
 }
 
 /// The client as it is at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
-    /// It holds the session and takes a wake.
+    /// It has the session open and takes a wake.
     Ready,
-    /// It holds the session and is at work, or a dialog is open that would hold the wake.
-    Occupied,
-    /// It lives, but holds another session now.
+    /// It has the session open and works, or waits for a permission or an answer.
+    Busy,
+    /// It lives, but has another session open now.
     Elsewhere,
     /// It is gone.
     Gone,
@@ -81,31 +99,41 @@ pub enum Seen {
 }
 
 /// What to do now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Move {
-    /// Look again after this time.
+    /// Check again after this time.
     Sleep(Duration),
     /// Take the newer failure as the stop.
     Adopt,
+    /// Record what keeps the session from being continued, or that nothing does any more.
+    HoldBack(Option<Obstacle>),
+    /// Time stood still: the client's own continuation gets its full head start again, until then.
+    Postpone(DateTime<Utc>),
     /// Wake the session.
     Wake,
     /// End in silence; the incident gets this phase, `None` when it stays as it is.
     End(Option<Phase>, &'static str),
-    /// End in silence and leave it to a person: the client is closed or has turned away.
+    /// End in silence and leave it to the user: the client is closed or has turned to another session.
     Leave(&'static str),
 }
 
-/// One look at everything that decides.
+/// One check of everything that decides.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
     /// The incident on disk.
     pub incident: Option<&'a Incident>,
     /// The client.
     pub client: Client,
+    /// What keeps it from being continued.
+    pub obstacle: Option<Obstacle>,
     /// The transcript.
     pub seen: Seen,
-    /// A person's Esc counts as "do not continue".
+    /// The user's Esc counts as "do not continue".
     pub escape_cancels: bool,
+    /// Time stood still since the last check.
+    pub gap: bool,
+    /// Head start that the client's own continuation gets after a gap; `None` where it does not continue by itself.
+    pub head_start: Option<Duration>,
     /// Wall clock.
     pub now: DateTime<Utc>,
     /// Boot-clock time that must still go by, whatever the wall clock says.
@@ -124,7 +152,7 @@ pub fn next_move(look: &Look<'_>) -> Move {
     match look.client {
         Client::Gone => return Move::Leave("the client has ended"),
         Client::Elsewhere => return Move::Leave("the client turned to another session"),
-        Client::Ready | Client::Occupied => {}
+        Client::Ready | Client::Busy => {}
     }
     match look.seen {
         Seen::StoppedAgain => return Move::Adopt,
@@ -133,10 +161,9 @@ pub fn next_move(look: &Look<'_>) -> Move {
         }
         Seen::MovedOn => return Move::End(Some(Phase::MovedOn), "the session went on without us"),
         Seen::Escaped if look.escape_cancels => {
-            return Move::End(Some(Phase::Cancelled), "a person cancelled the continuation");
+            return Move::End(Some(Phase::Cancelled), "the user cancelled the continuation with Esc");
         }
-        Seen::Lost => return Move::Leave("the transcript can no longer be read"),
-        Seen::Same | Seen::Escaped => {}
+        Seen::Same | Seen::Escaped | Seen::Lost => {}
     }
     if incident.phase == Phase::Open {
         // The hook that reported it is still reading about it.
@@ -147,12 +174,30 @@ pub fn next_move(look: &Look<'_>) -> Move {
     };
     let wall_left = (due - look.now).to_std().unwrap_or(Duration::ZERO);
     let left = wall_left.max(look.boot_left);
-    if !left.is_zero() {
-        return Move::Sleep(left.min(look.step));
+    // A transcript that comes late is no obstacle before the time.
+    let lost = look.seen == Seen::Lost && left.is_zero();
+    let obstacle = look.obstacle.or_else(|| lost.then_some(Obstacle::NoTranscript));
+    if obstacle != incident.held_back.as_ref().map(|held| held.reason) {
+        return Move::HoldBack(obstacle);
     }
-    match look.client {
-        Client::Occupied => Move::Sleep(look.step),
-        _ => Move::Wake,
+    if let (true, Some(head_start)) = (look.gap, look.head_start)
+        && let Ok(head_start) = chrono::Duration::from_std(head_start)
+        && due < look.now + head_start
+    {
+        return Move::Postpone(look.now + head_start);
+    }
+    if !left.is_zero() {
+        let early = look.now - incident.created_at < RECORD_LATE;
+        let step = if early && (look.seen == Seen::Lost || incident.stop.record.is_none()) {
+            look.step.min(ESTABLISHING)
+        } else {
+            look.step
+        };
+        return Move::Sleep(left.min(step));
+    }
+    match (obstacle, look.client) {
+        (None, Client::Ready) => Move::Wake,
+        (Some(_) | None, _) => Move::Sleep(look.step),
     }
 }
 
@@ -188,7 +233,8 @@ impl Heartbeat<'_> {
     }
 
     /// Waits until the error record of a stop that a hook just reported is in the transcript, and completes the incident
-    /// with it and with a plan. Without it after five seconds, the payload has to do.
+    /// with it and with a plan. Without it after five seconds the payload has to do, and [`Heartbeat::wait`] takes the record
+    /// over whenever it comes.
     ///
     /// # Errors
     /// Those of the ledger.
@@ -203,7 +249,9 @@ impl Heartbeat<'_> {
                 summary.stop.kind.is_failure() && summary.stop.record.is_some() && reported - at < RECORD_AGE
             });
             let nothing = reader.summary.as_ref().is_none_or(|summary| summary.stop.kind == StopKind::Empty);
-            let patience = if nothing { NOTHING_WAIT } else { RECORD_WAIT };
+            // On a starved machine a client that lives writes seconds later.
+            let never = nothing && !self.is_alive(incident);
+            let patience = if never { NOTHING_WAIT } else { RECORD_WAIT };
             if fresh.is_some() || self.clock().since_boot().saturating_sub(started) > patience {
                 break fresh;
             }
@@ -252,18 +300,17 @@ impl Heartbeat<'_> {
     }
 
     fn wait_with(&self, session: &str, lease: &mut Option<Lock>) -> Ended {
-        let mut reader = Reader { bytes: None, summary: None };
-        let mut due_by_boot = DueByBoot::default();
+        let mut watch = Watch::new(self.clock());
         loop {
             let Ok(incident) = self.ledger.read(session) else {
                 return Ended::Silent("the incident cannot be read");
             };
-            let move_ = self.look(incident.as_ref(), &mut reader, &mut due_by_boot);
+            let move_ = self.look(incident.as_ref(), &mut watch, false);
             match move_ {
-                Move::Sleep(time) => self.clock().sleep(time),
+                Move::Sleep(time) => watch.sleep(time, self.clock()),
                 // Everything that changes the incident is decided again under its lock, so that a stop reported in
                 // between is not lost: its hook finds our lease taken and relies on us.
-                _ => match self.act(session, &mut reader, &mut due_by_boot, lease) {
+                _ => match self.act(session, &mut watch, lease) {
                     Ok(Some(ended)) => return ended,
                     Ok(None) => {}
                     Err(_) => return Ended::Silent("the incident cannot be written"),
@@ -272,50 +319,73 @@ impl Heartbeat<'_> {
         }
     }
 
-    fn look(&self, incident: Option<&Incident>, reader: &mut Reader, due_by_boot: &mut DueByBoot) -> Move {
+    /// `thorough`: also looks for clients that are just being started for the session, before anything is done.
+    fn look(&self, incident: Option<&Incident>, watch: &mut Watch, thorough: bool) -> Move {
         let now = self.clock().now();
-        let heartbeat = &self.ledger.config.heartbeat;
-        let (client, seen) = incident.map_or((Client::Gone, Seen::Lost), |incident| {
-            (self.client(incident), seen(incident, reader.read(&incident.transcript)))
-        });
-        let due = incident.and_then(|incident| incident.plan.at);
+        let Some(incident) = incident else { return next_move(&Look::of_nothing(now)) };
+        let config = in_force(self.env, incident.project.as_deref()).config;
+        let owners = self.owners(incident, thorough);
+        let obstacle = self.obstacle(incident, &owners, &config);
+        watch.suspended(obstacle == Some(Obstacle::Suspended));
         next_move(&Look {
-            incident,
-            client,
-            seen,
-            escape_cancels: heartbeat.escape_cancels,
+            incident: Some(incident),
+            client: self.client(incident, &owners),
+            obstacle,
+            seen: seen(incident, watch.reader.read(&incident.transcript)),
+            escape_cancels: config.heartbeat.escape_cancels,
+            gap: watch.gap,
+            head_start: continues_by_itself(incident)
+                .then(|| CLIENT_WINDOW.max(Duration::from_secs_f64(config.heartbeat.grace_seconds.max(0.0)))),
             now,
-            boot_left: due_by_boot.left(
-                due,
-                incident.map_or(0, |one| one.generation),
-                incident.and_then(|one| one.timing.as_ref()),
+            boot_left: watch.due_by_boot.left(
+                incident.plan.at,
+                incident.generation,
+                incident.timing.as_ref(),
                 self.clock(),
             ),
-            step: Duration::from_secs_f64(heartbeat.step_seconds.clamp(0.05, LONGEST_STEP)),
+            step: watch.step(config.heartbeat.step_seconds, self.clock()),
         })
     }
 
-    /// Looks again and acts, under the lock. `None`: go on waiting.
+    /// Checks again and acts, under the lock. `None`: go on waiting.
     ///
     /// At the end the lease is given back under the lock too: a hook that reports a new stop after that finds it free,
     /// and one that reported before it was seen here.
     fn act(
         &self,
         session: &str,
-        reader: &mut Reader,
-        due_by_boot: &mut DueByBoot,
+        watch: &mut Watch,
         lease: &mut Option<Lock>,
     ) -> crate::error::Result<Option<Ended>> {
         let mut ended = None;
+        let mut told = None;
         self.ledger.change(session, |slot| {
-            let move_ = self.look(slot.as_ref(), reader, due_by_boot);
+            let move_ = self.look(slot.as_ref(), watch, true);
             match (move_, slot) {
                 (Move::Sleep(_), _) => {}
                 (Move::Adopt, Some(incident)) => {
-                    if let Some(summary) = &reader.summary {
+                    if let Some(summary) = &watch.reader.summary {
                         adopt(incident, summary, self.clock().now());
                         self.ledger.plan(incident, Terminal::Open);
+                        told = Some(incident.clone());
                     }
+                    watch.stopped(self.clock());
+                }
+                (Move::HoldBack(obstacle), Some(incident)) => {
+                    let places = self.owners(incident, true).places();
+                    incident.held_back =
+                        obstacle.map(|reason| HeldBack { reason, why: reason.words(places.as_deref()) });
+                    let fact = incident.held_back.as_ref().map(|held| held.why.clone());
+                    incident.saw(Source::Process, fact.unwrap_or_else(|| "nothing is in its way".into()));
+                    told = Some(incident.clone());
+                }
+                (Move::Postpone(until), Some(incident)) => {
+                    watch.gap = false;
+                    incident.plan.at = Some(until);
+                    incident.saw(
+                        Source::Clock,
+                        "time stood still: Claude Code's own continuation goes first again",
+                    );
                 }
                 (Move::Wake, Some(incident)) => ended = Some(Ended::Wake(self.wake(incident))),
                 (Move::End(Some(phase), why), Some(incident)) => {
@@ -324,16 +394,22 @@ impl Heartbeat<'_> {
                 }
                 (Move::Leave(why), Some(incident)) => {
                     incident.saw(Source::Process, why);
+                    incident.held_back = None;
                     self.ledger.plan(incident, Terminal::Closed);
                     ended = Some(Ended::Silent(why));
                 }
                 (Move::End(_, why) | Move::Leave(why), _) => ended = Some(Ended::Silent(why)),
-                (Move::Adopt | Move::Wake, None) => ended = Some(Ended::Silent("the incident is gone")),
+                (Move::Adopt | Move::Wake | Move::HoldBack(_) | Move::Postpone(_), None) => {
+                    ended = Some(Ended::Silent("the incident is gone"));
+                }
             }
             if ended.is_some() {
                 *lease = None;
             }
         })?;
+        if let Some(incident) = told {
+            (self.on_hold)(&incident);
+        }
         Ok(ended)
     }
 
@@ -357,27 +433,163 @@ impl Heartbeat<'_> {
     /// Whether the client of an incident is there.
     #[must_use]
     pub fn terminal(&self, incident: &Incident) -> Terminal {
-        match self.client(incident) {
-            Client::Ready | Client::Occupied => Terminal::Open,
+        match self.client(incident, &self.owners(incident, false)) {
+            Client::Ready | Client::Busy => Terminal::Open,
             Client::Elsewhere | Client::Gone => Terminal::Closed,
         }
     }
 
-    /// The client by process id and start time, and the session it holds by its registry record.
-    fn client(&self, incident: &Incident) -> Client {
-        let Some(pid) = incident.claude_pid else { return Client::Gone };
+    /// Whether the process that reported the stop still runs.
+    fn is_alive(&self, incident: &Incident) -> bool {
+        let Some(pid) = incident.claude_pid else { return false };
         let token = self.processes.start_token(pid);
-        if token.is_none() || token != incident.claude_start {
-            return Client::Gone;
+        token.is_some() && token == incident.claude_start
+    }
+
+    fn owners(&self, incident: &Incident, thorough: bool) -> SessionOwners {
+        if thorough {
+            return Owners::look_up(self.homes, self.processes, &incident.session);
         }
-        match read_record(self.home, pid) {
+        Owners::read(self.homes, self.processes, &mut Vec::new()).of_session(&incident.session)
+    }
+
+    /// The client by process id and start time, and the session it has open by its registry record. A client without a
+    /// record (before 2.1.120, or one that starts) has the session of its hook.
+    fn client(&self, incident: &Incident, owners: &SessionOwners) -> Client {
+        let Some(pid) = incident.claude_pid.filter(|_| self.is_alive(incident)) else { return Client::Gone };
+        if let Some(own) = owners.process(pid) {
+            return match own.word() {
+                ClientWord::Busy | ClientWord::Waiting => Client::Busy,
+                ClientWord::Idle | ClientWord::Silent | ClientWord::Dialog => Client::Ready,
+            };
+        }
+        let record = self.homes.iter().find_map(|home| read_record(home, pid));
+        match record.filter(|record| record.proof(self.processes) == Proof::Live) {
             Some(record) if record.session_id != incident.session => Client::Elsewhere,
-            Some(record) => match record.status.as_deref() {
-                Some("busy" | "waiting") => Client::Occupied,
-                _ => Client::Ready,
+            _ => Client::Ready,
+        }
+    }
+
+    /// What keeps the session from being continued, the most urgent first.
+    fn obstacle(&self, incident: &Incident, owners: &SessionOwners, config: &Config) -> Option<Obstacle> {
+        let pid = incident.claude_pid?;
+        obstacle(
+            owners,
+            Some(pid),
+            self.processes.is_stopped(pid),
+            &WaitSwitches {
+                paused: Paused::read(self.ledger.state).holds(&incident.session),
+                switched_off: !config.heartbeat.enabled,
             },
-            // Clients before 2.1.120 keep no registry; they cannot be woken either.
-            None => Client::Ready,
+        )
+    }
+}
+
+/// What the user has switched that holds a waiting session.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WaitSwitches {
+    /// `pause` or `pause --all`.
+    pub paused: bool,
+    /// `heartbeat.enabled` or the project's `enabled` is false.
+    pub switched_off: bool,
+}
+
+/// What keeps an open session from being continued, the most urgent first. `client` is the process that waits for it; `None`
+/// where any owner may.
+#[must_use]
+pub fn obstacle(
+    owners: &SessionOwners,
+    client: Option<u32>,
+    stopped: bool,
+    switches: &WaitSwitches,
+) -> Option<Obstacle> {
+    let shared = client.map_or_else(|| owners.is_shared(), |pid| owners.others_than(pid));
+    if switches.switched_off {
+        return Some(Obstacle::SwitchedOff);
+    }
+    if switches.paused {
+        return Some(Obstacle::Paused);
+    }
+    if owners.live.iter().any(|owner| owner.word() == ClientWord::Dialog) {
+        return Some(Obstacle::Dialog);
+    }
+    if shared {
+        return Some(Obstacle::Shared);
+    }
+    stopped.then_some(Obstacle::Suspended)
+}
+
+/// Whether Claude Code itself continues the session while its terminal stays open.
+fn continues_by_itself(incident: &Incident) -> bool {
+    let version = incident.client_version.as_deref().and_then(ClientVersion::parse);
+    incident.entrypoint.as_deref() == Some("cli")
+        && incident.stop.kind.is_usage_limit()
+        && incident.stop.resets_at.is_some()
+        && version.is_none_or(ClientVersion::continues_by_itself)
+}
+
+/// What one waiting hook remembers from check to check.
+struct Watch {
+    reader: Reader,
+    due_by_boot: DueByBoot,
+    /// Time stood still, and nothing was done about it yet.
+    gap: bool,
+    was_suspended: bool,
+    /// Boot clock at the newest stop.
+    stopped_at: Duration,
+}
+
+impl Watch {
+    fn new(clock: &dyn Clock) -> Self {
+        Self {
+            reader: Reader { bytes: None, summary: None },
+            due_by_boot: DueByBoot::default(),
+            gap: false,
+            was_suspended: false,
+            stopped_at: clock.since_boot(),
+        }
+    }
+
+    fn stopped(&mut self, clock: &dyn Clock) {
+        self.stopped_at = clock.since_boot();
+    }
+
+    /// A client that was stopped by a signal notices the reset only when it runs again.
+    fn suspended(&mut self, suspended: bool) {
+        self.gap |= self.was_suspended && !suspended;
+        self.was_suspended = suspended;
+    }
+
+    fn step(&self, configured: f64, clock: &dyn Clock) -> Duration {
+        let step = Duration::from_secs_f64(configured.clamp(0.05, LONGEST_STEP));
+        let early = clock.since_boot().saturating_sub(self.stopped_at) < MENU_WINDOW;
+        if early { step.min(MENU_STEP) } else { step }
+    }
+
+    fn sleep(&mut self, time: Duration, clock: &dyn Clock) {
+        let (wall, boot) = (clock.now(), clock.since_boot());
+        clock.sleep(time);
+        let by_wall = (clock.now() - wall).to_std().unwrap_or(Duration::ZERO);
+        let by_boot = clock.since_boot().saturating_sub(boot);
+        // What was due to an earlier gap was decided before this sleep.
+        self.gap = by_wall.max(by_boot) > time + GAP;
+    }
+}
+
+impl Look<'_> {
+    /// There is no incident.
+    const fn of_nothing(now: DateTime<Utc>) -> Self {
+        Self {
+            incident: None,
+            client: Client::Gone,
+            obstacle: None,
+            seen: Seen::Lost,
+            escape_cancels: false,
+            gap: false,
+            head_start: None,
+            now,
+            boot_left: Duration::ZERO,
+            step: MENU_STEP,
         }
     }
 }
@@ -411,10 +623,14 @@ pub(super) fn adopt(incident: &mut Incident, summary: &Summary, now: DateTime<Ut
             attempt.outcome = Outcome::StoppedAgain;
         }
     }
+    // The record of the stop that is waited for already, which came late.
+    let late = incident.stop.record.is_none()
+        && incident.stop.at.zip(summary.stop.at).is_none_or(|(known, at)| (at - known).abs() < RECORD_AGE);
     incident.stop = summary.stop.clone();
     incident.phase = Phase::Open;
     incident.describe(summary);
-    incident.saw(Source::Transcript, format!("stopped again, noticed at {}", rfc3339(now)));
+    let what = if late { "the error record came late" } else { "stopped again" };
+    incident.saw(Source::Transcript, format!("{what}, noticed at {}", rfc3339(now)));
 }
 
 /// The text that wakes the model: a report of the state, not a person's words.
@@ -442,10 +658,12 @@ mod tests {
     use super::super::config::Config;
     use super::super::incident::Report;
     use super::super::policy::RecoveryPlan;
+    use super::super::reason::PlanReason;
     use super::super::reason::Reason;
     use super::*;
     use crate::clock::parse_rfc3339;
     use crate::session::Stop;
+    use crate::session::owners::{HeldBy, Kind, OwnerProcess};
     use crate::store::StateDir;
     use std::path::{Path, PathBuf};
     use std::sync::Mutex;
@@ -462,7 +680,7 @@ mod tests {
             project: None,
             config_dir: None,
             transcript: PathBuf::from("/nowhere"),
-            stop: Stop::of(kind),
+            stop: Stop { record: Some("r".into()), ..Stop::of(kind) },
             cwd: None,
             entrypoint: None,
             claude_pid: Some(7),
@@ -478,8 +696,11 @@ mod tests {
         Look {
             incident: Some(incident),
             client: Client::Ready,
+            obstacle: None,
             seen: Seen::Same,
             escape_cancels: false,
+            gap: false,
+            head_start: None,
             now: at(now),
             boot_left: Duration::ZERO,
             step: Duration::from_secs(30),
@@ -503,6 +724,95 @@ mod tests {
     }
 
     #[test]
+    fn what_keeps_a_session_from_being_continued_is_recorded_at_once_and_delays_the_wake() {
+        let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
+        let step = Duration::from_secs(30);
+        for reason in
+            [Obstacle::Dialog, Obstacle::Shared, Obstacle::Paused, Obstacle::SwitchedOff, Obstacle::Suspended]
+        {
+            let obstacle = Some(reason);
+            for now in ["2026-11-21T02:00:00Z", "2026-11-21T02:10:00Z"] {
+                let seen = Look { obstacle, ..look(&plain, now) };
+                assert_eq!(next_move(&seen), Move::HoldBack(obstacle), "{reason:?} at {now}");
+            }
+            let mut known = plain.clone();
+            known.held_back = Some(HeldBack { reason, why: String::new() });
+            let due = look(&known, "2026-11-21T02:10:00Z");
+            assert_eq!(next_move(&Look { obstacle, ..due }), Move::Sleep(step), "{reason:?} stays");
+            assert_eq!(next_move(&due), Move::HoldBack(None), "{reason:?} is gone");
+        }
+    }
+
+    #[test]
+    fn a_transcript_that_is_not_there_never_makes_a_live_client_a_closed_one() {
+        let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
+        let lost = |incident, now| next_move(&Look { seen: Seen::Lost, ..look(incident, now) });
+        assert_eq!(lost(&plain, "2026-11-21T02:00:00Z"), Move::Sleep(ESTABLISHING));
+        let missing = Some(Obstacle::NoTranscript);
+        assert_eq!(lost(&plain, "2026-11-21T02:10:00Z"), Move::HoldBack(missing), "not woken without it");
+        let mut known = plain.clone();
+        known.held_back = Some(HeldBack { reason: Obstacle::NoTranscript, why: String::new() });
+        assert_eq!(lost(&known, "2026-11-21T02:10:00Z"), Move::Sleep(Duration::from_secs(30)));
+        let gone = Look { client: Client::Gone, seen: Seen::Lost, ..look(&plain, "2026-11-21T02:10:00Z") };
+        assert!(matches!(next_move(&gone), Move::Leave(_)));
+    }
+
+    #[test]
+    fn after_a_gap_in_time_the_client_gets_its_full_head_start_where_it_continues_by_itself() {
+        let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
+        let head_start = Some(Duration::from_secs(150));
+        let cases = [
+            ("2026-11-21T05:00:00Z", true, head_start, Move::Postpone(at("2026-11-21T05:02:30Z"))),
+            ("2026-11-21T02:08:00Z", true, head_start, Move::Postpone(at("2026-11-21T02:10:30Z"))),
+            ("2026-11-21T02:07:30Z", true, head_start, Move::Sleep(Duration::from_secs(30))),
+            ("2026-11-21T05:00:00Z", true, None, Move::Wake),
+            ("2026-11-21T05:00:00Z", false, head_start, Move::Wake),
+        ];
+        for (now, gap, head_start, expected) in cases {
+            assert_eq!(next_move(&Look { gap, head_start, ..look(&plain, now) }), expected, "{now} {gap}");
+        }
+    }
+
+    #[test]
+    fn of_all_obstacles_the_one_the_user_can_remove_is_named() {
+        let owner = |pid, status: &str, waiting_for: Option<&str>| OwnerProcess {
+            session: SESSION.into(),
+            home: 0,
+            pid,
+            kind: Kind::Interactive,
+            proof: HeldBy::Registry,
+            tty: None,
+            status: Some(status.into()),
+            status_since: None,
+            waiting_for: waiting_for.map(str::to_owned),
+            job: None,
+            name: None,
+            started_at: None,
+            version: None,
+        };
+        let owners = |live: Vec<OwnerProcess>| SessionOwners { live, ..SessionOwners::default() };
+        let none = WaitSwitches::default();
+        let of = |owners: &SessionOwners, stopped, switches: &WaitSwitches| {
+            obstacle(owners, Some(7), stopped, switches)
+        };
+        let one = owners(vec![owner(7, "idle", None)]);
+        let two = owners(vec![owner(7, "idle", None), owner(8, "idle", None)]);
+        let menu = owners(vec![owner(7, "waiting", Some("dialog open"))]);
+        let question = owners(vec![owner(7, "waiting", Some("permission prompt"))]);
+        let starting = SessionOwners { started: vec![9], ..one.clone() };
+        assert_eq!(of(&one, false, &none), None);
+        assert_eq!(of(&one, true, &none), Some(Obstacle::Suspended));
+        assert_eq!(of(&two, false, &none), Some(Obstacle::Shared));
+        assert_eq!(of(&starting, false, &none), Some(Obstacle::Shared));
+        assert_eq!(of(&menu, false, &none), Some(Obstacle::Dialog));
+        assert_eq!(of(&question, false, &none), None, "a question is no menu: the client is busy");
+        let paused = WaitSwitches { paused: true, switched_off: false };
+        assert_eq!(of(&menu, true, &paused), Some(Obstacle::Paused));
+        let off = WaitSwitches { paused: true, switched_off: true };
+        assert_eq!(of(&two, true, &off), Some(Obstacle::SwitchedOff));
+    }
+
+    #[test]
     fn whatever_speaks_against_a_wake_ends_in_silence() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let due = look(&incident, "2026-11-21T02:10:00Z");
@@ -510,8 +820,7 @@ mod tests {
         let with = |client, seen| next_move(&Look { client, seen, ..due });
         assert!(matches!(with(Client::Gone, Seen::Same), Move::Leave(_)));
         assert!(matches!(with(Client::Elsewhere, Seen::Same), Move::Leave(_)));
-        assert!(matches!(with(Client::Ready, Seen::Lost), Move::Leave(_)));
-        assert_eq!(with(Client::Occupied, Seen::Same), Move::Sleep(Duration::from_secs(30)));
+        assert_eq!(with(Client::Busy, Seen::Same), Move::Sleep(Duration::from_secs(30)));
         assert_eq!(with(Client::Ready, Seen::StoppedAgain), Move::Adopt);
         assert!(matches!(with(Client::Ready, Seen::ContinuedByClient), Move::End(Some(Phase::Recovered), _)));
         assert!(matches!(with(Client::Ready, Seen::MovedOn), Move::End(Some(Phase::MovedOn), _)));
@@ -536,6 +845,7 @@ mod tests {
         sleeps: Mutex<Vec<Duration>>,
         at: Option<(DateTime<Utc>, &'a (dyn Fn() + Sync))>,
         done: Mutex<bool>,
+        after: &'a (dyn Fn(usize) + Sync),
     }
 
     impl Clock for Virtual<'_> {
@@ -546,7 +856,12 @@ mod tests {
             (self.now() - self.start).to_std().unwrap() + Duration::from_secs(1000)
         }
         fn sleep(&self, duration: Duration) {
-            self.sleeps.lock().unwrap().push(duration);
+            let sleeps = {
+                let mut sleeps = self.sleeps.lock().unwrap();
+                sleeps.push(duration);
+                sleeps.len()
+            };
+            (self.after)(sleeps);
             let now = {
                 let mut now = self.now.lock().unwrap();
                 *now += chrono::Duration::from_std(duration).unwrap();
@@ -577,6 +892,7 @@ mod tests {
     struct Scene {
         dir: tempfile::TempDir,
         transcript: PathBuf,
+        held: Mutex<Vec<Obstacle>>,
     }
 
     impl Scene {
@@ -586,10 +902,19 @@ mod tests {
             let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("fixtures/transcripts/quota-mid-turn-interactive.jsonl");
             std::fs::copy(fixture, &transcript).unwrap();
-            Self { dir, transcript }
+            Self { dir, transcript, held: Mutex::default() }
         }
 
         fn play(&self, at_time: Option<(&str, Act<'_>)>) -> (Ended, Option<Incident>, Vec<Duration>) {
+            self.play_with(at_time, &|_| {})
+        }
+
+        /// `after` is called after every sleep with the number of sleeps so far.
+        fn play_with(
+            &self,
+            at_time: Option<(&str, Act<'_>)>,
+            after: &(dyn Fn(usize) + Sync),
+        ) -> (Ended, Option<Incident>, Vec<Duration>) {
             let state = StateDir::new(self.dir.path().join("state"));
             let config = Config::default();
             let start = at("2026-11-21T02:39:13Z");
@@ -604,10 +929,15 @@ mod tests {
                 sleeps: Mutex::new(Vec::new()),
                 at: at_time.map(|(time, _)| (at(time), &act as &(dyn Fn() + Sync))),
                 done: Mutex::new(false),
+                after,
             };
-            let home = ClaudeHome::new(self.dir.path());
+            let homes = [ClaudeHome::new(self.dir.path())];
+            let env = Environment::from_pairs([] as [(&str, &str); 0], "/");
             let ledger = Ledger { state: &state, clock: &clock, config: &config, default_home: None };
-            let beat = Heartbeat { ledger, processes: &Alive, home: &home };
+            let on_hold = |incident: &Incident| {
+                self.held.lock().unwrap().extend(incident.held_back.as_ref().map(|held| held.reason));
+            };
+            let beat = Heartbeat { ledger, env: &env, processes: &Alive, homes: &homes, on_hold: &on_hold };
             let report = Report {
                 transcript: self.transcript.clone(),
                 stop: Stop { at: Some(start), ..Stop::of(StopKind::UsageLimit5h) },
@@ -654,7 +984,51 @@ mod tests {
         assert!(late >= chrono::Duration::zero() && late < chrono::Duration::seconds(1), "{late}");
         let steps = Duration::from_secs(30);
         let short = sleeps.iter().filter(|sleep| **sleep < steps).count();
-        assert!(sleeps.iter().all(|sleep| *sleep <= steps) && short <= 2, "{short} short sleeps");
+        // Every second for as long as the limit menu may still open.
+        assert!(sleeps.iter().all(|sleep| *sleep <= steps) && short <= 23, "{short} short sleeps");
+    }
+
+    #[test]
+    fn a_transcript_that_appears_late_is_waited_for_as_long_as_the_client_lives() {
+        let scene = Scene::new();
+        let late = scene.dir.path().join("late");
+        std::fs::rename(&scene.transcript, &late).unwrap();
+        let appear = |_: &StateDir| std::fs::rename(&late, &scene.transcript).unwrap();
+        let (ended, incident, _) = scene.play(Some(("2026-11-21T02:43:00Z", &appear)));
+        let incident = incident.unwrap();
+        assert!(matches!(ended, Ended::Wake(_)), "{ended:?}");
+        assert!(incident.stop.record.is_some() && incident.attempts.len() == 1, "{incident:?}");
+        let closed = incident.evidence.iter().any(|seen| seen.fact.contains("ended"));
+        assert!(!closed, "a live client is never called closed: {:?}", incident.evidence);
+    }
+
+    #[test]
+    fn a_paused_session_is_held_at_once_and_continues_when_that_is_taken_back() {
+        let scene = Scene::new();
+        let pause = |state: &StateDir| {
+            Paused::change(state, None, true).unwrap();
+        };
+        let state = StateDir::new(scene.dir.path().join("state"));
+        let (ended, incident, sleeps) = scene.play_with(Some(("2026-11-21T03:00:00Z", &pause)), &|sleeps| {
+            if sleeps == 400 {
+                assert!(Paused::change(&state, None, false).unwrap())
+            }
+        });
+        assert!(matches!(ended, Ended::Wake(_)), "{ended:?}");
+        assert!(sleeps.len() >= 400, "it waited for the user: {}", sleeps.len());
+        assert_eq!(*scene.held.lock().unwrap(), [Obstacle::Paused]);
+        assert_eq!(incident.unwrap().held_back, None);
+    }
+
+    #[test]
+    fn esc_at_the_clients_countdown_cancels_ours_and_says_how_to_continue() {
+        let scene = Scene::new();
+        let notice = r#"{"type":"system","subtype":"informational","uuid":"s-esc","isSidechain":false,"timestamp":"2026-11-21T03:00:00.000Z","content":"Automatic continue cancelled"}"#;
+        let (ended, incident, _) = scene.play(Some(("2026-11-21T03:00:00Z", &|_| scene.append(notice))));
+        let incident = incident.unwrap();
+        assert!(matches!(ended, Ended::Silent(_)), "{ended:?}");
+        assert_eq!(incident.phase, Phase::Cancelled);
+        assert_eq!(incident.plan.reason, PlanReason::CancelledWithEsc);
     }
 
     #[test]

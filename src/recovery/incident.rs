@@ -5,7 +5,7 @@
 use super::due::Timing;
 use super::fingerprint::Fingerprint;
 use super::policy::RecoveryPlan;
-use super::reason::Reason;
+use super::reason::{PlanReason, Reason};
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::Summary;
 use crate::session::{Evidence, Source, Stop, StopKind};
@@ -72,6 +72,78 @@ impl Phase {
             Self::Cancelled => "cancelled",
         }
     }
+}
+
+/// Why the waiting hook does not continue an open session at its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Obstacle {
+    /// The client shows a menu or another dialog, which holds every wake until it is closed.
+    Dialog,
+    /// Several clients have the session open: continuing in one of them forks the conversation.
+    Shared,
+    /// The user paused it.
+    Paused,
+    /// Automatic recovery was switched off during the wait.
+    SwitchedOff,
+    /// The client is stopped by a signal (Ctrl-Z).
+    Suspended,
+    /// The client lives, and its transcript is not there, or not yet.
+    NoTranscript,
+}
+
+impl Obstacle {
+    /// What it is and what the user does about it. `place` is where the session is open.
+    #[must_use]
+    pub fn words(self, place: Option<&str>) -> String {
+        let place = place.unwrap_or("its window");
+        match self {
+            Self::Dialog => format!(
+                "a menu is open in {place} and blocks the continuation: press Esc there, or answer it"
+            ),
+            Self::Shared => format!(
+                "it is open in {place}, and continuing one of them would fork the conversation: close all but one; that one \
+                 continues, or type `continue` in it"
+            ),
+            Self::Paused => "paused: `cc-session-recover unpause` lets it continue; a countdown of Claude Code itself is stopped with Esc".into(),
+            Self::SwitchedOff => format!(
+                "automatic recovery is switched off in the configuration: type `continue` in {place}"
+            ),
+            Self::Suspended => format!("its client is suspended in {place}: `fg` there continues it"),
+            Self::NoTranscript => format!("its transcript is not there: type `continue` in {place}"),
+        }
+    }
+
+    /// The code that programs see.
+    #[must_use]
+    pub const fn code(self) -> PlanReason {
+        match self {
+            Self::Dialog => PlanReason::DialogOpen,
+            Self::Shared => PlanReason::OpenTwice,
+            Self::Paused => PlanReason::Paused,
+            Self::SwitchedOff => PlanReason::RecoveryDisabled,
+            Self::Suspended => PlanReason::ClientSuspended,
+            Self::NoTranscript => PlanReason::TranscriptMissing,
+        }
+    }
+
+    /// The user has to act before anything happens.
+    #[must_use]
+    pub const fn needs_user(self) -> bool {
+        match self {
+            Self::Dialog | Self::Shared | Self::SwitchedOff | Self::Suspended | Self::NoTranscript => true,
+            Self::Paused => false,
+        }
+    }
+}
+
+/// An obstacle as the waiting hook last saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBack {
+    /// What it is.
+    pub reason: Obstacle,
+    /// In words, with the place of the session at that time.
+    pub why: String,
 }
 
 /// How an attempt ended.
@@ -367,6 +439,9 @@ pub struct Incident {
     pub cycles: Vec<DateTime<Utc>>,
     /// What happens next.
     pub plan: RecoveryPlan,
+    /// What the waiting hook meets that keeps it from continuing the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBack>,
     /// What the clocks showed when its time was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<Timing>,
@@ -432,6 +507,7 @@ impl Incident {
             attempts: Vec::new(),
             cycles: Vec::new(),
             plan: RecoveryPlan::undecided(),
+            held_back: None,
             timing: None,
             evidence: Vec::new(),
         }
@@ -530,8 +606,12 @@ impl Incident {
             }
         }
         self.phase = phase;
+        self.held_back = None;
         self.saw(source, fact);
-        self.plan = RecoveryPlan::nothing(Reason::SessionContinued);
+        self.plan = RecoveryPlan::nothing(match phase {
+            Phase::Cancelled => Reason::CancelledWithEsc,
+            _ => Reason::SessionContinued,
+        });
     }
 }
 

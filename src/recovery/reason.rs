@@ -3,6 +3,7 @@
 //! [`Reason`] carries the data of a sentence, and [`Reason::told`] is the only function that turns it into a code and a
 //! sentence. A new reason does not compile until it has both.
 
+use super::incident::Obstacle;
 use crate::claude::version::ClientVersion;
 use crate::clock::rfc3339;
 use crate::session::StopKind;
@@ -33,8 +34,22 @@ pub enum PlanReason {
     AwaitingTurn,
     /// The user cancelled the recovery.
     Cancelled,
+    /// The user cancelled the client's own countdown with Esc or Ctrl-C, and with it ours.
+    CancelledWithEsc,
     /// The hooks were removed from the project.
     HooksRemoved,
+    /// The session was opened again after its client was closed, and nothing waits for it in that window.
+    OpenedAgain,
+    /// A menu or another dialog is open in the window and blocks the continuation.
+    DialogOpen,
+    /// Several windows have the session open; continuing one would fork the conversation.
+    OpenTwice,
+    /// The user paused it.
+    Paused,
+    /// The client is suspended.
+    ClientSuspended,
+    /// The client lives, and its transcript is missing.
+    TranscriptMissing,
     /// The prompt has no answer; the user may have taken it back.
     EndedBeforeAnswer,
     /// The credential was refused.
@@ -121,7 +136,11 @@ pub enum Reason<'a> {
     PromptRepeated { session: &'a str },
     AwaitingTurn,
     Cancelled,
+    CancelledWithEsc,
     HooksRemoved,
+    OpenedAgain(&'a str),
+    OpenedAgainLate(&'a str),
+    HeldBack(Obstacle, Option<&'a str>),
     EndedBeforeAnswer,
     LoginNeeded,
     CreditNeeded,
@@ -150,8 +169,8 @@ pub enum Reason<'a> {
     Hung,
     QuestionOpen,
     NoSupervisor,
-    WaiterGone,
-    StopNotReported,
+    WaiterGone(&'a str),
+    StopNotReported(&'a str),
     NotReady(&'a str),
     RunsDidNothing(&'a str),
     TranscriptDamaged { damage: &'a str, session: &'a str, nonce: &'a str },
@@ -192,6 +211,24 @@ impl Reason<'_> {
                 fixed(Code::AwaitingTurn, "told to continue; a finished turn has not been seen yet")
             }
             Self::Cancelled => fixed(Code::Cancelled, "cancelled by the user"),
+            Self::CancelledWithEsc => fixed(
+                Code::CancelledWithEsc,
+                "cancelled with Esc: type `continue` in that window, or use `cc-session-recover resume`",
+            ),
+            Self::OpenedAgain(place) => (
+                Code::OpenedAgain,
+                format!(
+                    "it was opened again, and this window does not continue by itself: type `continue` in {place}"
+                ),
+            ),
+            Self::OpenedAgainLate(place) => (
+                Code::OpenedAgain,
+                format!(
+                    "it was opened again after the planned time, and this window does not continue by itself: type \
+                     `continue` in {place}"
+                ),
+            ),
+            Self::HeldBack(obstacle, place) => (obstacle.code(), obstacle.words(place)),
             Self::HooksRemoved => fixed(Code::HooksRemoved, "the hooks were removed from the project"),
             Self::EndedBeforeAnswer => fixed(
                 Code::EndedBeforeAnswer,
@@ -323,11 +360,11 @@ impl Reason<'_> {
                 Code::NoSupervisor,
                 "no supervisor runs that would resume it: start `cc-session-recover watch`, or resume it by hand",
             ),
-            Self::WaiterGone => {
-                fixed(Code::WaiterGone, "the waiting hook is gone: say \"continue\" in the session")
+            Self::WaiterGone(place) => {
+                (Code::WaiterGone, format!("the waiting hook is gone: type `continue` in {place}"))
             }
-            Self::StopNotReported => {
-                fixed(Code::StopNotReported, "no hook of ours saw this stop: say \"continue\" in the session")
+            Self::StopNotReported(place) => {
+                (Code::StopNotReported, format!("no hook of ours saw this stop: type `continue` in {place}"))
             }
             Self::NotReady(why) => fixed(Code::NotReady, why),
             Self::RunsDidNothing(hollow) => (Code::RunsDidNothing, format!("two runs did nothing: {hollow}")),

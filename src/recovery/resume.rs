@@ -30,7 +30,7 @@ use crate::note::writer::NoteWriter;
 use crate::project::enabled::unattended;
 use crate::rescue::snapshot::{self, Snapshot};
 use crate::session::ending::Liveness;
-use crate::session::owners::ClientWord;
+use crate::session::owners::{ClientWord, Owners};
 use crate::session::summary::summarize;
 use crate::session::{Source, StopKind};
 use crate::store::journal;
@@ -742,6 +742,12 @@ impl Resumer<'_> {
             env: self.reading.env,
             project,
             blocks: self.ledger().config.note.blocks,
+            open_in: Owners::places_of(
+                incident.config_dir.as_deref(),
+                self.reading.processes,
+                &incident.session,
+                None,
+            ),
         };
         if let Err(error) = writer.write(incident) {
             self.note_event("note-failed", incident, json!({"message": error.to_string()}));

@@ -1,16 +1,19 @@
 //! Cancelling: from then on nothing happens to a stopped session by itself.
 
-use super::inventory::Outside;
+use super::find::{SessionOptions, find};
+use super::inventory::{Ground, Inventory, Outside};
 use crate::claude::transcript::Transcript;
 use crate::error::{Code, Error, Result};
 use crate::note::writer::NoteWriter;
 use crate::recovery::config::in_force;
-use crate::recovery::incident::{Incident, Phase};
-use crate::recovery::ledger::Ledger;
-use crate::recovery::policy::RecoveryPlan;
-use crate::recovery::reason::Reason;
+use crate::recovery::incident::{Incident, Phase, Report};
+use crate::recovery::ledger::{Event, Ledger};
+use crate::recovery::policy::{Action, RecoveryPlan};
+use crate::recovery::reason::{PlanReason, Reason};
 use crate::session::Source;
 use crate::session::ending::Liveness;
+use crate::session::owners::Owners;
+use crate::session::state::{Activity, State};
 use crate::session::summary::summarize;
 use crate::store::{StateDir, journal};
 use serde::{Deserialize, Serialize};
@@ -65,9 +68,16 @@ pub fn cancel(outside: Outside<'_>, options: &CancelOptions) -> Result<CancelRep
     let config = in_force(outside.env, None).config;
     let ledger = Ledger { state: &state, clock: outside.clock, config: &config, default_home: None };
     let (incidents, _) = ledger.read_all();
-    let chosen = chosen(&incidents, options)?;
+    let chosen: Vec<Incident> = match chosen(&incidents, options) {
+        Ok(chosen) => chosen.into_iter().cloned().collect(),
+        // What `status` lists as needing the user can be dismissed, whether a hook reported it or not.
+        Err(error) if matches!(error.code, Code::SessionNotFound | Code::NothingToDo) => {
+            vec![listed(outside, &ledger, options, error)?]
+        }
+        Err(error) => return Err(error),
+    };
     let mut cancelled = Vec::new();
-    for incident in chosen {
+    for incident in &chosen {
         cancelled.push(Cancelled {
             session: incident.session.clone(),
             project: incident.project.clone(),
@@ -87,7 +97,10 @@ pub fn cancel(outside: Outside<'_>, options: &CancelOptions) -> Result<CancelRep
         if let Some((incident, project)) =
             changed.as_ref().and_then(|incident| Some((incident, incident.project.as_ref()?)))
         {
-            let writer = NoteWriter { state: &state, env: outside.env, project, blocks: config.note.blocks };
+            let open_in =
+                Owners::places_of(incident.config_dir.as_deref(), outside.processes, &incident.session, None);
+            let writer =
+                NoteWriter { state: &state, env: outside.env, project, blocks: config.note.blocks, open_in };
             if let Err(error) = writer.write(incident) {
                 // The cancellation stands; only the note is behind.
                 journal::append(
@@ -103,7 +116,53 @@ pub fn cancel(outside: Outside<'_>, options: &CancelOptions) -> Result<CancelRep
 }
 
 fn can_be_cancelled(incident: &Incident) -> bool {
-    incident.phase.is_active() || matches!(incident.phase, Phase::Held | Phase::GivenUp)
+    incident.phase.is_active()
+        || matches!(incident.phase, Phase::Held | Phase::GivenUp)
+        || incident.plan.reason == PlanReason::CancelledWithEsc
+}
+
+/// An incident for a session that `status` lists and no hook reported. Nothing is stored for a dry run.
+///
+/// # Errors
+/// `unknown` when no such session is listed.
+fn listed(
+    outside: Outside<'_>,
+    ledger: &Ledger<'_>,
+    options: &CancelOptions,
+    unknown: Error,
+) -> Result<Incident> {
+    let ground = Ground::read(outside, None)?;
+    let inventory = Inventory::take(&ground, None);
+    let wanted = SessionOptions { session: options.session.clone(), ..SessionOptions::default() };
+    let row = match find(&inventory, &wanted) {
+        Ok(row) => row,
+        Err(error) if error.code == Code::SessionNotFound => return Err(unknown),
+        Err(error) => return Err(error),
+    };
+    let session = inventory.report(row);
+    let needs_user = matches!(session.next.action, Action::Resume | Action::Notify)
+        || session.activity == Some(Activity::Waiting)
+        || session.state == State::Hung;
+    if !needs_user {
+        let why = format!("session {} needs nothing from you and is not waited for", session.id);
+        return Err(Error::new(Code::NothingToDo, why));
+    }
+    let report = Report {
+        session: session.id.clone(),
+        project: session.project.dir.clone(),
+        config_dir: session.config_dir.clone(),
+        transcript: session.transcript.clone(),
+        stop: session.stop.clone(),
+        cwd: session.project.cwd.clone(),
+        entrypoint: None,
+        claude_pid: session.live.as_ref().map(|live| live.pid),
+        claude_start: None,
+    };
+    if options.dry_run {
+        return Ok(Incident { plan: session.next, ..Incident::open(report, outside.clock.now()) });
+    }
+    let entered = ledger.enter(&session.id, Event::Stopped(Box::new(report)))?;
+    entered.map(|incident| Incident { plan: session.next, ..incident }).ok_or(unknown)
 }
 
 /// Whether the session has this name or title, by its transcript.

@@ -917,7 +917,7 @@ fn difference(found: &[HookEntry], wanted: &[HookEntry]) -> Option<String> {
         names.join(", ")
     };
     let missing: Vec<&HookEntry> =
-        wanted.iter().filter(|entry| !found.iter().any(|other| other.event == entry.event)).collect();
+        wanted.iter().filter(|entry| !found.iter().any(|other| same_place(other, entry))).collect();
     if found.is_empty() {
         return Some("our hooks are not in it any more".to_owned());
     }
@@ -929,6 +929,11 @@ fn difference(found: &[HookEntry], wanted: &[HookEntry]) -> Option<String> {
         return Some(format!("hooks are not as this version writes them: {}", events(other)));
     }
     (found.len() > wanted.len()).then(|| "some of our hooks are in it more than once".to_owned())
+}
+
+/// One event may have several hooks of ours, told apart by their matcher.
+fn same_place(one: &HookEntry, other: &HookEntry) -> bool {
+    one.event == other.event && one.matcher == other.matcher
 }
 
 fn runtime(plan: &InitPlan, state: &StateDir, again: &str) -> Check {
@@ -1083,7 +1088,8 @@ mod tests {
         assert_eq!(told(&[]).unwrap(), "our hooks are not in it any more");
         assert_eq!(told(&wanted[1..]).unwrap(), "hooks are missing: SessionStart");
         let mut other = wanted.clone();
-        other[3].hook["timeout"] = json!(1);
+        let stop = other.iter_mut().find(|entry| entry.event == "StopFailure").unwrap();
+        stop.hook["timeout"] = json!(1);
         assert_eq!(told(&other).unwrap(), "hooks are not as this version writes them: StopFailure");
         assert_eq!(
             told(&[&wanted[..], &wanted[..1]].concat()).unwrap(),

@@ -179,7 +179,8 @@ fn project_of(session: &Session) -> Option<PathBuf> {
 /// Why the session stands still, and what happens next.
 fn of_session(session: &Session, gathered: &Gathered) -> Situation {
     if let Some(incident) = session.incident.as_ref().filter(|incident| !incident.phase.is_over()) {
-        return situation(incident, gathered.name.clone());
+        let place = session.live.as_ref().map(|live| live.place.as_str());
+        return situation(incident, gathered.name.clone(), place);
     }
     let stop = &session.stop;
     let after = session.next.at.map(|at| format!(" after {}", rfc3339(at))).unwrap_or_default();
@@ -204,6 +205,7 @@ fn of_session(session: &Session, gathered: &Gathered) -> Situation {
         resets_at: stop.resets_at,
         resets_guess: stop.resets_at_source == Some(ResetSource::Guess),
         next_text,
+        open_in: session.live.as_ref().map(|live| live.place.clone()),
         resume_command: session.commands.resume.as_ref().map(|words| words.join(" ")),
     }
 }

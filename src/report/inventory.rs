@@ -18,11 +18,13 @@ use crate::keep::kept_of;
 use crate::project::enabled::{all_enabled, enclosing};
 use crate::quota::seen_windows;
 use crate::recovery::config::{Config, in_force};
-use crate::recovery::incident::{Attempt, Incident, Phase, Report};
+use crate::recovery::heartbeat::{WaitSwitches, obstacle};
+use crate::recovery::incident::{Attempt, Incident, Obstacle, Phase, Report};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, resume_command, user_needed};
 use crate::recovery::reason::{PlanReason, Reason};
 use crate::recovery::siblings::repeated_by;
+use crate::recovery::supervise::Paused;
 use crate::session::ending::Liveness;
 use crate::session::files::{Beside, project_directories};
 use crate::session::moves::Moves;
@@ -162,6 +164,8 @@ pub struct Inventory<'a> {
     pub lost: Vec<Incident>,
     /// What could not be read.
     pub problems: Vec<Error>,
+    /// What the user paused.
+    paused: Paused,
     /// Context windows that clients told, by model.
     windows: BTreeMap<String, u64>,
     table: OnceCell<Vec<Process>>,
@@ -217,6 +221,7 @@ impl<'a> Inventory<'a> {
             project: None,
             lost: Vec::new(),
             problems,
+            paused: Paused::read(&ground.state),
             windows: seen_windows(&ground.state),
             table: OnceCell::new(),
             retention: homes.iter().map(|_| OnceCell::new()).collect(),
@@ -531,7 +536,7 @@ impl<'a> Inventory<'a> {
             session.retention = self.retention(row, files.modified);
             session.deleted_after = session.retention.as_ref().map(|retention| retention.deleted_after);
         }
-        self.add_next(&mut session);
+        self.add_next(&mut session, self.owners_of(&row.found));
         let (start, _) = start_directory(self.ground.outside, self, row);
         session.add_commands(home, self.default_home(), self.is_in_force(row), start);
         if !self.owners_of(&row.found).elsewhere.is_empty() {
@@ -605,7 +610,7 @@ impl<'a> Inventory<'a> {
     pub fn report_lost(&self, incident: &Incident) -> Session {
         let owners = self.owners.of_session(&incident.session);
         let mut session = Session::of_incident(incident, &owners);
-        self.add_next(&mut session);
+        self.add_next(&mut session, &owners);
         session
     }
 
@@ -783,19 +788,22 @@ impl<'a> Inventory<'a> {
     }
 
     /// Its incident, and what happens next.
-    fn add_next(&self, session: &mut Session) {
+    fn add_next(&self, session: &mut Session, owners: &SessionOwners) {
         if session.conflict_copy_of.is_some() {
             // No client opens it.
             return self.add_project(session);
         }
         let live = session.live.is_some();
-        if let Some(incident) = self.incident_of(&session.id, &session.transcript) {
+        let place = owners.places();
+        let incident = self.incident_of(&session.id, &session.transcript);
+        if let Some(incident) = incident.filter(|incident| !is_dismissed_earlier(incident, &session.stop)) {
             let mut known = incident.clone();
             if known.stop.record.is_none() && session.stop.kind.is_failure() {
                 // The hook was ended before it could read what the transcript tells.
                 known.stop = session.stop.clone();
             }
-            session.next = self.next_of(&known, live);
+            session.next = self.next_of(&known, owners);
+            session.paused = self.paused.holds(&incident.session);
             session.project.dir.clone_from(&incident.project);
             session.incident = Some(shown(incident));
         } else if session.state == State::Hung {
@@ -812,7 +820,7 @@ impl<'a> Inventory<'a> {
                 session.next = RecoveryPlan::new(Action::Resume, None, Reason::QuestionOpen)
                     .with_command(resume_command(&session.id, elsewhere));
             } else if session.stop.is_unfinished() && (live || recent) {
-                session.next = self.next_without_incident(session, live);
+                session.next = self.next_without_incident(session, place.as_deref());
             }
         }
         self.add_project(session);
@@ -846,17 +854,25 @@ impl<'a> Inventory<'a> {
     }
 
     /// What happens next by what is true now, not by what was planned at the stop.
-    fn next_of(&self, incident: &Incident, live: bool) -> RecoveryPlan {
+    fn next_of(&self, incident: &Incident, owners: &SessionOwners) -> RecoveryPlan {
+        match owners.places() {
+            Some(place) if !owners.live.is_empty() => self.next_of_open(incident, owners, &place),
+            _ => self.next_of_closed(incident),
+        }
+    }
+
+    fn next_of_closed(&self, incident: &Incident) -> RecoveryPlan {
         if !incident.phase.is_active() {
             return incident.plan.clone();
         }
-        if !live {
-            return self.ledger.decision(incident, Terminal::Closed).plan;
+        let plan = self.ledger.decision(incident, Terminal::Closed).plan;
+        if plan.action != Action::Run {
+            return plan;
         }
-        if incident.phase == Phase::Attempting {
-            return RecoveryPlan::nothing(Reason::AwaitingTurn);
+        if self.paused.holds(&incident.session) {
+            return RecoveryPlan::nothing(Reason::HeldBack(Obstacle::Paused, None));
         }
-        // So does the supervisor.
+        // The supervisor holds its lease for as long as it lives.
         if incident.plan.action == Action::Run
             && incident.phase == Phase::Waiting
             && !Lock::is_held(&self.ground.state.supervisor_lease())
@@ -865,17 +881,69 @@ impl<'a> Inventory<'a> {
             return RecoveryPlan::new(Action::Resume, incident.plan.at, Reason::NoSupervisor)
                 .with_command(resume_command(&incident.session, elsewhere));
         }
-        // The waiter holds its lease for as long as it lives.
-        let waited_for = Lock::is_held(&self.ground.state.waiter_lease(&incident.session));
-        if incident.plan.action == Action::Wake && !waited_for && incident.phase == Phase::Waiting {
-            let mut plan = RecoveryPlan { action: Action::Notify, ..incident.plan.clone() };
-            plan.explain(Reason::WaiterGone);
-            return plan;
-        }
-        incident.plan.clone()
+        plan
     }
 
-    fn next_without_incident(&self, session: &Session, live: bool) -> RecoveryPlan {
+    /// What happens next to a session that is open. No command is part of it: opening the session a second time would fork its
+    /// conversation, so the user is told which window to go to.
+    fn next_of_open(&self, incident: &Incident, owners: &SessionOwners, place: &str) -> RecoveryPlan {
+        match incident.phase {
+            Phase::Cancelled | Phase::Recovered | Phase::MovedOn | Phase::Superseded => {
+                RecoveryPlan { argv: None, ..incident.plan.clone() }
+            }
+            Phase::Attempting => RecoveryPlan::nothing(Reason::AwaitingTurn),
+            Phase::GivenUp => {
+                let why = format!("{}; type `continue` in {place} to try again", incident.plan.why);
+                RecoveryPlan { action: Action::Notify, at: None, why, argv: None, ..incident.plan.clone() }
+            }
+            Phase::Open => incident.plan.clone(),
+            Phase::Waiting | Phase::Held => {
+                // The waiter holds its lease for as long as it lives.
+                let waited_for = Lock::is_held(&self.ground.state.waiter_lease(&incident.session));
+                let plan = self.ledger.decision(incident, Terminal::Open).plan;
+                if plan.action != Action::Wake {
+                    // The user has to do something first, wherever the session is.
+                    let why = match plan.action {
+                        Action::Resume => format!("{}; type `continue` in {place}", plan.why),
+                        _ => plan.why,
+                    };
+                    return RecoveryPlan { action: not_by_command(plan.action), why, argv: None, ..plan };
+                }
+                if incident.plan.action == Action::Wake && incident.phase == Phase::Waiting && waited_for {
+                    return self.next_of_waiting(incident, owners, place);
+                }
+                let reason = if incident.plan.action == Action::Wake {
+                    Reason::WaiterGone(place)
+                } else {
+                    Reason::OpenedAgain(place)
+                };
+                RecoveryPlan::new(Action::Notify, plan.at.filter(|at| *at > self.taken_at), reason)
+            }
+        }
+    }
+
+    /// A hook waits for the session. What keeps it from continuing is checked now, as it is when the time has come.
+    fn next_of_waiting(&self, incident: &Incident, owners: &SessionOwners, place: &str) -> RecoveryPlan {
+        let stopped = incident
+            .claude_pid
+            .is_some_and(|pid| self.table().iter().any(|process| process.pid == pid && process.stopped));
+        let config = in_force(self.ground.outside.env, incident.project.as_deref()).config;
+        let switches = WaitSwitches {
+            paused: self.paused.holds(&incident.session),
+            switched_off: !config.heartbeat.enabled,
+        };
+        let seen = incident.held_back.as_ref().map(|held| held.reason);
+        let lost = seen.filter(|reason| *reason == Obstacle::NoTranscript);
+        match obstacle(owners, incident.claude_pid, stopped, &switches).or(lost) {
+            None => RecoveryPlan { argv: None, ..incident.plan.clone() },
+            Some(what) => {
+                let action = if what.needs_user() { Action::Notify } else { Action::None };
+                RecoveryPlan::new(action, None, Reason::HeldBack(what, Some(place)))
+            }
+        }
+    }
+
+    fn next_without_incident(&self, session: &Session, place: Option<&str>) -> RecoveryPlan {
         let report = Report {
             session: session.id.clone(),
             project: None,
@@ -888,12 +956,27 @@ impl<'a> Inventory<'a> {
             claude_start: None,
         };
         let supposed = Incident::open(report, self.taken_at);
-        let mut plan = self.ledger.decision(&supposed, Terminal::Closed).plan;
-        if live && user_needed(session.stop.kind).is_none() {
-            plan.action = Action::Notify;
-            plan.explain(Reason::StopNotReported);
+        let plan = self.ledger.decision(&supposed, Terminal::Closed).plan;
+        let Some(place) = place else { return plan };
+        if user_needed(session.stop.kind).is_none() {
+            return RecoveryPlan::new(Action::Notify, plan.at, Reason::StopNotReported(place));
         }
-        plan
+        RecoveryPlan { action: Action::Notify, argv: None, ..plan }
+    }
+}
+
+/// What the user cancelled was an earlier stop than the one the session has now.
+fn is_dismissed_earlier(incident: &Incident, stop: &Stop) -> bool {
+    incident.phase == Phase::Cancelled
+        && stop.record != incident.stop.record
+        && stop.at.zip(incident.stop.at).is_some_and(|(now, then)| now > then)
+}
+
+/// What the user does about an open session is done in its window.
+const fn not_by_command(action: Action) -> Action {
+    match action {
+        Action::Resume | Action::Run => Action::Notify,
+        Action::Wake | Action::Client | Action::Notify | Action::None => action,
     }
 }
 

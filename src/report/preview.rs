@@ -47,6 +47,8 @@ pub struct Preview {
     pub verdict: &'static str,
     /// Why not.
     pub why: Option<String>,
+    /// Where it is open (`pts/3`): nothing is started for it as long as it is.
+    pub open_in: Option<String>,
     /// The process; missing where none can be started.
     pub launch: Option<Launch>,
 }
@@ -93,7 +95,9 @@ fn one(outside: Outside<'_>, ground: &Ground<'_>, incident: &Incident) -> Previe
     let reading = Reading { ledger, env: outside.env, processes: outside.processes };
     let resumer = Resumer { reading, own_pid: 0, now: false };
     let facts = Facts::read(&reading, incident);
-    let waits = matches!(incident.plan.action, Action::Run | Action::Wake | Action::Client);
+    let open_in = facts.owners.places();
+    let waits =
+        open_in.is_none() && matches!(incident.plan.action, Action::Run | Action::Wake | Action::Client);
     let plan = if waits { ledger.decision(incident, Terminal::Closed).plan } else { incident.plan.clone() };
     let verdict = judge(&facts, config.unattended.transport, quiet(&config), outside.clock.now());
     let (verdict, why) = match verdict {
@@ -112,6 +116,7 @@ fn one(outside: Outside<'_>, ground: &Ground<'_>, incident: &Incident) -> Previe
         plan,
         verdict,
         why,
-        launch: resumer.plan(incident, &facts, NONCE).ok(),
+        launch: if open_in.is_none() { resumer.plan(incident, &facts, NONCE).ok() } else { None },
+        open_in,
     }
 }

@@ -319,6 +319,8 @@ pub struct Session {
     pub git_branch: Option<String>,
     /// Version of the client.
     pub client_version: Option<String>,
+    /// The user paused it, or everything.
+    pub paused: bool,
     /// The stop that is being looked after.
     pub incident: Option<Incident>,
     /// What happens next.
@@ -402,6 +404,7 @@ impl Session {
             permission_mode: summary.permission_mode.as_deref().map(str::to_owned),
             git_branch: summary.branch.as_deref().map(str::to_owned),
             client_version: summary.version.map(|version| version.to_string()),
+            paused: false,
             incident: None,
             next: RecoveryPlan::nothing(Reason::NothingPending),
             commands: Commands::default(),
@@ -444,6 +447,7 @@ impl Session {
             permission_mode: incident.permission_mode.clone(),
             git_branch: None,
             client_version: incident.client_version.clone(),
+            paused: false,
             incident: None,
             next: RecoveryPlan::nothing(Reason::NothingPending),
             commands: Commands::default(),

@@ -9,11 +9,13 @@ use crate::project::enabled::{enclosing, find};
 use crate::project::plugin;
 use crate::quota::{Account, last_seen};
 use crate::recovery::policy::Action;
+use crate::session::StopKind;
 use crate::session::stop::time;
 use crate::store::StateDir;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form, which lists share.
@@ -54,8 +56,27 @@ pub struct StatusReport {
     pub accounts: Vec<Account>,
     /// Sessions that are stopped, wait, or run.
     pub sessions: Vec<Session>,
+    /// Closed sessions that need the user and stopped longer ago than `status.recentHours`; they are not in `sessions`.
+    pub older: Older,
     /// What could not be read.
     pub problems: Vec<Problem>,
+}
+
+/// Stops that were left alone for long.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Older {
+    /// How many sessions.
+    pub count: usize,
+    /// What stopped them, for `list --stop`.
+    pub stops: BTreeSet<StopKind>,
+}
+
+/// Whether a session waits for nobody but a user who has left it alone for this long.
+fn is_old(session: &Session, now: DateTime<Utc>, recent: Duration) -> bool {
+    let left = matches!(session.next.action, Action::Resume | Action::Notify) && session.live.is_none();
+    let at = session.stop.at.or(session.last_activity_at);
+    // A time from a clock that was wrong says nothing.
+    left && session.next.at.is_none_or(|at| at <= now) && at.is_some_and(|at| now - at > recent)
 }
 
 /// Looks.
@@ -77,6 +98,12 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
         })
         .collect();
     sessions.extend(inventory.lost.iter().map(|incident| inventory.report_lost(incident)));
+    let now = outside.clock.now();
+    let recent = ground.config.status.recent_hours * 3600.0;
+    let recent = Duration::from_std(std::time::Duration::from_secs_f64(recent)).unwrap_or(Duration::MAX);
+    let (old, mut sessions): (Vec<Session>, Vec<Session>) =
+        sessions.into_iter().partition(|session| is_old(session, now, recent));
+    let stops = old.iter().map(|session| session.stop.kind).collect();
     // The newest first in each group.
     sessions.sort_by_key(Session::rank);
     Ok(StatusReport {
@@ -85,6 +112,7 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
         project: asked,
         accounts: last_seen(&ground.state),
         sessions,
+        older: Older { count: old.len(), stops },
         problems: inventory.problems.into_iter().map(Problem::from).collect(),
     })
 }

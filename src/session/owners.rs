@@ -274,11 +274,28 @@ impl Owners {
         all.started = processes
             .table()
             .iter()
+            .filter(|process| !owners.registered.contains(&process.pid))
+            .filter(|process| {
+                let named = named_session(&processes.command_line(process.pid));
+                named.is_some_and(|named| named == session) && may_start(process)
+            })
             .map(|process| process.pid)
-            .filter(|pid| !owners.registered.contains(pid))
-            .filter(|pid| named_session(&processes.command_line(*pid)).is_some_and(|named| named == session))
             .collect();
         all
+    }
+
+    /// Where a session of one configuration directory is open, in words, apart from one process that is about to end.
+    #[must_use]
+    pub fn places_of(
+        config_dir: Option<&Path>,
+        processes: &dyn Processes,
+        session: &str,
+        ending: Option<u32>,
+    ) -> Option<String> {
+        let homes = [ClaudeHome::new(config_dir?)];
+        let mut owners = Self::read(&homes, processes, &mut Vec::new()).of_session(session);
+        owners.live.retain(|owner| Some(owner.pid) != ending);
+        owners.places()
     }
 
     /// The owners of a session's file.
@@ -425,6 +442,13 @@ fn of_record(record: RegistryRecord, home: usize, tty: Option<String>) -> OwnerP
         job: record.job_id.filter(|job| job.len() == 8 && job.bytes().all(|byte| byte.is_ascii_hexdigit())),
         version: record.version,
     }
+}
+
+/// Terminal multiplexers and recorders keep the command line of what they started for as long as they live.
+fn may_start(process: &Process) -> bool {
+    !["tmux", "screen", "script", "zellij", "sudo", "dtach", "abduco"]
+        .iter()
+        .any(|name| process.name.starts_with(name))
 }
 
 /// Whether a process that no registry names is a client with a session. Its name alone proves nothing: the program that

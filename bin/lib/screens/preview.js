@@ -19,6 +19,7 @@ function printPreview(report, io) {
     if (index > 0) io.line('');
     io.line(`${bold(one.session)}  ${kindWords(one.stop)}`);
     io.line(`  project  ${homely(one.project ?? '')}`);
+    if (one.openIn !== null) io.line(`  open in  ${one.openIn}: nothing is started for it`);
     io.line(`  plan     ${nextWords(one.plan, now) || 'nothing'}: ${one.plan.why}`);
     io.line(`  now      ${one.verdict === 'ready' ? green('could be started') : yellow(one.why === null ? one.verdict : sentence(one.why))}`);
     if (one.launch === null) continue;

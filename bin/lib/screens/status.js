@@ -64,6 +64,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     if (kind.group === 'needs') parts.push(crashed());
   }
   if (!shown.some(({ kind }) => kind.group === 'needs')) parts.push(crashed());
+  if (report.older !== undefined && report.older.count > 0) parts.push(['', ...wrap(olderWords())]);
   if (rest.length > 0) parts.push(['', ...wrap(restWords())]);
   if (project !== null && !project.enabled) {
     const dir = /** @type {{dir: string}} */ (report.project).dir;
@@ -127,6 +128,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const group = groupOf(session);
     const { resetsAt, resetsAtSource } = session.stop;
     if (group === 'waits') {
+      if (session.next.reason === 'paused') return 'paused';
       const at = session.next.at ?? resetsAt;
       if (at === null) return '';
       const left = Date.parse(at) - now.getTime();
@@ -143,6 +145,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const told = [];
     if (group === 'needs' || group === 'hangs') told.push({ text: reason(session), style: String });
     if (group === 'waits') told.push({ text: sentence(outlook(session)), style: dim });
+    if (session.next.reason === 'cancelled-with-esc') told.push({ text: sentence(session.next.why), style: dim });
     for (const warning of sizeWarnings(session)) told.push({ text: sentence(warning), style: colours.yellow });
     if (group === 'needs' && command !== null) told.push({ text: command, style: colours.cyan, copy: true });
     if (group === 'hangs') told.push({ text: `${ownName()} show ${short.get(session.id)}`, style: colours.cyan, copy: true });
@@ -162,7 +165,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
 
   /** When a limit ends, and what happens then. @param {Session} session */
   function outlook({ stop, next }) {
-    const words = nextWords(next, now);
+    const words = nextWords(next, now) || next.why;
     if (stop.resetsAt === null) return words;
     const at = new Date(stop.resetsAt);
     const guess = stop.resetsAtSource === 'guess' ? '~' : '';
@@ -183,6 +186,12 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const kinds = [...new Set(hidden.map(({ stop }) => stop.kind))].toSorted();
     const dir = report.project === null ? [] : ['--project', report.project.dir];
     return dim(`and ${hidden.length} more: ${ownName()} ${commandWords(['list', '--stop', ...kinds, ...dir])}`);
+  }
+
+  /** Stops that were left alone for long, in one line. */
+  function olderWords({ count: number, stops } = report.older ?? { count: 0, stops: [] }) {
+    const dir = report.project === null ? [] : ['--project', report.project.dir];
+    return `${number} older: ${ownName()} ${commandWords(['list', '--stop', ...stops, ...dir])}`;
   }
 
   function restWords() {
