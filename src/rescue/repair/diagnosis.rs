@@ -928,6 +928,11 @@ impl Survey {
         (left, self.found.records)
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one step for each kind of finding about the whole conversation"
+    )]
+    #[expect(clippy::similar_names, reason = "lines are read, links are what they hold")]
     fn finish<R: Read + Seek>(
         mut self,
         lines: &mut Lines<R>,

@@ -79,6 +79,7 @@ pub struct SubagentFindings {
 /// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the answer on its own")]
 pub struct RepairReport {
     /// [`SCHEMA`].
     pub schema: &'static str,
