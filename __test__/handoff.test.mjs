@@ -48,7 +48,7 @@ async function report(place, argv) {
   return JSON.parse(stdout);
 }
 
-const LOOP = "`node -e 'setTimeout(()=>{},300000)'`";
+const LOOP = "`node -e 'setTimeout(()=>{},300000)'` (`Run the tests`)";
 const PARSER = { Task: ['run the tests for the parser'], 'Latest prompt': ['run them again'], 'Last words': ['Running the tests again.'] };
 
 /**
