@@ -86,12 +86,8 @@ pub fn keep(state: &StateDir, clock: &dyn Clock, source: &KeepSource<'_>) -> Res
         return Ok(outcome);
     }
     kept.updated_at = clock.now();
-    if durable {
-        save(&description, &kept)?
-    } else {
-        save_unsynced(&description, &kept)?
-    }
-    Ok(outcome)
+    let saved = if durable { save(&description, &kept) } else { save_unsynced(&description, &kept) };
+    saved.map(|()| outcome)
 }
 
 /// Keeps the sessions of one project directory, or of all, whose transcripts were last written to before a time, if one is given.
@@ -283,7 +279,8 @@ fn sync_parent(place: &Path) -> Result<()> {
     sync_dir(dir).doing("write", dir)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
@@ -308,7 +305,7 @@ mod tests {
             Self { state: StateDir::new(dir.path().join("state")), home, transcript, dir }
         }
 
-        fn append(&self, path: &Path, text: &str) {
+        fn append(path: &Path, text: &str) {
             use std::io::Write;
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             let mut options = std::fs::OpenOptions::new();
@@ -349,10 +346,10 @@ mod tests {
     fn a_link_follows_what_the_client_appends_and_outlives_its_name() {
         let scene = Scene::new();
         let subagent = scene.transcript.with_extension("").join("subagents/agent-a.jsonl");
-        scene.append(&scene.transcript, &turn(None, "a"));
-        scene.append(&subagent, "{}\n");
+        Scene::append(&scene.transcript, &turn(None, "a"));
+        Scene::append(&subagent, "{}\n");
         assert_eq!(scene.keep().added, 2);
-        scene.append(&scene.transcript, &turn(Some("a"), "b"));
+        Scene::append(&scene.transcript, &turn(Some("a"), "b"));
         let whole = std::fs::read(&scene.transcript).unwrap();
         assert_eq!(scene.keep().added, 0, "nothing is new");
         assert_eq!(scene.loss(), None);
@@ -369,17 +366,17 @@ mod tests {
     #[test]
     fn a_session_that_goes_on_in_a_new_file_is_whole_with_the_old_one() {
         let scene = Scene::new();
-        scene.append(&scene.transcript, &turn(None, "a"));
+        Scene::append(&scene.transcript, &turn(None, "a"));
         scene.keep();
         std::fs::remove_file(&scene.transcript).unwrap();
-        scene.append(&scene.transcript, &turn(Some("a"), "b"));
+        Scene::append(&scene.transcript, &turn(Some("a"), "b"));
         let outcome = scene.keep();
         assert!(outcome.replaced && outcome.added == 1, "{outcome:?}");
         assert_eq!(scene.loss(), Some(Loss::Headless));
         assert_eq!(scene.kept_bytes(), format!("{}{}", turn(None, "a"), turn(Some("a"), "b")).as_bytes());
         // A file that another one replaced with a beginning of its own stands alone.
         std::fs::remove_file(&scene.transcript).unwrap();
-        scene.append(&scene.transcript, &turn(None, "c"));
+        Scene::append(&scene.transcript, &turn(None, "c"));
         scene.keep();
         assert_eq!((scene.loss(), scene.kept_bytes()), (None, turn(None, "c").into_bytes()));
     }
@@ -387,8 +384,8 @@ mod tests {
     #[test]
     fn a_transcript_that_became_shorter_is_noticed_once_its_length_was_seen() {
         let scene = Scene::new();
-        scene.append(&scene.transcript, &turn(None, "a"));
-        scene.append(&scene.transcript, &turn(Some("a"), "b"));
+        Scene::append(&scene.transcript, &turn(None, "a"));
+        Scene::append(&scene.transcript, &turn(Some("a"), "b"));
         scene.keep();
         std::fs::OpenOptions::new().write(true).open(&scene.transcript).unwrap().set_len(40).unwrap();
         assert_eq!(scene.loss(), Some(Loss::Shorter));
@@ -398,7 +395,7 @@ mod tests {
     #[test]
     fn where_no_link_can_be_made_a_copy_is_and_it_is_made_again_when_the_source_has_grown() {
         let scene = Scene::new();
-        scene.append(&scene.transcript, &turn(None, "a"));
+        Scene::append(&scene.transcript, &turn(None, "a"));
         scene.keep();
         let mut kept = kept_of(&scene.state, SESSION).unwrap().unwrap();
         let place = kept.files[0].place(&scene.state, SESSION);
@@ -406,7 +403,7 @@ mod tests {
         copy(&scene.transcript, &place, &std::fs::metadata(&scene.transcript).unwrap()).unwrap();
         kept.files[0].kept_as = KeptAs::Copy;
         save(&scene.state.kept_description(SESSION), &kept).unwrap();
-        scene.append(&scene.transcript, &turn(Some("a"), "b"));
+        Scene::append(&scene.transcript, &turn(Some("a"), "b"));
         assert_eq!(scene.keep().added, 0);
         assert_eq!(scene.kept_bytes(), std::fs::read(&scene.transcript).unwrap());
         let kept = kept_of(&scene.state, SESSION).unwrap().unwrap();
@@ -418,7 +415,7 @@ mod tests {
         let scene = Scene::new();
         let secret = scene.dir.path().join("secret");
         std::fs::write(&secret, "s").unwrap();
-        scene.append(&scene.transcript, &turn(None, "a"));
+        Scene::append(&scene.transcript, &turn(None, "a"));
         let companions = scene.transcript.with_extension("");
         std::fs::create_dir_all(&companions).unwrap();
         std::os::unix::fs::symlink(&secret, companions.join("link")).unwrap();
@@ -430,7 +427,7 @@ mod tests {
     fn kept_files_and_their_directories_are_private() {
         use std::os::unix::fs::PermissionsExt;
         let scene = Scene::new();
-        scene.append(&scene.transcript, &turn(None, "a"));
+        Scene::append(&scene.transcript, &turn(None, "a"));
         scene.keep();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&scene.state.kept(SESSION)), 0o700);

@@ -77,6 +77,7 @@ impl Enabled {
 }
 
 /// A settings file before and after it was edited.
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the stored form")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SettingsImage {

@@ -267,6 +267,7 @@ fn linked_commands(scope: Scope, base: &Path, home: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not what they should be, [`Code::Io`].
+#[expect(clippy::too_many_lines, reason = "one step of the plan after the other")]
 pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     let scope = options.scope;
     if scope == Scope::User && options.unattended.is_some() {

@@ -51,7 +51,7 @@ const RECORD_LATE: chrono::Duration = chrono::Duration::minutes(10);
 /// A clock that advanced this much more than the time slept shows that the machine or this process stood still.
 const GAP: Duration = Duration::from_secs(10);
 /// The client's own continuation comes 36 to 100 s after the client notices that the limit has reset.
-const CLIENT_WINDOW: Duration = Duration::from_secs(120);
+const CLIENT_WINDOW: Duration = Duration::from_mins(2);
 
 /// What a heartbeat works with.
 #[derive(Clone, Copy)]
@@ -1011,7 +1011,7 @@ mod tests {
         let state = StateDir::new(scene.dir.path().join("state"));
         let (ended, incident, sleeps) = scene.play_with(Some(("2026-11-21T03:00:00Z", &pause)), &|sleeps| {
             if sleeps == 400 {
-                assert!(Paused::change(&state, None, false).unwrap())
+                assert!(Paused::change(&state, None, false).unwrap());
             }
         });
         assert!(matches!(ended, Ended::Wake(_)), "{ended:?}");

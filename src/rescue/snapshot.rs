@@ -234,7 +234,7 @@ mod tests {
         let mut left: Vec<String> = std::fs::read_dir(state.snapshots("s"))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.ends_with(".jsonl"))
+            .filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "jsonl"))
             .collect();
         left.sort();
         let kept = ["3", "4", "5"].map(|number| format!("2026112{number}T000000000Z-compact.jsonl"));
