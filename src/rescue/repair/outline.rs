@@ -101,7 +101,7 @@ fn shortened(line: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
     let mut block = vec![0; BLOCK];
     let mut text = Text::Outside;
     // Bytes of the text that are kept so far, and of an escape that are still to come.
-    let (mut kept, mut escape) = (0_usize, 0_usize);
+    let (mut kept, mut escape, mut keeps_escape) = (0_usize, 0_usize, false);
     loop {
         let count = line.read(&mut block)?;
         if count == 0 {
@@ -126,9 +126,11 @@ fn shortened(line: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
                     if escape == 5 && byte != b'u' {
                         escape = 1;
                     }
-                    if kept <= KEPT_TEXT {
+                    // An escape is kept whole or not at all.
+                    if keeps_escape {
                         out.push(byte);
                     }
+                    kept += 1;
                     escape -= 1;
                     rest = &rest[1..];
                 }
@@ -145,7 +147,8 @@ fn shortened(line: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
                         }
                         Some(_) => {
                             kept += 1;
-                            if kept <= KEPT_TEXT {
+                            keeps_escape = kept <= KEPT_TEXT;
+                            if keeps_escape {
                                 out.push(b'\\');
                             }
                             escape = 5;
