@@ -46,20 +46,22 @@ suite('a session stopped by', { concurrency: 3 }, () => {
     });
   }
 
-  test('an overload that does not end is given up after the last wait of the schedule', async (t) => {
-    const stage = await scene(t, { config, scenario: [step.failure('overloaded', { times: Infinity })] });
+  test('an overload that does not end is tried on after the schedule, and given up after the configured hours', async (t) => {
+    const short = { ...config, retry: { ...config.retry, giveUpHours: 14 / 3600 } };
+    const stage = await scene(t, { config: short, scenario: [step.failure('overloaded', { times: Infinity })] });
     if (stage === null) return;
     const session = stage.open({ credential: 'key', env });
     session.prompt('Do the task.');
     const incident = await until('giving up', () => {
       const value = session.id && stage.home.incident(session.id);
       return value?.phase === 'given-up' ? value : null;
-    }, 45);
-    assert.equal(incident.attempts.length, config.retry.scheduleMinutes.length);
+    }, 60);
+    assert.equal(incident.plan.reason, 'gave-up-waiting');
+    assert.ok(incident.attempts.length > config.retry.scheduleMinutes.length, `${incident.attempts.length} attempts`);
     assert.deepEqual(new Set(incident.attempts.map(({ outcome }) => outcome)), new Set(['stopped-again']));
     assert.equal(incident.plan.action, 'notify');
     const requests = stage.api.conversation();
-    assert.equal(requests.length, 1 + config.retry.scheduleMinutes.length);
+    assert.equal(requests.length, 1 + incident.attempts.length);
     await never('another attempt', () => stage.api.conversation().length > requests.length, 6);
     const status = await stage.status(session.id);
     assert.equal(status.incident.phase, 'given-up');

@@ -68,7 +68,7 @@ suite('a usage limit in an open session', { concurrency: 3 }, () => {
   test('of a week is noted and told, and not continued unless the user asked for it', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
-    const session = await task(stage, step.limitFor('weekly', 4));
+    const session = await task(stage, step.limitFor('weekly', 2 * 86_400));
     const stop = await stage.stop(session.id);
     const refusedAt = stage.api.conversation().at(-1).at;
     const incident = await stage.incident(session.id, ({ plan }) => plan?.action === 'notify');
