@@ -188,6 +188,10 @@ export type PlanReason =
   | 'waiter-gone'
   | 'stop-not-reported'
   | 'not-ready'
+  | 'other-account'
+  | 'directory-gone'
+  | 'run-failed'
+  | 'calls-denied'
   | 'runs-did-nothing'
   | 'transcript-damaged'
   | 'run-ended-in-turn'
@@ -268,6 +272,10 @@ export interface RunResult {
   calls: number
   /** Tool calls that were denied. */
   denied: number
+  /** The denied calls by tool, and what they asked for, at most 5. */
+  deniedCalls: string[]
+  /** No call succeeded after the last one that was denied. */
+  deniedLast: boolean
   /** Files that were edited or written, at most 20. */
   files: string[]
   /** Commits that were made, newest first, at most 20: short id and subject. */
@@ -2130,6 +2138,10 @@ export interface Launch {
   transport: 'print' | 'background' | 'terminal'
   /** Permission mode that it gets: never above the recorded one nor above the user's ceiling. */
   permissionMode: string
+  /** What the run may do in that mode, in words. */
+  may: string
+  /** The session's own permission mode, when the run gets a lower one. */
+  loweredFrom: string | null
   /** Longest run, in seconds. */
   deadlineSeconds: number
 }

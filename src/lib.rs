@@ -36,4 +36,5 @@ pub mod session;
 pub mod store;
 pub mod text;
 pub mod threads;
+pub mod trust;
 pub mod watch;

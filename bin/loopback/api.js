@@ -322,6 +322,8 @@ function describe(request, body, at, number) {
     path,
     kind: kindOf(request, path, body),
     auth: request.headers.authorization ? 'subscriber' : request.headers['x-api-key'] ? 'key' : 'none',
+    /** What it logged in with; nothing real ever comes here. */
+    credential: request.headers.authorization?.replace(/^Bearer /, '') ?? only(request.headers['x-api-key']),
     client: request.headers['user-agent'] ?? null,
     session: only(request.headers['x-claude-code-session-id']),
     agent: only(request.headers['x-claude-code-agent-id']),

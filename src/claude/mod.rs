@@ -5,6 +5,7 @@
 pub mod connection;
 pub mod glance;
 pub mod home;
+pub mod options;
 pub mod outline;
 pub mod process;
 pub mod program;

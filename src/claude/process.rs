@@ -73,6 +73,15 @@ pub trait Processes: Send + Sync {
     fn has_variable(&self, _pid: u32, _name: &str) -> Option<bool> {
         None
     }
+    /// Variables it was started with that `keep` names: with their value where that gives true, by name alone where it gives
+    /// false. `None` when nobody can tell. Nothing else of its environment is kept.
+    fn variables(
+        &self,
+        _pid: u32,
+        _keep: &dyn Fn(&str) -> Option<bool>,
+    ) -> Option<BTreeMap<String, Option<String>>> {
+        None
+    }
     /// Claude Code's configuration directory as the process was started with it; `None` when nobody can tell, or when its paths
     /// are not ours. Nothing else of its environment is kept.
     fn configuration_directory(&self, _pid: u32) -> Option<PathBuf> {
@@ -95,6 +104,24 @@ pub trait Processes: Send + Sync {
 /// The machine's own processes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemProcesses;
+
+/// Of variables (`NAME=value`) those that are set and that `keep` names.
+fn kept<'v>(
+    variables: impl IntoIterator<Item = &'v [u8]>,
+    keep: &dyn Fn(&str) -> Option<bool>,
+) -> BTreeMap<String, Option<String>> {
+    let mut kept = BTreeMap::new();
+    for variable in variables {
+        let Some(end) = variable.iter().position(|byte| *byte == b'=') else { continue };
+        let Ok(name) = std::str::from_utf8(&variable[..end]) else { continue };
+        let value = &variable[end + 1..];
+        if let (Some(with_value), false) = (keep(name), value.is_empty()) {
+            let value = with_value.then(|| String::from_utf8_lossy(value).into_owned());
+            kept.insert(name.to_owned(), value);
+        }
+    }
+    kept
+}
 
 /// The configuration directory that variables of another process tell (`NAME=value`), where nothing else can be meant.
 fn configuration_of<'v>(variables: impl IntoIterator<Item = &'v [u8]>) -> Option<PathBuf> {
@@ -120,9 +147,11 @@ fn configuration_of<'v>(variables: impl IntoIterator<Item = &'v [u8]>) -> Option
 #[cfg(target_os = "linux")]
 mod system {
     use super::super::connection::established;
-    use super::{DateTime, Duration, Process, Processes, Reception, SystemProcesses, Utc, configuration_of};
+    use super::{
+        DateTime, Duration, Process, Processes, Reception, SystemProcesses, Utc, configuration_of, kept,
+    };
     use crate::fs::read_once;
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::fs;
     use std::path::PathBuf;
 
@@ -235,11 +264,13 @@ mod system {
 
         fn command_line(&self, pid: u32) -> Vec<String> {
             let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            bytes
-                .split(|byte| *byte == 0)
-                .filter(|word| !word.is_empty())
-                .map(|word| String::from_utf8_lossy(word).into_owned())
-                .collect()
+            // Every word ends with a zero byte, an empty one too.
+            let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| (last + 2).min(bytes.len()));
+            let words = bytes[..end].strip_suffix(&[0]).unwrap_or(&bytes[..end]);
+            if words.is_empty() {
+                return Vec::new();
+            }
+            words.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
         }
 
         fn program(&self, pid: u32) -> Option<PathBuf> {
@@ -256,6 +287,15 @@ mod system {
                 value.is_some_and(|value| !value.is_empty())
             };
             Some(variables(&environment(pid)?).any(has))
+        }
+
+        fn variables(
+            &self,
+            pid: u32,
+            keep: &dyn Fn(&str) -> Option<bool>,
+        ) -> Option<BTreeMap<String, Option<String>>> {
+            let environment = environment(pid).filter(|bytes| !bytes.is_empty())?;
+            Some(kept(variables(&environment), keep))
         }
 
         fn configuration_directory(&self, pid: u32) -> Option<PathBuf> {
@@ -319,7 +359,8 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use super::{DateTime, Duration, Process, Processes, SystemProcesses, Utc, configuration_of};
+    use super::{DateTime, Duration, Process, Processes, SystemProcesses, Utc, configuration_of, kept};
+    use std::collections::BTreeMap;
     use std::path::PathBuf;
     use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
@@ -378,6 +419,20 @@ mod system {
         fn working_directory(&self, pid: u32) -> Option<PathBuf> {
             let system = one(pid, ProcessRefreshKind::nothing().with_cwd(UpdateKind::Always))?;
             system.process(Pid::from_u32(pid))?.cwd().map(std::path::Path::to_path_buf)
+        }
+
+        fn variables(
+            &self,
+            pid: u32,
+            keep: &dyn Fn(&str) -> Option<bool>,
+        ) -> Option<BTreeMap<String, Option<String>>> {
+            let system = one(pid, ProcessRefreshKind::nothing().with_environ(UpdateKind::Always))?;
+            let variables = system.process(Pid::from_u32(pid))?.environ();
+            // An empty list is what a process shows that nobody may read.
+            if variables.is_empty() {
+                return None;
+            }
+            Some(kept(variables.iter().map(|variable| variable.as_encoded_bytes()), keep))
         }
 
         fn configuration_directory(&self, pid: u32) -> Option<PathBuf> {

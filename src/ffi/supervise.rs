@@ -10,6 +10,7 @@ use crate::recovery::changes::{Changes, Wake};
 use crate::recovery::supervise::{Ground, Looked, Scope, Supervisor};
 use crate::report::{pause, preview, run};
 use crate::store::StateDir;
+use crate::trust::account::Provenance;
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::Value;
@@ -23,9 +24,11 @@ static SUPERVISOR: Mutex<Option<Supervisor>> = Mutex::new(None);
 static CHANGES: Mutex<Option<Changes>> = Mutex::new(None);
 static WAKE: Mutex<Option<Wake>> = Mutex::new(None);
 
-fn ground() -> Ground {
+fn ground(provenance: fn(&Environment) -> Provenance) -> Ground {
+    let env = Environment::of_process();
     Ground {
-        env: Environment::of_process(),
+        provenance: provenance(&env),
+        env,
         clock: Box::new(SystemClock),
         processes: Box::new(SystemProcesses),
         pid: std::process::id(),
@@ -43,7 +46,7 @@ pub fn watch(options: Option<Value>) -> AsyncTask<CoreTask> {
         let mut supervisor = SUPERVISOR.lock().unwrap_or_else(PoisonError::into_inner);
         let supervisor = match &mut *supervisor {
             Some(known) => known,
-            none => none.insert(Supervisor::new(ground(), scope)?),
+            none => none.insert(Supervisor::new(ground(|_| Provenance::User), scope)?),
         };
         supervisor.look()
     })
@@ -77,7 +80,12 @@ pub fn watch_wake() {
 #[napi(catch_unwind)]
 pub fn supervise() {
     std::panic::set_hook(Box::new(|_| {}));
-    let supervise = || Supervisor::new(ground(), Scope::default())?.until_nothing_is_owed();
+    // A client names its session to its hooks, and a hook that starts a supervisor hands that on.
+    let of_hook = |env: &Environment| match env.text("CLAUDE_CODE_SESSION_ID") {
+        Some(session) => Provenance::ClientOf(session.to_owned()),
+        None => Provenance::SomeClient,
+    };
+    let supervise = || Supervisor::new(ground(of_hook), Scope::default())?.until_nothing_is_owed();
     // There is nobody to tell; the journal has what was done.
     let _: std::thread::Result<Result<(), Error>> = catch_unwind(AssertUnwindSafe(supervise));
 }

@@ -1,6 +1,6 @@
 //! The hook at the start of a session: register it, and hand over unfinished work.
 
-use super::{Hook, Outcome};
+use super::{Hook, Outcome, Outside};
 use crate::claude::registry::client_pid;
 use crate::clock::rfc3339;
 use crate::recovery::config::Config;
@@ -8,46 +8,14 @@ use crate::recovery::incident::{Child, Incident};
 use crate::recovery::readiness::Reading;
 use crate::recovery::resume::Resumer;
 use crate::recovery::takeover::{Takeover, take_over};
-use crate::session::stop::time;
-use crate::store::stored::{Stored, save_unless_newer};
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use crate::store::stored::{Stored, peek, save_unless_newer};
+use crate::trust::account::{Provenance, Salt};
+pub use crate::trust::registration::Registration;
+use crate::trust::started::{Client, StartedWith};
 use serde_json::json;
-use std::path::PathBuf;
 
 /// Characters of hand-over text; the client keeps 10,000 inline.
 const LONGEST: usize = 9_000;
-
-/// What was registered about a session when it started.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Registration {
-    /// Format version.
-    pub version: u32,
-    /// Session id.
-    pub session: String,
-    /// Transcript file.
-    pub transcript: PathBuf,
-    /// Claude Code's configuration directory.
-    pub config_dir: PathBuf,
-    /// Project it was started in.
-    pub project: Option<PathBuf>,
-    /// Working directory.
-    pub cwd: Option<String>,
-    /// `startup`, `resume`, `clear`, `compact`, `fork`.
-    pub source: Option<String>,
-    /// Process of the client.
-    pub claude_pid: Option<u32>,
-    /// Its start token.
-    pub claude_start: Option<String>,
-    /// When.
-    #[serde(serialize_with = "time")]
-    pub at: DateTime<Utc>,
-}
-
-impl Stored for Registration {
-    const VERSION: u32 = 1;
-}
 
 impl Hook<'_> {
     /// `SessionStart`.
@@ -92,7 +60,11 @@ impl Hook<'_> {
             .map(|pid| Child { pid, start: processes.start_token(pid) });
         let default_home = self.default_home();
         let ledger = self.ledger(config, default_home.as_deref());
-        let resumer = Resumer { reading: Reading { ledger, env, processes }, own_pid: 0, now: false };
+        let resumer = Resumer {
+            reading: Reading { ledger, env, processes, provenance: &Provenance::SomeClient },
+            own_pid: 0,
+            now: false,
+        };
         take_over(&resumer, &self.payload.session, client).unwrap_or_else(|error| {
             self.failed(&error);
             Takeover::NoRun
@@ -113,9 +85,28 @@ impl Hook<'_> {
             source: self.payload.source.clone(),
             claude_start: pid.and_then(|pid| processes.start_token(pid)),
             claude_pid: pid,
+            started_with: self.started_with(pid),
             at: self.outside.clock.now(),
         };
         save_unless_newer(&self.state.session(&self.payload.session), &registration)
+    }
+
+    /// How the session's client was started. In a run of ours that is what was recorded before it: the run has the supervisor's
+    /// environment.
+    pub(super) fn started_with(&self, pid: Option<u32>) -> Option<StartedWith> {
+        let Outside { env, processes, .. } = self.outside;
+        if env.in_attempt() {
+            return peek::<Registration>(&self.state.session(&self.payload.session)).ok()??.started_with;
+        }
+        let project = self.project_dir();
+        let client = Client { env, processes, pid, config_dir: self.home.dir(), project: project.as_deref() };
+        match Salt::of_machine(self.state) {
+            Ok(salt) => Some(StartedWith::read(&salt, client)),
+            Err(error) => {
+                self.failed(&error);
+                None
+            }
+        }
     }
 
     /// What the model is told. It names times and counts, so that it is never the same text twice.

@@ -1,6 +1,6 @@
 //! The hooks around a stop: it happens, the session goes on, the session ends, the client tells what it does itself.
 
-use super::{Hook, Outcome};
+use super::{Hook, Outcome, Registration};
 use crate::claude::home::ClaudeHome;
 use crate::claude::registry::{client_pid, live_holder, read_record};
 use crate::claude::transcript::Transcript;
@@ -14,14 +14,16 @@ use crate::recovery::fingerprint::Fingerprint;
 use crate::recovery::heartbeat::{Ended, Heartbeat};
 use crate::recovery::incident::{Incident, Obstacle, Outcome as AttemptOutcome, Phase, Report};
 use crate::recovery::ledger::{Event, Ledger};
-use crate::recovery::policy::{Action, RecoveryPlan, Terminal};
+use crate::recovery::policy::{Action, RecoveryPlan, Terminal, user_needed};
 use crate::recovery::reason::Reason;
 use crate::session::ending::Liveness;
 use crate::session::owners::Owners;
 use crate::session::summary::{Summary, summarize};
 use crate::session::{Source, Stop, StopKind};
 use crate::store::lock::Lock;
+use crate::store::stored::peek;
 use crate::text::one_line;
+use crate::trust::started::{StartedWith, is_effort};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,6 +38,10 @@ impl Hook<'_> {
     /// `StopFailure`: record first, then read, plan, note, and wait.
     pub(super) fn stop_failure(&self) -> Outcome {
         let Some(stop) = self.payload.stop(self.outside.clock.now()) else { return Outcome::silent() };
+        // What a run of ours fails at, and no waiting cures, is judged by whoever made the run: the stop it answered stands.
+        if self.outside.env.in_attempt() && user_needed(stop.kind).is_some() {
+            return Outcome::silent();
+        }
         let config = self.config();
         let default_home = self.default_home();
         let ledger = self.ledger(config, default_home.as_deref());
@@ -233,7 +239,17 @@ impl Hook<'_> {
             // Damaged: it goes to quarantine with the next change, and what the transcript says is recorded anew.
             Err(_) => None,
         };
-        let summary = self.read_transcript(Liveness::Gone).filter(|summary| summary.stop.kind.is_failure());
+        // A client that ends, or turns away, in the middle of a turn leaves work behind too. Its own mark may not be written yet.
+        let cut_off = |kind| matches!(kind, StopKind::Closed | StopKind::Crashed);
+        let ended = !matches!(reason, "clear" | "resume") && !self.outside.env.in_attempt();
+        let summary = self.read_transcript(Liveness::Gone).map(|mut summary| {
+            if summary.stop.kind == StopKind::Crashed {
+                summary.stop.kind = StopKind::Closed;
+            }
+            summary
+        });
+        let summary =
+            summary.filter(|summary| summary.stop.kind.is_failure() || ended && cut_off(summary.stop.kind));
         let missed = summary.filter(|summary| {
             known.as_ref().is_none_or(|incident| {
                 incident.stop.record.is_none() && incident.phase.is_active()
@@ -271,8 +287,12 @@ impl Hook<'_> {
             Ok(Some(incident)) => {
                 self.write_note(&incident, config);
                 let owed = incident.plan.action == Action::Run && incident.phase == Phase::Waiting;
-                let supervise =
-                    owed && !self.outside.env.in_attempt() && !Lock::is_held(&self.state.supervisor_lease());
+                // One that leads already may have another provider or account; what the client's own hook starts has its.
+                let own = incident.started_with.as_deref();
+                let alone = own.is_some_and(|started| started.account.from_environment().next().is_some());
+                let supervise = owed
+                    && !self.outside.env.in_attempt()
+                    && (alone || !Lock::is_held(&self.state.supervisor_lease()));
                 return Outcome { supervise, ..Outcome::silent() };
             }
             Ok(None) => {}
@@ -311,12 +331,18 @@ impl Hook<'_> {
         let Some(project) = self.project_dir().filter(agreed) else { return };
         let super::Outside { env, processes, .. } = self.outside;
         let client = || client_pid(env.claude_pid(), self.home, &self.payload.session, processes);
+        let started = self.started_at_stop(client());
         let recorded = ledger.change(&self.payload.session, |slot| {
             let Some(incident) = slot.as_mut() else { return };
             if incident.fingerprint.is_none() {
                 let of_session =
                     Fingerprint::of_session(&project, &incident.transcript, incident.cwd.as_deref());
                 incident.fingerprint = Some(of_session);
+            }
+            if let Some(mut started) = started {
+                let known = incident.started_with.take();
+                started.effort = started.effort.or_else(|| known.and_then(|known| known.effort));
+                incident.started_with = Some(started);
             }
             // A supervisor that was there before this hook knows no process.
             if incident.claude_program.is_none() {
@@ -327,6 +353,20 @@ impl Hook<'_> {
         if let Err(error) = recorded {
             self.failed(&error);
         }
+    }
+
+    /// How the client was started, as far as that can still be told: its process may be gone by now.
+    fn started_at_stop(&self, pid: Option<u32>) -> Option<Box<StartedWith>> {
+        let registered =
+            || peek::<Registration>(&self.state.session(&self.payload.session)).ok()??.started_with;
+        let now = self.started_with(pid)?;
+        let mut started = if now.account.complete { now } else { registered().unwrap_or(now) };
+        // The client says it of the events of a turn; it may have been changed since the start.
+        let told = self.outside.env.text("CLAUDE_EFFORT").filter(|level| is_effort(level));
+        if let Some(level) = told.filter(|_| !self.outside.env.in_attempt()) {
+            started.effort = Some(level.to_owned());
+        }
+        Some(Box::new(started))
     }
 
     fn heartbeat<'h>(

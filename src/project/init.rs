@@ -21,10 +21,13 @@ use crate::error::{Code, Error, Result};
 use crate::fs::{PRIVATE, canonical, identity, own_uid, owner};
 use crate::git;
 use crate::note::handoff::{FILE_NAME, is_untouched, template, template_with_instruction};
+use crate::recovery::config::in_force;
 use crate::recovery::fingerprint::Fingerprint;
+use crate::recovery::launch::{may, permission_mode};
 use crate::store::lock::Lock;
 use crate::store::stored::{load, peek, save, sha256_hex};
 use crate::store::{StateDir, journal};
+use crate::trust::account::{SettingsPlace, kept_from_hooks, kept_from_hooks_words};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -386,6 +389,9 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
         "hooks run a copy, so that an update or removal of the package cannot break them half-way"
     };
     let runtime = RuntimeStep { from: options.package_root.clone(), to: runtime_to, why: why.into() };
+    if options.unattended == Some(true) {
+        warnings.extend(unattended_warnings(outside.env, &places.project));
+    }
     Ok(InitPlan { project: places.project, scope, settings, status_line, files, runtime, warnings, options })
 }
 
@@ -551,6 +557,24 @@ pub fn apply(
         journal::append(&places.state, outside.clock, "init", fields);
     }
     Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, warnings: plan.warnings })
+}
+
+/// What the user should know before the first unattended run: what it may do, and whether it will be able to log in.
+fn unattended_warnings(env: &Environment, project: &Path) -> Vec<String> {
+    let ceiling = in_force(env, Some(project)).config.unattended.permission_ceiling;
+    let mode = permission_mode(Some("bypassPermissions"), &ceiling);
+    let mut warnings = vec![format!(
+        "an unattended run gets the permission mode of its session, at most {mode}: {}; a session that had more          (bypassPermissions) is lowered to it",
+        may(mode)
+    )];
+    if let Some(config_dir) = env.claude_config_dir() {
+        let place = SettingsPlace { config_dir: &config_dir, project: Some(project), flag: None };
+        let kept = kept_from_hooks(env, place);
+        if !kept.is_empty() {
+            warnings.push(kept_from_hooks_words(&kept));
+        }
+    }
+    warnings
 }
 
 /// Directories and files that `init` brings into being, outermost first.

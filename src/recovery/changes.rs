@@ -105,7 +105,9 @@ mod told {
                 let name = event.file_name().map(std::ffi::CStr::to_bytes);
                 // Names that begin with a dot are still being written.
                 matters |= match name {
-                    Some(name) if event.wd() == *root => name == b"paused.json",
+                    Some(name) if event.wd() == *root => {
+                        [&b"paused.json"[..], b"supervisor-wanted.json"].contains(&name)
+                    }
                     Some(name) => !name.starts_with(b"."),
                     // The directory itself, or more than could be told.
                     None => true,

@@ -181,7 +181,7 @@ pub struct Unattended {
 impl Default for Unattended {
     fn default() -> Self {
         Self {
-            permission_ceiling: "acceptEdits".into(),
+            permission_ceiling: "auto".into(),
             transport: Transport::Print,
             launcher: None,
             max_context_tokens: None,

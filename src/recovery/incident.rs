@@ -10,6 +10,8 @@ use crate::session::stop::{time, time_or_null};
 use crate::session::summary::Summary;
 use crate::session::{Evidence, Source, Stop, StopKind};
 use crate::store::stored::Stored;
+use crate::trust::account::AccountDifference;
+use crate::trust::started::StartedWith;
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -259,6 +261,12 @@ pub struct RunResult {
     pub calls: usize,
     /// Tool calls that were denied.
     pub denied: usize,
+    /// The denied calls by tool, and what they asked for, at most 5.
+    #[serde(default)]
+    pub denied_calls: Vec<String>,
+    /// No call succeeded after the last one that was denied.
+    #[serde(default)]
+    pub denied_last: bool,
     /// Files that were edited or written, at most 20.
     pub files: Vec<String>,
     /// Commits that were made, newest first, at most 20: short id and subject.
@@ -405,6 +413,15 @@ pub struct Incident {
     /// What decided what ran in the project, at the stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
+    /// How the session's client was started: provider, account, and options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_with: Option<Box<StartedWith>>,
+    /// Why the supervisor that leads would not reach the session's account; another one may take it over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_account: Vec<AccountDifference>,
+    /// The supervisor that has the session's account where the one that leads has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_by: Option<Child>,
     /// Working directory at the stop.
     pub cwd: Option<String>,
     /// Version of the client.
@@ -494,6 +511,9 @@ impl Incident {
             model: None,
             context_tokens: None,
             fingerprint: None,
+            started_with: None,
+            other_account: Vec::new(),
+            claimed_by: None,
             cwd: report.cwd,
             client_version: None,
             entrypoint: report.entrypoint,
@@ -536,6 +556,8 @@ impl Incident {
         next.context_tokens = self.context_tokens;
         next.claude_program = self.claude_program;
         next.opened = self.opened;
+        next.started_with = self.started_with;
+        next.claimed_by = self.claimed_by;
         if !fresh {
             // A stop within a run of ours: what it may have changed itself was not approved by anybody since.
             next.fingerprint = self.fingerprint;

@@ -2,13 +2,14 @@
 //! configuration; `preview` shows it and the supervisor starts it, both from this one value.
 //!
 //! Nothing in it comes from the project or from the conversation, with two exceptions that are checked: the session's id,
-//! and its permission mode, which is never raised. A client resumes in the directory it is started in and, in `-p`, with
+//! and its permission mode, which is never raised. Options come from the command line of the session's own client. A client resumes in the directory it is started in and, in `-p`, with
 //! its default mode and model (measured with 2.1.329), so all three are given.
 
 use super::incident::{Incident, Transport};
 use crate::claude::version::ClientVersion;
 use crate::claude::wording::AUTOMATED;
 use crate::session::StopKind;
+use crate::trust::started::{CarriedOption, StartedWith, is_effort, is_model};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,10 @@ pub struct Launch {
     pub transport: Transport,
     /// Permission mode that it gets.
     pub permission_mode: String,
+    /// What the run may do in that mode.
+    pub may: &'static str,
+    /// The session's own mode, when the run gets a lower one.
+    pub lowered_from: Option<String>,
     /// Longest run in seconds.
     pub deadline_seconds: u64,
 }
@@ -81,6 +86,10 @@ pub struct Means<'a> {
     pub deadline_seconds: u64,
     /// The last prompt of a person, for a run after one that did nothing.
     pub task: Option<&'a str>,
+    /// How the session's own client was started.
+    pub started_with: Option<&'a StartedWith>,
+    /// Variables of the supervisor that would lead the run to another provider or account.
+    pub remove: &'a [String],
 }
 
 /// Puts it together. `nonce` names the run.
@@ -105,9 +114,19 @@ pub fn launch(incident: &Incident, means: &Means<'_>, nonce: &str) -> Launch {
         }
         argv.extend(["--output-format", "stream-json", "--verbose"].map(str::to_owned));
     }
-    // Only a name that cannot be taken for anything else.
-    if let Some(model) = incident.model.as_deref().filter(|model| is_model(model)) {
+    let started = means.started_with;
+    // Only names that cannot be taken for anything else. What answered last counts more than what the client was started with.
+    let model = incident.model.as_deref().or_else(|| started?.model.as_deref());
+    if let Some(model) = model.filter(|model| is_model(model)) {
         argv.extend(["--model".to_owned(), model.to_owned()]);
+    }
+    if let Some(effort) =
+        started.and_then(|started| started.effort.as_deref()).filter(|level| is_effort(level))
+    {
+        argv.extend(["--effort".to_owned(), effort.to_owned()]);
+    }
+    for option in started.iter().flat_map(|started| &started.options) {
+        argv.extend(words_of(option));
     }
     argv.extend(["--".to_owned(), prompt(incident.stop.kind, means.task)]);
     let mut env = BTreeMap::from([(ATTEMPT.to_owned(), nonce.to_owned())]);
@@ -118,6 +137,12 @@ pub fn launch(incident: &Incident, means: &Means<'_>, nonce: &str) -> Launch {
     if means.config_dir.is_none() {
         unset.push("CLAUDE_CONFIG_DIR".to_owned());
     }
+    unset.extend(means.remove.iter().cloned());
+    if let Some(started) = started {
+        let (set, other) = started.model_variables();
+        env.extend(set.iter().map(|(name, value)| (name.clone(), value.clone())));
+        unset.extend(other.map(str::to_owned));
+    }
     Launch {
         argv,
         cwd: means.cwd.to_path_buf(),
@@ -125,8 +150,25 @@ pub fn launch(incident: &Incident, means: &Means<'_>, nonce: &str) -> Launch {
         unset,
         transport: means.transport,
         permission_mode: mode.to_owned(),
+        may: may(mode),
+        lowered_from: lowered_from(incident.permission_mode.as_deref(), mode),
         deadline_seconds: means.deadline_seconds,
     }
+}
+
+/// An option as words of a command line. Each value has the name before it, so that the end of a list is never in doubt.
+fn words_of(option: &CarriedOption) -> Vec<String> {
+    if option.values.is_empty() {
+        return vec![option.name.clone()];
+    }
+    let words = option.values.iter().flat_map(|value| {
+        if value.starts_with('-') {
+            vec![format!("{}={value}", option.name)]
+        } else {
+            vec![option.name.clone(), value.clone()]
+        }
+    });
+    words.collect()
 }
 
 /// The narrower of the recorded mode and the user's ceiling; never above `auto`. What is unknown counts as `default`.
@@ -143,6 +185,30 @@ pub fn permission_mode(recorded: Option<&str>, ceiling: &str) -> &'static str {
         .rev()
         .find(|(name, rank)| *rank <= ceiling && *name != "dontAsk")
         .map_or("plan", |(name, _)| name)
+}
+
+/// The session's own mode, when a run in `mode` may do less.
+#[must_use]
+pub fn lowered_from(recorded: Option<&str>, mode: &str) -> Option<String> {
+    let rank = |name: &str| MODES.iter().find(|(known, _)| *known == name).map(|(_, rank)| *rank);
+    recorded.filter(|own| rank(own) > rank(mode)).map(str::to_owned)
+}
+
+/// What an unattended run may do in a permission mode, where nobody answers a question.
+#[must_use]
+pub fn may(mode: &str) -> &'static str {
+    match mode {
+        "plan" => "it may read and plan, and changes nothing",
+        "acceptEdits" => {
+            "it may edit files; a command, such as one that runs tests, only where your permission rules allow it, and is denied otherwise"
+        }
+        "auto" => {
+            "it may edit files and run commands that Claude Code's own check of auto mode lets through; the rest is denied"
+        }
+        _ => {
+            "it may read; edits and commands only where your permission rules allow them, and are denied otherwise"
+        }
+    }
 }
 
 /// What the model is told. It is the same for every session but for the reason, and grants nothing.
@@ -165,12 +231,6 @@ pub fn prompt(kind: StopKind, task: Option<&str>) -> String {
         }
     }
     text
-}
-
-fn is_model(name: &str) -> bool {
-    (1..=100).contains(&name.len())
-        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/[]@".contains(&byte))
 }
 
 #[cfg(test)]
@@ -209,6 +269,8 @@ mod tests {
             ceiling,
             deadline_seconds: 60,
             task: None,
+            started_with: None,
+            remove: &[],
         }
     }
 
@@ -232,6 +294,11 @@ mod tests {
             }
         }
         assert_eq!(permission_mode(Some("bypassPermissions"), "acceptEdits"), "acceptEdits");
+        assert_eq!(permission_mode(Some("bypassPermissions"), "auto"), "auto");
+        assert_eq!(lowered_from(Some("bypassPermissions"), "auto").as_deref(), Some("bypassPermissions"));
+        assert_eq!(lowered_from(Some("auto"), "acceptEdits").as_deref(), Some("auto"));
+        assert_eq!(lowered_from(Some("auto"), "auto"), None);
+        assert_eq!(lowered_from(None, "default"), None);
         assert_eq!(permission_mode(Some("auto"), "acceptEdits"), "acceptEdits");
         assert_eq!(permission_mode(Some("plan"), "auto"), "plan");
         assert_eq!(permission_mode(None, "auto"), "default");
@@ -277,5 +344,55 @@ mod tests {
         );
         assert!(!hostile.argv.iter().any(|word| word.contains("evil")), "{:?}", hostile.argv);
         assert!(!plan.argv.iter().any(|word| word.contains("dangerously") || word.contains("bypass")));
+    }
+
+    #[test]
+    fn a_run_has_the_options_of_its_sessions_client_and_not_the_provider_of_the_supervisor() {
+        let program = ["/usr/bin/claude".to_owned()];
+        let option = |name: &str, values: &[&str]| CarriedOption {
+            name: name.to_owned(),
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+            contents: BTreeMap::new(),
+        };
+        let started = StartedWith {
+            options: vec![
+                option("--allowedTools", &["Bash(npm test)", "Edit"]),
+                option("--append-system-prompt", &["--model evil"]),
+                option("--strict-mcp-config", &[]),
+            ],
+            model: Some("sonnet".to_owned()),
+            effort: Some("low".to_owned()),
+            models: BTreeMap::from([("ANTHROPIC_MODEL".to_owned(), "glm-5".to_owned())]),
+            ..StartedWith::default()
+        };
+        let remove = ["ANTHROPIC_BASE_URL".to_owned()];
+        let means = Means { started_with: Some(&started), remove: &remove, ..with(&program, "auto") };
+        let plan = launch(&incident(Some("auto"), None), &means, "n");
+        let from = plan.argv.iter().position(|word| word == "--model").unwrap();
+        assert_eq!(
+            plan.argv[from..plan.argv.len() - 1],
+            [
+                "--model",
+                "sonnet",
+                "--effort",
+                "low",
+                "--allowedTools",
+                "Bash(npm test)",
+                "--allowedTools",
+                "Edit",
+                "--append-system-prompt=--model evil",
+                "--strict-mcp-config",
+                "--"
+            ]
+        );
+        assert_eq!(plan.env["ANTHROPIC_MODEL"], "glm-5");
+        assert!(
+            plan.unset.contains(&remove[0]) && plan.unset.contains(&"ANTHROPIC_SMALL_FAST_MODEL".to_owned())
+        );
+        let answered = launch(&incident(Some("auto"), Some("claude-opus-5-5")), &means, "n");
+        assert!(
+            answered.argv.contains(&"claude-opus-5-5".to_owned())
+                && !answered.argv.contains(&"sonnet".to_owned())
+        );
     }
 }

@@ -6,7 +6,8 @@
 use super::config::Config;
 use super::due::Timing;
 use super::incident::{Incident, Phase, Report};
-use super::policy::{Decision, Situation, Terminal, decide};
+use super::policy::{Action, Decision, Situation, Terminal, decide, resume_command};
+use super::reason::Reason;
 use crate::claude::home::is_session_id;
 use crate::claude::version::ClientVersion;
 use crate::clock::Clock;
@@ -260,6 +261,17 @@ impl Ledger<'_> {
             plan.at.map(|_| known.unwrap_or_else(|| Timing::of(incident.generation, self.clock)));
         incident.plan = plan;
         incident.phase = phase;
+        incident.other_account.clear();
+    }
+
+    /// Leaves the session to the user, and says why.
+    pub fn hold(&self, incident: &mut Incident, source: Source, reason: Reason<'_>) {
+        incident.phase = Phase::Held;
+        incident.plan.action = Action::Resume;
+        incident.plan.explain(reason);
+        incident.saw(source, incident.plan.why.clone());
+        let dir = incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home);
+        incident.plan.argv = Some(resume_command(&incident.session, dir));
     }
 
     /// What the policy says of an incident now.

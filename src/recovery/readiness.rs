@@ -23,7 +23,13 @@ use crate::session::ending::Liveness;
 use crate::session::origin::origin;
 use crate::session::owners::{Kind, Owners, SessionOwners, has_it_open, version_of};
 use crate::session::summary::{Summary, summarize};
+use crate::store::StateDir;
 use crate::store::stored::peek;
+use crate::trust::account::{
+    AccountDifference, AccountFit, Provenance, Salt, SettingsPlace, fit_unrecorded, told,
+};
+use crate::trust::registration::Registration;
+use crate::trust::started::StartedWith;
 use chrono::{DateTime, Duration, Utc};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -161,9 +167,39 @@ pub enum Hold {
         why: String,
     },
     /// Its directory is gone.
-    DirectoryGone,
+    DirectoryGone {
+        /// That directory.
+        dir: Option<PathBuf>,
+    },
+    /// The run would not have every option of the session's client.
+    OptionsLost {
+        /// The options.
+        names: Vec<String>,
+    },
+    /// A file of its client's command line changed.
+    FilesChanged {
+        /// What changed.
+        files: Vec<String>,
+    },
+    /// This process would reach another provider or account.
+    OtherAccount {
+        /// What differs.
+        differences: Vec<AccountDifference>,
+    },
     /// Only a print run finds a session whose directory of origin is not recorded.
     OriginUnknown,
+}
+
+impl Hold {
+    /// The reason of the plan that is left; `sentence` is what it says.
+    #[must_use]
+    pub fn reason<'a>(&'a self, sentence: &'a str) -> Reason<'a> {
+        match self {
+            Self::DirectoryGone { dir } => Reason::DirectoryGone(dir.as_deref()),
+            Self::OtherAccount { .. } => Reason::OtherAccount(sentence),
+            _ => Reason::NotReady(sentence),
+        }
+    }
 }
 
 impl fmt::Display for Hold {
@@ -193,7 +229,17 @@ impl fmt::Display for Hold {
                 "session {session} was started in the project after the stop and did work there: compare before you resume this one"
             ),
             Self::NoProgram { why } => to.write_str(why),
-            Self::DirectoryGone => to.write_str("its directory does not exist any more"),
+            Self::DirectoryGone { dir } => {
+                to.write_str(&Reason::DirectoryGone(dir.as_deref()).told().1)
+            }
+            Self::OptionsLost { names } => {
+                write!(to, "a run cannot have what its client was started with: {}", names.join(", "))
+            }
+            Self::FilesChanged { files } => {
+                let named = files.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+                write!(to, "a file of its client's command line is not what it was: {named}")
+            }
+            Self::OtherAccount { differences } => to.write_str(&told(differences)),
             Self::OriginUnknown => {
                 to.write_str("where it was started is not recorded, so only a print run finds it")
             }
@@ -287,8 +333,16 @@ pub struct Facts {
     /// What decides what runs in the project, and has changed since the stop, or since a person agreed; `None`: neither was
     /// recorded.
     pub changes: Option<Vec<String>>,
+    /// Whether a run reaches the provider and the account of the session.
+    pub account: AccountFit,
+    /// How the session's client was started, when that was recorded.
+    pub started_with: Option<StartedWith>,
+    /// Files that its command line named and that are not what they were.
+    pub changed_files: Vec<String>,
     /// The directory of the session, and whether a client started there finds the session by its id.
     pub directory: Option<(PathBuf, bool)>,
+    /// The directory of the session, when it does not exist any more.
+    pub gone: Option<PathBuf>,
     /// The program to start, or why there is none.
     pub program: std::result::Result<Program, String>,
 }
@@ -302,6 +356,32 @@ pub struct Reading<'a> {
     pub env: &'a Environment,
     /// Processes of this machine.
     pub processes: &'a dyn Processes,
+    /// Whose variables they are.
+    pub provenance: &'a Provenance,
+}
+
+/// How the session's client was started, from its incident or from the start of the session.
+#[must_use]
+pub fn started_with(state: &StateDir, incident: &Incident) -> Option<StartedWith> {
+    let registered = || peek::<Registration>(&state.session(&incident.session)).ok()??.started_with;
+    incident.started_with.as_deref().cloned().or_else(registered)
+}
+
+/// Whether a run that is started from `env` reaches the provider and the account of the session.
+#[must_use]
+pub fn account_fit(
+    state: &StateDir,
+    env: &Environment,
+    provenance: &Provenance,
+    incident: &Incident,
+    started: Option<&StartedWith>,
+) -> AccountFit {
+    let dir = incident.config_dir.clone().or_else(|| env.claude_config_dir());
+    let (Some(started), Some(dir)) = (started, dir) else { return fit_unrecorded(env) };
+    let Ok(salt) = Salt::of_machine(state) else { return fit_unrecorded(env) };
+    let flag = started.flag_settings();
+    let place = SettingsPlace { config_dir: &dir, project: incident.project.as_deref(), flag: flag.as_ref() };
+    started.account.fit(&salt, env, provenance, &incident.session, place)
 }
 
 impl Facts {
@@ -314,12 +394,16 @@ impl Facts {
         self.repeated_by = None;
         self.tree_busy = None;
         self.changes.get_or_insert_default();
+        if self.started_with.is_none() {
+            self.account = AccountFit::Fits { remove: Vec::new() };
+        }
     }
 
     /// Reads everything that decides about an incident.
     #[must_use]
     pub fn read(reading: &Reading<'_>, incident: &Incident) -> Self {
-        let Reading { ledger, env, processes } = *reading;
+        let Reading { ledger, env, processes, provenance } = *reading;
+        let started_with = started_with(ledger.state, incident);
         let further: Vec<PathBuf> = ledger.config.config_dirs.iter().map(PathBuf::from).collect();
         let mut homes = all_homes(env, &further);
         if let Some(dir) = &incident.config_dir
@@ -373,6 +457,10 @@ impl Facts {
                     incident.fingerprint.clone().or_else(|| agreed_fingerprint(ledger.state, project))?;
                 Some(Fingerprint::of(project, directory.as_deref()).changes_since(&before))
             }),
+            account: account_fit(ledger.state, env, provenance, incident, started_with.as_ref()),
+            changed_files: started_with.as_ref().map(StartedWith::changed_files).unwrap_or_default(),
+            started_with,
+            gone: directory.clone().filter(|dir| !dir.is_dir()),
             directory: directory.filter(|dir| dir.is_dir()).map(|dir| (dir, by_id)),
             program: program(reading, project, incident.claude_program.as_deref())
                 .map_err(|error| error.to_string()),
@@ -516,11 +604,22 @@ pub fn judge(facts: &Facts, transport: Transport, quiet: Duration, now: DateTime
     if let Some(session) = &facts.worked_on_since {
         return Verdict::Hold(Hold::WorkedOnSince { session: session.clone() });
     }
+    if let Some(names) =
+        facts.started_with.as_ref().map(|started| &started.lost).filter(|lost| !lost.is_empty())
+    {
+        return ReadinessVerdict::Hold(Hold::OptionsLost { names: names.clone() });
+    }
+    if !facts.changed_files.is_empty() {
+        return ReadinessVerdict::Hold(Hold::FilesChanged { files: facts.changed_files.clone() });
+    }
+    if let AccountFit::Differs(differences) = &facts.account {
+        return ReadinessVerdict::Hold(Hold::OtherAccount { differences: differences.clone() });
+    }
     if let Err(why) = &facts.program {
         return Verdict::Hold(Hold::NoProgram { why: why.clone() });
     }
     match &facts.directory {
-        None => return Verdict::Hold(Hold::DirectoryGone),
+        None => return Verdict::Hold(Hold::DirectoryGone { dir: facts.gone.clone() }),
         Some((_, false)) if transport == Transport::Background => return Verdict::Hold(Hold::OriginUnknown),
         Some(_) => {}
     }
@@ -598,6 +697,10 @@ mod tests {
             worked_on_since: None,
             repeated_by: None,
             changes: Some(Vec::new()),
+            account: AccountFit::Fits { remove: Vec::new() },
+            started_with: None,
+            changed_files: Vec::new(),
+            gone: None,
             directory: Some((PathBuf::from("/w"), true)),
             program: Ok(Program { words: vec!["/usr/bin/claude".into()], version: None }),
         }
@@ -724,7 +827,29 @@ mod tests {
                 |facts| facts.program = Err("claude was not found".into()),
                 hold(Hold::NoProgram { why: "claude was not found".into() }),
             ),
-            ("its directory is gone", |facts| facts.directory = None, hold(Hold::DirectoryGone)),
+            (
+                "an option of its client cannot be given",
+                |facts| {
+                    let lost = vec!["--plugin-url".into()];
+                    facts.started_with = Some(StartedWith { lost, ..StartedWith::default() });
+                },
+                hold(Hold::OptionsLost { names: vec!["--plugin-url".into()] }),
+            ),
+            (
+                "a file of its client's command line changed",
+                |facts| facts.changed_files = vec!["/s.json of --settings was changed".into()],
+                hold(Hold::FilesChanged { files: vec!["/s.json of --settings was changed".into()] }),
+            ),
+            (
+                "another account is logged in",
+                |facts| facts.account = AccountFit::Differs(vec![AccountDifference::OtherLogin]),
+                hold(Hold::OtherAccount { differences: vec![AccountDifference::OtherLogin] }),
+            ),
+            (
+                "its directory is gone",
+                |facts| (facts.directory, facts.gone) = (None, Some(PathBuf::from("/w"))),
+                hold(Hold::DirectoryGone { dir: Some(PathBuf::from("/w")) }),
+            ),
             (
                 "another session works in the tree",
                 |facts| facts.tree_busy = Some(11),
@@ -825,7 +950,7 @@ mod tests {
                 hold(Hold::NoFingerprint),
                 hold(Hold::WorkedOnSince { session: SESSION.into() }),
                 hold(Hold::NoProgram { why: "none".into() }),
-                hold(Hold::DirectoryGone),
+                hold(Hold::DirectoryGone { dir: None }),
                 not_yet(NotYet::TreeBusy { pid: 11 }),
                 not_yet(NotYet::WrittenLately),
             ]

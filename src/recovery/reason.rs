@@ -11,6 +11,7 @@ use crate::session::failure::RequestCure;
 use crate::session::stop::StopClass;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// Why a plan is what it is: a stable code, which programs may compare. `next.reason` in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -106,6 +107,14 @@ pub enum PlanReason {
     StopNotReported,
     /// A check before an unattended run failed.
     NotReady,
+    /// The supervisor would reach another provider or account than the session had.
+    OtherAccount,
+    /// The session's directory does not exist any more.
+    DirectoryGone,
+    /// An unattended run failed in a way that waiting does not cure.
+    RunFailed,
+    /// Tool calls of an unattended run were denied, and nothing proves that the work was done.
+    CallsDenied,
     /// Two unattended runs changed nothing.
     RunsDidNothing,
     /// An unattended run damaged the transcript.
@@ -172,6 +181,10 @@ pub enum Reason<'a> {
     WaiterGone(&'a str),
     StopNotReported(&'a str),
     NotReady(&'a str),
+    OtherAccount(&'a str),
+    DirectoryGone(Option<&'a Path>),
+    RunFailed { kind: StopKind, advice: &'a str },
+    CallsDenied(&'a str),
     RunsDidNothing(&'a str),
     TranscriptDamaged { damage: &'a str, session: &'a str, nonce: &'a str },
     RunEndedInTurn,
@@ -367,6 +380,16 @@ impl Reason<'_> {
                 (Code::StopNotReported, format!("no hook of ours saw this stop: type `continue` in {place}"))
             }
             Self::NotReady(why) => fixed(Code::NotReady, why),
+            Self::OtherAccount(why) => fixed(Code::OtherAccount, why),
+            Self::DirectoryGone(dir) => {
+                let dir = dir.map_or_else(String::new, |dir| format!(" {}", dir.display()));
+                let text = "does not exist any more: `cc-session-recover relocate` moves the session to where the work is now";
+                (Code::DirectoryGone, format!("its directory{dir} {text}"))
+            }
+            Self::RunFailed { kind, advice } => {
+                (Code::RunFailed, format!("the unattended run failed ({}): {advice}", kind.words()))
+            }
+            Self::CallsDenied(why) => fixed(Code::CallsDenied, why),
             Self::RunsDidNothing(hollow) => (Code::RunsDidNothing, format!("two runs did nothing: {hollow}")),
             Self::TranscriptDamaged { damage, session, nonce } => (
                 Code::TranscriptDamaged,

@@ -11,7 +11,7 @@ use super::heartbeat::{Seen, adopt};
 use super::incident::{Attempt, Child, Hollow, Incident, Outcome, Phase, Run, RunResult, Transport};
 use super::launch::{Launch, Means, launch};
 use super::ledger::Ledger;
-use super::policy::{Action, RecoveryPlan, Terminal};
+use super::policy::{Action, Terminal, user_needed};
 use super::readiness::{Facts, Hold, NotYet, Orphan, Over, ReadinessVerdict, Reading, judge, orphan, quiet};
 use super::reason::Reason;
 use super::supervise::Paused;
@@ -37,6 +37,7 @@ use crate::store::journal;
 use crate::store::layout::ensure_dir;
 use crate::store::lock::Lock;
 use crate::store::stored::sha256_hex;
+use crate::trust::account::AccountFit;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -222,14 +223,11 @@ impl Resumer<'_> {
             };
             match &left {
                 Left::Held(hold) => {
-                    incident.saw(Source::Process, hold.to_string());
-                    incident.phase = Phase::Held;
-                    incident.plan.action = Action::Resume;
-                    incident.plan.explain(Reason::NotReady(&hold.to_string()));
-                    incident.plan.argv = Some(super::policy::resume_command(
-                        &incident.session,
-                        incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.ledger().default_home),
-                    ));
+                    let sentence = hold.to_string();
+                    self.ledger().hold(incident, Source::Process, hold.reason(&sentence));
+                    if let Hold::OtherAccount { differences } = hold {
+                        incident.other_account.clone_from(differences);
+                    }
                 }
                 Left::Over(over) => {
                     incident.settle(over.phase(), Source::Transcript, over.to_string());
@@ -268,7 +266,7 @@ impl Resumer<'_> {
     pub fn plan(&self, incident: &Incident, facts: &Facts, nonce: &str) -> Result<Launch> {
         let program = facts.program.as_ref().map_err(|why| Error::new(Code::ClientNotFound, why.clone()))?;
         let (cwd, by_id) = facts.directory.as_ref().ok_or_else(|| {
-            Error::new(Code::ProjectNotFound, "the session's directory does not exist any more")
+            Error::new(Code::ProjectNotFound, Reason::DirectoryGone(facts.gone.as_deref()).told().1)
         })?;
         let config = self.ledger().config;
         // After a run that did nothing the task is said again.
@@ -297,6 +295,11 @@ impl Resumer<'_> {
                 ceiling: &config.unattended.permission_ceiling,
                 deadline_seconds: whole_seconds(config.supervisor.max_run_minutes * 60.0),
                 task: task.as_deref(),
+                started_with: facts.started_with.as_ref(),
+                remove: match &facts.account {
+                    AccountFit::Fits { remove } => remove,
+                    AccountFit::Differs(_) => &[],
+                },
             },
             nonce,
         ))
@@ -767,6 +770,20 @@ fn task_of(incident: &Incident, newest: Option<&str>) -> Option<String> {
     })
 }
 
+/// Why a run proves nothing: what a model says of its work does not count where calls were denied, in this run or in one before it.
+fn unproven(incident: &Incident, at: usize, result: &RunResult) -> Option<String> {
+    let earlier = incident.attempts[..at].iter().filter_map(|attempt| attempt.run.as_ref()?.result.as_ref());
+    let denied_before = result.calls == 0 && earlier.into_iter().any(|before| before.denied > 0);
+    if denied_before {
+        let why = "its tool calls were denied, and after that it only said that it is done: check the work";
+        return Some(why.to_owned());
+    }
+    result.denied_last.then(|| {
+        let (denied, calls, named) = (result.denied, result.calls, result.denied_calls.join(", "));
+        format!("{denied} of {calls} tool calls were denied ({named}), and nothing was done after that: check the work")
+    })
+}
+
 /// What a finished run makes of its incident.
 fn conclude(
     ledger: &Ledger<'_>,
@@ -777,13 +794,8 @@ fn conclude(
     now: DateTime<Utc>,
 ) {
     let hold = |incident: &mut Incident, reason: Reason<'_>| {
-        let command = super::policy::resume_command(
-            &incident.session,
-            incident.config_dir.as_deref().filter(|dir| Some(*dir) != ledger.default_home),
-        );
-        incident.phase = Phase::Held;
-        incident.plan = RecoveryPlan::new(Action::Resume, None, reason).with_command(command);
-        incident.saw(Source::Transcript, incident.plan.why.clone());
+        ledger.hold(incident, Source::Transcript, reason);
+        incident.plan.at = None;
     };
     let finished = summary.is_some_and(|summary| summary.stop.kind == StopKind::Finished);
     let worked = result.answers > 0;
@@ -815,6 +827,15 @@ fn conclude(
         let newer = summary.stop.at.is_some_and(|at| at >= begun);
         summary.stop.kind.is_failure() && summary.stop.record.is_some() && newer
     });
+    // What the run itself failed at, and no waiting cures, is no stop of the session: that one stands.
+    let own = stopped.filter(|summary| result.answers == 0 && user_needed(summary.stop.kind).is_some());
+    if let Some(summary) = own {
+        incident.attempts[at].outcome = Outcome::NoEffect;
+        left_at(incident, Some(summary));
+        let advice = user_needed(summary.stop.kind).map(|reason| reason.told().1).unwrap_or_default();
+        hold(incident, Reason::RunFailed { kind: summary.stop.kind, advice: &advice });
+        return;
+    }
     if let Some(summary) = stopped {
         let known = incident.stop.record == summary.stop.record;
         if !known {
@@ -859,6 +880,12 @@ fn conclude(
         }
         return;
     }
+    if let Some(why) = unproven(incident, at, result) {
+        incident.attempts[at].outcome = Outcome::NoEffect;
+        left_at(incident, summary);
+        hold(incident, Reason::CallsDenied(&why));
+        return;
+    }
     incident.attempts[at].outcome = Outcome::Continued;
     if finished {
         incident.settle(Phase::Recovered, Source::Transcript, "a turn after the resume ended well");
@@ -880,10 +907,14 @@ fn grown(transcript: &Path, run: &Run) -> bool {
     std::fs::metadata(transcript).is_ok_and(|meta| meta.len() > run.bytes_before)
 }
 
-/// The account a session works with, as far as it shows: its configuration directory holds the credential.
-fn account_key(incident: &Incident) -> String {
-    let dir = incident.config_dir.clone().unwrap_or_default();
-    crate::project::enabled::project_key(&dir)
+/// The account a session works with, as far as it shows: its configuration directory and what selects the provider.
+#[must_use]
+pub fn account_key(incident: &Incident) -> String {
+    let dir = crate::project::enabled::project_key(&incident.config_dir.clone().unwrap_or_default());
+    match &incident.started_with {
+        Some(started) => format!("{dir}-{}", started.account.key()),
+        None => dir,
+    }
 }
 
 /// The prompt is the same for all; what is quoted in it stays out of the journal.

@@ -237,6 +237,7 @@ impl Night {
 
     fn supervisor(&self) -> Supervisor {
         let ground = Ground {
+            provenance: crate::trust::account::Provenance::User,
             env: self.env.clone(),
             clock: Box::new(self.clock.clone()),
             processes: Box::new(Own),

@@ -8,12 +8,12 @@ use super::changes::Changes;
 use super::config::{Config, in_force};
 use super::due::DueByBoot;
 use super::heartbeat::{Seen, adopt, seen};
-use super::incident::{Incident, Phase, Report};
+use super::incident::{Child, Incident, Phase, Report};
 use super::ledger::{Event, Ledger};
 use super::policy::{Action, RecoveryPlan, Terminal};
-use super::readiness::{NotYet, Reading};
-use super::reason::PlanReason;
-use super::resume::{ResumeOutcome, Resumer};
+use super::readiness::{NotYet, Reading, account_fit, started_with};
+use super::reason::{PlanReason, Reason};
+use super::resume::{ResumeOutcome, Resumer, account_key};
 use crate::claude::home::stores;
 use crate::claude::process::Processes;
 use crate::claude::transcript::Transcript;
@@ -33,6 +33,7 @@ use crate::session::{Source, StopKind};
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::store::stored::{Stored, load, peek, save};
+use crate::trust::account::{AccountDifference, AccountFit, Provenance, told};
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,10 @@ const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
 const TELLING: std::time::Duration = std::time::Duration::from_millis(500);
 /// Shortest.
 const SHORTEST: std::time::Duration = std::time::Duration::from_millis(5);
+/// A supervisor that a hook started gives its lease up within this time.
+const HANDED_OVER: std::time::Duration = std::time::Duration::from_secs(3);
+/// A supervisor that a client of the session started shows within this time.
+const CLAIMED: Duration = Duration::seconds(5);
 /// A night, for `nightlyCap`.
 const NIGHT: Duration = Duration::hours(12);
 /// What changed longer ago is no news.
@@ -179,9 +184,24 @@ pub struct Supervising {
     /// When it began.
     #[serde(serialize_with = "time")]
     pub since: DateTime<Utc>,
+    /// A hook started it: it gives the lease to one that the user starts.
+    #[serde(default)]
+    pub by_hook: bool,
 }
 
 impl Stored for Supervising {
+    const VERSION: u32 = 1;
+}
+
+/// A supervisor that the user started, and that waits for the lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wanted {
+    version: u32,
+    process: Child,
+}
+
+impl Stored for Wanted {
     const VERSION: u32 = 1;
 }
 
@@ -195,6 +215,8 @@ pub struct Ground {
     pub processes: Box<dyn Processes>,
     /// This process.
     pub pid: u32,
+    /// Whose variables they are.
+    pub provenance: Provenance,
 }
 
 /// Which sessions.
@@ -230,6 +252,8 @@ pub struct Supervisor {
     told: BTreeSet<(String, u64, &'static str)>,
     /// Notices on their way.
     telling: Vec<std::thread::JoinHandle<()>>,
+    /// At the last pass something was still to be done for a session that this process looks after.
+    serves_any: bool,
 }
 
 impl Supervisor {
@@ -250,6 +274,7 @@ impl Supervisor {
             settled: BTreeMap::new(),
             told: BTreeSet::new(),
             telling: Vec::new(),
+            serves_any: false,
         };
         supervisor.lead()?;
         Ok(supervisor)
@@ -261,20 +286,99 @@ impl Supervisor {
         self.lease = None;
     }
 
-    /// Takes the lease when nobody holds it.
+    /// Takes the lease when nobody holds it, or when its holder gives it up for one that the user started.
     fn lead(&mut self) -> Result<bool> {
+        let by_user = self.ground.provenance == Provenance::User;
+        if !by_user && self.wanted().is_some() {
+            // Runs that are under way keep their own leases.
+            self.lease = None;
+            return Ok(false);
+        }
         if self.lease.is_none() {
             self.lease = Lock::try_take(&self.state.supervisor_lease())?;
+            if self.lease.is_none() && by_user && self.leader().is_some_and(|leader| leader.by_hook) {
+                self.lease = self.ask_for_lease()?;
+            }
             if self.lease.is_some() {
                 let known = Supervising {
                     version: Supervising::VERSION,
                     pid: self.ground.pid,
                     since: self.ground.clock.now(),
+                    by_hook: !by_user,
                 };
                 save(&self.state.supervisor(), &known)?;
             }
         }
         Ok(self.lease.is_some())
+    }
+
+    fn leader(&self) -> Option<Supervising> {
+        peek(&self.state.supervisor()).ok().flatten()
+    }
+
+    /// Another supervisor that the user started and that lives, when it waits for the lease.
+    fn wanted(&self) -> Option<Child> {
+        let wanted = peek::<Wanted>(&self.state.supervisor_wanted()).ok().flatten()?.process;
+        let start = self.ground.processes.start_token(wanted.pid);
+        (wanted.pid != self.ground.pid && start.is_some() && start == wanted.start).then_some(wanted)
+    }
+
+    /// Asks a supervisor that a hook started for the lease. It looks up when that is written, or at its next pass.
+    fn ask_for_lease(&self) -> Result<Option<Lock>> {
+        let wanted = Wanted { version: Wanted::VERSION, process: self.this_process() };
+        save(&self.state.supervisor_wanted(), &wanted)?;
+        Ok(Lock::wait(&self.state.supervisor_lease(), HANDED_OVER).ok())
+    }
+
+    fn this_process(&self) -> Child {
+        let pid = self.ground.pid;
+        Child { pid, start: self.ground.processes.start_token(pid) }
+    }
+
+    fn lives(&self, process: &Child) -> bool {
+        process.start.is_some() && self.ground.processes.start_token(process.pid) == process.start
+    }
+
+    /// Whether a run that this process starts reaches the provider and the account of the session.
+    fn fits(&self, incident: &Incident) -> Option<Vec<AccountDifference>> {
+        let Ground { env, provenance, .. } = self.ground.as_ref();
+        let started = started_with(&self.state, incident);
+        match account_fit(&self.state, env, provenance, incident, started.as_ref()) {
+            AccountFit::Fits { .. } => None,
+            AccountFit::Differs(differences) => Some(differences),
+        }
+    }
+
+    /// Whether this process looks after the session: the one that leads, unless another took it over because it has the
+    /// session's account.
+    fn serves(&self, incident: &Incident, leads: bool) -> bool {
+        match &incident.claimed_by {
+            Some(process) if self.lives(process) => process.pid == self.ground.pid,
+            _ => leads,
+        }
+    }
+
+    /// Takes a session over from the supervisor that leads: its own client's, or one that the leader does not reach the account
+    /// of, where this one does.
+    fn claim(&self, incident: &Incident) -> Option<Incident> {
+        let own =
+            matches!(&self.ground.provenance, Provenance::ClientOf(session) if *session == incident.session);
+        let taken = incident.claimed_by.as_ref().is_some_and(|process| self.lives(process));
+        if taken || !own && incident.other_account.is_empty() || self.fits(incident).is_some() {
+            return None;
+        }
+        let config = in_force(&self.ground.env, incident.project.as_deref()).config;
+        let default_home = self.default_home();
+        let ledger = self.ledger(&config, default_home.as_deref());
+        let changed = ledger.change(&incident.session, |slot| {
+            let Some(one) = slot.as_mut().filter(|one| one.generation == incident.generation) else { return };
+            one.claimed_by = Some(self.this_process());
+            if !one.other_account.is_empty() {
+                one.saw(Source::Process, "another supervisor has the session's provider and account");
+                ledger.plan(one, Terminal::Closed);
+            }
+        });
+        changed.ok().flatten()
     }
 
     /// Looks once: plans, and starts what is due, each account's in a thread of its own.
@@ -309,8 +413,10 @@ impl Supervisor {
                 continue;
             }
             let over = incident.phase.is_over();
-            let incident = if leads && !over { self.keep(&incident).unwrap_or(incident) } else { incident };
-            if leads {
+            let incident = if leads || over { incident } else { self.claim(&incident).unwrap_or(incident) };
+            let serves = self.serves(&incident, leads);
+            let incident = if serves && !over { self.keep(&incident).unwrap_or(incident) } else { incident };
+            if serves {
                 notices.extend(self.notice(&incident));
             }
             if !incident.phase.is_over() {
@@ -320,9 +426,12 @@ impl Supervisor {
         self.tell_person(notices, &config);
         gate(&mut looked_after);
         let off = in_force.problem.is_some();
-        if leads && !off {
-            self.start_due(&looked_after, spent);
+        let served: Vec<Incident> =
+            looked_after.iter().filter(|one| self.serves(one, leads)).cloned().collect();
+        if !off {
+            self.start_due(&served, spent);
         }
+        self.serves_any = served.iter().any(is_owed);
         Ok(self.tell(&looked_after, problems, &config, leads))
     }
 
@@ -430,9 +539,17 @@ impl Supervisor {
         }
         let now = seen(incident, summary.as_ref());
         let agreed = incident.project.as_deref().is_some_and(|project| unattended(&self.state, project));
-        // Held for want of an agreement that there is now.
+        // Its own client may have started a supervisor that has its account; that one shows within moments.
+        let settled = self.ground.clock.now() - incident.updated_at > CLAIMED;
+        let differences =
+            if agreed && settled { self.fits(incident).unwrap_or_default() } else { Vec::new() };
+        let waits_for_account = !incident.other_account.is_empty();
+        // Held for want of an agreement, or of an account, that there is now.
         let replan = matches!(incident.phase, Phase::Open | Phase::Waiting)
-            || agreed && incident.phase == Phase::Held && incident.plan.reason == PlanReason::ClientClosed;
+            || agreed
+                && incident.phase == Phase::Held
+                && (incident.plan.reason == PlanReason::ClientClosed
+                    || waits_for_account && settled && differences.is_empty());
         if matches!(now, Seen::Same | Seen::Escaped | Seen::Lost) && !replan {
             return None;
         }
@@ -459,6 +576,10 @@ impl Supervisor {
                         incident.describe(summary);
                     }
                     ledger.plan(incident, Terminal::Closed);
+                    if incident.plan.action == Action::Run && !differences.is_empty() {
+                        ledger.hold(incident, Source::Process, Reason::OtherAccount(&told(&differences)));
+                        incident.other_account.clone_from(&differences);
+                    }
                 }
             }
         });
@@ -542,9 +663,9 @@ impl Supervisor {
         }
         // One after the other for each account, the longest due first.
         ready.sort_by_key(|one| one.plan.at);
-        let mut accounts: BTreeMap<Option<PathBuf>, Vec<String>> = BTreeMap::new();
+        let mut accounts: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for one in ready {
-            accounts.entry(one.config_dir.clone()).or_default().push(one.session.clone());
+            accounts.entry(account_key(one)).or_default().push(one.session.clone());
         }
         for sessions in accounts.into_values() {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -619,11 +740,7 @@ impl Supervisor {
                     .find_map(|attempt| Some(attempt.run.as_ref()?.result.as_ref()?.ended.clone())),
             })
             .collect();
-        let owed = !running.is_empty()
-            || !self.telling.is_empty()
-            || incidents
-                .iter()
-                .any(|one| under_way(one) || one.phase == Phase::Waiting && one.plan.action == Action::Run);
+        let owed = !running.is_empty() || !self.telling.is_empty() || incidents.iter().any(is_owed);
         let due = sessions.iter().any(|one| {
             let run = one.phase == Phase::Waiting.as_str()
                 && one.next.action == Action::Run
@@ -670,7 +787,8 @@ impl Supervisor {
         let changes = self.changes();
         loop {
             let looked = self.look()?;
-            if !looked.own || !looked.owed && !self.busy() {
+            let done = if looked.own { !looked.owed } else { !self.serves_any };
+            if done && !self.busy() {
                 return Ok(());
             }
             let _ = changes.wait(std::time::Duration::from_millis(looked.looks_again_in));
@@ -684,6 +802,11 @@ impl Supervisor {
     fn ledger<'l>(&'l self, config: &'l Config, default_home: Option<&'l Path>) -> Ledger<'l> {
         Ledger { state: &self.state, clock: self.ground.clock.as_ref(), config, default_home }
     }
+}
+
+/// Something is still going to be done for it without the user.
+fn is_owed(incident: &Incident) -> bool {
+    under_way(incident) || incident.phase == Phase::Waiting && incident.plan.action == Action::Run
 }
 
 /// A run of it is to be looked after.
@@ -722,26 +845,31 @@ fn resumed(
     let project = peek::<Incident>(&state.incident(session)).ok().flatten().and_then(|one| one.project);
     let config = in_force(&ground.env, project.as_deref()).config;
     let ledger = Ledger { state, clock: ground.clock.as_ref(), config: &config, default_home };
-    let reading = Reading { ledger, env: &ground.env, processes: ground.processes.as_ref() };
+    let reading = Reading {
+        ledger,
+        env: &ground.env,
+        processes: ground.processes.as_ref(),
+        provenance: &ground.provenance,
+    };
     Resumer { reading, own_pid: ground.pid, now: false }.resume(session)
 }
 
 /// A limit is one of the account: what the newest stop tells of its end holds for every session of it.
 fn gate(incidents: &mut [Incident]) {
-    type Limit = (Option<PathBuf>, &'static str);
+    type Limit = (String, &'static str);
     let mut ends: BTreeMap<Limit, (DateTime<Utc>, DateTime<Utc>)> = BTreeMap::new();
     for one in incidents.iter() {
         if let (true, Some(at), Some(reset)) =
             (one.stop.kind.is_usage_limit(), one.stop.at, one.stop.resets_at)
         {
-            let newest = ends.entry((one.config_dir.clone(), one.stop.kind.as_str())).or_insert((at, reset));
+            let newest = ends.entry((account_key(one), one.stop.kind.as_str())).or_insert((at, reset));
             if at > newest.0 {
                 *newest = (at, reset);
             }
         }
     }
     for one in incidents.iter_mut() {
-        let key = (one.config_dir.clone(), one.stop.kind.as_str());
+        let key = (account_key(one), one.stop.kind.as_str());
         if let (Some((_, reset)), Some(at), Some(own)) = (ends.get(&key), one.plan.at, one.stop.resets_at)
             && one.plan.action == Action::Run
             && *reset > own

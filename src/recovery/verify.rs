@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::note::redact::{clean_line, redact};
 use crate::rescue::snapshot::prefix_sha256;
 use crate::text::sanitised;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -22,6 +22,9 @@ const MOST_NAMED: usize = 20;
 const WORDS: usize = 600;
 /// Bytes before the run in which parents of records are looked for. A fork is made at the end of a conversation.
 const TAIL: u64 = 4 * 1024 * 1024;
+/// Denied calls that are named.
+const MOST_DENIED: usize = 5;
+
 /// Reads what was added since the run began. `ended` says how its process ended.
 ///
 /// # Errors
@@ -195,6 +198,9 @@ struct Added {
     no_response: bool,
     calls: usize,
     denied: usize,
+    denied_calls: Vec<String>,
+    denied_last: bool,
+    named: BTreeMap<String, String>,
     results: usize,
     files: Vec<String>,
     tokens: u64,
@@ -230,7 +236,16 @@ impl Added {
                 self.records += 1;
                 for result in &user.results {
                     self.results += 1;
-                    self.denied += usize::from(result.error && (user.rejected || is_denial(&result.text)));
+                    if result.error && (user.rejected || is_denial(&result.text)) {
+                        self.denied += 1;
+                        self.denied_last = true;
+                        let name = self.named.get(&result.id).cloned().unwrap_or_else(|| "a call".to_owned());
+                        if self.denied_calls.len() < MOST_DENIED && !self.denied_calls.contains(&name) {
+                            self.denied_calls.push(name);
+                        }
+                    } else if !result.error {
+                        self.denied_last = false;
+                    }
                 }
             }
             Body::System(_) | Body::Meta(_) | Body::Other => {}
@@ -238,6 +253,11 @@ impl Added {
     }
 
     fn file(&mut self, call: &ToolCall) {
+        let asked = ["command", "file_path", "notebook_path", "url", "pattern"]
+            .into_iter()
+            .find_map(|key| call.input.get(key)?.as_str())
+            .map(|text| format!(" ({})", clean_line(text, 80)));
+        self.named.insert(call.id.clone(), format!("{}{}", call.name, asked.unwrap_or_default()));
         if !matches!(call.name.as_str(), "Edit" | "Write" | "MultiEdit" | "NotebookEdit") {
             return;
         }
@@ -254,12 +274,14 @@ impl Added {
         result.answers = self.answers;
         result.calls = self.calls;
         result.denied = self.denied;
+        result.denied_last = self.denied_last;
         result.files = self.files;
         result.tokens = self.tokens;
         result.last_words = self.last_words.map(|text| {
             let clean = redact(&sanitised(&text)).into_owned();
             crate::text::shortened(&clean, WORDS).into_owned()
         });
+        result.denied_calls = self.denied_calls;
         let hollow = match (self.answers, self.records) {
             (0, _) if self.no_response => Some(Hollow::ClientAnswered),
             (0, 0) => Some(Hollow::NothingAdded),

@@ -30,6 +30,7 @@ use crate::session::scan::{self, Found};
 use crate::session::stop::time;
 use crate::store::stored::peek;
 use crate::store::{StateDir, journal};
+use crate::trust::account::{SettingsPlace, kept_from_hooks, kept_from_hooks_words};
 use crate::watch::saving::Unsaved;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -855,6 +856,15 @@ impl Patient<'_> {
         let id = "credential";
         if !self.agreed() {
             return Check::ok(id, "not needed: closed sessions of this project are not resumed without you");
+        }
+        if let Some(home) = &self.home {
+            let place = SettingsPlace { config_dir: home.dir(), project: Some(&self.project), flag: None };
+            let kept = kept_from_hooks(self.outside.env, place);
+            if !kept.is_empty() {
+                return Check::fail(id, kept_from_hooks_words(&kept)).next(
+                    "run cc-session-recover watch in this shell and leave it running, or log in with /login",
+                );
+            }
         }
         let file = self.home.as_ref().map(|home| home.dir().join(".credentials.json"));
         if let Some(file) = file.as_ref().filter(|file| file.is_file()) {

@@ -45,6 +45,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Processes that are named of a client that is gone.
+const MOST_LEFT: usize = 5;
 /// Stops that no hook of ours saw are somebody's business for this long.
 const RECENT: Duration = Duration::days(14);
 /// Between two looks at the processor time of a client that may hang.
@@ -538,6 +540,24 @@ impl<'a> Inventory<'a> {
         }
         self.add_next(&mut session, self.owners_of(&row.found));
         let (start, _) = start_directory(self.ground.outside, self, row);
+        if let Some(dir) = start.as_deref().map(Path::new).filter(|dir| !dir.is_dir())
+            && session.live.is_none()
+            && matches!(session.next.action, Action::Run | Action::Resume | Action::Notify)
+        {
+            let relocate = ["cc-session-recover", "relocate", &session.id].map(str::to_owned).to_vec();
+            session.next = RecoveryPlan::new(Action::Resume, None, Reason::DirectoryGone(Some(dir)))
+                .with_command(relocate);
+        }
+        let broken_off = matches!(session.stop.kind, StopKind::Closed | StopKind::Crashed);
+        if session.live.is_none() && broken_off && session.next.action != Action::None {
+            let left = self.left_running(&session.id);
+            if !left.is_empty() {
+                let names = left.join(", ");
+                session.next.why = format!("{}; still running from it: {names}", session.next.why);
+                let fact = format!("processes that it started still run: {names}");
+                session.evidence.push(Evidence::new(Source::Process, fact));
+            }
+        }
         session.add_commands(home, self.default_home(), self.is_in_force(row), start);
         if !self.owners_of(&row.found).elsewhere.is_empty() {
             // Somebody else may have it open.
@@ -570,6 +590,23 @@ impl<'a> Inventory<'a> {
         let unfinished = row.summary.stop.is_unfinished();
         let later = unfinished.then(|| repeated_by(&row.found.path, &row.summary)).flatten()?;
         Some(RecoveryPlan::nothing(Reason::PromptRepeated { session: &later }))
+    }
+
+    /// Programs that a client started for this session and that outlived it, by the session's id in their environment.
+    fn left_running(&self, session: &str) -> Vec<String> {
+        const NAME: &str = "CLAUDE_CODE_SESSION_ID";
+        let processes = self.ground.outside.processes;
+        let keep = |name: &str| (name == NAME).then_some(true);
+        let of_session = |pid: u32| {
+            let known = processes.variables(pid, &keep);
+            known.is_some_and(|known| known.get(NAME).is_some_and(|id| id.as_deref() == Some(session)))
+        };
+        self.table()
+            .iter()
+            .filter(|process| of_session(process.pid) && !is_ours(&processes.command_line(process.pid)))
+            .take(MOST_LEFT)
+            .map(|process| format!("{} (process {})", process.name, process.pid))
+            .collect()
     }
 
     fn default_home(&self) -> Option<&Path> {
@@ -1006,6 +1043,9 @@ fn projects_in(path: &Path) -> Vec<String> {
 fn shown(incident: &Incident) -> Incident {
     Incident {
         fingerprint: None,
+        started_with: None,
+        other_account: Vec::new(),
+        claimed_by: None,
         claude_program: None,
         timing: None,
         opened: None,
@@ -1024,7 +1064,9 @@ fn without_takeover(mut attempt: Attempt) -> Attempt {
 
 /// A hook of ours waits below the client for days; it is no tool.
 fn is_ours(command_line: &[String]) -> bool {
-    command_line.iter().any(|word| word.contains("cc-session-recover/hook.js"))
+    command_line
+        .iter()
+        .any(|word| word.contains("cc-session-recover/hook.js") || word.ends_with("addon.node"))
 }
 
 /// The oldest call of the present turn that has no result, and when it was made. Calls run side by side: a result of one

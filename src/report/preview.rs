@@ -5,7 +5,7 @@ use super::inventory::{Ground, Outside};
 use crate::error::{Problem, Result};
 use crate::fs::lossy_or_null;
 use crate::recovery::config::in_force;
-use crate::recovery::incident::Incident;
+use crate::recovery::incident::{Child, Incident};
 use crate::recovery::launch::Launch;
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal};
@@ -13,6 +13,8 @@ use crate::recovery::readiness::{Facts, ReadinessVerdict, Reading, judge, quiet}
 use crate::recovery::resume::Resumer;
 use crate::session::StopKind;
 use crate::session::stop::time;
+use crate::store::lock::Lock;
+use crate::trust::account::{AccountFit, Provenance};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -89,12 +91,35 @@ pub fn preview(outside: Outside<'_>, options: &PreviewOptions) -> Result<Preview
     })
 }
 
+/// What the supervisor that looks after the session found about its account; `None` while there is none.
+fn answer_of_supervisor(
+    ledger: &Ledger<'_>,
+    outside: Outside<'_>,
+    incident: &Incident,
+) -> Option<AccountFit> {
+    let lives = |process: &Child| {
+        process.start.is_some() && outside.processes.start_token(process.pid) == process.start
+    };
+    if incident.claimed_by.as_ref().is_some_and(lives) {
+        return Some(AccountFit::Fits { remove: Vec::new() });
+    }
+    if !incident.other_account.is_empty() {
+        return Some(AccountFit::Differs(incident.other_account.clone()));
+    }
+    Lock::is_held(&ledger.state.supervisor_lease()).then(|| AccountFit::Fits { remove: Vec::new() })
+}
+
 fn one(outside: Outside<'_>, ground: &Ground<'_>, incident: &Incident) -> Preview {
     let config = in_force(outside.env, incident.project.as_deref()).config;
     let ledger = Ledger { config: &config, ..ground.ledger() };
-    let reading = Reading { ledger, env: outside.env, processes: outside.processes };
+    let reading =
+        Reading { ledger, env: outside.env, processes: outside.processes, provenance: &Provenance::User };
     let resumer = Resumer { reading, own_pid: 0, now: false };
-    let facts = Facts::read(&reading, incident);
+    let mut facts = Facts::read(&reading, incident);
+    // Who will start it decides, and not the shell that asks.
+    if let Some(fit) = answer_of_supervisor(&ledger, outside, incident) {
+        facts.account = fit;
+    }
     let open_in = facts.owners.places();
     let waits =
         open_in.is_none() && matches!(incident.plan.action, Action::Run | Action::Wake | Action::Client);

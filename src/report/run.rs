@@ -18,6 +18,7 @@ use crate::session::stop::time;
 use crate::session::summary::summarize;
 use crate::session::{Source, Stop};
 use crate::store::stored::sha256_hex;
+use crate::trust::account::Provenance;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -116,7 +117,8 @@ pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunRe
             }
         })?;
     }
-    let reading = Reading { ledger, env: outside.env, processes: outside.processes };
+    let reading =
+        Reading { ledger, env: outside.env, processes: outside.processes, provenance: &Provenance::User };
     let ended = Resumer { reading, own_pid: pid, now: true }.resume(&id)?;
     let incident = ledger
         .read(&id)?
@@ -170,7 +172,8 @@ fn begin(
     };
     let mut old = Incident::open(report(row.found.id(), row.found.path.clone()), now);
     old.complete(&row.summary);
-    let reading = Reading { ledger, env: outside.env, processes: outside.processes };
+    let reading =
+        Reading { ledger, env: outside.env, processes: outside.processes, provenance: &Provenance::User };
     let facts = Facts::read(&reading, &old);
     let Some((directory, _)) = &facts.directory else {
         return Err(Error::new(Code::RunRefused, "its directory does not exist any more").at(&row.found.path));

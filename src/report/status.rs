@@ -5,13 +5,18 @@ use super::session::Session;
 pub use crate::error::Problem;
 use crate::error::{Code, Error, Result};
 use crate::fs::{canonical, lossy};
-use crate::project::enabled::{enclosing, find};
+use crate::project::enabled::{enclosing, find, unattended};
 use crate::project::plugin;
 use crate::quota::{Account, last_seen};
 use crate::recovery::policy::Action;
+use crate::recovery::supervise::Supervising;
 use crate::session::StopKind;
 use crate::session::stop::time;
 use crate::store::StateDir;
+use crate::store::lock::Lock;
+use crate::store::stored::peek;
+use crate::trust::account::kept_from_hooks_words;
+use crate::trust::registration::Registration;
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -106,6 +111,8 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
     let stops = old.iter().map(|session| session.stop.kind).collect();
     // The newest first in each group.
     sessions.sort_by_key(Session::rank);
+    let mut problems: Vec<Problem> = inventory.problems.into_iter().map(Problem::from).collect();
+    problems.extend(without_credential(outside, &ground.state, &sessions).map(Problem::from));
     Ok(StatusReport {
         schema: SCHEMA,
         generated_at: outside.clock.now(),
@@ -113,8 +120,31 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
         accounts: last_seen(&ground.state),
         sessions,
         older: Older { count: old.len(), stops },
-        problems: inventory.problems.into_iter().map(Problem::from).collect(),
+        problems,
     })
+}
+
+/// Open sessions whose credential no supervisor has yet, in a project whose sessions are to be resumed unattended.
+fn without_credential(outside: Outside<'_>, state: &StateDir, sessions: &[Session]) -> Option<Error> {
+    let leader = peek::<Supervising>(&state.supervisor()).ok().flatten();
+    let watched = Lock::is_held(&state.supervisor_lease()) && leader.is_some_and(|leader| !leader.by_hook);
+    let concerned = |session: &&Session| {
+        let agreed = session.project.dir.as_deref().is_some_and(|project| unattended(state, project));
+        session.live.is_some() && agreed
+    };
+    let registered = |session: &Session| {
+        let known = peek::<Registration>(&state.session(&session.id)).ok().flatten()?;
+        let lives = known.claude_pid.and_then(|pid| outside.processes.start_token(pid)) == known.claude_start;
+        known.started_with.filter(|_| lives)
+    };
+    let kept: BTreeSet<String> = sessions
+        .iter()
+        .filter(concerned)
+        .filter_map(registered)
+        .flat_map(|started| started.account.kept_from_hooks().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let names: Vec<&str> = kept.iter().map(String::as_str).collect();
+    (!watched && !names.is_empty()).then(|| Error::new(Code::RunRefused, kept_from_hooks_words(&names)))
 }
 
 /// The project that a directory belongs to.

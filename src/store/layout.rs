@@ -160,6 +160,18 @@ impl StateDir {
         self.root.join("supervisor.json")
     }
 
+    /// The salt of hashes that stand for addresses and account ids.
+    #[must_use]
+    pub fn salt(&self) -> PathBuf {
+        self.root.join("salt.json")
+    }
+
+    /// A supervisor that the user started, and that is to take the lease over from one that a hook started.
+    #[must_use]
+    pub fn supervisor_wanted(&self) -> PathBuf {
+        self.root.join("supervisor-wanted.json")
+    }
+
     /// Whether, and what, a person has paused.
     #[must_use]
     pub fn paused(&self) -> PathBuf {

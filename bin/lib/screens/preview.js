@@ -23,10 +23,12 @@ function printPreview(report, io) {
     io.line(`  plan     ${nextWords(one.plan, now) || 'nothing'}: ${one.plan.why}`);
     io.line(`  now      ${one.verdict === 'ready' ? green('could be started') : yellow(one.why === null ? one.verdict : sentence(one.why))}`);
     if (one.launch === null) continue;
-    const { argv, cwd, env, unset, permissionMode, deadlineSeconds } = one.launch;
+    const { argv, cwd, env, unset, permissionMode, may, loweredFrom, deadlineSeconds } = one.launch;
     const prompt = argv.indexOf('--') + 1;
     io.line(`  in       ${homely(cwd)}`);
-    io.line(`  mode     ${permissionMode}; at most ${Math.round(deadlineSeconds / 60)} min`);
+    const lowered = loweredFrom === null ? '' : yellow(` (lowered from ${loweredFrom}, which no unattended run gets)`);
+    io.line(`  mode     ${permissionMode}${lowered}: ${may}`);
+    io.line(`  at most  ${Math.round(deadlineSeconds / 60)} min`);
     io.line(`  sets     ${Object.keys(env).join(' ')}`);
     io.line(`  unsets   ${unset.join(' ')}`);
     io.line(`  runs     ${commandWords(argv.slice(0, prompt))}`);

@@ -131,6 +131,8 @@ function reportLines(report, { width, colours }) {
   function below(account) {
     const { attempts, work, needsYou, next, why, endedAt } = account;
     /** @type {Below[]} */
+    const denied = work.denied === 0 ? [] : [{ text: deniedWords(account), style: colours.yellow }];
+    /** @type {Below[]} */
     const told = attempts.map((tried) => ({ text: triedWords(tried), style: dim }));
     // What the last run did is in the reason already.
     const reason = needsYou ? next.reason : null;
@@ -150,7 +152,14 @@ function reportLines(report, { width, colours }) {
     else told.push({ text: sentence(why), style: dim });
     const command = needsYou ? (commands.get(account) ?? null) : null;
     if (command !== null) told.push({ text: command, style: colours.cyan, copy: true });
-    return told.filter(({ text }) => text !== '');
+    // What a run was not allowed to do comes before what it says it did.
+    return [...denied, ...told].filter(({ text }) => text !== '');
+  }
+
+  /** @param {IncidentAccount} account */
+  function deniedWords({ attempts, work }) {
+    const calls = [...new Set(attempts.flatMap(({ result }) => result?.deniedCalls ?? []))];
+    return `${work.denied} of ${count(work.calls, 'tool call')} ${work.denied === 1 ? 'was' : 'were'} denied${calls.length === 0 ? '' : `: ${named(calls, ', ')}`}.`;
   }
 
   /** @param {TriedAttempt} tried */

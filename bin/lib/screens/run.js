@@ -18,7 +18,8 @@ function runLines(report, colours) {
   const lines = [`${colours.bold(session)} ${OUTCOMES[attempt?.outcome ?? 'pending']}${phase === 'recovered' ? ': its task is finished or waits for you' : ''}.`];
   if (insteadOf !== null) lines.push(`  a new session that goes on with the work of ${insteadOf}`);
   if (result === null) return [...lines, sentence(why)];
-  lines.push(`  ${count(result.answers, 'answer')}, ${count(result.calls, 'tool call')}${result.denied > 0 ? `, ${result.denied} denied` : ''}, ${result.tokens} tokens; its process ${result.ended}`);
+  if (result.denied > 0) lines.push(`  ${colours.yellow(`${result.denied} of ${count(result.calls, 'tool call')} denied${result.deniedCalls.length === 0 ? '' : `: ${result.deniedCalls.join(', ')}`}`)}`);
+  lines.push(`  ${count(result.answers, 'answer')}, ${count(result.calls, 'tool call')}, ${result.tokens} tokens; its process ${result.ended}`);
   if (result.files.length > 0) lines.push(`  files    ${result.files.join(', ')}`);
   if (result.commits.length > 0) lines.push(`  commits  ${result.commits.join('; ')}`);
   if (result.hollow !== null) lines.push(`  ${colours.yellow(sentence(result.hollow))}`);

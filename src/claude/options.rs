@@ -1,0 +1,304 @@
+//! The options of a client's command line: which of them a run that resumes its session has to have too.
+//!
+//! A client restores the conversation, the agent and the added directories by itself; tools, MCP servers, settings, model and
+//! effort it does not (measured with 2.1.332).
+
+use super::role::is_interpreter;
+use std::path::{Path, PathBuf};
+
+/// What an option takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// Nothing.
+    Nothing,
+    /// One value.
+    One,
+    /// One value, where the next word does not begin with a dash.
+    Perhaps,
+    /// Every word up to the next option.
+    Many,
+}
+
+/// What becomes of an option in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// The run gets it.
+    Carried(Names),
+    /// The run needs it no more, or has it from elsewhere: how text goes in and out, which session it is, the permission mode.
+    Dropped,
+    /// Without it the run would not be what the session was, and it cannot be given.
+    Lost,
+}
+
+/// What the values of an option name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// Nothing outside of the command line.
+    Text,
+    /// A file, or JSON text.
+    FileOrJson,
+    /// A file or a directory whose contents decide.
+    Path,
+    /// A directory that is only worked in.
+    Directory,
+    /// The model.
+    Model,
+    /// The effort.
+    Effort,
+}
+
+use Fate::{Carried, Dropped, Lost};
+use Takes::{Many, Nothing, One, Perhaps};
+
+/// Options of 2.1.332, and of older clients where they had others. The first name is the one that a run gets.
+const OPTIONS: &[(&[&str], Takes, Fate)] = &[
+    (&["--add-dir"], Many, Carried(Names::Directory)),
+    (&["--agent"], One, Carried(Names::Text)),
+    (&["--agents"], One, Carried(Names::FileOrJson)),
+    (&["--allowedTools", "--allowed-tools"], Many, Carried(Names::Text)),
+    (&["--append-system-prompt"], One, Carried(Names::Text)),
+    (&["--append-system-prompt-file"], One, Carried(Names::Path)),
+    (&["--autocompact"], One, Carried(Names::Text)),
+    (&["--betas"], Many, Carried(Names::Text)),
+    (&["--bare"], Nothing, Carried(Names::Text)),
+    (&["--disable-slash-commands"], Nothing, Carried(Names::Text)),
+    (&["--disallowedTools", "--disallowed-tools"], Many, Carried(Names::Text)),
+    (&["--effort"], One, Carried(Names::Effort)),
+    (&["--exclude-dynamic-system-prompt-sections"], Nothing, Carried(Names::Text)),
+    (&["--fallback-model"], One, Carried(Names::Text)),
+    (&["--json-schema"], One, Carried(Names::Text)),
+    (&["--max-budget-usd"], One, Carried(Names::Text)),
+    (&["--max-thinking-tokens"], One, Carried(Names::Text)),
+    (&["--max-turns"], One, Carried(Names::Text)),
+    (&["--mcp-config"], Many, Carried(Names::FileOrJson)),
+    (&["--model"], One, Carried(Names::Model)),
+    (&["--plugin-dir"], One, Carried(Names::Path)),
+    (&["--restricted"], Nothing, Carried(Names::Text)),
+    (&["--safe-mode"], Nothing, Carried(Names::Text)),
+    (&["--setting-sources"], One, Carried(Names::Text)),
+    (&["--settings"], One, Carried(Names::FileOrJson)),
+    (&["--strict-mcp-config"], Nothing, Carried(Names::Text)),
+    (&["--system-prompt"], One, Carried(Names::Text)),
+    (&["--system-prompt-file"], One, Carried(Names::Path)),
+    (&["--system-prompt-snapshot"], One, Carried(Names::Text)),
+    (&["--tools"], Many, Carried(Names::Text)),
+    (&["--permission-prompt-tool"], One, Lost),
+    (&["--plugin-url"], One, Lost),
+    (&["--file"], Many, Lost),
+    (&["--cloud"], Perhaps, Lost),
+    (&["--environment"], One, Lost),
+    (&["--teleport"], Perhaps, Lost),
+    (&["--allow-dangerously-skip-permissions"], Nothing, Dropped),
+    (&["--ax-screen-reader"], Nothing, Dropped),
+    (&["--bg", "--background"], Nothing, Dropped),
+    (&["--bg-pty-host", "--bg-spare"], One, Dropped),
+    (&["--brief"], Nothing, Dropped),
+    (&["--chrome", "--no-chrome"], Nothing, Dropped),
+    (&["-c", "--continue"], Nothing, Dropped),
+    (&["--dangerously-skip-permissions"], Nothing, Dropped),
+    (&["-d", "--debug"], Perhaps, Dropped),
+    (&["--debug-file"], One, Dropped),
+    (&["--debug-to-stderr", "-d2e"], Nothing, Dropped),
+    (&["--desktop"], Nothing, Dropped),
+    (&["--enable-auto-mode"], Nothing, Dropped),
+    (&["--fork-session"], Nothing, Dropped),
+    (&["--forward-subagent-text"], Nothing, Dropped),
+    (&["--from-pr"], Perhaps, Dropped),
+    (&["--ide"], Nothing, Dropped),
+    (&["--include-hook-events"], Nothing, Dropped),
+    (&["--include-partial-messages"], Nothing, Dropped),
+    (&["--input-format"], One, Dropped),
+    (&["--mcp-debug"], Nothing, Dropped),
+    (&["-n", "--name"], One, Dropped),
+    (&["--no-session-persistence"], Nothing, Dropped),
+    (&["--output-format"], One, Dropped),
+    (&["--permission-mode"], One, Dropped),
+    (&["--permission-prompts"], One, Dropped),
+    (&["-p", "--print"], Nothing, Dropped),
+    (&["--prompt-suggestions"], Perhaps, Dropped),
+    (&["--remote-control"], Perhaps, Dropped),
+    (&["--remote-control-session-name-prefix"], One, Dropped),
+    (&["--replay-user-messages"], Nothing, Dropped),
+    (&["-r", "--resume"], Perhaps, Dropped),
+    (&["--resume-session-at"], One, Dropped),
+    (&["--session-id"], One, Dropped),
+    (&["--tmux"], Nothing, Dropped),
+    (&["--verbose"], Nothing, Dropped),
+    (&["-w", "--worktree"], Perhaps, Dropped),
+];
+
+/// One option that a run gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientOption {
+    /// Its name, with the dashes.
+    pub name: &'static str,
+    /// Its values; relative paths are made absolute.
+    pub values: Vec<String>,
+    /// Files and directories whose contents decide what runs.
+    pub contents: Vec<PathBuf>,
+}
+
+/// What a command line says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientOptions {
+    /// The run gets these.
+    pub carried: Vec<ClientOption>,
+    /// The run cannot have these, by name.
+    pub lost: Vec<String>,
+    /// `--model`.
+    pub model: Option<String>,
+    /// `--effort`.
+    pub effort: Option<String>,
+}
+
+impl ClientOptions {
+    /// The options of a client's command line. `cwd` is where it was started.
+    #[must_use]
+    pub fn parse(words: &[String], cwd: Option<&Path>) -> Self {
+        let mut options = Self::default();
+        // A client of an older version is a script.
+        let script = words.first().is_some_and(|program| is_interpreter(Path::new(program)));
+        let own =
+            words.iter().skip(1).position(|word| script && !word.starts_with('-')).map_or(1, |at| at + 2);
+        let mut words = words.iter().skip(own).map(String::as_str).peekable();
+        while let Some(word) = words.next() {
+            // What follows is text.
+            if word == "--" {
+                break;
+            }
+            if !word.starts_with('-') || word == "-" {
+                continue;
+            }
+            let (name, given) = match word.split_once('=') {
+                Some((name, value)) if word.starts_with("--") => (name, Some(value.to_owned())),
+                _ => (word, None),
+            };
+            let Some((names, takes, fate)) = OPTIONS.iter().find(|(names, ..)| names.contains(&name)) else {
+                // An option of a client that is newer than this table: whether it matters is not known.
+                options.lost.push(name.to_owned());
+                continue;
+            };
+            let mut values: Vec<String> = given.iter().cloned().collect();
+            if given.is_none() {
+                match takes {
+                    Nothing => {}
+                    One => values.extend(words.next().map(str::to_owned)),
+                    Perhaps => values.extend(words.next_if(|next| !next.starts_with('-')).map(str::to_owned)),
+                    Many => {
+                        while let Some(value) = words.next_if(|next| !next.starts_with('-')) {
+                            values.push(value.to_owned());
+                        }
+                        // A last word that is empty is not in the table of processes.
+                        if values.is_empty() {
+                            values.push(String::new());
+                        }
+                    }
+                }
+            }
+            match fate {
+                Dropped => {}
+                Lost => options.lost.push(name.to_owned()),
+                Carried(Names::Model) => options.model = values.pop(),
+                Carried(Names::Effort) => options.effort = values.pop(),
+                Carried(kind) => options.carry(names[0], *kind, values, cwd),
+            }
+        }
+        options
+    }
+
+    fn carry(&mut self, name: &'static str, kind: Names, values: Vec<String>, cwd: Option<&Path>) {
+        let mut option = ClientOption { name, values: Vec::new(), contents: Vec::new() };
+        for value in values {
+            let json = kind == Names::FileOrJson && value.trim_start().starts_with(['{', '[']);
+            let path = match kind {
+                Names::FileOrJson if !json => true,
+                Names::Path | Names::Directory => true,
+                _ => false,
+            };
+            if !path {
+                option.values.push(value);
+                continue;
+            }
+            let Some(path) = absolute(&value, cwd) else {
+                self.lost.push(name.to_owned());
+                return;
+            };
+            option.values.push(path.to_string_lossy().into_owned());
+            if kind != Names::Directory {
+                option.contents.push(path);
+            }
+        }
+        self.carried.push(option);
+    }
+}
+
+fn absolute(value: &str, cwd: Option<&Path>) -> Option<PathBuf> {
+    let path = Path::new(value);
+    if path.is_absolute() { Some(path.to_path_buf()) } else { Some(cwd?.join(path)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &[&str]) -> ClientOptions {
+        let words: Vec<String> =
+            std::iter::once("claude").chain(line.iter().copied()).map(str::to_owned).collect();
+        ClientOptions::parse(&words, Some(Path::new("/w")))
+    }
+
+    fn carried(line: &[&str]) -> Vec<String> {
+        let options = parse(line);
+        options.carried.iter().map(|one| format!("{} {}", one.name, one.values.join("|"))).collect()
+    }
+
+    #[test]
+    fn what_decides_about_tools_servers_and_settings_is_carried_and_the_rest_is_not() {
+        for (line, expected) in [
+            (
+                &["-p", "--allowedTools", "Bash", "Edit(src/*)", "--", "--agent evil"][..],
+                vec!["--allowedTools Bash|Edit(src/*)"],
+            ),
+            (&["--allowed-tools=Bash,Edit", "-p", "do it"], vec!["--allowedTools Bash,Edit"]),
+            (
+                &["--disallowed-tools", "WebFetch", "--tools", "", "-p"],
+                vec!["--disallowedTools WebFetch", "--tools "],
+            ),
+            (
+                &["--mcp-config", "mcp.json", "{\"a\":1}", "--strict-mcp-config"],
+                vec!["--mcp-config /w/mcp.json|{\"a\":1}", "--strict-mcp-config "],
+            ),
+            (
+                &["--settings", "/s.json", "--add-dir", "../x", "/y"],
+                vec!["--settings /s.json", "--add-dir /w/../x|/y"],
+            ),
+            (
+                &["--append-system-prompt", "--rhyme", "--agent", "reviewer"],
+                vec!["--append-system-prompt --rhyme", "--agent reviewer"],
+            ),
+            (&["--resume", "00000001-0000-4000-8000-000000000001", "--permission-mode", "plan"], vec![]),
+            (
+                &["--dangerously-skip-permissions", "-d", "--debug", "hooks", "--output-format", "json"],
+                vec![],
+            ),
+        ] {
+            assert_eq!(carried(line), expected, "{line:?}");
+            assert_eq!(parse(line).lost, Vec::<String>::new(), "{line:?}");
+        }
+        let options = parse(&["--model", "sonnet", "--effort=low"]);
+        assert_eq!((options.model.as_deref(), options.effort.as_deref()), (Some("sonnet"), Some("low")));
+    }
+
+    #[test]
+    fn what_cannot_be_given_again_is_named() {
+        for (line, lost) in [
+            (&["--permission-prompt-tool", "stdio"][..], "--permission-prompt-tool"),
+            (&["--plugin-url=https://x/y.zip"], "--plugin-url"),
+            (&["--of-a-later-version", "x"], "--of-a-later-version"),
+        ] {
+            assert_eq!(parse(line).lost, [lost], "{line:?}");
+        }
+        let without = ClientOptions::parse(&["claude".into(), "--settings".into(), "s.json".into()], None);
+        assert_eq!(without.lost, ["--settings"]);
+    }
+}
