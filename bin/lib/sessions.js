@@ -78,7 +78,9 @@ function sizeWarnings({ context, oversized, bytes }) {
  */
 function resumeCommand({ commands, next, project }) {
   if (commands?.resume) return commandWords(commands.resume, commands.cwd, { env: commands.env });
-  return next.argv === null ? null : commandWords(next.argv, project.cwd ?? project.dir);
+  // Where the directory is gone there is nothing to change to.
+  const where = next.reason === 'directory-gone' ? null : (project.cwd ?? project.dir);
+  return next.argv === null ? null : commandWords(next.argv, where);
 }
 
 /**
