@@ -246,4 +246,4 @@ test('no secret of a session is in any file of ours, in a notice or on the scree
 });
 
 /** Copies of transcripts, and of the program. */
-const COPIES = ['snapshots/', 'runtime/'];
+const COPIES = ['kept/', 'snapshots/', 'runtime/'];

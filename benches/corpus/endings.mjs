@@ -63,7 +63,7 @@ export const ENDINGS = {
     },
   },
   quota_weekly: { weight: 5, kind: 'usage-limit-weekly', state: 'quota', error: 'rate_limit', limit: 'seven_day', write: (conversation) => limited(conversation, 'seven_day', 6 * DAY) },
-  quota_weekly_model: { weight: 2, kind: 'usage-limit-weekly', state: 'quota', error: 'rate_limit', limit: 'seven_day_opus', write: (conversation) => limited(conversation, 'seven_day_opus', 6 * DAY) },
+  quota_weekly_model: { weight: 2, kind: 'usage-limit-opus', state: 'quota', error: 'rate_limit', limit: 'seven_day_opus', write: (conversation) => limited(conversation, 'seven_day_opus', 6 * DAY) },
   quota_legacy_epoch: {
     weight: 2,
     kind: 'usage-limit-other',

@@ -65,7 +65,8 @@ export function writeSession(options, filler, session) {
   truth.mtime = Math.min(options.now, Math.ceil(conversation.clock / 1000));
   truth.bytes = output.bytes;
   output.close(truth.mtime, path);
-  nameIn(truth, conversation.title);
+  // The message that an old title names was never written: then it is the title of no session here.
+  nameIn(truth, conversation.first === undefined ? conversation.title : null);
   truth.filesTouched = [...conversation.files].slice(-20);
   truth.filesTouchedCount = conversation.files.size;
   if (session.subagents > 0 && session.bytes > SUBAGENTS_FROM && truth.turns > 0) writeBeside(options, conversation, session);

@@ -159,11 +159,7 @@ pub fn with_owners(
         ),
     }];
     for other in owners.live.iter().filter(|other| other.pid != owner.pid) {
-        let fact = format!(
-            "process {} ({}) has it open too: the conversation forks as soon as both continue",
-            other.pid,
-            other.place()
-        );
+        let fact = format!("{} too: the conversation forks as soon as both continue", other.has_it_open());
         evidence.push(Evidence::new(Source::Registry, fact));
     }
     let activity = activity(owner, stop.kind);

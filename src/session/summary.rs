@@ -7,6 +7,7 @@
 
 use super::ending::{Liveness, Walk};
 use super::failure::window_in;
+use super::search::pattern::escapes_letters;
 use super::stop::{Evidence, Source, Stop, StopKind};
 use crate::claude::glance::{
     Kind, Mark, entrypoint_of, glance, is_glued, kind_of, kind_of_first, plain_meta, text_after, timestamp_of,
@@ -235,13 +236,22 @@ const OLD_TITLE_BUDGET: u64 = 8 * 1024 * 1024;
 
 /// Older clients wrote the titles of other sessions at the head of a file as well. A title is this session's when the message
 /// that it names is.
-fn own_title(transcript: &Transcript<'_>, (title, leaf): OldTitle) -> Option<String> {
-    let key = format!("\"uuid\":\"{}\"", leaf?);
-    let finder = memchr::memmem::Finder::new(key.as_bytes());
+fn own_title(beginning: &mut Beginning<'_>, (title, leaf): OldTitle) -> Option<String> {
+    let leaf = leaf?;
+    let quoted = format!("\"{leaf}\"");
+    let finder = memchr::memmem::Finder::new(quoted.as_bytes());
+    // A writer that escapes letters hides the id from a search for bytes; no client does.
+    let escaping = escapes_letters(beginning.first(SHORT_HEAD));
+    let is_message = |offset: u64, line: &[u8]| {
+        finder.find_iter(line).any(|at| is_value_of(b"\"uuid\"", &line[..at]))
+            || escaping
+                && glance(offset, line).any(|record| record.head.uuid.as_deref() == Some(leaf.as_str()))
+    };
+    let transcript = beginning.transcript;
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
     while let Some((offset, line)) = lines.next(transcript.file()) {
-        if finder.find(line).is_some() {
+        if is_message(offset, line) {
             return Some(title);
         }
         if transcript.bytes() - offset > OLD_TITLE_BUDGET {
@@ -249,6 +259,12 @@ fn own_title(transcript: &Transcript<'_>, (title, leaf): OldTitle) -> Option<Str
         }
     }
     None
+}
+
+/// Whether a value that begins after these bytes is that of a key, with or without white space around the colon.
+fn is_value_of(key: &[u8], before: &[u8]) -> bool {
+    let before = before.trim_ascii_end();
+    before.strip_suffix(b":").is_some_and(|before| before.trim_ascii_end().ends_with(key))
 }
 
 /// Consecutive records of metadata.
@@ -593,12 +609,11 @@ impl<'a> Gathering<'a> {
         if self.found.title.is_none()
             && let Some(old) = self.old_title.take()
         {
-            self.found.title = own_title(self.beginning.transcript, old);
+            self.found.title = own_title(&mut self.beginning, old);
         }
         if self.found.title.is_none() {
             let given = self.beginning.given();
-            let transcript = self.beginning.transcript;
-            self.found.title = given.title.or_else(|| own_title(transcript, given.old_title?));
+            self.found.title = given.title.or_else(|| own_title(&mut self.beginning, given.old_title?));
             fill(&mut self.found.name, given.name);
         }
         if self.depth == Depth::Whole {
