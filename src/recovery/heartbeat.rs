@@ -32,8 +32,8 @@ use std::time::Duration;
 
 /// Longest time between two checks.
 const LONGEST_STEP: f64 = 30.0;
-/// The client opens its limit menu within this time after the stop, so it is checked every second for that long.
-const MENU_WINDOW: Duration = Duration::from_secs(20);
+/// The client opens its limit menu moments after the stop, so the first check comes after this time; each later one waits as long
+/// as all before it together.
 const MENU_STEP: Duration = Duration::from_secs(1);
 /// How long the error record is waited for; it comes 0.2 s after the hook starts on an idle machine.
 const RECORD_WAIT: Duration = Duration::from_secs(5);
@@ -562,8 +562,7 @@ impl Watch {
 
     fn step(&self, configured: f64, clock: &dyn Clock) -> Duration {
         let step = Duration::from_secs_f64(configured.clamp(0.05, LONGEST_STEP));
-        let early = clock.since_boot().saturating_sub(self.stopped_at) < MENU_WINDOW;
-        if early { step.min(MENU_STEP) } else { step }
+        step.min(clock.since_boot().saturating_sub(self.stopped_at).max(MENU_STEP))
     }
 
     fn sleep(&mut self, time: Duration, clock: &dyn Clock) {
@@ -984,8 +983,8 @@ mod tests {
         assert!(late >= chrono::Duration::zero() && late < chrono::Duration::seconds(1), "{late}");
         let steps = Duration::from_secs(30);
         let short = sleeps.iter().filter(|sleep| **sleep < steps).count();
-        // Every second for as long as the limit menu may still open.
-        assert!(sleeps.iter().all(|sleep| *sleep <= steps) && short <= 23, "{short} short sleeps");
+        // More often right after the stop, when the limit menu opens.
+        assert!(sleeps.iter().all(|sleep| *sleep <= steps) && short <= 8, "{short} short sleeps");
     }
 
     #[test]
