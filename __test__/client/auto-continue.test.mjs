@@ -39,8 +39,8 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
     assert.ok(!stage.home.handoff().includes(id), 'the block is gone');
   });
 
-  test('and is told not to, with Esc, is woken once after the grace', async (t) => {
-    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 8, stepSeconds: 0.25 } }, 5);
+  test('and is told not to, with Esc, is woken once after the grace where `escapeCancels` is off', async (t) => {
+    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 8, stepSeconds: 0.25, escapeCancels: false } }, 5);
     if (scenery === null) return;
     const { stage, terminal, id, incident, refusedAt } = scenery;
     await terminal.press('Escape');
@@ -54,5 +54,18 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
     await until('the time of the client to pass', () => Date.now() > Date.parse(incident.stop.resetsAt) + 125_000, 145);
     await pause(1);
     assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');
+  });
+
+  test('and is told not to, with Esc, is not woken by us either', async (t) => {
+    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 8, stepSeconds: 0.25 } }, 5);
+    if (scenery === null) return;
+    const { stage, terminal, id, incident, refusedAt } = scenery;
+    await terminal.press('Escape');
+    await terminal.shows(/cancelled/i);
+    await stage.incident(id, ({ phase }) => phase === 'cancelled', 30);
+    await until('the planned second to pass', () => Date.now() > Date.parse(incident.plan.at) + 5000, 60);
+    assert.equal(stage.api.conversation(refusedAt).length, 0);
+    const { stdout } = await stage.cli('status', '--all');
+    assert.match(stdout, /Esc/);
   });
 });

@@ -266,8 +266,8 @@ suite('a closed session', { concurrency: 2 }, () => {
     grown(stage, id, before);
   });
 
-  test('that is opened again by hand is left alone while it is open', async (t) => {
-    const stage = await agreed(t, { scenario: [step.limitFor('5h', 6), step.text('Finished.', { times: 5 })] });
+  test('that is opened again by hand is continued in that window, once, and by no run', async (t) => {
+    const stage = await agreed(t, { scenario: [step.limitFor('5h', 12), step.text('Finished.', { times: 5 })] });
     if (stage === null) return;
     const id = await stopped(stage);
     const due = Date.parse(stage.home.incident(id).plan.at);
@@ -275,11 +275,11 @@ suite('a closed session', { concurrency: 2 }, () => {
     if (terminal === null) return;
     await until('the session to be held', async () => (await terminal.session()).sessionId === id);
     assert.ok(Date.now() < due, 'it was opened before the attempt was due');
-    await never('a run', () => stage.home.incident(id).attempts.length > 0 || stage.api.conversation().length > 1, (due - Date.now()) / 1000 + 4);
-    // The control: once it is closed, the same supervisor goes on with it.
-    await terminal.end();
     const incident = await settled(stage, id, 'recovered');
-    assert.equal(runsOf(incident).length, 1);
+    assert.deepEqual(incident.attempts.map(({ action }) => action), ['wake']);
+    assert.ok(stage.api.conversation().at(-1).at >= due, 'not before the planned second');
+    await terminal.end();
+    await never('a run', () => runsOf(stage.home.incident(id)).length > 0, 4);
     assert.equal(stage.api.conversation().length, 2);
   });
 

@@ -95,6 +95,16 @@ fn is_own(program: &Path) -> bool {
     versions || named || (text.contains("/claude-code") && name.starts_with("claude"))
 }
 
+/// Whether a client answers one prompt and ends: `-p` with its prompt on the command line or as text on its input. Only one that
+/// reads `stream-json` stays open.
+#[must_use]
+pub fn is_one_shot(line: &[String]) -> bool {
+    let words = || line.iter().take_while(|word| *word != "--").map(String::as_str);
+    let streams = words().zip(words().skip(1)).any(|pair| pair == ("--input-format", "stream-json"))
+        || words().any(|word| word == "--input-format=stream-json");
+    words().any(|word| matches!(word, "-p" | "--print")) && !streams
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,5 +170,17 @@ mod tests {
             assert_eq!(role(name, Some(program), line), expected, "{name} {program} {line:?}");
         }
         assert_eq!(role("claude", None, &["claude"]), Role::Other, "what cannot be seen is not touched");
+    }
+
+    #[test]
+    fn a_client_that_reads_prompts_from_a_stream_stays_open() {
+        let one_shot =
+            |line: &[&str]| is_one_shot(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert!(one_shot(&["claude", "-p", "--resume", "x", "Go on."]));
+        assert!(one_shot(&["claude", "--print", "--output-format", "stream-json", "go"]));
+        assert!(!one_shot(&["claude", "-p", "--input-format", "stream-json", "--verbose"]));
+        assert!(!one_shot(&["claude", "-p", "--input-format=stream-json"]));
+        assert!(!one_shot(&["claude", "--resume", "x"]));
+        assert!(!one_shot(&["claude", "--", "-p"]));
     }
 }

@@ -3,6 +3,7 @@
 use super::{Hook, Outcome, Registration};
 use crate::claude::home::ClaudeHome;
 use crate::claude::registry::{client_pid, live_holder, read_record};
+use crate::claude::role::is_one_shot;
 use crate::claude::transcript::Transcript;
 use crate::error::Code;
 use crate::note::state::Moment;
@@ -105,6 +106,10 @@ impl Hook<'_> {
             return Outcome::silent();
         };
         let Some(start) = processes.start_token(pid) else { return Outcome::silent() };
+        // A one-shot client waits for its hooks, and its user's own prompt is what continues the session.
+        if is_one_shot(&processes.command_line(pid)) {
+            return Outcome::silent();
+        }
         loop {
             let Ok(Some(incident)) = ledger.read(session) else { return Outcome::silent() };
             let here = || match read_record(self.home, pid) {
