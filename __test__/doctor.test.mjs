@@ -139,9 +139,12 @@ test('a client that is too old, or not there, is told with what it cannot do', p
     assert.equal(check.status, status, version);
     assert.match(check.fact, fact);
   }
-  const { only } = await scene(t);
-  const check = await only({ CC_RECOVER_CLAUDE: '/nothing/claude' });
+  const { doctor } = await scene(t);
+  const { of, bad } = await doctor({ CC_RECOVER_CLAUDE: '/nothing/claude' });
+  const [check] = of('client');
   assert.deepEqual([check.id, check.status, check.path], ['client', 'fail', '/nothing/claude']);
+  // The launcher records the variables that are in force at `init`, so it differs from what this environment would write.
+  assert.deepEqual(bad.map((/** @type {any} */ { id }) => id), ['client', 'launcher']);
 });
 
 test('what keeps a claude started from here from saving is named', posix, async (t) => {

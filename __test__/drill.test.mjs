@@ -67,7 +67,7 @@ suite('drill', { concurrency: 3 }, () => {
   test('fails, names the step and keeps the home when the stop is not noticed', async (t) => {
     const where = place(t);
     // The negative control: a client that has lost its hooks must not pass.
-    const file = client(where, 'rm -f .claude/settings.json');
+    const file = client(where, 'rm -f .claude/settings.json .claude/settings.local.json');
     const { code, lines } = await drill(where, '--client', file, '--json', '--reset-in', '1', '--timeout', '6');
     assert.equal(code, 1);
     const failed = lines.find(({ ok }) => !ok);

@@ -101,7 +101,7 @@ suite('a usage limit in an open session', { concurrency: 3 }, () => {
     const session = await task(stage, step.limitFor('opus', 4));
     const stop = await stage.stop(session.id);
     const incident = await stage.incident(session.id, ({ stop: { resetsAtSource } }) => resetsAtSource === 'exact');
-    assert.match(incident.stop.kind, /^usage-limit-(weekly|other)$/);
+    assert.equal(incident.stop.kind, 'usage-limit-opus');
     assert.equal(Date.parse(incident.stop.resetsAt), stop.quotaLimits.resetsAt * 1000);
     await until('the second turn', () => session.results().length === 2, 30);
   });

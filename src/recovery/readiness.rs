@@ -751,6 +751,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table with one row for each fact")]
     fn each_fact_that_speaks_against_a_run_prevents_it_by_itself() {
         type Case = (&'static str, fn(&mut Facts), ReadinessVerdict);
         let not_yet = ReadinessVerdict::NotYet;

@@ -20,6 +20,7 @@ use crate::clock::parse_rfc3339;
 use crate::text::head;
 use chrono::{DateTime, Utc};
 use compact_str::CompactString;
+use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 /// Bytes of tail in which everything but the ending itself is looked for.
@@ -238,27 +239,53 @@ const OLD_TITLE_BUDGET: u64 = 8 * 1024 * 1024;
 /// that it names is.
 fn own_title(beginning: &mut Beginning<'_>, (title, leaf): OldTitle) -> Option<String> {
     let leaf = leaf?;
-    let quoted = format!("\"{leaf}\"");
-    let finder = memchr::memmem::Finder::new(quoted.as_bytes());
     // A writer that escapes letters hides the id from a search for bytes; no client does.
     let escaping = escapes_letters(beginning.first(SHORT_HEAD));
-    let is_message = |offset: u64, line: &[u8]| {
-        finder.find_iter(line).any(|at| is_value_of(b"\"uuid\"", &line[..at]))
-            || escaping
-                && glance(offset, line).any(|record| record.head.uuid.as_deref() == Some(leaf.as_str()))
-    };
     let transcript = beginning.transcript;
+    let own = if escaping { has_message(transcript, &leaf) } else { has_message_id(transcript, &leaf) };
+    own.then_some(title)
+}
+
+/// Whether a record near the end of a transcript has this id, by its bytes. Reads blocks, because one line may be very long.
+fn has_message_id(transcript: &Transcript<'_>, id: &str) -> bool {
+    const BLOCK: u64 = 256 * 1024;
+    /// Room for the key and the id where a block ends between them.
+    const SEAM: u64 = 128;
+    let quoted = format!("\"{id}\"");
+    let finder = memchr::memmem::Finder::new(quoted.as_bytes());
+    let mut file = transcript.file();
+    let mut end = transcript.bytes();
+    let floor = end.saturating_sub(OLD_TITLE_BUDGET);
+    let mut block = Vec::new();
+    while end > floor {
+        let start = end.saturating_sub(BLOCK).max(floor);
+        block.clear();
+        let read = file
+            .seek(SeekFrom::Start(start))
+            .and_then(|_| file.take(end - start + SEAM).read_to_end(&mut block));
+        if read.is_err() {
+            return false;
+        }
+        if finder.find_iter(&block).any(|at| is_value_of(b"\"uuid\"", &block[..at])) {
+            return true;
+        }
+        end = start;
+    }
+    false
+}
+
+fn has_message(transcript: &Transcript<'_>, id: &str) -> bool {
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
     while let Some((offset, line)) = lines.next(transcript.file()) {
-        if is_message(offset, line) {
-            return Some(title);
+        if glance(offset, line).any(|record| record.head.uuid.as_deref() == Some(id)) {
+            return true;
         }
         if transcript.bytes() - offset > OLD_TITLE_BUDGET {
-            break;
+            return false;
         }
     }
-    None
+    false
 }
 
 /// Whether a value that begins after these bytes is that of a key, with or without white space around the colon.
