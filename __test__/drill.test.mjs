@@ -67,11 +67,11 @@ suite('drill', { concurrency: 3 }, () => {
   test('fails, names the step and keeps the home when the stop is not noticed', async (t) => {
     const where = place(t);
     // The negative control: a client that has lost its hooks must not pass.
-    const file = client(where, 'rm -f .claude/settings.json .claude/settings.local.json');
+    const file = client(where, 'rm -rf .claude/cc-session-recover');
     const { code, lines } = await drill(where, '--client', file, '--json', '--reset-in', '1', '--timeout', '6');
     assert.equal(code, 1);
     const failed = lines.find(({ ok }) => !ok);
-    assert.equal(failed.step, 'incident');
+    assert.equal(failed.step, 'incident', JSON.stringify(failed));
     assert.match(failed.detail, /not seen within 6 s/);
     const done = lines.at(-1);
     assert.deepEqual([done.step, done.ok, done.continues], ['done', false, 0]);

@@ -1,6 +1,7 @@
 // Every session is found once, under its own name and with all of its files, wherever a client, a tool or a person has put them.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { appendFileSync, cpSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -24,10 +25,11 @@ function session(place, id, { cwd = place.project, dir = encoded(cwd), name = id
 
 /** @param {string} id @param {string} text */
 function agent(id, text) {
+  const first = randomUUID();
   const head = { isSidechain: true, agentId: 'a1', sessionId: id, cwd: '/w', version: '2.0.60', timestamp: '2026-11-20T08:00:00.000Z' };
   const records = [
-    { ...head, uuid: idOf(91), parentUuid: null, type: 'user', message: { role: 'user', content: 'look for it' } },
-    { ...head, uuid: idOf(92), parentUuid: idOf(91), type: 'assistant', message: { role: 'assistant', model: 'm', content: [{ type: 'text', text }] } },
+    { ...head, uuid: first, parentUuid: null, type: 'user', message: { role: 'user', content: 'look for it' } },
+    { ...head, uuid: randomUUID(), parentUuid: first, type: 'assistant', message: { role: 'assistant', model: 'm', content: [{ type: 'text', text }] } },
   ];
   return records.map((record) => `${JSON.stringify(record)}\n`).join('');
 }
@@ -184,22 +186,22 @@ test('a file that begins with a byte order mark: its first record is read by eve
 test('a transcript without a conversation: what is left is named, and no command that a client refuses', async (t) => {
   for (const [why, text] of [
     ['empty-file', ''],
-    ['no-messages', `${JSON.stringify({ type: 'custom-title', customTitle: 'my long work', sessionId: idOf(1) })}\n`],
+    ['no-messages', `${JSON.stringify({ type: 'custom-title', customTitle: 'my long work', sessionId: idOf(0xe3f) })}\n`],
   ]) {
     const place = world(t);
-    const path = join(place.claude, 'projects', encoded(place.project), `${idOf(1)}.jsonl`);
+    const path = join(place.claude, 'projects', encoded(place.project), `${idOf(0xe3f)}.jsonl`);
     put(path, text);
-    put(join(path.replace('.jsonl', ''), 'subagents', 'agent-a.jsonl'), agent(idOf(1), 'half of it'));
-    const { report } = await json(place, ['show', idOf(1)]);
+    put(join(path.replace('.jsonl', ''), 'subagents', 'agent-a.jsonl'), agent(idOf(0xe3f), 'half of it'));
+    const { report } = await json(place, ['show', idOf(0xe3f)]);
     assert.equal(report.state, 'empty');
     assert.equal(report.remains.why, why);
     assert.deepEqual(report.remains.left.map((/** @type {any} */ one) => [one.kind, one.count]), [['subagents', 1]]);
     assert.equal(report.commands.resume, null);
-    const { stdout } = await place.run(['show', idOf(1)]);
+    const { stdout } = await place.run(['show', idOf(0xe3f)]);
     assert.match(stdout, /lost/);
     assert.doesNotMatch(stdout, /claude --resume|COMPLETED/);
-    assert.equal((await place.run(['resume', idOf(1), '--print-command'])).status, 4);
-    assert.equal((await place.run(['export', idOf(1), '--to', join(place.root, 'x')])).status, 0);
+    assert.equal((await place.run(['resume', idOf(0xe3f), '--print-command'])).status, 4);
+    assert.equal((await place.run(['export', idOf(0xe3f), '--to', join(place.root, 'x')])).status, 0);
   }
 });
 

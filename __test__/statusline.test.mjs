@@ -394,10 +394,14 @@ test('what a newer version has written is left alone, what is damaged is kept as
 test('node is missing: the shell alone runs the other status line', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other; read line; echo "$line"');
+  // Neither the node that ran `init` nor one on PATH.
+  rmSync(join(place.state, 'start'));
   const { status, stdout } = await draw(place, ours, { env: { PATH: '/nowhere' }, input: 'in\n' });
   assert.deepEqual([status, stdout.toString()], [0, 'other\nin\n']);
   const bare = world(t);
-  const nothing = await draw(bare, await lined(bare, null), { env: { PATH: '/nowhere' } });
+  const line = await lined(bare, null);
+  rmSync(join(bare.state, 'start'));
+  const nothing = await draw(bare, line, { env: { PATH: '/nowhere' } });
   assert.deepEqual([nothing.status, nothing.stdout.toString(), nothing.stderr], [0, '', '']);
 });
 

@@ -2,7 +2,7 @@
 // it, and in a new window of a terminal.
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { suite, test } from 'node:test';
@@ -20,7 +20,8 @@ async function stopped(t, transport, { prepare = () => ({}) } = {}) {
   const { ANTHROPIC_BASE_URL, CLAUDE_CODE_OAUTH_TOKEN } = clientEnvironment(stage.home, stage.api);
   writeFileSync(path.join(stage.home.configDir, 'settings.json'), JSON.stringify({ env: { ANTHROPIC_BASE_URL, CLAUDE_CODE_OAUTH_TOKEN, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1' } }));
   const env = prepare(stage);
-  const { code, stderr } = await stage.cli('init', stage.home.project, '--unattended', '--json');
+  // What a hook starts has the PATH that was in force at `init`.
+  const { code, stderr } = await run(process.execPath, [CLI, 'init', stage.home.project, '--unattended', '--json'], { cwd: stage.home.project, env: { ...stage.home.environment(), ...env } });
   assert.equal(code, 0, stderr);
   const { stdout } = await stage.once('Do the task.', { env });
   return { stage, background, env, id: JSON.parse(stdout).session_id };
@@ -93,10 +94,6 @@ suite('a closed session', { concurrency: 2 }, () => {
         writeFileSync(path.join(bin, 'x-terminal-emulator'), `#!/bin/sh\nshift\nexec tmux -L '${socket}' -f /dev/null new-session -d -x 120 -y 40 "$@"\n`);
         chmodSync(path.join(bin, 'x-terminal-emulator'), 0o755);
         stage.endings.push(() => run('tmux', ['-L', socket, 'kill-server'], { cwd: stage.home.root, env: process.env }));
-        // A supervisor that a hook starts has the PATH that was in force at `init`.
-        const start = path.join(stage.home.stateDir, 'start');
-        const [node, other, found] = readFileSync(start, 'utf8').split('\n');
-        writeFileSync(start, `${node}\n${other}\n${bin}:${found}\n`);
         return { DISPLAY: ':99', PATH: `${bin}:${process.env.PATH}` };
       },
     });
