@@ -33,7 +33,7 @@ export function account(id, { next, commands, work, ...fields } = {}) {
 
 /** @param {Record<string, any>} [fields] */
 export function result(fields = {}) {
-  return { endedAt: '2026-03-02T00:40:00Z', ended: 'exited with 0', answers: 12, calls: 40, denied: 0, files: [], commits: [], tokens: 84_000, lastWords: null, hollow: null, hollowReason: null, damage: null, damageReason: null, ...fields };
+  return { endedAt: '2026-03-02T00:40:00Z', ended: 'exited with 0', answers: 12, calls: 40, denied: 0, deniedCalls: [], deniedLast: false, files: [], commits: [], tokens: 84_000, lastWords: null, hollow: null, hollowReason: null, damage: null, damageReason: null, ...fields };
 }
 
 /** @param {string} id @param {any} made @param {Record<string, any>} [fields] */

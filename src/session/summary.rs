@@ -257,6 +257,8 @@ fn has_message_id(transcript: &Transcript<'_>, id: &str) -> bool {
     let mut end = transcript.bytes();
     let floor = end.saturating_sub(OLD_TITLE_BUDGET);
     let mut block = Vec::new();
+    // What stands behind the last line end is not a record.
+    let mut torn = true;
     while end > floor {
         let start = end.saturating_sub(BLOCK).max(floor);
         block.clear();
@@ -265,6 +267,11 @@ fn has_message_id(transcript: &Transcript<'_>, id: &str) -> bool {
             .and_then(|_| file.take(end - start + SEAM).read_to_end(&mut block));
         if read.is_err() {
             return false;
+        }
+        if torn {
+            let whole = memchr::memrchr(b'\n', &block).map_or(0, |at| at + 1);
+            torn = whole == 0;
+            block.truncate(whole);
         }
         if finder.find_iter(&block).any(|at| is_value_of(b"\"uuid\"", &block[..at])) {
             return true;
