@@ -274,6 +274,14 @@ test('where nothing was changed exactly what preview shows is started', { skip }
 /** From the narrowest to the widest. @type {Record<string, number>} */
 const WIDTH = { plan: 0, dontAsk: 1, default: 1, acceptEdits: 2, auto: 3, bypassPermissions: 4 };
 
+// Every session began, and has a prompt, of its own: none was started after the stop of another one.
+const edited = (/** @type {any} */ record, /** @type {string | undefined} */ mode, /** @type {number} */ index) => {
+  const at = record.isApiErrorMessage || !record.timestamp ? {} : { timestamp: new Date(Date.parse(record.timestamp) - 3_600_000).toISOString() };
+  if (record.type !== 'user') return { ...record, ...at };
+  const { content } = record.message;
+  return { ...record, ...at, permissionMode: mode, message: { ...record.message, content: typeof content === 'string' ? `${content} ${index}` : content } };
+};
+
 test('no permission mode is ever above the recorded one or the ceiling, whatever settings say, and bypass is never given', { skip }, async (t) => {
   const recorded = ['plan', 'default', 'dontAsk', 'acceptEdits', 'auto', 'bypassPermissions', undefined];
   const ceilings = ['plan', 'default', 'acceptEdits', 'auto', 'bypassPermissions'];
@@ -287,7 +295,7 @@ test('no permission mode is ever above the recorded one or the ceiling, whatever
     }
     const scene = await supervised(place, { delay: 0, config: { unattended: { permissionCeiling: ceiling } } });
     const ids = recorded.map((_, index) => idOf(0x600 + index));
-    recorded.forEach((mode, index) => scene.stop(ids[index], { edit: (record) => (record.type === 'user' ? { ...record, permissionMode: mode, ...(typeof record.message?.content === 'string' ? { message: { ...record.message, content: `${record.message.content} ${index}` } } : {}) } : record) }));
+    recorded.forEach((mode, index) => scene.stop(ids[index], { edit: (record) => edited(record, mode, index) }));
     await later(150);
     looks(await place.run(['watch', '--until-done', '--json']));
     recorded.forEach((mode, index) => {
