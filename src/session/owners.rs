@@ -581,12 +581,15 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
     const ID: &str = "00000001-0000-4000-8000-00000000000f";
 
     /// A machine on which process 1 to 9 run in `pts/<pid>` with the start token `<pid>00`, and which starts process 20 for a
     /// session.
+    #[cfg(target_os = "linux")]
     struct Machine;
 
+    #[cfg(target_os = "linux")]
     impl Processes for Machine {
         fn start_token(&self, pid: u32) -> Option<String> {
             (pid < 10).then(|| format!("{pid}00"))
@@ -606,6 +609,7 @@ mod tests {
     }
 
     /// A home whose registry has these records: process, status, and the process-id space.
+    #[cfg(target_os = "linux")]
     fn home(records: &[(u32, &str, u32)]) -> (tempfile::TempDir, Vec<ClaudeHome>) {
         let dir = tempfile::tempdir().unwrap();
         let sessions = dir.path().join("sessions");
