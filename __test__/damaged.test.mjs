@@ -7,7 +7,7 @@ import { DAMAGES } from '../benches/damage/damages.mjs';
 
 const CASES = 10_000;
 /** Above a process that has the addon loaded and has read nothing. */
-const MEMORY = 80 * 1024 * 1024;
+const MEMORY = 64 * 1024 * 1024;
 const PATIENCE = { timeout: 900_000 };
 
 test(`${CASES} damaged transcripts are read without a panic or a hang, in little memory, and no good line is lost`, PATIENCE, async (t) => {

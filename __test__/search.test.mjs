@@ -216,6 +216,44 @@ test('what a subagent said belongs to the session and the turn it worked for', a
   assert.equal(searched.files, 3);
 });
 
+test('long tool results in files of their own are searched with --tool-results, and said to be skipped without it', async (t) => {
+  const place = world(t);
+  const r = records();
+  const results = transcript(place, ONE, '').replace(/\.jsonl$/, '/tool-results');
+  const stored = (/** @type {string} */ name, /** @type {string} */ text) => {
+    mkdirSync(results, { recursive: true });
+    writeFileSync(join(results, name), text);
+  };
+  const output = Array.from({ length: 2000 }, (_, line) => `line ${line + 1}`).join('\n');
+  stored('b1x2.txt', `${output}\n`);
+  stored('image.png', 'PNG\0line 1234');
+  stored('b9z9.txt', 'line 5\nthe preview shows it\n');
+  const preview = (/** @type {string} */ name, /** @type {string} */ text) => r.result(`<persisted-output>\nFull output saved to: ${join(results, name)}\n\nPreview:\n${text}\n</persisted-output>`);
+  const result = preview('b1x2.txt', 'line 1');
+  transcript(place, ONE, jsonl([r.prompt('one'), r.answer('a'), r.prompt('two'), result, preview('b9z9.txt', 'line 5\nthe preview shows it'), r.prompt('three'), r.title('Long outputs')]));
+  transcript(place, TWO, jsonl([r.prompt('line 1234')]), { cwd: join(place.root, 'other') });
+
+  const without = await search(place, ['line 1234', '--project', place.project]);
+  assert.equal(without.total, 0);
+  assert.deepEqual(without.skippedResults, { files: 3, bytes: output.length + 1 + 13 + 28 });
+  assert.match((await place.run(['search', 'line 1234', '--project', place.project])).stdout, /^Nothing matches[^]*\n3 long tool results \(\S+ kB\) not searched; --tool-results includes them\.\n$/);
+  assert.match((await place.run(['search', 'line 1234'])).stdout, /^1 hit [^]*\n\n3 long tool results \(\S+ kB\) not searched; --tool-results includes them\.\n$/);
+
+  const { hits, skippedResults, searched } = await search(place, ['line 1234', '--tool-results', '--project', place.project]);
+  assert.deepEqual(skippedResults, { files: 0, bytes: 0 });
+  assert.equal(searched.files, 5);
+  assert.deepEqual(
+    hits.map((/** @type {any} */ { id, transcript: path, line, role, turn, at, title }) => ({ id, path, line, role, turn, at, title })),
+    [{ id: ONE, path: join(results, 'b1x2.txt'), line: 1234, role: 'tool', turn: 2, at: result.timestamp, title: 'Long outputs' }],
+  );
+  assert.ok(hits[0].snippet.includes('line 1234'), hits[0].snippet);
+  // What the preview in the conversation shows is one hit.
+  assert.equal((await search(place, ['the preview shows it', '--tool-results'])).total, 1);
+  // Nobody asked for what tools said.
+  assert.deepEqual((await search(place, ['line 1234', '--role', 'user', '--tool-results'])).skippedResults, { files: 0, bytes: 0 });
+  assert.equal((await search(place, ['line 1234', '--role', 'user', '--tool-results'])).total, 1);
+});
+
 test('every configuration directory is searched, and one that is reached twice only once', async (t) => {
   const place = world(t);
   const instance = join(place.home, '.ccs', 'instances', 'work');
@@ -333,7 +371,7 @@ test('no hit is no failure and says what was searched', async (t) => {
 
 const HIT = { id: ONE, transcript: '/t', line: 4, role: 'assistant', turn: 3, at: '2026-03-02T03:40:00Z', snippet: '…long before 日本語の前 needle and a good deal of text after it 👩‍💻 to the end of the line…', match: { start: 19, length: 6 }, subagent: false, name: null, title: 'Move the parser', project: '/home/me/work/api' };
 const HITS = [HIT, { ...HIT, role: 'tool', turn: 12, at: null, subagent: true }, { ...HIT, id: TWO, title: null, project: null, at: '2026-03-01T22:00:00Z', role: 'user', turn: 1, snippet: 'needle', match: { start: 0, length: 6 } }];
-const REPORT = { schema: 'cc-session-recover/search@1', generatedAt: '2026-03-02T03:42:00Z', hits: HITS, total: 3, sessions: 2, searched: { files: 9, bytes: 2_040_000_000 }, problems: [] };
+const REPORT = { schema: 'cc-session-recover/search@1', generatedAt: '2026-03-02T03:42:00Z', hits: HITS, total: 3, sessions: 2, searched: { files: 9, bytes: 2_040_000_000 }, skippedResults: { files: 0, bytes: 0 }, problems: [] };
 
 /** @param {any} report @param {Parameters<typeof terminal>[0]} [options] */
 function shown(report, options = { columns: 100, env: { NO_COLOR: '1' } }) {

@@ -21,6 +21,7 @@ module.exports = {
     { flags: '--role <role>', description: `only what they said: ${ROLES.join(', ')}; several with commas`, parse: rolesOf },
     { flags: '--since <time>', description: 'a date, a time, or how long ago: 90m, 36h, 2d, 1w' },
     { flags: '--project <dir>', description: 'one project instead of all' },
+    { flags: '--tool-results', description: 'also long tool results that Claude Code stored in files of their own' },
     { flags: '--limit <number>', description: 'hits that are shown, 0 for all (default: 100)', parse: limitOf },
     { flags: '--json', description: 'print the report as JSON' },
   ],
@@ -35,9 +36,9 @@ module.exports = {
     const { loadAddon } = require('../lib/addon.js');
     const { printHits } = require('../lib/hits.js');
 
-    const { text, regex, ignoreCase, role: roles, since, limit } = args;
+    const { text, regex, ignoreCase, role: roles, since, limit, toolResults } = args;
     const project = args.project === undefined ? undefined : resolve(args.project);
-    const given = Object.entries({ regex, ignoreCase, roles, since, project, limit }).filter(([, value]) => value !== undefined);
+    const given = Object.entries({ regex, ignoreCase, roles, since, project, limit, toolResults }).filter(([, value]) => value !== undefined);
     const options = { text, ...Object.fromEntries(given) };
     const report = await io.during('searching', loadAddon().search(options));
     if (args.json) io.json(report);

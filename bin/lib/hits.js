@@ -23,7 +23,7 @@ const ROLE = 9;
  * @param {Output} io
  */
 function printHits(report, options, io) {
-  const { hits, total, sessions, searched, problems } = report;
+  const { hits, total, sessions, searched, skippedResults, problems } = report;
   const now = new Date(report.generatedAt);
   if (total === 0) printNothing(searched, options, io);
   else {
@@ -36,6 +36,8 @@ function printHits(report, options, io) {
     }
     if (total > hits.length) io.line(`\n${count(total - hits.length, 'more hit')} not shown: narrow the search, or show all with --limit 0`);
   }
+  const { files, bytes } = skippedResults;
+  if (files > 0) io.line(`${total === 0 ? '' : '\n'}${count(files, 'long tool result')} (${sizeWords(bytes)}) not searched; --tool-results includes ${files === 1 ? 'it' : 'them'}.`);
   printProblems(problems, io);
 }
 

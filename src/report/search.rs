@@ -9,6 +9,7 @@ use crate::fs::{Directory, canonical};
 use crate::recovery::config::in_force;
 use crate::session::files::{
     ProjectDirectory, entries, is_subagent, project_directories, session_of_subagent, subagents_in,
+    tool_results_in,
 };
 use crate::session::search::pattern::Pattern;
 use crate::session::search::said::Role;
@@ -53,6 +54,8 @@ pub struct SearchOptions {
     pub project: Option<PathBuf>,
     /// Hits that are returned; 0: all.
     pub limit: Option<usize>,
+    /// Also look into tool results that the client stored in files of their own.
+    pub tool_results: bool,
 }
 
 /// One place where the text was found.
@@ -113,6 +116,8 @@ pub struct SearchReport {
     pub sessions: usize,
     /// What was looked through.
     pub searched: Searched,
+    /// Tool results in files of their own that were not looked into.
+    pub skipped_results: Searched,
     /// What could not be read.
     pub problems: Vec<Problem>,
 }
@@ -137,8 +142,26 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     let homes = all_homes(env, &further);
     let mut unread = Vec::new();
     places.extend(places_in(&project_directories(&homes, &mut unread), &mut unread));
+    // A stored result is what a tool said.
+    let results_asked = query.roles.is_empty() || query.roles.contains(&Role::Tool);
     problems.extend(unread.into_iter().map(Problem::from));
     let project = options.project.as_deref().map(|dir| Project::new(env, dir, &places)).transpose()?;
+    let mut skipped_results = Searched::default();
+    if !(results_asked && options.tool_results) {
+        for place in &mut places {
+            let (files, bytes) = std::mem::take(&mut place.results);
+            let asked = results_asked && project.as_ref().is_none_or(|one| place.is_in(&one.encoded));
+            if asked {
+                skipped_results.files += files.len();
+                skipped_results.bytes += bytes;
+            }
+        }
+    }
+    for place in &mut places {
+        let (files, bytes) = std::mem::take(&mut place.results);
+        place.files.tool_results = files;
+        place.bytes += bytes;
+    }
     // The largest first: no thread is left alone with it at the end.
     places.sort_by(|one, other| (Reverse(one.bytes), &one.files).cmp(&(Reverse(other.bytes), &other.files)));
     let mut found = read_all(&query, project.as_ref(), &places);
@@ -152,6 +175,7 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
         total: found.total,
         sessions: found.sessions,
         searched: found.searched,
+        skipped_results,
         problems,
     })
 }
@@ -282,6 +306,8 @@ struct Place {
     /// That directory, open.
     dir: Option<Arc<Directory>>,
     bytes: u64,
+    /// Its tool results in files of their own, and their size.
+    results: (Vec<PathBuf>, u64),
 }
 
 impl Place {
@@ -312,15 +338,21 @@ fn places_in(dirs: &[ProjectDirectory], problems: &mut Vec<Error>) -> Vec<Place>
 fn places_of_project(dir: &ProjectDirectory, problems: &mut Vec<Error>) -> Vec<Place> {
     let project = Arc::new(dir.clone());
     let mut sessions: BTreeMap<String, Place> = BTreeMap::new();
-    let mut place = |id: &str, bytes: u64, add: &mut dyn FnMut(&mut SessionFiles)| {
+    let mut place = |id: &str, bytes: u64, add: &mut dyn FnMut(&mut Place)| {
         let place = sessions.entry(id.to_owned()).or_insert_with(|| Place {
-            files: SessionFiles { id: id.to_owned(), transcript: None, subagents: Vec::new() },
+            files: SessionFiles {
+                id: id.to_owned(),
+                transcript: None,
+                subagents: Vec::new(),
+                tool_results: Vec::new(),
+            },
             project: Arc::clone(&project),
             dir: None,
             bytes: 0,
+            results: (Vec::new(), 0),
         });
         place.bytes += bytes;
-        add(&mut place.files);
+        add(place);
     };
     for entry in entries(&dir.path, problems) {
         let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
@@ -329,18 +361,23 @@ fn places_of_project(dir: &ProjectDirectory, problems: &mut Vec<Error>) -> Vec<P
         let bytes = || entry.metadata().map_or(0, |meta| meta.len());
         match name.strip_suffix(".jsonl") {
             Some(id) if is_session_id(id) => {
-                place(id, bytes(), &mut |files| files.transcript = Some(path.clone()));
+                place(id, bytes(), &mut |place| place.files.transcript = Some(path.clone()));
             }
             Some(agent) if is_subagent(&name) => {
                 let session = session_of_subagent(&path);
-                place(session.as_deref().unwrap_or(agent), bytes(), &mut |files| {
-                    files.subagents.push(path.clone());
+                place(session.as_deref().unwrap_or(agent), bytes(), &mut |place| {
+                    place.files.subagents.push(path.clone());
                 });
             }
             None if is_session_id(&name) => {
+                let length = |path: &PathBuf| std::fs::symlink_metadata(path).map_or(0, |meta| meta.len());
                 for agent in subagents_in(&path, problems) {
-                    let bytes = std::fs::symlink_metadata(&agent).map_or(0, |meta| meta.len());
-                    place(&name, bytes, &mut |files| files.subagents.push(agent.clone()));
+                    place(&name, length(&agent), &mut |place| place.files.subagents.push(agent.clone()));
+                }
+                let results = tool_results_in(&path, problems);
+                if !results.is_empty() {
+                    let bytes = results.iter().map(length).sum();
+                    place(&name, 0, &mut |place| place.results = (results.clone(), bytes));
                 }
             }
             _ => {}

@@ -139,18 +139,34 @@ pub fn is_subagent(name: &str) -> bool {
 #[must_use]
 pub fn subagents_in(companion: &Path, problems: &mut Vec<Error>) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    subagents_below(&companion.join("subagents"), DEEPEST, problems, &mut found);
+    files_below(&companion.join("subagents"), DEEPEST, &is_subagent, problems, &mut found);
     found.sort();
     found
 }
 
-fn subagents_below(dir: &Path, deepest: usize, problems: &mut Vec<Error>, found: &mut Vec<PathBuf>) {
+/// The tool results in a session's own directory, sorted: the client stores a result that is too long for the conversation in a
+/// file of its own, and the conversation holds a preview and the path. Links are not followed.
+#[must_use]
+pub fn tool_results_in(companion: &Path, problems: &mut Vec<Error>) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    files_below(&companion.join("tool-results"), DEEPEST, &|_| true, problems, &mut found);
+    found.sort();
+    found
+}
+
+fn files_below(
+    dir: &Path,
+    deepest: usize,
+    wanted: &dyn Fn(&str) -> bool,
+    problems: &mut Vec<Error>,
+    found: &mut Vec<PathBuf>,
+) {
     for entry in entries(dir, problems) {
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && deepest > 0 => {
-                subagents_below(&entry.path(), deepest - 1, problems, found);
+                files_below(&entry.path(), deepest - 1, wanted, problems, found);
             }
-            Ok(kind) if !kind.is_dir() && entry.file_name().to_str().is_some_and(is_subagent) => {
+            Ok(kind) if !kind.is_dir() && entry.file_name().to_str().is_some_and(wanted) => {
                 found.push(entry.path());
             }
             _ => {}

@@ -119,7 +119,7 @@ impl Reader {
             }
         }
         self.last_cwd = gathering.found.cwd.clone().or(gathering.last_cwd.take());
-        let (summary, beginning) = gathering.finish();
+        let (summary, beginning) = gathering.finish(&mut self.lines);
         self.beginning = beginning;
         summary
     }
@@ -176,7 +176,7 @@ impl<'a> Beginning<'a> {
         let mut given = Given::default();
         for length in [SHORT_HEAD, HEAD, LONG_HEAD] {
             given = Given::read(self.first(length));
-            if given.whole || given.title.is_some() || given.old_title.is_some() || self.is_whole() {
+            if given.whole || given.title.is_some() || self.is_whole() {
                 break;
             }
         }
@@ -188,7 +188,7 @@ impl<'a> Beginning<'a> {
 #[derive(Default)]
 struct Given {
     title: Option<String>,
-    old_title: Option<OldTitle>,
+    old_titles: OldTitles,
     name: Option<String>,
     /// The first message was reached.
     whole: bool,
@@ -215,7 +215,7 @@ impl Given {
                 Body::Meta(Meta::CustomTitle(text)) => found.title = Some(kept(text)),
                 Body::Meta(Meta::AgentName(text)) => found.name = Some(kept(text)),
                 Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(text)),
-                Body::Meta(Meta::Summary(text, leaf)) => found.old_title = Some((kept(text), leaf)),
+                Body::Meta(Meta::Summary(text, leaf)) => found.old_titles.add(text, leaf),
                 Body::Meta(_) | Body::Other | Body::System(_) => {}
                 Body::User(_) | Body::Assistant(_) => found.whole = true,
             };
@@ -229,76 +229,107 @@ impl Given {
     }
 }
 
-/// A title that an older client wrote, with the id of the last message of the conversation that it is of.
-type OldTitle = (String, Option<String>);
+/// Titles that older clients wrote, each with the id of the last message of the conversation that it is of.
+#[derive(Default)]
+struct OldTitles(Vec<(String, String)>);
 
-/// Bytes at the end of a transcript, and at its beginning, in which the message is looked for that an old title is of.
-const OLD_TITLE_BUDGET: u64 = 8 * 1024 * 1024;
+impl OldTitles {
+    fn add(&mut self, title: String, leaf: Option<String>) {
+        let known = |leaf: &String| self.0.iter().any(|(_, other)| other == leaf);
+        if let Some(leaf) = leaf.filter(|leaf| self.0.len() < MOST_OLD_TITLES && !known(leaf)) {
+            self.0.push((kept(title), leaf));
+        }
+    }
+
+    fn of(&self, id: &[u8]) -> Option<&str> {
+        self.0.iter().find(|(_, leaf)| leaf.as_bytes() == id).map(|(title, _)| title.as_str())
+    }
+
+    /// The title of the message nearest to the end of some lines.
+    fn within(&self, lines: &[u8]) -> Option<&str> {
+        let key = b"\"uuid\"";
+        memchr::memmem::rfind_iter(lines, key).find_map(|at| self.of(value_at(&lines[at + key.len()..])?))
+    }
+}
+
+/// Old titles of one transcript that are compared with its messages.
+const MOST_OLD_TITLES: usize = 256;
+/// Bytes at the end of a transcript in which, besides its beginning, the message is looked for that an old title is of. The title
+/// was written when that message was the last one. Of a foreign title all of them are read in vain, for every row of a list.
+const OLD_TITLE_BUDGET: u64 = 1024 * 1024;
 
 /// Older clients wrote the titles of other sessions at the head of a file as well. A title is this session's when the message
-/// that it names is.
-fn own_title(beginning: &mut Beginning<'_>, (title, leaf): OldTitle) -> Option<String> {
-    let leaf = leaf?;
+/// that it names is. `lines` is a reader whose file has been read.
+fn own_title(beginning: &mut Beginning<'_>, lines: &mut Backwards, titles: &OldTitles) -> Option<String> {
+    if titles.0.is_empty() {
+        return None;
+    }
     // A writer that escapes letters hides the id from a search for bytes; no client does.
-    let escaping = escapes_letters(beginning.first(SHORT_HEAD));
-    let transcript = beginning.transcript;
-    let own = if escaping { has_message(transcript, &leaf) } else { has_message_id(transcript, &leaf) };
-    own.then_some(title)
+    if escapes_letters(beginning.first(SHORT_HEAD)) {
+        return title_by_record(beginning.transcript, lines, titles);
+    }
+    title_by_bytes(beginning, titles)
 }
 
-/// Whether a record near the end of a transcript has this id, by its bytes. Reads blocks, because one line may be very long.
-fn has_message_id(transcript: &Transcript<'_>, id: &str) -> bool {
-    const BLOCK: u64 = 256 * 1024;
+/// Reads blocks and not lines, because one line may be very long.
+fn title_by_bytes(beginning: &mut Beginning<'_>, titles: &OldTitles) -> Option<String> {
+    const BLOCK: u64 = LONG_HEAD as u64;
     /// Room for the key and the id where a block ends between them.
     const SEAM: u64 = 128;
-    let quoted = format!("\"{id}\"");
-    let finder = memchr::memmem::Finder::new(quoted.as_bytes());
-    let mut file = transcript.file();
+    let transcript = beginning.transcript;
+    // The buffer of the beginning serves here as well, so that no list of sessions needs another one.
+    let mut block = std::mem::take(&mut beginning.bytes);
+    beginning.read = 0;
+    let mut read = |start: u64, end: u64, torn: &mut bool| -> Option<Option<String>> {
+        let mut file = transcript.file();
+        let wanted = (end - start + SEAM).min(transcript.bytes() - start);
+        block.resize(usize::try_from(wanted).ok()?, 0);
+        file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(&mut block)).ok()?;
+        let mut whole = block.as_slice();
+        if *torn {
+            // What stands behind the last line end is not a record.
+            let last = memchr::memrchr(b'\n', whole).map_or(0, |at| at + 1);
+            *torn = last == 0;
+            whole = &whole[..last];
+        }
+        Some(titles.within(whole).map(str::to_owned))
+    };
     let mut end = transcript.bytes();
     let floor = end.saturating_sub(OLD_TITLE_BUDGET);
-    let mut block = Vec::new();
-    // What stands behind the last line end is not a record.
     let mut torn = true;
-    while end > floor {
+    let mut found = None;
+    while end > floor && found.is_none() {
         let start = end.saturating_sub(BLOCK).max(floor);
-        block.clear();
-        let read = file
-            .seek(SeekFrom::Start(start))
-            .and_then(|_| file.take(end - start + SEAM).read_to_end(&mut block));
-        if read.is_err() {
-            return false;
-        }
-        if torn {
-            let whole = memchr::memrchr(b'\n', &block).map_or(0, |at| at + 1);
-            torn = whole == 0;
-            block.truncate(whole);
-        }
-        if finder.find_iter(&block).any(|at| is_value_of(b"\"uuid\"", &block[..at])) {
-            return true;
-        }
-        end = start;
+        let Some(title) = read(start, end, &mut torn) else { break };
+        (found, end) = (title, start);
     }
-    false
+    // A conversation that went on for long after it got its title has that message at its beginning only.
+    if found.is_none() && floor > 0 {
+        found = read(0, floor.min(BLOCK), &mut false).flatten();
+    }
+    beginning.bytes = block;
+    found
 }
 
-fn has_message(transcript: &Transcript<'_>, id: &str) -> bool {
-    let mut lines = Backwards::default();
+fn title_by_record(transcript: &Transcript<'_>, lines: &mut Backwards, titles: &OldTitles) -> Option<String> {
     lines.begin(transcript.bytes());
     while let Some((offset, line)) = lines.next(transcript.file()) {
-        if glance(offset, line).any(|record| record.head.uuid.as_deref() == Some(id)) {
-            return true;
+        let title =
+            glance(offset, line).rev().find_map(|record| titles.of(record.head.uuid.as_deref()?.as_bytes()));
+        if title.is_some() {
+            return title.map(str::to_owned);
         }
         if transcript.bytes() - offset > OLD_TITLE_BUDGET {
-            return false;
+            return None;
         }
     }
-    false
+    None
 }
 
-/// Whether a value that begins after these bytes is that of a key, with or without white space around the colon.
-fn is_value_of(key: &[u8], before: &[u8]) -> bool {
-    let before = before.trim_ascii_end();
-    before.strip_suffix(b":").is_some_and(|before| before.trim_ascii_end().ends_with(key))
+/// The text that is the value of a key which ends before these bytes, with or without white space around the colon.
+fn value_at(behind_key: &[u8]) -> Option<&[u8]> {
+    let value = behind_key.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
+    Some(&value[..memchr::memchr(b'"', value)?])
 }
 
 /// Consecutive records of metadata.
@@ -321,7 +352,7 @@ struct Gathering<'a> {
     found: Summary,
     depth: Depth,
     client_title: Option<String>,
-    old_title: Option<OldTitle>,
+    old_titles: OldTitles,
     prompt_mode: Option<CompactString>,
     batch: Batch,
     /// A batch has been passed that proved nothing.
@@ -376,7 +407,7 @@ impl<'a> Gathering<'a> {
             beginning,
             depth,
             client_title: None,
-            old_title: None,
+            old_titles: OldTitles::default(),
             prompt_mode: None,
             batch: Batch::default(),
             batch_seen: false,
@@ -582,7 +613,7 @@ impl<'a> Gathering<'a> {
             Meta::CustomTitle(text) => fill(&mut self.found.title, Some(kept(text))),
             Meta::AgentName(text) => fill(&mut self.found.name, Some(kept(text))),
             Meta::AiTitle(text) => fill(&mut self.client_title, Some(kept(text))),
-            Meta::Summary(text, leaf) => fill(&mut self.old_title, Some((kept(text), leaf))),
+            Meta::Summary(text, leaf) => self.old_titles.add(text, leaf),
             Meta::PermissionMode(mode) => {
                 self.batch.permission_mode = true;
                 fill(&mut self.found.permission_mode, Some(mode));
@@ -636,18 +667,17 @@ impl<'a> Gathering<'a> {
         read > if short { PRINT_TITLE_BUDGET } else { TITLE_BUDGET }
     }
 
-    fn finish(mut self) -> (Summary, Vec<u8>) {
+    fn finish(mut self, lines: &mut Backwards) -> (Summary, Vec<u8>) {
         self.found.graceful = self.walk.ended_gracefully();
         self.found.stop = self.stop.take().unwrap_or_else(|| self.walk.finish());
         self.found.title = self.found.title.take().or(self.client_title.take());
-        if self.found.title.is_none()
-            && let Some(old) = self.old_title.take()
-        {
-            self.found.title = own_title(&mut self.beginning, old);
+        if self.found.title.is_none() {
+            self.found.title = own_title(&mut self.beginning, lines, &self.old_titles);
         }
         if self.found.title.is_none() {
             let given = self.beginning.given();
-            self.found.title = given.title.or_else(|| own_title(&mut self.beginning, given.old_title?));
+            self.found.title =
+                given.title.or_else(|| own_title(&mut self.beginning, lines, &given.old_titles));
             fill(&mut self.found.name, given.name);
         }
         if self.depth == Depth::Whole {
@@ -722,5 +752,39 @@ mod tests {
         let other = lines.join("\n").replace(r#""uuid":"u""#, r#""uuid":"v""#);
         std::fs::write(&path, other + "\n").unwrap();
         assert_eq!(title(), None, "the title of another session");
+    }
+
+    #[test]
+    fn of_many_old_titles_the_one_of_the_last_message_is_taken_wherever_that_stands() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
+        let summary = |title: &str, leaf: &str| {
+            format!(r#"{{"type":"summary","summary":"{title}","leafUuid":"{leaf}"}}"#)
+        };
+        let said = |id: &str, colon: &str, text: &str| {
+            format!(
+                r#"{{"type":"user","message":{{"role":"user","content":"{text}"}},"uuid"{colon}"{id}","cwd":"/w","version":"1.0.40"}}"#
+            )
+        };
+        let title = |heads: &[String], messages: &[String]| {
+            std::fs::write(&path, [heads, messages].concat().join("\n") + "\n").unwrap();
+            summarize(&Transcript::open(&path).unwrap(), Liveness::Gone).title
+        };
+        let heads = [summary("Foreign", "f1"), summary("Own", "u1"), summary("Foreign too", "f2")];
+        let filler = |count: usize| said("x", ":", &"y".repeat(count));
+        for colon in [":", " : "] {
+            let own = said("u1", colon, "hello");
+            assert_eq!(title(&heads, &[own.clone(), said("u2", ":", "x")]).as_deref(), Some("Own"));
+            // Where the blocks meet that are searched.
+            for count in 65_536 - 400..65_536 - 200 {
+                assert_eq!(title(&heads, &[own.clone(), filler(count)]).as_deref(), Some("Own"), "{count}");
+            }
+            let long = filler(3 * 1024 * 1024);
+            assert_eq!(title(&heads, &[own, long.clone()]).as_deref(), Some("Own"), "at the beginning");
+            assert_eq!(title(&heads, &[said("u3", colon, "hello"), long]), None);
+        }
+        let newer = [summary("First", "u1"), summary("Second", "u2"), summary("Foreign", "f1")];
+        let messages = [said("u1", ":", "one"), said("u2", ":", "two")];
+        assert_eq!(title(&newer, &messages).as_deref(), Some("Second"));
     }
 }

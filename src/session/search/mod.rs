@@ -9,3 +9,4 @@ pub mod pattern;
 pub mod said;
 pub mod scan;
 pub mod snippet;
+mod stored;

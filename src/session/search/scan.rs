@@ -8,6 +8,7 @@ use super::lines::{Line, Lines};
 use super::pattern::{Pattern, Sieve, escapes_letters};
 use super::said::{Role, Said, Spoken, mended, records};
 use super::snippet::{Span, snippet};
+use super::stored::{NamedAt, StoredResult};
 use crate::claude::glance::{Kind, glance, kind_of};
 use crate::claude::transcript::LONGEST_LINE;
 use crate::clock::parse_rfc3339;
@@ -62,6 +63,8 @@ pub struct SessionFiles {
     pub transcript: Option<PathBuf>,
     /// Those of its subagents.
     pub subagents: Vec<PathBuf>,
+    /// Tool results in files of their own that are searched as well.
+    pub tool_results: Vec<PathBuf>,
 }
 
 /// One place where the text was found.
@@ -133,6 +136,17 @@ pub fn scan(
     let mut findings = Findings::default();
     let mut candidates = Vec::new();
     let mut main = None;
+    let mut stored = Vec::new();
+    for path in &files.tool_results {
+        match StoredResult::search(path, &query.pattern) {
+            Ok((bytes, found)) => {
+                findings.files += 1;
+                findings.bytes += bytes;
+                stored.extend(found);
+            }
+            Err(error) => findings.problems.push(error),
+        }
+    }
     // The transcript comes last, and then is read again first: what the sieve saw of it is still at hand.
     let subagents = files.subagents.iter().map(|path| (path, true));
     for (path, subagent) in subagents.chain(files.transcript.iter().map(|path| (path, false))) {
@@ -157,15 +171,18 @@ pub fn scan(
         custom_title: None,
         seen_prompts: Ids::default(),
         seen_hits: Ids::default(),
-        old_title: None,
+        old_titles: Vec::new(),
+        stored,
     };
-    if let Some(main) = main.filter(|main| main.may_match() || !candidates.is_empty()) {
+    let needed = !candidates.is_empty() || !session.stored.is_empty();
+    if let Some(main) = main.filter(|main| main.may_match() || needed) {
         let seen = main.place().zip(buffer.bytes.get(buffer.block.clone()));
         session.read(&main, false, seen, &mut buffer.lines);
     }
     for candidate in candidates {
         session.read(&candidate, true, None, &mut buffer.lines);
     }
+    session.add_stored();
     let Session { mut findings, custom_title, .. } = session;
     findings.title = custom_title.or(findings.title);
     findings
@@ -326,7 +343,9 @@ struct Session<'q> {
     custom_title: Option<String>,
     seen_prompts: Ids,
     seen_hits: Ids,
-    old_title: Option<(String, String)>,
+    /// Titles that older clients wrote, each with the id of the message that it is of.
+    old_titles: Vec<(String, String)>,
+    stored: Vec<StoredResult>,
 }
 
 /// The id of a message.
@@ -422,6 +441,7 @@ impl Session<'_> {
                     if !reading.subagent {
                         self.note(bytes);
                     }
+                    self.note_stored(bytes, reading.subagent);
                     let passes = || sieve.is_none_or(|sieve| sieve.passes(bytes));
                     let may_match = match reading.sieved {
                         Sieved::Nothing => false,
@@ -463,8 +483,9 @@ impl Session<'_> {
                 }
             }
         }
-        if let Some((title, leaf)) = &self.old_title
-            && record_id(line) == Some(leaf.as_bytes())
+        if !self.old_titles.is_empty()
+            && let Some(id) = record_id(line)
+            && let Some((title, _)) = self.old_titles.iter().find(|(_, leaf)| leaf.as_bytes() == id)
         {
             newest(&mut self.findings.title, Some(title.clone()));
         }
@@ -476,13 +497,67 @@ impl Session<'_> {
                 newest(name, spoken.name.as_deref().map(shown));
                 newest(title, spoken.title.as_deref().map(shown));
                 if let Some((text, leaf)) = &spoken.old_title {
-                    self.old_title = Some((shown(text), leaf.clone().into_owned()));
+                    self.old_titles.push((shown(text), leaf.clone().into_owned()));
                 }
                 newest(&mut self.custom_title, spoken.custom_title.as_deref().map(shown));
                 if cwd.is_none() {
                     *cwd = spoken.cwd.as_deref().map(str::to_owned);
                 }
             });
+        }
+    }
+
+    /// Notes where the conversation names the files of stored results.
+    fn note_stored(&mut self, line: &[u8], subagent: bool) {
+        if self.stored.is_empty() || memchr::memmem::find(line, b"tool-results").is_none() {
+            return;
+        }
+        let mut named = Vec::new();
+        for (index, one) in self.stored.iter().enumerate().filter(|(_, one)| one.named.is_none()) {
+            if memchr::memmem::find(line, one.name.as_bytes()).is_some() {
+                named.push(index);
+            }
+        }
+        if named.is_empty() {
+            return;
+        }
+        records(line, |spoken| {
+            for index in &named {
+                let at = NamedAt {
+                    at: spoken.at,
+                    cwd: spoken.cwd.as_deref().map(str::to_owned),
+                    turn: self.turn(spoken, subagent),
+                    subagent: subagent || spoken.sidechain,
+                };
+                self.stored[*index].named.get_or_insert(at);
+            }
+        });
+    }
+
+    /// Takes over the matches in stored results, except where the preview in the conversation is a hit already.
+    fn add_stored(&mut self) {
+        for one in std::mem::take(&mut self.stored) {
+            let named = one.named.unwrap_or_default();
+            let cwd = named.cwd.as_deref().or(self.findings.cwd.as_deref());
+            let judged = named.at.or(one.modified);
+            let old = self.query.since.is_some_and(|since| judged.is_none_or(|at| at < since));
+            if one.previewed || old || !(self.in_project)(self.findings.cwd.as_deref(), cwd) {
+                continue;
+            }
+            self.findings.latest = self.findings.latest.max(judged);
+            self.findings.total += 1;
+            if self.findings.hits.len() < self.query.kept {
+                self.findings.hits.push(Hit {
+                    transcript: one.path,
+                    line: one.line,
+                    role: Role::Tool,
+                    turn: named.turn,
+                    at: named.at,
+                    snippet: one.snippet,
+                    span: one.span,
+                    subagent: named.subagent,
+                });
+            }
         }
     }
 
@@ -511,6 +586,11 @@ impl Session<'_> {
                     .is_some_and(|uuid| !*new.get_or_insert_with(|| self.seen_hits.first(uuid)))
                 {
                     continue;
+                }
+                if said.role == Role::Tool {
+                    for one in self.stored.iter_mut().filter(|one| part.contains(one.name.as_str())) {
+                        one.previewed = true;
+                    }
                 }
                 self.findings.latest = self.findings.latest.max(near);
                 if !said.repeated {
@@ -610,7 +690,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.jsonl");
         std::fs::write(&path, file).unwrap();
-        let files = SessionFiles { id: "t".into(), transcript: Some(path), subagents: Vec::new() };
+        let files = SessionFiles {
+            id: "t".into(),
+            transcript: Some(path),
+            subagents: Vec::new(),
+            tool_results: Vec::new(),
+        };
         let dir = Directory::open(dir.path());
         scan(query, &files, Some(&dir), &|_, _| true, &mut Buffer::default())
     }
@@ -661,7 +746,8 @@ mod tests {
         assert_eq!(findings.cwd.as_deref(), Some("/w"));
         let summary = |leaf: &str| {
             let title = format!(r#"{{"type":"summary","summary":"a needle","leafUuid":"{leaf}"}}"#);
-            format!("{title}\n{}\n", r#"{"type":"user","message":{"content":"x"},"uuid":"u1"}"#)
+            let other = r#"{"type":"summary","summary":"another needle","leafUuid":"f1"}"#;
+            format!("{title}\n{other}\n{}\n", r#"{"type":"user","message":{"content":"x"},"uuid":"u1"}"#)
         };
         let title = |leaf: &str| found(&query("needle"), summary(leaf).as_bytes()).title;
         assert_eq!(title("u1").as_deref(), Some("a needle"));
