@@ -590,6 +590,8 @@ export interface SearchOptions {
   project?: string
   /** Hits that are returned; all are counted. 100 when absent, 0: no limit. */
   limit?: number
+  /** Also look into tool results that the client stored in files of their own. */
+  toolResults?: boolean
 }
 
 /** Who said it: a person, the model, a tool (its input or its result), or the client itself. */
@@ -637,6 +639,8 @@ export interface SearchReport {
   sessions: number
   /** What was read: number of files, and their bytes. */
   searched: { files: number; bytes: number }
+  /** Tool results in files of their own that were not searched: number of files, and their bytes. */
+  skippedResults: { files: number; bytes: number }
   /** What could not be read. */
   problems: Problem[]
 }
