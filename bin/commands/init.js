@@ -21,6 +21,8 @@ module.exports = {
     { flags: '--attended', description: 'take that back', conflicts: ['user'] },
     { flags: '--instruction', description: 'ask the model to keep its part of HANDOFF.md current (default)' },
     { flags: '--no-instruction', description: 'do not ask it' },
+    { flags: '--keep', description: "keep the files of sessions that Claude Code's retention deletes (default)" },
+    { flags: '--no-keep', description: 'do not keep them' },
     { flags: '--share', description: 'leave .git/info/exclude alone, so that the files can be committed' },
     { flags: '--dry-run', description: 'print the exact changes and write nothing' },
     { flags: '--json', description: 'print the report as JSON and ask nothing' },
@@ -47,6 +49,7 @@ module.exports = {
       statusLine: args.statusline === true,
       ...(args.unattended ? { unattended: true } : args.attended ? { unattended: false } : {}),
       ...(args.instruction === undefined ? {} : { instruction: args.instruction }),
+      ...(args.keep === undefined ? {} : { keep: args.keep }),
       share: args.share === true,
       packageRoot: PACKAGE_ROOT,
       addon: addonFile(),
@@ -104,6 +107,7 @@ function printDone(report, args, io) {
   io.line(`Recovery is set up in ${io.colours.bold(project)}.\n`);
   printSteps(report.files, report.project, io);
   if (args.statusline) io.line('\nThe status line shows the quota from the next answer of Claude Code on. With an API key there is none to show.');
+  if (report.kept > 0) io.line(`\n${report.kept === 1 ? 'One session is' : `${report.kept} sessions are`} kept from Claude Code's retention from now on; it takes no disk space until Claude Code deletes them.`);
   if (args.unattended) io.line('\nClosed sessions of this project are resumed without you while a supervisor runs: one starts by itself when a session that is to\ngo on is closed, or start it with `cc-session-recover watch`. `cc-session-recover preview` shows what it would run.');
   if (args.attended) io.line('\nClosed sessions of this project wait for you again.');
   if (args.hooks === false) return;

@@ -1790,6 +1790,8 @@ export interface InitOptions {
   commands?: boolean
   /** `false`: the model is not asked to keep its part of HANDOFF.md current. `true` takes that back; it stays as it was when absent. */
   instruction?: boolean
+  /** `false`: sessions of the project are not kept beyond Claude Code's retention. `true` takes that back; it stays as it was when absent. */
+  keep?: boolean
   /** `true` leaves `.git/info/exclude` alone. */
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */
@@ -1866,6 +1868,8 @@ export interface InitReport {
   /** `false`: everything was already as it should be. */
   changed: boolean
   files: FileStep[]
+  /** Sessions whose files were kept for the first time. */
+  kept: number
   warnings: string[]
 }
 

@@ -41,6 +41,7 @@ impl Hook<'_> {
         let Some(stop) = self.payload.stop(self.outside.clock.now()) else { return Outcome::silent() };
         // What a run of ours fails at, and no waiting cures, is judged by whoever made the run: the stop it answered stands.
         if self.outside.env.in_attempt() && user_needed(stop.kind).is_some() {
+            self.keep_files();
             return Outcome::silent();
         }
         let config = self.config();
@@ -48,6 +49,7 @@ impl Hook<'_> {
         let ledger = self.ledger(config, default_home.as_deref());
         let entered = ledger.enter(&self.payload.session, Event::Stopped(Box::new(self.report(stop))));
         self.record_project(&ledger);
+        self.keep_files();
         // Inside a run of our own the supervisor watches; a hook only records there.
         if self.outside.env.in_attempt() {
             return Outcome::silent();

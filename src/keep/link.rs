@@ -3,11 +3,14 @@
 //! A link is made under a temporary name and renamed, and the description is written after the files it names are durable. A
 //! process that dies in between leaves a file that the next call finds in its place and adopts.
 
-use super::stored::{KeptAs, KeptFile, KeptSession, is_contained};
-use crate::claude::home::ClaudeHome;
+use super::dictionary::{Dictionary, head_of, version_in};
+use super::frames::{APPENDED, APPENDED_LEVEL, FrameForm, write_frames};
+use super::stored::{KeptAs, KeptFile, KeptSession, files_found, is_contained};
+use crate::claude::home::{ClaudeHome, can_be_below, encode_project_path};
 use crate::clock::Clock;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{identity, open_regular_with_metadata, own_uid, owner, private_file};
+use crate::fs::{identity, open_regular, open_regular_with_metadata, own_uid, owner, private_file};
+use crate::project::enabled::{all_enabled, find_user};
 use crate::rescue::belongings::{self, Belonging, Part};
 use crate::rescue::snapshot::ensure_room;
 use crate::session::files::project_directories;
@@ -16,14 +19,17 @@ use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
 use crate::store::lock::Lock;
 use crate::store::replace::{TEMPORARY, sync_dir};
-use crate::store::stored::{load, save, save_unsynced};
+use crate::store::stored::{load, save, save_unsynced, sha256_hex};
 use chrono::{DateTime, Utc};
 use std::fs::Metadata;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
 /// A hook of the same session may hold the lock for the few milliseconds that its own links take.
 const LOCK_WAIT: Duration = Duration::from_millis(500);
+/// Bytes of a file that one call appends as frames. The next call appends the rest.
+const MOST_APPENDED: u64 = 64 * 1024 * 1024;
 
 /// The session to keep.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +53,8 @@ pub struct KeepOutcome {
     pub failures: Vec<Error>,
 }
 
-/// Links every file of a session that is not kept yet. The common call, in which nothing is new, compares one inode for each
-/// file and writes nothing but the length of the transcript.
+/// Keeps every file of a session that is not kept yet. The common call, in which nothing is new, compares one inode for each file,
+/// reads what the transcript has more, and writes nothing but its length.
 ///
 /// # Errors
 /// [`Code::StateLocked`] when another process keeps the same session, [`Code::StateNewer`], [`Code::Io`] when the description
@@ -58,24 +64,22 @@ pub fn keep(state: &StateDir, clock: &dyn Clock, source: &KeepSource<'_>) -> Res
     // Named and not looked up: a hook must not list the directory of a project with thousands of sessions.
     let named = Found::named(source.transcript, 0)
         .ok_or_else(|| Error::new(Code::PathRefused, "not the name of a transcript").at(source.transcript))?;
-    let (files, _) = belongings::of(source.home, &named, None)?;
     let _lock = Lock::wait(&state.kept_lock(source.session), LOCK_WAIT)?;
     let description = state.kept_description(source.session);
     let known: Option<KeptSession> = load(state, &description)?.found();
     let before = known.clone();
-    let mut kept = known.unwrap_or_else(|| KeptSession {
-        version: <KeptSession as crate::store::stored::Stored>::VERSION,
-        session: source.session.to_owned(),
-        transcript: source.transcript.to_path_buf(),
-        config_dir: source.home.dir().to_path_buf(),
-        cwd: None,
-        updated_at: clock.now(),
-        files: Vec::new(),
+    let mut kept = known.unwrap_or_else(|| {
+        let home = source.home.dir();
+        let mut kept = KeptSession::new(source.session, source.transcript, home, clock.now());
+        kept.files = files_found(state, source.session, clock.now());
+        kept
     });
     if source.cwd.is_some() {
         kept.cwd = source.cwd.map(str::to_owned);
     }
     kept.transcript = source.transcript.to_path_buf();
+    let plan = plan_of(&kept, source.transcript);
+    let (files, _) = belongings::with_plan(source.home, &named, None, plan.as_deref())?;
     for file in files {
         if let Err(error) = keep_file(state, clock, &mut kept, &file, &mut outcome) {
             outcome.failures.push(error);
@@ -90,19 +94,43 @@ pub fn keep(state: &StateDir, clock: &dyn Clock, source: &KeepSource<'_>) -> Res
     saved.map(|()| outcome)
 }
 
-/// Keeps the sessions of one project directory, or of all, whose transcripts were last written to before a time, if one is given.
+/// Name of the session's plan: looked for in what was added since the last call, else the one that is kept.
+fn plan_of(kept: &KeptSession, transcript: &Path) -> Option<String> {
+    let meta = std::fs::symlink_metadata(transcript).ok();
+    let newest = kept.transcripts().last().copied();
+    let seen =
+        newest.filter(|file| file.source == meta.as_ref().and_then(identity)).map_or(0, |file| file.bytes);
+    belongings::slug_after(transcript, seen).or_else(|| {
+        let mut plans = kept.files.iter().filter(|file| file.part(&kept.session) == Some(Part::Plan));
+        let name = plans.next_back()?.path.strip_prefix("plans/")?.strip_suffix(".md")?;
+        Some(name.to_owned())
+    })
+}
+
+/// Keeps the sessions of a project and of directories below it, or of all projects; only those whose transcripts were last written to
+/// before a time, if one is given. Sessions of projects whose user does not want it (`init --no-keep`) are left out.
 /// Returns how many sessions have something that was not kept before, and what could not be kept.
 pub fn keep_sessions(
     state: &StateDir,
     clock: &dyn Clock,
     home: &ClaudeHome,
-    directory: Option<&Path>,
+    project: Option<&Path>,
     written_before: Option<DateTime<Utc>>,
 ) -> (usize, Vec<Error>) {
     let mut problems = Vec::new();
     let mut kept = 0;
+    let refused = unwanted(state);
+    if project.is_none() && find_user(state, home.dir()).is_some_and(|user| user.keep == Some(false)) {
+        return (0, problems);
+    }
     let mut projects = project_directories(std::slice::from_ref(home), &mut problems);
-    projects.retain(|project| directory.is_none_or(|wanted| project.paths().any(|path| path == wanted)));
+    projects.retain(|directory| {
+        let mut names = directory.paths().filter_map(|path| path.file_name()?.to_str());
+        names.any(|name| {
+            project.is_none_or(|project| can_be_below(name, project))
+                && !refused.iter().any(|refused| refused == name)
+        })
+    });
     let scanned = scan::find(&projects);
     problems.extend(scanned.problems);
     for found in scanned.found {
@@ -123,6 +151,12 @@ pub fn keep_sessions(
     (kept, problems)
 }
 
+/// Names of the transcript directories of projects whose user does not want their sessions to be kept.
+fn unwanted(state: &StateDir) -> Vec<String> {
+    let refused = all_enabled(state).into_iter().filter(|enabled| enabled.keep == Some(false));
+    refused.filter_map(|enabled| Some(encode_project_path(&enabled.project?.to_string_lossy()))).collect()
+}
+
 fn keep_file(
     state: &StateDir,
     clock: &dyn Clock,
@@ -131,52 +165,67 @@ fn keep_file(
     outcome: &mut KeepOutcome,
 ) -> Result<()> {
     let Some(meta) = source_metadata(&file.from)? else { return Ok(()) };
+    if !is_contained(Path::new(&file.path)) {
+        return Err(Error::new(Code::PathRefused, "leaves the directory of the kept session").at(&file.from));
+    }
     let session = kept.session.clone();
     let newest = kept.newest(&file.path).cloned();
     let transcript = file.part == Part::Transcript;
-    if let Some(newest) = &newest {
+    let same = newest.as_ref().is_some_and(|newest| newest.source == identity(&meta));
+    if let Some(newest) = newest.as_ref().filter(|_| same) {
+        outcome.shorter |= transcript && meta.len() < newest.bytes;
         let place = newest.place(state, &session);
         if is_current(newest, &place, &meta) {
             if transcript {
-                outcome.shorter |= meta.len() < newest.bytes;
                 set_bytes(kept, newest, meta.len());
             }
             return Ok(());
         }
-        // A copy whose source has grown is made again in its place; another file under the name is a new generation.
-        if newest.kept_as == KeptAs::Copy && newest.source == identity(&meta) && meta.len() >= newest.bytes {
-            copy(&file.from, &place, &meta)?;
-            set_bytes(kept, newest, meta.len());
-            return Ok(());
-        }
-        outcome.replaced |= transcript && newest.source != identity(&meta);
     }
-    let generation = newest.as_ref().map_or(1, |newest| newest.generation + 1);
+    outcome.replaced |= transcript && newest.is_some() && !same;
     let mut entry = KeptFile {
         path: file.path.clone(),
-        generation,
+        generation: newest.as_ref().map_or(1, |newest| newest.generation + 1),
         kept_as: KeptAs::Link,
         source: identity(&meta),
         bytes: meta.len(),
         kept_at: clock.now(),
+        frames: Vec::new(),
+        dictionary: None,
+        repacked: 0,
     };
-    let place = entry.place(state, &session);
-    if !is_contained(Path::new(&file.path)) {
-        return Err(Error::new(Code::PathRefused, "leaves the directory of the kept session").at(&file.from));
+    // A process that died may have left a file that nothing describes: it is never overwritten.
+    while is_taken(&entry, state, &session, &meta) {
+        entry.generation += 1;
     }
+    let place = entry.place(state, &session);
     if let Some(dir) = place.parent() {
         ensure_dir(dir)?;
     }
-    entry.kept_as = match link(&file.from, &place, &meta)? {
-        Linked::Same => KeptAs::Link,
+    match link(&file.from, &place, &meta)? {
+        Linked::Same => {}
         Linked::Impossible => {
-            copy(&file.from, &place, &meta)?;
-            KeptAs::Copy
+            entry.kept_as = KeptAs::Frames;
+            let grown = newest
+                .filter(|newest| same && newest.kept_as == KeptAs::Frames && newest.covered() <= meta.len());
+            if let Some(grown) = grown.filter(|grown| continues(&file.from, grown)) {
+                entry = grown;
+            }
+            append(state, &session, &file.from, &meta, &mut entry)?;
         }
-    };
+    }
+    kept.files.retain(|known| (&known.path, known.generation) != (&entry.path, entry.generation));
     kept.files.push(entry);
     outcome.added += 1;
     Ok(())
+}
+
+/// Whether another file than this one lies where a generation would.
+fn is_taken(entry: &KeptFile, state: &StateDir, session: &str, source: &Metadata) -> bool {
+    let framed = KeptFile { kept_as: KeptAs::Frames, ..entry.clone() };
+    let there = std::fs::symlink_metadata(entry.place(state, session));
+    let another = there.is_ok_and(|there| identity(&there).is_none() || identity(&there) != identity(source));
+    another || std::fs::symlink_metadata(framed.place(state, session)).is_ok()
 }
 
 fn set_bytes(kept: &mut KeptSession, which: &KeptFile, bytes: u64) {
@@ -192,8 +241,61 @@ fn is_current(newest: &KeptFile, place: &Path, source: &Metadata) -> bool {
     let Ok(kept) = std::fs::symlink_metadata(place) else { return false };
     match newest.kept_as {
         KeptAs::Link => identity(&kept).is_some() && identity(&kept) == identity(source),
-        KeptAs::Copy => newest.source == identity(source) && kept.len() == source.len(),
+        KeptAs::Frames => newest.covered() == source.len(),
     }
+}
+
+/// Whether a file still has, where the newest frame is, the bytes of that frame: what is appended to it can be kept as frames.
+fn continues(from: &Path, kept: &KeptFile) -> bool {
+    let Some(last) = kept.frames.last() else { return false };
+    let mut bytes = Vec::new();
+    let read = open_regular(from).ok().and_then(|mut file| {
+        file.seek(SeekFrom::Start(last.offset)).ok()?;
+        file.take(last.length).read_to_end(&mut bytes).ok()
+    });
+    read.is_some() && bytes.len() as u64 == last.length && sha256_hex(&bytes) == last.sha256
+}
+
+/// Appends what a file has more than its frames, as frames that are on disk when this returns. What is appended meanwhile is in the
+/// next call.
+fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: &mut KeptFile) -> Result<()> {
+    let place = entry.place(state, session);
+    let dir = place.parent().unwrap_or(Path::new("/"));
+    ensure_room(dir, meta.len() - entry.covered())?;
+    let (mut file, now) = open_regular_with_metadata(from)?;
+    if identity(&now) != identity(meta) {
+        return Err(Error::new(Code::ChangedMeanwhile, "was replaced while it was copied").at(from));
+    }
+    let dictionary = if let Some(name) = &entry.dictionary {
+        Dictionary::named(state, name)?
+    } else {
+        let head = head_of(&mut file, from)?;
+        Dictionary::for_version(state, version_in(&head).as_deref())
+    };
+    let (covered, stored) = (entry.covered(), entry.frames.iter().map(|frame| frame.stored).sum());
+    let most = meta.len().min(covered + MOST_APPENDED) - covered;
+    file.seek(SeekFrom::Start(covered)).doing("read", from)?;
+    let mut options = private_file();
+    options.write(true).create(true).truncate(false);
+    let mut to = options.open(&place).doing("write", &place)?;
+    // What a process that died wrote behind the described frames goes.
+    to.set_len(stored).and_then(|()| to.seek(SeekFrom::Start(stored))).doing("write", &place)?;
+    let form = FrameForm { size: APPENDED, level: APPENDED_LEVEL, dictionary: &dictionary };
+    let written = write_frames(&mut file.take(most), &mut to, covered, form).and_then(|frames| {
+        to.sync_all()?;
+        Ok(frames)
+    });
+    let frames = written.map_err(|error| {
+        let _ = to.set_len(stored);
+        Error::io("write", &place, &error)
+    })?;
+    if frames.iter().map(|frame| frame.length).sum::<u64>() != most {
+        return Err(Error::new(Code::ChangedMeanwhile, "became shorter while it was copied").at(from));
+    }
+    entry.frames.extend(frames);
+    entry.dictionary = Some(dictionary.name);
+    entry.bytes = meta.len();
+    sync_parent(&place)
 }
 
 /// A regular file of this user; `None` when it is gone.
@@ -220,6 +322,10 @@ enum Linked {
 }
 
 fn link(from: &Path, place: &Path, meta: &Metadata) -> Result<Linked> {
+    // Without an inode that tells files apart nothing says whether a link is still the client's file.
+    if identity(meta).is_none() {
+        return Ok(Linked::Impossible);
+    }
     let temporary = temporary(place);
     let _ = std::fs::remove_file(&temporary);
     if std::fs::hard_link(from, &temporary).is_err() {
@@ -227,7 +333,7 @@ fn link(from: &Path, place: &Path, meta: &Metadata) -> Result<Linked> {
     }
     // The name may have been given to another file between the look and the link.
     let linked = std::fs::symlink_metadata(&temporary).doing("read", &temporary)?;
-    if identity(&linked).is_none() || identity(&linked) != identity(meta) {
+    if identity(&linked) != identity(meta) {
         let _ = std::fs::remove_file(&temporary);
         return Err(Error::new(Code::ChangedMeanwhile, "was replaced while it was linked").at(from));
     }
@@ -237,35 +343,6 @@ fn link(from: &Path, place: &Path, meta: &Metadata) -> Result<Linked> {
     renamed.doing("write", place)?;
     sync_parent(place)?;
     Ok(Linked::Same)
-}
-
-/// A copy of the length the file had when it was looked at; what is appended meanwhile is in the next one.
-fn copy(from: &Path, place: &Path, meta: &Metadata) -> Result<()> {
-    use std::io::{Read, Write};
-    let dir = place.parent().unwrap_or(Path::new("/"));
-    ensure_room(dir, meta.len())?;
-    let temporary = temporary(place);
-    let copied = (|| -> Result<()> {
-        let (file, now) = open_regular_with_metadata(from)?;
-        if identity(&now) != identity(meta) {
-            return Err(Error::new(Code::ChangedMeanwhile, "was replaced while it was copied").at(from));
-        }
-        let mut options = private_file();
-        options.write(true).create(true).truncate(true);
-        let mut to = options.open(&temporary).doing("write", &temporary)?;
-        let mut from_start = file.take(meta.len());
-        let copied = std::io::copy(&mut from_start, &mut to).doing("copy", from)?;
-        if copied != meta.len() {
-            return Err(Error::new(Code::ChangedMeanwhile, "became shorter while it was copied").at(from));
-        }
-        to.flush().and_then(|()| to.sync_all()).doing("write", &temporary)?;
-        std::fs::rename(&temporary, place).doing("write", place)
-    })();
-    if copied.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    copied?;
-    sync_parent(place)
 }
 
 fn temporary(place: &Path) -> std::path::PathBuf {
@@ -328,7 +405,11 @@ mod tests {
             let kept = kept_of(&self.state, SESSION).unwrap().unwrap();
             whole_transcript(&self.state, &kept)
                 .iter()
-                .flat_map(|part| std::fs::read(part).unwrap())
+                .flat_map(|part| {
+                    let mut bytes = Vec::new();
+                    part.open(&self.state, SESSION).unwrap().read_to_end(&mut bytes).unwrap();
+                    bytes
+                })
                 .collect()
         }
 
@@ -393,21 +474,51 @@ mod tests {
     }
 
     #[test]
-    fn where_no_link_can_be_made_a_copy_is_and_it_is_made_again_when_the_source_has_grown() {
+    fn where_no_link_can_be_made_frames_are_and_what_is_appended_becomes_further_frames() {
+        let scene = Scene::new();
+        Scene::append(&scene.transcript, &turn(None, "a"));
+        let meta = || std::fs::metadata(&scene.transcript).unwrap();
+        let mut entry = KeptFile {
+            path: format!("{SESSION}.jsonl"),
+            generation: 1,
+            kept_as: KeptAs::Frames,
+            source: identity(&meta()),
+            bytes: 0,
+            kept_at: SystemClock.now(),
+            frames: Vec::new(),
+            dictionary: None,
+            repacked: 0,
+        };
+        ensure_dir(&scene.state.kept(SESSION).join("1")).unwrap();
+        append(&scene.state, SESSION, &scene.transcript, &meta(), &mut entry).unwrap();
+        let read = |entry: &KeptFile| {
+            let mut bytes = Vec::new();
+            entry.open(&scene.state, SESSION).unwrap().read_to_end(&mut bytes).unwrap();
+            bytes
+        };
+        assert_eq!(read(&entry), std::fs::read(&scene.transcript).unwrap());
+        // What a process that was killed wrote is not described.
+        let place = entry.place(&scene.state, SESSION);
+        Scene::append(&place, "half a frame");
+        Scene::append(&scene.transcript, &turn(Some("a"), "b"));
+        assert!(continues(&scene.transcript, &entry));
+        append(&scene.state, SESSION, &scene.transcript, &meta(), &mut entry).unwrap();
+        assert_eq!((read(&entry), entry.frames.len()), (std::fs::read(&scene.transcript).unwrap(), 2));
+        let text = std::fs::read_to_string(&scene.transcript).unwrap().replace("\"b\"", "\"c\"");
+        std::fs::write(&scene.transcript, text).unwrap();
+        assert!(!continues(&scene.transcript, &entry), "the file was rewritten under its inode");
+    }
+
+    #[test]
+    fn a_lost_description_is_made_again_from_what_lies_on_disk_and_nothing_is_overwritten() {
         let scene = Scene::new();
         Scene::append(&scene.transcript, &turn(None, "a"));
         scene.keep();
-        let mut kept = kept_of(&scene.state, SESSION).unwrap().unwrap();
-        let place = kept.files[0].place(&scene.state, SESSION);
-        std::fs::remove_file(&place).unwrap();
-        copy(&scene.transcript, &place, &std::fs::metadata(&scene.transcript).unwrap()).unwrap();
-        kept.files[0].kept_as = KeptAs::Copy;
-        save(&scene.state.kept_description(SESSION), &kept).unwrap();
+        std::fs::remove_file(&scene.transcript).unwrap();
+        std::fs::write(scene.state.kept_description(SESSION), "{ torn").unwrap();
         Scene::append(&scene.transcript, &turn(Some("a"), "b"));
-        assert_eq!(scene.keep().added, 0);
-        assert_eq!(scene.kept_bytes(), std::fs::read(&scene.transcript).unwrap());
-        let kept = kept_of(&scene.state, SESSION).unwrap().unwrap();
-        assert_eq!((kept.files.len(), kept.files[0].kept_as), (1, KeptAs::Copy));
+        scene.keep();
+        assert_eq!(scene.kept_bytes(), format!("{}{}", turn(None, "a"), turn(Some("a"), "b")).as_bytes());
     }
 
     #[test]

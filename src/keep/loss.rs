@@ -40,24 +40,19 @@ pub fn loss_of(transcript: &Path, kept: Option<&KeptSession>) -> Option<Loss> {
             return Some(Loss::Shorter);
         }
     }
-    headless(file, meta.len())?.then_some(Loss::Headless)
+    is_headless(file)?.then_some(Loss::Headless)
 }
 
 /// Whether the first message of a transcript answers a record that is not in it; `None` when it cannot be read.
-#[must_use]
-pub fn is_headless_file(transcript: &Path) -> Option<bool> {
-    let (file, meta) = open_regular_with_metadata(transcript).ok()?;
-    headless(file, meta.len())
-}
-
-fn headless(file: std::fs::File, bytes: u64) -> Option<bool> {
+pub(super) fn is_headless(from: impl Read) -> Option<bool> {
     let mut head = Vec::new();
-    file.take(HEAD).read_to_end(&mut head).ok()?;
-    Some(is_headless(&head, bytes <= HEAD))
+    from.take(HEAD + 1).read_to_end(&mut head).ok()?;
+    let whole = head.len() as u64 <= HEAD;
+    Some(is_headless_text(&head, whole))
 }
 
 /// Whether the first message of a transcript has a parent that no earlier record is. `whole`: the bytes are all there are.
-fn is_headless(head: &[u8], whole: bool) -> bool {
+fn is_headless_text(head: &[u8], whole: bool) -> bool {
     let mut lines = head.split_inclusive(|byte| *byte == b'\n');
     let first = lines.find(|line| {
         let complete = line.ends_with(b"\n") || whole;

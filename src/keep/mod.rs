@@ -4,12 +4,17 @@
 //! also while a session is open. It only ever appends to a transcript in place (27 of 27 operations measured with 2.1.250 and
 //! 2.1.332), so a hard link is a continuous copy that costs no bytes until the client removes its own name.
 
+mod dictionary;
+mod frames;
 mod link;
 mod loss;
+mod packing;
 mod restoring;
 mod stored;
 
+pub use dictionary::DictionaryName;
 pub use link::{KeepOutcome, KeepSource, keep, keep_sessions};
-pub use loss::{Loss, is_headless_file, loss_of};
-pub use restoring::{restore_companions, whole_transcript};
-pub use stored::{KeptAs, KeptFile, KeptSession, all_kept, kept_of};
+pub use loss::{Loss, loss_of};
+pub use packing::{Packed, pack, remove_kept};
+pub use restoring::{open_whole, restore_companions, whole_transcript};
+pub use stored::{KeptAs, KeptFile, KeptFrame, KeptSession, all_kept, kept_of};

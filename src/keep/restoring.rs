@@ -1,7 +1,7 @@
 //! Bringing a kept session back to where Claude Code resumes it.
 
-use super::loss::is_headless_file;
-use super::stored::{KeptFile, KeptSession};
+use super::loss::is_headless;
+use super::stored::{KeptAs, KeptFile, KeptSession};
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::private_file;
@@ -9,6 +9,7 @@ use crate::rescue::belongings::Part;
 use crate::rescue::snapshot::ensure_room;
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The kept files that make up the whole conversation, in order.
@@ -16,18 +17,30 @@ use std::path::{Path, PathBuf};
 /// A client that is open while its transcript is deleted goes on in a new file, whose first record names a parent in the old one.
 /// The two together are what the client would have written into one file, and it resumes from them with every turn.
 #[must_use]
-pub fn whole_transcript(state: &StateDir, kept: &KeptSession) -> Vec<PathBuf> {
+pub fn whole_transcript<'k>(state: &StateDir, kept: &'k KeptSession) -> Vec<&'k KeptFile> {
     let mut parts = Vec::new();
     for file in kept.transcripts().into_iter().rev() {
-        let place = file.place(state, &kept.session);
-        let continues = is_headless_file(&place) == Some(true);
-        parts.push(place);
+        let bytes = file.open(state, &kept.session).ok();
+        let continues = bytes.and_then(is_headless) == Some(true);
+        parts.push(file);
         if !continues {
             break;
         }
     }
     parts.reverse();
     parts
+}
+
+/// The bytes of kept files, one after the other.
+///
+/// # Errors
+/// Those of [`KeptFile::open`].
+pub fn open_whole(state: &StateDir, session: &str, parts: &[&KeptFile]) -> Result<Box<dyn Read>> {
+    let mut source: Box<dyn Read> = Box::new(std::io::empty());
+    for part in parts {
+        source = Box::new(source.chain(part.open(state, session)?));
+    }
+    Ok(source)
 }
 
 /// Copies the newest kept version of every other file of the session to where the client looks for it, unless something is there.
@@ -44,13 +57,13 @@ pub fn restore_companions(state: &StateDir, kept: &KeptSession) -> Result<usize>
         if std::fs::symlink_metadata(&to).is_ok() {
             continue;
         }
-        copy_new(&file.place(state, &kept.session), &to)?;
+        copy_new(state, &kept.session, file, &to)?;
         copied += 1;
     }
     Ok(copied)
 }
 
-fn destination(kept: &KeptSession, home: &ClaudeHome, file: &KeptFile) -> Option<PathBuf> {
+pub(super) fn destination(kept: &KeptSession, home: &ClaudeHome, file: &KeptFile) -> Option<PathBuf> {
     let (_, below) = file.path.split_once('/')?;
     Some(match file.part(&kept.session)? {
         Part::Transcript | Part::Note => return None,
@@ -62,12 +75,13 @@ fn destination(kept: &KeptSession, home: &ClaudeHome, file: &KeptFile) -> Option
 }
 
 /// The copy has a file time of now: the next sweep goes by it.
-fn copy_new(from: &Path, to: &Path) -> Result<()> {
+fn copy_new(state: &StateDir, session: &str, file: &KeptFile, to: &Path) -> Result<()> {
     if let Some(dir) = to.parent() {
         ensure_dir(dir)?;
-        ensure_room(dir, std::fs::metadata(from).map_or(0, |meta| meta.len()))?;
+        ensure_room(dir, file.bytes)?;
     }
-    let mut source = std::fs::File::open(from).doing("read", from)?;
+    let from = file.place(state, session);
+    let mut source = file.open(state, session)?;
     let mut options = private_file();
     options.write(true).create_new(true);
     let mut target = options.open(to).doing("create", to)?;
@@ -75,7 +89,10 @@ fn copy_new(from: &Path, to: &Path) -> Result<()> {
         target.sync_all()?;
         Ok(bytes)
     });
-    let expected = source.metadata().doing("read", from)?.len();
+    let expected = match file.kept_as {
+        KeptAs::Link => std::fs::metadata(&from).doing("read", &from)?.len(),
+        KeptAs::Frames => file.covered(),
+    };
     match copied {
         Ok(bytes) if bytes == expected => Ok(()),
         Ok(_) => Err(Error::new(Code::VerificationFailed, "was not copied whole").at(to)),

@@ -1,14 +1,24 @@
 //! The description of one kept session, stored beside its files.
 
-use crate::error::{Error, Result};
-use crate::fs::lossy;
+use super::dictionary::{Dictionary, DictionaryName};
+use super::frames::{FrameReader, frames_in};
+use super::restoring::destination;
+use crate::claude::home::ClaudeHome;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{identity, lossy, open_regular};
 use crate::rescue::belongings::Part;
 use crate::session::stop::time;
 use crate::store::StateDir;
+use crate::store::replace::TEMPORARY;
 use crate::store::stored::{Stored, peek};
+use crate::trust::registration::Registration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// Ending of a file that holds frames.
+pub(super) const FRAMES: &str = ".zst";
 
 /// How the bytes of a file are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +26,21 @@ use std::path::{Path, PathBuf};
 pub enum KeptAs {
     /// A hard link: the same bytes as the client's file, which it appends to.
     Link,
-    /// A copy, where the file systems differ or links are not possible. It is replaced when the source has grown.
-    Copy,
+    /// Compressed frames: where no link can be made, after Claude Code deleted its file, and of files that nobody wrote to for long.
+    Frames,
+}
+
+/// One compressed piece of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptFrame {
+    /// Where it begins in the file, in bytes.
+    pub offset: u64,
+    /// Bytes of the file.
+    pub length: u64,
+    /// Bytes of the frame.
+    pub stored: u64,
+    /// SHA-256 of the bytes of the file, in hex.
+    pub sha256: String,
 }
 
 /// One file of a kept session.
@@ -35,15 +58,82 @@ pub struct KeptFile {
     pub bytes: u64,
     #[serde(serialize_with = "time")]
     pub kept_at: DateTime<Utc>,
+    /// The frames in order; empty for a link.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<KeptFrame>,
+    /// What the frames were compressed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dictionary: Option<DictionaryName>,
+    /// How often the frames were made anew; each time is another file, so that the description always names frames that are there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repacked: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl KeptFile {
     /// The kept file on disk.
     #[must_use]
     pub fn place(&self, state: &StateDir, session: &str) -> PathBuf {
+        let place = self.link_place(state, session);
+        match self.kept_as {
+            KeptAs::Link => place,
+            KeptAs::Frames => with_frames(&place, self.repacked),
+        }
+    }
+
+    /// Where it is while it is a link.
+    pub(super) fn link_place(&self, state: &StateDir, session: &str) -> PathBuf {
         let mut place = state.kept(session).join(self.generation.to_string());
         place.extend(self.path.split('/'));
         place
+    }
+
+    /// Bytes of the client's file that the frames hold.
+    #[must_use]
+    pub fn covered(&self) -> u64 {
+        self.frames.iter().map(|frame| frame.length).sum()
+    }
+
+    /// The bytes that are kept.
+    ///
+    /// # Errors
+    /// [`Code::Io`], and [`Code::VerificationFailed`] without the dictionary.
+    pub fn open(&self, state: &StateDir, session: &str) -> Result<Box<dyn Read>> {
+        let place = self.place(state, session);
+        let file = open_regular(&place)?;
+        let Some(wanted) = self.dictionary.as_ref().filter(|_| self.kept_as == KeptAs::Frames) else {
+            return Ok(Box::new(file));
+        };
+        let dictionary = Dictionary::named(state, wanted)?;
+        Ok(Box::new(FrameReader::new(file, &self.frames, &dictionary).doing("read", &place)?))
+    }
+
+    /// Bytes of the disk that only this file takes: none while the client has the same file under a name of its own.
+    #[must_use]
+    pub fn own_bytes(&self, state: &StateDir, kept: &KeptSession) -> u64 {
+        match self.kept_as {
+            KeptAs::Frames => self.frames.iter().map(|frame| frame.stored).sum(),
+            KeptAs::Link if self.is_with_client(kept) => 0,
+            KeptAs::Link => {
+                std::fs::symlink_metadata(self.place(state, &kept.session)).map_or(0, |meta| meta.len())
+            }
+        }
+    }
+
+    /// The client still has this very file.
+    #[must_use]
+    pub fn is_with_client(&self, kept: &KeptSession) -> bool {
+        let home = ClaudeHome::new(&kept.config_dir);
+        let path = match self.part(&kept.session) {
+            Some(Part::Transcript) => Some(kept.transcript.clone()),
+            _ => destination(kept, &home, self),
+        };
+        let meta = path.and_then(|path| std::fs::symlink_metadata(path).ok());
+        meta.is_some_and(|meta| identity(&meta) == self.source)
     }
 
     /// What the file is to its session; `None` for a path that no client writes.
@@ -76,6 +166,26 @@ impl Stored for KeptSession {
 }
 
 impl KeptSession {
+    /// One of which nothing is kept yet.
+    #[must_use]
+    pub fn new(session: &str, transcript: &Path, config_dir: &Path, at: DateTime<Utc>) -> Self {
+        Self {
+            version: Self::VERSION,
+            session: session.to_owned(),
+            transcript: transcript.to_path_buf(),
+            config_dir: config_dir.to_path_buf(),
+            cwd: None,
+            updated_at: at,
+            files: Vec::new(),
+        }
+    }
+
+    /// Bytes of the disk that only the kept files take.
+    #[must_use]
+    pub fn own_bytes(&self, state: &StateDir) -> u64 {
+        self.files.iter().map(|file| file.own_bytes(state, self)).sum()
+    }
+
     /// The newest generation of a path.
     #[must_use]
     pub fn newest(&self, path: &str) -> Option<&KeptFile> {
@@ -98,12 +208,118 @@ impl KeptSession {
     }
 }
 
-/// What is kept of a session.
+/// What is kept of a session. Where the description is lost or damaged, what the files themselves tell.
 ///
 /// # Errors
-/// [`crate::error::Code::Io`] when the description is damaged, [`crate::error::Code::StateNewer`].
+/// [`Code::StateNewer`].
 pub fn kept_of(state: &StateDir, session: &str) -> Result<Option<KeptSession>> {
-    peek(&state.kept_description(session))
+    match peek(&state.kept_description(session)) {
+        Ok(Some(kept)) => Ok(Some(kept)),
+        Err(error) if error.code == Code::StateNewer => Err(error),
+        Ok(None) | Err(_) if !state.kept(session).is_dir() => Ok(None),
+        Ok(None) | Err(_) => {
+            let Ok(Some(registered)) = peek::<Registration>(&state.session(session)) else { return Ok(None) };
+            let mut kept =
+                KeptSession::new(session, &registered.transcript, &registered.config_dir, registered.at);
+            kept.cwd = registered.cwd;
+            kept.files = files_found(state, session, registered.at);
+            Ok((!kept.files.is_empty()).then_some(kept))
+        }
+    }
+}
+
+/// The kept files of a session as they lie on disk: what a lost description named, and what a process that died did not describe.
+pub(super) fn files_found(state: &StateDir, session: &str, now: DateTime<Utc>) -> Vec<KeptFile> {
+    let mut found = Vec::new();
+    let entries = std::fs::read_dir(state.kept(session));
+    for entry in entries.into_iter().flatten().filter_map(std::result::Result::ok) {
+        let name = entry.file_name();
+        let Some(generation) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        found_below(state, &entry.path(), "", generation, now, &mut found);
+    }
+    found.retain(|file| file.part(session).is_some());
+    // Frames count where their link is gone, and not beside it: they may not be complete. Of two files of frames the first is complete.
+    let links: Vec<(String, u32)> = found
+        .iter()
+        .filter(|file| file.kept_as == KeptAs::Link)
+        .map(|file| (file.path.clone(), file.generation))
+        .collect();
+    found.retain(|file| {
+        file.kept_as == KeptAs::Link || !links.contains(&(file.path.clone(), file.generation))
+    });
+    found.sort_by(|one, other| {
+        (&one.path, one.generation, one.repacked).cmp(&(&other.path, other.generation, other.repacked))
+    });
+    found.dedup_by(|later, first| (&later.path, later.generation) == (&first.path, first.generation));
+    found
+}
+
+fn found_below(
+    state: &StateDir,
+    dir: &Path,
+    path: &str,
+    generation: u32,
+    now: DateTime<Utc>,
+    found: &mut Vec<KeptFile>,
+) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().filter_map(std::result::Result::ok) {
+        let (place, name) = (entry.path(), entry.file_name());
+        let Some(name) = name.to_str().filter(|name| !name.ends_with(TEMPORARY)) else { continue };
+        let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+        let Ok(meta) = std::fs::symlink_metadata(&place) else { continue };
+        if meta.is_dir() {
+            found_below(state, &place, &path, generation, now, found);
+            continue;
+        }
+        if !meta.is_file() {
+            continue;
+        }
+        let mut file = KeptFile {
+            path: path.clone(),
+            generation,
+            kept_as: KeptAs::Link,
+            source: identity(&meta),
+            bytes: meta.len(),
+            kept_at: now,
+            frames: Vec::new(),
+            dictionary: None,
+            repacked: 0,
+        };
+        if let Some(plain) = path.strip_suffix(FRAMES)
+            && let Ok(stored) = std::fs::read(&place)
+            && let Some((dictionary, frames)) = framed(state, &stored)
+        {
+            let numbered =
+                plain.rsplit_once('.').and_then(|(plain, number)| Some((plain, number.parse().ok()?)));
+            let (plain, repacked) = numbered.unwrap_or((plain, 0));
+            plain.clone_into(&mut file.path);
+            file.repacked = repacked;
+            file.kept_as = KeptAs::Frames;
+            file.source = None;
+            file.dictionary = Some(dictionary);
+            file.frames = frames;
+            file.bytes = file.covered();
+        }
+        found.push(file);
+    }
+}
+
+/// The frames of a file and the dictionary that they were made with.
+fn framed(state: &StateDir, stored: &[u8]) -> Option<(DictionaryName, Vec<KeptFrame>)> {
+    let all = Dictionary::all(state).ok()?.into_iter();
+    let read = all.map(|dictionary| (frames_in(stored, &dictionary), dictionary.name));
+    read.filter(|(frames, _)| !frames.is_empty())
+        .max_by_key(|(frames, _)| frames.len())
+        .map(|(frames, name)| (name, frames))
+}
+
+fn with_frames(place: &Path, repacked: u32) -> PathBuf {
+    let mut name = place.file_name().unwrap_or_default().to_owned();
+    if repacked > 0 {
+        name.push(format!(".{repacked}"));
+    }
+    name.push(FRAMES);
+    place.with_file_name(name)
 }
 
 /// All kept sessions, in the order of their ids. Descriptions that cannot be read are problems beside the result.

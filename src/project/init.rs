@@ -15,11 +15,13 @@ use super::runtime::{
 use super::settings::{SettingsTarget, path_of, read};
 use super::statusline::{STATUS_LINE_MARKER, entry, is_ours};
 use super::{FileAction, FileStep, Scope, dirs_above};
+use crate::claude::home::ClaudeHome;
 use crate::clock::Clock;
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::{PRIVATE, canonical, identity, own_uid, owner};
 use crate::git;
+use crate::keep::keep_sessions;
 use crate::note::handoff::{FILE_NAME, is_untouched, template, template_with_instruction};
 use crate::recovery::config::in_force;
 use crate::recovery::fingerprint::Fingerprint;
@@ -68,6 +70,9 @@ pub struct InitOptions {
     /// `false`: the model is not asked to keep HANDOFF.md current; `true` takes that back.
     #[serde(default)]
     pub instruction: Option<bool>,
+    /// `false`: sessions of the project are not kept beyond Claude Code's retention; `true` takes that back.
+    #[serde(default)]
+    pub keep: Option<bool>,
     /// Leave git's exclude file alone.
     #[serde(default)]
     pub share: bool,
@@ -129,6 +134,9 @@ pub struct ProjectReport {
     pub changed: bool,
     /// Files.
     pub files: Vec<FileStep>,
+    /// Sessions whose files were kept for the first time.
+    #[serde(default)]
+    pub kept: usize,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -498,7 +506,7 @@ pub fn apply(
             .at(&plan.project)
             .hint("run the command again"));
     }
-    let options = &plan.options;
+    let options = plan.options.clone();
     let created = missing_dirs(&plan, &places);
     if plan.runtime.to.is_some() {
         Runtime::of_package(&options.package_root, options.addon.as_deref(), &places.state, outside.version)?
@@ -543,6 +551,12 @@ pub fn apply(
         }
         files.insert(index, settings_step);
     }
+    let mut warnings = plan.warnings;
+    let kept = if options.hooks && enabled.keep != Some(false) {
+        keep_existing(outside, &places, planned.scope, &mut warnings)
+    } else {
+        0
+    };
     if enabled.unattended.is_some() {
         // With what was just written: a person did that.
         let now = Fingerprint::of(&places.project, None);
@@ -551,12 +565,27 @@ pub fn apply(
             record_changed = true;
         }
     }
-    let changed = record_changed || files.iter().any(FileStep::changes);
+    let changed = record_changed || kept > 0 || files.iter().any(FileStep::changes);
     if changed {
-        let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks, "statusLine": options.status_line, "unattended": options.unattended, "instruction": options.instruction});
+        let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks, "statusLine": options.status_line, "unattended": options.unattended, "instruction": options.instruction, "kept": kept});
         journal::append(&places.state, outside.clock, "init", fields);
     }
-    Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, warnings: plan.warnings })
+    Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, kept, warnings })
+}
+
+/// Keeps the sessions that are there: the sweep may delete them before any hook runs in them. What cannot be kept is a warning, and
+/// `doctor` reports it.
+fn keep_existing(outside: Outside<'_>, places: &Places, scope: Scope, warnings: &mut Vec<String>) -> usize {
+    let project = (scope != Scope::User).then_some(places.project.as_path());
+    let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return 0 };
+    if !in_force(outside.env, project).config.retention.keep {
+        return 0;
+    }
+    let (kept, failures) = keep_sessions(&places.state, outside.clock, &home, project, None);
+    if let Some(first) = failures.first() {
+        warnings.push(format!("{} of the sessions could not be kept: {first}", failures.len()));
+    }
+    kept
 }
 
 /// What the user should know before the first unattended run: what it may do, and whether it will be able to log in.
@@ -608,6 +637,7 @@ fn enabled_record(
     let meta = project.as_deref().and_then(|dir| std::fs::metadata(dir).ok());
     let mut enabled = known.unwrap_or_else(|| Enabled::new(project, outside.clock.now()));
     enabled.instruction = plan.options.instruction.or(enabled.instruction);
+    enabled.keep = plan.options.keep.or(enabled.keep);
     match plan.options.unattended {
         Some(true) => {
             enabled.unattended.get_or_insert_with(|| outside.clock.now());

@@ -302,7 +302,14 @@ pub fn apply(
             json!({"project": plan.project, "scope": plan.scope}),
         );
     }
-    Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, warnings: plan.warnings })
+    Ok(ProjectReport {
+        project: plan.project,
+        scope: plan.scope,
+        changed,
+        files,
+        kept: 0,
+        warnings: plan.warnings,
+    })
 }
 
 /// Takes ours out of a settings file; gives the step of an edit, which is not in the plan.

@@ -407,6 +407,7 @@ impl Patient<'_> {
                 unattended: None,
                 instruction: None,
                 commands: false,
+                keep: None,
                 share: enabled.excluded.is_none(),
                 package_root: self.options.package_root.clone(),
                 addon: self.options.addon.clone(),

@@ -96,6 +96,19 @@ pub fn of(
     session_files: &Found,
     project: Option<&Path>,
 ) -> Result<(Vec<Belonging>, Vec<Skipped>)> {
+    with_plan(home, session_files, project, slug(&session_files.path).as_deref())
+}
+
+/// The same where the name of the session's plan is known.
+///
+/// # Errors
+/// As [`of`].
+pub fn with_plan(
+    home: &ClaudeHome,
+    session_files: &Found,
+    project: Option<&Path>,
+    slug: Option<&str>,
+) -> Result<(Vec<Belonging>, Vec<Skipped>)> {
     let (transcript, session) = (session_files.path.as_path(), session_files.id());
     let mut found = Vec::new();
     let mut skipped = Vec::new();
@@ -112,7 +125,7 @@ pub fn of(
         below(part, &root, part.directory(session), DEEPEST, &mut found, &mut skipped)?;
     }
     beside(session_files.agents_beside(), session, &mut found);
-    if let Some(slug) = slug(transcript) {
+    if let Some(slug) = slug {
         let name = format!("{slug}.md");
         let from = home.dir().join("plans").join(&name);
         one(Part::Plan, from, format!("plans/{name}"), &mut found, &mut skipped);
@@ -212,11 +225,17 @@ fn below(
 /// The name of the session's plan.
 #[must_use]
 pub fn slug(path: &Path) -> Option<String> {
+    slug_after(path, 0)
+}
+
+/// The same, looked for behind the first `seen` bytes alone.
+#[must_use]
+pub fn slug_after(path: &Path, seen: u64) -> Option<String> {
     let transcript = Transcript::open(path).ok()?;
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
     while let Some((offset, line)) = lines.next(transcript.file()) {
-        if transcript.bytes() - offset > TAIL {
+        if transcript.bytes() - offset > TAIL || offset < seen {
             return None;
         }
         let text = text_after(line, b"\"slug\":\"").and_then(|text| std::str::from_utf8(text).ok());

@@ -6,7 +6,9 @@
 use super::snapshot::{self, ensure_room, noted_sha256};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, open_regular_with_metadata, private_file, read_once};
-use crate::keep::{KeptSession, all_kept, kept_of, loss_of, restore_companions, whole_transcript};
+use crate::keep::{
+    KeptFile, KeptSession, all_kept, kept_of, loss_of, open_whole, restore_companions, whole_transcript,
+};
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::reason::Reason;
 use crate::report::find::{SHORTEST, SessionOptions, find};
@@ -62,9 +64,9 @@ pub struct Kept {
     /// Its file.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// The files whose bytes, one after the other, it holds.
+    /// The kept files whose bytes, one after the other, it holds; empty for a snapshot.
     #[serde(skip)]
-    parts: Vec<PathBuf>,
+    parts: Vec<KeptFile>,
     /// When it was taken.
     #[serde(serialize_with = "time_or_null")]
     pub taken_at: Option<DateTime<Utc>>,
@@ -81,19 +83,12 @@ pub struct Kept {
 }
 
 impl Kept {
-    fn open(&self) -> Result<Box<dyn Read>> {
-        open_parts(&self.parts)
+    fn open(&self, state: &StateDir, session: &str) -> Result<Box<dyn Read>> {
+        if self.parts.is_empty() {
+            return Ok(Box::new(open_regular_with_metadata(&self.path)?.0));
+        }
+        open_whole(state, session, &self.parts.iter().collect::<Vec<_>>())
     }
-}
-
-/// The bytes of several files, one after the other.
-fn open_parts(parts: &[PathBuf]) -> Result<Box<dyn Read>> {
-    let mut source: Box<dyn Read> = Box::new(std::io::empty());
-    for part in parts {
-        let (file, _) = open_regular_with_metadata(part)?;
-        source = Box::new(source.chain(file));
-    }
-    Ok(source)
 }
 
 /// The answer.
@@ -304,8 +299,10 @@ fn compare(
     let lost = kept_session.filter(|kept| loss_of(&target.transcript, Some(kept)).is_some());
     if let Some(kept) = lost {
         let parts = whole_transcript(state, kept);
-        if let Some(newest) = parts.last().cloned() {
-            let content = contents(open_parts(&parts)?, &[]).doing("read", &newest)?.1;
+        if let Some(newest) = parts.last().map(|newest| newest.place(state, &kept.session)) {
+            let whole = open_whole(state, &kept.session, &parts)?;
+            let content = contents(whole, &[]).doing("read", &newest)?.1;
+            let parts = parts.into_iter().cloned().collect();
             snapshots.push((KEPT.to_owned(), newest, Some(kept.updated_at), content, parts));
         }
     }
@@ -318,8 +315,7 @@ fn compare(
         };
         let (file, meta) = open_regular_with_metadata(&path)?;
         let content = contents(file, &[]).doing("read", &path)?.1;
-        let parts = vec![path.clone()];
-        snapshots.push((name, path, taken_at(&meta), content, parts));
+        snapshots.push((name, path, taken_at(&meta), content, Vec::new()));
     }
     snapshots.sort_by(|one, other| (other.2, &other.0).cmp(&(one.2, &one.0)));
     let mut lengths: Vec<u64> = snapshots.iter().map(|(.., content, _)| content.bytes).collect();
@@ -409,7 +405,8 @@ fn put_back(
         Some(_) => Some(snapshot::take(state, &target.session, &target.transcript, &name)?),
         None => None,
     };
-    replace_verified(chosen, &target.transcript, before.as_ref())?;
+    let source = chosen.open(state, &target.session)?;
+    replace_verified(source, chosen, &target.transcript, before.as_ref())?;
     journal::append(
         state,
         outside.clock,
@@ -427,12 +424,17 @@ fn put_back(
 }
 
 /// Writes the snapshot beside the transcript, makes sure that nobody has written to that since it was kept, and renames.
-fn replace_verified(chosen: &Kept, transcript: &Path, before: Option<&snapshot::Snapshot>) -> Result<()> {
+fn replace_verified(
+    source: Box<dyn Read>,
+    chosen: &Kept,
+    transcript: &Path,
+    before: Option<&snapshot::Snapshot>,
+) -> Result<()> {
     let dir = transcript.parent().unwrap_or(Path::new("/"));
     ensure_room(dir, chosen.bytes)?;
     let name = transcript.file_name().unwrap_or_default().to_string_lossy();
     let temporary = dir.join(format!(".{name}.{}{TEMPORARY}", std::process::id()));
-    let written = write_beside(chosen, transcript, &temporary)
+    let written = write_beside(source, chosen, transcript, &temporary)
         .and_then(|()| unchanged(transcript, before))
         .and_then(|()| std::fs::rename(&temporary, transcript).doing("put in place", transcript));
     if written.is_err() {
@@ -443,8 +445,7 @@ fn replace_verified(chosen: &Kept, transcript: &Path, before: Option<&snapshot::
     verify(transcript, chosen)
 }
 
-fn write_beside(chosen: &Kept, transcript: &Path, temporary: &Path) -> Result<()> {
-    let mut source = chosen.open()?;
+fn write_beside(mut source: Box<dyn Read>, chosen: &Kept, transcript: &Path, temporary: &Path) -> Result<()> {
     let mut options = private_file();
     options.write(true).create_new(true);
     // Left by a process that had our id and died.
@@ -560,7 +561,7 @@ mod tests {
         let (_, content) = contents(text.as_bytes(), &[]).unwrap();
         Kept {
             name: "kept".into(),
-            parts: vec![path.clone()],
+            parts: Vec::new(),
             path,
             taken_at: None,
             bytes: content.bytes,
@@ -590,12 +591,13 @@ mod tests {
         std::fs::write(&transcript, "present\n").unwrap();
         let before = snapshot::take(&state, "s", &transcript, "n").unwrap();
         std::fs::write(&transcript, "present\nand more\n").unwrap();
-        let error = replace_verified(&chosen, &transcript, Some(&before)).unwrap_err();
+        let open = || chosen.open(&state, "s").unwrap();
+        let error = replace_verified(open(), &chosen, &transcript, Some(&before)).unwrap_err();
         assert_eq!(error.code, Code::ChangedMeanwhile);
         assert_eq!(std::fs::read(&transcript).unwrap(), b"present\nand more\n");
         // As it was kept, it is replaced.
         std::fs::write(&transcript, "present\n").unwrap();
-        replace_verified(&chosen, &transcript, Some(&before)).unwrap();
+        replace_verified(open(), &chosen, &transcript, Some(&before)).unwrap();
         assert_eq!(std::fs::read(&transcript).unwrap(), b"old\n");
         let names: Vec<_> =
             std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -612,9 +614,10 @@ mod tests {
         std::fs::write(&transcript, "odd\n").unwrap();
         assert_eq!(verify(&transcript, &chosen).unwrap_err().code, Code::VerificationFailed);
         // The snapshot itself changed between its choice and its copy: nothing is put in place.
-        std::fs::write(&chosen.path, "bad\n").unwrap();
         let missing = dir.path().join("none.jsonl");
-        assert_eq!(replace_verified(&chosen, &missing, None).unwrap_err().code, Code::VerificationFailed);
+        let changed = Box::new(&b"bad\n"[..]);
+        let error = replace_verified(changed, &chosen, &missing, None).unwrap_err();
+        assert_eq!(error.code, Code::VerificationFailed);
         assert!(!missing.exists());
     }
 }

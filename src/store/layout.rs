@@ -220,6 +220,12 @@ impl StateDir {
         self.kept(session).join("kept.json")
     }
 
+    /// Dictionaries of the frames of kept sessions.
+    #[must_use]
+    pub fn kept_dictionaries(&self) -> PathBuf {
+        self.all_kept().join("dictionaries")
+    }
+
     /// Held while files of a session are linked, packed or removed.
     #[must_use]
     pub fn kept_lock(&self, session: &str) -> PathBuf {

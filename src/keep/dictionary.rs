@@ -1,0 +1,206 @@
+//! Dictionaries for frames.
+//!
+//! The built-in one is trained on recorded fixtures and knows the shape of the records. Half of a transcript is what its client
+//! writes into every one (its prompt, its tools, its skills) and differs by client version and machine: a dictionary for each
+//! version is made of the first session of that version that is packed, and lies beside the kept sessions.
+
+use crate::claude::home::is_session_id;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{PRIVATE, read_small};
+use crate::store::StateDir;
+use crate::store::replace::replace;
+use crate::store::stored::sha256_hex;
+use memchr::memmem;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+/// Trained by `make-dictionary.sh`.
+const BUILT_IN: &[u8] = include_bytes!("transcripts.dict");
+/// The client that recorded the fixtures.
+const BUILT_IN_NAME: &str = "fixtures-2.1.329";
+/// Bytes at the beginning of a transcript that become a dictionary, at most and at least.
+const LARGEST: usize = 512 * 1024;
+const SMALLEST: usize = 32 * 1024;
+/// Bytes at the beginning of a transcript in which its client's version is looked for.
+const HEAD: usize = 64 * 1024;
+const ENDING: &str = ".dict";
+
+/// Which dictionary a file's frames need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DictionaryName {
+    pub name: String,
+    /// SHA-256 of its bytes in hex: another dictionary of the same name is of no use.
+    pub sha256: String,
+}
+
+/// A dictionary and its bytes.
+#[derive(Debug, Clone)]
+pub struct Dictionary {
+    pub name: DictionaryName,
+    bytes: Cow<'static, [u8]>,
+}
+
+impl Dictionary {
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self::of(BUILT_IN_NAME.to_owned(), Cow::Borrowed(BUILT_IN))
+    }
+
+    fn of(name: String, bytes: Cow<'static, [u8]>) -> Self {
+        Self { name: DictionaryName { name, sha256: sha256_hex(&bytes) }, bytes }
+    }
+
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The dictionary that frames were made with.
+    ///
+    /// # Errors
+    /// [`Code::VerificationFailed`] when it is gone or another one.
+    pub fn named(state: &StateDir, wanted: &DictionaryName) -> Result<Self> {
+        let found = if wanted.name == BUILT_IN_NAME {
+            Some(Self::built_in())
+        } else {
+            Self::local(state, &wanted.name)?
+        };
+        found.filter(|found| found.name == *wanted).ok_or_else(|| {
+            Error::new(Code::VerificationFailed, "is not the dictionary that the kept frames need")
+                .at(place(state, &wanted.name))
+        })
+    }
+
+    fn local(state: &StateDir, name: &str) -> Result<Option<Self>> {
+        let bytes = read_small(&place(state, name), LARGEST as u64)?;
+        Ok(bytes.map(|bytes| Self::of(name.to_owned(), Cow::Owned(bytes))))
+    }
+
+    /// The one for transcripts of a client version, else the built-in one. It never becomes an error: any dictionary does.
+    #[must_use]
+    pub fn for_version(state: &StateDir, version: Option<&str>) -> Self {
+        let local = version.and_then(|version| {
+            let start = format!("{version}.");
+            let names = names(state).filter(|name| name.starts_with(&start));
+            // A half-written or foreign file is no dictionary to begin with.
+            names.min().and_then(|name| Self::local(state, &name).ok().flatten())
+        });
+        local.unwrap_or_else(Self::built_in)
+    }
+
+    /// Makes the beginning of a transcript the dictionary of its client version, if there is none.
+    ///
+    /// # Errors
+    /// [`Code::Io`].
+    pub fn make(state: &StateDir, session: &str, head: &[u8]) -> Result<()> {
+        let Some(version) = version_in(head) else { return Ok(()) };
+        let start = format!("{version}.");
+        if head.len() < SMALLEST || names(state).any(|name| name.starts_with(&start)) {
+            return Ok(());
+        }
+        let path = place(state, &format!("{version}.{session}"));
+        replace(&path, &head[..head.len().min(LARGEST)], PRIVATE)
+    }
+
+    /// Names of the dictionaries that were made of a session.
+    pub fn made_of(state: &StateDir, session: &str) -> impl Iterator<Item = String> {
+        let end = format!(".{session}");
+        names(state).filter(move |name| name.ends_with(&end))
+    }
+
+    /// Removes one; nothing may need it any more.
+    ///
+    /// # Errors
+    /// [`Code::Io`].
+    pub fn remove(state: &StateDir, name: &str) -> Result<()> {
+        crate::store::replace::remove(&place(state, name))
+    }
+
+    /// Every dictionary that is stored.
+    ///
+    /// # Errors
+    /// [`Code::Io`] when one cannot be read.
+    pub fn all(state: &StateDir) -> Result<Vec<Self>> {
+        let mut found = vec![Self::built_in()];
+        for name in names(state) {
+            found.extend(Self::local(state, &name)?);
+        }
+        Ok(found)
+    }
+}
+
+fn place(state: &StateDir, name: &str) -> PathBuf {
+    state.kept_dictionaries().join(format!("{name}{ENDING}"))
+}
+
+fn names(state: &StateDir) -> impl Iterator<Item = String> + use<> {
+    let entries = std::fs::read_dir(state.kept_dictionaries());
+    entries.into_iter().flatten().filter_map(std::result::Result::ok).filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let name = name.strip_suffix(ENDING)?;
+        let (_, session) = name.rsplit_once('.')?;
+        is_session_id(session).then(|| name.to_owned())
+    })
+}
+
+/// Version of the client that wrote the first record that names one.
+#[must_use]
+pub fn version_in(head: &[u8]) -> Option<String> {
+    const KEY: &[u8] = b"\"version\":\"";
+    let head = &head[..head.len().min(HEAD)];
+    let from = memmem::find(head, KEY)? + KEY.len();
+    let text = head[from..].split(|byte| *byte == b'"').next()?;
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let plain = !text.is_empty() && text.len() <= 32 && text.iter().all(plain) && text[0].is_ascii_digit();
+    plain.then(|| String::from_utf8_lossy(text).into_owned())
+}
+
+/// The beginning of a file, as far as a dictionary needs it.
+///
+/// # Errors
+/// [`Code::Io`].
+pub fn head_of(from: &mut dyn std::io::Read, path: &std::path::Path) -> Result<Vec<u8>> {
+    use std::io::Read;
+    let mut head = Vec::new();
+    from.take(LARGEST as u64).read_to_end(&mut head).doing("read", path)?;
+    Ok(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "00000001-0000-4000-8000-00000000000a";
+
+    #[test]
+    fn the_first_session_of_a_version_becomes_its_dictionary() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        let head = |version: &str| format!("{{\"version\":\"{version}\"}}\n").repeat(4000).into_bytes();
+        let name = |version: &str| Dictionary::for_version(&state, Some(version)).name.name;
+        assert_eq!(name("2.1.332"), BUILT_IN_NAME);
+        Dictionary::make(&state, ONE, &head("2.1.332")).unwrap();
+        Dictionary::make(&state, "00000002-0000-4000-8000-00000000000a", &head("2.1.332")).unwrap();
+        assert_eq!((name("2.1.332"), name("2.1.33")), (format!("2.1.332.{ONE}"), BUILT_IN_NAME.to_owned()));
+        assert_eq!(Dictionary::made_of(&state, ONE).count(), 1);
+        let needed = Dictionary::for_version(&state, Some("2.1.332")).name;
+        assert!(Dictionary::named(&state, &needed).is_ok());
+        std::fs::write(place(&state, &needed.name), "other").unwrap();
+        assert_eq!(Dictionary::named(&state, &needed).unwrap_err().code, Code::VerificationFailed);
+        Dictionary::remove(&state, &needed.name).unwrap();
+        assert_eq!(Dictionary::named(&state, &needed).unwrap_err().code, Code::VerificationFailed);
+    }
+
+    #[test]
+    fn a_version_that_is_no_version_names_no_file() {
+        for (text, version) in [
+            ("{\"version\":\"2.1.332\"}", Some("2.1.332")),
+            ("{\"version\":\"../x\"}", None),
+            ("{\"version\":\"\"}", None),
+            ("{}", None),
+        ] {
+            assert_eq!(version_in(text.as_bytes()).as_deref(), version, "{text}");
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! Packing: kept files that Claude Code deleted, or that nobody wrote to for long, become compressed frames.
+//!
+//! Never done in a hook. The frames of a file are on disk and were read back before the description names them, and the link is
+//! removed after that, so that at every moment the description names bytes that are there.
+
+use super::dictionary::{Dictionary, head_of, version_in};
+use super::frames::{FrameForm, FrameReader, PACKED, PACKED_LEVEL, write_frames};
+use super::stored::{KeptAs, KeptFile, KeptSession, kept_of};
+use crate::clock::Clock;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{identity, open_regular, private_file};
+use crate::rescue::belongings::Part;
+use crate::rescue::snapshot::ensure_room;
+use crate::store::StateDir;
+use crate::store::lock::Lock;
+use crate::store::replace::{TEMPORARY, sync_dir};
+use crate::store::stored::{hex, save};
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A file that nobody wrote to for so long is packed although the client still has it: a link does not survive that somebody
+/// truncates the client's file in place.
+const IDLE: TimeDelta = TimeDelta::days(30);
+/// Frames that hooks appended are made fewer and smaller when there are so many.
+const MANY: usize = 64;
+
+/// What one call did.
+#[derive(Debug, Clone, Default)]
+pub struct Packed {
+    pub files: usize,
+    /// Bytes before and after.
+    pub bytes: u64,
+    pub stored: u64,
+    /// More is left to pack than the call was allowed to.
+    pub more: bool,
+    pub failures: Vec<Error>,
+}
+
+/// Packs what is due, at most about `most` bytes.
+pub fn pack(state: &StateDir, clock: &dyn Clock, most: u64) -> Packed {
+    let mut packed = Packed::default();
+    let mut failures = Vec::new();
+    for kept in super::all_kept(state, &mut failures) {
+        let due = |kept: &KeptSession| kept.files.iter().any(|file| is_due(state, kept, file, clock.now()));
+        if !due(&kept) {
+            continue;
+        }
+        if packed.bytes >= most {
+            packed.more = true;
+            break;
+        }
+        match pack_session(state, clock, &kept.session, most, &mut packed) {
+            Ok(()) => {}
+            // A hook keeps it at this moment; the next call packs it.
+            Err(error) if error.code == Code::StateLocked => packed.more = true,
+            Err(error) => failures.push(error),
+        }
+    }
+    packed.failures.extend(failures);
+    packed
+}
+
+fn is_due(state: &StateDir, kept: &KeptSession, file: &KeptFile, now: DateTime<Utc>) -> bool {
+    let with_client = file.is_with_client(kept);
+    match file.kept_as {
+        KeptAs::Frames => file.frames.len() > MANY || !left_behind(state, &kept.session, file).is_empty(),
+        KeptAs::Link if !with_client => true,
+        KeptAs::Link => {
+            let meta = std::fs::symlink_metadata(file.place(state, &kept.session));
+            let written = meta.and_then(|meta| meta.modified()).map(DateTime::<Utc>::from);
+            written.is_ok_and(|written| now - written > IDLE)
+        }
+    }
+}
+
+/// What a process that died after it had saved a description has left of the form before.
+fn left_behind(state: &StateDir, session: &str, file: &KeptFile) -> Vec<PathBuf> {
+    if file.kept_as == KeptAs::Link {
+        return Vec::new();
+    }
+    let before = file.repacked.checked_sub(1).map(|repacked| KeptFile { repacked, ..file.clone() });
+    let places = [Some(file.link_place(state, session)), before.map(|before| before.place(state, session))];
+    places.into_iter().flatten().filter(|place| place.exists()).collect()
+}
+
+fn pack_session(
+    state: &StateDir,
+    clock: &dyn Clock,
+    session: &str,
+    most: u64,
+    packed: &mut Packed,
+) -> Result<()> {
+    let Some(_lock) = Lock::try_take(&state.kept_lock(session))? else {
+        return Err(Error::new(Code::StateLocked, "is kept by a hook at this moment").at(state.kept(session)));
+    };
+    let Some(mut kept) = kept_of(state, session)? else { return Ok(()) };
+    for at in 0..kept.files.len() {
+        let file = kept.files[at].clone();
+        if !is_due(state, &kept, &file, clock.now()) {
+            continue;
+        }
+        if packed.bytes >= most {
+            packed.more = true;
+            return Ok(());
+        }
+        for left in left_behind(state, session, &file) {
+            crate::store::replace::remove(&left)?;
+        }
+        if file.kept_as == KeptAs::Frames && file.frames.len() <= MANY {
+            continue;
+        }
+        let dictionary = dictionary_for(state, session, &file)?;
+        match pack_file(state, session, &file, &dictionary) {
+            Ok(framed) => {
+                let stored: u64 = framed.frames.iter().map(|frame| frame.stored).sum();
+                packed.files += 1;
+                packed.bytes += framed.bytes;
+                packed.stored += stored;
+                kept.files[at] = framed;
+                save(&state.kept_description(session), &kept)?;
+                learn(state, session, &file)?;
+                crate::store::replace::remove(&file.place(state, session))?;
+            }
+            Err(error) => packed.failures.push(error),
+        }
+    }
+    Ok(())
+}
+
+fn dictionary_for(state: &StateDir, session: &str, file: &KeptFile) -> Result<Dictionary> {
+    let mut from = file.open(state, session)?;
+    let head = head_of(&mut from, &file.place(state, session))?;
+    Ok(Dictionary::for_version(state, version_in(&head).as_deref()))
+}
+
+/// The first transcript of a client version that is packed is the dictionary for the next ones.
+fn learn(state: &StateDir, session: &str, file: &KeptFile) -> Result<()> {
+    if file.part(session) != Some(Part::Transcript) {
+        return Ok(());
+    }
+    let head = head_of(&mut file.open(state, session)?, &file.place(state, session))?;
+    Dictionary::make(state, session, &head)
+}
+
+/// Writes the frames of a file beside it, reads them back, and gives the entry that describes them.
+fn pack_file(state: &StateDir, session: &str, file: &KeptFile, dictionary: &Dictionary) -> Result<KeptFile> {
+    let from = file.place(state, session);
+    let before = std::fs::symlink_metadata(&from).doing("read", &from)?;
+    let repacked = if file.kept_as == KeptAs::Frames { file.repacked + 1 } else { file.repacked };
+    let dictionary_name = Some(dictionary.name.clone());
+    let mut framed =
+        KeptFile { kept_as: KeptAs::Frames, dictionary: dictionary_name, repacked, ..file.clone() };
+    let place = framed.place(state, session);
+    let dir = place.parent().unwrap_or(Path::new("/"));
+    ensure_room(dir, before.len() / 2)?;
+    let mut name = place.file_name().unwrap_or_default().to_owned();
+    name.push(TEMPORARY);
+    let temporary = place.with_file_name(name);
+    let written = (|| -> Result<()> {
+        let _ = std::fs::remove_file(&temporary);
+        let mut options = private_file();
+        options.read(true).write(true).create_new(true);
+        let mut to = options.open(&temporary).doing("create", &temporary)?;
+        let mut source = Hashed { from: file.open(state, session)?, hash: Sha256::new() };
+        let form = FrameForm { size: PACKED, level: PACKED_LEVEL, dictionary };
+        framed.frames = write_frames(&mut source, &mut to, 0, form).doing("write", &temporary)?;
+        to.sync_all().doing("write", &temporary)?;
+        let read = open_regular(&temporary)?;
+        let reader = FrameReader::new(read, &framed.frames, dictionary).doing("read", &temporary)?;
+        let mut back = Hashed { from: Box::new(reader), hash: Sha256::new() };
+        std::io::copy(&mut back, &mut std::io::sink()).doing("read", &temporary)?;
+        if hex(&back.hash.finalize()) != hex(&source.hash.finalize()) {
+            return Err(Error::new(Code::VerificationFailed, "does not hold the bytes that were packed")
+                .at(&temporary));
+        }
+        let after = std::fs::symlink_metadata(&from).doing("read", &from)?;
+        let same = identity(&after) == identity(&before)
+            && after.len() == before.len()
+            && after.modified().ok() == before.modified().ok();
+        if !same {
+            return Err(Error::new(Code::ChangedMeanwhile, "was written to while it was packed").at(&from));
+        }
+        std::fs::rename(&temporary, &place).doing("write", &place)?;
+        sync_dir(dir).doing("write", dir)
+    })();
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written?;
+    framed.bytes = framed.covered();
+    Ok(framed)
+}
+
+struct Hashed {
+    from: Box<dyn Read>,
+    hash: Sha256,
+}
+
+impl Read for Hashed {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// Removes everything that is kept of a session, the dictionaries that were made of it included: what they compressed is compressed
+/// anew without them first.
+///
+/// # Errors
+/// [`Code::StateLocked`] while a hook or a pass works on one of the sessions, [`Code::Io`].
+pub fn remove_kept(state: &StateDir, session: &str) -> Result<()> {
+    let Some(_lock) = Lock::try_take(&state.kept_lock(session))? else {
+        return Err(Error::new(Code::StateLocked, "a hook keeps the session at this moment")
+            .at(state.kept(session))
+            .hint("run it again in a moment"));
+    };
+    for name in Dictionary::made_of(state, session).collect::<Vec<_>>() {
+        release(state, session, &name)?;
+        Dictionary::remove(state, &name)?;
+    }
+    let dir = state.kept(session);
+    let gone = state.all_kept().join(format!(".{session}.{}{TEMPORARY}", std::process::id()));
+    match std::fs::rename(&dir, &gone) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("remove", &dir, &error)),
+    }
+    // Follows no link.
+    std::fs::remove_dir_all(&gone).doing("remove", &gone)?;
+    sync_dir(&state.all_kept()).doing("remove", &dir)
+}
+
+/// Packs the files of other sessions anew that need a dictionary which is to go.
+fn release(state: &StateDir, session: &str, name: &str) -> Result<()> {
+    let mut problems = Vec::new();
+    let others = super::all_kept(state, &mut problems);
+    for other in others.iter().filter(|other| other.session != session) {
+        let needs = |file: &KeptFile| file.dictionary.as_ref().is_some_and(|used| used.name == name);
+        if !other.files.iter().any(needs) {
+            continue;
+        }
+        let Some(_lock) = Lock::try_take(&state.kept_lock(&other.session))? else {
+            return Err(Error::new(
+                Code::StateLocked,
+                "a hook keeps a session that is compressed with its help",
+            )
+            .at(state.kept(&other.session))
+            .hint("run it again in a moment"));
+        };
+        let Some(mut kept) = kept_of(state, &other.session)? else { continue };
+        for at in 0..kept.files.len() {
+            let before = kept.files[at].clone();
+            if needs(&before) {
+                kept.files[at] = pack_file(state, &other.session, &before, &Dictionary::built_in())?;
+                save(&state.kept_description(&other.session), &kept)?;
+                crate::store::replace::remove(&before.place(state, &other.session))?;
+            }
+        }
+    }
+    problems.into_iter().next().map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::claude::home::ClaudeHome;
+    use crate::clock::SystemClock;
+    use crate::keep::{KeepSource, keep, open_whole, whole_transcript};
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    struct Scene {
+        dir: tempfile::TempDir,
+        home: ClaudeHome,
+        state: StateDir,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let home = ClaudeHome::new(dir.path().join("home"));
+            Self { state: StateDir::new(dir.path().join("state")), home, dir }
+        }
+
+        /// A session with this text, kept.
+        fn session(&self, number: u32, text: &[u8]) -> (String, PathBuf) {
+            let session = format!("{number:08x}-0000-4000-8000-00000000000a");
+            let transcript = self.home.projects().join("-w").join(format!("{session}.jsonl"));
+            std::fs::create_dir_all(transcript.parent().unwrap()).unwrap();
+            std::fs::write(&transcript, text).unwrap();
+            self.keep(&session, &transcript);
+            (session, transcript)
+        }
+
+        fn keep(&self, session: &str, transcript: &Path) {
+            let source = KeepSource { session, transcript, home: &self.home, cwd: None };
+            let outcome = keep(&self.state, &SystemClock, &source).unwrap();
+            assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
+        }
+
+        fn bytes(&self, session: &str) -> Vec<u8> {
+            let kept = kept_of(&self.state, session).unwrap().unwrap();
+            let mut bytes = Vec::new();
+            let parts = whole_transcript(&self.state, &kept);
+            open_whole(&self.state, session, &parts).unwrap().read_to_end(&mut bytes).unwrap();
+            bytes
+        }
+
+        fn pack(&self) -> Packed {
+            let packed = pack(&self.state, &SystemClock, u64::MAX);
+            assert!(packed.failures.is_empty(), "{:?}", packed.failures);
+            packed
+        }
+
+        fn forms(&self, session: &str) -> Vec<KeptAs> {
+            kept_of(&self.state, session).unwrap().unwrap().files.iter().map(|file| file.kept_as).collect()
+        }
+    }
+
+    fn text(seed: u32) -> Vec<u8> {
+        let tools = "the tools of the client, which every session of its version repeats. ".repeat(600);
+        let head = format!(
+            "{{\"parentUuid\":null,\"type\":\"user\",\"version\":\"2.1.332\",\"tools\":\"{tools}\"}}\n"
+        );
+        let turns = (0..400).map(|turn: u32| {
+            let number = turn.wrapping_mul(2_654_435_761).wrapping_add(seed.wrapping_mul(40_503));
+            format!("{{\"type\":\"assistant\",\"uuid\":\"{number:08x}\",\"text\":\"{}\"}}\n", number % 977)
+        });
+        std::iter::once(head).chain(turns).collect::<String>().into_bytes()
+    }
+
+    #[test]
+    fn what_claude_code_still_has_stays_a_link_and_what_it_deleted_becomes_frames_of_the_same_bytes() {
+        let scene = Scene::new();
+        let (one, transcript) = scene.session(1, &text(1));
+        let (two, _) = scene.session(2, &text(2));
+        assert_eq!(scene.pack().files, 0);
+        std::fs::remove_file(&transcript).unwrap();
+        let packed = scene.pack();
+        assert_eq!((packed.files, packed.bytes), (1, text(1).len() as u64));
+        assert!(packed.stored * 2 < packed.bytes, "{packed:?}");
+        assert_eq!((scene.forms(&one), scene.forms(&two)), (vec![KeptAs::Frames], vec![KeptAs::Link]));
+        assert!(scene.bytes(&one) == text(1));
+        let kept = kept_of(&scene.state, &one).unwrap().unwrap();
+        assert!(!kept.files[0].link_place(&scene.state, &one).exists(), "the link is gone");
+        assert_eq!(scene.pack().files, 0, "once");
+    }
+
+    #[test]
+    fn a_process_that_dies_at_any_step_of_packing_leaves_every_byte() {
+        for step in ["before", "frames", "description", "link"] {
+            let scene = Scene::new();
+            let (session, transcript) = scene.session(1, &text(1));
+            std::fs::remove_file(&transcript).unwrap();
+            let mut kept = kept_of(&scene.state, &session).unwrap().unwrap();
+            let file = kept.files[0].clone();
+            if step == "before" {
+                let mut place = KeptFile { kept_as: KeptAs::Frames, ..file.clone() }
+                    .place(&scene.state, &session)
+                    .into_os_string();
+                place.push(TEMPORARY);
+                std::fs::write(place, "half").unwrap();
+            } else {
+                kept.files[0] = pack_file(&scene.state, &session, &file, &Dictionary::built_in()).unwrap();
+            }
+            if matches!(step, "description" | "link") {
+                save(&scene.state.kept_description(&session), &kept).unwrap();
+            }
+            if step == "link" {
+                std::fs::remove_file(file.place(&scene.state, &session)).unwrap();
+            }
+            assert!(scene.bytes(&session) == text(1), "{step}");
+            scene.pack();
+            assert!(scene.bytes(&session) == text(1), "{step}");
+            assert_eq!(scene.forms(&session), [KeptAs::Frames]);
+            assert!(!file.place(&scene.state, &session).exists(), "{step}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_packed_because_nobody_wrote_to_it_is_linked_again_when_somebody_does() {
+        let scene = Scene::new();
+        let (session, transcript) = scene.session(1, &text(1));
+        let old = std::time::SystemTime::now() - std::time::Duration::from_hours(31 * 24);
+        std::fs::File::options().append(true).open(&transcript).unwrap().set_modified(old).unwrap();
+        assert_eq!(scene.pack().files, 1);
+        scene.keep(&session, &transcript);
+        assert_eq!(scene.forms(&session), [KeptAs::Frames], "nothing is new");
+        std::fs::write(&transcript, "").unwrap();
+        assert!(scene.bytes(&session) == text(1), "truncating in place does not reach it");
+        let longer = [text(1), b"{\"type\":\"user\"}\n".to_vec()].concat();
+        std::fs::write(&transcript, &longer).unwrap();
+        scene.keep(&session, &transcript);
+        assert_eq!(scene.forms(&session), [KeptAs::Frames, KeptAs::Link]);
+        assert!(scene.bytes(&session) == longer);
+    }
+
+    #[test]
+    fn later_sessions_of_a_client_version_are_compressed_with_the_first_and_are_whole_after_it_is_removed() {
+        let scene = Scene::new();
+        let sessions: Vec<_> = (1..4).map(|number| scene.session(number, &text(number))).collect();
+        for (_, transcript) in &sessions {
+            std::fs::remove_file(transcript).unwrap();
+        }
+        scene.pack();
+        let stored = |session: &str| kept_of(&scene.state, session).unwrap().unwrap().own_bytes(&scene.state);
+        let [first, second, third] = [0, 1, 2].map(|at: usize| sessions[at].0.as_str());
+        assert!(stored(second) < stored(first), "{} {}", stored(second), stored(first));
+        std::fs::remove_dir_all(scene.dir.path().join("home")).unwrap();
+        remove_kept(&scene.state, first).unwrap();
+        assert!(kept_of(&scene.state, first).unwrap().is_none());
+        assert_eq!(std::fs::read_dir(scene.state.kept_dictionaries()).unwrap().count(), 0);
+        assert!(scene.bytes(second) == text(2) && scene.bytes(third) == text(3));
+        std::fs::write(scene.state.kept_description(second), "{ torn").unwrap();
+        assert!(kept_of(&scene.state, second).unwrap().is_none(), "nothing says where it was");
+    }
+
+    /// `PACK_CORPUS=<directory of transcripts>`: prints what they take. Not part of the suite, because it needs real sessions.
+    #[test]
+    #[ignore = "measures a directory of real transcripts"]
+    fn packing_figures() {
+        let Some(corpus) = std::env::var_os("PACK_CORPUS") else { return };
+        let scene = Scene::new();
+        let mut texts: Vec<Vec<u8>> = std::fs::read_dir(corpus)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
+            .map(|path| std::fs::read(path).unwrap())
+            .collect();
+        texts.sort();
+        let sessions: Vec<_> = (1..).zip(&texts).map(|(number, text)| scene.session(number, text)).collect();
+        for (at, (session, transcript)) in sessions.iter().enumerate() {
+            std::fs::remove_file(transcript).unwrap();
+            let packed = scene.pack();
+            let dictionary = Dictionary::for_version(&scene.state, version_in(&texts[at]).as_deref());
+            let hot: usize = texts[at]
+                .chunks(64 * 1024)
+                .map(|mut piece| {
+                    let mut stored = Vec::new();
+                    let form = FrameForm { size: PACKED, level: 3, dictionary: &dictionary };
+                    write_frames(&mut piece, &mut stored, 0, form).unwrap();
+                    stored.len()
+                })
+                .sum();
+            let share = |stored: u64| stored * 1000 / packed.bytes;
+            let hot = share(hot as u64);
+            writeln!(
+                std::io::stderr(),
+                "{session}: {} bytes, packed {}/1000, hot {hot}/1000",
+                packed.bytes,
+                share(packed.stored)
+            )
+            .unwrap();
+            assert!(scene.bytes(session) == texts[at]);
+        }
+    }
+}
