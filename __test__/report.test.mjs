@@ -86,7 +86,7 @@ test('a stop that was resumed is told with what the run did and how it ended', a
   assert.match(account.message, /limit/);
   const { stdout } = await place.run(['report']);
   assert.match(stdout, /^1 stop since .* in ~\/project\.$/m);
-  assert.match(stdout, /: 12 answers, 40 tool calls \(1 denied\), 84k tokens; its process exited with 0; it went on\.$/m);
+  assert.match(stdout, /: 12 answers, 40 tool calls \(1 denied\), 84k tokens; its process exited with 0; it continued\.$/m);
   assert.match(stdout, /^ +It said last: Done\.$/m);
   assert.match(stdout, /^ +Files: src\/a\.rs$/m);
   assert.match(stdout, /^ +Commits: 1f2e3d4 Add a$/m);

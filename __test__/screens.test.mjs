@@ -162,7 +162,7 @@ for (const [name, print] of SCREENS) {
 }
 
 /** @type {Record<string, 'left' | 'right'>} */
-const HEADINGS = { state: 'left', why: 'left', what: 'left', since: 'left', 'goes on': 'left', 'silent for': 'left', terminal: 'left', process: 'right', name: 'left', project: 'left', active: 'left', size: 'right', context: 'right', stopped: 'left', now: 'left', answers: 'right', files: 'right', commits: 'right', tokens: 'right' };
+const HEADINGS = { state: 'left', why: 'left', what: 'left', since: 'left', continues: 'left', 'silent for': 'left', terminal: 'left', process: 'right', name: 'left', project: 'left', active: 'left', size: 'right', context: 'right', stopped: 'left', now: 'left', answers: 'right', files: 'right', commits: 'right', tokens: 'right' };
 
 for (const columns of [80, 100, 120, 160, 200, 250]) {
   for (const name of ['status', 'status-hostile', 'list', 'list-hostile', 'list-of-a-project', 'report', 'report-of-a-project', 'report-hostile']) {
@@ -192,7 +192,7 @@ test('every session of a report is on the screen, at any width', () => {
 
 test('status puts what needs a person first, then what waits, what hangs, what runs', () => {
   const { text } = shown((io) => printStatus(made.statusReport(EVERYTHING, { project: null }), io), { columns: 120, env: { NO_COLOR: '1' } });
-  const places = ['On this machine: 2 need you, 2 wait, 1 hangs, 2 run', 'Needs you', 'Waits', 'Hangs', 'Runs', '3 other sessions'].map((part) => text.indexOf(part));
+  const places = ['On this machine: 2 need you, 2 waiting, 1 hung, 2 running', 'Needs you', 'Waiting', 'Hung', 'Running', '3 other sessions'].map((part) => text.indexOf(part));
   assert.ok(!places.includes(-1));
   assert.deepEqual(places, places.toSorted((one, other) => one - other));
 });
@@ -218,8 +218,8 @@ test('into a pipe status shows fifty of a group and says how the others are list
   assert.equal(piped(50).match(ROW)?.length, 50);
   assert.doesNotMatch(piped(50), / more:/);
   assert.equal(piped(73).match(ROW)?.length, 50);
-  assert.match(piped(73), /\nand 23 more: cc-session-recover list --stop crashed --project '\/x y'\n\nHangs/);
-  assert.match(piped(73), /73 need you, 1 hangs/);
+  assert.match(piped(73), /\nand 23 more: cc-session-recover list --stop crashed --project '\/x y'\n\nHung/);
+  assert.match(piped(73), /73 need you, 1 hung/);
   assert.equal(shown((io) => printStatus(made.statusReport(crashed), io), { columns: 120, env: { NO_COLOR: '1' } }).text.match(ROW)?.length, 73);
 });
 

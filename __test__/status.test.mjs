@@ -32,7 +32,7 @@ test('a session that needs a person is shown with the reason and the command, on
   const { text } = shown(statusReport([made.FINISHED, made.WAITING, made.CRASHED], { project: null }));
   assert.equal(
     text,
-    `On this machine: 1 needs you, 1 waits
+    `On this machine: 1 needs you, 1 waiting
 
 Needs you  state     why           since          terminal  process  name                              project
 77aa0000   ORPHANED  crashed       Mar 1 21:58                       docs                              ~/work/docs
@@ -44,7 +44,7 @@ Needs you  state     why           since          terminal  process  name       
 1 session was open when the machine went down. What resumes it is printed by:
   cc-session-recover resume --all-crashed --print-command
 
-Waits      state     why           goes on        terminal  process  name                              project
+Waiting    state     why           continues      terminal  process  name                              project
 3f2a9c1d   ACTIVE    5-hour limit  in 1 h 20 min  pts/3        4711  Move the parser to its own crate  ~/work/api
            5-hour limit ends at 05:00; continues by itself at 05:02.
            Context 71 % full: run /compact when it goes on.

@@ -3,6 +3,8 @@
 import { HOSTILE, NOW } from './sessions.mjs';
 
 const DIR = '/home/me/work/api';
+/** The group of a stop in such a phase, where a test gives no other. @type {Record<string, string>} */
+const GROUP_OF = { recovered: 'continued', 'moved-on': 'continued', waiting: 'waiting', attempting: 'running', cancelled: 'ended' };
 const STORE = '/home/me/.local/state/cc-session-recover/snapshots';
 
 /** @param {string} id Its first eight digits. @param {Record<string, any>} [fields] */
@@ -24,6 +26,7 @@ export function account(id, { next, commands, work, ...fields } = {}) {
     phase: 'recovered',
     endedAt: '2026-03-02T00:40:00Z',
     why: 'a turn after the resume ended well',
+    group: GROUP_OF[fields.phase ?? 'recovered'],
     needsYou: false,
     next: { action: 'none', at: null, reason: 'nothing-pending', why: 'no pending work', argv: null, ...next },
     commands: { cwd: DIR, env: {}, resume: ['claude', `--resume=${session}`], export: null, kill: null, ...commands },
@@ -61,6 +64,7 @@ export const HOLLOW = account('77aa0000', {
   attempts: [run('77aa0000', result({ answers: 0, calls: 3, denied: 3, tokens: 900, hollow: 'every tool call was denied' }), { outcome: 'no-effect' })],
   work: { calls: 3, denied: 3, tokens: 900 },
   why: 'two runs did nothing: every tool call was denied',
+  group: 'needs-you',
   needsYou: true,
   next: { action: 'resume', reason: 'runs-did-nothing', why: 'two runs did nothing: every tool call was denied', argv: ['claude', '--resume=x'] },
 });
@@ -70,6 +74,7 @@ export const DAMAGED = account('5511aaaa', {
   phase: 'held',
   attempts: [run('5511aaaa', result({ ended: 'ended by signal 9', damage: 'its conversation forked' }), { outcome: 'no-effect' })],
   work: { answers: 12, calls: 40, tokens: 84_000 },
+  group: 'needs-you',
   needsYou: true,
   next: { action: 'resume', reason: 'transcript-damaged', why: 'its conversation forked; cc-session-recover restore 5511aaaa puts the snapshot back' },
 });
@@ -82,7 +87,7 @@ export const MOVED_ON = account('99bb0000', { kept: 'journal', stop: 'network', 
 
 export const CANCELLED = account('aacc0000', { title: null, phase: 'cancelled', why: 'cancelled by a person' });
 
-export const GIVEN_UP = account('deadbeef', { stop: 'server-error', phase: 'given-up', attempts: Array.from({ length: 3 }, (_, index) => ({ at: `2026-03-01T22:0${index}:00Z`, action: 'wake', outcome: 'stopped-again', snapshot: null, result: null })), needsYou: true, next: { action: 'resume', why: 'six attempts did not help: try it by hand' } });
+export const GIVEN_UP = account('deadbeef', { stop: 'server-error', phase: 'given-up', attempts: Array.from({ length: 3 }, (_, index) => ({ at: `2026-03-01T22:0${index}:00Z`, action: 'wake', outcome: 'stopped-again', snapshot: null, result: null })), group: 'needs-you', needsYou: true, next: { action: 'resume', why: 'six attempts did not help: try it by hand' } });
 
 export const ACCOUNTS = [RECOVERED, HOLLOW, DAMAGED, WAITS, RUNNING, MOVED_ON, CANCELLED, GIVEN_UP];
 
@@ -94,6 +99,7 @@ export const HOSTILE_ACCOUNTS = HOSTILE.map(({ id, title, name, lastPrompt, proj
     why: lastPrompt,
     attempts: [run(id, result({ files: [title, `${project.dir}/a`], commits: [lastPrompt], lastWords: title, hollow: lastPrompt, damage: title, ended: lastPrompt }))],
     work: { answers: 1, files: [title, `${project.dir}/a`], commits: [lastPrompt], tokens: 5_000_000 },
+    group: index % 2 === 0 ? 'needs-you' : 'continued',
     needsYou: index % 2 === 0,
     next: { action: index % 2 === 0 ? 'resume' : 'none', why: lastPrompt },
     phase: index % 2 === 0 ? 'held' : 'recovered',

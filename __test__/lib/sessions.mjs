@@ -6,6 +6,9 @@ export const NOW = '2026-03-02T03:42:00Z';
 
 const HOME = '/home/me';
 
+/** The group of a session that has such a plan, where a test gives no other. @type {Record<string, string>} */
+const GROUP_OF = { resume: 'needs-you', notify: 'needs-you', wake: 'waiting', client: 'waiting', run: 'waiting' };
+
 /**
  * A finished session of no special interest, with other fields where they are given.
  *
@@ -33,6 +36,7 @@ export function session(id, { stop, next, project, commands, subagents, ...field
     remains: null,
     state: 'completed',
     activity: null,
+    group: GROUP_OF[next?.action] ?? (fields.live ? 'running' : 'settled'),
     evidence: [{ source: 'registry', fact: 'no process has it open' }],
     stop: {
       kind: 'finished',
@@ -123,6 +127,7 @@ export const PERMISSION = session('5511aaaa', {
   title: 'Release notes for version 3',
   state: 'active',
   activity: 'waiting',
+  group: 'needs-you',
   project: { dir: `${HOME}/work/site` },
   stop: { kind: 'waiting', at: '2026-03-02T03:20:00Z' },
   live: live(5120, { tty: 'pts/7', status: 'waiting', waitingFor: 'permission prompt' }),
@@ -188,6 +193,7 @@ export const HUNG = session('4444dead', {
   title: 'Load test',
   state: 'hung',
   activity: 'busy',
+  group: 'hung',
   project: { dir: `${HOME}/work/load` },
   lastActivityAt: '2026-03-02T03:10:00Z',
   stop: { kind: 'running', at: null },

@@ -1,7 +1,7 @@
 'use strict';
 
-// Sessions as a person reads them, whatever the screen: which group one belongs to, what it is called, how its state is
-// coloured, what its context asks for, and the command that resumes it. What is true of a session comes from the addon.
+// Sessions as the user reads them, whatever the screen: what one is called, how its state is coloured, what its context asks
+// for, and the command that resumes it. What is true of a session, with its group, comes from the addon.
 
 const { cleaned, truncated } = require('./text.js');
 const { commandWords, sizeWords, tokenWords } = require('./wording.js');
@@ -12,7 +12,7 @@ const { commandWords, sizeWords, tokenWords } = require('./wording.js');
 /** @typedef {import('./output.js').Output} Output */
 /** @typedef {import('./output.js').View} View */
 /** @typedef {import('./table.js').Below} Below */
-/** Red: needs a person. Yellow: waits. Green: runs. Dim: done. @typedef {'needs' | 'waits' | 'hangs' | 'runs' | 'rest'} Group */
+/** @typedef {import('../../src/ffi/types.js').SessionGroup} SessionGroup */
 
 /** Widest name of a session in a table. */
 const NAME_COLUMNS = 60;
@@ -20,28 +20,14 @@ const NAME_COLUMNS = 60;
 /** Widest path in a table. */
 const PATH_COLUMNS = 60;
 
-/**
- * Where a session stands on the first screen.
- *
- * @param {Session} session
- * @returns {Group}
- */
-function groupOf(session) {
-  const dismissed = session.next.reason === 'cancelled';
-  if (session.state === 'hung' && !dismissed) return 'hangs';
-  if (session.next.action === 'resume' || session.next.action === 'notify' || (session.activity === 'waiting' && !dismissed)) return 'needs';
-  if (['wake', 'client', 'run'].includes(session.next.action) || session.next.reason === 'paused') return 'waits';
-  return session.live === null ? 'rest' : 'runs';
-}
-
-/** @param {Group} group @param {View['colours']} colours */
+/** @param {SessionGroup} group @param {View['colours']} colours */
 function styleOf(group, colours) {
-  return { needs: colours.red, waits: colours.yellow, hangs: colours.red, runs: colours.green, rest: colours.dim }[group];
+  return { 'needs-you': colours.red, waiting: colours.yellow, hung: colours.red, running: colours.green, settled: colours.dim }[group];
 }
 
 /** The state in one word, coloured by what it means for a person. @param {Session} session @param {View['colours']} colours */
 function stateCell(session, colours) {
-  return { text: session.state.toUpperCase(), style: styleOf(groupOf(session), colours) };
+  return { text: session.state.toUpperCase(), style: styleOf(session.group, colours) };
 }
 
 /** What a session is called: its name, its title, or what it was asked last. @param {Session} session */
@@ -108,4 +94,4 @@ function problemLines(problems, { width, colours }) {
   });
 }
 
-module.exports = { NAME_COLUMNS, PATH_COLUMNS, contextCell, directoryOf, groupOf, nameOf, printProblems, problemLines, resumeCommand, sizeWarnings, stateCell, styleOf };
+module.exports = { NAME_COLUMNS, PATH_COLUMNS, contextCell, directoryOf, nameOf, printProblems, problemLines, resumeCommand, sizeWarnings, stateCell, styleOf };

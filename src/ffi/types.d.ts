@@ -28,6 +28,13 @@ export type StopKind =
   | 'unknown'
 
 /**
+ * The group of a session on every screen. `needs-you`: nothing continues before the user acts. `waiting`: it continues by itself, or
+ * once it is not paused any more. `hung`: a process has it open and shows no sign of work. `running`: a process has it open and
+ * nothing is pending, or a continuation is under way. `settled`: no process has it open and nothing is pending.
+ */
+export type SessionGroup = 'needs-you' | 'waiting' | 'hung' | 'running' | 'settled'
+
+/**
  * Whether a session lives, and whether its work is done. `current`: the caller's own. `active`: a process holds it. `hung`: a process
  * holds it, says it is busy, and shows no sign of work. `orphaned`: no process, unfinished. `completed`: no process, last turn ended.
  */
@@ -414,6 +421,8 @@ export interface Session {
   state: SessionState
   /** What a live session is doing. */
   activity: 'busy' | 'idle' | 'waiting' | null
+  /** Where every screen puts it. */
+  group: SessionGroup
   /** What `state` and `activity` rest on; what `stop.kind` rests on is in `stop.evidence`. */
   evidence: Evidence[]
   /** How its latest turn stopped. */
@@ -753,7 +762,12 @@ export interface IncidentAccount {
   endedAt: string | null
   /** How that is known, or why it stands there. */
   why: string
-  /** A person has to do something: see `next` and `commands`. */
+  /**
+   * Where `report` puts it. `needs-you`: nothing continues before the user acts. `waiting`: it continues by itself. `running`: a
+   * continuation is under way. `continued`: the session continued after it. `ended`: nothing is pending.
+   */
+  group: 'needs-you' | 'waiting' | 'running' | 'continued' | 'ended'
+  /** The user has to do something: see `next` and `commands`. */
   needsYou: boolean
   /** What happens next, by what is true now. */
   next: NextStep
@@ -2162,7 +2176,9 @@ export interface Preview {
   project: string | null
   /** What stopped it. */
   stop: StopKind
-  /** What is planned for it once its client is closed. */
+  /** Where every screen puts the session. */
+  group: SessionGroup
+  /** What happens next, as in every other report. */
   plan: NextStep
   /** Whether it could be started now. */
   verdict: 'ready' | 'not-yet' | 'hold' | 'over'

@@ -559,7 +559,7 @@ pub fn apply(
     };
     if enabled.unattended.is_some() {
         // With what was just written: a person did that.
-        let now = Fingerprint::of(&places.project, None);
+        let now = Fingerprint::of(&places.project, None, outside.env.claude_config_dir().as_deref());
         if enabled.fingerprint.as_ref() != Some(&now) {
             save(&places.record, &Enabled { fingerprint: Some(now), ..enabled })?;
             record_changed = true;

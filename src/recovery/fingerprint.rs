@@ -16,9 +16,11 @@ use std::path::{Component, Path, PathBuf};
 const FILES: [&str; 3] = [".mcp.json", "CLAUDE.md", "CLAUDE.local.md"];
 /// Directory whose files decide: settings, hooks, commands, agents, skills, our launcher, and the project's configuration.
 const DIRECTORY: &str = ".claude";
-/// Below it, what sessions themselves write decides nothing.
-/// The rest is there when the project is a home directory, whose `.claude` is the client's own.
-const WRITTEN_BY_SESSIONS: [&str; 15] = [
+/// Below it, what sessions themselves write into every project. It decides nothing.
+const WRITTEN_BY_SESSIONS: [&str; 2] = ["session-state", "worktrees"];
+/// The same where that directory is the client's own configuration directory: the project is a home directory. In any other
+/// project a hook may run a script in a directory of one of these names.
+const WRITTEN_BY_CLIENTS: [&str; 13] = [
     "backups",
     "cache",
     "debug",
@@ -28,12 +30,10 @@ const WRITTEN_BY_SESSIONS: [&str; 15] = [
     "plans",
     "projects",
     "session-env",
-    "session-state",
     "sessions",
     "shell-snapshots",
     "tasks",
     "todos",
-    "worktrees",
 ];
 /// What stands for a file that is named and not there.
 const ABSENT: &str = "absent";
@@ -60,10 +60,12 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     /// What is there now. A client reads the settings of the directory it is started in, and the instructions of all
-    /// directories above: so `cwd`, the directory of the session, counts with every one on the way to it.
+    /// directories above: so `cwd`, the directory of the session, counts with every one on the way to it. `config_dir` is the
+    /// configuration directory of the client.
     #[must_use]
-    pub fn of(project: &Path, cwd: Option<&Path>) -> Self {
-        let mut walk = Walk { project, found: Self::default(), left: MOST_BYTES };
+    pub fn of(project: &Path, cwd: Option<&Path>, config_dir: Option<&Path>) -> Self {
+        let config_dir = config_dir.and_then(|dir| dir.canonicalize().ok());
+        let mut walk = Walk { project, config_dir, found: Self::default(), left: MOST_BYTES };
         let mut dirs = vec![PathBuf::new()];
         match cwd.map(|cwd| (cwd, cwd.strip_prefix(project))) {
             Some((_, Ok(below))) => {
@@ -89,7 +91,7 @@ impl Fingerprint {
     #[must_use]
     pub fn of_session(project: &Path, transcript: &Path, cwd: Option<&str>) -> Self {
         let (directory, _) = origin(transcript, cwd, cwd.map(str::to_owned));
-        Self::of(project, directory.as_deref().map(Path::new))
+        Self::of(project, directory.as_deref().map(Path::new), config_dir_of(transcript))
     }
 
     /// What differs from an earlier one, each with what happened to it; empty when nothing does.
@@ -121,9 +123,16 @@ impl Fingerprint {
     }
 }
 
+/// The configuration directory that a transcript is in: `<directory>/projects/<project>/<session>.jsonl`.
+#[must_use]
+pub fn config_dir_of(transcript: &Path) -> Option<&Path> {
+    transcript.ancestors().nth(3)
+}
+
 /// A look at what is there.
 struct Walk<'p> {
     project: &'p Path,
+    config_dir: Option<PathBuf>,
     found: Fingerprint,
     /// Bytes that may still be read.
     left: u64,
@@ -165,12 +174,17 @@ impl Walk<'_> {
             meta
         };
         if meta.is_dir() {
+            let of_client =
+                depth == 0 && self.config_dir.is_some() && path.canonicalize().ok() == self.config_dir;
+            let own: &[&str] = if of_client { &WRITTEN_BY_CLIENTS } else { &[] };
             let mut names: Vec<_> = std::fs::read_dir(&path)
                 .into_iter()
                 .flatten()
                 .filter_map(std::result::Result::ok)
                 .map(|entry| entry.file_name())
-                .filter(|name| depth > 0 || !WRITTEN_BY_SESSIONS.iter().any(|own| name.as_os_str() == *own))
+                .filter(|name| {
+                    depth > 0 || !WRITTEN_BY_SESSIONS.iter().chain(own).any(|own| name.as_os_str() == *own)
+                })
                 .collect();
             names.sort();
             for inner in names {
@@ -291,7 +305,7 @@ mod tests {
     #[test]
     fn what_decides_is_noticed_and_what_a_session_works_on_is_not() {
         let project = project();
-        let before = Fingerprint::of(project.path(), None);
+        let before = Fingerprint::of(project.path(), None, None);
         let write = |name: &str| {
             let path = project.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -300,7 +314,7 @@ mod tests {
         for name in ["src/main.rs", ".claude/session-state/.last-state.md", "HANDOFF.md"] {
             write(name);
             assert_eq!(
-                Fingerprint::of(project.path(), None).changes_since(&before),
+                Fingerprint::of(project.path(), None, None).changes_since(&before),
                 Vec::<String>::new(),
                 "{name}"
             );
@@ -317,22 +331,37 @@ mod tests {
             ("CLAUDE.md", "is new"),
         ] {
             write(name);
-            let now = Fingerprint::of(project.path(), None);
+            let now = Fingerprint::of(project.path(), None, None);
             assert_eq!(now.changes_since(&known), [format!("{name} {what}")]);
             known = now;
         }
         std::fs::remove_file(project.path().join(".mcp.json")).unwrap();
-        assert_eq!(Fingerprint::of(project.path(), None).changes_since(&known), [".mcp.json is gone"]);
+        assert_eq!(Fingerprint::of(project.path(), None, None).changes_since(&known), [".mcp.json is gone"]);
+    }
+
+    #[test]
+    fn what_the_client_writes_decides_nothing_in_its_own_directory_and_decides_in_that_of_a_project() {
+        for name in WRITTEN_BY_CLIENTS {
+            let project = project();
+            let own = project.path().join(".claude");
+            let of = |config_dir: Option<&Path>| Fingerprint::of(project.path(), None, config_dir);
+            let (as_project, as_home) = (of(None), of(Some(&own)));
+            std::fs::create_dir_all(own.join(name)).unwrap();
+            std::fs::write(own.join(name).join("hook.sh"), "evil").unwrap();
+            let path = format!(".claude/{name}/hook.sh is new");
+            assert_eq!(of(None).changes_since(&as_project), [path], "{name}");
+            assert_eq!(of(Some(&own)).changes_since(&as_home), Vec::<String>::new(), "{name}");
+        }
     }
 
     #[test]
     fn a_flag_of_ours_decides_nothing_and_anything_else_in_its_place_does() {
         let project = project();
-        let before = Fingerprint::of(project.path(), None);
+        let before = Fingerprint::of(project.path(), None, None);
         let flags = project.path().join(".claude/cc-session-recover/unsaved");
         std::fs::create_dir_all(&flags).unwrap();
         let id = "00000001-0000-4000-8000-000000000001";
-        let changes = || Fingerprint::of(project.path(), None).changes_since(&before);
+        let changes = || Fingerprint::of(project.path(), None, None).changes_since(&before);
         std::fs::write(flags.join(id), "").unwrap();
         assert_eq!(changes(), Vec::<String>::new());
         std::fs::write(flags.join(id), "x").unwrap();
@@ -355,7 +384,7 @@ mod tests {
         write("docs/deep/more.md", "@../rules.md");
         write("packages/one/src.rs", "");
         let cwd = project.path().join("packages/one");
-        let now = || Fingerprint::of(project.path(), Some(&cwd));
+        let now = || Fingerprint::of(project.path(), Some(&cwd), None);
         let mut known = now();
         for (name, what) in [
             ("docs/rules.md", "was changed"),
@@ -383,19 +412,19 @@ mod tests {
         let target = outside.path().join("hook.sh");
         std::fs::write(&target, "one").unwrap();
         std::os::unix::fs::symlink(&target, project.path().join(".claude/hooks/linked.sh")).unwrap();
-        let before = Fingerprint::of(project.path(), None);
+        let before = Fingerprint::of(project.path(), None, None);
         std::fs::write(&target, "two").unwrap();
-        let now = Fingerprint::of(project.path(), None);
+        let now = Fingerprint::of(project.path(), None, None);
         assert_eq!(now.changes_since(&before), [".claude/hooks/linked.sh was changed"]);
         std::fs::create_dir(outside.path().join("skills")).unwrap();
         std::os::unix::fs::symlink(outside.path().join("skills"), project.path().join(".claude/skills"))
             .unwrap();
         std::os::unix::fs::symlink(project.path(), outside.path().join("skills/loop")).unwrap();
-        let before = Fingerprint::of(project.path(), None);
+        let before = Fingerprint::of(project.path(), None, None);
         std::fs::remove_file(outside.path().join("skills/loop")).unwrap();
-        let without = Fingerprint::of(project.path(), None);
+        let without = Fingerprint::of(project.path(), None, None);
         std::fs::write(outside.path().join("skills/planted.md"), "x").unwrap();
-        let now = Fingerprint::of(project.path(), None);
+        let now = Fingerprint::of(project.path(), None, None);
         assert_eq!(now.changes_since(&without), [".claude/skills/planted.md is new"]);
         assert!(!now.changes_since(&before).is_empty(), "a loop ends, and equals nothing");
     }

@@ -3,7 +3,7 @@
 //! [`judge`] is a pure function; [`Facts::read`] reads. Everything that is not known to be well holds or delays.
 
 use super::config::Config;
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Fingerprint, config_dir_of};
 use super::heartbeat::{Seen, seen};
 use super::incident::{Child, Incident, Phase, Run, Transport};
 use super::launch::ATTEMPT;
@@ -455,7 +455,10 @@ impl Facts {
             changes: project.and_then(|project| {
                 let before =
                     incident.fingerprint.clone().or_else(|| agreed_fingerprint(ledger.state, project))?;
-                Some(Fingerprint::of(project, directory.as_deref()).changes_since(&before))
+                Some(
+                    Fingerprint::of(project, directory.as_deref(), config_dir_of(&incident.transcript))
+                        .changes_since(&before),
+                )
             }),
             account: account_fit(ledger.state, env, provenance, incident, started_with.as_ref()),
             changed_files: started_with.as_ref().map(StartedWith::changed_files).unwrap_or_default(),

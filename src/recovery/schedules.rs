@@ -213,7 +213,7 @@ impl Night {
             instruction: None,
             keep: None,
             unattended: Some(start - TimeDelta::days(9)),
-            fingerprint: Some(Fingerprint::of(&project, None)),
+            fingerprint: Some(Fingerprint::of(&project, None, None)),
         };
         save(&record_path(&state, &project), &enabled).unwrap();
         let mut config = Config::default();

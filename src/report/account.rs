@@ -4,13 +4,13 @@
 //! The newest incident of a session is in the ledger; of earlier ones, which are over, the journal tells.
 
 use super::inventory::{Ground, Inventory, Outside};
-use super::session::{Commands, Project};
+use super::session::{Commands, Project, SessionGroup};
 use super::status::{Asked, Problem, asked};
 use crate::clock::{parse_rfc3339, since};
 use crate::error::Result;
 use crate::fs::{lossy, lossy_or_null};
 use crate::recovery::incident::{Attempt, Incident, Outcome, Phase, RunResult};
-use crate::recovery::policy::{Action, RecoveryPlan};
+use crate::recovery::policy::RecoveryPlan;
 use crate::recovery::reason::Reason;
 use crate::session::StopKind;
 use crate::session::message::ClientMessage;
@@ -122,6 +122,35 @@ impl Work {
     }
 }
 
+/// Where `report` puts a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountGroup {
+    /// Nothing continues before the user acts.
+    NeedsYou,
+    /// It continues by itself at a later time, or once it is not paused any more.
+    Waiting,
+    /// A continuation is under way.
+    Running,
+    /// The session continued after it.
+    Continued,
+    /// Nothing is pending, and the session was not seen to continue.
+    Ended,
+}
+
+impl AccountGroup {
+    /// By the group of the session, where the stop is its newest.
+    const fn of(session: SessionGroup, phase: Phase) -> Self {
+        match (session, phase) {
+            (SessionGroup::NeedsYou | SessionGroup::Hung, _) => Self::NeedsYou,
+            (_, Phase::Recovered | Phase::MovedOn) => Self::Continued,
+            (SessionGroup::Waiting, _) => Self::Waiting,
+            (SessionGroup::Running, Phase::Open | Phase::Waiting | Phase::Attempting) => Self::Running,
+            (SessionGroup::Running | SessionGroup::Settled, _) => Self::Ended,
+        }
+    }
+}
+
 /// What became of one stop.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -160,7 +189,9 @@ pub struct Account {
     pub ended_at: Option<DateTime<Utc>>,
     /// How that is known, or why it stands there.
     pub why: String,
-    /// A person has to do something.
+    /// Where `report` puts it.
+    pub group: AccountGroup,
+    /// The user has to do something: `group` is [`AccountGroup::NeedsYou`].
     pub needs_you: bool,
     /// What happens next, by what is true now.
     pub next: RecoveryPlan,
@@ -245,10 +276,10 @@ fn belongs(incident: &Incident, project: &Path) -> bool {
 }
 
 fn of_incident(inventory: &Inventory<'_>, incident: &Incident) -> Account {
-    let row = inventory.rows.iter().find(|row| row.found.path == incident.transcript);
-    let session = row.map_or_else(|| inventory.report_lost(incident), |row| inventory.report(row));
+    let session = inventory.report_of(incident);
     let attempts: Vec<Tried> = incident.attempts.iter().map(Tried::from).collect();
     let fact = incident.evidence.last().map(|evidence| evidence.fact.to_string());
+    let group = AccountGroup::of(session.group, incident.phase);
     Account {
         session: session.id,
         name: session.name,
@@ -265,7 +296,8 @@ fn of_incident(inventory: &Inventory<'_>, incident: &Incident) -> Account {
         phase: incident.phase,
         ended_at: (!incident.phase.is_active()).then_some(incident.updated_at),
         why: fact.filter(|_| incident.phase.is_over()).unwrap_or_else(|| incident.plan.why.clone()),
-        needs_you: matches!(session.next.action, Action::Resume | Action::Notify),
+        needs_you: group == AccountGroup::NeedsYou,
+        group,
         next: session.next,
         commands: session.commands,
     }
@@ -295,6 +327,7 @@ fn of_past(inventory: &Inventory<'_>, past: Past, newest: Option<&Incident>) -> 
         phase: past.phase,
         ended_at: Some(past.last),
         why: past.why,
+        group: AccountGroup::of(SessionGroup::Settled, past.phase),
         needs_you: false,
         next: RecoveryPlan::nothing(Reason::Superseded),
         commands: Commands::default(),

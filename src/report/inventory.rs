@@ -578,6 +578,7 @@ impl<'a> Inventory<'a> {
             session.commands.resume = None;
             session.next = plan;
         }
+        session.put_into_group();
         session
     }
 
@@ -642,12 +643,26 @@ impl<'a> Inventory<'a> {
         limit.as_ref()
     }
 
+    /// The session of an incident as a report.
+    #[must_use]
+    pub fn report_of(&self, incident: &Incident) -> Session {
+        let row = self.rows.iter().find(|row| row.found.is_at(&incident.transcript));
+        row.map_or_else(|| self.report_lost(incident), |row| self.report(row))
+    }
+
+    /// The incidents on disk, as the configuration in force plans them.
+    #[must_use]
+    pub const fn ledger(&self) -> Ledger<'_> {
+        self.ledger
+    }
+
     /// A session whose transcript is gone, as far as its incident tells.
     #[must_use]
     pub fn report_lost(&self, incident: &Incident) -> Session {
         let owners = self.owners.of_session(&incident.session);
         let mut session = Session::of_incident(incident, &owners);
         self.add_next(&mut session, &owners);
+        session.put_into_group();
         session
     }
 

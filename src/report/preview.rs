@@ -1,14 +1,15 @@
 //! A preview: exactly what the supervisor would start for each closed session, when and why, or why it would start nothing.
 
 use super::cancel::chosen_among;
-use super::inventory::{Ground, Outside};
+use super::inventory::{Ground, Inventory, Outside};
+use super::session::SessionGroup;
 use crate::error::{Problem, Result};
 use crate::fs::lossy_or_null;
 use crate::recovery::config::in_force;
 use crate::recovery::incident::{Child, Incident};
 use crate::recovery::launch::Launch;
 use crate::recovery::ledger::Ledger;
-use crate::recovery::policy::{Action, RecoveryPlan, Terminal};
+use crate::recovery::policy::RecoveryPlan;
 use crate::recovery::readiness::{Facts, ReadinessVerdict, Reading, judge, quiet};
 use crate::recovery::resume::Resumer;
 use crate::session::StopKind;
@@ -43,7 +44,9 @@ pub struct Preview {
     pub project: Option<PathBuf>,
     /// What stopped it.
     pub stop: StopKind,
-    /// What is planned for it once its client is closed.
+    /// Where every screen puts the session.
+    pub group: SessionGroup,
+    /// What happens next, as in every other report.
     pub plan: RecoveryPlan,
     /// Whether it could be started now: `ready`, `not-yet`, `hold`, `over`.
     pub verdict: &'static str,
@@ -77,7 +80,8 @@ pub struct PreviewReport {
 /// [`crate::error::Code::StateDirUnknown`].
 pub fn preview(outside: Outside<'_>, options: &PreviewOptions) -> Result<PreviewReport> {
     let ground = Ground::read(outside, None)?;
-    let (incidents, problems) = ground.ledger().read_all();
+    let inventory = Inventory::take(&ground, None);
+    let incidents: Vec<Incident> = inventory.incidents.values().cloned().collect();
     let open = |incident: &&Incident| !incident.phase.is_over();
     let chosen: Vec<&Incident> = match &options.session {
         Some(name) => chosen_among(&incidents, name)?,
@@ -86,8 +90,8 @@ pub fn preview(outside: Outside<'_>, options: &PreviewOptions) -> Result<Preview
     Ok(PreviewReport {
         schema: SCHEMA,
         generated_at: outside.clock.now(),
-        sessions: chosen.into_iter().map(|incident| one(outside, &ground, incident)).collect(),
-        problems: problems.into_iter().map(Problem::from).collect(),
+        sessions: chosen.into_iter().map(|incident| one(outside, &inventory, incident)).collect(),
+        problems: inventory.problems.iter().cloned().map(Problem::from).collect(),
     })
 }
 
@@ -109,9 +113,10 @@ fn answer_of_supervisor(
     Lock::is_held(&ledger.state.supervisor_lease()).then(|| AccountFit::Fits { remove: Vec::new() })
 }
 
-fn one(outside: Outside<'_>, ground: &Ground<'_>, incident: &Incident) -> Preview {
+fn one(outside: Outside<'_>, inventory: &Inventory<'_>, incident: &Incident) -> Preview {
+    let session = inventory.report_of(incident);
     let config = in_force(outside.env, incident.project.as_deref()).config;
-    let ledger = Ledger { config: &config, ..ground.ledger() };
+    let ledger = Ledger { config: &config, ..inventory.ledger() };
     let reading =
         Reading { ledger, env: outside.env, processes: outside.processes, provenance: &Provenance::User };
     let resumer = Resumer { reading, own_pid: 0, now: false };
@@ -121,9 +126,6 @@ fn one(outside: Outside<'_>, ground: &Ground<'_>, incident: &Incident) -> Previe
         facts.account = fit;
     }
     let open_in = facts.owners.places();
-    let waits =
-        open_in.is_none() && matches!(incident.plan.action, Action::Run | Action::Wake | Action::Client);
-    let plan = if waits { ledger.decision(incident, Terminal::Closed).plan } else { incident.plan.clone() };
     let verdict = judge(&facts, config.unattended.transport, quiet(&config), outside.clock.now());
     let (verdict, why) = match verdict {
         ReadinessVerdict::Ready => ("ready", None),
@@ -138,7 +140,8 @@ fn one(outside: Outside<'_>, ground: &Ground<'_>, incident: &Incident) -> Previe
         session: incident.session.clone(),
         project: incident.project.clone(),
         stop: incident.stop.kind,
-        plan,
+        group: session.group,
+        plan: session.next,
         verdict,
         why,
         launch: if open_in.is_none() { resumer.plan(incident, &facts, NONCE).ok() } else { None },

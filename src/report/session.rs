@@ -12,7 +12,7 @@ use crate::fs::{lossy, lossy_or_null};
 use crate::recovery::config::Context as Limits;
 use crate::recovery::incident::Incident;
 use crate::recovery::policy::{Action, RecoveryPlan};
-use crate::recovery::reason::Reason;
+use crate::recovery::reason::{PlanReason, Reason};
 use crate::session::ending::Liveness;
 use crate::session::owners::{HeldBy, Kind, OwnerProcess, SessionOwners};
 use crate::session::scan::{Found, found_at};
@@ -141,6 +141,52 @@ impl ConflictCopy {
 
 fn lossy_each<S: serde::Serializer>(paths: &[PathBuf], to: S) -> std::result::Result<S::Ok, S::Error> {
     to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
+}
+
+/// The group of a session on every screen. [`group`] decides it, and nothing else does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SessionGroup {
+    /// Nothing continues before the user acts.
+    NeedsYou,
+    /// It continues by itself at a later time, or once it is not paused any more.
+    Waiting,
+    /// A process has it open and shows no sign of work.
+    Hung,
+    /// A process has it open and nothing is pending, or a continuation is under way.
+    Running,
+    /// No process has it open and nothing is pending.
+    Settled,
+}
+
+/// The group of a session. `open`: a process has it open.
+#[must_use]
+pub fn group(
+    state: State,
+    activity: Option<Activity>,
+    open: bool,
+    action: Action,
+    reason: PlanReason,
+) -> SessionGroup {
+    // The user said that nothing is to be reported about it.
+    let dismissed = matches!(reason, PlanReason::Cancelled | PlanReason::CancelledWithEsc);
+    if state == State::Hung && !dismissed {
+        return SessionGroup::Hung;
+    }
+    match action {
+        Action::Resume | Action::Notify => return SessionGroup::NeedsYou,
+        Action::Wake | Action::Client | Action::Run => return SessionGroup::Waiting,
+        Action::None => {}
+    }
+    if activity == Some(Activity::Waiting) && !dismissed {
+        return SessionGroup::NeedsYou;
+    }
+    match reason {
+        PlanReason::Paused | PlanReason::NotPlanned => SessionGroup::Waiting,
+        PlanReason::AwaitingTurn => SessionGroup::Running,
+        _ if open || state == State::Current => SessionGroup::Running,
+        _ => SessionGroup::Settled,
+    }
 }
 
 /// What follows from the size of a context.
@@ -286,6 +332,8 @@ pub struct Session {
     pub state: State,
     /// What it does.
     pub activity: Option<Activity>,
+    /// Where every screen puts it.
+    pub group: SessionGroup,
     /// What that rests on.
     pub evidence: Vec<Evidence>,
     /// How it stopped.
@@ -383,6 +431,7 @@ impl Session {
             remains: None,
             state: verdict.state,
             activity: verdict.activity,
+            group: SessionGroup::Settled,
             evidence: verdict.evidence,
             stop: summary.stop.clone(),
             live: None,
@@ -432,6 +481,7 @@ impl Session {
             remains: None,
             state: if owner.is_some() { State::Active } else { State::Orphaned },
             activity: None,
+            group: SessionGroup::Settled,
             evidence: Vec::new(),
             stop: incident.stop.clone(),
             live: owner.map(|owner| live_of(owner, owners)),
@@ -514,15 +564,10 @@ impl Session {
         self.commands = Commands { cwd, env, resume, export: own("export"), kill };
     }
 
-    /// Sort key: what still happens by itself, then what needs a person, then what runs.
-    #[must_use]
-    pub fn rank(&self) -> u8 {
-        match self.next.action {
-            Action::Wake | Action::Client | Action::Run => 0,
-            Action::Resume | Action::Notify => 1,
-            Action::None if self.live.is_some() => 2,
-            Action::None => 3,
-        }
+    /// Puts it into its group. The last step of a report: what happens next is part of it.
+    pub fn put_into_group(&mut self) {
+        self.group =
+            group(self.state, self.activity, self.live.is_some(), self.next.action, self.next.reason);
     }
 }
 
@@ -632,5 +677,46 @@ pub fn inspect(path: &Path, alive: Alive<'_>) -> Result<Session> {
     let mut session = Session::of_summary(&found, &summary, verdict);
     session.subagents = Subagents::of(&found);
     session.weigh(&Limits::default(), &BTreeMap::new());
+    session.put_into_group();
     Ok(session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use SessionGroup::{Hung, NeedsYou, Running, Settled, Waiting};
+
+    #[test]
+    fn the_group_follows_from_state_activity_and_what_happens_next() {
+        let (none, asks, idle) = (None, Some(Activity::Waiting), Some(Activity::Idle));
+        for (state, activity, open, action, reason, expected) in [
+            (State::Active, idle, true, Action::Wake, PlanReason::AwaitingReset, Waiting),
+            (State::Active, idle, true, Action::Client, PlanReason::ClientContinues, Waiting),
+            (State::Orphaned, none, false, Action::Run, PlanReason::AwaitingReset, Waiting),
+            (State::Orphaned, none, false, Action::None, PlanReason::NotPlanned, Waiting),
+            (State::Orphaned, none, false, Action::None, PlanReason::Paused, Waiting),
+            (State::Active, idle, true, Action::None, PlanReason::Paused, Waiting),
+            (State::Orphaned, none, false, Action::Resume, PlanReason::ClientClosed, NeedsYou),
+            (State::Active, idle, true, Action::Notify, PlanReason::DialogOpen, NeedsYou),
+            (State::Active, asks, true, Action::None, PlanReason::NothingPending, NeedsYou),
+            (State::Active, asks, true, Action::None, PlanReason::Cancelled, Running),
+            (State::Active, idle, true, Action::None, PlanReason::CancelledWithEsc, Running),
+            (State::Hung, none, true, Action::Notify, PlanReason::Hung, Hung),
+            (State::Hung, none, true, Action::None, PlanReason::Cancelled, Running),
+            (State::Active, idle, true, Action::None, PlanReason::AwaitingTurn, Running),
+            (State::Orphaned, none, false, Action::None, PlanReason::AwaitingTurn, Running),
+            (State::Active, none, true, Action::None, PlanReason::NothingPending, Running),
+            (State::Current, none, false, Action::None, PlanReason::NothingPending, Running),
+            (State::Completed, none, false, Action::None, PlanReason::NothingPending, Settled),
+            (State::Orphaned, none, false, Action::None, PlanReason::Cancelled, Settled),
+            (State::Orphaned, none, false, Action::None, PlanReason::CancelledWithEsc, Settled),
+            (State::Orphaned, none, false, Action::None, PlanReason::PromptRepeated, Settled),
+        ] {
+            assert_eq!(
+                group(state, activity, open, action, reason),
+                expected,
+                "{state:?} {action:?} {reason:?}"
+            );
+        }
+    }
 }

@@ -110,7 +110,7 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
         sessions.into_iter().partition(|session| is_old(session, now, recent));
     let stops = old.iter().map(|session| session.stop.kind).collect();
     // The newest first in each group.
-    sessions.sort_by_key(Session::rank);
+    sessions.sort_by_key(|session| session.group);
     let mut problems: Vec<Problem> = inventory.problems.into_iter().map(Problem::from).collect();
     problems.extend(without_credential(outside, &ground.state, &sessions).map(Problem::from));
     Ok(StatusReport {

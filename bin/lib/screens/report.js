@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `report`: what needs a person first, then what waits, what went on, and the rest; of each stop when and why, what
+// The screen of `report`: what needs you first, then what waits, runs and continued, and the rest; of each stop when and why, what
 // was tried, what it did, and how it ended.
 
 const { NAME_COLUMNS, PATH_COLUMNS, printProblems, resumeCommand } = require('../sessions.js');
@@ -16,9 +16,10 @@ const { clock, count, homely, kindWords, nextWords, ownName, sentence, shortIds,
 
 /** The groups in the order of their urgency: title, words for the summary, colour. */
 const GROUPS = /** @type {const} */ ([
-  { group: 'needs', title: 'Needs you', one: 'needs you', many: 'need you', colour: 'red' },
-  { group: 'waits', title: 'Waits', one: 'waits', many: 'wait', colour: 'yellow' },
-  { group: 'went', title: 'Went on', one: 'went on', many: 'went on', colour: 'green' },
+  { group: 'needs-you', title: 'Needs you', one: 'needs you', many: 'need you', colour: 'red' },
+  { group: 'waiting', title: 'Waiting', one: 'waiting', many: 'waiting', colour: 'yellow' },
+  { group: 'running', title: 'Running', one: 'running', many: 'running', colour: 'green' },
+  { group: 'continued', title: 'Continued', one: 'continued', many: 'continued', colour: 'green' },
   { group: 'ended', title: 'Ended', one: 'ended', many: 'ended', colour: 'dim' },
 ]);
 
@@ -26,27 +27,20 @@ const GROUPS = /** @type {const} */ ([
 const NAMED = 8;
 
 /** What came of an attempt. @type {Record<TriedAttempt['outcome'], string>} */
-const OUTCOMES = { continued: 'it went on', 'stopped-again': 'it stopped again', 'no-effect': 'nothing came of it', pending: 'what came of it is not seen yet' };
+const OUTCOMES = { continued: 'it continued', 'stopped-again': 'it stopped again', 'no-effect': 'nothing came of it', pending: 'what came of it is not seen yet' };
 
 /** How an incident ended. @type {Record<IncidentAccount['phase'], string>} */
 const PHASES = {
   open: 'not planned yet',
-  waiting: 'waits',
+  waiting: 'waiting',
   attempting: 'at work',
-  recovered: 'went on',
-  'moved-on': 'you went on',
+  recovered: 'continued',
+  'moved-on': 'you continued it',
   superseded: 'asked again in a later session',
   held: 'held',
   'given-up': 'given up',
   cancelled: 'cancelled',
 };
-
-/** @param {IncidentAccount} account @returns {(typeof GROUPS)[number]['group']} */
-function groupOf({ needsYou, phase, endedAt }) {
-  if (needsYou) return 'needs';
-  if (endedAt === null) return 'waits';
-  return phase === 'recovered' || phase === 'moved-on' ? 'went' : 'ended';
-}
 
 /**
  * @param {AccountReport} report
@@ -68,7 +62,7 @@ function reportLines(report, { width, colours }) {
   // Commands are made of what was reported: cleaning would change a path.
   const commands = new Map(incidents.map((account, index) => [account, resumeCommand(/** @type {any} */ (report.incidents[index]))]));
   const short = shortIds(incidents.map(({ session }) => session));
-  const groups = GROUPS.map((kind) => ({ kind, members: incidents.filter((account) => groupOf(account) === kind.group) })).filter(({ members }) => members.length > 0);
+  const groups = GROUPS.map((kind) => ({ kind, members: incidents.filter((account) => account.group === kind.group) })).filter(({ members }) => members.length > 0);
   const { dim } = colours;
 
   const lines = summary();
@@ -164,7 +158,7 @@ function reportLines(report, { width, colours }) {
 
   /** @param {TriedAttempt} tried */
   function triedWords({ at, action, outcome, result }) {
-    const begun = `${clock(new Date(at), now)} ${action === 'wake' ? 'told to go on' : 'resumed'}`;
+    const begun = `${clock(new Date(at), now)} ${action === 'wake' ? 'told to continue' : 'resumed'}`;
     if (result === null) return `${begun}: ${OUTCOMES[outcome]}.`;
     const denied = result.denied > 0 ? ` (${result.denied} denied)` : '';
     const did = `${count(result.answers, 'answer')}, ${count(result.calls, 'tool call')}${denied}, ${tokenWords(result.tokens)} tokens`;

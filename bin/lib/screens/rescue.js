@@ -2,7 +2,7 @@
 
 // The list of `rescue`: every session that lives or is owed something, in a box, or line by line for a screen reader.
 
-const { nameOf, stateCell, styleOf, groupOf } = require('../sessions.js');
+const { nameOf, stateCell, styleOf } = require('../sessions.js');
 const { tableLines } = require('../table.js');
 const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
 const { count, doingWords, duration, ownName, shortIds, sizeWords, stateWords, terminalWords } = require('../wording.js');
@@ -86,7 +86,7 @@ function flatLines(reported, { colours }, now) {
     const where = live === null ? 'closed' : `${live.tty === null ? terminalWords(live) : `terminal ${live.tty}`}, process ${live.pid}`;
     const ago = agoWords(session, now);
     const words = [`session ${ids.get(session.id)}`, where, sizeWords(session.bytes), ...(ago === '' ? [] : [`active ${ago}`]), stateWords(session.state), doingWords(session)];
-    return `${index + 1}. ${styleOf(groupOf(session), colours)(nameOf(session) === '' ? 'without a name' : truncated(nameOf(session), 60))}: ${words.filter((word) => word !== '').join(', ')}`;
+    return `${index + 1}. ${styleOf(session.group, colours)(nameOf(session) === '' ? 'without a name' : truncated(nameOf(session), 60))}: ${words.filter((word) => word !== '').join(', ')}`;
   });
   return [`${summaryOf(reported)}. ${count(reported.length, 'session')} in this list.`, ...lines];
 }

@@ -3,7 +3,7 @@
 // Everything about one session, in sections: what it is, how it stopped and what tells so, who holds it, how large it is, what
 // was tried, what comes next, and the commands to take it on, ready to paste.
 
-const { groupOf, sizeWarnings, stateCell } = require('../sessions.js');
+const { sizeWarnings, stateCell } = require('../sessions.js');
 const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
 const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, remainingWords, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
 
@@ -194,7 +194,7 @@ function showLines(report, { width, colours }, now) {
   }
 
   function nextLines() {
-    if (next.action === 'none' && groupOf(session) !== 'needs') return [next.why === '' ? null : sentence(next.why)];
+    if (next.action === 'none' && session.group !== 'needs-you') return [next.why === '' ? null : sentence(next.why)];
     const words = nextWords(next, now);
     const left = next.at === null ? 0 : Date.parse(next.at) - now.getTime();
     return [words === '' ? null : `${words}${left > 0 ? ` (in ${duration(left)})` : ''}`, next.why === '' ? null : sentence(next.why)];

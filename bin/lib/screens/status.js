@@ -2,7 +2,7 @@
 
 // The first screen: what needs a person, what waits, what hangs, what runs, and one line for the rest.
 
-const { NAME_COLUMNS, PATH_COLUMNS, directoryOf, groupOf, nameOf, printProblems, resumeCommand, sizeWarnings, stateCell, styleOf } = require('../sessions.js');
+const { NAME_COLUMNS, PATH_COLUMNS, directoryOf, nameOf, printProblems, resumeCommand, sizeWarnings, stateCell, styleOf } = require('../sessions.js');
 const { quotaLines } = require('../quota.js');
 const { tableLines } = require('../table.js');
 const { cleaned, truncatedPath, widthOf, wrapped } = require('../text.js');
@@ -15,10 +15,10 @@ const { clock, commandWords, count, doingWords, duration, homely, kindWords, nex
 
 /** The groups in the order of their urgency: title, singular and plural for the summary, heading of the third and fourth column. */
 const GROUPS = /** @type {const} */ ([
-  { group: 'needs', title: 'Needs you', one: 'needs you', many: 'need you', doing: 'why', when: 'since' },
-  { group: 'waits', title: 'Waits', one: 'waits', many: 'wait', doing: 'why', when: 'goes on' },
-  { group: 'hangs', title: 'Hangs', one: 'hangs', many: 'hang', doing: 'what', when: 'silent for' },
-  { group: 'runs', title: 'Runs', one: 'runs', many: 'run', doing: 'what', when: 'since' },
+  { group: 'needs-you', title: 'Needs you', one: 'needs you', many: 'need you', doing: 'why', when: 'since' },
+  { group: 'waiting', title: 'Waiting', one: 'waiting', many: 'waiting', doing: 'why', when: 'continues' },
+  { group: 'hung', title: 'Hung', one: 'hung', many: 'hung', doing: 'what', when: 'silent for' },
+  { group: 'running', title: 'Running', one: 'running', many: 'running', doing: 'what', when: 'since' },
 ]);
 
 /** On a terminal so many of a group are explained: with more of them the first ones would be out of sight. */
@@ -49,9 +49,9 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   // Commands are made of what was reported: cleaning would change a path.
   const commands = new Map(sessions.map((session, index) => [session, resumeCommand(report.sessions[index])]));
   const short = shortIds(sessions.map((session) => session.id));
-  const inGroup = GROUPS.map((kind) => ({ kind, members: sessions.filter((session) => groupOf(session) === kind.group).toSorted(inOrder(now)) }));
+  const inGroup = GROUPS.map((kind) => ({ kind, members: sessions.filter((session) => session.group === kind.group).toSorted(inOrder(now)) }));
   const shown = inGroup.filter(({ members }) => members.length > 0);
-  const rest = sessions.filter((session) => groupOf(session) === 'rest');
+  const rest = sessions.filter((session) => session.group === 'settled');
   const { dim } = colours;
 
   /** @type {string[][]} */
@@ -61,9 +61,9 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const { kind, members } = shown[index];
     if (width !== null && members.length > DETAILED) parts.push(['', ...wrap('Why, and what to do, for each of them:'), copy(`${ownName()} show <session>`)]);
     if (width === null && members.length > PIPED) parts.push([moreWords(members.slice(PIPED))]);
-    if (kind.group === 'needs') parts.push(crashed());
+    if (kind.group === 'needs-you') parts.push(crashed());
   }
-  if (!shown.some(({ kind }) => kind.group === 'needs')) parts.push(crashed());
+  if (!shown.some(({ kind }) => kind.group === 'needs-you')) parts.push(crashed());
   if (report.older !== undefined && report.older.count > 0) parts.push(['', ...wrap(olderWords())]);
   if (rest.length > 0) parts.push(['', ...wrap(restWords())]);
   if (project !== null && !project.enabled) {
@@ -125,30 +125,30 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
 
   /** @param {Session} session */
   function whenWords(session) {
-    const group = groupOf(session);
+    const { group } = session;
     const { resetsAt, resetsAtSource } = session.stop;
-    if (group === 'waits') {
+    if (group === 'waiting') {
       if (session.next.reason === 'paused') return 'paused';
       const at = session.next.at ?? resetsAt;
       if (at === null) return '';
       const left = Date.parse(at) - now.getTime();
       return left <= 0 ? 'now' : `in ${resetsAtSource === 'guess' ? '~' : ''}${duration(left)}`;
     }
-    if (group === 'hangs') return session.lastActivityAt === null ? 'unknown' : duration(now.getTime() - Date.parse(session.lastActivityAt));
+    if (group === 'hung') return session.lastActivityAt === null ? 'unknown' : duration(now.getTime() - Date.parse(session.lastActivityAt));
     return sinceWords(session, now);
   }
 
   /** @param {Session} session @returns {Below[]} */
   function below(session) {
-    const group = groupOf(session);
+    const { group } = session;
     const command = commands.get(session) ?? null;
     const told = [];
-    if (group === 'needs' || group === 'hangs') told.push({ text: reason(session), style: String });
-    if (group === 'waits') told.push({ text: sentence(outlook(session)), style: dim });
+    if (group === 'needs-you' || group === 'hung') told.push({ text: reason(session), style: String });
+    if (group === 'waiting') told.push({ text: sentence(outlook(session)), style: dim });
     if (session.next.reason === 'cancelled-with-esc') told.push({ text: sentence(session.next.why), style: dim });
     for (const warning of sizeWarnings(session)) told.push({ text: sentence(warning), style: colours.yellow });
-    if (group === 'needs' && command !== null) told.push({ text: command, style: colours.cyan, copy: true });
-    if (group === 'hangs') told.push({ text: `${ownName()} show ${short.get(session.id)}`, style: colours.cyan, copy: true });
+    if (group === 'needs-you' && command !== null) told.push({ text: command, style: colours.cyan, copy: true });
+    if (group === 'hung') told.push({ text: `${ownName()} show ${short.get(session.id)}`, style: colours.cyan, copy: true });
     return told.filter(({ text }) => text !== '');
   }
 
