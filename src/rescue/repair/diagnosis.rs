@@ -444,6 +444,9 @@ struct Survey {
     /// Records of other sessions, by the hashes of their ids.
     foreign: HashSet<u64>,
     others: BTreeMap<String, OtherSession>,
+    /// Indices of records by the hashes of their ids; of copies the first.
+    firsts: HashMap<u64, u32>,
+    last_boundary: usize,
     /// The last message: index of its link, and whether it has a time.
     last: Option<(usize, bool)>,
     last_time: Option<String>,
@@ -472,6 +475,8 @@ impl Survey {
             own: reading.session.map(str::to_owned),
             foreign,
             others: BTreeMap::new(),
+            firsts: HashMap::new(),
+            last_boundary: 0,
             last: None,
             last_time: None,
             spoken: false,
@@ -680,16 +685,25 @@ impl Survey {
             other.records += 1;
             other.turns += u64::from(prompt);
             other.last_line = at.number;
-            self.talk.ends_elsewhere = true;
+            self.talk.ends_elsewhere |= kind != "progress";
             return;
         }
-        self.talk.ends_elsewhere = false;
+        let boundary = kind == "system" && subtype.and_then(string).as_deref() == Some("compact_boundary");
+        let copy_of = self.firsts.get(&hash_of(id)).filter(|_| id.is_some()).map(|first| *first as usize);
+        // A copy stands where the first one does, but for one behind a compaction, which makes the client forget what was
+        // before it. Progress is never taken for the end.
+        if copy_of.is_none_or(|first| first < self.last_boundary) && kind != "progress" {
+            self.talk.ends_elsewhere = false;
+        }
         let index = self.talk.links.len();
+        self.firsts.entry(hash_of(id)).or_insert(u32::try_from(index).unwrap_or(u32::MAX));
+        if boundary {
+            self.last_boundary = index;
+        }
         let time = time.and_then(string).filter(|time| parse_rfc3339(time).is_some());
         if time.is_some() {
             self.last_time.clone_from(&time);
         }
-        let boundary = kind == "system" && subtype.and_then(string).as_deref() == Some("compact_boundary");
         let mut link = Link {
             id: hash_of(id),
             parent: hash_of(parent),
@@ -719,6 +733,9 @@ impl Survey {
             let own = fields(text, ["isMeta", "sourceToolUseID", "isCompactSummary"]).unwrap_or_default();
             link.meta = own.iter().flatten().any(|raw| raw.get() == "true" || raw.get().starts_with('"'));
             self.message(at, piece, &mut link, index, kind == "assistant", message);
+            if let Some(first) = copy_of.and_then(|first| self.talk.links.get(first)) {
+                (link.kind, link.message) = (first.kind, first.message);
+            }
             self.last = Some((index, time.is_some()));
         }
         let session = self.session(session);
@@ -756,12 +773,22 @@ impl Survey {
         if tools.images.0 > 0 {
             self.images.push((index, tools.images.0, tools.images.1));
         }
-        for tool in tools.calls {
-            self.call(tool, index, link);
-        }
-        for tool in tools.results {
-            link.kind = Kind::Result;
-            self.result(tool, index, link);
+        let first = self.firsts.get(&link.id).filter(|_| link.id != 0).map(|first| *first as usize);
+        if let Some(first) = first.filter(|first| *first < index) {
+            // A copy of a record holds the calls and results of the first one, and no others. What is renamed is renamed in both.
+            for reuse in &mut self.reuses {
+                if reuse.call == first || reuse.results.contains(&first) {
+                    reuse.results.push(index);
+                }
+            }
+        } else {
+            for tool in tools.calls {
+                self.call(tool, index, link);
+            }
+            for tool in tools.results {
+                link.kind = Kind::Result;
+                self.result(tool, index, link);
+            }
         }
         for fault in &faults {
             self.add(fault_finding(*fault, at));

@@ -539,6 +539,8 @@ impl<'a> Chain<'a> {
         let forward: HashSet<usize> = (0..self.links.len())
             .filter(|index| self.index(self.parents[*index]).is_some_and(|parent| parent >= *index))
             .collect();
+        // What followed one record goes on following one record: the branches of a user who went back stay apart.
+        let mut found: HashMap<u64, Name> = HashMap::new();
         for index in 1..self.links.len() {
             let link = &self.links[index];
             if self.repeated(index)
@@ -555,12 +557,23 @@ impl<'a> Chain<'a> {
                 _ => None,
             };
             let Some(why) = why else { continue };
+            let lost = self.parents[index];
+            let known = found.get(&lost).filter(|_| why == Broken::Missing).cloned();
+            let known = known.filter(|name| match name {
+                Name::Of(parent) => forward.is_empty() || !self.leads_to(Some(*parent), index),
+                Name::OfInsert(_) | Name::LostParentOf(_) | Name::New => true,
+            });
             let inserted = self.before.contains_key(&index);
-            let parent = if inserted || forward.is_empty() {
+            let parent = if known.is_some() {
+                known
+            } else if inserted || forward.is_empty() {
                 self.preceding(index)
             } else {
                 self.preceding_ancestor(index)
             };
+            if let Some(parent) = parent.clone().filter(|_| why == Broken::Missing) {
+                found.entry(lost).or_insert(parent);
+            }
             self.change(index, why, parent);
         }
     }
@@ -750,6 +763,8 @@ impl<'a> Chain<'a> {
             let mut joined_any = false;
             for later in branches.iter().copied().skip(1) {
                 let joined = overlap(&tree, fork, earlier, later);
+                #[cfg(test)]
+                let joined = joined || JOINING_ANY.get();
                 self.plan.forks.push(Fork { index: later, joined });
                 if joined && join {
                     joined_any = true;
@@ -859,6 +874,20 @@ impl<'a> Chain<'a> {
         }
         chain
     }
+}
+
+#[cfg(test)]
+std::thread_local! {
+    static JOINING_ANY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs something with a plan that joins every branch to another, as a negative control.
+#[cfg(test)]
+pub fn joining_any_branch<T>(run: impl FnOnce() -> T) -> T {
+    JOINING_ANY.set(true);
+    let answer = run();
+    JOINING_ANY.set(false);
+    answer
 }
 
 /// Two processes wrote both branches at the same time. Who goes back first lets go of what was said, so that only what one

@@ -10,6 +10,8 @@ mod links;
 mod mend;
 mod outline;
 mod pieces;
+#[cfg(test)]
+mod property;
 
 use self::diagnosis::{Class, Diagnosis, Finding, FoundBranch, OtherSession, Reading, diagnose, remaining};
 use self::links::Scope;
@@ -33,8 +35,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use std::fs::{File, Metadata};
-use std::io::{BufWriter, Read, Write};
+use std::fs::Metadata;
+use std::io::{BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -245,6 +247,16 @@ fn parts_of(name: &str) -> (String, Option<String>) {
 /// another repair, or would take something from the client that it sends now, less is done. So what a dry run promises
 /// holds, and one thing that cannot be mended is in the way of no other.
 fn examined(path: &Path, session: &str, name: &str) -> Result<Diagnosis> {
+    examined_in(&|| open_regular_with_metadata(path).map(|(file, _)| file), path, session, name)
+}
+
+/// The same of whatever `open` gives; `path` is only named in errors.
+fn examined_in<S: Read + Seek + Send>(
+    open: &dyn Fn() -> Result<S>,
+    path: &Path,
+    session: &str,
+    name: &str,
+) -> Result<Diagnosis> {
     let (fallback, branch) = parts_of(name);
     let mut reading = Reading {
         subagent: false,
@@ -253,7 +265,6 @@ fn examined(path: &Path, session: &str, name: &str) -> Result<Diagnosis> {
         branch: branch.as_deref(),
         scope: Scope::Joins,
     };
-    let open = || open_regular_with_metadata(path).map(|(file, _)| file);
     let mut first: Option<Diagnosis> = None;
     for scope in [Scope::Joins, Scope::Links, Scope::Lines] {
         reading.scope = scope;
@@ -284,7 +295,7 @@ fn examined(path: &Path, session: &str, name: &str) -> Result<Diagnosis> {
 }
 
 /// The edits make a transcript in which there is nothing to mend.
-fn tried(source: File, found: &Diagnosis, reading: &Reading<'_>) -> std::io::Result<bool> {
+fn tried(source: impl Read + Send, found: &Diagnosis, reading: &Reading<'_>) -> std::io::Result<bool> {
     let (to, made) = mpsc::sync_channel(4);
     let (left, records) = std::thread::scope(|scope| {
         let writer = scope.spawn(move || {

@@ -1,0 +1,88 @@
+// Generated conversations and damage (`src/rescue/repair/property`) on the real client: what it sends before a repair and after it. The
+// model in the Rust tests takes 20,000 of them; here some are opened, to see that the model does what the client does.
+//
+// CC_RECOVER_REPAIR_SAMPLES=200 opens so many.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { ROOT } from '../lib/command.mjs';
+import { refusals } from '../lib/conversation-rules.mjs';
+import { scene } from './scene.mjs';
+
+const SAMPLES = Number(process.env.CC_RECOVER_REPAIR_SAMPLES ?? 10);
+const GENERATOR = 'rescue::repair::property::samples_for_the_real_client';
+/** Seconds; long ago. */
+const QUIET = 1_700_000_000;
+
+/** Writes the samples; `false` where there is no cargo. @param {string} directory */
+function generated(directory) {
+  const env = { ...process.env, CC_RECOVER_REPAIR_KEEP: directory, CC_RECOVER_REPAIR_SAMPLES: String(SAMPLES) };
+  const made = spawnSync('cargo', ['test', '--locked', '--lib', '--', '--ignored', '--exact', GENERATOR], { cwd: ROOT, env, encoding: 'utf8' });
+  if (made.error !== undefined) return false;
+  assert.equal(made.status, 0, made.stderr);
+  return true;
+}
+
+/** Words in what was sent. @param {any} messages @returns {Set<number>} */
+const wordsIn = (messages) => new Set([...JSON.stringify(messages ?? []).matchAll(/word(\d+);/g)].map(([, number]) => Number(number)));
+
+test(`the client sends all turns of ${SAMPLES} generated sessions once they are repaired, and none that the user had left`, { timeout: 3_600_000 }, async (t) => {
+  const stage = await scene(t, { init: false, config: { supervisor: { pollSeconds: 0 }, notify: { desktop: false } } });
+  if (stage === null) return;
+  const directory = mkdtempSync(path.join(tmpdir(), 'ccsr-samples-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  if (!generated(directory)) {
+    if (process.env.CI) assert.fail('there is no cargo');
+    t.skip('there is no cargo');
+    return;
+  }
+  const projects = path.join(stage.home.configDir, 'projects', stage.home.project.replaceAll(/[^a-zA-Z0-9]/g, '-'));
+  mkdirSync(projects, { recursive: true });
+  const failures = [];
+  let hidden = 0;
+  for (let seed = 0; seed < SAMPLES; seed += 1) {
+    const source = path.join(directory, `${seed}.jsonl`);
+    const { session, damages, live, left, foreign } = JSON.parse(readFileSync(path.join(directory, `${seed}.json`), 'utf8'));
+    const file = path.join(projects, `${session}.jsonl`);
+    const opened = async () => {
+      const seen = stage.api.conversation().length;
+      await stage.once('GO-ON-PLEASE', { credential: 'key', args: [`--resume=${session}`] });
+      return stage.api.conversation().slice(seen).findLast((/** @type {any} */ one) => JSON.stringify(one.messages).includes('GO-ON-PLEASE'))?.messages ?? null;
+    };
+    const place = () => {
+      copyFileSync(source, file);
+      utimesSync(file, QUIET, QUIET);
+    };
+    place();
+    const before = wordsIn(await opened());
+    place();
+    const { code, stderr } = await stage.cli('repair', session, '--apply', '--json');
+    const repaired = path.join(directory, 'repaired');
+    copyFileSync(file, repaired);
+    const sent = await opened();
+    const after = wordsIn(sent);
+    if (live.some((/** @type {number} */ word) => !before.has(word))) hidden += 1;
+    const wrong = {
+      'exit code': code === 0 || code === 6 ? [] : [code, stderr],
+      'no longer sent': live.filter((/** @type {number} */ word) => before.has(word) && !after.has(word)),
+      'not sent': live.filter((/** @type {number} */ word) => !before.has(word) && !after.has(word)),
+      'back though the user had left it': left.filter((/** @type {number} */ word) => after.has(word) && !before.has(word)),
+      'of another session': live.length === 0 ? [] : foreign.filter((/** @type {number} */ word) => after.has(word)),
+      'refused by the API': sent === null ? ['nothing was sent'] : refusals(sent),
+    };
+    if (code === 0) {
+      copyFileSync(repaired, file);
+      const back = await stage.cli('repair', session, '--rollback', '--json');
+      if (back.code !== 0 || !readFileSync(file).equals(readFileSync(source))) failures.push(`sample ${seed}: rolled back with exit ${back.code} ${back.stderr}`);
+    }
+    for (const [what, found] of Object.entries(wrong)) if (found.length > 0) failures.push(`sample ${seed} (${damages.join(', ')}): ${what}: ${found.join(' ')}`);
+    rmSync(file);
+    rmSync(path.join(stage.home.stateDir, 'snapshots'), { recursive: true, force: true });
+  }
+  t.diagnostic(`${SAMPLES} samples: the client lost turns of ${hidden}; ${failures.length} failures after the repair`);
+  assert.deepEqual(failures, []);
+});

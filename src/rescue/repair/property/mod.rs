@@ -1,0 +1,135 @@
+//! Property test of repair: generated conversations, damaged, repaired, and read by a model of the client.
+//!
+//! After a repair the client sends every turn that it sent before, every turn that damage had hidden from it, and no turn that the
+//! user had left by going back.
+
+mod client;
+mod generator;
+
+use self::client::sent;
+use self::generator::{Fate, Sample, sample};
+use super::links::joining_any_branch;
+use super::mend::mend;
+use super::{examined_in, name_of};
+use crate::error::Result;
+use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+use std::io::Cursor;
+use std::path::Path;
+
+/// Samples without the environment variable `CC_RECOVER_REPAIR_SAMPLES`; 20,000 take ten minutes in a debug build.
+const SAMPLES: u64 = 500;
+
+/// What `repair --apply` makes of a transcript.
+fn repaired(bytes: &[u8], session: &str) -> Result<Vec<u8>> {
+    let name = name_of(DateTime::<Utc>::UNIX_EPOCH, None);
+    let found = examined_in(&|| Ok(Cursor::new(bytes)), Path::new("sample.jsonl"), session, &name)?;
+    if found.mendable == 0 {
+        return Ok(bytes.to_vec());
+    }
+    let mut made = Vec::new();
+    mend(bytes, &found, &mut made).expect("memory can be written to");
+    Ok(made)
+}
+
+/// What is wrong with the repair of a sample.
+fn harm(sample: &Sample) -> Option<String> {
+    let before = sent(&sample.bytes);
+    let made = match repaired(&sample.bytes, &sample.session) {
+        Ok(made) => made,
+        Err(error) => return Some(format!("it fails: {}", error.message)),
+    };
+    let after = sent(&made);
+    let of = |wanted: Fate| -> BTreeSet<u32> {
+        sample.fates.iter().filter(|(_, fate)| **fate == wanted).map(|(word, _)| *word).collect()
+    };
+    let (live, left, foreign) = (of(Fate::Live), of(Fate::Left), of(Fate::Foreign));
+    let lost: Vec<u32> =
+        before.iter().filter(|word| live.contains(word) && !after.contains(word)).copied().collect();
+    if !lost.is_empty() {
+        return Some(format!("no longer sent: {lost:?}"));
+    }
+    let returned: Vec<u32> =
+        left.iter().filter(|word| after.contains(word) && !before.contains(word)).copied().collect();
+    if !returned.is_empty() {
+        return Some(format!("sent again though the user had gone back: {returned:?}"));
+    }
+    let merged: Vec<u32> = foreign.iter().filter(|word| after.contains(word)).copied().collect();
+    // Where nothing is left of the session itself, there is nothing else that could be sent.
+    if !merged.is_empty() && !live.is_empty() {
+        return Some(format!("sent though they are of another session: {merged:?}"));
+    }
+    let missing: Vec<u32> = live.iter().filter(|word| !after.contains(word)).copied().collect();
+    if !missing.is_empty() {
+        return Some(format!("in the file and not sent: {missing:?}"));
+    }
+    let again = match repaired(&made, &sample.session) {
+        Ok(again) => again,
+        Err(error) => return Some(format!("the second repair fails: {}", error.message)),
+    };
+    (again != made).then(|| "a second repair finds something to do".to_owned())
+}
+
+fn count() -> u64 {
+    std::env::var("CC_RECOVER_REPAIR_SAMPLES").ok().and_then(|text| text.parse().ok()).unwrap_or(SAMPLES)
+}
+
+/// Writes a failing sample and its repair into the directory of `CC_RECOVER_REPAIR_KEEP`.
+fn keep(seed: u64, sample: &Sample) {
+    if let Some(directory) = std::env::var_os("CC_RECOVER_REPAIR_KEEP") {
+        let file = |name: &str| Path::new(&directory).join(format!("{seed}{name}.jsonl"));
+        std::fs::write(file(""), &sample.bytes).expect("the directory can be written to");
+        if let Ok(made) = repaired(&sample.bytes, &sample.session) {
+            std::fs::write(file("-repaired"), made).expect("the directory can be written to");
+        }
+    }
+}
+
+#[test]
+fn a_repair_harms_no_conversation_and_brings_back_what_damage_hid() {
+    let count = count();
+    let (mut failures, mut damaged, mut hidden) = (Vec::new(), 0_u64, 0_u64);
+    for seed in 0..count {
+        let sample = sample(seed);
+        damaged += u64::from(!sample.damages.is_empty());
+        let before = sent(&sample.bytes);
+        let live = sample.fates.iter().filter(|(_, fate)| **fate == Fate::Live);
+        hidden += u64::from(live.map(|(word, _)| word).any(|word| !before.contains(word)));
+        if let Some(why) = harm(&sample) {
+            keep(seed, &sample);
+            failures.push(format!("sample {seed} ({}): {why}", sample.damages.join(", ")));
+        }
+    }
+    let shown = failures.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
+    assert!(failures.is_empty(), "{} of {count} harmed:\n{shown}", failures.len());
+    assert!(damaged > count / 3, "only {damaged} of {count} were damaged");
+    assert!(hidden > count / 5, "the client lost turns of only {hidden} of {count}");
+}
+
+#[test]
+fn a_repair_that_joins_every_branch_brings_back_what_users_left() {
+    let returned = joining_any_branch(|| {
+        (0..300).filter(|seed| harm(&sample(*seed)).is_some_and(|why| why.contains("gone back"))).count()
+    });
+    assert!(returned > 20, "{returned} of 300");
+}
+
+/// For `__test__/client/repair-samples.test.mjs`, which opens samples with the real client.
+#[test]
+#[ignore = "writes samples for the real client into the directory of CC_RECOVER_REPAIR_KEEP"]
+fn samples_for_the_real_client() {
+    let directory = std::env::var_os("CC_RECOVER_REPAIR_KEEP").expect("a directory is given");
+    for seed in 0..count() {
+        let sample = sample(seed);
+        let of = |wanted: Fate| -> Vec<u32> {
+            sample.fates.iter().filter(|(_, fate)| **fate == wanted).map(|(word, _)| *word).collect()
+        };
+        let truth = serde_json::json!({
+            "session": sample.session, "damages": sample.damages, "live": of(Fate::Live), "left": of(Fate::Left),
+            "foreign": of(Fate::Foreign),
+        });
+        let file = |ending: &str| Path::new(&directory).join(format!("{seed}.{ending}"));
+        std::fs::write(file("jsonl"), &sample.bytes).expect("the directory can be written to");
+        std::fs::write(file("json"), truth.to_string()).expect("the directory can be written to");
+    }
+}
