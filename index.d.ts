@@ -2259,6 +2259,12 @@ export interface PauseReport {
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /**
+ * Answers the question on standard input of the plugin's module, which runs inside Claude Code. Returns JSON, or `null` where the
+ * module has no say.
+ */
+export declare function answerPluginModule(): string | null
+
+/**
  * Sets a project up as planned; `settings` and `statusLine` are the edited texts of the settings files that the plan names, else `null`.
  *
  * Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planInit}.

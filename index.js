@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.answerPluginModule = nativeBinding.answerPluginModule
 module.exports.applyInit = nativeBinding.applyInit
 module.exports.applyPlugin = nativeBinding.applyPlugin
 module.exports.applyService = nativeBinding.applyService

@@ -269,6 +269,27 @@ test('fifty reports of one stop: one waiter, one incident, one wake', { skip: li
   assert.ok(Date.parse(incident.attempts[0].at) >= Date.parse(incident.stop.resetsAt), 'not before the reset');
 });
 
+test('a continuation of the client itself is refused once after ours, and no other prompt is', { skip: linux, timeout: 60_000 }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place, WAITING);
+  const client = livingClient(place, SESSION);
+  writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project, resetsIn: 2 }));
+  const env = hookEnv(place, { CLAUDE_PID: String(client.pid), CLAUDE_CODE_SESSION_ID: SESSION, CLAUDE_CODE_ENTRYPOINT: 'cli' });
+  const submit = (prompt) => {
+    const input = JSON.stringify({ ...payloadOf({ transcript_path: transcriptOf(SESSION), cwd: place.project }), hook_event_name: 'UserPromptSubmit', prompt });
+    return startHook(commandOf('UserPromptSubmit'), input, { cwd: place.project, env }).ended;
+  };
+  const native = 'Your claude.ai usage limit has reset. Continue the task you were working on.';
+  assert.equal((await submit(native)).status, 0, 'nothing was continued yet');
+  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), cwd: place.project }));
+  assert.equal((await startHook(commandOf('StopFailure'), input, { cwd: place.project, env }).ended).status, 2);
+  assert.equal((await submit('<task-notification>done</task-notification>')).status, 0);
+  const refused = await submit(native);
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /has continued this session/);
+  assert.equal((await submit(native)).status, 0, 'once');
+});
+
 // ---- What may happen while it waits --------------------------------------------------------------------------------------
 
 /** A session that waits. @param {ReturnType<typeof world>} place @param {{resetsIn?: number, config?: object}} [options] */

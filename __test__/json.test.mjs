@@ -185,7 +185,7 @@ test('a field that is printed and not documented is found', () => {
 // ---- Configuration -----------------------------------------------------------------------------------------------------
 
 const CONFIGS = [
-  [{}, null, { heartbeat: {} }, { heartbeat: { enabled: false, graceSeconds: 0.5, stepSeconds: 0, escapeCancels: true } }],
+  [{}, null, { heartbeat: {} }, { heartbeat: { enabled: false, graceSeconds: 0.5, stepSeconds: 0, escapeCancels: true, beyondClientCap: false } }],
   [{ supervisor: { marginSeconds: 1, jitterSeconds: 1, pollSeconds: 1, maxCyclesPerDay: 4_294_967_295, maxRunMinutes: 31_536_000 } }],
   [{ retry: { scheduleMinutes: [], rateLimitMinutes: [0.1, 5], slowMinutes: 3, giveUpHours: 1 } }],
   [{ stops: { crashed: 'resume', finished: 'ignore', unknown: 'notify' } }, { stops: {} }],

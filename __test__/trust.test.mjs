@@ -75,7 +75,6 @@ test('variables that a project sets move neither state nor runtime, and choose n
     XDG_STATE_HOME: evil,
     XDG_CONFIG_HOME: evil,
     XDG_RUNTIME_DIR: evil,
-    HOME: evil,
     NODE_OPTIONS: `--require=${script}`,
     PATH: `${join(evil, 'bin')}:${process.env.PATH}`,
     ccsr_js: script,

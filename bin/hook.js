@@ -35,7 +35,31 @@ function write(fd, text) {
   }
 }
 
+// What the plugin's module inside the client asks: the plan and the claim of a session, and what the user chose there.
+function ask(addon, line) {
+  var words = line.split(' ');
+  var done = function (answer) {
+    write(1, JSON.stringify(answer));
+    process.exit(0);
+  };
+  var failed = function (error) {
+    done({ error: { code: error.code, message: error.message } });
+  };
+  if (words[0] === 'module') {
+    write(1, addon.answerPluginModule() || '{}');
+    process.exit(0);
+  } else if (words[0] === 'module-sessions') {
+    addon.status({ all: true }).then(done, failed);
+  } else if (words[0] === 'module-cancel') {
+    addon.cancel({ session: words[1] }).then(done, failed);
+  } else {
+    addon.pause({ session: words[1], unpause: words[0] === 'module-unpause' }).then(done, failed);
+  }
+}
+
 function work(addon) {
+  var line = process.argv[2] || '';
+  if (line.slice(0, 6) === 'module') return ask(addon, line);
   var outcome = addon.hook(project, '__SCOPE__' === 'plugin', process.argv[2] === 'wait');
   if (outcome.supervise) {
     // A process of its own, which leaves when no session has unfinished work. Nothing of the project is part of it.

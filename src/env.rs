@@ -1,7 +1,7 @@
 //! The environment: the one reader of variables and of the well-known directories that follow from them.
 //!
 //! Variables of ours, all of them: `CC_RECOVER_STATE_DIR`, `CC_RECOVER_CONFIG`, `CC_RECOVER_CLAUDE`,
-//! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG` (read by the command line only).
+//! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG` (read by the command line only), `CC_SESSION_RECOVER_MODULE` (set by the plugin's module).
 //! Of everybody's: `NO_COLOR`, `COLUMNS`, which the client sets for its status line, and on Windows `MSYSTEM`; to notify,
 //! `DISPLAY`, `WAYLAND_DISPLAY`, `DBUS_SESSION_BUS_ADDRESS`, `XAUTHORITY`, `XDG_RUNTIME_DIR`, `LANG`, `HTTPS_PROXY`,
 //! `NO_PROXY`; for the service, `XDG_RUNTIME_DIR`, and on Windows `SystemRoot`, `USERNAME`, `USERDOMAIN`.
@@ -137,6 +137,14 @@ impl Environment {
     #[must_use]
     pub fn claude_pid(&self) -> Option<u32> {
         self.text("CLAUDE_PID").and_then(|text| text.parse().ok()).filter(|pid| *pid > 1)
+    }
+
+    /// The session whose client runs the plugin's module, which sets the variable for the hooks that the client starts. A client
+    /// within that session inherits it and has another session. A project cannot set it to the id of a session that does not exist
+    /// yet.
+    #[must_use]
+    pub fn module_session(&self) -> Option<&str> {
+        self.text("CC_SESSION_RECOVER_MODULE")
     }
 
     /// True inside a session that this tool itself resumed: hooks then only record.

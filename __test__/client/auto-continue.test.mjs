@@ -39,6 +39,18 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
     assert.ok(!stage.home.handoff().includes(id), 'the block is gone');
   });
 
+  test('is refused its own continuation where the grace was short and the session was woken first: one continue, ours', async (t) => {
+    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 8, stepSeconds: 0.25 } }, 5);
+    if (scenery === null) return;
+    const { stage, terminal, id, incident, refusedAt } = scenery;
+    await stage.incident(id, ({ phase }) => phase === 'recovered', 40);
+    await terminal.shows(/has continued this session/, 125);
+    await until('the time of the client to pass', () => Date.now() > Date.parse(incident.stop.resetsAt) + 115_000, 125);
+    const continues = stage.api.conversation(refusedAt);
+    assert.equal(continues.length, 1, 'exactly one continue');
+    assert.doesNotMatch(continues[0].users.join('\n'), NATIVE);
+  });
+
   test('and is told not to, with Esc, is woken once after the grace where `escapeCancels` is off', async (t) => {
     const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 8, stepSeconds: 0.25, escapeCancels: false } }, 5);
     if (scenery === null) return;

@@ -4,7 +4,7 @@ use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::fs::read_standard_input;
-use crate::hook::{Caller, LARGEST_PAYLOAD, Outside, Task, run};
+use crate::hook::{Caller, LARGEST_PAYLOAD, Outside, Task, answer_module, run};
 use napi_derive::napi;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,4 +53,19 @@ pub fn hook(project: Option<String>, plugin: Option<bool>, wait: Option<bool>) -
         stderr: outcome.stderr,
         supervise: outcome.supervise,
     }
+}
+
+/// Answers the question on standard input of the plugin's module, which runs inside Claude Code. Returns JSON, or `null` where the
+/// module has no say.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn answer_plugin_module() -> Option<String> {
+    std::panic::set_hook(Box::new(|_| {}));
+    let (input, complete) = read_standard_input(LARGEST_PAYLOAD + 1, PATIENCE);
+    if !complete && input.is_empty() || input.len() > LARGEST_PAYLOAD {
+        return None;
+    }
+    let env = Environment::of_process();
+    let outside = Outside { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+    answer_module(outside, Caller::Plugin, &input)
 }

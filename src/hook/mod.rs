@@ -6,6 +6,7 @@
 
 mod context;
 mod keeping;
+mod module;
 mod payload;
 mod persistence;
 mod rest;
@@ -13,6 +14,7 @@ mod start;
 mod state;
 mod stop;
 
+pub use module::answer_module;
 pub use payload::{Event, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
 pub use start::Registration;
 
@@ -143,7 +145,7 @@ pub fn run(outside: Outside<'_>, caller: Caller<'_>, task: Task, input: &[u8]) -
             hook.keep_files();
             outcome
         }
-        Event::UserPromptSubmit => hook.warn(),
+        Event::UserPromptSubmit => hook.second_continuation().unwrap_or_else(|| hook.warn()),
         Event::SessionStart => {
             let outcome = hook.session_started();
             hook.keep_files();

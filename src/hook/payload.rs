@@ -121,6 +121,8 @@ pub struct Payload {
     pub notification: Option<String>,
     /// `UserPromptSubmit`: a person typed it.
     pub typed: bool,
+    /// `UserPromptSubmit`: the client continues by itself after a limit. The payload has no other mark of it than the text.
+    pub continues_by_client: bool,
     /// Id of the prompt that the turn answers, as the transcript has it; absent in older clients.
     pub prompt_id: Option<String>,
 }
@@ -148,6 +150,7 @@ impl Payload {
         if !is_session_id(&raw.session_id) {
             return Err(Refusal::SessionId);
         }
+        let prompt = raw.prompt.as_ref().and_then(Value::as_str);
         Ok(Self {
             event: raw.hook_event_name,
             session: raw.session_id,
@@ -161,11 +164,8 @@ impl Payload {
             source: raw.source,
             notification: raw.notification_type,
             prompt_id: raw.prompt_id.as_ref().and_then(Value::as_str).map(str::to_owned),
-            typed: raw
-                .prompt
-                .as_ref()
-                .and_then(Value::as_str)
-                .is_some_and(|prompt| client_text(prompt).is_none_or(ClientText::is_typed)),
+            typed: prompt.is_some_and(|prompt| client_text(prompt).is_none_or(ClientText::is_typed)),
+            continues_by_client: prompt.and_then(client_text) == Some(ClientText::AutoContinuation),
         })
     }
 

@@ -151,7 +151,7 @@ impl Hook<'_> {
     }
 
     /// The flags that the shell lines of these hooks ask for.
-    fn flags(&self) -> Option<Flags> {
+    pub(super) fn flags(&self) -> Option<Flags> {
         self.launcher.as_deref().map(Flags::beside)
     }
 

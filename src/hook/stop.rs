@@ -12,7 +12,7 @@ use crate::notify::{Kind as NoticeKind, Notice, send};
 use crate::project::enabled::unattended;
 use crate::recovery::config::Config;
 use crate::recovery::fingerprint::Fingerprint;
-use crate::recovery::heartbeat::{Ended, Heartbeat};
+use crate::recovery::heartbeat::{Ended, Heartbeat, continues_by_itself};
 use crate::recovery::incident::{Incident, Obstacle, Outcome as AttemptOutcome, Phase, Report};
 use crate::recovery::ledger::{Event, Ledger};
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, user_needed};
@@ -21,10 +21,13 @@ use crate::session::ending::Liveness;
 use crate::session::owners::Owners;
 use crate::session::summary::{Summary, summarize};
 use crate::session::{Source, Stop, StopKind};
+use crate::store::journal;
 use crate::store::lock::Lock;
 use crate::store::stored::peek;
 use crate::text::one_line;
 use crate::trust::started::{StartedWith, is_effort};
+use chrono::{DateTime, Utc};
+use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +37,19 @@ const TURN_STEP: Duration = Duration::from_millis(50);
 
 /// Time between two checks of a reopened session that another client still waits for.
 const REOPENED_STEP: Duration = Duration::from_secs(2);
+
+/// For how long after our wake a continuation of the client's own answers the same stop.
+const SAME_STOP: chrono::Duration = chrono::Duration::minutes(15);
+
+/// What the user reads where Claude Code's own continuation was refused.
+const CONTINUED_ALREADY: &str = "cc-session-recover has continued this session after the limit already";
+
+/// Whether the newest stop of the incident is one that this tool woke the session from, a moment ago.
+fn is_continued_by_us(incident: &Incident, now: DateTime<Utc>) -> bool {
+    let woken = incident.attempts.last().filter(|attempt| attempt.action == "wake");
+    let over = matches!(incident.phase, Phase::Attempting | Phase::Recovered);
+    over && woken.is_some_and(|attempt| now - attempt.at < SAME_STOP)
+}
 
 impl Hook<'_> {
     /// `StopFailure`: record first, then read, plan, note, and wait.
@@ -69,7 +85,7 @@ impl Hook<'_> {
         };
         self.write_note(&established, config);
         self.save_state(Moment::Stopped);
-        if established.plan.action != Action::Wake {
+        if established.plan.action != Action::Wake || self.leave_to_module(&heartbeat.ledger) {
             return Outcome::silent();
         }
         self.wait_for_plan(&heartbeat)
@@ -82,9 +98,41 @@ impl Hook<'_> {
             self.write_note(&incident, heartbeat.ledger.config);
         }
         match ended {
-            Ended::Wake(text) => Outcome { exit_code: 2, stderr: Some(text), ..Outcome::silent() },
+            Ended::Wake(text) => {
+                self.expect_second_continuation(heartbeat);
+                Outcome { exit_code: 2, stderr: Some(text), ..Outcome::silent() }
+            }
             Ended::Silent(_) => Outcome::silent(),
         }
+    }
+
+    /// Claude Code's own continuation of a limit comes 36 to 290 s after the reset, also when the session was continued before it
+    /// (measured with 2.1.329 and 2.1.332). The flag makes the hook before a prompt look at it.
+    fn expect_second_continuation(&self, heartbeat: &Heartbeat<'_>) {
+        let incident = heartbeat.ledger.read(&self.payload.session).ok().flatten();
+        if incident.as_ref().is_some_and(continues_by_itself)
+            && let Some(flags) = self.flags()
+            && let Err(error) = flags.raise(&self.payload.session, self.within)
+        {
+            let fields = json!({"session": self.payload.session, "message": error.to_string()});
+            journal::append(self.state, self.outside.clock, "flag-failed", fields);
+        }
+    }
+
+    /// `UserPromptSubmit`: refuses Claude Code's own continuation of a stop that this tool has continued. `None` for every other
+    /// prompt.
+    pub(super) fn second_continuation(&self) -> Option<Outcome> {
+        if !self.payload.continues_by_client || self.outside.env.in_attempt() {
+            return None;
+        }
+        let incident: Incident = peek(&self.state.incident(&self.payload.session)).ok()??;
+        let now = self.outside.clock.now();
+        let ours = is_continued_by_us(&incident, now) && self.flags()?.lower(&self.payload.session);
+        ours.then(|| {
+            let fields = json!({"session": self.payload.session});
+            journal::append(self.state, self.outside.clock, "second-continuation-refused", fields);
+            Outcome { exit_code: 2, stderr: Some(CONTINUED_ALREADY.to_owned()), ..Outcome::silent() }
+        })
     }
 
     /// `SessionStart` of a session that is opened again while its stop waits: from now on this client waits for it. Where
@@ -123,6 +171,7 @@ impl Hook<'_> {
                 return Outcome::silent();
             }
             let busy = matches!(incident.phase, Phase::Open | Phase::Attempting)
+                || incident.module_waits(self.outside.clock.now())
                 || Lock::is_held(&self.state.waiter_lease(session))
                 || Lock::is_held(&self.state.run_lease(session));
             if !busy {
@@ -164,7 +213,7 @@ impl Hook<'_> {
 
     /// Something keeps a waiting session from being continued, or no longer does: the note says so, and the user is notified
     /// where only they can change it.
-    fn tell_hold(&self, incident: &Incident, config: &Config) {
+    pub(super) fn tell_hold(&self, incident: &Incident, config: &Config) {
         self.write_note(incident, config);
         let kind = match incident.held_back.as_ref().map(|held| held.reason) {
             Some(Obstacle::Dialog) => NoticeKind::DialogOpen,
@@ -376,7 +425,7 @@ impl Hook<'_> {
         Some(Box::new(started))
     }
 
-    fn heartbeat<'h>(
+    pub(super) fn heartbeat<'h>(
         &'h self,
         ledger: Ledger<'h>,
         homes: &'h [ClaudeHome],
@@ -420,7 +469,7 @@ impl Hook<'_> {
     }
 
     /// Brings HANDOFF.md up to date. A note that cannot be written is journalled; the recovery goes on.
-    fn write_note(&self, incident: &Incident, config: &Config) {
+    pub(super) fn write_note(&self, incident: &Incident, config: &Config) {
         let Some(project) = self.project_dir() else { return };
         let super::Outside { env, processes, .. } = self.outside;
         // At the end of a session its client is still there.
@@ -436,5 +485,62 @@ impl Hook<'_> {
         if let Err(error) = writer.write(incident) {
             self.failed(&error);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::parse_rfc3339;
+    use crate::recovery::incident::Attempt;
+
+    #[test]
+    fn a_second_continuation_is_one_of_a_stop_that_we_woke_the_session_from_within_a_quarter_of_an_hour() {
+        let at = |text: &str| parse_rfc3339(text).unwrap();
+        let woken_at = at("2026-11-21T04:02:30Z");
+        let incident = |phase, action: &str| {
+            let report = Report {
+                session: "00000001-0000-4000-8000-000000000001".into(),
+                project: None,
+                config_dir: None,
+                transcript: PathBuf::from("/t.jsonl"),
+                stop: Stop::of(StopKind::UsageLimit5h),
+                cwd: None,
+                entrypoint: Some("cli".into()),
+                claude_pid: None,
+                claude_start: None,
+            };
+            let mut incident = Incident::open(report, woken_at);
+            incident.phase = phase;
+            incident.attempts.push(Attempt {
+                at: woken_at,
+                action: action.into(),
+                answered: StopKind::UsageLimit5h,
+                outcome: AttemptOutcome::Continued,
+                run: None,
+            });
+            incident
+        };
+        let soon = at("2026-11-21T04:17:29Z");
+        let cases = [
+            (Phase::Attempting, "wake", soon, true),
+            (Phase::Recovered, "wake", soon, true),
+            (Phase::Recovered, "wake", at("2026-11-21T04:17:30Z"), false),
+            (Phase::Recovered, "resume", soon, false),
+            // It stopped again, and the client may continue that.
+            (Phase::Waiting, "wake", soon, false),
+            (Phase::Open, "wake", soon, false),
+            (Phase::MovedOn, "wake", soon, false),
+        ];
+        for (phase, action, now, expected) in cases {
+            assert_eq!(
+                is_continued_by_us(&incident(phase, action), now),
+                expected,
+                "{phase:?} {action} {now}"
+            );
+        }
+        let mut untried = incident(Phase::Recovered, "wake");
+        untried.attempts.clear();
+        assert!(!is_continued_by_us(&untried, soon));
     }
 }

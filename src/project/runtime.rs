@@ -37,9 +37,9 @@ const PLACE: &str = "'__RUNTIME__'";
 const PINNED: &str = "'__PINNED__'";
 /// In the template of the shell part, the place of the path of [`StateDir::start`], a word.
 const START: &str = "__START__";
-/// Variables that are pinned where they are set.
-const VARIABLES: [&str; 8] = [
-    "HOME",
+/// Variables that are pinned where they are set. `HOME` is not among them: a project cannot change it for hooks (measured with
+/// 2.1.120 to 2.1.332), and it names the directory of the client that runs them.
+const VARIABLES: [&str; 7] = [
     "USERPROFILE",
     "LOCALAPPDATA",
     "APPDATA",

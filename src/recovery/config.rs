@@ -103,11 +103,20 @@ pub struct Heartbeat {
     pub step_seconds: f64,
     /// Esc or Ctrl-C at the client's own countdown cancels ours too.
     pub escape_cancels: bool,
+    /// The plugin's module answers the limit menu that the client opens after three continuations of its own, and continues the
+    /// session within `supervisor.maxCyclesPerDay`.
+    pub beyond_client_cap: bool,
 }
 
 impl Default for Heartbeat {
     fn default() -> Self {
-        Self { enabled: true, grace_seconds: 150.0, step_seconds: 30.0, escape_cancels: true }
+        Self {
+            enabled: true,
+            grace_seconds: 150.0,
+            step_seconds: 30.0,
+            escape_cancels: true,
+            beyond_client_cap: true,
+        }
     }
 }
 

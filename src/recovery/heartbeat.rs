@@ -210,6 +210,31 @@ pub enum Ended {
     Silent(&'static str),
 }
 
+/// The answer to an arm that keeps the time itself and asks what to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CheckedStop {
+    /// Nothing to do before the planned time, or something holds the session.
+    Waits(Box<Incident>),
+    /// Another process waits for the session, a hook of a reopened window for example.
+    WaitedForElsewhere,
+    /// The wake is granted and recorded: submit this text, once.
+    Granted(String),
+    /// Nobody needs to wait any more.
+    Over(&'static str),
+}
+
+/// How an arm without a process of its own asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CheckRequest {
+    /// The planned time has come for the arm: grant the wake if everything still allows it.
+    pub claims: bool,
+    /// Time stood still since it asked last.
+    pub gap: bool,
+}
+
+/// Changes of an incident that one check makes at most, each followed by another decision.
+const MOST_CHANGES: usize = 6;
+
 /// Reads the transcript only when its size has changed.
 struct Reader {
     bytes: Option<u64>,
@@ -297,6 +322,45 @@ impl Heartbeat<'_> {
             );
         }
         ended
+    }
+
+    /// Decides once what a waiting hook would decide now, under the same lease, and returns instead of sleeping. A wake is granted
+    /// only to a request that claims it.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub fn check(&self, session: &str, request: CheckRequest) -> crate::error::Result<CheckedStop> {
+        let mut lease = match Lock::wait(&self.ledger.state.waiter_lease(session), LEASE_WAIT) {
+            Ok(lease) => Some(lease),
+            Err(error) if error.code == Code::StateLocked => return Ok(CheckedStop::WaitedForElsewhere),
+            Err(error) => return Err(error),
+        };
+        let mut watch = Watch::new(self.clock());
+        watch.gap = request.gap;
+        watch.may_wake = request.claims;
+        for _ in 0..MOST_CHANGES {
+            let incident = self.ledger.read(session)?;
+            // Granted already: whether it took effect is recorded by the end of the turn, not by another claim.
+            if incident.as_ref().is_some_and(|incident| incident.phase == Phase::Attempting) {
+                break;
+            }
+            match self.look(incident.as_ref(), &mut watch, request.claims) {
+                Move::Sleep(_) => break,
+                Move::Wake if !request.claims => break,
+                _ => {
+                    if let Some(ended) = self.act(session, &mut watch, &mut lease)? {
+                        return Ok(match ended {
+                            Ended::Wake(text) => CheckedStop::Granted(text),
+                            Ended::Silent(why) => CheckedStop::Over(why),
+                        });
+                    }
+                }
+            }
+        }
+        Ok(match self.ledger.read(session)? {
+            Some(incident) => CheckedStop::Waits(Box::new(incident)),
+            None => CheckedStop::Over("the incident is gone"),
+        })
     }
 
     fn wait_with(&self, session: &str, lease: &mut Option<Lock>) -> Ended {
@@ -387,6 +451,7 @@ impl Heartbeat<'_> {
                         "time stood still: Claude Code's own continuation goes first again",
                     );
                 }
+                (Move::Wake, Some(_)) if !watch.may_wake => {}
                 (Move::Wake, Some(incident)) => ended = Some(Ended::Wake(self.wake(incident))),
                 (Move::End(Some(phase), why), Some(incident)) => {
                     incident.settle(phase, Source::Transcript, why);
@@ -520,7 +585,8 @@ pub fn obstacle(
 }
 
 /// Whether Claude Code itself continues the session while its terminal stays open.
-fn continues_by_itself(incident: &Incident) -> bool {
+#[must_use]
+pub fn continues_by_itself(incident: &Incident) -> bool {
     let version = incident.client_version.as_deref().and_then(ClientVersion::parse);
     incident.entrypoint.as_deref() == Some("cli")
         && incident.stop.kind.is_usage_limit()
@@ -535,6 +601,8 @@ struct Watch {
     /// Time stood still, and nothing was done about it yet.
     gap: bool,
     was_suspended: bool,
+    /// The wake is granted when everything allows it.
+    may_wake: bool,
     /// Boot clock at the newest stop.
     stopped_at: Duration,
 }
@@ -546,6 +614,7 @@ impl Watch {
             due_by_boot: DueByBoot::default(),
             gap: false,
             was_suspended: false,
+            may_wake: true,
             stopped_at: clock.since_boot(),
         }
     }
@@ -952,6 +1021,34 @@ mod tests {
             (ended, ledger.read(SESSION).unwrap(), sleeps)
         }
 
+        /// Runs `act` on a stop that was reported and read.
+        fn established<T>(&self, act: impl FnOnce(&Heartbeat<'_>, &Virtual<'_>) -> T) -> T {
+            let config = Config::default();
+            let state = StateDir::new(self.dir.path().join("state"));
+            let start = at("2026-11-21T02:42:30.500Z");
+            let clock = Virtual {
+                now: Mutex::new(start),
+                start,
+                sleeps: Mutex::new(Vec::new()),
+                at: None,
+                done: Mutex::new(false),
+                after: &|_| {},
+            };
+            let homes = [ClaudeHome::new(self.dir.path())];
+            let env = Environment::from_pairs([] as [(&str, &str); 0], "/");
+            let ledger = Ledger { state: &state, clock: &clock, config: &config, default_home: None };
+            let beat = Heartbeat { ledger, env: &env, processes: &Alive, homes: &homes, on_hold: &|_| {} };
+            let report = Report {
+                transcript: self.transcript.clone(),
+                stop: Stop { at: Some(start), ..Stop::of(StopKind::UsageLimit5h) },
+                ..report()
+            };
+            let stopped = super::super::ledger::Event::Stopped(Box::new(report));
+            let opened = ledger.enter(SESSION, stopped).unwrap().unwrap();
+            beat.establish(&opened).unwrap();
+            act(&beat, &clock)
+        }
+
         fn append(&self, line: &str) {
             use std::io::Write;
             let mut file = std::fs::OpenOptions::new().append(true).open(&self.transcript).unwrap();
@@ -985,6 +1082,40 @@ mod tests {
         let short = sleeps.iter().filter(|sleep| **sleep < steps).count();
         // More often right after the stop, when the limit menu opens.
         assert!(sleeps.iter().all(|sleep| *sleep <= steps) && short <= 8, "{short} short sleeps");
+    }
+
+    #[test]
+    fn an_arm_that_keeps_the_time_itself_is_granted_the_wake_once_and_only_when_it_is_due_and_claims_it() {
+        let scene = Scene::new();
+        let plan = |incident: CheckedStop| match incident {
+            CheckedStop::Waits(incident) => (incident.phase, incident.plan.at, incident.attempts.len()),
+            other => panic!("{other:?}"),
+        };
+        let claim = CheckRequest { claims: true, gap: false };
+        let due = scene.established(|beat, clock| {
+            let early = plan(beat.check(SESSION, claim).unwrap());
+            assert_eq!((early.0, early.2), (Phase::Waiting, 0), "too early");
+            *clock.now.lock().unwrap() = early.1.unwrap();
+            assert_eq!(
+                plan(beat.check(SESSION, CheckRequest::default()).unwrap()),
+                early,
+                "it did not claim"
+            );
+            let held = Lock::wait(&beat.ledger.state.waiter_lease(SESSION), LEASE_WAIT).unwrap();
+            assert_eq!(beat.check(SESSION, claim).unwrap(), CheckedStop::WaitedForElsewhere);
+            drop(held);
+            Paused::change(beat.ledger.state, None, true).unwrap();
+            assert_eq!(plan(beat.check(SESSION, claim).unwrap()).2, 0, "paused");
+            Paused::change(beat.ledger.state, None, false).unwrap();
+            let gap = CheckRequest { gap: true, ..claim };
+            let postponed = plan(beat.check(SESSION, gap).unwrap());
+            assert_eq!((postponed.1 > early.1, postponed.2), (true, 0), "the client goes first again");
+            *clock.now.lock().unwrap() = postponed.1.unwrap();
+            assert!(matches!(beat.check(SESSION, claim).unwrap(), CheckedStop::Granted(_)));
+            assert!(!matches!(beat.check(SESSION, claim).unwrap(), CheckedStop::Granted(_)), "once");
+            postponed.1
+        });
+        assert!(due.is_some());
     }
 
     #[test]

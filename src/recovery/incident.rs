@@ -21,6 +21,10 @@ use std::path::PathBuf;
 const EVIDENCE: usize = 40;
 /// Reports of one stop come within so many seconds.
 const REPEATED: i64 = 10;
+/// Longest time between two reports of the plugin's module that waits for a stop.
+pub const MODULE_STEP: Duration = Duration::seconds(60);
+/// After this time without a report the module counts as unloaded.
+const MODULE_LOST: Duration = Duration::seconds(150);
 
 /// Where an incident stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -459,6 +463,12 @@ pub struct Incident {
     /// What the waiting hook meets that keeps it from continuing the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_back: Option<HeldBack>,
+    /// The client opened its limit menu for this stop, as it does when it does not continue by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_menu_at: Option<DateTime<Utc>>,
+    /// When the plugin's module inside the client last reported that it waits for the planned time in place of a hook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module_seen_at: Option<DateTime<Utc>>,
     /// What the clocks showed when its time was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<Timing>,
@@ -528,6 +538,8 @@ impl Incident {
             cycles: Vec::new(),
             plan: RecoveryPlan::undecided(),
             held_back: None,
+            limit_menu_at: None,
+            module_seen_at: None,
             timing: None,
             evidence: Vec::new(),
         }
@@ -567,6 +579,12 @@ impl Incident {
             next.evidence = self.evidence;
         }
         next
+    }
+
+    /// Whether the plugin's module waits for the planned time: it reports every [`MODULE_STEP`] at the latest.
+    #[must_use]
+    pub fn module_waits(&self, now: DateTime<Utc>) -> bool {
+        self.module_seen_at.is_some_and(|at| now - at < MODULE_LOST)
     }
 
     /// The newest attempt, when it is a run whose end nobody has seen yet. A hook inside it may have told of a stop already.

@@ -287,6 +287,7 @@ impl Ledger<'_> {
                 .iter()
                 .filter(|at: &&DateTime<_>| now - **at < chrono::Duration::hours(24))
                 .count(),
+            limit_menu: incident.limit_menu_at.is_some(),
             terminal,
             unattended: terminal == Terminal::Closed
                 && incident.project.as_deref().is_some_and(|project| unattended(self.state, project)),

@@ -20,6 +20,8 @@ const LONG_WAIT_HOURS: i64 = 24;
 const WINDOW_HOURS: f64 = 5.0;
 /// A guessed reset is rounded down to the minute.
 const GUESS_MARGIN_SECONDS: f64 = 60.0;
+/// Longest margin after a reset where the client has said that it does not continue by itself, in seconds.
+const MENU_MARGIN: f64 = 5.0;
 
 /// Attempts to go on with a turn that broke off.
 const MOST_AFTER_A_CRASH: usize = 2;
@@ -112,6 +114,8 @@ pub struct Situation<'a> {
     pub attempts: &'a [Attempt],
     /// Wakes of the last 24 hours.
     pub cycles: usize,
+    /// The client opened its limit menu for this stop: it does not continue by itself.
+    pub limit_menu: bool,
     /// Whether the client is there.
     pub terminal: Terminal,
     /// A person agreed that closed sessions of its project are resumed without one.
@@ -283,6 +287,7 @@ impl Situation<'_> {
     /// Seconds after a known reset: the client's own continuation goes first where the client is open.
     fn after_reset(&self) -> f64 {
         match self.terminal {
+            Terminal::Open if self.limit_menu => self.config.supervisor.margin_seconds.min(MENU_MARGIN),
             Terminal::Open => self.config.heartbeat.grace_seconds,
             Terminal::Closed if self.unattended => {
                 let supervisor = &self.config.supervisor;
@@ -407,8 +412,9 @@ impl Situation<'_> {
         let (Some(reset), Some(source)) = (self.stop.resets_at, self.stop.resets_at_source) else {
             return Reason::AwaitingRetry { kind, attempt: self.attempts.len() + 1 };
         };
-        let menu = self.entrypoint == Some("cli")
-            && !self.client.is_some_and(|client| self.waits_itself(client, reset));
+        let menu = self.limit_menu
+            || self.entrypoint == Some("cli")
+                && !self.client.is_some_and(|client| self.waits_itself(client, reset));
         let first =
             if menu { GoesFirst::Menu } else { GoesFirst::Client(self.config.heartbeat.grace_seconds) };
         Reason::AwaitingReset { kind, reset, guessed: source == ResetSource::Guess, first }
@@ -481,6 +487,7 @@ mod tests {
             stop,
             attempts,
             cycles: 0,
+            limit_menu: false,
             terminal: Terminal::Open,
             unattended: false,
             context_tokens: None,
@@ -511,6 +518,17 @@ mod tests {
         let with = |cycles| decide(&Situation { cycles, ..situation(&stop, &[], &config) });
         assert_eq!(with(11).plan.action, Action::Wake);
         assert_eq!((with(12).plan.reason, with(12).phase), (PlanReason::DailyCapReached, Phase::GivenUp));
+    }
+
+    #[test]
+    fn a_client_that_opened_its_limit_menu_gets_no_head_start() {
+        let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
+        let mut config = Config::default();
+        let menu =
+            |config: &Config| decide(&Situation { limit_menu: true, ..situation(&stop, &[], config) }).plan;
+        assert_eq!(menu(&config).at, Some(at("2026-11-21T04:00:05Z")));
+        config.supervisor.margin_seconds = 2.0;
+        assert_eq!(menu(&config).at, Some(at("2026-11-21T04:00:02Z")), "a smaller margin is kept");
     }
 
     #[test]

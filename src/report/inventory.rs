@@ -951,7 +951,8 @@ impl<'a> Inventory<'a> {
             Phase::Open => incident.plan.clone(),
             Phase::Waiting | Phase::Held => {
                 // The waiter holds its lease for as long as it lives.
-                let waited_for = Lock::is_held(&self.ground.state.waiter_lease(&incident.session));
+                let waited_for = incident.module_waits(self.taken_at)
+                    || Lock::is_held(&self.ground.state.waiter_lease(&incident.session));
                 let plan = self.ledger.decision(incident, Terminal::Open).plan;
                 if plan.action != Action::Wake {
                     // The user has to do something first, wherever the session is.

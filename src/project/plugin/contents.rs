@@ -9,6 +9,9 @@ use crate::store::StateDir;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
+/// The module that Claude Code loads from 2.1.286 on; older clients ignore it and run the hooks.
+const MODULE: &str = "module.js";
+
 /// What it is, in one sentence.
 const DESCRIPTION: &str =
     "Notes stopped Claude Code sessions, waits for the limit, and continues the same session once, safely.";
@@ -31,6 +34,11 @@ Tell Claude Code about the directory above this one, then install the plugin:
 
     claude plugin marketplace add <that directory>
     claude plugin install cc-session-recover@cc-session-recover
+
+## Inside Claude Code
+
+From Claude Code 2.1.286 on, `hooks/module.js` shows the plan of a stopped session above the prompt, waits there instead of a process,
+and submits the prompt that continues the session, once. `/recover` lists all sessions.
 
 ## What it does where
 
@@ -75,6 +83,7 @@ pub(super) fn contents(
     let plugin = directory.join(NAME);
     let launcher = plugin.join(HOOKS).join(MARKER);
     let licence = package.join("LICENSE");
+    let module = package.join("plugin").join(MODULE);
     let content = |path: PathBuf, text: String, why, spare| Content { path, text, why, spare };
     let named = |path: &str| directory.join(path).join(".claude-plugin");
     Ok(vec![
@@ -94,6 +103,12 @@ pub(super) fn contents(
             launcher,
             runtime.launcher(env, package, HOOK, Whose::Plugin)?,
             "starts what the hooks run",
+            false,
+        ),
+        content(
+            plugin.join(HOOKS).join(MODULE),
+            std::fs::read_to_string(&module).doing("read", &module)?,
+            "shows the plan inside Claude Code and continues the session there",
             false,
         ),
         content(plugin.join(HOOKS).join("hooks.json"), pretty(&hooks()), "the hooks", false),
@@ -144,7 +159,7 @@ fn hooks() -> Value {
             groups.push(group.into());
         }
     }
-    json!({"description": DESCRIPTION, "hooks": events})
+    json!({"description": DESCRIPTION, "hooks": events, "modules": [format!("./{MODULE}")]})
 }
 
 fn pretty(value: &Value) -> String {

@@ -1,0 +1,129 @@
+// The plugin's module in the real client: it waits in the client instead of a hook process, continues a stop exactly once, and where it
+// cannot load the hooks do.
+
+import assert from 'node:assert/strict';
+import { appendFileSync } from 'node:fs';
+import path from 'node:path';
+import { suite, test } from 'node:test';
+import { pause, scene, step, until } from './scene.mjs';
+import { openTerminal } from './terminal.mjs';
+
+const GRACE = 4;
+const CONFIG = { heartbeat: { graceSeconds: GRACE, stepSeconds: 0.25 }, notify: { desktop: false } };
+const finished = () => step.text('The task is finished.', { times: 9 });
+
+/** A scene whose clients load the plugin from its directory; `plugin` wrote it. */
+async function withModule(t, { broken = false, ...options } = {}) {
+  const stage = await scene(t, { init: false, config: CONFIG, ...options });
+  if (stage === null) return null;
+  const { code, stdout, stderr } = await stage.cli('plugin', '--json');
+  assert.equal(code, 0, stderr);
+  const plugin = path.join(JSON.parse(stdout).directory, 'cc-session-recover');
+  if (broken) appendFileSync(path.join(plugin, 'hooks', 'module.js'), '\nexport const = 1;\n');
+  return Object.assign(stage, { plugin, args: ['--permission-mode', 'manual', '--plugin-dir', plugin] });
+}
+
+/** A client in a terminal that met a limit of some seconds and waits. */
+async function limited(t, stage, seconds = 12) {
+  stage.api.play(step.limitFor('5h', seconds), finished());
+  const terminal = await openTerminal(t, stage, { args: stage.args });
+  if (terminal === null) return null;
+  const { sessionId: id } = await terminal.session();
+  await terminal.type('Do the task.');
+  const { stop } = await stage.incident(id, ({ phase, plan }) => phase === 'waiting' && plan.action === 'wake', 20);
+  return { terminal, id, resetsAt: Date.parse(stop.resetsAt), refusedAt: stage.api.conversation().at(-1).at };
+}
+
+/** The hook of the stop records it and ends. */
+const noHookWaits = (stage) => until('no hook', () => stage.hookProcesses().length === 0, 10);
+const past = (ms) => until('the time', () => Date.now() > ms, 240);
+const byPlugin = (stage, id) => stage.home.records(id).filter((record) => record.origin?.kind === 'plugin').length;
+
+suite('the module', { concurrency: 2 }, () => {
+  test('waits without a process, shows the plan, continues a stop once as the plugin, and drops the continuation of the client for the same stop', async (t) => {
+    const stage = await withModule(t);
+    const here = stage && (await limited(t, stage));
+    if (!here) return;
+    const { terminal, id, resetsAt, refusedAt } = here;
+    await terminal.shows(/Claude Code continues this session itself/);
+    await noHookWaits(stage);
+    const shown = await stage.status(id);
+    assert.equal(shown.next.action, 'wake', 'status knows that somebody waits');
+    await stage.incident(id, ({ phase }) => phase === 'recovered', 40);
+    assert.equal(byPlugin(stage, id), 1);
+    const { attempts } = stage.home.incident(id);
+    assert.deepEqual(attempts.map(({ action, outcome }) => [action, outcome]), [['wake', 'continued']]);
+    // The client's own continuation comes 36 to 106 s after the reset.
+    await past(resetsAt + 115_000);
+    assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');
+  });
+
+  test('pauses and cancels by its keys, and submits nothing then', async (t) => {
+    const stage = await withModule(t);
+    const here = stage && (await limited(t, stage, 20));
+    if (!here) return;
+    const { terminal, id, resetsAt, refusedAt } = here;
+    await terminal.shows(/2: Pause/);
+    await pause(1);
+    await terminal.press('2');
+    await terminal.shows(/Continue as planned/);
+    assert.equal((await stage.status(id)).next.action, 'none', 'paused in status');
+    await terminal.press('3');
+    await stage.incident(id, ({ phase }) => phase === 'cancelled', 15);
+    await past(resetsAt + (GRACE + 6) * 1000);
+    assert.deepEqual([byPlugin(stage, id), stage.api.conversation(refusedAt).length], [0, 0]);
+  });
+
+  test('submits nothing into the conversation that /clear begins', async (t) => {
+    const stage = await withModule(t);
+    const here = stage && (await limited(t, stage, 15));
+    if (!here) return;
+    const { terminal, id, resetsAt, refusedAt } = here;
+    await terminal.type('/clear');
+    await until('the other session', async () => (await terminal.session()).sessionId !== id, 15);
+    await past(resetsAt + (GRACE + 6) * 1000);
+    assert.equal(stage.api.conversation(refusedAt).length, 0);
+    assert.equal(stage.home.incident(id).phase, 'held');
+  });
+
+  test('continues a session without a terminal, and a key continues one before its time', async (t) => {
+    const stage = await withModule(t);
+    if (stage === null) return;
+    stage.api.play(step.limitFor('5h', 6), finished());
+    const session = stage.open({ args: ['--plugin-dir', stage.plugin] });
+    session.prompt('Do the task.');
+    await until('the session', () => session.id, 30);
+    await stage.stop(session.id);
+    await until('the second turn', () => session.results().length === 2, 40);
+    await stage.incident(session.id, ({ phase }) => phase === 'recovered');
+    assert.equal(byPlugin(stage, session.id), 1);
+    const here = await limited(t, stage, 600);
+    if (!here) return;
+    stage.api.play(finished());
+    await here.terminal.shows(/1: Continue now/);
+    await pause(1);
+    await here.terminal.press('1');
+    await until('the prompt', () => byPlugin(stage, here.id) === 1, 20);
+  });
+
+  test('that Claude Code refuses leaves the stop to the hooks', async (t) => {
+    const stage = await withModule(t, { broken: true });
+    const here = stage && (await limited(t, stage));
+    if (!here) return;
+    const { id, refusedAt } = here;
+    assert.equal(stage.hookProcesses().length, 1, 'a hook waits');
+    await stage.incident(id, ({ phase }) => phase === 'recovered', 40);
+    assert.deepEqual([byPlugin(stage, id), stage.api.conversation(refusedAt).length], [0, 1]);
+  });
+
+  test('is found by settings hooks too: the hook of init leaves the waiting to it', async (t) => {
+    const stage = await withModule(t);
+    if (stage === null) return;
+    assert.equal((await stage.cli('init', stage.home.project, '--json')).code, 0);
+    const here = await limited(t, stage);
+    if (!here) return;
+    await noHookWaits(stage);
+    await stage.incident(here.id, ({ phase }) => phase === 'recovered', 40);
+    assert.deepEqual([byPlugin(stage, here.id), stage.api.conversation(here.refusedAt).length], [1, 1]);
+  });
+});

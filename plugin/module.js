@@ -1,0 +1,312 @@
+// The plugin's module: it runs inside Claude Code, keeps the time of a stopped session, shows the plan, and submits the prompt that
+// continues it. What to do is decided by the native part, which it asks through the launcher of the hooks; `src/hook/module.rs`
+// answers. Claude Code reads the names of events and calls from this source, so they stand here as literals.
+
+// Time between two checks of the clock. A check is free; a question starts a process.
+const TICK = 1000;
+// A tick that comes this much later shows that the machine or the process stood still.
+const GAP = 10_000;
+// Time between two questions while the hook still reads about the stop, and how long that may take.
+const READING_STEP = 700;
+const READING_LIMIT = 30_000;
+// The client opens its limit menu by itself within moments of the stop; later the user did.
+const MENU_AFTER_STOP = 3000;
+// How long the menu may be kept waiting for the plan.
+const MENU_PATIENCE = 8000;
+const ASK_TIMEOUT = 20_000;
+
+// The stop of the open session: its id, when the module heard of it, the newest answer, and what is under way.
+let stop = null;
+// The stop that the module continued: the client's own continuation of the same stop is dropped.
+let continued = null;
+let ticking = false;
+let lastTick = 0;
+let panel = null;
+
+const shell = '[ -f "$2" ] || exit 0; ccsr_js=$1 ccsr_line=$3; . "$2"';
+
+// Asks the native part. `line` chooses the task of the launcher, `question` is its standard input.
+async function ask($, line, question) {
+  const hooks = `${$.plugin.root}/hooks/cc-session-recover`;
+  let env;
+  try {
+    env = await $.process.hookEnv();
+  } catch {
+    // Clients before 2.1.326 have no such call; the native part finds the client in the registry.
+  }
+  try {
+    const ran = await $.process.run(['/bin/sh', '-c', shell, 'sh', `${hooks}/hook.js`, `${hooks}/run.sh`, line], {
+      ...(env ? { env } : {}),
+      stdin: question ? JSON.stringify(question) : '',
+      timeoutMs: ASK_TIMEOUT,
+    });
+    return ran.stdout ? JSON.parse(ran.stdout) : null;
+  } catch {
+    return null;
+  }
+}
+
+async function mark($) {
+  const session = await $.session.id();
+  // The stop hook of this client leaves the waiting to the module when the variable names its own session.
+  await $.env.set('CC_SESSION_RECOVER_MODULE', session);
+  return session;
+}
+
+function show($) {
+  $.ui.invalidate('ui.render');
+}
+
+function clear($) {
+  stop = null;
+  show($);
+}
+
+async function planOf($, more) {
+  const asked = stop;
+  if (!asked) return null;
+  const answer = await ask($, 'module', { ask: 'plan', session: asked.session, menu: asked.menu, ...more });
+  if (stop !== asked || !answer || answer.next === undefined) return null;
+  return take($, answer);
+}
+
+function take($, answer) {
+  // The record of an earlier stop: the hook of this one is not there yet.
+  if (answer.stoppedAt !== null && answer.stoppedAt < stop.heardAt - READING_LIMIT) return null;
+  stop.answer = answer;
+  if (answer.next === 'nobody' && !answer.reading) clear($);
+  else show($);
+  return answer;
+}
+
+// Asks until the hook has recorded the stop and planned for it.
+async function settle($, patience) {
+  const asked = stop;
+  const until = (await $.clock.now()) + patience;
+  while (isPending(asked)) {
+    const answer = await planOf($);
+    if (answer && !answer.reading) return answer;
+    if ((await $.clock.now()) > until) return null;
+    await $.clock.sleep(READING_STEP);
+  }
+  return null;
+}
+
+const isPending = (asked) => asked !== null && stop === asked;
+
+async function claim($, how) {
+  const asked = stop;
+  if (!asked || asked.claiming) return;
+  asked.claiming = true;
+  try {
+    // A timer belongs to the process, not to the conversation: /clear and /resume change it.
+    if ((await $.session.id()) !== asked.session) return clear($);
+    const answer = await ask($, 'module', { ask: how, session: asked.session, menu: asked.menu, gap: asked.gap });
+    asked.gap = false;
+    if (stop !== asked || !answer || answer.next === undefined) return;
+    if (!answer.prompt) {
+      take($, answer);
+      return;
+    }
+    // Before anything else is awaited: the prompt is submitted in the session it was granted for.
+    continued = { session: asked.session, generation: answer.generation };
+    let refused = false;
+    try {
+      const sent = await $.prompt.submit({ text: answer.prompt });
+      refused = Boolean(sent && sent.drop);
+    } catch {
+      refused = true;
+    }
+    if (refused) {
+      continued = null;
+      await ask($, 'module', { ask: 'not-submitted', session: asked.session });
+      if (stop === asked) await planOf($);
+      return;
+    }
+    $.ui.toast(`cc-session-recover continued this session after ${words(answer.kind)}`);
+    if (stop === asked) clear($);
+  } finally {
+    asked.claiming = false;
+  }
+}
+
+async function tick($) {
+  const now = await $.clock.now();
+  const gap = lastTick > 0 && now - lastTick > TICK + GAP;
+  lastTick = now;
+  const answer = stop && stop.answer;
+  if (!answer || stop.asking || stop.claiming) return;
+  if (gap) stop.gap = true;
+  const due = answer.at !== null && (answer.next === 'module' || answer.next === 'client') && now >= answer.at;
+  if (due) {
+    await claim($, 'claim');
+  } else if (gap || now >= answer.askAgainAt) {
+    const asked = stop;
+    asked.asking = true;
+    const waited = asked.gap;
+    asked.gap = false;
+    await planOf($, { gap: waited });
+    asked.asking = false;
+  } else if (answer.at !== null && answer.at - now < 90_000) {
+    show($);
+  }
+}
+
+function startTicking($) {
+  if (ticking) return;
+  ticking = true;
+  $.clock.every(TICK, () => tick($));
+}
+
+const words = (kind) => (kind ? `the ${kind.replace(/ reached$/, '')}` : 'a stop');
+
+const two = (number) => String(number).padStart(2, '0');
+
+function clock(at) {
+  const date = new Date(at);
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return date.toDateString() === new Date().toDateString() ? time : `${date.getMonth() + 1}/${date.getDate()} ${time}`;
+}
+
+function left(from, at) {
+  const seconds = Math.max(0, Math.round((at - from) / 1000));
+  if (seconds < 90) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+// What the band says, for the answer of the native part at this time.
+export function lines(answer, now) {
+  const kind = answer.kind ? answer.kind[0].toUpperCase() + answer.kind.slice(1) : 'Stopped';
+  const head = answer.resetsAt === null ? kind : `${kind}; it resets at ${clock(answer.resetsAt)}`;
+  if (answer.next === 'client') {
+    return [head, `Claude Code continues this session itself. If it has not by ${clock(answer.at)}, cc-session-recover does (in ${left(now, answer.at)})`];
+  }
+  if (answer.next === 'module') return [head, `cc-session-recover continues this session at ${clock(answer.at)} (in ${left(now, answer.at)})`];
+  if (answer.next === 'hook') return [head, 'Another process of cc-session-recover waits for this session'];
+  return [head, answer.why];
+}
+
+const GROUPS = [
+  ['Needs you', (one) => one.group === 'needs-you'],
+  ['Waiting', (one) => one.group === 'waiting'],
+  ['Running', (one) => one.group === 'running'],
+  ['Recent', () => true],
+];
+
+const fit = (text, size) => (text.length > size ? `${text.slice(0, size - 1)}…` : text.padEnd(size));
+
+function row(session, columns) {
+  const name = session.name || session.title || session.id.slice(0, 8);
+  const project = String(session.project.dir ?? session.project.cwd ?? '').split('/').pop();
+  const width = Math.max(10, Math.floor((columns - 4) / 4));
+  return `  ${fit(name, width)} ${fit(project, width)} ${fit(session.next.why, width * 2)}`;
+}
+
+export function register(on) {
+  on('session.start', async ($, e, next) => {
+    const started = await next(e);
+    const session = await mark($);
+    startTicking($);
+    await $.command.register({ name: 'recover', description: 'Shows stopped, waiting and running sessions', immediate: true });
+    // A session that is opened again while its stop waits, and a module that was loaded again.
+    stop = { session, heardAt: 0, answer: null, menu: false };
+    await planOf($);
+    if (stop && !stop.answer) clear($);
+    return started;
+  });
+
+  on('turn.start', async ($, e, next) => {
+    if (!e.agentId) {
+      await mark($);
+      startTicking($);
+      clear($);
+    }
+    return next(e);
+  });
+
+  on('turn.complete', async ($, e, next) => {
+    const completed = await next(e);
+    if (e.agentId) return completed;
+    if (e.reason !== 'error') {
+      clear($);
+      return completed;
+    }
+    const heardAt = await $.clock.now();
+    continued = null;
+    stop = { session: await $.session.id(), heardAt, answer: null, menu: false };
+    $.clock.after(READING_STEP / 2, () => settle($, READING_LIMIT));
+    return completed;
+  });
+
+  // The client continues a stop by itself, also one that the module has continued already.
+  on('prompt.submit', async ($, e, next) => {
+    if (e.origin.kind === 'auto-continuation' && continued && continued.session === (await $.session.id())) {
+      return { drop: 'cc-session-recover has continued this session already' };
+    }
+    return next(e);
+  });
+
+  // After three continuations of its own the client opens a menu, which would hold every prompt. It is answered only where the plan
+  // covers the stop, and never when the user opened it.
+  on('command.run', { command: 'rate-limit-options' }, async ($, e, next) => {
+    const asked = stop;
+    if (!asked || (await $.clock.now()) - asked.heardAt > MENU_AFTER_STOP) return next(e);
+    asked.menu = true;
+    const answer = await settle($, MENU_PATIENCE);
+    return answer && answer.coversMenu ? {} : next(e);
+  });
+
+  on('session.end', async ($, e, next) => {
+    clear($);
+    continued = null;
+    return next(e);
+  });
+
+  on('command.run', { command: 'recover' }, async ($) => {
+    panel = await ask($, 'module-sessions');
+    const opened = await $.ui.open({ id: 'cc-session-recover', title: 'Sessions', focus: true, closeOnEscape: true });
+    return { text: opened.isPlaced ? '' : 'The sessions are shown by `cc-session-recover status`' };
+  });
+
+  on('ui.render', { component: 'AbovePrompt' }, async ($, e, next) => {
+    const answer = stop && stop.answer;
+    if (!answer || e.props.hasSurvey || (answer.next === 'nobody' && !answer.reading)) return next(e);
+    const { Box, Text, Button } = $.ui.resolve(e);
+    const now = await $.clock.now();
+    const [head, then] = lines(answer, now);
+    const session = stop.session;
+    const choose = (line) => async () => {
+      await ask($, `${line} ${session}`);
+      await planOf($);
+    };
+    const waits = answer.next === 'client' || answer.next === 'module';
+    const buttons = [];
+    if (waits) buttons.push(h(Button, { key: 'now', label: 'Continue now', hotkey: '1', plain: true, onPress: () => claim($, 'claim-now') }));
+    if (answer.paused) buttons.push(h(Button, { key: 'unpause', label: 'Continue as planned', hotkey: '2', plain: true, onPress: choose('module-unpause') }));
+    else if (waits) buttons.push(h(Button, { key: 'pause', label: 'Pause', hotkey: '2', plain: true, onPress: choose('module-pause') }));
+    if (waits || answer.paused) buttons.push(h(Button, { key: 'cancel', label: 'Do not continue', hotkey: '3', plain: true, onPress: choose('module-cancel') }));
+    return h(
+      Box,
+      { flexDirection: 'column' },
+      h(Text, { color: 'yellow' }, head),
+      h(Text, { dimColor: true }, then),
+      ...(buttons.length ? [h(Box, { flexDirection: 'row', gap: 2 }, ...buttons)] : []),
+    );
+  });
+
+  on('ui.render', { component: 'Pane' }, async ($, e, next) => {
+    if (e.requestId !== 'cc-session-recover') return next(e);
+    const { Box, Text } = $.ui.resolve(e);
+    const sessions = panel && panel.sessions;
+    if (!sessions) return h(Text, {}, 'The sessions cannot be read now. `cc-session-recover status` says why.');
+    const rest = [...sessions];
+    const rows = [];
+    for (const [heading, belongs] of GROUPS) {
+      const members = rest.filter(belongs);
+      for (const member of members) rest.splice(rest.indexOf(member), 1);
+      if (members.length) rows.push(h(Text, { bold: true }, heading), ...members.map((one) => h(Text, {}, row(one, e.props.bodyColumns))));
+    }
+    return h(Box, { flexDirection: 'column' }, ...(rows.length ? rows : [h(Text, {}, 'No session is stopped.')]));
+  });
+}

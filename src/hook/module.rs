@@ -1,0 +1,389 @@
+//! The plugin's module inside the client: it keeps the time and shows the plan, and asks here what to do.
+//!
+//! The module starts one short process for each question. A question is answered like one check of a waiting hook, under the same
+//! lease, so a hook, a supervisor and the module never act for the same stop.
+
+use super::{Caller, Event, Hook, Outside, Payload};
+use crate::claude::home::{ClaudeHome, is_session_id};
+use crate::claude::registry::client_pid;
+use crate::fs::canonical;
+use crate::project::checkout::project_of;
+use crate::project::enabled::{Enabled, find};
+use crate::project::plugin;
+use crate::recovery::heartbeat::{CheckRequest, CheckedStop};
+use crate::recovery::incident::{Incident, MODULE_STEP, Obstacle, Phase};
+use crate::recovery::ledger::Ledger;
+use crate::recovery::policy::{Action, Terminal};
+use crate::session::Source;
+use crate::store::{StateDir, journal};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::cell::OnceCell;
+use std::path::PathBuf;
+
+/// What the module asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ModuleAsk {
+    /// What happens next to the session.
+    Plan,
+    /// May I submit the prompt now?
+    Claim,
+    /// The same, before the planned time: the user pressed the key.
+    ClaimNow,
+    /// A granted prompt was refused by the client.
+    NotSubmitted,
+}
+
+/// A question of the module.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ModuleRequest {
+    ask: ModuleAsk,
+    session: String,
+    /// The client opens its limit menu for this stop.
+    #[serde(default)]
+    menu: bool,
+    /// Time stood still since the last question.
+    #[serde(default)]
+    gap: bool,
+}
+
+/// Who is expected to continue the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum NextActor {
+    /// Claude Code itself, and the module where it has not by the planned time.
+    Client,
+    /// The module.
+    Module,
+    /// A hook of another window, or one that was there before the module.
+    Hook,
+    /// The user has to do something first.
+    User,
+    /// Nobody: there is nothing to continue.
+    Nobody,
+}
+
+/// The answer. Times are milliseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ModuleAnswer {
+    /// Who continues the session.
+    next: NextActor,
+    /// Grows with every stop of the session.
+    generation: u64,
+    /// When the stop happened.
+    stopped_at: Option<i64>,
+    /// The kind of stop, in words.
+    kind: Option<&'static str>,
+    /// When the limit resets.
+    resets_at: Option<i64>,
+    /// Planned time of the module's prompt.
+    at: Option<i64>,
+    /// Latest time of the next question.
+    ask_again_at: i64,
+    /// The stop is still being read: ask again in a moment.
+    reading: bool,
+    /// Why the session waits, or why not.
+    why: String,
+    /// The session is paused.
+    paused: bool,
+    /// The module covers this stop, so it may answer the client's limit menu.
+    covers_menu: bool,
+    /// Submit this prompt, once.
+    prompt: Option<String>,
+}
+
+/// The consent under which a session is continued: that of its project's hooks, of the user's own, or of the plugin.
+fn in_force_for(state: &StateDir, outside: Outside<'_>, caller: Caller<'_>) -> Option<Enabled> {
+    let Caller::Plugin = caller else { return None };
+    plugin::in_charge(state, outside.env, outside.processes, None).or_else(|| {
+        let project = outside.env.absolute("CLAUDE_PROJECT_DIR").and_then(|dir| canonical(&dir).ok());
+        project
+            .and_then(|dir| find(state, outside.env, Some(&project_of(state, outside.env, &dir)?)))
+            .or_else(|| find(state, outside.env, None))
+    })
+}
+
+/// Answers one question; `None` where the module has no say: a malformed question, a session of our own run, or a project in which
+/// neither hooks nor plugin are in charge.
+#[must_use]
+pub fn answer_module(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Option<String> {
+    let request: ModuleRequest = serde_json::from_slice(input).ok()?;
+    if !is_session_id(&request.session) || outside.env.in_attempt() {
+        return None;
+    }
+    let state = outside.env.state_dir().map(StateDir::new).ok()?;
+    let home = outside.env.claude_config_dir().map(ClaudeHome::new)?;
+    // The stop is recorded by whoever's hook is in charge; the module of the plugin acts for all of them.
+    // Where hooks in settings are in charge they record the stop, and the module waits for them too.
+    let enabled = in_force_for(&state, outside, caller)?;
+    let incident: Option<Incident> =
+        crate::store::stored::peek(&state.incident(&request.session)).ok().flatten();
+    let payload = Payload {
+        event: Event::Stop,
+        session: request.session.clone(),
+        transcript: incident.as_ref().map_or_else(PathBuf::new, |incident| incident.transcript.clone()),
+        cwd: incident.as_ref().and_then(|incident| incident.cwd.clone()),
+        subagent: false,
+        error: None,
+        error_details: None,
+        last_message: None,
+        reason: None,
+        source: None,
+        notification: None,
+        typed: false,
+        continues_by_client: false,
+        prompt_id: None,
+    };
+    let hook = Hook {
+        launcher: None,
+        within: None,
+        outside,
+        state: &state,
+        home: &home,
+        enabled: &enabled,
+        payload: &payload,
+        config: OnceCell::new(),
+    };
+    let answer = match incident {
+        None => ModuleAnswer::nothing(outside.clock.now()),
+        Some(_) => match hook.answer(&request) {
+            Ok(answer) => answer,
+            Err(error) => {
+                hook.failed(&error);
+                return None;
+            }
+        },
+    };
+    serde_json::to_string(&answer).ok()
+}
+
+impl Hook<'_> {
+    /// Whether the plugin's module waits in place of this hook. Records that it does.
+    pub(super) fn leave_to_module(&self, ledger: &Ledger<'_>) -> bool {
+        if self.outside.env.module_session() != Some(&self.payload.session) {
+            return false;
+        }
+        let now = self.outside.clock.now();
+        let recorded = ledger.change(&self.payload.session, |slot| {
+            if let Some(incident) = slot {
+                incident.module_seen_at = Some(now);
+            }
+        });
+        recorded.is_ok()
+    }
+
+    fn answer(&self, request: &ModuleRequest) -> crate::error::Result<ModuleAnswer> {
+        let session = &self.payload.session;
+        let now = self.outside.clock.now();
+        let config = self.config();
+        let default_home = self.default_home();
+        let ledger = self.ledger(config, default_home.as_deref());
+        if request.ask == ModuleAsk::NotSubmitted {
+            ledger.change(session, |slot| {
+                if let Some(incident) = slot.as_mut().filter(|incident| incident.phase == Phase::Attempting) {
+                    incident.saw(Source::Hook, "Claude Code refused the prompt of the plugin's module");
+                    incident.phase = Phase::Waiting;
+                    ledger.plan(incident, Terminal::Open);
+                }
+            })?;
+            journal::append(self.state, self.outside.clock, "module-refused", json!({"session": session}));
+        }
+        self.note_question(&ledger, request)?;
+        let homes = self.homes(config);
+        let on_hold = |incident: &Incident| self.tell_hold(incident, config);
+        let heartbeat = self.heartbeat(ledger, &homes, &on_hold);
+        let claims = matches!(request.ask, ModuleAsk::Claim | ModuleAsk::ClaimNow);
+        let checked = heartbeat.check(session, CheckRequest { claims, gap: request.gap })?;
+        let incident = ledger.read(session)?;
+        if let Some(incident) = incident.as_ref().filter(|_| !matches!(checked, CheckedStop::Waits(_))) {
+            self.write_note(incident, config);
+        }
+        Ok(answer_of(&checked, incident.as_ref(), config.heartbeat.beyond_client_cap, now))
+    }
+
+    /// Records what the question itself tells: that the module waits, in which client, and that the limit menu is open.
+    fn note_question(&self, ledger: &Ledger<'_>, request: &ModuleRequest) -> crate::error::Result<()> {
+        let session = &self.payload.session;
+        let now = self.outside.clock.now();
+        let processes = self.outside.processes;
+        let pid = client_pid(self.outside.env.claude_pid(), self.home, session, processes);
+        let owner = pid.and_then(|pid| Some((pid, processes.start_token(pid)?)));
+        let known = ledger.read(session)?;
+        let current = known.is_some_and(|incident| {
+            let recent = incident.module_seen_at.is_some_and(|at| now - at < MODULE_STEP / 2);
+            let same = owner.as_ref().is_none_or(|(pid, _)| incident.claude_pid == Some(*pid));
+            recent && same && (!request.menu || incident.limit_menu_at.is_some())
+        });
+        if current && request.ask != ModuleAsk::ClaimNow {
+            return Ok(());
+        }
+        ledger.change(session, |slot| {
+            let Some(incident) = slot.as_mut().filter(|incident| incident.phase.is_active()) else { return };
+            incident.module_seen_at = Some(now);
+            if let Some((pid, start)) = owner {
+                incident.claude_pid = Some(pid);
+                incident.claude_start = Some(start);
+            }
+            if request.menu && incident.limit_menu_at.is_none() {
+                incident.limit_menu_at = Some(now);
+                incident.saw(Source::Hook, "Claude Code opened its limit menu instead of waiting");
+                if incident.phase == Phase::Waiting {
+                    ledger.plan(incident, Terminal::Open);
+                }
+            }
+            if request.ask == ModuleAsk::ClaimNow && incident.plan.action == Action::Wake {
+                incident.plan.at = Some(now);
+                incident.timing = None;
+                incident.saw(Source::Hook, "the user chose to continue now");
+            }
+        })?;
+        Ok(())
+    }
+}
+
+fn answer_of(
+    checked: &CheckedStop,
+    incident: Option<&Incident>,
+    beyond_client_cap: bool,
+    now: DateTime<Utc>,
+) -> ModuleAnswer {
+    let Some(incident) = incident else { return ModuleAnswer::nothing(now) };
+    let waits = incident.phase == Phase::Waiting && incident.plan.action == Action::Wake;
+    let held = incident.held_back.as_ref();
+    let next = match checked {
+        CheckedStop::WaitedForElsewhere if waits => NextActor::Hook,
+        CheckedStop::Granted(_) => NextActor::Module,
+        CheckedStop::Waits(_) if waits => match held {
+            Some(_) => NextActor::User,
+            None if incident.limit_menu_at.is_some() || !incident.stop.kind.is_usage_limit() => {
+                NextActor::Module
+            }
+            None => NextActor::Client,
+        },
+        _ if matches!(incident.phase, Phase::Held | Phase::GivenUp) => NextActor::User,
+        CheckedStop::Waits(_) | CheckedStop::WaitedForElsewhere | CheckedStop::Over(_) => NextActor::Nobody,
+    };
+    let step = now + MODULE_STEP;
+    ModuleAnswer {
+        next,
+        generation: incident.generation,
+        stopped_at: incident.stop.at.map(|at| at.timestamp_millis()),
+        kind: Some(incident.stop.kind.words()),
+        resets_at: incident.stop.resets_at.map(|at| at.timestamp_millis()),
+        at: incident.plan.at.filter(|_| waits).map(|at| at.timestamp_millis()),
+        ask_again_at: step.timestamp_millis(),
+        reading: incident.phase == Phase::Open,
+        why: held.map_or_else(|| incident.plan.why.clone(), |held| held.why.clone()),
+        paused: held.is_some_and(|held| held.reason == Obstacle::Paused),
+        covers_menu: waits && beyond_client_cap && !held.is_some_and(|held| outlasts_the_menu(held.reason)),
+        prompt: if let CheckedStop::Granted(text) = checked { Some(text.clone()) } else { None },
+    }
+}
+
+/// Whether something other than the menu itself would still hold the session once the menu is answered.
+const fn outlasts_the_menu(obstacle: Obstacle) -> bool {
+    match obstacle {
+        Obstacle::Dialog | Obstacle::Suspended => false,
+        Obstacle::Shared | Obstacle::Paused | Obstacle::SwitchedOff | Obstacle::NoTranscript => true,
+    }
+}
+
+impl ModuleAnswer {
+    fn nothing(now: DateTime<Utc>) -> Self {
+        Self {
+            next: NextActor::Nobody,
+            generation: 0,
+            stopped_at: None,
+            kind: None,
+            resets_at: None,
+            at: None,
+            ask_again_at: (now + MODULE_STEP).timestamp_millis(),
+            reading: false,
+            why: String::new(),
+            paused: false,
+            covers_menu: false,
+            prompt: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::parse_rfc3339;
+    use crate::recovery::incident::{HeldBack, Report};
+    use crate::recovery::policy::RecoveryPlan;
+    use crate::recovery::reason::Reason;
+    use crate::session::{Stop, StopKind};
+    use NextActor as N;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        parse_rfc3339(text).unwrap()
+    }
+
+    fn waiting() -> Incident {
+        let report = Report {
+            session: "00000001-0000-4000-8000-000000000001".into(),
+            project: None,
+            config_dir: None,
+            transcript: PathBuf::from("/t.jsonl"),
+            stop: Stop {
+                at: Some(at("2026-11-21T02:00:00Z")),
+                resets_at: Some(at("2026-11-21T04:00:00Z")),
+                ..Stop::of(StopKind::UsageLimit5h)
+            },
+            cwd: None,
+            entrypoint: None,
+            claude_pid: None,
+            claude_start: None,
+        };
+        let mut incident = Incident::open(report, at("2026-11-21T02:00:00Z"));
+        incident.phase = Phase::Waiting;
+        incident.plan = RecoveryPlan::new(Action::Wake, Some(at("2026-11-21T04:02:30Z")), Reason::NotPlanned);
+        incident
+    }
+
+    #[test]
+    fn the_answer_names_who_continues_and_covers_the_menu_only_where_the_module_will() {
+        let held = |reason| HeldBack { reason, why: "held".into() };
+        let change = |edit: &dyn Fn(&mut Incident)| {
+            let mut incident = waiting();
+            edit(&mut incident);
+            incident
+        };
+        let now = at("2026-11-21T03:00:00Z");
+        let cases = [
+            ("plain", change(&|_| {}), true, (N::Client, true)),
+            ("menu", change(&|one| one.limit_menu_at = Some(now)), true, (N::Module, true)),
+            ("cap kept", change(&|one| one.limit_menu_at = Some(now)), false, (N::Module, false)),
+            ("no limit", change(&|one| one.stop.kind = StopKind::Overloaded), true, (N::Module, true)),
+            ("paused", change(&|one| one.held_back = Some(held(Obstacle::Paused))), true, (N::User, false)),
+            ("shared", change(&|one| one.held_back = Some(held(Obstacle::Shared))), true, (N::User, false)),
+            ("dialog", change(&|one| one.held_back = Some(held(Obstacle::Dialog))), true, (N::User, true)),
+            ("held", change(&|one| one.phase = Phase::Held), true, (N::User, false)),
+            ("recovered", change(&|one| one.phase = Phase::Recovered), true, (N::Nobody, false)),
+        ];
+        for (name, incident, beyond, expected) in cases {
+            let checked = CheckedStop::Waits(Box::new(incident.clone()));
+            let answer = answer_of(&checked, Some(&incident), beyond, now);
+            assert_eq!((answer.next, answer.covers_menu), expected, "{name}");
+            assert_eq!(answer.prompt, None, "{name}: nothing is granted");
+        }
+        let other = answer_of(&CheckedStop::WaitedForElsewhere, Some(&waiting()), true, now);
+        assert_eq!(other.next, NextActor::Hook);
+    }
+
+    #[test]
+    fn the_module_counts_as_unloaded_when_it_has_not_asked_for_150_seconds() {
+        let mut incident = waiting();
+        let seen = at("2026-11-21T02:00:00Z");
+        assert!(!incident.module_waits(seen), "no module");
+        incident.module_seen_at = Some(seen);
+        assert!(incident.module_waits(at("2026-11-21T02:02:29Z")));
+        assert!(!incident.module_waits(at("2026-11-21T02:02:30Z")));
+    }
+}
