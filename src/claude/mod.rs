@@ -13,6 +13,7 @@ pub mod record;
 pub mod registry;
 pub mod retention;
 pub mod role;
+pub mod route;
 pub mod settings;
 pub mod transcript;
 pub mod version;

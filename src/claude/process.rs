@@ -1,5 +1,6 @@
 //! A process, identified so that a reused process id cannot be mistaken for it: its id and its start time.
 
+use super::route::DefaultRoute;
 use crate::env::Environment;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -52,6 +53,10 @@ pub trait Processes: Send + Sync {
     /// Its controlling terminal, such as `pts/3`.
     fn terminal(&self, pid: u32) -> Option<String> {
         self.table().into_iter().find(|process| process.pid == pid)?.tty
+    }
+    /// Whether the machine has a default route.
+    fn default_route(&self) -> DefaultRoute {
+        DefaultRoute::Unknown
     }
     /// Whether it is stopped by a signal or a debugger.
     fn is_stopped(&self, pid: u32) -> bool {
@@ -223,6 +228,10 @@ mod system {
     }
 
     impl Processes for SystemProcesses {
+        fn default_route(&self) -> crate::claude::route::DefaultRoute {
+            crate::claude::route::DefaultRoute::of_machine()
+        }
+
         /// Field 22 of `/proc/<pid>/stat`, ticks since boot.
         fn start_token(&self, pid: u32) -> Option<String> {
             Stat::read(pid)?.text(START).map(str::to_owned)
@@ -371,6 +380,10 @@ mod system {
     }
 
     impl Processes for SystemProcesses {
+        fn default_route(&self) -> crate::claude::route::DefaultRoute {
+            crate::claude::route::DefaultRoute::of_machine()
+        }
+
         /// Start time in seconds since the epoch.
         fn start_token(&self, pid: u32) -> Option<String> {
             let system = one(pid, ProcessRefreshKind::nothing())?;

@@ -167,10 +167,12 @@ export type PlanReason =
   | 'paused'
   | 'client-suspended'
   | 'transcript-missing'
+  | 'no-route'
   | 'ended-before-answer'
   | 'login-needed'
   | 'credit-needed'
   | 'reset-far-away'
+  | 'reset-passed'
   | 'context-full'
   | 'request-refused'
   | 'cause-unknown'
@@ -185,6 +187,7 @@ export type PlanReason =
   | 'context-too-large'
   | 'overdue'
   | 'awaiting-reset'
+  | 'reset-early'
   | 'awaiting-retry'
   | 'client-continues'
   | 'recovery-disabled'
@@ -2043,7 +2046,7 @@ export interface PostedNotice {
   /** Name and version of this form. */
   schema: 'cc-session-recover/notice@1'
   /** What happened to the session. */
-  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up' | 'dialog-open' | 'open-twice' | 'context-large' | 'context-bloated' | 'not-saved'
+  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up' | 'dialog-open' | 'open-twice' | 'limit-reset' | 'taken-over' | 'superseded' | 'context-large' | 'context-bloated' | 'not-saved'
   /** Session id. */
   session: string
   /** Its title, on one line, without known secrets, at most 80 characters. */

@@ -288,7 +288,11 @@ fn answer_of(
 const fn outlasts_the_menu(obstacle: Obstacle) -> bool {
     match obstacle {
         Obstacle::Dialog | Obstacle::Suspended => false,
-        Obstacle::Shared | Obstacle::Paused | Obstacle::SwitchedOff | Obstacle::NoTranscript => true,
+        Obstacle::Shared
+        | Obstacle::Paused
+        | Obstacle::SwitchedOff
+        | Obstacle::NoTranscript
+        | Obstacle::NoRoute => true,
     }
 }
 

@@ -5,14 +5,14 @@ use crate::claude::home::ClaudeHome;
 use crate::claude::registry::{client_pid, live_holder, read_record};
 use crate::claude::role::is_one_shot;
 use crate::claude::transcript::Transcript;
-use crate::error::Code;
+use crate::error::{Code, Result};
 use crate::note::state::Moment;
 use crate::note::writer::NoteWriter;
 use crate::notify::{Kind as NoticeKind, Notice, send};
 use crate::project::enabled::unattended;
 use crate::recovery::config::Config;
 use crate::recovery::fingerprint::Fingerprint;
-use crate::recovery::heartbeat::{Ended, Heartbeat, continues_by_itself};
+use crate::recovery::heartbeat::{Ended, Heartbeat, continues_by_itself, notified_at};
 use crate::recovery::incident::{Incident, Obstacle, Outcome as AttemptOutcome, Phase, Report};
 use crate::recovery::ledger::{Event, Ledger};
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, user_needed};
@@ -35,6 +35,10 @@ use std::time::Duration;
 const TURN_WAIT: Duration = Duration::from_secs(3);
 const TURN_STEP: Duration = Duration::from_millis(50);
 
+/// First pause before a stop that could not be written is tried again; each later one is twice as long.
+const UNWRITABLE_PAUSE: Duration = Duration::from_millis(250);
+/// The longest of these pauses.
+const LONGEST_UNWRITABLE_PAUSE: Duration = Duration::from_mins(1);
 /// Time between two checks of a reopened session that another client still waits for.
 const REOPENED_STEP: Duration = Duration::from_secs(2);
 
@@ -63,7 +67,7 @@ impl Hook<'_> {
         let config = self.config();
         let default_home = self.default_home();
         let ledger = self.ledger(config, default_home.as_deref());
-        let entered = ledger.enter(&self.payload.session, Event::Stopped(Box::new(self.report(stop))));
+        let entered = self.enter_while_client_lives(&ledger, self.report(stop));
         self.record_project(&ledger);
         self.keep_files();
         // Inside a run of our own the supervisor watches; a hook only records there.
@@ -78,17 +82,54 @@ impl Hook<'_> {
         let homes = self.homes(config);
         let on_hold = |incident: &Incident| self.tell_hold(incident, config);
         let heartbeat = self.heartbeat(ledger, &homes, &on_hold);
-        let established = match heartbeat.establish(&incident) {
+        let alive = || heartbeat.is_alive(&incident);
+        let established = match self.again_while(alive, || heartbeat.establish(&incident)) {
             Ok(Some(incident)) => incident,
             Ok(None) => return Outcome::silent(),
             Err(error) => return self.failed(&error),
         };
         self.write_note(&established, config);
         self.save_state(Moment::Stopped);
-        if established.plan.action != Action::Wake || self.leave_to_module(&heartbeat.ledger) {
-            return Outcome::silent();
+        if established.plan.action == Action::Wake {
+            if self.leave_to_module(&heartbeat.ledger) {
+                return Outcome::silent();
+            }
+            return self.wait_for_plan(&heartbeat);
         }
-        self.wait_for_plan(&heartbeat)
+        if established.plan.notified_at().is_some() {
+            self.notify(NoticeKind::Held, &established, config);
+        }
+        if notified_at(&established).is_some() {
+            return self.wait_for_plan(&heartbeat);
+        }
+        Outcome::silent()
+    }
+
+    /// Records the stop. Where it cannot be written, as on a full disk, it is tried again while the client lives: nothing else keeps
+    /// the stop of an open session.
+    fn enter_while_client_lives(&self, ledger: &Ledger<'_>, report: Report) -> Result<Option<Incident>> {
+        let (pid, start) = (report.claude_pid, report.claude_start.clone());
+        let processes = self.outside.processes;
+        let alive = || start.is_some() && pid.is_some_and(|pid| processes.start_token(pid) == start);
+        let event = Event::Stopped(Box::new(report));
+        self.again_while(alive, || ledger.enter(&self.payload.session, event.clone()))
+    }
+
+    /// Tries again, with growing pauses, what fails because a file cannot be read or written.
+    fn again_while<T>(&self, alive: impl Fn() -> bool, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+        let mut pause = UNWRITABLE_PAUSE;
+        loop {
+            match attempt() {
+                Err(error) if error.code == Code::Io && !self.outside.env.in_attempt() && alive() => {
+                    if pause == UNWRITABLE_PAUSE {
+                        self.failed(&error);
+                    }
+                    self.outside.clock.sleep(pause);
+                    pause = (pause * 2).min(LONGEST_UNWRITABLE_PAUSE);
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Waits, brings the note up to date, and wakes the session where that was decided.
@@ -101,6 +142,12 @@ impl Hook<'_> {
             Ended::Wake(text) => {
                 self.expect_second_continuation(heartbeat);
                 Outcome { exit_code: 2, stderr: Some(text), ..Outcome::silent() }
+            }
+            Ended::HasReset => {
+                if let Ok(Some(incident)) = heartbeat.ledger.read(&self.payload.session) {
+                    self.notify(NoticeKind::LimitReset, &incident, heartbeat.ledger.config);
+                }
+                Outcome::silent()
             }
             Ended::Silent(_) => Outcome::silent(),
         }
@@ -220,6 +267,10 @@ impl Hook<'_> {
             Some(Obstacle::Shared) => NoticeKind::OpenTwice,
             _ => return,
         };
+        self.notify(kind, incident, config);
+    }
+
+    fn notify(&self, kind: NoticeKind, incident: &Incident, config: &Config) {
         let title =
             self.read_transcript(Liveness::Live(None)).and_then(|summary| summary.name.or(summary.title));
         let notice = Notice::new(
@@ -255,7 +306,7 @@ impl Hook<'_> {
         } else if summary.continued_by_client {
             (Phase::Recovered, "continued by Claude Code itself")
         } else {
-            (Phase::MovedOn, "a person went on")
+            (Phase::MovedOn, "the user continued it")
         };
         let fact = format!("a turn after the stop ended well: {how}");
         match ledger.enter(&self.payload.session, Event::WentOn { phase, fact }) {

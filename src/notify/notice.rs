@@ -28,6 +28,12 @@ pub enum Kind {
     DialogOpen,
     /// Two windows have it open, so neither is continued.
     OpenTwice,
+    /// A limit or budget that was far away when it stopped has reset.
+    LimitReset,
+    /// The user opened it while an unattended run worked in it; the run was ended.
+    TakenOver,
+    /// A later session was given the same prompt, so this one is left as it is.
+    Superseded,
     /// Its context is large.
     ContextLarge,
     /// Its context is bloated.
@@ -48,6 +54,9 @@ impl Kind {
             Self::GivenUp => "given-up",
             Self::DialogOpen => "dialog-open",
             Self::OpenTwice => "open-twice",
+            Self::LimitReset => "limit-reset",
+            Self::TakenOver => "taken-over",
+            Self::Superseded => "superseded",
             Self::ContextLarge => "context-large",
             Self::ContextBloated => "context-bloated",
             Self::NotSaved => "not-saved",
@@ -63,6 +72,9 @@ impl Kind {
             Self::GivenUp => "Claude Code was given up",
             Self::DialogOpen => "A menu is open in Claude Code",
             Self::OpenTwice => "A session is open in two windows",
+            Self::LimitReset => "The limit of a Claude Code session has reset",
+            Self::TakenOver => "You took a Claude Code session over",
+            Self::Superseded => "A Claude Code session was superseded",
             Self::ContextLarge => "Claude Code fills its context",
             Self::ContextBloated => "Claude Code has almost filled its context",
             Self::NotSaved => "Claude Code is not saving a session",
@@ -81,6 +93,15 @@ impl Kind {
             }
             Self::OpenTwice => {
                 "Neither is continued, for that would fork the conversation: close one of them. Run cc-session-recover status."
+            }
+            Self::LimitReset => {
+                "It does not continue by itself: type continue in its window, or run cc-session-recover resume."
+            }
+            Self::TakenOver => {
+                "The unattended run of it was ended. Run cc-session-recover report to see what it did."
+            }
+            Self::Superseded => {
+                "A later session was given the same prompt, so this one is left as it is. Run cc-session-recover show."
             }
             Self::ContextLarge => {
                 "Compact it soon: type /compact in it. Run cc-session-recover show to see how full it is."

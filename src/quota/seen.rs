@@ -8,10 +8,11 @@
 use super::refresh::{Refresh, Window};
 use crate::error::Code;
 use crate::project::enabled::project_key;
-use crate::session::stop::time;
+use crate::session::stop::{time, time_or_null};
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::store::stored::{Loaded, Stored, load, peek, save_unsynced};
+use crate::trust::registration::Registration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ const SAME_RESET: TimeDelta = TimeDelta::minutes(2);
 const STEP: f64 = 1.0;
 /// What did not move is written again after this long, so that it shows how fresh it is.
 const FRESH: TimeDelta = TimeDelta::seconds(60);
+/// Sessions whose last reading is kept; the one that changed longest ago goes first.
+const MOST_SESSIONS: usize = 64;
 /// Models kept in one file; what names more is no client.
 const MOST_MODELS: usize = 64;
 
@@ -39,6 +42,24 @@ pub struct Account {
     /// When a client told it last.
     #[serde(serialize_with = "time")]
     pub seen_at: DateTime<Utc>,
+}
+
+/// What one session read last of the windows of its account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionReading {
+    /// Window of five hours.
+    pub five_hour: Option<Window>,
+    /// Window of seven days.
+    pub seven_day: Option<Window>,
+    /// When its first reading was seen here. It may have been got earlier.
+    #[serde(serialize_with = "time")]
+    pub first_at: DateTime<Utc>,
+    /// When it read something else than before, which it got with an answer; `None` while it draws its first reading.
+    #[serde(serialize_with = "time_or_null")]
+    pub changed_at: Option<DateTime<Utc>>,
+    /// What tells the account; `None` where the start of the session was not registered.
+    pub account: Option<String>,
 }
 
 /// The stored value of one configuration directory.
@@ -58,6 +79,9 @@ pub struct Seen {
     pub seven_day: Option<Window>,
     /// Tokens the context of each model holds.
     pub windows: BTreeMap<String, u64>,
+    /// The last reading of each session.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub readings: BTreeMap<String, SessionReading>,
 }
 
 impl Stored for Seen {
@@ -88,6 +112,13 @@ pub fn seen_windows(state: &StateDir) -> BTreeMap<String, u64> {
     files.into_iter().flat_map(|seen| seen.windows).collect()
 }
 
+/// The last reading of each session of a configuration directory.
+#[must_use]
+pub fn readings(state: &StateDir, config_dir: &Path) -> BTreeMap<String, SessionReading> {
+    let known = peek::<Seen>(&state.quota_of(&project_key(config_dir))).ok().flatten();
+    known.filter(|seen| seen.config_dir == config_dir).map(|seen| seen.readings).unwrap_or_default()
+}
+
 fn all(state: &StateDir) -> Vec<Seen> {
     let names = std::fs::read_dir(state.quota()).into_iter().flatten().filter_map(Result::ok);
     names
@@ -104,7 +135,11 @@ pub fn note(state: &StateDir, config_dir: &Path, refresh: &Refresh, now: DateTim
     let known = peek::<Seen>(&path);
     let newer = known.as_ref().is_err_and(|error| error.code == Code::StateNewer);
     let known = known.ok().flatten();
-    let seen = merged(known.as_ref(), config_dir, refresh, now)?;
+    let account = |session: &str| {
+        let registered = peek::<Registration>(&state.session(session)).ok()??;
+        (registered.config_dir == config_dir).then(|| Some(registered.started_with?.account.key()))?
+    };
+    let seen = merged(known.as_ref(), config_dir, refresh, now, &account)?;
     if newer || known.as_ref().is_some_and(|known| !moved(known, &seen)) {
         return Some(seen);
     }
@@ -113,7 +148,7 @@ pub fn note(state: &StateDir, config_dir: &Path, refresh: &Refresh, now: DateTim
     };
     // Somebody else may have written since.
     let Ok(current) = load::<Seen>(state, &path).map(Loaded::found) else { return Some(seen) };
-    let seen = merged(current.as_ref(), config_dir, refresh, now)?;
+    let seen = merged(current.as_ref(), config_dir, refresh, now, &account)?;
     if current.as_ref().is_none_or(|current| moved(current, &seen)) {
         // The next refresh tries again.
         let _ = save_unsynced(&path, &seen);
@@ -122,7 +157,13 @@ pub fn note(state: &StateDir, config_dir: &Path, refresh: &Refresh, now: DateTim
 }
 
 /// What is known after a refresh; `None` when there is nothing to keep.
-fn merged(known: Option<&Seen>, config_dir: &Path, refresh: &Refresh, now: DateTime<Utc>) -> Option<Seen> {
+fn merged(
+    known: Option<&Seen>,
+    config_dir: &Path,
+    refresh: &Refresh,
+    now: DateTime<Utc>,
+    account: &dyn Fn(&str) -> Option<String>,
+) -> Option<Seen> {
     let mut windows = known.map(|known| known.windows.clone()).unwrap_or_default();
     if let Some((model, size)) = refresh.model.clone().zip(refresh.context_size)
         && (windows.len() < MOST_MODELS || windows.contains_key(&model))
@@ -130,23 +171,72 @@ fn merged(known: Option<&Seen>, config_dir: &Path, refresh: &Refresh, now: DateT
         windows.insert(model, size);
     }
     let limits = refresh.five_hour.is_some() || refresh.seven_day.is_some();
+    let mut readings = known.map(|known| known.readings.clone()).unwrap_or_default();
+    let fresh = limits && reading_changed(&mut readings, refresh, now, account);
     let seen_at = known.filter(|_| !limits).map_or(now, |known| known.seen_at);
     let (five_hour, seven_day) = known.map(|known| (known.five_hour, known.seven_day)).unwrap_or_default();
     let seen = Seen {
         version: Seen::VERSION,
         config_dir: config_dir.to_path_buf(),
         seen_at,
-        five_hour: latest(five_hour, refresh.five_hour, now),
-        seven_day: latest(seven_day, refresh.seven_day, now),
+        five_hour: latest(five_hour, refresh.five_hour, now, fresh),
+        seven_day: latest(seven_day, refresh.seven_day, now, fresh),
         windows,
+        readings,
     };
     let something = limits || known.is_some() || !seen.windows.is_empty();
     something.then_some(seen)
 }
 
-/// A session that was idle tells a window that is over, or less than another session told of the same one.
-fn latest(known: Option<Window>, told: Option<Window>, now: DateTime<Utc>) -> Option<Window> {
+/// Keeps what a session reads; whether it read something else before, so that it got this with an answer just now.
+fn reading_changed(
+    readings: &mut BTreeMap<String, SessionReading>,
+    refresh: &Refresh,
+    now: DateTime<Utc>,
+    account: &dyn Fn(&str) -> Option<String>,
+) -> bool {
+    let Some(session) = &refresh.session else { return false };
+    let known = readings.get(session);
+    let same = |one: Option<Window>, other: Option<Window>| match (one, other) {
+        (Some(one), Some(other)) => {
+            (one.used_percent - other.used_percent).abs() < f64::EPSILON
+                && (one.resets_at - other.resets_at).abs() <= SAME_RESET
+        }
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if known.is_some_and(|known| {
+        same(known.five_hour, refresh.five_hour) && same(known.seven_day, refresh.seven_day)
+    }) {
+        return false;
+    }
+    let reading = SessionReading {
+        five_hour: refresh.five_hour,
+        seven_day: refresh.seven_day,
+        first_at: known.map_or(now, |known| known.first_at),
+        changed_at: known.map(|_| now),
+        account: account(session),
+    };
+    let changed = reading.changed_at.is_some();
+    readings.insert(session.clone(), reading);
+    while readings.len() > MOST_SESSIONS {
+        let oldest = readings
+            .iter()
+            .min_by_key(|(_, one)| one.changed_at.max(Some(one.first_at)))
+            .map(|(id, _)| id.clone());
+        let Some(oldest) = oldest else { break };
+        readings.remove(&oldest);
+    }
+    changed
+}
+
+/// A session that was idle tells a window that is over, or less than another session told of the same one. One that has just been
+/// answered (`fresh`) is right also when it tells less: a limit can be reset early.
+fn latest(known: Option<Window>, told: Option<Window>, now: DateTime<Utc>, fresh: bool) -> Option<Window> {
     let told = told.filter(|told| told.resets_at > now || known.is_none());
+    if fresh && told.is_some() {
+        return told;
+    }
     fuller(told, known).or(known)
 }
 
@@ -170,9 +260,27 @@ fn moved(from: &Seen, to: &Seen) -> bool {
         (from, to) => from.is_some() != to.is_some(),
     };
     from.windows != to.windows
+        || readings_moved(&from.readings, &to.readings)
         || window(from.five_hour, to.five_hour)
         || window(from.seven_day, to.seven_day)
         || (to.seen_at - from.seen_at).abs() >= FRESH
+}
+
+/// Whether the readings differ by a new session, a step of use, or a reset: what an early reset can be seen by.
+fn readings_moved(from: &BTreeMap<String, SessionReading>, to: &BTreeMap<String, SessionReading>) -> bool {
+    to.iter().any(|(session, reading)| {
+        let Some(known) = from.get(session) else { return true };
+        let window = |from: Option<Window>, to: Option<Window>| match (from, to) {
+            (Some(from), Some(to)) => {
+                (from.used_percent - to.used_percent).abs() >= STEP
+                    || (from.resets_at - to.resets_at).abs() > SAME_RESET
+            }
+            (from, to) => from.is_some() != to.is_some(),
+        };
+        known.changed_at.is_none() && reading.changed_at.is_some()
+            || window(known.five_hour, reading.five_hour)
+            || window(known.seven_day, reading.seven_day)
+    })
 }
 
 #[cfg(test)]
@@ -251,6 +359,32 @@ mod tests {
         assert_eq!(place.tell(window(42.0, "15:00:00"), "15:02:00").five_hour, window(1.0, "20:00:00"));
         // Another account, whose window ends earlier and is not over yet.
         assert_eq!(place.tell(window(7.0, "18:00:00"), "15:03:00").five_hour, window(7.0, "18:00:00"));
+    }
+
+    #[test]
+    fn a_session_that_reads_less_than_before_was_answered_and_is_right() {
+        let place = place();
+        let told = |session: &str, used: f64, resets: &str, now: &str| {
+            let session = Some(format!("0000000{session}-0000-4000-8000-000000000001"));
+            let refresh = Refresh { session, five_hour: window(used, resets), ..Refresh::default() };
+            note(&place.state, Path::new("/c"), &refresh, at(now)).unwrap()
+        };
+        told("1", 42.0, "15:00:00", "10:00:00");
+        told("2", 100.0, "15:00:00", "11:00:00");
+        assert_eq!(
+            told("1", 42.0, "15:00:00", "11:10:00").five_hour,
+            window(100.0, "15:00:00"),
+            "drawn again"
+        );
+        assert_eq!(
+            told("1", 3.0, "15:00:00", "11:20:00").five_hour,
+            window(3.0, "15:00:00"),
+            "a reset was taken"
+        );
+        let known = readings(&place.state, Path::new("/c"));
+        let changed: Vec<_> = known.values().map(|one| one.changed_at).collect();
+        assert_eq!(changed, [Some(at("11:20:00")), None]);
+        assert!(readings(&place.state, Path::new("/d")).is_empty());
     }
 
     #[test]

@@ -114,9 +114,11 @@ fn parts_of(scene: &Scene, detail: Detail) -> Vec<Part> {
     let shown = |window: Option<Window>| window.filter(|window| window.resets_at > scene.now);
     let notable = |percent: &f64| *percent >= NOTABLE;
     let five_hour = shown(scene.five_hour).map(|window| limit(scene, "5h", window, detail.five_hour));
+    // An account without a window of five hours has only the week to show.
+    let words = if scene.five_hour.is_some() { detail.seven_day } else { detail.five_hour };
     let seven_day = shown(scene.seven_day)
-        .filter(|window| notable(&window.used_percent) && detail.seven_day > Words::None)
-        .map(|window| limit(scene, "week", window, detail.seven_day));
+        .filter(|window| scene.five_hour.is_none() || notable(&window.used_percent) && words > Words::None)
+        .map(|window| limit(scene, "week", window, words));
     let context = scene
         .context_percent
         .filter(|percent| detail.context && notable(percent))
@@ -225,6 +227,14 @@ mod tests {
     #[test]
     fn a_quiet_account_is_one_short_part() {
         assert_eq!(segment(&scene()), "5h 42% · resets 15:10 (1 h 12 min)");
+    }
+
+    #[test]
+    fn an_account_without_a_window_of_five_hours_shows_its_week_however_little_is_used() {
+        let weekly = Scene { five_hour: None, ..scene() };
+        assert_eq!(segment(&weekly), "week 70% · resets Mon 09:00 (1 d 19 h)");
+        assert_eq!(segment(&Scene { columns: Some(14), ..weekly }), "week 70%");
+        assert_eq!(segment(&Scene { seven_day: None, ..weekly }), "");
     }
 
     #[test]

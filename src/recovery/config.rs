@@ -3,6 +3,7 @@
 //! A file that is not valid switches automatic recovery off until it is mended; noting and showing go on.
 
 use super::incident::Transport;
+use super::native::NativeContinuation;
 use crate::clock::{from_local_time, local_time};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
@@ -31,6 +32,10 @@ const OBJECTS: [&str; 12] = [
     "notify",
     "retention",
 ];
+/// Longest time after a reset, in seconds, at which the client's own continuation usually comes.
+const CLIENT_SECONDS: f64 = 100.0;
+/// Below this many seconds of `graceSeconds` and of `stepSeconds` a configuration is one of tests.
+const TEST_SECONDS: f64 = 5.0;
 /// Most states that are kept of a project beside the last.
 const MOST_ARCHIVES: usize = 1000;
 /// Where a project may narrow the configuration.
@@ -97,7 +102,9 @@ pub struct Config {
 pub struct Heartbeat {
     /// Wake at all.
     pub enabled: bool,
-    /// Seconds after the reset; the client's own continuation comes within 30 to 100 s and goes first.
+    /// Seconds after the reset; the client's own continuation comes within 30 to 100 s, in rare cases 290 s, and goes first. A
+    /// value below its window is used only where the client does not continue by itself, and in tests: below 5, with `stepSeconds`
+    /// below 5 as well.
     pub grace_seconds: f64,
     /// Longest time between two checks, in seconds, at most 30.
     pub step_seconds: f64,
@@ -117,6 +124,31 @@ impl Default for Heartbeat {
             escape_cancels: true,
             beyond_client_cap: true,
         }
+    }
+}
+
+impl Heartbeat {
+    /// Seconds after the reset at which an open session is continued. Never before the window in which the client may still continue
+    /// it, except in a test configuration.
+    #[must_use]
+    pub fn grace_after(&self, native: NativeContinuation) -> f64 {
+        match native.window() {
+            Some(window) if !self.is_of_tests() => self.grace_seconds.max(window.as_seconds_f64()),
+            _ => self.grace_seconds,
+        }
+    }
+
+    /// `graceSeconds` is shorter than the client's own window, so that it is not used as it is.
+    #[must_use]
+    pub fn is_shortened(&self) -> bool {
+        self.grace_seconds < CLIENT_SECONDS && !self.is_of_tests()
+    }
+
+    /// Both values are below [`TEST_SECONDS`]: a test that cannot wait for the client's own continuation, and whose limits last for
+    /// seconds. `graceSeconds` is then used as it is.
+    #[must_use]
+    pub fn is_of_tests(&self) -> bool {
+        self.grace_seconds < TEST_SECONDS && self.step_seconds < TEST_SECONDS
     }
 }
 

@@ -7,13 +7,17 @@
 
 use super::config::{Config, in_force};
 use super::due::DueByBoot;
+use super::early::{EarlyReset, EarlySearch};
 use super::incident::{Attempt, HeldBack, Incident, Obstacle, Outcome, Phase};
 use super::ledger::Ledger;
 use super::policy::{Action, Terminal};
 use super::supervise::Paused;
+use super::turns::{WakeTurn, account_of, turn_of};
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
 use crate::claude::registry::{Proof, read_record};
+use crate::claude::route::{DefaultRoute, needs_default_route};
+use crate::claude::settings::{Settings, managed_dir};
 use crate::claude::transcript::Transcript;
 use crate::claude::version::ClientVersion;
 use crate::claude::wording::STATUS_REPORT;
@@ -40,6 +44,8 @@ const RECORD_WAIT: Duration = Duration::from_secs(5);
 /// How long it is waited for when there is no conversation at all and no client that could still write one.
 const NOTHING_WAIT: Duration = Duration::from_millis(500);
 const RECORD_STEP: Duration = Duration::from_millis(40);
+/// Time between two tries to write an incident that cannot be written.
+const UNWRITABLE_STEP: Duration = Duration::from_secs(5);
 /// How long the lease is tried for.
 const LEASE_WAIT: Duration = Duration::from_millis(250);
 /// Time between two checks of an incident whose hook is still reading, and of one whose error record is not there yet.
@@ -48,10 +54,11 @@ const ESTABLISHING: Duration = Duration::from_secs(1);
 const RECORD_AGE: chrono::Duration = chrono::Duration::seconds(60);
 /// For how long after the stop a missing error record is checked for every second.
 const RECORD_LATE: chrono::Duration = chrono::Duration::minutes(10);
+/// Variables that send requests to a proxy.
+const PROXIES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 /// A clock that advanced this much more than the time slept shows that the machine or this process stood still.
 const GAP: Duration = Duration::from_secs(10);
-/// The client's own continuation comes 36 to 100 s after the client notices that the limit has reset.
-const CLIENT_WINDOW: Duration = Duration::from_mins(2);
 
 /// What a heartbeat works with.
 #[derive(Clone, Copy)]
@@ -109,8 +116,14 @@ pub enum Move {
     HoldBack(Option<Obstacle>),
     /// Time stood still: the client's own continuation gets its full head start again, until then.
     Postpone(DateTime<Utc>),
+    /// The user cancelled the client's own continuation and ours goes on: it need not wait for the client's any more.
+    ActAlone,
+    /// Plan again: usage is available before the reset.
+    PlanEarly(EarlyReset),
     /// Wake the session.
     Wake,
+    /// End, and notify the user that the limit has reset.
+    NotifyReset,
     /// End in silence; the incident gets this phase, `None` when it stays as it is.
     End(Option<Phase>, &'static str),
     /// End in silence and leave it to the user: the client is closed or has turned to another session.
@@ -128,6 +141,8 @@ pub struct Look<'a> {
     pub obstacle: Option<Obstacle>,
     /// The transcript.
     pub seen: Seen,
+    /// Evidence, not acted on yet, that usage is available again before the reset.
+    pub early: Option<&'a EarlyReset>,
     /// The user's Esc counts as "do not continue".
     pub escape_cancels: bool,
     /// Time stood still since the last check.
@@ -146,7 +161,8 @@ pub struct Look<'a> {
 #[must_use]
 pub fn next_move(look: &Look<'_>) -> Move {
     let Some(incident) = look.incident else { return Move::End(None, "the incident is gone") };
-    if !incident.phase.is_active() {
+    let notified_at = notified_at(incident);
+    if !incident.phase.is_active() && notified_at.is_none() {
         return Move::End(None, "the incident is no longer waited for");
     }
     match look.client {
@@ -160,10 +176,20 @@ pub fn next_move(look: &Look<'_>) -> Move {
             return Move::End(Some(Phase::Recovered), "Claude Code continued by itself");
         }
         Seen::MovedOn => return Move::End(Some(Phase::MovedOn), "the session went on without us"),
-        Seen::Escaped if look.escape_cancels => {
+        Seen::Escaped if look.escape_cancels && notified_at.is_none() => {
             return Move::End(Some(Phase::Cancelled), "the user cancelled the continuation with Esc");
         }
         Seen::Same | Seen::Escaped | Seen::Lost => {}
+    }
+    if let Some(early) = look.early {
+        return Move::PlanEarly(early.clone());
+    }
+    if let Some(at) = notified_at {
+        let left = (at - look.now).to_std().unwrap_or(Duration::ZERO).max(look.boot_left);
+        return if left.is_zero() { Move::NotifyReset } else { Move::Sleep(left.min(look.step)) };
+    }
+    if look.seen == Seen::Escaped && !incident.native_cancelled {
+        return Move::ActAlone;
     }
     if incident.phase == Phase::Open {
         // The hook that reported it is still reading about it.
@@ -201,11 +227,23 @@ pub fn next_move(look: &Look<'_>) -> Move {
     }
 }
 
+/// When the user is to be notified that the limit of a terminal session has reset, where that continues nothing by itself. Other
+/// clients are no windows in which anybody could type, and wait for their hooks when they end.
+#[must_use]
+pub fn notified_at(incident: &Incident) -> Option<DateTime<Utc>> {
+    incident
+        .plan
+        .notified_at()
+        .filter(|_| incident.phase == Phase::Held && incident.entrypoint.as_deref() == Some("cli"))
+}
+
 /// How a heartbeat ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
     /// Wake the session with this text.
     Wake(String),
+    /// Notify the user that the limit has reset.
+    HasReset,
     /// Say nothing.
     Silent(&'static str),
 }
@@ -351,8 +389,13 @@ impl Heartbeat<'_> {
                     if let Some(ended) = self.act(session, &mut watch, &mut lease)? {
                         return Ok(match ended {
                             Ended::Wake(text) => CheckedStop::Granted(text),
+                            Ended::HasReset => CheckedStop::Over("the limit has reset"),
                             Ended::Silent(why) => CheckedStop::Over(why),
                         });
+                    }
+                    // Another session of the account goes first.
+                    if watch.pause.is_some() {
+                        break;
                     }
                 }
             }
@@ -376,7 +419,18 @@ impl Heartbeat<'_> {
                 // between is not lost: its hook finds our lease taken and relies on us.
                 _ => match self.act(session, &mut watch, lease) {
                     Ok(Some(ended)) => return ended,
-                    Ok(None) => {}
+                    Ok(None) => {
+                        if let Some(time) = watch.pause.take() {
+                            watch.sleep(time, self.clock());
+                        }
+                    }
+                    // A full disk may have room again before the client is closed.
+                    Err(error)
+                        if error.code == Code::Io
+                            && incident.as_ref().is_some_and(|incident| self.is_alive(incident)) =>
+                    {
+                        watch.sleep(UNWRITABLE_STEP, self.clock());
+                    }
                     Err(_) => return Ended::Silent("the incident cannot be written"),
                 },
             }
@@ -391,15 +445,19 @@ impl Heartbeat<'_> {
         let owners = self.owners(incident, thorough);
         let obstacle = self.obstacle(incident, &owners, &config);
         watch.suspended(obstacle == Some(Obstacle::Suspended));
+        let waits = incident.phase == Phase::Waiting || notified_at(incident).is_some();
+        let early = waits.then(|| watch.early.find(self.ledger.state, incident, now)).flatten();
         next_move(&Look {
             incident: Some(incident),
             client: self.client(incident, &owners),
             obstacle,
             seen: seen(incident, watch.reader.read(&incident.transcript)),
+            early: early.as_ref(),
             escape_cancels: config.heartbeat.escape_cancels,
             gap: watch.gap,
-            head_start: continues_by_itself(incident)
-                .then(|| CLIENT_WINDOW.max(Duration::from_secs_f64(config.heartbeat.grace_seconds.max(0.0)))),
+            head_start: self
+                .native(incident)
+                .map(|window| window.max(Duration::from_secs_f64(config.heartbeat.grace_seconds.max(0.0)))),
             now,
             boot_left: watch.due_by_boot.left(
                 incident.plan.at,
@@ -423,6 +481,7 @@ impl Heartbeat<'_> {
     ) -> crate::error::Result<Option<Ended>> {
         let mut ended = None;
         let mut told = None;
+        let mut account = None;
         self.ledger.change(session, |slot| {
             let move_ = self.look(slot.as_ref(), watch, true);
             match (move_, slot) {
@@ -452,7 +511,31 @@ impl Heartbeat<'_> {
                     );
                 }
                 (Move::Wake, Some(_)) if !watch.may_wake => {}
-                (Move::Wake, Some(incident)) => ended = Some(Ended::Wake(self.wake(incident))),
+                (Move::ActAlone, Some(incident)) => {
+                    incident.native_cancelled = true;
+                    incident.saw(Source::Transcript, "the user cancelled Claude Code's own continuation");
+                    self.ledger.plan(incident, Terminal::Open);
+                }
+                (Move::Wake, Some(incident)) => match self.wake_in_turn(incident, &mut account) {
+                    Ok(text) => ended = Some(Ended::Wake(text)),
+                    Err(WakeTurn::Later(later)) => {
+                        incident.plan.at = incident.plan.at.map(|at| at + later);
+                        incident.saw(Source::Store, "another session of the account met the limit again");
+                    }
+                    Err(WakeTurn::Wait(wait)) => watch.pause = wait.to_std().ok(),
+                    Err(WakeTurn::Now) => {}
+                },
+                (Move::PlanEarly(early), Some(incident)) => {
+                    incident.saw(Source::Transcript, early.fact());
+                    incident.early = Some(early);
+                    self.ledger.plan(incident, Terminal::Open);
+                    told = Some(incident.clone());
+                }
+                (Move::NotifyReset, Some(incident)) => {
+                    self.ledger.plan(incident, Terminal::Open);
+                    incident.saw(Source::Clock, "the limit has reset; the user is notified");
+                    ended = Some(Ended::HasReset);
+                }
                 (Move::End(Some(phase), why), Some(incident)) => {
                     incident.settle(phase, Source::Transcript, why);
                     ended = Some(Ended::Silent(why));
@@ -464,7 +547,16 @@ impl Heartbeat<'_> {
                     ended = Some(Ended::Silent(why));
                 }
                 (Move::End(_, why) | Move::Leave(why), _) => ended = Some(Ended::Silent(why)),
-                (Move::Adopt | Move::Wake | Move::HoldBack(_) | Move::Postpone(_), None) => {
+                (
+                    Move::Adopt
+                    | Move::Wake
+                    | Move::NotifyReset
+                    | Move::PlanEarly(_)
+                    | Move::HoldBack(_)
+                    | Move::Postpone(_)
+                    | Move::ActAlone,
+                    None,
+                ) => {
                     ended = Some(Ended::Silent("the incident is gone"));
                 }
             }
@@ -472,10 +564,30 @@ impl Heartbeat<'_> {
                 *lease = None;
             }
         })?;
+        drop(account);
         if let Some(incident) = told {
             (self.on_hold)(&incident);
         }
         Ok(ended)
+    }
+
+    /// Wakes the session when no other one of its account goes first. The account's lock is held until the attempt is written
+    /// into the incident that the caller saves, or the next one would not see it: two sessions would go at once.
+    fn wake_in_turn(&self, incident: &mut Incident, lock: &mut Option<Lock>) -> Result<String, WakeTurn> {
+        let state = self.ledger.state;
+        let busy = WakeTurn::Wait(chrono::Duration::milliseconds(500));
+        let path = state.account_lease(&format!("{}.wake", account_of(state, incident)));
+        match Lock::try_take(&path) {
+            Ok(Some(taken)) => *lock = Some(taken),
+            Ok(None) => return Err(busy),
+            // Without a lock it is woken all the same.
+            Err(_) => {}
+        }
+        let (incidents, _) = self.ledger.read_all();
+        match turn_of(state, incident, &incidents, self.clock().now()) {
+            WakeTurn::Now => Ok(self.wake(incident)),
+            other => Err(other),
+        }
     }
 
     /// Writes the attempt down before it is made.
@@ -504,8 +616,14 @@ impl Heartbeat<'_> {
         }
     }
 
+    /// How long after the reset Claude Code may still continue the session by itself; `None` where it does not.
+    fn native(&self, incident: &Incident) -> Option<Duration> {
+        self.ledger.native(incident).window().and_then(|window| window.to_std().ok())
+    }
+
     /// Whether the process that reported the stop still runs.
-    fn is_alive(&self, incident: &Incident) -> bool {
+    #[must_use]
+    pub fn is_alive(&self, incident: &Incident) -> bool {
         let Some(pid) = incident.claude_pid else { return false };
         let token = self.processes.start_token(pid);
         token.is_some() && token == incident.claude_start
@@ -545,6 +663,7 @@ impl Heartbeat<'_> {
             &WaitSwitches {
                 paused: Paused::read(self.ledger.state).holds(&incident.session),
                 switched_off: !config.heartbeat.enabled,
+                offline: is_offline(incident, self.env, self.processes),
             },
         )
     }
@@ -557,6 +676,8 @@ pub struct WaitSwitches {
     pub paused: bool,
     /// `heartbeat.enabled` or the project's `enabled` is false.
     pub switched_off: bool,
+    /// The stop was a lost connection, and the machine has no route to the API; see [`is_offline`].
+    pub offline: bool,
 }
 
 /// What keeps an open session from being continued, the most urgent first. `client` is the process that waits for it; `None`
@@ -581,7 +702,10 @@ pub fn obstacle(
     if shared {
         return Some(Obstacle::Shared);
     }
-    stopped.then_some(Obstacle::Suspended)
+    if stopped {
+        return Some(Obstacle::Suspended);
+    }
+    switches.offline.then_some(Obstacle::NoRoute)
 }
 
 /// Whether Claude Code itself continues the session while its terminal stays open.
@@ -592,6 +716,26 @@ pub fn continues_by_itself(incident: &Incident) -> bool {
         && incident.stop.kind.is_usage_limit()
         && incident.stop.resets_at.is_some()
         && version.is_none_or(ClientVersion::continues_by_itself)
+}
+
+/// Whether a try after a lost connection is bound to fail: the machine has no route to the API. `env` are the variables of the
+/// client or of the process that would start one.
+#[must_use]
+pub fn is_offline(incident: &Incident, env: &Environment, processes: &dyn Processes) -> bool {
+    if incident.stop.kind != StopKind::Network || processes.default_route() != DefaultRoute::Absent {
+        return false;
+    }
+    let home = incident.config_dir.as_deref().map(ClaudeHome::new);
+    let settings = home.map(|home| Settings::read(&home, incident.project.as_deref(), &managed_dir()));
+    let variable = |name: &str| {
+        let of_settings = settings
+            .iter()
+            .flat_map(|settings| &settings.files)
+            .find_map(|file| file.value.as_ref().ok()?.get("env")?.get(name)?.as_str().map(str::to_owned));
+        of_settings.or_else(|| env.text(name).map(str::to_owned)).filter(|value| !value.is_empty())
+    };
+    let proxied = PROXIES.iter().any(|name| variable(name).is_some());
+    needs_default_route(variable("ANTHROPIC_BASE_URL").as_deref(), proxied)
 }
 
 /// What one waiting hook remembers from check to check.
@@ -605,6 +749,9 @@ struct Watch {
     may_wake: bool,
     /// Boot clock at the newest stop.
     stopped_at: Duration,
+    early: EarlySearch,
+    /// Time to sleep before the next check, when another session of the account goes first.
+    pause: Option<Duration>,
 }
 
 impl Watch {
@@ -616,6 +763,8 @@ impl Watch {
             was_suspended: false,
             may_wake: true,
             stopped_at: clock.since_boot(),
+            early: EarlySearch::default(),
+            pause: None,
         }
     }
 
@@ -652,6 +801,7 @@ impl Look<'_> {
             client: Client::Gone,
             obstacle: None,
             seen: Seen::Lost,
+            early: None,
             escape_cancels: false,
             gap: false,
             head_start: None,
@@ -695,6 +845,7 @@ pub(super) fn adopt(incident: &mut Incident, summary: &Summary, now: DateTime<Ut
     let late = incident.stop.record.is_none()
         && incident.stop.at.zip(summary.stop.at).is_none_or(|(known, at)| (at - known).abs() < RECORD_AGE);
     incident.stop = summary.stop.clone();
+    incident.native_cancelled = false;
     incident.phase = Phase::Open;
     incident.describe(summary);
     let what = if late { "the error record came late" } else { "stopped again" };
@@ -766,6 +917,7 @@ mod tests {
             client: Client::Ready,
             obstacle: None,
             seen: Seen::Same,
+            early: None,
             escape_cancels: false,
             gap: false,
             head_start: None,
@@ -842,6 +994,90 @@ mod tests {
     }
 
     #[test]
+    fn a_far_limit_of_a_terminal_session_is_waited_for_only_to_notify_the_user() {
+        let mut held = incident(StopKind::UsageLimitWeekly, "2026-11-24T02:00:00Z");
+        held.phase = Phase::Held;
+        held.entrypoint = Some("cli".into());
+        let reset = at("2026-11-24T02:00:00Z");
+        held.plan = RecoveryPlan::new(
+            Action::Notify,
+            Some(reset),
+            Reason::ResetFarAway { kind: StopKind::UsageLimitWeekly, reset },
+        );
+        let next = |incident: &Incident, now| {
+            next_move(&Look { obstacle: Some(Obstacle::Dialog), ..look(incident, now) })
+        };
+        assert_eq!(next(&held, "2026-11-24T01:59:50Z"), Move::Sleep(Duration::from_secs(10)));
+        assert_eq!(next(&held, "2026-11-24T02:00:00Z"), Move::NotifyReset);
+        let early = Look { boot_left: Duration::from_secs(500), ..look(&held, "2026-11-24T02:00:00Z") };
+        assert_eq!(next_move(&early), Move::Sleep(Duration::from_secs(30)), "by both clocks");
+        let gone = Look { client: Client::Gone, ..look(&held, "2026-11-24T02:00:00Z") };
+        assert!(matches!(next_move(&gone), Move::Leave(_)));
+        let other = Incident { entrypoint: Some("sdk-cli".into()), ..held.clone() };
+        assert!(matches!(next(&other, "2026-11-24T02:00:00Z"), Move::End(None, _)));
+        let mut login = held;
+        login.plan = RecoveryPlan::new(Action::Notify, None, Reason::LoginNeeded);
+        assert!(matches!(next(&login, "2026-11-24T02:00:00Z"), Move::End(None, _)));
+    }
+
+    #[test]
+    fn after_esc_that_does_not_cancel_ours_the_clients_window_is_not_waited_for() {
+        let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
+        let escaped = |incident, escape_cancels| {
+            next_move(&Look { seen: Seen::Escaped, escape_cancels, ..look(incident, "2026-11-21T02:00:00Z") })
+        };
+        assert_eq!(escaped(&plain, false), Move::ActAlone);
+        assert!(matches!(escaped(&plain, true), Move::End(Some(Phase::Cancelled), _)));
+        let known = Incident { native_cancelled: true, ..plain.clone() };
+        assert_eq!(escaped(&known, false), Move::Sleep(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn only_a_lost_connection_of_a_machine_without_a_route_is_offline() {
+        struct Routes(DefaultRoute);
+        impl Processes for Routes {
+            fn start_token(&self, _pid: u32) -> Option<String> {
+                None
+            }
+            fn domain(&self) -> Option<String> {
+                None
+            }
+            fn default_route(&self) -> DefaultRoute {
+                self.0
+            }
+        }
+        let plain = Environment::from_pairs([("HOME", "/nowhere")], "/");
+        let loopback = Environment::from_pairs([("ANTHROPIC_BASE_URL", "http://127.0.0.1:4000")], "/");
+        let proxied = Environment::from_pairs([("HTTPS_PROXY", "http://127.0.0.1:3128")], "/");
+        for (kind, route, env, expected) in [
+            (StopKind::Network, DefaultRoute::Absent, &plain, true),
+            (StopKind::Network, DefaultRoute::Present, &plain, false),
+            (StopKind::Network, DefaultRoute::Unknown, &plain, false),
+            (StopKind::Overloaded, DefaultRoute::Absent, &plain, false),
+            (StopKind::UsageLimit5h, DefaultRoute::Absent, &plain, false),
+            (StopKind::Network, DefaultRoute::Absent, &loopback, false),
+            (StopKind::Network, DefaultRoute::Absent, &proxied, false),
+        ] {
+            let stopped = incident(kind, "2026-11-21T02:10:00Z");
+            assert_eq!(is_offline(&stopped, env, &Routes(route)), expected, "{kind:?} {route:?}");
+        }
+        // In a project's or the user's settings.
+        let dir = tempfile::tempdir().unwrap();
+        let home = ClaudeHome::new(dir.path());
+        let stopped = Incident {
+            config_dir: Some(dir.path().into()),
+            ..incident(StopKind::Network, "2026-11-21T02:10:00Z")
+        };
+        assert!(is_offline(&stopped, &plain, &Routes(DefaultRoute::Absent)));
+        std::fs::write(home.settings(), r#"{"env":{"ANTHROPIC_BASE_URL":"http://127.0.0.1:4000"}}"#).unwrap();
+        assert!(!is_offline(&stopped, &plain, &Routes(DefaultRoute::Absent)));
+        // Nothing is tried while it is so, and nothing counts.
+        let due = incident(StopKind::Network, "2026-11-21T02:10:00Z");
+        let offline = Look { obstacle: Some(Obstacle::NoRoute), ..look(&due, "2026-11-21T02:10:00Z") };
+        assert_eq!(next_move(&offline), Move::HoldBack(Some(Obstacle::NoRoute)));
+    }
+
+    #[test]
     fn of_all_obstacles_the_one_the_user_can_remove_is_named() {
         let owner = |pid, status: &str, waiting_for: Option<&str>| OwnerProcess {
             session: SESSION.into(),
@@ -874,9 +1110,9 @@ mod tests {
         assert_eq!(of(&starting, false, &none), Some(Obstacle::Shared));
         assert_eq!(of(&menu, false, &none), Some(Obstacle::Dialog));
         assert_eq!(of(&question, false, &none), None, "a question is no menu: the client is busy");
-        let paused = WaitSwitches { paused: true, switched_off: false };
+        let paused = WaitSwitches { paused: true, ..WaitSwitches::default() };
         assert_eq!(of(&menu, true, &paused), Some(Obstacle::Paused));
-        let off = WaitSwitches { paused: true, switched_off: true };
+        let off = WaitSwitches { paused: true, switched_off: true, offline: false };
         assert_eq!(of(&two, true, &off), Some(Obstacle::SwitchedOff));
     }
 
@@ -892,7 +1128,9 @@ mod tests {
         assert_eq!(with(Client::Ready, Seen::StoppedAgain), Move::Adopt);
         assert!(matches!(with(Client::Ready, Seen::ContinuedByClient), Move::End(Some(Phase::Recovered), _)));
         assert!(matches!(with(Client::Ready, Seen::MovedOn), Move::End(Some(Phase::MovedOn), _)));
-        assert_eq!(with(Client::Ready, Seen::Escaped), Move::Wake);
+        let alone = Incident { native_cancelled: true, ..incident.clone() };
+        let escaped = Look { incident: Some(&alone), seen: Seen::Escaped, ..due };
+        assert_eq!(next_move(&escaped), Move::Wake);
         let escape = Look { seen: Seen::Escaped, escape_cancels: true, ..due };
         assert!(matches!(next_move(&escape), Move::End(Some(Phase::Cancelled), _)));
         assert!(matches!(next_move(&Look { incident: None, ..due }), Move::End(None, _)));

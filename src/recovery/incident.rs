@@ -3,6 +3,7 @@
 //! It is a plain value. Reading and writing it is the [`super::ledger`]'s work, deciding the [`super::policy`]'s.
 
 use super::due::Timing;
+use super::early::EarlyReset;
 use super::fingerprint::Fingerprint;
 use super::policy::RecoveryPlan;
 use super::reason::{PlanReason, Reason};
@@ -25,6 +26,11 @@ const REPEATED: i64 = 10;
 pub const MODULE_STEP: Duration = Duration::seconds(60);
 /// After this time without a report the module counts as unloaded.
 const MODULE_LOST: Duration = Duration::seconds(150);
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
 
 /// Where an incident stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +102,8 @@ pub enum Obstacle {
     Suspended,
     /// The client lives, and its transcript is not there, or not yet.
     NoTranscript,
+    /// The connection was lost, and the machine has no route to the API: a try would fail.
+    NoRoute,
 }
 
 impl Obstacle {
@@ -116,6 +124,7 @@ impl Obstacle {
                 "automatic recovery is switched off in the configuration: type `continue` in {place}"
             ),
             Self::Suspended => format!("its client is suspended in {place}: `fg` there continues it"),
+            Self::NoRoute => "the machine is offline: it continues once there is a network again".into(),
             Self::NoTranscript => format!("its transcript is not there: type `continue` in {place}"),
         }
     }
@@ -130,6 +139,7 @@ impl Obstacle {
             Self::SwitchedOff => PlanReason::RecoveryDisabled,
             Self::Suspended => PlanReason::ClientSuspended,
             Self::NoTranscript => PlanReason::TranscriptMissing,
+            Self::NoRoute => PlanReason::NoRoute,
         }
     }
 
@@ -138,7 +148,7 @@ impl Obstacle {
     pub const fn needs_user(self) -> bool {
         match self {
             Self::Dialog | Self::Shared | Self::SwitchedOff | Self::Suspended | Self::NoTranscript => true,
-            Self::Paused => false,
+            Self::Paused | Self::NoRoute => false,
         }
     }
 }
@@ -411,6 +421,12 @@ pub struct Incident {
     pub permission_mode: Option<String>,
     /// Model at the stop.
     pub model: Option<String>,
+    /// Continuations of the client itself since the last prompt that the user typed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub continuations: u32,
+    /// The user cancelled the client's own continuation of this stop with Esc, and ours goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub native_cancelled: bool,
     /// Tokens the session's newest answer had to read.
     #[serde(default)]
     pub context_tokens: Option<u64>,
@@ -469,6 +485,9 @@ pub struct Incident {
     /// When the plugin's module inside the client last reported that it waits for the planned time in place of a hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module_seen_at: Option<DateTime<Utc>>,
+    /// Evidence that usage was available again before the reset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early: Option<EarlyReset>,
     /// What the clocks showed when its time was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<Timing>,
@@ -519,6 +538,8 @@ impl Incident {
             stop: report.stop,
             permission_mode: None,
             model: None,
+            continuations: 0,
+            native_cancelled: false,
             context_tokens: None,
             fingerprint: None,
             started_with: None,
@@ -540,6 +561,7 @@ impl Incident {
             held_back: None,
             limit_menu_at: None,
             module_seen_at: None,
+            early: None,
             timing: None,
             evidence: Vec::new(),
         }
@@ -570,6 +592,7 @@ impl Incident {
         next.opened = self.opened;
         next.started_with = self.started_with;
         next.claimed_by = self.claimed_by;
+        next.early = self.early;
         if !fresh {
             // A stop within a run of ours: what it may have changed itself was not approved by anybody since.
             next.fingerprint = self.fingerprint;
@@ -621,6 +644,7 @@ impl Incident {
         newest(&mut self.model, summary.model.as_deref().map(str::to_owned));
         newest(&mut self.permission_mode, summary.permission_mode.as_deref().map(str::to_owned));
         newest(&mut self.context_tokens, summary.context_tokens);
+        self.continuations = summary.continuations;
         newest(&mut self.cwd, summary.cwd.as_deref().map(str::to_owned));
         if self.entrypoint.is_none() {
             self.entrypoint = summary.entrypoint.as_deref().map(str::to_owned);

@@ -6,9 +6,11 @@
 use super::config::Config;
 use super::due::Timing;
 use super::incident::{Incident, Phase, Report};
+use super::native::{NativeContinuation, NativeFacts, is_switched_off};
 use super::policy::{Action, Decision, Situation, Terminal, decide, resume_command};
 use super::reason::Reason;
-use crate::claude::home::is_session_id;
+use crate::claude::home::{ClaudeHome, is_session_id};
+use crate::claude::settings::managed_dir;
 use crate::claude::version::ClientVersion;
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
@@ -274,6 +276,24 @@ impl Ledger<'_> {
         incident.plan.argv = Some(resume_command(&incident.session, dir));
     }
 
+    /// Whether Claude Code continues the session by itself while its window stays open.
+    #[must_use]
+    pub fn native(&self, incident: &Incident) -> NativeContinuation {
+        let home = incident.config_dir.as_deref().or(self.default_home).map(ClaudeHome::new);
+        let limited = incident.stop.kind.is_usage_limit();
+        NativeContinuation::of(&NativeFacts {
+            client: incident.client_version.as_deref().and_then(ClientVersion::parse),
+            entrypoint: incident.entrypoint.as_deref(),
+            kind: incident.stop.kind,
+            reset: incident.stop.resets_at,
+            wrapped_up: incident.stop.wrapped_up,
+            continuations: incident.continuations,
+            switched_off: limited && home.is_some_and(|home| is_switched_off(&home, &managed_dir())),
+            cancelled: incident.native_cancelled,
+            now: self.clock.now(),
+        })
+    }
+
     /// What the policy says of an incident now.
     #[must_use]
     pub fn decision(&self, incident: &Incident, terminal: Terminal) -> Decision {
@@ -294,6 +314,15 @@ impl Ledger<'_> {
             context_tokens: incident.context_tokens,
             client: incident.client_version.as_deref().and_then(ClientVersion::parse),
             entrypoint: incident.entrypoint.as_deref(),
+            native: match terminal {
+                Terminal::Open => self.native(incident),
+                Terminal::Closed => NativeContinuation::NotOffered,
+            },
+            early: incident
+                .early
+                .as_ref()
+                .filter(|early| early.holds_for(&incident.stop))
+                .map(|early| early.at),
             config_dir: incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home),
             config: self.config,
             now,

@@ -3,6 +3,7 @@
 
 use super::config::{Config, Disposition};
 use super::incident::{Attempt, Outcome, Phase};
+use super::native::NativeContinuation;
 use super::reason::{GoesFirst, PlanReason, Reason};
 use crate::claude::version::ClientVersion;
 use crate::session::failure::RequestCure;
@@ -82,6 +83,21 @@ impl RecoveryPlan {
         Self::new(Action::None, None, reason)
     }
 
+    /// The time at which the user is notified that a limit or budget has reset, which is not continued without them.
+    #[must_use]
+    pub const fn notified_at(&self) -> Option<DateTime<Utc>> {
+        match (self.action, self.reason) {
+            (
+                Action::Notify,
+                PlanReason::ResetFarAway
+                | PlanReason::ResetPassed
+                | PlanReason::CreditNeeded
+                | PlanReason::KindNotifies,
+            ) => self.at,
+            _ => None,
+        }
+    }
+
     /// The same plan with a command for the user.
     #[must_use]
     pub fn with_command(self, argv: Vec<String>) -> Self {
@@ -126,6 +142,10 @@ pub struct Situation<'a> {
     pub client: Option<ClientVersion>,
     /// `cli` or `sdk-cli`.
     pub entrypoint: Option<&'a str>,
+    /// When evidence newer than the stop showed that usage is available again.
+    pub early: Option<DateTime<Utc>>,
+    /// Whether the client continues this stop by itself while it stays open.
+    pub native: NativeContinuation,
     /// Configuration directory, when it is not the default one.
     pub config_dir: Option<&'a Path>,
     /// The configuration in force.
@@ -155,6 +175,9 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
             // Credit and budgets may name the date on which they are available again.
             let reset = situation.stop.resets_at;
             let reason = match (user_needed(kind).unwrap_or(Reason::CauseUnknown), reset) {
+                (Reason::CreditNeeded, Some(reset)) if reset <= situation.now => {
+                    Reason::ResetPassed { kind, reset }
+                }
                 (Reason::CreditNeeded, Some(reset)) => Reason::CreditNeededUntil(reset),
                 (Reason::RequestRefused { .. }, _) => situation.refused(),
                 (reason, _) => reason,
@@ -248,8 +271,14 @@ impl Situation<'_> {
             let days = stop.wrapped_up && kind != StopKind::UsageLimit5h;
             return days.then(|| self.held(Action::Notify, None, Reason::ResetUnknown(kind)));
         };
+        let over = self.early.map_or(reset, |early| early.min(reset));
         let far = reset - stop.at.unwrap_or(self.now) > Duration::hours(LONG_WAIT_HOURS);
-        far.then(|| self.held(Action::Notify, Some(reset), Reason::ResetFarAway { kind, reset }))
+        let reason = if over <= self.now {
+            Reason::ResetPassed { kind, reset: over }
+        } else {
+            Reason::ResetFarAway { kind, reset }
+        };
+        far.then(|| self.held(Action::Notify, Some(over), reason))
     }
 
     /// The user is asked first when the planned time passed too long ago.
@@ -288,7 +317,7 @@ impl Situation<'_> {
     fn after_reset(&self) -> f64 {
         match self.terminal {
             Terminal::Open if self.limit_menu => self.config.supervisor.margin_seconds.min(MENU_MARGIN),
-            Terminal::Open => self.config.heartbeat.grace_seconds,
+            Terminal::Open => self.config.heartbeat.grace_after(self.native),
             Terminal::Closed if self.unattended => {
                 let supervisor = &self.config.supervisor;
                 supervisor.margin_seconds + supervisor.jitter_seconds * self.jitter(self.attempts.len())
@@ -347,7 +376,8 @@ impl Situation<'_> {
         if reset <= base && tried > 0 {
             return self.slow(base, tried - 1);
         }
-        let guess = self.stop.resets_at_source == Some(ResetSource::Guess);
+        let reset = self.early.map_or(reset, |early| early.min(reset));
+        let guess = self.early.is_none() && self.stop.resets_at_source == Some(ResetSource::Guess);
         let margin = if guess { GUESS_MARGIN_SECONDS } else { 0.0 };
         self.within_day(reset + seconds(self.after_reset() + margin))
     }
@@ -394,17 +424,10 @@ impl Situation<'_> {
 
     /// Recovery is switched off; the client may still go on by itself.
     fn switched_off(&self, due: DateTime<Utc>) -> Decision {
-        let client = self.client.zip(self.stop.resets_at);
-        let native = client.is_some_and(|(client, reset)| self.waits_itself(client, reset));
-        if native && self.entrypoint == Some("cli") && self.stop.kind.is_usage_limit() {
+        if self.client.is_some() && self.native.window().is_some() {
             return self.held(Action::Client, self.stop.resets_at, Reason::ClientContinues);
         }
         self.held(Action::Notify, Some(due), Reason::RecoveryDisabled)
-    }
-
-    /// The client, in a terminal, waits for a limit that ends soon and then goes on by itself.
-    fn waits_itself(&self, client: ClientVersion, reset: DateTime<Utc>) -> bool {
-        client.continues_by_itself() && reset - self.now <= Duration::hours(LONG_WAIT_HOURS)
     }
 
     fn wake_reason(&self) -> Reason<'static> {
@@ -412,11 +435,21 @@ impl Situation<'_> {
         let (Some(reset), Some(source)) = (self.stop.resets_at, self.stop.resets_at_source) else {
             return Reason::AwaitingRetry { kind, attempt: self.attempts.len() + 1 };
         };
-        let menu = self.limit_menu
-            || self.entrypoint == Some("cli")
-                && !self.client.is_some_and(|client| self.waits_itself(client, reset));
-        let first =
-            if menu { GoesFirst::Menu } else { GoesFirst::Client(self.config.heartbeat.grace_seconds) };
+        let first = match self.native {
+            _ if self.limit_menu => GoesFirst::Menu,
+            NativeContinuation::Expected { .. } => GoesFirst::Client(self.after_reset()),
+            NativeContinuation::Cancelled => GoesFirst::Nothing,
+            NativeContinuation::NotOffered if self.entrypoint != Some("cli") => {
+                GoesFirst::Client(self.after_reset())
+            }
+            NativeContinuation::NotOffered if self.stop.wrapped_up => GoesFirst::Nothing,
+            NativeContinuation::NotOffered | NativeContinuation::SwitchedOff | NativeContinuation::Capped => {
+                GoesFirst::Menu
+            }
+        };
+        if let Some(since) = self.early {
+            return Reason::ResetEarly { kind, since, reset, first };
+        }
         Reason::AwaitingReset { kind, reset, guessed: source == ResetSource::Guess, first }
     }
 }
@@ -453,6 +486,7 @@ fn whole(number: f64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::native::NativeFacts;
     use super::*;
     use crate::clock::{parse_rfc3339, rfc3339};
 
@@ -481,6 +515,20 @@ mod tests {
             .collect()
     }
 
+    fn native(stop: &Stop, client: &str, entrypoint: &str) -> NativeContinuation {
+        NativeContinuation::of(&NativeFacts {
+            client: ClientVersion::parse(client),
+            entrypoint: Some(entrypoint),
+            kind: stop.kind,
+            reset: stop.resets_at,
+            wrapped_up: stop.wrapped_up,
+            continuations: 0,
+            switched_off: false,
+            cancelled: false,
+            now: at("2026-11-21T02:00:05Z"),
+        })
+    }
+
     fn situation<'a>(stop: &'a Stop, attempts: &'a [Attempt], config: &'a Config) -> Situation<'a> {
         Situation {
             session: "00000001-0000-4000-8000-000000000001",
@@ -493,6 +541,8 @@ mod tests {
             context_tokens: None,
             client: ClientVersion::parse("2.1.329"),
             entrypoint: Some("cli"),
+            early: None,
+            native: native(stop, "2.1.329", "cli"),
             config_dir: None,
             config,
             now: at("2026-11-21T02:00:05Z"),
@@ -529,6 +579,94 @@ mod tests {
         assert_eq!(menu(&config).at, Some(at("2026-11-21T04:00:05Z")));
         config.supervisor.margin_seconds = 2.0;
         assert_eq!(menu(&config).at, Some(at("2026-11-21T04:00:02Z")), "a smaller margin is kept");
+    }
+
+    #[test]
+    fn the_clients_own_window_is_never_cut_short_by_a_small_grace() {
+        let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
+        let after = |native, grace, step| {
+            let mut config = Config::default();
+            config.heartbeat.grace_seconds = grace;
+            config.heartbeat.step_seconds = step;
+            let plan = decide(&Situation { native, ..situation(&stop, &[], &config) }).plan;
+            (plan.at.unwrap() - at("2026-11-21T04:00:00Z")).num_seconds()
+        };
+        let usual = NativeContinuation::Expected { within: Duration::seconds(120) };
+        let last = NativeContinuation::Expected { within: Duration::seconds(310) };
+        for (native, grace, step, expected) in [
+            (usual, 150.0, 30.0, 150),
+            (usual, 10.0, 30.0, 120),
+            (usual, 0.0, 30.0, 120),
+            (usual, 4.9, 5.0, 120),
+            (usual, 5.0, 0.5, 120),
+            (last, 150.0, 30.0, 310),
+            (last, 600.0, 30.0, 600),
+            // A test configuration.
+            (usual, 4.0, 0.5, 4),
+            (last, 4.0, 0.5, 4),
+            (NativeContinuation::NotOffered, 10.0, 30.0, 10),
+            (NativeContinuation::SwitchedOff, 10.0, 30.0, 10),
+            (NativeContinuation::Cancelled, 10.0, 30.0, 10),
+            (NativeContinuation::Capped, 10.0, 30.0, 10),
+        ] {
+            assert_eq!(after(native, grace, step), expected, "{native:?} {grace} {step}");
+        }
+    }
+
+    #[test]
+    fn usage_that_is_available_again_early_makes_the_plan_due_after_the_usual_margin() {
+        let config = Config::default();
+        let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
+        let of = |early, terminal| {
+            let situation = Situation {
+                early: Some(at(early)),
+                terminal,
+                unattended: true,
+                ..situation(&stop, &[], &config)
+            };
+            decide(&situation).plan
+        };
+        let open = of("2026-11-21T02:30:00Z", Terminal::Open);
+        assert_eq!(open.at, Some(at("2026-11-21T02:32:30Z")));
+        assert_eq!((open.action, open.reason), (Action::Wake, PlanReason::ResetEarly));
+        let closed = of("2026-11-21T02:30:00Z", Terminal::Closed);
+        let margin = (closed.at.unwrap() - at("2026-11-21T02:30:00Z")).num_seconds();
+        assert!((60..=120).contains(&margin) && closed.action == Action::Run, "{margin}");
+        let late = of("2026-11-21T05:00:00Z", Terminal::Open);
+        assert_eq!(late.at, Some(at("2026-11-21T04:02:30Z")), "after the reset it changes nothing");
+        // A limit of days is notified then, and not continued.
+        let far = Stop {
+            resets_at: Some(at("2026-11-25T04:00:00Z")),
+            kind: StopKind::UsageLimitWeekly,
+            ..stop.clone()
+        };
+        let early = Situation {
+            early: Some(at("2026-11-21T02:30:00Z")),
+            now: at("2026-11-21T02:31:00Z"),
+            ..situation(&far, &[], &config)
+        };
+        let plan = decide(&early).plan;
+        assert_eq!((plan.action, plan.reason), (Action::Notify, PlanReason::ResetPassed));
+    }
+
+    #[test]
+    fn a_far_limit_and_a_budget_say_when_they_have_reset() {
+        let config = Config::default();
+        for (kind, before) in [
+            (StopKind::UsageLimitWeekly, PlanReason::ResetFarAway),
+            (StopKind::Billing, PlanReason::CreditNeeded),
+        ] {
+            let stop = stop(kind, Some("2026-11-24T04:00:00Z"));
+            let plan = |now| decide(&Situation { now: at(now), ..situation(&stop, &[], &config) }).plan;
+            let waits = plan("2026-11-24T03:59:59Z");
+            assert_eq!((waits.action, waits.reason), (Action::Notify, before), "{kind:?}");
+            assert_eq!(waits.notified_at(), Some(at("2026-11-24T04:00:00Z")));
+            let over = plan("2026-11-24T04:00:00Z");
+            assert_eq!((over.action, over.reason), (Action::Notify, PlanReason::ResetPassed), "{kind:?}");
+            assert!(over.why.contains("it has reset at 2026-11-24T04:00:00"), "{}", over.why);
+        }
+        let login = decided(StopKind::Auth, None, 0).plan;
+        assert_eq!(login.notified_at(), None);
     }
 
     #[test]
@@ -814,9 +952,9 @@ mod tests {
         config.heartbeat.enabled = false;
         let with = |version, entrypoint| {
             let client = ClientVersion::parse(version);
-            decide(&Situation { client, entrypoint: Some(entrypoint), ..situation(&stop, &[], &config) })
-                .plan
-                .action
+            let native = native(&stop, version, entrypoint);
+            let situation = situation(&stop, &[], &config);
+            decide(&Situation { client, entrypoint: Some(entrypoint), native, ..situation }).plan.action
         };
         assert_eq!(with("2.1.240", "cli"), Action::Client);
         assert_eq!(with("2.1.240", "sdk-cli"), Action::Notify);

@@ -4,7 +4,7 @@
 
 use super::config::Config;
 use super::fingerprint::{Fingerprint, config_dir_of};
-use super::heartbeat::{Seen, seen};
+use super::heartbeat::{Seen, is_offline, seen};
 use super::incident::{Child, Incident, Phase, Run, Transport};
 use super::launch::ATTEMPT;
 use super::ledger::Ledger;
@@ -81,6 +81,8 @@ pub enum NotYet {
     },
     /// The user paused it.
     Paused,
+    /// The connection was lost, and the machine has no route to the API.
+    NoRoute,
     /// `enabled` is false.
     SwitchedOff,
     /// Its transcript was written to within the quiet time.
@@ -112,6 +114,7 @@ impl fmt::Display for NotYet {
             Self::Open { pid, tty } => to.write_str(&has_it_open(*pid, tty.as_deref())),
             Self::BeingResumed { pid } => write!(to, "process {pid} was started to resume it"),
             Self::Paused => to.write_str("it is paused"),
+            Self::NoRoute => to.write_str("the machine is offline"),
             Self::SwitchedOff => to.write_str("recovery is switched off (enabled: false)"),
             Self::WrittenLately => to.write_str("its transcript was written to a moment ago"),
             Self::TreeBusy { pid } => {
@@ -305,6 +308,7 @@ pub struct Program {
 
 /// What was read about a session.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, read one by one")]
 pub struct Facts {
     /// Every process that has it open, is being started for it, or may have it open without being visible from here.
     pub owners: SessionOwners,
@@ -322,6 +326,8 @@ pub struct Facts {
     pub unattended: bool,
     /// The user paused it.
     pub paused: bool,
+    /// See [`is_offline`].
+    pub offline: bool,
     /// `enabled` is not false.
     pub enabled: bool,
     /// The client of another session that works in the same working tree.
@@ -443,6 +449,7 @@ impl Facts {
                 .ok()
                 .flatten()
                 .is_some_and(|paused| paused.holds(&incident.session)),
+            offline: is_offline(incident, env, processes),
             enabled: ledger.config.heartbeat.enabled,
             tree_busy: directory
                 .as_deref()
@@ -626,6 +633,9 @@ pub fn judge(facts: &Facts, transport: Transport, quiet: Duration, now: DateTime
         Some((_, false)) if transport == Transport::Background => return Verdict::Hold(Hold::OriginUnknown),
         Some(_) => {}
     }
+    if facts.offline {
+        return Verdict::NotYet(NotYet::NoRoute);
+    }
     if let Some(pid) = facts.tree_busy {
         return Verdict::NotYet(NotYet::TreeBusy { pid });
     }
@@ -695,6 +705,7 @@ mod tests {
             summary: None,
             unattended: true,
             paused: false,
+            offline: false,
             enabled: true,
             tree_busy: None,
             worked_on_since: None,

@@ -51,6 +51,8 @@ pub enum PlanReason {
     ClientSuspended,
     /// The client lives, and its transcript is missing.
     TranscriptMissing,
+    /// The machine has no route to the API.
+    NoRoute,
     /// The prompt has no answer; the user may have taken it back.
     EndedBeforeAnswer,
     /// The credential was refused.
@@ -59,6 +61,8 @@ pub enum PlanReason {
     CreditNeeded,
     /// A usage limit that resets beyond a day, or at an unknown time.
     ResetFarAway,
+    /// A usage limit that was more than a day away has reset, or the date on which a budget is available again has passed.
+    ResetPassed,
     /// The conversation no longer fits the context window.
     ContextFull,
     /// The API refuses this request however often it is sent.
@@ -87,6 +91,8 @@ pub enum PlanReason {
     Overdue,
     /// A usage limit with a known reset.
     AwaitingReset,
+    /// Usage is available again before the reset.
+    ResetEarly,
     /// A failure without a reset time: the next attempt of its schedule.
     AwaitingRetry,
     /// Recovery is switched off, and Claude Code continues by itself.
@@ -156,6 +162,7 @@ pub enum Reason<'a> {
     CreditNeededUntil(DateTime<Utc>),
     ResetFarAway { kind: StopKind, reset: DateTime<Utc> },
     ResetUnknown(StopKind),
+    ResetPassed { kind: StopKind, reset: DateTime<Utc> },
     ContextFull,
     RequestRefused { cure: RequestCure, session: &'a str },
     CauseUnknown,
@@ -170,6 +177,7 @@ pub enum Reason<'a> {
     ContextTooLarge { tokens: u64, most: u64 },
     Overdue { hours: i64 },
     AwaitingReset { kind: StopKind, reset: DateTime<Utc>, guessed: bool, first: GoesFirst },
+    ResetEarly { kind: StopKind, since: DateTime<Utc>, reset: DateTime<Utc>, first: GoesFirst },
     AwaitingRetry { kind: StopKind, attempt: usize },
     UnattendedRun { kind: StopKind, attempt: usize, reset_known: bool, tokens: Option<u64> },
     ClientContinues,
@@ -198,6 +206,18 @@ pub enum GoesFirst {
     Client(f64),
     /// The limit menu: nothing runs in the session until the user closes it.
     Menu,
+    /// Nothing does: the user cancelled the client's own continuation.
+    Nothing,
+}
+
+impl GoesFirst {
+    fn words(self) -> String {
+        match self {
+            Self::Client(seconds) => format!("Claude Code's own continuation goes first for {seconds} s"),
+            Self::Menu => "answer the limit menu if it is open, for it holds everything".to_owned(),
+            Self::Nothing => "Claude Code does not continue it by itself".to_owned(),
+        }
+    }
 }
 
 impl Reason<'_> {
@@ -278,6 +298,14 @@ impl Reason<'_> {
                     kind.words()
                 ),
             ),
+            Self::ResetPassed { kind, reset } => (
+                Code::ResetPassed,
+                format!(
+                    "{}; it has reset at {}: say \"continue\" in the session",
+                    kind.words(),
+                    rfc3339(reset)
+                ),
+            ),
             Self::ContextFull => {
                 fixed(Code::ContextFull, "run /compact in the session, or start a new one from HANDOFF.md")
             }
@@ -336,12 +364,17 @@ impl Reason<'_> {
                     kind.words(),
                     rfc3339(reset),
                     if guessed { "guessed from its text" } else { "known exactly" },
-                    match first {
-                        GoesFirst::Client(seconds) =>
-                            format!("Claude Code's own continuation goes first for {seconds} s"),
-                        GoesFirst::Menu =>
-                            "answer the limit menu if it is open, for it holds everything".to_owned(),
-                    }
+                    first.words()
+                ),
+            ),
+            Self::ResetEarly { kind, since, reset, first } => (
+                Code::ResetEarly,
+                format!(
+                    "{}; usage is available again since {}, before the reset at {}; {}",
+                    kind.words(),
+                    rfc3339(since),
+                    rfc3339(reset),
+                    first.words()
                 ),
             ),
             Self::AwaitingRetry { kind, attempt } => {

@@ -7,6 +7,7 @@
 use super::changes::Changes;
 use super::config::{Config, in_force};
 use super::due::DueByBoot;
+use super::early::EarlySearch;
 use super::heartbeat::{Seen, adopt, seen};
 use super::incident::{Child, Incident, Phase, Report};
 use super::ledger::{Event, Ledger};
@@ -252,6 +253,7 @@ pub struct Supervisor {
     told: BTreeSet<(String, u64, &'static str)>,
     /// Notices on their way.
     telling: Vec<std::thread::JoinHandle<()>>,
+    early: EarlySearch,
     /// At the last pass something was still to be done for a session that this process looks after.
     serves_any: bool,
 }
@@ -274,6 +276,7 @@ impl Supervisor {
             settled: BTreeMap::new(),
             told: BTreeSet::new(),
             telling: Vec::new(),
+            early: EarlySearch::default(),
             serves_any: false,
         };
         supervisor.lead()?;
@@ -416,6 +419,8 @@ impl Supervisor {
             let incident = if leads || over { incident } else { self.claim(&incident).unwrap_or(incident) };
             let serves = self.serves(&incident, leads);
             let incident = if serves && !over { self.keep(&incident).unwrap_or(incident) } else { incident };
+            let incident =
+                if serves && !over { self.plan_early(&incident).unwrap_or(incident) } else { incident };
             if serves {
                 notices.extend(self.notice(&incident));
             }
@@ -586,22 +591,33 @@ impl Supervisor {
         changed.ok().flatten()
     }
 
-    /// What a person is told about a closed session that may go on without one, once for each step.
-    fn notice(&mut self, incident: &Incident) -> Option<Notice> {
-        let now = self.ground.clock.now();
-        let project = incident.project.as_deref()?;
-        if now - incident.updated_at > NEWS || !unattended(&self.state, project) {
+    /// Plans a closed session again where usage is available before its reset.
+    fn plan_early(&mut self, incident: &Incident) -> Option<Incident> {
+        let waits = incident.phase == Phase::Waiting && incident.plan.action == Action::Run
+            || incident.phase == Phase::Held && incident.plan.notified_at().is_some();
+        if !waits
+            || Lock::is_held(&self.state.waiter_lease(&incident.session))
+            || Lock::is_held(&self.state.run_lease(&incident.session))
+        {
             return None;
         }
-        let ran = incident.attempts.iter().any(|attempt| attempt.run.is_some());
-        let kind = match incident.phase {
-            Phase::Waiting if incident.plan.action == Action::Run => Kind::Stopped,
-            Phase::Attempting if ran => Kind::Resumed,
-            Phase::Recovered if ran => Kind::Recovered,
-            Phase::Held => Kind::Held,
-            Phase::GivenUp => Kind::GivenUp,
-            _ => return None,
-        };
+        let found = self.early.find(&self.state, incident, self.ground.clock.now())?;
+        let config = in_force(&self.ground.env, incident.project.as_deref()).config;
+        let default_home = self.default_home();
+        let ledger = self.ledger(&config, default_home.as_deref());
+        let changed = ledger.change(&incident.session, |slot| {
+            let Some(one) = slot.as_mut().filter(|one| one.generation == incident.generation) else { return };
+            one.saw(Source::Transcript, found.fact());
+            one.early = Some(found);
+            ledger.plan(one, Terminal::Closed);
+        });
+        changed.ok().flatten()
+    }
+
+    /// What a person is told about a closed session that may go on without one, once for each step.
+    fn notice(&mut self, incident: &Incident) -> Option<Notice> {
+        let project = incident.project.as_deref()?;
+        let kind = notice_kind(incident, unattended(&self.state, project), self.ground.clock.now())?;
         if !self.told.insert((incident.session.clone(), incident.generation, kind.as_str())) {
             return None;
         }
@@ -804,6 +820,29 @@ impl Supervisor {
     }
 }
 
+/// What the user is notified of. That a limit has reset concerns every session; the rest only those that may be resumed
+/// unattended, and only while it is news.
+fn notice_kind(incident: &Incident, agreed: bool, now: DateTime<Utc>) -> Option<Kind> {
+    let reset = incident.plan.notified_at().filter(|_| incident.phase == Phase::Held);
+    if reset.is_some_and(|reset| (Duration::zero()..RECENT).contains(&(now - reset))) {
+        return Some(Kind::LimitReset);
+    }
+    if !agreed || now - incident.updated_at > NEWS {
+        return None;
+    }
+    let ran = incident.attempts.iter().any(|attempt| attempt.run.is_some());
+    match incident.phase {
+        Phase::Waiting => (incident.plan.action == Action::Run).then_some(Kind::Stopped),
+        Phase::Attempting => ran.then_some(Kind::Resumed),
+        Phase::Recovered => ran.then_some(Kind::Recovered),
+        Phase::MovedOn => (incident.plan.reason == PlanReason::TakenOver).then_some(Kind::TakenOver),
+        Phase::Superseded => Some(Kind::Superseded),
+        Phase::Held => Some(Kind::Held),
+        Phase::GivenUp => Some(Kind::GivenUp),
+        Phase::Open | Phase::Cancelled => None,
+    }
+}
+
 /// Something is still going to be done for it without the user.
 fn is_owed(incident: &Incident) -> bool {
     under_way(incident) || incident.phase == Phase::Waiting && incident.plan.action == Action::Run
@@ -875,6 +914,77 @@ fn gate(incidents: &mut [Incident]) {
             && *reset > own
         {
             one.plan.at = Some(at + (*reset - own));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::parse_rfc3339;
+    use crate::session::Stop;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        parse_rfc3339(text).unwrap()
+    }
+
+    fn incident(kind: StopKind) -> Incident {
+        let report = Report {
+            session: "00000001-0000-4000-8000-000000000001".into(),
+            project: None,
+            config_dir: None,
+            transcript: PathBuf::from("/nowhere"),
+            stop: Stop::of(kind),
+            cwd: None,
+            entrypoint: None,
+            claude_pid: None,
+            claude_start: None,
+        };
+        Incident::open(report, at("2026-11-21T02:00:00Z"))
+    }
+
+    #[test]
+    fn the_user_is_notified_of_each_step_and_of_a_far_reset_without_consent_as_well() {
+        let stopped = incident(StopKind::UsageLimitWeekly);
+        let reset = at("2026-11-24T02:00:00Z");
+        let far = Incident {
+            phase: Phase::Held,
+            plan: RecoveryPlan::new(
+                Action::Notify,
+                Some(reset),
+                Reason::ResetFarAway { kind: StopKind::UsageLimitWeekly, reset },
+            ),
+            ..stopped.clone()
+        };
+        let budget = Incident {
+            plan: RecoveryPlan::new(Action::Notify, Some(reset), Reason::CreditNeededUntil(reset)),
+            ..far.clone()
+        };
+        let login =
+            Incident { plan: RecoveryPlan::new(Action::Notify, None, Reason::LoginNeeded), ..far.clone() };
+        let mut taken_over = incident(StopKind::Overloaded);
+        taken_over.settle(Phase::MovedOn, Source::Hook, "opened");
+        let moved_on = taken_over.clone();
+        taken_over.plan.explain(Reason::TakenOver);
+        let superseded = Incident { phase: Phase::Superseded, ..stopped.clone() };
+        let of = |incident: &Incident, agreed, now| notice_kind(incident, agreed, at(now));
+        let (soon, later) = ("2026-11-21T02:15:00Z", "2026-11-21T02:15:01Z");
+        for (what, incident, agreed, now, expected) in [
+            ("far, before the reset", &far, false, "2026-11-24T01:59:59Z", None),
+            ("far, at the reset", &far, false, "2026-11-24T02:00:00Z", Some(Kind::LimitReset)),
+            ("far, long after it", &far, false, "2026-11-26T02:00:00Z", None),
+            ("budget, at its date", &budget, false, "2026-11-24T02:00:00Z", Some(Kind::LimitReset)),
+            ("far, at the stop", &far, true, soon, Some(Kind::Held)),
+            ("far, at the stop, without consent", &far, false, soon, None),
+            ("a login", &login, true, soon, Some(Kind::Held)),
+            ("a login, no news", &login, true, later, None),
+            ("taken over", &taken_over, true, soon, Some(Kind::TakenOver)),
+            ("continued by the user", &moved_on, true, soon, None),
+            ("superseded", &superseded, true, soon, Some(Kind::Superseded)),
+            ("superseded, without consent", &superseded, false, soon, None),
+            ("just opened", &stopped, true, soon, None),
+        ] {
+            assert_eq!(of(incident, agreed, now), expected, "{what}");
         }
     }
 }

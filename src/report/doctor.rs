@@ -535,6 +535,19 @@ impl Patient<'_> {
     fn configuration(&self) -> Check {
         match &self.config.problem {
             Some(error) => Check::of_error("config", Standing::Fail, error),
+            None if self.config.config.heartbeat.is_shortened() => {
+                let grace = self.config.config.heartbeat.grace_seconds;
+                let fact = format!(
+                    "heartbeat.graceSeconds is {grace}, and Claude Code's own continuation of a limit comes up to 100 s after the reset: \
+                     it is waited for all the same"
+                );
+                let check =
+                    Check::warn("config", fact).next("set heartbeat.graceSeconds to 150, or remove it");
+                match self.outside.env.config_file() {
+                    Some(path) => check.at(path),
+                    None => check,
+                }
+            }
             None => match self.outside.env.config_file().filter(|path| path.exists()) {
                 Some(path) => Check::ok("config", "the configuration is valid").at(path),
                 None => Check::ok("config", "there is no configuration file: the defaults are in force"),

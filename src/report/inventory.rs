@@ -18,7 +18,7 @@ use crate::keep::kept_of;
 use crate::project::enabled::{all_enabled, enclosing};
 use crate::quota::seen_windows;
 use crate::recovery::config::{Config, in_force};
-use crate::recovery::heartbeat::{WaitSwitches, obstacle};
+use crate::recovery::heartbeat::{WaitSwitches, is_offline, obstacle};
 use crate::recovery::incident::{Attempt, Incident, Obstacle, Phase, Report};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, resume_command, user_needed};
@@ -914,6 +914,10 @@ impl<'a> Inventory<'a> {
     }
 
     fn next_of_closed(&self, incident: &Incident) -> RecoveryPlan {
+        if incident.plan.notified_at().is_some_and(|at| at <= self.taken_at) && incident.phase == Phase::Held
+        {
+            return self.ledger.decision(incident, Terminal::Closed).plan;
+        }
         if !incident.phase.is_active() {
             return incident.plan.clone();
         }
@@ -984,6 +988,7 @@ impl<'a> Inventory<'a> {
         let switches = WaitSwitches {
             paused: self.paused.holds(&incident.session),
             switched_off: !config.heartbeat.enabled,
+            offline: is_offline(incident, self.ground.outside.env, self.ground.outside.processes),
         };
         let seen = incident.held_back.as_ref().map(|held| held.reason);
         let lost = seen.filter(|reason| *reason == Obstacle::NoTranscript);

@@ -284,7 +284,7 @@ fn which_copy(inventory: &Inventory<'_>, row: &Row, session: &Session) -> String
 }
 
 /// Why a session that continued in another one is not resumed, and what to do instead.
-fn continued_in(other: &str) -> (String, String) {
+pub(super) fn continued_in(other: &str) -> (String, String) {
     (
         format!("the conversation continued in session {other}"),
         format!("resume that one: cc-session-recover resume {other}"),

@@ -3,6 +3,7 @@
 use super::find::{SessionOptions, find};
 use super::handoff::{HandoffOptions, handoff};
 use super::inventory::{Ground, Inventory, Outside, Row};
+use super::resume::continued_in;
 use crate::claude::program::launcher;
 use crate::error::{Code, Error, Result};
 use crate::note::compose::Form;
@@ -86,6 +87,9 @@ pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunRe
     }
     let ledger = Ledger { config: &config, ..ground.ledger() };
     if options.fresh {
+        if let Some((why, hint)) = row.summary.continued_in.as_deref().map(continued_in) {
+            return Err(Error::new(Code::RunRefused, why).at(&row.found.path).hint(hint));
+        }
         return begin(outside, pid, &inventory, row, ledger);
     }
     let known = ledger.read(&id)?.filter(|incident| !incident.phase.is_over());

@@ -79,7 +79,8 @@ pub struct Older {
 /// Whether a session waits for nobody but a user who has left it alone for this long.
 fn is_old(session: &Session, now: DateTime<Utc>, recent: Duration) -> bool {
     let left = matches!(session.next.action, Action::Resume | Action::Notify) && session.live.is_none();
-    let at = session.stop.at.or(session.last_activity_at);
+    // A limit of days that has just reset is news, however long ago it was met.
+    let at = session.stop.at.or(session.last_activity_at).max(session.next.at);
     // A time from a clock that was wrong says nothing.
     left && session.next.at.is_none_or(|at| at <= now) && at.is_some_and(|at| now - at > recent)
 }

@@ -15,7 +15,7 @@ use crate::claude::glance::{
 use crate::claude::record::{Assistant, Body, Head, Meta, Record, System, User};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::claude::version::ClientVersion;
-use crate::claude::wording::{client_text, is_continuation_cancelled, own_words};
+use crate::claude::wording::{Author, ClientText, client_text, is_continuation_cancelled, own_words};
 use crate::clock::parse_rfc3339;
 use crate::text::head;
 use chrono::{DateTime, Utc};
@@ -39,6 +39,8 @@ const LONG_HEAD: usize = 64 * 1024;
 const KEPT: usize = 1024;
 /// User and system records of a finished turn that are read for a note about a near limit; it stands close to the end.
 const NOTES: usize = 24;
+/// Continuations of the client that are counted: it makes no more in a row.
+const MOST_COUNTED: u32 = 3;
 
 /// How much to find out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +88,9 @@ pub struct Summary {
     pub escaped: bool,
     /// Newest message is a prompt or answer that the client sent itself after a limit.
     pub continued_by_client: bool,
+    /// Turns that the client itself began after a limit, since the last prompt that the user typed or a plugin submitted, at most
+    /// [`MOST_COUNTED`]; only with [`Depth::Whole`], and only of a session that a usage limit stopped.
+    pub continuations: u32,
     /// The session in which the conversation continued; `None` also when it was continued here after that.
     pub continued_in: Option<CompactString>,
 }
@@ -368,6 +373,8 @@ struct Gathering<'a> {
     prompt_seen: bool,
     /// Messages before the end of a finished turn that are still read for a note about a limit.
     notes_left: usize,
+    /// The last prompt was passed that begins the client's count of its own continuations anew.
+    counted: bool,
     /// The newest note of the turn, `near_limit` or `wrap_up`, was passed; its window is named by the notice before it.
     wrapping: bool,
 }
@@ -402,6 +409,7 @@ impl<'a> Gathering<'a> {
                 graceful: false,
                 escaped: false,
                 continued_by_client: false,
+                continuations: 0,
                 continued_in: None,
             },
             beginning,
@@ -417,6 +425,7 @@ impl<'a> Gathering<'a> {
             weighed: false,
             prompt_seen: false,
             notes_left: NOTES,
+            counted: false,
             wrapping: false,
         }
     }
@@ -462,6 +471,7 @@ impl<'a> Gathering<'a> {
         self.stop.is_none()
             || !self.described
             || self.reads_notes()
+            || self.counts()
             || self.found.last_prompt.is_none()
             || self.depth == Depth::Whole && !self.prompt_seen
     }
@@ -471,6 +481,14 @@ impl<'a> Gathering<'a> {
         self.notes_left > 0
             && !self.prompt_seen
             && self.stop.as_ref().is_some_and(|stop| stop.kind == StopKind::Finished || self.wrapping)
+    }
+
+    /// The client's own continuations since the last prompt are not all counted yet.
+    fn counts(&self) -> bool {
+        self.depth == Depth::Whole
+            && !self.counted
+            && self.found.continuations < MOST_COUNTED
+            && self.stop.as_ref().is_some_and(|stop| stop.kind.is_usage_limit())
     }
 
     /// Looks at a record before the end of a finished turn: a note of the client about a limit that is near makes it an
@@ -582,6 +600,13 @@ impl<'a> Gathering<'a> {
         if !user.begins_turn() {
             return;
         }
+        if self.counts() {
+            match user.author() {
+                Author::Client(ClientText::AutoContinuation) => self.found.continuations += 1,
+                Author::User | Author::Client(ClientText::PluginPrompt) => self.counted = true,
+                Author::Client(_) => {}
+            }
+        }
         fill(&mut self.prompt_mode, user.permission_mode.take());
         if !self.prompt_seen {
             self.prompt_seen = true;
@@ -650,7 +675,7 @@ impl<'a> Gathering<'a> {
             return false;
         }
         let read = self.found.bytes - offset;
-        if self.reads_notes() && read <= BUDGET {
+        if (self.reads_notes() || self.counts()) && read <= BUDGET {
             return false;
         }
         let known = self.described && self.answered && self.found.last_prompt.is_some();
@@ -732,6 +757,32 @@ mod tests {
         assert_eq!(tokens(&[answer, silent]), None);
         assert_eq!(tokens(&[answer, &told]), Some(4000));
         assert_eq!(tokens(&[answer, silent, &later]), Some(9000));
+    }
+
+    #[test]
+    fn the_clients_own_continuations_are_counted_since_the_last_prompt_of_the_user() {
+        let typed = r#"{"type":"user","uuid":"p","timestamp":"2026-11-21T05:00:00.000Z","version":"2.1.332","cwd":"/w","origin":{"kind":"human"},"promptSource":"typed","message":{"role":"user","content":"go"}}"#;
+        let native = r#"{"type":"user","uuid":"n","timestamp":"2026-11-21T06:00:00.000Z","version":"2.1.332","cwd":"/w","isMeta":true,"origin":{"kind":"auto-continuation"},"turnOrigin":"auto_continuation","message":{"role":"user","content":"Your claude.ai usage limit has reset. Continue the task."}}"#;
+        let wake = r#"{"type":"user","uuid":"w","timestamp":"2026-11-21T06:00:00.000Z","version":"2.1.332","cwd":"/w","origin":{"kind":"task-notification"},"promptSource":"system","message":{"role":"user","content":"<task-notification>x</task-notification>"}}"#;
+        let limit = r#"{"type":"assistant","uuid":"l","timestamp":"2026-11-21T07:00:00.000Z","version":"2.1.332","cwd":"/w","isApiErrorMessage":true,"error":"rate_limit","apiError":"usage_limit_reached","quotaLimits":{"status":"rejected","resetsAt":1795250000,"rateLimitType":"five_hour"},"message":{"model":"<synthetic>","content":[{"type":"text","text":"You've hit your 5-hour limit"}]}}"#;
+        let prompt = r#"{"type":"last-prompt","lastPrompt":"go","leafUuid":"u"}"#;
+        let count = |lines: &[&str]| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
+            std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+            let summary = summarize(&Transcript::open(&path).unwrap(), Liveness::Gone);
+            assert_eq!(summary.stop.kind, StopKind::UsageLimit5h);
+            summary.continuations
+        };
+        assert_eq!(count(&[typed, limit, prompt]), 0);
+        assert_eq!(count(&[typed, limit, native, limit, prompt]), 1);
+        assert_eq!(
+            count(&[typed, limit, native, limit, wake, limit, native, limit, prompt]),
+            2,
+            "a wake resets nothing"
+        );
+        assert_eq!(count(&[typed, native, limit, native, limit, native, limit, native, limit, prompt]), 3);
+        assert_eq!(count(&[native, limit, native, limit, typed, limit, prompt]), 0, "a typed prompt does");
     }
 
     #[test]

@@ -30,7 +30,7 @@ const PHASES = {
   waiting: 'waits',
   attempting: 'is being continued',
   recovered: 'went on',
-  'moved-on': 'a person went on',
+  'moved-on': 'you continued it',
   superseded: 'asked again in a later session',
   held: 'held back',
   'given-up': 'given up',

@@ -1,0 +1,164 @@
+//! Turns: of several open sessions of one account that are due at the same time, one is woken first, and the others follow, seconds
+//! apart, once that one was seen to work.
+
+use super::incident::{Incident, Outcome, Phase};
+use super::readiness::started_with;
+use crate::claude::transcript::Transcript;
+use crate::project::enabled::project_key;
+use crate::session::StopKind;
+use crate::session::ending::Liveness;
+use crate::session::summary::summarize;
+use crate::store::StateDir;
+use chrono::{DateTime, Duration, Utc};
+
+/// Time between two wakes of one account.
+const APART: Duration = Duration::seconds(5);
+/// A session that was woken and shows nothing keeps the others waiting for no longer than this.
+const LONGEST: Duration = Duration::seconds(90);
+/// Time between two checks of what a woken session does.
+const STEP: Duration = Duration::seconds(1);
+/// A reset this much later than another one is another window's.
+const LATER: Duration = Duration::minutes(2);
+
+/// What came of the wake of another session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WakeResult {
+    /// Nothing was seen yet.
+    Unseen,
+    /// It works: its transcript has a record newer than the wake that is no failure.
+    Worked,
+    /// It was refused again.
+    Refused,
+}
+
+/// A wake of another session of the same account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherWake {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What came of it.
+    pub result: WakeResult,
+}
+
+/// Whether a session that is due is woken now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WakeTurn {
+    /// It is.
+    Now,
+    /// Another one of its account goes first: check again after this time.
+    Wait(Duration),
+    /// Another one met the same limit again since: its reset is this much later.
+    Later(Duration),
+}
+
+/// Decides whose turn it is.
+#[must_use]
+pub fn turn(now: DateTime<Utc>, others: &[OtherWake]) -> WakeTurn {
+    let waits = others.iter().filter_map(|other| {
+        let since = now - other.at;
+        // A wake in the future was written by another clock.
+        if since < Duration::zero() || since >= LONGEST {
+            return None;
+        }
+        match other.result {
+            WakeResult::Worked => Some(APART - since),
+            WakeResult::Unseen | WakeResult::Refused => Some(STEP.min(LONGEST - since)),
+        }
+    });
+    match waits.max().filter(|wait| *wait > Duration::zero()) {
+        Some(wait) => WakeTurn::Wait(wait),
+        None => WakeTurn::Now,
+    }
+}
+
+/// What tells sessions of one account from those of another: configuration directory and account.
+#[must_use]
+pub fn account_of(state: &StateDir, incident: &Incident) -> String {
+    let dir = project_key(&incident.config_dir.clone().unwrap_or_default());
+    match started_with(state, incident) {
+        Some(started) => format!("{dir}-{}", started.account.key()),
+        None => dir,
+    }
+}
+
+/// How much later the account's limit resets, as the newest stop of another session at the same limit says.
+fn reset_later(own: &Incident, other: &Incident, now: DateTime<Utc>) -> Option<Duration> {
+    let newer = other.stop.kind == own.stop.kind && other.stop.at > own.stop.at;
+    let (reset, later) = (own.stop.resets_at?, other.stop.resets_at?);
+    (newer && own.stop.kind.is_usage_limit() && later > now && later - reset > LATER).then(|| later - reset)
+}
+
+/// What came of the last wake of a session.
+fn wake_of(incident: &Incident) -> Option<OtherWake> {
+    let attempt = incident.attempts.last().filter(|attempt| attempt.run.is_none())?;
+    let result = match attempt.outcome {
+        Outcome::Continued => WakeResult::Worked,
+        Outcome::NoEffect if incident.phase.is_over() => WakeResult::Worked,
+        Outcome::StoppedAgain | Outcome::NoEffect => WakeResult::Refused,
+        Outcome::Pending if incident.phase == Phase::Attempting => seen_since(incident, attempt.at),
+        Outcome::Pending => WakeResult::Unseen,
+    };
+    Some(OtherWake { at: attempt.at, result })
+}
+
+fn seen_since(incident: &Incident, woken: DateTime<Utc>) -> WakeResult {
+    let Ok(transcript) = Transcript::open(&incident.transcript) else { return WakeResult::Unseen };
+    let stop = summarize(&transcript, Liveness::Live(None)).stop;
+    match stop.kind {
+        _ if stop.at.is_none_or(|at| at <= woken) => WakeResult::Unseen,
+        // The wake itself, and no answer to it yet.
+        StopKind::Running if !is_answered(&transcript, woken) => WakeResult::Unseen,
+        kind if kind.is_failure() => WakeResult::Refused,
+        _ => WakeResult::Worked,
+    }
+}
+
+/// Whether a model said something after the wake.
+fn is_answered(transcript: &Transcript<'_>, woken: DateTime<Utc>) -> bool {
+    super::early::newest_answer(transcript).is_some_and(|at| at > woken)
+}
+
+/// Whose turn it is, by the incidents of the account. The caller holds the account's lock until the wake is written down.
+#[must_use]
+pub fn turn_of(state: &StateDir, own: &Incident, incidents: &[Incident], now: DateTime<Utc>) -> WakeTurn {
+    let account = account_of(state, own);
+    let others: Vec<&Incident> = incidents
+        .iter()
+        .filter(|other| other.session != own.session && account_of(state, other) == account)
+        .collect();
+    if let Some(later) = others.iter().filter_map(|other| reset_later(own, other, now)).max() {
+        return WakeTurn::Later(later);
+    }
+    let recent = |other: &&&Incident| other.attempts.last().is_some_and(|attempt| now - attempt.at < LONGEST);
+    let wakes: Vec<OtherWake> = others.iter().filter(recent).filter_map(|other| wake_of(other)).collect();
+    turn(now, &wakes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WakeResult::{Refused, Unseen, Worked};
+    use super::*;
+    use crate::clock::parse_rfc3339;
+
+    #[test]
+    fn one_goes_first_and_the_others_follow_seconds_apart_once_it_works() {
+        let now = parse_rfc3339("2026-11-21T02:10:00Z").unwrap();
+        let ago = |seconds, result| OtherWake { at: now - Duration::seconds(seconds), result };
+        let wait = |seconds| WakeTurn::Wait(Duration::seconds(seconds));
+        for (what, others, expected) in [
+            ("nobody else", vec![], WakeTurn::Now),
+            ("one in this second", vec![ago(0, Unseen)], wait(1)),
+            ("one that shows nothing", vec![ago(89, Unseen)], wait(1)),
+            ("one that shows nothing for too long", vec![ago(90, Unseen)], WakeTurn::Now),
+            ("one that works, a moment ago", vec![ago(1, Worked)], wait(4)),
+            ("one that works", vec![ago(5, Worked)], WakeTurn::Now),
+            ("one that was refused", vec![ago(10, Refused)], wait(1)),
+            ("one that was refused long ago", vec![ago(90, Refused)], WakeTurn::Now),
+            ("the newest counts", vec![ago(60, Worked), ago(2, Unseen)], wait(1)),
+            ("the longest wait counts", vec![ago(2, Worked), ago(3, Unseen)], wait(3)),
+            ("a clock that went back", vec![ago(-30, Unseen)], WakeTurn::Now),
+        ] {
+            assert_eq!(turn(now, &others), expected, "{what}");
+        }
+    }
+}
