@@ -164,3 +164,83 @@ test('a limit that was days away is notified once more when it has reset, and st
   for (let pass = 0; pass < 3; pass += 1) await place.run(['watch', '--once', '--json']);
   assert.deepEqual(sent(), ['limit-reset']);
 });
+
+/** The end of a turn that the client had wrapped up near a limit, as its own code writes it. @param {string} id @param {string} cwd @param {string[]} notes */
+function wrappedUp(id, cwd, notes) {
+  const head = { isSidechain: false, sessionId: id, cwd, version: '2.1.332', entrypoint: 'cli', userType: 'external', gitBranch: 'main' };
+  let clock = Date.now() - 10_000;
+  let parent = /** @type {string | null} */ (null);
+  const next = (/** @type {object} */ fields) => {
+    const uuid = idOf(0x100 + (clock % 0x1000));
+    const record = { parentUuid: parent, ...head, ...fields, uuid, timestamp: new Date((clock += 1000)).toISOString() };
+    parent = uuid;
+    return JSON.stringify(record);
+  };
+  const lines = [
+    next({ type: 'user', promptSource: 'typed', origin: { kind: 'human' }, message: { role: 'user', content: 'Port the parser' } }),
+    next({ type: 'system', subtype: 'informational', content: 'Approaching your 5-hour usage limit \u2014 Claude will wrap up the current step.', level: 'notice' }),
+    ...notes.map((note) => next({ type: 'user', isMeta: true, turnCompanion: true, usageLimitNote: note, message: { role: 'user', content: '[Usage limit approaching.]' } })),
+    next({ type: 'assistant', message: { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude-sonnet-5-5', content: [{ type: 'text', text: 'Checkpoint. Remaining: the tests' }], stop_reason: 'end_turn', usage: { input_tokens: 3, output_tokens: 1 } } }),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+test('an open session that was wrapped up near a limit says that it does not continue by itself, and what to type', { skip }, async (t) => {
+  const place = world(t);
+  const { open, hook, transcriptOf } = await scene(place);
+  const id = idOf(1);
+  const client = await open(id);
+  const path = join(place.state, 'incidents', `${id}.json`);
+  const next = async () => JSON.parse((await place.run(['status', '--all', '--json'])).stdout).sessions.find((/** @type {any} */ one) => one.id === id)?.next;
+  // The control: the limit no longer matters.
+  writeFileSync(transcriptOf(id), wrappedUp(id, place.project, ['near_limit', 'release']));
+  await hook(id, client.pid, 'Stop', { last_assistant_message: 'Checkpoint. Remaining: the tests' }).ended;
+  assert.equal(existsSync(path), false);
+  writeFileSync(transcriptOf(id), wrappedUp(id, place.project, ['near_limit']));
+  assert.equal((await next()).reason, 'wrapped-up', 'without a hook as well');
+  await hook(id, client.pid, 'Stop', { last_assistant_message: 'Checkpoint. Remaining: the tests' }).ended;
+  const { stop, plan } = incidentOf(place, id);
+  assert.deepEqual([stop.kind, plan.action, plan.reason], ['usage-limit-5h', 'notify', 'wrapped-up']);
+  const told = await next();
+  assert.deepEqual([told.action, told.reason], ['notify', 'wrapped-up']);
+  assert.match(told.why, /type `continue` in/);
+  assert.match(readFileSync(join(place.project, 'HANDOFF.md'), 'utf8'), /does not continue by itself: type `continue` in/);
+  // Once it is closed it is resumed like any other stop.
+  await client.kill();
+  await hook(id, client.pid, 'SessionEnd', { reason: 'other' }).ended;
+  const closed = incidentOf(place, id).plan;
+  assert.deepEqual([closed.action, closed.reason], ['resume', 'client-closed']);
+});
+
+test('a workflow agent that a limit refused is no stopped session, and show lists its run with the call that continues it', { skip }, async (t) => {
+  const place = world(t);
+  const { open, hook, transcriptOf } = await scene(place);
+  const id = idOf(1);
+  const client = await open(id);
+  const run = 'wf_01234567-abc';
+  const own = transcriptOf(id).replace(/\.jsonl$/, '');
+  const dir = join(own, 'subagents', 'workflows', run);
+  const script = join(own, 'workflows', 'scripts', `port-${run}.js`);
+  for (const at of [dir, dirname(script)]) mkdirSync(at, { recursive: true });
+  writeFileSync(script, 'export const meta = {}');
+  const started = (/** @type {number} */ key) => JSON.stringify({ type: 'started', key: `v2:${key}`, agentId: `a${key}`, label: `a${key}`, phase: 'P' });
+  const journal = ['{"type":"launched"}', started(1), JSON.stringify({ type: 'result', key: 'v2:1', agentId: 'a1', result: 'done' }), started(2), started(3)];
+  writeFileSync(join(dir, 'journal.jsonl'), `${journal.join('\n')}\n`);
+  const refused = { type: 'assistant', isSidechain: true, agentId: 'a2', sessionId: id, uuid: idOf(5), timestamp: new Date().toISOString(), isApiErrorMessage: true, error: 'rate_limit', apiError: 'usage_limit_reached', apiErrorStatus: 429, quotaLimits: { status: 'rejected', resetsAt: Math.floor(Date.now() / 1000) + 3000, rateLimitType: 'five_hour' }, message: { model: '<synthetic>', content: [{ type: 'text', text: "You've hit your 5-hour limit" }] } };
+  writeFileSync(join(dir, 'agent-a2.jsonl'), `${JSON.stringify(refused)}\n`);
+  writeFileSync(transcriptOf(id), turn(id, place.project));
+  const failure = { error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" };
+  await hook(id, client.pid, 'StopFailure', { ...failure, agent_id: 'a2', agent_type: 'workflow-subagent' }).ended;
+  assert.equal(existsSync(join(place.state, 'incidents', `${id}.json`)), false);
+  const { workflows } = JSON.parse((await place.run(['show', id, '--json'])).stdout);
+  const resumeCall = `Workflow({scriptPath: ${JSON.stringify(script)}, resumeFromRunId: "${run}"})`;
+  assert.deepEqual(workflows, [{ id: run, finished: ['a1'], refused: ['a2'], cut: ['a3'], failed: [], resumeCall }]);
+  const shown = (await place.run(['show', id])).stdout;
+  assert.match(shown, /1 finished: a1/);
+  assert.match(shown, /1 refused by the limit: a2/);
+  assert.match(shown, /resumeFromRunId/);
+  // The control: the same failure of the main conversation is a stop.
+  const stopped = hook(id, client.pid, 'StopFailure', failure);
+  await until(() => existsSync(join(place.state, 'incidents', `${id}.json`)), 'the incident');
+  stopped.child.kill('SIGKILL');
+});

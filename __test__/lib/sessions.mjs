@@ -30,6 +30,7 @@ export function session(id, { stop, next, project, commands, subagents, ...field
     bytes: 1_234_567,
     oversized: false,
     subagents: { count: 0, bytes: 0, lastActivityAt: null, ...subagents },
+    workflows: [],
     conflictCopyOf: null,
     conflictCopies: [],
     copies: [],

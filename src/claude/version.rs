@@ -19,8 +19,8 @@ impl ClientVersion {
     }
 
     /// A waiting `StopFailure` hook that exits 2 starts a new turn, provided that its `timeout` fits a 31-bit timer of
-    /// milliseconds (2,147,483 s): clients before 2.1.268 end a hook with a longer one at once. Seen with 2.1.120, not
-    /// with 2.1.79.
+    /// milliseconds (2,147,483 s): clients before 2.1.268 end a hook with a longer one at once, which looks like a client
+    /// that cannot be woken. Seen with 2.1.120, not with 2.1.79 (`__test__/client/hook-timeout.test.mjs`).
     #[must_use]
     pub fn can_be_woken(self) -> bool {
         self >= Self(2, 1, 120)

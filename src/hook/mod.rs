@@ -133,6 +133,7 @@ pub fn run(outside: Outside<'_>, caller: Caller<'_>, task: Task, input: &[u8]) -
         Event::StopFailure => hook.stop_failure(),
         Event::Stop => {
             let outcome = hook.saving(Moment::TurnEnded, Hook::turn_ended);
+            hook.note_wrap_up();
             hook.keep_files();
             hook.watch_context();
             // Last: it may wait for the transcript.

@@ -317,6 +317,49 @@ impl Hook<'_> {
         Outcome::silent()
     }
 
+    /// `Stop` of a turn that Claude Code made the model wrap up near a limit: the work is unfinished. No hook may wait here, because
+    /// a `Stop` hook that wakes would have to be one that the end of every turn starts with a timeout of days. So the note says
+    /// what to type; when the session is closed, or opened again, its stop is waited for like any other.
+    pub(super) fn note_wrap_up(&self) {
+        if self.outside.env.in_attempt() {
+            return;
+        }
+        let wrapped = self.read_transcript(Liveness::Live(None)).filter(|summary| summary.stop.wrapped_up);
+        let Some(summary) = wrapped else { return };
+        let config = self.config();
+        let default_home = self.default_home();
+        let ledger = self.ledger(config, default_home.as_deref());
+        let known = ledger.read(&self.payload.session).ok().flatten();
+        if known.is_some_and(|incident| incident.stop.record == summary.stop.record) {
+            return;
+        }
+        let report = self.report(summary.stop.clone());
+        let place = report
+            .claude_pid
+            .and_then(|pid| self.outside.processes.terminal(pid))
+            .unwrap_or_else(|| "its window".to_owned());
+        let entered = ledger.enter(&self.payload.session, Event::Stopped(Box::new(report))).and_then(|_| {
+            ledger.change(&self.payload.session, |slot| {
+                let Some(incident) = slot.as_mut() else { return };
+                incident.complete(&summary);
+                ledger.plan(incident, Terminal::Open);
+                if incident.plan.action == Action::Wake {
+                    let (kind, at) = (incident.stop.kind, incident.plan.at);
+                    incident.plan =
+                        RecoveryPlan::new(Action::Notify, at, Reason::WrappedUp { kind, at, place: &place });
+                }
+            })
+        });
+        self.record_project(&ledger);
+        match entered {
+            Ok(Some(incident)) => self.write_note(&incident, config),
+            Ok(None) => {}
+            Err(error) => {
+                self.failed(&error);
+            }
+        }
+    }
+
     /// The transcript's end, once it is a finished turn that is newer than the stop.
     fn finished_turn(&self, incident: &Incident) -> Option<Summary> {
         let started = self.outside.clock.since_boot();

@@ -16,7 +16,8 @@ pub use seen::{Account, last_seen, seen_windows};
 use crate::clock::{Clock, local_time};
 use crate::env::Environment;
 use crate::project::enabled::find;
-use crate::recovery::incident::Incident;
+use crate::recovery::incident::{Incident, Phase};
+use crate::recovery::policy::Action;
 use crate::recovery::supervise::Paused;
 use crate::store::StateDir;
 use crate::store::stored::peek;
@@ -136,7 +137,9 @@ fn waiting(state: &StateDir, project: &Path) -> Waiting {
         .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
         .take(MOST_INCIDENTS)
         .filter_map(|path| peek::<Incident>(&path).ok().flatten())
-        .filter(|incident| incident.phase.is_active() && incident.project.as_deref() == Some(project));
+        .filter(|incident| incident.phase.is_active() && incident.project.as_deref() == Some(project))
+        // A turn that was wrapped up near a limit waits for the user.
+        .filter(|incident| incident.phase != Phase::Waiting || incident.plan.action != Action::Notify);
     let paused = Paused::read(state);
     incidents.fold(Waiting::default(), |waiting, incident| {
         if paused.holds(&incident.session) {

@@ -138,10 +138,10 @@ impl Heartbeat {
         }
     }
 
-    /// `graceSeconds` is shorter than the client's own window, so that it is not used as it is.
+    /// `graceSeconds` is shorter than the client's own window.
     #[must_use]
-    pub fn is_shortened(&self) -> bool {
-        self.grace_seconds < CLIENT_SECONDS && !self.is_of_tests()
+    pub fn is_short(&self) -> bool {
+        self.grace_seconds < CLIENT_SECONDS
     }
 
     /// Both values are below [`TEST_SECONDS`]: a test that cannot wait for the client's own continuation, and whose limits last for
@@ -649,6 +649,21 @@ mod tests {
         assert!(read.problem.is_none(), "{:?}", read.problem);
         assert!((read.config.heartbeat.grace_seconds - 0.5).abs() < 1e-9);
         assert!((read.config.heartbeat.step_seconds - 30.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_grace_within_the_clients_window_is_a_finding_and_only_two_small_values_are_of_tests() {
+        for (grace, step, short, of_tests) in [
+            (150.0, 30.0, false, false),
+            (100.0, 30.0, false, false),
+            (99.9, 30.0, true, false),
+            (4.9, 4.9, true, true),
+            (5.0, 4.9, true, false),
+            (4.9, 5.0, true, false),
+        ] {
+            let heartbeat = Heartbeat { grace_seconds: grace, step_seconds: step, ..Heartbeat::default() };
+            assert_eq!((heartbeat.is_short(), heartbeat.is_of_tests()), (short, of_tests), "{grace} {step}");
+        }
     }
 
     #[test]

@@ -95,6 +95,8 @@ pub enum PlanReason {
     ResetEarly,
     /// A failure without a reset time: the next attempt of its schedule.
     AwaitingRetry,
+    /// Claude Code made the model wrap up near a limit, and nothing waits for it in the open window.
+    WrappedUp,
     /// Recovery is switched off, and Claude Code continues by itself.
     ClientContinues,
     /// Recovery is switched off.
@@ -180,6 +182,7 @@ pub enum Reason<'a> {
     ResetEarly { kind: StopKind, since: DateTime<Utc>, reset: DateTime<Utc>, first: GoesFirst },
     AwaitingRetry { kind: StopKind, attempt: usize },
     UnattendedRun { kind: StopKind, attempt: usize, reset_known: bool, tokens: Option<u64> },
+    WrappedUp { kind: StopKind, at: Option<DateTime<Utc>>, place: &'a str },
     ClientContinues,
     RecoveryDisabled,
     ClientTooOld(ClientVersion),
@@ -385,6 +388,21 @@ impl Reason<'_> {
                     .map_or_else(String::new, |tokens| format!("; about {tokens} tokens are read again"));
                 let code = if reset_known { Code::AwaitingReset } else { Code::AwaitingRetry };
                 (code, format!("{}; unattended attempt {attempt}{tokens}", kind.words()))
+            }
+            Self::WrappedUp { kind, at, place } => {
+                let window = match kind {
+                    StopKind::UsageLimit5h => "5-hour usage limit",
+                    StopKind::UsageLimitWeekly => "weekly usage limit",
+                    _ => "usage limit",
+                };
+                let after = at.map_or_else(String::new, |at| format!(" after {}", rfc3339(at)));
+                (
+                    Code::WrappedUp,
+                    format!(
+                        "Claude Code had the model wrap up near the {window}, and this window does not continue by itself: type \
+                         `continue` in {place}{after}"
+                    ),
+                )
             }
             Self::ClientContinues => fixed(
                 Code::ClientContinues,

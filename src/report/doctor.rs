@@ -535,11 +535,15 @@ impl Patient<'_> {
     fn configuration(&self) -> Check {
         match &self.config.problem {
             Some(error) => Check::of_error("config", Standing::Fail, error),
-            None if self.config.config.heartbeat.is_shortened() => {
+            None if self.config.config.heartbeat.is_short() => {
                 let grace = self.config.config.heartbeat.grace_seconds;
+                let then = if self.config.config.heartbeat.is_of_tests() {
+                    "with stepSeconds below 5 as well it is used as it is, so both may continue a session"
+                } else {
+                    "it is waited for all the same"
+                };
                 let fact = format!(
-                    "heartbeat.graceSeconds is {grace}, and Claude Code's own continuation of a limit comes up to 100 s after the reset: \
-                     it is waited for all the same"
+                    "heartbeat.graceSeconds is {grace}, and Claude Code's own continuation of a limit comes up to 100 s after the reset: {then}"
                 );
                 let check =
                     Check::warn("config", fact).next("set heartbeat.graceSeconds to 150, or remove it");

@@ -958,6 +958,10 @@ impl<'a> Inventory<'a> {
                 let waited_for = incident.module_waits(self.taken_at)
                     || Lock::is_held(&self.ground.state.waiter_lease(&incident.session));
                 let plan = self.ledger.decision(incident, Terminal::Open).plan;
+                if incident.stop.wrapped_up && plan.action == Action::Wake && !waited_for {
+                    let (kind, at) = (incident.stop.kind, plan.at);
+                    return RecoveryPlan::new(Action::Notify, at, Reason::WrappedUp { kind, at, place });
+                }
                 if plan.action != Action::Wake {
                     // The user has to do something first, wherever the session is.
                     let why = match plan.action {
@@ -1016,6 +1020,10 @@ impl<'a> Inventory<'a> {
         let supposed = Incident::open(report, self.taken_at);
         let plan = self.ledger.decision(&supposed, Terminal::Closed).plan;
         let Some(place) = place else { return plan };
+        if session.stop.wrapped_up && plan.reason != PlanReason::ResetFarAway {
+            let (kind, at) = (session.stop.kind, self.ledger.decision(&supposed, Terminal::Open).plan.at);
+            return RecoveryPlan::new(Action::Notify, at, Reason::WrappedUp { kind, at, place });
+        }
         if user_needed(session.stop.kind).is_none() {
             return RecoveryPlan::new(Action::Notify, plan.at, Reason::StopNotReported(place));
         }

@@ -1,5 +1,10 @@
 //! The report of one session: the same object in every verb, `cc-session-recover/session@1`.
 
+use crate::claude::transcript::Transcript;
+use crate::note::gather::gather_conversation;
+use crate::note::text::line;
+use crate::note::workflow::{self, WorkflowAgentEnd, WorkflowRun};
+use crate::session::files::companion_of;
 use super::inventory::Row;
 use super::remains::Remains;
 use crate::claude::glance::glance;
@@ -25,6 +30,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// Longest id of a run that is shown, in characters.
+const LONGEST_LABEL: usize = 80;
+/// Longest call that is shown, in characters; the note shows as much.
+const LONGEST_CALL: usize = 1000;
 
 /// Name and version of this object's form.
 pub const SCHEMA: &str = "cc-session-recover/session@1";
@@ -100,6 +110,52 @@ pub struct OtherLive {
     pub pid: u32,
     /// Where the user finds it.
     pub place: String,
+}
+
+/// A run of a workflow, as its journal and the transcripts of its agents tell. Agents are named by their labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionWorkflow {
+    /// Its id.
+    pub id: String,
+    /// Agents whose results a resume uses again.
+    pub finished: Vec<String>,
+    /// Agents that a usage limit refused or cut off.
+    pub refused: Vec<String>,
+    /// Agents that began and have no result yet: they were cut off, or still run.
+    pub cut: Vec<String>,
+    /// Agents that failed otherwise.
+    pub failed: Vec<String>,
+    /// The call that continues it; `None` for a finished run, and where its script is gone.
+    pub resume_call: Option<String>,
+}
+
+impl SessionWorkflow {
+    /// The runs beside a transcript, with what the note says of them.
+    #[must_use]
+    pub fn of(transcript: &Transcript<'_>, path: &Path) -> Vec<Self> {
+        let runs = workflow::runs(&companion_of(path));
+        // The arguments of a run are in the call that started it.
+        let unfinished = runs.iter().any(|run| !run.is_finished());
+        let called = if unfinished { gather_conversation(transcript).workflows } else { Vec::new() };
+        let one = |run: WorkflowRun| {
+            let ended = |end| run.ended(end).map(str::to_owned).collect();
+            let known = called.iter().find(|(other, _)| other.id == run.id);
+            let args = known.and_then(|(_, args)| args.as_ref());
+            Self {
+                id: line(&run.id, LONGEST_LABEL),
+                finished: ended(WorkflowAgentEnd::Finished),
+                refused: ended(WorkflowAgentEnd::Refused),
+                cut: ended(WorkflowAgentEnd::Cut),
+                failed: ended(WorkflowAgentEnd::Failed),
+                resume_call: run
+                    .resume_call(args)
+                    .filter(|_| !run.is_finished())
+                    .map(|call| line(&call, LONGEST_CALL)),
+            }
+        };
+        runs.into_iter().map(one).collect()
+    }
 }
 
 /// Transcripts of subagents.
@@ -319,6 +375,8 @@ pub struct Session {
     pub oversized: bool,
     /// Transcripts of its subagents.
     pub subagents: Subagents,
+    /// Runs of workflows; looked for where one session is shown.
+    pub workflows: Vec<SessionWorkflow>,
     /// The session that this is a conflict copy of.
     pub conflict_copy_of: Option<String>,
     /// Conflict copies of its transcript; looked for where one session is shown.
@@ -425,6 +483,7 @@ impl Session {
             bytes: summary.bytes,
             oversized: false,
             subagents: Subagents::default(),
+            workflows: Vec::new(),
             conflict_copy_of: found.is_conflict_copy().then(|| found.id().to_owned()),
             conflict_copies: Vec::new(),
             copies: Vec::new(),
@@ -475,6 +534,7 @@ impl Session {
             bytes: 0,
             oversized: false,
             subagents: Subagents::default(),
+            workflows: Vec::new(),
             conflict_copy_of: None,
             conflict_copies: Vec::new(),
             copies: Vec::new(),

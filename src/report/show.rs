@@ -3,7 +3,7 @@
 use super::find::{SessionOptions, find_file};
 use super::inventory::{Ground, Inventory, Outside, Row, thorough};
 use super::remains::Remains;
-use super::session::{ConflictCopy, Session};
+use super::session::{ConflictCopy, Session, SessionWorkflow};
 use crate::claude::glance::{glance, kind_of};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::Result;
@@ -37,6 +37,9 @@ pub fn whole(inventory: &Inventory<'_>, row: &Row) -> Result<Session> {
     let row = Row { found: row.found.clone(), summary: Box::new(summary) };
     let mut session = inventory.report(&row);
     session.turns = Some(turns(&row.found.path)?);
+    if let Ok(transcript) = Transcript::open(&row.found.path) {
+        session.workflows = SessionWorkflow::of(&transcript, &row.found.path);
+    }
     session.copies = inventory.copies(&row);
     session.conflict_copies = row
         .found

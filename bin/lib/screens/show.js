@@ -80,6 +80,7 @@ function showLines(report, { width, colours }, now) {
     ...section([
       ['context', ...contextLines()],
       ['size', `${sizeWords(session.bytes)}${session.oversized ? ', unusually large' : ''}`, subagents?.count > 0 ? `${count(subagents.count, 'subagent')} with ${sizeWords(subagents.bytes)}` : null],
+      ['workflows', ...workflowLines()],
       ['prompts', session.turns === null ? null : String(session.turns)],
       ['latest', session.lastPrompt === null || session.lastPrompt === title ? null : quoted(session.lastPrompt)],
     ]),
@@ -149,6 +150,19 @@ function showLines(report, { width, colours }, now) {
       conflictCopyOf === null ? null : `this file is a conflict copy of session ${conflictCopyOf}; Claude Code does not open it`,
       ...conflictCopies.map((copy) => `conflict copy, ${sizeWords(copy.bytes)}, ${copy.newestAt === null ? 'without messages' : `newest message ${whenWords(copy.newestAt)}`}: ${homely(copy.path)}`),
     ];
+  }
+
+  function workflowLines() {
+    return (session.workflows ?? []).flatMap((run) => [
+      run.id,
+      ...[
+        ['finished', run.finished],
+        ['refused by the limit', run.refused],
+        ['cut off or still running', run.cut],
+        ['failed', run.failed],
+      ].map(([words, agents]) => (agents.length === 0 ? null : `- ${agents.length} ${words}: ${truncated(/** @type {string[]} */ (agents).join(', '), QUOTED)}`)),
+      run.resumeCall === null ? null : `- unless Claude Code itself has paused the run and still lives, it continues with ${run.resumeCall}`,
+    ]);
   }
 
   function crash() {
