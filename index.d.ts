@@ -114,6 +114,22 @@ export interface OtherLiveProcess {
   place: string
 }
 
+/** A run of a workflow. Its agents are named by their labels. */
+export interface SessionWorkflow {
+  /** Id of the run. */
+  id: string
+  /** Agents whose results a resume of the run uses again. */
+  finished: string[]
+  /** Agents that a usage limit refused or cut off. */
+  refused: string[]
+  /** Agents that began and have no result yet: they were cut off, or still run. */
+  cut: string[]
+  /** Agents that failed otherwise. */
+  failed: string[]
+  /** The tool call that continues it; `null` for a finished run, and where its script is gone. */
+  resumeCall: string | null
+}
+
 /** Transcripts of a session's subagents. */
 export interface Subagents {
   /** Number of them. */
@@ -188,6 +204,7 @@ export type PlanReason =
   | 'overdue'
   | 'awaiting-reset'
   | 'reset-early'
+  | 'wrapped-up'
   | 'awaiting-retry'
   | 'client-continues'
   | 'recovery-disabled'
@@ -412,6 +429,8 @@ export interface Session {
   oversized: boolean
   /** Its subagents. */
   subagents: Subagents
+  /** Its runs of workflows; looked for by `show` and `resume` only. */
+  workflows: SessionWorkflow[]
   /** Id of the session that this file is a conflict copy of; `null` for a session. */
   conflictCopyOf: string | null
   /** Conflict copies of its transcript, which tools that synchronize directories make; looked for by `show` and `resume` only. */
@@ -1807,6 +1826,8 @@ export interface InitOptions {
   commands?: boolean
   /** `false`: the model is not asked to keep its part of HANDOFF.md current. `true` takes that back; it stays as it was when absent. */
   instruction?: boolean
+  /** `false`: sessions of the project are not kept beyond Claude Code's retention. `true` takes that back; it stays as it was when absent. */
+  keep?: boolean
   /** `true` leaves `.git/info/exclude` alone. */
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */
@@ -1883,6 +1904,8 @@ export interface InitReport {
   /** `false`: everything was already as it should be. */
   changed: boolean
   files: FileStep[]
+  /** Sessions whose files were kept for the first time. */
+  kept: number
   warnings: string[]
 }
 

@@ -1,10 +1,5 @@
 //! The report of one session: the same object in every verb, `cc-session-recover/session@1`.
 
-use crate::claude::transcript::Transcript;
-use crate::note::gather::gather_conversation;
-use crate::note::text::line;
-use crate::note::workflow::{self, WorkflowAgentEnd, WorkflowRun};
-use crate::session::files::companion_of;
 use super::inventory::Row;
 use super::remains::Remains;
 use crate::claude::glance::glance;
@@ -14,11 +9,15 @@ use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, lossy_or_null};
+use crate::note::gather::gather_conversation;
+use crate::note::text::line;
+use crate::note::workflow::{self, WorkflowAgentEnd, WorkflowRun};
 use crate::recovery::config::Context as Limits;
 use crate::recovery::incident::Incident;
 use crate::recovery::policy::{Action, RecoveryPlan};
 use crate::recovery::reason::{PlanReason, Reason};
 use crate::session::ending::Liveness;
+use crate::session::files::companion_of;
 use crate::session::owners::{HeldBy, Kind, OwnerProcess, SessionOwners};
 use crate::session::scan::{Found, found_at};
 use crate::session::state::{Activity, OpenAtCrash, State, Verdict, without_owner};

@@ -153,14 +153,13 @@ function showLines(report, { width, colours }, now) {
   }
 
   function workflowLines() {
+    const agents = (/** @type {string} */ words, /** @type {string[]} */ labels) => (labels.length === 0 ? null : `- ${labels.length} ${words}: ${truncated(labels.join(', '), QUOTED)}`);
     return (session.workflows ?? []).flatMap((run) => [
       run.id,
-      ...[
-        ['finished', run.finished],
-        ['refused by the limit', run.refused],
-        ['cut off or still running', run.cut],
-        ['failed', run.failed],
-      ].map(([words, agents]) => (agents.length === 0 ? null : `- ${agents.length} ${words}: ${truncated(/** @type {string[]} */ (agents).join(', '), QUOTED)}`)),
+      agents('finished', run.finished),
+      agents('refused by the limit', run.refused),
+      agents('cut off or still running', run.cut),
+      agents('failed', run.failed),
       run.resumeCall === null ? null : `- unless Claude Code itself has paused the run and still lives, it continues with ${run.resumeCall}`,
     ]);
   }
