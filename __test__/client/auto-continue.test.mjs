@@ -40,7 +40,7 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
   });
 
   test('is refused its own continuation where the grace was short and the session was woken first: one continue, ours', async (t) => {
-    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 8, stepSeconds: 0.25 } }, 5);
+    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, 9);
     if (scenery === null) return;
     const { stage, terminal, id, incident, refusedAt } = scenery;
     await stage.incident(id, ({ phase }) => phase === 'recovered', 40);
@@ -52,7 +52,7 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
   });
 
   test('and is told not to, with Esc, is woken once after the grace where `escapeCancels` is off', async (t) => {
-    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 8, stepSeconds: 0.25, escapeCancels: false } }, 5);
+    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25, escapeCancels: false } }, 9);
     if (scenery === null) return;
     const { stage, terminal, id, incident, refusedAt } = scenery;
     await terminal.press('Escape');
@@ -69,7 +69,7 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
   });
 
   test('and is told not to, with Esc, is not woken by us either', async (t) => {
-    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 8, stepSeconds: 0.25 } }, 5);
+    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, 9);
     if (scenery === null) return;
     const { stage, terminal, id, incident, refusedAt } = scenery;
     await terminal.press('Escape');
