@@ -9,6 +9,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { brokenSessions, soundSessions, unitsOf } from '../lib/broken-sessions.mjs';
 import { refusals } from '../lib/conversation-rules.mjs';
+import { repairKinds } from '../lib/repair-kinds.mjs';
 import { scene } from './scene.mjs';
 
 const ALL = process.env.CC_RECOVER_REPAIR_ALL === '1';
@@ -100,4 +101,38 @@ test('the client opens every broken session with all its good turns once it is r
   t.diagnostic(`${told.cases} of ${cases.length} broken sessions: before repair ${told.before} fail or lose good turns; ${told.mended} mended, of which ${told.beforeOfMended} failed before; ${told.left} left as they are; ${failures.length} fail after`);
   assert.deepEqual(failures, []);
   assert.ok(told.beforeOfMended >= told.mended * CONTROL, `the control: only ${told.beforeOfMended} of ${told.mended} failed unrepaired`);
+});
+
+test('the client sends every turn of a conversation of each further kind once it is repaired, and none that the user had left', async (t) => {
+  const stage = await scene(t, { init: false, config: { supervisor: { pollSeconds: 0 }, notify: { desktop: false } } });
+  if (stage === null) return;
+  const failures = [];
+  const kinds = repairKinds();
+  for (const one of kinds) {
+    const file = transcriptOf(stage, { session: one.session });
+    const sentOf = async (/** @type {Buffer} */ bytes) => {
+      writeFileSync(file, bytes, { mode: 0o600 });
+      const seen = stage.api.conversation().length;
+      await stage.once('GO-ON-PLEASE', { credential: 'key', args: [`--resume=${one.session}`] });
+      const sent = stage.api.conversation().slice(seen).find((/** @type {any} */ { messages }) => JSON.stringify(messages).includes('GO-ON-PLEASE'))?.messages;
+      return { messages: sent ?? [], text: JSON.stringify(sent ?? []) };
+    };
+    const before = await sentOf(one.bytes);
+    for (const word of one.lost) if (before.text.includes(word)) failures.push(`${one.name}: the control: ${word} is sent unrepaired`);
+    writeFileSync(file, one.bytes, { mode: 0o600 });
+    utimesSync(file, 1_700_000_000, 1_700_000_000);
+    const { code, stderr } = await stage.cli('repair', one.session, '--apply', '--json');
+    if (code !== (one.mends ? 0 : 6)) failures.push(`${one.name}: exit ${code} ${stderr}`);
+    const repaired = readFileSync(file);
+    const after = await sentOf(repaired);
+    for (const word of one.sent) if (!after.text.includes(word)) failures.push(`${one.name}: ${word} is not sent`);
+    for (const word of one.away) if (after.text.includes(word)) failures.push(`${one.name}: ${word} is sent`);
+    // Images are measured in another way, and the long result is sent as it was.
+    const refused = refusals(after.messages).filter((why) => !why.endsWith('a result that does not fit'));
+    if (refused.length > 0) failures.push(`${one.name}: the API would refuse it: ${refused.join('; ')}`);
+    rmSync(file);
+    rmSync(path.join(stage.home.stateDir, 'snapshots'), { recursive: true, force: true });
+  }
+  t.diagnostic(`${kinds.length} kinds: ${failures.length} failures`);
+  assert.deepEqual(failures, []);
 });

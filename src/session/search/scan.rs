@@ -10,12 +10,14 @@ use super::said::{Role, Said, Spoken, mended, records};
 use super::snippet::{Span, snippet};
 use super::stored::{NamedAt, StoredResult};
 use crate::claude::glance::{Kind, glance, kind_of};
-use crate::claude::transcript::LONGEST_LINE;
+use crate::claude::transcript::{LONGEST_LINE, Transcript};
 use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{CACHE_LINE, Directory, Landing, before_cache_line, open_regular_with_metadata, read_once};
 use crate::literal::Literal;
+use crate::session::ending::Liveness;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
+use crate::session::summary::summarize;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
@@ -183,8 +185,14 @@ pub fn scan(
         session.read(&candidate, true, None, &mut buffer.lines);
     }
     session.add_stored();
-    let Session { mut findings, custom_title, .. } = session;
+    let Session { mut findings, custom_title, old_titles, .. } = session;
     findings.title = custom_title.or(findings.title);
+    if findings.title.is_none() && !old_titles.is_empty() {
+        // A title that stands behind its message: what a list shows is shown here as well.
+        let transcript = files.transcript.as_deref().and_then(|path| Transcript::open(path).ok());
+        let title = transcript.and_then(|transcript| summarize(&transcript, Liveness::Unknown).title);
+        findings.title = title.map(|title| one_line(&title, SHOWN));
+    }
     findings
 }
 
@@ -752,6 +760,9 @@ mod tests {
         let title = |leaf: &str| found(&query("needle"), summary(leaf).as_bytes()).title;
         assert_eq!(title("u1").as_deref(), Some("a needle"));
         assert_eq!(title("u2"), None, "the title of another session");
+        let message = r#"{"type":"user","message":{"content":"a needle"},"uuid":"u1","cwd":"/w"}"#;
+        let behind = format!("{message}\n{}\n", r#"{"type":"summary","summary":"behind","leafUuid":"u1"}"#);
+        assert_eq!(found(&query("needle"), behind.as_bytes()).title.as_deref(), Some("behind"));
         assert_eq!(findings.latest, parse_rfc3339("2026-01-02T00:00:00Z"));
         assert!(findings.hits[3].subagent);
     }
