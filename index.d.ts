@@ -395,6 +395,46 @@ export interface ContextSize {
   next: string | null
 }
 
+/** What a transcript lost since a hook first saw it. */
+export interface TranscriptLoss {
+  /** `gone`: the file; `shorter`: its end; `headless`: its beginning, because the file was deleted while the session was open. */
+  lost: 'gone' | 'shorter' | 'headless'
+  /** `restore` brings back what is missing. */
+  restorable: boolean
+}
+
+/** A session whose transcript is gone. */
+export interface GoneSession {
+  /** Session id. */
+  id: string
+  /** Where it was started, or last worked. */
+  project: string | null
+  /** The first time that something tells of it. */
+  firstAt: string | null
+  /** The last time. */
+  lastAt: string | null
+  /** Number of prompts that were typed into it, as far as the client's history has them. */
+  typed: number
+  /** The first of them and the latest, the oldest first. */
+  prompts: RecalledPrompt[]
+  /** `kept`: its files are kept; `history`: the client's typed prompts; `directory`: a directory of the client; `last-session`: the client's `.claude.json`; `record`: this tool. */
+  knownFrom: ('kept' | 'history' | 'directory' | 'last-session' | 'record')[]
+  /** What is kept of it; `null`: nothing is left to resume. */
+  kept: KeptAmount | null
+  /** Command that brings it back. */
+  restore: string[] | null
+}
+
+/** What is kept of a session that Claude Code deleted. */
+export interface KeptAmount {
+  /** Number of files. */
+  files: number
+  /** Bytes of the conversation. */
+  bytes: number
+  /** Bytes of the disk that all of it takes. */
+  diskBytes: number
+}
+
 /** Claude Code's retention as it applies to one transcript. */
 export interface Retention {
   /** Days after the last write. */
@@ -461,6 +501,8 @@ export interface Session {
   deletedAfter: string | null
   /** What decides that; `null` while the session is open, and when no sweep of Claude Code deletes it. */
   retention: Retention | null
+  /** What its transcript lost; looked for in `show` and `status` alone, and `null` otherwise. */
+  loss: TranscriptLoss | null
   /** The newest prompt of a person. */
   lastPrompt: string | null
   /** Prompts of the conversation; counted by `show` only. */
@@ -592,10 +634,14 @@ export interface ListOptions {
   limit?: number
   /** Only sessions with `openAtCrash`. */
   openAtCrash?: boolean
+  /** `true`: instead of sessions with a transcript those whose transcript is gone, in `gone`. */
+  gone?: boolean
 }
 
 /** Answer of {@link list}: `cc-session-recover/status@1` with the number of sessions before `limit`. */
 export interface ListReport extends StatusReport {
+  /** Sessions without a transcript, with what is left of them, where `gone` asked for them; printed by `list` only. */
+  gone: GoneSession[]
   /** Sessions before `limit`; printed by `list` only. */
   total: number
 }
@@ -648,6 +694,8 @@ export interface SearchHit {
   match: { start: number; length: number }
   /** Found in a subagent's transcript. */
   subagent: boolean
+  /** The session's transcript is gone: found in what is kept of it, or in the client's history of typed prompts. */
+  gone: boolean
   /** Name of the session. */
   name: string | null
   /** Title of the session. */
@@ -708,6 +756,8 @@ export interface RecallReport {
   generatedAt: string
   /** The latest first. */
   recalled: Recalled[]
+  /** Sessions whose transcript is gone and of which something that was typed or said is left, the latest first. */
+  gone: GoneSession[]
   /** What could not be read. */
   problems: Problem[]
 }
@@ -1468,6 +1518,10 @@ export interface PruneOptions {
   outputsDays?: number
   /** Records of sessions in which nothing was noted for so many days; `retention.recordsDays` when absent, else 90. */
   recordsDays?: number
+  /** Kept sessions that Claude Code deleted, after so many days; `retention.keptDays` when absent, else 365. */
+  keptDays?: number
+  /** Kept sessions that Claude Code deleted take at most so many bytes together; `retention.keptMaxTotal` when absent, else 5 GB. */
+  keptMaxTotal?: number
   /** Of every session so many exports, snapshots, pages and outputs stay in any case; 1 when absent. */
   keep?: number
   /** Of every session at most so many of each. */
@@ -1491,6 +1545,10 @@ export interface PruneRules {
   outputsDays: number
   /** Days for which records of sessions are kept. */
   recordsDays: number
+  /** Days for which sessions that Claude Code deleted are kept. */
+  keptDays: number
+  /** Bytes that sessions which Claude Code deleted may take together. */
+  keptMaxTotal: number
   /** Of every session so many exports, snapshots, pages and outputs stay in any case. */
   keep: number
   /** Of every session at most so many of each; `null` for any number. */
@@ -1501,8 +1559,8 @@ export interface PruneRules {
 
 /** Something that goes. */
 export interface PrunedCopy {
-  /** `export`, `snapshot`, `page`, `output` of a run, `record` (the small files in which things are noted about a session), or `leftover` of one that was never finished. */
-  kind: 'export' | 'snapshot' | 'page' | 'output' | 'record' | 'leftover'
+  /** `export`, `snapshot`, `page`, `output` of a run, `record` (the small files in which things are noted about a session), `leftover` of one that was never finished, or `kept`: the kept files of a session that Claude Code deleted. */
+  kind: 'export' | 'snapshot' | 'page' | 'output' | 'record' | 'leftover' | 'kept'
   /** Its session. */
   session: string
   /** Its path; of a record its directory. */
@@ -1533,8 +1591,46 @@ export interface PruneReport {
   kept: number
   /** Bytes of them. */
   keptBytes: number
+  /** What was compressed before the rules were applied: files of sessions that Claude Code deleted, with their bytes before and after. */
+  packed: { files: number; before: number; after: number }
   /** What could not be looked at or deleted. */
   problems: Problem[]
+}
+
+/** Which session {@link forget} removes. */
+export interface ForgetOptions {
+  /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title. */
+  session: string
+  /** `true` removes nothing. */
+  dryRun?: boolean
+}
+
+/** Answer of {@link forget}: `cc-session-recover/forget@1`. */
+export interface ForgetReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/forget@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Nothing was removed. */
+  dryRun: boolean
+  /** Session id. */
+  session: string
+  /** What was removed; with `dryRun` what would be. */
+  removed: ForgottenItem[]
+  /** Files and directories of the session that Claude Code still has. */
+  withClaudeCode: string[]
+  /** What could not be removed. */
+  problems: Problem[]
+}
+
+/** Something that {@link forget} removes. */
+export interface ForgottenItem {
+  /** What it is; `note` is the session's block in HANDOFF.md. */
+  kind: 'kept' | 'snapshots' | 'outputs' | 'export' | 'page' | 'record' | 'incident' | 'event' | 'quarantined' | 'note'
+  /** The file or directory. */
+  path: string
+  /** Bytes of its files. */
+  bytes: number
 }
 
 /** Which entries of the journal {@link log} tells. */
@@ -1638,6 +1734,7 @@ export interface DoctorCheck {
     | 'config'
     | 'saving'
     | 'retention'
+    | 'kept'
     | 'note'
     | 'state'
     | 'privacy'
@@ -2065,7 +2162,7 @@ export interface PostedNotice {
   /** Name and version of this form. */
   schema: 'cc-session-recover/notice@1'
   /** What happened to the session. */
-  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up' | 'dialog-open' | 'open-twice' | 'limit-reset' | 'taken-over' | 'superseded' | 'context-large' | 'context-bloated' | 'not-saved'
+  kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up' | 'dialog-open' | 'open-twice' | 'limit-reset' | 'taken-over' | 'superseded' | 'context-large' | 'context-bloated' | 'not-saved' | 'transcript-lost'
   /** Session id. */
   session: string
   /** Its title, on one line, without known secrets, at most 80 characters. */
@@ -2346,6 +2443,14 @@ export declare function drawStatusLine(project?: string | undefined | null, wrap
  * `VERIFICATION_FAILED` or `IO`; nothing that looks like an export is left behind then.
  */
 export declare function exportSessions(options: ExportOptions): Promise<ExportReport>
+
+/**
+ * Removes a session from every place of this tool: what is kept of it, snapshots, outputs, exports, pages, records, its incident and its
+ * block in HANDOFF.md. Nothing of Claude Code's own is removed; the answer says what is left of it there.
+ *
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `STATE_LOCKED`, `NOTHING_TO_DO` or `IO`.
+ */
+export declare function forget(options: ForgetOptions): Promise<ForgetReport>
 
 /**
  * Makes the note of a session as a text, and puts it into the project's HANDOFF.md when asked to.

@@ -844,6 +844,7 @@ module.exports.cancel = nativeBinding.cancel
 module.exports.doctor = nativeBinding.doctor
 module.exports.drawStatusLine = nativeBinding.drawStatusLine
 module.exports.exportSessions = nativeBinding.exportSessions
+module.exports.forget = nativeBinding.forget
 module.exports.handoff = nativeBinding.handoff
 module.exports.hook = nativeBinding.hook
 module.exports.importSession = nativeBinding.importSession

@@ -72,3 +72,129 @@ test('a stop keeps the session before it waits', { skip: posix }, async (t) => {
   assert.equal(status, 0, stderr);
   assert.match(readFileSync(transcriptOf(ID), 'utf8'), /limit/);
 });
+
+/** A session that hooks kept and Claude Code deleted. @param {ReturnType<typeof world>} place @param {number} [number] */
+async function deleted(place, number = 1) {
+  const transcript = session(place, number);
+  const text = readFileSync(transcript);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  rmSync(transcript);
+  return { transcript, text };
+}
+
+test('prune compresses what Claude Code deleted, and restore gives every byte back', async (t) => {
+  const place = world(t);
+  const { transcript, text } = await deleted(place);
+  const pruned = JSON.parse((await place.run(['prune', '--json', '--yes'])).stdout);
+  assert.equal(pruned.packed.files, 1);
+  assert.ok(pruned.packed.after * 3 < pruned.packed.before, JSON.stringify(pruned.packed));
+  assert.equal(existsSync(join(place.state, 'kept', ID, '1', `${ID}.jsonl`)), false);
+  assert.equal(statSync(join(place.state, 'kept', ID, '1', `${ID}.jsonl.zst`)).mode & 0o777, 0o600);
+  const { status, stderr } = await place.run(['restore', ID, '--json']);
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(readFileSync(transcript), text);
+});
+
+test('a deleted session that is kept goes by age and by the room that all of them take, and is shown first', async (t) => {
+  const place = world(t);
+  await deleted(place);
+  const shown = JSON.parse((await place.run(['prune', '--kept-days', '0', '--dry-run', '--json'])).stdout);
+  assert.deepEqual(shown.removed.map((/** @type {any} */ one) => [one.kind, one.session]), [['kept', ID]]);
+  assert.deepEqual(keptIn(place), [ID]);
+  writeFileSync(join(place.root, 'config.json'), '{"retention":{"keptMaxTotal":10}}');
+  const doctor = JSON.parse((await place.run(['doctor', '--json'])).stdout);
+  assert.match(doctor.checks.find((/** @type {any} */ check) => check.id === 'kept').fact, /1 session that Claude Code deleted kept, 1 MB; retention\.keptMaxTotal/);
+  assert.equal((await place.run(['prune', '--yes'])).status, 0);
+  assert.deepEqual(keptIn(place), []);
+});
+
+test('a gone session is listed, explained, found by what was said and typed in it, and recalled', async (t) => {
+  const place = world(t);
+  await deleted(place);
+  const typed = { display: 'paint the shed GREENISH', pastedContents: {}, timestamp: Date.now() - 86_400_000, project: place.project, sessionId: idOf(2) };
+  writeFileSync(join(place.claude, 'history.jsonl'), `${JSON.stringify({ ...typed, display: 'buy paint' })}\n${JSON.stringify(typed)}\n`);
+  const list = JSON.parse((await place.run(['list', '--gone', '--json'])).stdout);
+  assert.deepEqual(list.sessions, []);
+  const [kept, other] = list.gone;
+  assert.deepEqual([kept.id, kept.kept.files, kept.restore, other.id, other.kept, other.typed], [ID, 1, ['cc-session-recover', 'restore', ID], idOf(2), null, 2]);
+  assert.deepEqual([other.project, other.prompts.map((/** @type {any} */ prompt) => prompt.text)], [place.project, ['buy paint', 'paint the shed GREENISH']]);
+  assert.match((await place.run(['list', '--gone'])).stdout, /2 sessions without a transcript[\s\S]*GREENISH/);
+  const show = await place.run(['show', idOf(2)]);
+  assert.equal(show.status, 3);
+  assert.match(show.stderr, /is gone; its last prompt was "paint the shed GREENISH"; it ran in .*; 2 prompts were typed in it/);
+  const handoff = await place.run(['handoff', ID.slice(0, 8)]);
+  assert.equal(handoff.status, 3);
+  assert.match(handoff.stderr, /Claude Code deleted the transcript[\s\S]*cc-session-recover restore/);
+  const hits = JSON.parse((await place.run(['search', 'greenish', '--ignore-case', '--json'])).stdout).hits;
+  assert.deepEqual(hits.map((/** @type {any} */ hit) => [hit.id, hit.line, hit.gone, hit.role]), [[idOf(2), 2, true, 'user']]);
+  const said = 'parser';
+  const before = JSON.parse((await place.run(['search', said, '--json'])).stdout).hits.filter((/** @type {any} */ hit) => hit.id === ID);
+  assert.ok(before.length > 0 && before.every((/** @type {any} */ hit) => hit.gone));
+  await place.run(['prune', '--yes']);
+  const after = JSON.parse((await place.run(['search', said, '--json'])).stdout).hits.filter((/** @type {any} */ hit) => hit.id === ID);
+  assert.equal(after.length, before.length, 'compressed as well');
+  assert.ok(after.every((/** @type {any} */ hit) => existsSync(hit.transcript)));
+  assert.deepEqual(readdirSync(join(place.state, 'kept')).filter((name) => name.startsWith('.')), [], 'nothing unpacked is left');
+  const recall = JSON.parse((await place.run(['recall', '--json'])).stdout);
+  assert.deepEqual(recall.gone.map((/** @type {any} */ one) => one.id), [ID, idOf(2)]);
+  assert.match((await place.run(['recall'])).stdout, /gone {2}only what was typed is left[\s\S]*GREENISH/);
+});
+
+test('forget removes a session from every place of this tool and says what Claude Code has', async (t) => {
+  const place = world(t);
+  const transcript = session(place, 1);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  assert.equal((await place.run(['export', ID])).status, 0);
+  assert.equal((await place.run(['handoff', ID, '--write'])).status, 0);
+  writeFileSync(join(place.claude, 'history.jsonl'), `${JSON.stringify({ display: 'x', timestamp: 1, project: place.project, sessionId: ID })}\n`);
+  const named = () => readdirSync(place.state, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes(ID) && !name.startsWith('leases'));
+  assert.notDeepEqual(named(), []);
+  const plan = JSON.parse((await place.run(['forget', ID, '--dry-run', '--json'])).stdout);
+  assert.ok(named().length > 0, 'a dry run removes nothing');
+  const { status, stdout, stderr } = await place.run(['forget', ID.slice(0, 8), '--yes', '--json']);
+  assert.equal(status, 0, stderr);
+  const report = JSON.parse(stdout);
+  assert.deepEqual(report.removed, plan.removed);
+  assert.ok(['kept', 'export', 'note'].every((kind) => report.removed.some((/** @type {any} */ one) => one.kind === kind)), stdout);
+  assert.deepEqual(named(), []);
+  assert.ok(!readFileSync(join(place.project, 'HANDOFF.md'), 'utf8').includes(ID));
+  assert.ok(existsSync(transcript), 'nothing of Claude Code is removed');
+  assert.deepEqual(report.withClaudeCode, [transcript, `prompts typed in it, in ${join(place.claude, 'history.jsonl')}`]);
+  assert.equal((await place.run(['forget', ID, '--yes'])).status, 6);
+  assert.equal((await place.run(['forget', idOf(9), '--yes'])).status, 3);
+});
+
+test('a transcript that was deleted while its session was open is reported by the hook, status, show and doctor', { skip: posix }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place);
+  const lines = transcriptText('finished-interactive', { id: ID, cwd: place.project }).split('\n');
+  const half = lines.findIndex((line) => line.includes('"type":"assistant"')) + 1;
+  writeFileSync(transcriptOf(ID), `${lines.slice(0, half).join('\n')}\n`);
+  const stop = { hook_event_name: 'Stop', transcript_path: transcriptOf(ID) };
+  await (await runHook(place, commandOf('Stop'), stop)).ended;
+  assert.equal(JSON.parse((await place.run(['show', ID, '--json'])).stdout).loss, null);
+  rmSync(transcriptOf(ID));
+  writeFileSync(transcriptOf(ID), lines.slice(half).join('\n'));
+  await (await runHook(place, commandOf('Stop'), stop)).ended;
+  assert.deepEqual(JSON.parse((await place.run(['show', ID, '--json'])).stdout).loss, { lost: 'headless', restorable: true });
+  assert.match((await place.run(['show', ID])).stdout, /lost[\s\S]*beginning[\s\S]*--from kept/);
+  const log = JSON.parse((await place.run(['log', '--json'])).stdout);
+  assert.ok(JSON.stringify(log).includes('transcript-changed'));
+  const doctor = JSON.parse((await place.run(['doctor', '--json'])).stdout);
+  assert.match(doctor.checks.find((/** @type {any} */ check) => check.id === 'kept').next, /restore .* --from kept/);
+  assert.equal((await place.run(['restore', ID, '--from', 'kept', '--json'])).status, 0);
+  assert.equal(readFileSync(transcriptOf(ID), 'utf8'), lines.join('\n'));
+});
+
+test('doctor names the file of another project that lowers the limit, and the edit', async (t) => {
+  const place = world(t);
+  writeFileSync(join(place.claude, 'settings.json'), '{"cleanupPeriodDays": 99999}');
+  const other = join(place.home, 'cloned');
+  session(place, 2, other);
+  mkdirSync(join(other, '.claude'), { recursive: true });
+  writeFileSync(join(other, '.claude', 'settings.json'), '{"cleanupPeriodDays": 1}');
+  const check = JSON.parse((await place.run(['doctor', '--json'])).stdout).checks.find((/** @type {any} */ one) => one.id === 'retention');
+  assert.deepEqual([check.status, check.path], ['warn', join(other, '.claude', 'settings.json')]);
+  assert.match(check.fact, /1 days[\s\S]*lowers the limit for all projects/);
+  assert.match(check.next, /remove "cleanupPeriodDays": 1 from it/);
+});

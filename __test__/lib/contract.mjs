@@ -25,6 +25,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'import', type: 'ImportReport', title: 'Answer of `import --json`' },
   { name: 'kill', type: 'KillReport', title: 'Answer of `kill --json`' },
   { name: 'prune', type: 'PruneReport', title: 'Answer of `prune --json`' },
+  { name: 'forget', type: 'ForgetReport', title: 'Answer of `forget --json`' },
   { name: 'log', type: 'LogReport', title: 'Answer of `log --json`' },
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },
   { name: 'state', type: 'StateReport', title: 'Answer of `state --json`' },
@@ -33,10 +34,10 @@ export const REPORTS = /** @type {const} */ ([
 ]);
 
 /** Fields that only some of the verbs print which share a schema. */
-const OPTIONAL = new Set(['ListReport.total']);
+const OPTIONAL = new Set(['ListReport.total', 'ListReport.gone']);
 
 /** Numbers that may have a fraction. */
-const FRACTIONS = new Set(['percent', 'cpuPercent', 'exportsDays', 'snapshotsDays', 'pagesDays', 'outputsDays', 'recordsDays']);
+const FRACTIONS = new Set(['percent', 'cpuPercent', 'exportsDays', 'snapshotsDays', 'pagesDays', 'outputsDays', 'recordsDays', 'keptDays']);
 
 /** Numbers that may be negative. */
 const SIGNED = new Set(['linesSince']);

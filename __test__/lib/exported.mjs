@@ -87,7 +87,7 @@ export function pruneReport(fields = {}) {
     { kind: 'record', session: made('77aa0000').id, path: `${STATE}/sessions/${made('77aa0000').id}`, madeAt: '2026-02-20T03:42:00Z', bytes: 612, why: 'its transcript is gone' },
     { kind: 'leftover', session: id, path: `${STATE}/exports/.x.1.part`, madeAt: null, bytes: 12, why: 'was never finished' },
   ];
-  return { schema: 'cc-session-recover/prune@1', generatedAt: NOW, dryRun: true, rules: { exportsDays: 90, snapshotsDays: 14, pagesDays: 90, outputsDays: 30, recordsDays: 90, keep: 1, most: null, maxBytes: null }, removed, removedBytes: 67_515_617, kept: 12, keptBytes: 48_213_000, problems: [], ...fields };
+  return { schema: 'cc-session-recover/prune@1', generatedAt: NOW, dryRun: true, rules: { exportsDays: 90, snapshotsDays: 14, pagesDays: 90, outputsDays: 30, recordsDays: 90, keptDays: 365, keptMaxTotal: 5_000_000_000, keep: 1, most: null, maxBytes: null }, removed, removedBytes: 67_515_617, kept: 12, keptBytes: 48_213_000, packed: { files: 2, before: 48_213_000, after: 1_913_000 }, problems: [], ...fields };
 }
 
 /** @param {Record<string, any>} [fields] */

@@ -55,6 +55,7 @@ export function session(id, { stop, next, project, commands, subagents, ...field
     lastActivityAt: '2026-03-02T03:40:00Z',
     deletedAfter: '2026-04-01T03:40:00Z',
     retention: { days: 30, decidedBy: null, deletedAfter: '2026-04-01T03:40:00Z', overdue: false },
+    loss: null,
     lastPrompt: 'Now run the tests',
     turns: null,
     context: { tokens: 84_000, window: 200_000, percent: 42, advice: 'healthy', next: null },
@@ -324,7 +325,7 @@ export function recallReport(sessions) {
       ...(one.lastPrompt === null ? [] : [{ text: one.lastPrompt, at: one.lastActivityAt }]),
     ],
   }));
-  return { schema: 'cc-session-recover/recall@1', generatedAt: NOW, recalled, problems: [] };
+  return { schema: 'cc-session-recover/recall@1', generatedAt: NOW, recalled, gone: [], problems: [] };
 }
 
 /** @param {any[]} sessions */

@@ -20,6 +20,7 @@ module.exports = {
     { flags: '-n, --name <text>', description: 'only those with this in the name, title or newest prompt' },
     { flags: '--larger-than <size>', description: 'only transcripts larger than that, such as 50MB' },
     { flags: '--open-at-crash', description: 'only those that were open when the machine or their client died' },
+    { flags: '--gone', description: 'instead those whose transcript is gone, with what is left of them' },
     { flags: '--sort <key>', description: 'order', choices: ['activity', 'size', 'context', 'name', 'project', 'state'] },
     { flags: '-r, --reverse', description: 'turn the order round' },
     { flags: '-l, --limit <number>', description: `at most so many; 0: all (default: ${LIMIT} on a terminal, all otherwise)`, parse: numberOf },
@@ -29,6 +30,7 @@ module.exports = {
     { command: 'cc-session-recover list --state orphaned hung', does: 'what died or hangs' },
     { command: 'cc-session-recover list --since 2d --sort size', does: 'the largest of the last two days' },
     { command: 'cc-session-recover list --open-at-crash', does: 'what was open when the machine went down' },
+    { command: 'cc-session-recover list --gone', does: 'what Claude Code deleted, and what is left of it' },
     { command: "cc-session-recover list --json | jq -r '.sessions[].id'", does: 'for programs' },
   ],
 
@@ -45,6 +47,7 @@ module.exports = {
       ...(args.name === undefined ? {} : { name: args.name }),
       ...(args.largerThan === undefined ? {} : { largerThan: args.largerThan }),
       ...(args.openAtCrash ? { openAtCrash: true } : {}),
+      ...(args.gone ? { gone: true } : {}),
       ...(args.sort === undefined ? {} : { sort: args.sort }),
       ...(args.reverse ? { reverse: true } : {}),
       ...(limit > 0 ? { limit } : {}),
@@ -71,5 +74,6 @@ function filtersOf(args) {
   if (args.name !== undefined) texts.push(`--name ${args.name}`);
   if (args.largerThan !== undefined) texts.push(`--larger-than ${args.largerThan}`);
   if (args.openAtCrash) texts.push('--open-at-crash');
+  if (args.gone) texts.push('--gone');
   return texts;
 }

@@ -39,6 +39,7 @@ module.exports = {
     { flags: '--pages-days <days>', description: 'pages older than that go (default: retention.pagesDays, or 90)', parse: number('--pages-days', false) },
     { flags: '--outputs-days <days>', description: 'outputs of runs older than that go (default: retention.outputsDays, or 30)', parse: number('--outputs-days', false) },
     { flags: '--records-days <days>', description: 'records of sessions older than that go (default: retention.recordsDays, or 90)', parse: number('--records-days', false) },
+    { flags: '--kept-days <days>', description: 'sessions that Claude Code deleted and that are kept go so long after they were last worked in (default: retention.keptDays, or 365)', parse: number('--kept-days', false) },
     { flags: '--keep <number>', description: 'of every session so many exports, snapshots, pages and outputs stay in any case (default: 1)', parse: number('--keep', true) },
     { flags: '--most <number>', description: 'of every session at most so many of each stay', parse: number('--most', true) },
     { flags: '--max-total <size>', description: 'all together take at most this: the oldest go first', parse: size },
@@ -63,6 +64,7 @@ module.exports = {
       ...(args.pagesDays === undefined ? {} : { pagesDays: args.pagesDays }),
       ...(args.outputsDays === undefined ? {} : { outputsDays: args.outputsDays }),
       ...(args.recordsDays === undefined ? {} : { recordsDays: args.recordsDays }),
+      ...(args.keptDays === undefined ? {} : { keptDays: args.keptDays }),
       ...(args.keep === undefined ? {} : { keep: args.keep }),
       ...(args.most === undefined ? {} : { most: args.most }),
       ...(args.maxTotal === undefined ? {} : { maxBytes: args.maxTotal }),
@@ -71,7 +73,7 @@ module.exports = {
     const plan = await io.during('reading copies', addon.prune({ ...rules, dryRun: true }));
     const paths = plan.removed.map((/** @type {{path: string}} */ { path }) => resolve(path));
     const asks = !args.dryRun && !args.yes && paths.length > 0;
-    if (args.dryRun || paths.length === 0 || (args.json && asks)) {
+    if (args.dryRun || (args.json && asks)) {
       if (args.json) io.json(plan);
       else printPruned(plan, io);
       return end(plan, EXIT);
@@ -93,7 +95,7 @@ module.exports = {
 };
 
 /** @param {import('../../src/ffi/types.js').PruneReport} report @param {typeof import('../lib/errors.js').EXIT} EXIT */
-function end({ removed, problems }, EXIT) {
+function end({ removed, packed, problems }, EXIT) {
   if (problems.length > 0) return EXIT.failed;
-  return removed.length === 0 ? EXIT.nothingToDo : EXIT.done;
+  return removed.length === 0 && packed.files === 0 ? EXIT.nothingToDo : EXIT.done;
 }

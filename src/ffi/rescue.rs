@@ -7,7 +7,7 @@ use crate::report::log;
 use crate::rescue::copy::Progress;
 use crate::rescue::reading::publish;
 use crate::rescue::signal::SystemHands;
-use crate::rescue::{export, import, kill, prune, repair};
+use crate::rescue::{export, forget, import, kill, prune, repair};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::{Value, json};
@@ -128,6 +128,24 @@ pub fn prune_copies(options: Option<Value>) -> AsyncTask<CoreTask> {
     task(options, |options: prune::PruneOptions| {
         let env = Environment::of_process();
         prune::prune(seen(&env), &options)
+    })
+}
+
+/// Removes a session from every place of this tool: what is kept of it, snapshots, outputs, exports, pages, records, its incident and its
+/// block in HANDOFF.md. Nothing of Claude Code's own is removed; the answer says what is left of it there.
+///
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `STATE_LOCKED`, `NOTHING_TO_DO` or `IO`.
+#[napi(
+    catch_unwind,
+    js_name = "forget",
+    ts_args_type = "options: ForgetOptions",
+    ts_return_type = "Promise<ForgetReport>"
+)]
+#[must_use]
+pub fn forget_session(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: forget::ForgetOptions| {
+        let env = Environment::of_process();
+        forget::forget(seen(&env), &options)
     })
 }
 

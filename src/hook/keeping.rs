@@ -1,7 +1,8 @@
 //! Keeping the files of a session, so that Claude Code's retention sweep cannot delete the only copy.
 
 use super::Hook;
-use crate::keep::{KeepSource, keep};
+use crate::keep::{KeepSource, keep, kept_of, loss_of};
+use crate::notify::{self, Kind, Notice};
 use crate::store::journal;
 use serde_json::json;
 
@@ -22,16 +23,33 @@ impl Hook<'_> {
                 for error in &outcome.failures {
                     self.failed(error);
                 }
-                if outcome.replaced || outcome.shorter {
+                if (outcome.replaced || outcome.shorter) && self.has_lost() {
                     let fields = json!({
                         "session": self.payload.session, "replaced": outcome.replaced, "shorter": outcome.shorter,
                     });
                     journal::append(self.state, self.outside.clock, "transcript-changed", fields);
+                    let generation = kept_of(self.state, &self.payload.session).ok().flatten();
+                    let generation = generation.map_or(0, |kept| kept.transcripts().len() as u64);
+                    let project = self.project_dir();
+                    let notice = Notice::new(
+                        Kind::TranscriptLost,
+                        &self.payload.session,
+                        generation,
+                        None,
+                        project.as_deref(),
+                    );
+                    notify::send(self.seen(), &self.config().notify, self.state, &[notice]);
                 }
             }
             Err(error) => {
                 self.failed(&error);
             }
         }
+    }
+
+    /// Whether the transcript that is there now lacks something that was in the one before.
+    fn has_lost(&self) -> bool {
+        let kept = kept_of(self.state, &self.payload.session).ok().flatten();
+        loss_of(&self.payload.transcript, kept.as_ref()).is_some()
     }
 }

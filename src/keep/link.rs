@@ -232,7 +232,8 @@ fn set_bytes(kept: &mut KeptSession, which: &KeptFile, bytes: u64) {
     let found =
         kept.files.iter_mut().find(|file| file.path == which.path && file.generation == which.generation);
     if let Some(file) = found {
-        file.bytes = bytes;
+        // The most that was ever seen: a file that became shorter has lost something.
+        file.bytes = file.bytes.max(bytes);
     }
 }
 

@@ -5,6 +5,9 @@
 //! 2.1.332), so a hard link is a continuous copy that costs no bytes until the client removes its own name.
 
 mod dictionary;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod faults;
 mod frames;
 mod link;
 mod loss;

@@ -40,6 +40,8 @@ pub enum Kind {
     ContextBloated,
     /// Claude Code does not save what is said in it.
     NotSaved,
+    /// The transcript of an open session lost its beginning.
+    TranscriptLost,
 }
 
 impl Kind {
@@ -60,6 +62,7 @@ impl Kind {
             Self::ContextLarge => "context-large",
             Self::ContextBloated => "context-bloated",
             Self::NotSaved => "not-saved",
+            Self::TranscriptLost => "transcript-lost",
         }
     }
 
@@ -78,6 +81,7 @@ impl Kind {
             Self::ContextLarge => "Claude Code fills its context",
             Self::ContextBloated => "Claude Code has almost filled its context",
             Self::NotSaved => "Claude Code is not saving a session",
+            Self::TranscriptLost => "Claude Code deleted the transcript of an open session",
         }
     }
 
@@ -108,6 +112,9 @@ impl Kind {
             }
             Self::ContextBloated => {
                 "Begin a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\"."
+            }
+            Self::TranscriptLost => {
+                "What was deleted is kept. Run cc-session-recover status for the command that brings it back."
             }
             Self::NotSaved => "It cannot be resumed as it is. Run cc-session-recover doctor to see why.",
         }

@@ -24,6 +24,7 @@ use crate::error::{Error, Problem, Result};
 use crate::notify::{Kind, Notice, send};
 use crate::project::enabled::{all_unattended, unattended};
 use crate::report::inventory::Outside;
+use crate::rescue::prune::tend_kept;
 use crate::session::ending::Liveness;
 use crate::session::files::ProjectDirectory;
 use crate::session::owners::Owners;
@@ -31,12 +32,13 @@ use crate::session::scan::{self, Scanned};
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::{Depth, summarize};
 use crate::session::{Source, StopKind};
-use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::store::stored::{Stored, load, peek, save};
+use crate::store::{StateDir, journal};
 use crate::trust::account::{AccountDifference, AccountFit, Provenance, told};
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,6 +55,9 @@ const HANDED_OVER: std::time::Duration = std::time::Duration::from_secs(3);
 /// A supervisor that a client of the session started shows within this time.
 const CLAIMED: Duration = Duration::seconds(5);
 /// A night, for `nightlyCap`.
+const TEND_KEPT: Duration = Duration::days(1);
+/// Bytes that are compressed at once.
+const TEND_BYTES: u64 = 512 * 1024 * 1024;
 const NIGHT: Duration = Duration::hours(12);
 /// What changed longer ago is no news.
 const NEWS: Duration = Duration::minutes(15);
@@ -256,6 +261,9 @@ pub struct Supervisor {
     early: EarlySearch,
     /// At the last pass something was still to be done for a session that this process looks after.
     serves_any: bool,
+    /// When kept sessions were last looked through.
+    tended_at: Option<DateTime<Utc>>,
+    tending: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Supervisor {
@@ -275,6 +283,8 @@ impl Supervisor {
             due: BTreeMap::new(),
             settled: BTreeMap::new(),
             told: BTreeSet::new(),
+            tended_at: None,
+            tending: None,
             telling: Vec::new(),
             early: EarlySearch::default(),
             serves_any: false,
@@ -436,8 +446,34 @@ impl Supervisor {
         if !off {
             self.start_due(&served, spent);
         }
+        if leads && !off {
+            self.tend_kept(&config);
+        }
         self.serves_any = served.iter().any(is_owed);
         Ok(self.tell(&looked_after, problems, &config, leads))
+    }
+
+    /// Once a day: what Claude Code deleted is compressed, and goes by age and size. In a thread of its own, so that nothing that is due
+    /// waits for it.
+    fn tend_kept(&mut self, config: &Config) {
+        let now = self.ground.clock.now();
+        let due = self.tended_at.is_none_or(|at| now - at >= TEND_KEPT || now < at);
+        if !due || self.tending.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return;
+        }
+        self.tended_at = Some(now);
+        let (ground, state, retention) =
+            (Arc::clone(&self.ground), self.state.clone(), config.retention.clone());
+        self.tending = std::thread::Builder::new()
+            .name("kept".into())
+            .spawn(move || {
+                let pass = tend_kept(&state, ground.clock.as_ref(), &retention, TEND_BYTES);
+                for error in &pass.packed.failures {
+                    let fields = json!({"code": error.code.as_str(), "message": error.to_string()});
+                    journal::append(&state, ground.clock.as_ref(), "keeping-failed", fields);
+                }
+            })
+            .ok();
     }
 
     /// Stops that no hook reported: killed hooks, one-shot runs, a loss of power.

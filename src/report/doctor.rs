@@ -2,14 +2,16 @@
 //! says what is so, where, and what to do next. Nothing is written, no credential is read, and a program is asked only whether the
 //! service runs.
 
-use super::inventory::Outside;
-use super::session::ConflictCopy;
+use super::inventory::{Ground, Inventory, Outside};
+use super::session::{ConflictCopy, TranscriptLoss};
 use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::program::locate;
+use crate::claude::retention::RetentionLimit;
 use crate::claude::settings::{Settings, managed_dir, value_of};
 use crate::clock::rfc3339;
 use crate::error::{Error, Result};
 use crate::fs::{canonical, lossy_or_null, open_regular, read_small};
+use crate::keep::{all_kept, loss_of};
 use crate::note::handoff::{FILE_NAME, blocks, edited_blocks};
 use crate::program::find;
 use crate::project::checkout::{Checkout, can_be_covered, is_covered, project_of};
@@ -35,6 +37,7 @@ use crate::watch::saving::Unsaved;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -224,7 +227,8 @@ impl Patient<'_> {
         checks.extend([self.hooks_allowed(), self.configuration()]);
         checks.extend(self.saving());
         checks.extend(self.conflict_copies());
-        checks.extend([self.retention(), self.note(), self.state_dir(), self.privacy(), self.journal()]);
+        checks.extend(self.retention());
+        checks.extend([self.note(), self.state_dir(), self.privacy(), self.journal()]);
         checks.extend([self.incidents(), self.spool(), self.quarantine()]);
         checks.extend([self.supervisor(), self.credential()]);
         checks
@@ -655,19 +659,117 @@ impl Patient<'_> {
         check.at(&unsaved.transcript).next(unsaved.next())
     }
 
-    fn retention(&self) -> Check {
-        match self.settings.get("cleanupPeriodDays").and_then(|(days, file)| Some((days.as_u64()?, file))) {
-            Some((days, file)) if days < SOON => Check::warn(
+    /// The limit that decides, over every directory in which a client is known to have been started.
+    fn retention(&self) -> Vec<Check> {
+        let Ok(ground) = Ground::read(self.outside, None) else { return Vec::new() };
+        let inventory = Inventory::take(&ground, None);
+        let at = |home: &ClaudeHome| inventory.homes.iter().position(|one| one.dir() == home.dir());
+        let Some((home, index)) = self.home.as_ref().and_then(|home| Some((home, at(home)?))) else {
+            return Vec::new();
+        };
+        let own = home.settings();
+        let limit = inventory.retention_limit(index);
+        let (overdue, unkept) = inventory.overdue();
+        let coming = match (overdue, unkept) {
+            (0, _) => String::new(),
+            (all, 0) => format!("; the next `claude -p` deletes {all} of them, which are kept"),
+            (all, unkept) => format!("; the next `claude -p` deletes {all} of them, {unkept} are not kept"),
+        };
+        let check = match limit {
+            None => Check::ok(
                 "retention",
-                format!("Claude Code deletes transcripts nobody wrote to for {days} days"),
+                "Claude Code deletes no transcripts: a settings file switches that off",
+            ),
+            Some(RetentionLimit { days, file: None }) if unkept == 0 => Check::ok(
+                "retention",
+                format!("transcripts are kept for {days} days, the default of Claude Code{coming}"),
+            ),
+            Some(RetentionLimit { days, file: None }) => Check::warn(
+                "retention",
+                format!(
+                    "Claude Code deletes transcripts nobody wrote to for {days} days, its default{coming}"
+                ),
             )
-            .at(&file.path)
-            .next("set cleanupPeriodDays to more, or export what is to stay"),
-            Some((days, file)) => {
-                Check::ok("retention", format!("transcripts are kept for {days} days")).at(&file.path)
+            .at(&own)
+            .next(format!(
+                "add \"cleanupPeriodDays\": 365 to {}, or run cc-session-recover init",
+                own.display()
+            )),
+            Some(RetentionLimit { days, file: Some(file) }) => {
+                let lowers = *file != own && days < &self.own_days();
+                let fact = format!("Claude Code deletes transcripts nobody wrote to for {days} days{coming}");
+                if u64::from(*days) >= SOON && unkept == 0 && !lowers {
+                    Check::ok("retention", format!("transcripts are kept for {days} days{coming}")).at(file)
+                } else if lowers {
+                    Check::warn("retention", format!("{fact}; this file lowers the limit for all projects")).at(file).next(
+                        format!("remove \"cleanupPeriodDays\": {days} from it, or start no `claude -p` in its project"),
+                    )
+                } else {
+                    Check::warn("retention", fact).at(file).next(format!(
+                        "set \"cleanupPeriodDays\": 365 in {} in place of {days}, or export what is to stay",
+                        file.display()
+                    ))
+                }
             }
-            None => Check::ok("retention", "transcripts are kept for 30 days, the default of Claude Code"),
+        };
+        let mut checks = vec![check];
+        checks.extend(self.kept());
+        checks
+    }
+
+    /// Days that the user's own settings give.
+    fn own_days(&self) -> u32 {
+        let own = self
+            .home
+            .as_ref()
+            .and_then(|home| RetentionLimit::of(home, &BTreeSet::new(), Path::new("/nonexistent")));
+        own.map_or(u32::MAX, |limit| limit.days)
+    }
+
+    /// What is kept of deleted sessions, whether it has room, and sessions whose transcripts lost something.
+    fn kept(&self) -> Vec<Check> {
+        let mut problems = Vec::new();
+        let all = all_kept(&self.state, &mut problems);
+        let mut checks = Vec::new();
+        let gone: Vec<_> = all.iter().filter(|kept| kept.is_gone()).collect();
+        let bytes: u64 = gone.iter().map(|kept| kept.own_bytes(&self.state)).sum();
+        let most = self.config.config.retention.kept_max_total;
+        if !gone.is_empty() {
+            let several = if gone.len() == 1 { "session" } else { "sessions" };
+            let fact = format!(
+                "{} {several} that Claude Code deleted kept, {} MB",
+                gone.len(),
+                bytes.div_ceil(1_000_000)
+            );
+            let dir = self.state.all_kept();
+            checks.push(if bytes > most {
+                Check::warn("kept", format!("{fact}; retention.keptMaxTotal allows {} MB", most / 1_000_000))
+                    .at(dir)
+                    .next(
+                        "run cc-session-recover prune, or raise retention.keptMaxTotal in the configuration",
+                    )
+            } else {
+                Check::ok("kept", fact).at(dir)
+            });
         }
+        for kept in all.iter().filter(|kept| !kept.is_gone()) {
+            let Some(lost) = loss_of(&kept.transcript, Some(kept)) else { continue };
+            let fact = TranscriptLoss { lost, restorable: true }.fact();
+            checks.push(
+                Check::warn("kept", format!("session {}: {fact}", kept.session))
+                    .at(&kept.transcript)
+                    .next(format!("cc-session-recover restore {} --from kept", kept.session)),
+            );
+        }
+        for error in problems {
+            let check =
+                Check::warn("kept", format!("what is kept of a session cannot be read: {}", error.message));
+            checks.push(match &error.path {
+                Some(path) => check.at(path),
+                None => check,
+            });
+        }
+        checks
     }
 
     fn note(&self) -> Check {

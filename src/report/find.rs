@@ -1,5 +1,6 @@
 //! Finding one session by what a person calls it: its id, the beginning of it, its name or its title, or "the latest".
 
+use super::gone::{GoneSession, gone_session};
 use super::inventory::{Inventory, Row};
 use super::remains::left_behind;
 use crate::claude::home::begins;
@@ -177,7 +178,15 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
     if let Some(problem) = unread {
         return unreadable(problem);
     }
-    if let Some(error) = left_behind(inventory, name).or_else(|| inventory.forgotten(name)) {
+    let gone = (name.len() >= SHORTEST).then(|| gone_session(inventory, name)).flatten();
+    // What is kept comes back whole; it goes before what else is left.
+    if let Some(error) = gone.as_ref().filter(|gone| gone.kept.is_some()).map(deleted) {
+        return error;
+    }
+    if let Some(error) = left_behind(inventory, name) {
+        return error;
+    }
+    if let Some(error) = gone.as_ref().filter(|gone| gone.typed > 0).map(deleted) {
         return error;
     }
     let near: Vec<&Row> = rows
@@ -192,6 +201,21 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
         format!("did you mean {}", described(inventory, &near))
     };
     Error::new(Code::SessionNotFound, message).hint(hint)
+}
+
+/// Why a session whose transcript is gone is not found, with what is left of it.
+fn deleted(gone: &GoneSession) -> Error {
+    let (id, words) = (&gone.id, gone.words());
+    if gone.kept.is_some() {
+        let message = format!("Claude Code deleted the transcript of {id}; a kept copy has all of it{words}");
+        return Error::new(Code::SessionNotFound, message)
+            .hint(format!("bring it back: cc-session-recover restore {id}"));
+    }
+    let last = gone.prompts.last().map(|prompt| one_line(&prompt.text, 80)).unwrap_or_default();
+    let message = format!("the transcript of {id} is gone; its last prompt was {last:?}{words}");
+    Error::new(Code::SessionNotFound, message).hint(
+        "Claude Code deletes transcripts nobody wrote to for `cleanupPeriodDays`; nothing is left to resume, `cc-session-recover list --gone` shows what was typed",
+    )
 }
 
 fn unreadable(error: &Error) -> Error {

@@ -2,7 +2,7 @@
 //! the incident that looks after it. Verbs ask it for rows and have those they show made into reports.
 
 use super::resume::start_directory;
-use super::session::{Large, Retention, Session, Subagents};
+use super::session::{Large, Retention, Session, Subagents, TranscriptLoss};
 use crate::claude::glance::{glance, kind_of, text_after};
 use crate::claude::home::{ClaudeHome, all_homes, can_be_below, encode_project_path, store_with};
 use crate::claude::process::{Process, Processes, below};
@@ -14,7 +14,7 @@ use crate::clock::{Clock, from_epoch_millis, parse_rfc3339};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::read_small;
-use crate::keep::kept_of;
+use crate::keep::{KeptAs, Loss, kept_of, loss_of};
 use crate::project::enabled::{all_enabled, enclosing};
 use crate::quota::seen_windows;
 use crate::recovery::config::{Config, in_force};
@@ -466,29 +466,6 @@ impl<'a> Inventory<'a> {
         moves.of(found)
     }
 
-    /// A session whose transcript is gone, and which the client's history of prompts still names.
-    #[must_use]
-    pub fn forgotten(&self, id: &str) -> Option<Error> {
-        if let Ok(Some(kept)) = kept_of(&self.ground.state, id)
-            && kept.is_gone()
-        {
-            let message = format!("Claude Code deleted the transcript of {id}; a kept copy has all of it");
-            return Some(
-                Error::new(Code::SessionNotFound, message)
-                    .hint(format!("bring it back: cc-session-recover restore {id}")),
-            );
-        }
-        let typed = self.homes.iter().flat_map(|home| super::recall::typed(home, id)).next_back()?;
-        let prompt = crate::text::one_line(&typed.text, 80);
-        Some(
-            Error::new(
-                Code::SessionNotFound,
-                format!("the transcript of {id} is gone; its last prompt was {prompt:?}"),
-            )
-            .hint("Claude Code deletes transcripts nobody wrote to for `cleanupPeriodDays`; nothing is left to resume"),
-        )
-    }
-
     /// Whether a session lives, as far as it decides how its end is read.
     #[must_use]
     pub fn liveness(&self, row: &Row) -> Liveness<'_> {
@@ -627,6 +604,31 @@ impl<'a> Inventory<'a> {
             deleted_after,
             overdue: deleted_after <= self.taken_at,
         })
+    }
+
+    /// What the transcript of a session lost, and whether what was kept has it.
+    #[must_use]
+    pub fn loss(&self, found: &Found) -> Option<TranscriptLoss> {
+        let kept = kept_of(&self.ground.state, found.id()).ok().flatten();
+        let lost = loss_of(&found.path, kept.as_ref())?;
+        // A link to a file that became shorter has become shorter with it.
+        let restorable = kept.is_some_and(|kept| {
+            let newest = kept.transcripts().last().map(|file| file.kept_as);
+            kept.transcript == found.path && (lost != Loss::Shorter || newest == Some(KeptAs::Frames))
+        });
+        Some(TranscriptLoss { lost, restorable })
+    }
+
+    /// Sessions that the next sweep deletes, and how many of them are not kept.
+    #[must_use]
+    pub fn overdue(&self) -> (usize, usize) {
+        let overdue = self.rows.iter().filter(|row| {
+            let modified = std::fs::symlink_metadata(&row.found.path).and_then(|meta| meta.modified());
+            let modified = modified.ok().map(DateTime::<Utc>::from);
+            self.retention(row, modified).is_some_and(|retention| retention.overdue)
+        });
+        let unkept = |row: &&Row| !self.ground.state.kept_description(row.found.id()).exists();
+        overdue.fold((0, 0), |(all, lost), row| (all + 1, lost + usize::from(unkept(&row))))
     }
 
     /// The retention limit of a configuration directory, over every directory in which a client is known to have been started.

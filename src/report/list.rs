@@ -1,5 +1,6 @@
 //! The list: every session that fits, sorted.
 
+use super::gone::{GoneSession, gone_sessions};
 use super::inventory::{Ground, Inventory, Outside, Row};
 use super::session::Session;
 use super::status::{Problem, SCHEMA};
@@ -39,6 +40,8 @@ pub struct ListOptions {
     pub limit: Option<usize>,
     /// Only those that were open when their client or the machine died.
     pub open_at_crash: bool,
+    /// Instead of sessions with a transcript those whose transcript is gone.
+    pub gone: bool,
 }
 
 /// A size: bytes, or text such as `50MB`.
@@ -85,6 +88,8 @@ pub struct ListReport {
     pub accounts: Vec<Account>,
     /// Sessions that fit.
     pub sessions: Vec<Session>,
+    /// Sessions without a transcript, with what is left of them; only where they were asked for.
+    pub gone: Vec<GoneSession>,
     /// How many fit, before the limit.
     pub total: usize,
     /// What could not be read.
@@ -135,6 +140,31 @@ pub fn list(outside: Outside<'_>, options: &ListOptions) -> Result<ListReport> {
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let name = options.name.as_deref().map(str::to_lowercase);
+    if options.gone {
+        let mut gone = gone_sessions(&inventory);
+        gone.retain(|one| {
+            project.as_deref().is_none_or(|project| one.is_of(project))
+                && after.is_none_or(|after| one.last_at.is_some_and(|at| at >= after))
+                && name.as_deref().is_none_or(|name| {
+                    one.prompts.iter().any(|prompt| prompt.text.to_lowercase().contains(name))
+                })
+        });
+        if options.reverse {
+            gone.reverse();
+        }
+        let total = gone.len();
+        gone.truncate(options.limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX));
+        return Ok(ListReport {
+            schema: SCHEMA,
+            generated_at: outside.clock.now(),
+            project: asked,
+            accounts: last_seen(&ground.state),
+            sessions: Vec::new(),
+            gone,
+            total,
+            problems: inventory.problems.into_iter().map(Problem::from).collect(),
+        });
+    }
     let mut rows: Vec<(&Row, Option<State>)> = inventory
         .rows
         .iter()
@@ -170,6 +200,7 @@ pub fn list(outside: Outside<'_>, options: &ListOptions) -> Result<ListReport> {
         project: asked,
         accounts: last_seen(&ground.state),
         sessions,
+        gone: Vec::new(),
         total,
         problems: inventory.problems.into_iter().map(Problem::from).collect(),
     })

@@ -4,6 +4,7 @@ pub mod account;
 pub mod cancel;
 pub mod doctor;
 pub mod find;
+pub mod gone;
 pub mod handoff;
 pub mod inventory;
 pub mod list;

@@ -1,5 +1,6 @@
 //! Recalling: what was worked on lately, session by session, from titles and prompts.
 
+use super::gone::{GoneSession, gone_sessions};
 use super::inventory::{Ground, Inventory, Outside, Row};
 use super::session::Session;
 use super::status::Problem;
@@ -75,6 +76,8 @@ pub struct RecallReport {
     pub generated_at: DateTime<Utc>,
     /// The latest first.
     pub recalled: Vec<Recalled>,
+    /// Sessions whose transcript is gone and that still have something of what was typed or said, the latest first.
+    pub gone: Vec<GoneSession>,
     /// What could not be read.
     pub problems: Vec<Problem>,
 }
@@ -110,10 +113,18 @@ pub fn recall(outside: Outside<'_>, options: &RecallOptions) -> Result<RecallRep
         .take(options.recent.unwrap_or(RECENT))
         .map(|(row, prompts)| Recalled { session: inventory.report(row), prompts })
         .collect();
+    let mut gone = gone_sessions(&inventory);
+    gone.retain(|one| {
+        (one.kept.is_some() || !one.prompts.is_empty())
+            && project.as_deref().is_none_or(|project| one.is_of(project))
+            && after.is_none_or(|after| one.last_at.is_some_and(|at| at >= after))
+    });
+    gone.truncate(options.recent.unwrap_or(RECENT));
     Ok(RecallReport {
         schema: SCHEMA,
         generated_at: outside.clock.now(),
         recalled,
+        gone,
         problems: inventory.problems.into_iter().map(Problem::from).collect(),
     })
 }

@@ -1,11 +1,13 @@
 //! The search: where a text was said, over all transcripts of all projects, in every configuration directory.
 
+use super::gone::TypedLine;
 use super::status::Problem;
-use crate::claude::home::{all_homes, encode_project_path, is_session_id};
-use crate::clock::{Clock, since};
+use crate::claude::home::{ClaudeHome, all_homes, encode_project_path, is_session_id};
+use crate::clock::{Clock, from_epoch_millis, since};
 use crate::env::Environment;
-use crate::error::{Code, Error, Result};
-use crate::fs::{Directory, canonical};
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{Directory, PRIVATE, canonical};
+use crate::keep::{KeptAs, KeptFile, KeptSession, kept_of};
 use crate::recovery::config::in_force;
 use crate::session::files::{
     ProjectDirectory, entries, is_subagent, project_directories, session_of_subagent, subagents_in,
@@ -14,14 +16,17 @@ use crate::session::files::{
 use crate::session::search::pattern::Pattern;
 use crate::session::search::said::Role;
 use crate::session::search::scan::{Buffer, Findings, Query, SessionFiles, scan};
-use crate::session::search::snippet::Span;
+use crate::session::search::snippet::{Span, snippet};
 use crate::session::stop::{time, time_or_null};
+use crate::store::StateDir;
+use crate::store::replace::replace_unsynced;
 use crate::threads::side_by_side;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,6 +87,8 @@ pub struct SearchHit {
     pub span: Span,
     /// Found in a subagent's transcript.
     pub subagent: bool,
+    /// The session's transcript is gone: found in what is kept of it, or in the client's history of typed prompts.
+    pub gone: bool,
     /// Name a person gave the session.
     pub name: Option<String>,
     /// Title of the session.
@@ -144,6 +151,9 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     places.extend(places_in(&project_directories(&homes, &mut unread), &mut unread));
     // A stored result is what a tool said.
     let results_asked = query.roles.is_empty() || query.roles.contains(&Role::Tool);
+    let kept =
+        env.state_dir().ok().map(|dir| KeptPlaces::of(StateDir::new(dir), &places, &query, &mut unread));
+    places.extend(kept.iter().flat_map(KeptPlaces::places));
     problems.extend(unread.into_iter().map(Problem::from));
     let project = options.project.as_deref().map(|dir| Project::new(env, dir, &places)).transpose()?;
     let mut skipped_results = Searched::default();
@@ -167,11 +177,25 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     let mut found = read_all(&query, project.as_ref(), &places);
     problems.append(&mut found.problems);
     found.sort();
-    let hits = found.kept.into_iter().flat_map(|(_, files, findings)| hits_of(files, findings));
+    let is_gone = |files: &SessionFiles| {
+        files.transcript.as_deref().is_some_and(|path| kept.as_ref().is_some_and(|kept| kept.holds(path)))
+    };
+    let mut hits: Vec<SearchHit> = found
+        .kept
+        .into_iter()
+        .flat_map(|(_, files, findings)| hits_of(files, findings, is_gone(files)))
+        .map(|hit| kept.as_ref().map_or_else(|| hit.clone(), |kept| kept.named(hit.clone())))
+        .take(query.kept)
+        .collect();
+    let typed = typed_hits(&query, project.as_ref(), &homes, &places);
+    found.total += typed.len();
+    found.sessions += typed.iter().map(|hit| hit.id.as_str()).collect::<BTreeSet<_>>().len();
+    hits.extend(typed);
+    hits.truncate(query.kept);
     Ok(SearchReport {
         schema: SCHEMA,
         generated_at: now,
-        hits: hits.take(query.kept).collect(),
+        hits,
         total: found.total,
         sessions: found.sessions,
         searched: found.searched,
@@ -180,7 +204,162 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     })
 }
 
-fn hits_of(files: &SessionFiles, findings: Findings) -> impl Iterator<Item = SearchHit> + use<> {
+/// What is kept of sessions without a transcript, as files that can be searched. Compressed ones that may hold the text are unpacked
+/// into the state directory for as long as this lives.
+struct KeptPlaces {
+    state: StateDir,
+    /// Directory of what was unpacked.
+    dir: PathBuf,
+    files: Vec<(SessionFiles, Option<String>, u64)>,
+    /// Kept files by the unpacked ones.
+    names: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl KeptPlaces {
+    fn of(state: StateDir, present: &[Place], query: &Query, problems: &mut Vec<Error>) -> Self {
+        let present: BTreeSet<&str> = present
+            .iter()
+            .filter(|place| place.files.transcript.is_some())
+            .map(|place| place.files.id.as_str())
+            .collect();
+        let dir = state.all_kept().join(format!(".search-{}", std::process::id()));
+        let mut places = Self { dir, state, files: Vec::new(), names: BTreeMap::new() };
+        let ids: Vec<String> = entries(&places.state.all_kept(), problems)
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|id| is_session_id(id) && !present.contains(id.as_str()))
+            .collect();
+        for id in ids {
+            let kept = match kept_of(&places.state, &id) {
+                Ok(Some(kept)) => kept,
+                Ok(None) => continue,
+                Err(error) => {
+                    problems.push(error);
+                    continue;
+                }
+            };
+            for file in kept.transcripts() {
+                match places.searchable(&kept, file, query) {
+                    Ok(None) => {}
+                    Ok(Some(transcript)) => {
+                        let (subagents, tool_results) = (Vec::new(), Vec::new());
+                        let files = SessionFiles {
+                            id: id.clone(),
+                            transcript: Some(transcript),
+                            subagents,
+                            tool_results,
+                        };
+                        places.files.push((files, kept.cwd.clone(), file.bytes));
+                    }
+                    Err(error) => problems.push(error),
+                }
+            }
+        }
+        places
+    }
+
+    /// A file with the bytes of a kept one, if these may hold the text.
+    fn searchable(&mut self, kept: &KeptSession, file: &KeptFile, query: &Query) -> Result<Option<PathBuf>> {
+        let place = file.place(&self.state, &kept.session);
+        if file.kept_as == KeptAs::Link {
+            return Ok(Some(place));
+        }
+        let mut bytes = Vec::new();
+        file.open(&self.state, &kept.session)?.read_to_end(&mut bytes).doing("read", &place)?;
+        if query.pattern.sieve().is_some_and(|sieve| !sieve.passes(&bytes)) {
+            return Ok(None);
+        }
+        let path = self.dir.join(format!("{}.{}.jsonl", kept.session, file.generation));
+        replace_unsynced(&path, &bytes, PRIVATE)?;
+        self.names.insert(path.clone(), place);
+        Ok(Some(path))
+    }
+
+    fn places(&self) -> impl Iterator<Item = Place> {
+        self.files.iter().map(|(files, cwd, bytes)| {
+            let name = encode_project_path(cwd.as_deref().unwrap_or_default());
+            let project = Arc::new(ProjectDirectory::at(Path::new(&name), 0));
+            Place { files: files.clone(), project, dir: None, bytes: *bytes, results: (Vec::new(), 0) }
+        })
+    }
+
+    fn holds(&self, path: &Path) -> bool {
+        path.starts_with(self.state.all_kept())
+    }
+
+    /// A hit with the file that is there after the search.
+    fn named(&self, hit: SearchHit) -> SearchHit {
+        match self.names.get(&hit.transcript) {
+            Some(place) => SearchHit { transcript: place.clone(), ..hit },
+            None => hit,
+        }
+    }
+}
+
+impl Drop for KeptPlaces {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Prompts that were typed into sessions of which nothing else is left, the latest first.
+fn typed_hits(
+    query: &Query,
+    project: Option<&Project>,
+    homes: &[ClaudeHome],
+    places: &[Place],
+) -> Vec<SearchHit> {
+    if !query.roles.is_empty() && !query.roles.contains(&Role::User) {
+        return Vec::new();
+    }
+    let known: BTreeSet<&str> = places
+        .iter()
+        .filter(|place| place.files.transcript.is_some())
+        .map(|place| place.files.id.as_str())
+        .collect();
+    let mut hits = Vec::new();
+    for home in homes {
+        let path = home.dir().join("history.jsonl");
+        let Ok(history) = std::fs::read(&path) else { continue };
+        let mut turns: BTreeMap<String, usize> = BTreeMap::new();
+        for (at, line) in history.split(|byte| *byte == b'\n').enumerate() {
+            let Ok(typed) = serde_json::from_slice::<TypedLine>(line) else { continue };
+            let Some(id) = typed.session_id.filter(|id| is_session_id(id) && !known.contains(id.as_str()))
+            else {
+                continue;
+            };
+            let turn = turns.entry(id.clone()).or_default();
+            *turn += 1;
+            let time = typed.timestamp.and_then(from_epoch_millis);
+            let early = query.since.is_some_and(|since| time.is_none_or(|time| time < since));
+            let outside = project.is_some_and(|project| {
+                !typed.project.as_deref().is_some_and(|dir| Path::new(dir).starts_with(&project.dir))
+            });
+            let Some(found) = query.pattern.find(&typed.display).filter(|_| !early && !outside) else {
+                continue;
+            };
+            let (snippet, span) = snippet(&typed.display, &found);
+            hits.push(SearchHit {
+                id,
+                transcript: path.clone(),
+                line: at as u64 + 1,
+                role: Role::User,
+                turn: *turn,
+                at: time,
+                snippet,
+                span,
+                subagent: false,
+                gone: true,
+                name: None,
+                title: None,
+                project: typed.project,
+            });
+        }
+    }
+    hits.sort_by_key(|hit| Reverse(hit.at));
+    hits
+}
+
+fn hits_of(files: &SessionFiles, findings: Findings, gone: bool) -> impl Iterator<Item = SearchHit> + use<> {
     let Findings { hits, name, title, cwd, .. } = findings;
     let id = files.id.clone();
     hits.into_iter().map(move |hit| SearchHit {
@@ -193,6 +372,7 @@ fn hits_of(files: &SessionFiles, findings: Findings) -> impl Iterator<Item = Sea
         snippet: hit.snippet,
         span: hit.span,
         subagent: hit.subagent,
+        gone,
         name: name.clone(),
         title: title.clone(),
         project: cwd.clone(),

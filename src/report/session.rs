@@ -9,6 +9,7 @@ use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, lossy_or_null};
+use crate::keep::Loss;
 use crate::note::gather::gather_conversation;
 use crate::note::text::line;
 use crate::note::workflow::{self, WorkflowAgentEnd, WorkflowRun};
@@ -332,6 +333,28 @@ pub struct Commands {
     pub kill: Option<Vec<String>>,
 }
 
+/// What a transcript lost since a hook first saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TranscriptLoss {
+    pub lost: Loss,
+    /// `restore` brings back what is missing.
+    pub restorable: bool,
+}
+
+impl TranscriptLoss {
+    /// What is so, without a stop at its end.
+    #[must_use]
+    pub const fn fact(self) -> &'static str {
+        match self.lost {
+            Loss::Gone => "Claude Code deleted its transcript",
+            Loss::Shorter => "its transcript is shorter than it was",
+            Loss::Headless => {
+                "the beginning of its transcript is gone: Claude Code deleted the file while the session was open"
+            }
+        }
+    }
+}
+
 /// Claude Code's retention as it applies to one transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -410,6 +433,8 @@ pub struct Session {
     pub deleted_after: Option<DateTime<Utc>>,
     /// What decides that; `None` while it is open, and when no sweep deletes it.
     pub retention: Option<Retention>,
+    /// What its transcript lost; looked for in `show` and `status` alone.
+    pub loss: Option<TranscriptLoss>,
     /// Its newest prompt.
     pub last_prompt: Option<String>,
     /// Number of prompts, when they were counted.
@@ -498,6 +523,7 @@ impl Session {
             last_activity_at: summary.last_activity,
             deleted_after: None,
             retention: None,
+            loss: None,
             last_prompt: shown(summary.last_prompt.as_ref()),
             turns: None,
             context: summary.context_tokens.map(|tokens| Context {
@@ -549,6 +575,7 @@ impl Session {
             last_activity_at: incident.stop.at,
             deleted_after: None,
             retention: None,
+            loss: None,
             last_prompt: None,
             turns: None,
             context: None,

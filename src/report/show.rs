@@ -49,6 +49,7 @@ pub fn whole(inventory: &Inventory<'_>, row: &Row) -> Result<Session> {
         .map(ConflictCopy::at)
         .collect();
     session.remains = Remains::of(inventory, &row);
+    session.loss = inventory.loss(&row.found);
     Ok(session)
 }
 

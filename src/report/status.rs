@@ -1,7 +1,7 @@
 //! The status: what is stopped, what waits until when, what runs, and what each needs next.
 
 use super::inventory::{Ground, Inventory, Outside, Row};
-use super::session::Session;
+use super::session::{Session, TranscriptLoss};
 pub use crate::error::Problem;
 use crate::error::{Code, Error, Result};
 use crate::fs::{canonical, lossy};
@@ -103,6 +103,12 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
             session.live.is_some() || session.next.action != Action::None || session.open_at_crash.is_some()
         })
         .collect();
+    let mut lost = Vec::new();
+    for session in &mut sessions {
+        let row = rows.iter().find(|row| row.found.path == session.transcript);
+        session.loss = row.and_then(|row| inventory.loss(&row.found));
+        lost.extend(session.loss.map(|loss| lost_words(session, loss)));
+    }
     sessions.extend(inventory.lost.iter().map(|incident| inventory.report_lost(incident)));
     let now = outside.clock.now();
     let recent = ground.config.status.recent_hours * 3600.0;
@@ -113,6 +119,7 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
     // The newest first in each group.
     sessions.sort_by_key(|session| session.group);
     let mut problems: Vec<Problem> = inventory.problems.into_iter().map(Problem::from).collect();
+    problems.extend(lost.into_iter().map(Problem::from));
     problems.extend(without_credential(outside, &ground.state, &sessions).map(Problem::from));
     Ok(StatusReport {
         schema: SCHEMA,
@@ -123,6 +130,18 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
         older: Older { count: old.len(), stops },
         problems,
     })
+}
+
+/// A loss as a problem, with the command that brings back what is missing.
+fn lost_words(session: &Session, loss: TranscriptLoss) -> Error {
+    let id = &session.id;
+    let error = Error::new(Code::VerificationFailed, format!("session {id}: {}", loss.fact()))
+        .at(&session.transcript);
+    if !loss.restorable {
+        return error.hint("what is gone was not kept; export what is left");
+    }
+    let first = if session.live.is_some() { "close the session, then run " } else { "" };
+    error.hint(format!("{first}cc-session-recover restore {id} --from kept"))
 }
 
 /// Open sessions whose credential no supervisor has yet, in a project whose sessions are to be resumed unattended.

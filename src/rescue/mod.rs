@@ -5,6 +5,7 @@ mod archive;
 pub mod belongings;
 pub mod copy;
 pub mod export;
+pub mod forget;
 pub mod import;
 pub mod kill;
 pub mod manifest;

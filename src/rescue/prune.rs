@@ -10,9 +10,11 @@ use super::export::{is_left_over, session_of};
 use super::reading::publish;
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::process::Processes;
+use crate::clock::Clock;
 use crate::error::{Code, Error, IoContext, Problem, Result};
 use crate::fs::lossy;
 use crate::hook::Registration;
+use crate::keep::{KeptSession, Packed, all_kept, kept_of, pack, remove_kept};
 use crate::recovery::config::Retention;
 use crate::recovery::incident::Incident;
 use crate::report::inventory::{Ground, Inventory, Outside};
@@ -57,6 +59,10 @@ pub struct PruneOptions {
     pub outputs_days: Option<f64>,
     /// Records of sessions in which nothing was noted for so many days.
     pub records_days: Option<f64>,
+    /// Kept sessions that Claude Code deleted, so many days after they were last worked in.
+    pub kept_days: Option<f64>,
+    /// Kept sessions that Claude Code deleted take at most so many bytes together.
+    pub kept_max_total: Option<u64>,
     /// Of every session so many of each stay in any case.
     pub keep: Option<usize>,
     /// Of every session at most so many of each.
@@ -83,6 +89,8 @@ pub enum Kind {
     Output,
     /// The small files in which things are noted about a session.
     Record,
+    /// The kept files of a session that Claude Code deleted.
+    Kept,
     /// What an export, snapshot or page that was killed has left.
     Leftover,
 }
@@ -121,6 +129,10 @@ pub struct Rules {
     pub outputs_days: f64,
     /// Days for which records of sessions are kept.
     pub records_days: f64,
+    /// Days for which sessions that Claude Code deleted are kept.
+    pub kept_days: f64,
+    /// Bytes that sessions which Claude Code deleted may take together.
+    pub kept_max_total: u64,
     /// Of every session so many of each stay in any case.
     pub keep: usize,
     /// Of every session at most so many of each.
@@ -150,8 +162,21 @@ pub struct PruneReport {
     pub kept: usize,
     /// Bytes of them.
     pub kept_bytes: u64,
+    /// Bytes of deleted sessions that were compressed before the rules were applied, and bytes that they take since.
+    pub packed: PackedBytes,
     /// What could not be looked at or deleted.
     pub problems: Vec<Problem>,
+}
+
+/// What was compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PackedBytes {
+    /// Number of files.
+    pub files: usize,
+    /// Bytes before.
+    pub before: u64,
+    /// Bytes after.
+    pub after: u64,
 }
 
 /// Deletes what the rules let go, or with `dry_run` tells it.
@@ -169,6 +194,12 @@ pub fn prune(outside: Outside<'_>, options: &PruneOptions) -> Result<PruneReport
     let now = outside.clock.now();
     let mut inventory = Inventory::open(&ground);
     let mut problems = Vec::new();
+    let mut packed = PackedBytes::default();
+    if !options.dry_run {
+        let done = pack(&ground.state, outside.clock, u64::MAX);
+        packed = PackedBytes { files: done.files, before: done.bytes, after: done.stored };
+        problems.extend(done.failures.into_iter().map(Problem::from));
+    }
     let mut found = exports(&ground.state, &mut problems)?;
     found.extend(snapshots(&ground.state, &mut problems)?);
     found.extend(outputs(&ground.state, &mut problems)?);
@@ -177,7 +208,13 @@ pub fn prune(outside: Outside<'_>, options: &PruneOptions) -> Result<PruneReport
     let wanted = Wanted::of(&mut inventory, &ground.state, &records, outside.processes);
     problems.extend(inventory.problems.into_iter().map(Problem::from));
     found.extend(records.into_iter().map(|record| record.thing));
-    let (mut removed, kept) = sorted_out(found, &rules, now, &wanted);
+    let (mut removed, mut kept) = sorted_out(found, &rules, now, &wanted);
+    let mut unread = Vec::new();
+    let (expired, stay) =
+        kept_sessions_out(gone_sessions(&ground.state, &mut unread), &rules, now, &wanted.sessions);
+    problems.extend(unread.into_iter().map(Problem::from));
+    removed.extend(expired);
+    kept.extend(stay);
     if let Some(only) = &options.only {
         removed.retain(|one| only.contains(&one.path));
     }
@@ -203,6 +240,7 @@ pub fn prune(outside: Outside<'_>, options: &PruneOptions) -> Result<PruneReport
         rules,
         removed_bytes: removed.iter().map(|one| one.bytes).sum(),
         removed,
+        packed,
         kept: kept.len(),
         kept_bytes: kept.iter().map(|one| one.bytes).sum(),
         problems,
@@ -224,6 +262,8 @@ fn rules(retention: &Retention, options: &PruneOptions) -> Result<Rules> {
         pages_days: days(options.pages_days, retention.pages_days)?,
         outputs_days: days(options.outputs_days, retention.outputs_days)?,
         records_days: days(options.records_days, retention.records_days)?,
+        kept_days: days(options.kept_days, retention.kept_days)?,
+        kept_max_total: options.kept_max_total.unwrap_or(retention.kept_max_total),
         keep: options.keep.unwrap_or(KEEP),
         most: options.most,
         max_bytes: options.max_bytes,
@@ -237,6 +277,7 @@ impl Rules {
             Kind::Page => self.pages_days,
             Kind::Output => self.outputs_days,
             Kind::Record => self.records_days,
+            Kind::Kept => self.kept_days,
             Kind::Snapshot | Kind::Leftover => self.snapshots_days,
         }
     }
@@ -338,7 +379,7 @@ impl Wanted {
             Kind::Record => {
                 unread || self.sessions.contains(&thing.session) || self.unsaved.contains(&thing.session)
             }
-            Kind::Export | Kind::Leftover => false,
+            Kind::Export | Kind::Leftover | Kind::Kept => false,
         }
     }
 }
@@ -515,6 +556,78 @@ fn snapshots(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>
     })
 }
 
+/// Kept sessions that Claude Code deleted: the kept files are the only ones.
+fn gone_sessions(state: &StateDir, problems: &mut Vec<Error>) -> Vec<Thing> {
+    let gone = all_kept(state, problems).into_iter().filter(KeptSession::is_gone);
+    gone.map(|kept| Thing {
+        kind: Kind::Kept,
+        path: state.kept(&kept.session),
+        made_at: Some(kept.updated_at),
+        bytes: kept.own_bytes(state),
+        session: kept.session,
+    })
+    .collect()
+}
+
+/// Which of the deleted sessions that are kept go: those that are too old, then the oldest until the others have room. A session that
+/// is open or has unfinished work stays.
+fn kept_sessions_out(
+    mut found: Vec<Thing>,
+    rules: &Rules,
+    now: DateTime<Utc>,
+    wanted: &BTreeSet<String>,
+) -> (Vec<Pruned>, Vec<Thing>) {
+    found.sort_by(|one, other| (one.made_at, &one.session).cmp(&(other.made_at, &other.session)));
+    let mut total: u64 = found.iter().map(|thing| thing.bytes).sum();
+    let (mut removed, mut stay) = (Vec::new(), Vec::new());
+    for thing in found {
+        let old = thing.made_at.is_some_and(|at| older(at, now, rules.kept_days));
+        let why = match (old, total > rules.kept_max_total) {
+            _ if wanted.contains(&thing.session) => None,
+            (true, _) => Some(format!("is older than {} days", rules.kept_days)),
+            (false, true) => Some("deleted sessions take more room than retention.keptMaxTotal".to_owned()),
+            (false, false) => None,
+        };
+        if let Some(why) = why {
+            total -= thing.bytes;
+            removed.push(thing.goes(&why));
+        } else {
+            stay.push(thing);
+        }
+    }
+    (removed, stay)
+}
+
+/// What one pass of the supervisor does about kept sessions.
+#[derive(Debug, Default)]
+pub struct KeptPass {
+    /// Sessions that went.
+    pub removed: usize,
+    pub packed: Packed,
+}
+
+/// Packs what Claude Code deleted, about `most` bytes, and removes deleted sessions by age and size.
+pub fn tend_kept(state: &StateDir, clock: &dyn Clock, retention: &Retention, most: u64) -> KeptPass {
+    let mut pass = KeptPass { removed: 0, packed: pack(state, clock, most) };
+    let Ok(rules) = rules(retention, &PruneOptions::default()) else { return pass };
+    // A session that may be open has no transcript yet, or has lost it: what is kept of it stays.
+    let wanted = BTreeSet::new();
+    let found = gone_sessions(state, &mut pass.packed.failures);
+    // What was packed only in part takes more room than it will.
+    let rules = if pass.packed.more { Rules { kept_max_total: u64::MAX, ..rules } } else { rules };
+    for one in kept_sessions_out(found, &rules, clock.now(), &wanted).0 {
+        match delete(state, &one) {
+            Ok(()) => {
+                pass.removed += 1;
+                let fields = json!({"session": one.session, "bytes": one.bytes, "why": one.why});
+                journal::append(state, clock, "kept-removed", fields);
+            }
+            Err(error) => pass.packed.failures.push(error),
+        }
+    }
+    pass
+}
+
 fn outputs(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>> {
     by_session(&state.all_runs(), problems, |name| name.ends_with(OUTPUT).then_some(Kind::Output))
 }
@@ -641,7 +754,14 @@ fn size(path: &Path, meta: &std::fs::Metadata, problems: &mut Vec<Problem>) -> u
 /// Deletes one of those that were found. An export loses its name first, so that a half of it is none.
 fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
     let dir = one.path.parent().unwrap_or(Path::new("/"));
-    let places = [state.exports(), state.all_snapshots(), state.pages(), state.all_runs(), state.sessions()];
+    let places = [
+        state.exports(),
+        state.all_snapshots(),
+        state.pages(),
+        state.all_runs(),
+        state.sessions(),
+        state.all_kept(),
+    ];
     if !places.iter().any(|place| one.path.starts_with(place)) {
         return Err(Error::new(Code::PathRefused, "is none of ours").at(&one.path));
     }
@@ -649,7 +769,7 @@ fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
     // what it writes is kept because it has no result.
     let run = (state.run_lease(&one.session), "a run or a restore of its session is under way");
     let leases = match one.kind {
-        Kind::Snapshot | Kind::Output => vec![run],
+        Kind::Snapshot | Kind::Output | Kind::Kept => vec![run],
         Kind::Leftover if one.path.starts_with(state.all_snapshots()) => vec![run],
         Kind::Export | Kind::Page | Kind::Leftover => Vec::new(),
         // Nobody holds one that was never made. The last is that of the hooks at the end of a turn.
@@ -673,6 +793,14 @@ fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
     }
     if one.kind == Kind::Record {
         return delete_record(state, one);
+    }
+    if one.kind == Kind::Kept {
+        let gone = kept_of(state, &one.session)?.is_some_and(|kept| kept.is_gone());
+        return if gone {
+            remove_kept(state, &one.session)
+        } else {
+            Err(Error::new(Code::ChangedMeanwhile, "its session was brought back").at(&one.path))
+        };
     }
     let meta = std::fs::symlink_metadata(&one.path).doing("delete", &one.path)?;
     if meta.is_dir() {
@@ -748,6 +876,8 @@ mod tests {
             pages_days: 30.0,
             outputs_days: 20.0,
             records_days: 60.0,
+            kept_days: 365.0,
+            kept_max_total: 100,
             keep: 1,
             most: None,
             max_bytes: None,
@@ -884,5 +1014,31 @@ mod tests {
             gone(with_record, &Rules { max_bytes: Some(50), ..rules() }).is_empty(),
             "records do not count"
         );
+    }
+
+    #[test]
+    fn deleted_sessions_that_are_kept_go_by_age_and_then_the_oldest_until_the_others_have_room() {
+        let kept = |found: Vec<Thing>, rules: &Rules| {
+            let now = DateTime::from_timestamp(NOW, 0).unwrap();
+            let wanted = BTreeSet::from(["open".to_owned()]);
+            let (removed, stay) = kept_sessions_out(found, rules, now, &wanted);
+            let names = removed.iter().map(|one| one.path.to_string_lossy().into_owned()).collect::<Vec<_>>();
+            (names, stay.len())
+        };
+        let found = || {
+            vec![
+                thing(Kind::Kept, "new", 1, 60),
+                thing(Kind::Kept, "older", 100, 60),
+                thing(Kind::Kept, "old", 366, 5),
+                thing(Kind::Kept, "open", 900, 30),
+            ]
+        };
+        assert_eq!(kept(found(), &rules()), (vec!["/old-366".to_owned(), "/older-100".to_owned()], 2));
+        let room = Rules { kept_max_total: 150, ..rules() };
+        assert_eq!(kept(found(), &room), (vec!["/old-366".to_owned()], 3));
+        let long = Rules { kept_days: 1000.0, kept_max_total: 155, ..rules() };
+        assert_eq!(kept(found(), &long), (Vec::new(), 4));
+        let none = Rules { kept_max_total: 0, ..rules() };
+        assert_eq!(kept(found(), &none).1, 1, "what is open stays");
     }
 }

@@ -31,6 +31,7 @@ function listLines(report, { width, colours }, filters) {
   const { sessions, generatedAt, project, total } = cleaned(report);
   const now = new Date(generatedAt);
   const wrap = (/** @type {string} */ text) => wrapped(text, width ?? Infinity);
+  if (report.gone?.length > 0) return goneLines(report, { width, colours });
   if (sessions.length === 0) return none();
 
   const short = shortIds(sessions.map((session) => session.id));
@@ -69,6 +70,34 @@ function listLines(report, { width, colours }, filters) {
     if (project !== null) return [...wrap(`No sessions ${where}.`), ...wrap('Those of all projects:'), `  ${colours.cyan(`${ownName()} list`)}`];
     return [...wrap(`No sessions ${where}.`), ...wrap('Looked at: ~/.claude, CLAUDE_CONFIG_DIR, ~/.ccs/instances, and configDirs of the configuration.')];
   }
+}
+
+/**
+ * Sessions whose transcript is gone.
+ *
+ * @param {ListReport} report
+ * @param {View} view
+ * @returns {string[]}
+ */
+function goneLines(report, { width, colours }) {
+  const { gone, generatedAt, total } = cleaned(report);
+  const now = new Date(generatedAt);
+  const room = width ?? Infinity;
+  const short = shortIds(gone.map(({ id }) => id));
+  const columns = [{ heading: 'session' }, { heading: 'last' }, { heading: 'left', least: 12 }, { heading: 'typed last', least: 20, most: NAME_COLUMNS, yields: true }, { heading: 'project', least: 14, most: PATH_COLUMNS, yields: true, leave: 1, cut: truncatedPath }];
+  const rows = gone.map((session) => ({
+    cells: [
+      short.get(session.id) ?? session.id,
+      session.lastAt === null ? '' : clock(new Date(session.lastAt), now),
+      session.kept === null ? (session.typed === 0 ? 'nothing' : count(session.typed, 'prompt')) : `all, ${sizeWords(session.kept.bytes)}`,
+      session.prompts.at(-1)?.text ?? '',
+      session.project === null ? '' : homely(session.project),
+    ],
+  }));
+  const kept = gone.find((session) => session.kept !== null);
+  const lines = [...wrapped(`${count(total, 'session')} without a transcript${gone.length < total ? `, ${gone.length} shown` : ''}.`, room).map(colours.bold), '', ...tableLines(columns, [{ rows }], width, colours.dim).flat()];
+  if (kept !== undefined) lines.push('', ...wrapped('What is left in full comes back with:', room), `  ${colours.cyan(`${ownName()} restore ${short.get(kept.id) ?? kept.id}`)}`);
+  return lines;
 }
 
 module.exports = { listLines, printList };

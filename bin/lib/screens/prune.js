@@ -10,7 +10,7 @@ const { clock, count, shortIds, sizeWords } = require('../wording.js');
 /** @typedef {import('../../../src/ffi/types.js').PruneReport} PruneReport */
 
 /** @type {Record<string, string>} */
-const KINDS = { export: 'export', snapshot: 'snapshot', page: 'page', output: 'output', record: 'record', leftover: 'unfinished' };
+const KINDS = { export: 'export', snapshot: 'snapshot', page: 'page', output: 'output', record: 'record', kept: 'deleted session', leftover: 'unfinished' };
 
 /**
  * @param {PruneReport} report
@@ -27,11 +27,12 @@ function printPruned(report, io) {
  * @returns {string[]}
  */
 function pruneLines(report, { width, colours }) {
-  const { dryRun, removed, removedBytes, kept, keptBytes, rules } = cleaned(report);
+  const { dryRun, removed, removedBytes, kept, keptBytes, packed, rules } = cleaned(report);
   const room = width ?? Infinity;
   const stay = kept === 0 ? 'Nothing stays' : `${count(kept, 'item')} of ${sizeWords(keptBytes)} ${kept === 1 ? 'stays' : 'stay'}`;
-  const why = `Exports are kept for ${days(rules.exportsDays)}, snapshots for ${days(rules.snapshotsDays)}, pages for ${days(rules.pagesDays)}, outputs of runs for ${days(rules.outputsDays)}, the newest ${rules.keep === 1 ? 'of each' : `${rules.keep} of each`} session in any case; records for ${days(rules.recordsDays)}.`;
-  if (removed.length === 0) return [...wrapped(`Nothing ${dryRun ? 'would go' : 'was deleted'}. ${stay}.`, room).map(colours.bold), ...wrapped(why, room).map(colours.dim)];
+  const why = `Exports are kept for ${days(rules.exportsDays)}, snapshots for ${days(rules.snapshotsDays)}, pages for ${days(rules.pagesDays)}, outputs of runs for ${days(rules.outputsDays)}, the newest ${rules.keep === 1 ? 'of each' : `${rules.keep} of each`} session in any case; records for ${days(rules.recordsDays)}, sessions that Claude Code deleted for ${days(rules.keptDays)}.`;
+  const compressed = packed.files === 0 ? [] : wrapped(`Compressed ${count(packed.files, 'file')} of sessions that Claude Code deleted: ${sizeWords(packed.before)} take ${sizeWords(packed.after)} now.`, room);
+  if (removed.length === 0) return [...wrapped(`Nothing ${dryRun ? 'would go' : 'was deleted'}. ${stay}.`, room).map(colours.bold), ...compressed, ...wrapped(why, room).map(colours.dim)];
   const words = `${dryRun ? 'Would delete' : 'Deleted'} ${count(removed.length, 'item')} of ${sizeWords(removedBytes)}. ${stay}.`;
   const now = new Date(report.generatedAt);
   const ids = shortIds(removed.map(({ session }) => session));
@@ -39,7 +40,7 @@ function pruneLines(report, { width, colours }) {
   const rows = removed.map((one) => ({
     cells: [KINDS[one.kind] ?? one.kind, ids.get(one.session) ?? one.session, one.madeAt === null ? '' : clock(new Date(one.madeAt), now), sizeWords(one.bytes), one.why],
   }));
-  return [...wrapped(words, room).map(colours.bold), ...wrapped(why, room).map(colours.dim), '', ...tableLines(columns, [{ rows }], width, colours.dim).flat()];
+  return [...wrapped(words, room).map(colours.bold), ...compressed, ...wrapped(why, room).map(colours.dim), '', ...tableLines(columns, [{ rows }], width, colours.dim).flat()];
 }
 
 /** @param {number} number */

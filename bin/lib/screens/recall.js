@@ -34,7 +34,8 @@ function recallLines(report, { width, colours }) {
   const { recalled, generatedAt } = cleaned(report);
   const now = new Date(generatedAt);
   const room = width ?? Infinity;
-  if (recalled.length === 0) {
+  const { gone = [] } = cleaned(report);
+  if (recalled.length === 0 && gone.length === 0) {
     return [...wrapped('No session with a prompt was found. All sessions there are:', room), `  ${colours.cyan(`${ownName()} list`)}`];
   }
   const short = shortIds(recalled.map(({ session }) => session.id));
@@ -47,6 +48,12 @@ function recallLines(report, { width, colours }) {
     if (title !== null) lines.push(colours.bold(truncated(title, room)));
     lines.push(...flowed([short.get(session.id) ?? session.id, stateCell(session, colours), doingWords(session), when], homely(directoryOf(session))));
     for (const prompt of prompts) lines.push(...promptLine(prompt));
+  }
+  for (const session of gone) {
+    const when = session.lastAt === null ? '' : clock(new Date(session.lastAt), now);
+    if (lines.length > 0) lines.push('');
+    lines.push(...flowed([session.id.slice(0, 8), 'gone', session.kept === null ? 'only what was typed is left' : `kept: ${ownName()} restore ${session.id.slice(0, 8)}`, when], session.project === null ? '' : homely(session.project)));
+    for (const prompt of session.prompts) lines.push(...promptLine(prompt));
   }
   return lines;
 

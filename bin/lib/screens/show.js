@@ -70,6 +70,7 @@ function showLines(report, { width, colours }, now) {
       ['stopped', `${stopWords(session)}${stop.at === null ? '' : `, ${when(stop.at)}`}`, ...facts(stop.evidence)],
       ['limit', stop.resetsAt === null ? null : `${stop.resetsAtSource === 'guess' ? '~' : ''}${when(stop.resetsAt)}${stop.resetsAtSource === 'guess' ? ', read from its text' : ''}`],
       ['said', stop.message === null ? null : quoted(stop.message)],
+      ['lost', ...lossLines()],
       ['crash', ...crash()],
     ]),
     ...section([
@@ -231,6 +232,13 @@ function showLines(report, { width, colours }, now) {
       return beside ? [`${colours.dim(label.padEnd(LABEL))} ${command}`] : [colours.dim(label), `  ${command}`];
     });
     return lines.length === 0 ? [] : ['', ...lines];
+  }
+
+  function lossLines() {
+    const { loss } = session;
+    if (loss === null || loss === undefined) return [];
+    const what = { gone: 'Claude Code deleted its transcript', shorter: 'its transcript is shorter than it was', headless: 'the beginning of its transcript: Claude Code deleted the file while the session was open' }[loss.lost];
+    return [what, loss.restorable ? `${live === null ? '' : 'close the session, then '}run ${ownName()} restore ${session.id} --from kept` : 'what is gone was not kept'];
   }
 
   /** @param {import('../../../src/ffi/types.js').Retention | null} retention */

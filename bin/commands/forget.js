@@ -1,0 +1,47 @@
+'use strict';
+
+// `forget`: removes a session from every place of this tool, after showing what that is.
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'forget',
+  summary: 'remove everything this tool keeps of a session',
+  description:
+    "Removes what is kept of the session, its snapshots, outputs of runs, exports and pages in the state directory, records, its incident and its block in HANDOFF.md. Files of Claude Code are left alone and listed. The journal keeps one line that says the session was forgotten.",
+  arguments: [{ flags: '<session>', description: 'session id, the first 4 or more characters of one, or a name' }],
+  options: [
+    { flags: '--dry-run', description: 'only show what would be removed' },
+    { flags: '--json', description: 'print the report as JSON; removes only with --yes' },
+    { flags: '-y, --yes', description: 'do not ask' },
+  ],
+  examples: [
+    { command: 'cc-session-recover forget 3f2a9c1d --dry-run', does: 'show what is kept of a session, and what Claude Code has of it' },
+    { command: 'cc-session-recover forget 3f2a9c1d --yes', does: 'remove it without asking' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { printForgotten } = require('../lib/screens/forget.js');
+
+    const addon = loadAddon();
+    const plan = await addon.forget({ session: args.session, dryRun: true });
+    if (args.dryRun || (args.json && !args.yes)) {
+      if (args.json) io.json(plan);
+      else printForgotten(plan, io);
+      return EXIT.done;
+    }
+    if (!args.yes) {
+      if (!io.isTerminal) throw new UsageError('there is no terminal to ask on', 'give --yes to remove it without being asked, or --dry-run to see what would be removed');
+      printForgotten(plan, io);
+      if (!(await io.confirm('\nRemove them?'))) {
+        io.line('Nothing was removed.');
+        return EXIT.failed;
+      }
+    }
+    const report = await addon.forget({ session: plan.session });
+    if (args.json) io.json(report);
+    else printForgotten(report, io);
+    return report.problems.length > 0 ? EXIT.failed : EXIT.done;
+  },
+};

@@ -1,0 +1,284 @@
+//! Sessions whose transcript is gone: every one that something still names, and what is left of it.
+
+use super::inventory::Inventory;
+use super::recall::Prompt;
+use crate::claude::home::{ClaudeHome, begins, is_session_id};
+use crate::claude::transcript::{Backwards, Transcript};
+use crate::clock::from_epoch_millis;
+use crate::fs::lossy_or_null;
+use crate::keep::{kept_of, whole_transcript};
+use crate::session::files::{entries, project_directories};
+use crate::session::scan::{self, Found};
+use crate::session::stop::time_or_null;
+use crate::text::one_line;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Longest prompt, in characters.
+const LONGEST: usize = 400;
+/// Latest prompts of each session.
+const LATEST: usize = 3;
+/// Largest `.claude.json` that is read, in bytes.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// What names a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GoneSource {
+    /// Its files are kept.
+    Kept,
+    /// The client's history of typed prompts.
+    History,
+    /// A directory of the client that is called after it.
+    Directory,
+    /// The newest session of a project, by the client's `.claude.json`.
+    LastSession,
+    /// An incident, a snapshot or a record of this program.
+    Record,
+}
+
+/// What is kept of a session that Claude Code deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptAmount {
+    pub files: usize,
+    /// Bytes of the conversation.
+    pub bytes: u64,
+    /// Bytes of the disk that all of it takes.
+    pub disk_bytes: u64,
+}
+
+/// A session without a transcript.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GoneSession {
+    pub id: String,
+    /// Where it was started, or last worked.
+    #[serde(serialize_with = "lossy_or_null")]
+    pub project: Option<PathBuf>,
+    /// The first time and the last that something tells of it.
+    #[serde(serialize_with = "time_or_null")]
+    pub first_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "time_or_null")]
+    pub last_at: Option<DateTime<Utc>>,
+    /// Number of prompts that were typed into it, as far as the client's history has them.
+    pub typed: usize,
+    /// The first of them and the latest, the oldest first.
+    pub prompts: Vec<Prompt>,
+    pub known_from: BTreeSet<GoneSource>,
+    /// `None`: nothing is left to resume.
+    pub kept: Option<KeptAmount>,
+    /// Command that brings it back.
+    pub restore: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TypedLine {
+    #[serde(default)]
+    pub display: String,
+    pub timestamp: Option<i64>,
+    pub project: Option<String>,
+    pub session_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ClientFile {
+    #[serde(default)]
+    projects: BTreeMap<String, ClientProject>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClientProject {
+    last_session_id: Option<serde_json::Value>,
+}
+
+/// Every session without a transcript that something names, the latest first. Sessions that are open, and may not have a transcript
+/// yet, are left out.
+#[must_use]
+pub fn gone_sessions(inventory: &Inventory<'_>) -> Vec<GoneSession> {
+    let mut register = Register::default();
+    let found = scan::find(&project_directories(&inventory.homes, &mut Vec::new())).found;
+    register.present.extend(found.iter().map(|one: &Found| one.id().to_owned()));
+    register.present.extend(inventory.owners.open_sessions().map(str::to_owned));
+    register.add_kept(inventory);
+    for home in &inventory.homes {
+        register.add_history(home);
+        register.add_directories(home);
+    }
+    register.add_last_sessions(inventory);
+    register.add_records(inventory);
+    let mut sessions: Vec<GoneSession> = register.gone.into_values().collect();
+    sessions.sort_by(|one, other| (other.last_at, &one.id).cmp(&(one.last_at, &other.id)));
+    sessions
+}
+
+/// The gone session whose id begins with a name, if there is exactly one.
+#[must_use]
+pub fn gone_session(inventory: &Inventory<'_>, name: &str) -> Option<GoneSession> {
+    let mut found = gone_sessions(inventory).into_iter().filter(|one| begins(&one.id, name));
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
+}
+
+#[derive(Default)]
+struct Register {
+    /// Sessions with a transcript, and open ones.
+    present: BTreeSet<String>,
+    gone: BTreeMap<String, GoneSession>,
+}
+
+impl Register {
+    fn entry(&mut self, id: &str, source: GoneSource) -> Option<&mut GoneSession> {
+        if !is_session_id(id) || self.present.contains(id) {
+            return None;
+        }
+        let session = self.gone.entry(id.to_owned()).or_insert_with(|| GoneSession {
+            id: id.to_owned(),
+            project: None,
+            first_at: None,
+            last_at: None,
+            typed: 0,
+            prompts: Vec::new(),
+            known_from: BTreeSet::new(),
+            kept: None,
+            restore: None,
+        });
+        session.known_from.insert(source);
+        Some(session)
+    }
+
+    fn add_kept(&mut self, inventory: &Inventory<'_>) {
+        let state = inventory.state_directory();
+        let ids = entries(&state.all_kept(), &mut Vec::new());
+        let names: BTreeSet<String> = ids.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        // Most kept sessions have a transcript; their descriptions are not read.
+        if names.iter().all(|name| !is_session_id(name) || self.present.contains(name)) {
+            return;
+        }
+        for id in names {
+            if self.present.contains(&id) || !is_session_id(&id) {
+                continue;
+            }
+            let Ok(Some(kept)) = kept_of(state, &id) else { continue };
+            let bytes = whole_transcript(state, &kept).iter().map(|file| file.bytes).sum();
+            let amount = KeptAmount { files: kept.files.len(), bytes, disk_bytes: kept.own_bytes(state) };
+            let Some(session) = self.entry(&id, GoneSource::Kept) else { continue };
+            session.project = kept.cwd.map(PathBuf::from);
+            session.last_at = Some(kept.updated_at);
+            session.first_at = kept.files.iter().map(|file| file.kept_at).min();
+            session.kept = Some(amount);
+            session.restore = Some(["cc-session-recover", "restore", &id].map(str::to_owned).to_vec());
+        }
+    }
+
+    fn add_history(&mut self, home: &ClaudeHome) {
+        let path = home.dir().join("history.jsonl");
+        let Ok(history) = Transcript::open(&path) else { return };
+        let mut lines = Backwards::default();
+        lines.begin(history.bytes());
+        while let Some((_, line)) = lines.next(history.file()) {
+            let Ok(typed) = serde_json::from_slice::<TypedLine>(line) else { continue };
+            let Some(id) = &typed.session_id else { continue };
+            let at = typed.timestamp.and_then(from_epoch_millis);
+            let Some(session) = self.entry(id, GoneSource::History) else { continue };
+            session.typed += 1;
+            session.first_at = [session.first_at, at].into_iter().flatten().min();
+            session.last_at = [session.last_at, at].into_iter().flatten().max();
+            if session.project.is_none() {
+                session.project = typed.project.map(PathBuf::from);
+            }
+            // The newest come first. Of the older ones only the last that is read, the first that was typed, stays.
+            let prompt = Prompt { text: one_line(&typed.display, LONGEST), at };
+            if session.prompts.len() > LATEST {
+                session.prompts[0] = prompt;
+            } else {
+                session.prompts.insert(0, prompt);
+            }
+        }
+    }
+
+    fn add_directories(&mut self, home: &ClaudeHome) {
+        let places = ["session-env", "tasks", "file-history"].map(|name| home.dir().join(name));
+        let projects = project_directories(std::slice::from_ref(home), &mut Vec::new());
+        for dir in places.into_iter().chain(projects.into_iter().map(|project| project.path)) {
+            for entry in entries(&dir, &mut Vec::new()) {
+                let name = entry.file_name();
+                let Some(id) = name.to_str().filter(|id| is_session_id(id)) else { continue };
+                let written =
+                    entry.metadata().and_then(|meta| meta.modified()).ok().map(DateTime::<Utc>::from);
+                let Some(session) = self.entry(id, GoneSource::Directory) else { continue };
+                session.last_at = session.last_at.or(written);
+            }
+        }
+    }
+
+    fn add_last_sessions(&mut self, inventory: &Inventory<'_>) {
+        let beside =
+            inventory.homes.iter().filter_map(|home| Some(home.dir().parent()?.join(".claude.json")));
+        let own = inventory.homes.iter().map(|home| home.dir().join(".claude.json"));
+        for path in beside.chain(own) {
+            let Ok(Some(bytes)) = crate::fs::read_small(&path, LARGEST) else { continue };
+            let Ok(file) = serde_json::from_slice::<ClientFile>(&bytes) else { continue };
+            for (dir, project) in file.projects {
+                let Some(serde_json::Value::String(id)) = project.last_session_id else { continue };
+                if let Some(session) = self.entry(&id, GoneSource::LastSession) {
+                    session.project.get_or_insert_with(|| PathBuf::from(dir));
+                }
+            }
+        }
+    }
+
+    fn add_records(&mut self, inventory: &Inventory<'_>) {
+        for incident in inventory.incidents.values() {
+            if let Some(session) = self.entry(&incident.session, GoneSource::Record) {
+                session.last_at = session.last_at.or(incident.stop.at);
+                if session.project.is_none() {
+                    session.project.clone_from(&incident.project);
+                }
+            }
+        }
+        let state = inventory.state_directory();
+        for dir in [state.all_snapshots(), state.sessions()] {
+            for entry in entries(&dir, &mut Vec::new()) {
+                let name = entry.file_name();
+                let Some(id) = name.to_str() else { continue };
+                let written =
+                    entry.metadata().and_then(|meta| meta.modified()).ok().map(DateTime::<Utc>::from);
+                if let Some(session) = self.entry(id, GoneSource::Record) {
+                    session.last_at = session.last_at.or(written);
+                }
+            }
+        }
+    }
+}
+
+impl GoneSession {
+    /// Whether it belongs to a project: it ran there, or below it.
+    #[must_use]
+    pub fn is_of(&self, project: &Path) -> bool {
+        self.project.as_deref().is_some_and(|dir| dir.starts_with(project))
+    }
+
+    /// What is left of it, as one sentence without a stop at its end.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let day = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
+        let place = self.project.as_ref().map(|project| format!("; it ran in {}", project.display()));
+        let time = match (self.first_at.map(day), self.last_at.map(day)) {
+            (Some(first), Some(last)) if first != last => format!(" from {first} to {last}"),
+            (_, Some(last)) => format!(" on {last}"),
+            (_, None) => String::new(),
+        };
+        let typed = match self.typed {
+            0 => String::new(),
+            1 => "; one prompt was typed in it".to_owned(),
+            count => format!("; {count} prompts were typed in it"),
+        };
+        let time = if place.is_some() { time } else { String::new() };
+        place.unwrap_or_default() + &time + &typed
+    }
+}

@@ -1,0 +1,293 @@
+//! Forgetting: a session is removed from every place of ours. What Claude Code has of it is left and named.
+
+use super::export::session_of as session_of_export;
+use super::reading::publish;
+use super::restore::refuse_while_held;
+use crate::claude::home::{begins, is_session_id};
+use crate::error::{Code, Error, IoContext, Problem, Result};
+use crate::fs::lossy;
+use crate::keep::{kept_of, remove_kept};
+use crate::note::file::{path as note_path, remove_block};
+use crate::note::handoff::blocks;
+use crate::report::find::{SHORTEST, SessionOptions, find};
+use crate::report::gone::gone_sessions;
+use crate::report::inventory::{Ground, Inventory, Outside};
+use crate::session::files::{companion_of, entries};
+use crate::session::scan::Found;
+use crate::session::stop::time;
+use crate::store::lock::Lock;
+use crate::store::stored::peek;
+use crate::store::{StateDir, journal, spool};
+use crate::trust::registration::Registration;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/forget@1";
+
+/// Which session.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ForgetOptions {
+    /// Id, beginning of it, name, title or path of the transcript.
+    pub session: Option<String>,
+    pub dry_run: bool,
+}
+
+/// What a removed file or directory was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForgottenKind {
+    Kept,
+    Snapshots,
+    Outputs,
+    Export,
+    Page,
+    Record,
+    Incident,
+    Event,
+    Quarantined,
+    /// The block of the session in HANDOFF.md.
+    Note,
+}
+
+/// Something that is removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Forgotten {
+    pub kind: ForgottenKind,
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// Bytes of its files; a link that Claude Code still has counts as well.
+    pub bytes: u64,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForgetReport {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// Nothing was removed.
+    pub dry_run: bool,
+    pub session: String,
+    /// What was removed, or with `dryRun` would be.
+    pub removed: Vec<Forgotten>,
+    /// Files and directories of the session that Claude Code still has.
+    pub with_claude_code: Vec<String>,
+    /// What could not be removed.
+    pub problems: Vec<Problem>,
+}
+
+/// Removes a session from every place of ours, or with `dry_run` names them.
+///
+/// # Errors
+/// [`Code::SessionNotFound`]; [`Code::SessionLive`] while a client or a run has it open, because its hooks would keep it again;
+/// [`Code::NothingToDo`] when nothing of ours is about it.
+pub fn forget(outside: Outside<'_>, options: &ForgetOptions) -> Result<ForgetReport> {
+    let ground = Ground::read(outside, None)?;
+    let inventory = Inventory::take(&ground, None);
+    let state = &ground.state;
+    let (session, found) = target(&inventory, state, options)?;
+    let transcript = transcript_of(&inventory, state, &session, found.as_ref());
+    refuse_while_held(
+        &inventory,
+        state,
+        &session,
+        transcript.as_deref().unwrap_or(Path::new("")),
+        found.as_ref(),
+    )?;
+    let mut removed = places(&inventory, state, &session);
+    let with_claude_code = left_with_client(&inventory, &session, transcript.as_deref());
+    if removed.is_empty() {
+        let error = Error::new(Code::NothingToDo, format!("nothing of this tool is about session {session}"));
+        return Err(match with_claude_code.first() {
+            Some(first) => error.hint(format!("Claude Code has {first}")),
+            None => error,
+        });
+    }
+    let mut problems = Vec::new();
+    if !options.dry_run {
+        let Some(_lease) = Lock::try_take(&state.run_lease(&session))? else {
+            return Err(Error::new(Code::SessionLive, format!("a run of session {session} is under way"))
+                .hint("wait for its end"));
+        };
+        removed.retain(|one| match remove(state, &session, one) {
+            Ok(()) => true,
+            Err(error) => {
+                problems.push(error.into());
+                false
+            }
+        });
+        let fields = json!({"session": session, "count": removed.len()});
+        journal::append(state, outside.clock, "forgotten", fields);
+    }
+    Ok(ForgetReport {
+        schema: SCHEMA,
+        generated_at: outside.clock.now(),
+        dry_run: options.dry_run,
+        session,
+        removed,
+        with_claude_code,
+        problems,
+    })
+}
+
+/// The session that is meant: one with a transcript, else one that only we, or only leftovers of the client, still name.
+fn target(
+    inventory: &Inventory<'_>,
+    state: &StateDir,
+    options: &ForgetOptions,
+) -> Result<(String, Option<Found>)> {
+    let wanted = SessionOptions { session: options.session.clone(), latest: false, project: None };
+    let not_found = match find(inventory, &wanted) {
+        Ok(row) => return Ok((row.found.id().to_owned(), Some(row.found.clone()))),
+        Err(error) if matches!(error.code, Code::SessionNotFound | Code::Io) => error,
+        Err(error) => return Err(error),
+    };
+    let Some(name) = options.session.as_deref().filter(|name| name.len() >= SHORTEST) else {
+        return Err(not_found);
+    };
+    let mut ids: BTreeSet<String> = gone_sessions(inventory).into_iter().map(|gone| gone.id).collect();
+    ids.extend(exported(state).map(|(id, ..)| id));
+    let mut matching = ids.into_iter().filter(|id| begins(id, name));
+    match (matching.next(), matching.next()) {
+        (Some(id), None) => Ok((id, None)),
+        (Some(one), Some(other)) => {
+            let message = format!("{name:?} can be several sessions, among them {one} and {other}");
+            Err(Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id"))
+        }
+        (None, _) => Err(not_found),
+    }
+}
+
+fn transcript_of(
+    inventory: &Inventory<'_>,
+    state: &StateDir,
+    session: &str,
+    found: Option<&Found>,
+) -> Option<PathBuf> {
+    let kept = || kept_of(state, session).ok().flatten().map(|kept| kept.transcript);
+    let incident = || inventory.incidents.get(session).map(|incident| incident.transcript.clone());
+    found.map(|found| found.path.clone()).or_else(kept).or_else(incident)
+}
+
+/// Exports and pages in the state directory, with their sessions.
+fn exported(state: &StateDir) -> impl Iterator<Item = (String, PathBuf, ForgottenKind)> + use<> {
+    let named = |dir: PathBuf, kind: ForgottenKind, of: fn(&str) -> Option<&str>| {
+        entries(&dir, &mut Vec::new()).filter_map(move |entry| {
+            let name = entry.file_name().into_string().ok()?;
+            Some((of(&name)?.to_owned(), entry.path(), kind))
+        })
+    };
+    named(state.exports(), ForgottenKind::Export, session_of_export).chain(named(
+        state.pages(),
+        ForgottenKind::Page,
+        publish::session_of,
+    ))
+}
+
+/// Everything of ours about a session.
+fn places(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> Vec<Forgotten> {
+    let record = state.session(session).parent().map(Path::to_path_buf).unwrap_or_default();
+    let mut found = vec![
+        (ForgottenKind::Kept, state.kept(session)),
+        (ForgottenKind::Snapshots, state.snapshots(session)),
+        (ForgottenKind::Outputs, state.runs(session)),
+        (ForgottenKind::Record, record),
+        (ForgottenKind::Incident, state.incident(session)),
+    ];
+    found.extend(exported(state).filter(|(id, ..)| id == session).map(|(_, path, kind)| (kind, path)));
+    found.extend(spool::pending(state, session).into_iter().map(|(path, _)| (ForgottenKind::Event, path)));
+    let quarantined = entries(&state.quarantine(), &mut Vec::new());
+    let about =
+        quarantined.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.contains(session)));
+    found.extend(about.map(|entry| (ForgottenKind::Quarantined, entry.path())));
+    let mut removed: Vec<Forgotten> = found
+        .into_iter()
+        .filter(|(_, path)| std::fs::symlink_metadata(path).is_ok())
+        .map(|(kind, path)| Forgotten { kind, bytes: size(&path), path })
+        .collect();
+    for project in projects_of(inventory, state, session) {
+        let path = note_path(&project);
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        if blocks(&text).iter().any(|id| id == session) {
+            removed.push(Forgotten { kind: ForgottenKind::Note, path, bytes: 0 });
+        }
+    }
+    removed
+}
+
+/// Projects whose HANDOFF.md may have a block of the session.
+fn projects_of(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> BTreeSet<PathBuf> {
+    let incident = inventory.incidents.get(session).and_then(|incident| incident.project.clone());
+    let registered = peek::<Registration>(&state.session(session)).ok().flatten();
+    let kept = kept_of(state, session).ok().flatten().and_then(|kept| kept.cwd).map(PathBuf::from);
+    let rows = inventory.rows.iter().filter(|row| row.found.id() == session);
+    let cwds = rows.filter_map(|row| row.summary.cwd.as_deref().map(PathBuf::from));
+    incident.into_iter().chain(registered.and_then(|one| one.project)).chain(kept).chain(cwds).collect()
+}
+
+fn left_with_client(inventory: &Inventory<'_>, session: &str, transcript: Option<&Path>) -> Vec<String> {
+    let mut left: Vec<PathBuf> = Vec::new();
+    let rows = inventory.rows.iter().filter(|row| row.found.id() == session);
+    for path in rows.map(|row| row.found.path.as_path()).chain(transcript) {
+        left.push(path.to_path_buf());
+        left.push(companion_of(path));
+    }
+    for home in &inventory.homes {
+        left.extend(["tasks", "file-history", "session-env"].map(|name| home.dir().join(name).join(session)));
+    }
+    left.sort();
+    left.dedup();
+    left.retain(|path| std::fs::symlink_metadata(path).is_ok());
+    let mut words: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
+    for home in &inventory.homes {
+        let typed = crate::report::recall::typed(home, session);
+        if !typed.is_empty() {
+            words.push(format!("prompts typed in it, in {}", home.dir().join("history.jsonl").display()));
+        }
+    }
+    words
+}
+
+fn size(path: &Path) -> u64 {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => entries(path, &mut Vec::new()).map(|entry| size(&entry.path())).sum(),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    }
+}
+
+fn remove(state: &StateDir, session: &str, one: &Forgotten) -> Result<()> {
+    match one.kind {
+        ForgottenKind::Kept => remove_kept(state, session),
+        ForgottenKind::Note => {
+            let project = one.path.parent().unwrap_or(Path::new("/"));
+            remove_block(project, session, state).map(drop)
+        }
+        ForgottenKind::Snapshots
+        | ForgottenKind::Outputs
+        | ForgottenKind::Export
+        | ForgottenKind::Page
+        | ForgottenKind::Record
+        | ForgottenKind::Incident
+        | ForgottenKind::Event
+        | ForgottenKind::Quarantined => {
+            if !one.path.starts_with(state.root()) || !is_session_id(session) {
+                return Err(Error::new(Code::PathRefused, "is not in the state directory").at(&one.path));
+            }
+            let meta = std::fs::symlink_metadata(&one.path).doing("remove", &one.path)?;
+            if meta.is_dir() {
+                // Follows no link.
+                std::fs::remove_dir_all(&one.path).doing("remove", &one.path)
+            } else {
+                crate::store::replace::remove(&one.path)
+            }
+        }
+    }
+}
