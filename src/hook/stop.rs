@@ -46,7 +46,8 @@ const REOPENED_STEP: Duration = Duration::from_secs(2);
 const SAME_STOP: chrono::Duration = chrono::Duration::minutes(15);
 
 /// What the user reads where Claude Code's own continuation was refused.
-const CONTINUED_ALREADY: &str = "cc-session-recover has continued this session after the limit already";
+const CONTINUED_ALREADY: &str = "cc-session-recover continued this session after the limit already. Nothing is left to do: the \
+     work went on before Claude Code's own continuation came.";
 
 /// Whether the newest stop of the incident is one that this tool woke the session from, a moment ago.
 fn is_continued_by_us(incident: &Incident, now: DateTime<Utc>) -> bool {
@@ -178,7 +179,9 @@ impl Hook<'_> {
         ours.then(|| {
             let fields = json!({"session": self.payload.session});
             journal::append(self.state, self.outside.clock, "second-continuation-refused", fields);
-            Outcome { exit_code: 2, stderr: Some(CONTINUED_ALREADY.to_owned()), ..Outcome::silent() }
+            // As JSON: of a hook that ends with 2, the client prints the whole command line.
+            let refusal = json!({"decision": "block", "reason": CONTINUED_ALREADY});
+            Outcome { stdout: Some(refusal.to_string()), ..Outcome::silent() }
         })
     }
 
