@@ -198,3 +198,18 @@ test('doctor names the file of another project that lowers the limit, and the ed
   assert.match(check.fact, /1 days[\s\S]*lowers the limit for all projects/);
   assert.match(check.next, /remove "cleanupPeriodDays": 1 from it/);
 });
+
+test('where a kept session left files beside its transcript, show names restore and not what cannot bring it back', async (t) => {
+  const place = world(t);
+  const transcript = session(place, 1);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  const beside = join(transcriptsOf(place), ID, 'tool-results');
+  mkdirSync(beside, { recursive: true });
+  writeFileSync(join(beside, 'b1.txt'), 'x');
+  rmSync(transcript);
+  const { status, stderr } = await place.run(['show', ID]);
+  assert.equal(status, 3, stderr);
+  assert.match(stderr, new RegExp(`bring it back: cc-session-recover restore ${ID}`));
+  assert.doesNotMatch(stderr, /cannot be resumed/);
+  assert.equal((await place.run(['restore', ID])).status, 0);
+});

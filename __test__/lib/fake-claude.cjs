@@ -19,7 +19,8 @@ const note = (event, more = {}) => fs.appendFileSync(told.log, `${JSON.stringify
 
 const earlier = fs.existsSync(told.log) ? fs.readFileSync(told.log, 'utf8').split('\n').filter((line) => line.includes('"event":"start"') && line.includes(id)).length : 0;
 note('start', { argv: [__filename, ...argv], cwd: process.cwd(), attempt: process.env.CC_RECOVER_ATTEMPT ?? null, configDir: process.env.CLAUDE_CONFIG_DIR ?? null });
-const does = told.runs[Math.min(earlier, told.runs.length - 1)];
+const runs = told.by?.[id] ?? told.runs;
+const does = runs[Math.min(earlier, runs.length - 1)];
 
 // The client reads the conversation first; what it adds later hangs on what it read now.
 const transcript = path.join(told.config, 'projects', fs.readdirSync(path.join(told.config, 'projects')).find((dir) => fs.existsSync(path.join(told.config, 'projects', dir, `${id}.jsonl`))), `${id}.jsonl`);

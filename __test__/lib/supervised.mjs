@@ -12,11 +12,11 @@ const QUICK = { supervisor: { marginSeconds: 0, jitterSeconds: 0, pollSeconds: 0
  * Sets unattended recovery up, with a fake client.
  *
  * @param {ReturnType<typeof import('./command.mjs').world>} place
- * @param {{runs?: Record<string, unknown>[], delay?: number, registerAfter?: number, hidden?: boolean, config?: Record<string, any>}} [options]
- *   `runs`: what the n-th run of a session does; `delay`, `registerAfter`: milliseconds; `hidden`: the client cannot be seen;
+ * @param {{runs?: Record<string, unknown>[], delay?: number, registerAfter?: number, hidden?: boolean, by?: Record<string, Record<string, unknown>[]>, config?: Record<string, any>}} [options]
+ *   `runs`: what the n-th run of a session does; `by`: the same for single sessions; `delay`, `registerAfter`: milliseconds; `hidden`: the client cannot be seen;
  *   `config`: the user's configuration.
  */
-export async function supervised(place, { runs = [{ behaviour: 'works' }], delay = 100, registerAfter = 0, hidden = false, config = {} } = {}) {
+export async function supervised(place, { runs = [{ behaviour: 'works' }], delay = 100, registerAfter = 0, hidden = false, by = {}, config = {} } = {}) {
   const bin = join(place.root, 'bin');
   const program = join(bin, 'claude');
   const log = join(place.root, 'client.log');
@@ -24,7 +24,7 @@ export async function supervised(place, { runs = [{ behaviour: 'works' }], delay
   writeFileSync(program, `#!${process.execPath}\n${readFileSync(join(ROOT, '__test__', 'lib', 'fake-claude.cjs'), 'utf8')}`);
   chmodSync(program, 0o755);
   writeFileSync(join(bin, 'package.json'), '{"type": "commonjs"}');
-  writeFileSync(join(bin, 'fake.json'), JSON.stringify({ log, config: place.claude, delay, registerAfter, runs, hidden }));
+  writeFileSync(join(bin, 'fake.json'), JSON.stringify({ log, config: place.claude, delay, registerAfter, runs, hidden, by }));
   writeFileSync(join(place.root, 'config.json'), JSON.stringify({ ...QUICK, ...config, supervisor: { ...QUICK.supervisor, ...config.supervisor } }));
   place.env.CC_RECOVER_CLAUDE = program;
   const ready = await place.run(['init', '--unattended', '--yes']);

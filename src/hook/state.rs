@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::note::compose::{Form, Situation, Standing, compose_as};
 use crate::note::gather::{Gathered, gather, gather_newest};
 use crate::note::state::{Book, DIRECTORY, Entry, LAST, Moment, Place, Put, Saving, Shelf};
-use crate::note::writer::{says_nothing, situation};
+use crate::note::writer::{recorded_plan, says_nothing, situation};
 use crate::recovery::config::Config;
 use crate::recovery::incident::Incident;
 use crate::recovery::policy::resume_command;
@@ -158,7 +158,8 @@ impl Hook<'_> {
     fn standing(&self, stop: &Stop, gathered: &Gathered, config: &Config) -> Situation {
         let incident = self.ledger(config, None).read(&self.payload.session).ok().flatten();
         if let Some(incident) = incident.filter(|incident| !incident.phase.is_over()) {
-            return situation(&incident, gathered.name.clone(), None);
+            let plan = recorded_plan(&incident, None);
+            return situation(&incident, &plan, gathered.name.clone(), None);
         }
         let (standing, next_text) = match stop.kind {
             StopKind::Finished => (Standing::Finished, "nothing by itself: its last turn ended"),

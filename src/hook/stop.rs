@@ -10,7 +10,7 @@ use crate::note::state::Moment;
 use crate::note::writer::NoteWriter;
 use crate::notify::{Kind as NoticeKind, Notice, send};
 use crate::project::enabled::unattended;
-use crate::recovery::config::Config;
+use crate::recovery::config::{Config, in_force};
 use crate::recovery::fingerprint::Fingerprint;
 use crate::recovery::heartbeat::{Ended, Heartbeat, continues_by_itself, notified_at};
 use crate::recovery::incident::{Incident, Obstacle, Outcome as AttemptOutcome, Phase, Report};
@@ -264,8 +264,15 @@ impl Hook<'_> {
     /// Something keeps a waiting session from being continued, or no longer does: the note says so, and the user is notified
     /// where only they can change it.
     pub(super) fn tell_hold(&self, incident: &Incident, config: &Config) {
-        self.write_note(incident, config);
-        let kind = match incident.held_back.as_ref().map(|held| held.reason) {
+        let held = incident.held_back.as_ref().map(|held| held.reason);
+        let config_now = in_force(self.outside.env, incident.project.as_deref()).config;
+        // Whether the client continues by itself then is a question to the policy.
+        let switched_off = (held == Some(Obstacle::SwitchedOff)).then(|| {
+            let default_home = self.default_home();
+            self.ledger(&config_now, default_home.as_deref()).decision(incident, Terminal::Open).plan
+        });
+        self.write_note_with(incident, config, switched_off);
+        let kind = match held {
             Some(Obstacle::Dialog) => NoticeKind::DialogOpen,
             Some(Obstacle::Shared) => NoticeKind::OpenTwice,
             _ => return,
@@ -567,6 +574,11 @@ impl Hook<'_> {
 
     /// Brings HANDOFF.md up to date. A note that cannot be written is journalled; the recovery goes on.
     pub(super) fn write_note(&self, incident: &Incident, config: &Config) {
+        self.write_note_with(incident, config, None);
+    }
+
+    /// The same with another plan than the recorded one.
+    fn write_note_with(&self, incident: &Incident, config: &Config, plan: Option<RecoveryPlan>) {
         let Some(project) = self.project_dir() else { return };
         let super::Outside { env, processes, .. } = self.outside;
         // At the end of a session its client is still there.
@@ -578,6 +590,7 @@ impl Hook<'_> {
             project: &project,
             blocks: config.note.blocks,
             open_in: Owners::places_of(Some(self.home.dir()), processes, &incident.session, ending),
+            plan,
         };
         if let Err(error) = writer.write(incident) {
             self.failed(&error);

@@ -8,7 +8,8 @@ use crate::clock::rfc3339;
 use crate::env::Environment;
 use crate::error::Result;
 use crate::recovery::incident::{Incident, Phase};
-use crate::recovery::policy::Action;
+use crate::recovery::policy::{Action, RecoveryPlan, resume_command};
+use crate::recovery::reason::{PlanReason, Reason};
 use crate::session::ResetSource;
 use crate::session::message::ClientMessage;
 use crate::store::StateDir;
@@ -27,6 +28,8 @@ pub struct NoteWriter<'a> {
     pub blocks: usize,
     /// Where the session is open (`pts/3`); `None` when it is closed.
     pub open_in: Option<String>,
+    /// What happens next, where that is not what the incident tells.
+    pub plan: Option<RecoveryPlan>,
 }
 
 impl NoteWriter<'_> {
@@ -42,7 +45,9 @@ impl NoteWriter<'_> {
         if says_nothing(&gathered) {
             return Ok(Written::default());
         }
-        let block = compose(&situation(incident, gathered.name.clone(), self.open_in.as_deref()), &gathered);
+        let open_in = self.open_in.as_deref();
+        let plan = self.plan.clone().unwrap_or_else(|| recorded_plan(incident, open_in));
+        let block = compose(&situation(incident, &plan, gathered.name.clone(), open_in), &gathered);
         write_block(self.project, &incident.session, &block, self.blocks, self.state)
     }
 }
@@ -53,10 +58,30 @@ pub fn says_nothing(gathered: &Gathered) -> bool {
     gathered.first_prompt.is_none() && gathered.prompts.is_empty() && gathered.last_words.is_none()
 }
 
-/// Why an incident's session stands still, and what happens next.
+/// What happens next to the session of an incident, by what the incident tells.
 #[must_use]
-pub fn situation(incident: &Incident, name: Option<String>, open_in: Option<&str>) -> Situation {
+pub fn recorded_plan(incident: &Incident, open_in: Option<&str>) -> RecoveryPlan {
+    let plan = match &incident.held_back {
+        _ if incident.phase == Phase::Attempting => RecoveryPlan::nothing(Reason::AwaitingTurn),
+        Some(held) if incident.phase.is_active() => held.plan(),
+        _ => incident.plan.clone(),
+    };
+    match open_in {
+        Some(place) => plan.in_window(incident.phase, place),
+        None => plan,
+    }
+}
+
+/// Why an incident's session stopped, and what happens next.
+#[must_use]
+pub fn situation(
+    incident: &Incident,
+    plan: &RecoveryPlan,
+    name: Option<String>,
+    open_in: Option<&str>,
+) -> Situation {
     let stop = &incident.stop;
+    let argv = || plan.argv.clone().unwrap_or_else(|| resume_command(&incident.session, None));
     Situation {
         session: incident.session.clone(),
         name,
@@ -66,55 +91,26 @@ pub fn situation(incident: &Incident, name: Option<String>, open_in: Option<&str
         stopped_at: stop.at,
         resets_at: stop.resets_at,
         resets_guess: stop.resets_at_source == Some(ResetSource::Guess),
-        next_text: next_text(incident, open_in),
+        next_text: next_text(plan),
         open_in: open_in.map(str::to_owned),
         // Opening a session twice forks its conversation.
-        resume_command: open_in.is_none().then(|| {
-            incident
-                .plan
-                .argv
-                .clone()
-                .unwrap_or_else(|| crate::recovery::policy::resume_command(&incident.session, None))
-                .join(" ")
-        }),
+        resume_command: open_in.is_none().then(|| argv().join(" ")),
     }
 }
 
 /// What happens next, as a sentence.
-fn next_text(incident: &Incident, open_in: Option<&str>) -> String {
-    let plan = &incident.plan;
+#[must_use]
+pub fn next_text(plan: &RecoveryPlan) -> String {
     let at = plan.at.map(rfc3339);
-    if let Some(held) = incident.held_back.as_ref().filter(|_| incident.phase.is_active()) {
-        return format!("not continued: {}", held.why);
-    }
-    if let Some(place) = open_in.filter(|_| is_left_to_user(incident)) {
-        return format!("nothing by itself: {}; type `continue` in {place}", plan.why);
-    }
-    match (incident.phase, plan.action, at) {
-        (Phase::Cancelled, ..) => format!("nothing by itself: {}", plan.why),
-        (Phase::Attempting, _, _)
-            if incident.attempts.last().is_some_and(|attempt| attempt.run.is_some()) =>
-        {
-            "it is being resumed without a person".into()
-        }
-        (Phase::Attempting, ..) => {
-            "the session was told to go on; a finished turn has not been seen yet".into()
-        }
-        (_, Action::Wake, Some(at)) => {
-            format!("cc-session-recover continues the open session at {at}: {}", plan.why)
-        }
-        (_, Action::Run, Some(at)) => {
-            format!("the closed session is resumed by itself at {at}: {}", plan.why)
-        }
-        (_, Action::Client, Some(at)) => format!("Claude Code continues by itself after {at}: {}", plan.why),
-        (_, Action::Resume, Some(at)) => format!("resume it by hand after {at}: {}", plan.why),
-        (_, Action::Notify, Some(at)) => format!("after {at} a person is needed: {}", plan.why),
-        (_, Action::None, _) => format!("nothing by itself: {}", plan.why),
-        (_, _, None) => format!("a person is needed: {}", plan.why),
-    }
-}
-
-/// Nothing happens by itself, and what the plan names is a command that must not be run while the session is open.
-fn is_left_to_user(incident: &Incident) -> bool {
-    incident.phase == Phase::GivenUp || matches!(incident.plan.action, Action::Resume | Action::Run)
+    let when = |word: &str| at.as_deref().map(|at| format!(" {word} {at}")).unwrap_or_default();
+    let what = match plan.action {
+        Action::None if plan.reason == PlanReason::AwaitingTurn => return plan.why.clone(),
+        Action::Wake => format!("cc-session-recover continues the open session{}", when("at")),
+        Action::Run => format!("the closed session is resumed by itself{}", when("at")),
+        Action::Client => format!("Claude Code continues by itself{}", when("after")),
+        Action::Resume => format!("resume it by hand{}", when("after")),
+        Action::Notify => format!("a person is needed{}", when("after")),
+        Action::None => "nothing by itself".to_owned(),
+    };
+    format!("{what}: {}", plan.why)
 }

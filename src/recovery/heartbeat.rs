@@ -323,7 +323,10 @@ impl Heartbeat<'_> {
         let generation = incident.generation;
         let terminal = self.terminal(incident);
         self.ledger.change(&incident.session, |incident| {
-            let Some(incident) = incident.as_mut().filter(|incident| incident.generation == generation)
+            // The user may have cancelled it while the record was waited for.
+            let Some(incident) = incident
+                .as_mut()
+                .filter(|incident| incident.generation == generation && incident.phase != Phase::Cancelled)
             else {
                 return;
             };

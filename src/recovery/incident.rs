@@ -5,7 +5,7 @@
 use super::due::Timing;
 use super::early::EarlyReset;
 use super::fingerprint::Fingerprint;
-use super::policy::RecoveryPlan;
+use super::policy::{Action, RecoveryPlan};
 use super::reason::{PlanReason, Reason};
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::Summary;
@@ -160,6 +160,15 @@ pub struct HeldBack {
     pub reason: Obstacle,
     /// In words, with the place of the session at that time.
     pub why: String,
+}
+
+impl HeldBack {
+    /// What happens next as long as it is there.
+    #[must_use]
+    pub fn plan(&self) -> RecoveryPlan {
+        let action = if self.reason.needs_user() { Action::Notify } else { Action::None };
+        RecoveryPlan { action, at: None, reason: self.reason.code(), why: self.why.clone(), argv: None }
+    }
 }
 
 /// How an attempt ended.
@@ -524,6 +533,13 @@ pub struct Report {
 }
 
 impl Incident {
+    /// Whether this is the stop that was read without the lock, and nobody has moved it on since: a decision that was made about
+    /// `read` applies to nothing else. The user may have cancelled it in between.
+    #[must_use]
+    pub fn is_as_read(&self, read: &Self) -> bool {
+        self.generation == read.generation && self.phase == read.phase
+    }
+
     /// A new incident from a report.
     #[must_use]
     pub fn open(report: Report, now: DateTime<Utc>) -> Self {

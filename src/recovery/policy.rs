@@ -104,6 +104,24 @@ impl RecoveryPlan {
         Self { argv: Some(argv), ..self }
     }
 
+    /// The same plan while the session is open in `place`. It has no command: opening the session a second time would fork its
+    /// conversation, so what the user does is done in that window.
+    #[must_use]
+    pub fn in_window(self, phase: Phase, place: &str) -> Self {
+        let plan = Self { argv: None, ..self };
+        match (phase, plan.action) {
+            (Phase::GivenUp, _) => {
+                let why = format!("{}; type `continue` in {place} to try again", plan.why);
+                Self { action: Action::Notify, at: None, why, ..plan }
+            }
+            (_, Action::Resume | Action::Run) => {
+                let why = format!("{}; type `continue` in {place}", plan.why);
+                Self { action: Action::Notify, why, ..plan }
+            }
+            (_, Action::Wake | Action::Client | Action::Notify | Action::None) => plan,
+        }
+    }
+
     /// Replaces the reason and its sentence.
     pub fn explain(&mut self, reason: Reason<'_>) {
         (self.reason, self.why) = reason.told();

@@ -216,11 +216,8 @@ impl Resumer<'_> {
 
     /// Records that nothing is started, and why.
     fn give_way(&self, incident: &Incident, facts: &Facts, left: Left) -> Result<ResumeOutcome> {
-        let generation = incident.generation;
         let changed = self.ledger().change(&incident.session, |slot| {
-            let Some(incident) = slot.as_mut().filter(|incident| incident.generation == generation) else {
-                return;
-            };
+            let Some(incident) = slot.as_mut().filter(|one| one.is_as_read(incident)) else { return };
             match &left {
                 Left::Held(hold) => {
                     let sentence = hold.to_string();
@@ -751,6 +748,7 @@ impl Resumer<'_> {
                 &incident.session,
                 None,
             ),
+            plan: None,
         };
         if let Err(error) = writer.write(incident) {
             self.note_event("note-failed", incident, json!({"message": error.to_string()}));

@@ -384,7 +384,7 @@ impl Supervisor {
         let default_home = self.default_home();
         let ledger = self.ledger(&config, default_home.as_deref());
         let changed = ledger.change(&incident.session, |slot| {
-            let Some(one) = slot.as_mut().filter(|one| one.generation == incident.generation) else { return };
+            let Some(one) = slot.as_mut().filter(|one| one.is_as_read(incident)) else { return };
             one.claimed_by = Some(self.this_process());
             if !one.other_account.is_empty() {
                 one.saw(Source::Process, "another supervisor has the session's provider and account");
@@ -539,7 +539,8 @@ impl Supervisor {
                 };
                 let entered = ledger.enter(found.id(), Event::Stopped(Box::new(report))).and_then(|_| {
                     ledger.change(found.id(), |slot| {
-                        if let Some(incident) = slot {
+                        // The user may have cancelled it meanwhile.
+                        if let Some(incident) = slot.as_mut().filter(|one| one.phase != Phase::Cancelled) {
                             incident.complete(&summary);
                             incident.saw(Source::Transcript, "found without a hook");
                             ledger.plan(incident, Terminal::Closed);
@@ -595,9 +596,7 @@ impl Supervisor {
             return None;
         }
         let changed = ledger.change(&incident.session, |slot| {
-            let Some(incident) = slot.as_mut().filter(|one| one.generation == incident.generation) else {
-                return;
-            };
+            let Some(incident) = slot.as_mut().filter(|one| one.is_as_read(incident)) else { return };
             match now {
                 Seen::ContinuedByClient => {
                     incident.settle(Phase::Recovered, Source::Transcript, "Claude Code continued by itself");

@@ -99,8 +99,14 @@ pub fn cancel(outside: Outside<'_>, options: &CancelOptions) -> Result<CancelRep
         {
             let open_in =
                 Owners::places_of(incident.config_dir.as_deref(), outside.processes, &incident.session, None);
-            let writer =
-                NoteWriter { state: &state, env: outside.env, project, blocks: config.note.blocks, open_in };
+            let writer = NoteWriter {
+                state: &state,
+                env: outside.env,
+                project,
+                blocks: config.note.blocks,
+                open_in,
+                plan: None,
+            };
             if let Err(error) = writer.write(incident) {
                 // The cancellation stands; only the note is behind.
                 journal::append(

@@ -5,14 +5,12 @@ use super::inventory::{Ground, Inventory, Outside, Row};
 use super::session::Session;
 use super::status::asked;
 use crate::claude::transcript::Transcript;
-use crate::clock::rfc3339;
 use crate::error::{Code, Error, Problem, Result};
 use crate::fs::lossy_or_null;
 use crate::note::compose::{Composed, Form, Situation, Standing, compose_as};
 use crate::note::file::{self, Written, would_change, write_block};
 use crate::note::gather::{Gathered, gather};
-use crate::note::writer::{says_nothing, situation};
-use crate::recovery::policy::Action;
+use crate::note::writer::{next_text, says_nothing, situation};
 use crate::session::message::ClientMessage;
 use crate::session::stop::time;
 use crate::session::{ResetSource, StopKind};
@@ -180,17 +178,9 @@ fn project_of(session: &Session) -> Option<PathBuf> {
 fn of_session(session: &Session, gathered: &Gathered) -> Situation {
     if let Some(incident) = session.incident.as_ref().filter(|incident| !incident.phase.is_over()) {
         let place = session.live.as_ref().map(|live| live.place.as_str());
-        return situation(incident, gathered.name.clone(), place);
+        return situation(incident, &session.next, gathered.name.clone(), place);
     }
     let stop = &session.stop;
-    let after = session.next.at.map(|at| format!(" after {}", rfc3339(at))).unwrap_or_default();
-    let what = match session.next.action {
-        Action::Resume => "it is resumed by hand",
-        Action::Notify => "a person is needed",
-        Action::Client => "Claude Code continues by itself",
-        Action::Wake | Action::Run | Action::None => "nothing by itself",
-    };
-    let next_text = format!("{what}{after}: {}", session.next.why);
     Situation {
         session: session.id.clone(),
         name: session.name.clone().or_else(|| gathered.name.clone()),
@@ -204,7 +194,7 @@ fn of_session(session: &Session, gathered: &Gathered) -> Situation {
         stopped_at: stop.at,
         resets_at: stop.resets_at,
         resets_guess: stop.resets_at_source == Some(ResetSource::Guess),
-        next_text,
+        next_text: next_text(&session.next),
         open_in: session.live.as_ref().map(|live| live.place.clone()),
         resume_command: session.commands.resume.as_ref().map(|words| words.join(" ")),
     }

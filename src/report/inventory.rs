@@ -930,14 +930,20 @@ impl<'a> Inventory<'a> {
         if self.paused.holds(&incident.session) {
             return RecoveryPlan::nothing(Reason::HeldBack(Obstacle::Paused, None));
         }
+        let elsewhere = incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home());
+        let command = || resume_command(&incident.session, elsewhere);
+        let config = in_force(self.ground.outside.env, incident.project.as_deref()).config;
+        if !config.heartbeat.enabled {
+            return RecoveryPlan::new(Action::Resume, plan.at, Reason::RecoveryDisabled)
+                .with_command(command());
+        }
         // The supervisor holds its lease for as long as it lives.
         if incident.plan.action == Action::Run
             && incident.phase == Phase::Waiting
             && !Lock::is_held(&self.ground.state.supervisor_lease())
         {
-            let elsewhere = incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home());
             return RecoveryPlan::new(Action::Resume, incident.plan.at, Reason::NoSupervisor)
-                .with_command(resume_command(&incident.session, elsewhere));
+                .with_command(command());
         }
         plan
     }
@@ -950,10 +956,7 @@ impl<'a> Inventory<'a> {
                 RecoveryPlan { argv: None, ..incident.plan.clone() }
             }
             Phase::Attempting => RecoveryPlan::nothing(Reason::AwaitingTurn),
-            Phase::GivenUp => {
-                let why = format!("{}; type `continue` in {place} to try again", incident.plan.why);
-                RecoveryPlan { action: Action::Notify, at: None, why, argv: None, ..incident.plan.clone() }
-            }
+            Phase::GivenUp => incident.plan.clone().in_window(incident.phase, place),
             Phase::Open => incident.plan.clone(),
             Phase::Waiting | Phase::Held => {
                 // The waiter holds its lease for as long as it lives.
@@ -966,11 +969,7 @@ impl<'a> Inventory<'a> {
                 }
                 if plan.action != Action::Wake {
                     // The user has to do something first, wherever the session is.
-                    let why = match plan.action {
-                        Action::Resume => format!("{}; type `continue` in {place}", plan.why),
-                        _ => plan.why,
-                    };
-                    return RecoveryPlan { action: not_by_command(plan.action), why, argv: None, ..plan };
+                    return plan.in_window(incident.phase, place);
                 }
                 if incident.plan.action == Action::Wake && incident.phase == Phase::Waiting && waited_for {
                     return self.next_of_waiting(incident, owners, place);
@@ -1038,14 +1037,6 @@ fn is_dismissed_earlier(incident: &Incident, stop: &Stop) -> bool {
     incident.phase == Phase::Cancelled
         && stop.record != incident.stop.record
         && stop.at.zip(incident.stop.at).is_some_and(|(now, then)| now > then)
-}
-
-/// What the user does about an open session is done in its window.
-const fn not_by_command(action: Action) -> Action {
-    match action {
-        Action::Resume | Action::Run => Action::Notify,
-        Action::Wake | Action::Client | Action::Notify | Action::None => action,
-    }
 }
 
 /// Whether a session lives, as far as it decides how its end is read.

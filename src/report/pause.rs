@@ -2,8 +2,9 @@
 //! keeps its plan.
 
 use super::cancel::chosen_among;
-use super::inventory::{Ground, Outside};
+use super::inventory::{Ground, Inventory, Outside};
 use crate::error::{Code, Error, Result};
+use crate::note::writer::NoteWriter;
 use crate::recovery::supervise::Paused;
 use crate::store::journal;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,32 @@ pub fn pause(outside: Outside<'_>, options: &PauseOptions) -> Result<PauseReport
     if changed {
         let event = if options.unpause { "unpaused" } else { "paused" };
         journal::append(&ground.state, outside.clock, event, json!({"session": session}));
+        write_notes(&ground, session.as_deref());
     }
     Ok(PauseReport { session, paused: !options.unpause, changed })
+}
+
+/// HANDOFF.md says at once what happens next to the sessions that this concerns. The supervisor, and not a hook, would notice a
+/// closed one, and writes its note only when it acts.
+fn write_notes(ground: &Ground<'_>, session: Option<&str>) {
+    let inventory = Inventory::open(ground);
+    let concerned =
+        inventory.incidents.values().filter(|incident| session.is_none_or(|id| incident.session == id));
+    for incident in concerned.filter(|incident| incident.phase.is_active()) {
+        let Some(project) = incident.project.as_deref().filter(|dir| dir.is_dir()) else { continue };
+        let report = inventory.report_lost(incident);
+        let writer = NoteWriter {
+            state: &ground.state,
+            env: ground.outside.env,
+            project,
+            blocks: ground.config.note.blocks,
+            open_in: report.live.as_ref().map(|live| live.place.clone()),
+            plan: Some(report.next),
+        };
+        if let Err(error) = writer.write(incident) {
+            let message = error.to_string();
+            let fields = json!({"session": incident.session, "message": message});
+            journal::append(&ground.state, ground.outside.clock, "note-failed", fields);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use super::recall::typed;
 use crate::claude::home::{begins, is_session_id};
 use crate::error::{Code, Error};
 use crate::fs::lossy;
+use crate::keep::kept_of;
 use crate::session::StopKind;
 use crate::session::files::{
     companion_of, conflict_of, entries, is_subagent, project_directories, subagents_in,
@@ -149,7 +150,9 @@ pub fn left_behind(inventory: &Inventory<'_>, name: &str) -> Option<Error> {
     let typed =
         last_typed(inventory, &id).map_or_else(String::new, |text| format!("; its last prompt was {text:?}"));
     let message = format!("the transcript of {id} is gone; left are {}{typed}", words.join(", "));
+    let kept = kept_of(inventory.state_directory(), &id).ok().flatten().is_some_and(|kept| kept.is_gone());
     let hint = match left.iter().find(|one| one.kind == RemainingKind::ConflictCopies) {
+        _ if kept => format!("a kept copy has all of it; bring it back: cc-session-recover restore {id}"),
         Some(copies) => format!("cc-session-recover show {}", quoted(&copies.path)),
         None => "an export or a backup of it comes back with `cc-session-recover import`; what is left cannot be resumed".to_owned(),
     };

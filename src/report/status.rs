@@ -1,7 +1,7 @@
 //! The status: what is stopped, what waits until when, what runs, and what each needs next.
 
 use super::inventory::{Ground, Inventory, Outside, Row};
-use super::session::{Session, TranscriptLoss};
+use super::session::{Session, SessionGroup, TranscriptLoss};
 pub use crate::error::Problem;
 use crate::error::{Code, Error, Result};
 use crate::fs::{canonical, lossy};
@@ -99,9 +99,7 @@ pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusRep
     rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
     let mut sessions: Vec<Session> = inventory
         .reports(&rows)
-        .filter(|session| {
-            session.live.is_some() || session.next.action != Action::None || session.open_at_crash.is_some()
-        })
+        .filter(|session| session.group != SessionGroup::Settled || session.open_at_crash.is_some())
         .collect();
     let mut lost = Vec::new();
     for session in &mut sessions {

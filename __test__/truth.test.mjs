@@ -1,0 +1,236 @@
+// One truth: whatever a session is in, `status`, `list`, `show`, `report`, `preview`, `handoff`, HANDOFF.md and the status line
+// say the same of it: the group, what happens next and why, and the command for the user.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { world } from './lib/command.mjs';
+import { endWith, hooked, idOf, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
+import { supervised } from './lib/supervised.mjs';
+
+const skip = process.platform !== 'linux';
+
+/** Groups of `report` for the groups of a session. @type {Record<string, string[]>} */
+const REPORTED = {
+  'needs-you': ['needs-you'],
+  hung: ['needs-you'],
+  waiting: ['waiting'],
+  running: ['running', 'continued', 'ended'],
+  settled: ['continued', 'ended'],
+};
+
+/** @typedef {ReturnType<typeof world>} World */
+/** @typedef {{group: string, state: string, action: string, reason: string, why: string, resume: string | null, next: string}} Told */
+
+/** Text as Markdown and wrapping leave it. @param {string} text */
+const bare = (text) => text.replaceAll(/[`'\\*_]/g, '').replaceAll(/\s+/g, ' ');
+
+/**
+ * What every verb says of a session, after it was checked that they agree.
+ *
+ * @param {World} place @param {string} id @param {string} what
+ * @param {{note?: boolean, env?: Record<string, string>}} [options] `note`: HANDOFF.md has to say it; what it says has to agree in any case.
+ * @returns {Promise<Told>}
+ */
+async function told(place, id, what, { note = true, env = {} } = {}) {
+  const json = async (/** @type {string[]} */ argv) => {
+    const { status, stdout, stderr } = await place.run([...argv, '--json'], { cwd: place.root, env });
+    assert.equal(status, 0, `${what}: ${argv.join(' ')}: ${stderr}`);
+    return JSON.parse(stdout);
+  };
+  const [show, status, list, report, preview, handoff] = await Promise.all([['show', id], ['status', '--all'], ['list'], ['report', '--all'], ['preview'], ['handoff', id]].map(json));
+  const of = (/** @type {any[]} */ all) => all.find((one) => (one.id ?? one.session) === id);
+  const inStatus = of(status.sessions);
+  const views = Object.entries({ status: inStatus, list: of(list.sessions), handoff: handoff.session });
+  for (const [verb, view] of views) {
+    if (verb === 'status' && show.group === 'settled' && view === undefined) continue;
+    for (const field of ['group', 'state', 'activity', 'next', 'commands', 'paused']) assert.deepEqual(view?.[field], show[field], `${what}: ${field} in ${verb}`);
+  }
+  assert.equal(inStatus !== undefined || show.group === 'settled', true, `${what}: status leaves it out`);
+  const accounted = of(report.incidents);
+  if (accounted !== undefined) {
+    assert.ok(REPORTED[show.group].includes(accounted.group), `${what}: ${accounted.group} in report, ${show.group} in show`);
+    assert.deepEqual([accounted.next, accounted.commands, accounted.needsYou], [show.next, show.commands, accounted.group === 'needs-you'], `${what}: report`);
+  }
+  const previewed = of(preview.sessions);
+  if (previewed !== undefined) assert.deepEqual([previewed.group, previewed.plan], [show.group, show.next], `${what}: preview`);
+  if (show.incident !== null && !['recovered', 'moved-on', 'superseded'].includes(show.incident.phase)) {
+    assert.ok(accounted !== undefined && previewed !== undefined, `${what}: report and preview know it`);
+  }
+  // The words: the same sentence on every screen and in the note.
+  const sentences = bare(show.next.why);
+  const screens = await Promise.all([['show', id], ['status', '--all'], ['report', '--all'], ['preview', id]].map((argv) => place.run(argv, { cwd: place.root, env })));
+  const [shown, , reported, previewScreen] = screens.map(({ stdout }) => bare(stdout).toLowerCase());
+  const short = sentences.toLowerCase().slice(0, 60);
+  assert.ok(shown.includes(short), `${what}: show says ${shown}`);
+  if (['needs-you', 'hung'].includes(show.group) && accounted !== undefined) assert.ok(reported.includes(short), `${what}: report says ${reported}`);
+  if (previewed !== undefined) assert.ok(previewScreen.includes(short), `${what}: preview says ${previewScreen}`);
+  assert.ok(bare(handoff.text).includes(sentences.slice(0, 60)) || handoff.session.stop.kind === 'finished', `${what}: handoff says ${nextOf(handoff.text)}, not ${sentences}`);
+  const file = join(place.project, 'HANDOFF.md');
+  const block = existsSync(file) ? (new RegExp(`begin ${id} -->\n([\\s\\S]*?)<!-- cc-session-recover:end`).exec(readFileSync(file, 'utf8'))?.[1] ?? null) : null;
+  if (note) assert.ok(block !== null, `${what}: no block in HANDOFF.md`);
+  if (block !== null) {
+    assert.equal(nextOf(block), nextOf(handoff.text), `${what}: HANDOFF.md`);
+    assert.equal(block.includes('claude --resume'), handoff.text.includes('claude --resume'), `${what}: the command in HANDOFF.md`);
+  }
+  if (show.live !== null) assert.doesNotMatch(`${handoff.text} ${block ?? ''}`, /claude --resume/, `${what}: opening it a second time forks it`);
+  const { next, commands } = show;
+  return { group: show.group, state: show.state, action: next.action, reason: next.reason, why: next.why, resume: (commands.resume ?? next.argv)?.join(' ') ?? null, next: nextOf(handoff.text) };
+}
+
+/** What happens next, as a note says it. @param {string} text */
+const nextOf = (text) => bare(/What happens next: (.*)/.exec(text)?.[1] ?? '');
+
+/** @param {() => any} look @param {string} what @param {number} [seconds] */
+async function until(look, what, seconds = 20) {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > deadline) assert.fail(`not seen within ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** @param {World} place @param {string} id */
+const incidentOf = (place, id) => {
+  const path = join(place.state, 'incidents', `${id}.json`);
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : null;
+};
+
+/** The row of a table. @param {Told} row */
+const row = ({ group, state, action, reason }) => [group, state, action, reason];
+
+const ID = idOf(0x71);
+
+/** @param {World} place @param {{config?: Record<string, any>, resetsIn?: number}} [options] */
+async function openSession(place, { config = {}, resetsIn = 5000 } = {}) {
+  const quick = { heartbeat: { graceSeconds: 0, stepSeconds: 0.1 }, notify: { desktop: false }, ...config };
+  const { commandOf, transcriptOf } = await hooked(place, quick);
+  const client = livingClient(place, ID);
+  const transcript = transcriptOf(ID);
+  writeFileSync(transcript, transcriptText('quota-5h-interactive', { id: ID, cwd: place.project, resetsIn }));
+  const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: ID, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(client.pid) };
+  const fire = (/** @type {string} */ event, more = {}) =>
+    startHook(commandOf(event), JSON.stringify({ session_id: ID, hook_event_name: event, transcript_path: transcript, cwd: place.project, ...more }), { cwd: place.project, env });
+  const hook = fire('StopFailure', { error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit · resets 3:15am (UTC)" });
+  endWith(place, hook);
+  await until(() => incidentOf(place, ID)?.phase === 'waiting' && existsSync(join(place.project, 'HANDOFF.md')), 'the hook waits');
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  const configure = (/** @type {object} */ more) => writeFileSync(join(place.root, 'config.json'), JSON.stringify({ ...quick, ...more, heartbeat: { ...quick.heartbeat, .../** @type {any} */ (more).heartbeat } }));
+  return { client, hook, fire, transcript, configure };
+}
+
+/** Changes the registry record of a client. @param {World} place @param {number} pid @param {Record<string, any>} fields */
+function registered(place, pid, fields) {
+  const path = join(place.claude, 'sessions', `${pid}.json`);
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...fields }));
+}
+
+test('an open session: waiting, held by a menu, paused, switched off, closed, its directory gone, cancelled', { skip, timeout: 180_000 }, async (t) => {
+  const place = world(t);
+  const { client, configure } = await openSession(place);
+  const settled = (/** @type {string} */ reason) =>
+    until(async () => {
+      const { text, session } = JSON.parse((await place.run(['handoff', ID, '--json'], { cwd: place.root })).stdout);
+      const block = readFileSync(join(place.project, 'HANDOFF.md'), 'utf8');
+      return session.next.reason === reason && nextOf(block) === nextOf(text);
+    }, `HANDOFF.md follows ${reason}`);
+
+  assert.deepEqual(row(await told(place, ID, 'waiting')), ['waiting', 'active', 'wake', 'awaiting-reset']);
+
+  registered(place, client.pid, { status: 'waiting', waitingFor: 'dialog open' });
+  await settled('dialog-open');
+  assert.deepEqual(row(await told(place, ID, 'a menu is open')), ['needs-you', 'active', 'notify', 'dialog-open']);
+  registered(place, client.pid, { status: 'idle', waitingFor: undefined });
+  await settled('awaiting-reset');
+
+  await place.run(['pause', ID]);
+  await settled('paused');
+  assert.deepEqual(row(await told(place, ID, 'paused')), ['waiting', 'active', 'none', 'paused']);
+  await place.run(['unpause', ID]);
+  await settled('awaiting-reset');
+
+  configure({ heartbeat: { enabled: false } });
+  await settled('client-continues');
+  assert.deepEqual(row(await told(place, ID, 'switched off')), ['waiting', 'active', 'client', 'client-continues']);
+  configure({});
+  await settled('awaiting-reset');
+
+  await client.kill();
+  await until(() => incidentOf(place, ID).phase === 'held', 'the hook sees that the client is gone');
+  await settled('client-closed');
+  const closed = await told(place, ID, 'closed');
+  assert.deepEqual(row(closed), ['needs-you', 'orphaned', 'resume', 'client-closed']);
+  assert.equal(closed.resume, `claude --resume=${ID}`);
+
+  const elsewhere = join(place.root, 'moved');
+  renameSync(place.project, elsewhere);
+  const gone = await told(place, ID, 'directory gone', { note: false });
+  assert.deepEqual(row(gone), ['needs-you', 'orphaned', 'resume', 'directory-gone']);
+  assert.match(gone.why, new RegExp(`${place.project} .*relocate`));
+  assert.equal(gone.resume, `cc-session-recover relocate ${ID}`);
+  renameSync(elsewhere, place.project);
+
+  await place.run(['cancel', ID]);
+  assert.deepEqual(row(await told(place, ID, 'cancelled')), ['settled', 'orphaned', 'none', 'cancelled']);
+});
+
+/** Every session began an hour ago, with a prompt of its own. */
+const edit = (/** @type {string} */ name) => (/** @type {any} */ record) => {
+  const at = record.isApiErrorMessage || !record.timestamp ? {} : { timestamp: new Date(Date.parse(record.timestamp) - 3_600_000).toISOString() };
+  return record.type === 'user' && typeof record.message.content === 'string' ? { ...record, ...at, message: { ...record.message, content: `${record.message.content} ${name}` } } : { ...record, ...at };
+};
+
+test('closed sessions under a supervisor: waiting, paused, denied, failed, stopped again, continued, cancelled, without a supervisor', { skip, timeout: 180_000 }, async (t) => {
+  const place = world(t);
+  const ids = { waiting: idOf(0x801), paused: idOf(0x802), cancelled: idOf(0x803), denied: idOf(0x804), failed: idOf(0x805), again: idOf(0x806), continued: idOf(0x807) };
+  const scene = await supervised(place, {
+    delay: 0,
+    by: { [ids.denied]: [{ behaviour: 'denied' }], [ids.failed]: [{ behaviour: 'auth' }], [ids.again]: [{ behaviour: 'limit', resetsIn: 5000 }] },
+    config: { notify: { desktop: false }, note: { blocks: 20 }, retry: { scheduleMinutes: [0.02, 0.02], rateLimitMinutes: [0.02, 0.02], slowMinutes: 0.05 } },
+  });
+  const stop = (/** @type {[string, string][]} */ some) => some.forEach(([name, id]) => scene.stop(id, { resetsIn: ['waiting', 'paused', 'cancelled'].includes(name) ? 5000 : -1, edit: edit(name) }));
+  // A limit holds for every session of the account: what has to run before comes first.
+  const last = new Set(['again', 'waiting', 'paused', 'cancelled']);
+  stop(Object.entries(ids).filter(([name]) => !last.has(name)));
+  const watch = spawn(process.execPath, [join(import.meta.dirname, '..', 'bin', 'cc-session-recover.js'), 'watch', '--json'], { cwd: place.project, env: place.env, stdio: 'ignore' });
+  const ended = new Promise((resolve) => watch.once('exit', resolve));
+  place.endings.push(() => watch.kill('SIGKILL') && ended);
+  const phase = (/** @type {string} */ id) => incidentOf(place, id)?.phase;
+  await until(() => phase(ids.denied) === 'held' && phase(ids.failed) === 'held' && phase(ids.continued) === 'recovered', 'the runs have ended', 60);
+  stop([['again', ids.again]]);
+  await until(() => phase(ids.again) === 'waiting' && incidentOf(place, ids.again).attempts.length > 0, 'it met a limit again', 30);
+  stop(Object.entries(ids).filter(([name]) => last.has(name) && name !== 'again'));
+  await until(() => phase(ids.waiting) === 'waiting' && phase(ids.cancelled) === 'waiting' && phase(ids.paused) === 'waiting', 'they wait');
+  await place.run(['cancel', ids.cancelled]);
+  await place.run(['pause', ids.paused]);
+  await until(() => nextOf(readFileSync(join(place.project, 'HANDOFF.md'), 'utf8').split(ids.paused).slice(1).join(' ')).includes('paused'), 'the note says that it is paused');
+
+  const table = async () => {
+    /** @type {Record<string, Told>} */
+    const all = {};
+    for (const [name, id] of Object.entries(ids)) all[name] = await told(place, id, name, { note: false });
+    return all;
+  };
+  const all = await table();
+  assert.deepEqual(Object.fromEntries(Object.entries(all).map(([name, one]) => [name, row(one)])), {
+    waiting: ['waiting', 'orphaned', 'run', 'awaiting-reset'],
+    paused: ['waiting', 'orphaned', 'none', 'paused'],
+    cancelled: ['settled', 'orphaned', 'none', 'cancelled'],
+    denied: ['needs-you', 'completed', 'resume', 'runs-did-nothing'],
+    failed: ['needs-you', 'orphaned', 'resume', 'run-failed'],
+    again: ['waiting', 'orphaned', 'run', 'awaiting-reset'],
+    continued: ['settled', 'completed', 'none', 'nothing-pending'],
+  });
+  assert.match(all.denied.why, /denied/);
+  const { stdout } = await place.run(['report', '--all'], { cwd: place.root });
+  assert.match(stdout, /tool calls? (was|were) denied/);
+
+  watch.kill('SIGTERM');
+  await ended;
+  const alone = await told(place, ids.waiting, 'without a supervisor', { note: false });
+  assert.deepEqual(row(alone), ['needs-you', 'orphaned', 'resume', 'no-supervisor']);
+});
