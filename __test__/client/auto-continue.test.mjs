@@ -42,7 +42,7 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
   test('is refused its own continuation where the grace was short and the session was woken first: one continue, ours', async (t) => {
     const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, 9);
     if (scenery === null) return;
-    const { stage, terminal, id, incident, refusedAt } = scenery;
+    const { stage, terminal, id, refusedAt } = scenery;
     await stage.incident(id, ({ phase }) => phase === 'recovered', 40);
     await terminal.shows(/UserPromptSubmit operation blocked by hook/, 40);
     await pause(5);
