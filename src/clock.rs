@@ -9,7 +9,6 @@ use std::time::Duration;
 
 /// Time as the code sees it. Tests pass a virtual one.
 pub trait Clock: Send + Sync {
-    /// Wall clock.
     fn now(&self) -> DateTime<Utc>;
     /// Time since boot, suspended time included.
     fn since_boot(&self) -> Duration;

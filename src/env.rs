@@ -54,7 +54,6 @@ impl Environment {
         self
     }
 
-    /// Every variable.
     pub fn all(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }

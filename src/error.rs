@@ -116,7 +116,6 @@ impl Code {
 /// What went wrong, where, and what to do next.
 #[derive(Debug, Clone)]
 pub struct Error {
-    /// Stable name.
     pub code: Code,
     /// What happened, as a fragment.
     pub message: String,
@@ -181,10 +180,8 @@ impl<T> IoContext<T> for io::Result<T> {
 /// Something that could not be read; the rest of the report stands.
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
-    /// What.
     #[serde(serialize_with = "lossy_or_null")]
     pub path: Option<PathBuf>,
-    /// Stable name.
     pub code: &'static str,
     /// What is wrong with it.
     pub message: String,

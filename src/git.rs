@@ -42,7 +42,6 @@ const KEPT_VARIABLES: &[&str] = &[
 /// What is known about the repository of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GitReading {
-    /// Git answered.
     Known(GitState),
     /// The directory is in no repository.
     NoRepository,

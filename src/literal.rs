@@ -49,7 +49,6 @@ impl Literal {
         Self { finder: Box::new(finder), rarest }
     }
 
-    /// The text.
     #[must_use]
     pub fn text(&self) -> &[u8] {
         self.finder.needle()

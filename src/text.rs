@@ -115,7 +115,6 @@ pub fn head(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }
 
-/// Number of characters.
 #[must_use]
 pub fn length(text: &str) -> usize {
     text.chars().count()

@@ -31,7 +31,6 @@ const BUFFER: usize = 64 * 1024;
 /// Answers that are read at most; a machine with more connections is not judged.
 const MOST_READS: usize = 4096;
 
-/// One established connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connection {
     /// Number of its socket, as `/proc/<pid>/fd` names it.

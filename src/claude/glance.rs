@@ -35,7 +35,6 @@ pub enum Kind {
     Note,
     /// A user record: a prompt or the result of a tool.
     User,
-    /// An answer.
     Answer,
     /// A message of which the first bytes do not tell whose it is, or a note of the client's that decides something.
     Message,
@@ -56,7 +55,6 @@ impl Kind {
 pub enum Mark {
     /// Written when a process ends gracefully.
     CostState,
-    /// Any other.
     Other,
 }
 
@@ -225,7 +223,6 @@ struct Line<'a> {
     compact_metadata: Raw<'a>,
 }
 
-/// A string.
 type Text<'a> = Option<Cow<'a, str>>;
 /// A value as it stands in the line.
 type Raw<'a> = Option<&'a str>;

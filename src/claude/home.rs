@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 /// Longest encoded name that is used whole; longer ones are cut and get a hash.
 const LONGEST: usize = 200;
 
-/// One configuration directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaudeHome {
     dir: PathBuf,

@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 /// What an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Takes {
-    /// Nothing.
     Nothing,
-    /// One value.
     One,
     /// One value, where the next word does not begin with a dash.
     Perhaps,
@@ -41,9 +39,7 @@ enum Names {
     Path,
     /// A directory that is only worked in.
     Directory,
-    /// The model.
     Model,
-    /// The effort.
     Effort,
 }
 
@@ -145,9 +141,7 @@ pub struct ClientOptions {
     pub carried: Vec<ClientOption>,
     /// The run cannot have these, by name.
     pub lost: Vec<String>,
-    /// `--model`.
     pub model: Option<String>,
-    /// `--effort`.
     pub effort: Option<String>,
 }
 

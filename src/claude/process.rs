@@ -10,7 +10,6 @@ use std::time::Duration;
 /// A process of the machine, as its table shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Process {
-    /// Process id.
     pub pid: u32,
     /// The process that started it, or 1 when that is gone.
     pub parent: u32,
@@ -18,7 +17,6 @@ pub struct Process {
     pub name: String,
     /// Terminal, such as `pts/3`.
     pub tty: Option<String>,
-    /// See [`Processes::start_token`].
     pub start_token: String,
     /// When it was started; to about a hundredth of a second.
     pub started_at: Option<DateTime<Utc>>,
@@ -70,7 +68,6 @@ pub trait Processes: Send + Sync {
     fn program(&self, _pid: u32) -> Option<PathBuf> {
         None
     }
-    /// Its working directory.
     fn working_directory(&self, _pid: u32) -> Option<PathBuf> {
         None
     }

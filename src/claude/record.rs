@@ -59,11 +59,9 @@ pub enum Body {
     System(System),
     /// Metadata of the session; the last one of its kind wins.
     Meta(Meta),
-    /// Anything else.
     Other,
 }
 
-/// A `user` record.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "the client's own keys")]
 pub struct User {
@@ -96,7 +94,6 @@ pub struct User {
 }
 
 impl User {
-    /// Who wrote it.
     #[must_use]
     pub fn author(&self) -> Author {
         let marks = Marks {
@@ -152,13 +149,11 @@ impl User {
 pub struct ToolResult {
     /// The call it answers.
     pub id: String,
-    /// Its text.
     pub text: String,
     /// The tool failed or was refused.
     pub error: bool,
 }
 
-/// An `assistant` record.
 #[derive(Debug, Clone, Default)]
 pub struct Assistant {
     /// Model name; `<synthetic>` for what the client wrote itself.
@@ -167,7 +162,6 @@ pub struct Assistant {
     pub text: String,
     /// Tool calls in it.
     pub calls: Vec<ToolCall>,
-    /// `end_turn`, `tool_use`, ...
     pub stop_reason: Option<CompactString>,
     /// Tokens read by that request: input, cache creation and cache reads together.
     pub context_tokens: u64,
@@ -188,22 +182,17 @@ impl Assistant {
 pub struct ToolCall {
     /// Id that its result names.
     pub id: String,
-    /// `Bash`, `Edit`, ...
     pub name: CompactString,
-    /// The arguments.
     pub input: Value,
 }
 
 /// The error fields of an assistant record with `isApiErrorMessage`.
 #[derive(Debug, Clone, Default)]
 pub struct Failure {
-    /// `rate_limit`, `server_error`, ...
     pub error: Option<CompactString>,
     /// `usage_limit_reached`, `connection_failed`, ... (from 2.1.300)
     pub api_error: Option<CompactString>,
-    /// HTTP status.
     pub status: Option<u16>,
-    /// `overloaded_error`, ...
     pub api_type: Option<CompactString>,
     /// Text of the API behind it.
     pub details: Option<String>,
@@ -218,25 +207,20 @@ pub struct Quota {
     pub status: Option<CompactString>,
     /// `five_hour`, `seven_day`, `seven_day_opus`, `overage`, ...
     pub kind: Option<CompactString>,
-    /// When it ends.
     pub resets_at: Option<DateTime<Utc>>,
 }
 
-/// A `system` record.
 #[derive(Debug, Clone, Default)]
 pub struct System {
     /// `informational`, `turn_duration`, `api_error`, `compact_boundary`, ...
     pub subtype: CompactString,
-    /// Its text.
     pub content: String,
     /// Tokens of the conversation after it was compacted; only with `compact_boundary`.
     pub post_tokens: Option<u64>,
 }
 
-/// A metadata record.
 #[derive(Debug, Clone)]
 pub enum Meta {
-    /// The latest prompt.
     LastPrompt(String),
     /// Title a person gave.
     CustomTitle(String),

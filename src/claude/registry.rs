@@ -40,13 +40,11 @@ pub struct RegistryRecord {
     /// Space in which the process id is valid (from 2.1.260).
     #[serde(default, deserialize_with = "lenient")]
     pub pid_domain: Option<String>,
-    /// Epoch milliseconds.
     #[serde(default, deserialize_with = "lenient")]
     pub started_at: Option<i64>,
     /// `interactive` (also for `-p`), `bg`, ...
     #[serde(default, deserialize_with = "lenient")]
     pub kind: Option<String>,
-    /// `cli` or `sdk-cli`.
     #[serde(default, deserialize_with = "lenient")]
     pub entrypoint: Option<String>,
     /// Job of a background session: what `claude attach` and `claude stop` take.
@@ -64,7 +62,6 @@ pub struct RegistryRecord {
     /// Name of the session.
     #[serde(default, deserialize_with = "lenient")]
     pub name: Option<String>,
-    /// `user`, `derived`, `auto`.
     #[serde(default, deserialize_with = "lenient")]
     pub name_source: Option<String>,
 }

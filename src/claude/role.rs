@@ -18,7 +18,6 @@ pub enum Role {
     Spare,
     /// Claude Code's own program, which does something else: `mcp`, `agents`, `attach`.
     Errand,
-    /// Another program.
     Other,
 }
 

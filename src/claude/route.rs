@@ -12,7 +12,6 @@ const API_DOMAIN: &str = "anthropic.com";
 /// Whether the machine has a default route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefaultRoute {
-    /// It has one.
     Present,
     /// It has none, neither for IPv4 nor for IPv6.
     Absent,

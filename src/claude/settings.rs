@@ -21,18 +21,13 @@ pub enum Layer {
     Managed,
     /// The user's own in a project.
     Local,
-    /// A project's.
     Project,
-    /// The user's.
     User,
 }
 
-/// One settings file.
 #[derive(Debug, Clone)]
 pub struct SettingsFile {
-    /// Whose.
     pub layer: Layer,
-    /// Where.
     pub path: PathBuf,
     /// What is in it; the error tells why that is not known.
     pub value: Result<Value, String>,
@@ -41,12 +36,10 @@ pub struct SettingsFile {
 /// The settings files there are, the one that decides first.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// The files.
     pub files: Vec<SettingsFile>,
 }
 
 impl Settings {
-    /// Reads them.
     #[must_use]
     pub fn read(home: &ClaudeHome, project: Option<&Path>, managed: &Path) -> Self {
         let mut paths =

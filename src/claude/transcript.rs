@@ -67,13 +67,11 @@ impl<'p> Transcript<'p> {
         self.bytes
     }
 
-    /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.path
     }
 
-    /// The open file.
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file

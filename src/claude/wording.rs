@@ -73,24 +73,17 @@ pub enum Author {
 /// The fields of a message that tell who wrote it. A field that the client did not write is `None` or `false`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Marks<'a> {
-    /// `isMeta`
     pub meta: bool,
-    /// `isCompactSummary`
     pub compact_summary: bool,
-    /// `pluginPrompt` is there.
     pub plugin_prompt: bool,
-    /// `origin.kind`
     pub origin: Option<&'a str>,
-    /// `promptSource`
     pub prompt_source: Option<&'a str>,
-    /// `turnOrigin`
     pub turn_origin: Option<&'a str>,
 }
 
 /// How a text begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
-    /// With these words.
     Words(&'static str),
     /// With words that a user may well type too. They count only where the client names no source of the prompt.
     PlainWords(&'static str),
@@ -103,9 +96,7 @@ pub enum Opening {
 /// One text of the list.
 #[derive(Debug, Clone, Copy)]
 pub struct Wording {
-    /// What it is.
     pub what: ClientText,
-    /// How it begins.
     pub opening: Opening,
     /// Oldest and newest version of Claude Code that were found to have it, of 1.0.60, 1.0.126, 2.0.30, 2.1.45, 2.1.79,
     /// 2.1.329 and 2.1.332. For the texts of this tool: clients on which they were sent.
@@ -128,7 +119,6 @@ const fn before(what: ClientText, name: &'static str, from: &'static str, to: &'
     Wording { what, opening: Opening::Before(name), seen: (from, to) }
 }
 
-/// The list.
 pub const WORDINGS: &[Wording] = &{
     use ClientText as T;
     const NEWEST: &str = "2.1.332";

@@ -38,7 +38,6 @@ use std::path::{Path, PathBuf};
 pub struct Outside<'a> {
     /// Variables and well-known directories.
     pub env: &'a Environment,
-    /// Time.
     pub clock: &'a dyn Clock,
     /// Processes of this machine.
     pub processes: &'a dyn Processes,
@@ -70,7 +69,6 @@ impl Outcome {
 pub enum Caller<'a> {
     /// That of the project in this directory.
     Project(&'a Path),
-    /// The user's own.
     User,
     /// That of the plugin.
     Plugin,
@@ -79,13 +77,11 @@ pub enum Caller<'a> {
 /// What a hook process is asked to do with its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// Handle it.
     Handle,
     /// `SessionStart` of a reopened session: wait for the planned time of its stop, as the hook of the stop would.
     Wait,
 }
 
-/// Handles one event.
 #[must_use]
 pub fn run(outside: Outside<'_>, caller: Caller<'_>, task: Task, input: &[u8]) -> Outcome {
     let Ok(state) = outside.env.state_dir().map(StateDir::new) else { return Outcome::silent() };

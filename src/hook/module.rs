@@ -56,7 +56,6 @@ struct ModuleRequest {
 enum NextActor {
     /// Claude Code itself, and the module where it has not by the planned time.
     Client,
-    /// The module.
     Module,
     /// A hook of another window, or one that was there before the module.
     Hook,

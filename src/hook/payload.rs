@@ -21,9 +21,7 @@ pub const LARGEST: usize = 1024 * 1024;
 pub enum Event {
     /// A session starts, is resumed, cleared or compacted.
     SessionStart,
-    /// A turn ended.
     Stop,
-    /// A subagent ended.
     SubagentStop,
     /// The API broke a turn off.
     StopFailure,
@@ -59,14 +57,12 @@ impl Event {
 pub enum Refusal {
     /// No JSON object with an event of ours.
     NotAnEvent,
-    /// No UUID.
     SessionId,
     /// Not the session's own file under Claude Code's directory.
     Transcript,
 }
 
 impl Refusal {
-    /// For the journal.
     #[must_use]
     pub const fn why(self) -> &'static str {
         match self {
@@ -94,10 +90,8 @@ struct Raw {
     prompt_id: Option<Value>,
 }
 
-/// A checked payload.
 #[derive(Debug, Clone)]
 pub struct Payload {
-    /// What happened.
     pub event: Event,
     /// The session, a UUID.
     pub session: String,
@@ -117,7 +111,6 @@ pub struct Payload {
     pub reason: Option<String>,
     /// `SessionStart`: `startup`, `resume`, `clear`, `compact`, `fork`.
     pub source: Option<String>,
-    /// `Notification`: its type.
     pub notification: Option<String>,
     /// `UserPromptSubmit`: a person typed it.
     pub typed: bool,

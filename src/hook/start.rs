@@ -18,7 +18,6 @@ use serde_json::json;
 const LONGEST: usize = 9_000;
 
 impl Hook<'_> {
-    /// `SessionStart`.
     pub(super) fn session_started(&self) -> Outcome {
         if let Err(error) = self.register() {
             self.failed(&error);

@@ -44,9 +44,7 @@ const REMEMBERED: usize = 50;
 /// What a session was given so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Given {
-    /// Format version.
     version: u32,
-    /// Session id.
     session: String,
     /// The texts, the oldest first.
     texts: Vec<GivenText>,
@@ -54,10 +52,8 @@ struct Given {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct GivenText {
-    /// When.
     #[serde(serialize_with = "time")]
     at: DateTime<Utc>,
-    /// `resume`, `compact`.
     source: String,
     /// SHA-256 of the state in it, in hex.
     content: String,

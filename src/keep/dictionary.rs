@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-/// Trained by `make-dictionary.sh`.
 const BUILT_IN: &[u8] = include_bytes!("transcripts.dict");
 /// The client that recorded the fixtures.
 const BUILT_IN_NAME: &str = "fixtures-2.1.329";

@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 
 /// Largest task or description of a subagent that is read, in bytes.
 const LARGEST_ENTRY: u64 = 64 * 1024;
-/// Largest plan.
 const LARGEST_PLAN: u64 = 256 * 1024;
 /// Entries of a directory that are looked at.
 const MOST_ENTRIES: usize = 500;
@@ -87,7 +86,6 @@ impl Beside {
         (!text.trim().is_empty()).then_some((text, path))
     }
 
-    /// Runs of workflows.
     #[must_use]
     pub fn workflows(&self) -> Vec<WorkflowRun> {
         runs(&self.own)

@@ -52,7 +52,6 @@ pub struct Situation {
     pub kind_text: String,
     /// The client's own message.
     pub message: Option<String>,
-    /// When it stopped.
     pub stopped_at: Option<DateTime<Utc>>,
     /// When the limit ends.
     pub resets_at: Option<DateTime<Utc>>,
@@ -103,7 +102,6 @@ impl Form {
 /// A text and what it does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Composed {
-    /// Markdown.
     pub text: String,
     /// What did not fit, by the titles of its sections; it is said at the end of the text, too.
     pub left_out: Vec<String>,

@@ -30,7 +30,6 @@ pub(super) const SHORT_LINE: usize = 240;
 /// What is known about unfinished work. Texts are sanitised, redacted and bounded.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Gathered {
-    /// The transcript.
     pub transcript: PathBuf,
     /// Its length in bytes when it was read.
     pub bytes: u64,
@@ -102,9 +101,7 @@ pub struct Gathered {
 /// A text and when it was said.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Said {
-    /// The text.
     pub text: String,
-    /// When.
     pub at: Option<DateTime<Utc>>,
 }
 
@@ -126,11 +123,9 @@ pub struct Todo {
     pub id: Option<String>,
     /// What is to be done.
     pub text: String,
-    /// `pending`, `in_progress`, `completed`.
     pub status: String,
 }
 
-/// A tool call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
     /// Name of the tool.
@@ -159,7 +154,6 @@ pub struct ChangedFile {
 pub struct ShellCommand {
     /// The command on one line.
     pub command: String,
-    /// How it ended.
     pub end: CommandEnd,
     /// What the model said it is for.
     pub description: Option<String>,
@@ -185,7 +179,6 @@ pub enum CommandEnd {
 pub struct FailedCheck {
     /// The command on one line.
     pub command: String,
-    /// Its exit code.
     pub code: i32,
     /// The end of its output, at most 12 lines.
     pub tail: String,
@@ -193,12 +186,10 @@ pub struct FailedCheck {
     pub at: Option<DateTime<Utc>>,
 }
 
-/// A subagent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agent {
     /// What it was for.
     pub description: String,
-    /// How it ended.
     pub end: AgentEnd,
     /// Its last words; of one that did not finish as its own transcript has them.
     pub last_words: Option<String>,
@@ -207,7 +198,6 @@ pub struct Agent {
 /// How a subagent ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentEnd {
-    /// It reported.
     Done,
     /// An API error cut it off, in the client's words.
     Cut(String),
@@ -227,14 +217,12 @@ impl AgentEnd {
     }
 }
 
-/// A decision, quoted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// The sentence; for a person's answer the question and the answer.
     pub text: String,
     /// A person answered a question of the model's.
     pub by_person: bool,
-    /// When.
     pub at: Option<DateTime<Utc>>,
 }
 

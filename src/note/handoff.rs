@@ -107,7 +107,6 @@ pub fn blocks(text: &str) -> Vec<String> {
 /// A block that is not as it was written: somebody has edited it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditedBlock<'a> {
-    /// Its session.
     pub session: &'a str,
     /// What stands between its markers, without the line of the hash.
     pub body: String,

@@ -45,7 +45,6 @@ pub(super) struct Walk {
     results: HashMap<String, Outcome>,
     /// Ids of calls whose end a notification told.
     notified: String,
-    /// Paths in `found.files`.
     files: HashMap<String, usize>,
     other_files: HashSet<String>,
     /// Changes of the task list, newest first, down to the last complete list.

@@ -48,7 +48,6 @@ pub struct WorkflowAgent {
 /// A run of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkflowRun {
-    /// `wf_xxxxxxxx-xxx`
     pub id: String,
     /// The script that a resume takes, where it is there.
     pub script: Option<PathBuf>,

@@ -20,9 +20,7 @@ use std::path::Path;
 pub struct NoteWriter<'a> {
     /// Where the lock is.
     pub state: &'a StateDir,
-    /// For git.
     pub env: &'a Environment,
-    /// The project's directory.
     pub project: &'a Path,
     /// Blocks that are kept.
     pub blocks: usize,

@@ -11,7 +11,6 @@ use std::time::Duration;
 /// The command must have taken it by then.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Shows a notice.
 pub(crate) fn show(env: &Environment, notice: &Notice) -> Delivery {
     match command(env, notice) {
         Ok(command) => told(command),

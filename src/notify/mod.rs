@@ -63,7 +63,6 @@ pub fn send(outside: Outside<'_>, config: &Notify, state: &StateDir, notices: &[
 /// What came of telling one notice in one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// Handed over.
     Done,
     /// There is no place here where it could be shown; nothing is wrong.
     NoPlace(String),

@@ -10,11 +10,9 @@ const TITLE: usize = 80;
 /// Longest name of a project, in characters.
 const PROJECT: usize = 60;
 
-/// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// It stopped.
     Stopped,
     /// It is being continued.
     Resumed,
@@ -124,9 +122,7 @@ impl Kind {
 /// A notice to the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// What happened.
     pub kind: Kind,
-    /// Session id.
     pub session: String,
     /// The incident's generation: with session and kind it tells one notice from the next.
     pub generation: u64,

@@ -16,11 +16,9 @@ const MOST: usize = 500;
 /// Longest wait for another process that looks at the same file.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Sent {
     version: u32,
-    /// The newest last.
     sent: Vec<Entry>,
 }
 

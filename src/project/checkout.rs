@@ -19,7 +19,6 @@ const LARGEST: u64 = 4096;
 /// The working tree that a directory is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkout {
-    /// Its top directory.
     pub root: PathBuf,
     /// Top directory of the main working tree; the same as `root` unless this is a linked one.
     pub main: PathBuf,

@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Enabled {
-    /// Format version.
     pub version: u32,
     /// The project's canonical path; `None` for the user's own hooks.
     pub project: Option<PathBuf>,
@@ -81,7 +80,6 @@ impl Enabled {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SettingsImage {
-    /// Which.
     pub path: PathBuf,
     /// Its text before; `None`: there was no file.
     pub before: Option<String>,

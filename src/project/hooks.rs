@@ -26,7 +26,6 @@ pub const REWAKE_SUMMARY: &str = "cc-session-recover continued this session afte
 /// One hook entry to be present in a settings file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HookEntry {
-    /// The event.
     pub event: String,
     /// Which of its kinds; `None`: all.
     pub matcher: Option<String>,

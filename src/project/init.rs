@@ -93,11 +93,9 @@ const fn yes() -> bool {
 /// Where the runtime comes from and goes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuntimeStep {
-    /// The package.
     pub from: PathBuf,
     /// The copy; `None` when there is none.
     pub to: Option<PathBuf>,
-    /// Why.
     pub why: String,
 }
 
@@ -105,7 +103,6 @@ pub struct RuntimeStep {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InitPlan {
-    /// Canonical path.
     pub project: PathBuf,
     /// Where the hooks go.
     pub scope: Scope,
@@ -113,7 +110,6 @@ pub struct InitPlan {
     pub settings: Option<SettingsTarget>,
     /// The settings file for the status line and for the hooks of sessions in subdirectories and worktrees, where that is another one.
     pub status_line: Option<SettingsTarget>,
-    /// Other files.
     pub files: Vec<FileStep>,
     /// The copy of the package.
     pub runtime: RuntimeStep,
@@ -126,13 +122,11 @@ pub struct InitPlan {
 /// What was done, by `init` or `uninstall`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProjectReport {
-    /// Canonical path.
     pub project: PathBuf,
     /// Where the hooks are.
     pub scope: Scope,
     /// `false`: everything was as it should be.
     pub changed: bool,
-    /// Files.
     pub files: Vec<FileStep>,
     /// Sessions whose files were kept for the first time.
     #[serde(default)]
@@ -146,7 +140,6 @@ pub struct ProjectReport {
 pub struct Outside<'a> {
     /// Variables and well-known directories.
     pub env: &'a Environment,
-    /// Time.
     pub clock: &'a dyn Clock,
     /// Version of this package.
     pub version: &'a str,

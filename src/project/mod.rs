@@ -33,17 +33,13 @@ pub enum Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FileAction {
-    /// It is made.
     Create,
     /// It gets other contents.
     Replace,
-    /// Lines are added.
     Append,
-    /// It goes.
     Remove,
     /// It gets its earlier bytes back.
     Restore,
-    /// It stays.
     Keep,
 }
 
@@ -51,15 +47,12 @@ pub enum FileAction {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileStep {
-    /// Which.
     pub path: PathBuf,
     /// What happens to it.
     pub action: FileAction,
-    /// Why.
     pub why: String,
     /// Text before; `None`: no file, or no text.
     pub before: Option<String>,
-    /// Text after.
     pub after: Option<String>,
 }
 

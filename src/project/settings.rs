@@ -19,7 +19,6 @@ const LARGEST: u64 = 8 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SettingsTarget {
-    /// Its path.
     pub path: PathBuf,
     /// Its path after following a permitted symbolic link.
     pub real_path: PathBuf,

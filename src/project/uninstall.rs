@@ -60,7 +60,6 @@ pub enum SettingsAction {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UninstallPlan {
-    /// Canonical path.
     pub project: PathBuf,
     /// Out of which settings file.
     pub scope: Scope,
@@ -84,7 +83,6 @@ pub struct UninstallPlan {
 pub struct Removal {
     /// What happens to it.
     pub settings_action: SettingsAction,
-    /// The file.
     pub settings: SettingsTarget,
 }
 

@@ -36,7 +36,6 @@ const MOST_INCIDENTS: usize = 500;
 pub struct Outside<'a> {
     /// Variables and well-known directories.
     pub env: &'a Environment,
-    /// Time.
     pub clock: &'a dyn Clock,
 }
 
@@ -45,7 +44,6 @@ pub struct Outside<'a> {
 pub struct Shown {
     /// Bytes for standard output.
     pub stdout: Vec<u8>,
-    /// Exit code.
     pub exit_code: i32,
 }
 

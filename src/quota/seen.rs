@@ -66,7 +66,6 @@ pub struct SessionReading {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seen {
-    /// Format version.
     pub version: u32,
     /// Claude Code's configuration directory.
     pub config_dir: PathBuf,

@@ -22,7 +22,6 @@ const MARGIN: usize = 4;
 /// Sessions that are waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Waiting {
-    /// How many.
     pub sessions: usize,
     /// How many more the user paused.
     pub paused: usize,
@@ -43,13 +42,11 @@ pub struct Scene {
     pub waiting: Waiting,
     /// What is said in this session is not saved. It stands first and is never left out.
     pub unsaved: bool,
-    /// Now.
     pub now: DateTime<Utc>,
     /// The person's own clock.
     pub local: fn(DateTime<Utc>) -> NaiveDateTime,
     /// Width of the terminal; `None`: unknown, nothing is left out.
     pub columns: Option<usize>,
-    /// Colours by meaning.
     pub colour: bool,
 }
 

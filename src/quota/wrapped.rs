@@ -27,7 +27,6 @@ pub struct Wrapped {
 /// How a wrapped command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// What it printed.
     pub stdout: Vec<u8>,
     /// Its exit code; 128 and the number of a signal that ended it.
     pub exit_code: i32,

@@ -45,7 +45,6 @@ pub const PROJECT_FILE: &str = ".claude/session-recover.json";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Disposition {
-    /// Nothing at all.
     Ignore,
     /// Note it and tell the person.
     Notify,
@@ -78,19 +77,14 @@ pub struct Config {
     pub nightly_cap: Option<u32>,
     /// Minutes without growth after which a busy session counts as hung.
     pub hung_minutes: Option<f64>,
-    /// The `status` screen.
     pub status: Status,
-    /// Context size warnings.
     pub context: Context,
     /// Whether what is said is saved.
     pub saving: Saving,
-    /// Saved session states.
     pub state: States,
-    /// The note.
     pub note: Note,
     /// Further configuration directories of Claude Code: absolute paths, or such that begin with `~/`.
     pub config_dirs: Vec<String>,
-    /// Notifications.
     pub notify: Notify,
     /// How long copies are kept.
     pub retention: Retention,
@@ -100,7 +94,6 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Heartbeat {
-    /// Wake at all.
     pub enabled: bool,
     /// Seconds after the reset; the client's own continuation comes within 30 to 100 s, in rare cases 290 s, and goes first. A
     /// value below its window is used only where the client does not continue by itself, and in tests: below 5, with `stepSeconds`
@@ -234,9 +227,7 @@ impl Default for Unattended {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct QuietHours {
-    /// `23:00`.
     pub from: String,
-    /// `07:00`.
     pub to: String,
 }
 
@@ -268,7 +259,6 @@ fn time_of_day(text: &str) -> Option<NaiveTime> {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Notify {
-    /// On the desktop.
     pub desktop: bool,
     /// Where each one is posted to as JSON.
     pub webhook: Option<String>,
@@ -280,7 +270,6 @@ impl Default for Notify {
     }
 }
 
-/// The `status` screen.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Status {
@@ -310,7 +299,6 @@ impl Default for Context {
     }
 }
 
-/// Saved session states.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[expect(
@@ -318,7 +306,6 @@ impl Default for Context {
     reason = "each is a key of the configuration that a person switches by itself"
 )]
 pub struct States {
-    /// Save them.
     pub save: bool,
     /// How many are kept of a project beside the last.
     pub archives: usize,
@@ -358,13 +345,9 @@ impl Default for Saving {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Retention {
-    /// Exports.
     pub exports_days: f64,
-    /// Snapshots of transcripts.
     pub snapshots_days: f64,
-    /// Pages.
     pub pages_days: f64,
-    /// Outputs of runs.
     pub outputs_days: f64,
     /// What was noted about a session: how it was started, whether it is saved, what it was given.
     pub records_days: f64,
@@ -391,7 +374,6 @@ impl Default for Retention {
     }
 }
 
-/// The note.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Note {

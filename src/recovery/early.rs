@@ -53,7 +53,6 @@ pub struct EarlyReset {
     pub reset: DateTime<Utc>,
     /// The session that shows it.
     pub session: String,
-    /// How.
     pub source: EarlySource,
 }
 

@@ -84,7 +84,6 @@ pub enum Client {
     Busy,
     /// It lives, but has another session open now.
     Elsewhere,
-    /// It is gone.
     Gone,
 }
 
@@ -120,7 +119,6 @@ pub enum Move {
     ActAlone,
     /// Plan again: usage is available before the reset.
     PlanEarly(EarlyReset),
-    /// Wake the session.
     Wake,
     /// End, and notify the user that the limit has reset.
     NotifyReset,
@@ -135,11 +133,9 @@ pub enum Move {
 pub struct Look<'a> {
     /// The incident on disk.
     pub incident: Option<&'a Incident>,
-    /// The client.
     pub client: Client,
     /// What keeps it from being continued.
     pub obstacle: Option<Obstacle>,
-    /// The transcript.
     pub seen: Seen,
     /// Evidence, not acted on yet, that usage is available again before the reset.
     pub early: Option<&'a EarlyReset>,
@@ -149,11 +145,9 @@ pub struct Look<'a> {
     pub gap: bool,
     /// Head start that the client's own continuation gets after a gap; `None` where it does not continue by itself.
     pub head_start: Option<Duration>,
-    /// Wall clock.
     pub now: DateTime<Utc>,
     /// Boot-clock time that must still go by, whatever the wall clock says.
     pub boot_left: Duration,
-    /// Longest sleep.
     pub step: Duration,
 }
 
@@ -244,7 +238,6 @@ pub enum Ended {
     Wake(String),
     /// Notify the user that the limit has reset.
     HasReset,
-    /// Say nothing.
     Silent(&'static str),
 }
 

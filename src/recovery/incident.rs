@@ -156,7 +156,6 @@ impl Obstacle {
 /// An obstacle as the waiting hook last saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldBack {
-    /// What it is.
     pub reason: Obstacle,
     /// In words, with the place of the session at that time.
     pub why: String,
@@ -175,7 +174,6 @@ impl HeldBack {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Not seen yet.
     Pending,
     /// The session worked on.
     Continued,
@@ -192,11 +190,9 @@ pub struct Attempt {
     /// When it was made.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
-    /// `wake` or `resume`.
     pub action: String,
     /// The stop it answered.
     pub answered: StopKind,
-    /// How it ended.
     pub outcome: Outcome,
     /// The run of ours that resumed the closed session; `None` for a wake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -219,7 +215,6 @@ pub enum Transport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Child {
-    /// Process id.
     pub pid: u32,
     /// Start token; `None` when it had ended before it could be read.
     pub start: Option<String>,
@@ -247,11 +242,9 @@ pub struct Run {
     pub transport: Transport,
     /// The supervisor that makes it.
     pub supervisor: Child,
-    /// What was started.
     pub child: Option<Child>,
     /// Length of the transcript before, in bytes, and SHA-256 of these bytes in hex.
     pub bytes_before: u64,
-    /// See `bytes_before`.
     pub sha256_before: String,
     /// Copy of the transcript from before.
     pub snapshot: PathBuf,
@@ -357,7 +350,6 @@ pub enum Hollow {
 }
 
 impl Hollow {
-    /// The stable code.
     #[must_use]
     pub const fn reason(&self) -> HollowReason {
         match self {
@@ -412,9 +404,7 @@ impl std::fmt::Display for DamageReason {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Incident {
-    /// Format version.
     pub version: u32,
-    /// Session id.
     pub session: String,
     /// Grows with every new stop of the session, so that a waiter notices.
     pub generation: u64,
@@ -422,9 +412,7 @@ pub struct Incident {
     pub project: Option<PathBuf>,
     /// Claude Code's configuration directory.
     pub config_dir: Option<PathBuf>,
-    /// Transcript file.
     pub transcript: PathBuf,
-    /// What happened.
     pub stop: Stop,
     /// Permission mode at the stop.
     pub permission_mode: Option<String>,
@@ -455,7 +443,6 @@ pub struct Incident {
     pub cwd: Option<String>,
     /// Version of the client.
     pub client_version: Option<String>,
-    /// `cli` or `sdk-cli`.
     pub entrypoint: Option<String>,
     /// Process of the client.
     pub claude_pid: Option<u32>,
@@ -476,14 +463,12 @@ pub struct Incident {
     /// When the first stop of the present run of stops happened.
     #[serde(serialize_with = "time_or_null")]
     pub first_stop_at: Option<DateTime<Utc>>,
-    /// Where it stands.
     pub phase: Phase,
     /// Attempts since the session last worked.
     pub attempts: Vec<Attempt>,
     /// Times of all wakes of the last 24 hours, also of earlier incidents of this session.
     #[serde(default)]
     pub cycles: Vec<DateTime<Utc>>,
-    /// What happens next.
     pub plan: RecoveryPlan,
     /// What the waiting hook meets that keeps it from continuing the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -500,7 +485,6 @@ pub struct Incident {
     /// What the clocks showed when its time was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<Timing>,
-    /// What was seen.
     pub evidence: Vec<Evidence>,
 }
 
@@ -512,7 +496,6 @@ impl Stored for Incident {
 /// What is known about a stop when it is first heard of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Session id, checked.
     pub session: String,
     /// Project of the hook.
     pub project: Option<PathBuf>,
@@ -520,15 +503,11 @@ pub struct Report {
     pub config_dir: Option<PathBuf>,
     /// Transcript, checked to be the session's own.
     pub transcript: PathBuf,
-    /// The stop.
     pub stop: Stop,
-    /// Working directory.
     pub cwd: Option<String>,
-    /// `cli` or `sdk-cli`.
     pub entrypoint: Option<String>,
     /// Process of the client.
     pub claude_pid: Option<u32>,
-    /// Its start token.
     pub claude_start: Option<String>,
 }
 

@@ -46,14 +46,12 @@ const WIDEST: u8 = 3;
 pub struct Launch {
     /// Absolute path of the program, then its arguments.
     pub argv: Vec<String>,
-    /// Where.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub cwd: PathBuf,
     /// Variables that are set.
     pub env: BTreeMap<String, String>,
     /// Variables that are taken out.
     pub unset: Vec<String>,
-    /// How it runs.
     pub transport: Transport,
     /// Permission mode that it gets.
     pub permission_mode: String,
@@ -78,9 +76,7 @@ pub struct Means<'a> {
     pub by_id: bool,
     /// Claude Code's configuration directory, when it is not the default one.
     pub config_dir: Option<&'a Path>,
-    /// How it runs.
     pub transport: Transport,
-    /// The user's ceiling.
     pub ceiling: &'a str,
     /// Longest run in seconds.
     pub deadline_seconds: u64,

@@ -33,18 +33,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// It stopped.
     Stopped(Box<Report>),
     /// A fact without consequences.
     Seen {
         /// Where it was seen.
         source: Source,
-        /// The fact.
         fact: String,
     },
-    /// It went on.
     WentOn {
-        /// [`Phase::Recovered`] or [`Phase::MovedOn`].
         phase: Phase,
         /// How that is known.
         fact: String,
@@ -56,10 +52,8 @@ pub enum Event {
     },
 }
 
-/// Incidents on disk.
 #[derive(Clone, Copy)]
 pub struct Ledger<'a> {
-    /// Where they are.
     pub state: &'a StateDir,
     /// Dates what is written.
     pub clock: &'a dyn Clock,

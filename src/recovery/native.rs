@@ -25,9 +25,7 @@ const LAST_WINDOW: Duration = Duration::seconds(310);
 pub struct NativeFacts<'a> {
     /// Version of the client; `None` when it is not known.
     pub client: Option<ClientVersion>,
-    /// `cli` or `sdk-cli`.
     pub entrypoint: Option<&'a str>,
-    /// The stop.
     pub kind: StopKind,
     /// When the limit resets.
     pub reset: Option<DateTime<Utc>>,
@@ -39,7 +37,6 @@ pub struct NativeFacts<'a> {
     pub switched_off: bool,
     /// The user cancelled this one with Esc or Ctrl-C.
     pub cancelled: bool,
-    /// Wall clock.
     pub now: DateTime<Utc>,
 }
 

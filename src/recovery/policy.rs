@@ -27,7 +27,6 @@ const MENU_MARGIN: f64 = 5.0;
 /// Attempts to go on with a turn that broke off.
 const MOST_AFTER_A_CRASH: usize = 2;
 
-/// What happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
@@ -41,7 +40,6 @@ pub enum Action {
     Resume,
     /// A person must do something first.
     Notify,
-    /// Nothing.
     None,
 }
 
@@ -49,9 +47,7 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecoveryPlan {
-    /// What.
     pub action: Action,
-    /// When.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
     /// Why, as a stable code. Missing in plans that older versions stored.
@@ -77,7 +73,6 @@ impl RecoveryPlan {
         Self { action, at, reason, why, argv: None }
     }
 
-    /// Nothing is done.
     #[must_use]
     pub fn nothing(reason: Reason<'_>) -> Self {
         Self::new(Action::None, None, reason)
@@ -140,9 +135,7 @@ pub enum Terminal {
 /// Everything the policy looks at.
 #[derive(Debug, Clone)]
 pub struct Situation<'a> {
-    /// Session id.
     pub session: &'a str,
-    /// What happened.
     pub stop: &'a Stop,
     /// Attempts since the session last worked.
     pub attempts: &'a [Attempt],
@@ -158,7 +151,6 @@ pub struct Situation<'a> {
     pub context_tokens: Option<u64>,
     /// Version of the client.
     pub client: Option<ClientVersion>,
-    /// `cli` or `sdk-cli`.
     pub entrypoint: Option<&'a str>,
     /// When evidence newer than the stop showed that usage is available again.
     pub early: Option<DateTime<Utc>>,
@@ -168,20 +160,17 @@ pub struct Situation<'a> {
     pub config_dir: Option<&'a Path>,
     /// The configuration in force.
     pub config: &'a Config,
-    /// Wall clock.
     pub now: DateTime<Utc>,
 }
 
 /// A plan and the phase it puts the incident in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// What happens next.
     pub plan: RecoveryPlan,
     /// Where the incident then stands.
     pub phase: Phase,
 }
 
-/// Decides.
 #[must_use]
 pub fn decide(situation: &Situation<'_>) -> Decision {
     let kind = situation.stop.kind;

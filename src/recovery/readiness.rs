@@ -69,21 +69,17 @@ pub enum ReadinessVerdict {
 pub enum NotYet {
     /// A client has it open.
     Open {
-        /// Its process.
         pid: u32,
-        /// Its terminal.
         tty: Option<String>,
     },
     /// A process whose command line names the session.
     BeingResumed {
-        /// That process.
         pid: u32,
     },
     /// The user paused it.
     Paused,
     /// The connection was lost, and the machine has no route to the API.
     NoRoute,
-    /// `enabled` is false.
     SwitchedOff,
     /// Its transcript was written to within the quiet time.
     WrittenLately,
@@ -102,7 +98,6 @@ pub enum NotYet {
     AccountBusy,
     /// The incident changed between the check and the start.
     Changed,
-    /// `nightlyCap` is reached.
     NightlyCap,
     /// An earlier run of it is still at work.
     RunUnderWay,
@@ -135,60 +130,31 @@ impl fmt::Display for NotYet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hold {
     /// A worker of Claude Code's daemon has it open, and keeps it open.
-    InBackground {
-        /// Its process.
-        pid: u32,
-        /// Its job.
-        job: String,
-    },
+    InBackground { pid: u32, job: String },
     /// A client in another process-id space may have it open.
     Elsewhere,
     /// The transcript cannot be read any more.
     TranscriptLost,
     /// The transcript says that the conversation continued in another session.
-    ContinuedIn {
-        /// That session.
-        session: String,
-    },
+    ContinuedIn { session: String },
     /// The user allowed no unattended runs in the project.
     NotAllowed,
     /// The fingerprint of the project was not recorded at the stop.
     NoFingerprint,
     /// What decides what runs in the project changed.
-    ProjectChanged {
-        /// What changed.
-        changes: Vec<String>,
-    },
+    ProjectChanged { changes: Vec<String> },
     /// The user started another session in the project after the stop, and it did work there.
-    WorkedOnSince {
-        /// That session.
-        session: String,
-    },
+    WorkedOnSince { session: String },
     /// No program can be started.
-    NoProgram {
-        /// Why not.
-        why: String,
-    },
+    NoProgram { why: String },
     /// Its directory is gone.
-    DirectoryGone {
-        /// That directory.
-        dir: Option<PathBuf>,
-    },
+    DirectoryGone { dir: Option<PathBuf> },
     /// The run would not have every option of the session's client.
-    OptionsLost {
-        /// The options.
-        names: Vec<String>,
-    },
+    OptionsLost { names: Vec<String> },
     /// A file of its client's command line changed.
-    FilesChanged {
-        /// What changed.
-        files: Vec<String>,
-    },
+    FilesChanged { files: Vec<String> },
     /// This process would reach another provider or account.
-    OtherAccount {
-        /// What differs.
-        differences: Vec<AccountDifference>,
-    },
+    OtherAccount { differences: Vec<AccountDifference> },
     /// Only a print run finds a session whose directory of origin is not recorded.
     OriginUnknown,
 }
@@ -255,11 +221,9 @@ impl fmt::Display for Hold {
 pub enum Over {
     /// By the client's own continuation.
     ContinuedByClient,
-    /// By somebody else.
     MovedOn,
     /// A later one-shot session of the same directory was given the same prompt.
     PromptRepeated {
-        /// That session.
         session: String,
     },
 }
@@ -320,13 +284,10 @@ pub struct Facts {
     pub modified: Option<DateTime<Utc>>,
     /// What the transcript says.
     pub seen: Seen,
-    /// The transcript's end.
     pub summary: Option<Summary>,
-    /// A person agreed.
     pub unattended: bool,
     /// The user paused it.
     pub paused: bool,
-    /// See [`is_offline`].
     pub offline: bool,
     /// `enabled` is not false.
     pub enabled: bool,
@@ -353,12 +314,9 @@ pub struct Facts {
     pub program: std::result::Result<Program, String>,
 }
 
-/// What reading needs.
 #[derive(Clone, Copy)]
 pub struct Reading<'a> {
-    /// Incidents, configuration, clock.
     pub ledger: Ledger<'a>,
-    /// Variables.
     pub env: &'a Environment,
     /// Processes of this machine.
     pub processes: &'a dyn Processes,
@@ -656,7 +614,6 @@ pub fn is_alive(child: &Child, processes: &dyn Processes) -> bool {
 pub enum Orphan {
     /// Its process lives, or may just have been started.
     Runs,
-    /// It is over.
     Over,
     /// It was never started.
     NeverStarted,

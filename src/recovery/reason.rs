@@ -71,7 +71,6 @@ pub enum PlanReason {
     CauseUnknown,
     /// The user interrupted the turn.
     InterruptedByUser,
-    /// `stops.<kind>` is `ignore`.
     KindIgnored,
     /// `stops.<kind>` is `notify`, by configuration or by default.
     KindNotifies,

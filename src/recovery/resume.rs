@@ -56,7 +56,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const APPEARS: Duration = Duration::from_mins(1);
 /// The same while its log grows by more than [`BURST`] bytes from look to look.
 const SHORT_STEP: Duration = Duration::from_millis(10);
-/// See [`SHORT_STEP`].
 const BURST: u64 = 64 * 1024;
 /// A process that is told to end gets this long.
 const GRACE: Duration = Duration::from_secs(10);
@@ -72,7 +71,6 @@ const TASK: usize = 2000;
 /// What came of one attempt to resume a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResumeOutcome {
-    /// Nothing was done.
     NotYet(NotYet),
     /// Nothing was done: an earlier run of it is under way, with the account.
     UnderWay,
@@ -155,12 +153,10 @@ enum Started {
 /// The process could not be started, or how it ended.
 type Ending = std::result::Result<String, Error>;
 
-/// What resumes sessions.
 #[derive(Clone, Copy)]
 pub struct Resumer<'a> {
     /// Everything that is read.
     pub reading: Reading<'a>,
-    /// This process.
     pub own_pid: u32,
     /// Told when the person asked for it now: the planned time is not waited for.
     pub now: bool,

@@ -125,9 +125,7 @@ enum Does {
     Works,
     /// A limit again, that ends after so many seconds.
     Limit(i64),
-    /// Overloaded.
     Overloaded,
-    /// Nothing at all.
     Nothing,
 }
 

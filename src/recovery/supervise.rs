@@ -48,7 +48,6 @@ use std::time::SystemTime;
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
 /// While notices are on their way.
 const TELLING: std::time::Duration = std::time::Duration::from_millis(500);
-/// Shortest.
 const SHORTEST: std::time::Duration = std::time::Duration::from_millis(5);
 /// A supervisor that a hook started gives its lease up within this time.
 const HANDED_OVER: std::time::Duration = std::time::Duration::from_secs(3);
@@ -68,11 +67,8 @@ const RECENT: Duration = Duration::days(2);
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Paused {
-    /// Format version.
     pub version: u32,
-    /// Everything.
     pub all: bool,
-    /// These sessions.
     pub sessions: BTreeSet<String>,
 }
 
@@ -128,16 +124,12 @@ impl Paused {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Charge {
-    /// Session id.
     pub id: String,
-    /// Its project.
     #[serde(serialize_with = "crate::fs::lossy_or_null")]
     pub project: Option<PathBuf>,
-    /// What stopped it.
     pub stop: StopKind,
     /// Where its incident stands.
     pub phase: &'static str,
-    /// What happens next.
     pub next: RecoveryPlan,
     /// A person paused it.
     pub paused: bool,
@@ -155,9 +147,7 @@ pub struct Charge {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Looked {
-    /// `cc-session-recover/watch@1`.
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// Process of the supervisor that works.
@@ -169,7 +159,6 @@ pub struct Looked {
     /// When it looks again.
     #[serde(serialize_with = "time_or_null")]
     pub looks_again_at: Option<DateTime<Utc>>,
-    /// Milliseconds until then.
     pub looks_again_in: u64,
     /// Something is still going to happen without a person.
     pub owed: bool,
@@ -179,15 +168,11 @@ pub struct Looked {
     pub problems: Vec<Problem>,
 }
 
-/// Who supervises.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Supervising {
-    /// Format version.
     pub version: u32,
-    /// Process id.
     pub pid: u32,
-    /// When it began.
     #[serde(serialize_with = "time")]
     pub since: DateTime<Utc>,
     /// A hook started it: it gives the lease to one that the user starts.
@@ -213,19 +198,15 @@ impl Stored for Wanted {
 
 /// What a supervisor takes from outside; shared with the threads of its runs.
 pub struct Ground {
-    /// Variables.
     pub env: Environment,
-    /// Time.
     pub clock: Box<dyn Clock>,
     /// Processes of this machine.
     pub processes: Box<dyn Processes>,
-    /// This process.
     pub pid: u32,
     /// Whose variables they are.
     pub provenance: Provenance,
 }
 
-/// Which sessions.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Scope {
@@ -243,7 +224,6 @@ impl Scope {
 /// A file as it was: when it was written to last, and its length.
 type State = (SystemTime, u64);
 
-/// A supervisor.
 pub struct Supervisor {
     ground: Arc<Ground>,
     state: StateDir,

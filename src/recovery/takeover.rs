@@ -24,7 +24,6 @@ const BUDGET: Duration = Duration::from_millis(7500);
 const SUPERVISOR_FIRST: Duration = Duration::from_millis(1200);
 /// When the hook ends the process group by force. The supervisor does so after [`super::resume::TAKEOVER_GRACE`].
 const FORCE: Duration = Duration::from_millis(5500);
-/// Between two checks.
 const STEP: Duration = Duration::from_millis(50);
 
 /// What opening a session came to.
@@ -34,7 +33,6 @@ pub enum Takeover {
     NoRun,
     /// The run was ended, and what it did is verified.
     Ended {
-        /// What it did.
         result: Box<RunResult>,
         /// It wrote records after the user's client was started, which may not have read them.
         unread: bool,

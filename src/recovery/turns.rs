@@ -34,7 +34,6 @@ pub enum WakeResult {
 /// A wake of another session of the same account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OtherWake {
-    /// When.
     pub at: DateTime<Utc>,
     /// What came of it.
     pub result: WakeResult,
@@ -43,7 +42,6 @@ pub struct OtherWake {
 /// Whether a session that is due is woken now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakeTurn {
-    /// It is.
     Now,
     /// Another one of its account goes first: check again after this time.
     Wait(Duration),

@@ -191,7 +191,6 @@ impl Branches {
     }
 }
 
-/// What was added.
 #[derive(Default)]
 struct Added {
     answers: usize,

@@ -35,7 +35,6 @@ const SINCE: &str = "24h";
 pub struct AccountOptions {
     /// Directory of the project; the working directory when it is missing.
     pub project: Option<PathBuf>,
-    /// Every project.
     pub all: bool,
     /// Since when, as [`since`] reads it; 24 hours when missing.
     pub since: Option<String>,
@@ -45,7 +44,6 @@ pub struct AccountOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kept {
-    /// The session's incident.
     Ledger,
     /// The journal: a later stop of the session took its incident's place.
     Journal,
@@ -58,16 +56,13 @@ pub struct Tried {
     /// When it was made.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
-    /// `wake` or `resume`.
     pub action: String,
-    /// How it ended.
     pub outcome: Outcome,
     /// Copy of the transcript from before.
     #[serde(serialize_with = "lossy_or_null")]
     pub snapshot: Option<PathBuf>,
     /// What the run did; `None` for a wake, and while it runs.
     pub result: Option<RunResult>,
-    /// Names the run.
     #[serde(skip)]
     nonce: Option<String>,
 }
@@ -155,15 +150,11 @@ impl AccountGroup {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
-    /// Session id.
     pub session: String,
     /// Name a person gave.
     pub name: Option<String>,
-    /// Title.
     pub title: Option<String>,
-    /// Where it belongs.
     pub project: Project,
-    /// Its transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     /// Where this was read.
@@ -182,7 +173,6 @@ pub struct Account {
     pub attempts: Vec<Tried>,
     /// What the runs did, together.
     pub work: Work,
-    /// Where it stands.
     pub phase: Phase,
     /// When it came to stand there; `None` while something is still going to happen by itself.
     #[serde(serialize_with = "time_or_null")]
@@ -199,19 +189,14 @@ pub struct Account {
     pub commands: Commands,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Since when.
     #[serde(serialize_with = "time")]
     pub since: DateTime<Utc>,
-    /// `None`: all projects.
     pub project: Option<Asked>,
     /// What became of each stop, the latest first.
     pub incidents: Vec<Account>,

@@ -23,24 +23,18 @@ use std::path::PathBuf;
 /// Shortest prefix of a session id that is taken for one.
 const SHORTEST: usize = 4;
 
-/// What to cancel.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct CancelOptions {
     /// Session id, an unambiguous prefix of it, or the session's name or title.
     pub session: Option<String>,
-    /// Every session.
     pub all: bool,
-    /// Only tell.
     pub dry_run: bool,
 }
 
-/// One cancelled incident.
 #[derive(Debug, Clone, Serialize)]
 pub struct Cancelled {
-    /// Session id.
     pub session: String,
-    /// Its project.
     pub project: Option<PathBuf>,
     /// Where the incident stood.
     pub phase: Phase,
@@ -48,13 +42,10 @@ pub struct Cancelled {
     pub plan: RecoveryPlan,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelReport {
-    /// Nothing was changed.
     pub dry_run: bool,
-    /// What was cancelled.
     pub cancelled: Vec<Cancelled>,
 }
 

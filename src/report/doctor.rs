@@ -106,9 +106,7 @@ pub enum Standing {
 pub struct Check {
     /// Its name, which stays.
     pub id: &'static str,
-    /// How it stands.
     pub status: Standing,
-    /// What is so.
     pub fact: String,
     /// The file or directory it is about.
     #[serde(serialize_with = "lossy_or_null")]
@@ -153,19 +151,15 @@ impl Check {
     }
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DoctorReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// The project that was looked at.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub project: PathBuf,
-    /// No check failed.
     pub ok: bool,
     /// Everything that was looked at.
     pub checks: Vec<Check>,

@@ -17,7 +17,6 @@ pub const SHORTEST: usize = 4;
 /// Candidates that an error names.
 const CANDIDATES: usize = 8;
 
-/// Names one session.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SessionOptions {

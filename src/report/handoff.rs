@@ -40,22 +40,16 @@ pub struct HandoffOptions {
     pub dry_run: bool,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HandoffReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// The session.
     pub session: Session,
     /// What the text is for.
     pub form: Form,
-    /// The text, Markdown.
     pub text: String,
-    /// Its length.
     pub characters: usize,
     /// What did not fit into it.
     pub left_out: Vec<String>,

@@ -67,7 +67,6 @@ const CALL_SLACK: Duration = Duration::seconds(2);
 pub struct Outside<'a> {
     /// Variables and well-known directories.
     pub env: &'a Environment,
-    /// Time.
     pub clock: &'a dyn Clock,
     /// Processes of this machine.
     pub processes: &'a dyn Processes,
@@ -117,7 +116,6 @@ impl<'a> Ground<'a> {
 
 /// One session that was found.
 pub struct Row {
-    /// Where.
     pub found: Found,
     /// What its transcript tells.
     pub summary: Box<Summary>,
@@ -148,13 +146,11 @@ pub struct Inventory<'a> {
     ledger: Ledger<'a>,
     /// When everything was looked at.
     taken_at: DateTime<Utc>,
-    /// Configuration directories.
     pub homes: Vec<ClaudeHome>,
     /// Live clients and what dead ones left.
     pub owners: Owners,
     /// Stops that are looked after, by session.
     pub incidents: BTreeMap<String, Incident>,
-    /// Sessions.
     pub rows: Vec<Row>,
     /// Transcripts that cannot be read, and why; `problems` has these errors too.
     pub unread: Vec<(Found, Error)>,

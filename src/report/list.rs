@@ -16,21 +16,17 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What to list.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ListOptions {
     /// Directory of a project; all when it is missing.
     pub project: Option<PathBuf>,
-    /// Only these states.
     pub states: Vec<State>,
     /// Only these kinds of stop.
     pub stops: Vec<StopKind>,
-    /// Active since then.
     pub since: Option<String>,
     /// Part of name, title or newest prompt.
     pub name: Option<String>,
-    /// Larger than that.
     pub larger_than: Option<Size>,
     /// By what to sort.
     pub sort: Sort,
@@ -48,7 +44,6 @@ pub struct ListOptions {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Size {
-    /// Bytes.
     Bytes(u64),
     /// A number with a unit.
     Text(String),
@@ -58,35 +53,27 @@ pub enum Size {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sort {
-    /// The latest first.
     #[default]
     Activity,
-    /// The largest first.
     Size,
     /// The fullest context first.
     Context,
     /// By name, title or prompt.
     Name,
-    /// By working directory.
     Project,
-    /// Live ones first.
     State,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListReport {
     /// Name and version of this form: that of a status.
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// `None`: all projects.
     pub project: Option<super::status::Asked>,
     /// The newest word of each account about its limits.
     pub accounts: Vec<Account>,
-    /// Sessions that fit.
     pub sessions: Vec<Session>,
     /// Sessions without a transcript, with what is left of them; only where they were asked for.
     pub gone: Vec<GoneSession>,

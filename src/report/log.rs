@@ -15,7 +15,6 @@ use std::path::PathBuf;
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/log@1";
 
-/// What to tell.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct LogOptions {
@@ -23,7 +22,6 @@ pub struct LogOptions {
     pub since: Option<String>,
     /// Only of sessions whose id begins with this.
     pub session: Option<String>,
-    /// Only these events.
     pub events: Vec<String>,
     /// At most so many, the newest.
     pub limit: Option<usize>,
@@ -34,7 +32,6 @@ pub struct LogOptions {
 /// One line of the journal.
 #[derive(Debug, Clone, Serialize)]
 pub struct LogEntry {
-    /// When.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
     /// What was decided or done.
@@ -47,16 +44,12 @@ pub struct LogEntry {
     pub fields: Map<String, Value>,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// The journal.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// What fits, the oldest first.

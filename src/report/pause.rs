@@ -10,19 +10,15 @@ use crate::store::journal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What to pause.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct PauseOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
-    /// Everything.
     pub all: bool,
-    /// Take it back.
     pub unpause: bool,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 pub struct PauseReport {
     /// The session; missing for everything.

@@ -25,7 +25,6 @@ const SCHEMA: &str = "cc-session-recover/preview@1";
 /// Stands in for the name of a run that is not made.
 const NONCE: &str = "preview";
 
-/// Which sessions.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct PreviewOptions {
@@ -37,12 +36,9 @@ pub struct PreviewOptions {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
-    /// Session id.
     pub session: String,
-    /// Its project.
     #[serde(serialize_with = "lossy_or_null")]
     pub project: Option<PathBuf>,
-    /// What stopped it.
     pub stop: StopKind,
     /// Where every screen puts the session.
     pub group: SessionGroup,
@@ -50,7 +46,6 @@ pub struct Preview {
     pub plan: RecoveryPlan,
     /// Whether it could be started now: `ready`, `not-yet`, `hold`, `over`.
     pub verdict: &'static str,
-    /// Why not.
     pub why: Option<String>,
     /// Where it is open (`pts/3`): nothing is started for it as long as it is.
     pub open_in: Option<String>,
@@ -58,16 +53,12 @@ pub struct Preview {
     pub launch: Option<Launch>,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PreviewReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// One a session.
     pub sessions: Vec<Preview>,
     /// What could not be read.
     pub problems: Vec<Problem>,

@@ -34,13 +34,10 @@ const HEAD: u64 = 256 * 1024;
 /// Bytes from the end in which the latest are looked for.
 const TAIL: u64 = 4 * 1024 * 1024;
 
-/// What to recall.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct RecallOptions {
-    /// Number of sessions.
     pub recent: Option<usize>,
-    /// Only this project.
     pub project: Option<PathBuf>,
     /// Only what was active since then.
     pub since: Option<String>,
@@ -51,7 +48,6 @@ pub struct RecallOptions {
 pub struct Prompt {
     /// On one line, cut.
     pub text: String,
-    /// When.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
 }
@@ -59,22 +55,17 @@ pub struct Prompt {
 /// What was worked on in one session.
 #[derive(Debug, Clone, Serialize)]
 pub struct Recalled {
-    /// The session.
     pub session: Session,
     /// The first prompt and the latest, the oldest first.
     pub prompts: Vec<Prompt>,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecallReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// The latest first.
     pub recalled: Vec<Recalled>,
     /// Sessions whose transcript is gone and that still have something of what was typed or said, the latest first.
     pub gone: Vec<GoneSession>,

@@ -37,7 +37,6 @@ pub enum NoConversation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RemainingKind {
-    /// Transcripts of subagents.
     Subagents,
     /// Other files beside the transcript, such as long tool results.
     Files,
@@ -54,11 +53,8 @@ pub enum RemainingKind {
 /// Files of one kind that are left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Remaining {
-    /// What they are.
     pub kind: RemainingKind,
-    /// How many.
     pub count: usize,
-    /// Their size.
     pub bytes: u64,
     /// The file, or the directory that holds them.
     #[serde(serialize_with = "lossy")]

@@ -31,7 +31,6 @@ use std::path::{Path, PathBuf};
 const SCHEMA: &str = "cc-session-recover/resume@1";
 const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 
-/// Which sessions.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ResumeOptions {
@@ -53,7 +52,6 @@ pub struct ResumeOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Way {
-    /// Start the command.
     Resume,
     /// It lives in the background: open it.
     Attach,
@@ -64,37 +62,28 @@ pub enum Way {
 /// How one session is resumed.
 #[derive(Debug, Clone, Serialize)]
 pub struct ResumePlan {
-    /// The session.
     pub session: Session,
-    /// What to do.
     pub action: Way,
     /// The command, as a person types it.
     pub argv: Option<Vec<String>>,
     /// Absolute path of the program to start for it; missing when there is none.
     #[serde(serialize_with = "lossy_or_null")]
     pub program: Option<PathBuf>,
-    /// Where.
     pub cwd: Option<String>,
-    /// Variables to set.
     pub env: BTreeMap<String, String>,
     /// Variables to take out.
     pub unset: Vec<&'static str>,
-    /// Why.
     pub why: String,
     /// What else to do.
     pub hint: Option<String>,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResumeReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// One a session.
     pub plans: Vec<ResumePlan>,
     /// What could not be read.
     pub problems: Vec<Problem>,

@@ -27,7 +27,6 @@ use std::path::{Path, PathBuf};
 /// Name and version of this form.
 const SCHEMA: &str = "cc-session-recover/run@1";
 
-/// Which session.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct RunOptions {
@@ -47,12 +46,10 @@ pub struct RunOptions {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
     /// When it had ended.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Session id.
     pub session: String,
     /// The session whose work a new one went on with; `None` when it is the session itself.
     pub instead_of: Option<String>,

@@ -67,13 +67,11 @@ pub struct SearchOptions {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SearchHit {
-    /// Session id.
     pub id: String,
     /// The file it is in.
     pub transcript: PathBuf,
     /// Line of the file, from 1.
     pub line: u64,
-    /// Who said it.
     pub role: Role,
     /// Number of the prompt it belongs to, from 1; 0 before the first.
     pub turn: usize,
@@ -100,19 +98,15 @@ pub struct SearchHit {
 /// What was looked through.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Searched {
-    /// Number of files.
     pub files: usize,
-    /// Bytes of them.
     pub bytes: u64,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SearchReport {
     /// Name and version of this form.
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// By session, the one with the latest hit first; within a session in the order of the conversation.
@@ -384,7 +378,6 @@ fn hits_of(files: &SessionFiles, findings: Findings, gone: bool) -> impl Iterato
 struct Found<'p> {
     /// Sessions whose hits may be returned, with the time by which they are ordered.
     kept: Vec<(Option<DateTime<Utc>>, &'p SessionFiles, Findings)>,
-    /// Hits in `kept`.
     held: usize,
     total: usize,
     sessions: usize,
@@ -483,7 +476,6 @@ struct Place {
     files: SessionFiles,
     /// The directory of its project, with all of its names.
     project: Arc<ProjectDirectory>,
-    /// That directory, open.
     dir: Option<Arc<Directory>>,
     bytes: u64,
     /// Its tool results in files of their own, and their size.

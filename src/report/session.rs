@@ -63,7 +63,6 @@ pub struct Project {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Child {
-    /// Process id.
     pub pid: u32,
     /// Name of its program.
     pub command: String,
@@ -86,7 +85,6 @@ pub struct Live {
     pub others: Vec<OtherLive>,
     /// How it is used.
     pub kind: Kind,
-    /// What proves it.
     pub proof: HeldBy,
     /// When it was started.
     #[serde(serialize_with = "time_or_null")]
@@ -99,7 +97,6 @@ pub struct Live {
     pub job: Option<String>,
     /// Share of a processor, where it was measured.
     pub cpu_percent: Option<f64>,
-    /// Processes below it.
     pub children: Vec<Child>,
 }
 
@@ -116,7 +113,6 @@ pub struct OtherLive {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionWorkflow {
-    /// Its id.
     pub id: String,
     /// Agents whose results a resume uses again.
     pub finished: Vec<String>,
@@ -158,13 +154,10 @@ impl SessionWorkflow {
     }
 }
 
-/// Transcripts of subagents.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subagents {
-    /// How many.
     pub count: usize,
-    /// Bytes of all.
     pub bytes: u64,
     /// When one was last written to.
     #[serde(serialize_with = "time_or_null")]
@@ -175,10 +168,8 @@ pub struct Subagents {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConflictCopy {
-    /// The copy.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Its size.
     pub bytes: u64,
     /// Time of its newest message.
     #[serde(serialize_with = "time_or_null")]
@@ -249,9 +240,7 @@ pub fn group(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Advice {
-    /// Go on.
     Healthy,
-    /// Compact it soon.
     Large,
     /// Begin a fresh session.
     Bloated,
@@ -327,9 +316,7 @@ pub struct Commands {
     pub env: BTreeMap<String, String>,
     /// Opens the session again.
     pub resume: Option<Vec<String>>,
-    /// Saves its files.
     pub export: Option<Vec<String>>,
-    /// Ends its process.
     pub kill: Option<Vec<String>>,
 }
 
@@ -371,27 +358,20 @@ pub struct Retention {
     pub overdue: bool,
 }
 
-/// One session.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// Session id.
     pub id: String,
     /// Name a person gave.
     pub name: Option<String>,
-    /// Title.
     pub title: Option<String>,
-    /// Where it belongs.
     pub project: Project,
     /// Claude Code's configuration directory.
     #[serde(serialize_with = "lossy_or_null")]
     pub config_dir: Option<PathBuf>,
-    /// Transcript file.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// Its size.
     pub bytes: u64,
     /// Larger than the configuration likes.
     pub oversized: bool,
@@ -408,15 +388,12 @@ pub struct Session {
     pub copies: Vec<PathBuf>,
     /// What is left of its files; looked for where one session without a conversation is shown.
     pub remains: Option<Remains>,
-    /// Whether it lives.
     pub state: State,
-    /// What it does.
     pub activity: Option<Activity>,
     /// Where every screen puts it.
     pub group: SessionGroup,
     /// What that rests on.
     pub evidence: Vec<Evidence>,
-    /// How it stopped.
     pub stop: Stop,
     /// The process that holds it.
     pub live: Option<Live>,
@@ -435,7 +412,6 @@ pub struct Session {
     pub retention: Option<Retention>,
     /// What its transcript lost; looked for in `show` and `status` alone.
     pub loss: Option<TranscriptLoss>,
-    /// Its newest prompt.
     pub last_prompt: Option<String>,
     /// Number of prompts, when they were counted.
     pub turns: Option<u64>,
@@ -443,9 +419,7 @@ pub struct Session {
     pub context: Option<Context>,
     /// Model of its newest answer.
     pub model: Option<String>,
-    /// Permission mode.
     pub permission_mode: Option<String>,
-    /// Git branch.
     pub git_branch: Option<String>,
     /// Version of the client.
     pub client_version: Option<String>,
@@ -453,13 +427,11 @@ pub struct Session {
     pub paused: bool,
     /// The stop that is being looked after.
     pub incident: Option<Incident>,
-    /// What happens next.
     pub next: RecoveryPlan,
     /// Commands a person can copy.
     pub commands: Commands,
 }
 
-/// Numbers for comparing.
 pub struct Large;
 
 impl Large {
@@ -683,7 +655,6 @@ fn live_of(owner: &OwnerProcess, owners: &SessionOwners) -> Live {
 }
 
 impl Subagents {
-    /// Counts them.
     #[must_use]
     pub fn of(found: &Found) -> Self {
         let mut all = Self::default();
@@ -729,9 +700,7 @@ fn newest_message(path: &Path) -> Option<DateTime<Utc>> {
 pub enum Alive<'a> {
     /// One with this status holds it; nothing else is known.
     Said(Option<&'a str>),
-    /// None.
     Gone,
-    /// Nobody looked.
     Unknown,
 }
 

@@ -19,24 +19,20 @@ use std::path::PathBuf;
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/state@1";
 
-/// What is wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// The text of one.
     #[default]
     Show,
-    /// All of them.
     List,
     /// Make one the last state again.
     Restore,
 }
 
-/// Which states.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct StateOptions {
-    /// What is wanted.
     pub action: Action,
     /// A state by its name or the beginning of it; else a session by its id or the beginning of it: its newest state.
     pub state: Option<String>,
@@ -46,18 +42,14 @@ pub struct StateOptions {
     pub dry_run: bool,
 }
 
-/// One saved state.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SavedState {
-    /// Its name.
     pub name: String,
-    /// The session.
     pub session: String,
     /// When it was saved.
     #[serde(serialize_with = "time")]
     pub saved_at: DateTime<Utc>,
-    /// At which moment.
     pub moment: Moment,
     /// Time of the newest record of the transcript then.
     #[serde(serialize_with = "time_or_null")]
@@ -68,11 +60,9 @@ pub struct SavedState {
     pub unfinished: bool,
     /// Tasks that were not done.
     pub tasks_open: usize,
-    /// Tasks that were.
     pub tasks_done: usize,
     /// Calls, subagents and background work without a result.
     pub in_flight: usize,
-    /// Checks that failed.
     pub failing: usize,
     /// Files the session had written.
     pub files: usize,
@@ -80,22 +70,17 @@ pub struct SavedState {
     pub last: bool,
     /// It is as it was saved; nothing else is handed to a model.
     pub sound: bool,
-    /// Where it is.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the printed form")]
 pub struct StateReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// The project.
     #[serde(serialize_with = "lossy")]
     pub project: PathBuf,
     /// Recovery is set up there, so that states are saved.

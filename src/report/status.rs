@@ -32,30 +32,25 @@ pub const SCHEMA: &str = "cc-session-recover/status@1";
 pub struct StatusOptions {
     /// Directory of the project; the working directory when it is missing.
     pub project: Option<PathBuf>,
-    /// Every project.
     pub all: bool,
 }
 
 /// The project that was asked about.
 #[derive(Debug, Clone, Serialize)]
 pub struct Asked {
-    /// Canonical path.
     #[serde(serialize_with = "lossy")]
     pub dir: PathBuf,
     /// Hooks of ours work there.
     pub enabled: bool,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusReport {
     /// Name and version of this form.
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// `None`: all projects.
     pub project: Option<Asked>,
     /// The newest word of each account about its limits, where a status line of ours heard it.
     pub accounts: Vec<Account>,
@@ -70,7 +65,6 @@ pub struct StatusReport {
 /// Stops that were left alone for long.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Older {
-    /// How many sessions.
     pub count: usize,
     /// What stopped them, for `list --stop`.
     pub stops: BTreeSet<StopKind>,

@@ -25,7 +25,6 @@ const NOTE: &str = "HANDOFF.md";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
-    /// The conversation.
     Transcript,
     /// From the directory of the session's name: subagents, long results of tools.
     Companion,
@@ -33,7 +32,6 @@ pub enum Part {
     Tasks,
     /// Files as they were before it changed them.
     FileHistory,
-    /// Its plan.
     Plan,
     /// HANDOFF.md of its project.
     Note,
@@ -67,12 +65,9 @@ impl Part {
     }
 }
 
-/// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Belonging {
-    /// What it is.
     pub part: Part,
-    /// Where it is.
     pub from: PathBuf,
     /// Its path in an export, with `/` between names.
     pub path: String,
@@ -81,7 +76,6 @@ pub struct Belonging {
 /// Something of the session that is not copied, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// Where it is.
     pub path: String,
     /// Why it is left.
     pub why: String,

@@ -50,12 +50,9 @@ pub enum Hash {
     Xxh3,
 }
 
-/// What was copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
-    /// Length in bytes.
     pub bytes: u64,
-    /// Line ends.
     pub lines: u64,
     /// The hash that was asked for, in hex, of the bytes read back from the copy.
     pub digest: String,

@@ -48,7 +48,6 @@ pub struct Selection {
     pub project: Option<PathBuf>,
     /// Every session that a process holds.
     pub active: bool,
-    /// Every session.
     pub all: bool,
 }
 
@@ -98,7 +97,6 @@ impl Selection {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "ExportFields")]
 pub struct ExportOptions {
-    /// Which sessions.
     pub selection: Selection,
     /// Directory to put exports into; that of the state when missing.
     pub to: Option<PathBuf>,
@@ -108,7 +106,6 @@ pub struct ExportOptions {
     pub hash: Hash,
     /// Directory of the session log; that of the state when missing.
     pub log: Option<PathBuf>,
-    /// Only tell.
     pub dry_run: bool,
 }
 
@@ -141,19 +138,14 @@ impl From<ExportFields> for ExportOptions {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exported {
-    /// Session id.
     pub session: String,
     /// Name, title or newest prompt.
     pub title: Option<String>,
-    /// Whether it lives.
     pub state: State,
-    /// Its transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// The export.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Files in it.
     pub files: usize,
     /// Bytes of all files.
     pub bytes: u64,
@@ -180,9 +172,7 @@ pub struct Failure {
     /// What it is about.
     #[serde(serialize_with = "lossy_or_null")]
     pub path: Option<PathBuf>,
-    /// Stable name.
     pub code: &'static str,
-    /// What went wrong.
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
@@ -207,16 +197,12 @@ impl Failure {
     }
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// Nothing was written.
     pub dry_run: bool,
     /// Directory of the exports.
     #[serde(serialize_with = "lossy")]
@@ -225,9 +211,7 @@ pub struct ExportReport {
     pub archive: bool,
     /// By which files are known again.
     pub hash: Hash,
-    /// What was exported.
     pub exports: Vec<Exported>,
-    /// What was not.
     pub failures: Vec<Failure>,
     /// Bytes of all exports.
     pub bytes: u64,

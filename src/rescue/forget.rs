@@ -28,7 +28,6 @@ use std::path::{Path, PathBuf};
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/forget@1";
 
-/// Which session.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ForgetOptions {
@@ -64,15 +63,12 @@ pub struct Forgotten {
     pub bytes: u64,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ForgetReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Nothing was removed.
     pub dry_run: bool,
     pub session: String,
     /// What was removed, or with `dryRun` would be.

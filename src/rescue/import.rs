@@ -42,7 +42,6 @@ pub struct ImportOptions {
     pub config_dir: Option<PathBuf>,
     /// Directory of the project; the one it was exported from when missing.
     pub project: Option<PathBuf>,
-    /// Only tell.
     pub dry_run: bool,
 }
 
@@ -51,33 +50,25 @@ pub struct ImportOptions {
 pub struct Placed {
     /// Its path in the export.
     pub path: String,
-    /// Where it goes.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
-    /// Its size.
     pub bytes: u64,
     /// Its hash in hex, of the kind the export has.
     pub digest: String,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImportReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Nothing was written.
     pub dry_run: bool,
-    /// The export.
     #[serde(serialize_with = "lossy")]
     pub export: PathBuf,
     /// When that was made.
     #[serde(serialize_with = "time")]
     pub exported_at: DateTime<Utc>,
-    /// Session id.
     pub session: String,
     /// Name, title or prompt it had.
     pub title: Option<String>,

@@ -25,7 +25,6 @@ pub const SUMS: &str = "SHA256SUMS";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Origin {
-    /// Its id.
     pub id: String,
     /// Name, title or newest prompt.
     pub title: Option<String>,
@@ -53,7 +52,6 @@ pub struct Origin {
 pub struct Entry {
     /// Its path in the export, with `/` between names.
     pub path: String,
-    /// What it is.
     pub part: Part,
     /// Its length: that of the original when it was opened.
     pub bytes: u64,
@@ -98,7 +96,6 @@ pub struct Manifest {
     /// When it was made.
     #[serde(serialize_with = "time")]
     pub exported_at: DateTime<Utc>,
-    /// From which session.
     pub session: Origin,
     /// How the files are known again.
     pub hash: Hash,
@@ -166,7 +163,6 @@ impl Manifest {
         Ok(())
     }
 
-    /// The transcript.
     #[must_use]
     pub fn transcript(&self) -> Option<&Entry> {
         self.files.iter().find(|entry| entry.part == Part::Transcript)

@@ -45,7 +45,6 @@ const PART: &str = ".part";
 /// A session without a transcript may have been started just now: so long its record stays.
 const FRESH: TimeDelta = TimeDelta::days(1);
 
-/// What may go.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct PruneOptions {
@@ -71,15 +70,12 @@ pub struct PruneOptions {
     pub max_bytes: Option<u64>,
     /// Only these paths, of those that may go: what a person was shown.
     pub only: Option<Vec<PathBuf>>,
-    /// Only tell.
     pub dry_run: bool,
 }
 
-/// What something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// An export.
     Export,
     /// A snapshot of a transcript.
     Snapshot,
@@ -95,23 +91,17 @@ pub enum Kind {
     Leftover,
 }
 
-/// Something that goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pruned {
-    /// What it is.
     pub kind: Kind,
-    /// Its session.
     pub session: String,
-    /// Where it is.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// When it was made.
     #[serde(serialize_with = "time_or_null")]
     pub made_at: Option<DateTime<Utc>>,
-    /// Its size.
     pub bytes: u64,
-    /// Why it goes.
     pub why: String,
 }
 
@@ -141,26 +131,18 @@ pub struct Rules {
     pub max_bytes: Option<u64>,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PruneReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Nothing was deleted.
     pub dry_run: bool,
-    /// By which rules.
     pub rules: Rules,
     /// What goes, or with `dryRun` would go.
     pub removed: Vec<Pruned>,
-    /// Bytes of it.
     pub removed_bytes: u64,
-    /// What stays.
     pub kept: usize,
-    /// Bytes of them.
     pub kept_bytes: u64,
     /// Bytes of deleted sessions that were compressed before the rules were applied, and bytes that they take since.
     pub packed: PackedBytes,
@@ -168,14 +150,10 @@ pub struct PruneReport {
     pub problems: Vec<Problem>,
 }
 
-/// What was compressed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct PackedBytes {
-    /// Number of files.
     pub files: usize,
-    /// Bytes before.
     pub before: u64,
-    /// Bytes after.
     pub after: u64,
 }
 
@@ -601,7 +579,6 @@ fn kept_sessions_out(
 /// What one pass of the supervisor does about kept sessions.
 #[derive(Debug, Default)]
 pub struct KeptPass {
-    /// Sessions that went.
     pub removed: usize,
     pub packed: Packed,
 }

@@ -41,34 +41,26 @@ pub struct RelocateOptions {
     pub to: PathBuf,
     /// `to` is a configuration directory even though it does not look like one.
     pub config_dir: bool,
-    /// Only tell.
     pub dry_run: bool,
 }
 
 /// One file that is copied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CopyStep {
-    /// The original.
     #[serde(serialize_with = "lossy")]
     pub from: PathBuf,
-    /// The copy.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
-    /// Its size.
     pub bytes: u64,
     /// SHA-256 of the copied bytes in hex, once it is done.
     pub sha256: Option<String>,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RelocateReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// Nothing was copied.
     pub dry_run: bool,
-    /// Session id.
     pub session: String,
     /// Configuration directory of the original.
     #[serde(serialize_with = "lossy")]

@@ -51,7 +51,6 @@ pub struct RestoreOptions {
     pub project: Option<PathBuf>,
     /// Name of the snapshot, a beginning of it, or `latest`; the only one when missing.
     pub from: Option<String>,
-    /// Only tell.
     pub dry_run: bool,
 }
 
@@ -61,7 +60,6 @@ pub struct RestoreOptions {
 pub struct Kept {
     /// What it is called.
     pub name: String,
-    /// Its file.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// The kept files whose bytes, one after the other, it holds; empty for a snapshot.
@@ -70,7 +68,6 @@ pub struct Kept {
     /// When it was taken.
     #[serde(serialize_with = "time_or_null")]
     pub taken_at: Option<DateTime<Utc>>,
-    /// Its size.
     pub bytes: u64,
     /// SHA-256 of its bytes as they are now, in hex.
     pub sha256: String,
@@ -91,20 +88,14 @@ impl Kept {
     }
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// Nothing was changed.
     pub dry_run: bool,
-    /// Session id.
     pub session: String,
-    /// Its transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     /// Its snapshots, the newest first.

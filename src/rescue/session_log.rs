@@ -13,10 +13,8 @@ use std::path::{Path, PathBuf};
 /// Longest cell, in characters.
 const CELL: usize = 200;
 
-/// One row.
 #[derive(Debug, Clone)]
 pub struct Row<'a> {
-    /// Session id.
     pub session: &'a str,
     /// Bytes it was about.
     pub bytes: Option<u64>,

@@ -5,7 +5,6 @@
 
 use crate::claude::process::Processes;
 
-/// What is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Signal {
@@ -13,14 +12,12 @@ pub enum Signal {
     Term,
     /// Wakes one that is stopped, so that it hears the other.
     Cont,
-    /// Ends it.
     Kill,
 }
 
 /// What became of a signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {
-    /// It was sent.
     Delivered,
     /// The process has ended.
     Gone,
@@ -50,7 +47,6 @@ pub trait Hands: Send + Sync {
     ) -> Result<Option<Box<dyn Held + 'a>>, String>;
 }
 
-/// The machine's own.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemHands;
 

@@ -22,10 +22,8 @@ const BLOCK: usize = 256 * 1024;
 /// Bytes that stay free on the file system: the incident and the journal need some too.
 const SPARE: u64 = 1024 * 1024;
 
-/// A copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Where it is.
     pub path: PathBuf,
     /// Its length in bytes.
     pub bytes: u64,

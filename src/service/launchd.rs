@@ -58,7 +58,6 @@ pub fn agent(start: &Start) -> String {
     )
 }
 
-/// Text between tags.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

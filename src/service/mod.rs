@@ -26,9 +26,7 @@ pub const MARKER: &str = "Made by cc-session-recover";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Manager {
-    /// systemd's user manager.
     Systemd,
-    /// launchd of macOS.
     Launchd,
     /// The task scheduler of Windows.
     Schtasks,

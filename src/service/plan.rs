@@ -26,21 +26,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A manager that takes longer is left alone.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wanted {
     /// Start the supervisor at every login, and now.
     Install,
-    /// Do not.
     Uninstall,
 }
 
-/// What to plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServiceOptions {
-    /// What is wanted.
     pub wanted: Wanted,
     /// Absolute path of node, to install.
     #[serde(default)]
@@ -59,13 +55,11 @@ pub struct ServiceOptions {
 pub struct CommandStep {
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// What it does.
     pub why: String,
     /// Nothing is wrong when it fails: there may be nothing to end.
     pub may_fail: bool,
     /// Whether it did it; `None`: it was not run.
     pub done: Option<bool>,
-    /// What went wrong.
     pub complaint: Option<String>,
 }
 
@@ -75,9 +69,7 @@ pub struct CommandStep {
 pub struct ServicePlan {
     /// Who starts the supervisor.
     pub manager: Manager,
-    /// What is wanted.
     pub wanted: Wanted,
-    /// The file.
     pub file: FileStep,
     /// Commands to run before the file is removed.
     pub before: Vec<CommandStep>,
@@ -91,19 +83,16 @@ pub struct ServicePlan {
     pub options: ServiceOptions,
 }
 
-/// What was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceReport {
     /// Who starts the supervisor.
     pub manager: Manager,
-    /// What was wanted.
     pub wanted: Wanted,
     /// `false`: everything was as it should be.
     pub changed: bool,
     /// `true`: nothing went wrong, and nothing is left to the person.
     pub complete: bool,
-    /// The file.
     pub file: FileStep,
     /// Commands, those that were run and those that are left to the person.
     pub commands: Vec<CommandStep>,
@@ -118,7 +107,6 @@ pub struct ServiceReport {
 pub struct Outside<'a> {
     /// Variables and well-known directories.
     pub env: &'a Environment,
-    /// Time.
     pub clock: &'a dyn Clock,
 }
 

@@ -32,14 +32,12 @@ const LEFT_OUT: [&str; 10] = [
     "AWS_PROFILE",
 ];
 
-/// What is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     /// Absolute path of node.
     pub node: String,
     /// Its arguments, the absolute path of the command first.
     pub arguments: Vec<String>,
-    /// Variables, `PATH` first.
     pub variables: Vec<(String, String)>,
     /// What a person should know.
     pub warnings: Vec<String>,

@@ -29,15 +29,12 @@ pub struct StatusOptions {
     pub package_root: Option<PathBuf>,
 }
 
-/// The status.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceStatus {
-    /// [`SCHEMA`].
     pub schema: &'static str,
     /// Who starts the supervisor.
     pub manager: Manager,
-    /// The service's file.
     #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// It is there, and ours.

@@ -202,7 +202,6 @@ pub struct Beside {
     pub aliases: Vec<(usize, PathBuf)>,
     /// Transcripts of subagents of any of its sessions.
     pub agents: Vec<PathBuf>,
-    /// Conflict copies.
     pub conflicts: Vec<PathBuf>,
     /// `agents` by session; read when first asked for, as each file must be opened.
     by_session: OnceLock<BTreeMap<String, Vec<PathBuf>>>,

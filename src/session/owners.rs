@@ -26,7 +26,6 @@ const LARGEST_PACKAGE: u64 = 1024 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// In a terminal.
     Interactive,
     /// `-p`, or an SDK.
     Print,
@@ -62,15 +61,12 @@ pub enum ClientWord {
 /// One process that has a session open.
 #[derive(Debug, Clone)]
 pub struct OwnerProcess {
-    /// Session id.
     pub session: String,
     /// Index of the configuration directory it works in.
     pub home: usize,
-    /// Process id.
     pub pid: u32,
     /// How it is used.
     pub kind: Kind,
-    /// What proves it.
     pub proof: HeldBy,
     /// Its terminal, such as `pts/3`.
     pub tty: Option<String>,
@@ -232,7 +228,6 @@ pub struct Owners {
 }
 
 impl Owners {
-    /// Reads the registries.
     #[must_use]
     pub fn read(homes: &[ClaudeHome], processes: &dyn Processes, problems: &mut Vec<Error>) -> Self {
         let mut owners = Self::default();
@@ -323,7 +318,6 @@ impl Owners {
         all
     }
 
-    /// Every live client.
     pub fn live(&self) -> impl Iterator<Item = &OwnerProcess> {
         self.sessions.values().flat_map(|owners| &owners.live)
     }

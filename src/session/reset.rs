@@ -9,7 +9,6 @@ use jiff::tz::TimeZone;
 /// What a message says about the reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetText {
-    /// The instant.
     pub at: DateTime<Utc>,
     /// The message names a date, as it does for resets that are not today.
     pub dated: bool,

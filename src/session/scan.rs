@@ -92,7 +92,6 @@ impl Found {
         beside.map_or(&[], |beside| beside.agents_of(self.id()))
     }
 
-    /// Its conflict copies.
     #[must_use]
     pub fn conflict_copies(&self) -> Vec<PathBuf> {
         self.beside.as_ref().map_or_else(Vec::new, |beside| beside.conflicts_of(self.id()))

@@ -16,7 +16,6 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// The caller's own.
     Current,
     /// A process holds it.
     Active,
@@ -63,10 +62,8 @@ pub struct Signs {
     pub cpu_percent: Option<f64>,
 }
 
-/// The verdict.
 #[derive(Debug, Clone)]
 pub struct Verdict {
-    /// Whether it lives.
     pub state: State,
     /// What it does, when it lives.
     pub activity: Option<Activity>,
@@ -269,7 +266,6 @@ fn words(time: Duration) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OpenAtCrash {
-    /// What died.
     pub died: Died,
     /// When it was last heard of.
     #[serde(serialize_with = "super::stop::time_or_null")]
@@ -278,13 +274,11 @@ pub struct OpenAtCrash {
     pub evidence: Vec<Evidence>,
 }
 
-/// What died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Died {
     /// The machine: it was started since.
     Machine,
-    /// The client alone.
     Client,
 }
 

@@ -24,7 +24,6 @@ pub enum StopKind {
     UsageLimitSonnet,
     /// The weekly limit of the Fable models.
     UsageLimitFable,
-    /// Another usage limit.
     UsageLimitOther,
     /// The API refused the rate of requests (429 without a usage limit).
     RateLimit,
@@ -56,7 +55,6 @@ pub enum StopKind {
     Crashed,
     /// Nothing was said yet.
     Empty,
-    /// Cannot be told.
     Unknown,
 }
 
@@ -240,17 +238,12 @@ impl StopKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// A transcript record.
     Transcript,
-    /// The client's registry.
     Registry,
     /// A hook payload or its environment.
     Hook,
-    /// The process table.
     Process,
-    /// Our own files.
     Store,
-    /// A clock.
     Clock,
 }
 
@@ -287,7 +280,6 @@ pub enum ResetSource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stop {
-    /// Why.
     pub kind: StopKind,
     /// Time of the record that tells it.
     #[serde(serialize_with = "time_or_null")]

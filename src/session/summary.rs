@@ -54,7 +54,6 @@ pub enum Depth {
 /// What a transcript tells about its session.
 #[derive(Debug, Clone)]
 pub struct Summary {
-    /// How it ends.
     pub stop: Stop,
     /// Size of the file in bytes.
     pub bytes: u64,
@@ -347,7 +346,6 @@ struct Batch {
 
 #[expect(clippy::struct_excessive_bools, reason = "what has been seen, one by one")]
 struct Gathering<'a> {
-    /// See [`Reader`].
     last_cwd: Option<Arc<str>>,
     beginning: Beginning<'a>,
     /// It was begun by `-p` or an SDK; read when it is asked for.

@@ -80,12 +80,10 @@ pub fn all(state: &StateDir) -> Result<Vec<Value>> {
 /// A line that does not fit the one before it, or is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Break {
-    /// The file.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub path: PathBuf,
     /// The line in it, from 1.
     pub line: usize,
-    /// What is wrong.
     pub why: String,
 }
 
@@ -95,7 +93,6 @@ pub struct Break {
 pub struct Chain {
     /// Every line that says what came before it is right, and every line can be read.
     pub sound: bool,
-    /// Lines in all.
     pub lines: usize,
     /// Those that say what came before them.
     pub chained: usize,

@@ -16,7 +16,6 @@ impl StateDir {
         Self { root: root.into() }
     }
 
-    /// The directory itself.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root

@@ -17,13 +17,11 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 /// One event as it came in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SpooledEvent {
-    /// Format version.
     pub version: u32,
     /// Session it is about.
     pub session: String,
     /// When it came in, epoch milliseconds.
     pub at: i64,
-    /// What it says.
     pub payload: Value,
 }
 

@@ -24,9 +24,7 @@ pub trait Stored: Serialize + DeserializeOwned {
 /// What was found under a path.
 #[derive(Debug)]
 pub enum Loaded<T> {
-    /// No file.
     Missing,
-    /// The value.
     Found(T),
     /// A file that is no such value; [`load`] has moved it here.
     Damaged(PathBuf),

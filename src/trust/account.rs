@@ -166,7 +166,6 @@ pub enum AccountFit {
         /// Selectors of the supervisor's environment that the session did not have.
         remove: Vec<String>,
     },
-    /// It does not.
     Differs(Vec<AccountDifference>),
 }
 
@@ -186,7 +185,6 @@ pub enum Provenance {
 pub struct SettingsPlace<'a> {
     /// Claude Code's configuration directory.
     pub config_dir: &'a Path,
-    /// The session's project.
     pub project: Option<&'a Path>,
     /// What `--settings` of the client's command line holds.
     pub flag: Option<&'a Value>,

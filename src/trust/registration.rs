@@ -11,28 +11,22 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Registration {
-    /// Format version.
     pub version: u32,
-    /// Session id.
     pub session: String,
-    /// Transcript file.
     pub transcript: PathBuf,
     /// Claude Code's configuration directory.
     pub config_dir: PathBuf,
     /// Project it was started in.
     pub project: Option<PathBuf>,
-    /// Working directory.
     pub cwd: Option<String>,
     /// `startup`, `resume`, `clear`, `compact`, `fork`.
     pub source: Option<String>,
     /// Process of the client.
     pub claude_pid: Option<u32>,
-    /// Its start token.
     pub claude_start: Option<String>,
     /// How the client was started: provider, account, and options.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_with: Option<StartedWith>,
-    /// When.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
 }

@@ -9,7 +9,6 @@ pub enum SelectorKind {
     Secret,
     /// An address, a profile, a directory: a salted hash.
     Value,
-    /// On or off.
     Switch,
 }
 
@@ -124,7 +123,6 @@ pub fn kind_of(name: &str) -> Option<SelectorKind> {
     OF_CLOUDS.iter().find(|(known, ..)| *known == name).map(|(_, kind, _)| *kind)
 }
 
-/// Every selector.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let of_clouds = OF_CLOUDS.iter().map(|(name, ..)| *name);
     SECRETS.into_iter().chain(VALUES).chain(SWITCHES.iter().map(|(name, _)| *name)).chain(of_clouds)

@@ -32,7 +32,6 @@ const MODELS: [&str; 8] = [
 pub struct CarriedOption {
     /// Its name, with the dashes.
     pub name: String,
-    /// Its values.
     pub values: Vec<String>,
     /// Files and directories that it names, with a hash of their contents then; `None` where there was none to make.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -43,7 +42,6 @@ pub struct CarriedOption {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StartedWith {
-    /// Provider and account.
     pub account: AccountFingerprint,
     /// Options that a run gets.
     pub options: Vec<CarriedOption>,
@@ -58,18 +56,15 @@ pub struct StartedWith {
     pub models: BTreeMap<String, String>,
 }
 
-/// Of which client.
 #[derive(Clone, Copy)]
 pub struct Client<'a> {
     /// The variables of its hook.
     pub env: &'a Environment,
     /// Processes of this machine.
     pub processes: &'a dyn Processes,
-    /// Its process.
     pub pid: Option<u32>,
     /// Claude Code's configuration directory.
     pub config_dir: &'a Path,
-    /// The project.
     pub project: Option<&'a Path>,
 }
 
@@ -113,7 +108,6 @@ impl StartedWith {
         started
     }
 
-    /// What `--settings` says.
     #[must_use]
     pub fn flag_settings(&self) -> Option<Value> {
         let option = self.options.iter().find(|option| option.name == "--settings")?;

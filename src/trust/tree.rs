@@ -9,7 +9,6 @@ use std::path::Path;
 const MOST_FILES: usize = 500;
 /// Bytes that are read in all; a hook has little time.
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
-/// Directories below directories.
 const DEEPEST: usize = 8;
 
 /// The hash; `None` when something could not be read, or there is too much of it.

@@ -18,9 +18,7 @@ use serde::{Deserialize, Serialize};
 /// What was done about the context of a session, once for each limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
-    /// Format version.
     pub version: u32,
-    /// Session id.
     pub session: String,
     /// When it was first seen to be large.
     #[serde(serialize_with = "time_or_null")]

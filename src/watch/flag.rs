@@ -29,7 +29,6 @@ impl Flags {
         Self { launcher: launcher.to_path_buf(), dir: launcher.with_file_name(NAME) }
     }
 
-    /// Their directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir

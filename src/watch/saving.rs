@@ -39,7 +39,6 @@ pub enum Marker {
 }
 
 impl Marker {
-    /// What is so.
     #[must_use]
     pub const fn fact(self) -> &'static str {
         match self {
@@ -97,7 +96,6 @@ pub enum Why {
 }
 
 impl Why {
-    /// What is so.
     #[must_use]
     pub const fn fact(self) -> &'static str {
         match self {
@@ -159,13 +157,10 @@ pub fn is_answer(text: &str, said: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unsaved {
-    /// Format version.
     pub version: u32,
-    /// Session id.
     pub session: String,
     /// Where its transcript should be.
     pub transcript: PathBuf,
-    /// Its project.
     pub project: Option<PathBuf>,
     /// What was found at the last look.
     pub why: Why,
@@ -196,17 +191,13 @@ impl Stored for Unsaved {
 /// An answer that was missed.
 #[derive(Debug, Clone)]
 pub struct Miss<'a> {
-    /// Session id.
     pub session: &'a str,
     /// Where its transcript should be.
     pub transcript: &'a Path,
-    /// Its project.
     pub project: Option<PathBuf>,
-    /// What was found.
     pub why: Why,
     /// What makes its client save nothing.
     pub markers: Vec<Marker>,
-    /// When.
     pub at: DateTime<Utc>,
 }
 

@@ -18,23 +18,18 @@ const LONGEST: usize = 32 * 1024;
 /// Bytes of text that are kept in all.
 const MOST: usize = 256 * 1024;
 
-/// Who said something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Who {
-    /// The person.
     Person,
-    /// Claude.
     Claude,
 }
 
 /// A prompt or an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
-    /// When.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    /// Who.
     pub who: Who,
     /// What, without known patterns of secrets.
     pub text: String,
@@ -51,9 +46,7 @@ impl Said {
 /// The log of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shadow {
-    /// Format version.
     pub version: u32,
-    /// Session id.
     pub session: String,
     /// What was said before these and is no longer kept.
     pub forgotten: usize,

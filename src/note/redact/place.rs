@@ -138,7 +138,6 @@ fn key_file(text: &[u8], start: usize, next_end: &mut usize) -> Option<Found> {
     (longest(&rest[..body_end]) >= 16).then_some(Found { start, end: body + end, kind: "private key" })
 }
 
-/// `scheme://user:password@host` and `scheme://token@host`.
 fn address(text: &[u8], colon: usize) -> Option<Found> {
     if colon == 0 || !text[colon - 1].is_ascii_alphanumeric() {
         return None;
@@ -240,7 +239,6 @@ fn authorization(text: &[u8], at: usize) -> Option<Found> {
     fits.then(|| value.found("authorization"))
 }
 
-/// A signed address.
 fn query(text: &[u8], start: usize) -> Option<Found> {
     let value = Value::bare(text, start, |byte| {
         !ends_value(byte) && !matches!(byte, b'&' | b'#' | b'{' | b'(' | b')' | b'[' | b'$' | b';' | b',')

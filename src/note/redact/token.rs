@@ -14,11 +14,8 @@ use std::sync::LazyLock;
 enum Class {
     /// Digits and a to f.
     Hex,
-    /// Digits.
     Digits,
-    /// Capitals and digits.
     Upper,
-    /// Letters and digits.
     Alnum,
     /// Letters, digits, `_` and `-`.
     Word,
@@ -48,7 +45,6 @@ impl Class {
 /// What must hold of a token besides its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Check {
-    /// Its bytes differ.
     Varied,
     /// It looks as if drawn by lot: its beginning is also that of ordinary words.
     Random,

@@ -15,7 +15,6 @@ pub struct View<'a> {
 const DEEPEST: usize = 31;
 
 impl<'a> View<'a> {
-    /// Reads a text.
     #[must_use]
     pub fn of(text: &'a str) -> Self {
         let bytes = text.as_bytes();

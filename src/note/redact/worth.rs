@@ -9,7 +9,6 @@ struct Made {
     upper: usize,
     digit: usize,
     mark: usize,
-    /// Different bytes.
     distinct: usize,
     /// Changes between lower case, upper case and digits from one byte to the next.
     turns: usize,

@@ -14,9 +14,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
-    /// A turn ended.
     TurnEnded,
-    /// A subagent ended.
     SubagentEnded,
     /// The conversation was about to be compacted.
     Compacting,
@@ -46,18 +44,15 @@ impl Moment {
     }
 }
 
-/// One saved state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// Its name: the time it was saved and the beginning of its session's id. In the archive its file is `<name>.md`.
     pub name: String,
-    /// The session.
     pub session: String,
     /// When it was saved.
     #[serde(serialize_with = "time")]
     pub saved_at: DateTime<Utc>,
-    /// At which moment.
     pub moment: Moment,
     /// Time of the newest record of the transcript then.
     #[serde(serialize_with = "time_or_null")]
@@ -74,11 +69,9 @@ pub struct Entry {
     pub unfinished: bool,
     /// Tasks that were not done.
     pub tasks_open: usize,
-    /// Tasks that were.
     pub tasks_done: usize,
     /// Calls, subagents and work in the background without a result.
     pub in_flight: usize,
-    /// Checks that failed.
     pub failing: usize,
     /// Files the session had written.
     pub files: usize,
@@ -93,11 +86,8 @@ pub struct Entry {
 /// Every state of one project that is ours, the oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Book {
-    /// Format version.
     pub version: u32,
-    /// The project.
     pub project: PathBuf,
-    /// The states.
     pub states: Vec<Entry>,
     /// Why the last attempt to save one failed, so that it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 /// Where states lie in a project.
 pub const DIRECTORY: &str = ".claude/session-state";
-/// The newest state.
 pub const LAST: &str = ".last-state.md";
 const ARCHIVE: &str = "archive";
 /// A state is a tenth of this, so what is larger is not ours; in bytes.
@@ -61,19 +60,16 @@ impl Place {
         Ok(Some(Self { dir }))
     }
 
-    /// The directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The newest state.
     #[must_use]
     pub fn last(&self) -> PathBuf {
         self.dir.join(LAST)
     }
 
-    /// The archive.
     #[must_use]
     pub fn archive(&self) -> PathBuf {
         self.dir.join(ARCHIVE)

@@ -27,7 +27,6 @@ const IGNORE: &str = ".gitignore";
 pub struct Shelf<'a> {
     /// Where the book and the lock are.
     pub state: &'a StateDir,
-    /// The project's directory.
     pub project: &'a Path,
     /// How many states are kept beside the last.
     pub archives: usize,
@@ -49,12 +48,7 @@ pub struct Saving<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
     /// It is the last state now. Where a last state is kept that somebody had edited.
-    Saved {
-        /// Its name.
-        name: String,
-        /// The edited one.
-        kept: Option<PathBuf>,
-    },
+    Saved { name: String, kept: Option<PathBuf> },
     /// The session's newest state says the same.
     Same,
     /// Somebody has saved a newer one of the session meanwhile.

@@ -51,9 +51,7 @@ takes this directory away again, but what you edited in it. Notes, and what is k
 what the hooks ran, which hooks in settings may use too.
 ";
 
-/// One file.
 pub(super) struct Content {
-    /// Where it goes.
     pub path: PathBuf,
     /// What is in it.
     pub text: String,

@@ -44,7 +44,6 @@ const SOURCES: &str = "--setting-sources";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
-    /// Format version.
     version: u32,
     /// The directories it was written to.
     places: BTreeMap<PathBuf, Place>,

@@ -70,16 +70,13 @@ pub struct PluginPlan {
     pub options: PluginOptions,
 }
 
-/// What was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PluginReport {
-    /// The directory.
     pub directory: PathBuf,
     /// It was taken away.
     pub remove: bool,
     /// `false`: everything was as it should be.
     pub changed: bool,
-    /// Files.
     pub files: Vec<FileStep>,
     /// What a person should know.
     pub warnings: Vec<String>,
@@ -291,7 +288,6 @@ fn taken_away(ground: &Ground) -> Result<(Vec<FileStep>, Vec<String>)> {
     Ok((files, warnings))
 }
 
-/// Beside the launcher.
 fn flags(directory: &Path) -> Flags {
     Flags::beside(&directory.join(NAME).join(HOOKS).join(MARKER))
 }

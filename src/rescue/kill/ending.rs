@@ -14,14 +14,11 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 pub const TOOL_PATIENCE: Duration = Duration::from_secs(3);
 /// What the system needs to take a killed process away.
 const AFTER_KILL: Duration = Duration::from_secs(3);
-/// Between two looks.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
-/// How it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Nothing was done.
     Planned,
     /// It ended when it was asked to.
     Ended,
@@ -36,11 +33,8 @@ pub enum Outcome {
 /// A signal that was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SentSignal {
-    /// To which process.
     pub pid: u32,
-    /// Which.
     pub signal: Signal,
-    /// When.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub at: DateTime<Utc>,
 }
@@ -48,7 +42,6 @@ pub struct SentSignal {
 /// How far it may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Means {
-    /// Ask, and wait.
     Ask,
     /// Ask, wait, and end it by force.
     AskThenForce,
@@ -58,13 +51,10 @@ pub enum Means {
 
 /// What an ending needs besides the process.
 pub struct Ending<'a> {
-    /// Time.
     pub clock: &'a dyn Clock,
-    /// Who asks.
     pub caller: &'a Caller,
     /// Takes down every signal, before it is sent.
     pub note: &'a mut dyn FnMut(u32, Signal),
-    /// What was sent.
     pub sent: Vec<SentSignal>,
 }
 

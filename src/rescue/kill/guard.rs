@@ -6,16 +6,13 @@ use crate::claude::role::{Role, role_of};
 use crate::env::Environment;
 use crate::error::{Code, Error};
 
-/// Who asks.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
-    /// This process.
     pub pid: u32,
     /// The user it acts for.
     pub owner: Option<u32>,
     /// What it runs below: its parents, the client that started it, and that one's parents.
     pub above: Vec<u32>,
-    /// Its terminal.
     pub terminal: Option<String>,
     /// The session it runs in.
     pub session: Option<String>,
@@ -58,7 +55,6 @@ fn parents(table: &[Process], pid: u32) -> Vec<u32> {
 /// A process that may be ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspect {
-    /// Its id.
     pub pid: u32,
     /// Start token of the process that is meant.
     pub meant: String,
@@ -66,9 +62,7 @@ pub struct Suspect {
     pub token: Option<String>,
     /// The user it runs as.
     pub owner: Option<u32>,
-    /// What it is.
     pub role: Role,
-    /// Its terminal.
     pub terminal: Option<String>,
     /// The session it holds.
     pub session: Option<String>,

@@ -49,9 +49,7 @@ const MOST_CHILDREN: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Expected {
-    /// Process id.
     pub pid: u32,
-    /// Its start token.
     pub start_token: String,
     /// The session it held.
     pub session: String,
@@ -68,7 +66,6 @@ pub struct KillOptions {
     pub project: Option<PathBuf>,
     /// What was agreed to; anything else is refused.
     pub expected: Option<Expected>,
-    /// Save it first.
     pub export: bool,
     /// The export that an earlier try has made: good for as long as nothing was written since.
     pub exported: Option<PathBuf>,
@@ -80,9 +77,7 @@ pub struct KillOptions {
     pub force: bool,
     /// It was asked before: by force, at once.
     pub asked: bool,
-    /// Its tools too.
     pub tree: bool,
-    /// Only tell.
     pub dry_run: bool,
 }
 
@@ -118,15 +113,12 @@ pub enum Way {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fate {
-    /// It runs.
     Running,
     /// It belongs to Claude Code itself, or holds a session of its own, or belongs to somebody else: it is left alone.
     Kept,
-    /// It has ended.
     Ended,
     /// It was ended by force.
     Killed,
-    /// It still runs.
     Left,
 }
 
@@ -134,9 +126,7 @@ pub enum Fate {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Child {
-    /// Process id.
     pub pid: u32,
-    /// Its start token.
     pub start_token: String,
     /// Name of its program.
     pub command: String,
@@ -147,20 +137,15 @@ pub struct Child {
     pub fate: Fate,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KillReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// Nothing was done.
     pub dry_run: bool,
     /// The process that is meant.
     pub expected: Expected,
-    /// Its terminal.
     pub tty: Option<String>,
     /// When it was started.
     #[serde(serialize_with = "time_or_null")]
@@ -171,11 +156,8 @@ pub struct KillReport {
     pub session: Option<Box<Session>>,
     /// What may be lost.
     pub risks: Vec<String>,
-    /// Processes below it.
     pub children: Vec<Child>,
-    /// How it went.
     pub outcome: Outcome,
-    /// What was sent.
     pub signals: Vec<SentSignal>,
     /// What was saved before.
     pub exports: Vec<Exported>,

@@ -10,12 +10,9 @@ use crate::report::find::{SHORTEST, SessionOptions, find};
 use crate::report::inventory::Inventory;
 use crate::session::owners::HeldBy;
 
-/// A live client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
-    /// Process id.
     pub pid: u32,
-    /// Its start token.
     pub token: String,
     /// The session it holds.
     pub session: String,

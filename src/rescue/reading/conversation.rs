@@ -29,7 +29,6 @@ use std::path::Path;
 const LONGEST: usize = 16 * 1024 * 1024;
 /// Bytes of lines whose entries wait for a result.
 const HELD: usize = 16 * 1024 * 1024;
-/// Entries that wait.
 const WAITING: usize = 1_000;
 /// Nothing for so long is told.
 const LONG: TimeDelta = TimeDelta::minutes(10);
@@ -57,7 +56,6 @@ pub trait Page {
     fn end_agent(&mut self) -> io::Result<()>;
 }
 
-/// What was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Prompts of the main conversation.

@@ -7,13 +7,10 @@ use std::path::PathBuf;
 /// One thing on a page.
 #[derive(Debug)]
 pub enum Entry {
-    /// Begins a turn.
     Prompt(Prompt),
     /// What the model wrote.
     Answer {
-        /// In Markdown.
         text: String,
-        /// When.
         at: Option<DateTime<Utc>>,
     },
     /// What the model thought.
@@ -24,7 +21,6 @@ pub enum Entry {
     Result(Outcome),
     /// What the client put into the conversation.
     Client {
-        /// What it is.
         label: String,
         /// Its text; may be empty.
         text: String,
@@ -33,16 +29,11 @@ pub enum Entry {
     Event(Event),
 }
 
-/// A prompt.
 #[derive(Debug)]
 pub struct Prompt {
-    /// Who wrote it.
     pub by: By,
-    /// The words.
     pub text: String,
-    /// Pictures in it.
     pub pictures: Vec<Picture>,
-    /// When.
     pub at: Option<DateTime<Utc>>,
 }
 
@@ -64,7 +55,6 @@ pub enum By {
 }
 
 impl By {
-    /// For people.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -78,29 +68,23 @@ impl By {
     }
 }
 
-/// A picture.
 #[derive(Debug)]
 pub struct Picture {
-    /// `image/png`, ...
     pub media: String,
-    /// Base64.
     pub data: String,
 }
 
 impl Picture {
-    /// Its size.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.data.len() as u64 / 4 * 3
     }
 }
 
-/// A tool call.
 #[derive(Debug)]
 pub struct Call {
     /// By which its result and its subagent name it.
     pub id: String,
-    /// `Bash`, `Edit`, ...
     pub name: String,
     /// What it was given.
     pub input: Value,
@@ -111,11 +95,8 @@ pub struct Call {
 /// What a tool gave.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The call.
     pub id: String,
-    /// Its words.
     pub text: String,
-    /// Pictures in it.
     pub pictures: Vec<Picture>,
     /// It failed, or was refused.
     pub failed: bool,
@@ -127,13 +108,9 @@ pub struct Outcome {
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Hunk {
-    /// First line, before.
     pub old_start: u64,
-    /// Lines, before.
     pub old_lines: u64,
-    /// First line, after.
     pub new_start: u64,
-    /// Lines, after.
     pub new_lines: u64,
     /// Lines, each with a blank, `+` or `-` before it.
     pub lines: Vec<String>,
@@ -142,17 +119,14 @@ pub struct Hunk {
 /// Something that happened to the conversation.
 #[derive(Debug)]
 pub struct Event {
-    /// What.
     pub kind: EventKind,
     /// In a few words.
     pub title: String,
     /// More about it; may be empty.
     pub detail: String,
-    /// When.
     pub at: Option<DateTime<Utc>>,
 }
 
-/// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
     /// A limit or an error of the API broke the turn off.
@@ -173,7 +147,6 @@ pub enum EventKind {
     Notice,
     /// Something cannot be read or shown.
     Damage,
-    /// A turn ended.
     Ended,
 }
 
@@ -208,9 +181,7 @@ impl EventKind {
 /// A subagent's own transcript.
 #[derive(Debug, Clone)]
 pub struct Agent {
-    /// Its transcript.
     pub path: PathBuf,
-    /// `general-purpose`, ...
     pub kind: Option<String>,
     /// What it is for.
     pub description: Option<String>,

@@ -26,7 +26,6 @@ const TOGETHER: usize = 40;
 const TIMELINE: usize = 4 * 1024 * 1024;
 /// Lines of a prompt that are shown at once.
 const PROMPT_LINES: usize = 30;
-/// And characters.
 const PROMPT_BYTES: usize = 3_000;
 /// A diff of so few lines is shown at once.
 const SHORT_DIFF: usize = 24;

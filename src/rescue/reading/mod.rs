@@ -45,7 +45,6 @@ pub struct LeftOut {
     pub texts: u64,
     /// Bytes of them that are not shown.
     pub bytes: u64,
-    /// Pictures.
     pub pictures: u64,
 }
 

@@ -49,7 +49,6 @@ pub enum Format {
     /// One self-contained page for a browser.
     #[default]
     Html,
-    /// For an editor.
     Markdown,
 }
 
@@ -66,7 +65,6 @@ impl Format {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "ReadingFields")]
 pub struct ReadingOptions {
-    /// Which sessions.
     pub selection: Selection,
     /// What pages are written in.
     pub format: Format,
@@ -76,7 +74,6 @@ pub struct ReadingOptions {
     pub to_directory: bool,
     /// A file that is there already is replaced.
     pub force: bool,
-    /// Only tell.
     pub dry_run: bool,
 }
 
@@ -110,18 +107,14 @@ impl From<ReadingFields> for ReadingOptions {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PublishedPage {
-    /// Session id.
     pub session: String,
     /// Name, title or newest prompt, on one line.
     pub title: Option<String>,
-    /// Whether it lives.
     pub state: State,
-    /// Its transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     /// Bytes of it that were read.
     pub transcript_bytes: u64,
-    /// The page.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// A page that was there is replaced.
@@ -138,9 +131,7 @@ pub struct PublishedPage {
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OnPage {
-    /// Prompts.
     pub turns: u64,
-    /// Tool calls.
     pub calls: u64,
     /// Limits and errors that broke a turn off.
     pub stops: u64,
@@ -171,25 +162,19 @@ impl OnPage {
     }
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadingReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// Nothing was written.
     pub dry_run: bool,
     /// What pages are written in.
     pub format: Format,
     /// Directory of the pages.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
-    /// What was written.
     pub pages: Vec<PublishedPage>,
-    /// What was not.
     pub failures: Vec<Failure>,
     /// Bytes of all pages.
     pub bytes: u64,
@@ -259,7 +244,6 @@ pub fn publish(outside: Outside<'_>, options: &ReadingOptions, progress: &Progre
     Ok(report)
 }
 
-/// Where pages go.
 struct Target {
     dir: PathBuf,
     /// The name of the only page.
@@ -307,7 +291,6 @@ impl Target {
     }
 }
 
-/// One page.
 struct Plan<'r> {
     row: &'r Row,
     facts: Facts,

@@ -37,9 +37,7 @@ pub struct Shown {
 /// What is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Left {
-    /// Lines.
     pub lines: usize,
-    /// Bytes of them.
     pub bytes: usize,
 }
 

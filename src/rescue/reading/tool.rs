@@ -21,41 +21,33 @@ pub enum Part {
         title: String,
         /// Its language, for editors; may be empty.
         language: &'static str,
-        /// The text.
         text: Shown,
     },
     /// How a file was changed.
     Diff {
-        /// Its lines.
         lines: Vec<Line>,
         /// Lines that are not shown.
         left: usize,
     },
     /// A list of things to do, each with its state.
     Todo(Vec<(String, String)>),
-    /// Markdown.
     Prose(String),
 }
 
 /// A line of a diff.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What it is.
     pub kind: LineKind,
-    /// Without its mark.
     pub text: String,
 }
 
 /// What a line of a diff is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineKind {
-    /// Tells a place.
     Place,
     /// There before and after.
     Same,
-    /// New.
     Added,
-    /// Gone.
     Removed,
 }
 

@@ -96,7 +96,6 @@ pub struct Finding {
     pub line: u64,
     /// Where its line begins, in bytes.
     pub offset: u64,
-    /// What is wrong.
     pub what: String,
     /// What the client does with it as it is.
     pub client: &'static str,
@@ -111,9 +110,7 @@ pub struct Finding {
 pub struct Change {
     /// New parent: an id.
     pub parent: Option<String>,
-    /// New id.
     pub id: Option<String>,
-    /// New time.
     pub time: Option<String>,
     /// What is refused of its content is taken out or cut.
     pub faults: bool,
@@ -128,9 +125,7 @@ pub struct Change {
 /// A record that is put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Put {
-    /// Its id.
     pub id: String,
-    /// What it follows.
     pub parent: Option<String>,
     /// What it is put in for.
     pub lost: LostRecord,
@@ -139,7 +134,6 @@ pub struct Put {
 /// What a record is put in for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LostRecord {
-    /// The beginning.
     Start,
     /// Calls with these ids, as a part of this message.
     Calls(Vec<String>, Option<String>),
@@ -159,7 +153,6 @@ pub struct Edit {
 /// What was found in a transcript.
 #[derive(Debug, Default)]
 pub struct Diagnosis {
-    /// Its length.
     pub bytes: u64,
     /// Its lines, an unended one among them.
     pub lines: u64,
@@ -193,7 +186,6 @@ pub struct Diagnosis {
     pub foreign: HashSet<u64>,
 }
 
-/// A `last-prompt` record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndRecord {
     /// Id of the record that the client reads back from.
@@ -212,7 +204,6 @@ pub struct FoundBranch {
     pub fork_line: u64,
     /// Line of its first record.
     pub first_line: u64,
-    /// Prompts in it.
     pub turns: u64,
     /// Bytes of its lines.
     pub bytes: u64,
@@ -226,11 +217,8 @@ pub struct FoundBranch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OtherSession {
-    /// Its id.
     pub session: String,
-    /// Records of it.
     pub records: u64,
-    /// Prompts in them.
     pub turns: u64,
     /// Line of the first.
     pub first_line: u64,
@@ -285,9 +273,7 @@ pub fn remaining(made: impl Read, found: &Diagnosis, reading: &Reading<'_>) -> s
 
 /// A line of a file.
 pub struct FileLine<'a> {
-    /// Number from 1.
     pub number: u64,
-    /// Where it begins.
     pub offset: u64,
     /// Its bytes without its end; `None` when it is too long.
     pub bytes: Option<&'a [u8]>,
@@ -347,7 +333,6 @@ impl<R: Read> Lines<R> {
 }
 
 impl<R: Read + Seek> Lines<R> {
-    /// To the beginning.
     fn rewind(&mut self) -> std::io::Result<()> {
         (self.offset, self.number) = (0, 0);
         self.source.seek(SeekFrom::Start(0)).map(|_| ())
@@ -1111,7 +1096,6 @@ struct Outlook {
 struct TooManyImages {
     /// Indices of the records that lose theirs.
     records: Vec<usize>,
-    /// Images in them.
     count: u64,
     /// All images that are sent, and their size.
     all: u64,

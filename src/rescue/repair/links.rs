@@ -33,7 +33,6 @@ pub enum Kind {
 /// One record of the conversation, in the order of the file. Names are hashes; 0 is none.
 #[derive(Debug, Clone, Copy)]
 pub struct Link {
-    /// Its own id.
     pub id: u64,
     /// Of the record it follows.
     pub parent: u64,
@@ -43,7 +42,6 @@ pub struct Link {
     pub offset: u64,
     /// Which record of its line it is.
     pub piece: u16,
-    /// What it is.
     pub kind: Kind,
     /// How the client was started that wrote it.
     pub entrypoint: u8,
@@ -64,9 +62,7 @@ pub struct Preserved {
     pub boundary: usize,
     /// The first message that is kept.
     pub head: u64,
-    /// The last one.
     pub tail: u64,
-    /// The summary.
     pub anchor: u64,
 }
 
@@ -94,7 +90,6 @@ pub enum Scope {
     Lines,
     /// Links, but no branch is joined to another.
     Links,
-    /// Everything.
     Joins,
 }
 
@@ -116,9 +111,7 @@ pub enum Name {
 pub struct Insert {
     /// In front of the record at this index.
     pub before: usize,
-    /// What for.
     pub lost: Lost,
-    /// Its id.
     pub id: Name,
     /// What it follows; `None`: nothing.
     pub parent: Option<Name>,
@@ -126,7 +119,6 @@ pub struct Insert {
     pub message_of: Option<usize>,
 }
 
-/// What is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lost {
     /// The beginning of the conversation.
@@ -163,11 +155,9 @@ pub enum Broken {
 pub struct Relink {
     /// Index of the record.
     pub index: usize,
-    /// Why.
     pub why: Broken,
     /// What it follows from now on; `None`: what it did.
     pub parent: Option<Name>,
-    /// Its new id.
     pub id: Option<Name>,
     /// Its results were given before: they become a text.
     pub as_text: bool,
@@ -187,9 +177,7 @@ pub struct Fork {
 pub struct Branch {
     /// The record that both branches follow.
     pub fork: usize,
-    /// Its first record.
     pub first: usize,
-    /// Its last record.
     pub leaf: usize,
     /// The last record of it in which something was said.
     pub words: usize,
@@ -199,7 +187,6 @@ pub struct Branch {
     pub bytes: u64,
     /// The client sends it.
     pub sent: bool,
-    /// Its records.
     pub members: Vec<usize>,
 }
 
@@ -210,7 +197,6 @@ pub struct Plan {
     pub inserts: Vec<Insert>,
     /// Links that are changed.
     pub relinks: Vec<Relink>,
-    /// Forks.
     pub forks: Vec<Fork>,
     /// Calls without a result behind which nothing was said: the client itself tells the model.
     pub open_calls: Vec<usize>,
@@ -968,12 +954,10 @@ fn alternate(tree: &Tree<'_>, one: &[usize], other: &[usize]) -> bool {
     }
 }
 
-/// Children of records.
 struct Tree<'a> {
     links: &'a [Link],
     /// Parent and child, sorted.
     pairs: Vec<(u32, u32)>,
-    /// Parents by index.
     parents: Vec<Option<u32>>,
 }
 

@@ -69,35 +69,25 @@ pub struct RepairOptions {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubagentFindings {
-    /// Its file.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// What was found.
     pub findings: Vec<Finding>,
     /// Findings that are not in the list.
     pub more: u64,
 }
 
-/// The answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of the answer on its own")]
 pub struct RepairReport {
-    /// [`SCHEMA`].
     pub schema: &'static str,
-    /// When.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// Nothing was changed.
     pub dry_run: bool,
-    /// Session id.
     pub session: String,
-    /// Its transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// Its length before.
     pub bytes: u64,
-    /// Its lines before.
     pub lines: u64,
     /// Its records before, as far as they can be read.
     pub records: u64,
@@ -115,7 +105,6 @@ pub struct RepairReport {
     pub switches: bool,
     /// The record that `--branch` named.
     pub branch: Option<String>,
-    /// Subagents with findings.
     pub subagents: Vec<SubagentFindings>,
     /// Why it cannot be mended now; `None`: it can.
     pub held: Option<String>,

@@ -32,7 +32,6 @@ pub enum Piece<'a> {
 /// A line, taken to pieces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pieces<'a> {
-    /// In their order.
     pub list: Vec<Piece<'a>>,
     /// It is one record and nothing else, as the client reads it.
     pub whole: bool,

@@ -14,7 +14,6 @@ const ENOUGH: usize = 8 * BLOCK;
 pub enum Line<'a> {
     /// A line without its line end. The last one may lack one.
     Whole {
-        /// From 1.
         number: u64,
         /// What is in it.
         bytes: &'a [u8],
@@ -22,10 +21,7 @@ pub enum Line<'a> {
         before: &'a [u8],
     },
     /// A line longer than the limit.
-    TooLong {
-        /// From 1.
-        number: u64,
-    },
+    TooLong { number: u64 },
 }
 
 /// Reads lines. The buffer grows with the longest line up to the limit and can be used again.

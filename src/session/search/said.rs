@@ -15,13 +15,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Who said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// A person.
     User,
-    /// The model.
     Assistant,
     /// A tool: what it was given, or its result.
     Tool,
@@ -32,7 +29,6 @@ pub enum Role {
 /// One text of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said<'a> {
-    /// Who said it.
     pub role: Role,
     /// Its parts: one text, or all texts in a tool's input.
     pub parts: Vec<Cow<'a, str>>,
@@ -51,7 +47,6 @@ pub struct Spoken<'a> {
     pub cwd: Option<Cow<'a, str>>,
     /// Session it belongs to.
     pub session: Option<Cow<'a, str>>,
-    /// A subagent's record.
     pub sidechain: bool,
     /// Name a person gave the session.
     pub name: Option<Cow<'a, str>>,

@@ -46,11 +46,9 @@ const SAMPLE: usize = 16 * 1024;
 /// What is looked for, and where.
 #[derive(Debug)]
 pub struct Query {
-    /// The text.
     pub pattern: Pattern,
     /// Who said it; everybody when empty.
     pub roles: Vec<Role>,
-    /// Not before then.
     pub since: Option<DateTime<Utc>>,
     /// Hits that are kept of one session.
     pub kept: usize,
@@ -61,7 +59,6 @@ pub struct Query {
 pub struct SessionFiles {
     /// Session id, or what stands for it in a file's name.
     pub id: String,
-    /// Its transcript.
     pub transcript: Option<PathBuf>,
     /// Those of its subagents.
     pub subagents: Vec<PathBuf>,
@@ -72,11 +69,9 @@ pub struct SessionFiles {
 /// One place where the text was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
-    /// The file.
     pub transcript: PathBuf,
     /// Line of the file, from 1.
     pub line: u64,
-    /// Who said it.
     pub role: Role,
     /// Number of the prompt it belongs to, from 1; 0 before the first.
     pub turn: usize,
@@ -86,7 +81,6 @@ pub struct Hit {
     pub snippet: String,
     /// Where the match is in it.
     pub span: Span,
-    /// A subagent's record.
     pub subagent: bool,
 }
 
@@ -107,7 +101,6 @@ pub struct Findings {
     pub cwd: Option<String>,
     /// Files that were searched.
     pub files: usize,
-    /// Bytes of them.
     pub bytes: u64,
     /// What could not be read.
     pub problems: Vec<Error>,

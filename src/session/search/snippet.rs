@@ -12,9 +12,7 @@ const LONGEST_MATCH: usize = 400;
 /// Where the match is in a snippet, in UTF-16 units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Span {
-    /// Units before it.
     pub start: usize,
-    /// Units in it.
     pub length: usize,
 }
 

@@ -24,11 +24,9 @@ pub struct Sample {
     pub session: String,
     pub bytes: Vec<u8>,
     pub fates: BTreeMap<u32, Fate>,
-    /// What was damaged.
     pub damages: Vec<&'static str>,
 }
 
-/// Deterministic numbers: `SplitMix64`.
 struct Random(u64);
 
 impl Random {
@@ -99,7 +97,6 @@ struct World {
     checkpoint: bool,
     /// Two clients have the session open.
     contested: bool,
-    /// What they wrote.
     contested_words: Vec<u32>,
 }
 
