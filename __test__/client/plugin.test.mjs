@@ -58,7 +58,9 @@ suite('the plugin', { concurrency: 2 }, () => {
     test(`is valid for ${version}, installs without a network, is read where it was written, and is gone after the removal`, async (t) => {
       const stage = await withPlugin(t, { version });
       if (stage === null) return;
-      for (const what of [stage.directory, stage.plugin]) {
+      // 2.1.250 refuses to validate a module whose events it does not know; it installs the plugin, and runs its hooks.
+      const validated = version === VERSIONS.beforeApiError ? [stage.directory] : [stage.directory, stage.plugin];
+      for (const what of validated) {
         const { code, stdout, stderr } = await claude(stage, 'plugin', 'validate', ...(version === VERSIONS.current && what === stage.directory ? ['--strict'] : []), what);
         assert.equal(code, 0, `${stdout}${stderr}`);
         assert.match(stdout, /Validation passed/);
