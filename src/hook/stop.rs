@@ -12,7 +12,7 @@ use crate::notify::{Kind as NoticeKind, Notice, send};
 use crate::project::enabled::unattended;
 use crate::recovery::config::{Config, in_force};
 use crate::recovery::fingerprint::Fingerprint;
-use crate::recovery::heartbeat::{Ended, Heartbeat, continues_by_itself, notified_at};
+use crate::recovery::heartbeat::{Ended, Heartbeat, may_continue_by_itself, notified_at};
 use crate::recovery::incident::{Incident, Obstacle, Outcome as AttemptOutcome, Phase, Report};
 use crate::recovery::ledger::{Event, Ledger};
 use crate::recovery::policy::{Action, RecoveryPlan, Terminal, user_needed};
@@ -158,7 +158,7 @@ impl Hook<'_> {
     /// (measured with 2.1.329 and 2.1.332). The flag makes the hook before a prompt look at it.
     fn expect_second_continuation(&self, heartbeat: &Heartbeat<'_>) {
         let incident = heartbeat.ledger.read(&self.payload.session).ok().flatten();
-        if incident.as_ref().is_some_and(continues_by_itself)
+        if incident.as_ref().is_some_and(may_continue_by_itself)
             && let Some(flags) = self.flags()
             && let Err(error) = flags.raise(&self.payload.session, self.within)
         {

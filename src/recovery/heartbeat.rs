@@ -169,7 +169,7 @@ pub fn next_move(look: &Look<'_>) -> Move {
         Seen::ContinuedByClient => {
             return Move::End(Some(Phase::Recovered), "Claude Code continued by itself");
         }
-        Seen::MovedOn => return Move::End(Some(Phase::MovedOn), "the session went on without us"),
+        Seen::MovedOn => return Move::End(Some(Phase::MovedOn), "the session continued without this tool"),
         Seen::Escaped if look.escape_cancels && notified_at.is_none() => {
             return Move::End(Some(Phase::Cancelled), "the user cancelled the continuation with Esc");
         }
@@ -704,9 +704,10 @@ pub fn obstacle(
     switches.offline.then_some(Obstacle::NoRoute)
 }
 
-/// Whether Claude Code itself continues the session while its terminal stays open.
+/// Whether Claude Code may continue the session itself while its terminal stays open: by default, or because the user chose to
+/// wait in its limit menu, which leaves no mark. [`super::native`] decides whether it is expected to.
 #[must_use]
-pub fn continues_by_itself(incident: &Incident) -> bool {
+pub fn may_continue_by_itself(incident: &Incident) -> bool {
     let version = incident.client_version.as_deref().and_then(ClientVersion::parse);
     incident.entrypoint.as_deref() == Some("cli")
         && incident.stop.kind.is_usage_limit()
