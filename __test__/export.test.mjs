@@ -134,6 +134,8 @@ test('a session that goes on meanwhile is exported as its beginning, of the leng
   const writer = spawn(process.execPath, ['-e', 'const { appendFileSync } = require("node:fs"); for (let n = 0; ; n += 1) appendFileSync(process.argv[1], JSON.stringify({ type: "mode", n, text: "x".repeat(n % 4000) }) + "\\n")', transcript], { stdio: 'ignore' });
   const gone = new Promise((resolve) => writer.once('exit', resolve));
   try {
+    const before = statSync(transcript).size;
+    while (statSync(transcript).size === before) await new Promise((resolve) => setTimeout(resolve, 20));
     for (let round = 0; round < 3; round += 1) {
       const { status, stdout, stderr } = await place.run(['export', id, '--json']);
       assert.equal(status, 0, stderr);

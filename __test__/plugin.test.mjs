@@ -27,6 +27,7 @@ const FILES = [
   `${NAME}/hooks/${NAME}/package.json`,
   `${NAME}/hooks/${NAME}/run.sh`,
   `${NAME}/hooks/hooks.json`,
+  `${NAME}/hooks/module.js`,
 ];
 
 /** @param {string} directory */
@@ -126,7 +127,7 @@ test('--json prints plan and report with the commands that are left to a person'
 function newer(place) {
   const root = join(place.root, 'newer');
   mkdirSync(root);
-  for (const name of ['bin', 'package.json', 'LICENSE', 'index.js', ...readdirSync(ROOT).filter((entry) => entry.endsWith('.node'))]) cpSync(join(ROOT, name), join(root, name), { recursive: true });
+  for (const name of ['bin', 'plugin', 'package.json', 'LICENSE', 'index.js', ...readdirSync(ROOT).filter((entry) => entry.endsWith('.node'))]) cpSync(join(ROOT, name), join(root, name), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'), 'junction');
   for (const name of ['bin/hook.js', 'LICENSE']) appendFileSync(join(root, name), '// Newer.\n');
   return join(root, 'bin', 'cc-session-recover.js');

@@ -42,7 +42,8 @@ test('no more runs are made in a night than nightlyCap allows, and the rest is t
   const place = world(t);
   const scene = await supervised(place, { config: { nightlyCap: 1 } });
   const ids = [idOf(0xb11), idOf(0xb12)];
-  for (const id of ids) scene.stop(id);
+  // Of runs with the same first prompt only the newest counts.
+  for (const id of ids) scene.stop(id, { edit: (record) => (record.type === 'user' ? { ...record, message: { ...record.message, content: `Task ${id}` } } : record) });
   await later(150);
   const last = looks(await place.run(['watch', '--once', '--json'])).at(-1);
   assert.equal(scene.starts('').length + ids.flatMap((id) => scene.starts(id)).length, 1);
