@@ -13,7 +13,7 @@ import { ROOT } from '../lib/command.mjs';
 import { refusals } from '../lib/conversation-rules.mjs';
 import { scene } from './scene.mjs';
 
-const SAMPLES = Number(process.env.CC_RECOVER_REPAIR_SAMPLES ?? 10);
+const SAMPLES = Number(process.env.CC_RECOVER_REPAIR_SAMPLES ?? 3);
 const GENERATOR = 'rescue::repair::property::samples_for_the_real_client';
 /** Seconds; long ago. */
 const QUIET = 1_700_000_000;
