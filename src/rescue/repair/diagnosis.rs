@@ -432,6 +432,8 @@ struct Survey {
     /// Indices of records by the hashes of their ids; of copies the first.
     firsts: HashMap<u64, u32>,
     last_boundary: usize,
+    /// The line that is being read is damaged.
+    damaged_line: bool,
     /// The last message: index of its link, and whether it has a time.
     last: Option<(usize, bool)>,
     last_time: Option<String>,
@@ -462,6 +464,7 @@ impl Survey {
             others: BTreeMap::new(),
             firsts: HashMap::new(),
             last_boundary: 0,
+            damaged_line: false,
             last: None,
             last_time: None,
             spoken: false,
@@ -532,6 +535,7 @@ impl Survey {
             mend: mend.map(str::to_owned),
             lost,
         };
+        self.damaged_line = false;
         if let Some(outline) = &line.outline {
             self.record(line, 0, outline);
             return;
@@ -542,6 +546,7 @@ impl Survey {
             return;
         };
         let pieces = Pieces::of(bytes);
+        self.damaged_line = !pieces.whole;
         let records = pieces.records().count();
         if !pieces.whole && bytes.iter().any(|byte| !byte.is_ascii_whitespace()) {
             self.damaged(line, &pieces, records, at);
@@ -646,7 +651,7 @@ impl Survey {
         let kind = kind.and_then(string).unwrap_or_default();
         if kind == "last-prompt" {
             let leaf = fields(text, ["leafUuid"]).and_then(|[leaf]| leaf);
-            self.talk.leaf = hash_of(leaf);
+            self.talk.checkpoint(hash_of(leaf));
         }
         let sidechain = sidechain.is_some_and(|sidechain| sidechain.get() == "true");
         let spoken = kind == "user" || kind == "assistant";
@@ -702,6 +707,7 @@ impl Survey {
             },
             entrypoint: self.entrypoint(entrypoint),
             meta: false,
+            unread: self.damaged_line,
             at: time.as_deref().and_then(parse_rfc3339).map_or(0, |time| time.timestamp_millis()),
             length: at.length,
             weight: if at.outline.is_some() {
@@ -1250,6 +1256,17 @@ impl<R: Read + Seek> Placing<'_, R> {
             change.id = id.or(change.id.take());
             change.as_text |= relink.as_text;
             findings.extend(relink_finding(relink.why, link.offset));
+        }
+        for index in &plan.refused {
+            findings.push(Finding {
+                class: Class::BrokenLink,
+                line: 0,
+                offset: self.links[*index].offset,
+                what: "a record follows one that is not in the file, and its link is left as it is".into(),
+                client: "sends turns now that it would leave out once the link is repaired, such as parallel calls in front of a compaction",
+                mend: None,
+                lost: None,
+            });
         }
         for fork in &plan.forks {
             let joins = fork.joined && scope >= Scope::Joins;

@@ -8,10 +8,12 @@
 //! the request; a parent that is not in the file is replaced by a guess that loses turns in some shapes; no parent in the
 //! middle ends the conversation there. Calls that were made at once hang on each other, each with its result beside it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Forks that are looked at.
 const FORKS: usize = 64;
+/// Lost parents in one conversation in whose place the client's guess is worked out.
+const GUESSES: usize = 16;
 
 /// What a record is in the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Link {
     pub entrypoint: u8,
     /// The client wrote it by itself, as it writes the body of a skill. Nobody typed it.
     pub meta: bool,
+    /// Its line is damaged: the client does not read it.
+    pub unread: bool,
     /// When it was written, in milliseconds; 0 when it does not say so.
     pub at: i64,
     /// Bytes of its line.
@@ -75,12 +79,24 @@ pub struct Talk {
     pub preserved: Vec<Preserved>,
     /// The leaf that the last `last-prompt` record names; 0 for none.
     pub leaf: u64,
+    /// Of each record that a `last-prompt` names, by its id: how many records stood in front of the first that does.
+    pub checkpoints: HashMap<u64, usize>,
     /// Parents of torn records, by the index of the record behind them.
     pub torn: BTreeMap<usize, Vec<u64>>,
     /// A record of another session stands behind every record of this one.
     pub ends_elsewhere: bool,
     /// Calls and results that lack the other.
     pub unpaired: Unpaired,
+}
+
+impl Talk {
+    /// A `last-prompt` that names this leaf stands behind the records so far; 0: it names none.
+    pub fn checkpoint(&mut self, leaf: u64) {
+        self.leaf = leaf;
+        if leaf != 0 {
+            self.checkpoints.entry(leaf).or_insert(self.links.len());
+        }
+    }
 }
 
 /// How much a plan may change. A plan that does not hold what it promises is made again with less.
@@ -208,6 +224,8 @@ pub struct Plan {
     pub sent: Vec<usize>,
     /// The plan would take something from the client that it sends now.
     pub harms: bool,
+    /// Records whose links stay broken, because the client would send less once they are repaired.
+    pub refused: Vec<usize>,
 }
 
 /// Calls and results that lack the other.
@@ -225,8 +243,26 @@ pub fn plan(talk: &Talk, scope: Scope) -> Plan {
     if !talk.links.iter().any(|link| link.kind == Kind::Assistant || link.kind == Kind::Prompt) {
         return Plan::default();
     }
-    let mut chain = Chain::of(talk);
-    let before = chain.sent();
+    let whole = attempt(talk, scope, &HashSet::new());
+    if !whole.harms {
+        return whole;
+    }
+    // One edit that does harm keeps no other from being made.
+    let edits: BTreeSet<usize> = whole
+        .relinks
+        .iter()
+        .map(|relink| relink.index)
+        .chain(whole.inserts.iter().map(|insert| insert.before))
+        .collect();
+    let without =
+        |index: usize| Plan { refused: vec![index], ..attempt(talk, scope, &HashSet::from([index])) };
+    edits.into_iter().take(FORKS).map(without).find(|plan| !plan.harms).unwrap_or(whole)
+}
+
+/// A plan that leaves the links of the records in `held` as they are.
+fn attempt(talk: &Talk, scope: Scope, held: &HashSet<usize>) -> Plan {
+    let mut chain = Chain::of(talk, held);
+    let before = [chain.sent_with(false), chain.sent()];
     if scope >= Scope::Links {
         chain.replays();
         chain.name_the_unnamed();
@@ -242,19 +278,24 @@ pub fn plan(talk: &Talk, scope: Scope) -> Plan {
         chain.end();
     }
     let after = chain.sent();
-    let kept: HashSet<usize> = after.chain.iter().copied().collect();
-    // What a compaction summed up is no longer sent.
-    let summed_up =
-        after.chain.iter().copied().filter(|index| talk.links[*index].kind == Kind::Boundary).max();
-    let spoken = |index: &usize| {
-        matches!(talk.links[*index].kind, Kind::Prompt | Kind::Result | Kind::Assistant)
-            && !talk.links[*index].meta
-            && summed_up.is_none_or(|boundary| *index > boundary)
-    };
     let mut plan = chain.plan;
-    plan.harms = before.chain.iter().filter(|index| spoken(index)).any(|index| !kept.contains(index));
+    let [linked, guessed] = before;
+    // With a guess the client may go on in a branch that the user left: to lose that one does no harm.
+    let left: HashSet<usize> = plan
+        .branches
+        .iter()
+        .filter(|branch| !after.chain.contains(&branch.first))
+        .flat_map(|branch| branch.members.iter().copied())
+        .collect();
+    // A damaged line that is read again can make a compaction whole, so that the client forgets more than it does now.
+    let damaged = after.compaction.segment.is_some() && talk.links.iter().any(|link| link.unread);
+    let as_read =
+        damaged.then(|| Chain::as_read(talk, held).sent()).filter(|read| read.compaction.segment.is_none());
+    plan.harms = as_read.is_some_and(|read| after.lacks(&read, &left, &talk.links))
+        || after.lacks(&linked, &HashSet::new(), &talk.links)
+        || after.lacks(&guessed, &left, &talk.links);
     for branch in &mut plan.branches {
-        branch.sent = kept.contains(&branch.first);
+        branch.sent = after.chain.contains(&branch.first);
     }
     plan.sent = after.with_parallels(&talk.links);
     plan.relinks.sort_by_key(|relink| relink.index);
@@ -268,6 +309,34 @@ struct Sent {
     /// The last record in the order of the client, which it takes unless a `last-prompt` names another branch.
     newest: usize,
     chain: Vec<usize>,
+    compaction: Compaction,
+    /// Records in damaged lines are passed over.
+    as_read: bool,
+}
+
+/// What the last compaction makes of the records in front of it, as 2.1.332 does: it forgets all of them but those on the way from
+/// the tail of `preservedSegment` to its head. Calls that were made at once hang on each other, so that the results of all
+/// but the last are not on this way and are forgotten as well. Where the way is broken the client forgets nothing.
+#[derive(Debug, Default)]
+struct Compaction {
+    /// Records in front of this one are forgotten; 0: none are.
+    boundary: usize,
+    kept: HashSet<usize>,
+    segment: Option<KeptSegment>,
+}
+
+/// Indices of a compaction's [`Preserved`].
+#[derive(Debug, Clone, Copy)]
+struct KeptSegment {
+    head: usize,
+    tail: usize,
+    anchor: Option<usize>,
+}
+
+impl Compaction {
+    fn forgets(&self, index: usize) -> bool {
+        index < self.boundary && !self.kept.contains(&index)
+    }
 }
 
 impl Sent {
@@ -282,11 +351,32 @@ impl Sent {
         let beside = (0..links.len()).filter(|index| {
             matches!(links[*index].kind, Kind::Assistant | Kind::Result)
                 && messages.contains(&links[*index].message)
+                && !self.compaction.forgets(*index)
         });
         let mut all: Vec<usize> = self.chain.iter().copied().chain(beside).collect();
         all.sort_unstable();
         all.dedup();
         all
+    }
+
+    /// Something that was sent before, and that is not in `left`, is not sent any more, and no compaction summed it up.
+    fn lacks(&self, before: &Self, left: &HashSet<usize>, links: &[Link]) -> bool {
+        let now: HashSet<usize> = self.with_parallels(links).into_iter().collect();
+        let passed = self.chain.iter().copied().filter(|index| links[*index].kind == Kind::Boundary).max();
+        let summed_up_before = passed.unwrap_or(0).max(self.compaction.boundary);
+        let messages: HashSet<u64> = self.compaction.kept.iter().map(|index| links[*index].message).collect();
+        // The other calls of a message that the compaction kept, and their results, are in no summary.
+        let summed_up = |index: usize| {
+            index < summed_up_before
+                && (links[index].message == 0 || !messages.contains(&links[index].message))
+        };
+        before.with_parallels(links).into_iter().any(|index| {
+            let link = &links[index];
+            let was_said = matches!(link.kind, Kind::Prompt | Kind::Result | Kind::Assistant)
+                && !link.meta
+                && (!before.as_read || !link.unread);
+            was_said && !now.contains(&index) && !left.contains(&index) && !summed_up(index)
+        })
     }
 }
 
@@ -306,11 +396,15 @@ struct Chain<'a> {
     relinked: BTreeMap<usize, usize>,
     /// Last record of a branch that was put behind another.
     joined_end: Option<usize>,
+    /// Records whose links stay as they are.
+    held: &'a HashSet<usize>,
+    /// Records in damaged lines are passed over.
+    as_read: bool,
     plan: Plan,
 }
 
 impl<'a> Chain<'a> {
-    fn of(talk: &'a Talk) -> Self {
+    fn of(talk: &'a Talk, held: &'a HashSet<usize>) -> Self {
         let links = &talk.links;
         let mut by_id: HashMap<u64, u32> = HashMap::with_capacity(links.len());
         let mut parents: Vec<u64> = links.iter().map(|link| link.parent).collect();
@@ -333,16 +427,29 @@ impl<'a> Chain<'a> {
             before: BTreeMap::new(),
             relinked: BTreeMap::new(),
             joined_end: None,
+            held,
+            as_read: false,
             plan: Plan::default(),
         }
+    }
+
+    /// Without the records that the client does not read.
+    fn as_read(talk: &'a Talk, held: &'a HashSet<usize>) -> Self {
+        let mut chain = Self::of(talk, held);
+        chain.by_id.retain(|_, index| !talk.links[*index as usize].unread);
+        chain.as_read = true;
+        chain
     }
 
     fn index(&self, id: u64) -> Option<usize> {
         self.by_id.get(&id).map(|index| *index as usize)
     }
 
-    /// The same record stands further in front.
+    /// The same record stands further in front, or the client does not read it.
     fn repeated(&self, index: usize) -> bool {
+        if self.as_read && self.links[index].unread {
+            return true;
+        }
         self.links[index].id != 0 && self.index(self.links[index].id) != Some(index)
     }
 
@@ -442,7 +549,7 @@ impl<'a> Chain<'a> {
             }
         }
         for (lost, result, tools) in by_parent {
-            if self.repeated(result) {
+            if self.repeated(result) || self.held.contains(&result) {
                 continue;
             }
             let told = self.orphaned(result);
@@ -452,6 +559,9 @@ impl<'a> Chain<'a> {
                 .position(|link| link.kind == Kind::Assistant && lost != 0 && link.parent == lost && !told);
             let first = self.links.iter().position(|link| told && link.parent == lost);
             let before = first.or(beside).unwrap_or(result);
+            if self.held.contains(&before) {
+                continue;
+            }
             let known = if told { None } else { self.index(lost).map(Name::Of) };
             let parent = known.or_else(|| self.preceding(before));
             let of_message = before != result && self.links[before].kind == Kind::Assistant;
@@ -491,6 +601,9 @@ impl<'a> Chain<'a> {
                 self.plan.open_calls.push(*call);
                 continue;
             };
+            if self.held.contains(&end) {
+                continue;
+            }
             let (told, own) = (self.orphaned(end), self.parents[end] == self.links[*call].id);
             // Of several calls that were made at once, the last one's result is what goes on.
             let more = calls[place + 1..]
@@ -530,6 +643,7 @@ impl<'a> Chain<'a> {
         for index in 1..self.links.len() {
             let link = &self.links[index];
             if self.repeated(index)
+                || self.held.contains(&index)
                 || self.relinked.get(&index).is_some_and(|number| self.plan.relinks[*number].parent.is_some())
             {
                 continue;
@@ -550,6 +664,16 @@ impl<'a> Chain<'a> {
                 Name::OfInsert(_) | Name::LostParentOf(_) | Name::New => true,
             });
             let inserted = self.before.contains_key(&index);
+            // A checkpoint names the lost record: it stood in front of it. What is between was said after it, and was left by
+            // the user who went back to it.
+            let checkpoint = self.talk.checkpoints.get(&lost).copied();
+            let checkpoint =
+                checkpoint.filter(|place| why == Broken::Missing && !inserted && (1..index).contains(place));
+            let checkpoint = checkpoint.and_then(|place| self.preceding(place)).filter(|name| match name {
+                Name::Of(parent) => forward.is_empty() || !self.leads_to(Some(*parent), index),
+                Name::OfInsert(_) | Name::LostParentOf(_) | Name::New => true,
+            });
+            let known = known.or(checkpoint);
             let parent = if known.is_some() {
                 known
             } else if inserted || forward.is_empty() {
@@ -619,6 +743,7 @@ impl<'a> Chain<'a> {
             for copy in copies {
                 let own = self.links[copy].parent;
                 let lost = own == 0 || self.index(own).is_none();
+                let known = known && !self.held.contains(&copy);
                 if known && lost && own != parent {
                     self.change(copy, Broken::Replayed, Some(Name::LostParentOf(first)));
                 }
@@ -672,7 +797,7 @@ impl<'a> Chain<'a> {
                 let front = (earlier + 1..row).rev().find(|index| {
                     !self.repeated(*index) && !matches!(self.links[*index].kind, Kind::Progress)
                 });
-                if let Some(front) = front {
+                if let Some(front) = front.filter(|_| !self.held.contains(&row)) {
                     self.change(row, Broken::Compacted, Some(Name::Of(front)));
                     continue;
                 }
@@ -692,7 +817,10 @@ impl<'a> Chain<'a> {
                     && !block.contains(index)
                     && !matches!(self.links[*index].kind, Kind::Progress | Kind::Boundary)
             });
-            let Some(next) = next.filter(|next| from_before(self, *next) && tree.goes_on(*next, 0)) else {
+            let Some(next) = next
+                .filter(|next| !self.held.contains(next))
+                .filter(|next| from_before(self, *next) && tree.goes_on(*next, 0))
+            else {
                 continue;
             };
             let end = block.iter().copied().filter(|index| *index < next).max().unwrap_or(*compaction);
@@ -790,9 +918,13 @@ impl<'a> Chain<'a> {
         let astray = match sent.leaf {
             None => true,
             // A `last-prompt` names it: that is the client's own choice, or the user's. Behind records of another session
-            // the client does not go on from it to what was said later.
+            // the client does not go on from it to what was said later, nor does it when a copy is the last line.
             Some(leaf) if leaf != sent.newest => {
-                self.talk.ends_elsewhere && self.walk(sent.newest).contains(&leaf)
+                let copy = self.later.contains_key(&sent.newest)
+                    && !sent.chain.contains(&last)
+                    && !self.beside(last, &sent)
+                    && self.walk(last, &sent.compaction).contains(&leaf);
+                copy || (self.talk.ends_elsewhere && self.walk(sent.newest, &sent.compaction).contains(&leaf))
             }
             // Copies and notes only: who went back has said something.
             Some(_) => !sent.chain.contains(&last) && !self.beside(last, &sent),
@@ -808,57 +940,145 @@ impl<'a> Chain<'a> {
         message != 0 && sent.chain.iter().any(|other| self.links[*other].message == message)
     }
 
-    /// What the client sends, as far as links lead; where one is broken it guesses.
+    /// What the client sends; where a link is broken it guesses.
     fn sent(&self) -> Sent {
-        let last_boundary = self.links.iter().rposition(|link| link.kind == Kind::Boundary);
-        // A compaction makes the client forget what was before it, so that a copy behind it is a new record.
-        let place = |index: usize| match (last_boundary, self.later.get(&index)) {
-            (Some(boundary), Some(copies)) if index < boundary => {
-                copies.iter().copied().find(|copy| *copy > boundary).unwrap_or(index)
-            }
-            _ => index,
-        };
-        let newest = (0..self.links.len())
+        self.sent_with(true)
+    }
+
+    /// The same; without `guesses` as far as links lead.
+    fn sent_with(&self, guesses: bool) -> Sent {
+        let last_boundary = self.last_boundary();
+        let compaction = self.compaction();
+        // The client takes the last line of the file for the end, even when it is a copy.
+        let place =
+            |index: usize| self.later.get(&index).and_then(|copies| copies.last()).copied().unwrap_or(index);
+        let mut newest = (0..self.links.len())
             .filter(|index| !self.repeated(*index) && self.links[*index].kind != Kind::Progress)
             .max_by_key(|index| place(*index))
             .unwrap_or(0);
-        let newest_chain = self.walk(newest);
+        if self.talk.checkpoints.is_empty() && compaction.segment.is_none() && place(newest) != newest {
+            newest = self.newest_behind(newest);
+        }
+        let mut newest_chain = self.walk_with(newest, &compaction, guesses);
+        let speaks =
+            |index: &usize| matches!(self.links[*index].kind, Kind::Prompt | Kind::Result | Kind::Assistant);
+        if !newest_chain.iter().any(speaks) && compaction.segment.is_some() {
+            let spoken = (0..self.links.len()).filter(|index| !self.repeated(*index) && speaks(index));
+            newest = spoken.max_by_key(|index| (self.links[*index].at, *index)).unwrap_or(newest);
+            newest_chain = self.walk_with(newest, &compaction, guesses);
+        }
         let named = match self.plan.leaf {
             Some(leaf) => Some(leaf),
             None => self
                 .index(self.talk.leaf)
-                .filter(|leaf| last_boundary.is_none_or(|boundary| place(*leaf) >= boundary)),
+                .filter(|leaf| last_boundary.is_none_or(|boundary| place(*leaf) >= boundary))
+                // Behind a compaction that kept messages the client follows a checkpoint only when nothing follows that.
+                .filter(|leaf| compaction.segment.is_none() || !self.is_followed(*leaf)),
         };
-        match named.filter(|leaf| self.talk.ends_elsewhere || !newest_chain.contains(leaf)) {
-            Some(leaf) => Sent { leaf: Some(leaf), newest, chain: self.walk(leaf) },
-            None if self.talk.ends_elsewhere => Sent { leaf: None, newest, chain: Vec::new() },
-            None => Sent { leaf: Some(newest), newest, chain: newest_chain },
-        }
+        let (leaf, chain) =
+            match named.filter(|leaf| self.talk.ends_elsewhere || !newest_chain.contains(leaf)) {
+                Some(leaf) => (Some(leaf), self.walk_with(leaf, &compaction, guesses)),
+                None if self.talk.ends_elsewhere => (None, Vec::new()),
+                None => (Some(newest), newest_chain),
+            };
+        Sent { leaf, newest, chain, compaction, as_read: self.as_read }
     }
 
-    fn walk(&self, leaf: usize) -> Vec<usize> {
+    fn is_followed(&self, index: usize) -> bool {
+        (0..self.links.len()).any(|other| !self.repeated(other) && self.parent(other) == Some(index))
+    }
+
+    fn last_boundary(&self) -> Option<usize> {
+        (0..self.links.len())
+            .rev()
+            .find(|index| self.links[*index].kind == Kind::Boundary && !self.repeated(*index))
+    }
+
+    fn compaction(&self) -> Compaction {
+        let Some(boundary) = self.last_boundary() else { return Compaction::default() };
+        let Some(preserved) = self.talk.preserved.iter().find(|preserved| preserved.boundary == boundary)
+        else {
+            return Compaction { boundary, ..Compaction::default() };
+        };
+        let ends = self.index(preserved.head).zip(self.index(preserved.tail));
+        let Some((head, tail)) = ends else { return Compaction::default() };
+        let mut kept = HashSet::from([tail]);
+        let mut at = tail;
+        while at != head {
+            match self.parent(at).filter(|parent| kept.insert(*parent)) {
+                Some(parent) => at = parent,
+                None => return Compaction::default(),
+            }
+        }
+        let segment = KeptSegment { head, tail, anchor: self.index(preserved.anchor) };
+        Compaction { boundary, kept, segment: Some(segment) }
+    }
+
+    /// The record with the newest time among those that lead back to this one.
+    fn newest_behind(&self, from: usize) -> usize {
+        self.tree()
+            .all(from)
+            .into_iter()
+            .filter(|index| self.links[*index].kind != Kind::Progress)
+            .max_by_key(|index| (self.links[*index].at, *index))
+            .unwrap_or(from)
+    }
+
+    fn walk(&self, leaf: usize, compaction: &Compaction) -> Vec<usize> {
+        self.walk_with(leaf, compaction, true)
+    }
+
+    fn walk_with(&self, leaf: usize, compaction: &Compaction, guesses: bool) -> Vec<usize> {
         let mut chain = vec![leaf];
         let mut seen = HashSet::from([leaf]);
         let mut at = leaf;
+        let mut left = if guesses { GUESSES } else { 0 };
         while self.links[at].kind != Kind::Boundary {
-            let kept = self
-                .talk
-                .preserved
-                .iter()
-                .rev()
-                .find(|kept| {
-                    self.links[at].id == kept.head
-                        && self.index(kept.tail).is_some_and(|tail| seen.contains(&tail))
-                })
-                .and_then(|kept| self.index(kept.anchor));
-            let Some(next) = kept.or_else(|| self.parent(at)) else { break };
-            if !seen.insert(next) {
-                break;
+            let mut next = match (&compaction.segment, self.parent(at)) {
+                (Some(segment), _) if at == segment.head => segment.anchor,
+                (Some(segment), Some(parent)) if Some(parent) == segment.anchor => Some(segment.tail),
+                (_, None) if left > 0 && self.names_nothing(at) => {
+                    left -= 1;
+                    self.guess(at, &seen, compaction)
+                }
+                (_, parent) => parent,
+            };
+            if next.is_some_and(|next| compaction.forgets(next)) {
+                let speaks = matches!(self.links[at].kind, Kind::Prompt | Kind::Result | Kind::Assistant);
+                next = compaction.segment.filter(|_| speaks).map(|segment| segment.tail);
             }
+            let Some(next) = next.filter(|next| seen.insert(*next)) else { break };
             chain.push(next);
             at = next;
         }
         chain
+    }
+
+    /// Its parent is named, is not in the file, and no change gives it another.
+    fn names_nothing(&self, index: usize) -> bool {
+        let changed =
+            self.relinked.get(&index).is_some_and(|number| self.plan.relinks[*number].parent.is_some());
+        self.orphaned(index) && !changed
+    }
+
+    /// What 2.1.332 puts in the place of a parent that is not in the file: of the records in front that nothing in front follows
+    /// the one with the newest time.
+    fn guess(&self, index: usize, seen: &HashSet<usize>, compaction: &Compaction) -> Option<usize> {
+        let in_front = |other: &usize| {
+            !self.repeated(*other)
+                && !compaction.forgets(*other)
+                && self.links[*other].kind != Kind::Progress
+                && self.links[*other].at <= self.links[index].at
+        };
+        let all: Vec<usize> = (0..index).filter(in_front).collect();
+        let followed: HashSet<usize> = all.iter().filter_map(|other| self.parent(*other)).collect();
+        all.into_iter()
+            .filter(|other| {
+                !seen.contains(other)
+                    && !followed.contains(other)
+                    && (self.links[*other].kind != Kind::Boundary || self.parents[*other] != 0)
+            })
+            .max_by_key(|other| (self.links[*other].at, *other))
     }
 }
 
@@ -1034,6 +1254,125 @@ impl Tree<'_> {
             bytes: all.iter().map(|index| self.links[*index].length).sum(),
             sent: false,
             members: all,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record: its id, its parent, its message and what it is. Records are a second apart.
+    type Row = (u64, u64, u64, Kind);
+
+    fn talk(rows: &[Row]) -> Talk {
+        let link = |(index, (id, parent, message, kind)): (usize, &Row)| Link {
+            id: *id,
+            parent: *parent,
+            message: *message,
+            offset: index as u64 * 100,
+            piece: 0,
+            kind: *kind,
+            entrypoint: 0,
+            meta: false,
+            unread: false,
+            at: 1000 * (1 + i64::try_from(index).unwrap()),
+            length: 100,
+            weight: 50,
+        };
+        Talk { links: rows.iter().enumerate().map(link).collect(), ..Talk::default() }
+    }
+
+    const LOST: u64 = 99;
+    /// A turn with two calls at once, of which a compaction keeps all; the prompt is 1, the last answer 6.
+    const KEPT: [Row; 9] = [
+        (1, 0, 0, Kind::Prompt),
+        (2, 1, 50, Kind::Assistant),
+        (3, 2, 50, Kind::Assistant),
+        (4, 2, 50, Kind::Result),
+        (5, 3, 50, Kind::Result),
+        (6, 5, 60, Kind::Assistant),
+        (7, 0, 0, Kind::Boundary),
+        (8, 7, 0, Kind::Prompt),
+        (9, 6, 0, Kind::Prompt),
+    ];
+
+    #[test]
+    fn a_link_is_repaired_only_where_the_client_sends_no_less_afterwards() {
+        let with = |changes: &[(usize, Row)]| {
+            let mut rows = KEPT;
+            for (index, row) in changes {
+                rows[*index] = *row;
+            }
+            rows
+        };
+        let one_call =
+            with(&[(2, (3, 2, 0, Kind::Other)), (3, (4, 3, 0, Kind::Other)), (4, (5, 4, 50, Kind::Result))]);
+        let broken = |mut rows: [Row; 9], index: usize| {
+            rows[index].1 = LOST;
+            rows
+        };
+        // Rows, a compaction keeps the turn, the record that is relinked, the record whose link stays broken.
+        for (what, rows, keeps, relinked, refused) in [
+            ("sound", KEPT, true, None, None),
+            ("one call, its link", broken(one_call, 1), true, Some(1), None),
+            ("two calls, the first one's link", broken(KEPT, 1), true, None, Some(1)),
+            ("two calls, the answer's link", broken(KEPT, 5), true, None, Some(5)),
+            ("two calls, behind the compaction", broken(KEPT, 8), true, Some(8), None),
+            ("two calls, nothing is kept", broken(KEPT, 1), false, Some(1), None),
+        ] {
+            let mut talk = talk(&rows);
+            if keeps {
+                talk.preserved.push(Preserved { boundary: 6, head: 1, tail: 6, anchor: 8 });
+            }
+            let plan = plan(&talk, Scope::Joins);
+            assert!(!plan.harms, "{what}");
+            let changed: Vec<usize> = plan.relinks.iter().map(|relink| relink.index).collect();
+            assert_eq!(changed, Vec::from_iter(relinked), "{what}");
+            assert_eq!(plan.refused, Vec::from_iter(refused), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_a_checkpoint_names_is_looked_for_in_front_of_the_checkpoint() {
+        let rows = [
+            (1, 0, 0, Kind::Prompt),
+            (2, 1, 50, Kind::Assistant),
+            (3, 4, 0, Kind::Prompt),
+            (5, 3, 60, Kind::Assistant),
+            (6, LOST, 0, Kind::Prompt),
+            (7, 6, 70, Kind::Assistant),
+        ];
+        for (checkpoint, follows) in [(Some(2), 1), (None, 3)] {
+            let mut talk = talk(&rows);
+            talk.links[2].parent = 2;
+            talk.checkpoints.extend(checkpoint.map(|place| (LOST, place)));
+            let plan = plan(&talk, Scope::Joins);
+            assert_eq!(plan.relinks.len(), 1);
+            assert_eq!(plan.relinks[0].parent, Some(Name::Of(follows)), "{checkpoint:?}");
+            assert_eq!(plan.sent.contains(&3), follows == 3, "a turn that was left is not sent again");
+        }
+    }
+
+    #[test]
+    fn a_copy_at_the_end_does_not_take_the_place_of_the_end() {
+        let rows = [
+            (1, 0, 0, Kind::Prompt),
+            (2, 1, 50, Kind::Assistant),
+            (3, 2, 0, Kind::Prompt),
+            (4, 3, 60, Kind::Assistant),
+            (3, 2, 0, Kind::Prompt),
+        ];
+        // Without a checkpoint the client goes on from the copy to what follows it.
+        for (checkpoint, leaf) in [(2, Some(3)), (0, None)] {
+            let mut talk = talk(&rows);
+            if checkpoint != 0 {
+                talk.checkpoints.insert(checkpoint, 2);
+                talk.leaf = checkpoint;
+            }
+            let plan = plan(&talk, Scope::Joins);
+            assert_eq!(plan.leaf, leaf, "{checkpoint}");
+            assert_eq!(plan.sent, [0, 1, 2, 3]);
         }
     }
 }

@@ -259,6 +259,9 @@ fn examined_in<S: Read + Seek + Send>(
         reading.scope = scope;
         let mut found = diagnose(open()?, &reading).doing("read", path)?;
         found.switches = found.end.is_some() && branch.is_some();
+        if scope == Scope::Lines && found.harms {
+            refuse(&mut found);
+        }
         let holds = scope == Scope::Lines
             || (found.edits.is_empty() && found.end.is_none())
             || (!found.harms && tried(open()?, &found, &reading).doing("read", path)?);
@@ -281,6 +284,25 @@ fn examined_in<S: Read + Seek + Send>(
         }
     }
     Ok(first.unwrap_or_default())
+}
+
+/// Leaves everything as it is: with a line that is read again a compaction is whole, and the client forgets turns that it sends now.
+fn refuse(found: &mut Diagnosis) {
+    found.edits.clear();
+    (found.end, found.put_in, found.mendable) = (None, 0, 0);
+    for finding in &mut found.findings {
+        (finding.mend, finding.lost) = (None, None);
+    }
+    let first = found.findings.first().map_or((1, 0), |first| (first.line, first.offset));
+    found.findings.push(Finding {
+        class: Class::BrokenLink,
+        line: first.0,
+        offset: first.1,
+        what: "damage breaks the link to the messages that a compaction kept, and is left as it is".into(),
+        client: "sends calls in front of the compaction that it would leave out once the damage is repaired",
+        mend: None,
+        lost: None,
+    });
 }
 
 /// The edits make a transcript in which there is nothing to mend.

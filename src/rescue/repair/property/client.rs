@@ -17,6 +17,11 @@ impl Record {
         self.value["type"].as_str().unwrap_or_default()
     }
 
+    /// Of one form, so that texts compare as times do.
+    fn time(&self) -> &str {
+        self.value["timestamp"].as_str().unwrap_or_default()
+    }
+
     fn message(&self) -> Option<&str> {
         self.value["message"]["id"].as_str()
     }
@@ -38,33 +43,111 @@ pub fn words(text: &str) -> BTreeSet<u32> {
 
 /// The words that the client sends when it resumes this transcript.
 pub fn sent(bytes: &[u8]) -> BTreeSet<u32> {
-    let (records, last_prompt) = read(bytes);
-    let ids: HashMap<&str, usize> =
-        records.iter().enumerate().map(|(index, record)| (record.id.as_str(), index)).collect();
-    let Some(newest) = records.iter().rposition(|record| record.kind() != "progress") else {
-        return BTreeSet::new();
-    };
-    let mut chain = walk(&records, &ids, newest);
+    let (mut records, last_prompt, newest, checkpoints) = read(bytes);
+    let Some(newest) = newest else { return BTreeSet::new() };
     let boundary = records.iter().rposition(Record::is_boundary).unwrap_or(0);
-    let named = last_prompt.and_then(|leaf| ids.get(leaf.as_str()).copied());
-    if let Some(leaf) = named.filter(|leaf| *leaf >= boundary && !chain.contains(leaf)) {
-        chain = walk(&records, &ids, leaf);
+    let named = last_prompt.filter(|leaf| index_of(&records, leaf).is_some_and(|leaf| leaf >= boundary));
+    let relinked = compact(&mut records);
+    let Some(mut newest) = index_of(&records, &newest) else { return BTreeSet::new() };
+    if !checkpoints && !relinked {
+        newest = newest_behind(&records, newest);
+    }
+    let mut chain = walk(&records, newest);
+    let speaks = |index: usize| matches!(records[index].kind(), "user" | "assistant");
+    if relinked && !chain.iter().any(|index| speaks(*index)) {
+        let last = (0..records.len()).filter(|index| speaks(*index));
+        newest = last.max_by_key(|index| (records[*index].time().to_owned(), *index)).unwrap_or(newest);
+        chain = walk(&records, newest);
+    }
+    let named = named.and_then(|leaf| index_of(&records, &leaf)).filter(|leaf| {
+        // Behind a compaction that kept messages a checkpoint is followed only when nothing follows it.
+        !relinked || !records.iter().any(|record| record.parent.as_deref() == Some(&records[*leaf].id))
+    });
+    if let Some(leaf) = named.filter(|leaf| !chain.contains(leaf)) {
+        chain = walk(&records, leaf);
     }
     chain.reverse();
     said(&records, &with_siblings(&records, chain))
 }
 
-/// Records in the order in which their ids come first, each as its last copy has it; a line that is not one record is passed over.
-fn read(bytes: &[u8]) -> (Vec<Record>, Option<String>) {
+fn index_of(records: &[Record], id: &str) -> Option<usize> {
+    records.iter().position(|record| record.id == id)
+}
+
+/// Forgets what the last compaction summed up, and puts what it kept behind its summary; whether it kept something.
+///
+/// It keeps what is on the way from the tail of the segment to its head. Where this way is broken nothing is forgotten.
+fn compact(records: &mut Vec<Record>) -> bool {
+    let Some(boundary) = records.iter().rposition(Record::is_boundary) else { return false };
+    let segment = records[boundary].value["compactMetadata"]["preservedSegment"].clone();
+    let mut kept: Vec<String> = Vec::new();
+    if let (Some(head), Some(tail)) = (segment["headUuid"].as_str(), segment["tailUuid"].as_str()) {
+        let mut at = Some(tail.to_owned());
+        while let Some(index) = at.as_deref().and_then(|id| index_of(records, id)) {
+            let record = &records[index];
+            if kept.contains(&record.id) {
+                return false;
+            }
+            kept.push(record.id.clone());
+            at = if record.id == head { None } else { record.parent.clone() };
+        }
+        if kept.last().map(String::as_str) != Some(head) {
+            return false;
+        }
+        let anchor = segment["anchorUuid"].as_str().map(str::to_owned);
+        for record in records.iter_mut() {
+            if record.id == head {
+                record.parent.clone_from(&anchor);
+            } else if record.parent == anchor {
+                record.parent = Some(tail.to_owned());
+            }
+        }
+    }
+    let mut gone: HashSet<String> = HashSet::new();
+    let mut index = 0;
+    records.retain(|record| {
+        let stays = index >= boundary || kept.contains(&record.id);
+        index += 1;
+        if !stays {
+            gone.insert(record.id.clone());
+        }
+        stays
+    });
+    if let Some(tail) = kept.first() {
+        for record in records.iter_mut() {
+            let astray = record.parent.as_ref().is_some_and(|parent| gone.contains(parent));
+            if astray && matches!(record.kind(), "user" | "assistant") {
+                record.parent = Some(tail.clone());
+            }
+        }
+    }
+    !kept.is_empty()
+}
+
+/// The record with the newest time among those that lead back to this one.
+fn newest_behind(records: &[Record], from: usize) -> usize {
+    (0..records.len())
+        .filter(|index| records[*index].kind() != "progress" && walk(records, *index).contains(&from))
+        .max_by_key(|index| (records[*index].time().to_owned(), *index))
+        .unwrap_or(from)
+}
+
+/// Records in the order in which their ids come first, each as its last copy has it; the record that a `last-prompt` names, the last one in
+/// the file, and whether a `last-prompt` names any. A line that is not one record is passed over.
+fn read(bytes: &[u8]) -> (Vec<Record>, Option<String>, Option<String>, bool) {
     let mut records: Vec<Record> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
-    let mut last_prompt = None;
+    let (mut last_prompt, mut newest, mut checkpoints) = (None, None, false);
     for line in bytes.split(|byte| *byte == b'\n') {
         let Ok(value) = serde_json::from_slice::<Value>(line) else { continue };
         if value["type"] == "last-prompt" {
             last_prompt = value["leafUuid"].as_str().map(str::to_owned);
+            checkpoints |= last_prompt.is_some();
         }
         let Some(id) = value["uuid"].as_str().map(str::to_owned) else { continue };
+        if value["type"] != "progress" {
+            newest = Some(id.clone());
+        }
         let record =
             Record { parent: value["parentUuid"].as_str().map(str::to_owned), id: id.clone(), value };
         if let Some(place) = places.get(&id) {
@@ -74,35 +157,39 @@ fn read(bytes: &[u8]) -> (Vec<Record>, Option<String>) {
             records.push(record);
         }
     }
-    (records, last_prompt)
+    (records, last_prompt, newest, checkpoints)
 }
 
-/// From a leaf to the beginning or to the last compaction. Where a parent is missing it ends: what the client guesses then is not
-/// relied on.
-fn walk(records: &[Record], ids: &HashMap<&str, usize>, leaf: usize) -> Vec<usize> {
-    let index = |id: &str| ids.get(id).copied();
-    let kept: Vec<(usize, usize, usize)> = records
-        .iter()
-        .filter_map(|record| {
-            let segment = &record.value["compactMetadata"]["preservedSegment"];
-            let of = |key: &str| index(segment[key].as_str()?);
-            Some((of("headUuid")?, of("tailUuid")?, of("anchorUuid")?))
-        })
-        .collect();
+/// From a leaf to the beginning or to the last compaction. In the place of a parent that is missing the client takes the newest
+/// record in front that nothing in front follows.
+fn walk(records: &[Record], leaf: usize) -> Vec<usize> {
     let mut chain = vec![leaf];
-    let mut seen = HashSet::from([leaf]);
     let mut at = leaf;
     while !records[at].is_boundary() {
-        let anchor = kept.iter().rev().find(|(head, tail, _)| *head == at && seen.contains(tail));
-        let parent = records[at].parent.as_deref().and_then(index);
-        let Some(next) = anchor.map(|(.., anchor)| *anchor).or(parent) else { break };
-        if !seen.insert(next) {
-            break;
-        }
+        let Some(parent) = records[at].parent.as_deref() else { break };
+        let next = index_of(records, parent).or_else(|| guess(records, at, &chain));
+        let Some(next) = next.filter(|next| !chain.contains(next)) else { break };
         chain.push(next);
         at = next;
     }
     chain
+}
+
+fn guess(records: &[Record], at: usize, seen: &[usize]) -> Option<usize> {
+    let all = || {
+        (0..at).filter(|index| {
+            records[*index].time() <= records[at].time() && records[*index].kind() != "progress"
+        })
+    };
+    let followed: HashSet<&str> = all().filter_map(|index| records[index].parent.as_deref()).collect();
+    all()
+        .filter(|index| {
+            let record = &records[*index];
+            !seen.contains(index)
+                && !followed.contains(record.id.as_str())
+                && (record.kind() != "system" || record.parent.is_some())
+        })
+        .max_by_key(|index| (records[*index].time(), *index))
 }
 
 /// Calls that were made at once hang on each other, and only the result of one is on the chain: the other parts of a message that

@@ -4,13 +4,16 @@
 
 use super::client::words;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a word is to the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It belongs to the conversation, and its record is in the file.
     Live,
+    /// A call that was made at once with others, or its result, in the turn that a compaction kept: the client forgets it with what
+    /// was summed up, unless damage keeps it from doing so.
+    Beside,
     /// The user went back to before it.
     Left,
     /// A compaction summed it up, it was destroyed, or nothing proves to which branch it belongs.
@@ -390,7 +393,7 @@ impl World {
         // What is older than that, such as the branch that was put aside when two clients wrote, is summed up as well.
         let kept = last.as_ref().map(|turn| turn.words.clone()).unwrap_or_default();
         for (word, fate) in &mut self.fates {
-            if *fate == Fate::Live && !kept.contains(word) {
+            if matches!(*fate, Fate::Live | Fate::Beside) && !kept.contains(word) {
                 *fate = Fate::Any;
             }
         }
@@ -414,6 +417,7 @@ impl World {
             for line in &mut self.lines {
                 line.anchor |= line.id.as_ref() == Some(&turn.prompt) || line.id == tail;
             }
+            self.forget_beside(&turn.prompt, tail.as_deref());
             front.head = tail;
         }
         let line = &mut self.lines[place];
@@ -425,6 +429,48 @@ impl World {
             line.anchor = true;
         }
         self.turn(front);
+    }
+
+    /// What of the kept turn is not on the way from its tail to its prompt.
+    fn forget_beside(&mut self, prompt: &str, tail: Option<&str>) {
+        let mut chain: BTreeSet<String> = BTreeSet::new();
+        let mut at = tail.map(str::to_owned);
+        while let Some(id) = at {
+            let line = self.lines.iter().find(|line| line.id.as_deref() == Some(&*id));
+            at = line.and_then(|line| line.parent.clone()).filter(|_| id != prompt);
+            chain.insert(id);
+        }
+        let of = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+        let start = self.lines.iter().position(|line| line.id.as_deref() == Some(prompt)).unwrap_or(0);
+        let mut calls: BTreeSet<String> = BTreeSet::new();
+        for line in &self.lines[start..] {
+            let value = of(&line.bytes);
+            if value["subtype"] == "compact_boundary" {
+                break;
+            }
+            if line.id.as_ref().is_none_or(|id| chain.contains(id)) {
+                continue;
+            }
+            for word in words(&value.to_string()) {
+                self.fates.entry(word).and_modify(|fate| {
+                    if *fate == Fate::Live {
+                        *fate = Fate::Beside;
+                    }
+                });
+            }
+            calls.extend(value["sourceToolAssistantUUID"].as_str().map(str::to_owned));
+        }
+        for line in &self.lines {
+            if line.id.as_ref().is_some_and(|id| calls.contains(id)) {
+                for word in words(&String::from_utf8_lossy(&line.bytes)) {
+                    self.fates.entry(word).and_modify(|fate| {
+                        if *fate == Fate::Live {
+                            *fate = Fate::Beside;
+                        }
+                    });
+                }
+            }
+        }
     }
 
     /// Two clients have the session open and take turns.
@@ -467,7 +513,7 @@ impl World {
     fn lose(&mut self, at: usize) {
         for word in words(&String::from_utf8_lossy(&self.lines[at].bytes)) {
             self.fates.entry(word).and_modify(|fate| {
-                if *fate == Fate::Live {
+                if matches!(*fate, Fate::Live | Fate::Beside) {
                     *fate = Fate::Any;
                 }
             });

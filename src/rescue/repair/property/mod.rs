@@ -8,6 +8,7 @@ mod generator;
 
 use self::client::sent;
 use self::generator::{Fate, Sample, sample};
+use super::diagnosis::Class;
 use super::links::joining_any_branch;
 use super::mend::mend;
 use super::{examined_in, name_of};
@@ -22,20 +23,27 @@ const SAMPLES: u64 = 500;
 
 /// What `repair --apply` makes of a transcript.
 fn repaired(bytes: &[u8], session: &str) -> Result<Vec<u8>> {
+    repaired_or_refused(bytes, session).map(|(made, _)| made)
+}
+
+/// The same, and whether a link was left broken because to repair it does harm.
+fn repaired_or_refused(bytes: &[u8], session: &str) -> Result<(Vec<u8>, bool)> {
     let name = name_of(DateTime::<Utc>::UNIX_EPOCH, None);
     let found = examined_in(&|| Ok(Cursor::new(bytes)), Path::new("sample.jsonl"), session, &name)?;
+    let refused =
+        found.findings.iter().any(|finding| finding.mend.is_none() && finding.class == Class::BrokenLink);
     if found.mendable == 0 {
-        return Ok(bytes.to_vec());
+        return Ok((bytes.to_vec(), refused));
     }
     let mut made = Vec::new();
     mend(bytes, &found, &mut made).expect("memory can be written to");
-    Ok(made)
+    Ok((made, refused))
 }
 
 /// What is wrong with the repair of a sample.
 fn harm(sample: &Sample) -> Option<String> {
     let before = sent(&sample.bytes);
-    let made = match repaired(&sample.bytes, &sample.session) {
+    let (made, refused) = match repaired_or_refused(&sample.bytes, &sample.session) {
         Ok(made) => made,
         Err(error) => return Some(format!("it fails: {}", error.message)),
     };
@@ -44,8 +52,12 @@ fn harm(sample: &Sample) -> Option<String> {
         sample.fates.iter().filter(|(_, fate)| **fate == wanted).map(|(word, _)| *word).collect()
     };
     let (live, left, foreign) = (of(Fate::Live), of(Fate::Left), of(Fate::Foreign));
-    let lost: Vec<u32> =
-        before.iter().filter(|word| live.contains(word) && !after.contains(word)).copied().collect();
+    let beside = of(Fate::Beside);
+    let lost: Vec<u32> = before
+        .iter()
+        .filter(|word| (live.contains(word) || beside.contains(word)) && !after.contains(word))
+        .copied()
+        .collect();
     if !lost.is_empty() {
         return Some(format!("no longer sent: {lost:?}"));
     }
@@ -60,7 +72,7 @@ fn harm(sample: &Sample) -> Option<String> {
         return Some(format!("sent though they are of another session: {merged:?}"));
     }
     let missing: Vec<u32> = live.iter().filter(|word| !after.contains(word)).copied().collect();
-    if !missing.is_empty() {
+    if !missing.is_empty() && !refused {
         return Some(format!("in the file and not sent: {missing:?}"));
     }
     let again = match repaired(&made, &sample.session) {
@@ -72,6 +84,14 @@ fn harm(sample: &Sample) -> Option<String> {
 
 fn count() -> u64 {
     std::env::var("CC_RECOVER_REPAIR_SAMPLES").ok().and_then(|text| text.parse().ok()).unwrap_or(SAMPLES)
+}
+
+/// The seeds of `CC_RECOVER_REPAIR_SEEDS`, separated by commas; without it those below [`count`].
+fn seeds() -> Vec<u64> {
+    match std::env::var("CC_RECOVER_REPAIR_SEEDS") {
+        Ok(text) => text.split(',').map(|seed| seed.trim().parse().expect("a seed is a number")).collect(),
+        Err(_) => (0..count()).collect(),
+    }
 }
 
 /// Writes a failing sample and its repair into the directory of `CC_RECOVER_REPAIR_KEEP`.
@@ -87,14 +107,17 @@ fn keep(seed: u64, sample: &Sample) {
 
 #[test]
 fn a_repair_harms_no_conversation_and_brings_back_what_damage_hid() {
-    let count = count();
-    let (mut failures, mut damaged, mut hidden) = (Vec::new(), 0_u64, 0_u64);
-    for seed in 0..count {
+    let seeds = seeds();
+    let count = seeds.len() as u64;
+    let (mut failures, mut damaged, mut hidden, mut refusals) = (Vec::new(), 0_u64, 0_u64, 0_u64);
+    for seed in seeds {
         let sample = sample(seed);
         damaged += u64::from(!sample.damages.is_empty());
         let before = sent(&sample.bytes);
         let live = sample.fates.iter().filter(|(_, fate)| **fate == Fate::Live);
         hidden += u64::from(live.map(|(word, _)| word).any(|word| !before.contains(word)));
+        refusals +=
+            u64::from(repaired_or_refused(&sample.bytes, &sample.session).is_ok_and(|(_, refused)| refused));
         if let Some(why) = harm(&sample) {
             keep(seed, &sample);
             failures.push(format!("sample {seed} ({}): {why}", sample.damages.join(", ")));
@@ -102,6 +125,7 @@ fn a_repair_harms_no_conversation_and_brings_back_what_damage_hid() {
     }
     let shown = failures.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
     assert!(failures.is_empty(), "{} of {count} harmed:\n{shown}", failures.len());
+    assert!(refusals * 30 < count, "{refusals} of {count} are not repaired");
     assert!(damaged > count / 3, "only {damaged} of {count} were damaged");
     assert!(hidden > count / 5, "the client lost turns of only {hidden} of {count}");
 }
@@ -119,13 +143,13 @@ fn a_repair_that_joins_every_branch_brings_back_what_users_left() {
 #[ignore = "writes samples for the real client into the directory of CC_RECOVER_REPAIR_KEEP"]
 fn samples_for_the_real_client() {
     let directory = std::env::var_os("CC_RECOVER_REPAIR_KEEP").expect("a directory is given");
-    for seed in 0..count() {
+    for seed in seeds() {
         let sample = sample(seed);
         let of = |wanted: Fate| -> Vec<u32> {
             sample.fates.iter().filter(|(_, fate)| **fate == wanted).map(|(word, _)| *word).collect()
         };
         let truth = serde_json::json!({
-            "session": sample.session, "damages": sample.damages, "live": of(Fate::Live), "left": of(Fate::Left),
+            "session": sample.session, "damages": sample.damages, "live": of(Fate::Live), "beside": of(Fate::Beside), "left": of(Fate::Left),
             "foreign": of(Fate::Foreign),
         });
         let file = |ending: &str| Path::new(&directory).join(format!("{seed}.{ending}"));
