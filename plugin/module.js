@@ -11,12 +11,16 @@ const READING_STEP = 700;
 const READING_LIMIT = 30_000;
 // The client opens its limit menu by itself within moments of the stop; later the user did.
 const MENU_AFTER_STOP = 3000;
+const MENU_STEP = 100;
 // How long the menu may be kept waiting for the plan.
 const MENU_PATIENCE = 8000;
 const ASK_TIMEOUT = 20_000;
 
 // The stop of the open session: its id, when the module heard of it, the newest answer, and what is under way.
 let stop = null;
+// The session of the newest main turn, and whether that turn still runs.
+let current = null;
+let isTurnRunning = false;
 // The stop that the module continued: the client's own continuation of the same stop is dropped.
 let continued = null;
 let ticking = false;
@@ -48,6 +52,7 @@ async function ask($, line, question) {
 
 async function mark($) {
   const session = await $.session.id();
+  current = session;
   // The stop hook of this client leaves the waiting to the module when the variable names its own session.
   await $.env.set('CC_SESSION_RECOVER_MODULE', session);
   return session;
@@ -92,6 +97,7 @@ async function settle($, patience) {
   return null;
 }
 
+const turnRuns = () => isTurnRunning;
 const isPending = (asked) => asked !== null && stop === asked;
 
 async function claim($, how) {
@@ -218,6 +224,7 @@ export function register(on) {
 
   on('turn.start', async ($, e, next) => {
     if (!e.agentId) {
+      isTurnRunning = true;
       await mark($);
       startTicking($);
       clear($);
@@ -226,17 +233,18 @@ export function register(on) {
   });
 
   on('turn.complete', async ($, e, next) => {
-    const completed = await next(e);
-    if (e.agentId) return completed;
-    if (e.reason !== 'error') {
-      clear($);
-      return completed;
+    if (!e.agentId) {
+      isTurnRunning = false;
+      // Before anything is awaited: the client opens its limit menu in the same moment.
+      if (e.reason === 'error') {
+        continued = null;
+        stop = { session: current, heardAt: Date.now(), answer: null, menu: false };
+        $.clock.after(READING_STEP / 2, () => settle($, READING_LIMIT));
+      } else {
+        clear($);
+      }
     }
-    const heardAt = await $.clock.now();
-    continued = null;
-    stop = { session: await $.session.id(), heardAt, answer: null, menu: false };
-    $.clock.after(READING_STEP / 2, () => settle($, READING_LIMIT));
-    return completed;
+    return next(e);
   });
 
   // The client continues a stop by itself, also one that the module has continued already.
@@ -250,8 +258,10 @@ export function register(on) {
   // After three continuations of its own the client opens a menu, which would hold every prompt. It is answered only where the plan
   // covers the stop, and never when the user opened it.
   on('command.run', { command: 'rate-limit-options' }, async ($, e, next) => {
+    // The menu may open before the end of the turn is reported.
+    for (let waited = 0; turnRuns() && waited < MENU_AFTER_STOP; waited += MENU_STEP) await $.clock.sleep(MENU_STEP);
     const asked = stop;
-    if (!asked || (await $.clock.now()) - asked.heardAt > MENU_AFTER_STOP) return next(e);
+    if (!asked || Date.now() - asked.heardAt > MENU_AFTER_STOP) return next(e);
     asked.menu = true;
     const answer = await settle($, MENU_PATIENCE);
     return answer && answer.coversMenu ? {} : next(e);

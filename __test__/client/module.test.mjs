@@ -2,7 +2,7 @@
 // cannot load the hooks do.
 
 import assert from 'node:assert/strict';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import { pause, scene, step, until } from './scene.mjs';
@@ -104,6 +104,19 @@ suite('the module', { concurrency: 2 }, () => {
     await pause(1);
     await here.terminal.press('1');
     await until('the prompt', () => byPlugin(stage, here.id) === 1, 20);
+  });
+
+  test('answers the limit menu that the client opens instead of waiting, and continues right after the reset', async (t) => {
+    const stage = await withModule(t);
+    if (stage === null) return;
+    writeFileSync(path.join(stage.home.configDir, 'settings.json'), JSON.stringify({ autoContinueAtUsageLimit: false }));
+    const here = await limited(t, stage);
+    if (!here) return;
+    const { terminal, id, refusedAt } = here;
+    await stage.incident(id, ({ phase }) => phase === 'recovered', 30);
+    assert.deepEqual([byPlugin(stage, id), stage.api.conversation(refusedAt).length], [1, 1]);
+    assert.doesNotMatch(await terminal.screen(), /What do you want to do/);
+    assert.ok(stage.home.incident(id).limitMenuAt, 'the menu was seen');
   });
 
   test('that Claude Code refuses leaves the stop to the hooks', async (t) => {
