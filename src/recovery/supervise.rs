@@ -582,7 +582,11 @@ impl Supervisor {
                     incident.settle(Phase::Recovered, Source::Transcript, "Claude Code continued by itself");
                 }
                 Seen::MovedOn => {
-                    incident.settle(Phase::MovedOn, Source::Transcript, "the session continued without this tool");
+                    incident.settle(
+                        Phase::MovedOn,
+                        Source::Transcript,
+                        "the session continued without this tool",
+                    );
                 }
                 Seen::StoppedAgain => {
                     if let Some(summary) = &summary {
