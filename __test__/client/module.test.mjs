@@ -124,7 +124,7 @@ suite('the module', { concurrency: 2 }, () => {
     const here = stage && (await limited(t, stage));
     if (!here) return;
     const { id, refusedAt } = here;
-    assert.equal(stage.hookProcesses().length, 1, 'a hook waits');
+    await until('the one hook that waits', () => stage.hookProcesses().length === 1, 10);
     await stage.incident(id, ({ phase }) => phase === 'recovered', 40);
     assert.deepEqual([byPlugin(stage, id), stage.api.conversation(refusedAt).length], [0, 1]);
   });
