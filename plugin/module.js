@@ -21,6 +21,9 @@ let stop = null;
 // The session of the newest main turn, and whether that turn still runs.
 let current = null;
 let isTurnRunning = false;
+// The native part has answered. Until then the hooks wait: a module that cannot ask, on a system without /bin/sh for example, must not
+// take a stop from them.
+let isReachable = false;
 // The stop that the module continued: the client's own continuation of the same stop is dropped.
 let continued = null;
 let ticking = false;
@@ -54,7 +57,7 @@ async function mark($) {
   const session = await $.session.id();
   current = session;
   // The stop hook of this client leaves the waiting to the module when the variable names its own session.
-  await $.env.set('CC_SESSION_RECOVER_MODULE', session);
+  if (isReachable) await $.env.set('CC_SESSION_RECOVER_MODULE', session);
   return session;
 }
 
@@ -212,13 +215,14 @@ function row(session, columns) {
 export function register(on) {
   on('session.start', async ($, e, next) => {
     const started = await next(e);
-    const session = await mark($);
+    const session = await $.session.id();
     startTicking($);
     await $.command.register({ name: 'recover', description: 'Shows stopped, waiting and running sessions', immediate: true });
     // A session that is opened again while its stop waits, and a module that was loaded again.
     stop = { session, heardAt: 0, answer: null, menu: false };
-    await planOf($);
+    isReachable = (await planOf($)) !== null;
     if (stop && !stop.answer) clear($);
+    await mark($);
     return started;
   });
 
