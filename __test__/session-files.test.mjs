@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { appendFileSync, cpSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { playClient } from './lib/clients.mjs';
 import { world } from './lib/command.mjs';
 import { idOf, transcriptText } from './lib/hooks.mjs';
 
@@ -150,6 +151,19 @@ test('a renamed project: after relocate, resume works from anywhere by id and by
     }
     assert.equal((await json(place, ['list', '-p', now])).report.sessions.length, 1);
   }
+});
+
+test('a client of another configuration directory, started with the path of a session of the same id, has another session open', { skip: process.platform !== 'linux' }, async (t) => {
+  const [place, other] = [world(t), world(t)];
+  const [path, its] = [session(place, idOf(1)), session(other, idOf(1))];
+  await playClient(other, idOf(1), { argv: ['-p', '--resume', its], registered: false });
+  const ask = (/** @type {string} */ id) => place.run(['resume', id, '--print-command'], { cwd: place.home });
+  const free = await ask(idOf(1));
+  assert.equal(free.status, 0, free.stderr);
+  const client = await playClient(other, idOf(1), { argv: ['-p', '--resume', path], registered: false });
+  const taken = await ask(idOf(1));
+  assert.equal(taken.status, 4);
+  assert.ok(taken.stderr.includes(`process ${client.pid}`), taken.stderr);
 });
 
 test('one id in two projects is ambiguous unless the directory decides, and then the answer says so', async (t) => {

@@ -627,7 +627,7 @@ impl Heartbeat<'_> {
 
     fn owners(&self, incident: &Incident, thorough: bool) -> SessionOwners {
         if thorough {
-            return Owners::look_up(self.homes, self.processes, &incident.session);
+            return Owners::look_up(self.homes, self.processes, &incident.session, &incident.transcript);
         }
         Owners::read(self.homes, self.processes, &mut Vec::new()).of_session(&incident.session)
     }

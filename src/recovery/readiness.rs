@@ -376,7 +376,7 @@ impl Facts {
             homes.push(ClaudeHome::new(dir.clone()));
         }
         let all = Owners::read(&homes, processes, &mut Vec::new());
-        let owners = Owners::look_up(&homes, processes, &incident.session);
+        let owners = Owners::look_up(&homes, processes, &incident.session, &incident.transcript);
         let opened = incident.opened.as_ref().and_then(|opened| opened.client.as_ref()).filter(|client| {
             // It may have turned to another session since.
             let elsewhere = all.of_process(client.pid).is_some_and(|one| one.session != incident.session);

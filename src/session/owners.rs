@@ -261,9 +261,15 @@ impl Owners {
     }
 
     /// The owners of one session, with processes that are just being started for it. The precise answer before anything is
-    /// done to a session; it reads the command lines of all processes.
+    /// done to a session; it reads the command lines of all processes. A process of a configuration directory in which this
+    /// transcript certainly is not has another session of the same id.
     #[must_use]
-    pub fn look_up(homes: &[ClaudeHome], processes: &dyn Processes, session: &str) -> SessionOwners {
+    pub fn look_up(
+        homes: &[ClaudeHome],
+        processes: &dyn Processes,
+        session: &str,
+        transcript: &Path,
+    ) -> SessionOwners {
         let owners = Self::read(homes, processes, &mut Vec::new());
         let mut all = owners.of_session(session);
         all.started = processes
@@ -273,6 +279,10 @@ impl Owners {
             .filter(|process| {
                 let named = named_session(&processes.command_line(process.pid));
                 named.is_some_and(|named| named == session) && may_start(process)
+            })
+            .filter(|process| {
+                let dir = processes.configuration_directory(process.pid);
+                dir.is_none_or(|dir| may_be_in(&dir, transcript))
             })
             .map(|process| process.pid)
             .collect();
@@ -358,13 +368,10 @@ impl Owners {
             };
             let named = named_in(&line).and_then(|name| {
                 let id = session_of(name)?;
-                // A session of the same id may be in several stores, as copies; one that is named by its path may be in any.
-                let by_path = name != id;
+                // A session of the same id may be in several stores, as copies.
                 let mut copies = found.iter().filter(|one| one.id() == id);
-                copies
-                    .clone()
-                    .find(|one| one.is_at(Path::new(name)))
-                    .or_else(|| copies.find(|one| by_path || mine(one)))
+                let named = processes.working_directory(process.pid).unwrap_or_default().join(name);
+                copies.clone().find(|one| one.is_at(&named)).or_else(|| copies.find(|one| mine(one)))
             });
             let held = named.or_else(|| self.written_since(process, homes, found, mine, processes));
             let Some(held) = held else { continue };
@@ -509,6 +516,9 @@ fn may_be_in(dir: &Path, transcript: &Path) -> bool {
     let mut from_end = transcript.iter().rev();
     let (Some(name), Some(project)) = (from_end.next(), from_end.next()) else { return true };
     let own = ClaudeHome::new(dir).projects().join(project).join(name);
+    if own == transcript {
+        return true;
+    }
     match (std::fs::metadata(&own), std::fs::metadata(transcript)) {
         (Ok(its), Ok(this)) => match (identity(&its), identity(&this)) {
             (Some(its), Some(this)) => its == this,
@@ -581,10 +591,17 @@ mod tests {
     /// A machine on which process 1 to 9 run in `pts/<pid>` with the start token `<pid>00`, and which starts process 20 for a
     /// session.
     #[cfg(target_os = "linux")]
-    struct Machine;
+    #[derive(Default)]
+    struct Machine {
+        /// Configuration directory of all of them.
+        dir: Option<PathBuf>,
+    }
 
     #[cfg(target_os = "linux")]
     impl Processes for Machine {
+        fn configuration_directory(&self, _: u32) -> Option<PathBuf> {
+            self.dir.clone()
+        }
         fn start_token(&self, pid: u32) -> Option<String> {
             (pid < 10).then(|| format!("{pid}00"))
         }
@@ -633,7 +650,7 @@ mod tests {
         ];
         for (records, places, [open, may_be_open, shared]) in cases {
             let (_dir, homes) = home(records);
-            let owners = Owners::read(&homes, &Machine, &mut Vec::new()).of_session(ID);
+            let owners = Owners::read(&homes, &Machine::default(), &mut Vec::new()).of_session(ID);
             assert_eq!(owners.places().as_deref(), places, "{records:?}");
             assert_eq!(
                 (owners.is_open(), owners.may_be_open(), owners.is_shared()),
@@ -647,19 +664,31 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_client_that_is_being_started_for_a_session_is_an_owner_and_a_registered_one_counts_once() {
-        let (_dir, homes) = home(&[(1, "idle", 1)]);
-        let owners = Owners::look_up(&homes, &Machine, ID);
+        let (dir, homes) = home(&[(1, "idle", 1)]);
+        let project = dir.path().join("projects/-p");
+        std::fs::create_dir_all(&project).unwrap();
+        let transcript = project.join(format!("{ID}.jsonl"));
+        std::fs::write(&transcript, "").unwrap();
+        let look_up =
+            |machine: &Machine, session: &str| Owners::look_up(&homes, machine, session, &transcript);
+        let owners = look_up(&Machine::default(), ID);
         assert_eq!(owners.live.len(), 1);
         assert_eq!(owners.started, [2, 20], "process 1 is registered already");
         assert!(owners.is_shared());
-        assert!(!Owners::look_up(&homes, &Machine, "00000001-0000-4000-8000-000000000001").may_be_open());
+        assert!(!look_up(&Machine::default(), "00000001-0000-4000-8000-000000000001").may_be_open());
+        let other = tempfile::tempdir().unwrap();
+        let started_in = |at: &Path| look_up(&Machine { dir: Some(at.to_owned()) }, ID).started;
+        assert_eq!(started_in(dir.path()), [2, 20]);
+        assert_eq!(started_in(other.path()), [0_u32; 0], "another session of the same id");
+        std::fs::remove_file(&transcript).unwrap();
+        assert_eq!(started_in(dir.path()), [2, 20], "its transcript is not written yet");
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn a_process_has_the_session_open_that_its_record_names() {
         let (_dir, homes) = home(&[(1, "waiting", 1)]);
-        let owners = Owners::read(&homes, &Machine, &mut Vec::new());
+        let owners = Owners::read(&homes, &Machine::default(), &mut Vec::new());
         assert_eq!(owners.of_process(1).map(|owner| owner.session.as_str()), Some(ID));
         assert!(owners.of_process(2).is_none());
     }
