@@ -3,7 +3,8 @@
 //! What decides a session's state is near the end, but not in a fixed number of bytes: one line may be megabytes long.
 //! So blocks are read backwards: 4 to 8 KB first, then as much as was read but at most 32 KB, or an eighth of it once that is
 //! more, at most 1 MB, until the caller has seen enough. Bytes after the last line end are a record that is torn or still being
-//! written; they are reported, never parsed. No line of more than [`LONGEST_LINE`] is kept in memory.
+//! written; they are reported, never parsed. No line of more than [`LONGEST_LINE`] is kept in memory, and none is passed over that is
+//! longer than [`FARTHEST_LINE_END`].
 
 use super::record::{Record, parse_line};
 use crate::error::{IoContext, Result};
@@ -24,6 +25,9 @@ const PAGE: u64 = 4096;
 const BUFFER: usize = 2 * 1024 * 1024;
 /// Lines longer than this many bytes are passed over.
 pub const LONGEST_LINE: usize = 8 * 1024 * 1024;
+/// After so many bytes without a line end the search for the beginning of a line ends, and what is before it is not read: no client
+/// can send such a line, and a hook has seconds.
+const FARTHEST_LINE_END: u64 = 128 * 1024 * 1024;
 
 /// An open transcript, pinned at the length it had when it was opened.
 #[derive(Debug)]
@@ -186,6 +190,8 @@ pub struct Backwards {
     seen_end: bool,
     /// The bytes of the line that is being looked for were dropped, for there are too many.
     too_long: bool,
+    /// How many of its bytes were dropped.
+    dropped: u64,
     failed: bool,
 }
 
@@ -205,6 +211,7 @@ impl Backwards {
         self.carried = 0;
         self.seen_end = false;
         self.too_long = false;
+        self.dropped = 0;
         self.failed = false;
     }
 
@@ -220,6 +227,7 @@ impl Backwards {
                 let whole = self.seen_end && !self.too_long && line.len() <= LONGEST_LINE;
                 self.seen_end = true;
                 self.too_long = false;
+                self.dropped = 0;
                 if whole && !line.is_empty() {
                     return Some((self.start + (line.start - self.from) as u64, &self.buffer[line]));
                 }
@@ -247,8 +255,13 @@ impl Backwards {
         }
         if self.too_long || !self.seen_end {
             // What is held belongs to a line that nobody wants.
+            self.dropped += (self.end - self.from) as u64;
             self.from = self.end;
             self.carried = 0;
+            if self.dropped > FARTHEST_LINE_END {
+                self.failed = true;
+                return;
+            }
         }
         let block = match self.length - self.start {
             0 => FIRST_BLOCK,
@@ -316,7 +329,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.jsonl");
         std::fs::write(&path, bytes).unwrap();
-        Transcript::open(&path)
+        prompts_of(&path)
+    }
+
+    fn prompts_of(path: &Path) -> Vec<String> {
+        Transcript::open(path)
             .unwrap()
             .newest_first()
             .filter_map(|record| match record.body {
@@ -347,6 +364,21 @@ mod tests {
     fn passes_over_a_line_longer_than_the_limit_and_goes_on() {
         let file = format!("{}{}{}", line("one"), line(&"y".repeat(LONGEST_LINE)), line("three"));
         assert_eq!(prompts(file.as_bytes()), ["three", "one"]);
+    }
+
+    #[test]
+    fn a_line_that_no_client_can_send_ends_the_search() {
+        let prompts_around = |hole: u64| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("t.jsonl");
+            std::fs::write(&path, line("one")).unwrap();
+            let mut file = File::options().append(true).open(&path).unwrap();
+            file.set_len(file.metadata().unwrap().len() + hole).unwrap();
+            std::io::Write::write_all(&mut file, format!("\n{}", line("three")).as_bytes()).unwrap();
+            prompts_of(&path)
+        };
+        assert_eq!(prompts_around(FARTHEST_LINE_END - u64::from(u16::MAX)), ["three", "one"]);
+        assert_eq!(prompts_around(FARTHEST_LINE_END + 2 * LARGEST_BLOCK), ["three"]);
     }
 
     proptest! {
