@@ -122,9 +122,9 @@ test('a gone session is listed, explained, found by what was said and typed in i
   const show = await place.run(['show', idOf(2)]);
   assert.equal(show.status, 3);
   assert.match(show.stderr, /is gone; its last prompt was "paint the shed GREENISH"; it ran in .*; 2 prompts were typed in it/);
-  const handoff = await place.run(['handoff', ID.slice(0, 8)]);
-  assert.equal(handoff.status, 3);
-  assert.match(handoff.stderr, /Claude Code deleted the transcript[\s\S]*cc-session-recover restore/);
+  const resume = await place.run(['resume', ID.slice(0, 8), '--print-command']);
+  assert.equal(resume.status, 3);
+  assert.match(resume.stderr, /Claude Code deleted the transcript[\s\S]*cc-session-recover restore/);
   const hits = JSON.parse((await place.run(['search', 'greenish', '--ignore-case', '--json'])).stdout).hits;
   assert.deepEqual(hits.map((/** @type {any} */ hit) => [hit.id, hit.line, hit.gone, hit.role]), [[idOf(2), 2, true, 'user']]);
   const said = 'parser';
@@ -199,7 +199,7 @@ test('doctor names the file of another project that lowers the limit, and the ed
   assert.match(check.next, /remove "cleanupPeriodDays": 1 from it/);
 });
 
-test('where a kept session left files beside its transcript, show names restore and not what cannot bring it back', async (t) => {
+test('where a kept session left files beside its transcript, resume names restore and not what cannot bring it back', async (t) => {
   const place = world(t);
   const transcript = session(place, 1);
   assert.equal((await place.run(['init', '--yes'])).status, 0);
@@ -207,9 +207,82 @@ test('where a kept session left files beside its transcript, show names restore 
   mkdirSync(beside, { recursive: true });
   writeFileSync(join(beside, 'b1.txt'), 'x');
   rmSync(transcript);
-  const { status, stderr } = await place.run(['show', ID]);
+  const { status, stderr } = await place.run(['resume', ID, '--print-command']);
   assert.equal(status, 3, stderr);
   assert.match(stderr, new RegExp(`bring it back: cc-session-recover restore ${ID}`));
   assert.doesNotMatch(stderr, /cannot be resumed/);
   assert.equal((await place.run(['restore', ID])).status, 0);
+});
+
+test('show, handoff, export, pages, search and recall read a deleted session from what is kept, linked or compressed', async (t) => {
+  const place = world(t);
+  const transcript = session(place, 1);
+  const subagent = join(transcriptsOf(place), ID, 'subagents', 'agent-a1.jsonl');
+  mkdirSync(dirname(subagent), { recursive: true });
+  const answer = { type: 'assistant', uuid: 'u1', sessionId: ID, isSidechain: true, timestamp: new Date().toISOString(), message: { role: 'assistant', content: [{ type: 'text', text: 'the kangaroo is in the subagent' }] } };
+  writeFileSync(subagent, `${JSON.stringify(answer)}\n`);
+  const text = readFileSync(transcript);
+  /** What every verb says. */
+  const told = async () => {
+    const json = async (/** @type {string[]} */ ...argv) => {
+      const { status, stdout, stderr } = await place.run([...argv, '--json']);
+      assert.equal(status, 0, `${argv.join(' ')}: ${stderr}`);
+      return JSON.parse(stdout);
+    };
+    const shown = await json('show', ID.slice(0, 8));
+    const handoff = await json('handoff', ID);
+    const exported = (await json('export', ID)).exports[0];
+    const archived = (await json('export', ID, '--archive')).exports[0];
+    const pages = [];
+    for (const format of ['html', 'markdown']) pages.push(readFileSync((await json('export', ID, '--format', format)).pages[0].path, 'utf8'));
+    const search = (await json('search', 'kangaroo')).hits;
+    const recall = await json('recall');
+    return { shown, handoff, exported, archived, pages, search, recall };
+  };
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  const before = await told();
+  for (const form of ['linked', 'compressed']) {
+    rmSync(transcript, { force: true });
+    rmSync(dirname(dirname(subagent)), { recursive: true, force: true });
+    if (form === 'compressed') assert.ok(JSON.parse((await place.run(['prune', '--yes', '--json'])).stdout).packed.files >= 2);
+    const after = await told();
+    const { shown } = after;
+    assert.deepEqual([shown.id, shown.transcript, shown.turns, shown.lastPrompt, shown.subagents.count], [ID, transcript, before.shown.turns, before.shown.lastPrompt, 1], form);
+    assert.deepEqual([shown.loss, shown.commands.resume, shown.deletedAfter], [{ lost: 'gone', restorable: true }, null, null]);
+    assert.match((await place.run(['show', ID])).stdout, /Claude Code deleted its transcript[\s\S]*restore/);
+    assert.equal(after.handoff.text.includes('.open-'), false);
+    assert.match(after.handoff.text, new RegExp(`cc-session-recover restore ${ID}`));
+    assert.deepEqual(after.handoff.sources, before.handoff.sources);
+    assert.deepEqual(readFileSync(join(after.exported.path, `${ID}.jsonl`)), text);
+    assert.deepEqual([after.exported.digest, after.exported.files, after.exported.transcript], [before.exported.digest, before.exported.files, transcript]);
+    assert.deepEqual([after.archived.digest, after.archived.files], [before.archived.digest, before.archived.files]);
+    for (const page of after.pages) {
+      assert.ok(page.includes('kangaroo') && page.includes(`cc-session-recover restore ${ID}`) && !page.includes('.open-'), form);
+    }
+    assert.deepEqual(after.search.map((/** @type {any} */ hit) => [hit.id, hit.subagent, hit.gone]), [[ID, true, true]], form);
+    assert.ok(existsSync(after.search[0].transcript));
+    assert.equal((await place.run(['show', after.search[0].transcript])).status, 0, 'by the path that a search names');
+    const [recalled] = after.recall.gone;
+    assert.deepEqual([recalled.id, recalled.prompts], [ID, before.recall.recalled[0].prompts]);
+    assert.deepEqual(readdirSync(join(place.state, 'kept')).filter((name) => name.startsWith('.')), [], 'nothing unpacked is left');
+    assert.equal(existsSync(transcript), false, 'nothing is brought back');
+  }
+  const moved = await place.run(['import', (await told()).exported.path, '--project', place.project]);
+  assert.equal(moved.status, 0, moved.stderr);
+  assert.deepEqual(readFileSync(transcript), text);
+});
+
+test('a deleted session of which nothing is kept cannot be shown, and an id that fits several names them', async (t) => {
+  const place = world(t);
+  const [one, other] = [session(place, 1), session(place, 2)];
+  assert.equal((await place.run(['init', '--yes', '--no-keep'])).status, 0);
+  rmSync(one);
+  assert.equal((await place.run(['show', ID])).status, 3);
+  writeFileSync(one, transcriptText('finished-interactive', { id: ID, cwd: place.project }));
+  assert.equal((await place.run(['init', '--keep', '--yes'])).status, 0);
+  rmSync(one);
+  rmSync(other);
+  const { status, stderr } = await place.run(['show', '0000']);
+  assert.equal(status, 3);
+  assert.match(stderr, new RegExp(`can be 2 deleted sessions: ${ID}, ${idOf(2)}`));
 });

@@ -3,10 +3,11 @@
 use super::gone::{GoneSession, gone_session};
 use super::inventory::{Inventory, Row};
 use super::remains::left_behind;
-use crate::claude::home::begins;
+use crate::claude::home::{begins, is_session_id};
 use crate::error::{Code, Error, Result};
 use crate::fs::canonical;
-use crate::session::files::{conflict_of, is_subagent};
+use crate::keep::{KeptSession, kept_of};
+use crate::session::files::{conflict_of, entries, is_subagent};
 use crate::text::one_line;
 use serde::Deserialize;
 use std::ffi::OsStr;
@@ -85,6 +86,52 @@ pub fn find_file<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> 
         Some(path) => inventory.read_copy(&path),
         None => find(inventory, options),
     }
+}
+
+/// The row that is meant, or a session whose transcript is gone and that is kept: for verbs that only read.
+///
+/// # Errors
+/// Those of [`find_file`], and of opening the kept files.
+pub fn find_readable<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r Row> {
+    let not_found = match find_file(inventory, options) {
+        Err(error) if error.code == Code::SessionNotFound => error,
+        other => return other,
+    };
+    let Some(name) = options.session.as_deref().map(str::trim) else { return Err(not_found) };
+    match kept_named(inventory, name)? {
+        Some(kept) => inventory.read_kept(kept),
+        None => Err(not_found),
+    }
+}
+
+/// The kept session without a transcript that is meant: by its id, or by the path of one of its kept files.
+fn kept_named(inventory: &Inventory<'_>, name: &str) -> Result<Option<KeptSession>> {
+    let state = inventory.state_directory();
+    let path = inventory.working_directory().join(name);
+    let below = path.strip_prefix(state.all_kept()).ok().and_then(|below| below.iter().next()?.to_str());
+    let name = below.unwrap_or(name);
+    if name.len() < SHORTEST {
+        return Ok(None);
+    }
+    let ids =
+        entries(&state.all_kept(), &mut Vec::new()).filter_map(|entry| entry.file_name().into_string().ok());
+    let mut ids: Vec<String> = ids.filter(|id| is_session_id(id) && begins(id, name)).collect();
+    ids.retain(|id| inventory.is_gone(id));
+    ids.sort_unstable();
+    let [id] = ids.as_slice() else {
+        if ids.is_empty() {
+            return Ok(None);
+        }
+        let shown = ids.iter().take(CANDIDATES).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let message = format!("{name:?} can be {} deleted sessions: {shown}", ids.len());
+        return Err(Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id"));
+    };
+    let kept = kept_of(state, id)?;
+    let within = |kept: &KeptSession| {
+        let cwd = kept.cwd.as_deref().map(Path::new);
+        inventory.project().is_none_or(|project| cwd.is_some_and(|cwd| cwd.starts_with(project)))
+    };
+    Ok(kept.filter(within))
 }
 
 /// The path that is given as a name. A title may hold a slash, so something must be there.

@@ -1,6 +1,6 @@
 //! Handing over: the note of one session as a text, for HANDOFF.md, for a fresh session, or for another assistant.
 
-use super::find::{SessionOptions, find};
+use super::find::{SessionOptions, find_readable};
 use super::inventory::{Ground, Inventory, Outside, Row};
 use super::session::Session;
 use super::status::asked;
@@ -73,7 +73,7 @@ pub struct HandoffReport {
 /// Makes the text, and puts it into HANDOFF.md when asked to.
 ///
 /// # Errors
-/// Those of [`find`]; [`Code::ProjectNotFound`] when there is nowhere to write; [`Code::NothingToDo`] for a session in which
+/// Those of [`find_readable`]; [`Code::ProjectNotFound`] when there is nowhere to write; [`Code::NothingToDo`] for a session in which
 /// nothing was said; those of [`write_block`].
 pub fn handoff(outside: Outside<'_>, options: &HandoffOptions) -> Result<HandoffReport> {
     if options.write && options.form != Form::Note {
@@ -95,11 +95,21 @@ pub fn handoff(outside: Outside<'_>, options: &HandoffOptions) -> Result<Handoff
 
     let transcript = Transcript::open(&row.found.path)?;
     let tree = project.as_deref().or(session.project.cwd.as_deref().map(Path::new));
-    let gathered = gather(&transcript, outside.env, tree.unwrap_or(Path::new("/nonexistent")));
+    let mut gathered = gather(&transcript, outside.env, tree.unwrap_or(Path::new("/nonexistent")));
     if says_nothing(&gathered) {
         return Err(Error::new(Code::NothingToDo, "nothing was said in this session").at(&row.found.path));
     }
-    let Composed { text, left_out } = compose_as(options.form, &of_session(&session, &gathered), &gathered);
+    if let Some(opened) = inventory.opened(&row.found) {
+        gathered.transcript = opened.original(&gathered.transcript);
+        gathered.beside = gathered.beside.iter().map(|path| opened.original(path)).collect();
+    }
+    let mut situation = of_session(&session, &gathered);
+    if session.is_deleted() {
+        let id = &session.id;
+        situation.resume_command =
+            Some(format!("cc-session-recover restore {id} && cc-session-recover resume {id}"));
+    }
+    let Composed { text, left_out } = compose_as(options.form, &situation, &gathered);
 
     let set_up =
         project.as_deref().and_then(|dir| asked(outside, dir).ok()).is_some_and(|asked| asked.enabled);
@@ -149,7 +159,7 @@ fn chosen<'r>(
 ) -> Result<&'r Row> {
     if options.session.is_some() {
         let named = SessionOptions { session: options.session.clone(), latest: false, project: None };
-        return find(inventory, &named);
+        return find_readable(inventory, &named);
     }
     let rows = inventory.rows.iter().filter(|row| row.summary.stop.kind != StopKind::Empty);
     rows.max_by_key(|row| inventory.recency(row)).ok_or_else(|| {

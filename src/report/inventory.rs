@@ -14,7 +14,7 @@ use crate::clock::{Clock, from_epoch_millis, parse_rfc3339};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::read_small;
-use crate::keep::{KeptAs, Loss, kept_of, loss_of};
+use crate::keep::{KeptAs, KeptSession, Loss, OpenedSession, kept_of, loss_of};
 use crate::project::enabled::{all_enabled, enclosing};
 use crate::quota::seen_windows;
 use crate::recovery::config::{Config, in_force};
@@ -178,6 +178,8 @@ pub struct Inventory<'a> {
     moves: OnceCell<Moves>,
     /// A conflict copy that was asked for by its path.
     copy: OnceCell<Box<Row>>,
+    /// A kept session without a transcript that was asked for, and its row.
+    opened: OnceCell<Box<(OpenedSession, Row)>>,
     /// Only sessions of this directory are here.
     project: Option<PathBuf>,
     /// Enabled projects by working directory: many sessions share one.
@@ -229,6 +231,7 @@ impl<'a> Inventory<'a> {
             booted_at: OnceCell::new(),
             moves: OnceCell::new(),
             copy: OnceCell::new(),
+            opened: OnceCell::new(),
             enclosing: RefCell::default(),
             homes,
             ledger,
@@ -420,6 +423,45 @@ impl<'a> Inventory<'a> {
         Ok(self.copy.get_or_init(|| Box::new(Row { found, summary: Box::new(summary) })))
     }
 
+    /// Whether no configuration directory has a transcript of a session, also beyond the project that was asked about.
+    #[must_use]
+    pub fn is_gone(&self, session: &str) -> bool {
+        let known = self.rows.iter().any(|row| row.found.id() == session);
+        let everywhere = || scan::find(&project_directories(&self.homes, &mut Vec::new())).found;
+        !known && !everywhere().iter().any(|one| one.id() == session)
+    }
+
+    /// A session whose transcript is gone, as a row that is read from what is kept of it. One is read in the life of an inventory.
+    ///
+    /// # Errors
+    /// Those of [`OpenedSession::open`] and of opening the transcript.
+    pub fn read_kept(&self, kept: KeptSession) -> Result<&Row> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(&opened.1);
+        }
+        let own = |home: &ClaudeHome| home.dir() == kept.config_dir;
+        let home = self.homes.iter().position(own).unwrap_or_default();
+        let opened = OpenedSession::open(&self.ground.state, kept)?;
+        let named =
+            || Error::new(Code::SessionNotFound, "not the name of a transcript").at(&opened.transcript);
+        let found = opened.found(home).ok_or_else(named)?;
+        let summary = Box::new(thorough(&found.path, Liveness::Gone)?);
+        Ok(&self.opened.get_or_init(|| Box::new((opened, Row { found, summary }))).1)
+    }
+
+    /// The kept session that a row is read from; `None` for one whose transcript is there.
+    #[must_use]
+    pub fn opened(&self, found: &Found) -> Option<&OpenedSession> {
+        let (opened, row) = &**self.opened.get()?;
+        (row.found.path == found.path).then_some(opened)
+    }
+
+    /// The configuration directory that holds the files of a row.
+    #[must_use]
+    pub fn files_of(&self, row: &Row) -> &ClaudeHome {
+        self.opened(&row.found).map_or(&self.homes[row.found.home], |opened| &opened.home)
+    }
+
     /// The other transcripts of the same session, in other projects or configuration directories.
     #[must_use]
     pub fn copies(&self, row: &Row) -> Vec<PathBuf> {
@@ -497,6 +539,10 @@ impl<'a> Inventory<'a> {
         let owner = self.owner(&row.found);
         let verdict = self.verdict(row);
         let mut session = Session::of(row, home, self.owners_of(&row.found), verdict);
+        let opened = self.opened(&row.found);
+        if let Some(opened) = opened {
+            session.transcript.clone_from(&opened.kept.transcript);
+        }
         session.started_at = session.started_at.or(files.started_at);
         session.subagents = files.subagents;
         let most = self.ground.config.context.max_session_megabytes * 1_000_000.0;
@@ -550,6 +596,9 @@ impl<'a> Inventory<'a> {
             }
             session.commands.resume = None;
             session.next = plan;
+        }
+        if opened.is_some() {
+            session.mark_deleted();
         }
         session.put_into_group();
         session
@@ -605,6 +654,9 @@ impl<'a> Inventory<'a> {
     /// What the transcript of a session lost, and whether what was kept has it.
     #[must_use]
     pub fn loss(&self, found: &Found) -> Option<TranscriptLoss> {
+        if self.opened(found).is_some() {
+            return Some(TranscriptLoss { lost: Loss::Gone, restorable: true });
+        }
         let kept = kept_of(&self.ground.state, found.id()).ok().flatten();
         let lost = loss_of(&found.path, kept.as_ref())?;
         // A link to a file that became shorter has become shorter with it.

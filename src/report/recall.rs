@@ -11,6 +11,7 @@ use crate::claude::transcript::{Backwards, Transcript};
 use crate::claude::wording::own_words;
 use crate::clock::{from_epoch_millis, since};
 use crate::error::Result;
+use crate::keep::{OpenedSession, kept_of};
 use crate::session::StopKind;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::session::replay::replayed;
@@ -19,7 +20,7 @@ use crate::text::one_line;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/recall@1";
@@ -92,7 +93,7 @@ pub fn recall(outside: Outside<'_>, options: &RecallOptions) -> Result<RecallRep
         .collect();
     rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
     let told = |row: &Row| {
-        let mut found = prompts(row);
+        let mut found = prompts(&row.found.path);
         if found.is_empty() {
             found = typed(&inventory.homes[row.found.home], row.found.id());
         }
@@ -111,13 +112,18 @@ pub fn recall(outside: Outside<'_>, options: &RecallOptions) -> Result<RecallRep
             && after.is_none_or(|after| one.last_at.is_some_and(|at| at >= after))
     });
     gone.truncate(options.recent.unwrap_or(RECENT));
-    Ok(RecallReport {
-        schema: SCHEMA,
-        generated_at: outside.clock.now(),
-        recalled,
-        gone,
-        problems: inventory.problems.into_iter().map(Problem::from).collect(),
-    })
+    let mut problems: Vec<Problem> = Vec::new();
+    // The client's history has no prompt of a run without a terminal; what is kept has.
+    for one in gone.iter_mut().filter(|one| one.kept.is_some() && one.prompts.is_empty()) {
+        let kept = kept_of(&ground.state, &one.id)
+            .and_then(|kept| kept.map(|kept| OpenedSession::open(&ground.state, kept)).transpose());
+        match kept {
+            Ok(opened) => one.prompts = opened.map_or_else(Vec::new, |opened| prompts(&opened.transcript)),
+            Err(error) => problems.push(error.into()),
+        }
+    }
+    problems.extend(inventory.problems.into_iter().map(Problem::from));
+    Ok(RecallReport { schema: SCHEMA, generated_at: outside.clock.now(), recalled, gone, problems })
 }
 
 fn shown(record: &Record) -> Option<Prompt> {
@@ -126,8 +132,8 @@ fn shown(record: &Record) -> Option<Prompt> {
 }
 
 /// The first prompt and the latest ones.
-fn prompts(row: &Row) -> Vec<Prompt> {
-    let Ok(transcript) = Transcript::open(&row.found.path) else { return Vec::new() };
+fn prompts(path: &Path) -> Vec<Prompt> {
+    let Ok(transcript) = Transcript::open(path) else { return Vec::new() };
     let first = transcript.head(HEAD).into_iter().find_map(|record| shown(&record));
     let mut latest = Vec::new();
     let replayed = replayed(&transcript, transcript.bytes().saturating_sub(TAIL));

@@ -7,8 +7,9 @@ use crate::clock::{Clock, from_epoch_millis, since};
 use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{Directory, PRIVATE, canonical};
-use crate::keep::{KeptAs, KeptFile, KeptSession, kept_of};
+use crate::keep::{KeptAs, KeptFile, KeptSession, UnpackDirectory, kept_of};
 use crate::recovery::config::in_force;
+use crate::rescue::belongings::Part;
 use crate::session::files::{
     ProjectDirectory, entries, is_subagent, project_directories, session_of_subagent, subagents_in,
     tool_results_in,
@@ -145,8 +146,11 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     places.extend(places_in(&project_directories(&homes, &mut unread), &mut unread));
     // A stored result is what a tool said.
     let results_asked = query.roles.is_empty() || query.roles.contains(&Role::Tool);
-    let kept =
-        env.state_dir().ok().map(|dir| KeptPlaces::of(StateDir::new(dir), &places, &query, &mut unread));
+    let unpacked = results_asked && options.tool_results;
+    let kept = env
+        .state_dir()
+        .ok()
+        .map(|dir| KeptPlaces::of(StateDir::new(dir), &places, &query, unpacked, &mut unread));
     places.extend(kept.iter().flat_map(KeptPlaces::places));
     problems.extend(unread.into_iter().map(Problem::from));
     let project = options.project.as_deref().map(|dir| Project::new(env, dir, &places)).transpose()?;
@@ -172,7 +176,8 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     problems.append(&mut found.problems);
     found.sort();
     let is_gone = |files: &SessionFiles| {
-        files.transcript.as_deref().is_some_and(|path| kept.as_ref().is_some_and(|kept| kept.holds(path)))
+        let mut paths = files.transcript.iter().chain(&files.subagents).chain(&files.tool_results);
+        paths.next().is_some_and(|path| kept.as_ref().is_some_and(|kept| kept.holds(path)))
     };
     let mut hits: Vec<SearchHit> = found
         .kept
@@ -198,25 +203,41 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     })
 }
 
-/// What is kept of sessions without a transcript, as files that can be searched. Compressed ones that may hold the text are unpacked
-/// into the state directory for as long as this lives.
+/// What is kept of sessions without a transcript, their subagents and tool results included, as files that can be searched.
+/// Compressed ones that may hold the text are unpacked into the state directory for as long as this lives.
 struct KeptPlaces {
     state: StateDir,
     /// Directory of what was unpacked.
-    dir: PathBuf,
-    files: Vec<(SessionFiles, Option<String>, u64)>,
+    dir: UnpackDirectory,
+    files: Vec<KeptPlace>,
     /// Kept files by the unpacked ones.
     names: BTreeMap<PathBuf, PathBuf>,
 }
 
+/// The kept files of one session, or those of its transcripts that a later one replaced.
+struct KeptPlace {
+    files: SessionFiles,
+    cwd: Option<String>,
+    bytes: u64,
+    /// Tool results in files of their own, and their bytes.
+    results: (Vec<PathBuf>, u64),
+}
+
 impl KeptPlaces {
-    fn of(state: StateDir, present: &[Place], query: &Query, problems: &mut Vec<Error>) -> Self {
+    /// `results`: tool results in files of their own are searched, and so they are unpacked.
+    fn of(
+        state: StateDir,
+        present: &[Place],
+        query: &Query,
+        results: bool,
+        problems: &mut Vec<Error>,
+    ) -> Self {
         let present: BTreeSet<&str> = present
             .iter()
             .filter(|place| place.files.transcript.is_some())
             .map(|place| place.files.id.as_str())
             .collect();
-        let dir = state.all_kept().join(format!(".search-{}", std::process::id()));
+        let dir = UnpackDirectory::new(&state);
         let mut places = Self { dir, state, files: Vec::new(), names: BTreeMap::new() };
         let ids: Vec<String> = entries(&places.state.all_kept(), problems)
             .filter_map(|entry| entry.file_name().into_string().ok())
@@ -231,24 +252,68 @@ impl KeptPlaces {
                     continue;
                 }
             };
-            for file in kept.transcripts() {
-                match places.searchable(&kept, file, query) {
-                    Ok(None) => {}
-                    Ok(Some(transcript)) => {
-                        let (subagents, tool_results) = (Vec::new(), Vec::new());
-                        let files = SessionFiles {
-                            id: id.clone(),
-                            transcript: Some(transcript),
-                            subagents,
-                            tool_results,
-                        };
-                        places.files.push((files, kept.cwd.clone(), file.bytes));
-                    }
-                    Err(error) => problems.push(error),
+            places.add(&kept, query, results, problems);
+        }
+        places
+    }
+
+    fn add(&mut self, kept: &KeptSession, query: &Query, results: bool, problems: &mut Vec<Error>) {
+        let place = |transcript| KeptPlace {
+            files: SessionFiles {
+                id: kept.session.clone(),
+                transcript,
+                subagents: Vec::new(),
+                tool_results: Vec::new(),
+            },
+            cwd: kept.cwd.clone(),
+            bytes: 0,
+            results: (Vec::new(), 0),
+        };
+        let mut newest = place(None);
+        for file in &kept.files {
+            let part = file.part(&kept.session);
+            let companion = part == Some(Part::Companion) && kept.newest(&file.path) == Some(file);
+            let is_agent = Path::new(&file.path).file_name().and_then(OsStr::to_str).is_some_and(is_subagent);
+            let is_result = file.path.starts_with(&format!("{}/tool-results/", kept.session));
+            // What Claude Code still has beside the place of the transcript is found there.
+            let wanted = part == Some(Part::Transcript)
+                || companion && (is_agent || is_result) && !file.is_with_client(kept);
+            if !wanted {
+                continue;
+            }
+            if is_result && !results {
+                newest.results.0.push(file.place(&self.state, &kept.session));
+                newest.results.1 += file.bytes;
+                continue;
+            }
+            let path = match self.searchable(kept, file, query) {
+                Ok(Some(path)) => path,
+                Ok(None) => continue,
+                Err(error) => {
+                    problems.push(error);
+                    continue;
+                }
+            };
+            if is_result {
+                newest.results.0.push(path);
+                newest.results.1 += file.bytes;
+            } else if companion {
+                newest.files.subagents.push(path);
+                newest.bytes += file.bytes;
+            } else {
+                // The generations of a transcript come in their order; what lies beside belongs to the newest.
+                newest.bytes += file.bytes;
+                if let Some(older) = newest.files.transcript.replace(path) {
+                    let bytes = std::mem::take(&mut newest.bytes) - file.bytes;
+                    newest.bytes = file.bytes;
+                    self.files.push(KeptPlace { bytes, ..place(Some(older)) });
                 }
             }
         }
-        places
+        let found = newest.files.transcript.is_some() || !newest.files.subagents.is_empty();
+        if found || !newest.results.0.is_empty() {
+            self.files.push(newest);
+        }
     }
 
     /// A file with the bytes of a kept one, if these may hold the text.
@@ -262,17 +327,21 @@ impl KeptPlaces {
         if query.pattern.sieve().is_some_and(|sieve| !sieve.passes(&bytes)) {
             return Ok(None);
         }
-        let path = self.dir.join(format!("{}.{}.jsonl", kept.session, file.generation));
+        let path = self
+            .dir
+            .path()
+            .join(self.names.len().to_string())
+            .join(file.path.rsplit('/').next().unwrap_or_default());
         replace_unsynced(&path, &bytes, PRIVATE)?;
         self.names.insert(path.clone(), place);
         Ok(Some(path))
     }
 
     fn places(&self) -> impl Iterator<Item = Place> {
-        self.files.iter().map(|(files, cwd, bytes)| {
+        self.files.iter().map(|KeptPlace { files, cwd, bytes, results }| {
             let name = encode_project_path(cwd.as_deref().unwrap_or_default());
             let project = Arc::new(ProjectDirectory::at(Path::new(&name), 0));
-            Place { files: files.clone(), project, dir: None, bytes: *bytes, results: (Vec::new(), 0) }
+            Place { files: files.clone(), project, dir: None, bytes: *bytes, results: results.clone() }
         })
     }
 
@@ -286,12 +355,6 @@ impl KeptPlaces {
             Some(place) => SearchHit { transcript: place.clone(), ..hit },
             None => hit,
         }
-    }
-}
-
-impl Drop for KeptPlaces {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
 

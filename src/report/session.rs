@@ -622,6 +622,22 @@ impl Session {
         self.commands = Commands { cwd, env, resume, export: own("export"), kill };
     }
 
+    /// Whether Claude Code deleted its transcript, and everything told is read from what is kept.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.loss.is_some_and(|loss| loss.lost == Loss::Gone)
+    }
+
+    /// It is read from what is kept: no client opens it before it is restored, and no sweep deletes it.
+    pub fn mark_deleted(&mut self) {
+        self.loss = Some(TranscriptLoss { lost: Loss::Gone, restorable: true });
+        (self.retention, self.deleted_after) = (None, None);
+        self.commands.resume = None;
+        if self.next.argv.is_some() {
+            self.next.argv = Some(["cc-session-recover", "restore", &self.id].map(str::to_owned).to_vec());
+        }
+    }
+
     /// Puts it into its group. The last step of a report: what happens next is part of it.
     pub fn put_into_group(&mut self) {
         self.group =

@@ -1,6 +1,6 @@
 //! Everything about one session.
 
-use super::find::{SessionOptions, find_file};
+use super::find::{SessionOptions, find_readable};
 use super::inventory::{Ground, Inventory, Outside, Row, thorough};
 use super::remains::Remains;
 use super::session::{ConflictCopy, Session, SessionWorkflow};
@@ -20,7 +20,7 @@ pub fn show(outside: Outside<'_>, options: &SessionOptions) -> Result<Session> {
     let project = options.project.as_deref().map(super::list::directory).transpose()?;
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
-    whole(&inventory, find_file(&inventory, options)?)
+    whole(&inventory, find_readable(&inventory, options)?)
 }
 
 /// A report with everything that a list leaves out.

@@ -12,7 +12,7 @@ use super::session_log;
 use super::snapshot::ensure_room;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, lossy_or_null, private_directory};
-use crate::report::find::{SessionOptions, find_file};
+use crate::report::find::{SessionOptions, find_readable};
 use crate::report::inventory::{Ground, Inventory, Outside, Row};
 use crate::report::list::directory;
 use crate::report::resume::start_directory;
@@ -89,7 +89,7 @@ impl Selection {
             return Ok(rows);
         }
         let wanted = SessionOptions { session: self.session.clone(), latest: self.latest, project: None };
-        find_file(inventory, &wanted).map(|row| vec![row])
+        find_readable(inventory, &wanted).map(|row| vec![row])
     }
 }
 
@@ -337,6 +337,8 @@ fn nearest(path: &Path) -> PathBuf {
 /// What is exported of one session.
 struct Plan<'r> {
     row: &'r Row,
+    /// Where Claude Code has the transcript, or had it.
+    transcript: PathBuf,
     state: State,
     origin: Origin,
     files: Vec<Belonging>,
@@ -347,8 +349,10 @@ struct Plan<'r> {
 
 impl<'r> Plan<'r> {
     fn of(outside: Outside<'_>, inventory: &Inventory<'_>, row: &'r Row) -> Result<Self> {
-        let home = &inventory.homes[row.found.home];
+        let home = inventory.files_of(row);
         let session = inventory.report(row);
+        let transcript = session.transcript.clone();
+        let config_dir = inventory.homes[row.found.home].dir();
         let (start, _) = start_directory(outside, inventory, row);
         let project = session.project.dir.clone().or_else(|| start.as_deref().map(PathBuf::from));
         let (files, skipped) = belongings::of(home, &row.found, project.as_deref())?;
@@ -363,14 +367,14 @@ impl<'r> Plan<'r> {
                 id: row.found.id().to_owned(),
                 title: session.name.or(session.title).or(session.last_prompt),
                 cwd: start,
-                config_dir: text(home.dir()),
+                config_dir: text(config_dir),
                 directory: row
                     .found
                     .path
                     .parent()
                     .and_then(Path::file_name)
                     .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
-                transcript: text(&row.found.path),
+                transcript: text(&transcript),
                 live_pid: session.live.map(|live| live.pid),
                 state: state.and_then(|state| Some(state.as_str()?.to_owned())).unwrap_or_default(),
                 stop: session.stop.kind.as_str().to_owned(),
@@ -378,6 +382,7 @@ impl<'r> Plan<'r> {
             },
             files,
             skipped,
+            transcript,
         })
     }
 
@@ -391,7 +396,7 @@ impl<'r> Plan<'r> {
             session: self.row.found.id().to_owned(),
             title: self.origin.title.clone(),
             state: self.state,
-            transcript: self.row.found.path.clone(),
+            transcript: self.transcript.clone(),
             path: to.join(format!(
                 "<time>{MARK}{}{}",
                 self.row.found.id(),
@@ -585,14 +590,14 @@ pub fn is_left_over(name: &str) -> bool {
 }
 
 #[cfg(unix)]
-pub(super) fn process_exists(pid: u32) -> bool {
+pub(crate) fn process_exists(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
     pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
 }
 
 /// Not told: then what is left is left.
 #[cfg(not(unix))]
-pub(super) fn process_exists(_pid: u32) -> bool {
+pub(crate) fn process_exists(_pid: u32) -> bool {
     true
 }
 

@@ -293,6 +293,8 @@ impl Target {
 
 struct Plan<'r> {
     row: &'r Row,
+    /// Where Claude Code has the transcript, or had it.
+    transcript: PathBuf,
     facts: Facts,
     title: Option<String>,
     state: State,
@@ -304,7 +306,7 @@ struct Plan<'r> {
 
 impl<'r> Plan<'r> {
     fn of(inventory: &Inventory<'_>, row: &'r Row) -> Result<Self> {
-        let home = &inventory.homes[row.found.home];
+        let home = inventory.files_of(row);
         let (files, _) = belongings::of(home, &row.found, None)?;
         let mut agents = BTreeMap::new();
         for file in files {
@@ -321,6 +323,7 @@ impl<'r> Plan<'r> {
         let title = title.map(|title| line_of(&title, 120)).filter(|title| !title.is_empty());
         Ok(Self {
             row,
+            transcript: session.transcript.clone(),
             facts: facts(&session, row, title.as_deref()),
             title,
             state: session.state,
@@ -337,7 +340,7 @@ impl<'r> Plan<'r> {
             session: self.row.found.id().to_owned(),
             title: self.title.clone(),
             state: self.state,
-            transcript: self.row.found.path.clone(),
+            transcript: self.transcript.clone(),
             transcript_bytes: self.row.summary.bytes,
             replaced: target.name.is_some() && std::fs::symlink_metadata(&path).is_ok(),
             path,
@@ -419,8 +422,13 @@ fn facts(session: &Session, row: &Row, title: Option<&str>) -> Facts {
     add("Claude Code", session.client_version.clone(), false);
     add("Last active", session.last_activity_at.map(time), false);
     add("State", Some(format!("{}, {}", word(session.state), session.stop.kind.words())), false);
-    add("Transcript", Some(format!("{} ({})", row.found.path.display(), size(summary.bytes))), false);
+    add("Transcript", Some(format!("{} ({})", session.transcript.display(), size(summary.bytes))), false);
     add("Resume with", session.commands.resume.as_ref().map(|words| words.join(" ")), true);
+    add(
+        "Restore with",
+        session.is_deleted().then(|| format!("cc-session-recover restore {}", session.id)),
+        true,
+    );
     add("Lossless export", Some(format!("cc-session-recover export {}", session.id)), true);
     Facts {
         title: title.map_or_else(|| format!("Session {}", session.id), str::to_owned),
