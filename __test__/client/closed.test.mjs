@@ -405,6 +405,36 @@ suite('a closed session', { concurrency: 2 }, () => {
     grown(stage, id, before);
   });
 
+  test('of mode auto that must run its tests runs them', async (t) => {
+    const tests = step.tool('Bash', { command: 'sh tests.sh', description: 'Run the tests' });
+    const stage = await agreed(t, { scenario: [step.limitFor('5h', 3), tests, step.text('The tests pass.', { times: 5 })] });
+    if (stage === null) return;
+    writeFileSync(path.join(stage.home.project, 'tests.sh'), 'echo passed > tested\n');
+    const id = await stopped(stage, ['--permission-mode', 'auto']);
+    const incident = await settled(stage, id, 'recovered', 40);
+    const { launch, result } = incident.attempts[0].run;
+    assert.equal(begun(incident.attempts[0].run).permissionMode, 'auto');
+    assert.deepEqual([result.calls, result.denied, result.hollow], [1, 0, null]);
+    assert.ok(existsSync(path.join(stage.home.project, 'tested')), JSON.stringify(launch));
+  });
+
+  test('of mode acceptEdits that must run its tests says before and after that it could not', async (t) => {
+    const tests = step.tool('Bash', { command: 'sh tests.sh', description: 'Run the tests' });
+    const stage = await agreed(t, { scenario: [step.limitFor('5h', 6), step.tool('Write', { file_path: 'plan.md', content: '1. go\n' }), tests, step.text('I could not run the tests.', { times: 5 })] });
+    if (stage === null) return;
+    writeFileSync(path.join(stage.home.project, 'tests.sh'), 'echo passed > tested\n');
+    const id = await stopped(stage, ['--permission-mode', 'acceptEdits']);
+    const before = await stage.cliWithApi('preview', id);
+    assert.match(before.stdout, /mode +acceptEdits: it may edit files; a command, such as one that runs tests, .* is denied otherwise/);
+    const { attempts } = await settled(stage, id, 'held', 40);
+    const { result } = attempts[0].run;
+    assert.deepEqual([attempts.length, attempts[0].outcome, result.deniedCalls], [1, 'no-effect', ['Bash (sh tests.sh)']]);
+    assert.ok(existsSync(path.join(stage.home.project, 'plan.md')), 'it edits');
+    const after = await stage.cliWithApi('report');
+    assert.match(after.stdout, /1 of 2 tool calls was denied: Bash \(sh tests\.sh\)/);
+    assert.ok(!existsSync(path.join(stage.home.project, 'tested')));
+  });
+
   test('goes on in its run when the supervisor is killed, and the next supervisor verifies that run', async (t) => {
     const stage = await agreed(t, { scenario: [step.limitFor('5h', 4), step.think(5, 'Finished.', { every: 1 }), step.text('Again?', { times: 5 })] });
     if (stage === null) return;

@@ -518,7 +518,7 @@ function sendThinking(response, record, body, { seconds = 0, every = 2, sign, te
     if (!streams) return sendMessage(response, record, body, [{ type: 'text', text }], 'end_turn');
     event(response, 'content_block_delta', { index: 0, delta: { type: 'signature_delta', signature: 'bG9vcGJhY2s=' } });
     event(response, 'content_block_stop', { index: 0 });
-    return endMessage(response, [{ type: 'text', text }], 'end_turn', 1);
+    return endMessage(response, body, [{ type: 'text', text }], 'end_turn', 1);
   }, seconds * 1000);
   response.on('close', () => {
     clearInterval(life);
@@ -546,18 +546,19 @@ function sendMessage(response, record, body, content, stopReason) {
     return send(response, 200, message, successHeaders(record));
   }
   beginStream(response, record, body);
-  return endMessage(response, content, stopReason);
+  return endMessage(response, body, content, stopReason);
 }
 
 /**
  * Streams the rest of an answer to its end, its blocks numbered from `first` on.
  *
  * @param {ServerResponse} response
+ * @param {any} body
  * @param {any[]} content
  * @param {string} stopReason
  * @param {number} [first]
  */
-function endMessage(response, content, stopReason, first = 0) {
+function endMessage(response, body, content, stopReason, first = 0) {
   content.forEach((block, place) => {
     const index = first + place;
     const tool = block.type === 'tool_use';
@@ -566,9 +567,24 @@ function endMessage(response, content, stopReason, first = 0) {
     event(response, 'content_block_delta', { index, delta });
     event(response, 'content_block_stop', { index });
   });
-  event(response, 'message_delta', { delta: { stop_reason: stopReason, stop_sequence: null }, usage: { output_tokens: OUTPUT_TOKENS } });
+  const delta = { stop_reason: stopReason, stop_sequence: null, ...safetyCheck(body, content) };
+  event(response, 'message_delta', { delta, usage: { output_tokens: OUTPUT_TOKENS } });
   event(response, 'message_stop', {});
   return response.end();
+}
+
+/**
+ * The service's safety check of tool calls, without which a client in mode `auto` runs none of them (2.1.332). It finds no fault.
+ *
+ * @param {any} body
+ * @param {any[]} content
+ */
+function safetyCheck(body, content) {
+  const asked = Array.isArray(body.safeguards) ? body.safeguards.find((/** @type {any} */ one) => one?.type === 'dangerous_tool_use') : undefined;
+  if (asked === undefined) return {};
+  const calls = content.filter(({ type }) => type === 'tool_use');
+  const tool_uses = Object.fromEntries(calls.map(({ id }) => [id, { type: 'evaluated', outcome: 'not_flagged' }]));
+  return { safeguard_results: [{ type: asked.type, status: { type: 'available', tool_uses } }] };
 }
 
 module.exports = { startApi, step };
