@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
@@ -37,6 +37,8 @@ const bare = (text) => text.replaceAll(/[`'\\*_]/g, '').replaceAll(/\s+/g, ' ');
 async function told(place, id, what, { note = true, env = {} } = {}) {
   const json = async (/** @type {string[]} */ argv) => {
     const { status, stdout, stderr } = await place.run([...argv, '--json'], { cwd: place.root, env });
+    // Nothing waits any more.
+    if (argv[0] === 'preview' && status === 6) return { sessions: [] };
     assert.equal(status, 0, `${what}: ${argv.join(' ')}: ${stderr}`);
     return JSON.parse(stdout);
   };
@@ -233,4 +235,69 @@ test('closed sessions under a supervisor: waiting, paused, denied, failed, stopp
   await ended;
   const alone = await told(place, ids.waiting, 'without a supervisor', { note: false });
   assert.deepEqual(row(alone), ['needs-you', 'orphaned', 'resume', 'no-supervisor']);
+});
+
+/** The client's own record of a cancelled countdown (2.1.332). @param {string} transcript @param {string} cwd */
+function escaped(transcript, cwd) {
+  const records = readFileSync(transcript, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  const { uuid: parentUuid, version } = records.findLast(({ uuid }) => uuid);
+  const record = { parentUuid, isSidechain: false, type: 'system', subtype: 'informational', content: 'Automatic continue cancelled (send a prompt after the reset to continue)', level: 'warning', isMeta: false, sessionId: ID, cwd, version, uuid: 'e5ca0000-0000-4000-8000-000000000001', timestamp: new Date().toISOString() };
+  appendFileSync(transcript, `${JSON.stringify(record)}\n`);
+}
+
+test('an open session: open in two windows, cancelled with Esc in its window, continued there by its user', { skip, timeout: 180_000 }, async (t) => {
+  const place = world(t);
+  const { client, hook, fire, transcript } = await openSession(place);
+  const noted = (/** @type {string} */ reason) =>
+    until(async () => {
+      const { text, session } = JSON.parse((await place.run(['handoff', ID, '--json'], { cwd: place.root })).stdout);
+      return session.next.reason === reason && nextOf(readFileSync(join(place.project, 'HANDOFF.md'), 'utf8')) === nextOf(text);
+    }, `HANDOFF.md follows ${reason}`);
+
+  const second = livingClient(place, ID);
+  await noted('open-twice');
+  assert.deepEqual(row(await told(place, ID, 'open in two windows')), ['needs-you', 'active', 'notify', 'open-twice']);
+  await second.kill();
+  await noted('awaiting-reset');
+
+  escaped(transcript, place.project);
+  await hook.ended;
+  const cancelled = await told(place, ID, 'cancelled with Esc');
+  assert.deepEqual(row(cancelled), ['running', 'active', 'none', 'cancelled-with-esc']);
+  assert.match(cancelled.why, /Esc/);
+
+  const { uuid: parentUuid, version } = readFileSync(transcript, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line)).findLast(({ uuid }) => uuid);
+  const common = { isSidechain: false, userType: 'external', cwd: place.project, sessionId: ID, version, gitBranch: '' };
+  const [prompt, answer] = ['e5ca0000-0000-4000-8000-000000000002', 'e5ca0000-0000-4000-8000-000000000003'];
+  const records = [
+    { ...common, parentUuid, type: 'user', message: { role: 'user', content: 'go on' }, uuid: prompt, timestamp: new Date().toISOString() },
+    { ...common, parentUuid: prompt, type: 'assistant', message: { id: 'msg_9', role: 'assistant', model: 'claude-sonnet-5-5', type: 'message', content: [{ type: 'text', text: 'Done.' }], stop_reason: 'end_turn', usage: { input_tokens: 1, output_tokens: 1 } }, uuid: answer, timestamp: new Date().toISOString() },
+  ];
+  appendFileSync(transcript, records.map((one) => `${JSON.stringify(one)}\n`).join(''));
+  const ended = fire('Stop', { last_assistant_message: 'Done.' });
+  endWith(place, ended);
+  await ended.ended;
+  assert.deepEqual(row(await told(place, ID, 'continued by its user', { note: false })), ['running', 'active', 'none', 'nothing-pending']);
+  await client.kill();
+});
+
+test('closed sessions that no waiting helps, or that wait for days: each with its own reason and advice', { skip, timeout: 180_000 }, async (t) => {
+  const place = world(t);
+  const kinds = { billing: 'billing-print', login: 'auth-print', full: 'prompt-too-long-print', far: 'quota-weekly-print' };
+  const ids = Object.fromEntries(Object.keys(kinds).map((name, at) => [name, idOf(0x901 + at)]));
+  const scene = await supervised(place, { delay: 0, config: { notify: { desktop: false }, note: { blocks: 20 } } });
+  for (const [name, fixture] of Object.entries(kinds)) scene.stop(ids[name], { fixture, resetsIn: 90 * 3600, edit: edit(name) });
+  const watch = spawn(process.execPath, [join(import.meta.dirname, '..', 'bin', 'cc-session-recover.js'), 'watch', '--json'], { cwd: place.project, env: place.env, stdio: 'ignore' });
+  const ended = new Promise((resolve) => watch.once('exit', resolve));
+  place.endings.push(() => watch.kill('SIGKILL') && ended);
+  await until(() => Object.values(ids).every((id) => incidentOf(place, id)?.phase === 'held'), 'each is held');
+  /** @type {Record<string, string[]>} */
+  const all = {};
+  for (const [name, id] of Object.entries(ids)) all[name] = row(await told(place, id, name, { note: false }));
+  assert.deepEqual(all, {
+    billing: ['needs-you', 'orphaned', 'notify', 'credit-needed'],
+    login: ['needs-you', 'orphaned', 'notify', 'login-needed'],
+    full: ['needs-you', 'orphaned', 'notify', 'context-full'],
+    far: ['needs-you', 'orphaned', 'notify', 'reset-far-away'],
+  });
 });
