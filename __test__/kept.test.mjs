@@ -26,7 +26,7 @@ const keptIn = (place) => (existsSync(join(place.state, 'kept')) ? readdirSync(j
 
 /** Runs a hook of the session to its end. @param {ReturnType<typeof world>} place @param {string} command @param {object} payload */
 async function runHook(place, command, payload) {
-  const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: ID, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(process.pid) };
+  const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: 'session_id' in payload ? String(payload.session_id) : ID, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(process.pid) };
   const hook = startHook(command, JSON.stringify({ session_id: ID, cwd: place.project, ...payload }), { cwd: place.project, env, limit: 30 });
   endWith(place, hook);
   return hook;
@@ -140,27 +140,64 @@ test('a gone session is listed, explained, found by what was said and typed in i
   assert.match((await place.run(['recall'])).stdout, /gone {2}only what was typed is left[\s\S]*GREENISH/);
 });
 
-test('forget removes a session from every place of this tool and says what Claude Code has', async (t) => {
+/** Files of a directory whose name or text has a text. @param {string} directory @param {string} text */
+const holding = (directory, text) =>
+  readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => {
+    const path = join(directory, name);
+    return name.includes(text) || (statSync(path).isFile() && readFileSync(path).includes(text));
+  });
+
+test('forget removes a session from every place of this tool and says what Claude Code has', { skip: posix }, async (t) => {
   const place = world(t);
-  const transcript = session(place, 1);
-  assert.equal((await place.run(['init', '--yes'])).status, 0);
-  assert.equal((await place.run(['export', ID])).status, 0);
-  assert.equal((await place.run(['handoff', ID, '--write'])).status, 0);
+  const { commandOf, transcriptOf } = await hooked(place);
+  const OTHER = idOf(2);
+  for (const [number, id] of /** @type {const} */ ([[1, ID], [2, OTHER]])) {
+    const transcript = session(place, number);
+    for (const event of ['SessionStart', 'Stop', 'SubagentStop', 'PreCompact', 'SessionEnd']) {
+      const payload = { session_id: id, hook_event_name: event, transcript_path: transcript, source: 'startup', reason: 'other', trigger: 'auto', agent_id: 'a1', agent_transcript_path: '' };
+      await (await runHook(place, commandOf(event), payload)).ended;
+    }
+    writeFileSync(transcriptOf(id), transcriptText('quota-mid-turn-interactive', { id, cwd: place.project }));
+    const ended = { session_id: id, hook_event_name: 'SessionEnd', reason: 'other', transcript_path: transcriptOf(id) };
+    await (await runHook(place, commandOf('SessionEnd'), ended)).ended;
+    for (const argv of [['export', id], ['export', id, '--to', join(place.home, 'backup')], ['export', id, '--format', 'html'], ['handoff', id, '--write'], ['pause', id]]) {
+      const { status, stderr } = await place.run(argv);
+      assert.equal(status, 0, `${argv.join(' ')}: ${stderr}`);
+    }
+  }
+  // What other versions and verbs leave there, in the form in which they leave it.
+  for (const lock of ['lock', 'waiter', 'watch', 'run', 'kept']) writeFileSync(join(place.state, 'leases', `${ID}.${lock}`), '');
+  mkdirSync(join(place.state, 'snapshots', ID), { recursive: true });
+  writeFileSync(join(place.state, 'snapshots', ID, '20261121T020000Z.jsonl'), 'x');
+  const moved = await place.run(['relocate', ID, '--to', join(place.home, 'backup')]);
+  assert.equal(moved.status, 0, moved.stderr);
   writeFileSync(join(place.claude, 'history.jsonl'), `${JSON.stringify({ display: 'x', timestamp: 1, project: place.project, sessionId: ID })}\n`);
-  const named = () => readdirSync(place.state, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes(ID) && !name.startsWith('leases'));
-  assert.notDeepEqual(named(), []);
+
+  const others = holding(place.state, OTHER).map((name) => name.replace(/\d{8}T\d+Z/g, ''));
+  for (const part of ['journal.jsonl', 'moves.json', 'paused.json', 'leases', 'kept', 'exports', 'pages', 'states', 'SESSION-LOG', 'sessions', 'incidents', 'snapshots']) {
+    assert.ok(holding(place.state, ID).some((name) => name.startsWith(part)), `nothing of it is in ${part}, so nothing is proved`);
+  }
+  assert.notDeepEqual(holding(join(place.project, '.claude', 'session-state'), ID), []);
   const plan = JSON.parse((await place.run(['forget', ID, '--dry-run', '--json'])).stdout);
-  assert.ok(named().length > 0, 'a dry run removes nothing');
+  assert.ok(holding(place.state, ID).length > 10, 'a dry run removes nothing');
   const { status, stdout, stderr } = await place.run(['forget', ID.slice(0, 8), '--yes', '--json']);
-  assert.equal(status, 0, stderr);
+  assert.equal(status, 0, stderr || stdout);
   const report = JSON.parse(stdout);
   assert.deepEqual(report.removed, plan.removed);
-  assert.ok(['kept', 'export', 'note'].every((kind) => report.removed.some((/** @type {any} */ one) => one.kind === kind)), stdout);
-  assert.deepEqual(named(), []);
+  assert.deepEqual(report.problems, []);
+  // What another session's export was verified with stays as it is, and is reported.
+  const left = holding(place.state, ID);
+  assert.ok(left.every((name) => name.startsWith('exports') && name.includes(OTHER) && name.endsWith('HANDOFF.md')), left.join(' '));
+  assert.deepEqual(report.elsewhere.slice(1), left.map((name) => join(place.state, name)));
+  assert.deepEqual(holding(join(place.project, '.claude'), ID), []);
   assert.ok(!readFileSync(join(place.project, 'HANDOFF.md'), 'utf8').includes(ID));
-  assert.ok(existsSync(transcript), 'nothing of Claude Code is removed');
-  assert.deepEqual(report.withClaudeCode, [transcript, `prompts typed in it, in ${join(place.claude, 'history.jsonl')}`]);
-  assert.equal((await place.run(['forget', ID, '--yes'])).status, 6);
+  assert.deepEqual(holding(place.state, OTHER).map((name) => name.replace(/\d{8}T\d+Z/g, '')), others, 'the other session is left alone');
+  const log = JSON.parse((await place.run(['log', '--json', '--verify'])).stdout);
+  assert.ok(log.chain === undefined || log.chain.sound, JSON.stringify(log.chain));
+  assert.ok(existsSync(transcriptOf(ID)), 'nothing of Claude Code is removed');
+  assert.ok(report.withClaudeCode.includes(transcriptOf(ID)));
+  assert.ok(report.withClaudeCode.includes(`prompts typed in it, in ${join(place.claude, 'history.jsonl')}`));
+  assert.equal(dirname(report.elsewhere[0]), join(place.home, 'backup'));
   assert.equal((await place.run(['forget', idOf(9), '--yes'])).status, 3);
 });
 

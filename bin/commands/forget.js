@@ -7,7 +7,7 @@ module.exports = {
   name: 'forget',
   summary: 'remove everything this tool keeps of a session',
   description:
-    "Removes what is kept of the session, its snapshots, outputs of runs, exports and pages in the state directory, records, its incident and its block in HANDOFF.md. Files of Claude Code are left alone and listed. The journal keeps one line that says the session was forgotten.",
+    "Removes what is kept of the session, its snapshots, outputs of runs, exports and pages in the state directory, records, its incident, its saved states, its block in HANDOFF.md, and every line and entry about it, in the journal too. Files of Claude Code, and exports that you put elsewhere, are left alone and listed.",
   arguments: [{ flags: '<session>', description: 'session id, the first 4 or more characters of one, or a name' }],
   options: [
     { flags: '--dry-run', description: 'only show what would be removed' },

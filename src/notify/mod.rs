@@ -3,7 +3,7 @@
 
 mod desktop;
 pub mod notice;
-mod sent;
+pub mod sent;
 pub mod webhook;
 
 pub use notice::{Kind, Notice};

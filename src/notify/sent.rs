@@ -73,6 +73,18 @@ pub fn take<'a>(state: &StateDir, clock: &dyn Clock, notices: &'a [Notice]) -> R
     Ok(fresh)
 }
 
+/// Removes the notices about a session.
+///
+/// # Errors
+/// As [`take`].
+pub fn forget(state: &StateDir, session: &str) -> Result<()> {
+    let _lock = Lock::wait(&state.notices_lock(), PATIENCE)?;
+    let path = state.notices();
+    let Some(mut sent) = load::<Sent>(state, &path)?.found() else { return Ok(()) };
+    sent.sent.retain(|entry| entry.session != session);
+    save(&path, &sent)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

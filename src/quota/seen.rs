@@ -28,6 +28,8 @@ const FRESH: TimeDelta = TimeDelta::seconds(60);
 const MOST_SESSIONS: usize = 64;
 /// Models kept in one file; what names more is no client.
 const MOST_MODELS: usize = 64;
+/// Wait of a command that removes a session for a status line that writes.
+const FORGET_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// An account as it was last seen, through one configuration directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,6 +118,18 @@ pub fn seen_windows(state: &StateDir) -> BTreeMap<String, u64> {
 pub fn readings(state: &StateDir, config_dir: &Path) -> BTreeMap<String, SessionReading> {
     let known = peek::<Seen>(&state.quota_of(&project_key(config_dir))).ok().flatten();
     known.filter(|seen| seen.config_dir == config_dir).map(|seen| seen.readings).unwrap_or_default()
+}
+
+/// Removes the readings of a session from one of the files.
+///
+/// # Errors
+/// [`Code::StateLocked`], [`Code::StateNewer`], [`Code::Io`].
+pub fn forget(state: &StateDir, path: &Path, session: &str) -> crate::error::Result<()> {
+    let key = path.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    let _lock = Lock::wait(&state.quota_lock(key), FORGET_WAIT)?;
+    let Some(mut seen) = load::<Seen>(state, path)?.found() else { return Ok(()) };
+    seen.readings.remove(session);
+    save_unsynced(path, &seen)
 }
 
 fn all(state: &StateDir) -> Vec<Seen> {

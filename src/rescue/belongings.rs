@@ -19,7 +19,7 @@ const TAIL: u64 = 8 * 1024 * 1024;
 /// Deepest directory that is looked into. The client makes two levels.
 const DEEPEST: usize = 16;
 /// Name of the note in a project.
-const NOTE: &str = "HANDOFF.md";
+pub const NOTE: &str = "HANDOFF.md";
 
 /// What a file of a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,18 +1,25 @@
 //! Forgetting: a session is removed from every place of ours. What Claude Code has of it is left and named.
 
+use super::belongings::NOTE;
 use super::export::session_of as session_of_export;
 use super::reading::publish;
 use super::restore::refuse_while_held;
+use super::session_log;
 use crate::claude::home::{begins, is_session_id};
 use crate::error::{Code, Error, IoContext, Problem, Result};
-use crate::fs::lossy;
+use crate::fs::{lossy, read_small};
 use crate::keep::{kept_of, remove_kept};
 use crate::note::file::{path as note_path, remove_block};
 use crate::note::handoff::blocks;
+use crate::note::state::{Book, forget_states, states_of};
+use crate::notify::sent;
+use crate::quota::seen;
+use crate::recovery::supervise::Paused;
 use crate::report::find::{SHORTEST, SessionOptions, find};
 use crate::report::gone::gone_sessions;
 use crate::report::inventory::{Ground, Inventory, Outside};
 use crate::session::files::{companion_of, entries};
+use crate::session::moves::Moves;
 use crate::session::scan::Found;
 use crate::session::stop::time;
 use crate::store::lock::Lock;
@@ -20,6 +27,7 @@ use crate::store::stored::peek;
 use crate::store::{StateDir, journal, spool};
 use crate::trust::registration::Registration;
 use chrono::{DateTime, Utc};
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -27,6 +35,8 @@ use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/forget@1";
+/// Largest file about several sessions that is looked through, in bytes.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -51,6 +61,12 @@ pub enum ForgottenKind {
     Quarantined,
     /// The block of the session in HANDOFF.md.
     Note,
+    /// A saved state in its project.
+    State,
+    /// Lines or entries about the session in a file that is about others too.
+    Entries,
+    /// Lock files, which hold nothing and bear its id.
+    Lock,
 }
 
 /// Something that is removed.
@@ -75,6 +91,9 @@ pub struct ForgetReport {
     pub removed: Vec<Forgotten>,
     /// Files and directories of the session that Claude Code still has.
     pub with_claude_code: Vec<String>,
+    /// Exports and pages outside of the state directory, and exports of other sessions with its block in their HANDOFF.md; they
+    /// are left.
+    pub elsewhere: Vec<String>,
     /// What could not be removed.
     pub problems: Vec<Problem>,
 }
@@ -98,6 +117,7 @@ pub fn forget(outside: Outside<'_>, options: &ForgetOptions) -> Result<ForgetRep
         found.as_ref(),
     )?;
     let mut removed = places(&inventory, state, &session);
+    let elsewhere = left_elsewhere(state, &session);
     let with_claude_code = left_with_client(&inventory, &session, transcript.as_deref());
     if removed.is_empty() {
         let error = Error::new(Code::NothingToDo, format!("nothing of this tool is about session {session}"));
@@ -108,7 +128,7 @@ pub fn forget(outside: Outside<'_>, options: &ForgetOptions) -> Result<ForgetRep
     }
     let mut problems = Vec::new();
     if !options.dry_run {
-        let Some(_lease) = Lock::try_take(&state.run_lease(&session))? else {
+        let Some(lease) = Lock::try_take(&state.run_lease(&session))? else {
             return Err(Error::new(Code::SessionLive, format!("a run of session {session} is under way"))
                 .hint("wait for its end"));
         };
@@ -119,8 +139,12 @@ pub fn forget(outside: Outside<'_>, options: &ForgetOptions) -> Result<ForgetRep
                 false
             }
         });
-        let fields = json!({"session": session, "count": removed.len()});
-        journal::append(state, outside.clock, "forgotten", fields);
+        drop(lease);
+        for lock in locks(state, &session).filter(|path| path.exists()) {
+            problems.extend(crate::store::replace::remove(&lock).err().map(Problem::from));
+        }
+        // Without its id, which would be all that is left of it.
+        journal::append(state, outside.clock, "forgotten", json!({"count": removed.len()}));
     }
     Ok(ForgetReport {
         schema: SCHEMA,
@@ -129,6 +153,7 @@ pub fn forget(outside: Outside<'_>, options: &ForgetOptions) -> Result<ForgetRep
         session,
         removed,
         with_claude_code,
+        elsewhere,
         problems,
     })
 }
@@ -208,14 +233,91 @@ fn places(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> Vec<For
         .filter(|(_, path)| std::fs::symlink_metadata(path).is_ok())
         .map(|(kind, path)| Forgotten { kind, bytes: size(&path), path })
         .collect();
+    // Before the record, into which a block that somebody edited is put.
+    let mut notes = Vec::new();
     for project in projects_of(inventory, state, session) {
         let path = note_path(&project);
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         if blocks(&text).iter().any(|id| id == session) {
-            removed.push(Forgotten { kind: ForgottenKind::Note, path, bytes: 0 });
+            notes.push(Forgotten { kind: ForgottenKind::Note, path, bytes: 0 });
         }
     }
-    removed
+    notes.append(&mut removed);
+    for book in Book::all(state) {
+        let states = states_of(&book, session).into_iter();
+        notes.extend(states.map(|path| Forgotten { kind: ForgottenKind::State, bytes: size(&path), path }));
+    }
+    let entries = shared(state).filter(|path| mentions(path, session));
+    notes.extend(entries.map(|path| Forgotten { kind: ForgottenKind::Entries, path, bytes: 0 }));
+    // Last: what is removed before takes some of them.
+    let locks = locks(state, session).filter(|path| path.exists());
+    notes.extend(locks.map(|path| Forgotten { kind: ForgottenKind::Lock, path, bytes: 0 }));
+    notes
+}
+
+fn mentions(path: &Path, session: &str) -> bool {
+    let bytes = read_small(path, LARGEST).ok().flatten();
+    bytes.is_some_and(|bytes| memmem::find(&bytes, session.as_bytes()).is_some())
+}
+
+/// Files that are about several sessions.
+fn shared(state: &StateDir) -> impl Iterator<Item = PathBuf> + use<> {
+    let within = |dir: PathBuf| entries(&dir, &mut Vec::new()).map(|entry| entry.path());
+    let single = [state.moves(), state.notices(), state.paused()].into_iter();
+    let journals = [state.older_journal(), state.journal()];
+    single
+        .chain(within(state.quota()))
+        .chain(within(state.root().join("states")))
+        .chain(session_log::all(state.root()))
+        .chain(journals)
+}
+
+fn locks(state: &StateDir, session: &str) -> impl Iterator<Item = PathBuf> + use<> {
+    [
+        state.session_lock(session),
+        state.waiter_lease(session),
+        state.watch_lease(session),
+        state.kept_lock(session),
+        state.run_lease(session),
+    ]
+    .into_iter()
+}
+
+/// Removes the lines and entries about a session from a file that is about others too.
+fn remove_entries(state: &StateDir, session: &str, path: &Path) -> Result<()> {
+    if path == state.moves() {
+        return Moves::forget(state, session);
+    }
+    if path == state.notices() {
+        return sent::forget(state, session);
+    }
+    if path == state.paused() {
+        return Paused::change(state, Some(session), false).map(drop);
+    }
+    if path == state.journal() || path == state.older_journal() {
+        return journal::forget(state, session);
+    }
+    if path.parent() == Some(&state.quota()) {
+        return seen::forget(state, path, session);
+    }
+    if let Some(book) = Book::all(state).into_iter().find(|book| Book::path(state, &book.project) == path) {
+        return forget_states(state, &book.project, session);
+    }
+    session_log::forget(path, session)
+}
+
+/// Exports and pages of a session that the journal knows outside of the state directory, and exports of other sessions in which the
+/// note of their project has its block. An export is left as it was verified.
+fn left_elsewhere(state: &StateDir, session: &str) -> Vec<String> {
+    let written = journal::entries(state, &["exported", "page-written"]);
+    let of_session = written.iter().filter(|entry| entry["session"] == session);
+    let paths: BTreeSet<&str> = of_session.filter_map(|entry| entry["path"].as_str()).collect();
+    let left = |path: &&str| !Path::new(path).starts_with(state.root()) && Path::new(path).exists();
+    let outside = paths.into_iter().filter(left).map(str::to_owned);
+    let others = exported(state).filter(|(id, _, kind)| id != session && *kind == ForgottenKind::Export);
+    let notes = others.map(|(_, path, _)| if path.is_dir() { path.join(NOTE) } else { path });
+    let with_block = notes.filter(|path| mentions(path, session)).map(|path| path.display().to_string());
+    outside.chain(with_block).collect()
 }
 
 /// Projects whose HANDOFF.md may have a block of the session.
@@ -264,8 +366,22 @@ fn remove(state: &StateDir, session: &str, one: &Forgotten) -> Result<()> {
         ForgottenKind::Kept => remove_kept(state, session),
         ForgottenKind::Note => {
             let project = one.path.parent().unwrap_or(Path::new("/"));
-            remove_block(project, session, state).map(drop)
+            // A block that somebody edited is put aside; that copy is of the session as well.
+            for aside in remove_block(project, session, state)?.kept {
+                crate::store::replace::remove(&aside)?;
+            }
+            Ok(())
         }
+        ForgottenKind::Entries => remove_entries(state, session, &one.path),
+        ForgottenKind::State => {
+            let of_project = |book: &Book| states_of(book, session).contains(&one.path);
+            match Book::all(state).into_iter().find(of_project) {
+                Some(book) => forget_states(state, &book.project, session),
+                None => Ok(()),
+            }
+        }
+        // Removed when none is held any more.
+        ForgottenKind::Lock => Ok(()),
         ForgottenKind::Snapshots
         | ForgottenKind::Outputs
         | ForgottenKind::Export

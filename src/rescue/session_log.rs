@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// Longest cell, in characters.
 const CELL: usize = 200;
+/// Largest log that is changed, in bytes.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone)]
 pub struct Row<'a> {
@@ -69,6 +71,25 @@ pub fn add(dir: &Path, at: DateTime<Utc>, rows: &[Row<'_>]) -> Result<PathBuf> {
     let mut file = options.open(&path).doing("open", &path)?;
     file.write_all(text.as_bytes()).map_err(|error| Error::io("write", &path, &error))?;
     Ok(path)
+}
+
+/// The logs in a directory.
+pub fn all(dir: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    crate::session::files::entries(dir, &mut Vec::new()).map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().and_then(std::ffi::OsStr::to_str);
+        name.is_some_and(|name| name.starts_with("SESSION-LOG-") && name.ends_with(".md"))
+    })
+}
+
+/// Removes the rows about a session from a log.
+///
+/// # Errors
+/// As [`add`].
+pub fn forget(path: &Path, session: &str) -> Result<()> {
+    let text = crate::fs::read_small(path, LARGEST)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let stays: String = text.split_inclusive('\n').filter(|line| !line.contains(session)).collect();
+    crate::store::replace::replace(path, stays.as_bytes(), crate::fs::PRIVATE)
 }
 
 /// Text that stays in its cell.

@@ -44,6 +44,17 @@ impl Moves {
         found.directories().find_map(|dir| self.directories.get(dir.join(name).to_str()?).map(String::as_str))
     }
 
+    /// Removes a session.
+    ///
+    /// # Errors
+    /// As [`Moves::remember`].
+    pub fn forget(state: &StateDir, session: &str) -> Result<()> {
+        let _lock = Lock::wait(&state.moves_lock(), PATIENCE)?;
+        let Some(mut moves) = load::<Self>(state, &state.moves())?.found() else { return Ok(()) };
+        moves.directories.retain(|path, _| !path.contains(session));
+        save(&state.moves(), &moves)
+    }
+
     /// Remembers that a transcript belongs to a directory, and forgets transcripts that are gone.
     ///
     /// # Errors

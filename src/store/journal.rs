@@ -12,12 +12,16 @@
 use super::StateDir;
 use super::layout::ensure_dir;
 use super::lock::Lock;
+use super::replace::replace;
 use super::stored::sha256_hex;
 use crate::clock::{Clock, rfc3339};
 use crate::error::{Error, Result};
-use crate::fs::{open_regular, private_file, read_small};
+use crate::fs::{PRIVATE, open_regular, private_file, read_small};
+use memchr::memmem;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -27,6 +31,8 @@ use std::time::Duration;
 const LARGEST: u64 = 4 * 1024 * 1024;
 /// How long a line waits for the writers before it. A hook must not be held up.
 const LOCK_WAIT: Duration = Duration::from_millis(250);
+/// How long a command waits that removes lines.
+const FORGET_WAIT: Duration = Duration::from_secs(5);
 /// Bytes that are read at once to find the line before.
 const TAIL: u64 = 2 * 1024;
 /// The member that holds the hash of the line before.
@@ -156,6 +162,51 @@ pub fn verify(state: &StateDir) -> Result<Chain> {
     chain.sound = chain.breaks.is_empty();
     chain.head = possible.pop();
     Ok(chain)
+}
+
+/// Removes every line with a session's id. The hashes of the lines behind a removed one are made anew, and a line that did not fit
+/// before does not fit afterwards either.
+///
+/// # Errors
+/// [`crate::error::Code::StateLocked`], [`crate::error::Code::Io`].
+pub fn forget(state: &StateDir, session: &str) -> Result<()> {
+    let _lock = Lock::wait(&state.journal_lock(), FORGET_WAIT)?;
+    // By the hash of a line: that of the line which now stands for it.
+    let mut now: HashMap<String, Option<String>> = HashMap::new();
+    let mut last: Option<String> = None;
+    for path in [state.older_journal(), state.journal()] {
+        let Some(bytes) = read(&path)? else { continue };
+        let mut text = Vec::with_capacity(bytes.len());
+        for line in lines(&bytes) {
+            let before = sha256_hex(line);
+            if memmem::find(line, session.as_bytes()).is_none() {
+                let line = follow(line, &now);
+                last = Some(sha256_hex(&line));
+                text.extend_from_slice(&line);
+                text.push(b'\n');
+            }
+            now.insert(before, last.clone());
+        }
+        if text != bytes {
+            replace(&path, &text, PRIVATE)?;
+        }
+    }
+    Ok(())
+}
+
+/// A line whose `prev` names the line that now stands for the one it named.
+fn follow<'l>(line: &'l [u8], now: &HashMap<String, Option<String>>) -> Cow<'l, [u8]> {
+    let entry = serde_json::from_slice::<Map<String, Value>>(line).ok();
+    let moved = entry.and_then(|mut entry| {
+        let named = entry.get(PREV)?.as_str()?;
+        let hash = now.get(named)?;
+        if hash.as_deref() == Some(named) {
+            return None;
+        }
+        entry.insert(PREV.into(), hash.clone().map_or(Value::Null, Value::String));
+        Some(Value::Object(entry).to_string().into_bytes())
+    });
+    moved.map_or(Cow::Borrowed(line), Cow::Owned)
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
@@ -315,6 +366,31 @@ mod tests {
         assert!(state.older_journal().exists());
         let chain = verify(&state).unwrap();
         assert!(chain.sound && chain.unchained == 0, "{:?}", chain.breaks);
+    }
+
+    #[test]
+    fn a_session_is_forgotten_without_breaking_the_chain_and_without_repairing_a_broken_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::new(dir.path());
+        for number in 0..9 {
+            let session = if number % 3 == 0 { "gone" } else { "stays" };
+            append(&state, &SystemClock, "tried", json!({"session": session, "number": number}));
+            if number == 4 {
+                std::fs::rename(state.journal(), state.older_journal()).unwrap();
+            }
+        }
+        forget(&state, "gone").unwrap();
+        let chain = verify(&state).unwrap();
+        assert!(chain.sound && chain.chained == 6, "{chain:?}");
+        let numbers = |entry: &Value| entry["number"].as_u64().unwrap();
+        assert_eq!(all(&state).unwrap().iter().map(numbers).collect::<Vec<_>>(), [1, 2, 4, 5, 7, 8]);
+        append(&state, &SystemClock, "tried", json!({}));
+        assert!(verify(&state).unwrap().sound);
+        let changed = text(&state).replace("\"number\":7", "\"number\":6");
+        std::fs::write(state.journal(), changed).unwrap();
+        assert!(!verify(&state).unwrap().sound);
+        forget(&state, "\"number\":5").unwrap();
+        assert!(!verify(&state).unwrap().sound, "what somebody changed still shows");
     }
 
     #[test]

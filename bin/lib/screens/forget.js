@@ -9,7 +9,7 @@ const { count, sizeWords } = require('../wording.js');
 /** @typedef {import('../../../src/ffi/types.js').ForgetReport} ForgetReport */
 
 /** @type {Record<string, string>} */
-const KINDS = { kept: 'kept files', snapshots: 'snapshots', outputs: 'outputs of runs', export: 'an export', page: 'a page', record: 'records', incident: 'its stop', event: 'an event of a hook', quarantined: 'a damaged file', note: 'its block in HANDOFF.md' };
+const KINDS = { kept: 'kept files', snapshots: 'snapshots', outputs: 'outputs of runs', export: 'an export', page: 'a page', record: 'records', incident: 'its stop', event: 'an event of a hook', quarantined: 'a damaged file', note: 'its block in HANDOFF.md', state: 'a saved state', entries: 'what is about it in', lock: 'a lock file' };
 
 /** @param {ForgetReport} report @param {import('../output.js').Output} io */
 function printForgotten(report, io) {
@@ -23,12 +23,13 @@ function printForgotten(report, io) {
  * @returns {string[]}
  */
 function forgetLines(report, { width, colours }) {
-  const { dryRun, session, removed, withClaudeCode } = cleaned(report);
+  const { dryRun, session, removed, withClaudeCode, elsewhere } = cleaned(report);
   const room = width ?? Infinity;
   const list = (/** @type {string[]} */ items) => items.flatMap((item) => wrapped(item, room - 2).map((line, at) => `${at === 0 ? '  ' : '    '}${line}`));
   const lines = wrapped(`${dryRun ? 'Would remove' : 'Removed'} ${count(removed.length, 'item')} of session ${session}.`, room).map(colours.bold);
   lines.push(...list(removed.map(({ kind, path, bytes }) => `${KINDS[kind] ?? kind}${bytes > 0 ? `, ${sizeWords(bytes)}` : ''}: ${path}`)));
   if (withClaudeCode.length > 0) lines.push('', ...wrapped('Claude Code still has:', room).map(colours.bold), ...list(withClaudeCode));
+  if (elsewhere.length > 0) lines.push('', ...wrapped('These exports and pages are left:', room).map(colours.bold), ...list(elsewhere));
   return lines;
 }
 

@@ -111,6 +111,15 @@ impl Book {
         state.leases().join(format!("states-{}.lock", project_key(project)))
     }
 
+    /// The books of all projects that can be read.
+    #[must_use]
+    pub fn all(state: &StateDir) -> Vec<Self> {
+        let entries = crate::session::files::entries(&state.root().join("states"), &mut Vec::new());
+        let paths = entries.map(|entry| entry.path());
+        let books = paths.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+        books.filter_map(|path| peek(&path).ok().flatten()).collect()
+    }
+
     fn empty(project: &Path) -> Self {
         Self { version: Self::VERSION, project: project.to_path_buf(), states: Vec::new(), problem: None }
     }

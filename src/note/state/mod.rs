@@ -12,4 +12,4 @@ mod shelf;
 
 pub use book::{Book, Entry, Moment};
 pub use place::{DIRECTORY, LAST, Place};
-pub use shelf::{Put, Saving, Shelf};
+pub use shelf::{Put, Saving, Shelf, forget_states, states_of};

@@ -55,6 +55,37 @@ pub enum Put {
     Older,
 }
 
+/// Saved states of a session, in the project of one book: their files, as far as they are as they were saved.
+#[must_use]
+pub fn states_of(book: &Book, session: &str) -> Vec<PathBuf> {
+    let Ok(Some(place)) = Place::find(&book.project) else { return Vec::new() };
+    let entries = book.states.iter().filter(|entry| entry.session == session);
+    let places =
+        |entry: &Entry| [place.last(), place.archived(&entry.name)].map(|path| (path, entry.sha256.clone()));
+    let mut files: Vec<PathBuf> = entries
+        .flat_map(places)
+        .filter(|(path, sha256)| Place::read(path).is_some_and(|text| sha256_hex(text.as_bytes()) == *sha256))
+        .map(|(path, _)| path)
+        .collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// Removes the states of a session from a project, and what its book says about them.
+///
+/// # Errors
+/// [`Code::StateLocked`], [`Code::StateNewer`], [`Code::Io`].
+pub fn forget_states(state: &StateDir, project: &Path, session: &str) -> Result<()> {
+    let _held = Lock::wait(&Book::lock(state, project), LOCK_WAIT)?;
+    let mut book = Book::load(state, project)?;
+    for file in states_of(&book, session) {
+        remove(&file)?;
+    }
+    book.states.retain(|entry| entry.session != session);
+    book.save(state)
+}
+
 impl Shelf<'_> {
     /// Puts a state on the shelf as the last one.
     ///
