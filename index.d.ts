@@ -1619,14 +1619,19 @@ export interface ForgetReport {
   removed: ForgottenItem[]
   /** Files and directories of the session that Claude Code still has. */
   withClaudeCode: string[]
+  /** Exports and pages of it outside of the state directory, and exports of other sessions with its block in HANDOFF.md; they are left. */
+  elsewhere: string[]
   /** What could not be removed. */
   problems: Problem[]
 }
 
 /** Something that {@link forget} removes. */
 export interface ForgottenItem {
-  /** What it is; `note` is the session's block in HANDOFF.md. */
-  kind: 'kept' | 'snapshots' | 'outputs' | 'export' | 'page' | 'record' | 'incident' | 'event' | 'quarantined' | 'note'
+  /**
+   * What it is; `note` is the session's block in HANDOFF.md, `state` a saved state in its project, `entries` its lines or entries in a
+   * file that is about other sessions too.
+   */
+  kind: 'kept' | 'snapshots' | 'outputs' | 'export' | 'page' | 'record' | 'incident' | 'event' | 'quarantined' | 'note' | 'state' | 'entries' | 'lock'
   /** The file or directory. */
   path: string
   /** Bytes of its files. */
