@@ -429,6 +429,8 @@ struct Survey {
     /// Records of other sessions, by the hashes of their ids.
     foreign: HashSet<u64>,
     others: BTreeMap<String, OtherSession>,
+    /// How many records stood in front of each record of another session, by the hash of its id.
+    foreign_places: HashMap<u64, usize>,
     /// Indices of records by the hashes of their ids; of copies the first.
     firsts: HashMap<u64, u32>,
     last_boundary: usize,
@@ -462,6 +464,7 @@ impl Survey {
             own: reading.session.map(str::to_owned),
             foreign,
             others: BTreeMap::new(),
+            foreign_places: HashMap::new(),
             firsts: HashMap::new(),
             last_boundary: 0,
             damaged_line: false,
@@ -651,7 +654,7 @@ impl Survey {
         let kind = kind.and_then(string).unwrap_or_default();
         if kind == "last-prompt" {
             let leaf = fields(text, ["leafUuid"]).and_then(|[leaf]| leaf);
-            self.talk.checkpoint(hash_of(leaf));
+            self.talk.checkpoint(hash_of(leaf), self.damaged_line);
         }
         let sidechain = sidechain.is_some_and(|sidechain| sidechain.get() == "true");
         let spoken = kind == "user" || kind == "assistant";
@@ -661,6 +664,7 @@ impl Survey {
         }
         let session = session.and_then(string).unwrap_or_default();
         if self.foreign.contains(&hash_of(id)) {
+            self.foreign_places.insert(hash_of(id), self.talk.links.len());
             let prompt =
                 kind == "user" && message.is_some_and(|message| !message.get().contains("tool_result"));
             let other = self.others.entry(session.clone()).or_insert_with(|| OtherSession {
@@ -864,11 +868,25 @@ impl Survey {
         let mut calls: Vec<(usize, String)> = self.unanswered.drain().map(|(_, call)| call).collect();
         calls.sort();
         self.talk.unpaired.calls = calls;
-        if self.foreign.contains(&self.talk.leaf) {
+        // In front of a compaction the client does not look for the record that the last checkpoint names.
+        if self
+            .foreign_places
+            .get(&self.talk.leaf)
+            .is_some_and(|place| *place > self.last_boundary || self.last_boundary == 0)
+        {
             self.talk.ends_elsewhere = true;
         }
-        let plan = plan(&self.talk, scope);
-        let renames = self.renames(&plan);
+        let mut outline = plan(&self.talk, scope, false);
+        let mut renames = self.renames(&outline);
+        if !renames.is_empty() && outline.forgets_beside {
+            // A call whose own result is forgotten is sent with that of a later call of the same id, until this gets an id of its own.
+            let keeping = plan(&self.talk, scope, true);
+            if !keeping.harms {
+                renames = self.renames(&keeping);
+                outline = keeping;
+            }
+        }
+        let plan = outline;
         let images = self.too_many_images(&plan);
         Outlook { plan, renames, images }
     }
@@ -970,7 +988,7 @@ impl Survey {
         self.found.foreign = std::mem::take(&mut self.foreign);
         let links = &self.talk.links;
         let mut place = Placing { links, plan, lines, names: BTreeMap::new() };
-        let mut findings = place.findings(&mut self.found, scope)?;
+        let mut findings = place.findings(&mut self.found)?;
         for (reuse, name) in &outlook.renames {
             let reuse = &self.reuses[*reuse];
             for index in std::iter::once(&reuse.call).chain(&reuse.results) {
@@ -1222,7 +1240,7 @@ struct Placing<'a, R> {
 }
 
 impl<R: Read + Seek> Placing<'_, R> {
-    fn findings(&mut self, found: &mut Diagnosis, scope: Scope) -> std::io::Result<Vec<Finding>> {
+    fn findings(&mut self, found: &mut Diagnosis) -> std::io::Result<Vec<Finding>> {
         let mut findings = Vec::new();
         let plan = self.plan;
         for relink in &plan.relinks {
@@ -1269,8 +1287,7 @@ impl<R: Read + Seek> Placing<'_, R> {
             });
         }
         for fork in &plan.forks {
-            let joins = fork.joined && scope >= Scope::Joins;
-            findings.push(fork_finding(fork.joined, joins, self.links[fork.index].offset));
+            findings.push(fork_finding(fork.at_once, fork.joined, self.links[fork.index].offset));
         }
         for call in &plan.open_calls {
             findings.push(Finding {
@@ -1450,6 +1467,12 @@ fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
             Class::LostCompaction,
             "what goes on after a second compaction follows a record from before the first",
             "sends what was compacted first, and nothing of what was said and summed up since",
+            "it follows the record in front of it",
+        ),
+        Broken::Beside => (
+            Class::BrokenLink,
+            "calls that were made at once lie beside the way along which a compaction kept them",
+            "forgets them and their results with what was summed up, once the damage before them is repaired",
             "it follows the record in front of it",
         ),
         // Told with what is put in, and with the fork.

@@ -79,6 +79,8 @@ pub struct Talk {
     pub preserved: Vec<Preserved>,
     /// The leaf that the last `last-prompt` record names; 0 for none.
     pub leaf: u64,
+    /// The same without the lines that the client does not read.
+    pub leaf_read: u64,
     /// Of each record that a `last-prompt` names, by its id: how many records stood in front of the first that does.
     pub checkpoints: HashMap<u64, usize>,
     /// Parents of torn records, by the index of the record behind them.
@@ -91,8 +93,11 @@ pub struct Talk {
 
 impl Talk {
     /// A `last-prompt` that names this leaf stands behind the records so far; 0: it names none.
-    pub fn checkpoint(&mut self, leaf: u64) {
+    pub fn checkpoint(&mut self, leaf: u64, unread: bool) {
         self.leaf = leaf;
+        if !unread {
+            self.leaf_read = leaf;
+        }
         if leaf != 0 {
             self.checkpoints.entry(leaf).or_insert(self.links.len());
         }
@@ -164,6 +169,8 @@ pub enum Broken {
     Replayed,
     /// It goes on after a compaction, and names a record from before an earlier one.
     Compacted,
+    /// It is one of the calls and results that a compaction kept, but not on the way along which the client finds them.
+    Beside,
 }
 
 /// A link that is changed.
@@ -184,7 +191,9 @@ pub struct Relink {
 pub struct Fork {
     /// First record of the later branch.
     pub index: usize,
-    /// Two clients wrote at the same time, so that neither branch was given up; the later one is put behind the earlier.
+    /// Two clients wrote at the same time, so that neither branch was given up.
+    pub at_once: bool,
+    /// The later branch is put behind the earlier.
     pub joined: bool,
 }
 
@@ -226,6 +235,8 @@ pub struct Plan {
     pub harms: bool,
     /// Records whose links stay broken, because the client would send less once they are repaired.
     pub refused: Vec<usize>,
+    /// The client forgets calls or results of messages that the last compaction kept.
+    pub forgets_beside: bool,
 }
 
 /// Calls and results that lack the other.
@@ -237,15 +248,23 @@ pub struct Unpaired {
     pub results: Vec<(usize, String)>,
 }
 
-/// Plans for a conversation.
+/// Plans for a conversation. With `beside` the client also sends the parallel calls and results that a compaction would make it forget.
 #[must_use]
-pub fn plan(talk: &Talk, scope: Scope) -> Plan {
+pub fn plan(talk: &Talk, scope: Scope, beside: bool) -> Plan {
     if !talk.links.iter().any(|link| link.kind == Kind::Assistant || link.kind == Kind::Prompt) {
         return Plan::default();
     }
-    let whole = attempt(talk, scope, &HashSet::new());
+    let none = HashSet::new();
+    let whole = attempt(talk, scope, &none, beside);
     if !whole.harms {
         return whole;
+    }
+    // A repair that makes a compaction whole makes the client forget what is beside the way of what was kept.
+    if scope >= Scope::Links && whole.forgets_beside {
+        let keeping = attempt(talk, scope, &none, true);
+        if !keeping.harms {
+            return keeping;
+        }
     }
     // One edit that does harm keeps no other from being made.
     let edits: BTreeSet<usize> = whole
@@ -255,12 +274,12 @@ pub fn plan(talk: &Talk, scope: Scope) -> Plan {
         .chain(whole.inserts.iter().map(|insert| insert.before))
         .collect();
     let without =
-        |index: usize| Plan { refused: vec![index], ..attempt(talk, scope, &HashSet::from([index])) };
+        |index: usize| Plan { refused: vec![index], ..attempt(talk, scope, &HashSet::from([index]), beside) };
     edits.into_iter().take(FORKS).map(without).find(|plan| !plan.harms).unwrap_or(whole)
 }
 
 /// A plan that leaves the links of the records in `held` as they are.
-fn attempt(talk: &Talk, scope: Scope, held: &HashSet<usize>) -> Plan {
+fn attempt(talk: &Talk, scope: Scope, held: &HashSet<usize>, beside: bool) -> Plan {
     let mut chain = Chain::of(talk, held);
     let before = [chain.sent_with(false), chain.sent()];
     if scope >= Scope::Links {
@@ -273,27 +292,35 @@ fn attempt(talk: &Talk, scope: Scope, held: &HashSet<usize>) -> Plan {
         chain.rejoin_compactions();
     }
     chain.forks(scope >= Scope::Joins);
+    let mut forgets_beside = !chain.beside_kept().is_empty();
     if scope >= Scope::Links {
+        if beside && forgets_beside {
+            chain.keep_beside();
+            forgets_beside = false;
+        }
         chain.copies();
         chain.end();
     }
     let after = chain.sent();
     let mut plan = chain.plan;
+    plan.forgets_beside = forgets_beside;
     let [linked, guessed] = before;
-    // With a guess the client may go on in a branch that the user left: to lose that one does no harm.
+    // With a guess, or from a wrong end, the client may go on in a branch that the user left: to lose that one does no harm.
+    let none = HashSet::new();
     let left: HashSet<usize> = plan
         .branches
         .iter()
-        .filter(|branch| !after.chain.contains(&branch.first))
+        // A compaction can have summed up the beginning of a branch that goes on behind it.
+        .filter(|branch| !branch.members.iter().any(|member| after.chain.contains(member)))
         .flat_map(|branch| branch.members.iter().copied())
         .collect();
     // A damaged line that is read again can make a compaction whole, so that the client forgets more than it does now.
     let damaged = after.compaction.segment.is_some() && talk.links.iter().any(|link| link.unread);
     let as_read =
         damaged.then(|| Chain::as_read(talk, held).sent()).filter(|read| read.compaction.segment.is_none());
-    plan.harms = as_read.is_some_and(|read| after.lacks(&read, &left, &talk.links))
-        || after.lacks(&linked, &HashSet::new(), &talk.links)
-        || after.lacks(&guessed, &left, &talk.links);
+    plan.harms = as_read.is_some_and(|read| after.lacks(&read, &left, talk))
+        || after.lacks(&linked, if plan.leaf.is_some() { &left } else { &none }, talk)
+        || after.lacks(&guessed, &left, talk);
     for branch in &mut plan.branches {
         branch.sent = after.chain.contains(&branch.first);
     }
@@ -310,6 +337,8 @@ struct Sent {
     newest: usize,
     chain: Vec<usize>,
     compaction: Compaction,
+    /// Records that stand further in front as well.
+    copies: HashSet<usize>,
     /// Records in damaged lines are passed over.
     as_read: bool,
 }
@@ -352,6 +381,7 @@ impl Sent {
             matches!(links[*index].kind, Kind::Assistant | Kind::Result)
                 && messages.contains(&links[*index].message)
                 && !self.compaction.forgets(*index)
+                && !self.copies.contains(index)
         });
         let mut all: Vec<usize> = self.chain.iter().copied().chain(beside).collect();
         all.sort_unstable();
@@ -360,7 +390,10 @@ impl Sent {
     }
 
     /// Something that was sent before, and that is not in `left`, is not sent any more, and no compaction summed it up.
-    fn lacks(&self, before: &Self, left: &HashSet<usize>, links: &[Link]) -> bool {
+    fn lacks(&self, before: &Self, left: &HashSet<usize>, talk: &Talk) -> bool {
+        let links = &talk.links;
+        // The client leaves out a result without its call.
+        let alone: HashSet<usize> = talk.unpaired.results.iter().map(|(index, _)| *index).collect();
         let now: HashSet<usize> = self.with_parallels(links).into_iter().collect();
         let passed = self.chain.iter().copied().filter(|index| links[*index].kind == Kind::Boundary).max();
         let summed_up_before = passed.unwrap_or(0).max(self.compaction.boundary);
@@ -375,7 +408,11 @@ impl Sent {
             let was_said = matches!(link.kind, Kind::Prompt | Kind::Result | Kind::Assistant)
                 && !link.meta
                 && (!before.as_read || !link.unread);
-            was_said && !now.contains(&index) && !left.contains(&index) && !summed_up(index)
+            was_said
+                && !alone.contains(&index)
+                && !now.contains(&index)
+                && !left.contains(&index)
+                && !summed_up(index)
         })
     }
 }
@@ -394,6 +431,8 @@ struct Chain<'a> {
     /// Inserts by the record they stand in front of.
     before: BTreeMap<usize, Vec<usize>>,
     relinked: BTreeMap<usize, usize>,
+    /// Copies of records that follow nothing, with the first one of each, whose own parent is not in the file.
+    lost_copies: Vec<(usize, usize)>,
     /// Last record of a branch that was put behind another.
     joined_end: Option<usize>,
     /// Records whose links stay as they are.
@@ -426,6 +465,7 @@ impl<'a> Chain<'a> {
             restored: HashMap::new(),
             before: BTreeMap::new(),
             relinked: BTreeMap::new(),
+            lost_copies: Vec::new(),
             joined_end: None,
             held,
             as_read: false,
@@ -564,13 +604,21 @@ impl<'a> Chain<'a> {
             }
             let known = if told { None } else { self.index(lost).map(Name::Of) };
             let parent = known.or_else(|| self.preceding(before));
-            let of_message = before != result && self.links[before].kind == Kind::Assistant;
+            // A part of the message among whose parts it stands: the client sends those that are not on its way only with the others.
+            let around = self.in_front(before).map_or(0, |front| self.links[front].message);
+            let of_around = |index: &usize| self.links[*index].message == around && !self.repeated(*index);
+            let among = around != 0 && (before..self.links.len()).any(|index| of_around(&index));
+            let of_message = (0..self.links.len())
+                .filter(|index| among && self.links[*index].kind == Kind::Assistant && of_around(index))
+                .max();
+            let direct = (before != result && self.links[before].kind == Kind::Assistant).then_some(before);
+            let of_message = direct.or(of_message);
             let number = self.insert(Insert {
                 before,
                 lost: Lost::Calls(result, tools),
                 id: if told { Name::LostParentOf(result) } else { Name::New },
                 parent,
-                message_of: of_message.then_some(before),
+                message_of: of_message,
             });
             if told {
                 self.restored.insert(lost, number);
@@ -747,8 +795,10 @@ impl<'a> Chain<'a> {
                 if known && lost && own != parent {
                     self.change(copy, Broken::Replayed, Some(Name::LostParentOf(first)));
                 }
-                let now = if known && lost { parent } else { own };
-                self.parents[first] = now;
+                self.parents[first] = if lost && parent != 0 { parent } else { own };
+                if lost && !known && parent != 0 && own != parent {
+                    self.lost_copies.push((first, copy));
+                }
             }
         }
     }
@@ -763,6 +813,11 @@ impl<'a> Chain<'a> {
                 Some((*first, self.plan.relinks[*number].parent.clone()?))
             })
             .collect();
+        for (first, copy) in std::mem::take(&mut self.lost_copies) {
+            if self.restored.contains_key(&self.links[first].parent) && !self.held.contains(&copy) {
+                self.change(copy, Broken::Inserted, Some(Name::LostParentOf(first)));
+            }
+        }
         for (first, parent) in changed {
             for copy in self.later[&first].clone() {
                 self.change(copy, Broken::Inserted, Some(parent.clone()));
@@ -834,6 +889,57 @@ impl<'a> Chain<'a> {
         head == tail || self.leads_to(Some(tail), head)
     }
 
+    /// Calls and results of messages that the last compaction keeps, and the bodies of their skills, that are not on the way from its tail
+    /// to its head.
+    fn beside_kept(&self) -> Vec<usize> {
+        let compaction = self.compaction();
+        let Some(segment) = compaction.segment else { return Vec::new() };
+        let kept = compaction.kept.iter().map(|index| &self.links[*index]);
+        let messages: HashSet<u64> = kept
+            .filter(|link| link.kind == Kind::Assistant && link.message != 0)
+            .map(|link| link.message)
+            .collect();
+        let mut beside: Vec<usize> = Vec::new();
+        for index in segment.head..segment.tail {
+            let link = &self.links[index];
+            if self.repeated(index) || compaction.kept.contains(&index) {
+                continue;
+            }
+            let belongs = match link.kind {
+                Kind::Assistant | Kind::Result => messages.contains(&link.message),
+                Kind::Prompt => {
+                    link.meta
+                        && self.parent(index).is_some_and(|parent| {
+                            self.links[parent].kind == Kind::Result && beside.binary_search(&parent).is_ok()
+                        })
+                }
+                Kind::Boundary | Kind::Other | Kind::Progress => false,
+            };
+            if belongs {
+                beside.push(index);
+            }
+        }
+        beside
+    }
+
+    /// Puts what is beside the way of the kept messages on this way, in the order of the file, so that the client keeps it.
+    fn keep_beside(&mut self) {
+        let beside = self.beside_kept();
+        let mut way: Vec<usize> = self.compaction().kept.into_iter().collect();
+        way.sort_unstable();
+        if way.windows(2).any(|pair| self.parent(pair[1]) != Some(pair[0])) {
+            return;
+        }
+        way.extend(&beside);
+        way.sort_unstable();
+        for pair in way.windows(2) {
+            let moved = pair.iter().any(|index| beside.binary_search(index).is_ok());
+            if moved && self.parent(pair[1]) != Some(pair[0]) && !self.held.contains(&pair[1]) {
+                self.change(pair[1], Broken::Beside, Some(Name::Of(pair[0])));
+            }
+        }
+    }
+
     fn tree(&self) -> Tree<'a> {
         let mut pairs: Vec<(u32, u32)> = (0..self.links.len())
             .filter(|index| !self.repeated(*index))
@@ -847,7 +953,9 @@ impl<'a> Chain<'a> {
         for (parent, child) in &pairs {
             parents[*child as usize] = Some(*parent);
         }
-        Tree { links: self.links, pairs, parents }
+        let last_copies =
+            self.later.iter().filter_map(|(first, copies)| Some((*first, *copies.last()?))).collect();
+        Tree { links: self.links, pairs, parents, last_copies }
     }
 
     /// Finds forks. Branches of clients that wrote at the same time are put behind each other; every other branch was left
@@ -871,16 +979,20 @@ impl<'a> Chain<'a> {
             }
             at = end;
         }
+        let compaction = self.compaction();
         for (fork, branches) in forks {
             let mut earlier = branches[0];
             let mut end = tree.end(earlier);
             let mut joined_any = false;
             for later in branches.iter().copied().skip(1) {
-                let joined = overlap(&tree, fork, earlier, later);
+                let at_once = overlap(&tree, fork, earlier, later);
                 #[cfg(test)]
-                let joined = joined || JOINING_ANY.get();
-                self.plan.forks.push(Fork { index: later, joined });
-                if joined && join {
+                let at_once = at_once || JOINING_ANY.get();
+                // What a compaction summed up is not sent, joined or not.
+                let summed_up = compaction.forgets(earlier) || compaction.forgets(later);
+                let joined = at_once && join && !summed_up && !self.held.contains(&later);
+                self.plan.forks.push(Fork { index: later, at_once, joined });
+                if joined {
                     joined_any = true;
                     let as_text = self.links[later].kind == Kind::Result;
                     self.change(later, Broken::Joined, Some(Name::Of(end))).as_text = as_text;
@@ -970,7 +1082,7 @@ impl<'a> Chain<'a> {
         let named = match self.plan.leaf {
             Some(leaf) => Some(leaf),
             None => self
-                .index(self.talk.leaf)
+                .index(if self.as_read { self.talk.leaf_read } else { self.talk.leaf })
                 .filter(|leaf| last_boundary.is_none_or(|boundary| place(*leaf) >= boundary))
                 // Behind a compaction that kept messages the client follows a checkpoint only when nothing follows that.
                 .filter(|leaf| compaction.segment.is_none() || !self.is_followed(*leaf)),
@@ -981,7 +1093,8 @@ impl<'a> Chain<'a> {
                 None if self.talk.ends_elsewhere => (None, Vec::new()),
                 None => (Some(newest), newest_chain),
             };
-        Sent { leaf, newest, chain, compaction, as_read: self.as_read }
+        let copies = self.later.values().flatten().copied().collect();
+        Sent { leaf, newest, chain, compaction, copies, as_read: self.as_read }
     }
 
     fn is_followed(&self, index: usize) -> bool {
@@ -1149,7 +1262,7 @@ fn alternate(tree: &Tree<'_>, one: &[usize], other: &[usize]) -> bool {
     let links = tree.links;
     let mut all: Vec<(usize, bool)> =
         one.iter().map(|index| (*index, true)).chain(other.iter().map(|index| (*index, false))).collect();
-    all.sort_unstable();
+    all.sort_unstable_by_key(|(index, _)| tree.place(*index));
     if all.windows(2).any(|pair| links[pair[0].0].at == 0 || links[pair[1].0].at < links[pair[0].0].at) {
         return false;
     }
@@ -1179,9 +1292,17 @@ struct Tree<'a> {
     /// Parent and child, sorted.
     pairs: Vec<(u32, u32)>,
     parents: Vec<Option<u32>>,
+    /// Places of the last copies of records that come more than once.
+    last_copies: HashMap<usize, usize>,
 }
 
 impl Tree<'_> {
+    /// Where a record stands. The first copy of one can stand in front of what it follows, when this was lost and written again.
+    fn place(&self, index: usize) -> usize {
+        let astray = self.parent(index).is_some_and(|parent| parent > index);
+        self.last_copies.get(&index).filter(|_| astray).copied().unwrap_or(index)
+    }
+
     fn children(&self, index: usize) -> impl Iterator<Item = usize> {
         let from = self.pairs.partition_point(|pair| (pair.0 as usize) < index);
         self.pairs[from..].iter().take_while(move |pair| pair.0 as usize == index).map(|pair| pair.1 as usize)
@@ -1228,9 +1349,11 @@ impl Tree<'_> {
     fn all(&self, from: usize) -> Vec<usize> {
         let mut all = Vec::new();
         let mut left = vec![from];
+        // What follows a record may stand in front of it, where the first copy of this record was lost; links can also form a loop.
+        let mut seen = HashSet::from([from]);
         while let Some(index) = left.pop() {
             all.push(index);
-            left.extend(self.children(index).filter(|child| *child > index));
+            left.extend(self.children(index).filter(|child| seen.insert(*child)));
         }
         all
     }
@@ -1312,25 +1435,90 @@ mod tests {
             rows[index].1 = LOST;
             rows
         };
-        // Rows, a compaction keeps the turn, the record that is relinked, the record whose link stays broken.
-        for (what, rows, keeps, relinked, refused) in [
-            ("sound", KEPT, true, None, None),
-            ("one call, its link", broken(one_call, 1), true, Some(1), None),
-            ("two calls, the first one's link", broken(KEPT, 1), true, None, Some(1)),
-            ("two calls, the answer's link", broken(KEPT, 5), true, None, Some(5)),
-            ("two calls, behind the compaction", broken(KEPT, 8), true, Some(8), None),
-            ("two calls, nothing is kept", broken(KEPT, 1), false, Some(1), None),
+        // Rows, a compaction keeps the turn, the records that are relinked.
+        for (what, rows, keeps, relinked) in [
+            ("sound", KEPT, true, &[][..]),
+            ("one call, its link", broken(one_call, 1), true, &[1]),
+            ("two calls, the first one's link", broken(KEPT, 1), true, &[1, 3, 4]),
+            ("two calls, the answer's link", broken(KEPT, 5), true, &[3, 4, 5]),
+            ("two calls, behind the compaction", broken(KEPT, 8), true, &[8]),
+            ("two calls, nothing is kept", broken(KEPT, 1), false, &[1]),
         ] {
             let mut talk = talk(&rows);
             if keeps {
                 talk.preserved.push(Preserved { boundary: 6, head: 1, tail: 6, anchor: 8 });
             }
-            let plan = plan(&talk, Scope::Joins);
-            assert!(!plan.harms, "{what}");
+            let plan = plan(&talk, Scope::Joins, false);
+            assert!(!plan.harms && plan.refused.is_empty(), "{what}");
             let changed: Vec<usize> = plan.relinks.iter().map(|relink| relink.index).collect();
-            assert_eq!(changed, Vec::from_iter(relinked), "{what}");
-            assert_eq!(plan.refused, Vec::from_iter(refused), "{what}");
+            assert_eq!(changed, relinked, "{what}");
+            let on_way: Vec<usize> = if keeps { (0..6).collect() } else { vec![] };
+            if changed.len() > 1 {
+                assert!(on_way.iter().all(|index| plan.sent.contains(index)), "{what}: {:?}", plan.sent);
+            }
         }
+    }
+
+    #[test]
+    fn what_a_compaction_summed_up_is_not_joined() {
+        // Two clients took turns, and a compaction that keeps nothing follows.
+        let rows = [
+            (1, 0, 0, Kind::Prompt),
+            (2, 1, 50, Kind::Assistant),
+            (3, 2, 0, Kind::Prompt),
+            (4, 3, 60, Kind::Assistant),
+            (5, 2, 0, Kind::Prompt),
+            (6, 5, 70, Kind::Assistant),
+            (7, 4, 0, Kind::Prompt),
+            (8, 7, 80, Kind::Assistant),
+            (9, 6, 0, Kind::Prompt),
+            (10, 9, 90, Kind::Assistant),
+            (11, 0, 0, Kind::Boundary),
+            (12, 11, 0, Kind::Prompt),
+            (13, 12, 95, Kind::Assistant),
+        ];
+        for (count, joined) in [(10, true), (13, false)] {
+            let plan = plan(&talk(&rows[..count]), Scope::Joins, false);
+            let forks: Vec<_> =
+                plan.forks.iter().map(|fork| (fork.index, fork.at_once, fork.joined)).collect();
+            assert_eq!(forks, [(4, true, joined)], "{count}");
+            assert_eq!(plan.leaf, None, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_is_put_in_among_the_parts_of_a_message_is_one_of_them() {
+        let rows = [
+            (1, 0, 0, Kind::Prompt),
+            (2, 1, 50, Kind::Assistant),
+            (3, LOST, 0, Kind::Result),
+            (4, 2, 50, Kind::Result),
+            (5, 4, 60, Kind::Assistant),
+        ];
+        let mut talk = talk(&rows);
+        talk.unpaired.results.push((2, "toolu_lost".into()));
+        let plan = plan(&talk, Scope::Joins, false);
+        assert_eq!(plan.inserts.len(), 1);
+        assert_eq!(plan.inserts[0].message_of, Some(1), "the client sends it although it is not on its way");
+    }
+
+    #[test]
+    fn a_branch_goes_on_behind_a_record_whose_first_copy_stands_in_front_of_its_parent() {
+        let rows = [
+            (1, 0, 0, Kind::Prompt),
+            (3, 2, 50, Kind::Assistant),
+            (2, 1, 40, Kind::Assistant),
+            (3, 2, 50, Kind::Assistant),
+            (4, 3, 0, Kind::Prompt),
+            (5, 4, 60, Kind::Assistant),
+        ];
+        let mut talk = talk(&rows);
+        talk.ends_elsewhere = true;
+        assert_eq!(
+            plan(&talk, Scope::Joins, false).leaf,
+            Some(5),
+            "the last record, not the one at the first copy"
+        );
     }
 
     #[test]
@@ -1347,7 +1535,7 @@ mod tests {
             let mut talk = talk(&rows);
             talk.links[2].parent = 2;
             talk.checkpoints.extend(checkpoint.map(|place| (LOST, place)));
-            let plan = plan(&talk, Scope::Joins);
+            let plan = plan(&talk, Scope::Joins, false);
             assert_eq!(plan.relinks.len(), 1);
             assert_eq!(plan.relinks[0].parent, Some(Name::Of(follows)), "{checkpoint:?}");
             assert_eq!(plan.sent.contains(&3), follows == 3, "a turn that was left is not sent again");
@@ -1370,7 +1558,7 @@ mod tests {
                 talk.checkpoints.insert(checkpoint, 2);
                 talk.leaf = checkpoint;
             }
-            let plan = plan(&talk, Scope::Joins);
+            let plan = plan(&talk, Scope::Joins, false);
             assert_eq!(plan.leaf, leaf, "{checkpoint}");
             assert_eq!(plan.sent, [0, 1, 2, 3]);
         }

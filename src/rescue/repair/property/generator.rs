@@ -544,6 +544,8 @@ impl World {
                 self.lines[at].bytes.extend(next);
                 self.lines.remove(at + 1);
                 self.lines[at].anchor = true;
+                // It may hold a checkpoint, without which nobody knows that the user went back: the end is not torn here.
+                self.lines[at].id = None;
                 "glued"
             }
             1 => {

@@ -94,12 +94,28 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// Writes a failing sample and its repair into the directory of `CC_RECOVER_REPAIR_KEEP`.
+/// Writes a failing sample, its repair, and what the model sends of both into the directory of `CC_RECOVER_REPAIR_KEEP`.
 fn keep(seed: u64, sample: &Sample) {
     if let Some(directory) = std::env::var_os("CC_RECOVER_REPAIR_KEEP") {
         let file = |name: &str| Path::new(&directory).join(format!("{seed}{name}.jsonl"));
         std::fs::write(file(""), &sample.bytes).expect("the directory can be written to");
         if let Ok(made) = repaired(&sample.bytes, &sample.session) {
+            let name = name_of(DateTime::<Utc>::UNIX_EPOCH, None);
+            let found = examined_in(
+                &|| Ok(Cursor::new(&sample.bytes)),
+                Path::new("sample.jsonl"),
+                &sample.session,
+                &name,
+            );
+            let findings = found.map(|found| format!("{:#?}", found.findings)).unwrap_or_default();
+            let text = format!(
+                "fates {:?}\nbefore {:?}\nafter {:?}\n{findings}\n",
+                sample.fates,
+                sent(&sample.bytes),
+                sent(&made)
+            );
+            let notes = Path::new(&directory).join(format!("{seed}.txt"));
+            std::fs::write(notes, text).expect("the directory can be written to");
             std::fs::write(file("-repaired"), made).expect("the directory can be written to");
         }
     }
@@ -123,7 +139,7 @@ fn a_repair_harms_no_conversation_and_brings_back_what_damage_hid() {
             failures.push(format!("sample {seed} ({}): {why}", sample.damages.join(", ")));
         }
     }
-    let shown = failures.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
+    let shown = failures.iter().take(100).cloned().collect::<Vec<_>>().join("\n");
     assert!(failures.is_empty(), "{} of {count} harmed:\n{shown}", failures.len());
     assert!(refusals * 30 < count, "{refusals} of {count} are not repaired");
     assert!(damaged > count / 3, "only {damaged} of {count} were damaged");
