@@ -586,7 +586,7 @@ fn unattended_warnings(env: &Environment, project: &Path) -> Vec<String> {
     let ceiling = in_force(env, Some(project)).config.unattended.permission_ceiling;
     let mode = permission_mode(Some("bypassPermissions"), &ceiling);
     let mut warnings = vec![format!(
-        "an unattended run gets the permission mode of its session, at most {mode}: {}; a session that had more          (bypassPermissions) is lowered to it",
+        "an unattended run gets the permission mode of its session, at most {mode}: {}; a session that had more (bypassPermissions) is lowered to it",
         may(mode)
     )];
     if let Some(config_dir) = env.claude_config_dir() {

@@ -451,7 +451,7 @@ pub fn kept_from_hooks(env: &Environment, place: SettingsPlace<'_>) -> Vec<&'sta
 #[must_use]
 pub fn kept_from_hooks_words(names: &[&str]) -> String {
     format!(
-        "Claude Code gives {} to no hook, so a supervisor that a hook starts cannot log in and resumes nothing;          keep `cc-session-recover watch` running in a shell that has it, or log in with /login",
+        "Claude Code gives {} to no hook, so a supervisor that a hook starts cannot log in and resumes nothing; keep `cc-session-recover watch` running in a shell that has it, or log in with /login",
         names.join(" and ")
     )
 }
