@@ -1162,6 +1162,31 @@ mod tests {
     }
 
     #[test]
+    fn a_run_whose_calls_were_denied_recovers_nothing_on_words_alone() {
+        let summary = ends(StopKind::Finished, Some("end"), AFTER);
+        let denied = |calls, denied, denied_last| RunResult { calls, denied, denied_last, ..worked() };
+        let cases = [
+            (None, denied(2, 1, true), Phase::Held),
+            // It found another way.
+            (None, denied(2, 1, false), Phase::Recovered),
+            (Some(denied(1, 1, true)), worked(), Phase::Held),
+            (Some(denied(1, 1, true)), denied(1, 0, false), Phase::Recovered),
+            (Some(denied(1, 0, false)), worked(), Phase::Recovered),
+        ];
+        for (before, result, phase) in cases {
+            let mut attempts = vec![attempt("n2", "2026-11-29T05:00:00Z")];
+            if let Some(before) = before {
+                let mut first = attempt("n1", "2026-11-29T04:50:00Z");
+                first.run.as_mut().unwrap().result = Some(before);
+                attempts.insert(0, first);
+            }
+            let after = concluded(incident(attempts), &result, Some(&summary));
+            assert_eq!(after.phase, phase, "{result:?}");
+            assert_eq!(after.plan.reason == PlanReason::CallsDenied, phase == Phase::Held);
+        }
+    }
+
+    #[test]
     fn a_new_stop_opens_the_next_generation_and_only_work_in_between_pays_for_earlier_attempts() {
         let summary = ends(StopKind::Overloaded, Some("again"), AFTER);
         let mut no_answer = hollow();

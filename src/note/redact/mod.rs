@@ -1,7 +1,7 @@
 //! Redaction: secrets in a text, replaced by the name of their kind: `[removed: aws access key]`.
 //!
-//! It knows two things: [`token`]s, which say themselves whose they are, and [`place`]s where secrets stand, whatever they look
-//! like. Both read the text through a [`view`], in which escapes are undone, and over the [`seam`]s where a line was broken. It
+//! It knows three things: [`token`]s, which say themselves whose they are, [`place`]s where secrets stand, whatever they look
+//! like, and [`shape`]s that only secrets have. All read the text through a [`view`], in which escapes are undone, and over the [`seam`]s where a line was broken. It
 //! knows patterns, not secrets: what looks like nothing in particular and stands nowhere in particular passes.
 //!
 //! Its time grows with the length of the text and not faster. The facts about formats come from their makers and from the
@@ -12,6 +12,7 @@ mod place;
 #[cfg(test)]
 mod recall;
 mod seam;
+mod shape;
 mod token;
 mod view;
 mod worth;
@@ -179,6 +180,7 @@ fn found(text: &str) -> Vec<Found> {
     let mut found = Vec::new();
     token::find(bytes, &mut found);
     place::find(bytes, &mut found);
+    shape::find(bytes, &mut found);
     // Where two overlap, the longer one names the kind, and of two that are alike the token.
     found.sort_by_key(|one| one.start);
     let mut apart: Vec<Found> = Vec::with_capacity(found.len());
@@ -301,7 +303,7 @@ mod tests {
 
     #[test]
     fn there_are_enough_kinds() {
-        let kinds = token::kinds().len() + place::KINDS.len();
+        let kinds = token::kinds().len() + place::KINDS.len() + shape::KINDS.len();
         assert!(kinds >= 80, "{kinds}");
     }
 
@@ -417,6 +419,12 @@ mod tests {
             "\\",
             "%25",
             "token='a\n",
+            "a:1:b:c:",
+            "M.aaaaaa.",
+            "a,password\n",
+            "-----END PRIVATE KEY-----\nAAAA\n",
+            "c2stYW50LWFwaTAzL",
+            "docker login -p ",
         ] {
             let text = unit.repeat(1_000_000 / unit.len());
             assert!(!redact(&text).is_empty());

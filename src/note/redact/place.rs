@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 /// What makes a place worth looking at, in the order of the alternatives.
 static TRIGGERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?i-u:-----BEGIN|://|pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|(?:access|private|auth|account|encryption|signing|license|master|storage|client|service|session|deploy|hmac|jwt|app|shared|crypt|cipher|webhook|subscription|integration|signature|site|prod|admin|root|consumer|oauth)[_-]?key|[_-]key|_pass|_pwd|pwd|[_-]auth|_dsn|credentials?|connection[_-]?string|access[_-]?signature|[?&;](?:sig|signature|x-amz-signature|x-goog-signature|key|code)=|authorization|bearer|cookie|sess(?:ion)?[_-]?id|connect\.sid|identified by|\b(?:curl|wget|mysql|mysqldump|mysqladmin|sshpass)\b)",
+        r#"(?i-u:-----BEGIN|://|pass(?:word|wd|phrase|code)|secret|token|api[ _-]?key|(?:access|private|auth|account|encryption|signing|license|master|storage|client|service|session|deploy|hmac|jwt|app|shared|crypt|cipher|webhook|subscription|integration|signature|site|prod|admin|root|consumer|oauth)[_-]?key|[_-]key|_pass|_pwd|pwd|[_-]auth|_dsn|credentials?|connection[_-]?string|access[_-]?signature|[?&;](?:sig|signature|x-amz-signature|x-goog-signature|key|code)=|authorization|bearer|cookie|sess(?:ion)?[_-]?id|connect\.sid|identified by|"auth"|\b(?:curl|mysql|mysqldump|mysqladmin|sshpass|docker|podman|nerdctl|helm|oras|skopeo|redis-cli|mongo|mongosh|mongodump|mongorestore|ldapsearch|ldapmodify|ldapadd|sqlcmd|bcp|zip)\b)"#,
     )
     .ok()
 });
@@ -41,7 +41,7 @@ pub fn find(text: &[u8], found: &mut Vec<Found>) {
     let Some(triggers) = TRIGGERS.as_ref() else { return };
     debug_assert!(!text.is_empty());
     // Up to where lines were read for each command: its name may stand in them again.
-    let mut commands_read = [0; 3];
+    let mut commands_read = [0; COMMANDS.len()];
     let mut key_end = 0;
     let mut at = 0;
     while let Some(hit) = triggers.find_at(text, at) {
@@ -52,19 +52,17 @@ pub fn find(text: &[u8], found: &mut Vec<Found>) {
             b"://" => address(text, hit.start()),
             b"bearer" => bearer(text, hit.end()),
             b"authorization" => authorization(text, hit.end()),
-            b"curl" | b"wget" | b"mysql" | b"mysqldump" | b"mysqladmin" | b"sshpass" => {
-                let read =
-                    &mut commands_read[usize::from(word[0] == b'm') + 2 * usize::from(word[0] == b's')];
-                if hit.start() < *read {
-                    None
-                } else {
-                    let (end, one) = command(text, hit.end(), &word);
-                    *read = end;
+            b"\"auth\"" => login_of_registry(text, hit.end()),
+            [b'?' | b'&' | b';', ..] => query(text, hit.end()),
+            _ => match COMMANDS.iter().position(|command| command.names.contains(&word.as_slice())) {
+                Some(index) if hit.start() < commands_read[index] => None,
+                Some(index) => {
+                    let (end, one) = command(text, hit.end(), &COMMANDS[index]);
+                    commands_read[index] = end;
                     one
                 }
-            }
-            [b'?' | b'&' | b';', ..] => query(text, hit.end()),
-            _ => named(text, hit.start(), hit.end(), &word),
+                None => named(text, hit.start(), hit.end(), &word),
+            },
         };
         if let Some(one) = one {
             // A header may hold more than its value: what stands in it is covered anyhow.
@@ -246,8 +244,79 @@ fn query(text: &[u8], start: usize) -> Option<Found> {
     (value.joined.len() >= 16 && worth::random(&value.joined)).then(|| value.found("secret in url"))
 }
 
+/// What an option of a command holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// `name:password`.
+    User,
+    Cookie,
+    Password,
+}
+
+/// A command with options that do not say what they hold.
+struct Command {
+    names: &'static [&'static [u8]],
+    /// Only where this word stands before the option.
+    only_after: Option<&'static [u8]>,
+    options: &'static [(&'static [u8], Holds)],
+}
+
+const COMMANDS: [Command; 8] = [
+    Command {
+        names: &[b"curl"],
+        only_after: None,
+        options: &[
+            (b"--user ", Holds::User),
+            (b"--user=", Holds::User),
+            (b"--proxy-user ", Holds::User),
+            (b"-u", Holds::User),
+            (b"--cookie ", Holds::Cookie),
+            (b"--cookie=", Holds::Cookie),
+            (b"-b ", Holds::Cookie),
+        ],
+    },
+    // With a blank behind it, the option asks for the password.
+    Command {
+        names: &[b"mysql", b"mysqldump", b"mysqladmin"],
+        only_after: None,
+        options: &[(b"-p", Holds::Password)],
+    },
+    Command { names: &[b"sshpass"], only_after: None, options: &[(b"-p", Holds::Password)] },
+    Command {
+        names: &[b"docker", b"podman", b"nerdctl", b"helm", b"oras", b"skopeo"],
+        only_after: Some(b"login"),
+        options: &[(b"-p ", Holds::Password), (b"-p=", Holds::Password)],
+    },
+    Command { names: &[b"redis-cli"], only_after: None, options: &[(b"-a ", Holds::Password)] },
+    Command {
+        names: &[b"mongo", b"mongosh", b"mongodump", b"mongorestore"],
+        only_after: None,
+        options: &[(b"-p ", Holds::Password)],
+    },
+    Command {
+        names: &[b"ldapsearch", b"ldapmodify", b"ldapadd"],
+        only_after: None,
+        options: &[(b"-w ", Holds::Password)],
+    },
+    Command { names: &[b"sqlcmd", b"bcp", b"zip"], only_after: None, options: &[(b"-P ", Holds::Password)] },
+];
+
+/// The value of `auth` in the configuration of a container client: name and password, encoded.
+fn login_of_registry(text: &[u8], at: usize) -> Option<Found> {
+    let (start, _) = separator(text, at, false)?;
+    let quote = text.get(start).copied().filter(|byte| *byte == b'"')?;
+    let value = Value::quoted(text, start + 1, quote);
+    let encoded = value.joined.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte));
+    (encoded && value.joined.len() >= 12 && worth::random(&value.joined)).then(|| value.found("credential"))
+}
+
+/// Whether a cell of a table whose head names a password is one.
+pub fn is_password(cell: &[u8]) -> bool {
+    std::str::from_utf8(cell).is_ok_and(|cell| fits(cell, Trust::Password, Stands::Loose))
+}
+
 /// Commands whose options are short: where the reading ended, and what was found.
-fn command(text: &[u8], at: usize, word: &[u8]) -> (usize, Option<Found>) {
+fn command(text: &[u8], at: usize, command: &Command) -> (usize, Option<Found>) {
     let mut end = at;
     // A backslash leads to the next line; the view has taken it out, so an indented line goes on.
     for _ in 0..6 {
@@ -267,20 +336,15 @@ fn command(text: &[u8], at: usize, word: &[u8]) -> (usize, Option<Found>) {
             continue;
         }
         let option = &line[dash..];
-        let (length, kind) = match word {
-            b"curl" if option.starts_with(b"--user ") || option.starts_with(b"--user=") => (7, "user"),
-            b"curl" if option.starts_with(b"--proxy-user ") => (13, "user"),
-            b"curl" if option.starts_with(b"-u") => (2, "user"),
-            b"curl" if option.starts_with(b"--cookie ") || option.starts_with(b"--cookie=") => (9, "cookie"),
-            b"curl" if option.starts_with(b"-b ") => (2, "cookie"),
-            b"sshpass" if option.starts_with(b"-p") => (2, "password"),
-            b"mysql" | b"mysqldump" | b"mysqladmin"
-                if option.starts_with(b"-p") && option.get(2).is_some_and(|byte| !blank(*byte)) =>
-            {
-                (2, "password")
-            }
-            _ => continue,
-        };
+        let holds = command.options.iter().find(|(name, _)| option.starts_with(name));
+        let Some((length, holds)) = holds.map(|(name, holds)| (name.len(), *holds)) else { continue };
+        let asks =
+            command.names.contains(&b"mysql".as_slice()) && option.get(2).is_none_or(|byte| blank(*byte));
+        let elsewhere =
+            command.only_after.is_some_and(|word| memchr::memmem::find(&line[..dash], word).is_none());
+        if asks || elsewhere {
+            continue;
+        }
         let start = at + dash + length;
         let start = start + run(text, start, 8, blank);
         let quote = text.get(start).copied().filter(|byte| matches!(byte, b'"' | b'\''));
@@ -291,8 +355,8 @@ fn command(text: &[u8], at: usize, word: &[u8]) -> (usize, Option<Found>) {
         };
         let Some(value) = value.usable() else { continue };
         let Ok(shown) = std::str::from_utf8(&value.joined) else { continue };
-        match kind {
-            "user" => {
+        match holds {
+            Holds::User => {
                 if let Some((_, password)) = shown.split_once(':')
                     && !worth::stands_for_something(password)
                     && password.len() >= 3
@@ -306,12 +370,12 @@ fn command(text: &[u8], at: usize, word: &[u8]) -> (usize, Option<Found>) {
                     );
                 }
             }
-            "cookie" => {
+            Holds::Cookie => {
                 if shown.contains('=') && shown.len() >= 8 && !shown.contains("${") {
                     return (end, Some(value.found("cookie")));
                 }
             }
-            _ => {
+            Holds::Password => {
                 if !worth::stands_for_something(shown) && shown.len() >= 3 && !worth::code(shown) {
                     return (end, Some(value.found("password")));
                 }
@@ -417,6 +481,10 @@ fn separator(text: &[u8], at: usize, option: bool) -> Option<(usize, bool)> {
         [b'=', b'=' | b'~', ..] | [b'!' | b'<' | b'>', ..] | [b':', b':', ..] => return None,
         [b'=', b'>', ..] | [b':' | b'?', b'=', ..] => 2,
         [b'=' | b':', ..] => 1,
+        // In a sentence.
+        [b'i', b's', b' ', ..] if gap > 0 && quotes == 0 => 3,
+        // <add key="password" value="...">
+        [b'v', b'a', b'l', b'u', b'e', b'=', ..] if gap > 0 && quotes > 0 => 6,
         _ if option && gap > 0 => return Some((here + gap, true)),
         _ => return None,
     };
@@ -466,9 +534,11 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
         && before(text, begin, b"login ");
     let blank_is_enough = option
         || login
+        || sets_variable(text, begin)
         || word == b"identified by"
         || trust == Trust::Password && matches!(text.get(finish + 1), Some(b'\''));
-    let (at, loose) = separator(text, finish, blank_is_enough)?;
+    let element = begin > 0 && text[begin - 1] == b'<' && text.get(finish) == Some(&b'>');
+    let (at, loose) = if element { (finish + 1, false) } else { separator(text, finish, blank_is_enough)? };
     let quotes = run(text, at, 3, |byte| matches!(byte, b'"' | b'\'' | b'`'));
     let quote = (quotes > 0).then(|| text[at]);
     let at = at + if quotes == 2 { 1 } else { quotes };
@@ -477,6 +547,7 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
     let environment = capitals && quote.is_none() && text.get(finish) == Some(&b'=') || loose && login;
     let value = match quote {
         Some(quote) => Value::quoted(text, at, quote),
+        None if element => Value::bare(text, at, |byte| !ends_value(byte)),
         None if in_address => Value::bare(text, at, |byte| !ends_value(byte) && !matches!(byte, b'&' | b'#')),
         None => cut(
             text,
@@ -487,7 +558,7 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
     let shown = std::str::from_utf8(&value.joined).ok()?;
     let stands = match () {
         () if value.quoted => Stands::Quoted,
-        () if environment => Stands::Environment,
+        () if environment || element => Stands::Environment,
         () if loose || option || in_address => Stands::Given,
         () => Stands::Loose,
     };
@@ -596,6 +667,21 @@ fn no_secret(name: &str, after: &str) -> bool {
         || (!after.is_empty() && ENDS.iter().any(|end| after.ends_with(end)))
         || name.starts_with("no_")
         || name.starts_with("no-")
+}
+
+/// Whether what stands before a name makes the next word its value: `set -gx NAME value`, `setenv`, `setx`, `configure set`.
+fn sets_variable(text: &[u8], name: usize) -> bool {
+    let line = memchr::memrchr(b'\n', &text[..name]).map_or(0, |newline| newline + 1);
+    let words = &text[line.max(name.saturating_sub(48))..name];
+    let mut last = words.split(|byte| blank(*byte)).filter(|word| !word.is_empty()).rev();
+    match last.next() {
+        Some(b"setenv" | b"setx") => true,
+        Some([b'-', flags @ ..]) => {
+            flags.iter().all(u8::is_ascii_alphabetic) && flags.contains(&b'x') && last.next() == Some(b"set")
+        }
+        Some(b"set") => matches!(last.next(), Some(b"configure" | b"config")),
+        _ => false,
+    }
 }
 
 fn before(text: &[u8], at: usize, word: &[u8]) -> bool {

@@ -10,7 +10,13 @@ pub fn over(text: &[u8], at: usize) -> Option<usize> {
     let text = &text[..end];
     let (quote, mut here) = quote(text, at);
     here = skip(text, here, b" \t");
-    if quote.is_some() {
+    if let Some(quote) = quote {
+        let joined = skip_one(text, here, b"+.");
+        let next = skip(text, joined, b" \t");
+        // "one" + "two" on one line.
+        if joined > here && text.get(next) == Some(&quote) {
+            return (next + 1 < end).then_some(next + 1);
+        }
         here = skip_one(text, here, b"+.\\");
     } else {
         here = border(text, skip_one(text, here, b"\\"));
@@ -85,11 +91,13 @@ mod tests {
             "ab\" +\n  \"cd",
             "ab'\n 'cd",
             "ab\"\n + \"cd",
+            "ab\" + \"cd",
+            "ab' . 'cd",
         ] {
             let next = over(text.as_bytes(), 2);
             assert_eq!(next.map(|next| &text[next..]), Some("cd"), "{text}");
         }
-        for text in ["ab cd", "ab", "ab\n", "ab\"\ncd", "ab,\ncd"] {
+        for text in ["ab cd", "ab", "ab\n", "ab\"\ncd", "ab,\ncd", "ab\" \"cd", "ab\" + 'cd"] {
             assert_eq!(over(text.as_bytes(), 2), None, "{text}");
         }
         assert_eq!(before(b"ab\n  cd", 5), Some(2));

@@ -25,6 +25,8 @@ enum Class {
     Base64,
     /// The same and the full stop, `%`.
     Path,
+    /// Letters and digits, and what stands between the parts of a hash: `$`, `.`, `/`, `,`, `=`, `+`, `-`.
+    Hash,
 }
 
 impl Class {
@@ -37,6 +39,9 @@ impl Class {
             Self::Word => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
             Self::Dotted => Self::Word.has(byte) || byte == b'.',
             Self::Base64 => Self::Word.has(byte) || matches!(byte, b'+' | b'/' | b'='),
+            Self::Hash => {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'$' | b'.' | b'/' | b',' | b'=' | b'+' | b'-')
+            }
             Self::Path => Self::Base64.has(byte) || matches!(byte, b'.' | b'%' | b'@'),
         }
     }
@@ -90,7 +95,7 @@ impl Token {
     }
 }
 
-use Class::{Alnum, Base64, Digits, Dotted, Hex, Path, Upper, Word};
+use Class::{Alnum, Base64, Digits, Dotted, Hash, Hex, Path, Upper, Word};
 
 /// Longer prefixes before those they begin with.
 const TOKENS: &[Token] = &[
@@ -112,6 +117,11 @@ const TOKENS: &[Token] = &[
     token("cerebras key", "csk-", Alnum, 40, 48),
     token("langsmith key", "lsv2_pt_", Word, 40, 43),
     token("langsmith key", "lsv2_sk_", Word, 40, 43),
+    token("pinecone key", "pcsk_", Word, 60, 70),
+    token("tavily key", "tvly-", Word, 20, 40).that(Check::Random),
+    token("jina key", "jina_", Alnum, 50, 60),
+    token("together key", "tgp_v1_", Word, 40, 43),
+    token("runpod key", "rpa_", Alnum, 40, 46),
     // Clouds.
     token("aws access key", "AKIA", Upper, 16, 16).that(Check::Exact),
     token("aws access key", "ASIA", Upper, 16, 16).that(Check::Exact),
@@ -120,6 +130,7 @@ const TOKENS: &[Token] = &[
     token("aws bedrock key", "ABSK", Base64, 100, 128),
     token("google api key", "AIza", Word, 35, 35),
     token("google access token", "ya29.", Dotted, 20, 200),
+    token("google refresh token", "1//0", Word, 40, 100).that(Check::Random),
     token("google client secret", "GOCSPX-", Word, 20, 28),
     token("azure client secret", "Q~", Dotted, 31, 34).after(Dotted, 4, 4).that(Check::Random),
     token("alibaba access key", "LTAI", Alnum, 16, 20).that(Check::Random),
@@ -129,7 +140,13 @@ const TOKENS: &[Token] = &[
     token("digitalocean token", "dor_v1_", Hex, 64, 64),
     token("fly.io token", "fo1_", Word, 43, 43).that(Check::Random),
     token("fly.io token", "fm2_", Base64, 100, 400),
-    token("heroku key", "HRKU-AA", Word, 58, 58),
+    token("heroku key", "HRKU-", Word, 36, 60),
+    token("netlify token", "nfp_", Alnum, 36, 36),
+    token("vercel token", "vercel_blob_rw_", Word, 30, 48),
+    token("render key", "rnd_", Alnum, 28, 32).that(Check::Random),
+    token("tailscale key", "tskey-", Word, 20, 60),
+    token("cloudflare key", "v1.0-", Word, 160, 171),
+    token("neon key", "napi_", Alnum, 60, 64),
     token("scalingo token", "tk-us-", Word, 48, 48),
     token("supabase key", "sb_secret_", Word, 20, 31),
     token("supabase key", "sbp_", Hex, 40, 40),
@@ -213,6 +230,11 @@ const TOKENS: &[Token] = &[
     token("shopify token", "shpca_", Hex, 32, 32),
     token("shopify token", "shppa_", Hex, 32, 32),
     token("shopify token", "shpss_", Hex, 32, 32),
+    token("square token", "EAAA", Word, 60, 60).that(Check::Random),
+    token("braintree token", "access_token$production$", Hash, 40, 49),
+    token("braintree token", "access_token$sandbox$", Hash, 40, 49),
+    token("plaid token", "access-production-", Word, 36, 36).that(Check::Exact),
+    token("plaid token", "access-sandbox-", Word, 36, 36).that(Check::Exact),
     token("square token", "sq0atp-", Word, 22, 22),
     token("square token", "sq0csp-", Word, 43, 43),
     token("square token", "sq0idp-", Word, 22, 22),
@@ -239,6 +261,21 @@ const TOKENS: &[Token] = &[
     token("prefect key", "pnu_", Alnum, 36, 36),
     token("infracost key", "ico-", Alnum, 32, 32).that(Check::Random),
     token("harness token", "pat.", Dotted, 68, 68).that(Check::Parts),
+    token("hubspot token", "pat-na1-", Word, 36, 36),
+    token("hubspot token", "pat-eu1-", Word, 36, 36),
+    token("airtable token", "pat", Dotted, 79, 79).that(Check::Parts),
+    token("posthog key", "phx_", Alnum, 40, 43),
+    token("honeycomb key", "hcaik_", Alnum, 50, 58),
+    token("honeycomb key", "hcxik_", Alnum, 50, 58),
+    token("honeycomb key", "hcamk_", Alnum, 50, 58),
+    token("circleci token", "CCIPAT_", Word, 40, 66),
+    token("buildkite token", "bkua_", Hex, 40, 40),
+    token("sourcegraph token", "sgp_", Word, 40, 57),
+    token("dbt token", "dbtc_", Word, 40, 46),
+    token("dbt token", "dbtu_", Word, 40, 46),
+    token("dropbox token", "sl.", Word, 100, 140).that(Check::Random),
+    token("contentful token", "CFPAT-", Word, 43, 43),
+    token("trello token", "ATTA", Alnum, 64, 72),
     token("linear key", "lin_api_", Alnum, 32, 40),
     token("linear key", "lin_oauth_", Alnum, 32, 64),
     token("notion token", "ntn_", Alnum, 40, 46),
@@ -250,6 +287,20 @@ const TOKENS: &[Token] = &[
     token("bitbucket token", "ATBB", Alnum, 28, 32).that(Check::Random),
     token("figma token", "figd_", Word, 38, 40),
     token("jwt", "eyJ", Dotted, 20, 4000).that(Check::Jwt),
+    // Hashes of passwords, and a key file that is encoded once more.
+    token("password hash", "$1$", Hash, 24, 31),
+    token("password hash", "$apr1$", Hash, 24, 31),
+    token("password hash", "$2a$", Hash, 56, 56),
+    token("password hash", "$2b$", Hash, 56, 56),
+    token("password hash", "$2y$", Hash, 56, 56),
+    token("password hash", "$5$", Hash, 45, 60),
+    token("password hash", "$6$", Hash, 88, 103),
+    token("password hash", "$7$", Hash, 40, 90),
+    token("password hash", "$y$", Hash, 40, 75),
+    token("password hash", "$argon2", Hash, 40, 100),
+    token("password hash", "$scrypt$", Hash, 40, 100),
+    token("password hash", "pbkdf2_sha256$", Hash, 40, 80),
+    token("private key", "LS0tLS1CRUdJTi", Base64, 64, 4000),
 ];
 
 /// Kinds that begin with a prefix, or with the beginning of it.
