@@ -12,7 +12,7 @@ use crate::clock::parse_rfc3339;
 use crate::text::{on_one_line, sanitised};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -1065,10 +1065,16 @@ impl Survey {
         for branch in &plan.branches {
             branches.push(place.branch(branch)?);
         }
-        number(&mut findings, lines)?;
+        let forks = plan.branches.iter().flat_map(|branch| [branch.fork, branch.first]);
+        let offsets =
+            forks.map(|index| links[index].offset).chain(findings.iter().map(|finding| finding.offset));
+        let numbers = line_numbers(&offsets.collect(), lines)?;
+        for finding in &mut findings {
+            finding.line = numbers[&finding.offset];
+        }
         for (branch, found) in plan.branches.iter().zip(&mut branches) {
-            found.fork_line = line_of(links[branch.fork].offset, lines)?;
-            found.first_line = line_of(links[branch.first].offset, lines)?;
+            found.fork_line = numbers[&links[branch.fork].offset];
+            found.first_line = numbers[&links[branch.first].offset];
         }
         self.found.branches = branches;
         for other in std::mem::take(&mut self.others).into_values() {
@@ -1141,22 +1147,6 @@ fn preserved(text: &str, boundary: usize) -> Option<Preserved> {
     Some(Preserved { boundary, head: hash_of(head), tail: hash_of(tail), anchor: hash_of(anchor) })
 }
 
-/// Number of the line at an offset.
-fn line_of<R: Read + Seek>(offset: u64, lines: &mut Lines<R>) -> std::io::Result<u64> {
-    let finding = Finding {
-        class: Class::Fork,
-        line: 0,
-        offset,
-        what: String::new(),
-        client: "",
-        mend: None,
-        lost: None,
-    };
-    let mut one = [finding];
-    number(&mut one, lines)?;
-    Ok(one[0].line)
-}
-
 fn root(groups: &mut [usize], index: usize) -> usize {
     let mut at = index;
     while groups[at] != at {
@@ -1209,25 +1199,28 @@ fn fault_finding(fault: Fault, line: &FileLine<'_>) -> Finding {
     Finding { class, line: line.number, offset: line.offset, what, client, mend: Some(mend.into()), lost }
 }
 
-/// Gives findings their line numbers, in one more pass that ends at the last of them.
-fn number<R: Read + Seek>(findings: &mut [Finding], lines: &mut Lines<R>) -> std::io::Result<()> {
-    findings.sort_by_key(|finding| finding.offset);
+/// Numbers of the lines at these offsets, in one more pass that ends at the last of them.
+fn line_numbers<R: Read + Seek>(
+    offsets: &BTreeSet<u64>,
+    lines: &mut Lines<R>,
+) -> std::io::Result<BTreeMap<u64, u64>> {
     lines.source.seek(SeekFrom::Start(0))?;
-    let (mut offset, mut line) = (0, 1);
-    for finding in findings {
-        while offset < finding.offset {
+    let (mut at, mut line) = (0, 1);
+    let mut numbers = BTreeMap::new();
+    for offset in offsets {
+        while at < *offset {
             let block = lines.source.fill_buf()?;
-            let room = usize::try_from(finding.offset - offset).unwrap_or(usize::MAX).min(block.len());
+            let room = usize::try_from(offset - at).unwrap_or(usize::MAX).min(block.len());
             if room == 0 {
                 break;
             }
             line += memchr::memchr_iter(b'\n', &block[..room]).count() as u64;
             lines.source.consume(room);
-            offset += room as u64;
+            at += room as u64;
         }
-        finding.line = line;
+        numbers.insert(*offset, line);
     }
-    Ok(())
+    Ok(numbers)
 }
 
 /// Makes edits of a plan for the conversation's links.

@@ -1503,6 +1503,41 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_without_a_parent_follows_what_is_put_in_for_that_of_the_first_one() {
+        let rows = [
+            (1, 0, 0, Kind::Prompt),
+            (2, LOST, 0, Kind::Progress),
+            (3, LOST, 0, Kind::Result),
+            (4, 3, 60, Kind::Assistant),
+            (2, 0, 0, Kind::Progress),
+        ];
+        let mut talk = talk(&rows);
+        talk.unpaired.results.push((2, "toolu_lost".into()));
+        let plan = plan(&talk, Scope::Joins, false);
+        assert_eq!(plan.inserts.len(), 1);
+        let copy = plan.relinks.iter().find(|relink| relink.index == 4);
+        assert_eq!(copy.and_then(|copy| copy.parent.clone()), Some(Name::LostParentOf(1)));
+    }
+
+    #[test]
+    fn a_checkpoint_in_a_line_that_the_client_does_not_read_names_no_end() {
+        let rows = [
+            (1, 0, 0, Kind::Prompt),
+            (2, 1, 50, Kind::Assistant),
+            (3, 2, 0, Kind::Prompt),
+            (4, 2, 0, Kind::Prompt),
+            (5, 4, 60, Kind::Assistant),
+        ];
+        for (unread, leaf) in [(false, 4), (true, 2)] {
+            let mut talk = talk(&rows);
+            talk.checkpoint(3, false);
+            talk.checkpoint(LOST, unread);
+            let none = HashSet::new();
+            assert_eq!(Chain::as_read(&talk, &none).sent().leaf, Some(leaf), "{unread}");
+        }
+    }
+
+    #[test]
     fn a_branch_goes_on_behind_a_record_whose_first_copy_stands_in_front_of_its_parent() {
         let rows = [
             (1, 0, 0, Kind::Prompt),

@@ -228,7 +228,7 @@ fn with_siblings(records: &[Record], chain: Vec<usize>) -> Vec<usize> {
 }
 
 /// The words of these records. Of calls with one id the first is sent, and neither a call without its result nor a result without
-/// its call is; at the end of the conversation the client tells the model itself that a call was interrupted.
+/// its call is, nor a message of thinking alone; at the end of the conversation the client tells the model itself that a call was interrupted.
 fn said(records: &[Record], order: &[usize]) -> BTreeSet<u32> {
     let mut words_sent = BTreeSet::new();
     let mut calls: HashMap<String, usize> = HashMap::new();
@@ -242,11 +242,23 @@ fn said(records: &[Record], order: &[usize]) -> BTreeSet<u32> {
             results.entry(id(block, "tool_use_id")).or_insert(*index);
         }
     }
+    let mut only_thinking: HashMap<&str, bool> = HashMap::new();
+    for index in order {
+        if let Some(message) = records[*index].message() {
+            let blocks = records[*index].value["message"]["content"].as_array();
+            let thinking =
+                blocks.is_some_and(|blocks| blocks.iter().all(|block| block["type"] == "thinking"));
+            *only_thinking.entry(message).or_insert(true) &= thinking;
+        }
+    }
     let spoken = |index: &usize| matches!(records[*index].kind(), "user" | "assistant");
     let last = order.iter().rev().find(|index| spoken(index)).copied();
     let last_message = last.and_then(|last| records[last].message());
     for index in order {
         let record = &records[*index];
+        if record.message().is_some_and(|message| only_thinking[message]) {
+            continue;
+        }
         let whole = |block: &Value| match block["type"].as_str() {
             Some("tool_use") => {
                 let open = record.message().is_some() && record.message() == last_message;

@@ -520,6 +520,24 @@ impl World {
         }
         self.lines[at].anchor = true;
         self.lines[at].id = None;
+        self.leave_thinking_alone(at);
+    }
+
+    /// The client sends no message of which nothing but its thinking is left.
+    fn leave_thinking_alone(&mut self, lost: usize) {
+        let of = |line: &Line| serde_json::from_slice::<Value>(&line.bytes).unwrap_or_default();
+        let message = of(&self.lines[lost])["message"]["id"].clone();
+        let parts: Vec<Value> = (0..self.lines.len())
+            .filter(|at| *at != lost && message.is_string())
+            .map(|at| of(&self.lines[at]))
+            .filter(|value| value["message"]["id"] == message)
+            .collect();
+        if parts.iter().any(|part| part["message"]["content"][0]["type"] != "thinking") {
+            return;
+        }
+        for word in parts.iter().flat_map(|part| words(&part.to_string())) {
+            self.fates.insert(word, Fate::Any);
+        }
     }
 
     fn damage(&mut self) -> Option<&'static str> {
