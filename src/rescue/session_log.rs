@@ -76,8 +76,9 @@ pub fn add(dir: &Path, at: DateTime<Utc>, rows: &[Row<'_>]) -> Result<PathBuf> {
 /// The logs in a directory.
 pub fn all(dir: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     crate::session::files::entries(dir, &mut Vec::new()).map(|entry| entry.path()).filter(|path| {
-        let name = path.file_name().and_then(std::ffi::OsStr::to_str);
-        name.is_some_and(|name| name.starts_with("SESSION-LOG-") && name.ends_with(".md"))
+        let name = path.file_stem().and_then(std::ffi::OsStr::to_str);
+        name.is_some_and(|name| name.starts_with("SESSION-LOG-"))
+            && path.extension().is_some_and(|ending| ending == "md")
     })
 }
 
