@@ -335,7 +335,9 @@ const BEHAVIOURS = [
 test('what a run came to is read from the transcript, and a client that did not work is never counted as a success', { skip }, async (t) => {
   const cases = BEHAVIOURS.map(({ name, runs, config, ...expected }, index) => async () => {
     const place = world(t);
-    const scene = await supervised(place, { runs, delay: 50, config });
+    // The reset is over already, so a second try waits for the waits that grow.
+    const retry = { rateLimitMinutes: [0.02, 0.02], slowMinutes: 0.02 };
+    const scene = await supervised(place, { runs, delay: 50, config: { retry, ...config } });
     const id = idOf(0x700 + index);
     scene.stop(id);
     await later(150);
