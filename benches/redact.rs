@@ -4,7 +4,7 @@
 //! removed: `path:line`, kind, and how many in 10,000 lines; `--show` prints the lines. `cargo bench --bench redact -- speed`
 //! times growing texts of several shapes, among them such as are hard for patterns.
 
-use cc_session_recover::note::redact::{kinds, redact};
+use cc_session_recover::redact::{kinds, redact};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};

@@ -6,7 +6,7 @@
 //! is killed and the answer is "unknown".
 
 use crate::env::Environment;
-use crate::note::redact::clean_line;
+use crate::redact::clean_line;
 use crate::text;
 use std::ffi::OsString;
 use std::io::Read;

@@ -29,6 +29,7 @@ pub mod program;
 pub mod project;
 pub mod quota;
 pub mod recovery;
+pub mod redact;
 pub mod report;
 pub mod rescue;
 pub mod service;

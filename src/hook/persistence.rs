@@ -9,9 +9,9 @@
 
 use super::{Hook, Outcome};
 use crate::error::Result;
-use crate::note::redact::clean_line;
 use crate::notify::{self, Kind, Notice};
 use crate::recovery::config::Config;
+use crate::redact::clean_line;
 use crate::report::recall::typed;
 use crate::store::journal;
 use crate::store::lock::Lock;

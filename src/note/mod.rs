@@ -10,7 +10,6 @@ pub mod gather;
 pub mod handoff;
 pub mod phrases;
 mod queue;
-pub mod redact;
 pub mod state;
 pub mod text;
 mod walk;

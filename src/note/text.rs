@@ -2,11 +2,11 @@
 //! it reads as Markdown or as a marker of ours.
 
 use super::handoff::defuse;
-use super::redact::{looked_at, redact};
+use crate::redact::{looked_at, redact};
 use crate::text::{sanitised, shortened};
 use std::fmt::Write;
 
-pub use super::redact::clean_line as line;
+pub use crate::redact::clean_line as line;
 
 /// Sanitised, redacted, without blank edges, at most `limit` characters; says so when it was cut.
 #[must_use]

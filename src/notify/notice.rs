@@ -1,7 +1,7 @@
 //! A notice: one thing that happened to one session, told in fixed sentences. Of the session it says no more than its title
 //! and the name of its project; nothing that was said in it, and no known pattern of a secret.
 
-use crate::note::redact::clean_line;
+use crate::redact::clean_line;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

@@ -9,7 +9,7 @@ use crate::claude::record::{Body, Record, ToolCall, parse_line};
 use crate::claude::transcript::{LONGEST_LINE, Transcript};
 use crate::claude::wording::{NO_RESPONSE, is_denial};
 use crate::error::{Code, Error, Result};
-use crate::note::redact::{clean_line, redact};
+use crate::redact::{clean_line, redact};
 use crate::rescue::snapshot::prefix_sha256;
 use crate::text::sanitised;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

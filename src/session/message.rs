@@ -1,7 +1,7 @@
 //! A message of the client's about a stop: kept as it stands, and made fit to be shown when it is shown or stored. A scan
 //! meets thousands of them and shows few.
 
-use crate::note::redact::clean_line;
+use crate::redact::clean_line;
 use crate::text::invisible;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;

@@ -6,7 +6,7 @@ use super::tree::contents_hash;
 use crate::claude::options::ClientOptions;
 use crate::claude::process::Processes;
 use crate::env::Environment;
-use crate::note::redact::redact;
+use crate::redact::redact;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 //! patterns of secrets are taken out, and it is bounded: what is said first is forgotten first.
 
 use crate::error::Result;
-use crate::note::redact::redact;
+use crate::redact::redact;
 use crate::session::stop::time_or_null;
 use crate::store::StateDir;
 use crate::store::stored::{Stored, load, save};

@@ -227,7 +227,7 @@ fn encoded(text: &[u8], found: &mut Vec<Found>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::note::redact::redact;
+    use crate::redact::redact;
 
     /// Letters and digits as if drawn by lot, so many of them.
     fn drawn(count: usize) -> String {

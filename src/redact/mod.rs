@@ -156,7 +156,7 @@ fn cleaned_line(raw: &str, limit: usize) -> String {
 }
 
 /// What of a text is looked at. Where it is cut, the word goes that was cut, too.
-pub(super) fn looked_at(raw: &str) -> &str {
+pub fn looked_at(raw: &str) -> &str {
     if raw.len() <= LONGEST_RAW {
         return raw;
     }
