@@ -57,7 +57,7 @@ export async function night(client, count, { seconds = 10 + count * 10 } = {}) {
     for (let index = 0; index < count; index += 1) {
       const account = accounts[index % accounts.length];
       account.api.play(step.limitFor('5h', seconds), ...scenario());
-      const { stdout, stderr } = await run(client, ['-p', '--output-format', 'json', `Do the task of ${account.name}.`], { cwd: home.project, env: environment(account) });
+      const { stdout, stderr } = await run(client, ['-p', '--output-format', 'json', `Do task ${index} of ${account.name}.`], { cwd: home.project, env: environment(account) });
       const line = stdout.trim().split('\n').at(-1);
       if (!line.startsWith('{')) throw new Error(`${stdout}${stderr}`);
       stopped.set(JSON.parse(line).session_id, account);
