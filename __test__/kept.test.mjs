@@ -219,8 +219,12 @@ test('a transcript that was deleted while its session was open is reported by th
   assert.ok(JSON.stringify(log).includes('transcript-changed'));
   const doctor = JSON.parse((await place.run(['doctor', '--json'])).stdout);
   assert.match(doctor.checks.find((/** @type {any} */ check) => check.id === 'kept').next, /restore .* --from kept/);
+  const [prompt] = lines.slice(0, half).filter((line) => line.includes('"type":"user"')).map((line) => JSON.parse(line).message.content);
+  const found = async () => JSON.parse((await place.run(['search', typeof prompt === 'string' ? prompt.slice(0, 20) : prompt[0].text.slice(0, 20), '--json'])).stdout).hits.map((/** @type {any} */ hit) => hit.gone);
+  assert.deepEqual([...new Set(await found())], [true], 'what it lost is found in what was kept');
   assert.equal((await place.run(['restore', ID, '--from', 'kept', '--json'])).status, 0);
   assert.equal(readFileSync(transcriptOf(ID), 'utf8'), lines.join('\n'));
+  assert.deepEqual([...new Set(await found())], [false], 'and is found once after it came back');
 });
 
 test('doctor names the file of another project that lowers the limit, and the edit', async (t) => {

@@ -39,8 +39,8 @@ suite('a session that the sweep of Claude Code deletes', { concurrency: 2 }, () 
       await sweep(stage);
       assert.equal(existsSync(transcript), false, 'the client deleted it');
       const shown = await stage.cli('show', id);
-      assert.equal(shown.code, 3);
-      if (init) assert.match(shown.stderr, /Claude Code deleted the transcript[\s\S]*restore/);
+      assert.equal(shown.code, init ? 0 : 3);
+      if (init) assert.match(shown.stdout, /Claude Code deleted its transcript[\s\S]*restore/);
       const restored = await stage.cli('restore', id, '--json');
       if (!init) {
         assert.equal(restored.code, 3, restored.stderr);
@@ -57,7 +57,7 @@ suite('a session that the sweep of Claude Code deletes', { concurrency: 2 }, () 
     });
   }
 
-  test('while it is open goes on in a new file; the kept one and the new one together have every turn', async (t) => {
+  test('while it is open is noticed at the next turn, goes on in a new file, and the kept one and the new one together have every turn', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
     const { home, api } = stage;
@@ -71,10 +71,17 @@ suite('a session that the sweep of Claude Code deletes', { concurrency: 2 }, () 
     rmSync(path.join(home.configDir, '.last-cleanup'), { force: true });
     await sweep(stage);
     assert.equal(existsSync(transcript), false, 'the client deleted it under the open session');
+    const gone = JSON.parse((await stage.cli('show', session.id, '--json')).stdout);
+    assert.deepEqual([gone.loss, gone.live !== null, gone.turns], [{ lost: 'gone', restorable: true }, true, 1], 'before the client writes again');
     api.play(step.text('The second answer is BRAVO.'));
     session.prompt('And a second thing.');
     await until('the second turn', () => session.results().length === 2, 30);
     await until('the new file to be kept', () => existsSync(path.join(home.stateDir, 'kept', session.id, '2', `${session.id}.jsonl`)), 20);
+    const noticed = () => readFileSync(path.join(home.stateDir, 'journal.jsonl'), 'utf8').split('\n').filter((line) => line.includes('"transcript-changed"') && line.includes(session.id));
+    await until('the loss to be noticed', () => noticed().length === 1, 20);
+    const open = JSON.parse((await stage.cli('show', session.id, '--json')).stdout);
+    assert.deepEqual([open.loss, open.live !== null], [{ lost: 'headless', restorable: true }, true], 'while it is open');
+    assert.match((await stage.cli('status')).stdout + (await stage.cli('status')).stderr, /beginning of its transcript is gone[\s\S]*--from kept/);
     await session.terminate();
 
     const restored = await stage.cli('restore', session.id, '--from', 'kept', '--json');

@@ -1,6 +1,7 @@
 // A long-lived process that scans on demand. Each line on standard input is a JSON command, each answer one line of JSON:
 //   {"do": "scan", "options": {...}}   {"ms", "sessions", "total"}
 //   {"do": "judge", "corpus": DIR}     how a scan's rows compare with the truth
+//   {"do": "doctor", "project": DIR}      {"ms", "checks"}
 //   {"do": "memory"}                   {"bytes"}: the most memory this process had at once
 
 import { createRequire } from 'node:module';
@@ -8,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { judged } from '../corpus.mjs';
 import { peakMemory } from './memory.mjs';
 
-const { list } = createRequire(import.meta.url)('../../index.js');
+const { doctor, list } = createRequire(import.meta.url)('../../index.js');
 
 const commands = {
   async scan({ options }) {
@@ -19,6 +20,11 @@ const commands = {
   async judge({ corpus }) {
     const report = await list({});
     return { ...judged(corpus, report.sessions), problems: report.problems };
+  },
+  async doctor({ project }) {
+    const began = performance.now();
+    const { checks } = await doctor({ project });
+    return { ms: performance.now() - began, checks: checks.length };
   },
   memory: () => ({ bytes: peakMemory() }),
 };

@@ -23,13 +23,11 @@ impl Hook<'_> {
                 for error in &outcome.failures {
                     self.failed(error);
                 }
-                if (outcome.replaced || outcome.shorter) && self.has_lost() {
+                if let Some(generation) = self.lost_generation(outcome.replaced || outcome.shorter) {
                     let fields = json!({
                         "session": self.payload.session, "replaced": outcome.replaced, "shorter": outcome.shorter,
                     });
                     journal::append(self.state, self.outside.clock, "transcript-changed", fields);
-                    let generation = kept_of(self.state, &self.payload.session).ok().flatten();
-                    let generation = generation.map_or(0, |kept| kept.transcripts().len() as u64);
                     let project = self.project_dir();
                     let notice = Notice::new(
                         Kind::TranscriptLost,
@@ -47,9 +45,10 @@ impl Hook<'_> {
         }
     }
 
-    /// Whether the transcript that is there now lacks something that was in the one before.
-    fn has_lost(&self) -> bool {
-        let kept = kept_of(self.state, &self.payload.session).ok().flatten();
-        loss_of(&self.payload.transcript, kept.as_ref()).is_some()
+    /// How many files were the transcript, if it is another one or shorter now, and lacks something that was in the one before.
+    fn lost_generation(&self, changed: bool) -> Option<u64> {
+        let kept = changed.then(|| kept_of(self.state, &self.payload.session).ok().flatten())?;
+        loss_of(&self.payload.transcript, kept.as_ref())?;
+        Some(kept.map_or(0, |kept| kept.transcripts().len() as u64))
     }
 }

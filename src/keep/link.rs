@@ -20,6 +20,7 @@ use crate::store::layout::ensure_dir;
 use crate::store::lock::Lock;
 use crate::store::replace::{TEMPORARY, sync_dir};
 use crate::store::stored::{load, save, save_unsynced, sha256_hex};
+use crate::threads::side_by_side;
 use chrono::{DateTime, Utc};
 use std::fs::Metadata;
 use std::io::{Read, Seek, SeekFrom};
@@ -30,6 +31,18 @@ use std::time::Duration;
 const LOCK_WAIT: Duration = Duration::from_millis(500);
 /// Bytes of a file that one call appends as frames. The next call appends the rest.
 const MOST_APPENDED: u64 = 64 * 1024 * 1024;
+
+/// Bytes at the end of a transcript in which the name of the plan is looked for: a session with one names it in every message.
+const PLAN_TAIL: u64 = 1024 * 1024;
+
+/// When what was written is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// Before the call returns.
+    Each,
+    /// When the caller has written the whole file system: for many sessions, each of which would wait for the disk three times.
+    Together,
+}
 
 /// The session to keep.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +73,15 @@ pub struct KeepOutcome {
 /// [`Code::StateLocked`] when another process keeps the same session, [`Code::StateNewer`], [`Code::Io`] when the description
 /// cannot be written. A file that cannot be kept is in [`KeepOutcome::failures`].
 pub fn keep(state: &StateDir, clock: &dyn Clock, source: &KeepSource<'_>) -> Result<KeepOutcome> {
+    keep_durably(state, clock, source, Durability::Each)
+}
+
+fn keep_durably(
+    state: &StateDir,
+    clock: &dyn Clock,
+    source: &KeepSource<'_>,
+    durability: Durability,
+) -> Result<KeepOutcome> {
     let mut outcome = KeepOutcome::default();
     // Named and not looked up: a hook must not list the directory of a project with thousands of sessions.
     let named = Found::named(source.transcript, 0)
@@ -81,11 +103,11 @@ pub fn keep(state: &StateDir, clock: &dyn Clock, source: &KeepSource<'_>) -> Res
     let plan = plan_of(&kept, source.transcript);
     let (files, _) = belongings::with_plan(source.home, &named, None, plan.as_deref())?;
     for file in files {
-        if let Err(error) = keep_file(state, clock, &mut kept, &file, &mut outcome) {
+        if let Err(error) = keep_file(state, clock, &mut kept, &file, durability, &mut outcome) {
             outcome.failures.push(error);
         }
     }
-    let durable = outcome.added > 0 || before.is_none();
+    let durable = durability == Durability::Each && (outcome.added > 0 || before.is_none());
     if before.as_ref() == Some(&kept) || kept.files.is_empty() {
         return Ok(outcome);
     }
@@ -100,7 +122,7 @@ fn plan_of(kept: &KeptSession, transcript: &Path) -> Option<String> {
     let newest = kept.transcripts().last().copied();
     let seen =
         newest.filter(|file| file.source == meta.as_ref().and_then(identity)).map_or(0, |file| file.bytes);
-    belongings::slug_after(transcript, seen).or_else(|| {
+    belongings::slug_after(transcript, seen, PLAN_TAIL).or_else(|| {
         let mut plans = kept.files.iter().filter(|file| file.part(&kept.session) == Some(Part::Plan));
         let name = plans.next_back()?.path.strip_prefix("plans/")?.strip_suffix(".md")?;
         Some(name.to_owned())
@@ -108,20 +130,19 @@ fn plan_of(kept: &KeptSession, transcript: &Path) -> Option<String> {
 }
 
 /// Keeps the sessions of a project and of directories below it, or of all projects; only those whose transcripts were last written to
-/// before a time, if one is given. Sessions of projects whose user does not want it (`init --no-keep`) are left out.
-/// Returns how many sessions have something that was not kept before, and what could not be kept.
+/// before a time, if one is given. With a `limit`, none is begun once so much time has passed. Sessions of projects whose user does not want it (`init --no-keep`) are left out.
 pub fn keep_sessions(
     state: &StateDir,
     clock: &dyn Clock,
     home: &ClaudeHome,
     project: Option<&Path>,
     written_before: Option<DateTime<Utc>>,
-) -> (usize, Vec<Error>) {
+    limit: Option<Duration>,
+) -> KeptMany {
     let mut problems = Vec::new();
-    let mut kept = 0;
     let refused = unwanted(state);
     if project.is_none() && find_user(state, home.dir()).is_some_and(|user| user.keep == Some(false)) {
-        return (0, problems);
+        return KeptMany::default();
     }
     let mut projects = project_directories(std::slice::from_ref(home), &mut problems);
     projects.retain(|directory| {
@@ -133,22 +154,69 @@ pub fn keep_sessions(
     });
     let scanned = scan::find(&projects);
     problems.extend(scanned.problems);
-    for found in scanned.found {
-        let Ok(meta) = std::fs::symlink_metadata(&found.path) else { continue };
-        let written = meta.modified().map(DateTime::<Utc>::from);
-        if written_before.is_some_and(|limit| written.is_ok_and(|written| written >= limit)) {
-            continue;
-        }
-        let source = KeepSource { session: found.id(), transcript: &found.path, home, cwd: None };
-        match keep(state, clock, &source) {
-            Ok(outcome) => {
-                kept += usize::from(outcome.added > 0);
-                problems.extend(outcome.failures);
+    let written = |found: &Found| {
+        let meta = std::fs::symlink_metadata(&found.path);
+        meta.and_then(|meta| meta.modified()).ok().map(DateTime::<Utc>::from)
+    };
+    let mut found: Vec<(Option<DateTime<Utc>>, Found)> =
+        scanned.found.into_iter().map(|found| (written(&found), found)).collect();
+    found.retain(|(written, _)| written.is_some() && (written_before.is_none() || *written < written_before));
+    // The oldest first: they are the next that a sweep deletes.
+    found.sort_by_key(|(written, _)| *written);
+    let until = limit.map(|limit| clock.since_boot() + limit);
+    let together = CAN_SYNC_TOGETHER && found.len() >= MANY;
+    let durability = if together { Durability::Together } else { Durability::Each };
+    let done = side_by_side(&found, 1, || {
+        |(_, found): &(_, Found)| {
+            if until.is_some_and(|until| clock.since_boot() >= until) {
+                return None;
             }
-            Err(error) => problems.push(error),
+            let source = KeepSource { session: found.id(), transcript: &found.path, home, cwd: None };
+            Some(keep_durably(state, clock, &source, durability))
+        }
+    });
+    let mut many = KeptMany { failures: problems, ..KeptMany::default() };
+    for outcome in done {
+        match outcome {
+            None => many.left += 1,
+            Some(Ok(outcome)) => {
+                many.kept += usize::from(outcome.added > 0);
+                many.failures.extend(outcome.failures);
+            }
+            Some(Err(error)) => many.failures.push(error),
         }
     }
-    (kept, problems)
+    if many.kept > 0 && durability == Durability::Together {
+        many.failures.extend(sync_file_system(&state.all_kept()).err());
+    }
+    many
+}
+
+/// What one call of [`keep_sessions`] did.
+#[derive(Debug, Default)]
+pub struct KeptMany {
+    /// Sessions with something that was not kept before.
+    pub kept: usize,
+    /// Sessions for which there was no time. They are the ones that were written to last.
+    pub left: usize,
+    pub failures: Vec<Error>,
+}
+
+/// So many sessions are written to disk together: that also waits for what others have written to the file system.
+const MANY: usize = 200;
+const CAN_SYNC_TOGETHER: bool = cfg!(target_os = "linux");
+
+/// Writes everything of a file system to disk.
+#[cfg(target_os = "linux")]
+fn sync_file_system(dir: &Path) -> Result<()> {
+    let opened = std::fs::File::open(dir).doing("open", dir)?;
+    rustix::fs::syncfs(opened).map_err(std::io::Error::from).doing("write", dir)
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail on Linux")]
+fn sync_file_system(_dir: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// Names of the transcript directories of projects whose user does not want their sessions to be kept.
@@ -162,6 +230,7 @@ fn keep_file(
     clock: &dyn Clock,
     kept: &mut KeptSession,
     file: &Belonging,
+    durability: Durability,
     outcome: &mut KeepOutcome,
 ) -> Result<()> {
     let Some(meta) = source_metadata(&file.from)? else { return Ok(()) };
@@ -176,9 +245,7 @@ fn keep_file(
         outcome.shorter |= transcript && meta.len() < newest.bytes;
         let place = newest.place(state, &session);
         if is_current(newest, &place, &meta) {
-            if transcript {
-                set_bytes(kept, newest, meta.len());
-            }
+            set_bytes(kept, newest, meta.len());
             return Ok(());
         }
     }
@@ -202,7 +269,7 @@ fn keep_file(
     if let Some(dir) = place.parent() {
         ensure_dir(dir)?;
     }
-    match link(&file.from, &place, &meta)? {
+    match link(&file.from, &place, &meta, durability)? {
         Linked::Same => {}
         Linked::Impossible => {
             entry.kept_as = KeptAs::Frames;
@@ -322,7 +389,7 @@ enum Linked {
     Impossible,
 }
 
-fn link(from: &Path, place: &Path, meta: &Metadata) -> Result<Linked> {
+fn link(from: &Path, place: &Path, meta: &Metadata, durability: Durability) -> Result<Linked> {
     // Without an inode that tells files apart nothing says whether a link is still the client's file.
     if identity(meta).is_none() {
         return Ok(Linked::Impossible);
@@ -342,7 +409,9 @@ fn link(from: &Path, place: &Path, meta: &Metadata) -> Result<Linked> {
     let renamed = std::fs::rename(&temporary, place);
     let _ = std::fs::remove_file(&temporary);
     renamed.doing("write", place)?;
-    sync_parent(place)?;
+    if durability == Durability::Each {
+        sync_parent(place)?;
+    }
     Ok(Linked::Same)
 }
 

@@ -13,13 +13,15 @@ mod link;
 mod loss;
 mod opened;
 mod packing;
+mod register;
 mod restoring;
 mod stored;
 
 pub use dictionary::DictionaryName;
-pub use link::{KeepOutcome, KeepSource, keep, keep_sessions};
+pub use link::{KeepOutcome, KeepSource, KeptMany, keep, keep_sessions};
 pub use loss::{Loss, loss_of};
 pub use opened::{OpenedSession, UnpackDirectory};
 pub use packing::{Packed, pack, remove_kept};
+pub use register::{KeptEntry, kept_register};
 pub use restoring::{open_whole, restore_companions, whole_transcript};
 pub use stored::{KeptAs, KeptFile, KeptFrame, KeptSession, all_kept, kept_of};

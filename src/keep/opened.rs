@@ -85,7 +85,11 @@ impl OpenedSession {
         }
         ensure_dir(&state.all_kept())?;
         let framed = kept.files.iter().filter(|file| file.kept_as == KeptAs::Frames);
-        ensure_room(&state.all_kept(), framed.map(KeptFile::covered).sum())?;
+        let bytes: u64 = framed.map(KeptFile::covered).sum();
+        // Links are made on a full disk too.
+        if bytes > 0 {
+            ensure_room(&state.all_kept(), bytes)?;
+        }
         place(state, &kept.session, &parts, &transcript)?;
         let moved = KeptSession {
             transcript: transcript.clone(),

@@ -21,7 +21,7 @@ use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::{PRIVATE, canonical, identity, own_uid, owner};
 use crate::git;
-use crate::keep::keep_sessions;
+use crate::keep::{KeptMany, keep_sessions};
 use crate::note::handoff::{FILE_NAME, is_untouched, template, template_with_instruction};
 use crate::recovery::config::in_force;
 use crate::recovery::fingerprint::Fingerprint;
@@ -40,6 +40,8 @@ pub(super) const SHARED: u32 = 0o644;
 /// Mode of new directories in a project, less the umask.
 pub(super) const SHARED_DIRECTORY: u32 = 0o777;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// How long `init` keeps sessions that are there. Links take a second for ten thousand; copies to another file system may not end.
+const KEEP_LIMIT: Duration = Duration::from_secs(30);
 const EXCLUDE_LIMIT: u64 = 1024 * 1024;
 const LAUNCHER_LIMIT: u64 = 1024 * 1024;
 const EXCLUDE_HEADING: &str = "# cc-session-recover";
@@ -574,9 +576,15 @@ fn keep_existing(outside: Outside<'_>, places: &Places, scope: Scope, warnings: 
     if !in_force(outside.env, project).config.retention.keep {
         return 0;
     }
-    let (kept, failures) = keep_sessions(&places.state, outside.clock, &home, project, None);
+    let KeptMany { kept, left, failures } =
+        keep_sessions(&places.state, outside.clock, &home, project, None, Some(KEEP_LIMIT));
     if let Some(first) = failures.first() {
         warnings.push(format!("{} of the sessions could not be kept: {first}", failures.len()));
+    }
+    if left > 0 {
+        warnings.push(format!(
+            "{left} sessions are not kept yet: they have to be copied, because no links to them can be made in the state directory; run cc-session-recover init again to continue with them"
+        ));
     }
     kept
 }

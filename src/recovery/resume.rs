@@ -24,7 +24,7 @@ use crate::clock::rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::private_file;
 use crate::git;
-use crate::keep::keep_sessions;
+use crate::keep::{KeptMany, keep_sessions};
 use crate::note::writer::NoteWriter;
 use crate::project::enabled::unattended;
 use crate::redact::{clean_line, redact};
@@ -343,7 +343,8 @@ impl Resumer<'_> {
         let Some(limit) = limit.filter(|_| ledger.config.retention.keep) else { return };
         // A run may last long enough for a second sweep.
         let written_before = self.clock_now() - chrono::Duration::days(i64::from(limit.days) - 1);
-        let (kept, failures) = keep_sessions(ledger.state, ledger.clock, &home, None, Some(written_before));
+        let KeptMany { kept, failures, .. } =
+            keep_sessions(ledger.state, ledger.clock, &home, None, Some(written_before), None);
         if kept > 0 || !failures.is_empty() {
             let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
             self.note_event("kept-before-run", incident, json!({"sessions": kept, "failures": failures}));

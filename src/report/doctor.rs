@@ -11,7 +11,7 @@ use crate::claude::settings::{Settings, managed_dir, value_of};
 use crate::clock::rfc3339;
 use crate::error::{Error, Result};
 use crate::fs::{canonical, lossy_or_null, open_regular, read_small};
-use crate::keep::{all_kept, loss_of};
+use crate::keep::{kept_of, kept_register, loss_of};
 use crate::note::handoff::{FILE_NAME, blocks, edited_blocks};
 use crate::program::find;
 use crate::project::checkout::{Checkout, can_be_covered, is_covered, project_of};
@@ -723,10 +723,10 @@ impl Patient<'_> {
     /// What is kept of deleted sessions, whether it has room, and sessions whose transcripts lost something.
     fn kept(&self) -> Vec<Check> {
         let mut problems = Vec::new();
-        let all = all_kept(&self.state, &mut problems);
+        let all = kept_register(&self.state, &mut problems);
         let mut checks = Vec::new();
         let gone: Vec<_> = all.iter().filter(|kept| kept.is_gone()).collect();
-        let bytes: u64 = gone.iter().map(|kept| kept.own_bytes(&self.state)).sum();
+        let bytes: u64 = gone.iter().map(|kept| kept.own_bytes).sum();
         let most = self.config.config.retention.kept_max_total;
         if !gone.is_empty() {
             let several = if gone.len() == 1 { "session" } else { "sessions" };
@@ -746,8 +746,9 @@ impl Patient<'_> {
                 Check::ok("kept", fact).at(dir)
             });
         }
-        for kept in all.iter().filter(|kept| !kept.is_gone()) {
-            let Some(lost) = loss_of(&kept.transcript, Some(kept)) else { continue };
+        for entry in all.iter().filter(|entry| entry.may_have_lost()) {
+            let Ok(Some(kept)) = kept_of(&self.state, &entry.session) else { continue };
+            let Some(lost) = loss_of(&kept.transcript, Some(&kept)) else { continue };
             let fact = TranscriptLoss { lost, restorable: true }.fact();
             checks.push(
                 Check::warn("kept", format!("session {}: {fact}", kept.session))

@@ -6,7 +6,7 @@ use crate::claude::home::{ClaudeHome, begins, is_session_id};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::clock::from_epoch_millis;
 use crate::fs::lossy_or_null;
-use crate::keep::{kept_of, whole_transcript};
+use crate::keep::{kept_of, kept_register, whole_transcript};
 use crate::session::files::{entries, project_directories};
 use crate::session::scan::{self, Found};
 use crate::session::stop::time_or_null;
@@ -153,25 +153,19 @@ impl Register {
 
     fn add_kept(&mut self, inventory: &Inventory<'_>) {
         let state = inventory.state_directory();
-        let ids = entries(&state.all_kept(), &mut Vec::new());
-        let names: BTreeSet<String> = ids.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        // Most kept sessions have a transcript; their descriptions are not read.
-        if names.iter().all(|name| !is_session_id(name) || self.present.contains(name)) {
-            return;
-        }
-        for id in names {
-            if self.present.contains(&id) || !is_session_id(&id) {
-                continue;
-            }
-            let Ok(Some(kept)) = kept_of(state, &id) else { continue };
-            let bytes = whole_transcript(state, &kept).iter().map(|file| file.bytes).sum();
-            let amount = KeptAmount { files: kept.files.len(), bytes, disk_bytes: kept.own_bytes(state) };
-            let Some(session) = self.entry(&id, GoneSource::Kept) else { continue };
+        for kept in kept_register(state, &mut Vec::new()) {
+            let Some(session) = self.entry(&kept.session, GoneSource::Kept) else { continue };
+            let whole = || {
+                let described = kept_of(state, &kept.session).ok().flatten();
+                described.map_or(0, |kept| whole_transcript(state, &kept).iter().map(|file| file.bytes).sum())
+            };
+            let bytes = kept.conversation().unwrap_or_else(whole);
             session.project = kept.cwd.map(PathBuf::from);
             session.last_at = Some(kept.updated_at);
-            session.first_at = kept.files.iter().map(|file| file.kept_at).min();
-            session.kept = Some(amount);
-            session.restore = Some(["cc-session-recover", "restore", &id].map(str::to_owned).to_vec());
+            session.first_at = kept.first_at;
+            session.kept = Some(KeptAmount { files: kept.files, bytes, disk_bytes: kept.own_bytes });
+            session.restore =
+                Some(["cc-session-recover", "restore", &kept.session].map(str::to_owned).to_vec());
         }
     }
 

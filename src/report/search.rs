@@ -7,7 +7,7 @@ use crate::clock::{Clock, from_epoch_millis, since};
 use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{Directory, PRIVATE, canonical};
-use crate::keep::{KeptAs, KeptFile, KeptSession, UnpackDirectory, kept_of};
+use crate::keep::{KeptAs, KeptFile, KeptSession, Loss, UnpackDirectory, kept_of, kept_register, loss_of};
 use crate::recovery::config::in_force;
 use crate::rescue::belongings::Part;
 use crate::session::files::{
@@ -214,6 +214,15 @@ struct KeptPlaces {
     names: BTreeMap<PathBuf, PathBuf>,
 }
 
+/// Leaves the files that were the transcript before the one that is there.
+fn keep_earlier_transcripts(kept: &mut KeptSession) {
+    let newest = kept.transcripts().last().map(|file| file.generation);
+    let session = kept.session.clone();
+    kept.files.retain(|file| {
+        file.part(&session) == Some(Part::Transcript) && newest.is_some_and(|newest| file.generation < newest)
+    });
+}
+
 /// The kept files of one session, or those of its transcripts that a later one replaced.
 struct KeptPlace {
     files: SessionFiles,
@@ -239,12 +248,12 @@ impl KeptPlaces {
             .collect();
         let dir = UnpackDirectory::new(&state);
         let mut places = Self { dir, state, files: Vec::new(), names: BTreeMap::new() };
-        let ids: Vec<String> = entries(&places.state.all_kept(), problems)
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|id| is_session_id(id) && !present.contains(id.as_str()))
-            .collect();
-        for id in ids {
-            let kept = match kept_of(&places.state, &id) {
+        for entry in kept_register(&places.state, problems) {
+            let is_present = present.contains(entry.session.as_str());
+            if is_present && !(entry.generations > 1 && entry.may_have_lost()) {
+                continue;
+            }
+            let mut kept = match kept_of(&places.state, &entry.session) {
                 Ok(Some(kept)) => kept,
                 Ok(None) => continue,
                 Err(error) => {
@@ -252,6 +261,13 @@ impl KeptPlaces {
                     continue;
                 }
             };
+            if is_present {
+                if loss_of(&kept.transcript, None) != Some(Loss::Headless) {
+                    continue;
+                }
+                // What the transcript lacks is in the files that were it before.
+                keep_earlier_transcripts(&mut kept);
+            }
             places.add(&kept, query, results, problems);
         }
         places

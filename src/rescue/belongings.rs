@@ -219,17 +219,17 @@ fn below(
 /// The name of the session's plan.
 #[must_use]
 pub fn slug(path: &Path) -> Option<String> {
-    slug_after(path, 0)
+    slug_after(path, 0, TAIL)
 }
 
-/// The same, looked for behind the first `seen` bytes alone.
+/// The same, looked for behind the first `seen` bytes alone, and in the last `tail` bytes.
 #[must_use]
-pub fn slug_after(path: &Path, seen: u64) -> Option<String> {
+pub fn slug_after(path: &Path, seen: u64, tail: u64) -> Option<String> {
     let transcript = Transcript::open(path).ok()?;
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
     while let Some((offset, line)) = lines.next(transcript.file()) {
-        if transcript.bytes() - offset > TAIL || offset < seen {
+        if transcript.bytes() - offset > tail || offset < seen {
             return None;
         }
         let text = text_after(line, b"\"slug\":\"").and_then(|text| std::str::from_utf8(text).ok());

@@ -263,7 +263,7 @@ fn mentions(path: &Path, session: &str) -> bool {
 /// Files that are about several sessions.
 fn shared(state: &StateDir) -> impl Iterator<Item = PathBuf> + use<> {
     let within = |dir: PathBuf| entries(&dir, &mut Vec::new()).map(|entry| entry.path());
-    let single = [state.moves(), state.notices(), state.paused()].into_iter();
+    let single = [state.moves(), state.notices(), state.paused(), state.kept_register()].into_iter();
     let journals = [state.older_journal(), state.journal()];
     single
         .chain(within(state.quota()))
@@ -285,6 +285,10 @@ fn locks(state: &StateDir, session: &str) -> impl Iterator<Item = PathBuf> + use
 
 /// Removes the lines and entries about a session from a file that is about others too.
 fn remove_entries(state: &StateDir, session: &str, path: &Path) -> Result<()> {
+    if path == state.kept_register() {
+        // A cache, which the next reader makes anew.
+        return crate::store::replace::remove(path);
+    }
     if path == state.moves() {
         return Moves::forget(state, session);
     }

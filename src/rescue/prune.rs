@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::error::{Code, Error, IoContext, Problem, Result};
 use crate::fs::lossy;
 use crate::hook::Registration;
-use crate::keep::{KeptSession, Packed, all_kept, kept_of, pack, remove_kept};
+use crate::keep::{KeptEntry, Packed, kept_of, kept_register, pack, remove_kept};
 use crate::recovery::config::Retention;
 use crate::recovery::incident::Incident;
 use crate::report::inventory::{Ground, Inventory, Outside};
@@ -536,12 +536,12 @@ fn snapshots(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>
 
 /// Kept sessions that Claude Code deleted: the kept files are the only ones.
 fn gone_sessions(state: &StateDir, problems: &mut Vec<Error>) -> Vec<Thing> {
-    let gone = all_kept(state, problems).into_iter().filter(KeptSession::is_gone);
+    let gone = kept_register(state, problems).into_iter().filter(KeptEntry::is_gone);
     gone.map(|kept| Thing {
         kind: Kind::Kept,
         path: state.kept(&kept.session),
         made_at: Some(kept.updated_at),
-        bytes: kept.own_bytes(state),
+        bytes: kept.own_bytes,
         session: kept.session,
     })
     .collect()

@@ -7,7 +7,7 @@ use super::snapshot::{self, ensure_room, noted_sha256};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, open_regular_with_metadata, private_file, read_once};
 use crate::keep::{
-    KeptFile, KeptSession, all_kept, kept_of, loss_of, open_whole, restore_companions, whole_transcript,
+    KeptFile, KeptSession, kept_of, kept_register, loss_of, open_whole, restore_companions, whole_transcript,
 };
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::reason::Reason;
@@ -208,7 +208,7 @@ impl Target {
             Err(error) => return Err(error),
         };
         let name = options.session.as_deref().filter(|name| name.len() >= SHORTEST);
-        let mut kept = all_kept(state, &mut Vec::new())
+        let mut kept = kept_register(state, &mut Vec::new())
             .into_iter()
             .filter(|kept| name.is_some_and(|name| kept.session.starts_with(name)) && kept.is_gone());
         if let (Some(kept), None) = (kept.next(), kept.next()) {

@@ -219,6 +219,12 @@ impl StateDir {
         self.kept(session).join("kept.json")
     }
 
+    /// What is known of all kept sessions; a cache of their descriptions.
+    #[must_use]
+    pub fn kept_register(&self) -> PathBuf {
+        self.all_kept().join("register.json")
+    }
+
     /// Dictionaries of the frames of kept sessions.
     #[must_use]
     pub fn kept_dictionaries(&self) -> PathBuf {
