@@ -525,11 +525,16 @@ impl World {
 
     /// The client sends no message of which nothing but its thinking is left.
     fn leave_thinking_alone(&mut self, lost: usize) {
-        let of = |line: &Line| serde_json::from_slice::<Value>(&line.bytes).unwrap_or_default();
-        let message = of(&self.lines[lost])["message"]["id"].clone();
+        // Lines that are damaged already, by NUL bytes or glued to another, are looked into as well.
+        let of = |line: &Line| -> Vec<Value> {
+            let bytes: Vec<u8> = line.bytes.iter().copied().filter(|byte| *byte != 0).collect();
+            serde_json::Deserializer::from_slice(&bytes).into_iter().map_while(Result::ok).collect()
+        };
+        let message =
+            of(&self.lines[lost]).first().map(|value| value["message"]["id"].clone()).unwrap_or_default();
         let parts: Vec<Value> = (0..self.lines.len())
             .filter(|at| *at != lost && message.is_string())
-            .map(|at| of(&self.lines[at]))
+            .flat_map(|at| of(&self.lines[at]))
             .filter(|value| value["message"]["id"] == message)
             .collect();
         if parts.iter().any(|part| part["message"]["content"][0]["type"] != "thinking") {
