@@ -6,10 +6,10 @@
 use super::Scope;
 use crate::env::Environment;
 use crate::fs::identity;
-use crate::recovery::fingerprint::Fingerprint;
 use crate::session::stop::{time, time_or_null};
 use crate::store::StateDir;
 use crate::store::stored::{Stored, peek, sha256_hex};
+use crate::trust::fingerprint::Fingerprint;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -4,7 +4,6 @@
 
 use super::due::Timing;
 use super::early::EarlyReset;
-use super::fingerprint::Fingerprint;
 use super::policy::{Action, RecoveryPlan};
 use super::reason::{PlanReason, Reason};
 use crate::session::stop::{time, time_or_null};
@@ -12,6 +11,7 @@ use crate::session::summary::Summary;
 use crate::session::{Evidence, Source, Stop, StopKind};
 use crate::store::stored::Stored;
 use crate::trust::account::AccountDifference;
+use crate::trust::fingerprint::Fingerprint;
 use crate::trust::started::StartedWith;
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,6 @@ pub mod changes;
 pub mod config;
 pub mod due;
 pub mod early;
-pub mod fingerprint;
 pub mod heartbeat;
 pub mod incident;
 pub mod launch;

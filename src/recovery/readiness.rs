@@ -3,7 +3,6 @@
 //! [`judge`] is a pure function; [`Facts::read`] reads. Everything that is not known to be well holds or delays.
 
 use super::config::Config;
-use super::fingerprint::{Fingerprint, config_dir_of};
 use super::heartbeat::{Seen, is_offline, seen};
 use super::incident::{Child, Incident, Phase, Run, Transport};
 use super::launch::ATTEMPT;
@@ -28,6 +27,7 @@ use crate::store::stored::peek;
 use crate::trust::account::{
     AccountDifference, AccountFit, Provenance, Salt, SettingsPlace, fit_unrecorded, told,
 };
+use crate::trust::fingerprint::{Fingerprint, config_dir_of};
 use crate::trust::registration::Registration;
 use crate::trust::started::StartedWith;
 use chrono::{DateTime, Duration, Utc};

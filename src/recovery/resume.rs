@@ -6,7 +6,6 @@
 //! time, and starts nothing while it lives.
 
 use super::config::in_force;
-use super::fingerprint::Fingerprint;
 use super::heartbeat::{Seen, adopt};
 use super::incident::{Attempt, Child, Hollow, Incident, Outcome, Phase, Run, RunResult, Transport};
 use super::launch::{Launch, Means, launch};
@@ -38,6 +37,7 @@ use crate::store::layout::ensure_dir;
 use crate::store::lock::Lock;
 use crate::store::stored::sha256_hex;
 use crate::trust::account::AccountFit;
+use crate::trust::fingerprint::Fingerprint;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::collections::BTreeSet;

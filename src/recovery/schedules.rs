@@ -6,7 +6,6 @@
 //! `CC_RECOVER_TEST_SCHEDULES` says how many; `TZ` moves the nights across a change of summer time.
 
 use super::config::Config;
-use super::fingerprint::Fingerprint;
 use super::incident::{Incident, Outcome, Phase};
 use super::policy::Action;
 use super::supervise::{Ground, Scope, Supervisor};
@@ -16,6 +15,7 @@ use crate::env::Environment;
 use crate::project::enabled::{Enabled, record_path};
 use crate::store::StateDir;
 use crate::store::stored::{Stored, peek, save};
+use crate::trust::fingerprint::Fingerprint;
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
