@@ -7,11 +7,11 @@ use super::handoff::{EditedBlock, FILE_NAME, edited_blocks, template, with_block
 use super::text::span;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular, own_uid, owner};
-use crate::project::enabled::project_key;
 use crate::store::lock::Lock;
 use crate::store::stored::sha256_hex;
 use crate::store::{StateDir, replace};
 use crate::text::one_line;
+use crate::trust::enabled::project_key;
 use std::fs::Metadata;
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -4,13 +4,13 @@
 //! Only `.git` is read, and no program is run: this answers where hooks are looked for, as their shell line does.
 
 use super::Scope;
-use super::enabled::{Enabled, enclosing, find};
 use super::hooks::ours;
 use super::settings::path_of;
 use crate::claude::settings::value_of;
 use crate::env::Environment;
 use crate::fs::read_small;
 use crate::store::StateDir;
+use crate::trust::enabled::{Enabled, enclosing, find};
 use std::path::{Path, PathBuf};
 
 /// Largest `.git` file, in bytes.

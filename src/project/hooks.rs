@@ -9,7 +9,7 @@
 //! of the repository, then in the main checkout that the `.git` file of a worktree names.
 
 use super::Scope;
-use crate::watch::flag::NAME as UNSAVED;
+use crate::store::flag::NAME as UNSAVED;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;

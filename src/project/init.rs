@@ -4,9 +4,6 @@
 
 use super::checkout::{Checkout, can_be_covered};
 use super::commands;
-use super::enabled::{
-    Enabled, SettingsImage, enclosing, find_user, project_key, record_path, user_record_path,
-};
 use super::fence::Fence;
 use super::hooks::{MARKER, entries};
 use super::runtime::{
@@ -29,6 +26,9 @@ use crate::store::lock::Lock;
 use crate::store::stored::{load, peek, save, sha256_hex};
 use crate::store::{StateDir, journal};
 use crate::trust::account::{SettingsPlace, kept_from_hooks, kept_from_hooks_words};
+use crate::trust::enabled::{
+    Enabled, SettingsImage, enclosing, find_user, project_key, record_path, user_record_path,
+};
 use crate::trust::fingerprint::Fingerprint;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

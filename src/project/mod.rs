@@ -3,7 +3,6 @@
 
 pub mod checkout;
 pub mod commands;
-pub mod enabled;
 pub mod fence;
 pub mod hooks;
 pub mod init;
@@ -13,21 +12,9 @@ pub mod settings;
 pub mod statusline;
 pub mod uninstall;
 
+pub use crate::trust::enabled::Scope;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-
-/// Which settings file gets the hooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// `.claude/settings.json` of the project.
-    #[default]
-    Project,
-    /// `.claude/settings.local.json` of the project.
-    Local,
-    /// The user's own `settings.json`: every project.
-    User,
-}
 
 /// What happens to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

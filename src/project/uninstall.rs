@@ -2,7 +2,6 @@
 //! our own entries go. Notes and what is known about sessions stay.
 
 use super::commands::removals;
-use super::enabled::{Enabled, SettingsImage, find, find_user};
 use super::hooks::MARKER;
 use super::init::{Outside, Places, ProjectReport, SHARED, SHARED_DIRECTORY};
 use super::plugin;
@@ -20,11 +19,12 @@ use crate::recovery::ledger::Ledger;
 use crate::recovery::policy::RecoveryPlan;
 use crate::recovery::reason::Reason;
 use crate::session::Source;
+use crate::store::flag::Flags;
 use crate::store::lock::Lock;
 use crate::store::replace::remove;
 use crate::store::stored::{load, save};
 use crate::store::{StateDir, journal};
-use crate::watch::flag::Flags;
+use crate::trust::enabled::{Enabled, SettingsImage, find, find_user};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -15,12 +15,12 @@ pub use seen::{Account, last_seen, seen_windows};
 
 use crate::clock::{Clock, local_time};
 use crate::env::Environment;
-use crate::project::enabled::find;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::policy::Action;
 use crate::recovery::supervise::Paused;
 use crate::store::StateDir;
 use crate::store::stored::peek;
+use crate::trust::enabled::find;
 use crate::watch::saving::Unsaved;
 use refresh::Refresh;
 use segment::{Scene, Waiting, segment};

@@ -7,11 +7,11 @@
 
 use super::refresh::{Refresh, Window};
 use crate::error::Code;
-use crate::project::enabled::project_key;
 use crate::session::stop::{time, time_or_null};
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::store::stored::{Loaded, Stored, load, peek, save_unsynced};
+use crate::trust::enabled::project_key;
 use crate::trust::registration::Registration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};

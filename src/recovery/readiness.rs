@@ -17,7 +17,6 @@ use crate::claude::version::ClientVersion;
 use crate::env::Environment;
 use crate::error::{Code, Error};
 use crate::fs::{own_uid, owner};
-use crate::project::enabled::{agreed_fingerprint, unattended};
 use crate::session::ending::Liveness;
 use crate::session::origin::origin;
 use crate::session::owners::{Kind, Owners, SessionOwners, has_it_open, version_of};
@@ -27,6 +26,7 @@ use crate::store::stored::peek;
 use crate::trust::account::{
     AccountDifference, AccountFit, Provenance, Salt, SettingsPlace, fit_unrecorded, told,
 };
+use crate::trust::enabled::{agreed_fingerprint, unattended};
 use crate::trust::fingerprint::{Fingerprint, config_dir_of};
 use crate::trust::registration::Registration;
 use crate::trust::started::StartedWith;

@@ -25,7 +25,6 @@ use crate::fs::private_file;
 use crate::git;
 use crate::keep::{KeptMany, keep_sessions};
 use crate::note::writer::NoteWriter;
-use crate::project::enabled::unattended;
 use crate::redact::{clean_line, redact};
 use crate::rescue::snapshot::{self, Snapshot};
 use crate::session::ending::Liveness;
@@ -37,6 +36,7 @@ use crate::store::layout::ensure_dir;
 use crate::store::lock::Lock;
 use crate::store::stored::sha256_hex;
 use crate::trust::account::AccountFit;
+use crate::trust::enabled::unattended;
 use crate::trust::fingerprint::Fingerprint;
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -905,7 +905,7 @@ fn grown(transcript: &Path, run: &Run) -> bool {
 /// The account a session works with, as far as it shows: its configuration directory and what selects the provider.
 #[must_use]
 pub fn account_key(incident: &Incident) -> String {
-    let dir = crate::project::enabled::project_key(&incident.config_dir.clone().unwrap_or_default());
+    let dir = crate::trust::enabled::project_key(&incident.config_dir.clone().unwrap_or_default());
     match &incident.started_with {
         Some(started) => format!("{dir}-{}", started.account.key()),
         None => dir,

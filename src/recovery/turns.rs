@@ -4,11 +4,11 @@
 use super::incident::{Incident, Outcome, Phase};
 use super::readiness::started_with;
 use crate::claude::transcript::Transcript;
-use crate::project::enabled::project_key;
 use crate::session::StopKind;
 use crate::session::ending::Liveness;
 use crate::session::summary::summarize;
 use crate::store::StateDir;
+use crate::trust::enabled::project_key;
 use chrono::{DateTime, Duration, Utc};
 
 /// Time between two wakes of one account.

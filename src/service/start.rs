@@ -5,8 +5,8 @@ use super::Manager;
 use crate::claude::program::locate;
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
-use crate::project::enabled::enclosing;
 use crate::store::StateDir;
+use crate::trust::enabled::enclosing;
 use std::path::{Component, Path, PathBuf};
 
 /// Variables that say where things are: the service must look where the person who installed it looks.

@@ -5,6 +5,7 @@
 //! is told, so that nothing is silently emptied. Short kernel locks order the writers of one session; hooks that cannot
 //! get the lock leave their event in the spool.
 
+pub mod flag;
 pub mod journal;
 pub mod layout;
 pub mod lock;

@@ -6,8 +6,8 @@
 
 use crate::fs::read_small;
 use crate::session::origin::origin;
+use crate::store::flag::is_flag;
 use crate::store::stored::sha256_hex;
-use crate::watch::flag::is_flag;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};

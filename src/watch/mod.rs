@@ -5,6 +5,5 @@
 //! next to nothing and writes nothing. What a person has to be told of it waits as a flag for their next prompt.
 
 pub mod context;
-pub mod flag;
 pub mod saving;
 pub mod shadow;

@@ -1,11 +1,11 @@
 //! The book of a project: which saved states are ours, by their hashes, and what a glance at each would tell.
 
 use crate::error::Result;
-use crate::project::enabled::project_key;
 use crate::session::StopKind;
 use crate::session::stop::{time, time_or_null};
 use crate::store::StateDir;
 use crate::store::stored::{Loaded, Stored, load, peek, save};
+use crate::trust::enabled::project_key;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

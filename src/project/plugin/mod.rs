@@ -11,7 +11,6 @@ pub use put::{PluginOptions, PluginPlan, PluginReport, apply, plan};
 
 use super::Scope;
 use super::checkout::{is_covered, project_of};
-use super::enabled::{Enabled, find};
 use super::hooks::{MARKER, ours};
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
@@ -24,6 +23,7 @@ use crate::session::stop::time;
 use crate::store::StateDir;
 use crate::store::replace::remove;
 use crate::store::stored::{Stored, peek, save};
+use crate::trust::enabled::{Enabled, find};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

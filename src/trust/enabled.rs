@@ -3,7 +3,6 @@
 //! It is keyed by the canonical path and names the directory's device and inode, so that another directory that comes to
 //! stand at the same path is not taken for it. Hooks of a directory without such a record do nothing.
 
-use super::Scope;
 use crate::env::Environment;
 use crate::fs::identity;
 use crate::session::stop::{time, time_or_null};
@@ -14,6 +13,19 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// Which settings file gets the hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// `.claude/settings.json` of the project.
+    #[default]
+    Project,
+    /// `.claude/settings.local.json` of the project.
+    Local,
+    /// The user's own `settings.json`: every project.
+    User,
+}
 
 /// The record of an enabled project, or of the user's own hooks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
