@@ -13,6 +13,7 @@
 
 pub mod claude;
 pub mod clock;
+pub mod config;
 pub mod env;
 pub mod error;
 #[cfg(not(test))]

@@ -3,9 +3,9 @@
 
 use super::Hook;
 use crate::claude::transcript::Transcript;
+use crate::config::Config;
 use crate::error::Result;
 use crate::notify::{self, Kind, Notice};
-use crate::recovery::config::Config;
 use crate::report::inventory::Outside as Seen;
 use crate::report::session::{Advice, Context};
 use crate::rescue::snapshot;

@@ -8,9 +8,9 @@
 //! A notification, the status line and `doctor` tell it besides.
 
 use super::{Hook, Outcome};
+use crate::config::Config;
 use crate::error::Result;
 use crate::notify::{self, Kind, Notice};
-use crate::recovery::config::Config;
 use crate::redact::clean_line;
 use crate::report::recall::typed;
 use crate::store::flag::Flags;

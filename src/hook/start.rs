@@ -3,7 +3,7 @@
 use super::{Hook, Outcome, Outside};
 use crate::claude::registry::client_pid;
 use crate::clock::rfc3339;
-use crate::recovery::config::Config;
+use crate::config::Config;
 use crate::recovery::incident::{Child, Incident};
 use crate::recovery::readiness::Reading;
 use crate::recovery::resume::Resumer;

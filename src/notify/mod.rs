@@ -8,7 +8,7 @@ pub mod webhook;
 
 pub use notice::{Kind, Notice};
 
-use crate::recovery::config::Notify;
+use crate::config::Notify;
 use crate::report::inventory::Outside;
 use crate::store::{StateDir, journal};
 use serde_json::json;

@@ -4,8 +4,8 @@
 use super::Delivery;
 use super::notice::Notice;
 use crate::clock::rfc3339;
+use crate::config::{is_loopback, webhook_address};
 use crate::env::Environment;
-use crate::error::{Code, Error, Result};
 use crate::report::inventory::Outside;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -17,40 +17,13 @@ const SCHEMA: &str = "cc-session-recover/notice@1";
 /// It must have been taken by then, name look-up and all.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Reads an address that may be posted to: `https`, or `http` on this machine itself.
-///
-/// # Errors
-/// [`Code::ConfigInvalid`]; the message does not repeat the address.
-pub fn address(url: &str) -> Result<Uri> {
-    let invalid = |why: &str| {
-        Error::new(Code::ConfigInvalid, format!("notify.webhook: {why}"))
-            .hint("give an https address, or an http address on 127.0.0.1, ::1 or localhost")
-    };
-    let uri: Uri = url.parse().map_err(|_| invalid("is no address"))?;
-    let authority = uri.authority().ok_or_else(|| invalid("is no whole address"))?;
-    if authority.as_str().contains('@') {
-        return Err(invalid("must not carry a user name or password"));
-    }
-    match uri.scheme_str() {
-        Some("https") if !authority.host().is_empty() => Ok(uri),
-        Some("http") if is_loopback(authority.host()) => Ok(uri),
-        Some("http") => Err(invalid("http is only for this machine itself; elsewhere it must be https")),
-        _ => Err(invalid("must begin with https://")),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// Posts a notice. No redirect is followed.
 pub(crate) fn post(outside: Outside<'_>, url: &str, notice: &Notice) -> Delivery {
     post_within(outside, url, notice, DEADLINE)
 }
 
 fn post_within(outside: Outside<'_>, url: &str, notice: &Notice, limit: Duration) -> Delivery {
-    let uri = match address(url) {
+    let uri = match webhook_address(url) {
         Ok(uri) => uri,
         Err(error) => return Delivery::Failed(error.message),
     };
@@ -123,6 +96,7 @@ mod tests {
     use super::*;
     use crate::claude::process::SystemProcesses;
     use crate::clock::SystemClock;
+    use crate::error::Code;
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpListener;
     use std::path::Path;
@@ -219,7 +193,7 @@ mod tests {
         for good in
             ["https://example.com/x?y=1", "http://127.0.0.1:8080/", "http://[::1]:9/x", "http://localhost/x"]
         {
-            assert!(address(good).is_ok(), "{good}");
+            assert!(webhook_address(good).is_ok(), "{good}");
         }
         for bad in [
             "http://example.com/SECRET",
@@ -234,7 +208,7 @@ mod tests {
             "https:///SECRET",
             "example.com/SECRET",
         ] {
-            let error = address(bad).unwrap_err();
+            let error = webhook_address(bad).unwrap_err();
             assert_eq!(error.code, Code::ConfigInvalid, "{bad}");
             assert!(
                 !error.to_string().contains("SECRET") && error.message.starts_with("notify.webhook"),

@@ -5,7 +5,6 @@
 //! has come by the wall clock and by the boot clock, it writes the attempt down and wakes the session, once. In every
 //! other case it ends in silence. The client's own continuation comes first and is then found in the transcript.
 
-use super::config::{Config, in_force};
 use super::due::DueByBoot;
 use super::early::{EarlyReset, EarlySearch};
 use super::incident::{Attempt, HeldBack, Incident, Obstacle, Outcome, Phase};
@@ -22,6 +21,7 @@ use crate::claude::transcript::Transcript;
 use crate::claude::version::ClientVersion;
 use crate::claude::wording::STATUS_REPORT;
 use crate::clock::{Clock, rfc3339};
+use crate::config::{Config, in_force};
 use crate::env::Environment;
 use crate::error::Code;
 use crate::session::ending::Liveness;
@@ -871,13 +871,13 @@ fn wake_text(incident: &Incident, now: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::Config;
     use super::super::incident::Report;
     use super::super::policy::RecoveryPlan;
     use super::super::reason::PlanReason;
     use super::super::reason::Reason;
     use super::*;
     use crate::clock::parse_rfc3339;
+    use crate::config::Config;
     use crate::session::Stop;
     use crate::session::owners::{HeldBy, Kind, OwnerProcess};
     use crate::store::StateDir;

@@ -6,6 +6,7 @@ use super::due::Timing;
 use super::early::EarlyReset;
 use super::policy::{Action, RecoveryPlan};
 use super::reason::{PlanReason, Reason};
+use crate::config::Transport;
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::Summary;
 use crate::session::{Evidence, Source, Stop, StopKind};
@@ -197,18 +198,6 @@ pub struct Attempt {
     /// The run of ours that resumed the closed session; `None` for a wake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Box<Run>>,
-}
-
-/// How a closed session is resumed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transport {
-    /// `claude -p --resume`: works on its own and ends.
-    Print,
-    /// `claude --bg --resume`: a background session that can be attached.
-    Background,
-    /// A new terminal window with `claude --resume`.
-    Terminal,
 }
 
 /// A process that was started, told from a later one with the same id by its start token.

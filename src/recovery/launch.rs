@@ -5,9 +5,10 @@
 //! and its permission mode, which is never raised. Options come from the command line of the session's own client. A client resumes in the directory it is started in and, in `-p`, with
 //! its default mode and model (measured with 2.1.329), so all three are given.
 
-use super::incident::{Incident, Transport};
+use super::incident::Incident;
 use crate::claude::version::ClientVersion;
 use crate::claude::wording::AUTOMATED;
+use crate::config::Transport;
 use crate::session::StopKind;
 use crate::trust::started::{CarriedOption, StartedWith, is_effort, is_model};
 use serde::Serialize;

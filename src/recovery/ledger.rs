@@ -3,7 +3,6 @@
 //! A hook that cannot get the lock at once leaves its event in the spool first, so that it survives whatever happens to
 //! the hook; the next holder folds it in.
 
-use super::config::Config;
 use super::due::Timing;
 use super::incident::{Incident, Phase, Report};
 use super::native::{NativeContinuation, NativeFacts, is_switched_off};
@@ -13,6 +12,7 @@ use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::settings::managed_dir;
 use crate::claude::version::ClientVersion;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::session::Source;
 use crate::store::lock::Lock;

@@ -2,7 +2,6 @@
 //! in the open client and wakes it once; the supervisor resumes the closed session, once, and verifies what came of it.
 
 pub mod changes;
-pub mod config;
 pub mod due;
 pub mod early;
 pub mod heartbeat;

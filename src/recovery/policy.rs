@@ -1,11 +1,11 @@
 //! The policy: what is done about a stop, when, and why. A pure function of the stop, what was tried, the client, the
 //! configuration and the clock; nothing is read and nothing is done here.
 
-use super::config::{Config, Disposition};
 use super::incident::{Attempt, Outcome, Phase};
 use super::native::NativeContinuation;
 use super::reason::{GoesFirst, PlanReason, Reason};
 use crate::claude::version::ClientVersion;
+use crate::config::{Config, Disposition};
 use crate::session::failure::RequestCure;
 use crate::session::failure::request_cure;
 use crate::session::message::ClientMessage;
@@ -324,7 +324,7 @@ impl Situation<'_> {
     fn after_reset(&self) -> f64 {
         match self.terminal {
             Terminal::Open if self.limit_menu => self.config.supervisor.margin_seconds.min(MENU_MARGIN),
-            Terminal::Open => self.config.heartbeat.grace_after(self.native),
+            Terminal::Open => self.config.heartbeat.grace_after(self.native.window()),
             Terminal::Closed if self.unattended => {
                 let supervisor = &self.config.supervisor;
                 supervisor.margin_seconds + supervisor.jitter_seconds * self.jitter(self.attempts.len())

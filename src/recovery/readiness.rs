@@ -2,9 +2,8 @@
 //!
 //! [`judge`] is a pure function; [`Facts::read`] reads. Everything that is not known to be well holds or delays.
 
-use super::config::Config;
 use super::heartbeat::{Seen, is_offline, seen};
-use super::incident::{Child, Incident, Phase, Run, Transport};
+use super::incident::{Child, Incident, Phase, Run};
 use super::launch::ATTEMPT;
 use super::ledger::Ledger;
 use super::reason::Reason;
@@ -14,6 +13,7 @@ use crate::claude::process::Processes;
 use crate::claude::program::locate;
 use crate::claude::transcript::Transcript;
 use crate::claude::version::ClientVersion;
+use crate::config::{Config, Transport};
 use crate::env::Environment;
 use crate::error::{Code, Error};
 use crate::fs::{own_uid, owner};

@@ -5,9 +5,8 @@
 //! before it does it: a supervisor that comes after a lost one finds the intent, and the process by its id and start
 //! time, and starts nothing while it lives.
 
-use super::config::in_force;
 use super::heartbeat::{Seen, adopt};
-use super::incident::{Attempt, Child, Hollow, Incident, Outcome, Phase, Run, RunResult, Transport};
+use super::incident::{Attempt, Child, Hollow, Incident, Outcome, Phase, Run, RunResult};
 use super::launch::{Launch, Means, launch};
 use super::ledger::Ledger;
 use super::policy::{Action, Terminal, user_needed};
@@ -20,6 +19,7 @@ use crate::claude::retention::RetentionLimit;
 use crate::claude::settings::managed_dir;
 use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
+use crate::config::{Transport, in_force};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::private_file;
 use crate::git;
@@ -996,11 +996,11 @@ fn whole_seconds(seconds: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::Config;
     use super::super::incident::{DamageReason, Opened, Report};
     use super::super::reason::PlanReason;
     use super::*;
     use crate::clock::{SystemClock, parse_rfc3339};
+    use crate::config::Config;
     use crate::session::Stop;
     use crate::session::summary::Summary;
     use crate::store::StateDir;

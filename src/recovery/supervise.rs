@@ -5,7 +5,6 @@
 //! due, one session of an account at a time. Nothing is kept in memory that a later supervisor would need.
 
 use super::changes::Changes;
-use super::config::{Config, in_force};
 use super::due::DueByBoot;
 use super::early::EarlySearch;
 use super::heartbeat::{Seen, adopt, seen};
@@ -19,6 +18,7 @@ use crate::claude::home::stores;
 use crate::claude::process::Processes;
 use crate::claude::transcript::Transcript;
 use crate::clock::Clock;
+use crate::config::{Config, in_force};
 use crate::env::Environment;
 use crate::error::{Error, Problem, Result};
 use crate::notify::{Kind, Notice, send};

@@ -5,11 +5,12 @@
 //! verifies what the run did. The hook only waits for that. It acts itself where the supervisor does not: it ends the run,
 //! and settles it once nobody holds its lease. All of this must fit into the ten seconds that the client gives the hook.
 
-use super::incident::{Child, Opened, Run, RunResult, Transport};
+use super::incident::{Child, Opened, Run, RunResult};
 use super::readiness::is_alive;
 use super::resume::{Resumer, signal_group};
 use crate::claude::record::{Body, parse_line};
 use crate::claude::transcript::{LONGEST_LINE, Transcript};
+use crate::config::Transport;
 use crate::error::Result;
 use crate::store::lock::Lock;
 use chrono::{DateTime, Utc};

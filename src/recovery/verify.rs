@@ -306,7 +306,8 @@ fn number_after(line: &[u8], key: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recovery::incident::{Child, HollowReason, Transport};
+    use crate::config::Transport;
+    use crate::recovery::incident::{Child, HollowReason};
     use crate::store::stored::sha256_hex;
     use std::path::PathBuf;
 

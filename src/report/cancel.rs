@@ -3,9 +3,9 @@
 use super::find::{SessionOptions, find};
 use super::inventory::{Ground, Inventory, Outside};
 use crate::claude::transcript::Transcript;
+use crate::config::in_force;
 use crate::error::{Code, Error, Result};
 use crate::note::writer::NoteWriter;
-use crate::recovery::config::in_force;
 use crate::recovery::incident::{Incident, Phase, Report};
 use crate::recovery::ledger::{Event, Ledger};
 use crate::recovery::policy::{Action, RecoveryPlan};

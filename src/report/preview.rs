@@ -3,9 +3,9 @@
 use super::cancel::chosen_among;
 use super::inventory::{Ground, Inventory, Outside};
 use super::session::SessionGroup;
+use crate::config::in_force;
 use crate::error::{Problem, Result};
 use crate::fs::lossy_or_null;
-use crate::recovery::config::in_force;
 use crate::recovery::incident::{Child, Incident};
 use crate::recovery::launch::Launch;
 use crate::recovery::ledger::Ledger;

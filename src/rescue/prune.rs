@@ -11,11 +11,11 @@ use super::reading::publish;
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::process::Processes;
 use crate::clock::Clock;
+use crate::config::Retention;
 use crate::error::{Code, Error, IoContext, Problem, Result};
 use crate::fs::lossy;
 use crate::hook::Registration;
 use crate::keep::{KeptEntry, Packed, kept_of, kept_register, pack, remove_kept};
-use crate::recovery::config::Retention;
 use crate::recovery::incident::Incident;
 use crate::report::inventory::{Ground, Inventory, Outside};
 use crate::session::files::entries;
@@ -836,7 +836,8 @@ fn nameless(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recovery::incident::{Attempt, Child, Outcome, Phase, Report, Run, RunResult, Transport};
+    use crate::config::Transport;
+    use crate::recovery::incident::{Attempt, Child, Outcome, Phase, Report, Run, RunResult};
     use crate::session::{Stop, StopKind};
 
     const NOW: i64 = 1_800_000_000;

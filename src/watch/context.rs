@@ -2,9 +2,9 @@
 //! already acted on.
 
 use crate::claude::transcript::Transcript;
+use crate::config::Context as Limits;
 use crate::error::Result;
 use crate::quota::seen_windows;
-use crate::recovery::config::Context as Limits;
 use crate::report::session::{Advice, Context};
 use crate::session::StopKind;
 use crate::session::ending::Liveness;

@@ -2,18 +2,17 @@
 //!
 //! A file that is not valid switches automatic recovery off until it is mended; noting and showing go on.
 
-use super::incident::Transport;
-use super::native::NativeContinuation;
 use crate::clock::{from_local_time, local_time};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::read_small;
 use crate::session::StopKind;
-use chrono::{DateTime, NaiveTime, Utc};
-use serde::Deserialize;
+use chrono::{DateTime, Duration, NaiveTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use ureq::http::Uri;
 
 /// Largest configuration file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
@@ -124,8 +123,8 @@ impl Heartbeat {
     /// Seconds after the reset at which an open session is continued. Never before the window in which the client may still continue
     /// it, except in a test configuration.
     #[must_use]
-    pub fn grace_after(&self, native: NativeContinuation) -> f64 {
-        match native.window() {
+    pub fn grace_after(&self, native: Option<Duration>) -> f64 {
+        match native {
             Some(window) if !self.is_of_tests() => self.grace_seconds.max(window.as_seconds_f64()),
             _ => self.grace_seconds,
         }
@@ -221,6 +220,18 @@ impl Default for Unattended {
             max_context_tokens: None,
         }
     }
+}
+
+/// How a closed session is resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// `claude -p --resume`: works on its own and ends.
+    Print,
+    /// `claude --bg --resume`: a background session that can be attached.
+    Background,
+    /// A new terminal window with `claude --resume`.
+    Terminal,
 }
 
 /// Hours of rest: from `from` to `to`, over midnight when `to` is the earlier.
@@ -545,10 +556,37 @@ impl Config {
             return Err(invalid("configDirs", "must be absolute paths, or begin with ~/"));
         }
         if let Some(url) = &self.notify.webhook {
-            crate::notify::webhook::address(url).map_err(|error| error.at(path))?;
+            webhook_address(url).map_err(|error| error.at(path))?;
         }
         Ok(self)
     }
+}
+
+/// Reads an address that may be posted to: `https`, or `http` on this machine itself.
+///
+/// # Errors
+/// [`Code::ConfigInvalid`]; the message does not repeat the address.
+pub fn webhook_address(url: &str) -> Result<Uri> {
+    let invalid = |why: &str| {
+        Error::new(Code::ConfigInvalid, format!("notify.webhook: {why}"))
+            .hint("give an https address, or an http address on 127.0.0.1, ::1 or localhost")
+    };
+    let uri: Uri = url.parse().map_err(|_| invalid("is no address"))?;
+    let authority = uri.authority().ok_or_else(|| invalid("is no whole address"))?;
+    if authority.as_str().contains('@') {
+        return Err(invalid("must not carry a user name or password"));
+    }
+    match uri.scheme_str() {
+        Some("https") if !authority.host().is_empty() => Ok(uri),
+        Some("http") if is_loopback(authority.host()) => Ok(uri),
+        Some("http") => Err(invalid("http is only for this machine itself; elsewhere it must be https")),
+        _ => Err(invalid("must begin with https://")),
+    }
+}
+
+pub fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn kind_named(name: &str) -> Option<StopKind> {
