@@ -584,6 +584,7 @@ pub fn webhook_address(url: &str) -> Result<Uri> {
     }
 }
 
+#[must_use]
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
