@@ -8,10 +8,10 @@ use crate::error::Result;
 use crate::notify::{self, Kind, Notice};
 use crate::report::inventory::Outside as Seen;
 use crate::report::session::{Advice, Context};
-use crate::rescue::snapshot;
 use crate::session::summary::Summary;
 use crate::store::journal;
 use crate::store::lock::Lock;
+use crate::store::snapshot;
 use crate::watch::context::{Passed, look};
 use serde_json::json;
 

@@ -6,9 +6,9 @@ use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::private_file;
 use crate::rescue::belongings::Part;
-use crate::rescue::snapshot::ensure_room;
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
+use crate::store::snapshot::ensure_room;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 

@@ -10,7 +10,7 @@ use crate::claude::transcript::{LONGEST_LINE, Transcript};
 use crate::claude::wording::{NO_RESPONSE, is_denial};
 use crate::error::{Code, Error, Result};
 use crate::redact::{clean_line, redact};
-use crate::rescue::snapshot::prefix_sha256;
+use crate::store::snapshot::prefix_sha256;
 use crate::text::sanitised;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};

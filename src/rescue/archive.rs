@@ -114,7 +114,7 @@ pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
             extract(&mut entry, LARGEST, &to.join(&path))?;
             let read = Manifest::read(to)?;
             wanted = read.files.iter().map(|file| (file.path.clone(), file.bytes)).collect();
-            super::snapshot::ensure_room(to, read.bytes())?;
+            crate::store::snapshot::ensure_room(to, read.bytes())?;
             manifest = Some(read);
         } else if path == SUMS {
             // For people: what it says, the manifest says too.

@@ -16,4 +16,3 @@ pub mod repair;
 pub mod restore;
 pub mod session_log;
 pub mod signal;
-pub mod snapshot;

@@ -3,7 +3,6 @@
 //! What is there now is kept as a snapshot first, so that a restore can be undone by another one. The file is replaced
 //! whole, or not at all, and read again afterwards.
 
-use super::snapshot::{self, ensure_room, noted_sha256};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, open_regular_with_metadata, private_file, read_once};
 use crate::keep::{
@@ -20,6 +19,7 @@ use crate::session::scan::Found;
 use crate::session::stop::time_or_null;
 use crate::store::lock::Lock;
 use crate::store::replace::{TEMPORARY, sync_dir};
+use crate::store::snapshot::{self, ensure_room, noted_sha256};
 use crate::store::stored::hex;
 use crate::store::{StateDir, journal};
 use chrono::{DateTime, Utc};

@@ -10,6 +10,7 @@ pub mod journal;
 pub mod layout;
 pub mod lock;
 pub mod replace;
+pub mod snapshot;
 pub mod spool;
 pub mod stored;
 

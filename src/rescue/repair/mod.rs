@@ -17,7 +17,6 @@ use self::diagnosis::{Class, Diagnosis, Finding, FoundBranch, OtherSession, Read
 use self::links::Scope;
 use self::mend::mend;
 use super::restore::{self, RestoreOptions, refuse_while_held};
-use super::snapshot::{self, Snapshot, ensure_room, prefix_sha256};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, lossy, open_regular_with_metadata, private_file};
 use crate::recovery::readiness::quiet;
@@ -28,6 +27,7 @@ use crate::report::session::Commands;
 use crate::session::scan::Found;
 use crate::store::lock::Lock;
 use crate::store::replace::{TEMPORARY, sync_dir};
+use crate::store::snapshot::{self, Snapshot, ensure_room, prefix_sha256};
 use crate::store::stored::hex;
 use crate::store::{StateDir, journal};
 use chrono::{DateTime, Utc};
