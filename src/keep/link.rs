@@ -10,7 +10,7 @@ use crate::claude::home::{ClaudeHome, can_be_below, encode_project_path};
 use crate::clock::Clock;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular, open_regular_with_metadata, own_uid, owner, private_file};
-use crate::rescue::belongings::{self, Belonging, Part};
+use crate::session::belongings::{self, Belonging, Part};
 use crate::session::files::project_directories;
 use crate::session::scan::{self, Found};
 use crate::store::StateDir;

@@ -9,7 +9,7 @@ use super::stored::{KeptAs, KeptFile, KeptSession, kept_of};
 use crate::clock::Clock;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular, private_file};
-use crate::rescue::belongings::Part;
+use crate::session::belongings::Part;
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::store::replace::{TEMPORARY, sync_dir};

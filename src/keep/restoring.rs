@@ -5,7 +5,7 @@ use super::stored::{KeptAs, KeptFile, KeptSession};
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::private_file;
-use crate::rescue::belongings::Part;
+use crate::session::belongings::Part;
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
 use crate::store::snapshot::ensure_room;

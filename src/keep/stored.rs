@@ -6,7 +6,7 @@ use super::restoring::destination;
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, lossy, open_regular};
-use crate::rescue::belongings::Part;
+use crate::session::belongings::Part;
 use crate::session::stop::time;
 use crate::store::StateDir;
 use crate::store::replace::TEMPORARY;

@@ -9,7 +9,7 @@ use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{Directory, PRIVATE, canonical};
 use crate::keep::{KeptAs, KeptFile, KeptSession, Loss, UnpackDirectory, kept_of, kept_register, loss_of};
-use crate::rescue::belongings::Part;
+use crate::session::belongings::Part;
 use crate::session::files::{
     ProjectDirectory, entries, is_subagent, project_directories, session_of_subagent, subagents_in,
     tool_results_in,

@@ -5,7 +5,6 @@
 //! export. The original is only read.
 
 use super::archive;
-use super::belongings::{self, Belonging, Part, Skipped};
 use super::copy::{Hash, Progress, copy};
 use super::manifest::{Entry, Manifest, Origin};
 use super::session_log;
@@ -15,6 +14,7 @@ use crate::report::find::{SessionOptions, find_readable};
 use crate::report::inventory::{Ground, Inventory, Outside, Row};
 use crate::report::list::directory;
 use crate::report::resume::start_directory;
+use crate::session::belongings::{self, Belonging, Part, Skipped};
 use crate::session::state::State;
 use crate::store::journal;
 use crate::store::layout::ensure_dir;

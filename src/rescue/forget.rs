@@ -1,6 +1,5 @@
 //! Forgetting: a session is removed from every place of ours. What Claude Code has of it is left and named.
 
-use super::belongings::NOTE;
 use super::export::session_of as session_of_export;
 use super::reading::publish;
 use super::restore::refuse_while_held;
@@ -18,6 +17,7 @@ use crate::recovery::supervise::Paused;
 use crate::report::find::{SHORTEST, SessionOptions, find};
 use crate::report::gone::gone_sessions;
 use crate::report::inventory::{Ground, Inventory, Outside};
+use crate::session::belongings::NOTE;
 use crate::session::files::{companion_of, entries};
 use crate::session::moves::Moves;
 use crate::session::scan::Found;

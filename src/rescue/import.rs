@@ -5,7 +5,6 @@
 //! taken away again when anything fails.
 
 use super::archive;
-use super::belongings::{Part, Skipped};
 use super::copy::{Hash, Progress, copy, digest};
 use super::manifest::{Entry, Manifest, inside};
 use super::relocate::Made;
@@ -15,6 +14,7 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, lossy_or_null};
 use crate::report::inventory::{Ground, Inventory, Outside};
 use crate::report::session::Commands;
+use crate::session::belongings::{Part, Skipped};
 use crate::session::moves::Moves;
 use crate::session::stop::time;
 use crate::store::journal;

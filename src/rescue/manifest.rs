@@ -2,11 +2,11 @@
 //!
 //! It is written last. A directory without one is no export, whatever it is called.
 
-use super::belongings::{Part, Skipped};
 use super::copy::{Copied, Hash, Progress, digest};
 use crate::claude::home::is_session_id;
 use crate::error::{Code, Error, Result};
 use crate::fs::PRIVATE;
+use crate::session::belongings::{Part, Skipped};
 use crate::session::stop::{time, time_or_null};
 use crate::store::replace::replace;
 use crate::store::stored::{Stored, peek, save};

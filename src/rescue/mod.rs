@@ -2,7 +2,6 @@
 //! that is not kept as a snapshot first.
 
 mod archive;
-pub mod belongings;
 pub mod copy;
 pub mod export;
 pub mod forget;

@@ -3,7 +3,6 @@
 //! The original stays as it is, and both live on apart. The transcript is put in place last, so that no client sees half a
 //! session; nothing that exists is overwritten; what was made is taken away again when anything fails.
 
-use super::belongings::slug;
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, open_regular, private_directory, private_file};
@@ -11,6 +10,7 @@ use crate::report::find::{SessionOptions, find};
 use crate::report::inventory::{Ground, Inventory, Outside, Row};
 use crate::report::resume::start_directory;
 use crate::report::session::Commands;
+use crate::session::belongings::slug;
 use crate::session::files::companion_of;
 use crate::session::moves::Moves;
 use crate::store::journal;

@@ -1,6 +1,7 @@
 //! A session as this tool sees it: how its work stopped, whether it lives, and what a report says of it. Pure readings
 //! of what [`crate::claude`] found; nothing here writes.
 
+pub mod belongings;
 pub mod ending;
 pub mod failure;
 pub mod files;
