@@ -14,4 +14,3 @@ pub mod state;
 pub mod text;
 mod walk;
 pub mod workflow;
-pub mod writer;

@@ -9,6 +9,7 @@ pub mod incident;
 pub mod launch;
 pub mod ledger;
 pub mod native;
+pub mod note;
 pub mod policy;
 pub mod readiness;
 pub mod reason;

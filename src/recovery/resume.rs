@@ -24,7 +24,7 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::private_file;
 use crate::git;
 use crate::keep::{KeptMany, keep_sessions};
-use crate::note::writer::NoteWriter;
+use crate::recovery::note::NoteWriter;
 use crate::redact::{clean_line, redact};
 use crate::session::ending::Liveness;
 use crate::session::owners::{ClientWord, Owners};

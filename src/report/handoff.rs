@@ -10,7 +10,7 @@ use crate::fs::lossy_or_null;
 use crate::note::compose::{Composed, Form, Situation, Standing, compose_as};
 use crate::note::file::{self, Written, would_change, write_block};
 use crate::note::gather::{Gathered, gather};
-use crate::note::writer::{next_text, says_nothing, situation};
+use crate::recovery::note::{next_text, says_nothing, situation};
 use crate::session::message::ClientMessage;
 use crate::session::stop::time;
 use crate::session::{ResetSource, StopKind};

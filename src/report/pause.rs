@@ -4,7 +4,7 @@
 use super::cancel::chosen_among;
 use super::inventory::{Ground, Inventory, Outside};
 use crate::error::{Code, Error, Result};
-use crate::note::writer::NoteWriter;
+use crate::recovery::note::NoteWriter;
 use crate::recovery::supervise::Paused;
 use crate::store::journal;
 use serde::{Deserialize, Serialize};

@@ -1,12 +1,12 @@
 //! The writer: brings a project's HANDOFF.md up to date with one incident.
 
-use super::compose::{Situation, Standing, compose};
-use super::file::{Written, remove_block, write_block};
-use super::gather::{Gathered, gather};
 use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
 use crate::env::Environment;
 use crate::error::Result;
+use crate::note::compose::{Situation, Standing, compose};
+use crate::note::file::{Written, remove_block, write_block};
+use crate::note::gather::{Gathered, gather};
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::policy::{Action, RecoveryPlan, resume_command};
 use crate::recovery::reason::{PlanReason, Reason};
