@@ -98,6 +98,21 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
+/// Whether there is a process with this id, of any user.
+#[cfg(unix)]
+#[must_use]
+pub fn process_exists(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
+}
+
+/// Whether there is a process with this id; here nobody can tell, and what may be in use stays.
+#[cfg(not(unix))]
+#[must_use]
+pub fn process_exists(_pid: u32) -> bool {
+    true
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {

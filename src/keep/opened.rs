@@ -8,7 +8,7 @@ use super::stored::{KeptAs, KeptFile, KeptSession};
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::private_file;
-use crate::rescue::export::process_exists;
+use crate::program::process_exists;
 use crate::session::files::entries;
 use crate::session::scan::Found;
 use crate::store::StateDir;

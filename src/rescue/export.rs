@@ -586,19 +586,7 @@ pub fn is_left_over(name: &str) -> bool {
         return false;
     };
     let Ok(pid) = pid.parse::<u32>() else { return false };
-    session_of(own).is_some() && pid != std::process::id() && !process_exists(pid)
-}
-
-#[cfg(unix)]
-pub(crate) fn process_exists(pid: u32) -> bool {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-    pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
-}
-
-/// Not told: then what is left is left.
-#[cfg(not(unix))]
-pub(crate) fn process_exists(_pid: u32) -> bool {
-    true
+    session_of(own).is_some() && pid != std::process::id() && !crate::program::process_exists(pid)
 }
 
 /// The session of an export, by its name: `<UTC>-LOSSLESS-<id>`, `-2` behind it for a second one within a second, `.tar` for an

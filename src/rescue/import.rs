@@ -176,7 +176,7 @@ fn sweep(root: &Path) {
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.strip_prefix(UNPACKED)?.parse::<u32>().ok());
-        if pid.is_some_and(|pid| !super::export::process_exists(pid)) {
+        if pid.is_some_and(|pid| !crate::program::process_exists(pid)) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

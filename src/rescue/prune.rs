@@ -14,7 +14,6 @@ use crate::clock::Clock;
 use crate::config::Retention;
 use crate::error::{Code, Error, IoContext, Problem, Result};
 use crate::fs::lossy;
-use crate::hook::Registration;
 use crate::keep::{KeptEntry, Packed, kept_of, kept_register, pack, remove_kept};
 use crate::recovery::incident::Incident;
 use crate::report::inventory::{Ground, Inventory, Outside};
@@ -25,6 +24,7 @@ use crate::store::lock::Lock;
 use crate::store::replace::sync_dir;
 use crate::store::stored::peek;
 use crate::store::{StateDir, journal};
+use crate::trust::registration::Registration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -528,7 +528,7 @@ fn snapshots(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>
         if name.ends_with(SNAPSHOT) {
             Some(Kind::Snapshot)
         } else {
-            let left = pid_of_part(name).is_some_and(|pid| !super::export::process_exists(pid));
+            let left = pid_of_part(name).is_some_and(|pid| !crate::program::process_exists(pid));
             left.then_some(Kind::Leftover)
         }
     })
