@@ -40,3 +40,4 @@ pub mod text;
 pub mod threads;
 pub mod trust;
 pub mod watch;
+pub mod world;

@@ -4,7 +4,8 @@ use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::fs::read_standard_input;
-use crate::hook::{Caller, LARGEST_PAYLOAD, Outside, Task, answer_module, run};
+use crate::hook::{Caller, LARGEST_PAYLOAD, Task, answer_module, run};
+use crate::world::World;
 use napi_derive::napi;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,7 +39,7 @@ pub fn hook(project: Option<String>, plugin: Option<bool>, wait: Option<bool>) -
         return HookOutcome { exit_code: 0, stdout: None, stderr: None, supervise: false };
     }
     let env = Environment::of_process();
-    let outside = Outside { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+    let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
     let project = project.map(PathBuf::from);
     let caller = match &project {
         Some(project) => Caller::Project(project),
@@ -66,6 +67,6 @@ pub fn answer_plugin_module() -> Option<String> {
         return None;
     }
     let env = Environment::of_process();
-    let outside = Outside { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+    let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
     answer_module(outside, Caller::Plugin, &input)
 }

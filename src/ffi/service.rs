@@ -2,10 +2,12 @@
 
 use super::task::CoreTask;
 use super::verbs::task;
+use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
-use crate::service::plan::{Outside, ServiceOptions, ServicePlan, apply, plan};
+use crate::service::plan::{ServiceOptions, ServicePlan, apply, plan};
 use crate::service::status::{StatusOptions, status};
+use crate::world::World;
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::Value;
@@ -18,7 +20,7 @@ use serde_json::Value;
 pub fn plan_service(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: ServiceOptions| {
         let env = Environment::of_process();
-        plan(Outside { env: &env, clock: &SystemClock }, options)
+        plan(World { env: &env, clock: &SystemClock, processes: &SystemProcesses }, options)
     })
 }
 
@@ -30,7 +32,7 @@ pub fn plan_service(options: Value) -> AsyncTask<CoreTask> {
 pub fn apply_service(plan: Value) -> AsyncTask<CoreTask> {
     task(Some(plan), |plan: ServicePlan| {
         let env = Environment::of_process();
-        apply(Outside { env: &env, clock: &SystemClock }, &plan)
+        apply(World { env: &env, clock: &SystemClock, processes: &SystemProcesses }, &plan)
     })
 }
 
@@ -46,6 +48,6 @@ pub fn apply_service(plan: Value) -> AsyncTask<CoreTask> {
 pub fn service_status(options: Option<Value>) -> AsyncTask<CoreTask> {
     task(options, |options: StatusOptions| {
         let env = Environment::of_process();
-        status(Outside { env: &env, clock: &SystemClock }, &options)
+        status(World { env: &env, clock: &SystemClock, processes: &SystemProcesses }, &options)
     })
 }

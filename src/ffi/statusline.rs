@@ -1,9 +1,11 @@
 //! The export behind `bin/statusline.js`: synchronous, silent, and never failing.
 
+use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::fs::read_standard_input;
-use crate::quota::{Outside, status_line};
+use crate::quota::status_line;
+use crate::world::World;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use std::collections::HashMap;
@@ -42,7 +44,7 @@ pub fn draw_status_line(
     std::panic::set_hook(Box::new(|_| {}));
     let (input, _) = read_standard_input(LARGEST, PATIENCE);
     let env = Environment::of_process().pinned(pinned.unwrap_or_default());
-    let outside = Outside { env: &env, clock: &SystemClock };
+    let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
     let project = project.map(PathBuf::from);
     let shown = status_line(outside, project.as_deref(), wrapped.as_deref(), input);
     StatusLineOutcome { exit_code: shown.exit_code, stdout: shown.stdout.into() }

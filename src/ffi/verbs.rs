@@ -8,10 +8,10 @@ use crate::error::Error;
 use crate::options::read_options;
 use crate::project::{init, plugin, uninstall};
 use crate::report::find::SessionOptions;
-use crate::report::inventory::Outside;
 use crate::report::session::{Alive, inspect as inspect_transcript};
 use crate::report::{account, cancel, doctor, handoff, list, recall, resume, search, show, state, status};
 use crate::rescue::{relocate, restore};
+use crate::world::World;
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde::Deserialize;
@@ -371,8 +371,8 @@ struct InspectOptions {
     status: Option<String>,
 }
 
-pub(super) fn seen(env: &Environment) -> Outside<'_> {
-    Outside { env, clock: &SystemClock, processes: &SystemProcesses }
+pub(super) fn seen(env: &Environment) -> World<'_> {
+    World { env, clock: &SystemClock, processes: &SystemProcesses }
 }
 
 fn placed(env: &Environment) -> init::Outside<'_> {

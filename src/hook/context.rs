@@ -6,7 +6,6 @@ use crate::claude::transcript::Transcript;
 use crate::config::Config;
 use crate::error::Result;
 use crate::notify::{self, Kind, Notice};
-use crate::report::inventory::Outside as Seen;
 use crate::report::session::{Advice, Context};
 use crate::session::summary::Summary;
 use crate::store::journal;
@@ -63,7 +62,7 @@ impl Hook<'_> {
         self.keep_copy(name);
         let project = self.project_dir();
         let notice = Notice::new(kind, session, 0, summary.title.as_deref(), project.as_deref());
-        notify::send(self.seen(), &config.notify, self.state, &[notice]);
+        notify::send(self.outside, &config.notify, self.state, &[notice]);
         Ok(())
     }
 
@@ -83,10 +82,5 @@ impl Hook<'_> {
                 self.failed(&error);
             }
         }
-    }
-
-    pub(super) fn seen(&self) -> Seen<'_> {
-        let super::Outside { env, clock, processes } = self.outside;
-        Seen { env, clock, processes }
     }
 }

@@ -36,7 +36,7 @@ impl Hook<'_> {
                         None,
                         project.as_deref(),
                     );
-                    notify::send(self.seen(), &self.config().notify, self.state, &[notice]);
+                    notify::send(self.outside, &self.config().notify, self.state, &[notice]);
                 }
             }
             Err(error) => {

@@ -19,29 +19,17 @@ pub use payload::{Event, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
 pub use start::Registration;
 
 use crate::claude::home::{ClaudeHome, all_homes};
-use crate::claude::process::Processes;
-use crate::clock::Clock;
 use crate::config::{Config, in_force};
-use crate::env::Environment;
 use crate::note::state::Moment;
 use crate::project::hooks::MARKER;
 use crate::project::plugin;
 use crate::recovery::ledger::Ledger;
 use crate::store::{StateDir, journal};
 use crate::trust::enabled::{Enabled, find};
+use crate::world::World;
 use serde_json::json;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
-
-/// Everything a hook takes from outside.
-#[derive(Clone, Copy)]
-pub struct Outside<'a> {
-    /// Variables and well-known directories.
-    pub env: &'a Environment,
-    pub clock: &'a dyn Clock,
-    /// Processes of this machine.
-    pub processes: &'a dyn Processes,
-}
 
 /// What the hook process does at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -83,7 +71,7 @@ pub enum Task {
 }
 
 #[must_use]
-pub fn run(outside: Outside<'_>, caller: Caller<'_>, task: Task, input: &[u8]) -> Outcome {
+pub fn run(outside: World<'_>, caller: Caller<'_>, task: Task, input: &[u8]) -> Outcome {
     let Ok(state) = outside.env.state_dir().map(StateDir::new) else { return Outcome::silent() };
     let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return Outcome::silent() };
     let payload = Payload::check(input, &home);
@@ -169,7 +157,7 @@ struct Hook<'a> {
     launcher: Option<PathBuf>,
     /// The project that has to hold it.
     within: Option<&'a Path>,
-    outside: Outside<'a>,
+    outside: World<'a>,
     state: &'a StateDir,
     home: &'a ClaudeHome,
     enabled: &'a Enabled,

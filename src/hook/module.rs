@@ -3,7 +3,7 @@
 //! The module starts one short process for each question. A question is answered like one check of a waiting hook, under the same
 //! lease, so a hook, a supervisor and the module never act for the same stop.
 
-use super::{Caller, Event, Hook, Outside, Payload};
+use super::{Caller, Event, Hook, Payload};
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::registry::client_pid;
 use crate::fs::canonical;
@@ -16,6 +16,7 @@ use crate::recovery::policy::{Action, Terminal};
 use crate::session::Source;
 use crate::store::{StateDir, journal};
 use crate::trust::enabled::{Enabled, find};
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -96,7 +97,7 @@ struct ModuleAnswer {
 }
 
 /// The consent under which a session is continued: that of its project's hooks, of the user's own, or of the plugin.
-fn in_force_for(state: &StateDir, outside: Outside<'_>, caller: Caller<'_>) -> Option<Enabled> {
+fn in_force_for(state: &StateDir, outside: World<'_>, caller: Caller<'_>) -> Option<Enabled> {
     let Caller::Plugin = caller else { return None };
     plugin::in_charge(state, outside.env, outside.processes, None).or_else(|| {
         let project = outside.env.absolute("CLAUDE_PROJECT_DIR").and_then(|dir| canonical(&dir).ok());
@@ -109,7 +110,7 @@ fn in_force_for(state: &StateDir, outside: Outside<'_>, caller: Caller<'_>) -> O
 /// Answers one question; `None` where the module has no say: a malformed question, a session of our own run, or a project in which
 /// neither hooks nor plugin are in charge.
 #[must_use]
-pub fn answer_module(outside: Outside<'_>, caller: Caller<'_>, input: &[u8]) -> Option<String> {
+pub fn answer_module(outside: World<'_>, caller: Caller<'_>, input: &[u8]) -> Option<String> {
     let request: ModuleRequest = serde_json::from_slice(input).ok()?;
     if !is_session_id(&request.session) || outside.env.in_attempt() {
         return None;

@@ -19,6 +19,7 @@ use crate::store::lock::Lock;
 use crate::store::stored::{load, peek};
 use crate::watch::saving::{Marker, Miss, Unsaved, Why, look};
 use crate::watch::shadow::{self, Said, Who};
+use crate::world::World;
 use chrono::TimeDelta;
 use serde_json::json;
 use std::path::Path;
@@ -56,7 +57,7 @@ impl Hook<'_> {
     }
 
     fn markers(&self) -> Vec<Marker> {
-        let super::Outside { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.outside;
         Marker::of_client(env, processes, env.claude_pid())
     }
 
@@ -136,7 +137,7 @@ impl Hook<'_> {
         }
         journal::append(state, outside.clock, "not-saved", fields);
         if told {
-            notify::send(self.seen(), &config.notify, state, &[notice(&unsaved)]);
+            notify::send(self.outside, &config.notify, state, &[notice(&unsaved)]);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The hook at the start of a session: register it, and hand over unfinished work.
 
-use super::{Hook, Outcome, Outside};
+use super::{Hook, Outcome};
 use crate::claude::registry::client_pid;
 use crate::clock::rfc3339;
 use crate::config::Config;
@@ -12,6 +12,7 @@ use crate::store::stored::{Stored, peek, save_unless_newer};
 use crate::trust::account::{Provenance, Salt};
 pub use crate::trust::registration::Registration;
 use crate::trust::started::{Client, StartedWith};
+use crate::world::World;
 use serde_json::json;
 
 /// Characters of hand-over text; the client keeps 10,000 inline.
@@ -51,7 +52,7 @@ impl Hook<'_> {
 
     /// Ends an unattended run that works in the session the user has just opened.
     fn take_over(&self, config: &Config) -> Takeover {
-        let super::Outside { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.outside;
         if !self.state.incident(&self.payload.session).exists() {
             return Takeover::NoRun;
         }
@@ -93,7 +94,7 @@ impl Hook<'_> {
     /// How the session's client was started. In a run of ours that is what was recorded before it: the run has the supervisor's
     /// environment.
     pub(super) fn started_with(&self, pid: Option<u32>) -> Option<StartedWith> {
-        let Outside { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.outside;
         if env.in_attempt() {
             return peek::<Registration>(&self.state.session(&self.payload.session)).ok()??.started_with;
         }

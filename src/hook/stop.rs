@@ -26,6 +26,7 @@ use crate::text::one_line;
 use crate::trust::enabled::unattended;
 use crate::trust::fingerprint::Fingerprint;
 use crate::trust::started::{StartedWith, is_effort};
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::path::PathBuf;
@@ -290,9 +291,7 @@ impl Hook<'_> {
             title.as_deref(),
             incident.project.as_deref(),
         );
-        let super::Outside { env, clock, processes } = self.outside;
-        let outside = crate::report::inventory::Outside { env, clock, processes };
-        send(outside, &config.notify, self.state, &[notice]);
+        send(self.outside, &config.notify, self.state, &[notice]);
     }
 
     /// `Stop`: a turn ended. If it is one after the stop, the session went on.
@@ -489,7 +488,7 @@ impl Hook<'_> {
             None => unattended(self.state, project),
         };
         let Some(project) = self.project_dir().filter(agreed) else { return };
-        let super::Outside { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.outside;
         let client = || client_pid(env.claude_pid(), self.home, &self.payload.session, processes);
         let started = self.started_at_stop(client());
         let recorded = ledger.change(&self.payload.session, |slot| {
@@ -535,7 +534,7 @@ impl Hook<'_> {
         homes: &'h [ClaudeHome],
         on_hold: &'h (dyn Fn(&Incident) + 'h),
     ) -> Heartbeat<'h> {
-        let super::Outside { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.outside;
         Heartbeat { ledger, env, processes, homes, on_hold }
     }
 
@@ -580,7 +579,7 @@ impl Hook<'_> {
     /// The same with another plan than the recorded one.
     fn write_note_with(&self, incident: &Incident, config: &Config, plan: Option<RecoveryPlan>) {
         let Some(project) = self.project_dir() else { return };
-        let super::Outside { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.outside;
         // At the end of a session its client is still there.
         let ending = if self.payload.event == super::Event::SessionEnd { incident.claude_pid } else { None };
         let ending = env.claude_pid().filter(|_| ending.is_some()).or(ending);

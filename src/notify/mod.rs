@@ -9,15 +9,15 @@ pub mod webhook;
 pub use notice::{Kind, Notice};
 
 use crate::config::Notify;
-use crate::report::inventory::Outside;
 use crate::store::{StateDir, journal};
+use crate::world::World;
 use serde_json::json;
 
 /// Tells each notice once: what was sent before, by session, generation and kind, is passed over.
 ///
 /// It is written down before it is delivered, so that no two processes and no crash tell it twice. May take some seconds:
 /// both ways have a deadline, and one that missed it is not tried again for the rest of `notices`.
-pub fn send(outside: Outside<'_>, config: &Notify, state: &StateDir, notices: &[Notice]) {
+pub fn send(outside: World<'_>, config: &Notify, state: &StateDir, notices: &[Notice]) {
     if notices.is_empty() || !config.desktop && config.webhook.is_none() {
         return;
     }
@@ -102,7 +102,7 @@ mod tests {
         }
 
         fn send(&self, config: &Notify, notices: &[Notice]) {
-            let outside = Outside { env: &self.env, clock: &SystemClock, processes: &SystemProcesses };
+            let outside = World { env: &self.env, clock: &SystemClock, processes: &SystemProcesses };
             send(outside, config, &self.state, notices);
         }
 

@@ -6,7 +6,7 @@ use super::notice::Notice;
 use crate::clock::rfc3339;
 use crate::config::{is_loopback, webhook_address};
 use crate::env::Environment;
-use crate::report::inventory::Outside;
+use crate::world::World;
 use serde_json::{Value, json};
 use std::time::Duration;
 use ureq::http::Uri;
@@ -18,11 +18,11 @@ const SCHEMA: &str = "cc-session-recover/notice@1";
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Posts a notice. No redirect is followed.
-pub(crate) fn post(outside: Outside<'_>, url: &str, notice: &Notice) -> Delivery {
+pub(crate) fn post(outside: World<'_>, url: &str, notice: &Notice) -> Delivery {
     post_within(outside, url, notice, DEADLINE)
 }
 
-fn post_within(outside: Outside<'_>, url: &str, notice: &Notice, limit: Duration) -> Delivery {
+fn post_within(outside: World<'_>, url: &str, notice: &Notice, limit: Duration) -> Delivery {
     let uri = match webhook_address(url) {
         Ok(uri) => uri,
         Err(error) => return Delivery::Failed(error.message),
@@ -134,7 +134,7 @@ mod tests {
             [("HTTPS_PROXY", "http://127.0.0.1:9"), ("HTTP_PROXY", "http://127.0.0.1:9")],
             "/",
         );
-        let outside = Outside { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+        let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
         let notice = Notice::new(
             Kind::GivenUp,
             "3f2a9c1d",

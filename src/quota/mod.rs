@@ -13,8 +13,7 @@ pub mod wrapped;
 
 pub use seen::{Account, last_seen, seen_windows};
 
-use crate::clock::{Clock, local_time};
-use crate::env::Environment;
+use crate::clock::local_time;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::policy::Action;
 use crate::recovery::supervise::Paused;
@@ -22,6 +21,7 @@ use crate::store::StateDir;
 use crate::store::stored::peek;
 use crate::trust::enabled::find;
 use crate::watch::saving::Unsaved;
+use crate::world::World;
 use refresh::Refresh;
 use segment::{Scene, Waiting, segment};
 use std::path::{Path, PathBuf};
@@ -30,14 +30,6 @@ use wrapped::{Ended, Wrapped};
 
 /// Incidents that are looked at for one refresh. A status line is drawn many times a minute.
 const MOST_INCIDENTS: usize = 500;
-
-/// What a status line takes from outside.
-#[derive(Clone, Copy)]
-pub struct Outside<'a> {
-    /// Variables and well-known directories.
-    pub env: &'a Environment,
-    pub clock: &'a dyn Clock,
-}
 
 /// What the process of a status line prints and how it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,7 +43,7 @@ pub struct Shown {
 /// launcher was started, `None` for the user's own.
 #[must_use]
 pub fn status_line(
-    outside: Outside<'_>,
+    outside: World<'_>,
     project: Option<&Path>,
     wrapped: Option<&str>,
     input: Vec<u8>,
@@ -96,7 +88,7 @@ fn line(ours: &str) -> Vec<u8> {
 }
 
 /// Our line; `None` where the tool is not set up or the input is none of a status line.
-fn own(outside: Outside<'_>, project: Option<&Path>, input: &[u8]) -> Option<String> {
+fn own(outside: World<'_>, project: Option<&Path>, input: &[u8]) -> Option<String> {
     let state = StateDir::new(outside.env.state_dir().ok()?);
     let enabled = find(&state, outside.env, project)?;
     let config_dir = outside.env.claude_config_dir()?;

@@ -22,7 +22,6 @@ use crate::config::{Config, in_force};
 use crate::env::Environment;
 use crate::error::{Error, Problem, Result};
 use crate::notify::{Kind, Notice, send};
-use crate::report::inventory::Outside;
 use crate::rescue::prune::tend_kept;
 use crate::session::ending::Liveness;
 use crate::session::files::ProjectDirectory;
@@ -36,6 +35,7 @@ use crate::store::stored::{Stored, load, peek, save};
 use crate::store::{StateDir, journal};
 use crate::trust::account::{AccountDifference, AccountFit, Provenance, told};
 use crate::trust::enabled::{all_unattended, unattended};
+use crate::world::World;
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -658,7 +658,7 @@ impl Supervisor {
         let config = config.notify.clone();
         self.telling.push(std::thread::spawn(move || {
             let Ground { env, clock, processes, .. } = ground.as_ref();
-            let outside = Outside { env, clock: clock.as_ref(), processes: processes.as_ref() };
+            let outside = World { env, clock: clock.as_ref(), processes: processes.as_ref() };
             send(outside, &config, &state, &notices);
         }));
     }

@@ -3,7 +3,7 @@
 //!
 //! The newest incident of a session is in the ledger; of earlier ones, which are over, the journal tells.
 
-use super::inventory::{Ground, Inventory, Outside};
+use super::inventory::{Ground, Inventory};
 use super::session::{Commands, Project, SessionGroup};
 use super::status::{Asked, Problem, asked};
 use crate::clock::{parse_rfc3339, since};
@@ -16,6 +16,7 @@ use crate::session::StopKind;
 use crate::session::message::ClientMessage;
 use crate::session::stop::{time, time_or_null};
 use crate::store::{StateDir, journal};
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -211,7 +212,7 @@ pub struct AccountReport {
 /// # Errors
 /// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for a time that is none,
 /// [`crate::error::Code::StateDirUnknown`].
-pub fn account(outside: Outside<'_>, options: &AccountOptions) -> Result<AccountReport> {
+pub fn account(outside: World<'_>, options: &AccountOptions) -> Result<AccountReport> {
     let now = outside.clock.now();
     let after = since(options.since.as_deref().unwrap_or(SINCE), now)?;
     let dir = options.project.as_deref().unwrap_or(outside.env.cwd());

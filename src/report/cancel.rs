@@ -1,7 +1,7 @@
 //! Cancelling: from then on nothing happens to a stopped session by itself.
 
 use super::find::{SessionOptions, find};
-use super::inventory::{Ground, Inventory, Outside};
+use super::inventory::{Ground, Inventory};
 use crate::claude::transcript::Transcript;
 use crate::config::in_force;
 use crate::error::{Code, Error, Result};
@@ -16,6 +16,7 @@ use crate::session::owners::Owners;
 use crate::session::state::{Activity, State};
 use crate::session::summary::summarize;
 use crate::store::{StateDir, journal};
+use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::PathBuf;
@@ -54,7 +55,7 @@ pub struct CancelReport {
 /// # Errors
 /// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`],
 /// [`Code::NothingToDo`] when that session is not waited for.
-pub fn cancel(outside: Outside<'_>, options: &CancelOptions) -> Result<CancelReport> {
+pub fn cancel(outside: World<'_>, options: &CancelOptions) -> Result<CancelReport> {
     let state = StateDir::new(outside.env.state_dir()?);
     let config = in_force(outside.env, None).config;
     let ledger = Ledger { state: &state, clock: outside.clock, config: &config, default_home: None };
@@ -123,7 +124,7 @@ fn can_be_cancelled(incident: &Incident) -> bool {
 /// # Errors
 /// `unknown` when no such session is listed.
 fn listed(
-    outside: Outside<'_>,
+    outside: World<'_>,
     ledger: &Ledger<'_>,
     options: &CancelOptions,
     unknown: Error,

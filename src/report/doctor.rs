@@ -2,7 +2,7 @@
 //! says what is so, where, and what to do next. Nothing is written, no credential is read, and a program is asked only whether the
 //! service runs.
 
-use super::inventory::{Ground, Inventory, Outside};
+use super::inventory::{Ground, Inventory};
 use super::session::{ConflictCopy, TranscriptLoss};
 use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::program::locate;
@@ -22,7 +22,6 @@ use crate::project::plugin;
 use crate::project::runtime::recorded_nodes;
 use crate::project::{FileAction, Scope};
 use crate::recovery::incident::Incident;
-use crate::service::plan::Outside as ServiceOutside;
 use crate::service::status::{StatusOptions, status as service_status};
 use crate::session::files::project_directories;
 use crate::session::owners::version_of;
@@ -34,6 +33,7 @@ use crate::store::{StateDir, journal};
 use crate::trust::account::{SettingsPlace, kept_from_hooks, kept_from_hooks_words};
 use crate::trust::enabled::{Enabled, find as enabled_of};
 use crate::watch::saving::Unsaved;
+use crate::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -167,7 +167,7 @@ pub struct DoctorReport {
 
 /// What the checks share.
 struct Patient<'a> {
-    outside: Outside<'a>,
+    outside: World<'a>,
     options: &'a DoctorOptions,
     state: StateDir,
     home: Option<ClaudeHome>,
@@ -185,11 +185,11 @@ struct Patient<'a> {
 ///
 /// # Errors
 /// [`crate::error::Code::StateDirUnknown`].
-pub fn doctor(outside: Outside<'_>, options: &DoctorOptions) -> Result<DoctorReport> {
+pub fn doctor(outside: World<'_>, options: &DoctorOptions) -> Result<DoctorReport> {
     examine(outside, options, &managed_dir())
 }
 
-fn examine(outside: Outside<'_>, options: &DoctorOptions, managed: &Path) -> Result<DoctorReport> {
+fn examine(outside: World<'_>, options: &DoctorOptions, managed: &Path) -> Result<DoctorReport> {
     let env = outside.env;
     let state = StateDir::new(env.state_dir()?);
     let asked = options.project.clone().unwrap_or_else(|| env.cwd().to_path_buf());
@@ -923,12 +923,11 @@ impl Patient<'_> {
     }
 
     fn supervisor(&self) -> Check {
-        let outside = ServiceOutside { env: self.outside.env, clock: self.outside.clock };
         let options = StatusOptions {
             node: self.options.node.clone(),
             package_root: Some(self.options.package_root.clone()),
         };
-        let service = match service_status(outside, &options) {
+        let service = match service_status(self.outside, &options) {
             Ok(service) => service,
             Err(error) => return Check::of_error("supervisor", Standing::Warn, &error),
         };
@@ -1173,7 +1172,7 @@ mod tests {
         let managed = root.join("managed");
         std::fs::create_dir_all(&managed).unwrap();
         let env = Environment::from_pairs([("HOME", root.as_os_str())], root);
-        let outside = Outside { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+        let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
         let options: DoctorOptions = serde_json::from_value(json!({"packageRoot": root})).unwrap();
         let standing = |text: &str| {
             std::fs::write(managed.join("managed-settings.json"), text).unwrap();

@@ -1,7 +1,7 @@
 //! Handing over: the note of one session as a text, for HANDOFF.md, for a fresh session, or for another assistant.
 
 use super::find::{SessionOptions, find_readable};
-use super::inventory::{Ground, Inventory, Outside, Row};
+use super::inventory::{Ground, Inventory, Row};
 use super::session::Session;
 use super::status::asked;
 use crate::claude::transcript::Transcript;
@@ -16,6 +16,7 @@ use crate::session::stop::time;
 use crate::session::{ResetSource, StopKind};
 use crate::store::journal;
 use crate::text::length;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -75,7 +76,7 @@ pub struct HandoffReport {
 /// # Errors
 /// Those of [`find_readable`]; [`Code::ProjectNotFound`] when there is nowhere to write; [`Code::NothingToDo`] for a session in which
 /// nothing was said; those of [`write_block`].
-pub fn handoff(outside: Outside<'_>, options: &HandoffOptions) -> Result<HandoffReport> {
+pub fn handoff(outside: World<'_>, options: &HandoffOptions) -> Result<HandoffReport> {
     if options.write && options.form != Form::Note {
         return Err(Error::new(Code::Usage, "only the note itself is written to HANDOFF.md")
             .hint("leave --write out, and send the text to a file"));

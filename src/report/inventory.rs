@@ -5,14 +5,13 @@ use super::resume::start_directory;
 use super::session::{Large, Retention, Session, Subagents, TranscriptLoss};
 use crate::claude::glance::{glance, kind_of, text_after};
 use crate::claude::home::{ClaudeHome, all_homes, can_be_below, encode_project_path, store_with};
-use crate::claude::process::{Process, Processes, below};
+use crate::claude::process::{Process, below};
 use crate::claude::record::Body;
 use crate::claude::retention::{RetentionLimit, is_exempt};
 use crate::claude::settings::managed_dir;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::clock::{Clock, from_epoch_millis, parse_rfc3339};
 use crate::config::{Config, in_force};
-use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::read_small;
 use crate::keep::{KeptAs, KeptSession, Loss, OpenedSession, kept_of, loss_of};
@@ -37,6 +36,7 @@ use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::threads::{PORTION, side_by_side};
 use crate::trust::enabled::{all_enabled, enclosing};
+use crate::world::World;
 use chrono::{DateTime, Duration, Utc};
 use compact_str::CompactString;
 use std::cell::{OnceCell, RefCell};
@@ -62,20 +62,10 @@ const LARGEST_CLIENT_FILE: u64 = 16 * 1024 * 1024;
 /// What a tool's program may be older than the record of its call.
 const CALL_SLACK: Duration = Duration::seconds(2);
 
-/// What is taken from outside.
-#[derive(Clone, Copy)]
-pub struct Outside<'a> {
-    /// Variables and well-known directories.
-    pub env: &'a Environment,
-    pub clock: &'a dyn Clock,
-    /// Processes of this machine.
-    pub processes: &'a dyn Processes,
-}
-
 /// What is needed to make an inventory; it outlives it.
 pub struct Ground<'a> {
     /// What is taken from outside.
-    pub outside: Outside<'a>,
+    pub outside: World<'a>,
     /// Where our own files are.
     pub state: StateDir,
     /// The configuration in force.
@@ -91,7 +81,7 @@ impl<'a> Ground<'a> {
     ///
     /// # Errors
     /// [`crate::error::Code::StateDirUnknown`].
-    pub fn read(outside: Outside<'a>, project: Option<&Path>) -> Result<Self> {
+    pub fn read(outside: World<'a>, project: Option<&Path>) -> Result<Self> {
         let in_force = in_force(outside.env, project);
         Ok(Self {
             outside,

@@ -1,7 +1,7 @@
 //! The list: every session that fits, sorted.
 
 use super::gone::{GoneSession, gone_sessions};
-use super::inventory::{Ground, Inventory, Outside, Row};
+use super::inventory::{Ground, Inventory, Row};
 use super::session::Session;
 use super::status::{Problem, SCHEMA};
 use crate::clock::since;
@@ -12,6 +12,7 @@ use crate::session::StopKind;
 use crate::session::state::State;
 use crate::session::stop::time;
 use crate::text::one_line;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -119,7 +120,7 @@ fn parse_size(text: &str) -> Option<u64> {
 /// # Errors
 /// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::Usage`] for a time or a size that is none,
 /// [`Code::StateDirUnknown`].
-pub fn list(outside: Outside<'_>, options: &ListOptions) -> Result<ListReport> {
+pub fn list(outside: World<'_>, options: &ListOptions) -> Result<ListReport> {
     let after = options.since.as_deref().map(|text| since(text, outside.clock.now())).transpose()?;
     let larger = options.larger_than.as_ref().map(Size::bytes).transpose()?;
     let asked = options.project.as_deref().map(|dir| super::status::asked(outside, dir)).transpose()?;

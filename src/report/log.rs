@@ -1,12 +1,12 @@
 //! The log: what the journal says was decided and done, and whether its chain holds.
 
-use super::inventory::Outside;
 use crate::clock::{parse_rfc3339, since};
 use crate::error::Result;
 use crate::fs::lossy;
 use crate::session::stop::{time, time_or_null};
 use crate::store::StateDir;
 use crate::store::journal::{self, Chain};
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -64,7 +64,7 @@ pub struct LogReport {
 ///
 /// # Errors
 /// [`crate::error::Code::Usage`] for a time that is none, [`crate::error::Code::Io`] when the journal cannot be read.
-pub fn log(outside: Outside<'_>, options: &LogOptions) -> Result<LogReport> {
+pub fn log(outside: World<'_>, options: &LogOptions) -> Result<LogReport> {
     let now = outside.clock.now();
     let since = options.since.as_deref().map(|text| since(text, now)).transpose()?;
     let state = StateDir::new(outside.env.state_dir()?);

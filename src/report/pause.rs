@@ -2,11 +2,12 @@
 //! keeps its plan.
 
 use super::cancel::chosen_among;
-use super::inventory::{Ground, Inventory, Outside};
+use super::inventory::{Ground, Inventory};
 use crate::error::{Code, Error, Result};
 use crate::recovery::note::NoteWriter;
 use crate::recovery::supervise::Paused;
 use crate::store::journal;
+use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -33,7 +34,7 @@ pub struct PauseReport {
 ///
 /// # Errors
 /// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`], [`Code::Io`].
-pub fn pause(outside: Outside<'_>, options: &PauseOptions) -> Result<PauseReport> {
+pub fn pause(outside: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
     let ground = Ground::read(outside, None)?;
     let session = match (&options.session, options.all) {
         (Some(name), false) => {

@@ -1,7 +1,7 @@
 //! A preview: exactly what the supervisor would start for each closed session, when and why, or why it would start nothing.
 
 use super::cancel::chosen_among;
-use super::inventory::{Ground, Inventory, Outside};
+use super::inventory::{Ground, Inventory};
 use super::session::SessionGroup;
 use crate::config::in_force;
 use crate::error::{Problem, Result};
@@ -16,6 +16,7 @@ use crate::session::StopKind;
 use crate::session::stop::time;
 use crate::store::lock::Lock;
 use crate::trust::account::{AccountFit, Provenance};
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -69,7 +70,7 @@ pub struct PreviewReport {
 /// # Errors
 /// [`crate::error::Code::SessionNotFound`], [`crate::error::Code::SessionAmbiguous`],
 /// [`crate::error::Code::StateDirUnknown`].
-pub fn preview(outside: Outside<'_>, options: &PreviewOptions) -> Result<PreviewReport> {
+pub fn preview(outside: World<'_>, options: &PreviewOptions) -> Result<PreviewReport> {
     let ground = Ground::read(outside, None)?;
     let inventory = Inventory::take(&ground, None);
     let incidents: Vec<Incident> = inventory.incidents.values().cloned().collect();
@@ -87,11 +88,7 @@ pub fn preview(outside: Outside<'_>, options: &PreviewOptions) -> Result<Preview
 }
 
 /// What the supervisor that looks after the session found about its account; `None` while there is none.
-fn answer_of_supervisor(
-    ledger: &Ledger<'_>,
-    outside: Outside<'_>,
-    incident: &Incident,
-) -> Option<AccountFit> {
+fn answer_of_supervisor(ledger: &Ledger<'_>, outside: World<'_>, incident: &Incident) -> Option<AccountFit> {
     let lives = |process: &Child| {
         process.start.is_some() && outside.processes.start_token(process.pid) == process.start
     };
@@ -104,7 +101,7 @@ fn answer_of_supervisor(
     Lock::is_held(&ledger.state.supervisor_lease()).then(|| AccountFit::Fits { remove: Vec::new() })
 }
 
-fn one(outside: Outside<'_>, inventory: &Inventory<'_>, incident: &Incident) -> Preview {
+fn one(outside: World<'_>, inventory: &Inventory<'_>, incident: &Incident) -> Preview {
     let session = inventory.report_of(incident);
     let config = in_force(outside.env, incident.project.as_deref()).config;
     let ledger = Ledger { config: &config, ..inventory.ledger() };

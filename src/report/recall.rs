@@ -1,7 +1,7 @@
 //! Recalling: what was worked on lately, session by session, from titles and prompts.
 
 use super::gone::{GoneSession, gone_sessions};
-use super::inventory::{Ground, Inventory, Outside, Row};
+use super::inventory::{Ground, Inventory, Row};
 use super::session::Session;
 use super::status::Problem;
 use crate::claude::glance::{glance, kind_of};
@@ -17,6 +17,7 @@ use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::session::replay::replayed;
 use crate::session::stop::{time, time_or_null};
 use crate::text::one_line;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -78,7 +79,7 @@ pub struct RecallReport {
 ///
 /// # Errors
 /// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for a time that is none.
-pub fn recall(outside: Outside<'_>, options: &RecallOptions) -> Result<RecallReport> {
+pub fn recall(outside: World<'_>, options: &RecallOptions) -> Result<RecallReport> {
     let after = options.since.as_deref().map(|text| since(text, outside.clock.now())).transpose()?;
     let asked = options.project.as_deref().map(|dir| super::status::asked(outside, dir)).transpose()?;
     let project = asked.map(|asked| asked.dir);

@@ -6,7 +6,7 @@
 
 use super::find::{SessionOptions, find};
 use super::handoff::{HandoffOptions, handoff};
-use super::inventory::{Ground, Inventory, Outside, Row};
+use super::inventory::{Ground, Inventory, Row};
 use super::session::Session;
 use super::show::whole;
 use super::status::Problem;
@@ -21,6 +21,7 @@ use crate::session::origin::origin_of;
 use crate::session::owners::Kind;
 use crate::session::state::State;
 use crate::session::stop::time;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -93,7 +94,7 @@ pub struct ResumeReport {
 ///
 /// # Errors
 /// Those of [`find`], and [`Code::ProjectNotFound`].
-pub fn plan(outside: Outside<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
+pub fn plan(outside: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
     let project = options.project.as_deref().map(super::list::directory).transpose()?;
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
@@ -137,7 +138,7 @@ pub fn plan(outside: Outside<'_>, options: &ResumeOptions) -> Result<ResumeRepor
 }
 
 /// Of the sessions that can be resumed, the one that was active last: not one that is open, and not one without a directory.
-fn latest_to_resume<'r>(outside: Outside<'_>, inventory: &'r Inventory<'_>) -> Option<&'r Row> {
+fn latest_to_resume<'r>(outside: World<'_>, inventory: &'r Inventory<'_>) -> Option<&'r Row> {
     let own = outside.env.text("CLAUDE_CODE_SESSION_ID");
     let mut rows: Vec<&Row> = inventory
         .rows
@@ -152,7 +153,7 @@ fn latest_to_resume<'r>(outside: Outside<'_>, inventory: &'r Inventory<'_>) -> O
 }
 
 fn plan_one(
-    outside: Outside<'_>,
+    outside: World<'_>,
     inventory: &Inventory<'_>,
     row: &Row,
     session: Session,
@@ -281,7 +282,7 @@ pub(super) fn continued_in(other: &str) -> (String, String) {
 }
 
 /// A new session whose first prompt is the note of this one, instead of the session itself.
-fn begin_with_note(outside: Outside<'_>, plan: &mut ResumePlan) -> Result<()> {
+fn begin_with_note(outside: World<'_>, plan: &mut ResumePlan) -> Result<()> {
     let asked = HandoffOptions {
         session: Some(plan.session.id.clone()),
         form: Form::Resume,
@@ -298,7 +299,7 @@ fn begin_with_note(outside: Outside<'_>, plan: &mut ResumePlan) -> Result<()> {
 
 /// The first words of the command as a person types it, and the program behind them.
 fn command(
-    outside: Outside<'_>,
+    outside: World<'_>,
     with: Option<&str>,
     directory: Option<&str>,
     client: Option<PathBuf>,
@@ -312,7 +313,7 @@ fn command(
 /// The directory to resume in: the one whose name the transcript's directory bears, else that of the newest message; and
 /// whether it is the former.
 #[must_use]
-pub fn start_directory(outside: Outside<'_>, inventory: &Inventory<'_>, row: &Row) -> (Option<String>, bool) {
+pub fn start_directory(outside: World<'_>, inventory: &Inventory<'_>, row: &Row) -> (Option<String>, bool) {
     if let Some(dir) = inventory.moved_to(&row.found) {
         return (Some(dir.to_owned()), true);
     }

@@ -2,7 +2,7 @@
 
 use super::find::{SessionOptions, find};
 use super::handoff::{HandoffOptions, handoff};
-use super::inventory::{Ground, Inventory, Outside, Row};
+use super::inventory::{Ground, Inventory, Row};
 use super::resume::continued_in;
 use crate::claude::program::launcher;
 use crate::config::{Config, Transport, Unattended, in_force};
@@ -20,6 +20,7 @@ use crate::session::{Source, Stop};
 use crate::store::stored::sha256_hex;
 use crate::trust::account::Provenance;
 use crate::trust::enabled::enclosing;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -65,7 +66,7 @@ pub struct RunReport {
 ///
 /// # Errors
 /// Those of [`find`]; [`Code::SessionLive`], [`Code::RunRefused`] when it may not be resumed now.
-pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunReport> {
+pub fn run(outside: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport> {
     let ground = Ground::read(outside, None)?;
     let inventory = Inventory::take(&ground, options.project.as_deref());
     let asked = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
@@ -145,7 +146,7 @@ pub fn run(outside: Outside<'_>, pid: u32, options: &RunOptions) -> Result<RunRe
 
 /// Goes on with the work of a session in a new one.
 fn begin(
-    outside: Outside<'_>,
+    outside: World<'_>,
     pid: u32,
     inventory: &Inventory<'_>,
     row: &Row,

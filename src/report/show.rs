@@ -1,7 +1,7 @@
 //! Everything about one session.
 
 use super::find::{SessionOptions, find_readable};
-use super::inventory::{Ground, Inventory, Outside, Row, thorough};
+use super::inventory::{Ground, Inventory, Row, thorough};
 use super::remains::Remains;
 use super::session::{ConflictCopy, Session, SessionWorkflow};
 use crate::claude::glance::{glance, kind_of};
@@ -10,13 +10,14 @@ use crate::error::Result;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::session::replay::replayed;
 use crate::session::state::settle;
+use crate::world::World;
 use std::path::Path;
 
 /// Shows.
 ///
 /// # Errors
 /// Those of [`find`], and [`crate::error::Code::ProjectNotFound`].
-pub fn show(outside: Outside<'_>, options: &SessionOptions) -> Result<Session> {
+pub fn show(outside: World<'_>, options: &SessionOptions) -> Result<Session> {
     let project = options.project.as_deref().map(super::list::directory).transpose()?;
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());

@@ -1,7 +1,6 @@
 //! Saved states: those of a project, the text of one, and putting an older one back in front.
 
 use super::find::SHORTEST;
-use super::inventory::Outside;
 use super::status::asked;
 use crate::claude::home::begins;
 use crate::config::in_force;
@@ -11,6 +10,7 @@ use crate::note::state::{Book, DIRECTORY, Entry, LAST, Moment, Place, Shelf};
 use crate::session::StopKind;
 use crate::session::stop::{time, time_or_null};
 use crate::store::{StateDir, journal};
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -110,7 +110,7 @@ pub struct StateReport {
 /// # Errors
 /// [`Code::ProjectNotFound`]; [`Code::StateNotFound`] and [`Code::Usage`] for a name that fits none or several; those of
 /// [`Shelf::restore`].
-pub fn state(outside: Outside<'_>, options: &StateOptions) -> Result<StateReport> {
+pub fn state(outside: World<'_>, options: &StateOptions) -> Result<StateReport> {
     let asked = asked(outside, options.project.as_deref().unwrap_or(outside.env.cwd()))?;
     let state = StateDir::new(outside.env.state_dir()?);
     let config = in_force(outside.env, Some(&asked.dir)).config;

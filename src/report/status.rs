@@ -1,6 +1,6 @@
 //! The status: what is stopped, what waits until when, what runs, and what each needs next.
 
-use super::inventory::{Ground, Inventory, Outside, Row};
+use super::inventory::{Ground, Inventory, Row};
 use super::session::{Session, SessionGroup, TranscriptLoss};
 pub use crate::error::Problem;
 use crate::error::{Code, Error, Result};
@@ -17,6 +17,7 @@ use crate::store::stored::peek;
 use crate::trust::account::kept_from_hooks_words;
 use crate::trust::enabled::{enclosing, find, unattended};
 use crate::trust::registration::Registration;
+use crate::world::World;
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -83,7 +84,7 @@ fn is_old(session: &Session, now: DateTime<Utc>, recent: Duration) -> bool {
 ///
 /// # Errors
 /// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
-pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<StatusReport> {
+pub fn status(outside: World<'_>, options: &StatusOptions) -> Result<StatusReport> {
     let dir = options.project.as_deref().unwrap_or(outside.env.cwd());
     let asked = if options.all { None } else { Some(asked(outside, dir)?) };
     let project = asked.as_ref().map(|asked| asked.dir.clone());
@@ -137,7 +138,7 @@ fn lost_words(session: &Session, loss: TranscriptLoss) -> Error {
 }
 
 /// Open sessions whose credential no supervisor has yet, in a project whose sessions are to be resumed unattended.
-fn without_credential(outside: Outside<'_>, state: &StateDir, sessions: &[Session]) -> Option<Error> {
+fn without_credential(outside: World<'_>, state: &StateDir, sessions: &[Session]) -> Option<Error> {
     let leader = peek::<Supervising>(&state.supervisor()).ok().flatten();
     let watched = Lock::is_held(&state.supervisor_lease()) && leader.is_some_and(|leader| !leader.by_hook);
     let concerned = |session: &&Session| {
@@ -163,7 +164,7 @@ fn without_credential(outside: Outside<'_>, state: &StateDir, sessions: &[Sessio
 ///
 /// # Errors
 /// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
-pub fn asked(outside: Outside<'_>, dir: &Path) -> Result<Asked> {
+pub fn asked(outside: World<'_>, dir: &Path) -> Result<Asked> {
     let state = StateDir::new(outside.env.state_dir()?);
     let dir = canonical(dir).ok().filter(|dir| dir.is_dir()).ok_or_else(|| {
         Error::new(Code::ProjectNotFound, "is not a directory")

@@ -11,7 +11,7 @@ use super::session_log;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, lossy_or_null, private_directory};
 use crate::report::find::{SessionOptions, find_readable};
-use crate::report::inventory::{Ground, Inventory, Outside, Row};
+use crate::report::inventory::{Ground, Inventory, Row};
 use crate::report::list::directory;
 use crate::report::resume::start_directory;
 use crate::session::belongings::{self, Belonging, Part, Skipped};
@@ -20,6 +20,7 @@ use crate::store::journal;
 use crate::store::layout::ensure_dir;
 use crate::store::replace::sync_dir;
 use crate::store::snapshot::ensure_room;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -62,7 +63,7 @@ impl Selection {
     ///
     /// # Errors
     /// [`Code::Usage`] when two ways to choose are given; those of [`directory`] and [`Ground::read`].
-    pub(super) fn ground<'o>(&self, outside: Outside<'o>) -> Result<(Ground<'o>, Option<PathBuf>)> {
+    pub(super) fn ground<'o>(&self, outside: World<'o>) -> Result<(Ground<'o>, Option<PathBuf>)> {
         if usize::from(self.is_named()) + usize::from(self.active) + usize::from(self.all) > 1 {
             return Err(Error::new(Code::Usage, "a session, --active and --all exclude each other")
                 .hint("give one of them"));
@@ -225,7 +226,7 @@ pub struct ExportReport {
 /// # Errors
 /// Those of [`find`]; [`Code::NothingToDo`] when no session fits; [`Code::PathRefused`] for a place inside Claude Code's own
 /// directory. Of one session also what its export fails with; of several that is in the report.
-pub fn export(outside: Outside<'_>, options: &ExportOptions, progress: &Progress) -> Result<ExportReport> {
+pub fn export(outside: World<'_>, options: &ExportOptions, progress: &Progress) -> Result<ExportReport> {
     let named = options.selection.is_named();
     let (ground, project) = options.selection.ground(outside)?;
     let inventory = Inventory::take(&ground, project.as_deref());
@@ -348,7 +349,7 @@ struct Plan<'r> {
 }
 
 impl<'r> Plan<'r> {
-    fn of(outside: Outside<'_>, inventory: &Inventory<'_>, row: &'r Row) -> Result<Self> {
+    fn of(outside: World<'_>, inventory: &Inventory<'_>, row: &'r Row) -> Result<Self> {
         let home = inventory.files_of(row);
         let session = inventory.report(row);
         let transcript = session.transcript.clone();
@@ -415,7 +416,7 @@ impl<'r> Plan<'r> {
 
     fn carry_out(
         &self,
-        outside: Outside<'_>,
+        outside: World<'_>,
         to: &Path,
         options: &ExportOptions,
         progress: &Progress,
@@ -603,7 +604,7 @@ pub fn session_of(name: &str) -> Option<&str> {
     (timed && numbered && crate::claude::home::is_session_id(id)).then_some(id)
 }
 
-fn note(outside: Outside<'_>, ground: &Ground<'_>, exported: &Exported) {
+fn note(outside: World<'_>, ground: &Ground<'_>, exported: &Exported) {
     journal::append(
         &ground.state,
         outside.clock,
@@ -621,7 +622,7 @@ fn note(outside: Outside<'_>, ground: &Ground<'_>, exported: &Exported) {
 
 /// Writes the rows of the session log. Without it the exports are what they are; that it is missing is told.
 fn log(
-    outside: Outside<'_>,
+    outside: World<'_>,
     ground: &Ground<'_>,
     report: &ExportReport,
     options: &ExportOptions,

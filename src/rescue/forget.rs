@@ -16,7 +16,7 @@ use crate::quota::seen;
 use crate::recovery::supervise::Paused;
 use crate::report::find::{SHORTEST, SessionOptions, find};
 use crate::report::gone::gone_sessions;
-use crate::report::inventory::{Ground, Inventory, Outside};
+use crate::report::inventory::{Ground, Inventory};
 use crate::session::belongings::NOTE;
 use crate::session::files::{companion_of, entries};
 use crate::session::moves::Moves;
@@ -26,6 +26,7 @@ use crate::store::lock::Lock;
 use crate::store::stored::peek;
 use crate::store::{StateDir, journal, spool};
 use crate::trust::registration::Registration;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
@@ -103,7 +104,7 @@ pub struct ForgetReport {
 /// # Errors
 /// [`Code::SessionNotFound`]; [`Code::SessionLive`] while a client or a run has it open, because its hooks would keep it again;
 /// [`Code::NothingToDo`] when nothing of ours is about it.
-pub fn forget(outside: Outside<'_>, options: &ForgetOptions) -> Result<ForgetReport> {
+pub fn forget(outside: World<'_>, options: &ForgetOptions) -> Result<ForgetReport> {
     let ground = Ground::read(outside, None)?;
     let inventory = Inventory::take(&ground, None);
     let state = &ground.state;

@@ -12,7 +12,7 @@ use super::session_log;
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, lossy_or_null};
-use crate::report::inventory::{Ground, Inventory, Outside};
+use crate::report::inventory::{Ground, Inventory};
 use crate::report::session::Commands;
 use crate::session::belongings::{Part, Skipped};
 use crate::session::moves::Moves;
@@ -21,6 +21,7 @@ use crate::store::journal;
 use crate::store::layout::ensure_dir;
 use crate::store::replace::{TEMPORARY, sync_dir};
 use crate::store::snapshot::ensure_room;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -98,7 +99,7 @@ pub struct ImportReport {
 /// [`Code::VerificationFailed`] when the export is not what was exported, or a copy of it differs; [`Code::PathRefused`] when
 /// something else is in the place of a file; [`Code::NothingToDo`] when the session is there already, byte for byte;
 /// [`Code::SessionLive`] while a client holds it; [`Code::ProjectNotFound`]; [`Code::Io`].
-pub fn import(outside: Outside<'_>, options: &ImportOptions, progress: &Progress) -> Result<ImportReport> {
+pub fn import(outside: World<'_>, options: &ImportOptions, progress: &Progress) -> Result<ImportReport> {
     let ground = Ground::read(outside, None)?;
     let given = canonical(&options.export).map_err(|error| {
         Error::io("open", &options.export, &error)
@@ -184,7 +185,7 @@ fn sweep(root: &Path) {
 
 /// What goes where; and where the transcript is already, if it is.
 fn plan(
-    outside: Outside<'_>,
+    outside: World<'_>,
     source: &Source,
     given: &Path,
     options: &ImportOptions,
@@ -262,7 +263,7 @@ fn plan(
     Ok((report, present))
 }
 
-fn config_dir(outside: Outside<'_>, options: &ImportOptions) -> Result<PathBuf> {
+fn config_dir(outside: World<'_>, options: &ImportOptions) -> Result<PathBuf> {
     let Some(given) = &options.config_dir else {
         return outside.env.claude_config_dir().ok_or_else(|| {
             Error::new(Code::StateDirUnknown, "no configuration directory: HOME is not set")
@@ -339,7 +340,7 @@ fn put_all(source: &Source, report: &ImportReport, made: &mut Made, progress: &P
     Ok(())
 }
 
-fn note(outside: Outside<'_>, ground: &Ground<'_>, report: &ImportReport) -> Option<PathBuf> {
+fn note(outside: World<'_>, ground: &Ground<'_>, report: &ImportReport) -> Option<PathBuf> {
     let transcript = report.files.last().map(|file| &file.to);
     journal::append(
         &ground.state,

@@ -16,7 +16,7 @@ use crate::error::{Code, Error, IoContext, Problem, Result};
 use crate::fs::lossy;
 use crate::keep::{KeptEntry, Packed, kept_of, kept_register, pack, remove_kept};
 use crate::recovery::incident::Incident;
-use crate::report::inventory::{Ground, Inventory, Outside};
+use crate::report::inventory::{Ground, Inventory};
 use crate::session::files::entries;
 use crate::session::scan::Found;
 use crate::session::stop::{time, time_or_null};
@@ -25,6 +25,7 @@ use crate::store::replace::sync_dir;
 use crate::store::stored::peek;
 use crate::store::{StateDir, journal};
 use crate::trust::registration::Registration;
+use crate::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -162,7 +163,7 @@ pub struct PackedBytes {
 /// # Errors
 /// [`Code::ConfigInvalid`] for a configuration that is none; [`Code::PathRefused`] when one of the directories is a link;
 /// [`Code::Io`] when one cannot be read.
-pub fn prune(outside: Outside<'_>, options: &PruneOptions) -> Result<PruneReport> {
+pub fn prune(outside: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
     let mut ground = Ground::read(outside, None)?;
     // What a person wanted to be kept is then not known.
     if let Some(problem) = ground.problem.take() {

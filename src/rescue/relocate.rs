@@ -7,7 +7,7 @@ use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, open_regular, private_directory, private_file};
 use crate::report::find::{SessionOptions, find};
-use crate::report::inventory::{Ground, Inventory, Outside, Row};
+use crate::report::inventory::{Ground, Inventory, Row};
 use crate::report::resume::start_directory;
 use crate::report::session::Commands;
 use crate::session::belongings::slug;
@@ -15,6 +15,7 @@ use crate::session::files::companion_of;
 use crate::session::moves::Moves;
 use crate::store::journal;
 use crate::store::stored::hex;
+use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -89,7 +90,7 @@ pub struct RelocateReport {
 /// # Errors
 /// Those of [`find`]; [`Code::SessionLive`]; [`Code::PathRefused`] when something is in the place of the copy, or is no
 /// regular file; [`Code::NothingToDo`] when both places are one; [`Code::VerificationFailed`] when the copy differs.
-pub fn relocate(outside: Outside<'_>, options: &RelocateOptions) -> Result<RelocateReport> {
+pub fn relocate(outside: World<'_>, options: &RelocateOptions) -> Result<RelocateReport> {
     let project = options.project.as_deref().map(crate::report::list::directory).transpose()?;
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
@@ -118,7 +119,7 @@ pub fn relocate(outside: Outside<'_>, options: &RelocateOptions) -> Result<Reloc
 }
 
 fn plan(
-    outside: Outside<'_>,
+    outside: World<'_>,
     inventory: &Inventory<'_>,
     row: &Row,
     options: &RelocateOptions,

@@ -11,7 +11,7 @@ use crate::keep::{
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::reason::Reason;
 use crate::report::find::{SHORTEST, SessionOptions, find};
-use crate::report::inventory::{Ground, Inventory, Outside};
+use crate::report::inventory::{Ground, Inventory};
 use crate::report::list::directory;
 use crate::report::session::Commands;
 use crate::session::Source;
@@ -22,6 +22,7 @@ use crate::store::replace::{TEMPORARY, sync_dir};
 use crate::store::snapshot::{self, ensure_room, noted_sha256};
 use crate::store::stored::hex;
 use crate::store::{StateDir, journal};
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -128,7 +129,7 @@ struct Content {
 /// Those of [`find`]; [`Code::SnapshotNotFound`]; [`Code::SessionLive`] while a client or a run holds the session;
 /// [`Code::NothingToDo`] when the transcript is as the snapshot; [`Code::ChangedMeanwhile`] when somebody writes to it
 /// meanwhile; [`Code::VerificationFailed`] when the snapshot is not what was taken, or the transcript not what was put.
-pub fn restore(outside: Outside<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
+pub fn restore(outside: World<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
     let project = options.project.as_deref().map(directory).transpose()?;
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
@@ -379,7 +380,7 @@ fn choose<'k>(snapshots: &'k [Kept], from: Option<&str>, session: &str) -> Resul
 
 /// Puts a snapshot back; gives the name of the snapshot of what was there.
 fn put_back(
-    outside: Outside<'_>,
+    outside: World<'_>,
     ground: &Ground<'_>,
     target: &Target,
     chosen: &Kept,

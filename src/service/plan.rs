@@ -4,7 +4,6 @@
 use super::start::Start;
 use super::status::{is_enabled, is_running, is_taken, own_text, wants};
 use super::{MARKER, Manager, Place, launchd, schtasks, systemd};
-use crate::clock::Clock;
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::{PRIVATE, own_uid};
@@ -13,6 +12,7 @@ use crate::project::{FileAction, FileStep};
 use crate::store::lock::Lock;
 use crate::store::replace::{remove, replace};
 use crate::store::{StateDir, journal};
+use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -102,20 +102,12 @@ pub struct ServiceReport {
     pub warnings: Vec<String>,
 }
 
-/// What it takes from outside.
-#[derive(Clone, Copy)]
-pub struct Outside<'a> {
-    /// Variables and well-known directories.
-    pub env: &'a Environment,
-    pub clock: &'a dyn Clock,
-}
-
 /// Plans. Reads only.
 ///
 /// # Errors
 /// [`Code::PathRefused`] for a file in the way that is not ours, a link that leads elsewhere, or a package that is not there
 /// to stay; [`Code::Usage`] without what an installation needs; [`Code::StateDirUnknown`]; [`Code::Io`].
-pub fn plan(outside: Outside<'_>, options: ServiceOptions) -> Result<ServicePlan> {
+pub fn plan(outside: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
     let env = outside.env;
     let manager = options.manager.unwrap_or(Manager::of_platform());
     let state = StateDir::new(env.state_dir()?);
@@ -280,7 +272,7 @@ fn taking_out(manager: Manager, reach: &Reach) -> (Vec<CommandStep>, Vec<Command
 ///
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`]. A command of the manager that fails is no error: the report tells.
-pub fn apply(outside: Outside<'_>, planned: &ServicePlan) -> Result<ServiceReport> {
+pub fn apply(outside: World<'_>, planned: &ServicePlan) -> Result<ServiceReport> {
     let state = StateDir::new(outside.env.state_dir()?);
     let _lock = Lock::wait(&state.service_lock(), PATIENCE)?;
     let plan = plan(outside, planned.options.clone())?;

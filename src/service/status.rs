@@ -1,12 +1,13 @@
 //! The status of the service: whether it is there, switched on and running, and whether any supervisor runs at all.
 
 use super::plan::{Reach, ServiceOptions, Wanted, domain, is_ours, plan, reach};
-use super::{Manager, Place, launchd, plan::Outside, schtasks, systemd};
+use super::{Manager, Place, launchd, schtasks, systemd};
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, read_small};
 use crate::program::run;
 use crate::store::StateDir;
 use crate::store::lock::Lock;
+use crate::world::World;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -57,7 +58,7 @@ pub struct ServiceStatus {
 ///
 /// # Errors
 /// [`Code::StateDirUnknown`].
-pub fn status(outside: Outside<'_>, options: &StatusOptions) -> Result<ServiceStatus> {
+pub fn status(outside: World<'_>, options: &StatusOptions) -> Result<ServiceStatus> {
     let env = outside.env;
     let manager = Manager::of_platform();
     let state = StateDir::new(env.state_dir()?);

@@ -20,7 +20,7 @@ use crate::error::{Code, Error, Result};
 use crate::fs::{lossy_or_null, own_uid};
 use crate::recovery::launch::{ATTEMPT, OF_A_CHILD};
 use crate::recovery::policy::Action;
-use crate::report::inventory::{Ground, Inventory, Outside, Row};
+use crate::report::inventory::{Ground, Inventory, Row};
 use crate::report::list::directory;
 use crate::report::session::{Commands, Session};
 use crate::session::StopKind;
@@ -28,6 +28,7 @@ use crate::session::state::{Activity, State};
 use crate::session::stop::time_or_null;
 use crate::store::journal;
 use crate::text::one_line;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use ending::{Ending, Means, Outcome, PATIENCE, SentSignal, TOOL_PATIENCE};
 use guard::{Caller, Suspect, refusal};
@@ -180,7 +181,7 @@ pub struct KillReport {
 /// was shown any more; those of [`export`], and then nothing was sent; [`Code::ClientNotFound`] when there is no `claude` to stop a
 /// background session with.
 pub fn kill(
-    outside: Outside<'_>,
+    outside: World<'_>,
     hands: &dyn Hands,
     options: &KillOptions,
     progress: &Progress,
@@ -219,7 +220,7 @@ pub fn kill(
 
 /// One client that is to be ended.
 struct Kill<'a> {
-    outside: Outside<'a>,
+    outside: World<'a>,
     hands: &'a dyn Hands,
     options: &'a KillOptions,
     ground: &'a Ground<'a>,

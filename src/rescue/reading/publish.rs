@@ -12,7 +12,7 @@ use super::{Facts, LeftOut};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, open_regular_with_metadata, private_file, read_small};
 use crate::program::process_exists;
-use crate::report::inventory::{Ground, Inventory, Outside, Row};
+use crate::report::inventory::{Ground, Inventory, Row};
 use crate::report::session::Session;
 use crate::rescue::copy::Progress;
 use crate::rescue::export::{Failure, Selection, ensure_elsewhere, rename_new, unread};
@@ -23,6 +23,7 @@ use crate::store::journal;
 use crate::store::layout::ensure_dir;
 use crate::store::replace::sync_dir;
 use crate::store::snapshot::ensure_room;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -185,7 +186,7 @@ pub struct ReadingReport {
 ///
 /// # Errors
 /// As [`crate::rescue::export::export`]; [`Code::PathRefused`] also for a file that is there, unless it is to be replaced.
-pub fn publish(outside: Outside<'_>, options: &ReadingOptions, progress: &Progress) -> Result<ReadingReport> {
+pub fn publish(outside: World<'_>, options: &ReadingOptions, progress: &Progress) -> Result<ReadingReport> {
     let named = options.selection.is_named();
     let (ground, project) = options.selection.ground(outside)?;
     let inventory = Inventory::take(&ground, project.as_deref());
@@ -353,7 +354,7 @@ impl<'r> Plan<'r> {
 
     fn carry_out(
         &self,
-        outside: Outside<'_>,
+        outside: World<'_>,
         target: &Target,
         options: &ReadingOptions,
         progress: &Progress,

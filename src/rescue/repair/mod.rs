@@ -21,7 +21,7 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, lossy, open_regular_with_metadata, private_file};
 use crate::recovery::readiness::quiet;
 use crate::report::find::{SessionOptions, find_file};
-use crate::report::inventory::{Ground, Inventory, Outside};
+use crate::report::inventory::{Ground, Inventory};
 use crate::report::list::directory;
 use crate::report::session::Commands;
 use crate::session::scan::Found;
@@ -30,6 +30,7 @@ use crate::store::replace::{TEMPORARY, sync_dir};
 use crate::store::snapshot::{self, Snapshot, ensure_room, prefix_sha256};
 use crate::store::stored::hex;
 use crate::store::{StateDir, journal};
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -129,7 +130,7 @@ pub struct RepairReport {
 /// meanwhile, [`Code::VerificationFailed`] when what was written is not what was meant; with `rollback` those of
 /// [`restore::restore`], and [`Code::ChangedMeanwhile`] when the session went on since. [`Code::Io`]. The transcript is then
 /// as it was.
-pub fn repair(outside: Outside<'_>, options: &RepairOptions) -> Result<RepairReport> {
+pub fn repair(outside: World<'_>, options: &RepairOptions) -> Result<RepairReport> {
     if options.apply && options.rollback {
         return Err(Error::new(Code::Usage, "--apply and --rollback are both given").hint("give one of them"));
     }
@@ -383,7 +384,7 @@ fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
 }
 
 /// Mends it; gives the name of the snapshot of what was there.
-fn apply(outside: Outside<'_>, ground: &Ground<'_>, found: &Found, branch: Option<&str>) -> Result<String> {
+fn apply(outside: World<'_>, ground: &Ground<'_>, found: &Found, branch: Option<&str>) -> Result<String> {
     let (state, path) = (&ground.state, &found.path);
     // No run of ours may begin while the file is changed.
     let Some(_lease) = Lock::try_take(&state.run_lease(found.id()))? else {
@@ -412,12 +413,7 @@ fn apply(outside: Outside<'_>, ground: &Ground<'_>, found: &Found, branch: Optio
 }
 
 /// Something that cannot be seen in the table of processes may be writing to it.
-fn refuse_while_growing(
-    outside: Outside<'_>,
-    ground: &Ground<'_>,
-    path: &Path,
-    meta: &Metadata,
-) -> Result<()> {
+fn refuse_while_growing(outside: World<'_>, ground: &Ground<'_>, path: &Path, meta: &Metadata) -> Result<()> {
     let quiet = quiet(&ground.config);
     let Ok(modified) = meta.modified().map(DateTime::<Utc>::from) else { return Ok(()) };
     let age = outside.clock.now() - modified;
@@ -516,7 +512,7 @@ fn unchanged(path: &Path, before: &Metadata, kept: &Snapshot) -> Result<()> {
 }
 
 /// Puts back what was there before the last repair, unless the session went on since.
-fn roll_back(outside: Outside<'_>, state: &StateDir, found: &Found) -> Result<restore::RestoreReport> {
+fn roll_back(outside: World<'_>, state: &StateDir, found: &Found) -> Result<restore::RestoreReport> {
     let dir = state.snapshots(found.id());
     let entries = std::fs::read_dir(&dir).into_iter().flatten().filter_map(std::result::Result::ok);
     let names = entries.filter_map(|entry| {
