@@ -119,6 +119,13 @@ pub fn head(text: &str, limit: usize) -> &str {
 pub fn length(text: &str) -> usize {
     text.chars().count()
 }
+/// A size as a number that can be compared with a fraction.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "sizes far below 2^53")]
+pub fn as_fraction(size: u64) -> f64 {
+    size as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,12 +6,12 @@ use crate::claude::transcript::Transcript;
 use crate::config::Config;
 use crate::error::Result;
 use crate::notify::{self, Kind, Notice};
-use crate::report::session::{Advice, Context};
 use crate::session::summary::Summary;
 use crate::store::journal;
 use crate::store::lock::Lock;
 use crate::store::snapshot;
 use crate::watch::context::{Passed, look};
+use crate::watch::weight::{Advice, Context};
 use serde_json::json;
 
 /// Copies of a session that are retained for each reason: each is as long as the transcript was, and a long session is compacted often.

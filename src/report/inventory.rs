@@ -2,7 +2,7 @@
 //! the incident that looks after it. Verbs ask it for rows and have those they show made into reports.
 
 use super::resume::start_directory;
-use super::session::{Large, Retention, Session, Subagents, TranscriptLoss};
+use super::session::{Retention, Session, Subagents, TranscriptLoss};
 use crate::claude::glance::{glance, kind_of, text_after};
 use crate::claude::home::{ClaudeHome, all_homes, can_be_below, encode_project_path, store_with};
 use crate::claude::process::{Process, below};
@@ -536,7 +536,7 @@ impl<'a> Inventory<'a> {
         session.started_at = session.started_at.or(files.started_at);
         session.subagents = files.subagents;
         let most = self.ground.config.context.max_session_megabytes * 1_000_000.0;
-        session.oversized = Large::bytes(session.bytes) > most;
+        session.oversized = crate::text::as_fraction(session.bytes) > most;
         session.weigh(&self.ground.config.context, &self.windows);
         session.open_at_crash = self.open_at_crash(row);
         if let Some(owner) = owner {

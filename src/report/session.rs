@@ -26,6 +26,7 @@ use crate::session::stop::{time, time_or_null};
 use crate::session::summary::Summary;
 use crate::session::{Evidence, Stop, StopKind};
 use crate::text::one_line;
+use crate::watch::weight::Context;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -42,13 +43,6 @@ pub const SCHEMA: &str = "cc-session-recover/session@1";
 const SHOWN: usize = 200;
 /// Processes below a client that are named.
 const MOST_CHILDREN: usize = 50;
-/// Tokens a model's window holds unless something says otherwise.
-const WINDOW: u64 = 200_000;
-/// The same of a model with a long window.
-const LONG_WINDOW: u64 = 1_000_000;
-/// Models with a long window (told by 2.1.329 to its status line).
-const LONG: [&str; 2] = ["claude-opus-5-5", "claude-sonnet-5-5"];
-
 /// Where a session belongs.
 #[derive(Debug, Clone, Serialize)]
 pub struct Project {
@@ -236,77 +230,6 @@ pub fn group(
     }
 }
 
-/// What follows from the size of a context.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Advice {
-    Healthy,
-    Large,
-    /// Begin a fresh session.
-    Bloated,
-}
-
-/// Tokens of the newest real answer.
-#[derive(Debug, Clone, Serialize)]
-pub struct Context {
-    /// Tokens it had to read.
-    pub tokens: u64,
-    /// Size of the model's window, when it is known.
-    pub window: Option<u64>,
-    /// Share of the window, when it is known.
-    pub percent: Option<f64>,
-    /// What follows from that.
-    pub advice: Option<Advice>,
-    /// What to do, in a sentence.
-    pub next: Option<String>,
-}
-
-impl Context {
-    /// A context of so many tokens, and what that means. `full`: the conversation no longer fits. `seen` are windows that clients
-    /// told, by model.
-    #[must_use]
-    pub fn weighed(
-        tokens: u64,
-        model: Option<&str>,
-        full: bool,
-        limits: &Limits,
-        seen: &BTreeMap<String, u64>,
-    ) -> Self {
-        let model = model.unwrap_or_default();
-        let long = model.contains("[1m]") || LONG.iter().any(|name| model.starts_with(name));
-        let told = seen.get(model).copied().filter(|window| *window > 0);
-        let window = told.unwrap_or(if long { LONG_WINDOW } else { WINDOW });
-        // What was read did fit.
-        let window = if tokens > window { window.max(LONG_WINDOW) } else { window };
-        let percent = Large::bytes(tokens) / Large::bytes(window) * 100.0;
-        // A conversation that no longer fits proves the guess of the window wrong.
-        let believed = !full || told.is_some();
-        let [large, bloated] = limits.warn_percent;
-        let advice = if full || percent >= bloated {
-            Advice::Bloated
-        } else if percent >= large {
-            Advice::Large
-        } else {
-            Advice::Healthy
-        };
-        let next = match advice {
-            Advice::Healthy => None,
-            Advice::Large => Some("compact it soon: /compact in the session".to_owned()),
-            Advice::Bloated => Some(
-                "begin a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\""
-                    .to_owned(),
-            ),
-        };
-        Self {
-            tokens,
-            window: believed.then_some(window),
-            percent: believed.then_some((percent * 10.0).round() / 10.0),
-            advice: Some(advice),
-            next,
-        }
-    }
-}
-
 /// Commands a person can copy.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Commands {
@@ -430,17 +353,6 @@ pub struct Session {
     pub next: RecoveryPlan,
     /// Commands a person can copy.
     pub commands: Commands,
-}
-
-pub struct Large;
-
-impl Large {
-    /// Bytes as a number that can be compared with a fraction.
-    #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^53")]
-    pub fn bytes(bytes: u64) -> f64 {
-        bytes as f64
-    }
 }
 
 fn shown(text: Option<&String>) -> Option<String> {

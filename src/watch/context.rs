@@ -5,13 +5,13 @@ use crate::claude::transcript::Transcript;
 use crate::config::Context as Limits;
 use crate::error::Result;
 use crate::quota::seen_windows;
-use crate::report::session::{Advice, Context};
 use crate::session::StopKind;
 use crate::session::ending::Liveness;
 use crate::session::stop::time_or_null;
 use crate::session::summary::{Depth, Reader, Summary};
 use crate::store::StateDir;
 use crate::store::stored::{Stored, load, save};
+use crate::watch::weight::{Advice, Context};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 

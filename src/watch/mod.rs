@@ -7,3 +7,4 @@
 pub mod context;
 pub mod saving;
 pub mod shadow;
+pub mod weight;
