@@ -35,6 +35,7 @@ pub mod report;
 pub mod rescue;
 pub mod service;
 pub mod session;
+pub mod statusline;
 pub mod store;
 pub mod text;
 pub mod threads;

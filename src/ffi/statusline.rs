@@ -4,7 +4,7 @@ use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::fs::read_standard_input;
-use crate::quota::status_line;
+use crate::statusline::status_line;
 use crate::world::World;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;

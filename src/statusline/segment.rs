@@ -3,7 +3,7 @@
 //! Parts are `5h 42% · resets 15:10 (1 h 12 min)`, the week and the context once they are worth a look, and the sessions of
 //! the project that are waited for. On a narrow terminal the least of it goes first.
 
-use super::refresh::Window;
+use crate::quota::refresh::Window;
 use crate::text::length;
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Utc};
 use std::fmt::Write;

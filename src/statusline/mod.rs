@@ -1,0 +1,175 @@
+//! The status line: what is left of the usage windows, and how many sessions wait, shown to the user before a limit stops the work.
+//!
+//! Measured with 2.1.120 to 2.1.329: the client runs the command through `/bin/sh -c` in a process group of its own, with one JSON
+//! object and a line end on standard input, shows what it printed only when it ended with 0, drops blank lines, and gives up on more
+//! than a million characters. There is one status line only, so ours runs the one that was there, passes its output on as it is, and
+//! adds a line.
+
+pub mod segment;
+pub mod wrapped;
+
+use crate::clock::local_time;
+use crate::quota::refresh::Refresh;
+use crate::quota::seen;
+use crate::recovery::incident::{Incident, Phase};
+use crate::recovery::policy::Action;
+use crate::recovery::supervise::Paused;
+use crate::store::StateDir;
+use crate::store::stored::peek;
+use crate::trust::enabled::find;
+use crate::watch::saving::Unsaved;
+use crate::world::World;
+use segment::{Scene, Waiting, segment};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wrapped::{Ended, Wrapped};
+
+/// Incidents that are looked at for one refresh. A status line is drawn many times a minute.
+const MOST_INCIDENTS: usize = 500;
+
+/// What the process of a status line prints and how it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// Bytes for standard output.
+    pub stdout: Vec<u8>,
+    pub exit_code: i32,
+}
+
+/// Draws a status line: what the wrapped command prints for the same input, and a line of ours. `project` is the one whose
+/// launcher was started, `None` for the user's own.
+#[must_use]
+pub fn status_line(
+    outside: World<'_>,
+    project: Option<&Path>,
+    wrapped: Option<&str>,
+    input: Vec<u8>,
+) -> Shown {
+    let input: Arc<[u8]> = input.into();
+    // Ours is made while the other one runs.
+    let wrapped = wrapped.map(|command| Wrapped::start(command, &input, outside.env));
+    let ours = own(outside, project, &input).unwrap_or_default();
+    joined(wrapped.map(Wrapped::end), &ours)
+}
+
+/// The client shows nothing of a command that failed, so a failed one is left out where there is something of ours to show.
+fn joined(wrapped: Option<Ended>, ours: &str) -> Shown {
+    let Some(Ended { stdout, exit_code }) = wrapped else {
+        return Shown { stdout: line(ours), exit_code: 0 };
+    };
+    if ours.is_empty() {
+        return Shown { stdout, exit_code };
+    }
+    if exit_code != 0 || stdout.iter().all(u8::is_ascii_whitespace) {
+        return Shown { stdout: line(ours), exit_code: 0 };
+    }
+    let mut all = stdout;
+    let escapes = all.contains(&0x1b);
+    let links = all.windows(4).any(|bytes| bytes == b"\x1b]8;");
+    if all.last() != Some(&b'\n') {
+        all.push(b'\n');
+    }
+    // The client carries colours and links that are still open over to the next line.
+    if links {
+        all.extend_from_slice(b"\x1b]8;;\x07");
+    }
+    if escapes {
+        all.extend_from_slice(b"\x1b[0m");
+    }
+    all.extend(line(ours));
+    Shown { stdout: all, exit_code: 0 }
+}
+
+fn line(ours: &str) -> Vec<u8> {
+    if ours.is_empty() { Vec::new() } else { format!("{ours}\n").into_bytes() }
+}
+
+/// Our line; `None` where the tool is not set up or the input is none of a status line.
+fn own(outside: World<'_>, project: Option<&Path>, input: &[u8]) -> Option<String> {
+    let state = StateDir::new(outside.env.state_dir().ok()?);
+    let enabled = find(&state, outside.env, project)?;
+    let config_dir = outside.env.claude_config_dir()?;
+    let refresh = Refresh::parse(input)?;
+    let now = outside.clock.now();
+    let seen = seen::note(&state, &config_dir, &refresh, now);
+    let project = enabled
+        .project
+        .or_else(|| outside.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
+        .and_then(|dir| crate::fs::canonical(&dir).ok());
+    Some(segment(&Scene {
+        // Only where this session tells windows itself: with an API key there are none to show.
+        five_hour: refresh.five_hour.and(seen.as_ref().and_then(|seen| seen.five_hour)),
+        seven_day: refresh.seven_day.and(seen.as_ref().and_then(|seen| seen.seven_day)),
+        context_percent: refresh.context_percent,
+        unsaved: refresh.session.is_some_and(|session| is_unsaved(&state, &session)),
+        waiting: project.map(|project| waiting(&state, &project)).unwrap_or_default(),
+        now,
+        local: local_time,
+        columns: outside.env.text("COLUMNS").and_then(|text| text.parse().ok()),
+        colour: outside.env.var("NO_COLOR").is_none(),
+    }))
+}
+
+/// Whether it was reported that a session is not saved. For one that is saved this costs a look for a file that is not there.
+fn is_unsaved(state: &StateDir, session: &str) -> bool {
+    let known = peek::<Unsaved>(&state.saving(session)).ok().flatten();
+    known.is_some_and(|known| known.stands())
+}
+
+/// Sessions of a project that are waited for. Reads only: an event that is still in the spool shows at the next refresh.
+fn waiting(state: &StateDir, project: &Path) -> Waiting {
+    let names = std::fs::read_dir(state.incidents()).into_iter().flatten().filter_map(Result::ok);
+    let incidents = names
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+        .take(MOST_INCIDENTS)
+        .filter_map(|path| peek::<Incident>(&path).ok().flatten())
+        .filter(|incident| incident.phase.is_active() && incident.project.as_deref() == Some(project))
+        // A turn that was wrapped up near a limit waits for the user.
+        .filter(|incident| incident.phase != Phase::Waiting || incident.plan.action != Action::Notify);
+    let paused = Paused::read(state);
+    incidents.fold(Waiting::default(), |waiting, incident| {
+        if paused.holds(&incident.session) {
+            return Waiting { paused: waiting.paused + 1, ..waiting };
+        }
+        let next = incident.plan.at.filter(|_| incident.held_back.is_none());
+        Waiting {
+            sessions: waiting.sessions + 1,
+            next: [waiting.next, next].into_iter().flatten().min(),
+            ..waiting
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::unnecessary_wraps, reason = "a wrapped command is optional")]
+    fn ended(stdout: &str, exit_code: i32) -> Option<Ended> {
+        Some(Ended { stdout: stdout.into(), exit_code })
+    }
+
+    fn text(shown: &Shown) -> &str {
+        std::str::from_utf8(&shown.stdout).unwrap()
+    }
+
+    #[test]
+    fn ours_goes_on_a_line_of_its_own_behind_the_bytes_of_the_other() {
+        assert_eq!(text(&joined(ended("a\n\n b", 0), "ours")), "a\n\n b\nours\n");
+        assert_eq!(text(&joined(ended("a\n", 0), "ours")), "a\nours\n");
+        assert_eq!(text(&joined(ended("\u{1b}[31ma\n", 0), "ours")), "\u{1b}[31ma\n\u{1b}[0mours\n");
+        assert_eq!(
+            text(&joined(ended("\u{1b}]8;;x\u{7}a", 0), "ours")),
+            "\u{1b}]8;;x\u{7}a\n\u{1b}]8;;\u{7}\u{1b}[0mours\n"
+        );
+    }
+
+    #[test]
+    fn a_failed_or_empty_one_leaves_ours_alone_and_without_ours_it_is_as_it_was() {
+        for wrapped in [ended("half", 3), ended(" \n", 0), ended("", 0), None] {
+            assert_eq!(joined(wrapped, "ours"), Shown { stdout: b"ours\n".to_vec(), exit_code: 0 });
+        }
+        assert_eq!(joined(ended("half", 3), ""), Shown { stdout: b"half".to_vec(), exit_code: 3 });
+        assert_eq!(joined(None, ""), Shown::default());
+    }
+}
