@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::recovery::changes::{Changes, Wake};
 use crate::recovery::supervise::{Ground, Looked, Scope, Supervisor};
 use crate::report::{pause, preview, run};
+use crate::rescue::prune::tend_kept;
 use crate::store::StateDir;
 use crate::trust::account::Provenance;
 use napi::bindgen_prelude::AsyncTask;
@@ -32,6 +33,7 @@ fn ground(provenance: fn(&Environment) -> Provenance) -> Ground {
         clock: Box::new(SystemClock),
         processes: Box::new(SystemProcesses),
         pid: std::process::id(),
+        tend_kept,
     }
 }
 

@@ -240,6 +240,7 @@ impl Night {
             clock: Box::new(self.clock.clone()),
             processes: Box::new(Own),
             pid: std::process::id(),
+            tend_kept: |_, _, _, _| Vec::new(),
         };
         Supervisor::new(ground, Scope::default()).unwrap()
     }

@@ -18,11 +18,10 @@ use crate::claude::home::stores;
 use crate::claude::process::Processes;
 use crate::claude::transcript::Transcript;
 use crate::clock::Clock;
-use crate::config::{Config, in_force};
+use crate::config::{Config, Retention, in_force};
 use crate::env::Environment;
 use crate::error::{Error, Problem, Result};
 use crate::notify::{Kind, Notice, send};
-use crate::rescue::prune::tend_kept;
 use crate::session::ending::Liveness;
 use crate::session::files::ProjectDirectory;
 use crate::session::owners::Owners;
@@ -205,6 +204,8 @@ pub struct Ground {
     pub pid: u32,
     /// Whose variables they are.
     pub provenance: Provenance,
+    /// Looks after what is kept of deleted sessions, about so many bytes at a time; what failed.
+    pub tend_kept: fn(&StateDir, &dyn Clock, &Retention, u64) -> Vec<Error>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -447,8 +448,7 @@ impl Supervisor {
         self.tending = std::thread::Builder::new()
             .name("kept".into())
             .spawn(move || {
-                let pass = tend_kept(&state, ground.clock.as_ref(), &retention, TEND_BYTES);
-                for error in &pass.packed.failures {
+                for error in (ground.tend_kept)(&state, ground.clock.as_ref(), &retention, TEND_BYTES) {
                     let fields = json!({"code": error.code.as_str(), "message": error.to_string()});
                     journal::append(&state, ground.clock.as_ref(), "keeping-failed", fields);
                 }

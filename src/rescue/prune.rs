@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Retention;
 use crate::error::{Code, Error, IoContext, Problem, Result};
 use crate::fs::lossy;
-use crate::keep::{KeptEntry, Packed, kept_of, kept_register, pack, remove_kept};
+use crate::keep::{KeptEntry, kept_of, kept_register, pack, remove_kept};
 use crate::recovery::incident::Incident;
 use crate::report::inventory::{Ground, Inventory};
 use crate::session::files::entries;
@@ -577,33 +577,27 @@ fn kept_sessions_out(
     (removed, stay)
 }
 
-/// What one pass of the supervisor does about kept sessions.
-#[derive(Debug, Default)]
-pub struct KeptPass {
-    pub removed: usize,
-    pub packed: Packed,
-}
-
-/// Packs what Claude Code deleted, about `most` bytes, and removes deleted sessions by age and size.
-pub fn tend_kept(state: &StateDir, clock: &dyn Clock, retention: &Retention, most: u64) -> KeptPass {
-    let mut pass = KeptPass { removed: 0, packed: pack(state, clock, most) };
-    let Ok(rules) = rules(retention, &PruneOptions::default()) else { return pass };
+/// Packs what Claude Code deleted, about `most` bytes, and removes deleted sessions by age and size; what failed. A pass of the
+/// supervisor.
+#[must_use]
+pub fn tend_kept(state: &StateDir, clock: &dyn Clock, retention: &Retention, most: u64) -> Vec<Error> {
+    let mut packed = pack(state, clock, most);
+    let Ok(rules) = rules(retention, &PruneOptions::default()) else { return packed.failures };
     // A session that may be open has no transcript yet, or has lost it: what is kept of it stays.
     let wanted = BTreeSet::new();
-    let found = gone_sessions(state, &mut pass.packed.failures);
+    let found = gone_sessions(state, &mut packed.failures);
     // What was packed only in part takes more room than it will.
-    let rules = if pass.packed.more { Rules { kept_max_total: u64::MAX, ..rules } } else { rules };
+    let rules = if packed.more { Rules { kept_max_total: u64::MAX, ..rules } } else { rules };
     for one in kept_sessions_out(found, &rules, clock.now(), &wanted).0 {
         match delete(state, &one) {
             Ok(()) => {
-                pass.removed += 1;
                 let fields = json!({"session": one.session, "bytes": one.bytes, "why": one.why});
                 journal::append(state, clock, "kept-removed", fields);
             }
-            Err(error) => pass.packed.failures.push(error),
+            Err(error) => packed.failures.push(error),
         }
     }
-    pass
+    packed.failures
 }
 
 fn outputs(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>> {
