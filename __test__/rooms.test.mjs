@@ -56,7 +56,7 @@ function drawing(graph) {
   /** @param {string} from @param {string} to @param {boolean} direct @returns {boolean} */
   const reaches = (from, to, direct) => [...(graph.get(from)?.keys() ?? [])].some((next) => (next === to ? direct : DRAWN.includes(next) && reaches(next, to, true)));
   const arrows = DRAWN.flatMap((from) => DRAWN.filter((to) => graph.get(from)?.has(to) && !reaches(from, to, false)).map((to) => `  ${from} --> ${to}`));
-  return `\`\`\`mermaid\nflowchart TD\n${arrows.sort().join('\n')}\n\`\`\``;
+  return `\`\`\`mermaid\nflowchart TD\n${arrows.toSorted().join('\n')}\n\`\`\``;
 }
 
 test('no rooms import one another in a circle', () => {
