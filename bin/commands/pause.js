@@ -6,7 +6,7 @@
 module.exports = {
   name: 'pause',
   summary: 'resume nothing for a session, or for any, for now',
-  description: 'The plan of a paused session stays; `unpause` lets it go on. An open session still goes on by itself.',
+  description: 'Pauses open and closed sessions from now on; `unpause` resumes their plans. Claude Code\'s own continuation in an open window is not paused.',
   arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name' }],
   options: [
     { flags: '-a, --all', description: 'everything' },
