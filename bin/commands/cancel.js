@@ -6,16 +6,16 @@
 module.exports = {
   name: 'cancel',
   summary: 'do not continue a stopped session',
-  description: 'The session itself, its transcript and its note stay as they are; only the waiting ends.',
+  description: 'Ends the wait for the session. The session, its transcript and its note are not changed.',
   arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name' }],
   options: [
-    { flags: '-a, --all', description: 'every session that is waited for' },
-    { flags: '--dry-run', description: 'only say what would be cancelled' },
+    { flags: '-a, --all', description: 'every waiting or held session' },
+    { flags: '--dry-run', description: 'print what would be cancelled' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
     { command: 'cc-session-recover cancel 3f2a9c1d', does: 'one session' },
-    { command: 'cc-session-recover cancel --all --dry-run', does: 'show what is waited for' },
+    { command: 'cc-session-recover cancel --all --dry-run', does: 'print what is waiting' },
   ],
 
   async run(args, io) {

@@ -7,17 +7,17 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'doctor',
-  summary: 'check that everything is in order for recovery here, and say what to do where it is not',
+  summary: 'check that recovery works here, and print how to fix what does not',
   description:
-    'It looks at Claude Code, the hooks, their runtime, the configuration, whether sessions are saved, the note, our own files, and\nwhat unattended runs need. It changes nothing and reads no credential. Exit code 1 when something fails.',
+    'Checks Claude Code, the hooks and their runtime, the configuration, whether sessions are saved, HANDOFF.md, the state directory and\nwhat unattended runs need. Changes nothing and reads no credential. Exit code 1 when a check fails.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
-    { flags: '-q, --quiet', description: 'only what is not in order' },
+    { flags: '-q, --quiet', description: 'print only warnings and failures' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
     { command: 'cc-session-recover doctor', does: 'the project in this directory' },
-    { command: 'cc-session-recover doctor ~/work/api --quiet', does: 'only what is wrong with that one' },
+    { command: 'cc-session-recover doctor ~/work/api --quiet', does: 'only the problems of that one' },
     { command: 'cc-session-recover doctor --json', does: 'for a program: `ok`, and each check with its path' },
   ],
 

@@ -5,17 +5,17 @@
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'forget',
-  summary: 'remove everything this tool keeps of a session',
+  summary: 'remove everything this tool stored about a session',
   description:
-    "Removes what is kept of the session, its snapshots, outputs of runs, exports and pages in the state directory, records, its incident, its saved states, its block in HANDOFF.md, and every line and entry about it, in the journal too. Files of Claude Code, and exports that you put elsewhere, are left alone and listed.",
+    "Removes retained files, snapshots, outputs of runs, exports and pages in the state directory, the incident, saved states, its block in HANDOFF.md, and every entry about the session, in the journal too. Files of Claude Code, and exports elsewhere, are listed and not touched.",
   arguments: [{ flags: '<session>', description: 'session id, the first 4 or more characters of one, or a name' }],
   options: [
-    { flags: '--dry-run', description: 'only show what would be removed' },
+    { flags: '--dry-run', description: 'print what would be removed' },
     { flags: '--json', description: 'print the report as JSON; removes only with --yes' },
     { flags: '-y, --yes', description: 'do not ask' },
   ],
   examples: [
-    { command: 'cc-session-recover forget 3f2a9c1d --dry-run', does: 'show what is kept of a session, and what Claude Code has of it' },
+    { command: 'cc-session-recover forget 3f2a9c1d --dry-run', does: 'print what is stored about a session, here and by Claude Code' },
     { command: 'cc-session-recover forget 3f2a9c1d --yes', does: 'remove it without asking' },
   ],
 

@@ -7,23 +7,23 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'handoff',
-  summary: 'hand the work of a session over: print its note, or write it to HANDOFF.md',
+  summary: 'print the handoff note of a session, or write it to HANDOFF.md',
   description:
-    'The note is made from the transcript and git, without asking a model: the task, what was done, what was in flight, what is\nnext. Without a session it is the one of this project that was active last. Known patterns of secrets are taken out.',
+    'The note comes from the transcript and git, without a model request: the task, what was done, what was in flight, and what is\nnext. Default: the most recently active session of this project. Recognised secrets are removed.',
   arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name or title' }],
   options: [
-    { flags: '-p, --project <dir>', description: 'only look in the project in this directory' },
-    { flags: '-w, --write', description: 'put it into HANDOFF.md of its project, as a block of its own', conflicts: ['for', 'essential'] },
+    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
+    { flags: '-w, --write', description: 'write it to HANDOFF.md of its project, as a block of its own', conflicts: ['for', 'essential'] },
     { flags: '--for <reader>', description: 'paste: for any assistant. resume: the first prompt of a fresh session', choices: ['paste', 'resume'], conflicts: ['essential'] },
     { flags: '--essential', description: 'for any assistant, at most 4,000 characters' },
-    { flags: '--dry-run', description: 'with --write: show what would be written, and change nothing' },
+    { flags: '--dry-run', description: 'with --write: print what would be written' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
     { command: 'cc-session-recover handoff', does: 'the note of the last session of this project' },
-    { command: 'cc-session-recover handoff 3f2a9c1d --write', does: 'put it into HANDOFF.md' },
-    { command: 'cc-session-recover handoff --essential | pbcopy', does: 'go on with another assistant' },
-    { command: 'claude "$(cc-session-recover handoff 3f2a9c1d --for resume)"', does: 'go on in a fresh session' },
+    { command: 'cc-session-recover handoff 3f2a9c1d --write', does: 'write it to HANDOFF.md' },
+    { command: 'cc-session-recover handoff --essential | pbcopy', does: 'continue with another assistant' },
+    { command: 'claude "$(cc-session-recover handoff 3f2a9c1d --for resume)"', does: 'continue in a fresh session' },
   ],
 
   async run(args, io) {

@@ -7,18 +7,18 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'import',
-  summary: 'make an export a session again that Claude Code resumes',
+  summary: 'restore an export as a session that Claude Code can resume',
   description:
-    'Every file is verified before anything is written, and again when it is in its place. Nothing that exists is overwritten.\nThe note (HANDOFF.md) stays in the export: a project has its own.',
-  arguments: [{ flags: '<export>', description: 'the directory or the .tar file that `export` has made' }],
+    'Verifies every file before writing and after. Overwrites nothing. HANDOFF.md stays in the export, because a project has its own.',
+  arguments: [{ flags: '<export>', description: 'directory or .tar file written by `export`' }],
   options: [
-    { flags: '-p, --project <dir>', description: 'for the project in this directory (default: where it was)' },
-    { flags: '-c, --config-dir <dir>', description: "into this configuration directory of Claude Code (default: the one in force)" },
-    { flags: '--dry-run', description: 'verify the export and show what would be put where' },
+    { flags: '-p, --project <dir>', description: 'project directory to import it for (default: its own)' },
+    { flags: '-c, --config-dir <dir>', description: "configuration directory of Claude Code (default: the current one)" },
+    { flags: '--dry-run', description: 'verify the export and print what would be written where' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover import ~/backup/20261121T020000Z-LOSSLESS-3f2a9c1d-0000-4000-8000-000000000001', does: 'back to where it was' },
+    { command: 'cc-session-recover import ~/backup/20261121T020000Z-LOSSLESS-3f2a9c1d-0000-4000-8000-000000000001', does: 'to its original place' },
     { command: 'cc-session-recover import session.tar --project ~/work/moved', does: 'for a project that has moved' },
     { command: 'cc-session-recover import session.tar --dry-run', does: 'only verify it' },
   ],

@@ -10,16 +10,16 @@ const INTERRUPTED = 130;
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'kill',
-  summary: 'save a session and end the process that holds it',
+  summary: 'export a session and end the process that has it open',
   description:
-    'Shows what would be ended and asks. The session is exported first; when that fails, nothing is ended. The process is asked to\nend and gets 10 s to close its session. Never ended: the session you are in, what this command runs below, other users, and\nthe daemons and hosts of Claude Code. A background session is ended with `claude stop`.',
+    'Shows what would be ended and asks. Exports the session first; if the export fails, ends nothing. The process gets 10 s to close\nits session. Never ended: the session you are in, ancestors of this command, processes of other users, and the daemons and hosts of\nClaude Code. A background session is ended with `claude stop`.',
   arguments: [{ flags: '<target>', description: 'a terminal (pts/3), a process id, or a session: id, at least 4 characters of it, name or title' }],
   options: [
     { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
     { flags: '--tree', description: 'end the processes of its tools too' },
-    { flags: '--force', description: 'end it by force when it still lives after 10 s; what it has not written is lost' },
-    { flags: '--no-export', description: 'do not save it first' },
-    { flags: '-t, --to <dir>', description: 'directory to put the export into (default: exports in the state directory)' },
+    { flags: '--force', description: 'kill it if it still runs after 10 s; what it has not written is lost' },
+    { flags: '--no-export', description: 'do not export it first' },
+    { flags: '-t, --to <dir>', description: 'directory for the export (default: exports in the state directory)' },
     { flags: '--log <dir>', description: 'directory of SESSION-LOG-<date>.md (default: the state directory)' },
     { flags: '--dry-run', description: 'show what would be ended, and what may be lost' },
     { flags: '--json', description: 'print the report as JSON; needs --yes or --dry-run' },
@@ -27,8 +27,8 @@ module.exports = {
   ],
   examples: [
     { command: 'cc-session-recover kill pts/3', does: 'the session in that terminal' },
-    { command: 'cc-session-recover kill 3f2a9c1d --dry-run', does: 'what would be ended, and what is at risk' },
-    { command: 'cc-session-recover kill 4711 --tree --force --yes', does: 'a hung one with all its tools, without questions' },
+    { command: 'cc-session-recover kill 3f2a9c1d --dry-run', does: 'what would be ended, and what may be lost' },
+    { command: 'cc-session-recover kill 4711 --tree --force --yes', does: 'a hung session and its tools, without asking' },
   ],
 
   async run(args, io) {

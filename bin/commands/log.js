@@ -9,13 +9,13 @@ const ON_A_TERMINAL = 50;
 module.exports = {
   name: 'log',
   summary: 'show what this tool decided and did',
-  description: 'Each line of the journal names the hash of the one before it. With --verify every line is held against it; a journal that was\nchanged ends with exit code 5.',
+  description: 'Each line of the journal contains the hash of the line before. --verify checks every hash and exits with 5 when a line was changed.',
   options: [
-    { flags: '-s, --session <id>', description: 'only of this session: its id or the beginning of it' },
-    { flags: '-e, --event <names...>', description: 'only these, such as exported, run-ended, restored' },
+    { flags: '-s, --session <id>', description: 'only this session: its id or a prefix' },
+    { flags: '-e, --event <names...>', description: 'only these events, such as exported, run-ended, restored' },
     { flags: '--since <when>', description: 'since then: 90m, 36h, 2d, 1w, a date or a time' },
-    { flags: '-n, --limit <number>', description: `at most so many, the newest; 0 for all (default: ${ON_A_TERMINAL} on a terminal)` },
-    { flags: '--verify', description: 'check that nothing was changed, taken out or put in' },
+    { flags: '-n, --limit <number>', description: `number of newest events, 0 for all (default: ${ON_A_TERMINAL} on a terminal)` },
+    { flags: '--verify', description: 'check that no line was changed, removed or added' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [

@@ -5,7 +5,7 @@
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'pause',
-  summary: 'resume nothing for a session, or for any, for now',
+  summary: 'pause recovery of a session, or of all',
   description: 'Pauses open and closed sessions from now on; `unpause` resumes their plans. Claude Code\'s own continuation in an open window is not paused.',
   arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name' }],
   options: [
@@ -13,7 +13,7 @@ module.exports = {
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover pause --all', does: 'resume nothing tonight' },
+    { command: 'cc-session-recover pause --all', does: 'everything, for tonight' },
     { command: 'cc-session-recover pause 3f2a9c1d', does: 'one session' },
   ],
   run: (args, io) => require('../lib/pausing.js').change(args, io, false),

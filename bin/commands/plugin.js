@@ -7,21 +7,21 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'plugin',
-  summary: 'write the plugin for Claude Code, or take it away',
+  summary: 'write the plugin for Claude Code, or remove it',
   description:
-    'A directory that Claude Code can install from: a marketplace with one plugin, which has the hooks of init and\nthe commands /cc-session-recover:session-rescue and /cc-session-recover:handoff. Its hooks act in every project; where init has put hooks into settings, they leave the session to those.\nThe two commands that install it are printed; they are yours to type.',
+    'Writes a directory that Claude Code can install from: a marketplace with one plugin, which has the hooks of init and\nthe commands /cc-session-recover:session-rescue and /cc-session-recover:handoff. Its hooks work in every project, except where init installed hooks in settings.\nPrints the two commands that install it.',
   options: [
     { flags: '--to <dir>', description: 'the directory (default: plugin in the state directory)' },
-    { flags: '--remove', description: 'take it away again; what you edited in it stays' },
+    { flags: '--remove', description: 'remove it; files that you edited stay' },
     { flags: '--dry-run', description: 'print the exact changes and write nothing' },
     { flags: '--json', description: 'print the report as JSON and ask nothing' },
     { flags: '-y, --yes', description: 'do not ask' },
   ],
   examples: [
-    { command: 'cc-session-recover plugin', does: 'write it, or bring it up to date after an upgrade' },
-    { command: 'cc-session-recover plugin --dry-run', does: 'only show what would be written' },
-    { command: 'cc-session-recover plugin --to ~/claude-plugins', does: 'write it somewhere else' },
-    { command: 'cc-session-recover plugin --remove', does: 'take it away again' },
+    { command: 'cc-session-recover plugin', does: 'write it, or update it after an upgrade' },
+    { command: 'cc-session-recover plugin --dry-run', does: 'print what would be written' },
+    { command: 'cc-session-recover plugin --to ~/claude-plugins', does: 'write it to another directory' },
+    { command: 'cc-session-recover plugin --remove', does: 'remove it' },
   ],
 
   async run(args, io) {

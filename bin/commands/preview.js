@@ -5,8 +5,8 @@
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'preview',
-  summary: 'show exactly what would be started for closed sessions, when and why',
-  description: 'Starts and writes nothing. What is shown is what `watch` runs: it is made by the same function.',
+  summary: 'print what would be started for closed sessions, when and why',
+  description: 'Starts and writes nothing. `watch` uses the same plan.',
   arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name (default: all)' }],
   options: [{ flags: '--json', description: 'print the report as JSON' }],
   examples: [

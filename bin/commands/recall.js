@@ -7,11 +7,11 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'recall',
-  summary: 'tell what was worked on lately, from titles and prompts',
+  summary: 'list what recent sessions worked on, from titles and prompts',
   options: [
     { flags: '-r, --recent <number>', description: 'number of sessions (default: 20)', parse: numberOf },
     { flags: '-p, --project <dir>', description: 'only the project in this directory' },
-    { flags: '--since <when>', description: 'only what was active since then: 90m, 36h, 2d, 1w, a date or a time' },
+    { flags: '--since <when>', description: 'only sessions active since then: 90m, 36h, 2d, 1w, a date or a time' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [

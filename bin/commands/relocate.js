@@ -8,14 +8,14 @@ const { resolve } = require('node:path');
 module.exports = {
   name: 'relocate',
   summary: 'copy a session to another configuration directory or project',
-  description: 'The original stays. The copy is compared with it before it is put in place, and nothing is overwritten.',
+  description: 'The original stays. The copy is verified against it before it is published, and nothing is overwritten.',
   arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name, title, or path of its transcript' }],
   options: [
     { flags: '-t, --to <dir>', description: 'a configuration directory of Claude Code, or the directory of a project' },
     { flags: '--config-dir', description: 'the directory is a configuration directory even though it does not look like one' },
-    { flags: '-l, --latest', description: 'the session that was active last' },
+    { flags: '-l, --latest', description: 'the most recently active session' },
     { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
-    { flags: '--dry-run', description: 'show what would be copied' },
+    { flags: '--dry-run', description: 'print what would be copied' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [

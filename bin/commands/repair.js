@@ -7,23 +7,23 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'repair',
-  summary: "mend a session's damaged transcript",
+  summary: "repair a session's damaged transcript",
   description:
-    'Without --apply it only tells: what is damaged and where, what the client does with it, what would be done, and what is lost.\nWhat the client copes with by itself is told and left as it is. With nothing to mend the exit code is 6.\nWhat was there is kept as a verified snapshot first; --rollback puts it back.',
+    'Without --apply it prints the damage, what the client makes of it, the repair, and what would be lost.\nDamage that the client handles by itself is listed and not changed. Exit code 6 when there is nothing to repair.\nA verified snapshot is taken first; --rollback restores it.',
   arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name, title, or path of its transcript' }],
   options: [
-    { flags: '-a, --apply', description: 'mend it; refused while a client has the session open', conflicts: ['rollback', 'dryRun'] },
-    { flags: '-b, --branch <uuid>', description: 'make the client send the branch that this record is in', conflicts: ['rollback'] },
-    { flags: '--rollback', description: 'put back what was there before the last repair', conflicts: ['dryRun'] },
-    { flags: '--dry-run', description: 'only tell what would be done (the default)' },
-    { flags: '-l, --latest', description: 'the session that was active last' },
+    { flags: '-a, --apply', description: 'write the repair; refused while a client has the session open', conflicts: ['rollback', 'dryRun'] },
+    { flags: '-b, --branch <uuid>', description: 'make the client send the branch that contains this record', conflicts: ['rollback'] },
+    { flags: '--rollback', description: 'restore the transcript from before the last repair', conflicts: ['dryRun'] },
+    { flags: '--dry-run', description: 'print what would be done (default)' },
+    { flags: '-l, --latest', description: 'the most recently active session' },
     { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover repair 3f2a9c1d', does: 'what is damaged, and what would be done' },
-    { command: 'cc-session-recover repair 3f2a9c1d --apply', does: 'mend it' },
-    { command: 'cc-session-recover repair 3f2a9c1d --rollback', does: 'as it was before' },
+    { command: 'cc-session-recover repair 3f2a9c1d', does: 'list the damage and the repair' },
+    { command: 'cc-session-recover repair 3f2a9c1d --apply', does: 'repair it' },
+    { command: 'cc-session-recover repair 3f2a9c1d --rollback', does: 'undo the last repair' },
   ],
 
   async run(args, io) {

@@ -7,8 +7,8 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'report',
-  summary: 'tell what became of stopped sessions: what was tried, what it did, how it ended',
-  description: 'For the morning after: of the last 24 hours unless --since says otherwise. What still needs you comes first.',
+  summary: 'report what happened to stopped sessions: attempts, results, what needs you',
+  description: 'Covers the last 24 hours unless --since is given. Sessions that need you come first.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
     { flags: '-a, --all', description: 'every project on this machine' },

@@ -18,26 +18,26 @@ const DEEDS = /** @type {const} */ (['status', 'export', 'kill', 'resume']);
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'rescue',
-  summary: 'a menu to export, end, resume or look at sessions',
+  summary: 'a menu to export, end, resume or inspect sessions',
   description:
-    'Lists every session that a process holds, and those closed with work left. Keys: arrows, Enter, Ctrl-C to leave. Nothing is ended\nwithout being shown, agreed to and saved first. With --status, --export, --kill or --resume it asks nothing.',
-  arguments: [{ flags: '[session]', description: 'with --export or --resume: only this one' }],
+    'Lists open sessions, and closed ones with pending work. Keys: arrows, Enter, Ctrl-C to exit. Before a session is ended, the menu shows\nit, asks, and exports it. With --status, --export, --kill or --resume it asks nothing.',
+  arguments: [{ flags: '[session]', description: 'with --export or --resume: only this session' }],
   options: [
     { flags: '--status', description: 'print the list', conflicts: ['export', 'kill', 'resume'] },
-    { flags: '--export', description: 'save every open session, or the one that is named', conflicts: ['kill', 'resume'] },
-    { flags: '--kill <target>', description: 'save and end the session in that terminal, process or of that name', conflicts: ['resume'] },
-    { flags: '--resume', description: 'open the one that is named; without a name print how all that were open at a crash are resumed' },
+    { flags: '--export', description: 'export every open session, or the named one', conflicts: ['kill', 'resume'] },
+    { flags: '--kill <target>', description: 'export and end the session of this terminal, process or name', conflicts: ['resume'] },
+    { flags: '--resume', description: 'resume the named session; without a name print the commands for all sessions that were open at a crash' },
     { flags: '--tree', description: 'with --kill: end the processes of its tools too' },
-    { flags: '--force', description: 'with --kill: by force when it still lives after 10 s' },
-    { flags: '--flat', description: 'no drawing: lines and words, for screen readers' },
-    { flags: '--dry-run', description: 'with --export or --kill: only show what would be done' },
+    { flags: '--force', description: 'with --kill: kill it if it still runs after 10 s' },
+    { flags: '--flat', description: 'plain lines, for screen readers' },
+    { flags: '--dry-run', description: 'with --export or --kill: print what would be done' },
     { flags: '--json', description: 'print the report of --status, --export, --kill or --resume as JSON' },
   ],
   examples: [
     { command: 'cc-session-recover rescue', does: 'the menu' },
     { command: 'cc-session-recover rescue --status --flat', does: 'the list, line by line' },
-    { command: 'cc-session-recover rescue --kill pts/3 --dry-run', does: 'what would be ended in that terminal' },
-    { command: 'cc-session-recover rescue --kill pts/3 --force', does: 'save it and end it, by force if it must be' },
+    { command: 'cc-session-recover rescue --kill pts/3 --dry-run', does: 'print what would be ended in that terminal' },
+    { command: 'cc-session-recover rescue --kill pts/3 --force', does: 'export it and end it, by force if needed' },
   ],
 
   async run(args, io) {

@@ -7,21 +7,21 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'restore',
-  summary: "put a session's transcript back as a snapshot has it",
+  summary: "restore a session's transcript from a snapshot",
   description:
-    'Snapshots are taken before a closed session is resumed, and before one is restored: so this can be undone.\nWith several snapshots and no --from they are listed, and nothing is changed (exit code 3).',
+    'A snapshot is taken before a closed session is resumed, and before a restore, so that a restore can be undone.\nWith several snapshots and no --from it lists them and changes nothing (exit code 3).',
   arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name, title, or path of its transcript' }],
   options: [
-    { flags: '-f, --from <name>', description: 'the snapshot: its name, a beginning of it, or latest' },
-    { flags: '-l, --latest', description: 'the session that was active last' },
+    { flags: '-f, --from <name>', description: 'snapshot: its name, a prefix, or latest' },
+    { flags: '-l, --latest', description: 'the most recently active session' },
     { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
-    { flags: '--dry-run', description: 'show the snapshots and what would be put back' },
+    { flags: '--dry-run', description: 'print the snapshots and what would be restored' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
     { command: 'cc-session-recover restore 3f2a9c1d --dry-run', does: 'the snapshots of a session' },
-    { command: 'cc-session-recover restore 3f2a9c1d --from latest', does: 'as it was before the last run' },
-    { command: 'cc-session-recover restore 3f2a9c1d --from 20261121T0200', does: 'one of several' },
+    { command: 'cc-session-recover restore 3f2a9c1d --from latest', does: 'from before the last run' },
+    { command: 'cc-session-recover restore 3f2a9c1d --from 20261121T0200', does: 'a certain snapshot' },
   ],
 
   async run(args, io) {

@@ -9,24 +9,24 @@ const ROLES = ['user', 'assistant', 'tool', 'system'];
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'search',
-  summary: 'find a text in what was said in all sessions',
+  summary: 'search the conversations of all sessions',
   description:
-    'Looks through the transcripts of every project and of subagents (marked ↳) for what people, models, tools and the client said. ' +
-    'A text is found as it was said, however the transcript writes it: with quotes, line ends and tabs, which are escaped there, and ' +
-    'in any script. One hit is one prompt, answer, tool input or tool result.',
+    'Searches the transcripts of every project, and of subagents (marked ↳), for what users, models, tools and the client said. ' +
+    'The text matches as it was said, although transcripts escape quotes, line ends and tabs. One hit is one ' +
+    'prompt, answer, tool input or tool result.',
   arguments: [{ flags: '<text>', description: 'the text; with --regex a regular expression' }],
   options: [
-    { flags: '-i, --ignore-case', description: 'upper and lower case are the same' },
+    { flags: '-i, --ignore-case', description: 'ignore case' },
     { flags: '--regex', description: 'the text is a regular expression; ^ and $ are the ends of a line' },
-    { flags: '--role <role>', description: `only what they said: ${ROLES.join(', ')}; several with commas`, parse: rolesOf },
+    { flags: '--role <role>', description: `only these roles: ${ROLES.join(', ')}; several with commas`, parse: rolesOf },
     { flags: '--since <time>', description: 'a date, a time, or how long ago: 90m, 36h, 2d, 1w' },
     { flags: '--project <dir>', description: 'one project instead of all' },
-    { flags: '--tool-results', description: 'also long tool results that Claude Code stored in files of their own' },
-    { flags: '--limit <number>', description: 'hits that are shown, 0 for all (default: 100)', parse: limitOf },
+    { flags: '--tool-results', description: 'include long tool results, which Claude Code stores in separate files' },
+    { flags: '--limit <number>', description: 'number of hits, 0 for all (default: 100)', parse: limitOf },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover search "connection refused"', does: 'every session, the latest first' },
+    { command: 'cc-session-recover search "connection refused"', does: 'every session, most recent first' },
     { command: 'cc-session-recover search -i todo --role user --since 2d', does: 'what you said in the last two days' },
     { command: "cc-session-recover search --regex 'TODO|FIXME' --project .", does: 'a regular expression in this project' },
     { command: "cc-session-recover search needle --json | jq -r '.hits[].id'", does: 'for programs' },

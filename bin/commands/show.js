@@ -7,11 +7,11 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'show',
-  summary: 'show everything about a session, and the commands to take it on',
+  summary: 'show everything about a session, and the commands to continue it',
   arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name or title' }],
   options: [
-    { flags: '--latest', description: 'the session that was active last' },
-    { flags: '-p, --project <dir>', description: 'only look in the project in this directory' },
+    { flags: '--latest', description: 'the most recently active session' },
+    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
     { flags: '--json', description: 'print the session as JSON' },
   ],
   examples: [

@@ -10,23 +10,23 @@ const ACTIONS = ['show', 'list', 'restore'];
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'state',
-  summary: 'show, list or put back what sessions of a project were doing',
+  summary: 'show, list or restore the saved states of sessions in a project',
   description:
-    'A state is saved to .claude/session-state whenever a session comes to rest: at the end of a turn, before a compaction, at a\nstop, at its end. The same session gets it back when it is resumed or compacted; a new one is told where it is.\n\nshow prints the last one, or the one that is named. list shows all that are kept. restore makes one the last again.',
+    'A state is saved to .claude/session-state at the end of a turn, before a compaction, at a stop and at the end of a session.\nThe session receives it when it is resumed or compacted; a new session receives its path.\n\nshow prints the latest or the named state, list prints all, restore makes one the latest again.',
   arguments: [
     { flags: '[action]', description: 'show, list or restore (default: show)' },
-    { flags: '[state]', description: 'name of a state or a beginning of it; for show also the beginning of a session id' },
+    { flags: '[state]', description: 'name of a state or a prefix; for show also a session id' },
   ],
   options: [
     { flags: '-p, --project <dir>', description: 'the project in this directory' },
-    { flags: '--dry-run', description: 'with restore: show what would be put back, and change nothing' },
+    { flags: '--dry-run', description: 'with restore: print what would be restored' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
     { command: 'cc-session-recover state', does: 'the last state of this project' },
     { command: 'cc-session-recover state show 3f2a9c1d', does: 'the newest state of one session' },
-    { command: 'cc-session-recover state list', does: 'every state that is kept' },
-    { command: 'cc-session-recover state restore 20261121T0200 --dry-run', does: 'what putting an older one back would do' },
+    { command: 'cc-session-recover state list', does: 'every saved state' },
+    { command: 'cc-session-recover state restore 20261121T0200 --dry-run', does: 'print what restoring an older one would change' },
   ],
 
   async run(args, io) {

@@ -10,18 +10,18 @@ const EVERY = 5;
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'status',
-  summary: 'show stopped and waiting sessions, until when, and what happens next',
+  summary: 'show stopped and waiting sessions, when they continue, and what needs you',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
     { flags: '-a, --all', description: 'every project on this machine' },
-    { flags: '-w, --watch', description: 'keep it on the terminal and up to date until Ctrl-C', conflicts: ['json'] },
-    { flags: '--every <seconds>', description: `with --watch: seconds between two readings (default: ${EVERY})`, parse: secondsOf },
+    { flags: '-w, --watch', description: 'update it on the terminal until Ctrl-C', conflicts: ['json'] },
+    { flags: '--every <seconds>', description: `with --watch: seconds between updates (default: ${EVERY})`, parse: secondsOf },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
     { command: 'cc-session-recover status', does: 'the project in this directory' },
     { command: 'cc-session-recover status --all', does: 'everything on this machine' },
-    { command: 'cc-session-recover status --all --watch', does: 'the same, kept up to date' },
+    { command: 'cc-session-recover status --all --watch', does: 'the same, updated' },
     { command: "cc-session-recover status --json | jq '.sessions[].next'", does: 'for programs' },
   ],
 

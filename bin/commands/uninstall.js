@@ -7,20 +7,20 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'uninstall',
-  summary: 'take recovery out of a project',
+  summary: 'remove recovery from a project',
   description:
-    'Settings that nobody touched since get their earlier bytes back; in others only our own entries go.\nNotes (HANDOFF.md) and what is known about stopped sessions stay.',
+    'Settings files that have not changed since `init` get their earlier bytes back; from others only our own entries are removed.\nHANDOFF.md and the records of stopped sessions stay.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
-    { flags: '--local', description: 'out of .claude/settings.local.json', conflicts: ['user'] },
-    { flags: '--user', description: 'out of your own settings', conflicts: ['local'] },
+    { flags: '--local', description: 'from .claude/settings.local.json', conflicts: ['user'] },
+    { flags: '--user', description: 'from your own settings', conflicts: ['local'] },
     { flags: '--dry-run', description: 'print the exact changes and write nothing' },
     { flags: '--json', description: 'print the report as JSON and ask nothing' },
     { flags: '-y, --yes', description: 'do not ask' },
   ],
   examples: [
-    { command: 'cc-session-recover uninstall', does: 'out of the project in this directory' },
-    { command: 'cc-session-recover uninstall --user --dry-run', does: 'show what would go from your own settings' },
+    { command: 'cc-session-recover uninstall', does: 'from the project in this directory' },
+    { command: 'cc-session-recover uninstall --user --dry-run', does: 'print what would be removed from your own settings' },
   ],
 
   async run(args, io) {

@@ -5,10 +5,10 @@
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'unpause',
-  summary: 'let paused sessions go on',
+  summary: 'resume the plans of paused sessions',
   arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name' }],
   options: [
-    { flags: '-a, --all', description: 'everything, also what was paused by its own' },
+    { flags: '-a, --all', description: 'everything, including sessions that were paused one by one' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [{ command: 'cc-session-recover unpause --all', does: 'everything' }],

@@ -8,26 +8,26 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'watch',
-  summary: 'resume closed sessions when what stopped them is over',
+  summary: 'resume closed sessions once the limit or failure that stopped them has passed',
   description:
-    'Looks after closed sessions of projects that were set up with `init --unattended`, and resumes each once, without a\nterminal, when its limit is over. One watch a user works; another one shows what that one does. A run that was started goes\non when watch ends; the next watch verifies it.',
-  arguments: [{ flags: '[dirs...]', description: 'only these projects (default: all that were set up so)' }],
+    'Resumes closed sessions of projects that were set up with `init --unattended`: each once, without a terminal, after its limit has\nreset. One watch per user does the work; a second one shows what the first does. A started run continues when watch exits; the\nnext watch verifies it.',
+  arguments: [{ flags: '[dirs...]', description: 'only these projects (default: all that allow it)' }],
   options: [
     { flags: '-a, --all', description: 'all projects; the default' },
-    { flags: '--once', description: 'resume what is due now, wait for these runs to end, and leave' },
-    { flags: '--until-done', description: 'leave when nothing is owed to any session' },
-    { flags: '--install', description: 'start it now and at every login, as a service of yours', conflicts: ['uninstall', 'status', 'once', 'untilDone', 'all'] },
-    { flags: '--uninstall', description: 'end that service, and start it no more', conflicts: ['install', 'status', 'once', 'untilDone', 'all'] },
-    { flags: '--status', description: 'show whether the service is installed, switched on and running', conflicts: ['once', 'untilDone', 'all', 'dryRun'] },
-    { flags: '--dry-run', description: 'with --install or --uninstall: print what would be written or removed, and do nothing', conflicts: ['once', 'untilDone'] },
-    { flags: '--json', description: 'print each look as a line of JSON, or the report of the service' },
+    { flags: '--once', description: 'resume what is due now, wait for these runs, and exit' },
+    { flags: '--until-done', description: 'exit when no session has pending work' },
+    { flags: '--install', description: 'start it now and at every login, as a user service', conflicts: ['uninstall', 'status', 'once', 'untilDone', 'all'] },
+    { flags: '--uninstall', description: 'stop that service and remove it', conflicts: ['install', 'status', 'once', 'untilDone', 'all'] },
+    { flags: '--status', description: 'show whether the service is installed, enabled and running', conflicts: ['once', 'untilDone', 'all', 'dryRun'] },
+    { flags: '--dry-run', description: 'with --install or --uninstall: print what would be written or removed', conflicts: ['once', 'untilDone'] },
+    { flags: '--json', description: 'print each pass as a line of JSON, or the report of the service' },
   ],
   examples: [
-    { command: 'cc-session-recover watch', does: 'stay and look after everything' },
-    { command: 'cc-session-recover watch --until-done', does: 'leave when nothing is left to wait for' },
+    { command: 'cc-session-recover watch', does: 'run until Ctrl-C, for all projects' },
+    { command: 'cc-session-recover watch --until-done', does: 'exit when nothing is pending' },
     { command: 'cc-session-recover watch --once --json', does: 'for a timer of your own' },
-    { command: 'cc-session-recover watch --install', does: 'from now on, and after every login' },
-    { command: 'cc-session-recover watch --status', does: 'is the service there, switched on, running?' },
+    { command: 'cc-session-recover watch --install', does: 'now and after every login' },
+    { command: 'cc-session-recover watch --status', does: 'check the service' },
   ],
 
   async run(args, io) {

@@ -29,7 +29,7 @@ const VERBS = ['init', 'uninstall', 'plugin', 'status', 'list', 'show', 'search'
 
 const ENVIRONMENT = `
 Environment:
-  CC_RECOVER_STATE_DIR  where incidents, locks and the journal are kept
+  CC_RECOVER_STATE_DIR  directory of incidents, locks and the journal
   CC_RECOVER_CONFIG     another configuration file
   CC_RECOVER_CLAUDE     absolute path of the Claude Code to use
   CC_RECOVER_DEBUG      print stack traces with errors
@@ -87,7 +87,7 @@ async function run(argv, io) {
  */
 function programOf(first, io, finished) {
   const program = new Command('cc-session-recover')
-    .description('Keeps long Claude Code work alive: notes a stopped session, waits for the limit,\nand continues the same session once, safely.')
+    .description('Keeps long Claude Code sessions alive: records why a session stopped, waits until the limit\nhas reset, and continues the same session exactly once.')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [verb]', 'print help for a verb')
@@ -139,10 +139,10 @@ function commandFor(verb, io, finished) {
 }
 
 const OVERVIEW = [
-  { command: 'cc-session-recover init', does: 'set recovery up in the project in this directory' },
-  { command: 'cc-session-recover status --all', does: 'show what is stopped on this machine, until when, and what happens next' },
-  { command: 'cc-session-recover list --since 2d', does: 'list the sessions of the last two days' },
-  { command: 'cc-session-recover search "flaky test"', does: 'find where something was said, in any session' },
+  { command: 'cc-session-recover init', does: 'set recovery up in this project' },
+  { command: 'cc-session-recover status --all', does: 'stopped and waiting sessions of this machine, and what happens next' },
+  { command: 'cc-session-recover list --since 2d', does: 'the sessions of the last two days' },
+  { command: 'cc-session-recover search "flaky test"', does: 'where something was said, in any session' },
   { command: 'cc-session-recover cancel 3f2a9c1d', does: 'do not continue this session' },
 ];
 

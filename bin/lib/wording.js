@@ -139,12 +139,12 @@ function untilWords(session, now) {
 
 /** What each state means. @type {Record<SessionState, string>} */
 const STATES = {
-  current: 'the session this was asked from',
-  active: 'a process holds it',
-  hung: 'a process holds it, but nothing moves',
-  orphaned: 'no process holds it, and its work is unfinished',
-  completed: 'no process holds it, and its last turn ended',
-  empty: 'no process has it open, and there is no conversation in its transcript',
+  current: 'the session that runs this command',
+  active: 'open',
+  hung: 'open and busy, but without a sign of work',
+  orphaned: 'closed, with pending work',
+  completed: 'closed, and its last turn ended',
+  empty: 'closed, and without a conversation in its transcript',
 };
 
 /** @type {Record<import('../../src/ffi/types.js').Remaining['kind'], [string, string]>} */
@@ -184,9 +184,9 @@ function doingWords(session) {
   const { activity, live, state, stop } = session;
   if (live === null) return state === 'empty' ? 'no conversation' : stopWords(session);
   if (activity === 'waiting') return live.waitingFor === null ? 'waits for you' : (WAITED_FOR[live.waitingFor] ?? live.waitingFor);
-  if (state === 'hung') return 'says it works';
+  if (state === 'hung') return 'busy, but silent';
   if (activity === 'busy') return 'works';
-  // Idle after a stop is told by the stop.
+  // A stop explains why the client is idle.
   if (activity === 'idle' && stop.kind === 'finished') return 'idle';
   if (stop.kind === 'unknown' && activity !== null) return activity;
   return kindWords(stop.kind);
@@ -223,7 +223,7 @@ function tokenWords(tokens) {
  *
  * @param {string[]} argv
  * @param {string | null} [directory] Where it has to be run.
- * @param {{env?: Record<string, string>, unset?: string[], platform?: NodeJS.Platform}} [setting] Variables to set and to take out.
+ * @param {{env?: Record<string, string>, unset?: string[], platform?: NodeJS.Platform}} [setting] Variables to set and to remove.
  */
 function commandWords(argv, directory = null, { env = {}, unset = [], platform = process.platform } = {}) {
   const set = Object.entries(env);

@@ -27,7 +27,7 @@ const BUFFER: usize = 2 * 1024 * 1024;
 pub const LONGEST_LINE: usize = 8 * 1024 * 1024;
 /// After so many bytes without a line end the search for the beginning of a line ends, and what is before it is not read: no client
 /// can send such a line, and a hook has seconds.
-const FARTHEST_LINE_END: u64 = 128 * 1024 * 1024;
+const FARTHEST_LINE_END: u64 = 1280 * 1024 * 1024;
 
 /// An open transcript, pinned at the length it had when it was opened.
 #[derive(Debug)]
@@ -190,14 +190,16 @@ pub struct Backwards {
     seen_end: bool,
     /// The bytes of the line that is being looked for were dropped, for there are too many.
     too_long: bool,
-    /// How many of its bytes were dropped.
+    /// How many of its bytes were dropped, and how many may be.
     dropped: u64,
+    farthest: u64,
     failed: bool,
 }
 
 impl Backwards {
     /// Begins a file of this many bytes.
     pub fn begin(&mut self, bytes: u64) {
+        self.farthest = FARTHEST_LINE_END;
         if self.buffer.len() != BUFFER {
             self.buffer = vec![0; BUFFER];
         }
@@ -258,7 +260,7 @@ impl Backwards {
             self.dropped += (self.end - self.from) as u64;
             self.from = self.end;
             self.carried = 0;
-            if self.dropped > FARTHEST_LINE_END {
+            if self.dropped > self.farthest {
                 self.failed = true;
                 return;
             }
@@ -329,11 +331,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.jsonl");
         std::fs::write(&path, bytes).unwrap();
-        prompts_of(&path)
-    }
-
-    fn prompts_of(path: &Path) -> Vec<String> {
-        Transcript::open(path)
+        Transcript::open(&path)
             .unwrap()
             .newest_first()
             .filter_map(|record| match record.body {
@@ -367,18 +365,25 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_no_client_can_send_ends_the_search() {
-        let prompts_around = |hole: u64| {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("t.jsonl");
-            std::fs::write(&path, line("one")).unwrap();
-            let mut file = File::options().append(true).open(&path).unwrap();
-            file.set_len(file.metadata().unwrap().len() + hole).unwrap();
-            std::io::Write::write_all(&mut file, format!("\n{}", line("three")).as_bytes()).unwrap();
-            prompts_of(&path)
+    fn a_line_that_is_too_long_for_every_client_ends_the_search() {
+        const FARTHEST: u64 = 4 * LONGEST_LINE as u64;
+        let found_around = |hole: u64| {
+            let mut file = tempfile::tempfile().unwrap();
+            std::io::Write::write_all(&mut file, b"one\n").unwrap();
+            file.set_len(4 + hole).unwrap();
+            std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).unwrap();
+            std::io::Write::write_all(&mut file, b"\nthree\n").unwrap();
+            let mut lines = Backwards::default();
+            lines.begin(file.metadata().unwrap().len());
+            lines.farthest = FARTHEST;
+            let mut found = Vec::new();
+            while let Some((_, line)) = lines.next(&file) {
+                found.push(String::from_utf8(line.to_vec()).unwrap());
+            }
+            found
         };
-        assert_eq!(prompts_around(FARTHEST_LINE_END - u64::from(u16::MAX)), ["three", "one"]);
-        assert_eq!(prompts_around(FARTHEST_LINE_END + 2 * LARGEST_BLOCK), ["three"]);
+        assert_eq!(found_around(FARTHEST - 2 * LARGEST_BLOCK), ["three", "one"]);
+        assert_eq!(found_around(FARTHEST + 2 * LARGEST_BLOCK), ["three"]);
     }
 
     proptest! {
