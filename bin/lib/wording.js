@@ -184,7 +184,7 @@ function doingWords(session) {
   const { activity, live, state, stop } = session;
   if (live === null) return state === 'empty' ? 'no conversation' : stopWords(session);
   if (activity === 'waiting') return live.waitingFor === null ? 'waits for you' : (WAITED_FOR[live.waitingFor] ?? live.waitingFor);
-  if (state === 'hung') return 'busy, but silent';
+  if (state === 'hung') return 'busy, silent';
   if (activity === 'busy') return 'works';
   // A stop explains why the client is idle.
   if (activity === 'idle' && stop.kind === 'finished') return 'idle';
