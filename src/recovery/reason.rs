@@ -248,7 +248,7 @@ impl Reason<'_> {
             Self::Cancelled => fixed(Code::Cancelled, "cancelled by the user"),
             Self::CancelledWithEsc => fixed(
                 Code::CancelledWithEsc,
-                "cancelled with Esc: type `continue` in that window, or use `cc-session-recover resume`",
+                "cancelled with Esc: type `continue` in its window, or use `cc-session-recover resume` once that is closed",
             ),
             Self::OpenedAgain(place) => (
                 Code::OpenedAgain,
