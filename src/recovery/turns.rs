@@ -1,5 +1,5 @@
-//! Turns: of several open sessions of one account that are due at the same time, one is woken first, and the others follow, seconds
-//! apart, once that one was seen to work.
+//! Turns: of several open sessions of one account that are due at the same time, one is woken first. Once that one was seen to work,
+//! the others follow, a second apart.
 
 use super::incident::{Incident, Outcome, Phase};
 use super::readiness::started_with;
@@ -12,7 +12,7 @@ use crate::trust::enabled::project_key;
 use chrono::{DateTime, Duration, Utc};
 
 /// Time between two wakes of one account.
-const APART: Duration = Duration::seconds(5);
+const APART: Duration = Duration::seconds(1);
 /// A session that was woken and shows nothing keeps the others waiting for no longer than this.
 const LONGEST: Duration = Duration::seconds(90);
 /// Time between two checks of what a woken session does.
@@ -52,21 +52,17 @@ pub enum WakeTurn {
 /// Decides whose turn it is.
 #[must_use]
 pub fn turn(now: DateTime<Utc>, others: &[OtherWake]) -> WakeTurn {
-    let waits = others.iter().filter_map(|other| {
-        let since = now - other.at;
-        // A wake in the future was written by another clock.
-        if since < Duration::zero() || since >= LONGEST {
-            return None;
-        }
-        match other.result {
-            WakeResult::Worked => Some(APART - since),
-            WakeResult::Unseen | WakeResult::Refused => Some(STEP.min(LONGEST - since)),
-        }
-    });
-    match waits.max().filter(|wait| *wait > Duration::zero()) {
-        Some(wait) => WakeTurn::Wait(wait),
-        None => WakeTurn::Now,
-    }
+    // A wake in the future was recorded by another clock.
+    let recent = || others.iter().filter(|other| (Duration::zero()..LONGEST).contains(&(now - other.at)));
+    let Some(newest) = recent().map(|other| other.at).max() else { return WakeTurn::Now };
+    let any = |result| recent().any(|other| other.result == result);
+    // Once one was seen to work, the others only keep their distance.
+    let wait = if any(WakeResult::Worked) && !any(WakeResult::Refused) {
+        APART - (now - newest)
+    } else {
+        STEP.min(LONGEST - (now - newest))
+    };
+    if wait > Duration::zero() { WakeTurn::Wait(wait) } else { WakeTurn::Now }
 }
 
 /// What tells sessions of one account from those of another: configuration directory and account.
@@ -148,12 +144,18 @@ mod tests {
             ("one in this second", vec![ago(0, Unseen)], wait(1)),
             ("one that shows nothing", vec![ago(89, Unseen)], wait(1)),
             ("one that shows nothing for too long", vec![ago(90, Unseen)], WakeTurn::Now),
-            ("one that works, a moment ago", vec![ago(1, Worked)], wait(4)),
-            ("one that works", vec![ago(5, Worked)], WakeTurn::Now),
+            ("one that works, in this second", vec![ago(0, Worked)], wait(1)),
+            ("one that works", vec![ago(1, Worked)], WakeTurn::Now),
             ("one that was refused", vec![ago(10, Refused)], wait(1)),
             ("one that was refused long ago", vec![ago(90, Refused)], WakeTurn::Now),
-            ("the newest counts", vec![ago(60, Worked), ago(2, Unseen)], wait(1)),
-            ("the longest wait counts", vec![ago(2, Worked), ago(3, Unseen)], wait(3)),
+            ("one that worked long ago", vec![ago(90, Worked), ago(2, Unseen)], wait(1)),
+            ("one works already", vec![ago(60, Worked), ago(2, Unseen)], WakeTurn::Now),
+            (
+                "one works, and another one was woken in this second",
+                vec![ago(2, Worked), ago(0, Unseen)],
+                wait(1),
+            ),
+            ("one worked and another one was refused", vec![ago(2, Worked), ago(3, Refused)], wait(1)),
             ("a clock that went back", vec![ago(-30, Unseen)], WakeTurn::Now),
         ] {
             assert_eq!(turn(now, &others), expected, "{what}");
