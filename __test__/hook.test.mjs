@@ -128,6 +128,23 @@ test('1,000 broken calls all end with 0 within 2 s, print nothing and write noth
   assert.equal(existsSync(join(place.root, 'missing')), false, 'an unknown state directory is not made');
 });
 
+test('a client that is suspended before it writes to its hook loses no stop', { skip: linux }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place);
+  const path = transcriptOf(SESSION);
+  writeFileSync(path, transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project, resetsIn: 5000 }));
+  const client = livingClient(place, SESSION);
+  const late = startHook(commandOf('StopFailure'), null, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid) }) });
+  endWith(place, late);
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  assert.equal(late.child.exitCode, null);
+  late.child.stdin.end(JSON.stringify(payloadOf({ transcript_path: path, cwd: place.project })));
+  await until(() => existsSync(join(place.state, 'incidents', `${SESSION}.json`)) && incidentOf(place, SESSION).phase === 'waiting', 'it waits');
+  // The control: without a client nothing is going to be written.
+  const without = await startHook(commandOf('StopFailure'), null, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: '4194304' }), limit: 20 }).ended;
+  assert.equal(without.status, 0);
+});
+
 test('the oracle of the broken calls finds a hook that trusts its input', { skip: posix }, async (t) => {
   const place = world(t);
   const naive = join(place.root, 'naive.js');

@@ -408,23 +408,31 @@ pub fn identity(meta: &std::fs::Metadata) -> Option<(u64, u64)> {
     }
 }
 
-/// Reads what a pipe or file offers until its end, `limit` bytes, or `wait` is over.
-///
-/// Used for the payload on standard input, which a broken caller may never close.
-/// Returns the bytes and whether the end was seen.
+/// Reads standard input: the bytes, and whether its end was seen within `wait`. Where nothing at all came by then, `longer` says how
+/// long the first bytes are waited for.
 #[cfg(unix)]
 #[must_use]
-pub fn read_standard_input(limit: usize, wait: std::time::Duration) -> (Vec<u8>, bool) {
+pub fn read_standard_input(
+    limit: usize,
+    wait: std::time::Duration,
+    longer: impl Fn() -> std::time::Duration,
+) -> (Vec<u8>, bool) {
     use rustix::event::{PollFd, PollFlags, poll};
-    let started = std::time::Instant::now();
+    let mut until = std::time::Instant::now() + wait;
+    let mut asked = false;
     let stdin = std::io::stdin();
     let mut bytes = Vec::new();
     let mut block = [0_u8; 16 * 1024];
     while bytes.len() < limit {
-        let left = wait.saturating_sub(started.elapsed());
+        let left = until.saturating_duration_since(std::time::Instant::now());
         let Ok(timeout) = rustix::event::Timespec::try_from(left) else { return (bytes, false) };
         let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
         match poll(&mut fds, Some(&timeout)) {
+            Ok(0) if bytes.is_empty() && !asked => {
+                asked = true;
+                until = std::time::Instant::now() + longer();
+                continue;
+            }
             Ok(0) => return (bytes, false),
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
@@ -432,7 +440,12 @@ pub fn read_standard_input(limit: usize, wait: std::time::Duration) -> (Vec<u8>,
         }
         match rustix::io::read(&stdin, &mut block) {
             Ok(0) => return (bytes, true),
-            Ok(count) => bytes.extend_from_slice(&block[..count]),
+            Ok(count) => {
+                if bytes.is_empty() {
+                    until = std::time::Instant::now() + wait;
+                }
+                bytes.extend_from_slice(&block[..count]);
+            }
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
             Err(_) => return (bytes, false),
         }
@@ -440,18 +453,45 @@ pub fn read_standard_input(limit: usize, wait: std::time::Duration) -> (Vec<u8>,
     (bytes, false)
 }
 
-/// As on Unix; the reading thread is left behind when the time is over.
+/// As on Unix; the reading thread is left behind when the time has passed.
 #[cfg(not(unix))]
 #[must_use]
-pub fn read_standard_input(limit: usize, wait: std::time::Duration) -> (Vec<u8>, bool) {
+pub fn read_standard_input(
+    limit: usize,
+    wait: std::time::Duration,
+    longer: impl Fn() -> std::time::Duration,
+) -> (Vec<u8>, bool) {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let ended = std::io::stdin().take(limit as u64).read_to_end(&mut bytes).is_ok();
-        let full = bytes.len() >= limit;
-        let _ = sender.send((bytes, ended && !full));
+        let mut block = [0_u8; 16 * 1024];
+        loop {
+            let count = std::io::stdin().read(&mut block).unwrap_or(0);
+            if sender.send(block[..count].to_vec()).is_err() || count == 0 {
+                return;
+            }
+        }
     });
-    receiver.recv_timeout(wait).unwrap_or_default()
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut until = std::time::Instant::now() + wait;
+    let mut asked = false;
+    while bytes.len() < limit {
+        let left = until.saturating_duration_since(std::time::Instant::now());
+        match receiver.recv_timeout(left) {
+            Ok(part) if part.is_empty() => return (bytes, true),
+            Ok(part) => {
+                if bytes.is_empty() {
+                    until = std::time::Instant::now() + wait;
+                }
+                bytes.extend_from_slice(&part);
+            }
+            Err(_) if bytes.is_empty() && !asked => {
+                asked = true;
+                until = std::time::Instant::now() + longer();
+            }
+            Err(_) => return (bytes, false),
+        }
+    }
+    (bytes, false)
 }
 
 #[cfg(all(test, unix))]

@@ -1,6 +1,6 @@
 //! The export behind `bin/hook.js`: synchronous, silent, and never failing.
 
-use crate::claude::process::SystemProcesses;
+use crate::claude::process::{Processes, SystemProcesses};
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::fs::read_standard_input;
@@ -12,6 +12,17 @@ use std::time::Duration;
 
 /// A caller that keeps standard input open longer than this gets no answer.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// The same where nothing was written yet and the client lives: one that has far too much to do, or is suspended, starts its hooks
+/// seconds before it writes to them (2.1.332).
+const PATIENCE_WITH_CLIENT: Duration = Duration::from_mins(2);
+
+/// The event on standard input, if there is one.
+fn event(env: &Environment) -> Option<Vec<u8>> {
+    let client_lives = || env.claude_pid().and_then(|pid| SystemProcesses.start_token(pid)).is_some();
+    let longer = || if client_lives() { PATIENCE_WITH_CLIENT } else { Duration::ZERO };
+    let (input, complete) = read_standard_input(LARGEST_PAYLOAD + 1, PATIENCE, longer);
+    ((complete || !input.is_empty()) && input.len() <= LARGEST_PAYLOAD).then_some(input)
+}
 
 /// What a hook process does when its work is over.
 #[napi(object, js_name = "HookOutcome")]
@@ -34,11 +45,10 @@ pub struct HookOutcome {
 pub fn hook(project: Option<String>, plugin: Option<bool>, wait: Option<bool>) -> HookOutcome {
     // A panic would print; a hook prints nothing.
     std::panic::set_hook(Box::new(|_| {}));
-    let (input, complete) = read_standard_input(LARGEST_PAYLOAD + 1, PATIENCE);
-    if !complete && input.is_empty() || input.len() > LARGEST_PAYLOAD {
-        return HookOutcome { exit_code: 0, stdout: None, stderr: None, supervise: false };
-    }
     let env = Environment::of_process();
+    let Some(input) = event(&env) else {
+        return HookOutcome { exit_code: 0, stdout: None, stderr: None, supervise: false };
+    };
     let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
     let project = project.map(PathBuf::from);
     let caller = match &project {
@@ -62,11 +72,8 @@ pub fn hook(project: Option<String>, plugin: Option<bool>, wait: Option<bool>) -
 #[must_use]
 pub fn answer_plugin_module() -> Option<String> {
     std::panic::set_hook(Box::new(|_| {}));
-    let (input, complete) = read_standard_input(LARGEST_PAYLOAD + 1, PATIENCE);
-    if !complete && input.is_empty() || input.len() > LARGEST_PAYLOAD {
-        return None;
-    }
     let env = Environment::of_process();
+    let input = event(&env)?;
     let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
     answer_module(outside, Caller::Plugin, &input)
 }

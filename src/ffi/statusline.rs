@@ -42,7 +42,7 @@ pub fn draw_status_line(
 ) -> StatusLineOutcome {
     // A panic would print.
     std::panic::set_hook(Box::new(|_| {}));
-    let (input, _) = read_standard_input(LARGEST, PATIENCE);
+    let (input, _) = read_standard_input(LARGEST, PATIENCE, || Duration::ZERO);
     let env = Environment::of_process().pinned(pinned.unwrap_or_default());
     let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
     let project = project.map(PathBuf::from);
