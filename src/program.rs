@@ -98,7 +98,7 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Whether there is a process with this id, of any user.
+/// Whether a process with this id exists, whichever user owns it.
 #[cfg(unix)]
 #[must_use]
 pub fn process_exists(pid: u32) -> bool {
@@ -106,7 +106,7 @@ pub fn process_exists(pid: u32) -> bool {
     pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
 }
 
-/// Whether there is a process with this id; here nobody can tell, and what may be in use stays.
+/// Always true, because this system has no cheap answer; files that may be in use are kept.
 #[cfg(not(unix))]
 #[must_use]
 pub fn process_exists(_pid: u32) -> bool {

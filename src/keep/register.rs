@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// The file is written anew once so many entries had to be made anew: the sessions of a day are cheaper to read each time.
 const STALE: usize = 32;
 
-/// One kept session.
+/// What the register stores about one retained session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptEntry {

@@ -5,27 +5,26 @@ use super::{Found, place, token, worth};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// Names of the kinds.
 #[cfg(test)]
 pub const KINDS: &[&str] = &["discord bot token", "asana token", "password", "private key", "secret"];
 
 /// How the names of columns that hold secrets end, without marks.
 const SECRET_COLUMNS: [&[u8]; 8] =
     [b"password", b"passwd", b"pwd", b"secret", b"token", b"apikey", b"accesskey", b"secretkey"];
-/// Most rows of a table that are looked at behind its head.
+/// Rows of a table that are checked after its header.
 const ROWS: usize = 1000;
-/// Longest head of a table, in bytes.
+/// Longest header of a table, in bytes.
 const HEAD: usize = 400;
 /// Shortest and longest part of an encoding that is decoded, in bytes; the rest of a longer one goes with it.
 const ENCODED: (usize, usize) = (32, 4096);
 /// Shortest line of a key file that is not its last, in bytes.
 const WHOLE_LINE: usize = 48;
-/// In bytes.
+/// Longest password of a `.pgpass` line, in bytes.
 const LONGEST_PASSWORD: usize = 256;
 /// Longest key without its first line, in bytes.
 const KEY: usize = 16 * 1024;
 
-/// Secrets known by their shape.
+/// Adds every secret that is recognised by its shape to `found`.
 pub fn find(text: &[u8], found: &mut Vec<Found>) {
     found.extend(memchr::memchr_iter(b'.', text).filter_map(|dot| discord(text, dot)));
     found.extend(memchr::memchr_iter(b':', text).filter_map(|colon| password_line(text, colon)));

@@ -88,7 +88,7 @@ pub fn find_file<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> 
     }
 }
 
-/// The row that is meant, or a session whose transcript is gone and that is kept: for verbs that only read.
+/// The matching row, or a retained session whose transcript is gone. For reading verbs.
 ///
 /// # Errors
 /// Those of [`find_file`], and of opening the kept files.

@@ -1,4 +1,4 @@
-//! The status line: what is left of the usage windows, and how many sessions wait, shown to the user before a limit stops the work.
+//! The status line: remaining usage and waiting sessions, shown before a limit is reached.
 //!
 //! Measured with 2.1.120 to 2.1.329: the client runs the command through `/bin/sh -c` in a process group of its own, with one JSON
 //! object and a line end on standard input, shows what it printed only when it ended with 0, drops blank lines, and gives up on more
