@@ -6,20 +6,27 @@
 const TICK = 1000;
 // A tick that comes this much later shows that the machine or the process stood still.
 const GAP = 10_000;
-// Time between two questions while the hook still reads about the stop, and how long that may take.
+// The hook of a stop runs beside the module and may be slower. Until it has recorded the stop, the module asks again after this time,
+// which doubles with every question up to the limit, and stops asking after the last one.
 const READING_STEP = 700;
-const READING_LIMIT = 30_000;
+const READING_STEP_LIMIT = 30_000;
+const READING_LIMIT = 600_000;
+// A record of a stop that is this much older than the end of the turn belongs to an earlier turn.
+const RECORD_AGE = 30_000;
 // The client opens its limit menu by itself within moments of the stop; later the user did.
 const MENU_AFTER_STOP = 3000;
 const MENU_STEP = 100;
-// How long the menu may be kept waiting for the plan.
-const MENU_PATIENCE = 8000;
+// How long the menu may be kept waiting for the plan. The client allows a hook 10 s of its own time, in which it counts sleep and leaves
+// out what a question takes.
+const MENU_SLEEP = 9000;
+const MENU_PATIENCE = 30_000;
 const ASK_TIMEOUT = 20_000;
 
 // The stop of the open session: its id, when the module heard of it, the newest answer, and what is under way.
 let stop = null;
-// The session of the newest main turn, and whether that turn still runs.
+// The session of the newest main turn, when that turn began, and whether it still runs.
 let current = null;
+let turnBeganAt = 0;
 let isTurnRunning = false;
 // The native part has answered. Until then the hooks wait: a module that cannot ask, on a system without /bin/sh for example, must not
 // take a stop from them.
@@ -61,6 +68,13 @@ async function mark($) {
   return session;
 }
 
+// `heardAt` is 0 where the module was loaded after the stop: every record is then about it.
+function stopOf(session, heardAt) {
+  const began = Math.max(turnBeganAt, heardAt - RECORD_AGE);
+  const readUntil = Date.now() + READING_LIMIT;
+  return { session, heardAt, turnBeganAt: began, answer: null, menu: false, asking: false, readAgainAt: 0, readUntil, step: READING_STEP };
+}
+
 function show($) {
   $.ui.invalidate('ui.render');
 }
@@ -79,25 +93,30 @@ async function planOf($, more) {
 }
 
 function take($, answer) {
-  // The record of an earlier stop: the hook of this one is not there yet.
-  if (answer.stoppedAt !== null && answer.stoppedAt < stop.heardAt - READING_LIMIT) return null;
+  if (!isAbout(stop, answer)) return null;
   stop.answer = answer;
   if (answer.next === 'nobody' && !answer.reading) clear($);
   else show($);
   return answer;
 }
 
-// Asks until the hook has recorded the stop and planned for it.
-async function settle($, patience) {
-  const asked = stop;
-  const until = (await $.clock.now()) + patience;
-  while (isPending(asked)) {
-    const answer = await planOf($);
-    if (answer && !answer.reading) return answer;
-    if ((await $.clock.now()) > until) return null;
-    await $.clock.sleep(READING_STEP);
-  }
-  return null;
+// Whether the answer is about this stop. Before the hook has recorded it there is no record, or that of an earlier stop.
+function isAbout(asked, answer) {
+  if (asked.heardAt === 0) return true;
+  if (!answer.generation) return false;
+  return answer.stoppedAt === null || answer.stoppedAt >= asked.turnBeganAt;
+}
+
+const isRead = (asked) => asked.answer !== null && !asked.answer.reading;
+
+// One question while the hook still reads about the stop.
+async function read($, asked) {
+  if (asked.asking) return;
+  asked.asking = true;
+  await planOf($);
+  asked.asking = false;
+  asked.readAgainAt = (await $.clock.now()) + asked.step;
+  asked.step = Math.min(asked.step * 2, READING_STEP_LIMIT);
 }
 
 const turnRuns = () => isTurnRunning;
@@ -143,9 +162,13 @@ async function tick($) {
   const now = await $.clock.now();
   const gap = lastTick > 0 && now - lastTick > TICK + GAP;
   lastTick = now;
-  const answer = stop && stop.answer;
-  if (!answer || stop.asking || stop.claiming) return;
+  if (!stop || stop.asking || stop.claiming) return;
   if (gap) stop.gap = true;
+  if (!isRead(stop)) {
+    if (now >= stop.readAgainAt && now < stop.readUntil) await read($, stop);
+    return;
+  }
+  const answer = stop.answer;
   const due = answer.at !== null && (answer.next === 'module' || answer.next === 'client') && now >= answer.at;
   if (due) {
     await claim($, 'claim');
@@ -219,7 +242,7 @@ export function register(on) {
     startTicking($);
     await $.command.register({ name: 'recover', description: 'Shows stopped, waiting and running sessions', immediate: true });
     // A session that is opened again while its stop waits, and a module that was loaded again.
-    stop = { session, heardAt: 0, answer: null, menu: false };
+    stop = stopOf(session, 0);
     isReachable = (await planOf($)) !== null;
     if (stop && !stop.answer) clear($);
     await mark($);
@@ -229,6 +252,7 @@ export function register(on) {
   on('turn.start', async ($, e, next) => {
     if (!e.agentId) {
       isTurnRunning = true;
+      turnBeganAt = Date.now();
       await mark($);
       startTicking($);
       clear($);
@@ -242,8 +266,9 @@ export function register(on) {
       // Before anything is awaited: the client opens its limit menu in the same moment.
       if (e.reason === 'error') {
         continued = null;
-        stop = { session: current, heardAt: Date.now(), answer: null, menu: false };
-        $.clock.after(READING_STEP / 2, () => settle($, READING_LIMIT));
+        stop = stopOf(current, Date.now());
+        const asked = stop;
+        $.clock.after(READING_STEP / 2, () => isPending(asked) && read($, asked));
       } else {
         clear($);
       }
@@ -263,12 +288,20 @@ export function register(on) {
   // covers the stop, and never when the user opened it.
   on('command.run', { command: 'rate-limit-options' }, async ($, e, next) => {
     // The menu may open before the end of the turn is reported.
-    for (let waited = 0; turnRuns() && waited < MENU_AFTER_STOP; waited += MENU_STEP) await $.clock.sleep(MENU_STEP);
+    const opened = Date.now();
+    let slept = 0;
+    for (; turnRuns() && slept < MENU_AFTER_STOP; slept += MENU_STEP) await $.clock.sleep(MENU_STEP);
     const asked = stop;
-    if (!asked || Date.now() - asked.heardAt > MENU_AFTER_STOP) return next(e);
+    if (!asked || opened - asked.heardAt > MENU_AFTER_STOP) return next(e);
     asked.menu = true;
-    const answer = await settle($, MENU_PATIENCE);
-    return answer && answer.coversMenu ? {} : next(e);
+    // An answer from before the menu does not know of it.
+    let answer = await planOf($);
+    while (isPending(asked) && !(answer && !answer.reading) && slept < MENU_SLEEP && Date.now() - opened < MENU_PATIENCE) {
+      await $.clock.sleep(READING_STEP);
+      slept += READING_STEP;
+      answer = await planOf($);
+    }
+    return isPending(asked) && answer && answer.coversMenu ? {} : next(e);
   });
 
   on('session.end', async ($, e, next) => {

@@ -2,7 +2,7 @@
 // cannot load the hooks do.
 
 import assert from 'node:assert/strict';
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import { pause, scene, step, until } from './scene.mjs';
@@ -12,14 +12,18 @@ const GRACE = 4;
 const CONFIG = { heartbeat: { graceSeconds: GRACE, stepSeconds: 0.25 }, notify: { desktop: false } };
 const finished = () => step.text('The task is finished.', { times: 9 });
 
-/** A scene whose clients load the plugin from its directory; `plugin` wrote it. */
-async function withModule(t, { broken = false, ...options } = {}) {
+/** A scene whose clients load the plugin from its directory; `plugin` wrote it. Its hooks start `slow` seconds late, its module's questions do not. */
+async function withModule(t, { broken = false, slow = 0, ...options } = {}) {
   const stage = await scene(t, { init: false, config: CONFIG, ...options });
   if (stage === null) return null;
   const { code, stdout, stderr } = await stage.cli('plugin', '--json');
   assert.equal(code, 0, stderr);
   const plugin = path.join(JSON.parse(stdout).directory, 'cc-session-recover');
   if (broken) appendFileSync(path.join(plugin, 'hooks', 'module.js'), '\nexport const = 1;\n');
+  if (slow) {
+    const launcher = path.join(plugin, 'hooks', 'cc-session-recover', 'run.sh');
+    writeFileSync(launcher, `case \${ccsr_line-} in module*) ;; *) sleep ${slow} ;; esac\n${readFileSync(launcher, 'utf8')}`);
+  }
   return Object.assign(stage, { plugin, args: ['--permission-mode', 'manual', '--plugin-dir', plugin] });
 }
 
@@ -117,6 +121,21 @@ suite('the module', { concurrency: 2 }, () => {
     assert.deepEqual([byPlugin(stage, id), stage.api.conversation(refusedAt).length], [1, 1]);
     assert.doesNotMatch(await terminal.screen(), /What do you want to do/);
     assert.ok(stage.home.incident(id).limitMenuAt, 'the menu was seen');
+  });
+
+  test('waits for a hook that records the stop seconds later, with the limit menu and without', async (t) => {
+    for (const withMenu of [true, false]) {
+      const stage = await withModule(t, { slow: 3 });
+      if (stage === null) return;
+      if (withMenu) writeFileSync(path.join(stage.home.configDir, 'settings.json'), JSON.stringify({ autoContinueAtUsageLimit: false }));
+      const here = await limited(t, stage, 15);
+      if (!here) return;
+      const { terminal, id, refusedAt } = here;
+      if (!withMenu) await terminal.shows(/Claude Code continues this session itself/);
+      await stage.incident(id, ({ phase }) => phase === 'recovered', 40);
+      assert.equal(stage.api.conversation(refusedAt).length, 1);
+      assert.equal(byPlugin(stage, id), 1);
+    }
   });
 
   test('that Claude Code refuses leaves the stop to the hooks', async (t) => {
