@@ -407,6 +407,10 @@ export interface TranscriptLoss {
 export interface GoneSession {
   /** Session id. */
   id: string
+  /** Name that the user gave, of a kept session that is packed. */
+  name: string | null
+  /** Its title, of a kept session that is packed. */
+  title: string | null
   /** Where it was started, or last worked. */
   project: string | null
   /** The first time that something tells of it. */

@@ -131,7 +131,7 @@ test('all sessions, or those that are open, are exported side by side, and one t
 test('a session that goes on meanwhile is exported as its beginning, of the length that is stated', async (t) => {
   const place = world(t);
   const { id, transcript } = wholeSession(place, { more: '{"type":"mode","mode":"default"}\n'.repeat(200_000) });
-  const writer = spawn(process.execPath, ['-e', 'const { appendFileSync } = require("node:fs"); for (let n = 0; ; n += 1) appendFileSync(process.argv[1], JSON.stringify({ type: "mode", n, text: "x".repeat(n % 4000) }) + "\\n")', transcript], { stdio: 'ignore' });
+  const writer = spawn(process.execPath, ['-e', 'const { appendFileSync } = require("node:fs"); const pause = new Int32Array(new SharedArrayBuffer(4)); for (let n = 0; ; n += 1) { appendFileSync(process.argv[1], JSON.stringify({ type: "mode", n, text: "x".repeat(n % 4000) }) + "\\n"); Atomics.wait(pause, 0, 0, 1); }', transcript], { stdio: 'ignore' });
   const gone = new Promise((resolve) => writer.once('exit', resolve));
   try {
     const before = statSync(transcript).size;

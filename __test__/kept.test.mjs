@@ -255,6 +255,47 @@ test('where a kept session left files beside its transcript, resume names restor
   assert.equal((await place.run(['restore', ID])).status, 0);
 });
 
+test('a deleted session that is kept is found by its title, linked or compressed, and export --all includes it', async (t) => {
+  const place = world(t);
+  session(place, 2);
+  const transcript = session(place, 1);
+  writeFileSync(transcript, `${JSON.stringify({ type: 'ai-title', aiTitle: 'Paint the shed', sessionId: ID })}\n`, { flag: 'a' });
+  const { text } = await deleted(place, 3);
+  assert.equal((await place.run(['show', 'paint the shed', '--json'])).status, 0);
+  rmSync(transcript);
+  const everywhere = async () => {
+    for (const name of ['paint the shed', 'The Shed']) {
+      const shown = await place.run(['show', name, '--json']);
+      assert.equal(shown.status, 0, shown.stderr);
+      assert.equal(JSON.parse(shown.stdout).id, ID);
+    }
+    const resume = await place.run(['resume', 'Paint the shed', '--print-command']);
+    assert.equal(resume.status, 3);
+    assert.match(resume.stderr, new RegExp(`restore ${ID}`));
+    for (const format of [[], ['--format', 'html']]) {
+      for (const dry of [['--dry-run'], []]) {
+        const { status, stdout, stderr } = await place.run(['export', '--all', '--json', ...format, ...dry]);
+        assert.equal(status, 0, stderr);
+        const report = JSON.parse(stdout);
+        assert.deepEqual((report.exports ?? report.pages).map((/** @type {any} */ one) => one.session).toSorted(), [1, 2, 3].map(idOf));
+        assert.deepEqual(report.failures, []);
+        if (report.exports && !dry.length) {
+          const { path } = report.exports.find((/** @type {any} */ one) => one.session === idOf(3));
+          assert.deepEqual(readFileSync(join(path, `${idOf(3)}.jsonl`)), text);
+        }
+      }
+    }
+  };
+  await everywhere();
+  assert.equal((await place.run(['prune', '--yes'])).status, 0);
+  await everywhere();
+  assert.match((await place.run(['list', '--gone'])).stdout, /Paint the shed/);
+  assert.deepEqual(readdirSync(join(place.state, 'kept')).filter((name) => name.startsWith('.')), [], 'nothing unpacked is left');
+  const restored = await place.run(['restore', 'Paint the shed', '--json']);
+  assert.equal(restored.status, 0, restored.stderr);
+  assert.ok(existsSync(transcript));
+});
+
 test('show, handoff, export, pages, search and recall read a deleted session from what is kept, linked or compressed', async (t) => {
   const place = world(t);
   const transcript = session(place, 1);

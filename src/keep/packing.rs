@@ -5,7 +5,7 @@
 
 use super::dictionary::{Dictionary, head_of, version_in};
 use super::frames::{FrameForm, FrameReader, PACKED, PACKED_LEVEL, write_frames};
-use super::stored::{KeptAs, KeptFile, KeptSession, kept_of};
+use super::stored::{KeptAs, KeptFile, KeptSession, kept_of, names_in};
 use crate::clock::Clock;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular, private_file};
@@ -112,6 +112,7 @@ fn pack_session(
             continue;
         }
         let dictionary = dictionary_for(state, session, &file)?;
+        note_names(state, &mut kept, &file);
         match pack_file(state, session, &file, &dictionary) {
             Ok(framed) => {
                 let stored: u64 = framed.frames.iter().map(|frame| frame.stored).sum();
@@ -127,6 +128,17 @@ fn pack_session(
         }
     }
     Ok(())
+}
+
+/// Names of a session are at the end of its transcript, which only a link shows without unpacking everything.
+fn note_names(state: &StateDir, kept: &mut KeptSession, file: &KeptFile) {
+    let is_transcript = file.part(&kept.session) == Some(Part::Transcript);
+    if !is_transcript || file.kept_as != KeptAs::Link || kept.newest(&file.path) != Some(file) {
+        return;
+    }
+    if let Some(names) = names_in(state, &kept.session, file) {
+        (kept.name, kept.title) = names;
+    }
 }
 
 fn dictionary_for(state: &StateDir, session: &str, file: &KeptFile) -> Result<Dictionary> {

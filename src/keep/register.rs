@@ -30,6 +30,8 @@ pub struct KeptEntry {
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     pub cwd: Option<String>,
+    pub name: Option<String>,
+    pub title: Option<String>,
     #[serde(serialize_with = "time_or_null")]
     pub first_at: Option<DateTime<Utc>>,
     #[serde(serialize_with = "time")]
@@ -69,6 +71,8 @@ impl KeptEntry {
             stamp,
             transcript: kept.transcript.clone(),
             cwd: kept.cwd.clone(),
+            name: kept.name.clone(),
+            title: kept.title.clone(),
             first_at: kept.files.iter().map(|file| file.kept_at).min(),
             updated_at: kept.updated_at,
             files: kept.files.len(),
@@ -76,6 +80,15 @@ impl KeptEntry {
             newest: transcripts.last().map(|file| (file.source, file.bytes)),
             own_bytes: bytes.sum(),
         }
+    }
+
+    /// Name and title. Of one that is not packed they are read from its kept transcript.
+    #[must_use]
+    pub fn names(&self, state: &StateDir) -> (Option<String>, Option<String>) {
+        if self.name.is_some() || self.title.is_some() {
+            return (self.name.clone(), self.title.clone());
+        }
+        kept_of(state, &self.session).ok().flatten().map(|kept| kept.names(state)).unwrap_or_default()
     }
 
     /// Whether the client's transcript is gone.

@@ -4,10 +4,13 @@ use super::dictionary::{Dictionary, DictionaryName};
 use super::frames::{FrameReader, frames_in};
 use super::restoring::destination;
 use crate::claude::home::ClaudeHome;
+use crate::claude::transcript::Transcript;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, lossy, open_regular};
 use crate::session::belongings::Part;
+use crate::session::ending::Liveness;
 use crate::session::stop::time;
+use crate::session::summary::summarize;
 use crate::store::StateDir;
 use crate::store::replace::TEMPORARY;
 use crate::store::stored::{Stored, peek};
@@ -143,6 +146,18 @@ impl KeptFile {
     }
 }
 
+/// Name and title in a kept transcript that is not packed.
+pub(super) fn names_in(
+    state: &StateDir,
+    session: &str,
+    file: &KeptFile,
+) -> Option<(Option<String>, Option<String>)> {
+    let place = file.place(state, session);
+    let transcript = Transcript::open(&place).ok()?;
+    let summary = summarize(&transcript, Liveness::Gone);
+    Some((summary.name, summary.title))
+}
+
 /// What is kept of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -156,6 +171,11 @@ pub struct KeptSession {
     pub config_dir: PathBuf,
     /// Working directory that the hook last reported.
     pub cwd: Option<String>,
+    /// Name and title when the transcript was packed; before that they are read from the kept file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     #[serde(serialize_with = "time")]
     pub updated_at: DateTime<Utc>,
     pub files: Vec<KeptFile>,
@@ -175,6 +195,8 @@ impl KeptSession {
             transcript: transcript.to_path_buf(),
             config_dir: config_dir.to_path_buf(),
             cwd: None,
+            name: None,
+            title: None,
             updated_at: at,
             files: Vec::new(),
         }
@@ -190,6 +212,16 @@ impl KeptSession {
     #[must_use]
     pub fn newest(&self, path: &str) -> Option<&KeptFile> {
         self.files.iter().filter(|file| file.path == path).max_by_key(|file| file.generation)
+    }
+
+    /// Name and title of the session, as its transcript has them.
+    #[must_use]
+    pub fn names(&self, state: &StateDir) -> (Option<String>, Option<String>) {
+        if self.name.is_some() || self.title.is_some() {
+            return (self.name.clone(), self.title.clone());
+        }
+        let newest = self.transcripts().pop().filter(|file| file.kept_as == KeptAs::Link);
+        newest.and_then(|file| names_in(state, &self.session, file)).unwrap_or_default()
     }
 
     /// The generations of the transcript, the oldest first.

@@ -104,8 +104,11 @@ pub fn find_readable<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions)
     }
 }
 
-/// The kept session without a transcript that is meant: by its id, or by the path of one of its kept files.
-fn kept_named(inventory: &Inventory<'_>, name: &str) -> Result<Option<KeptSession>> {
+/// The kept session without a transcript that a name stands for: its id, the path of one of its kept files, its name or its title.
+///
+/// # Errors
+/// [`Code::SessionAmbiguous`], and those of reading the description.
+pub fn kept_named(inventory: &Inventory<'_>, name: &str) -> Result<Option<KeptSession>> {
     let state = inventory.state_directory();
     let path = inventory.working_directory().join(name);
     let below = path.strip_prefix(state.all_kept()).ok().and_then(|below| below.iter().next()?.to_str());
@@ -117,6 +120,9 @@ fn kept_named(inventory: &Inventory<'_>, name: &str) -> Result<Option<KeptSessio
         entries(&state.all_kept(), &mut Vec::new()).filter_map(|entry| entry.file_name().into_string().ok());
     let mut ids: Vec<String> = ids.filter(|id| is_session_id(id) && begins(id, name)).collect();
     ids.retain(|id| inventory.is_gone(id));
+    if ids.is_empty() {
+        ids = kept_called(inventory, name);
+    }
     ids.sort_unstable();
     let [id] = ids.as_slice() else {
         if ids.is_empty() {
@@ -132,6 +138,28 @@ fn kept_named(inventory: &Inventory<'_>, name: &str) -> Result<Option<KeptSessio
         inventory.project().is_none_or(|project| cwd.is_some_and(|cwd| cwd.starts_with(project)))
     };
     Ok(kept.filter(within))
+}
+
+/// Ids of the kept sessions without a transcript that have a name or title: the whole of it first, else a part.
+fn kept_called(inventory: &Inventory<'_>, name: &str) -> Vec<String> {
+    let state = inventory.state_directory();
+    let wanted = name.to_lowercase();
+    let mut whole = Vec::new();
+    let mut parts = Vec::new();
+    for entry in inventory.gone_kept() {
+        let (name, title) = entry.names(state);
+        let names = [name, title].into_iter().flatten().map(|text| one_line(&text, 200).to_lowercase());
+        for own in names {
+            if own == wanted {
+                whole.push(entry.session.clone());
+            } else if own.contains(&wanted) {
+                parts.push(entry.session.clone());
+            }
+        }
+    }
+    let mut ids = if whole.is_empty() { parts } else { whole };
+    ids.dedup();
+    ids
 }
 
 /// The path that is given as a name. A title may hold a slash, so something must be there.
@@ -224,7 +252,9 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
     if let Some(problem) = unread {
         return unreadable(problem);
     }
-    let gone = (name.len() >= SHORTEST).then(|| gone_session(inventory, name)).flatten();
+    let kept = kept_named(inventory, name).ok().flatten().map(|kept| kept.session);
+    let named = kept.as_deref().unwrap_or(name);
+    let gone = (name.len() >= SHORTEST).then(|| gone_session(inventory, named)).flatten();
     // What is kept comes back whole; it goes before what else is left.
     if let Some(error) = gone.as_ref().filter(|gone| gone.kept.is_some()).map(deleted) {
         return error;

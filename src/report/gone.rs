@@ -55,6 +55,9 @@ pub struct KeptAmount {
 #[serde(rename_all = "camelCase")]
 pub struct GoneSession {
     pub id: String,
+    /// Name that the user gave, and title, of one whose files are kept; as they stand there.
+    pub name: Option<String>,
+    pub title: Option<String>,
     /// Where it was started, or last worked.
     #[serde(serialize_with = "lossy_or_null")]
     pub project: Option<PathBuf>,
@@ -138,6 +141,8 @@ impl Register {
         }
         let session = self.gone.entry(id.to_owned()).or_insert_with(|| GoneSession {
             id: id.to_owned(),
+            name: None,
+            title: None,
             project: None,
             first_at: None,
             last_at: None,
@@ -160,6 +165,7 @@ impl Register {
                 described.map_or(0, |kept| whole_transcript(state, &kept).iter().map(|file| file.bytes).sum())
             };
             let bytes = kept.conversation().unwrap_or_else(whole);
+            (session.name, session.title) = (kept.name, kept.title);
             session.project = kept.cwd.map(PathBuf::from);
             session.last_at = Some(kept.updated_at);
             session.first_at = kept.first_at;

@@ -14,7 +14,7 @@ use crate::clock::{Clock, from_epoch_millis, parse_rfc3339};
 use crate::config::{Config, in_force};
 use crate::error::{Code, Error, Result};
 use crate::fs::read_small;
-use crate::keep::{KeptAs, KeptSession, Loss, OpenedSession, kept_of, loss_of};
+use crate::keep::{KeptAs, KeptEntry, KeptSession, Loss, OpenedSession, kept_of, kept_register, loss_of};
 use crate::quota::seen_windows;
 use crate::recovery::heartbeat::{WaitSwitches, is_offline, obstacle};
 use crate::recovery::incident::{Attempt, Incident, Obstacle, Phase, Report};
@@ -417,8 +417,7 @@ impl<'a> Inventory<'a> {
     #[must_use]
     pub fn is_gone(&self, session: &str) -> bool {
         let known = self.rows.iter().any(|row| row.found.id() == session);
-        let everywhere = || scan::find(&project_directories(&self.homes, &mut Vec::new())).found;
-        !known && !everywhere().iter().any(|one| one.id() == session)
+        !known && !self.present().contains(session)
     }
 
     /// A session whose transcript is gone, as a row that is read from what is kept of it. One is read in the life of an inventory.
@@ -437,6 +436,39 @@ impl<'a> Inventory<'a> {
         let found = opened.found(home).ok_or_else(named)?;
         let summary = Box::new(thorough(&found.path, Liveness::Gone)?);
         Ok(&self.opened.get_or_init(|| Box::new((opened, Row { found, summary }))).1)
+    }
+
+    /// The same, of a session by its id.
+    ///
+    /// # Errors
+    /// [`Code::SessionNotFound`] for one that is not kept, and those of [`read_kept`](Self::read_kept).
+    pub fn read_kept_of(&self, session: &str) -> Result<&Row> {
+        let gone = || Error::new(Code::SessionNotFound, format!("session {session} is no longer kept"));
+        self.read_kept(kept_of(&self.ground.state, session)?.ok_or_else(gone)?)
+    }
+
+    /// Removes what [`read_kept`](Self::read_kept) unpacked, so that the next kept session can be read.
+    pub fn close_kept(&mut self) {
+        self.opened = OnceCell::new();
+    }
+
+    /// Kept sessions of this inventory's project whose transcript is gone.
+    #[must_use]
+    pub fn gone_kept(&self) -> Vec<KeptEntry> {
+        let present = self.present();
+        let within = |entry: &KeptEntry| {
+            let cwd = entry.cwd.as_deref().map(Path::new);
+            self.project().is_none_or(|project| cwd.is_some_and(|cwd| cwd.starts_with(project)))
+        };
+        let mut kept = kept_register(&self.ground.state, &mut Vec::new());
+        kept.retain(|entry| entry.is_gone() && within(entry) && !present.contains(&entry.session));
+        kept
+    }
+
+    /// Ids of all transcripts in all configuration directories.
+    fn present(&self) -> BTreeSet<String> {
+        let found = scan::find(&project_directories(&self.homes, &mut Vec::new())).found;
+        found.iter().map(|one| one.id().to_owned()).collect()
     }
 
     /// The kept session that a row is read from; `None` for one whose transcript is there.

@@ -10,6 +10,7 @@ use super::manifest::{Entry, Manifest, Origin};
 use super::session_log;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, lossy_or_null, private_directory};
+use crate::keep::KeptEntry;
 use crate::report::find::{SessionOptions, find_readable};
 use crate::report::inventory::{Ground, Inventory, Row};
 use crate::report::list::directory;
@@ -82,7 +83,7 @@ impl Selection {
                 |row: &&Row| self.all || inventory.owner(&row.found).is_some() || is_current(inventory, row);
             let rows: Vec<&Row> = inventory.rows.iter().filter(wanted).collect();
             let unread = self.all && !(inventory.unread.is_empty() && inventory.unlisted.is_empty());
-            if rows.is_empty() && !unread {
+            if rows.is_empty() && !unread && self.kept(inventory).is_empty() {
                 let message = if self.all { "there is no session" } else { "no session is open" };
                 return Err(Error::new(Code::NothingToDo, message)
                     .hint("`cc-session-recover list` shows all sessions"));
@@ -91,6 +92,11 @@ impl Selection {
         }
         let wanted = SessionOptions { session: self.session.clone(), latest: self.latest, project: None };
         find_readable(inventory, &wanted).map(|row| vec![row])
+    }
+
+    /// The kept sessions that "all" includes. They are read one after the other, because each is unpacked for it.
+    pub(super) fn kept(&self, inventory: &Inventory<'_>) -> Vec<KeptEntry> {
+        if self.all { inventory.gone_kept() } else { Vec::new() }
     }
 }
 
@@ -229,8 +235,9 @@ pub struct ExportReport {
 pub fn export(outside: World<'_>, options: &ExportOptions, progress: &Progress) -> Result<ExportReport> {
     let named = options.selection.is_named();
     let (ground, project) = options.selection.ground(outside)?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    let mut inventory = Inventory::take(&ground, project.as_deref());
     let rows = options.selection.rows(&inventory)?;
+    let kept = options.selection.kept(&inventory);
     let to = target(&ground, &inventory, options)?;
     let mut report = ExportReport {
         schema: SCHEMA,
@@ -255,7 +262,8 @@ pub fn export(outside: World<'_>, options: &ExportOptions, progress: &Progress) 
             Err(error) => report.failures.push(Failure::of(row.found.id(), error)),
         }
     }
-    let bytes = plans.iter().map(|plan| plan.bytes).sum();
+    let mut bytes: u64 = plans.iter().map(|plan| plan.bytes).sum();
+    bytes += kept.iter().map(|entry| entry.conversation().unwrap_or_default()).sum::<u64>();
     progress.begin(bytes);
     if options.dry_run {
         report.exports = plans.iter().map(|plan| plan.told(&to, options)).collect();
@@ -272,9 +280,7 @@ pub fn export(outside: World<'_>, options: &ExportOptions, progress: &Progress) 
                     report.exports.push(exported);
                 }
                 Err(error) => {
-                    let fields = json!({"session": plan.row.found.id(), "code": error.code.as_str(), "message": error.to_string()});
-                    journal::append(&ground.state, outside.clock, "export-failed", fields);
-                    report.failures.push(Failure::of(plan.row.found.id(), error.clone()));
+                    report.failures.push(failed(outside, &ground, plan.row.found.id(), error.clone()));
                     if named {
                         // The only one: told as what it is.
                         log(outside, &ground, &report, options);
@@ -283,10 +289,45 @@ pub fn export(outside: World<'_>, options: &ExportOptions, progress: &Progress) 
                 }
             }
         }
+    }
+    drop(plans);
+    for entry in kept {
+        inventory.close_kept();
+        match export_kept(outside, &inventory, &entry.session, &to, options, progress) {
+            Ok(exported) => {
+                if !options.dry_run {
+                    note(outside, &ground, &exported);
+                }
+                report.exports.push(exported);
+            }
+            Err(error) if options.dry_run => report.failures.push(Failure::of(&entry.session, error)),
+            Err(error) => report.failures.push(failed(outside, &ground, &entry.session, error)),
+        }
+    }
+    if !options.dry_run {
         report.log = log(outside, &ground, &report, options);
     }
     report.bytes = report.exports.iter().map(|exported| exported.bytes).sum();
     Ok(report)
+}
+
+/// One kept session of the selection "all".
+fn export_kept(
+    outside: World<'_>,
+    inventory: &Inventory<'_>,
+    session: &str,
+    to: &Path,
+    options: &ExportOptions,
+    progress: &Progress,
+) -> Result<Exported> {
+    let plan = Plan::of(outside, inventory, inventory.read_kept_of(session)?)?;
+    if options.dry_run { Ok(plan.told(to, options)) } else { plan.carry_out(outside, to, options, progress) }
+}
+
+fn failed(outside: World<'_>, ground: &Ground<'_>, session: &str, error: Error) -> Failure {
+    let fields = json!({"session": session, "code": error.code.as_str(), "message": error.to_string()});
+    journal::append(&ground.state, outside.clock, "export-failed", fields);
+    Failure::of(session, error)
 }
 
 /// Sessions of the selection "all" that cannot be read, and directories that may hold some.

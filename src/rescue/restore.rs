@@ -6,11 +6,11 @@
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, open_regular_with_metadata, private_file, read_once};
 use crate::keep::{
-    KeptFile, KeptSession, kept_of, kept_register, loss_of, open_whole, restore_companions, whole_transcript,
+    KeptFile, KeptSession, kept_of, loss_of, open_whole, restore_companions, whole_transcript,
 };
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::reason::Reason;
-use crate::report::find::{SHORTEST, SessionOptions, find};
+use crate::report::find::{SHORTEST, SessionOptions, find, kept_named};
 use crate::report::inventory::{Ground, Inventory};
 use crate::report::list::directory;
 use crate::report::session::Commands;
@@ -209,13 +209,11 @@ impl Target {
             Err(error) => return Err(error),
         };
         let name = options.session.as_deref().filter(|name| name.len() >= SHORTEST);
-        let mut kept = kept_register(state, &mut Vec::new())
-            .into_iter()
-            .filter(|kept| name.is_some_and(|name| kept.session.starts_with(name)) && kept.is_gone());
-        if let (Some(kept), None) = (kept.next(), kept.next()) {
+        let kept = options.session.as_deref().map(|name| kept_named(inventory, name.trim())).transpose()?;
+        if let Some(kept) = kept.flatten() {
             return Ok(Self {
-                session: kept.session.clone(),
-                transcript: kept.transcript.clone(),
+                session: kept.session,
+                transcript: kept.transcript,
                 found: None,
                 commands: Commands::default(),
             });

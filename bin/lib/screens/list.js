@@ -84,13 +84,13 @@ function goneLines(report, { width, colours }) {
   const now = new Date(generatedAt);
   const room = width ?? Infinity;
   const short = shortIds(gone.map(({ id }) => id));
-  const columns = [{ heading: 'session' }, { heading: 'last' }, { heading: 'left', least: 12 }, { heading: 'typed last', least: 20, most: NAME_COLUMNS, yields: true }, { heading: 'project', least: 14, most: PATH_COLUMNS, yields: true, leave: 1, cut: truncatedPath }];
+  const columns = [{ heading: 'session' }, { heading: 'last' }, { heading: 'left', least: 12 }, { heading: 'name or last prompt', least: 20, most: NAME_COLUMNS, yields: true }, { heading: 'project', least: 14, most: PATH_COLUMNS, yields: true, leave: 1, cut: truncatedPath }];
   const rows = gone.map((session) => ({
     cells: [
       short.get(session.id) ?? session.id,
       session.lastAt === null ? '' : clock(new Date(session.lastAt), now),
       session.kept === null ? (session.typed === 0 ? 'nothing' : count(session.typed, 'prompt')) : `all, ${sizeWords(session.kept.bytes)}`,
-      session.prompts.at(-1)?.text ?? '',
+      session.name ?? session.title ?? session.prompts.at(-1)?.text ?? '',
       session.project === null ? '' : homely(session.project),
     ],
   }));

@@ -189,8 +189,9 @@ pub struct ReadingReport {
 pub fn publish(outside: World<'_>, options: &ReadingOptions, progress: &Progress) -> Result<ReadingReport> {
     let named = options.selection.is_named();
     let (ground, project) = options.selection.ground(outside)?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    let mut inventory = Inventory::take(&ground, project.as_deref());
     let rows = options.selection.rows(&inventory)?;
+    let kept = options.selection.kept(&inventory);
     let target = Target::of(&ground, &inventory, options, named)?;
     let mut report = ReadingReport {
         schema: SCHEMA,
@@ -213,33 +214,47 @@ pub fn publish(outside: World<'_>, options: &ReadingOptions, progress: &Progress
             Err(error) => report.failures.push(Failure::of(row.found.id(), error)),
         }
     }
-    progress.begin(plans.iter().map(|plan| plan.bytes).sum());
-    if options.dry_run {
-        report.pages = plans.iter().map(|plan| plan.told(&target, options)).collect();
-        return Ok(report);
+    let of_kept = kept.iter().map(|entry| entry.conversation().unwrap_or_default());
+    progress.begin(plans.iter().map(|plan| plan.bytes).chain(of_kept).sum());
+    if !options.dry_run {
+        ensure_dir(&target.dir)?;
+        sweep(&target);
     }
-    ensure_dir(&target.dir)?;
-    sweep(&target);
-    for plan in &plans {
-        match plan.carry_out(outside, &target, options, progress) {
-            Ok(page) => {
-                let fields = json!({
+    let write = |plan: &Plan<'_>| {
+        if options.dry_run {
+            return Ok(plan.told(&target, options));
+        }
+        let written = plan.carry_out(outside, &target, options, progress);
+        let (event, fields) = match &written {
+            Ok(page) => (
+                "page-written",
+                json!({
                     "session": page.session, "format": options.format, "path": page.path, "bytes": page.bytes,
                     "transcriptBytes": page.transcript_bytes, "replaced": page.replaced,
-                });
-                journal::append(&ground.state, outside.clock, "page-written", fields);
-                report.pages.push(page);
-            }
+                }),
+            ),
             Err(error) => {
-                let id = plan.row.found.id();
-                let fields =
-                    json!({"session": id, "code": error.code.as_str(), "message": error.to_string()});
-                journal::append(&ground.state, outside.clock, "page-failed", fields);
-                if named {
-                    return Err(error);
-                }
-                report.failures.push(Failure::of(id, error));
+                let (id, message) = (plan.row.found.id(), error.to_string());
+                ("page-failed", json!({"session": id, "code": error.code.as_str(), "message": message}))
             }
+        };
+        journal::append(&ground.state, outside.clock, event, fields);
+        written
+    };
+    for plan in &plans {
+        match write(plan) {
+            Ok(page) => report.pages.push(page),
+            Err(error) if named => return Err(error),
+            Err(error) => report.failures.push(Failure::of(plan.row.found.id(), error)),
+        }
+    }
+    drop(plans);
+    for entry in kept {
+        inventory.close_kept();
+        let row = inventory.read_kept_of(&entry.session);
+        match row.and_then(|row| write(&Plan::of(&inventory, row)?)) {
+            Ok(page) => report.pages.push(page),
+            Err(error) => report.failures.push(Failure::of(&entry.session, error)),
         }
     }
     report.bytes = report.pages.iter().filter_map(|page| page.bytes).sum();
