@@ -602,7 +602,14 @@ impl<'a> Chain<'a> {
             if self.held.contains(&before) {
                 continue;
             }
-            let known = if told { None } else { self.index(lost).map(Name::Of) };
+            let known = if told {
+                None
+            } else {
+                // The lost parent may be the start that was just put in.
+                self.index(lost)
+                    .map(Name::Of)
+                    .or_else(|| self.restored.get(&lost).copied().map(Name::OfInsert))
+            };
             let parent = known.or_else(|| self.preceding(before));
             // A part of the message among whose parts it stands: the client sends those that are not on its way only with the others.
             let around = self.in_front(before).map_or(0, |front| self.links[front].message);

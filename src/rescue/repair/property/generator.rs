@@ -525,10 +525,11 @@ impl World {
 
     /// The client sends no message of which nothing but its thinking is left.
     fn leave_thinking_alone(&mut self, lost: usize) {
-        // Lines that are damaged already, by NUL bytes or glued to another, are looked into as well.
+        // Whole records of a line that is damaged already, by NUL bytes or by a torn record in front of it, count as well.
         let of = |line: &Line| -> Vec<Value> {
             let bytes: Vec<u8> = line.bytes.iter().copied().filter(|byte| *byte != 0).collect();
-            serde_json::Deserializer::from_slice(&bytes).into_iter().map_while(Result::ok).collect()
+            let record = |at| serde_json::Deserializer::from_slice(&bytes[at..]).into_iter().next()?.ok();
+            memchr::memmem::find_iter(&bytes, b"{\"parentUuid\"").filter_map(record).collect()
         };
         let message =
             of(&self.lines[lost]).first().map(|value| value["message"]["id"].clone()).unwrap_or_default();

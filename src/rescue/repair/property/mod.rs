@@ -254,6 +254,23 @@ mod roots {
     }
 
     #[test]
+    fn a_call_and_a_start_that_were_lost_together_come_back_together() {
+        let mut progress = record(3, 2, None, &Value::Null);
+        progress["type"] = "progress".into();
+        let records = [
+            progress,
+            record(4, 2, None, &result("toolu_a", 4)),
+            record(5, 4, Some("msg_2"), &text(5)),
+            record(6, 0, Some("msg_3"), &text(6)),
+            record(7, 6, None, &text(7)),
+            record(8, 7, Some("msg_4"), &text(8)),
+        ];
+        let made = repaired(&file(&records), SESSION).unwrap();
+        assert_eq!(sent(&made), BTreeSet::from([4, 5, 6, 7, 8]));
+        assert_eq!(repaired(&made, SESSION).unwrap(), made);
+    }
+
+    #[test]
     fn a_checkpoint_of_another_session_in_front_of_a_compaction_is_not_followed() {
         let mut other = record(3, 0, None, &text(3));
         other["sessionId"] = "20000000-0000-4000-8000-000000000000".into();
