@@ -2382,6 +2382,38 @@ export interface PauseReport {
   changed: boolean
 }
 
+/** What a dashboard shows first. */
+export interface DashboardView {
+  /** `project`: sessions of one project. `all`: of every project (default). */
+  scope?: 'project' | 'all'
+  /** Fuzzy filter over name, project and newest prompt. */
+  filter?: string
+  /** Transcript of the selected session. */
+  selected?: string | null
+}
+
+/** How {@link dashboard} is opened. */
+export interface DashboardOptions {
+  /** Directory of the project for the scope `project` (default: the working directory). */
+  project?: string
+  /** What it shows first, such as the view of an earlier outcome. */
+  view?: DashboardView
+  /** The verb that a session is chosen for. Enter chooses, and no other action is possible. */
+  picker?: string
+  /** Draw with colours. */
+  colour?: boolean
+}
+
+/** What the user chose in a {@link dashboard}. Nothing of it has been done yet. */
+export interface DashboardOutcome {
+  /** `pick`: the session for the verb of a picker. `interrupt`: Ctrl-C. */
+  action: 'resume' | 'resume-window' | 'open-page' | 'export' | 'handoff' | 'pause' | 'unpause' | 'cancel' | 'kill' | 'repair' | 'show' | 'pick' | 'quit' | 'interrupt'
+  /** Names the session for the verb: its id, or the path of a conflict copy; `null` for `quit` and `interrupt`. */
+  session: string | null
+  /** Opens the dashboard again as it was left. */
+  view: DashboardView
+}
+
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
  * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
@@ -2430,6 +2462,15 @@ export declare function applyUninstall(plan: UninstallPlan, settings: string | n
  * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `NOTHING_TO_DO`.
  */
 export declare function cancel(options: CancelOptions): Promise<CancelReport>
+
+/**
+ * Shows all sessions on the whole terminal until an action ends it. Reads only: the caller carries the action out.
+ *
+ * Standard input and output must be a terminal. On a signal call {@link releaseTerminal} first.
+ *
+ * Rejects with `IO` when the terminal cannot be used.
+ */
+export declare function dashboard(options?: DashboardOptions): Promise<DashboardOutcome>
 
 /**
  * Whether everything is in order here for a session to be noted, saved and continued. Reads only.
@@ -2591,6 +2632,12 @@ export declare function readPayload(payload: string): PayloadReading | null
  * Rejects with `PROJECT_NOT_FOUND` or `USAGE` (a time that is none).
  */
 export declare function recall(options?: RecallOptions): Promise<RecallReport>
+
+/** Draws the dashboard again after {@link releaseTerminal}, when the process continues. */
+export declare function reclaimTerminal(): void
+
+/** Gives the terminal back while a dashboard is open, before the process stops or ends. Does nothing without one. */
+export declare function releaseTerminal(): void
 
 /**
  * Copies a session to another configuration directory or project; verified, never overwriting.

@@ -10,7 +10,7 @@ import { ROOT } from './lib/command.mjs';
 /** The rim, where an error names a file and a file that cannot be read is an error. */
 const RIM = new Set(['env', 'error', 'fs']);
 /** Rooms that are drawn; the others are small and used by nearly all. */
-const DRAWN = ['store', 'claude', 'session', 'config', 'trust', 'quota', 'notify', 'watch', 'keep', 'note', 'recovery', 'project', 'service', 'report', 'rescue', 'hook', 'statusline', 'ffi'];
+const DRAWN = ['store', 'claude', 'session', 'config', 'trust', 'quota', 'notify', 'watch', 'keep', 'note', 'recovery', 'project', 'service', 'report', 'rescue', 'hook', 'statusline', 'tui', 'ffi'];
 
 /** Which room imports which, with the files that do; tests do not count. */
 function imports() {

@@ -40,5 +40,6 @@ pub mod store;
 pub mod text;
 pub mod threads;
 pub mod trust;
+pub mod tui;
 pub mod watch;
 pub mod world;

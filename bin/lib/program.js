@@ -64,7 +64,10 @@ async function main(argv, process) {
 async function run(argv, io) {
   /** @type {number} */
   let exitCode = EXIT.done;
-  // Without a verb it is `status`: the question that brings people here.
+  const dashboard = require('./dashboard.js');
+  if (argv.length === 1 && argv[0] === '--flat') return dashboard.printFlat(io);
+  if (argv.length === 0 && dashboard.canOpen(io)) return dashboard.openDashboard(io);
+  // Without a verb and a terminal it is `status`.
   const line = argv.length === 0 ? ['status'] : argv;
   const program = programOf(line[0], io, (code) => {
     exitCode = code;
@@ -89,6 +92,7 @@ function programOf(first, io, finished) {
   const program = new Command('cc-session-recover')
     .description('Keeps long Claude Code sessions alive: records why a session stopped, waits until the limit\nhas reset, and continues the same session exactly once.')
     .version(version, '-V, --version', 'print the version')
+    .option('--flat', 'without a verb: print all sessions as plain lines, for screen readers')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [verb]', 'print help for a verb')
     .usage('[verb] [options]')
@@ -139,6 +143,7 @@ function commandFor(verb, io, finished) {
 }
 
 const OVERVIEW = [
+  { command: 'cc-session-recover', does: 'the dashboard: all sessions on a full screen, with keys to act on them' },
   { command: 'cc-session-recover init', does: 'set recovery up in this project' },
   { command: 'cc-session-recover status --all', does: 'stopped and waiting sessions of this machine, and what happens next' },
   { command: 'cc-session-recover list --since 2d', does: 'the sessions of the last two days' },

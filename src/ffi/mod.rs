@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+mod dashboard;
 mod hook;
 mod panic;
 mod rescue;

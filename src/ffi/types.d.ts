@@ -2381,3 +2381,35 @@ export interface PauseReport {
   /** Whether that is new. */
   changed: boolean
 }
+
+/** What a dashboard shows first. */
+export interface DashboardView {
+  /** `project`: sessions of one project. `all`: of every project (default). */
+  scope?: 'project' | 'all'
+  /** Fuzzy filter over name, project and newest prompt. */
+  filter?: string
+  /** Transcript of the selected session. */
+  selected?: string | null
+}
+
+/** How {@link dashboard} is opened. */
+export interface DashboardOptions {
+  /** Directory of the project for the scope `project` (default: the working directory). */
+  project?: string
+  /** What it shows first, such as the view of an earlier outcome. */
+  view?: DashboardView
+  /** The verb that a session is chosen for. Enter chooses, and no other action is possible. */
+  picker?: string
+  /** Draw with colours. */
+  colour?: boolean
+}
+
+/** What the user chose in a {@link dashboard}. Nothing of it has been done yet. */
+export interface DashboardOutcome {
+  /** `pick`: the session for the verb of a picker. `interrupt`: Ctrl-C. */
+  action: 'resume' | 'resume-window' | 'open-page' | 'export' | 'handoff' | 'pause' | 'unpause' | 'cancel' | 'kill' | 'repair' | 'show' | 'pick' | 'quit' | 'interrupt'
+  /** Names the session for the verb: its id, or the path of a conflict copy; `null` for `quit` and `interrupt`. */
+  session: string | null
+  /** Opens the dashboard again as it was left. */
+  view: DashboardView
+}

@@ -8,7 +8,7 @@ mod markdown;
 mod prose;
 pub mod publish;
 mod shown;
-mod tool;
+pub mod tool;
 
 use entry::Picture;
 use serde::Serialize;

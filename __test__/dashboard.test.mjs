@@ -1,0 +1,316 @@
+// The dashboard, driven by keys in a terminal of its own: a tmux server on its own socket in the throw-away home.
+
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { ROOT, world } from './lib/command.mjs';
+import { idOf } from './lib/hooks.mjs';
+import { stoppedSession } from './lib/stopped.mjs';
+
+const COMMAND = join(ROOT, 'bin', 'cc-session-recover.js');
+const skip = process.platform !== 'linux' ? 'Linux only' : spawnSync('tmux', ['-V']).status !== 0 && 'tmux is not installed';
+
+let servers = 0;
+
+/**
+ * A shell in a terminal. It prints `exit <code>` after each command.
+ *
+ * @param {import('./lib/command.mjs').world extends (...words: any[]) => infer P ? P : never} place
+ * @param {readonly [number, number]} size
+ * @param {Record<string, string>} [env]
+ */
+async function terminal(place, [columns, rows] = [100, 30], env = {}) {
+  servers += 1;
+  const socket = join(place.root, `dashboard-${servers}`);
+  const tmux = (/** @type {string[]} */ ...words) =>
+    new Promise((resolve) =>
+      execFile('tmux', ['-S', socket, ...words], { env: { ...place.env, ...env, TERM: 'xterm-256color', TMUX: undefined, LC_ALL: 'C.UTF-8' } }, (_error, stdout) => resolve(String(stdout))),
+    );
+  place.endings.push(() => tmux('kill-server'));
+  await tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'shown', '-x', String(columns), '-y', String(rows), '-c', place.project, 'env -u TMUX PS1="$ " sh');
+  await tmux('set-option', '-g', 'default-terminal', 'xterm-256color');
+  let last = '';
+  const screen = async () => (last = await tmux('capture-pane', '-p', '-t', 'shown'));
+  /** @param {RegExp} pattern */
+  const shows = async (pattern, seconds = 30) => {
+    for (const until = Date.now() + seconds * 1000; Date.now() < until; ) {
+      if (pattern.test(await screen())) return last;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return assert.fail(`${pattern} was not seen:\n${last}`);
+  };
+  const type = (/** @type {string} */ text) => tmux('send-keys', '-t', 'shown', '-l', text);
+  const press = (/** @type {string[]} */ ...keys) => tmux('send-keys', '-t', 'shown', ...keys);
+  return {
+    tmux,
+    screen,
+    shows,
+    type,
+    press,
+    /** With colours and other styles. */
+    styled: () => tmux('capture-pane', '-p', '-e', '-t', 'shown'),
+    /** @param {string} line */
+    async run(line) {
+      await type(`${line}; echo exit $?`);
+      await press('Enter');
+    },
+    /** Whether the terminal's second page is shown, and whether the mouse is asked for. */
+    modes: async () => (await tmux('display-message', '-p', '-t', 'shown', '#{alternate_on} #{mouse_any_flag} #{cursor_flag}')).trim(),
+  };
+}
+
+/** The command as the shell starts it. */
+const dashboard = (/** @type {string} */ words = '') => `'${process.execPath}' '${COMMAND}' ${words}`;
+
+/** The settings of the terminal, stored in a file by the shell. @param {Awaited<ReturnType<typeof terminal>>} shell @param {any} place @param {string} name */
+async function settings(shell, place, name) {
+  servers += 1;
+  const file = join(place.root, `${name}-${servers}`);
+  await shell.run(`clear; stty -a > '${file}'; echo stored`);
+  await shell.shows(/^stored$/m);
+  await shell.run('clear');
+  return readFileSync(file, 'utf8');
+}
+
+/** @param {number} minutes */
+function minutesAgo(minutes) {
+  return new Date(Date.now() - minutes * 60_000).toISOString();
+}
+
+/** A finished session. @param {any} place @param {string} id @param {string} prompt */
+function finishedSession(place, id, prompt) {
+  const directory = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
+  mkdirSync(directory, { recursive: true });
+  const common = { sessionId: id, cwd: place.project, version: '2.1.329', isSidechain: false, userType: 'external' };
+  const lines = [
+    { ...common, type: 'user', uuid: `${id.slice(0, 8)}-0000-4000-8000-00000000000a`, parentUuid: null, timestamp: minutesAgo(9), message: { role: 'user', content: prompt } },
+    {
+      ...common,
+      type: 'assistant',
+      uuid: `${id.slice(0, 8)}-0000-4000-8000-00000000000b`,
+      parentUuid: `${id.slice(0, 8)}-0000-4000-8000-00000000000a`,
+      timestamp: minutesAgo(8),
+      message: { id: 'msg_1', role: 'assistant', type: 'message', model: 'claude-opus-4-8', stop_reason: 'end_turn', content: [{ type: 'text', text: `All done: ${prompt}` }], usage: { input_tokens: 1200, output_tokens: 5 } },
+    },
+  ];
+  writeFileSync(join(directory, `${id}.jsonl`), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
+/** A colour of letters or of what is behind them. */
+const COLOUR = /\u001B\[(?:[\d;]*;)?(?:[34][0-8]|9[0-7]|10[0-7])[;m]/;
+
+const STOPPED = idOf(1);
+const FINISHED = idOf(2);
+
+/** A world with a session that needs the user and one that is finished. @param {any} t */
+async function populated(t) {
+  const place = world(t);
+  await stoppedSession(place, { id: STOPPED });
+  finishedSession(place, FINISHED, 'rewrite the billing module');
+  return place;
+}
+
+suite('dashboard', { skip }, () => {
+  /** What tests share that change nothing. @type {Awaited<ReturnType<typeof populated>>} */
+  let shared;
+  /** @type {(() => unknown)[]} */
+  const endings = [];
+  before(async () => {
+    shared = await populated({ after: (/** @type {() => unknown} */ end) => endings.push(end) });
+  });
+  after(async () => {
+    for (const end of endings) await end();
+  });
+
+  test('shows sessions in groups with a preview, filters, explains its keys and leaves the terminal as it was', async () => {
+    const place = shared;
+    const shell = await terminal(place);
+    const untouched = await settings(shell, place, 'before');
+    const modes = await shell.modes();
+
+    await shell.run(dashboard());
+    const first = await shell.shows(/Recent \(1\)/);
+    assert.match(first, /Needs you \(1\)/);
+    assert.match(first, /What happens next/);
+    assert.match(first, /5-hour limit/);
+    assert.match(await shell.modes(), /^1 1/);
+
+    await shell.press('f');
+    await shell.type('billing');
+    const filtered = await shell.shows(/filter: billing/);
+    assert.match(filtered, /rewrite the billing module/);
+    assert.doesNotMatch(filtered, /Needs you/);
+    await shell.shows(/All done: rewrite the billing module/);
+    await shell.press('Escape');
+    await shell.shows(/Needs you \(1\)/);
+
+    await shell.press('?');
+    await shell.shows(/resume the session here/);
+    await shell.press('x');
+    await shell.shows(/\? help/);
+
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+    assert.equal(await shell.modes(), modes);
+    assert.equal(await settings(shell, place, 'after'), untouched);
+  });
+
+  test('searches all transcripts and shows hits in their context', async () => {
+    const place = shared;
+    const shell = await terminal(place);
+    await shell.run(dashboard());
+    await shell.shows(/Recent \(1\)/);
+    await shell.press('/');
+    await shell.type('all done');
+    await shell.press('Enter');
+    const hits = await shell.shows(/1 hits? for “all done”/);
+    assert.match(hits, /All done: rewrite/);
+    await shell.press('Escape');
+    await shell.shows(/Needs you \(1\)/);
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+  });
+
+  test('an action runs its verb on the normal screen, and Enter returns to the view as it was', async () => {
+    const place = shared;
+    const shell = await terminal(place);
+    await shell.run(dashboard());
+    await shell.shows(/Recent \(1\)/);
+    await shell.press('f');
+    await shell.type('billing');
+    await shell.press('Enter');
+    await shell.press('s');
+    const shown = await shell.shows(/Press Enter to return to the dashboard/);
+    assert.match(shown, new RegExp(FINISHED));
+    assert.match(await shell.modes(), /^0 0 1/);
+    await shell.press('Enter');
+    await shell.shows(/filter “billing”/);
+    await shell.press('Escape');
+    // What follows an Escape at once is a key with Alt.
+    await shell.shows(/Needs you \(1\)/);
+    await shell.press('c');
+    await shell.shows(/Cancel the recovery\? y \/ n/);
+    await shell.press('n');
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+  });
+
+  test('pauses and cancels the recovery of the selected session', async (t) => {
+    const place = await populated(t);
+    const shell = await terminal(place);
+    await shell.run(dashboard());
+    await shell.shows(/Needs you \(1\)/);
+    await shell.press('p');
+    await shell.shows(/is paused\.[^]*Press Enter/);
+    await shell.press('Enter');
+    await shell.shows(/Paused: nothing continues it/);
+    await shell.press('p');
+    await shell.shows(/is not paused any more\.[^]*Press Enter/);
+    await shell.press('Enter');
+    await shell.shows(/Needs you \(1\)/);
+    await shell.press('c');
+    await shell.press('y');
+    await shell.shows(/Press Enter to return/);
+    const { stdout } = await place.run(['status', '--json']);
+    const one = JSON.parse(stdout).sessions.find((/** @type {{id: string}} */ { id }) => id === STOPPED);
+    assert.ok(one === undefined || one.group === 'settled', 'cancelled');
+    await shell.press('Enter');
+    await shell.shows(/Recent \(2\)/);
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+  });
+
+  for (const signal of ['TERM', 'HUP']) {
+    test(`a SIG${signal} leaves the terminal as it was`, async () => {
+      const place = shared;
+      const shell = await terminal(place);
+      const untouched = await settings(shell, place, 'before');
+      const modes = await shell.modes();
+      const pid = join(place.root, `pid-${signal}`);
+      await shell.run(`sh -c 'echo $$ > "${pid}"; exec ${dashboard().replaceAll("'", '"')}'`);
+      await shell.shows(/Recent \(1\)/);
+      process.kill(Number(readFileSync(pid, 'utf8')), `SIG${signal}`);
+      await shell.shows(/exit 1(?:43|29)/);
+      assert.equal(await shell.modes(), modes);
+      assert.equal(await settings(shell, place, 'after'), untouched);
+    });
+  }
+
+  test('Ctrl-Z gives the terminal to the shell, and fg draws the dashboard again', async () => {
+    const place = shared;
+    const shell = await terminal(place);
+    const untouched = await settings(shell, place, 'before');
+    const modes = await shell.modes();
+    await shell.type(dashboard());
+    await shell.press('Enter');
+    await shell.shows(/Recent \(1\)/);
+    await shell.press('C-z');
+    await shell.shows(/Stopped|suspended/i);
+    assert.equal(await shell.modes(), modes);
+    assert.equal(await settings(shell, place, 'stopped'), untouched);
+    await shell.run('fg');
+    await shell.shows(/Needs you \(1\)/);
+    assert.match(await shell.modes(), /^1 1/);
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+    assert.equal(await settings(shell, place, 'after'), untouched);
+  });
+
+  test('Ctrl-C leaves with the exit code of an interrupted program', async () => {
+    const place = shared;
+    const shell = await terminal(place);
+    await shell.run(dashboard());
+    await shell.shows(/Recent \(1\)/);
+    await shell.press('C-c');
+    await shell.shows(/exit 130/);
+  });
+
+  test('with NO_COLOR no colour is drawn, and the selected row has a mark', async () => {
+    const place = shared;
+    const coloured = await terminal(place);
+    await coloured.run(dashboard());
+    await coloured.shows(/Recent \(1\)/);
+    assert.match(await coloured.styled(), COLOUR, 'the control: colours without it');
+
+    const plain = await terminal(place, [100, 30], { NO_COLOR: '1' });
+    await plain.run(dashboard());
+    const screen = await plain.shows(/Recent \(1\)/);
+    assert.doesNotMatch(await plain.styled(), COLOUR);
+    assert.match(screen, /^> /m);
+  });
+
+  test('on 40 columns Space toggles between list and preview', async () => {
+    const place = shared;
+    const shell = await terminal(place, [40, 15]);
+    await shell.run(dashboard());
+    const list = await shell.shows(/Recent \(1\)/);
+    assert.doesNotMatch(list, /Overview/);
+    await shell.press('Space');
+    const preview = await shell.shows(/Overview/);
+    assert.doesNotMatch(preview, /Recent/);
+    await shell.press('Space');
+    await shell.shows(/Recent \(1\)/);
+    await shell.tmux('resize-window', '-t', 'shown', '-x', '120', '-y', '40');
+    const wide = await shell.shows(/Overview/);
+    assert.match(wide, /Recent \(1\)/);
+    await shell.press('q');
+  });
+
+  test('without a terminal it prints the status, as before', async () => {
+    const place = shared;
+    const [without, status] = [await place.run([]), await place.run(['status'])];
+    assert.deepEqual([without.status, without.stderr], [0, '']);
+    assert.equal(without.stdout.replace(/\d+ (?:min|s)/g, ''), status.stdout.replace(/\d+ (?:min|s)/g, ''));
+  });
+
+  test('--flat prints all sessions as plain lines', async () => {
+    const place = shared;
+    const { status, stdout } = await place.run(['--flat']);
+    assert.equal(status, 0);
+    assert.match(stdout, /1\. .*5-hour limit/);
+    assert.match(stdout, /Recent: 1 session\.\n1\. .*finished/);
+    assert.doesNotMatch(stdout, /\u001B/);
+  });
+});

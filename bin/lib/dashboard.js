@@ -1,0 +1,184 @@
+'use strict';
+
+// The dashboard, which is opened where a terminal is given and no verb: the addon shows it, this runs the verb that the user chose there
+// and opens it again. The same view lets the user choose a session for a verb that was given none.
+
+const { constants } = require('node:os');
+const { loadAddon } = require('./addon.js');
+const { EXIT, explain } = require('./errors.js');
+
+/** @typedef {import('./output.js').Output} Output */
+/** @typedef {import('../../src/ffi/types.js').DashboardOptions} DashboardOptions */
+/** @typedef {import('../../src/ffi/types.js').DashboardOutcome} DashboardOutcome */
+
+/** What a shell reports of a program that was ended by Ctrl-C. */
+const INTERRUPTED = 130;
+
+/** Signals that end the process. */
+const ENDINGS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
+
+/** Whether a view can be drawn and keys can be read. @param {Output} io */
+function canOpen(io) {
+  return io.isTerminal && io.screen !== null;
+}
+
+/**
+ * Shows the dashboard until the user leaves it.
+ *
+ * @param {Output} io
+ * @returns {Promise<number>} Exit code.
+ */
+async function openDashboard(io) {
+  /** @type {DashboardOptions['view']} */
+  let view = {};
+  for (;;) {
+    const { action, session, view: left } = await shown({ view }, io);
+    view = left;
+    if (session === null) return action === 'interrupt' ? INTERRUPTED : EXIT.done;
+    try {
+      await ACTIONS[action](session, io);
+    } catch (error) {
+      for (const line of explain(error, process.env).lines) io.error(io.clean(line));
+    }
+    io.line();
+    if ((await io.ask('Press Enter to return to the dashboard. ')) === null) return INTERRUPTED;
+  }
+}
+
+/**
+ * Lets the user choose the session for a verb.
+ *
+ * @param {string} verb
+ * @param {Output} io
+ * @returns {Promise<string | undefined>} `undefined`: none was chosen, or there is no terminal to choose on.
+ */
+async function pickSession(verb, io) {
+  if (!canOpen(io)) return undefined;
+  const { session } = await shown({ picker: verb }, io);
+  return session ?? undefined;
+}
+
+/**
+ * One dashboard. A signal gives the terminal back before it does what it always does.
+ *
+ * @param {DashboardOptions} options
+ * @param {Output} io
+ * @returns {Promise<DashboardOutcome>}
+ */
+async function shown(options, io) {
+  const addon = loadAddon();
+  /** @type {[NodeJS.Signals, () => void][]} */
+  const listeners = ENDINGS.map((signal) => [signal, () => endBy(signal)]);
+  if ('SIGTSTP' in constants.signals) listeners.push(['SIGTSTP', suspend], ['SIGCONT', resume]);
+  const stopListening = () => {
+    for (const [signal, listener] of listeners) process.off(signal, listener);
+  };
+  for (const [signal, listener] of listeners) process.on(signal, listener);
+  try {
+    return await addon.dashboard({ ...options, colour: io.colours.isColorSupported });
+  } finally {
+    stopListening();
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  function endBy(signal) {
+    addon.releaseTerminal();
+    stopListening();
+    process.kill(process.pid, signal);
+  }
+
+  function suspend() {
+    addon.releaseTerminal();
+    process.kill(process.pid, 'SIGSTOP');
+  }
+
+  function resume() {
+    addon.reclaimTerminal();
+    // The addon waits for keys: this makes it draw.
+    process.kill(process.pid, 'SIGWINCH');
+  }
+}
+
+/** @type {Record<Exclude<DashboardOutcome['action'], 'pick' | 'quit' | 'interrupt'>, (session: string, io: Output) => Promise<unknown> | unknown> & Record<string, any>} */
+const ACTIONS = {
+  resume: (session, io) => verbNamed('resume').run({ session }, io),
+  'resume-window': resumeInWindow,
+  'open-page': openPage,
+  export: (session, io) => verbNamed('export').run({ session, format: 'lossless' }, io),
+  handoff: (session, io) => verbNamed('handoff').run({ session }, io),
+  pause: (session, io) => verbNamed('pause').run({ session }, io),
+  unpause: (session, io) => verbNamed('unpause').run({ session }, io),
+  cancel: (session, io) => verbNamed('cancel').run({ session }, io),
+  kill: (session, io) => verbNamed('kill').run({ target: session, export: true }, io),
+  repair: repairAfterAsking,
+  show: (session, io) => verbNamed('show').run({ session }, io),
+};
+
+/** @param {string} name @returns {import('./program.js').Verb} */
+function verbNamed(name) {
+  return require(`../commands/${name}.js`);
+}
+
+/**
+ * In tmux the session gets a window of its own; elsewhere the user opens one and pastes the command.
+ *
+ * @param {string} session
+ * @param {Output} io
+ */
+async function resumeInWindow(session, io) {
+  if (process.env.TMUX) {
+    const { spawnSync } = require('node:child_process');
+    const command = [process.execPath, process.argv[1], 'resume', session];
+    const { status } = spawnSync('tmux', ['new-window', '-c', process.cwd(), ...command], { stdio: 'ignore' });
+    if (status === 0) return io.line('It is resumed in a new tmux window.');
+  }
+  io.line('Run this in a new window:');
+  io.line();
+  return verbNamed('resume').run({ session, printCommand: true }, io);
+}
+
+/** Writes the page of the session anew and opens it. @param {string} session @param {Output} io */
+async function openPage(session, io) {
+  const { spawn } = require('node:child_process');
+  const { progressOf } = require('./progress.js');
+  const { printPages } = require('./screens/pages.js');
+  const addon = loadAddon();
+  const report = await io.during('writing the page', addon.writePages({ session, format: 'html', force: true }), progressOf(addon));
+  printPages(report, io);
+  const [page] = report.pages;
+  if (page === undefined) return;
+  const [program, ...words] = { darwin: ['open'], win32: ['explorer.exe'] }[/** @type {'darwin'} */ (process.platform)] ?? ['xdg-open'];
+  const child = spawn(program, [...words, page.path], { detached: true, stdio: 'ignore' });
+  child.on('error', () => io.line('No program was found that opens it; open this file in a browser.'));
+  child.unref();
+}
+
+/** The check writes nothing; the repair is written once the user has seen it. @param {string} session @param {Output} io */
+async function repairAfterAsking(session, io) {
+  if ((await verbNamed('repair').run({ session }, io)) === EXIT.nothingToDo) return;
+  if (await io.confirm('\nRepair it now?', false)) await verbNamed('repair').run({ session, apply: true }, io);
+}
+
+/**
+ * The same sessions as plain lines, for screen readers.
+ *
+ * @param {Output} io
+ */
+async function printFlat(io) {
+  const { flatLines } = require('./screens/rescue.js');
+  const { printProblems } = require('./sessions.js');
+  const { count } = require('./wording.js');
+  const addon = loadAddon();
+  const status = await io.during('reading sessions', addon.status({ all: true }));
+  const list = await io.during('reading sessions', addon.list({ limit: 50 }));
+  const known = new Set(status.sessions.map(({ transcript }) => transcript));
+  const recent = list.sessions.filter(({ transcript }) => !known.has(transcript));
+  const view = { width: io.width, colours: io.colours };
+  const now = new Date(status.generatedAt);
+  io.lines(flatLines(status.sessions, view, now));
+  if (recent.length > 0) io.lines(['', `Recent: ${count(recent.length, 'session')}.`, ...flatLines(recent, view, now).slice(1)]);
+  printProblems(status.problems, io);
+  return EXIT.done;
+}
+
+module.exports = { canOpen, openDashboard, pickSession, printFlat };

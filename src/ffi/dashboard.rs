@@ -1,0 +1,199 @@
+//! The exports behind the dashboard: its source of reports, and the terminal for signal handlers.
+
+use super::task::CoreTask;
+use super::verbs::{seen, task};
+use crate::claude::home::all_homes;
+use crate::claude::transcript::Transcript;
+use crate::clock::SystemClock;
+use crate::config::in_force;
+use crate::env::Environment;
+use crate::error::Result;
+use crate::note::gather::gather_conversation;
+use crate::report::find::SessionOptions;
+use crate::report::{list, search, session::Session, show, status};
+use crate::rescue::copy::Progress;
+use crate::rescue::reading::conversation::{Conversation, Page};
+use crate::rescue::reading::entry::{Agent, Entry, EventKind};
+use crate::rescue::reading::tool::label;
+use crate::store::StateDir;
+use crate::tui::details::{ConversationEntry, ConversationSpeaker, WorkDetails};
+use crate::tui::source::{DashboardScope, DashboardSource};
+use crate::tui::{DashboardOptions, screen};
+use napi::bindgen_prelude::AsyncTask;
+use napi_derive::napi;
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Entries of a conversation that are kept, from its end.
+const NEWEST_ENTRIES: usize = 300;
+
+/// Shows all sessions on the whole terminal until an action ends it. Reads only: the caller carries the action out.
+///
+/// Standard input and output must be a terminal. On a signal call {@link releaseTerminal} first.
+///
+/// Rejects with `IO` when the terminal cannot be used.
+#[napi(
+    catch_unwind,
+    js_name = "dashboard",
+    ts_args_type = "options?: DashboardOptions",
+    ts_return_type = "Promise<DashboardOutcome>"
+)]
+#[must_use]
+pub fn open_dashboard(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: DashboardOptions| {
+        let env = Environment::of_process();
+        let project = options.project.clone().unwrap_or_else(|| env.cwd().to_path_buf());
+        let source: Arc<dyn DashboardSource> = Arc::new(MachineSource { env, project });
+        screen::run(&source, &SystemClock, &options)
+    })
+}
+
+/// Gives the terminal back while a dashboard is open, before the process stops or ends. Does nothing without one.
+#[napi(catch_unwind)]
+pub fn release_terminal() {
+    screen::release();
+}
+
+/// Draws the dashboard again after {@link releaseTerminal}, when the process continues.
+#[napi(catch_unwind)]
+pub fn reclaim_terminal() {
+    screen::reclaim();
+}
+
+/// The sessions of this machine, read as the verbs read them.
+struct MachineSource {
+    env: Environment,
+    /// Directory of the project scope.
+    project: PathBuf,
+}
+
+impl MachineSource {
+    fn project(&self, scope: DashboardScope) -> Option<PathBuf> {
+        (scope == DashboardScope::Project).then(|| self.project.clone())
+    }
+}
+
+impl DashboardSource for MachineSource {
+    fn status(&self, scope: DashboardScope) -> Result<status::StatusReport> {
+        let all = scope == DashboardScope::All;
+        status::status(seen(&self.env), &status::StatusOptions { project: self.project(scope), all })
+    }
+
+    fn list(&self, scope: DashboardScope) -> Result<list::ListReport> {
+        let options = list::ListOptions { project: self.project(scope), ..list::ListOptions::default() };
+        list::list(seen(&self.env), &options)
+    }
+
+    fn show(&self, transcript: &Path) -> Result<Session> {
+        let session = Some(transcript.to_string_lossy().into_owned());
+        show::show(seen(&self.env), &SessionOptions { session, ..SessionOptions::default() })
+    }
+
+    fn search(&self, text: &str, scope: DashboardScope) -> Result<search::SearchReport> {
+        let options = search::SearchOptions {
+            text: text.to_owned(),
+            // As editors do: a capital letter asks for exactly this text.
+            ignore_case: !text.chars().any(char::is_uppercase),
+            project: self.project(scope),
+            ..search::SearchOptions::default()
+        };
+        search::search(&self.env, &SystemClock, &options)
+    }
+
+    fn work(&self, transcript: &Path) -> Result<WorkDetails> {
+        Ok(WorkDetails::of(&gather_conversation(&Transcript::open(transcript)?)))
+    }
+
+    fn conversation(&self, transcript: &Path, wanted: &dyn Fn() -> bool) -> Result<Vec<ConversationEntry>> {
+        let mut page = NewestEntries { entries: VecDeque::new(), agents: 0, wanted };
+        let progress = Progress::default();
+        let read = Conversation::new(&mut page, BTreeMap::new(), transcript, &progress).read(transcript);
+        let entries = Vec::from(page.entries);
+        // Not wanted any more is no failure.
+        if wanted() { read.map(|_| entries) } else { Ok(entries) }
+    }
+
+    fn fingerprint(&self, watched: &[PathBuf]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let mut add = |path: &Path| {
+            let meta = std::fs::symlink_metadata(path).ok();
+            let modified = meta.as_ref().and_then(|meta| meta.modified().ok());
+            (path, modified, meta.as_ref().map(std::fs::Metadata::len)).hash(&mut hasher);
+        };
+        for path in watched {
+            add(path);
+        }
+        if let Ok(root) = self.env.state_dir() {
+            let state = StateDir::new(root);
+            for path in [state.incidents(), state.paused(), state.quota()] {
+                add(&path);
+            }
+        }
+        let config = in_force(&self.env, None).config;
+        let further: Vec<PathBuf> = config.config_dirs.iter().map(PathBuf::from).collect();
+        for home in all_homes(&self.env, &further) {
+            add(&home.projects());
+            add(&home.sessions());
+            let records = std::fs::read_dir(home.sessions()).into_iter().flatten().flatten();
+            // Each is replaced or rewritten when the client begins or ends a turn.
+            for record in records {
+                add(&record.path());
+            }
+        }
+        hasher.finish()
+    }
+}
+
+/// Collects the newest entries of a conversation.
+struct NewestEntries<'w> {
+    entries: VecDeque<ConversationEntry>,
+    /// Subagents whose transcripts are being read; their entries are left out.
+    agents: usize,
+    wanted: &'w dyn Fn() -> bool,
+}
+
+impl Page for NewestEntries<'_> {
+    fn entry(&mut self, entry: &Entry) -> io::Result<()> {
+        if !(self.wanted)() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if self.agents > 0 {
+            return Ok(());
+        }
+        let new = |speaker, text: &str| ConversationEntry::new(speaker, text);
+        let entry = match entry {
+            Entry::Prompt(prompt) => new(ConversationSpeaker::You, &prompt.text),
+            Entry::Answer { text, .. } => new(ConversationSpeaker::Claude, text),
+            Entry::Call(call) => {
+                let end = match &call.outcome {
+                    Some(outcome) if outcome.failed => " (failed)",
+                    Some(_) => "",
+                    None => " (no result)",
+                };
+                new(ConversationSpeaker::Tool, &format!("{} {}{end}", call.name, label(call)))
+            }
+            Entry::Event(event) if event.kind == EventKind::Ended => None,
+            Entry::Event(event) => new(ConversationSpeaker::Event, &event.title),
+            Entry::Thinking(_) | Entry::Result(_) | Entry::Client { .. } => None,
+        };
+        self.entries.extend(entry);
+        if self.entries.len() > NEWEST_ENTRIES {
+            self.entries.pop_front();
+        }
+        Ok(())
+    }
+
+    fn begin_agent(&mut self, _: &Agent) -> io::Result<()> {
+        self.agents += 1;
+        Ok(())
+    }
+
+    fn end_agent(&mut self) -> io::Result<()> {
+        self.agents = self.agents.saturating_sub(1);
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! The fuzzy filter over name, project and prompt.
+
+use super::words::{name_of, project_of};
+use crate::report::session::Session;
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+/// What the filter is matched against.
+#[must_use]
+pub fn haystack(session: &Session) -> String {
+    let prompt = session.last_prompt.as_deref().unwrap_or_default();
+    let title = session.title.as_deref().unwrap_or_default();
+    format!("{} {title} {} {prompt} {}", name_of(session), project_of(session), session.id)
+}
+
+/// Scores of the texts that match, by their index; higher is better. Words are matched in any order.
+#[must_use]
+pub fn matching<'t>(filter: &str, texts: impl Iterator<Item = &'t str>) -> Vec<(usize, u32)> {
+    let pattern = Pattern::parse(filter, CaseMatching::Smart, Normalization::Smart);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut buffer = Vec::new();
+    texts
+        .enumerate()
+        .filter_map(|(index, text)| {
+            pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher).map(|score| (index, score))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_match_in_their_order_and_words_in_any() {
+        let texts = ["fix flaky test web", "write docs api", "flat tests"];
+        let found = |filter: &str| -> Vec<usize> {
+            matching(filter, texts.into_iter()).into_iter().map(|(index, _)| index).collect()
+        };
+        assert_eq!(found("flkt"), [0]);
+        assert_eq!(found("web flaky"), [0]);
+        assert_eq!(found("docs"), [1]);
+        assert_eq!(found("zzz"), [] as [usize; 0]);
+    }
+}

@@ -1,0 +1,234 @@
+//! From a key or mouse event to a command. Pure.
+
+use super::model::{DashboardAction, DashboardMode};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
+use ratatui::layout::Position;
+
+/// Lines that one step of the mouse wheel scrolls.
+const WHEEL: isize = 3;
+
+/// What an event asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DashboardCommand {
+    Ignore,
+    /// The size of the terminal changed.
+    Redraw,
+    Quit,
+    Interrupt,
+    Suspend,
+    /// Leaves the innermost thing that is open.
+    Close,
+    /// Moves the selection by so many rows.
+    Move(isize),
+    First,
+    Last,
+    Scroll(isize),
+    ScrollPage(isize),
+    /// From the list to the preview, from the overview to the conversation.
+    Deeper,
+    Back,
+    TogglePreview,
+    ToggleTab,
+    ToggleEvidence,
+    ToggleScope,
+    OpenFilter,
+    OpenSearch,
+    OpenHelp,
+    Type(String),
+    Erase,
+    EraseWord,
+    EraseAll,
+    /// Enter in a line that is being typed.
+    Submit,
+    Act(DashboardAction),
+    /// Yes to the question on the screen.
+    Confirm,
+    Click(Position),
+    Wheel(Position, isize),
+}
+
+#[must_use]
+pub fn command_of(event: &Event, mode: DashboardMode) -> DashboardCommand {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => key_command(*key, mode),
+        Event::Key(_) | Event::FocusLost => DashboardCommand::Ignore,
+        // Another program may have drawn meanwhile.
+        Event::FocusGained | Event::Resize(..) => DashboardCommand::Redraw,
+        Event::Paste(text) => match mode {
+            DashboardMode::Filter | DashboardMode::Search => {
+                DashboardCommand::Type(text.replace(['\r', '\n', '\t'], " "))
+            }
+            DashboardMode::List | DashboardMode::Help | DashboardMode::ConfirmCancel => {
+                DashboardCommand::Ignore
+            }
+        },
+        Event::Mouse(mouse) => {
+            let at = Position::new(mouse.column, mouse.row);
+            match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) if mode == DashboardMode::Help => {
+                    DashboardCommand::Close
+                }
+                MouseEventKind::Down(MouseButton::Left) => DashboardCommand::Click(at),
+                MouseEventKind::ScrollUp => DashboardCommand::Wheel(at, -WHEEL),
+                MouseEventKind::ScrollDown => DashboardCommand::Wheel(at, WHEEL),
+                _ => DashboardCommand::Ignore,
+            }
+        }
+    }
+}
+
+fn key_command(key: KeyEvent, mode: DashboardMode) -> DashboardCommand {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    let alt = key.modifiers.contains(KeyModifiers::ALT);
+    match key.code {
+        KeyCode::Char('c') if control => return DashboardCommand::Interrupt,
+        KeyCode::Char('z') if control => return DashboardCommand::Suspend,
+        KeyCode::Char('l') if control => return DashboardCommand::Redraw,
+        KeyCode::Up => return DashboardCommand::Move(-1),
+        KeyCode::Down => return DashboardCommand::Move(1),
+        KeyCode::PageUp => return DashboardCommand::ScrollPage(-1),
+        KeyCode::PageDown => return DashboardCommand::ScrollPage(1),
+        KeyCode::Esc => return DashboardCommand::Close,
+        _ => {}
+    }
+    match mode {
+        DashboardMode::List if control => match key.code {
+            KeyCode::Char('n') => DashboardCommand::Move(1),
+            KeyCode::Char('p') => DashboardCommand::Move(-1),
+            KeyCode::Char('d') => DashboardCommand::ScrollPage(1),
+            KeyCode::Char('u') => DashboardCommand::ScrollPage(-1),
+            _ => DashboardCommand::Ignore,
+        },
+        DashboardMode::List if alt => DashboardCommand::Ignore,
+        DashboardMode::List => list_command(key),
+        DashboardMode::Filter | DashboardMode::Search => match key.code {
+            KeyCode::Enter => DashboardCommand::Submit,
+            KeyCode::Backspace if alt || control => DashboardCommand::EraseWord,
+            KeyCode::Backspace => DashboardCommand::Erase,
+            KeyCode::Char('w') if control => DashboardCommand::EraseWord,
+            KeyCode::Char('u') if control => DashboardCommand::EraseAll,
+            KeyCode::Char('h') if control => DashboardCommand::Erase,
+            KeyCode::Char(char) if !control && !alt => DashboardCommand::Type(char.to_string()),
+            _ => DashboardCommand::Ignore,
+        },
+        DashboardMode::Help => DashboardCommand::Close,
+        DashboardMode::ConfirmCancel => match key.code {
+            KeyCode::Char('y' | 'Y') if !control && !alt => DashboardCommand::Confirm,
+            _ => DashboardCommand::Close,
+        },
+    }
+}
+
+fn list_command(key: KeyEvent) -> DashboardCommand {
+    match key.code {
+        KeyCode::Enter if key.modifiers.contains(KeyModifiers::SHIFT) => {
+            DashboardCommand::Act(DashboardAction::ResumeWindow)
+        }
+        KeyCode::Enter => DashboardCommand::Act(DashboardAction::Resume),
+        KeyCode::Right => DashboardCommand::Deeper,
+        KeyCode::Left => DashboardCommand::Back,
+        KeyCode::Home => DashboardCommand::First,
+        KeyCode::End => DashboardCommand::Last,
+        KeyCode::Tab => DashboardCommand::ToggleScope,
+        KeyCode::Char(char) => match char {
+            ' ' => DashboardCommand::TogglePreview,
+            '/' => DashboardCommand::OpenSearch,
+            'f' => DashboardCommand::OpenFilter,
+            '?' => DashboardCommand::OpenHelp,
+            'q' => DashboardCommand::Quit,
+            'v' => DashboardCommand::ToggleEvidence,
+            't' => DashboardCommand::ToggleTab,
+            'w' => DashboardCommand::Act(DashboardAction::ResumeWindow),
+            'o' => DashboardCommand::Act(DashboardAction::OpenPage),
+            'e' => DashboardCommand::Act(DashboardAction::Export),
+            'h' => DashboardCommand::Act(DashboardAction::Handoff),
+            'p' => DashboardCommand::Act(DashboardAction::Pause),
+            'c' => DashboardCommand::Act(DashboardAction::Cancel),
+            'k' => DashboardCommand::Act(DashboardAction::Kill),
+            'r' => DashboardCommand::Act(DashboardAction::Repair),
+            's' => DashboardCommand::Act(DashboardAction::Show),
+            _ => DashboardCommand::Ignore,
+        },
+        _ => DashboardCommand::Ignore,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossterm::event::MouseEvent;
+
+    fn press(code: KeyCode, modifiers: KeyModifiers, mode: DashboardMode) -> DashboardCommand {
+        command_of(&Event::Key(KeyEvent::new(code, modifiers)), mode)
+    }
+
+    #[test]
+    fn each_action_has_its_letter() {
+        for (char, action) in [
+            ('w', DashboardAction::ResumeWindow),
+            ('o', DashboardAction::OpenPage),
+            ('e', DashboardAction::Export),
+            ('h', DashboardAction::Handoff),
+            ('p', DashboardAction::Pause),
+            ('c', DashboardAction::Cancel),
+            ('k', DashboardAction::Kill),
+            ('r', DashboardAction::Repair),
+            ('s', DashboardAction::Show),
+        ] {
+            let command = press(KeyCode::Char(char), KeyModifiers::NONE, DashboardMode::List);
+            assert_eq!(command, DashboardCommand::Act(action), "{char}");
+        }
+        let enter = |modifiers| press(KeyCode::Enter, modifiers, DashboardMode::List);
+        assert_eq!(enter(KeyModifiers::NONE), DashboardCommand::Act(DashboardAction::Resume));
+        assert_eq!(enter(KeyModifiers::SHIFT), DashboardCommand::Act(DashboardAction::ResumeWindow));
+    }
+
+    #[test]
+    fn letters_are_text_while_a_line_is_typed_and_do_nothing_elsewhere() {
+        for mode in [DashboardMode::Filter, DashboardMode::Search] {
+            for char in "wohpckrsqv?/ f".chars() {
+                let command = press(KeyCode::Char(char), KeyModifiers::NONE, mode);
+                assert_eq!(command, DashboardCommand::Type(char.to_string()));
+            }
+        }
+        for char in "wohpckrsqv".chars() {
+            let command = press(KeyCode::Char(char), KeyModifiers::NONE, DashboardMode::ConfirmCancel);
+            assert_eq!(command, DashboardCommand::Close, "only y confirms");
+        }
+        let paste = Event::Paste("k\nk".to_owned());
+        assert_eq!(command_of(&paste, DashboardMode::List), DashboardCommand::Ignore);
+        assert_eq!(command_of(&paste, DashboardMode::Filter), DashboardCommand::Type("k k".to_owned()));
+    }
+
+    #[test]
+    fn control_letters_never_act() {
+        for char in "woehkrs".chars() {
+            for modifiers in [KeyModifiers::CONTROL, KeyModifiers::ALT] {
+                let command = press(KeyCode::Char(char), modifiers, DashboardMode::List);
+                assert!(!matches!(command, DashboardCommand::Act(_)), "{char} {command:?}");
+            }
+        }
+        for mode in [DashboardMode::List, DashboardMode::Filter, DashboardMode::Help] {
+            assert_eq!(press(KeyCode::Char('c'), KeyModifiers::CONTROL, mode), DashboardCommand::Interrupt);
+            assert_eq!(press(KeyCode::Char('z'), KeyModifiers::CONTROL, mode), DashboardCommand::Suspend);
+        }
+    }
+
+    #[test]
+    fn the_release_of_a_key_is_no_second_press() {
+        let mut key = KeyEvent::new(KeyCode::Char('k'), KeyModifiers::NONE);
+        key.kind = KeyEventKind::Release;
+        assert_eq!(command_of(&Event::Key(key), DashboardMode::List), DashboardCommand::Ignore);
+    }
+
+    #[test]
+    fn the_mouse_clicks_and_scrolls_where_it_points() {
+        let mouse =
+            |kind| Event::Mouse(MouseEvent { kind, column: 3, row: 4, modifiers: KeyModifiers::NONE });
+        let at = Position::new(3, 4);
+        let command = |kind| command_of(&mouse(kind), DashboardMode::List);
+        assert_eq!(command(MouseEventKind::Down(MouseButton::Left)), DashboardCommand::Click(at));
+        assert_eq!(command(MouseEventKind::ScrollDown), DashboardCommand::Wheel(at, WHEEL));
+        assert_eq!(command(MouseEventKind::Moved), DashboardCommand::Ignore);
+    }
+}

@@ -1,0 +1,22 @@
+//! The dashboard: a full-screen view of all sessions. The only Rust code that draws.
+//!
+//! [`model`] holds the state, [`input`] turns keys and mouse events into commands, [`view`] draws the state. All three are
+//! pure. [`screen`] owns the terminal and runs the loop; [`source`] is where reports come from. The dashboard changes nothing
+//! itself: an action ends it, and the command line runs the verb.
+
+pub mod details;
+pub mod filter;
+pub mod input;
+pub mod model;
+pub mod preview;
+pub mod screen;
+pub mod source;
+pub mod view;
+pub mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use model::{DashboardOptions, DashboardOutcome};
+pub use screen::run;
+pub use source::DashboardSource;

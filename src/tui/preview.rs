@@ -1,0 +1,313 @@
+//! The text of the preview, as lines with a role, wrapped to a width.
+
+use super::details::{ConversationEntry, ConversationSpeaker, SessionDetails};
+use super::words::{
+    clock_time, doing_words, duration, name_of, next_words, sentence, state_words, stop_words, tokens,
+};
+use crate::recovery::policy::Action;
+use crate::report::search::SearchHit;
+use crate::report::session::Session;
+use crate::session::Evidence;
+use crate::text::one_line;
+use crate::watch::weight::Advice;
+use chrono::{DateTime, Utc};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Longest quoted text, in characters.
+const QUOTED: usize = 400;
+
+/// How a line of the preview is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreviewStyle {
+    Title,
+    Heading,
+    Plain,
+    Dim,
+    Warning,
+    You,
+    Claude,
+    Event,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviewLine {
+    pub style: PreviewStyle,
+    pub text: String,
+}
+
+/// Collects lines, wrapped to a width.
+struct Paper {
+    width: usize,
+    lines: Vec<PreviewLine>,
+}
+
+impl Paper {
+    fn add(&mut self, style: PreviewStyle, text: &str) {
+        self.indented(style, "", text);
+    }
+
+    /// Every line of the text; wrapped ones stand below the first, `mark` before it.
+    fn indented(&mut self, style: PreviewStyle, mark: &str, text: &str) {
+        let indent = mark.width();
+        let room = self.width.saturating_sub(indent).max(1);
+        let mut mark = mark.to_owned();
+        for line in text.lines() {
+            for part in wrapped(line, room) {
+                self.lines.push(PreviewLine { style, text: format!("{mark}{part}") });
+                mark = " ".repeat(indent);
+            }
+        }
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.lines.push(PreviewLine { style: PreviewStyle::Plain, text: String::new() });
+        self.add(PreviewStyle::Heading, text);
+    }
+}
+
+/// Lines of at most this many columns, broken between words where there are any.
+#[must_use]
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (mut line, mut used) = (String::new(), 0);
+    // Where the last blank of the line begins, and the columns before it.
+    let mut blank: Option<(usize, usize)> = None;
+    for char in text.chars() {
+        let char = if char == '\t' { ' ' } else { char };
+        let columns = char.width().unwrap_or(0);
+        if used + columns > width && used > 0 {
+            let rest = match blank {
+                Some((at, _)) if at > 0 => {
+                    let rest = line.split_off(at).trim_start().to_owned();
+                    line.truncate(line.trim_end().len());
+                    rest
+                }
+                _ => String::new(),
+            };
+            lines.push(std::mem::replace(&mut line, rest));
+            used = line.width();
+            blank = None;
+            if char == ' ' && line.is_empty() {
+                continue;
+            }
+        }
+        if char == ' ' {
+            blank = Some((line.len(), used));
+        }
+        line.push(char);
+        used += columns;
+    }
+    lines.push(line);
+    lines
+}
+
+/// Why it stopped, what happens next, and what was being worked on.
+#[must_use]
+pub fn overview(
+    session: &Session,
+    details: &SessionDetails,
+    hit: Option<&SearchHit>,
+    evidence: bool,
+    width: u16,
+    now: DateTime<Utc>,
+) -> Vec<PreviewLine> {
+    let mut paper = Paper { width: usize::from(width).max(1), lines: Vec::new() };
+    // The whole report has what a list leaves out.
+    let session = details.shown.as_deref().unwrap_or(session);
+    paper.add(PreviewStyle::Title, &name_of(session));
+    paper.add(PreviewStyle::Dim, &session.id);
+    let place = session.live.as_ref().map(|live| format!(" in {}", one_line(&live.place, QUOTED)));
+    let state =
+        format!("{}{}: {}", state_words(session.state), place.unwrap_or_default(), doing_words(session));
+    paper.add(PreviewStyle::Plain, &sentence(&state));
+    if let Some(hit) = hit {
+        paper.heading("Found");
+        paper.add(PreviewStyle::Plain, &one_line(&hit.snippet, QUOTED));
+    }
+    why(&mut paper, session, now);
+    next(&mut paper, session, now);
+    if evidence {
+        paper.heading("Evidence");
+        for Evidence { fact, .. } in session.evidence.iter().chain(&session.stop.evidence) {
+            paper.indented(PreviewStyle::Plain, "- ", &one_line(fact, QUOTED));
+        }
+    }
+    facts(&mut paper, session, now);
+    if let Some(problem) = &details.problem {
+        paper.heading("Not everything could be read");
+        paper.add(PreviewStyle::Warning, &one_line(problem, QUOTED));
+    }
+    work(&mut paper, details);
+    paper.lines
+}
+
+fn why(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
+    let stop = &session.stop;
+    let at = stop.at.map_or_else(String::new, |at| format!(", {}", clock_time(at, now)));
+    paper.heading("Why");
+    paper.add(PreviewStyle::Plain, &sentence(&format!("{}{at}", stop_words(stop.kind))));
+    if let Some(message) = &stop.message {
+        paper.add(PreviewStyle::Dim, &format!("“{}”", one_line(&message.shown(), QUOTED)));
+    }
+    if let Some(reset) = stop.resets_at {
+        let guess =
+            if stop.resets_at_source == Some(crate::session::ResetSource::Guess) { "about " } else { "" };
+        let words = if reset > now { "resets" } else { "reset" };
+        paper.add(PreviewStyle::Plain, &format!("The limit {words} at {guess}{}.", clock_time(reset, now)));
+    }
+    if let Some(loss) = session.loss {
+        paper.add(PreviewStyle::Warning, &sentence(loss.fact()));
+    }
+}
+
+fn next(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
+    let words = next_words(&session.next, now);
+    paper.heading("What happens next");
+    if session.paused {
+        paper.add(PreviewStyle::Warning, "Paused: nothing continues it until you press p.");
+    }
+    if !words.is_empty() {
+        paper.add(PreviewStyle::Plain, &sentence(&words));
+    }
+    if !session.next.why.is_empty() {
+        paper.add(PreviewStyle::Plain, &sentence(&one_line(&session.next.why, QUOTED)));
+    }
+    if words.is_empty() && session.next.why.is_empty() {
+        paper.add(PreviewStyle::Plain, "Nothing is planned.");
+    }
+    let resumable = matches!(session.next.action, Action::Resume) && session.commands.resume.is_some();
+    if resumable {
+        paper.add(PreviewStyle::Dim, "Enter resumes it here.");
+    }
+}
+
+fn facts(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
+    paper.heading("Session");
+    let dir = session.project.dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
+    let dir = dir.or_else(|| session.project.cwd.clone());
+    let branch = session
+        .git_branch
+        .as_deref()
+        .map_or_else(String::new, |branch| format!(" on {}", one_line(branch, QUOTED)));
+    if let Some(dir) = dir {
+        paper.indented(PreviewStyle::Plain, "project   ", &format!("{}{}", one_line(&dir, QUOTED), branch));
+    }
+    if let Some(context) = &session.context {
+        let share = context.percent.map_or_else(String::new, |percent| format!("{percent:.0} %: "));
+        let of = context.window.map_or_else(String::new, |window| format!(" of {}", tokens(window)));
+        let style = match context.advice {
+            Some(Advice::Large | Advice::Bloated) => PreviewStyle::Warning,
+            Some(_) | None => PreviewStyle::Plain,
+        };
+        let text = format!("{share}{}{of} tokens", tokens(context.tokens));
+        paper.indented(style, "context   ", &text);
+        if let Some(next) = context.next.as_deref().filter(|_| style == PreviewStyle::Warning) {
+            paper.indented(PreviewStyle::Dim, "          ", &sentence(&one_line(next, QUOTED)));
+        }
+    }
+    if let Some(at) = session.last_activity_at {
+        let text = format!("{} ({} ago)", clock_time(at, now), duration(now - at));
+        paper.indented(PreviewStyle::Plain, "active    ", &text);
+    }
+    if let Some(turns) = session.turns {
+        paper.indented(PreviewStyle::Plain, "prompts   ", &turns.to_string());
+    }
+    if let Some(model) = &session.model {
+        paper.indented(PreviewStyle::Plain, "model     ", &one_line(model, QUOTED));
+    }
+    if let Some(prompt) = &session.last_prompt {
+        paper.heading("Newest prompt");
+        paper.add(PreviewStyle::You, &one_line(prompt, QUOTED));
+    }
+}
+
+fn work(paper: &mut Paper, details: &SessionDetails) {
+    let Some(work) = &details.work else {
+        if details.problem.is_none() {
+            paper.heading("Reading the transcript …");
+        }
+        return;
+    };
+    if let Some(words) = &work.last_words {
+        paper.heading("Last words");
+        paper.add(PreviewStyle::Claude, words);
+    }
+    if !work.todos.is_empty() {
+        let done = work.todos.iter().filter(|todo| todo.done).count();
+        paper.heading(&format!("Tasks, {done} of {} done", work.todos.len() + work.todos_left_out));
+        for todo in &work.todos {
+            let (mark, style) = match (todo.done, todo.active) {
+                (true, _) => ("[x] ", PreviewStyle::Dim),
+                (false, true) => ("[>] ", PreviewStyle::Plain),
+                (false, false) => ("[ ] ", PreviewStyle::Plain),
+            };
+            paper.indented(style, mark, &todo.text);
+        }
+        if work.todos_left_out > 0 {
+            paper.add(PreviewStyle::Dim, &format!("and {} more", work.todos_left_out));
+        }
+    }
+    if let Some(plan) = &work.plan {
+        paper.heading("Plan");
+        paper.add(PreviewStyle::Plain, plan);
+    }
+    if !work.files.is_empty() {
+        paper.heading(&format!("Files changed, {}", work.files_total));
+        for file in &work.files {
+            paper.indented(PreviewStyle::Plain, "  ", file);
+        }
+        let more = work.files_total.saturating_sub(work.files.len());
+        if more > 0 {
+            paper.add(PreviewStyle::Dim, &format!("and {more} more"));
+        }
+    }
+}
+
+/// The conversation, oldest entry first.
+#[must_use]
+pub fn conversation(entries: &[ConversationEntry], width: u16) -> Vec<PreviewLine> {
+    let mut paper = Paper { width: usize::from(width).max(1), lines: Vec::new() };
+    let mut before = None;
+    for entry in entries {
+        let (label, style) = match entry.speaker {
+            ConversationSpeaker::You => ("You", PreviewStyle::You),
+            ConversationSpeaker::Claude => ("Claude", PreviewStyle::Claude),
+            ConversationSpeaker::Tool => ("", PreviewStyle::Dim),
+            ConversationSpeaker::Event => ("", PreviewStyle::Event),
+        };
+        if label.is_empty() {
+            paper.indented(style, "  ", &entry.text);
+        } else {
+            if before != Some(entry.speaker) {
+                paper.heading(label);
+            }
+            paper.add(style, &entry.text);
+        }
+        before = Some(entry.speaker);
+    }
+    paper.lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lines_break_between_words_and_inside_of_long_ones() {
+        assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrapped("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrapped("漢字漢字", 5), ["漢字", "漢字"]);
+        assert_eq!(wrapped("", 5), [""]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn no_line_is_wider_than_the_room(text in "[a-z 漢👩é\\t]{0,80}", width in 2_usize..40) {
+            for line in wrapped(&text, width) {
+                prop_assert!(line.width() <= width, "{line:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! The terminal and the loop of the dashboard: the only part of `tui` with effects.
+//!
+//! The terminal is a resource of the whole process, so its state is one static value. [`release`] gives it back whatever the
+//! loop is doing: the command line calls it when a signal arrives, before the process stops or ends.
+
+use super::details::{ConversationEntry, WorkDetails};
+use super::input::command_of;
+use super::model::{Dashboard, DashboardEffect, DashboardOptions, DashboardOutcome};
+use super::source::DashboardSource;
+use super::view;
+use crate::clock::Clock;
+use crate::error::{Code, Error, Result};
+use crate::report::list::ListReport;
+use crate::report::search::SearchReport;
+use crate::report::session::Session;
+use crate::report::status::StatusReport;
+use chrono::{DateTime, Utc};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+    KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags, poll, read,
+};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, queue};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use std::io::{Stdout, Write as _, stdout};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often a screen that waits for a report looks for it.
+const WHILE_READING: Duration = Duration::from_millis(40);
+/// How often files are checked for changes.
+const CHECK: Duration = Duration::from_secs(2);
+/// Reading takes at most one part in so many of the time.
+const SHARE: u32 = 20;
+/// Open sessions are read again after this long: whether one is hung depends on the time.
+const OPEN_SESSIONS: Duration = Duration::from_mins(1);
+/// How long a selection has to stay before the whole report of its session is read.
+const SETTLED: Duration = Duration::from_millis(200);
+/// Steps of 50 ms after which a process that was not stopped takes its terminal back.
+const SUSPEND_STEPS: u32 = 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TerminalUse {
+    /// The terminal is as it was.
+    Free,
+    Drawing,
+    /// Given back by [`release`] while the dashboard is still open.
+    Released,
+}
+
+static TERMINAL: Mutex<TerminalUse> = Mutex::new(TerminalUse::Free);
+
+fn terminal() -> MutexGuard<'static, TerminalUse> {
+    TERMINAL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn take_terminal() -> std::io::Result<()> {
+    enable_raw_mode()?;
+    let mut out = stdout();
+    queue!(out, EnterAlternateScreen, cursor::Hide, EnableBracketedPaste, EnableMouseCapture)?;
+    // Terminals that do not know this ignore it; old Windows consoles refuse it, which does not matter either.
+    let flags = KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES;
+    let _ = queue!(out, PushKeyboardEnhancementFlags(flags));
+    out.flush()
+}
+
+/// Every step is tried, also when one before it failed.
+fn give_terminal_back() {
+    let mut out = stdout();
+    let _ = queue!(out, EndSynchronizedUpdate);
+    let _ = queue!(out, PopKeyboardEnhancementFlags);
+    let _ = queue!(out, DisableMouseCapture, DisableBracketedPaste);
+    let _ = queue!(out, LeaveAlternateScreen, cursor::Show);
+    let _ = out.flush();
+    let _ = disable_raw_mode();
+}
+
+/// Gives the terminal back while the dashboard is open; nothing is drawn until [`reclaim`].
+pub fn release() {
+    let mut state = terminal();
+    if *state == TerminalUse::Drawing {
+        give_terminal_back();
+        *state = TerminalUse::Released;
+    }
+}
+
+/// Takes the terminal again after [`release`].
+pub fn reclaim() {
+    let mut state = terminal();
+    if *state == TerminalUse::Released && take_terminal().is_ok() {
+        *state = TerminalUse::Drawing;
+    }
+}
+
+/// The terminal, until this is dropped: at the end, at an error, or in a panic.
+struct TerminalGuard;
+
+impl TerminalGuard {
+    fn take() -> Result<Self> {
+        let mut state = terminal();
+        let guard = Self;
+        *state = TerminalUse::Drawing;
+        let taken = take_terminal();
+        drop(state);
+        taken.map_err(|error| terminal_error("prepare", &error))?;
+        Ok(guard)
+    }
+}
+
+impl Drop for TerminalGuard {
+    fn drop(&mut self) {
+        let mut state = terminal();
+        if *state == TerminalUse::Drawing {
+            give_terminal_back();
+        }
+        *state = TerminalUse::Free;
+    }
+}
+
+fn terminal_error(doing: &str, error: &std::io::Error) -> Error {
+    Error::new(Code::Io, format!("cannot {doing} the terminal: {error}"))
+        .hint("use `cc-session-recover status --all`, which prints the same sessions")
+}
+
+/// What the readers send to the loop.
+enum DashboardMessage {
+    Status {
+        round: u64,
+        report: Box<Result<StatusReport>>,
+    },
+    List {
+        round: u64,
+        report: Box<Result<ListReport>>,
+    },
+    Hits {
+        text: String,
+        report: Box<Result<SearchReport>>,
+    },
+    Work(PathBuf, Result<WorkDetails>),
+    Conversation(PathBuf, Result<Vec<ConversationEntry>>),
+    Shown(PathBuf, Box<Result<Session>>),
+    /// Everything about this request was sent.
+    DetailsEnd(u64),
+}
+
+/// Shows the dashboard until an action ends it.
+///
+/// # Errors
+/// [`Code::Io`] when the terminal cannot be used.
+pub fn run(
+    source: &Arc<dyn DashboardSource>,
+    clock: &dyn Clock,
+    options: &DashboardOptions,
+) -> Result<DashboardOutcome> {
+    let _guard = TerminalGuard::take()?;
+    let mut terminal =
+        Terminal::new(CrosstermBackend::new(stdout())).map_err(|error| terminal_error("read", &error))?;
+    let mut session = ScreenLoop::new(source, options);
+    session.begin_reading(clock);
+    loop {
+        session.take_messages(clock);
+        session.request_details();
+        session.draw(&mut terminal, clock)?;
+        if session.wait(clock)?
+            && let Some(outcome) = session.take_events(&mut terminal, clock)?
+        {
+            return Ok(outcome);
+        }
+        session.read_changes(clock);
+    }
+}
+
+struct ScreenLoop<'s> {
+    source: &'s Arc<dyn DashboardSource>,
+    dashboard: Dashboard,
+    sender: Sender<DashboardMessage>,
+    receiver: Receiver<DashboardMessage>,
+    /// Number of the reading whose reports are wanted.
+    round: u64,
+    reading: bool,
+    began: Instant,
+    /// How long the last reading took.
+    took: Duration,
+    ended: Instant,
+    checked: Instant,
+    fingerprint: Option<u64>,
+    watched: Vec<PathBuf>,
+    /// When a plan is due whose session has to be read again then.
+    due: Option<DateTime<Utc>>,
+    details: DetailsReader,
+    requested: Option<(PathBuf, Option<DateTime<Utc>>)>,
+    /// Second of the clock that was drawn last.
+    drawn: Option<i64>,
+    dirty: bool,
+}
+
+impl<'s> ScreenLoop<'s> {
+    fn new(source: &'s Arc<dyn DashboardSource>, options: &DashboardOptions) -> Self {
+        let (sender, receiver) = channel();
+        let now = Instant::now();
+        Self {
+            source,
+            dashboard: Dashboard::new(options),
+            details: DetailsReader::start(Arc::clone(source), sender.clone()),
+            sender,
+            receiver,
+            round: 0,
+            reading: false,
+            began: now,
+            took: Duration::ZERO,
+            ended: now,
+            checked: now,
+            fingerprint: None,
+            watched: Vec::new(),
+            due: None,
+            requested: None,
+            drawn: None,
+            dirty: true,
+        }
+    }
+
+    /// Reads status and list on a thread; reports of an earlier reading are dropped when they arrive.
+    fn begin_reading(&mut self, clock: &dyn Clock) {
+        self.round += 1;
+        (self.reading, self.began) = (true, Instant::now());
+        self.due = self.dashboard.next_due(clock.now());
+        let (round, scope, sender) = (self.round, self.dashboard.scope, self.sender.clone());
+        let source = Arc::clone(self.source);
+        std::thread::spawn(move || {
+            let report = caught(|| source.status(scope));
+            let _ = sender.send(DashboardMessage::Status { round, report: Box::new(report) });
+            let report = caught(|| source.list(scope));
+            let _ = sender.send(DashboardMessage::List { round, report: Box::new(report) });
+        });
+    }
+
+    fn take_messages(&mut self, clock: &dyn Clock) {
+        while let Ok(message) = self.receiver.try_recv() {
+            self.dirty = true;
+            match message {
+                DashboardMessage::Status { round, report } if round == self.round => match *report {
+                    Ok(report) => self.dashboard.take_status(report),
+                    Err(error) => self.dashboard.take_failure(error.to_string()),
+                },
+                DashboardMessage::List { round, report } if round == self.round => {
+                    (self.reading, self.ended) = (false, Instant::now());
+                    self.took = self.began.elapsed();
+                    match *report {
+                        Ok(report) => self.dashboard.take_list(report),
+                        Err(error) => self.dashboard.take_failure(error.to_string()),
+                    }
+                    self.watched = self.dashboard.watched();
+                    self.due = self.dashboard.next_due(clock.now());
+                }
+                DashboardMessage::Status { .. } | DashboardMessage::List { .. } => {}
+                DashboardMessage::Hits { text, report } => match *report {
+                    Ok(report) => self.dashboard.take_hits(text, report),
+                    Err(error) => self.dashboard.take_search_failure(error.to_string()),
+                },
+                DashboardMessage::Work(of, Ok(work)) => self.dashboard.take_work(&of, work),
+                DashboardMessage::Conversation(of, Ok(entries)) => {
+                    self.dashboard.take_conversation(&of, entries);
+                }
+                DashboardMessage::Shown(of, session) => match *session {
+                    Ok(session) => self.dashboard.take_shown(&of, session),
+                    Err(error) => self.dashboard.take_details_failure(&of, error.to_string()),
+                },
+                DashboardMessage::Work(of, Err(error)) | DashboardMessage::Conversation(of, Err(error)) => {
+                    self.dashboard.take_details_failure(&of, error.to_string());
+                }
+                DashboardMessage::DetailsEnd(request) => self.details.finished(request),
+            }
+        }
+    }
+
+    /// Asks for the details of the selected session when another one is selected, or when it has a newer message.
+    fn request_details(&mut self) {
+        let Some(of) = self.dashboard.target() else { return };
+        let at = self.dashboard.selected_session().and_then(|session| session.last_activity_at);
+        let wanted = (of, at);
+        if self.requested.as_ref() != Some(&wanted) {
+            self.details.request(wanted.0.clone());
+            self.requested = Some(wanted);
+        }
+    }
+
+    fn draw(&mut self, out: &mut Terminal<CrosstermBackend<Stdout>>, clock: &dyn Clock) -> Result<()> {
+        let now = clock.now();
+        let ticked = self.drawn != Some(now.timestamp()) && self.dashboard.counts_down(now);
+        if !self.dirty && !ticked {
+            return Ok(());
+        }
+        let state = terminal();
+        if *state != TerminalUse::Drawing {
+            return Ok(());
+        }
+        let _ = queue!(stdout(), BeginSynchronizedUpdate);
+        let drawn = out.draw(|frame| view::draw(&mut self.dashboard, frame, now));
+        drawn.map_err(|error| terminal_error("draw on", &error))?;
+        let _ = queue!(stdout(), EndSynchronizedUpdate);
+        let _ = stdout().flush();
+        (self.dirty, self.drawn) = (false, Some(now.timestamp()));
+        Ok(())
+    }
+
+    /// Waits for an event, and no longer than the screen stays true.
+    fn wait(&self, clock: &dyn Clock) -> Result<bool> {
+        let now = clock.now();
+        let longest = if self.reading || self.details.is_busy() || self.dashboard.searching.is_some() {
+            WHILE_READING
+        } else if self.dashboard.counts_down(now) {
+            Duration::from_millis(u64::from(1000_u32.saturating_sub(now.timestamp_subsec_millis())).max(10))
+        } else {
+            CHECK
+        };
+        poll(longest).map_err(|error| terminal_error("read", &error))
+    }
+
+    fn take_events(
+        &mut self,
+        out: &mut Terminal<CrosstermBackend<Stdout>>,
+        clock: &dyn Clock,
+    ) -> Result<Option<DashboardOutcome>> {
+        loop {
+            let event = read().map_err(|error| terminal_error("read", &error))?;
+            let command = command_of(&event, self.dashboard.mode);
+            self.dirty = true;
+            if command == super::input::DashboardCommand::Redraw {
+                out.clear().map_err(|error| terminal_error("draw on", &error))?;
+            }
+            match self.dashboard.apply(command) {
+                DashboardEffect::None => {}
+                DashboardEffect::Leave(outcome) => return Ok(Some(*outcome)),
+                DashboardEffect::Suspend => {
+                    suspend();
+                    out.clear().map_err(|error| terminal_error("draw on", &error))?;
+                }
+                DashboardEffect::ReadAgain => self.begin_reading(clock),
+                DashboardEffect::Search(text) => self.search(text),
+            }
+            if !poll(Duration::ZERO).map_err(|error| terminal_error("read", &error))? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn search(&self, text: String) {
+        let (sender, scope, source) = (self.sender.clone(), self.dashboard.scope, Arc::clone(self.source));
+        std::thread::spawn(move || {
+            let report = Box::new(caught(|| source.search(&text, scope)));
+            let _ = sender.send(DashboardMessage::Hits { text, report });
+        });
+    }
+
+    /// Reads again when a file changed, a plan became due, or time alone may have changed the state of an open session.
+    fn read_changes(&mut self, clock: &dyn Clock) {
+        if self.reading || self.checked.elapsed() < CHECK || self.ended.elapsed() < self.took * SHARE {
+            return;
+        }
+        self.checked = Instant::now();
+        let fingerprint = self.source.fingerprint(&self.watched);
+        // The first value is taken after the first reading: a change in between is seen with the next one.
+        let changed = self.fingerprint.is_some_and(|known| known != fingerprint);
+        self.fingerprint = Some(fingerprint);
+        let due = self.due.is_some_and(|due| due <= clock.now());
+        let old = self.dashboard.has_open_sessions() && self.ended.elapsed() >= OPEN_SESSIONS;
+        if changed || due || old {
+            self.begin_reading(clock);
+        }
+    }
+}
+
+/// Reads the details of one session at a time, the newest request first.
+struct DetailsReader {
+    requests: Sender<(u64, PathBuf)>,
+    newest: Arc<AtomicU64>,
+    done: u64,
+}
+
+impl DetailsReader {
+    fn start(source: Arc<dyn DashboardSource>, to: Sender<DashboardMessage>) -> Self {
+        let (requests, received) = channel::<(u64, PathBuf)>();
+        let newest = Arc::new(AtomicU64::new(0));
+        let known = Arc::clone(&newest);
+        std::thread::spawn(move || {
+            while let Ok((number, of)) = received.recv() {
+                let wanted = || known.load(Ordering::Relaxed) == number;
+                read_details(source.as_ref(), &of, &wanted, &to);
+                let _ = to.send(DashboardMessage::DetailsEnd(number));
+            }
+        });
+        Self { requests, newest, done: 0 }
+    }
+
+    fn request(&self, of: PathBuf) {
+        let number = self.newest.fetch_add(1, Ordering::Relaxed) + 1;
+        let _ = self.requests.send((number, of));
+    }
+
+    fn finished(&mut self, number: u64) {
+        self.done = number;
+    }
+
+    fn is_busy(&self) -> bool {
+        self.done < self.newest.load(Ordering::Relaxed)
+    }
+}
+
+/// Sends what is quick to read first. Ends once another session is selected.
+fn read_details(
+    source: &dyn DashboardSource,
+    of: &Path,
+    wanted: &dyn Fn() -> bool,
+    to: &Sender<DashboardMessage>,
+) {
+    if !wanted() {
+        return;
+    }
+    let _ = to.send(DashboardMessage::Work(of.to_path_buf(), caught(|| source.work(of))));
+    if !wanted() {
+        return;
+    }
+    let entries = caught(|| source.conversation(of, wanted));
+    if !wanted() {
+        return;
+    }
+    let _ = to.send(DashboardMessage::Conversation(of.to_path_buf(), entries));
+    // The whole report needs a scan of all sessions.
+    std::thread::sleep(SETTLED);
+    if wanted() {
+        let session = caught(|| source.show(of));
+        let _ = to.send(DashboardMessage::Shown(of.to_path_buf(), Box::new(session)));
+    }
+}
+
+/// A panic of a reader is an error on the screen.
+fn caught<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|_| Err(Error::new(Code::Internal, "a bug: the native part panicked")))
+}
+
+/// Stops the foreground job as the terminal does for Ctrl-Z. The command line gives the terminal back on the signal and takes
+/// it again when the job continues.
+fn suspend() {
+    #[cfg(unix)]
+    {
+        release();
+        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        for _ in 0..SUSPEND_STEPS {
+            std::thread::sleep(Duration::from_millis(50));
+            if *terminal() == TerminalUse::Drawing {
+                return;
+            }
+        }
+        reclaim();
+    }
+}

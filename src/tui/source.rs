@@ -1,0 +1,55 @@
+//! Where the dashboard gets its reports: the same values that the verbs print.
+
+use crate::error::Result;
+use crate::report::list::ListReport;
+use crate::report::search::SearchReport;
+use crate::report::session::Session;
+use crate::report::status::StatusReport;
+use crate::tui::details::{ConversationEntry, WorkDetails};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Which sessions are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DashboardScope {
+    /// Those of the project in the working directory.
+    Project,
+    #[default]
+    All,
+}
+
+/// Every method is called on a thread that may block; none has effects.
+pub trait DashboardSource: Send + Sync {
+    /// # Errors
+    /// Those of the verb.
+    fn status(&self, scope: DashboardScope) -> Result<StatusReport>;
+
+    /// # Errors
+    /// Those of the verb.
+    fn list(&self, scope: DashboardScope) -> Result<ListReport>;
+
+    /// # Errors
+    /// Those of the verb.
+    fn show(&self, transcript: &Path) -> Result<Session>;
+
+    /// # Errors
+    /// Those of the verb.
+    fn search(&self, text: &str, scope: DashboardScope) -> Result<SearchReport>;
+
+    /// Last words, plan, task list and changed files.
+    ///
+    /// # Errors
+    /// Those of opening the transcript.
+    fn work(&self, transcript: &Path) -> Result<WorkDetails>;
+
+    /// The newest entries of the conversation, oldest first. Ends early with what it has once `wanted` is false.
+    ///
+    /// # Errors
+    /// Those of reading the transcript.
+    fn conversation(&self, transcript: &Path, wanted: &dyn Fn() -> bool) -> Result<Vec<ConversationEntry>>;
+
+    /// A value that differs when one of these files or anything of the recovery state changed since the last call. Must be
+    /// cheap: it is asked every two seconds.
+    fn fingerprint(&self, watched: &[PathBuf]) -> u64;
+}

@@ -1,0 +1,386 @@
+//! The dashboard as it is drawn and used, at three sizes.
+
+use super::details::{ConversationEntry, ConversationSpeaker, WorkDetails};
+use super::input::{DashboardCommand, command_of};
+use super::model::{Dashboard, DashboardAction, DashboardEffect, DashboardMode, DashboardOptions};
+use super::view;
+use crate::claude::process::SystemProcesses;
+use crate::clock::{Clock as _, SystemClock};
+use crate::env::Environment;
+use crate::recovery::policy::{Action, RecoveryPlan};
+use crate::recovery::reason::PlanReason;
+use crate::report::list::ListReport;
+use crate::report::session::{Alive, Session, SessionGroup, inspect};
+use crate::report::status::{Older, StatusReport};
+use crate::session::StopKind;
+use crate::session::state::State;
+use crate::world::World;
+use chrono::{DateTime, TimeDelta, Utc};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use std::path::PathBuf;
+use unicode_width::UnicodeWidthStr;
+
+const SIZES: [(u16, u16); 3] = [(40, 15), (80, 24), (120, 40)];
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+/// A session as the reports have it, made of a transcript with one prompt.
+fn session(number: u8, name: &str, group: SessionGroup) -> Session {
+    let dir = tempfile::tempdir().unwrap();
+    let id = format!("{number:08}-0000-4000-8000-000000000000");
+    let path = dir.path().join(format!("{id}.jsonl"));
+    let at = crate::clock::rfc3339(now() - TimeDelta::minutes(i64::from(number)));
+    let prompt = serde_json::json!({
+        "type": "user", "uuid": "u", "sessionId": id, "cwd": format!("/work/project{number}"), "timestamp": at,
+        "message": {"role": "user", "content": name},
+    });
+    std::fs::write(&path, format!("{prompt}\n")).unwrap();
+    let mut session = inspect(&path, Alive::Unknown).unwrap();
+    session.name = Some(name.to_owned());
+    session.group = group;
+    session.transcript = PathBuf::from(format!("/t/{number}"));
+    (session.state, session.stop.kind) = match group {
+        SessionGroup::Settled => (State::Completed, StopKind::Finished),
+        _ => (State::Orphaned, StopKind::UsageLimit5h),
+    };
+    if group == SessionGroup::Waiting {
+        let plan = RecoveryPlan::undecided();
+        session.next = RecoveryPlan {
+            action: Action::Client,
+            at: Some(now() + TimeDelta::seconds(125)),
+            reason: PlanReason::ClientContinues,
+            ..plan
+        };
+    }
+    session
+}
+
+fn status(sessions: Vec<Session>) -> StatusReport {
+    StatusReport {
+        schema: "",
+        generated_at: now(),
+        project: None,
+        accounts: Vec::new(),
+        sessions,
+        older: Older::default(),
+        problems: Vec::new(),
+    }
+}
+
+fn list(sessions: Vec<Session>) -> ListReport {
+    ListReport {
+        schema: "",
+        generated_at: now(),
+        project: None,
+        accounts: Vec::new(),
+        total: sessions.len(),
+        sessions,
+        gone: Vec::new(),
+        problems: Vec::new(),
+    }
+}
+
+/// One session of each group.
+fn filled() -> Dashboard {
+    let mut dashboard = Dashboard::new(&DashboardOptions::default());
+    let (stopped, waiting) = (
+        session(1, "fix the login", SessionGroup::NeedsYou),
+        session(2, "port the parser", SessionGroup::Waiting),
+    );
+    let running = session(3, "write the docs", SessionGroup::Running);
+    let done = session(4, "rename a field", SessionGroup::Settled);
+    dashboard.take_status(status(vec![stopped.clone(), waiting.clone(), running.clone()]));
+    dashboard.take_list(list(vec![stopped, waiting, running, done]));
+    dashboard
+}
+
+fn drawn(dashboard: &mut Dashboard, (width, height): (u16, u16), now: DateTime<Utc>) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| view::draw(dashboard, frame, now)).unwrap();
+    let buffer = terminal.backend().buffer();
+    let mut text = String::new();
+    for y in 0..height {
+        let mut x = 0;
+        while x < width {
+            let symbol = buffer[(x, y)].symbol();
+            text.push_str(symbol);
+            // The cell behind a wide character is covered by it.
+            x += u16::try_from(symbol.width().max(1)).unwrap();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn press(dashboard: &mut Dashboard, code: KeyCode) -> DashboardEffect {
+    let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
+    let command = command_of(&event, dashboard.mode);
+    dashboard.apply(command)
+}
+
+fn type_text(dashboard: &mut Dashboard, text: &str) {
+    for char in text.chars() {
+        press(dashboard, KeyCode::Char(char));
+    }
+}
+
+#[test]
+fn every_group_is_shown_at_every_size_and_more_urgent_ones_come_first() {
+    for size in SIZES {
+        let screen = drawn(&mut filled(), size, now());
+        let at = |text: &str| screen.find(text).unwrap_or_else(|| panic!("{text} at {size:?}:\n{screen}"));
+        let order =
+            ["Needs you (1)", "fix the login", "Waiting (1)", "port the parser", "Running (1)", "Recent (1)"];
+        assert!(order.map(at).is_sorted(), "{screen}");
+        assert!(screen.contains("in 2 min 5 s"), "{screen}");
+    }
+}
+
+#[test]
+fn the_countdown_follows_the_clock_and_ends() {
+    let mut dashboard = filled();
+    let mut time = |seconds: i64| drawn(&mut dashboard, (80, 24), now() + TimeDelta::seconds(seconds));
+    assert!(time(0).contains("in 2 min 5 s"));
+    assert!(time(66).contains("in 59 s"));
+    assert!(!time(125).contains("in 0 s"));
+    let dashboard = filled();
+    assert!(dashboard.counts_down(now()));
+    assert!(!dashboard.counts_down(now() + TimeDelta::seconds(125)), "nothing changes any more");
+}
+
+#[test]
+fn a_wide_screen_has_a_preview_and_a_narrow_one_toggles_it() {
+    for size in [(80, 24), (120, 40)] {
+        let screen = drawn(&mut filled(), size, now());
+        assert!(screen.contains("What happens next") && screen.contains("Needs you"), "{screen}");
+    }
+    let mut dashboard = filled();
+    assert!(!drawn(&mut dashboard, (40, 15), now()).contains("Overview"));
+    press(&mut dashboard, KeyCode::Char(' '));
+    let screen = drawn(&mut dashboard, (40, 15), now());
+    assert!(screen.contains("Overview") && !screen.contains("Recent"), "{screen}");
+    press(&mut dashboard, KeyCode::Esc);
+    assert!(drawn(&mut dashboard, (40, 15), now()).contains("Recent"));
+}
+
+#[test]
+fn the_preview_says_who_continues_and_when() {
+    let mut dashboard = filled();
+    press(&mut dashboard, KeyCode::Down);
+    let screen = drawn(&mut dashboard, (120, 40), now());
+    assert!(screen.contains("Claude Code continues it by itself at"), "{screen}");
+}
+
+#[test]
+fn the_filter_narrows_while_it_is_typed_and_escape_clears_it() {
+    let mut dashboard = filled();
+    press(&mut dashboard, KeyCode::Char('f'));
+    type_text(&mut dashboard, "prsr");
+    let screen = drawn(&mut dashboard, (80, 24), now());
+    assert!(screen.contains("filter: prsr") && screen.contains("port the parser"), "{screen}");
+    assert!(!screen.contains("fix the login") && !screen.contains("Recent"), "{screen}");
+    press(&mut dashboard, KeyCode::Esc);
+    assert!(drawn(&mut dashboard, (80, 24), now()).contains("Recent (1)"));
+    assert_eq!(dashboard.mode, DashboardMode::List);
+}
+
+#[test]
+fn the_selection_stays_with_its_session_when_a_report_arrives() {
+    let mut dashboard = filled();
+    drawn(&mut dashboard, (80, 24), now());
+    press(&mut dashboard, KeyCode::Down);
+    assert_eq!(dashboard.selected, Some(PathBuf::from("/t/2")));
+    let new = session(5, "newly stopped", SessionGroup::NeedsYou);
+    dashboard.take_status(status(vec![new, session(2, "port the parser", SessionGroup::Waiting)]));
+    assert_eq!(dashboard.selected, Some(PathBuf::from("/t/2")));
+}
+
+#[test]
+fn what_status_leaves_out_is_recent_whatever_it_once_needed() {
+    let mut dashboard = Dashboard::new(&DashboardOptions::default());
+    dashboard.take_status(status(Vec::new()));
+    dashboard.take_list(list(vec![session(1, "long ago", SessionGroup::NeedsYou)]));
+    let screen = drawn(&mut dashboard, (80, 24), now());
+    assert!(screen.contains("Recent (1)") && !screen.contains("Needs you"), "{screen}");
+}
+
+#[test]
+fn an_action_leaves_with_the_session_and_the_view_to_return_to() {
+    let mut dashboard = filled();
+    drawn(&mut dashboard, (80, 24), now());
+    let DashboardEffect::Leave(outcome) = press(&mut dashboard, KeyCode::Char('e')) else {
+        panic!("no action")
+    };
+    assert_eq!(outcome.action, DashboardAction::Export);
+    assert_eq!(outcome.session.as_deref(), Some("00000001-0000-4000-8000-000000000000"));
+    assert_eq!(outcome.view.selected, Some(PathBuf::from("/t/1")));
+}
+
+#[test]
+fn ending_a_session_that_is_not_open_and_an_unconfirmed_cancel_do_nothing() {
+    let mut dashboard = filled();
+    drawn(&mut dashboard, (80, 24), now());
+    assert!(matches!(press(&mut dashboard, KeyCode::Char('k')), DashboardEffect::None));
+    assert!(drawn(&mut dashboard, (80, 24), now()).contains("No process has this session open."));
+    assert!(matches!(press(&mut dashboard, KeyCode::Char('c')), DashboardEffect::None));
+    assert!(drawn(&mut dashboard, (80, 24), now()).contains("Cancel the recovery?"));
+    assert!(matches!(press(&mut dashboard, KeyCode::Enter), DashboardEffect::None));
+    press(&mut dashboard, KeyCode::Char('c'));
+    let effect = press(&mut dashboard, KeyCode::Char('y'));
+    assert!(matches!(effect, DashboardEffect::Leave(outcome) if outcome.action == DashboardAction::Cancel));
+}
+
+#[test]
+fn a_picker_chooses_with_enter_and_does_nothing_else() {
+    let mut dashboard = filled();
+    dashboard.picker = Some("export".to_owned());
+    let screen = drawn(&mut dashboard, (80, 24), now());
+    assert!(screen.contains("Choose a session: export"), "{screen}");
+    for key in "wohpckrse".chars() {
+        assert!(matches!(press(&mut dashboard, KeyCode::Char(key)), DashboardEffect::None), "{key}");
+    }
+    let effect = press(&mut dashboard, KeyCode::Enter);
+    assert!(matches!(effect, DashboardEffect::Leave(outcome) if outcome.action == DashboardAction::Pick));
+}
+
+#[test]
+fn hostile_text_breaks_no_layout() {
+    let long = "x".repeat(5000);
+    let hostile = [
+        "\u{1b}[31mred\u{1b}]0;title\u{7}",
+        "a\u{202e}b\u{2066}c",
+        "tab\there\nand a new line\r",
+        "漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字",
+        "👩\u{200d}💻👩\u{200d}💻 e\u{301}e\u{301}",
+        long.as_str(),
+        "\0\u{9b}2J",
+    ];
+    let sessions: Vec<Session> = (1..)
+        .zip(hostile)
+        .map(|(number, text)| {
+            let mut one = session(number, "plain", SessionGroup::NeedsYou);
+            one.name = Some(text.to_owned());
+            one.project.cwd = Some(format!("/work/{text}"));
+            one.next.why = text.to_owned();
+            one.git_branch = Some(text.to_owned());
+            one
+        })
+        .collect();
+    for size in SIZES {
+        let mut dashboard = Dashboard::new(&DashboardOptions::default());
+        dashboard.take_status(status(sessions.clone()));
+        for text in hostile {
+            dashboard.notice = Some(text.to_owned());
+            let entry = ConversationEntry::new(ConversationSpeaker::Claude, text);
+            let target = dashboard.target().unwrap();
+            dashboard.take_conversation(&target, entry.into_iter().collect());
+            dashboard.take_work(
+                &target,
+                WorkDetails { last_words: Some("words".to_owned()), ..WorkDetails::default() },
+            );
+            for _ in 0..2 {
+                press(&mut dashboard, KeyCode::Char('t'));
+                let screen = drawn(&mut dashboard, size, now());
+                let hidden = |char: char| char != '\n' && char.is_control() || crate::text::invisible(char);
+                assert!(!screen.contains(hidden), "{screen:?}");
+                for line in screen.lines() {
+                    assert!(line.width() <= usize::from(size.0), "{line:?}");
+                }
+                if size.0 >= 70 {
+                    let bars = screen.lines().filter(|line| line.contains('│')).count();
+                    assert_eq!(bars, usize::from(size.1) - 2, "{screen}");
+                }
+            }
+            dashboard.apply(DashboardCommand::Move(1));
+        }
+    }
+}
+
+#[test]
+fn tiny_screens_and_no_sessions_are_drawn_without_a_panic() {
+    for width in [1, 2, 5, 19, 69, 70, 71] {
+        for height in [1, 2, 3, 4] {
+            for mut dashboard in [filled(), Dashboard::new(&DashboardOptions::default())] {
+                for mode in [
+                    DashboardMode::List,
+                    DashboardMode::Help,
+                    DashboardMode::Filter,
+                    DashboardMode::ConfirmCancel,
+                ] {
+                    dashboard.mode = mode;
+                    drawn(&mut dashboard, (width, height), now());
+                }
+            }
+        }
+    }
+    let mut empty = Dashboard::new(&DashboardOptions::default());
+    assert!(drawn(&mut empty, (80, 24), now()).contains("Reading sessions"));
+    empty.take_status(status(Vec::new()));
+    empty.take_list(list(Vec::new()));
+    assert!(drawn(&mut empty, (80, 24), now()).contains("No sessions yet."));
+}
+
+#[test]
+fn a_click_selects_the_row_below_the_pointer() {
+    let mut dashboard = filled();
+    let screen = drawn(&mut dashboard, (80, 24), now());
+    let line = screen.lines().position(|line| line.contains("write the docs")).unwrap();
+    dashboard.apply(DashboardCommand::Click((5, u16::try_from(line).unwrap()).into()));
+    assert_eq!(dashboard.selected, Some(PathBuf::from("/t/3")));
+}
+
+#[test]
+fn the_conversation_is_read_from_its_end() {
+    let mut dashboard = filled();
+    drawn(&mut dashboard, (80, 24), now());
+    let entries = (0..100)
+        .filter_map(|number| ConversationEntry::new(ConversationSpeaker::You, &format!("line {number}")));
+    let target = dashboard.target().unwrap();
+    dashboard.take_conversation(&target, entries.collect());
+    press(&mut dashboard, KeyCode::Char('t'));
+    assert!(drawn(&mut dashboard, (80, 24), now()).contains("line 99"));
+    press(&mut dashboard, KeyCode::PageUp);
+    let screen = drawn(&mut dashboard, (80, 24), now());
+    assert!(!screen.contains("line 99") && screen.contains("line 7"), "{screen}");
+    for _ in 0..20 {
+        press(&mut dashboard, KeyCode::PageUp);
+        drawn(&mut dashboard, (80, 24), now());
+    }
+    assert!(drawn(&mut dashboard, (80, 24), now()).contains("line 0"));
+}
+
+#[test]
+fn ten_thousand_rows_are_laid_out_and_drawn() {
+    let one = session(1, "one of many", SessionGroup::Settled);
+    let many = (0..10_000).map(|number| {
+        let mut other = one.clone();
+        other.transcript = PathBuf::from(format!("/t/{number}"));
+        other
+    });
+    let mut dashboard = Dashboard::new(&DashboardOptions::default());
+    dashboard.take_status(status(Vec::new()));
+    dashboard.take_list(list(many.collect()));
+    drawn(&mut dashboard, (120, 40), now());
+    press(&mut dashboard, KeyCode::End);
+    assert!(drawn(&mut dashboard, (120, 40), now()).contains("> one of many"));
+}
+
+#[test]
+fn the_reports_of_this_machine_can_be_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = Environment::from_pairs(
+        [("HOME", dir.path().as_os_str()), ("CC_RECOVER_STATE_DIR", dir.path().as_os_str())],
+        dir.path(),
+    );
+    let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+    let options = crate::report::status::StatusOptions { project: None, all: true };
+    let mut dashboard = Dashboard::new(&DashboardOptions::default());
+    dashboard.take_status(crate::report::status::status(world, &options).unwrap());
+    dashboard
+        .take_list(crate::report::list::list(world, &crate::report::list::ListOptions::default()).unwrap());
+    assert!(drawn(&mut dashboard, (80, 24), SystemClock.now()).contains("No sessions yet."));
+}

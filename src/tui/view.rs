@@ -1,0 +1,478 @@
+//! Draws a [`Dashboard`] on a frame. Pure: changes nothing but scroll positions, which depend on the size.
+
+use super::model::{Dashboard, DashboardAreas, DashboardMode, ListEntry, PreviewTab, ReadingProgress};
+use super::preview::{PreviewLine, PreviewStyle, conversation, overview};
+use super::source::DashboardScope;
+use super::words::{doing_words, name_of, project_of, time_words};
+use crate::report::session::SessionGroup;
+use crate::text::one_line;
+use chrono::{DateTime, Utc};
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::widgets::{Block, Clear, Widget};
+use unicode_width::UnicodeWidthStr;
+
+/// Longest text that is drawn in one line, in characters.
+const LINE_TEXT: usize = 400;
+
+const HELP: &[(&str, &str)] = &[
+    ("Enter", "resume the session here"),
+    ("Shift-Enter, w", "resume it in a new window"),
+    ("s", "print everything about it"),
+    ("o", "open its page in the browser"),
+    ("e", "export it, verified byte for byte"),
+    ("h", "print its handoff note"),
+    ("p", "pause its recovery, or end the pause"),
+    ("c", "cancel its recovery (asks first)"),
+    ("k", "end the process that has it open (asks)"),
+    ("r", "check its transcript and repair it (asks)"),
+    ("", ""),
+    ("f", "filter by name, project and prompt"),
+    ("/", "search in all transcripts"),
+    ("Tab", "this project, or all"),
+    ("Esc", "close the filter, the hits, the view"),
+    ("", ""),
+    ("Up, Down", "choose a session"),
+    ("Home, End", "first and last session"),
+    ("PgUp, PgDn", "scroll the preview"),
+    ("t", "overview or conversation"),
+    ("v", "show what the state rests on"),
+    ("Space", "narrow window: list or preview"),
+    ("Ctrl-Z", "suspend"),
+    ("q, Ctrl-C", "leave"),
+];
+
+/// Colours, or none of them.
+#[derive(Debug, Clone, Copy)]
+struct Palette {
+    colour: bool,
+}
+
+impl Palette {
+    fn of(self, colour: Color) -> Style {
+        if self.colour { Style::new().fg(colour) } else { Style::new() }
+    }
+
+    fn dim() -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    fn group(self, group: SessionGroup) -> Style {
+        match group {
+            SessionGroup::NeedsYou | SessionGroup::Hung => self.of(Color::Red),
+            SessionGroup::Waiting => self.of(Color::Yellow),
+            SessionGroup::Running => self.of(Color::Green),
+            SessionGroup::Settled => Self::dim(),
+        }
+    }
+
+    fn preview(self, style: PreviewStyle) -> Style {
+        match style {
+            PreviewStyle::Title => Style::new().add_modifier(Modifier::BOLD),
+            PreviewStyle::Heading => self.of(Color::Cyan).add_modifier(Modifier::BOLD),
+            PreviewStyle::Plain | PreviewStyle::Claude => Style::new(),
+            PreviewStyle::Dim => Self::dim(),
+            PreviewStyle::Warning => self.of(Color::Yellow),
+            PreviewStyle::You => self.of(Color::Green),
+            PreviewStyle::Event => self.of(Color::Magenta),
+        }
+    }
+}
+
+/// Title of a group.
+#[must_use]
+pub const fn group_title(group: SessionGroup) -> &'static str {
+    match group {
+        SessionGroup::NeedsYou => "Needs you",
+        SessionGroup::Waiting => "Waiting",
+        SessionGroup::Hung => "Hung",
+        SessionGroup::Running => "Running",
+        SessionGroup::Settled => "Recent",
+    }
+}
+
+pub fn draw(dashboard: &mut Dashboard, frame: &mut Frame<'_>, now: DateTime<Utc>) {
+    let size = frame.area();
+    let areas = DashboardAreas::of(size, dashboard.reading);
+    dashboard.areas = areas;
+    let palette = Palette { colour: dashboard.colour };
+    let buffer = frame.buffer_mut();
+    header(dashboard, buffer, areas.header, now);
+    if let Some(area) = areas.list {
+        list(dashboard, buffer, area, palette, now);
+    }
+    if let (Some(list), Some(preview)) = (areas.list, areas.preview) {
+        for y in preview.top()..preview.bottom() {
+            put(buffer, Rect { x: list.right(), y, width: 1, height: 1 }, "│", Palette::dim());
+        }
+    }
+    if let Some(area) = areas.preview {
+        preview(dashboard, buffer, area, palette, now);
+    }
+    footer(dashboard, buffer, areas.footer, palette);
+    if dashboard.mode == DashboardMode::Help {
+        help(buffer, size);
+    }
+    if let Some(at) = input_cursor(dashboard, areas.footer) {
+        frame.set_cursor_position(at);
+    }
+}
+
+/// Draws a text, cut to the area, and returns the columns it took.
+fn put(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 {
+    if area.is_empty() {
+        return 0;
+    }
+    let text = one_line_keeping_blanks(text);
+    let room = usize::from(area.width);
+    let (cut, style) = (cut(&text, room), style);
+    let (end, _) = buffer.set_stringn(area.x, area.y, cut, room, style);
+    end - area.x
+}
+
+/// Control characters have no place in a cell.
+fn one_line_keeping_blanks(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control() && !crate::text::invisible(*char)).take(LINE_TEXT).collect()
+}
+
+/// The text in at most so many columns, with an ellipsis where something was left out.
+fn cut(text: &str, room: usize) -> String {
+    if text.width() <= room {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for char in text.chars() {
+        kept.push(char);
+        if kept.width() + 1 > room {
+            kept.pop();
+            break;
+        }
+    }
+    if room > 0 {
+        kept.push('…');
+    }
+    kept
+}
+
+/// Draws a text at the right end of the area and returns what is left of the area.
+fn put_right(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> Rect {
+    let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
+    if width == 0 || width + 4 > area.width {
+        return area;
+    }
+    put(buffer, Rect { x: area.right() - width, width, ..area }, text, style);
+    Rect { width: area.width - width - 1, ..area }
+}
+
+fn header(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, now: DateTime<Utc>) {
+    let counts = |group| dashboard.rows.iter().filter(|row| row.group == group).count();
+    let (needs, waiting) =
+        (counts(SessionGroup::NeedsYou) + counts(SessionGroup::Hung), counts(SessionGroup::Waiting));
+    let title = match (&dashboard.picker, dashboard.scope, &dashboard.project) {
+        (Some(verb), ..) => format!("Choose a session: {verb}"),
+        (None, DashboardScope::All, _) => "All projects".to_owned(),
+        (None, DashboardScope::Project, Some(dir)) => {
+            one_line(&dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy(), LINE_TEXT)
+        }
+        (None, DashboardScope::Project, None) => "This project".to_owned(),
+    };
+    let right = match (&dashboard.searching, dashboard.progress) {
+        (Some(text), _) => format!("searching “{}” …", one_line(text, 30)),
+        (None, ReadingProgress::Nothing | ReadingProgress::Status) => "reading sessions …".to_owned(),
+        (None, ReadingProgress::Everything) => {
+            quota_words(dashboard, now).unwrap_or_else(|| format!("{} sessions", dashboard.rows.len()))
+        }
+        (None, ReadingProgress::Failed) => String::new(),
+    };
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    let left = put_right(buffer, area, &right, Palette::dim());
+    let needs = match needs {
+        0 => String::new(),
+        1 => "  1 needs you".to_owned(),
+        more => format!("  {more} need you"),
+    };
+    let waiting = if waiting > 0 { format!("  {waiting} waiting") } else { String::new() };
+    put(buffer, left, &format!("{title}{needs}{waiting}"), bold);
+}
+
+/// How much of the usage windows is used, as Claude Code shows it; only while the window has not reset.
+fn quota_words(dashboard: &Dashboard, now: DateTime<Utc>) -> Option<String> {
+    let account = dashboard.accounts.iter().max_by_key(|account| account.seen_at)?;
+    let used = |name: &str, window: &Option<crate::quota::refresh::Window>| {
+        let window = window.as_ref().filter(|window| window.resets_at > now)?;
+        Some(format!("{name} {:.0} % used", window.used_percent))
+    };
+    let parts: Vec<String> =
+        [used("5 h", &account.five_hour), used("7 d", &account.seven_day)].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn list(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: Palette, now: DateTime<Utc>) {
+    dashboard.show_selected(usize::from(area.height));
+    if dashboard.entries.is_empty() {
+        let words = match (dashboard.progress, dashboard.filter.is_empty()) {
+            (ReadingProgress::Nothing | ReadingProgress::Status, _) => "Reading sessions …",
+            (ReadingProgress::Failed, _) => "The sessions could not be read.",
+            (ReadingProgress::Everything, false) => "No session matches the filter.",
+            (ReadingProgress::Everything, true) if dashboard.scope == DashboardScope::Project => {
+                "No sessions in this project. Tab shows all."
+            }
+            (ReadingProgress::Everything, true) => "No sessions yet.",
+        };
+        put(buffer, area, words, Palette::dim());
+        return;
+    }
+    let (top, bottom) = (dashboard.top, dashboard.top + usize::from(area.height));
+    for (first, height, entry) in dashboard.lines() {
+        if first >= bottom {
+            break;
+        }
+        if first + height <= top {
+            continue;
+        }
+        let line = |offset: usize| {
+            let at = (first + offset).checked_sub(top).filter(|at| *at < usize::from(area.height))?;
+            Some(Rect { y: area.y + u16::try_from(at).ok()?, height: 1, ..area })
+        };
+        let selected = dashboard.is_selected(entry);
+        match entry {
+            ListEntry::Heading { group, count } => {
+                if let Some(area) = line(height - 1) {
+                    let style = palette.group(group).add_modifier(Modifier::BOLD);
+                    put(buffer, area, &format!("{} ({count})", group_title(group)), style);
+                }
+            }
+            ListEntry::Row(index) => {
+                let row = &dashboard.rows[index];
+                let session = &row.session;
+                let (project, doing) = (project_of(session), doing_words(session));
+                if let Some(area) = line(0) {
+                    let area = marked(buffer, area, selected, palette.group(row.group));
+                    let rest = put_right(
+                        buffer,
+                        area,
+                        &time_words(session, row.group, now),
+                        palette.group(row.group),
+                    );
+                    let style =
+                        if selected { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
+                    let used = put(buffer, rest, &name_of(session), style);
+                    if height == 1 && used + 2 < rest.width {
+                        let rest = Rect { x: rest.x + used + 2, width: rest.width - used - 2, ..rest };
+                        put(buffer, rest, &project, Palette::dim());
+                    }
+                }
+                if let Some(area) = (height > 1).then(|| line(1)).flatten() {
+                    let area = marked(buffer, area, selected, palette.group(row.group));
+                    put(buffer, area, &format!("{project}: {doing}"), Palette::dim());
+                }
+                if selected {
+                    for area in (0..height).filter_map(line) {
+                        buffer.set_style(area, Style::new().add_modifier(Modifier::REVERSED));
+                    }
+                }
+            }
+            ListEntry::Hit(index) => {
+                let Some(hit) = dashboard.hits.as_ref().and_then(|hits| hits.hits.get(index)) else {
+                    continue;
+                };
+                let name = [&hit.name, &hit.title]
+                    .into_iter()
+                    .flatten()
+                    .next()
+                    .map_or(hit.id.as_str(), String::as_str);
+                if let Some(area) = line(0) {
+                    let area = marked(buffer, area, selected, Style::new());
+                    let when = hit.at.map_or_else(String::new, |at| super::words::age(at, now));
+                    let rest = put_right(buffer, area, &when, Palette::dim());
+                    put(buffer, rest, &one_line(name, LINE_TEXT), Style::new().add_modifier(Modifier::BOLD));
+                }
+                if let Some(area) = line(1) {
+                    let area = marked(buffer, area, selected, Style::new());
+                    put(buffer, area, &one_line(&hit.snippet, LINE_TEXT), Palette::dim());
+                }
+                if selected {
+                    for area in (0..height).filter_map(line) {
+                        buffer.set_style(area, Style::new().add_modifier(Modifier::REVERSED));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The mark of the selected row, which is also seen where there are neither colours nor reversed text.
+fn marked(buffer: &mut Buffer, area: Rect, selected: bool, style: Style) -> Rect {
+    put(buffer, Rect { width: 1.min(area.width), ..area }, if selected { ">" } else { " " }, style);
+    let taken = 2.min(area.width);
+    Rect { x: area.x + taken, width: area.width - taken, ..area }
+}
+
+fn preview(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: Palette, now: DateTime<Utc>) {
+    let Some(session) = dashboard.selected_session() else {
+        let words = if dashboard.selected_hit().is_some_and(|hit| hit.gone) {
+            "The transcript of this session is gone."
+        } else {
+            ""
+        };
+        put(buffer, area, words, Palette::dim());
+        return;
+    };
+    let (tabs, body) = (
+        Rect { height: 1.min(area.height), ..area },
+        Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(1), ..area },
+    );
+    let lines: Vec<PreviewLine> = match dashboard.tab {
+        PreviewTab::Overview => overview(
+            &session,
+            &dashboard.details,
+            dashboard.selected_hit(),
+            dashboard.evidence,
+            body.width,
+            now,
+        ),
+        PreviewTab::Conversation => match &dashboard.details.conversation {
+            Some(entries) => conversation(entries, body.width),
+            None => {
+                vec![PreviewLine {
+                    style: PreviewStyle::Dim, text: "Reading the conversation …".to_owned()
+                }]
+            }
+        },
+    };
+    let height = usize::from(body.height);
+    let most = lines.len().saturating_sub(height);
+    dashboard.scroll = dashboard.scroll.min(most);
+    let first = match dashboard.tab {
+        PreviewTab::Overview => dashboard.scroll,
+        PreviewTab::Conversation => most - dashboard.scroll,
+    };
+    for (line, y) in lines.iter().skip(first).zip(body.top()..body.bottom()) {
+        put(buffer, Rect { y, height: 1, ..body }, &line.text, palette.preview(line.style));
+    }
+    tab_line(dashboard.tab, buffer, tabs, (first, height, lines.len()));
+}
+
+fn tab_line(tab: PreviewTab, buffer: &mut Buffer, area: Rect, (first, height, total): (usize, usize, usize)) {
+    let more = if total > height {
+        format!("{} to {} of {total}", first + 1, (first + height).min(total))
+    } else {
+        String::new()
+    };
+    let mut rest = put_right(buffer, area, &more, Palette::dim());
+    for (one, name) in [(PreviewTab::Overview, "Overview"), (PreviewTab::Conversation, "Conversation")] {
+        let style = if one == tab { Style::new().add_modifier(Modifier::UNDERLINED) } else { Palette::dim() };
+        let used = (put(buffer, rest, name, style) + 2).min(rest.width);
+        rest = Rect { x: rest.x + used, width: rest.width - used, ..rest };
+    }
+}
+
+/// The line that is typed, with its label.
+fn input_line(dashboard: &Dashboard) -> Option<(&'static str, &str)> {
+    match dashboard.mode {
+        DashboardMode::Filter => Some(("filter: ", &dashboard.filter)),
+        DashboardMode::Search => Some(("search: ", &dashboard.search_text)),
+        DashboardMode::List | DashboardMode::Help | DashboardMode::ConfirmCancel => None,
+    }
+}
+
+/// The part of a typed text that fits, from its end.
+fn tail(text: &str, room: usize) -> &str {
+    let mut tail = text;
+    while tail.width() > room {
+        let mut chars = tail.chars();
+        chars.next();
+        tail = chars.as_str();
+    }
+    tail
+}
+
+fn input_cursor(dashboard: &Dashboard, area: Rect) -> Option<Position> {
+    let (label, text) = input_line(dashboard)?;
+    let room = usize::from(area.width).saturating_sub(label.len() + 1);
+    let x = label.len() + tail(text, room).width();
+    Some(Position::new(area.x + u16::try_from(x).ok()?.min(area.width.saturating_sub(1)), area.y))
+}
+
+fn footer(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palette) {
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    if let Some((label, text)) = input_line(dashboard) {
+        let used = put(buffer, area, label, bold);
+        let rest = Rect { x: area.x + used, width: area.width - used, ..area };
+        put(buffer, rest, tail(text, usize::from(rest.width).saturating_sub(1)), Style::new());
+        return;
+    }
+    if dashboard.mode == DashboardMode::ConfirmCancel {
+        let name = dashboard.selected_session().map_or_else(String::new, |session| name_of(&session));
+        put(
+            buffer,
+            area,
+            &format!("Cancel the recovery? y / n  {name}"),
+            palette.of(Color::Yellow).patch(bold),
+        );
+        return;
+    }
+    if let Some(notice) = &dashboard.notice {
+        put(buffer, area, &super::words::sentence(&one_line(notice, LINE_TEXT)), palette.of(Color::Yellow));
+        return;
+    }
+    let text = match (&dashboard.hits, dashboard.filter.is_empty(), &dashboard.picker) {
+        (Some(hits), ..) => {
+            let shown = if hits.total > hits.hits.len() { format!(" ({} shown)", hits.hits.len()) } else { String::new() };
+            format!("{} hits for “{}”{shown}  Esc back", hits.total, hits.text)
+        }
+        (None, false, _) => format!("filter “{}”  f change  Esc clear", dashboard.filter),
+        (None, true, Some(_)) => "Enter choose  f filter  / search  Tab scope  Esc leave".to_owned(),
+        (None, true, None) => {
+            "? help  Enter resume  f filter  / search  Tab scope  t conversation  e export  h handoff  p pause  k end  q quit"
+                .to_owned()
+        }
+    };
+    // Whole hints only: one that is cut in the middle names no key.
+    let mut shown = String::new();
+    for part in text.split("  ") {
+        if !shown.is_empty() && shown.width() + 2 + part.width() > usize::from(area.width) {
+            break;
+        }
+        if !shown.is_empty() {
+            shown.push_str("  ");
+        }
+        shown.push_str(part);
+    }
+    put(buffer, area, &shown, Palette::dim());
+}
+
+fn help(buffer: &mut Buffer, size: Rect) {
+    let width = 62.min(size.width);
+    // Two lines of frame, and one that says how to close it.
+    let height = u16::try_from(HELP.len() + 3).unwrap_or(u16::MAX).min(size.height);
+    let area =
+        Rect { x: size.x + (size.width - width) / 2, y: size.y + (size.height - height) / 2, width, height };
+    Clear.render(area, buffer);
+    let block = Block::bordered().title(" Keys ");
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let room = usize::from(inner.height.saturating_sub(1));
+    // Where not all keys fit, the blank lines go first.
+    let lines = HELP.iter().filter(|(key, _)| HELP.len() <= room || !key.is_empty());
+    let label = if inner.width < 40 { 11 } else { 16 };
+    for (y, (key, does)) in (inner.y..).zip(lines.take(room)) {
+        let line = Rect { y, height: 1, ..inner };
+        put(
+            buffer,
+            Rect { width: label.min(line.width), ..line },
+            key,
+            Style::new().add_modifier(Modifier::BOLD),
+        );
+        let taken = (label + 1).min(line.width);
+        put(buffer, Rect { x: line.x + taken, width: line.width - taken, ..line }, does, Style::new());
+    }
+    put(
+        buffer,
+        Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner },
+        "any key closes this",
+        Palette::dim(),
+    );
+}

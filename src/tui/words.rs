@@ -1,0 +1,252 @@
+//! Times, sizes and reasons in the few words that a row of the dashboard has room for.
+
+use crate::clock::local_time;
+use crate::recovery::policy::{Action, RecoveryPlan};
+use crate::recovery::reason::PlanReason;
+use crate::report::session::{Session, SessionGroup};
+use crate::session::state::{Activity, State};
+use crate::session::{ResetSource, StopKind};
+use crate::text::one_line;
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
+
+/// Longest text of a row, in characters; what is wider than the pane is cut when it is drawn.
+const ROW_TEXT: usize = 200;
+
+/// A length of time in at most two units: `2 h 13 min`. Seconds are shown below five minutes.
+#[must_use]
+pub fn duration(length: TimeDelta) -> String {
+    let seconds = length.num_seconds().max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    if days > 0 {
+        format!("{days} d {} h", hours % 24)
+    } else if hours > 0 {
+        format!("{hours} h {} min", minutes % 60)
+    } else if minutes >= 5 || (minutes > 0 && seconds % 60 == 0) {
+        format!("{minutes} min")
+    } else if minutes > 0 {
+        format!("{minutes} min {} s", seconds % 60)
+    } else {
+        format!("{seconds} s")
+    }
+}
+
+/// How long ago, in one unit: `12 min`.
+#[must_use]
+pub fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let seconds = (now - at).num_seconds().max(0);
+    match seconds {
+        0..60 => "now".to_owned(),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A time on the user's clock: the hour today, with the day otherwise.
+#[must_use]
+pub fn clock_time(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let (at, now) = (local_time(at), local_time(now));
+    if at.date() == now.date() {
+        at.format("%H:%M").to_string()
+    } else if at.year() == now.year() {
+        at.format("%b %-d %H:%M").to_string()
+    } else {
+        at.format("%Y-%m-%d %H:%M").to_string()
+    }
+}
+
+/// What stopped a session.
+#[must_use]
+pub const fn stop_words(kind: StopKind) -> &'static str {
+    match kind {
+        StopKind::Finished => "finished",
+        StopKind::UsageLimit5h => "5-hour limit",
+        StopKind::UsageLimitWeekly => "weekly limit",
+        StopKind::UsageLimitOpus => "Opus limit",
+        StopKind::UsageLimitSonnet => "Sonnet limit",
+        StopKind::UsageLimitFable => "Fable limit",
+        StopKind::UsageLimitOther => "usage limit",
+        StopKind::RateLimit => "too many requests",
+        StopKind::Overloaded => "service overloaded",
+        StopKind::ServerError => "server error",
+        StopKind::Network => "connection lost",
+        StopKind::Auth => "not logged in",
+        StopKind::Billing => "credit or budget used up",
+        StopKind::ContextFull => "context full",
+        StopKind::OutputLimit => "answer too long",
+        StopKind::RequestError => "request refused",
+        StopKind::Interrupted => "interrupted by you",
+        StopKind::Waiting => "waits for an answer",
+        StopKind::Running => "working",
+        StopKind::Closed => "closed in mid-turn",
+        StopKind::Crashed => "crashed",
+        StopKind::Empty => "no conversation yet",
+        StopKind::Unknown => "unknown",
+    }
+}
+
+/// The state of a session as users call it.
+#[must_use]
+pub const fn state_words(state: State) -> &'static str {
+    match state {
+        State::Current => "this session",
+        State::Active => "open",
+        State::Hung => "hung",
+        State::Orphaned => "interrupted",
+        State::Completed => "finished",
+        State::Empty => "empty",
+    }
+}
+
+/// What a session is doing, or why it is doing nothing.
+#[must_use]
+pub fn doing_words(session: &Session) -> String {
+    let stopped = || {
+        if session.state == State::Orphaned && session.stop.kind == StopKind::Interrupted {
+            "ended before any answer".to_owned()
+        } else {
+            stop_words(session.stop.kind).to_owned()
+        }
+    };
+    let Some(live) = &session.live else {
+        return if session.state == State::Empty { "no conversation".to_owned() } else { stopped() };
+    };
+    if session.state == State::Hung {
+        return "busy, no sign of work".to_owned();
+    }
+    match session.activity {
+        Some(Activity::Waiting) => match live.waiting_for.as_deref() {
+            None => "waits for you".to_owned(),
+            Some("permission prompt") => "asks permission".to_owned(),
+            Some("input needed") => "asks a question".to_owned(),
+            Some(other) => one_line(other, ROW_TEXT),
+        },
+        Some(Activity::Busy) => "working".to_owned(),
+        Some(Activity::Idle) if matches!(session.stop.kind, StopKind::Finished | StopKind::Unknown) => {
+            "idle".to_owned()
+        }
+        Some(Activity::Idle) | None => stop_words(session.stop.kind).to_owned(),
+    }
+}
+
+/// What a session is called: its name, its title, or its newest prompt.
+#[must_use]
+pub fn name_of(session: &Session) -> String {
+    let name = [&session.name, &session.title, &session.last_prompt].into_iter().flatten().next();
+    let name = name.map(|name| one_line(name, ROW_TEXT)).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| session.id.chars().take(8).collect())
+}
+
+/// Last part of the directory that a session belongs to.
+#[must_use]
+pub fn project_of(session: &Session) -> String {
+    let dir = session.project.dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
+    let dir = dir.or_else(|| session.project.cwd.clone()).unwrap_or_default();
+    let last = dir.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(&dir);
+    one_line(last, ROW_TEXT)
+}
+
+/// When a waiting session continues, if a time is known.
+#[must_use]
+pub fn continues_at(session: &Session) -> Option<DateTime<Utc>> {
+    session.next.at.or(session.stop.resets_at)
+}
+
+/// The time column of a row: the countdown of a waiting session, the age of any other.
+#[must_use]
+pub fn time_words(session: &Session, group: SessionGroup, now: DateTime<Utc>) -> String {
+    match group {
+        SessionGroup::Waiting if session.next.reason == PlanReason::Paused => "paused".to_owned(),
+        SessionGroup::Waiting => match continues_at(session) {
+            Some(at) if at > now => {
+                let guess = session.stop.resets_at_source == Some(ResetSource::Guess);
+                format!("in {}{}", if guess { "~" } else { "" }, duration(at - now))
+            }
+            Some(_) => "now".to_owned(),
+            None => String::new(),
+        },
+        SessionGroup::NeedsYou | SessionGroup::Settled => {
+            session.stop.at.or(session.last_activity_at).map_or_else(String::new, |at| age(at, now))
+        }
+        SessionGroup::Hung | SessionGroup::Running => {
+            session.last_activity_at.map_or_else(String::new, |at| age(at, now))
+        }
+    }
+}
+
+/// Who continues the session, and when; empty if nothing is planned.
+#[must_use]
+pub fn next_words(plan: &RecoveryPlan, now: DateTime<Utc>) -> String {
+    let when = |words: &str| match plan.at {
+        Some(at) if at > now => format!("{words} at {} (in {})", clock_time(at, now), duration(at - now)),
+        Some(_) => format!("{words} now"),
+        None => words.to_owned(),
+    };
+    match plan.action {
+        Action::Wake => when("this tool continues it in its window"),
+        Action::Client => when("Claude Code continues it by itself"),
+        Action::Run => when("this tool resumes it unattended"),
+        Action::Resume => "you resume it".to_owned() + &from(plan, now),
+        Action::Notify => "it needs you".to_owned() + &from(plan, now),
+        Action::None => String::new(),
+    }
+}
+
+fn from(plan: &RecoveryPlan, now: DateTime<Utc>) -> String {
+    plan.at.filter(|at| *at > now).map_or_else(String::new, |at| format!(", from {} on", clock_time(at, now)))
+}
+
+/// A number of tokens: `184k`, `1.2M`.
+#[must_use]
+pub fn tokens(count: u64) -> String {
+    match count {
+        0..1000 => count.to_string(),
+        1000..999_500 => format!("{}k", (count + 500) / 1000),
+        _ => format!("{}.{}M", count / 1_000_000, count / 100_000 % 10),
+    }
+}
+
+/// A fragment as a sentence: with a capital letter and a full stop.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let Some(first) = chars.next() else { return String::new() };
+    let plain = text
+        .split([' ', ',', ';', ':', '.'])
+        .next()
+        .is_some_and(|word| word.chars().all(char::is_alphabetic));
+    let first = if plain { first.to_uppercase().to_string() } else { first.to_string() };
+    let end = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_two_units_and_seconds_only_when_they_matter() {
+        for (seconds, words) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (61, "1 min 1 s"),
+            (299, "4 min 59 s"),
+            (301, "5 min"),
+            (3600, "1 h 0 min"),
+            (8000, "2 h 13 min"),
+            (90_000, "1 d 1 h"),
+            (-5, "0 s"),
+        ] {
+            assert_eq!(duration(TimeDelta::seconds(seconds)), words);
+        }
+    }
+
+    #[test]
+    fn tokens_and_sentences_are_short() {
+        assert_eq!([tokens(999), tokens(184_400), tokens(1_250_000)], ["999", "184k", "1.2M"]);
+        assert_eq!(sentence("the limit has reset"), "The limit has reset.");
+        assert_eq!(sentence("/compact it"), "/compact it.");
+        assert_eq!(sentence(""), "");
+    }
+}
