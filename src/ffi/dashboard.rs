@@ -9,8 +9,9 @@ use crate::config::in_force;
 use crate::env::Environment;
 use crate::error::Result;
 use crate::note::gather::gather_conversation;
-use crate::report::find::SessionOptions;
-use crate::report::{list, search, session::Session, show, status};
+use crate::report::pages::{SessionPage, read_pages};
+use crate::report::session::Session;
+use crate::report::{search, show};
 use crate::rescue::copy::Progress;
 use crate::rescue::reading::conversation::{Conversation, Page};
 use crate::rescue::reading::entry::{Agent, Entry, EventKind};
@@ -78,19 +79,12 @@ impl MachineSource {
 }
 
 impl DashboardSource for MachineSource {
-    fn status(&self, scope: DashboardScope) -> Result<status::StatusReport> {
-        let all = scope == DashboardScope::All;
-        status::status(seen(&self.env), &status::StatusOptions { project: self.project(scope), all })
-    }
-
-    fn list(&self, scope: DashboardScope) -> Result<list::ListReport> {
-        let options = list::ListOptions { project: self.project(scope), ..list::ListOptions::default() };
-        list::list(seen(&self.env), &options)
+    fn sessions(&self, scope: DashboardScope, quick: bool, page: &mut dyn FnMut(SessionPage)) -> Result<()> {
+        read_pages(seen(&self.env), self.project(scope).as_deref(), quick, page)
     }
 
     fn show(&self, transcript: &Path) -> Result<Session> {
-        let session = Some(transcript.to_string_lossy().into_owned());
-        show::show(seen(&self.env), &SessionOptions { session, ..SessionOptions::default() })
+        show::show_at(seen(&self.env), transcript)
     }
 
     fn search(&self, text: &str, scope: DashboardScope) -> Result<search::SearchReport> {

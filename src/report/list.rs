@@ -194,6 +194,28 @@ pub fn list(outside: World<'_>, options: &ListOptions) -> Result<ListReport> {
     })
 }
 
+/// Every session of an inventory, the latest first.
+#[must_use]
+pub fn list_of(
+    inventory: &Inventory<'_>,
+    ground: &Ground<'_>,
+    asked: Option<super::status::Asked>,
+) -> ListReport {
+    let mut rows: Vec<(&Row, Option<State>)> = inventory.rows.iter().map(|row| (row, None)).collect();
+    sort(inventory, &mut rows, Sort::Activity);
+    let rows: Vec<&Row> = rows.into_iter().map(|(row, _)| row).collect();
+    ListReport {
+        schema: SCHEMA,
+        generated_at: ground.outside.clock.now(),
+        project: asked,
+        accounts: last_seen(&ground.state),
+        sessions: inventory.reports(&rows).collect(),
+        gone: Vec::new(),
+        total: rows.len(),
+        problems: inventory.problems.iter().cloned().map(Problem::from).collect(),
+    }
+}
+
 fn names<'r>(inventory: &'r Inventory<'_>, row: &'r Row) -> impl Iterator<Item = String> + 'r {
     let summary = &row.summary;
     let by_client = inventory.owner(&row.found).and_then(|owner| owner.name.as_ref());

@@ -9,6 +9,7 @@ pub mod handoff;
 pub mod inventory;
 pub mod list;
 pub mod log;
+pub mod pages;
 pub mod pause;
 pub mod preview;
 pub mod recall;

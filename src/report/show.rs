@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::session::replay::replayed;
 use crate::session::state::settle;
+use crate::session::summary::Depth;
 use crate::world::World;
 use std::path::Path;
 
@@ -22,6 +23,26 @@ pub fn show(outside: World<'_>, options: &SessionOptions) -> Result<Session> {
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     whole(&inventory, find_readable(&inventory, options)?)
+}
+
+/// Shows the session with this transcript, without reading any other.
+///
+/// # Errors
+/// Those of [`show`].
+pub fn show_at(outside: World<'_>, transcript: &Path) -> Result<Session> {
+    let ground = Ground::read(outside, None)?;
+    let mut inventory = Inventory::open(&ground);
+    let mut found = inventory.find(None);
+    let id = found.iter().find(|one| one.is_at(transcript)).map(|one| one.id().to_owned());
+    // Copies of it are part of the report.
+    found.retain(|one| Some(one.id()) == id.as_deref());
+    inventory.read(found, Depth::Row);
+    if let Some(row) = inventory.rows.iter().find(|row| row.found.is_at(transcript)) {
+        return whole(&inventory, row);
+    }
+    // One that only the retained files have.
+    let session = Some(transcript.to_string_lossy().into_owned());
+    show(outside, &SessionOptions { session, ..SessionOptions::default() })
 }
 
 /// A report with everything that a list leaves out.

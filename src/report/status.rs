@@ -90,6 +90,13 @@ pub fn status(outside: World<'_>, options: &StatusOptions) -> Result<StatusRepor
     let project = asked.as_ref().map(|asked| asked.dir.clone());
     let ground = Ground::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
+    Ok(status_of(&inventory, &ground, asked))
+}
+
+/// The status of the sessions in an inventory.
+#[must_use]
+pub fn status_of(inventory: &Inventory<'_>, ground: &Ground<'_>, asked: Option<Asked>) -> StatusReport {
+    let outside = ground.outside;
     let mut rows: Vec<&Row> = inventory.rows.iter().filter(|row| inventory.matters(row)).collect();
     rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
     let mut sessions: Vec<Session> = inventory
@@ -111,10 +118,10 @@ pub fn status(outside: World<'_>, options: &StatusOptions) -> Result<StatusRepor
     let stops = old.iter().map(|session| session.stop.kind).collect();
     // The newest first in each group.
     sessions.sort_by_key(|session| session.group);
-    let mut problems: Vec<Problem> = inventory.problems.into_iter().map(Problem::from).collect();
+    let mut problems: Vec<Problem> = inventory.problems.iter().cloned().map(Problem::from).collect();
     problems.extend(lost.into_iter().map(Problem::from));
     problems.extend(without_credential(outside, &ground.state, &sessions).map(Problem::from));
-    Ok(StatusReport {
+    StatusReport {
         schema: SCHEMA,
         generated_at: outside.clock.now(),
         project: asked,
@@ -122,7 +129,7 @@ pub fn status(outside: World<'_>, options: &StatusOptions) -> Result<StatusRepor
         sessions,
         older: Older { count: old.len(), stops },
         problems,
-    })
+    }
 }
 
 /// A loss as a problem, with the command that brings back what is missing.

@@ -7,10 +7,9 @@ use super::source::DashboardScope;
 use super::words::continues_at;
 use crate::error::Problem;
 use crate::quota::Account;
-use crate::report::list::ListReport;
+use crate::report::pages::SessionPage;
 use crate::report::search::{SearchHit, SearchReport};
 use crate::report::session::{Session, SessionGroup};
-use crate::report::status::StatusReport;
 use chrono::{DateTime, Utc};
 use ratatui::layout::{Position, Rect};
 use serde::{Deserialize, Serialize};
@@ -115,8 +114,8 @@ pub enum PreviewTab {
 pub enum ReadingProgress {
     #[default]
     Nothing,
-    /// The sessions that matter.
-    Status,
+    /// The newest sessions.
+    Newest,
     Everything,
     /// Nothing could be read; the notice says why.
     Failed,
@@ -244,21 +243,14 @@ impl Dashboard {
 
     // Reports.
 
-    /// The sessions that matter: they decide all groups but the last.
-    pub fn take_status(&mut self, report: StatusReport) {
-        self.status = report.sessions.into_iter().map(Arc::new).collect();
-        self.accounts = report.accounts;
-        self.problems = report.problems;
-        self.project = report.project.map(|project| project.dir);
-        if self.progress != ReadingProgress::Everything {
-            self.progress = ReadingProgress::Status;
-        }
-        self.arrange();
-    }
-
-    pub fn take_list(&mut self, report: ListReport) {
-        self.listed = report.sessions.into_iter().map(Arc::new).collect();
-        self.progress = ReadingProgress::Everything;
+    /// The status decides all groups but the last.
+    pub fn take_page(&mut self, page: SessionPage) {
+        self.status = page.status.sessions.into_iter().map(Arc::new).collect();
+        self.listed = page.list.sessions.into_iter().map(Arc::new).collect();
+        self.accounts = page.status.accounts;
+        self.problems = page.status.problems;
+        self.project = page.status.project.map(|project| project.dir);
+        self.progress = if page.complete { ReadingProgress::Everything } else { ReadingProgress::Newest };
         self.arrange();
     }
 

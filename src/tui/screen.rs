@@ -5,15 +5,14 @@
 
 use super::details::{ConversationEntry, WorkDetails};
 use super::input::command_of;
-use super::model::{Dashboard, DashboardEffect, DashboardOptions, DashboardOutcome};
+use super::model::{Dashboard, DashboardEffect, DashboardOptions, DashboardOutcome, ReadingProgress};
 use super::source::DashboardSource;
 use super::view;
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
-use crate::report::list::ListReport;
+use crate::report::pages::SessionPage;
 use crate::report::search::SearchReport;
 use crate::report::session::Session;
-use crate::report::status::StatusReport;
 use chrono::{DateTime, Utc};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
@@ -132,13 +131,14 @@ fn terminal_error(doing: &str, error: &std::io::Error) -> Error {
 
 /// What the readers send to the loop.
 enum DashboardMessage {
-    Status {
+    Page {
         round: u64,
-        report: Box<Result<StatusReport>>,
+        page: Box<SessionPage>,
     },
-    List {
+    /// The reading is over.
+    PagesEnd {
         round: u64,
-        report: Box<Result<ListReport>>,
+        end: Result<()>,
     },
     Hits {
         text: String,
@@ -227,18 +227,21 @@ impl<'s> ScreenLoop<'s> {
         }
     }
 
-    /// Reads status and list on a thread; reports of an earlier reading are dropped when they arrive.
+    /// Reads all sessions on a thread; pages of an earlier reading are dropped when they arrive.
     fn begin_reading(&mut self, clock: &dyn Clock) {
         self.round += 1;
         (self.reading, self.began) = (true, Instant::now());
         self.due = self.dashboard.next_due(clock.now());
         let (round, scope, sender) = (self.round, self.dashboard.scope, self.sender.clone());
         let source = Arc::clone(self.source);
+        let quick = self.dashboard.progress == ReadingProgress::Nothing;
         std::thread::spawn(move || {
-            let report = caught(|| source.status(scope));
-            let _ = sender.send(DashboardMessage::Status { round, report: Box::new(report) });
-            let report = caught(|| source.list(scope));
-            let _ = sender.send(DashboardMessage::List { round, report: Box::new(report) });
+            let end = caught(|| {
+                source.sessions(scope, quick, &mut |page| {
+                    let _ = sender.send(DashboardMessage::Page { round, page: Box::new(page) });
+                })
+            });
+            let _ = sender.send(DashboardMessage::PagesEnd { round, end });
         });
     }
 
@@ -246,21 +249,19 @@ impl<'s> ScreenLoop<'s> {
         while let Ok(message) = self.receiver.try_recv() {
             self.dirty = true;
             match message {
-                DashboardMessage::Status { round, report } if round == self.round => match *report {
-                    Ok(report) => self.dashboard.take_status(report),
-                    Err(error) => self.dashboard.take_failure(error.to_string()),
-                },
-                DashboardMessage::List { round, report } if round == self.round => {
+                DashboardMessage::Page { round, page } if round == self.round => {
+                    self.dashboard.take_page(*page);
+                }
+                DashboardMessage::PagesEnd { round, end } if round == self.round => {
                     (self.reading, self.ended) = (false, Instant::now());
                     self.took = self.began.elapsed();
-                    match *report {
-                        Ok(report) => self.dashboard.take_list(report),
-                        Err(error) => self.dashboard.take_failure(error.to_string()),
+                    if let Err(error) = end {
+                        self.dashboard.take_failure(error.to_string());
                     }
                     self.watched = self.dashboard.watched();
                     self.due = self.dashboard.next_due(clock.now());
                 }
-                DashboardMessage::Status { .. } | DashboardMessage::List { .. } => {}
+                DashboardMessage::Page { .. } | DashboardMessage::PagesEnd { .. } => {}
                 DashboardMessage::Hits { text, report } => match *report {
                     Ok(report) => self.dashboard.take_hits(text, report),
                     Err(error) => self.dashboard.take_search_failure(error.to_string()),

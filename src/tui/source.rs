@@ -1,10 +1,9 @@
 //! Where the dashboard gets its reports: the same values that the verbs print.
 
 use crate::error::Result;
-use crate::report::list::ListReport;
+use crate::report::pages::SessionPage;
 use crate::report::search::SearchReport;
 use crate::report::session::Session;
-use crate::report::status::StatusReport;
 use crate::tui::details::{ConversationEntry, WorkDetails};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -21,13 +20,11 @@ pub enum DashboardScope {
 
 /// Every method is called on a thread that may block; none has effects.
 pub trait DashboardSource: Send + Sync {
+    /// Reads all sessions; the last page is complete. `quick`: a page of the newest ones comes first.
+    ///
     /// # Errors
-    /// Those of the verb.
-    fn status(&self, scope: DashboardScope) -> Result<StatusReport>;
-
-    /// # Errors
-    /// Those of the verb.
-    fn list(&self, scope: DashboardScope) -> Result<ListReport>;
+    /// Those of the verbs `status` and `list`.
+    fn sessions(&self, scope: DashboardScope, quick: bool, page: &mut dyn FnMut(SessionPage)) -> Result<()>;
 
     /// # Errors
     /// Those of the verb.

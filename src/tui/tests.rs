@@ -10,6 +10,7 @@ use crate::env::Environment;
 use crate::recovery::policy::{Action, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
 use crate::report::list::ListReport;
+use crate::report::pages::{SessionPage, read_pages};
 use crate::report::session::{Alive, Session, SessionGroup, inspect};
 use crate::report::status::{Older, StatusReport};
 use crate::session::StopKind;
@@ -84,6 +85,10 @@ fn list(sessions: Vec<Session>) -> ListReport {
     }
 }
 
+fn page(status_sessions: Vec<Session>, all: Vec<Session>) -> SessionPage {
+    SessionPage { status: status(status_sessions), list: list(all), complete: true }
+}
+
 /// One session of each group.
 fn filled() -> Dashboard {
     let mut dashboard = Dashboard::new(&DashboardOptions::default());
@@ -93,8 +98,8 @@ fn filled() -> Dashboard {
     );
     let running = session(3, "write the docs", SessionGroup::Running);
     let done = session(4, "rename a field", SessionGroup::Settled);
-    dashboard.take_status(status(vec![stopped.clone(), waiting.clone(), running.clone()]));
-    dashboard.take_list(list(vec![stopped, waiting, running, done]));
+    let matter = vec![stopped.clone(), waiting.clone(), running.clone()];
+    dashboard.take_page(page(matter, vec![stopped, waiting, running, done]));
     dashboard
 }
 
@@ -195,15 +200,14 @@ fn the_selection_stays_with_its_session_when_a_report_arrives() {
     press(&mut dashboard, KeyCode::Down);
     assert_eq!(dashboard.selected, Some(PathBuf::from("/t/2")));
     let new = session(5, "newly stopped", SessionGroup::NeedsYou);
-    dashboard.take_status(status(vec![new, session(2, "port the parser", SessionGroup::Waiting)]));
+    dashboard.take_page(page(vec![new, session(2, "port the parser", SessionGroup::Waiting)], Vec::new()));
     assert_eq!(dashboard.selected, Some(PathBuf::from("/t/2")));
 }
 
 #[test]
 fn what_status_leaves_out_is_recent_whatever_it_once_needed() {
     let mut dashboard = Dashboard::new(&DashboardOptions::default());
-    dashboard.take_status(status(Vec::new()));
-    dashboard.take_list(list(vec![session(1, "long ago", SessionGroup::NeedsYou)]));
+    dashboard.take_page(page(Vec::new(), vec![session(1, "long ago", SessionGroup::NeedsYou)]));
     let screen = drawn(&mut dashboard, (80, 24), now());
     assert!(screen.contains("Recent (1)") && !screen.contains("Needs you"), "{screen}");
 }
@@ -272,7 +276,7 @@ fn hostile_text_breaks_no_layout() {
         .collect();
     for size in SIZES {
         let mut dashboard = Dashboard::new(&DashboardOptions::default());
-        dashboard.take_status(status(sessions.clone()));
+        dashboard.take_page(page(sessions.clone(), Vec::new()));
         for text in hostile {
             dashboard.notice = Some(text.to_owned());
             let entry = ConversationEntry::new(ConversationSpeaker::Claude, text);
@@ -319,8 +323,7 @@ fn tiny_screens_and_no_sessions_are_drawn_without_a_panic() {
     }
     let mut empty = Dashboard::new(&DashboardOptions::default());
     assert!(drawn(&mut empty, (80, 24), now()).contains("Reading sessions"));
-    empty.take_status(status(Vec::new()));
-    empty.take_list(list(Vec::new()));
+    empty.take_page(page(Vec::new(), Vec::new()));
     assert!(drawn(&mut empty, (80, 24), now()).contains("No sessions yet."));
 }
 
@@ -362,8 +365,7 @@ fn ten_thousand_rows_are_laid_out_and_drawn() {
         other
     });
     let mut dashboard = Dashboard::new(&DashboardOptions::default());
-    dashboard.take_status(status(Vec::new()));
-    dashboard.take_list(list(many.collect()));
+    dashboard.take_page(page(Vec::new(), many.collect()));
     drawn(&mut dashboard, (120, 40), now());
     press(&mut dashboard, KeyCode::End);
     assert!(drawn(&mut dashboard, (120, 40), now()).contains("> one of many"));
@@ -377,10 +379,7 @@ fn the_reports_of_this_machine_can_be_taken() {
         dir.path(),
     );
     let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
-    let options = crate::report::status::StatusOptions { project: None, all: true };
     let mut dashboard = Dashboard::new(&DashboardOptions::default());
-    dashboard.take_status(crate::report::status::status(world, &options).unwrap());
-    dashboard
-        .take_list(crate::report::list::list(world, &crate::report::list::ListOptions::default()).unwrap());
+    read_pages(world, None, true, &mut |page| dashboard.take_page(page)).unwrap();
     assert!(drawn(&mut dashboard, (80, 24), SystemClock.now()).contains("No sessions yet."));
 }

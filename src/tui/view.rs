@@ -180,7 +180,7 @@ fn header(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, now: DateTime<
     };
     let right = match (&dashboard.searching, dashboard.progress) {
         (Some(text), _) => format!("searching “{}” …", one_line(text, 30)),
-        (None, ReadingProgress::Nothing | ReadingProgress::Status) => "reading sessions …".to_owned(),
+        (None, ReadingProgress::Nothing | ReadingProgress::Newest) => "reading sessions …".to_owned(),
         (None, ReadingProgress::Everything) => {
             quota_words(dashboard, now).unwrap_or_else(|| format!("{} sessions", dashboard.rows.len()))
         }
@@ -213,7 +213,7 @@ fn list(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: Pal
     dashboard.show_selected(usize::from(area.height));
     if dashboard.entries.is_empty() {
         let words = match (dashboard.progress, dashboard.filter.is_empty()) {
-            (ReadingProgress::Nothing | ReadingProgress::Status, _) => "Reading sessions …",
+            (ReadingProgress::Nothing | ReadingProgress::Newest, _) => "Reading sessions …",
             (ReadingProgress::Failed, _) => "The sessions could not be read.",
             (ReadingProgress::Everything, false) => "No session matches the filter.",
             (ReadingProgress::Everything, true) if dashboard.scope == DashboardScope::Project => {

@@ -1,0 +1,105 @@
+//! Status and list of the same sessions, in two pages: the newest sessions at once, then all of them. For a screen that shows rows
+//! while the rest is read.
+
+use super::inventory::{Ground, Inventory};
+use super::list::{ListReport, list_of};
+use super::status::{StatusReport, asked, status_of};
+use crate::error::Result;
+use crate::session::summary::Depth;
+use crate::world::World;
+use std::cmp::Reverse;
+use std::path::Path;
+
+/// Sessions of the first page: more than a screen shows.
+const FIRST_PAGE: usize = 60;
+
+/// Two answers about the same sessions.
+#[derive(Debug)]
+pub struct SessionPage {
+    pub status: StatusReport,
+    pub list: ListReport,
+    /// It has every session. A page that has not may put a session into another group than the complete one does.
+    pub complete: bool,
+}
+
+/// Reads the sessions of a project, or all. `quick`: a page of the newest ones comes first.
+///
+/// # Errors
+/// [`crate::error::Code::ProjectNotFound`] when the directory does not exist, [`crate::error::Code::StateDirUnknown`].
+pub fn read_pages(
+    outside: World<'_>,
+    project: Option<&Path>,
+    quick: bool,
+    page: &mut dyn FnMut(SessionPage),
+) -> Result<()> {
+    let asked = project.map(|dir| asked(outside, dir)).transpose()?;
+    let project = asked.as_ref().map(|asked| asked.dir.clone());
+    let ground = Ground::read(outside, project.as_deref())?;
+    let mut made = |inventory: &Inventory<'_>, complete| {
+        page(SessionPage {
+            status: status_of(inventory, &ground, asked.clone()),
+            list: list_of(inventory, &ground, asked.clone()),
+            complete,
+        });
+    };
+    // A project's sessions are told apart by what their transcripts say: there is no first page without reading them.
+    if quick && project.is_none() {
+        let mut inventory = Inventory::open(&ground);
+        let mut found = inventory.find(None);
+        if found.len() > FIRST_PAGE {
+            found.sort_by_cached_key(|one| {
+                Reverse(std::fs::symlink_metadata(&one.path).and_then(|meta| meta.modified()).ok())
+            });
+            found.truncate(FIRST_PAGE);
+            inventory.read(found, Depth::Row);
+            made(&inventory, false);
+        }
+    }
+    made(&Inventory::take(&ground, project.as_deref()), true);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claude::process::SystemProcesses;
+    use crate::clock::SystemClock;
+    use crate::env::Environment;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn the_newest_sessions_come_first_and_all_of_them_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = dir.path().join(".claude/projects/-work");
+        std::fs::create_dir_all(&project).unwrap();
+        for number in 0..FIRST_PAGE as u64 + 5 {
+            let id = format!("{number:08}-0000-4000-8000-000000000000");
+            let path = project.join(format!("{id}.jsonl"));
+            let line = serde_json::json!({"type": "user", "uuid": "u", "sessionId": id, "cwd": "/work",
+                "timestamp": "2026-01-01T00:00:00.000Z", "message": {"role": "user", "content": "go"}});
+            std::fs::write(&path, format!("{line}\n")).unwrap();
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + number)).unwrap();
+        }
+        let env = Environment::from_pairs(
+            [
+                ("HOME", dir.path().as_os_str()),
+                ("CC_RECOVER_STATE_DIR", dir.path().join("state").as_os_str()),
+            ],
+            dir.path(),
+        );
+        let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+        let mut pages = Vec::new();
+        read_pages(world, None, true, &mut |page| pages.push(page)).unwrap();
+        let [first, all] = pages.as_slice() else { panic!("{} pages", pages.len()) };
+        assert_eq!((first.list.sessions.len(), first.complete), (FIRST_PAGE, false));
+        assert!(
+            first.list.sessions.iter().all(|one| !one.id.starts_with("00000000")),
+            "the oldest is not of them"
+        );
+        assert_eq!((all.list.sessions.len(), all.complete), (FIRST_PAGE + 5, true));
+        pages.clear();
+        read_pages(world, None, false, &mut |page| pages.push(page)).unwrap();
+        assert_eq!(pages.len(), 1);
+    }
+}
