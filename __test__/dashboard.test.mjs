@@ -298,6 +298,33 @@ suite('dashboard', { skip }, () => {
     await shell.press('q');
   });
 
+  for (const verb of ['show', 'resume', 'export', 'handoff', 'kill']) {
+    test(`${verb} without a session lets you choose one, and leaving without one does nothing`, async () => {
+      const shell = await terminal(shared);
+      await shell.run(dashboard(verb));
+      const choices = await shell.shows(/Recent \(1\)/);
+      assert.match(choices, new RegExp(`Choose a session: ${verb}`));
+      await shell.press('k');
+      await shell.shows(/Enter chooses the selected session/);
+      await shell.press('Escape');
+      await shell.shows(/exit 2/);
+      assert.match(await shell.modes(), /^0 0 1/);
+    });
+  }
+
+  test('show prints the session that was chosen', async () => {
+    const shell = await terminal(shared);
+    await shell.run(dashboard('show'));
+    await shell.shows(/Recent \(1\)/);
+    await shell.press('f');
+    await shell.type('billing');
+    await shell.press('Enter');
+    await shell.shows(/filter “billing”/);
+    await shell.press('Enter');
+    const printed = await shell.shows(/exit 0/);
+    assert.match(printed, new RegExp(FINISHED));
+  });
+
   test('without a terminal it prints the status, as before', async () => {
     const place = shared;
     const [without, status] = [await place.run([]), await place.run(['status'])];

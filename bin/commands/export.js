@@ -34,10 +34,13 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
+    const { pickSession } = require('../lib/dashboard.js');
     const { EXIT, UsageError } = require('../lib/errors.js');
     const { progressOf } = require('../lib/progress.js');
     const { printExported } = require('../lib/screens/export.js');
 
+    const named = args.session !== undefined || args.latest || args.active || args.all;
+    if (!named && !args.json) args.session = await pickSession('export', args, io);
     const chosen = [args.session !== undefined, args.latest, args.active, args.all].filter(Boolean).length;
     if (chosen === 0) throw new UsageError('which session?', 'name one that `cc-session-recover list` shows, or give --latest, --active or --all');
     if (chosen > 1) throw new UsageError('a session, --latest, --active and --all exclude each other', 'give one of them');

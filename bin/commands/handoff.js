@@ -9,7 +9,7 @@ module.exports = {
   name: 'handoff',
   summary: 'print the handoff note of a session, or write it to HANDOFF.md',
   description:
-    'The note comes from the transcript and git, without a model request: the task, what was done, what was in flight, and what is\nnext. Default: the most recently active session of this project. Recognised secrets are removed.',
+    'The note comes from the transcript and git, without a model request: the task, what was done, what was in flight, and what is\nnext. Default: on a terminal you choose; with an option or on a pipe it is the most recently active session of this project. Recognised secrets are removed.',
   arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name or title' }],
   options: [
     { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
@@ -20,7 +20,7 @@ module.exports = {
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover handoff', does: 'the note of the last session of this project' },
+    { command: 'cc-session-recover handoff --project .', does: 'the note of the last session of this project' },
     { command: 'cc-session-recover handoff 3f2a9c1d --write', does: 'write it to HANDOFF.md' },
     { command: 'cc-session-recover handoff --essential | pbcopy', does: 'continue with another assistant' },
     { command: 'claude "$(cc-session-recover handoff 3f2a9c1d --for resume)"', does: 'continue in a fresh session' },
@@ -28,10 +28,17 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
+    const { canOpen, pickSession } = require('../lib/dashboard.js');
     const { UsageError } = require('../lib/errors.js');
     const { printHandoff } = require('../lib/screens/handoff.js');
 
     if (args.dryRun && !args.write) throw new UsageError('--dry-run without --write', 'without --write nothing is changed anyway; leave --dry-run out');
+    // With an option it is the note of this project's last session, without a question.
+    const plain = args.session === undefined && args.project === undefined && !args.write && !args.for && !args.essential && !args.json;
+    if (plain && canOpen(io)) {
+      args.session = await pickSession('handoff', args, io);
+      if (args.session === undefined) throw new UsageError('no session was chosen', 'name one that `cc-session-recover list` shows');
+    }
     const form = args.essential ? 'essential' : (args.for ?? 'note');
     const options = {
       form,

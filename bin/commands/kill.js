@@ -13,7 +13,7 @@ module.exports = {
   summary: 'export a session and end the process that has it open',
   description:
     'Shows what would be ended and asks. Exports the session first; if the export fails, ends nothing. The process gets 10 s to close\nits session. Never ended: the session you are in, ancestors of this command, processes of other users, and the daemons and hosts of\nClaude Code. A background session is ended with `claude stop`.',
-  arguments: [{ flags: '<target>', description: 'a terminal (pts/3), a process id, or a session: id, at least 4 characters of it, name or title' }],
+  arguments: [{ flags: '[target]', description: 'a terminal (pts/3), a process id, or a session: id, at least 4 characters of it, name or title' }],
   options: [
     { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
     { flags: '--tree', description: 'end the processes of its tools too' },
@@ -33,15 +33,18 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
+    const { pickSession } = require('../lib/dashboard.js');
     const { EXIT, UsageError } = require('../lib/errors.js');
     const { Interrupted, end, exitCodeOf, toldIfInterrupted } = require('../lib/killing.js');
     const { killedLines, planLines } = require('../lib/screens/kill.js');
 
     const asks = !args.yes && !args.dryRun;
+    const target = args.target ?? (asks && !args.json ? await pickSession('kill', args, io) : undefined);
+    if (target === undefined) throw new UsageError("missing required argument 'target'", 'name a terminal, a process id or a session that `cc-session-recover status` shows');
     if (asks && args.json) throw new UsageError('--json asks nothing', 'give --yes to end it, or --dry-run to look only');
     if (asks && !io.isTerminal) throw new UsageError('there is no terminal to ask on', 'give --yes to end it without being asked, or --dry-run to look only');
     const options = {
-      target: args.target,
+      target,
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
       ...(args.export ? {} : { export: false }),
       ...(args.to === undefined ? {} : { to: resolve(args.to) }),

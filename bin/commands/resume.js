@@ -32,6 +32,7 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
+    const { pickSession } = require('../lib/dashboard.js');
     const { EXIT, UsageError } = require('../lib/errors.js');
     const { openSession } = require('../lib/opening.js');
     const { printCommands, refusalText } = require('../lib/screens/resume.js');
@@ -40,10 +41,12 @@ module.exports = {
     const printed = args.printCommand || args.dryRun;
     if (args.allCrashed && !printed && !args.json) throw new UsageError('one terminal cannot hold several sessions', 'add --print-command and open each in a terminal of its own');
     if (!printed && !args.json && !io.isTerminal) throw new UsageError('there is no terminal to open a session in', 'add --print-command to get the command instead');
+    const chooses = args.session === undefined && !args.latest && !args.allCrashed && !printed && !args.json;
+    const session = chooses ? await pickSession('resume', args, io) : args.session;
     const report = await io.during(
       'reading sessions',
       loadAddon().planResume({
-        ...(args.session === undefined ? {} : { session: args.session }),
+        ...(session === undefined ? {} : { session }),
         ...(args.latest ? { latest: true } : {}),
         ...(args.allCrashed ? { allCrashed: true } : {}),
         ...(args.project === undefined ? {} : { project: resolve(args.project) }),

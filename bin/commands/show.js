@@ -22,17 +22,19 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
+    const { pickSession } = require('../lib/dashboard.js');
     const { UsageError } = require('../lib/errors.js');
     const { printShow } = require('../lib/screens/show.js');
 
     if (args.latest && args.session !== undefined) throw new UsageError('a session and --latest exclude each other', 'leave one of them out');
-    if (!args.latest && args.session === undefined) throw new UsageError('which session?', 'name one that `cc-session-recover list` shows, or give --latest');
+    const session = args.session ?? (args.latest || args.json ? undefined : await pickSession('show', args, io));
+    if (!args.latest && session === undefined) throw new UsageError('which session?', 'name one that `cc-session-recover list` shows, or give --latest');
     const options = {
-      ...(args.latest ? { latest: true } : { session: args.session }),
+      ...(args.latest ? { latest: true } : { session }),
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
     };
-    const session = await io.during('reading the session', loadAddon().show(options));
-    if (args.json) io.json(session);
-    else printShow(session, io);
+    const report = await io.during('reading the session', loadAddon().show(options));
+    if (args.json) io.json(report);
+    else printShow(report, io);
   },
 };

@@ -4,6 +4,7 @@
 // and opens it again. The same view lets the user choose a session for a verb that was given none.
 
 const { constants } = require('node:os');
+const { resolve } = require('node:path');
 const { loadAddon } = require('./addon.js');
 const { EXIT, explain } = require('./errors.js');
 
@@ -46,15 +47,17 @@ async function openDashboard(io) {
 }
 
 /**
- * Lets the user choose the session for a verb.
+ * Lets the user choose the session for a verb that was given none.
  *
  * @param {string} verb
+ * @param {{project?: string}} args With a project only its sessions are shown first.
  * @param {Output} io
  * @returns {Promise<string | undefined>} `undefined`: none was chosen, or there is no terminal to choose on.
  */
-async function pickSession(verb, io) {
+async function pickSession(verb, { project }, io) {
   if (!canOpen(io)) return undefined;
-  const { session } = await shown({ picker: verb }, io);
+  const within = project === undefined ? {} : { project: resolve(project), view: /** @type {const} */ ({ scope: 'project' }) };
+  const { session } = await shown({ picker: verb, ...within }, io);
   return session ?? undefined;
 }
 
@@ -69,7 +72,7 @@ async function shown(options, io) {
   const addon = loadAddon();
   /** @type {[NodeJS.Signals, () => void][]} */
   const listeners = ENDINGS.map((signal) => [signal, () => endBy(signal)]);
-  if ('SIGTSTP' in constants.signals) listeners.push(['SIGTSTP', suspend], ['SIGCONT', resume]);
+  if ('SIGTSTP' in constants.signals) listeners.push(['SIGTSTP', suspend], ['SIGCONT', continueDrawing]);
   const stopListening = () => {
     for (const [signal, listener] of listeners) process.off(signal, listener);
   };
@@ -92,7 +95,7 @@ async function shown(options, io) {
     process.kill(process.pid, 'SIGSTOP');
   }
 
-  function resume() {
+  function continueDrawing() {
     addon.reclaimTerminal();
     // The addon waits for keys: this makes it draw.
     process.kill(process.pid, 'SIGWINCH');
