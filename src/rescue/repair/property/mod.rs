@@ -125,15 +125,17 @@ fn keep(seed: u64, sample: &Sample) {
 fn a_repair_harms_no_conversation_and_brings_back_what_damage_hid() {
     let seeds = seeds();
     let count = seeds.len() as u64;
-    let (mut failures, mut damaged, mut hidden, mut refusals) = (Vec::new(), 0_u64, 0_u64, 0_u64);
+    let (mut failures, mut damaged, mut hidden, mut refused) = (Vec::new(), 0_u64, 0_u64, Vec::new());
     for seed in seeds {
         let sample = sample(seed);
         damaged += u64::from(!sample.damages.is_empty());
         let before = sent(&sample.bytes);
         let live = sample.fates.iter().filter(|(_, fate)| **fate == Fate::Live);
         hidden += u64::from(live.map(|(word, _)| word).any(|word| !before.contains(word)));
-        refusals +=
-            u64::from(repaired_or_refused(&sample.bytes, &sample.session).is_ok_and(|(_, refused)| refused));
+        if repaired_or_refused(&sample.bytes, &sample.session).is_ok_and(|(_, refused)| refused) {
+            keep(seed, &sample);
+            refused.push(seed);
+        }
         if let Some(why) = harm(&sample) {
             keep(seed, &sample);
             failures.push(format!("sample {seed} ({}): {why}", sample.damages.join(", ")));
@@ -141,7 +143,7 @@ fn a_repair_harms_no_conversation_and_brings_back_what_damage_hid() {
     }
     let shown = failures.iter().take(100).cloned().collect::<Vec<_>>().join("\n");
     assert!(failures.is_empty(), "{} of {count} harmed:\n{shown}", failures.len());
-    assert_eq!(refusals, 0, "of {count} are not repaired");
+    assert!(refused.is_empty(), "of {count} these are not repaired: {refused:?}");
     assert!(damaged > count / 3, "only {damaged} of {count} were damaged");
     assert!(hidden > count / 5, "the client lost turns of only {hidden} of {count}");
 }
