@@ -147,7 +147,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/Needs you \(1\)/);
 
     await shell.press('?');
-    await shell.shows(/resume the session here/);
+    await shell.shows(/resume it here/);
     await shell.press('x');
     await shell.shows(/\? help/);
 
@@ -193,6 +193,18 @@ suite('dashboard', { skip }, () => {
     await shell.press('c');
     await shell.shows(/Cancel the recovery\? y \/ n/);
     await shell.press('n');
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+  });
+
+  test('a session that is written while the dashboard is open appears in it', async (t) => {
+    const place = await populated(t);
+    const shell = await terminal(place);
+    await shell.run(dashboard());
+    await shell.shows(/Recent \(1\)/);
+    finishedSession(place, idOf(3), 'a session that came later');
+    const both = await shell.shows(/Recent \(2\)/);
+    assert.match(both, /a session that came later/);
     await shell.press('q');
     await shell.shows(/exit 0/);
   });

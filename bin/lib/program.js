@@ -64,9 +64,11 @@ async function main(argv, process) {
 async function run(argv, io) {
   /** @type {number} */
   let exitCode = EXIT.done;
-  const dashboard = require('./dashboard.js');
-  if (argv.length === 1 && argv[0] === '--flat') return dashboard.printFlat(io);
-  if (argv.length === 0 && dashboard.canOpen(io)) return dashboard.openDashboard(io);
+  if (argv.length === 1 && argv[0] === '--flat') return require('./dashboard.js').printFlat(io);
+  if (argv.length === 0) {
+    const { canOpen, openDashboard } = require('./dashboard.js');
+    if (canOpen(io)) return openDashboard(io);
+  }
   // Without a verb and a terminal it is `status`.
   const line = argv.length === 0 ? ['status'] : argv;
   const program = programOf(line[0], io, (code) => {

@@ -18,7 +18,7 @@ use crate::rescue::reading::entry::{Agent, Entry, EventKind};
 use crate::rescue::reading::tool::label;
 use crate::store::StateDir;
 use crate::tui::details::{ConversationEntry, ConversationSpeaker, WorkDetails};
-use crate::tui::source::{DashboardScope, DashboardSource};
+use crate::tui::source::{DashboardScope, DashboardSource, FileFingerprint};
 use crate::tui::{DashboardOptions, screen};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
@@ -28,6 +28,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Entries of a conversation that are kept, from its end.
 const NEWEST_ENTRIES: usize = 300;
@@ -111,11 +112,12 @@ impl DashboardSource for MachineSource {
         if wanted() { read.map(|_| entries) } else { Ok(entries) }
     }
 
-    fn fingerprint(&self, watched: &[PathBuf]) -> u64 {
-        let mut hasher = DefaultHasher::new();
+    fn fingerprint(&self, watched: &[PathBuf]) -> FileFingerprint {
+        let (mut hasher, mut newest, now) = (DefaultHasher::new(), None, SystemTime::now());
         let mut add = |path: &Path| {
             let meta = std::fs::symlink_metadata(path).ok();
             let modified = meta.as_ref().and_then(|meta| meta.modified().ok());
+            newest = newest.max(modified.filter(|at| *at <= now));
             (path, modified, meta.as_ref().map(std::fs::Metadata::len)).hash(&mut hasher);
         };
         for path in watched {
@@ -123,7 +125,7 @@ impl DashboardSource for MachineSource {
         }
         if let Ok(root) = self.env.state_dir() {
             let state = StateDir::new(root);
-            for path in [state.incidents(), state.paused(), state.quota()] {
+            for path in [state.incidents(), state.paused(), state.quota(), state.supervisor()] {
                 add(&path);
             }
         }
@@ -138,7 +140,7 @@ impl DashboardSource for MachineSource {
                 add(&record.path());
             }
         }
-        hasher.finish()
+        FileFingerprint { hash: hasher.finish(), newest }
     }
 }
 

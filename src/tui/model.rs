@@ -220,6 +220,8 @@ pub struct Dashboard {
     pub top: usize,
     /// First line of the preview that is drawn, from the top of the overview or the end of the conversation.
     pub scroll: usize,
+    /// First line of the help that is drawn.
+    pub help_top: usize,
     pub areas: DashboardAreas,
     status: Vec<Arc<Session>>,
     listed: Vec<Arc<Session>>,
@@ -510,6 +512,12 @@ impl Dashboard {
             DashboardCommand::Interrupt => return self.leave(DashboardAction::Interrupt),
             DashboardCommand::Suspend => return DashboardEffect::Suspend,
             DashboardCommand::Close => return self.close(),
+            DashboardCommand::Move(by) if self.mode == DashboardMode::Help => {
+                self.help_top = self.help_top.saturating_add_signed(by);
+            }
+            DashboardCommand::ScrollPage(pages) if self.mode == DashboardMode::Help => {
+                self.help_top = self.help_top.saturating_add_signed(pages * 10);
+            }
             DashboardCommand::Move(by) => self.move_selection(by),
             DashboardCommand::First => self.move_selection(isize::MIN),
             DashboardCommand::Last => self.move_selection(isize::MAX),
@@ -551,7 +559,7 @@ impl Dashboard {
                 self.search_text.clear();
                 (self.mode, self.reading) = (DashboardMode::Search, false);
             }
-            DashboardCommand::OpenHelp => self.mode = DashboardMode::Help,
+            DashboardCommand::OpenHelp => (self.mode, self.help_top) = (DashboardMode::Help, 0),
             DashboardCommand::Type(text) => self.edit(|line| line.push_str(&text)),
             DashboardCommand::Erase => self.edit(|line| {
                 line.pop();

@@ -6,7 +6,7 @@
 use super::details::{ConversationEntry, WorkDetails};
 use super::input::command_of;
 use super::model::{Dashboard, DashboardEffect, DashboardOptions, DashboardOutcome, ReadingProgress};
-use super::source::DashboardSource;
+use super::source::{DashboardSource, FileFingerprint};
 use super::view;
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How often a screen that waits for a report looks for it.
 const WHILE_READING: Duration = Duration::from_millis(40);
@@ -43,8 +43,6 @@ const SHARE: u32 = 20;
 const OPEN_SESSIONS: Duration = Duration::from_mins(1);
 /// How long a selection has to stay before the whole report of its session is read.
 const SETTLED: Duration = Duration::from_millis(200);
-/// Steps of 50 ms after which a process that was not stopped takes its terminal back.
-const SUSPEND_STEPS: u32 = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TerminalUse {
@@ -187,11 +185,13 @@ struct ScreenLoop<'s> {
     round: u64,
     reading: bool,
     began: Instant,
+    began_at: SystemTime,
     /// How long the last reading took.
     took: Duration,
     ended: Instant,
     checked: Instant,
-    fingerprint: Option<u64>,
+    /// What the reports on the screen were made of; `None` where a file was written while they were.
+    fingerprint: Option<FileFingerprint>,
     watched: Vec<PathBuf>,
     /// When a plan is due whose session has to be read again then.
     due: Option<DateTime<Utc>>,
@@ -215,6 +215,7 @@ impl<'s> ScreenLoop<'s> {
             round: 0,
             reading: false,
             began: now,
+            began_at: SystemTime::UNIX_EPOCH,
             took: Duration::ZERO,
             ended: now,
             checked: now,
@@ -230,7 +231,7 @@ impl<'s> ScreenLoop<'s> {
     /// Reads all sessions on a thread; pages of an earlier reading are dropped when they arrive.
     fn begin_reading(&mut self, clock: &dyn Clock) {
         self.round += 1;
-        (self.reading, self.began) = (true, Instant::now());
+        (self.reading, self.began, self.began_at) = (true, Instant::now(), SystemTime::now());
         self.due = self.dashboard.next_due(clock.now());
         let (round, scope, sender) = (self.round, self.dashboard.scope, self.sender.clone());
         let source = Arc::clone(self.source);
@@ -259,6 +260,8 @@ impl<'s> ScreenLoop<'s> {
                         self.dashboard.take_failure(error.to_string());
                     }
                     self.watched = self.dashboard.watched();
+                    let read = self.source.fingerprint(&self.watched);
+                    self.fingerprint = Some(read).filter(|read| read.newest < Some(self.began_at));
                     self.due = self.dashboard.next_due(clock.now());
                 }
                 DashboardMessage::Page { .. } | DashboardMessage::PagesEnd { .. } => {}
@@ -367,10 +370,7 @@ impl<'s> ScreenLoop<'s> {
             return;
         }
         self.checked = Instant::now();
-        let fingerprint = self.source.fingerprint(&self.watched);
-        // The first value is taken after the first reading: a change in between is seen with the next one.
-        let changed = self.fingerprint.is_some_and(|known| known != fingerprint);
-        self.fingerprint = Some(fingerprint);
+        let changed = self.fingerprint != Some(self.source.fingerprint(&self.watched));
         let due = self.due.is_some_and(|due| due <= clock.now());
         let old = self.dashboard.has_open_sessions() && self.ended.elapsed() >= OPEN_SESSIONS;
         if changed || due || old {
@@ -455,7 +455,8 @@ fn suspend() {
     {
         release();
         let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
-        for _ in 0..SUSPEND_STEPS {
+        // A process that nothing stopped takes its terminal back after a second.
+        for _ in 0..20 {
             std::thread::sleep(Duration::from_millis(50));
             if *terminal() == TerminalUse::Drawing {
                 return;

@@ -7,6 +7,7 @@ use crate::report::session::Session;
 use crate::tui::details::{ConversationEntry, WorkDetails};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Which sessions are shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,14 @@ pub enum DashboardScope {
     Project,
     #[default]
     All,
+}
+
+/// What tells whether files changed between two checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileFingerprint {
+    pub hash: u64,
+    /// The latest time of a write that is not in the future.
+    pub newest: Option<SystemTime>,
 }
 
 /// Every method is called on a thread that may block; none has effects.
@@ -46,7 +55,6 @@ pub trait DashboardSource: Send + Sync {
     /// Those of reading the transcript.
     fn conversation(&self, transcript: &Path, wanted: &dyn Fn() -> bool) -> Result<Vec<ConversationEntry>>;
 
-    /// A value that differs when one of these files or anything of the recovery state changed since the last call. Must be
-    /// cheap: it is asked every two seconds.
-    fn fingerprint(&self, watched: &[PathBuf]) -> u64;
+    /// The state of these files and of everything the recovery stores. Must be cheap: it is asked every two seconds.
+    fn fingerprint(&self, watched: &[PathBuf]) -> FileFingerprint;
 }

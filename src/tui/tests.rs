@@ -337,6 +337,23 @@ fn a_click_selects_the_row_below_the_pointer() {
 }
 
 #[test]
+fn every_key_can_be_read_about_at_every_size() {
+    for size in SIZES {
+        let mut dashboard = filled();
+        press(&mut dashboard, KeyCode::Char('?'));
+        let first = drawn(&mut dashboard, size, now());
+        assert!(first.contains("resume it here") && !first.contains('…'), "{first}");
+        for _ in 0..30 {
+            press(&mut dashboard, KeyCode::Down);
+        }
+        let last = drawn(&mut dashboard, size, now());
+        assert!(last.contains("select text with the mouse"), "{last}");
+        press(&mut dashboard, KeyCode::Char('x'));
+        assert!(!drawn(&mut dashboard, size, now()).contains("Keys"));
+    }
+}
+
+#[test]
 fn the_conversation_is_read_from_its_end() {
     let mut dashboard = filled();
     drawn(&mut dashboard, (80, 24), now());

@@ -17,31 +17,33 @@ use unicode_width::UnicodeWidthStr;
 /// Longest text that is drawn in one line, in characters.
 const LINE_TEXT: usize = 400;
 
+/// Keys and what they do, short enough for 40 columns.
 const HELP: &[(&str, &str)] = &[
-    ("Enter", "resume the session here"),
-    ("Shift-Enter, w", "resume it in a new window"),
+    ("Enter", "resume it here"),
+    ("w", "resume it in a new window"),
     ("s", "print everything about it"),
-    ("o", "open its page in the browser"),
-    ("e", "export it, verified byte for byte"),
+    ("o", "open its page in a browser"),
+    ("e", "export it"),
     ("h", "print its handoff note"),
-    ("p", "pause its recovery, or end the pause"),
-    ("c", "cancel its recovery (asks first)"),
-    ("k", "end the process that has it open (asks)"),
-    ("r", "check its transcript and repair it (asks)"),
+    ("p", "pause or unpause recovery"),
+    ("c", "cancel its recovery (asks)"),
+    ("k", "end its process (asks)"),
+    ("r", "check and repair it (asks)"),
     ("", ""),
-    ("f", "filter by name, project and prompt"),
-    ("/", "search in all transcripts"),
+    ("f", "filter by name and prompt"),
+    ("/", "search all transcripts"),
     ("Tab", "this project, or all"),
-    ("Esc", "close the filter, the hits, the view"),
+    ("Esc", "close what is open"),
+    ("q", "leave"),
     ("", ""),
     ("Up, Down", "choose a session"),
-    ("Home, End", "first and last session"),
+    ("Home, End", "first, last session"),
     ("PgUp, PgDn", "scroll the preview"),
     ("t", "overview or conversation"),
-    ("v", "show what the state rests on"),
-    ("Space", "narrow window: list or preview"),
+    ("v", "evidence of the state"),
+    ("Space", "narrow: list or preview"),
     ("Ctrl-Z", "suspend"),
-    ("q, Ctrl-C", "leave"),
+    ("Shift", "select text with the mouse"),
 ];
 
 /// Colours, or none of them.
@@ -113,7 +115,7 @@ pub fn draw(dashboard: &mut Dashboard, frame: &mut Frame<'_>, now: DateTime<Utc>
     }
     footer(dashboard, buffer, areas.footer, palette);
     if dashboard.mode == DashboardMode::Help {
-        help(buffer, size);
+        help(dashboard, buffer, size);
     }
     if let Some(at) = input_cursor(dashboard, areas.footer) {
         frame.set_cursor_position(at);
@@ -265,7 +267,7 @@ fn list(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: Pal
                     }
                 }
                 if let Some(area) = (height > 1).then(|| line(1)).flatten() {
-                    let area = marked(buffer, area, selected, palette.group(row.group));
+                    let area = marked(buffer, area, false, Style::new());
                     put(buffer, area, &format!("{project}: {doing}"), Palette::dim());
                 }
                 if selected {
@@ -290,7 +292,7 @@ fn list(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: Pal
                     put(buffer, rest, &one_line(name, LINE_TEXT), Style::new().add_modifier(Modifier::BOLD));
                 }
                 if let Some(area) = line(1) {
-                    let area = marked(buffer, area, selected, Style::new());
+                    let area = marked(buffer, area, false, Style::new());
                     put(buffer, area, &one_line(&hit.snippet, LINE_TEXT), Palette::dim());
                 }
                 if selected {
@@ -426,7 +428,7 @@ fn footer(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palet
         (None, false, _) => format!("filter “{}”  f change  Esc clear", dashboard.filter),
         (None, true, Some(_)) => "Enter choose  f filter  / search  Tab scope  Esc leave".to_owned(),
         (None, true, None) => {
-            "? help  Enter resume  f filter  / search  Tab scope  t conversation  e export  h handoff  p pause  k end  q quit"
+            "? help  Enter resume  f filter  / search  q quit  Tab scope  t conversation  e export  h handoff  p pause  k end"
                 .to_owned()
         }
     };
@@ -444,8 +446,8 @@ fn footer(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palet
     put(buffer, area, &shown, Palette::dim());
 }
 
-fn help(buffer: &mut Buffer, size: Rect) {
-    let width = 62.min(size.width);
+fn help(dashboard: &mut Dashboard, buffer: &mut Buffer, size: Rect) {
+    let width = 50.min(size.width);
     // Two lines of frame, and one that says how to close it.
     let height = u16::try_from(HELP.len() + 3).unwrap_or(u16::MAX).min(size.height);
     let area =
@@ -455,24 +457,15 @@ fn help(buffer: &mut Buffer, size: Rect) {
     let inner = block.inner(area);
     block.render(area, buffer);
     let room = usize::from(inner.height.saturating_sub(1));
-    // Where not all keys fit, the blank lines go first.
-    let lines = HELP.iter().filter(|(key, _)| HELP.len() <= room || !key.is_empty());
-    let label = if inner.width < 40 { 11 } else { 16 };
-    for (y, (key, does)) in (inner.y..).zip(lines.take(room)) {
+    dashboard.help_top = dashboard.help_top.min(HELP.len().saturating_sub(room));
+    let label = 11;
+    for (y, (key, does)) in (inner.y..).zip(HELP.iter().skip(dashboard.help_top).take(room)) {
         let line = Rect { y, height: 1, ..inner };
-        put(
-            buffer,
-            Rect { width: label.min(line.width), ..line },
-            key,
-            Style::new().add_modifier(Modifier::BOLD),
-        );
-        let taken = (label + 1).min(line.width);
+        let bold = Style::new().add_modifier(Modifier::BOLD);
+        put(buffer, Rect { width: label.min(line.width), ..line }, key, bold);
+        let taken = label.min(line.width);
         put(buffer, Rect { x: line.x + taken, width: line.width - taken, ..line }, does, Style::new());
     }
-    put(
-        buffer,
-        Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner },
-        "any key closes this",
-        Palette::dim(),
-    );
+    let closes = if HELP.len() > room { "Down: more; any other key closes" } else { "any key closes this" };
+    put(buffer, Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner }, closes, Palette::dim());
 }
