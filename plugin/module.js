@@ -33,7 +33,8 @@ let isTurnRunning = false;
 let isReachable = false;
 // The stop that the module continued: the client's own continuation of the same stop is dropped.
 let continued = null;
-let ticking = false;
+// The number of the newest timer, and when it last ran.
+let ticker = 0;
 let lastTick = 0;
 let panel = null;
 
@@ -184,10 +185,14 @@ async function tick($) {
   }
 }
 
-function startTicking($) {
-  if (ticking) return;
-  ticking = true;
-  $.clock.every(TICK, () => tick($));
+// Starts the timer, also where one that was started is gone: no tick came for long.
+async function startTicking($) {
+  const now = await $.clock.now();
+  if (lastTick > 0 && now >= lastTick && now - lastTick < TICK + GAP) return;
+  ticker += 1;
+  lastTick = now;
+  const own = ticker;
+  $.clock.every(TICK, () => (own === ticker ? tick($) : undefined));
 }
 
 const words = (kind) => (kind ? `the ${kind.replace(/ reached$/, '')}` : 'a stop');
@@ -239,7 +244,7 @@ export function register(on) {
   on('session.start', async ($, e, next) => {
     const started = await next(e);
     const session = await $.session.id();
-    startTicking($);
+    await startTicking($);
     await $.command.register({ name: 'recover', description: 'Shows stopped, waiting and running sessions', immediate: true });
     // A session that is opened again while its stop waits, and a module that was loaded again.
     stop = stopOf(session, 0);
@@ -254,7 +259,7 @@ export function register(on) {
       isTurnRunning = true;
       turnBeganAt = Date.now();
       await mark($);
-      startTicking($);
+      await startTicking($);
       clear($);
     }
     return next(e);

@@ -10,12 +10,13 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 /**
- * `current`: what users have. `beforeApiError`: has `quotaLimits`, no status word in the registry. `beforeQuotaLimits`: tells the reset
+ * `current`: what users have. `firstModule`: loads a plugin's module without being asked to. `beforeApiError`: has `quotaLimits`, no status word in the registry. `beforeQuotaLimits`: tells the reset
  * only in its text. `beforeStartToken`: registers only itself in a terminal, without a start time of its process. `beforeRegistry`:
  * registers nothing.
  */
 export const VERSIONS = {
   current: '2.1.332',
+  firstModule: '2.1.286',
   beforeApiError: '2.1.250',
   beforeQuotaLimits: '2.1.200',
   oldestWoken: '2.1.120',
