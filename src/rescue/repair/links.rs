@@ -1033,7 +1033,9 @@ impl<'a> Chain<'a> {
                     Kind::Boundary | Kind::Other | Kind::Progress => false,
                 }
         };
-        let Some(last) = (0..self.links.len()).rev().find(said) else { return };
+        // The client forgets what is in front of a compaction, unless that kept some of it.
+        let from = self.last_boundary().filter(|_| sent.compaction.segment.is_none()).unwrap_or(0);
+        let Some(last) = (from..self.links.len()).rev().find(said) else { return };
         let astray = match sent.leaf {
             None => true,
             // A `last-prompt` names it: that is the client's own choice, or the user's. Behind records of another session

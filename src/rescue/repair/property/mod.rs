@@ -273,6 +273,26 @@ mod roots {
     }
 
     #[test]
+    fn an_end_in_front_of_a_compaction_is_no_right_end() {
+        let mut summary = record(4, 3, None, &text(4));
+        summary["isCompactSummary"] = true.into();
+        let mut attachment = record(6, 5, None, &Value::Null);
+        attachment["type"] = "attachment".into();
+        let records = [
+            record(1, 0, None, &text(1)),
+            record(2, 1, Some("msg_1"), &text(2)),
+            checkpoint(2),
+            boundary(3, None),
+            summary,
+            attachment,
+        ];
+        let (made, refused) = repaired_or_refused(&file(&records), SESSION).unwrap();
+        assert!(!refused);
+        assert_eq!(sent(&made), BTreeSet::from([4]));
+        assert_eq!(repaired(&made, SESSION).unwrap(), made);
+    }
+
+    #[test]
     fn a_checkpoint_of_another_session_in_front_of_a_compaction_is_not_followed() {
         let mut other = record(3, 0, None, &text(3));
         other["sessionId"] = "20000000-0000-4000-8000-000000000000".into();
