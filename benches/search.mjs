@@ -19,7 +19,7 @@ const PEERS = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'cc-
 const CLI = join(import.meta.dirname, '..', 'bin', 'cc-session-recover.js');
 const SEARCHER = join(import.meta.dirname, 'programs', 'searcher.mjs');
 const MEGABYTE = 1024 * 1024;
-const BAR = { most: 0.7 };
+const BAR = { most: 0.85 };
 
 /** The corpora are those of the scan: made once for both. */
 const CORPORA = {

@@ -4,81 +4,17 @@ use crate::error::{Code, Error, IoContext, Result};
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 /// Mode of every private file.
 pub const PRIVATE: u32 = 0o600;
 
-/// Bytes of a cache line. Files are read to addresses that begin one: the kernel copies 1.4 times as fast to them on one processor
-/// that was measured, and only a tenth slower on another. Where very much is read, a [`Landing`] finds out which of the two it is.
+/// Bytes of a cache line. The kernel copies a file up to 1.4 times as fast to an address that begins one.
 pub const CACHE_LINE: usize = 64;
-/// Reads at each place by which a [`Landing`] judges it.
-const TRIES: usize = 9;
 
 /// Bytes before the first of these that begins a cache line.
 #[must_use]
 pub fn before_cache_line(bytes: &[u8]) -> usize {
     bytes.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE)
-}
-
-/// Where in a cache line blocks are read to: at its beginning or in its middle, as the processor copies faster. The first blocks
-/// that are filled try both.
-#[derive(Debug)]
-pub enum Landing {
-    /// How long reads took so far, in turn at the beginning and in the middle.
-    Trying(Vec<Duration>),
-    /// Bytes of a cache line before the place that was found.
-    Found(usize),
-}
-
-impl Default for Landing {
-    fn default() -> Self {
-        Self::Trying(Vec::new())
-    }
-}
-
-impl Landing {
-    /// Bytes of a cache line before the place to read to.
-    #[must_use]
-    pub fn place(&self) -> usize {
-        match self {
-            Self::Trying(tried) => place(tried.len() % 2 == 1),
-            Self::Found(place) => *place,
-        }
-    }
-
-    /// Reads once to such a place. All blocks are of one length, and only those that are filled count as tries.
-    ///
-    /// # Errors
-    /// Those of the source.
-    pub fn read(&mut self, source: &mut impl Read, block: &mut [u8]) -> std::io::Result<usize> {
-        let began = Instant::now();
-        let count = read_once(source, block)?;
-        if count == block.len() {
-            self.took(began.elapsed());
-        }
-        Ok(count)
-    }
-
-    fn took(&mut self, time: Duration) {
-        if let Self::Trying(tried) = self {
-            tried.push(time);
-            if tried.len() == 2 * TRIES {
-                *self = Self::Found(place(usual(tried, 1) < usual(tried, 0)));
-            }
-        }
-    }
-}
-
-fn place(in_middle: bool) -> usize {
-    if in_middle { CACHE_LINE / 2 } else { 0 }
-}
-
-/// What reads took usually, of those from this one on every other one.
-fn usual(tried: &[Duration], first: usize) -> Option<Duration> {
-    let mut times: Vec<_> = tried.iter().skip(first).step_by(2).copied().collect();
-    times.sort_unstable();
-    times.get(times.len() / 2).copied()
 }
 
 /// Opens a regular file for reading. Never blocks on a pipe, never follows a symbolic link in the last component.
@@ -511,28 +447,6 @@ mod tests {
         for other in [&link, &pipe, &none] {
             assert_eq!(length(other), None, "{}", other.display());
             assert!(opened.open_regular(other).is_err(), "{}", other.display());
-        }
-    }
-
-    #[test]
-    fn blocks_are_read_to_where_most_tries_were_faster() {
-        for (middle, place) in [(3, CACHE_LINE / 2), (4, 0), (5, 0)] {
-            let mut landing = Landing::default();
-            for turn in 0..2 * TRIES {
-                let usual = if landing.place() == 0 { 4 } else { middle };
-                // Interrupted, or still in the cache.
-                let time = [100, 1, usual].get(turn / 2).copied().unwrap_or(usual);
-                landing.took(Duration::from_micros(time));
-            }
-            assert_eq!(landing.place(), place);
-            landing.took(Duration::from_secs(1));
-            assert_eq!(landing.place(), place);
-        }
-        let mut landing = Landing::default();
-        let mut source: &[u8] = b"twelve bytes";
-        for (count, tried) in [(5, 1), (5, 2), (2, 2), (0, 2)] {
-            assert_eq!(landing.read(&mut source, &mut [0; 5]).unwrap(), count);
-            assert!(matches!(&landing, Landing::Trying(times) if times.len() == tried));
         }
     }
 

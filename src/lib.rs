@@ -22,7 +22,6 @@ pub mod fs;
 pub mod git;
 pub mod hook;
 pub mod keep;
-pub mod literal;
 pub mod note;
 pub mod notify;
 pub mod options;

@@ -11,14 +11,13 @@ use super::record::{
 };
 use super::wording::is_compact_summary;
 use crate::clock::parse_rfc3339;
-use crate::literal::Literal;
 use compact_str::CompactString;
 use memchr::memmem;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-static GLUED: LazyLock<Literal> = LazyLock::new(|| Literal::new(b"}{\""));
+static GLUED: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new(b"}{\""));
 /// Bytes at the end of a line in which the keys shared by all messages stand.
 const SHARED_KEYS: usize = 700;
 
@@ -69,7 +68,7 @@ pub fn kind_of(line: &[u8]) -> Kind {
 /// records, or a text that ends so.
 #[must_use]
 pub fn is_glued(line: &[u8]) -> bool {
-    GLUED.is_in(line)
+    GLUED.find(line).is_some()
 }
 
 /// Tells the kind of a line's first record, which most often is its only one.

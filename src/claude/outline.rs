@@ -8,16 +8,11 @@ use std::borrow::Cow;
 
 /// Values within values that are followed; deeper ones are read the long way.
 const DEPTH: u8 = 60;
-/// Bytes that are looked at at once.
-const BLOCK: usize = 64;
 
 /// A place in a line.
 pub struct Outline<'a> {
     text: &'a str,
     at: usize,
-    /// Where the quotes and backslashes of a block are, by bits, and the number of the block.
-    marks: u64,
-    block: usize,
 }
 
 impl<'a> Outline<'a> {
@@ -26,7 +21,7 @@ impl<'a> Outline<'a> {
     pub fn of(line: &'a [u8]) -> Option<Self> {
         let least = line.iter().fold(u8::MAX, |least, byte| least.min(*byte));
         let text = simdutf8::basic::from_utf8(line).ok()?;
-        (least >= b' ').then_some(Self { text, at: 0, marks: marks(line, 0), block: 0 })
+        (least >= b' ').then_some(Self { text, at: 0 })
     }
 
     /// Nothing stands behind the value that was read.
@@ -136,7 +131,7 @@ impl<'a> Outline<'a> {
         let mut at = from;
         let mut escaped = false;
         loop {
-            at = self.mark_from(at)?;
+            at += quote_or_backslash_in(&bytes[at..])?;
             if bytes[at] == b'"' {
                 self.at = at + 1;
                 return Some((self.text.get(from..at)?, escaped));
@@ -148,26 +143,6 @@ impl<'a> Outline<'a> {
                 _ => return None,
             };
         }
-    }
-
-    /// The next quote or backslash.
-    fn mark_from(&mut self, at: usize) -> Option<usize> {
-        let mut block = at / BLOCK;
-        if block != self.block {
-            self.block = block;
-            self.marks = marks(self.text.as_bytes(), block);
-        }
-        let mut left = self.marks >> (at % BLOCK) << (at % BLOCK);
-        while left == 0 {
-            block += 1;
-            if block * BLOCK >= self.text.len() {
-                return None;
-            }
-            self.block = block;
-            self.marks = marks(self.text.as_bytes(), block);
-            left = self.marks;
-        }
-        Some(block * BLOCK + left.trailing_zeros() as usize)
     }
 
     fn pass_within(&mut self, depth: u8) -> Option<()> {
@@ -233,6 +208,15 @@ impl<'a> Outline<'a> {
     }
 }
 
+/// Most strings are short: up to here a call of `memchr2` costs more than comparing their bytes one by one.
+const SHORT_STRING: usize = 24;
+
+fn quote_or_backslash_in(bytes: &[u8]) -> Option<usize> {
+    let (near, far) = bytes.split_at(bytes.len().min(SHORT_STRING));
+    let is_mark = |byte: &u8| matches!(byte, b'"' | b'\\');
+    near.iter().position(is_mark).or_else(|| Some(near.len() + memchr::memchr2(b'"', b'\\', far)?))
+}
+
 /// The text of a string that stands there so.
 ///
 /// # Errors
@@ -253,29 +237,6 @@ fn none<T>(slot: Option<&T>) -> Option<()> {
 /// Puts a value where none is.
 pub fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
     slot.replace(value).is_none().then_some(())
-}
-
-/// Quotes and backslashes of a block of bytes, by bits.
-fn marks(bytes: &[u8], block: usize) -> u64 {
-    let rest = bytes.get(block * BLOCK..).unwrap_or_default();
-    if let Some(whole) = rest.first_chunk::<BLOCK>() {
-        return marks_of(whole);
-    }
-    let mut last = [0; BLOCK];
-    last[..rest.len()].copy_from_slice(rest);
-    marks_of(&last)
-}
-
-fn marks_of(block: &[u8; BLOCK]) -> u64 {
-    use wide::i8x16;
-    let quote = i8x16::splat(b'"'.cast_signed());
-    let backslash = i8x16::splat(b'\\'.cast_signed());
-    let (parts, _) = block.as_chunks::<16>();
-    parts.iter().rev().fold(0, |marks, part| {
-        let part = i8x16::new(part.map(u8::cast_signed));
-        let here = (part.simd_eq(quote) | part.simd_eq(backslash)).to_bitmask();
-        marks << 16 | u64::from(here)
-    })
 }
 
 /// Bytes of which one was changed, put in or taken out, or the end cut off.

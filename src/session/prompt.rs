@@ -2,23 +2,27 @@
 
 use crate::claude::glance::{Kind, is_glued};
 use crate::claude::record::{Body, Record, User};
-use crate::literal::Literal;
+use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
 // Within a JSON string these cannot stand: their quotes would be escaped.
-static USER: LazyLock<Literal> = LazyLock::new(|| Literal::new(b"\"user\""));
-static RESULT: LazyLock<Literal> = LazyLock::new(|| Literal::new(b"\"type\":\"tool_result\""));
+static USER: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\"user\""));
+static RESULT: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\"type\":\"tool_result\""));
 
 /// Whether a line of this kind, as [`crate::claude::glance::kind_of`] tells it, can hold a prompt. A line with a tool result is none,
 /// whatever it holds besides, unless another record is glued to it; what tools gave back is the bulk of a file.
 #[must_use]
 pub fn may_hold_prompt(kind: Kind, line: &[u8]) -> bool {
     match kind {
-        Kind::User => !RESULT.is_in(line),
-        Kind::Message => USER.is_in(line) && !RESULT.is_in(line),
-        Kind::Unknown => USER.is_in(line) && (!RESULT.is_in(line) || is_glued(line)),
+        Kind::User => !has(&RESULT, line),
+        Kind::Message => has(&USER, line) && !has(&RESULT, line),
+        Kind::Unknown => has(&USER, line) && (!has(&RESULT, line) || is_glued(line)),
         Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note | Kind::Answer => false,
     }
+}
+
+fn has(mark: &Finder, line: &[u8]) -> bool {
+    mark.find(line).is_some()
 }
 
 /// The prompt of the main conversation that a record is.

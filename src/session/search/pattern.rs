@@ -6,7 +6,6 @@
 //! escapes them anyway is recognised by [`escapes_letters`].
 
 use crate::error::{Code, Error, Result};
-use crate::literal::Literal;
 use memchr::memmem::Finder;
 use regex::bytes;
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -31,7 +30,7 @@ const COMMON: &str = " etaoinsrhld";
 const SHORTEST_PLAIN: usize = 3;
 
 /// How every escape of an ASCII character begins that has no shorter one.
-static ESCAPED: LazyLock<Literal> = LazyLock::new(|| Literal::new(br"\u00"));
+static ESCAPED: LazyLock<Finder> = LazyLock::new(|| Finder::new(br"\u00"));
 
 /// What is looked for.
 #[derive(Debug)]
@@ -113,7 +112,7 @@ fn unreadable(error: &regex_syntax::Error) -> Error {
 #[derive(Debug)]
 pub struct Sieve {
     /// A part that has one written form.
-    plain: Option<Literal>,
+    plain: Option<Finder<'static>>,
     /// All forms, where there is more than one.
     forms: Option<bytes::Regex>,
     longest: usize,
@@ -136,13 +135,13 @@ impl Sieve {
         } else {
             Some(forms(&runs)?)
         };
-        Some(Self { plain: plain.map(|plain| Literal::new(&plain)), forms, longest })
+        Some(Self { plain: plain.map(|plain| Finder::new(&plain).into_owned()), forms, longest })
     }
 
     /// Whether these bytes hold what a match must contain.
     #[must_use]
     pub fn passes(&self, bytes: &[u8]) -> bool {
-        self.plain.as_ref().is_none_or(|plain| plain.is_in(bytes))
+        self.plain.as_ref().is_none_or(|plain| plain.find(bytes).is_some())
             && self.forms.as_ref().is_none_or(|forms| forms.is_match(bytes))
     }
 
@@ -171,7 +170,7 @@ fn forms(runs: &[&[Vec<char>]]) -> Option<bytes::Regex> {
 #[must_use]
 pub fn escapes_letters(bytes: &[u8]) -> bool {
     let is_letter = |at| bytes.get(at + 4).is_some_and(|digit| (b'2'..=b'7').contains(digit));
-    ESCAPED.is_in(bytes) && memchr::memmem::find_iter(bytes, ESCAPED.text()).any(is_letter)
+    ESCAPED.find_iter(bytes).any(is_letter)
 }
 
 fn is_plain(char: char) -> bool {
@@ -322,7 +321,7 @@ mod tests {
 
     fn plain(text: &str) -> Option<String> {
         let sieve = Pattern::new(text, false, false).unwrap().sieve.unwrap();
-        sieve.plain.map(|plain| String::from_utf8(plain.text().to_vec()).unwrap())
+        sieve.plain.map(|plain| String::from_utf8(plain.needle().to_vec()).unwrap())
     }
 
     #[test]

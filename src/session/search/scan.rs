@@ -13,13 +13,13 @@ use crate::claude::glance::{Kind, glance, kind_of};
 use crate::claude::transcript::{LONGEST_LINE, Transcript};
 use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{CACHE_LINE, Directory, Landing, before_cache_line, open_regular_with_metadata, read_once};
-use crate::literal::Literal;
+use crate::fs::{Directory, open_regular_with_metadata, read_once};
 use crate::session::ending::Liveness;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::session::summary::summarize;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
+use memchr::memmem::Finder;
 use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -116,7 +116,6 @@ pub struct Buffer {
     bytes: Vec<u8>,
     /// Where in it the block is that was read last.
     block: Range<usize>,
-    landing: Landing,
     lines: Vec<u8>,
 }
 
@@ -301,21 +300,18 @@ fn sieved(
 
 /// The same of what follows this place.
 fn sieved_from(place: u64, source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Result<Sieved> {
-    let Buffer { bytes, landing, block, .. } = buffer;
+    let Buffer { bytes, block, .. } = buffer;
     // What is looked for may lie across two blocks, so the end of one is kept before the next.
-    let overlap = sieve.overlap();
-    let whole = overlap + 2 * CACHE_LINE + SIEVED;
-    if bytes.len() < whole {
-        bytes.resize(whole, 0);
+    let at = sieve.overlap();
+    if bytes.len() < at + SIEVED {
+        bytes.resize(at + SIEVED, 0);
     }
-    let beginning = overlap + before_cache_line(&bytes[overlap..]);
-    let mut before = beginning..beginning;
+    let mut before = at..at;
     let mut passed = place;
     loop {
-        let at = beginning + landing.place();
         let from = at - before.len();
         bytes.copy_within(before, from);
-        let count = landing.read(source, &mut bytes[at..at + SIEVED])?;
+        let count = read_once(source, &mut bytes[at..at + SIEVED])?;
         if count == 0 {
             return Ok(Sieved::Nothing);
         }
@@ -330,7 +326,7 @@ fn sieved_from(place: u64, source: &mut impl Read, sieve: &Sieve, buffer: &mut B
             return Ok(Sieved::Seen { block: passed, passed });
         }
         passed += count as u64;
-        before = to - overlap.min(filled.len())..to;
+        before = to - at.min(filled.len())..to;
     }
 }
 
@@ -369,17 +365,13 @@ impl Ids {
 
 /// Bytes that tell what a line may be. Within a JSON string they cannot stand: its quotes would be escaped.
 struct Marks {
-    names: [Literal; 3],
-    cwd: Literal,
+    names: [Finder<'static>; 3],
+    cwd: Finder<'static>,
 }
 
 static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks {
-    names: [
-        Literal::new(b"-title\""),
-        Literal::new(b"\"agent-name\""),
-        Literal::new(b"\"type\":\"summary\""),
-    ],
-    cwd: Literal::new(b"\"cwd\""),
+    names: [Finder::new(b"-title\""), Finder::new(b"\"agent-name\""), Finder::new(b"\"type\":\"summary\"")],
+    cwd: Finder::new(b"\"cwd\""),
 });
 
 impl Marks {
@@ -387,7 +379,7 @@ impl Marks {
     fn may_hold_name(&self, kind: Kind, line: &[u8]) -> bool {
         matches!(kind, Kind::Meta | Kind::Unknown)
             && line.len() <= LONGEST_META
-            && self.names.iter().any(|name| name.is_in(line))
+            && self.names.iter().any(|name| name.find(line).is_some())
     }
 }
 
@@ -491,7 +483,7 @@ impl Session<'_> {
             newest(&mut self.findings.title, Some(title.clone()));
         }
         let placed = self.findings.cwd.is_some();
-        if MARKS.may_hold_name(kind, line) || !placed && MARKS.cwd.is_in(line) {
+        if MARKS.may_hold_name(kind, line) || !placed && MARKS.cwd.find(line).is_some() {
             records(line, |spoken| {
                 let shown = |text: &str| one_line(text, SHOWN);
                 let Findings { name, title, cwd, .. } = &mut self.findings;
@@ -808,7 +800,7 @@ mod tests {
         let needle = "needle".repeat(30);
         let pattern = Pattern::new(&needle, false, false).unwrap();
         let sieve = pattern.sieve().unwrap();
-        // Used from file to file, so that blocks land in both places.
+        // One buffer for every file, as in a search.
         let mut buffer = Buffer::default();
         for bytes in [3 * SIEVED + 1000, 5 * SIEVED, 5 * SIEVED + 1000] {
             let last = (bytes - SIEVED).next_multiple_of(usize::try_from(PAGE).unwrap());
