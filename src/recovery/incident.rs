@@ -328,7 +328,6 @@ pub enum HollowReason {
 
 /// A [`HollowReason`] with the data of its sentence. [`std::fmt::Display`] is the only place where the sentence is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each variant is a HollowReason, which is documented")]
 pub enum Hollow {
     ClientAnswered,
     NothingAdded,

@@ -138,10 +138,6 @@ pub enum PlanReason {
 
 /// A reason with the data of its sentence.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[allow(
-    missing_docs,
-    reason = "each variant is a PlanReason, which is documented, with what its sentence names"
-)]
 pub enum Reason<'a> {
     NotPlanned,
     NothingPending,

@@ -126,7 +126,7 @@ fn key_end(text: &[u8], from: usize, end: usize) -> Option<Found> {
 
 /// A table whose head names a secret.
 struct Table {
-    /// Between the columns.
+    /// The byte between two columns of a row.
     mark: u8,
     /// How many marks a row has.
     marks: usize,
