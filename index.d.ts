@@ -1954,48 +1954,11 @@ export interface FileStep {
   after: string | null
 }
 
-/** One hook entry to be present in a settings file. */
-export interface HookEntry {
-  event: string
-  /** `null`: no `matcher` key. */
-  matcher: string | null
-  /** The object that goes into `hooks[]`. */
-  hook: Record<string, unknown>
-}
-
-/** The status line to be present in a settings file. */
-export interface StatusLineEntry {
-  /** The command, behind the assignment of the one that stood in its place. */
-  command: string
-  /** `refreshInterval` of a status line that is new; `null`: no such key. */
-  refreshInterval: number | null
-}
-
-/** A settings file as it is, and what should be in it. */
-export interface SettingsTarget {
-  path: string
-  /** Path after following a permitted symbolic link. */
-  realPath: string
-  /** Text as it is, with its byte order mark; `null` when there is no file. */
-  text: string | null
-  /** SHA-256 of the bytes, in hex; `null` when there is no file. */
-  sha256: string | null
-  entries: HookEntry[]
-  /** A hook command that contains this text is ours. */
-  marker: string
-  /** `null`: the status line that is there stays. */
-  statusLine: StatusLineEntry | null
-  /** A status line command that contains this text is ours. */
-  statusLineMarker: string
-}
-
 /** Everything `init` will do, as a value. Nothing is written before {@link applyInit}. */
 export interface InitPlan {
   project: string
   scope: 'project' | 'local' | 'user'
-  settings: SettingsTarget | null
-  /** The settings file for the status line and for the hooks of sessions in subdirectories and worktrees, where that is another one. */
-  statusLine: SettingsTarget | null
+  /** The settings files first. */
   files: FileStep[]
   runtime: { from: string; to: string | null; why: string }
   warnings: string[]
@@ -2025,11 +1988,7 @@ export interface UninstallOptions {
 export interface UninstallPlan {
   project: string
   scope: 'project' | 'local' | 'user'
-  /** `restore`: nobody touched the file since, so its earlier bytes come back. `edit`: only our entries are taken out. `keep`: nothing of ours is in it. */
-  settingsAction: 'restore' | 'edit' | 'keep'
-  settings: SettingsTarget | null
-  /** Another settings file, which holds nothing of ours but the status line. */
-  statusLine: { settingsAction: 'restore' | 'edit' | 'keep'; settings: SettingsTarget } | null
+  /** A settings file that nobody touched since gets its earlier bytes back (`restore`); from others only our entries are removed. */
   files: FileStep[]
   warnings: string[]
   options: UninstallOptions
@@ -2429,11 +2388,11 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare function answerPluginModule(): string | null
 
 /**
- * Sets a project up as planned; `settings` and `statusLine` are the edited texts of the settings files that the plan names, else `null`.
+ * Sets a project up as planned.
  *
  * Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planInit}.
  */
-export declare function applyInit(plan: InitPlan, settings: string | null, statusLine?: string | null): Promise<InitReport>
+export declare function applyInit(plan: InitPlan): Promise<InitReport>
 
 /**
  * Writes or removes the plugin as planned: all of it, or nothing.
@@ -2450,11 +2409,11 @@ export declare function applyPlugin(plan: PluginPlan): Promise<PluginReport>
 export declare function applyService(plan: ServicePlan): Promise<ServiceReport>
 
 /**
- * Takes recovery out as planned; `settings` and `statusLine` are the texts without our entries where the action is `edit`.
+ * Takes recovery out as planned.
  *
  * Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planUninstall}.
  */
-export declare function applyUninstall(plan: UninstallPlan, settings: string | null, statusLine?: string | null): Promise<UninstallReport>
+export declare function applyUninstall(plan: UninstallPlan): Promise<UninstallReport>
 
 /**
  * Cancels what is planned for stopped sessions.
@@ -2576,7 +2535,7 @@ export declare function pause(options: PauseOptions): Promise<PauseReport>
 /**
  * Plans the setting up of a project. Reads only.
  *
- * Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED` or `IO`.
+ * Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED`, `SETTINGS_UNPARSABLE`, `SETTINGS_DUPLICATE_KEY`, `SETTINGS_SHAPE` or `IO`.
  */
 export declare function planInit(options: InitOptions): Promise<InitPlan>
 
@@ -2604,7 +2563,7 @@ export declare function planService(options: ServiceOptions): Promise<ServicePla
 /**
  * Plans the taking out. Reads only.
  *
- * Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED` or `IO`.
+ * Rejects as {@link planInit}.
  */
 export declare function planUninstall(options: UninstallOptions): Promise<UninstallPlan>
 

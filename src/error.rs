@@ -51,6 +51,12 @@ pub enum Code {
     StateLocked,
     /// The user's configuration is not valid.
     ConfigInvalid,
+    /// A settings file of Claude Code is not JSON with comments, or holds no object.
+    SettingsUnparsable,
+    /// A settings file has a key twice of which only one counts.
+    SettingsDuplicateKey,
+    /// A value in a settings file has another type, or cannot be edited without changing its neighbours.
+    SettingsShape,
     /// A path is not what it must be: a symbolic link, a device, a directory, somebody else's file.
     PathRefused,
     /// A file changed between reading and writing it.
@@ -83,6 +89,9 @@ impl Code {
             Self::StateDirUnknown => "STATE_DIR_UNKNOWN",
             Self::StateLocked => "STATE_LOCKED",
             Self::ConfigInvalid => "CONFIG_INVALID",
+            Self::SettingsUnparsable => "SETTINGS_UNPARSABLE",
+            Self::SettingsDuplicateKey => "SETTINGS_DUPLICATE_KEY",
+            Self::SettingsShape => "SETTINGS_SHAPE",
             Self::PathRefused => "PATH_REFUSED",
             Self::ChangedMeanwhile => "CHANGED_MEANWHILE",
             Self::NothingToDo => "NOTHING_TO_DO",

@@ -1,6 +1,6 @@
 'use strict';
 
-// `init`: sets recovery up in a project. Rust plans and writes; here the settings text is edited and the plan is shown.
+// `init`: sets recovery up in a project. Rust plans and writes; here the plan is shown.
 
 const { resolve } = require('node:path');
 
@@ -38,7 +38,7 @@ module.exports = {
 
   async run(args, io) {
     const { PACKAGE_ROOT, addonFile, loadAddon } = require('../lib/addon.js');
-    const { isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep, whatGoesIn, withOurs } = require('../lib/changes.js');
+    const { isChange, printDiff, printSteps, printWarnings, scopeOf } = require('../lib/changes.js');
 
     const addon = loadAddon();
     const plan = await addon.planInit({
@@ -55,15 +55,7 @@ module.exports = {
       addon: addonFile(),
       node: process.execPath,
     });
-    const steps = [...plan.files];
-    const warnings = [...plan.warnings];
-    const texts = [plan.settings, plan.statusLine].map((target, index) => {
-      if (target === null) return null;
-      const edit = withOurs(target);
-      steps.splice(plan.settings === null ? 0 : index, 0, settingsStep(target, edit.text, whatGoesIn(target)));
-      warnings.push(...edit.warnings);
-      return edit.text;
-    });
+    const { files: steps, warnings } = plan;
 
     if (args.dryRun) {
       if (args.json) io.json({ dryRun: true, project: plan.project, scope: plan.scope, changed: isChange(steps), files: steps, warnings });
@@ -82,10 +74,10 @@ module.exports = {
         return 1;
       }
     }
-    const report = await addon.applyInit(plan, texts[0], texts[1]);
-    if (args.json) return io.json({ ...report, warnings: union(report.warnings, warnings) });
+    const report = await addon.applyInit(plan);
+    if (args.json) return io.json(report);
     printDone(report, args, io);
-    printWarnings(union(report.warnings, warnings), io);
+    printWarnings(report.warnings, io);
     return;
   },
 };
@@ -121,9 +113,4 @@ function printDone(report, args, io) {
       [`${self} uninstall${args.user ? ' --user' : args.local ? ' --local' : ''}`, 'takes all of this out again'],
     ],
   );
-}
-
-/** @param {string[]} first @param {string[]} second */
-function union(first, second) {
-  return [...new Set([...first, ...second])];
 }

@@ -25,18 +25,12 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep, withoutOurs } = require('../lib/changes.js');
+    const { isChange, printDiff, printSteps, printWarnings, scopeOf } = require('../lib/changes.js');
     const { EXIT } = require('../lib/errors.js');
 
     const addon = loadAddon();
     const plan = await addon.planUninstall({ project: resolve(args.dir ?? '.'), scope: scopeOf(args) });
-    const steps = [...plan.files];
-    const texts = [plan, plan.statusLine].map((removal) => {
-      if (!removal?.settings || removal.settingsAction !== 'edit') return null;
-      const text = withoutOurs(removal.settings);
-      steps.unshift(settingsStep(removal.settings, text, 'without our entries'));
-      return text;
-    });
+    const steps = plan.files;
     const nothing = !isChange(steps);
 
     if (args.dryRun) {
@@ -56,7 +50,7 @@ module.exports = {
         return EXIT.failed;
       }
     }
-    const report = await addon.applyUninstall(plan, texts[0], texts[1]);
+    const report = await addon.applyUninstall(plan);
     if (args.json) {
       io.json(report);
     } else if (report.changed) {

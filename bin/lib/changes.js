@@ -5,72 +5,10 @@
 
 const { relative, isAbsolute, sep } = require('node:path');
 const { createTwoFilesPatch } = require('diff');
-const { RecoverError } = require('./errors.js');
 const { clean } = require('./text.js');
 
 /** @typedef {import('../../src/ffi/types.js').FileStep} FileStep */
-/** @typedef {import('../../src/ffi/types.js').SettingsTarget} SettingsTarget */
 /** @typedef {import('./output.js').Output} Output */
-
-/**
- * The text of a settings file with what should be in it.
- *
- * @param {SettingsTarget} target
- * @returns {{text: string | null, warnings: string[]}}
- */
-function withOurs(target) {
-  const { withHooks, withStatusLine } = require('./settings.js');
-  return edited(target, (before) => {
-    const hooks = target.entries.length > 0 ? withHooks(before, target.entries, target.marker) : { text: before, warnings: [] };
-    return target.statusLine === null ? hooks : { ...hooks, text: withStatusLine(hooks.text, target.statusLine, target.statusLineMarker).text };
-  });
-}
-
-/**
- * The text of a settings file without anything of ours.
- *
- * @param {SettingsTarget} target
- */
-function withoutOurs(target) {
-  const { withoutHooks, withoutStatusLine } = require('./settings.js');
-  return edited(target, (before) => withoutStatusLine(withoutHooks(before, target.marker).text, target.statusLineMarker).text);
-}
-
-/** What goes into a settings file, for people. @param {SettingsTarget} target */
-function whatGoesIn({ entries, statusLine }) {
-  if (statusLine === null) return 'hooks';
-  return entries.length > 0 ? 'hooks and status line' : 'status line';
-}
-
-/**
- * Runs an edit on the text of a settings file; an error of it names the file.
- *
- * @template T
- * @param {SettingsTarget} target
- * @param {(text: string | null) => T} edit
- * @returns {T}
- */
-function edited(target, edit) {
-  try {
-    return edit(target.text);
-  } catch (error) {
-    if (error instanceof RecoverError) error.path ??= target.path;
-    throw error;
-  }
-}
-
-/**
- * The step that a settings file will take.
- *
- * @param {SettingsTarget} target
- * @param {string | null} after
- * @param {string} why
- * @returns {FileStep}
- */
-function settingsStep(target, after, why) {
-  const action = after === target.text ? 'keep' : target.text === null ? 'create' : 'replace';
-  return { path: target.path, action, why, before: target.text, after };
-}
 
 /** @param {FileStep[]} steps */
 function isChange(steps) {
@@ -134,4 +72,4 @@ function scopeOf({ local, user }) {
   return user ? 'user' : local ? 'local' : 'project';
 }
 
-module.exports = { isChange, printDiff, printSteps, printWarnings, scopeOf, settingsStep, whatGoesIn, withOurs, withoutOurs };
+module.exports = { isChange, printDiff, printSteps, printWarnings, scopeOf };

@@ -1954,48 +1954,11 @@ export interface FileStep {
   after: string | null
 }
 
-/** One hook entry to be present in a settings file. */
-export interface HookEntry {
-  event: string
-  /** `null`: no `matcher` key. */
-  matcher: string | null
-  /** The object that goes into `hooks[]`. */
-  hook: Record<string, unknown>
-}
-
-/** The status line to be present in a settings file. */
-export interface StatusLineEntry {
-  /** The command, behind the assignment of the one that stood in its place. */
-  command: string
-  /** `refreshInterval` of a status line that is new; `null`: no such key. */
-  refreshInterval: number | null
-}
-
-/** A settings file as it is, and what should be in it. */
-export interface SettingsTarget {
-  path: string
-  /** Path after following a permitted symbolic link. */
-  realPath: string
-  /** Text as it is, with its byte order mark; `null` when there is no file. */
-  text: string | null
-  /** SHA-256 of the bytes, in hex; `null` when there is no file. */
-  sha256: string | null
-  entries: HookEntry[]
-  /** A hook command that contains this text is ours. */
-  marker: string
-  /** `null`: the status line that is there stays. */
-  statusLine: StatusLineEntry | null
-  /** A status line command that contains this text is ours. */
-  statusLineMarker: string
-}
-
 /** Everything `init` will do, as a value. Nothing is written before {@link applyInit}. */
 export interface InitPlan {
   project: string
   scope: 'project' | 'local' | 'user'
-  settings: SettingsTarget | null
-  /** The settings file for the status line and for the hooks of sessions in subdirectories and worktrees, where that is another one. */
-  statusLine: SettingsTarget | null
+  /** The settings files first. */
   files: FileStep[]
   runtime: { from: string; to: string | null; why: string }
   warnings: string[]
@@ -2025,11 +1988,7 @@ export interface UninstallOptions {
 export interface UninstallPlan {
   project: string
   scope: 'project' | 'local' | 'user'
-  /** `restore`: nobody touched the file since, so its earlier bytes come back. `edit`: only our entries are taken out. `keep`: nothing of ours is in it. */
-  settingsAction: 'restore' | 'edit' | 'keep'
-  settings: SettingsTarget | null
-  /** Another settings file, which holds nothing of ours but the status line. */
-  statusLine: { settingsAction: 'restore' | 'edit' | 'keep'; settings: SettingsTarget } | null
+  /** A settings file that nobody touched since gets its earlier bytes back (`restore`); from others only our entries are removed. */
   files: FileStep[]
   warnings: string[]
   options: UninstallOptions

@@ -249,7 +249,7 @@ pub fn search_sessions(options: Value) -> AsyncTask<CoreTask> {
 
 /// Plans the setting up of a project. Reads only.
 ///
-/// Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED` or `IO`.
+/// Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED`, `SETTINGS_UNPARSABLE`, `SETTINGS_DUPLICATE_KEY`, `SETTINGS_SHAPE` or `IO`.
 #[napi(catch_unwind, ts_args_type = "options: InitOptions", ts_return_type = "Promise<InitPlan>")]
 #[must_use]
 pub fn plan_init(options: Value) -> AsyncTask<CoreTask> {
@@ -259,25 +259,21 @@ pub fn plan_init(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Sets a project up as planned; `settings` and `statusLine` are the edited texts of the settings files that the plan names, else `null`.
+/// Sets a project up as planned.
 ///
 /// Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planInit}.
-#[napi(
-    catch_unwind,
-    ts_args_type = "plan: InitPlan, settings: string | null, statusLine?: string | null",
-    ts_return_type = "Promise<InitReport>"
-)]
+#[napi(catch_unwind, ts_args_type = "plan: InitPlan", ts_return_type = "Promise<InitReport>")]
 #[must_use]
-pub fn apply_init(plan: Value, settings: Option<String>, status_line: Option<String>) -> AsyncTask<CoreTask> {
-    task(Some(plan), move |plan: init::InitPlan| {
+pub fn apply_init(plan: Value) -> AsyncTask<CoreTask> {
+    task(Some(plan), |plan: init::InitPlan| {
         let env = Environment::of_process();
-        init::apply(placed(&env), &plan, settings.as_deref(), status_line.as_deref())
+        init::apply(placed(&env), &plan)
     })
 }
 
 /// Plans the taking out. Reads only.
 ///
-/// Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED` or `IO`.
+/// Rejects as {@link planInit}.
 #[napi(catch_unwind, ts_args_type = "options: UninstallOptions", ts_return_type = "Promise<UninstallPlan>")]
 #[must_use]
 pub fn plan_uninstall(options: Value) -> AsyncTask<CoreTask> {
@@ -287,23 +283,15 @@ pub fn plan_uninstall(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Takes recovery out as planned; `settings` and `statusLine` are the texts without our entries where the action is `edit`.
+/// Takes recovery out as planned.
 ///
 /// Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planUninstall}.
-#[napi(
-    catch_unwind,
-    ts_args_type = "plan: UninstallPlan, settings: string | null, statusLine?: string | null",
-    ts_return_type = "Promise<UninstallReport>"
-)]
+#[napi(catch_unwind, ts_args_type = "plan: UninstallPlan", ts_return_type = "Promise<UninstallReport>")]
 #[must_use]
-pub fn apply_uninstall(
-    plan: Value,
-    settings: Option<String>,
-    status_line: Option<String>,
-) -> AsyncTask<CoreTask> {
-    task(Some(plan), move |plan: uninstall::UninstallPlan| {
+pub fn apply_uninstall(plan: Value) -> AsyncTask<CoreTask> {
+    task(Some(plan), |plan: uninstall::UninstallPlan| {
         let env = Environment::of_process();
-        uninstall::apply(placed(&env), &plan, settings.as_deref(), status_line.as_deref())
+        uninstall::apply(placed(&env), &plan)
     })
 }
 

@@ -108,10 +108,9 @@ pub struct InitPlan {
     pub project: PathBuf,
     /// Where the hooks go.
     pub scope: Scope,
-    /// The settings file; `None` without hooks.
-    pub settings: Option<SettingsTarget>,
-    /// The settings file for the status line and for the hooks of sessions in subdirectories and worktrees, where that is another one.
-    pub status_line: Option<SettingsTarget>,
+    /// The settings files that are edited; their steps come first in `files`. Not taken from a plan that was handed back.
+    #[serde(skip)]
+    edits: Vec<SettingsEdit>,
     pub files: Vec<FileStep>,
     /// The copy of the package.
     pub runtime: RuntimeStep,
@@ -119,6 +118,23 @@ pub struct InitPlan {
     pub warnings: Vec<String>,
     /// What it was planned from.
     pub options: InitOptions,
+}
+
+impl InitPlan {
+    /// The settings file that gets the hooks.
+    #[must_use]
+    pub fn hooks_target(&self) -> Option<&SettingsTarget> {
+        self.edits.iter().find(|edit| !edit.cover).map(|edit| &edit.target)
+    }
+}
+
+/// A settings file that is edited.
+#[derive(Debug, Clone, PartialEq)]
+struct SettingsEdit {
+    scope: Scope,
+    /// Its hooks are beside those of the other file: for sessions in subdirectories and worktrees.
+    cover: bool,
+    target: SettingsTarget,
 }
 
 /// What was done, by `init` or `uninstall`.
@@ -272,9 +288,25 @@ fn linked_commands(scope: Scope, base: &Path, home: &Path) -> Option<PathBuf> {
 /// Plans. Nothing is written.
 ///
 /// # Errors
+/// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not what they should be, [`Code::Io`]; for a settings file those of
+/// [`SettingsTarget::with_ours`].
+pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
+    let mut plan = survey(outside, options)?;
+    for (index, SettingsEdit { target, .. }) in plan.edits.iter().enumerate() {
+        let (text, warning) = target.with_ours()?;
+        plan.files
+            .insert(index, step(&target.path, target.text.clone(), text.unwrap_or_default(), target.what()));
+        plan.warnings.extend(warning.map(str::to_owned));
+    }
+    Ok(plan)
+}
+
+/// A plan without the edits of the settings files, so that it can be compared with one that cannot be read.
+///
+/// # Errors
 /// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not what they should be, [`Code::Io`].
 #[expect(clippy::too_many_lines, reason = "one step of the plan after the other")]
-pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
+pub fn survey(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     let scope = options.scope;
     if scope == Scope::User && options.unattended.is_some() {
         return Err(Error::new(Code::Usage, "one agrees to unattended runs project by project")
@@ -284,24 +316,24 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     places.check()?;
     let mut files = Vec::new();
     let mut warnings = Vec::new();
-    let mut settings = None;
-    let mut status_line = None;
+    let mut edits = Vec::new();
     let mut runtime_to = None;
     let wanted = options.status_line.then(|| entry(scope, &places.status_line_launcher, &places.beneath));
     if options.hooks {
         let entries = entries(scope, &places.launcher);
         let same = places.status_line.1 == places.settings;
         let target = read(&places.settings, scope, &places.within, entries, wanted.clone().filter(|_| same))?;
-        settings = Some(target);
+        edits.push(SettingsEdit { scope, cover: false, target });
     }
     // Only read: a plan writes nothing, and sets nothing aside.
     let known = peek::<Enabled>(&places.record).ok().flatten();
     let cover = options.hooks && is_cover(outside, &places, scope, known.as_ref());
-    let elsewhere = wanted.is_some() && settings.as_ref().is_none_or(|target| target.status_line.is_none());
+    let elsewhere = wanted.is_some() && edits.iter().all(|edit| edit.target.status_line.is_none());
     if cover || elsewhere {
         let (scope, path) = &places.status_line;
         let entries = if cover { entries(*scope, &places.launcher) } else { Vec::new() };
-        status_line = Some(read(path, *scope, &places.within, entries, wanted.filter(|_| elsewhere))?);
+        let target = read(path, *scope, &places.within, entries, wanted.filter(|_| elsewhere))?;
+        edits.push(SettingsEdit { scope: *scope, cover: true, target });
     }
     if options.hooks && scope != Scope::User && !can_be_covered(&places.project) {
         warnings.push(uncovered(&places.project));
@@ -395,7 +427,7 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     if options.unattended == Some(true) {
         warnings.extend(unattended_warnings(outside.env, &places.project));
     }
-    Ok(InitPlan { project: places.project, scope, settings, status_line, files, runtime, warnings, options })
+    Ok(InitPlan { project: places.project, scope, edits, files, runtime, warnings, options })
 }
 
 /// Whether hooks go into `settings.local.json` beside those in `settings.json`, so that sessions in subdirectories and worktrees run
@@ -478,25 +510,17 @@ fn excluded_lines(project: &Path, names: &[String]) -> Vec<String> {
     names.iter().map(|name| format!("{prefix}{name}")).collect()
 }
 
-/// Does what was planned; `settings` and `status_line` are the edited texts of the settings files.
+/// Does what was planned.
 ///
 /// The plan is made again from its options and must be the same, so that what a caller changed in it has no effect.
 ///
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
-pub fn apply(
-    outside: Outside<'_>,
-    planned: &InitPlan,
-    settings: Option<&str>,
-    status_line: Option<&str>,
-) -> Result<ProjectReport> {
+pub fn apply(outside: Outside<'_>, planned: &InitPlan) -> Result<ProjectReport> {
     let places = Places::of(outside, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
     let plan = plan(outside, planned.options.clone())?;
-    let seen = |plan: &InitPlan| {
-        [&plan.settings, &plan.status_line].map(|target| target.as_ref().map(|target| target.sha256.clone()))
-    };
-    if plan.files != planned.files || seen(&plan) != seen(planned) {
+    if plan.files != planned.files {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
             .at(&plan.project)
             .hint("run the command again"));
@@ -508,43 +532,24 @@ pub fn apply(
             .install()?;
         record_start(outside.env, &places.state, options.node.as_deref(), Some(&places.project))?;
     }
-    for step in plan.files.iter().filter(|step| step.changes()) {
+    let (settings_steps, other_steps) = plan.files.split_at(plan.edits.len());
+    for step in other_steps.iter().filter(|step| step.changes()) {
         if let Some(text) = &step.after {
             let mode = if planned.scope == Scope::User { PRIVATE } else { SHARED };
             places.fence_of(&step.path).replace(&step.path, text.as_bytes(), mode, SHARED_DIRECTORY)?;
         }
     }
-    let mut files = plan.files.clone();
-    let edits: Vec<Edit<'_>> = [
-        plan.settings.as_ref().zip(settings).map(|(target, text)| Edit {
-            scope: plan.scope,
-            cover: false,
-            target,
-            text,
-        }),
-        plan.status_line.as_ref().zip(status_line).map(|(target, text)| Edit {
-            scope: places.status_line.0,
-            cover: true,
-            target,
-            text,
-        }),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let enabled = enabled_record(outside, &places, &plan, &edits, created)?;
+    let enabled = enabled_record(outside, &places, &plan, created)?;
     let mut record_changed = false;
     if load::<Enabled>(&places.state, &places.record)?.found().as_ref() != Some(&enabled) {
         save(&places.record, &enabled)?;
         record_changed = true;
     }
-    for (index, Edit { target, text, .. }) in edits.iter().enumerate() {
-        let settings_step = step(&target.path, target.text.clone(), (*text).to_owned(), target.what());
-        if settings_step.changes() {
+    for (SettingsEdit { target, .. }, step) in plan.edits.iter().zip(settings_steps) {
+        if step.changes() {
             let mode = if planned.scope == Scope::User { PRIVATE } else { SHARED };
-            target.write(&places.settings_fence(target), Some(text), mode)?;
+            target.write(&places.settings_fence(target), step.after.as_deref(), mode)?;
         }
-        files.insert(index, settings_step);
     }
     let mut warnings = plan.warnings;
     let kept = if options.hooks && enabled.keep != Some(false) {
@@ -560,12 +565,12 @@ pub fn apply(
             record_changed = true;
         }
     }
-    let changed = record_changed || kept > 0 || files.iter().any(FileStep::changes);
+    let changed = record_changed || kept > 0 || plan.files.iter().any(FileStep::changes);
     if changed {
         let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks, "statusLine": options.status_line, "unattended": options.unattended, "instruction": options.instruction, "kept": kept});
         journal::append(&places.state, outside.clock, "init", fields);
     }
-    Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files, kept, warnings })
+    Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files: plan.files, kept, warnings })
 }
 
 /// Keeps the sessions that are there: the sweep may delete them before any hook runs in them. What cannot be kept is a warning, and
@@ -613,24 +618,14 @@ fn missing_dirs(plan: &InitPlan, places: &Places) -> Vec<PathBuf> {
         .files
         .iter()
         .filter(|step| step.action == FileAction::Create && !step.path.starts_with(places.state.root()));
-    let settings = plan.settings.iter().chain(&plan.status_line).map(|target| &target.real_path);
+    let settings = plan.edits.iter().map(|edit| &edit.target.real_path);
     dirs_above(files.map(|step| &step.path).chain(settings))
-}
-
-/// A settings file that is edited.
-struct Edit<'a> {
-    scope: Scope,
-    /// Hooks in it are beside those of the other file.
-    cover: bool,
-    target: &'a SettingsTarget,
-    text: &'a str,
 }
 
 fn enabled_record(
     outside: Outside<'_>,
     places: &Places,
     plan: &InitPlan,
-    edits: &[Edit<'_>],
     created: Vec<PathBuf>,
 ) -> Result<Enabled> {
     let known = load::<Enabled>(&places.state, &places.record)?.found();
@@ -673,8 +668,8 @@ fn enabled_record(
         let text = step.after.as_deref().unwrap_or_default();
         enabled.commands.insert(step.path.clone(), sha256_hex(text.as_bytes()));
     }
-    for Edit { scope, cover, target, text } in edits {
-        let after_sha256 = sha256_hex(text.as_bytes());
+    for (SettingsEdit { scope, cover, target }, step) in plan.edits.iter().zip(&plan.files) {
+        let after_sha256 = sha256_hex(step.after.as_deref().unwrap_or_default().as_bytes());
         let known = enabled.settings.get(scope);
         let unchanged = known.is_some_and(|known| target.sha256.as_deref() == Some(&known.after_sha256));
         let (before, mixed) = match known {

@@ -9,6 +9,7 @@ pub mod init;
 pub mod plugin;
 pub mod runtime;
 pub mod settings;
+mod settings_text;
 pub mod statusline;
 pub mod uninstall;
 

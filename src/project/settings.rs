@@ -1,23 +1,21 @@
-//! A settings file: where it really is, whether it may be edited, and its text. The edit itself is made on the text by a
-//! JSON editor that keeps everything else as it is; reading and replacing the file is done here.
+//! A settings file: where it really is, whether it may be edited, its text, and its text with or without what is ours.
 
 use super::Scope;
 use super::fence::Fence;
 use super::hooks::{HookEntry, MARKER};
 use super::init::SHARED_DIRECTORY;
+use super::settings_text::{warning, with_hooks, with_status_line, without_hooks, without_status_line};
 use super::statusline::{STATUS_LINE_MARKER, StatusLineEntry};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, own_uid, owner, read_small};
 use crate::store::stored::sha256_hex;
-use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Largest settings file that is edited, in bytes.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// A settings file as it is, and what should be in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SettingsTarget {
     pub path: PathBuf,
     /// Its path after following a permitted symbolic link.
@@ -28,12 +26,8 @@ pub struct SettingsTarget {
     pub sha256: Option<String>,
     /// Entries that should be in it.
     pub entries: Vec<HookEntry>,
-    /// What tells a hook of ours.
-    pub marker: String,
     /// Status line that should be in it; `None`: what is there stays.
     pub status_line: Option<StatusLineEntry>,
-    /// What tells a status line of ours.
-    pub status_line_marker: String,
 }
 
 /// Where a scope's settings are.
@@ -70,16 +64,7 @@ pub fn read(
         })?),
     };
     let sha256 = text.as_ref().map(|text| sha256_hex(text.as_bytes()));
-    Ok(SettingsTarget {
-        path: path.to_path_buf(),
-        real_path,
-        text,
-        sha256,
-        entries,
-        marker: MARKER.to_owned(),
-        status_line,
-        status_line_marker: STATUS_LINE_MARKER.to_owned(),
-    })
+    Ok(SettingsTarget { path: path.to_path_buf(), real_path, text, sha256, entries, status_line })
 }
 
 fn real_path(path: &Path, scope: Scope, within: &Path) -> Result<PathBuf> {
@@ -125,6 +110,38 @@ impl SettingsTarget {
             (true, true) => "status line",
             _ => "hooks",
         }
+    }
+
+    /// Its text with what should be in it, and the warning when the file switches our hooks off.
+    ///
+    /// # Errors
+    /// [`Code::SettingsUnparsable`], [`Code::SettingsDuplicateKey`] or [`Code::SettingsShape`].
+    pub fn with_ours(&self) -> Result<(Option<String>, Option<&'static str>)> {
+        let edited = || {
+            let mut text = self.text.clone();
+            let mut warned = None;
+            if !self.entries.is_empty() {
+                warned = text.as_deref().map(warning).transpose()?.flatten();
+                text = Some(with_hooks(text.as_deref(), &self.entries, MARKER)?);
+            }
+            if let Some(entry) = &self.status_line {
+                text = Some(with_status_line(text.as_deref(), entry, STATUS_LINE_MARKER)?);
+            }
+            Ok((text, warned))
+        };
+        edited().map_err(|error: Error| error.at(&self.path))
+    }
+
+    /// Its text without anything of ours.
+    ///
+    /// # Errors
+    /// As [`Self::with_ours`].
+    pub fn without_ours(&self) -> Result<Option<String>> {
+        let Some(text) = &self.text else { return Ok(None) };
+        without_hooks(text, MARKER)
+            .and_then(|text| without_status_line(&text, STATUS_LINE_MARKER))
+            .map(Some)
+            .map_err(|error| error.at(&self.path))
     }
 
     /// Replaces the text, unless somebody changed the file since it was read. `None` removes the file.

@@ -7,7 +7,6 @@
 use super::Scope;
 use super::hooks::{MARKER, RUN, quoted};
 use crate::fs::read_small;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +18,7 @@ const REFRESH_SECONDS: u32 = 60;
 const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// The status line to be present in a settings file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusLineEntry {
     /// The command, behind the assignment of the one that stood in its place.
     pub command: String,

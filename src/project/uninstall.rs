@@ -1,5 +1,5 @@
-//! Taking recovery out of a project: a settings file nobody touched since gets its earlier bytes back, in any other only
-//! our own entries go. Notes and what is known about sessions stay.
+//! Taking recovery out of a project: a settings file nobody touched since gets its earlier bytes back, from any other only
+//! our own entries are removed. Notes and what is known about sessions stay.
 
 use super::commands::removals;
 use super::hooks::MARKER;
@@ -45,9 +45,8 @@ pub struct UninstallOptions {
 }
 
 /// What happens to the settings file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SettingsAction {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SettingsAction {
     /// Its earlier bytes come back.
     Restore,
     /// Our entries are taken out of its text.
@@ -63,13 +62,10 @@ pub struct UninstallPlan {
     pub project: PathBuf,
     /// Out of which settings file.
     pub scope: Scope,
-    /// What happens to it.
-    pub settings_action: SettingsAction,
-    /// The file; `None` when there is none.
-    pub settings: Option<SettingsTarget>,
-    /// The settings file that holds nothing of ours but the status line; `None` when there is none.
-    pub status_line: Option<Removal>,
-    /// Files, with the settings files that are restored.
+    /// The settings file, unless there is none, and the one that holds nothing of ours but the status line. Not taken from a plan
+    /// that was handed back.
+    #[serde(skip)]
+    edits: Vec<SettingsRemoval>,
     pub files: Vec<FileStep>,
     /// What a person should know.
     pub warnings: Vec<String>,
@@ -77,13 +73,14 @@ pub struct UninstallPlan {
     pub options: UninstallOptions,
 }
 
-/// What happens to another settings file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Removal {
-    /// What happens to it.
-    pub settings_action: SettingsAction,
-    pub settings: SettingsTarget,
+/// A settings file, and the text that it gets.
+#[derive(Debug, Clone, PartialEq)]
+struct SettingsRemoval {
+    scope: Scope,
+    action: SettingsAction,
+    target: SettingsTarget,
+    /// `None`: the file goes.
+    after: Option<String>,
 }
 
 /// Plans. Nothing is written.
@@ -99,16 +96,23 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
     let image = |scope| enabled.as_ref().and_then(|enabled| enabled.settings.get(&scope));
     let mut files = Vec::new();
     let mut warnings = Vec::new();
-    let settings_action = action_for(&target, image(scope), &mut files);
-    let status_line = match &places.status_line {
-        (own, path) if *own != scope && goes_with_the_hooks(&places, image(*own), path) => {
-            let settings = read(path, *own, &places.within, Vec::new(), None)?;
-            Some(Removal { settings_action: action_for(&settings, image(*own), &mut files), settings })
-        }
-        _ => None,
-    };
+    let mut edits = Vec::new();
+    if target.text.is_some() {
+        edits.push(removal_from(scope, target, image(scope))?);
+    }
+    let (own, path) = &places.status_line;
+    if *own != scope && goes_with_the_hooks(&places, image(*own), path) {
+        let target = read(path, *own, &places.within, Vec::new(), None)?;
+        edits.push(removal_from(*own, target, image(*own))?);
+    }
+    // An edited file before a restored one, and the one with the status line first.
+    for edited in [true, false] {
+        let these = |one: &&SettingsRemoval| (one.action == SettingsAction::Edit) == edited;
+        let steps = edits.iter().filter(these).filter_map(SettingsRemoval::step);
+        if edited { files.extend(steps.rev()) } else { files.extend(steps) }
+    }
     // The other scope of a project still needs what both share.
-    let gone = |other: Scope| other == scope || status_line.is_some() && other == places.status_line.0;
+    let gone = |other: Scope| other == scope || edits.iter().any(|removal| removal.scope == other);
     let mut left = enabled.iter().flat_map(|enabled| &enabled.settings).filter(|(other, _)| !gone(**other));
     if !left.clone().any(|(_, image)| image.status_line) {
         let launcher = places.read_text(&places.status_line_launcher, LIMIT)?;
@@ -162,38 +166,37 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
         let rest = "the plugin is on in Claude Code and does its work here without them";
         warnings.push(format!("{rest}: cc-session-recover plugin --remove takes it away"));
     }
-    let settings = target.text.is_some().then_some(target);
-    Ok(UninstallPlan {
-        project: places.project,
-        scope,
-        settings_action,
-        settings,
-        status_line,
-        files,
-        warnings,
-        options,
-    })
+    Ok(UninstallPlan { project: places.project, scope, edits, files, warnings, options })
 }
 
-/// What has to happen to a settings file; a restoration is added to the files.
-fn action_for(
-    target: &SettingsTarget,
+fn removal_from(
+    scope: Scope,
+    target: SettingsTarget,
     image: Option<&SettingsImage>,
-    files: &mut Vec<FileStep>,
-) -> SettingsAction {
-    match image {
+) -> Result<SettingsRemoval> {
+    let (action, after) = match image {
         Some(image) if target.sha256.as_deref() == Some(&image.after_sha256) && !image.mixed => {
-            files.push(FileStep {
-                path: target.path.clone(),
-                action: if image.before.is_some() { FileAction::Restore } else { FileAction::Remove },
-                why: "as it was before".into(),
-                before: target.text.clone(),
-                after: image.before.clone(),
-            });
-            SettingsAction::Restore
+            (SettingsAction::Restore, image.before.clone())
         }
-        _ if target.text.as_deref().is_some_and(is_ours) => SettingsAction::Edit,
-        _ => SettingsAction::Keep,
+        _ if target.text.as_deref().is_some_and(is_ours) => (SettingsAction::Edit, target.without_ours()?),
+        _ => (SettingsAction::Keep, target.text.clone()),
+    };
+    Ok(SettingsRemoval { scope, action, target, after })
+}
+
+impl SettingsRemoval {
+    fn step(&self) -> Option<FileStep> {
+        let (action, why) = match self.action {
+            SettingsAction::Keep => return None,
+            SettingsAction::Restore if self.after.is_some() => (FileAction::Restore, "as it was before"),
+            SettingsAction::Restore => (FileAction::Remove, "as it was before"),
+            SettingsAction::Edit if self.after == self.target.text => {
+                (FileAction::Keep, "without our entries")
+            }
+            SettingsAction::Edit => (FileAction::Replace, "without our entries"),
+        };
+        let (before, after) = (self.target.text.clone(), self.after.clone());
+        Some(FileStep { path: self.target.path.clone(), action, why: why.into(), before, after })
     }
 }
 
@@ -239,38 +242,26 @@ fn unexclude(places: &Places, path: &Path, lines: &[String]) -> Option<FileStep>
     })
 }
 
-/// Does what was planned; `settings` and `status_line` are the texts without our entries, for [`SettingsAction::Edit`].
+/// Does what was planned.
 ///
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
-pub fn apply(
-    outside: Outside<'_>,
-    planned: &UninstallPlan,
-    settings: Option<&str>,
-    status_line: Option<&str>,
-) -> Result<ProjectReport> {
+pub fn apply(outside: Outside<'_>, planned: &UninstallPlan) -> Result<ProjectReport> {
     let places = Places::of(outside, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
     let plan = plan(outside, planned.options.clone())?;
-    let seen = |plan: &UninstallPlan| {
-        let other = plan.status_line.as_ref().map(|removal| &removal.settings);
-        [plan.settings.as_ref(), other].map(|target| target.map(|target| target.sha256.clone()))
-    };
-    if plan.files != planned.files || seen(&plan) != seen(planned) {
+    if plan.files != planned.files {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
             .at(&plan.project)
             .hint("run the command again"));
     }
     let enabled = load_enabled(&places)?;
-    let image = |scope| enabled.as_ref().and_then(|enabled| enabled.settings.get(&scope));
-    let mut files = plan.files.clone();
     // The hooks go first, so that nothing starts while the rest goes.
-    if let Some(target) = &plan.settings {
-        files.splice(0..0, take_out(&places, target, plan.settings_action, image(plan.scope), settings)?);
-    }
-    if let Some(Removal { settings_action, settings }) = &plan.status_line {
-        let image = image(places.status_line.0);
-        files.splice(0..0, take_out(&places, settings, *settings_action, image, status_line)?);
+    for removal in &plan.edits {
+        if removal.step().is_some_and(|step| step.changes()) {
+            let target = &removal.target;
+            target.write(&places.settings_fence(target), removal.after.as_deref(), SHARED)?;
+        }
     }
     let done = [&places.settings, &places.status_line.1];
     let flags = Flags::beside(&places.launcher);
@@ -291,7 +282,7 @@ pub fn apply(
         // Ours by its name; it stays when something else is in it.
         places.fence_of(dir).remove_empty(dir);
     }
-    let changed = was_enabled || files.iter().any(FileStep::changes);
+    let changed = was_enabled || plan.files.iter().any(FileStep::changes);
     if changed {
         journal::append(
             &places.state,
@@ -304,52 +295,16 @@ pub fn apply(
         project: plan.project,
         scope: plan.scope,
         changed,
-        files,
+        files: plan.files,
         kept: 0,
         warnings: plan.warnings,
     })
 }
 
-/// Takes ours out of a settings file; gives the step of an edit, which is not in the plan.
-fn take_out(
-    places: &Places,
-    target: &SettingsTarget,
-    action: SettingsAction,
-    image: Option<&SettingsImage>,
-    text: Option<&str>,
-) -> Result<Option<FileStep>> {
-    match action {
-        SettingsAction::Keep => Ok(None),
-        SettingsAction::Restore => {
-            target.write(
-                &places.settings_fence(target),
-                image.and_then(|image| image.before.as_deref()),
-                SHARED,
-            )?;
-            Ok(None)
-        }
-        SettingsAction::Edit => {
-            let text = text
-                .ok_or_else(|| Error::new(Code::Usage, "the edited settings are missing").at(&target.path))?;
-            let changed = Some(text) != target.text.as_deref();
-            if changed {
-                target.write(&places.settings_fence(target), Some(text), SHARED)?;
-            }
-            Ok(Some(FileStep {
-                path: target.path.clone(),
-                action: if changed { FileAction::Replace } else { FileAction::Keep },
-                why: "without our entries".into(),
-                before: target.text.clone(),
-                after: Some(text.to_owned()),
-            }))
-        }
-    }
-}
-
 fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result<()> {
     enabled.settings.remove(&plan.scope);
-    if plan.status_line.is_some() {
-        enabled.settings.remove(&places.status_line.0);
+    for removal in &plan.edits {
+        enabled.settings.remove(&removal.scope);
     }
     if !enabled.settings.is_empty() {
         return save(&places.record, &enabled);

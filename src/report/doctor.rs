@@ -421,7 +421,7 @@ impl Patient<'_> {
                 Scope::Local => "run cc-session-recover init --local",
                 Scope::User => "run cc-session-recover init --user",
             };
-            match init::plan(outside, options) {
+            match init::survey(outside, options) {
                 Ok(plan) => checks.extend([
                     hooks(&plan, again),
                     runtime(&plan, &self.state, again),
@@ -1019,7 +1019,9 @@ fn conflict_check(path: PathBuf) -> Check {
 }
 
 fn hooks(plan: &InitPlan, again: &str) -> Check {
-    let Some(target) = &plan.settings else { return Check::fail("hooks", "no hooks are set up").next(again) };
+    let Some(target) = plan.hooks_target() else {
+        return Check::fail("hooks", "no hooks are set up").next(again);
+    };
     let check = match value_of(&target.real_path) {
         None => Check::fail("hooks", "the settings file with our hooks is gone").next(again),
         Some(Err(why)) => Check::fail("hooks", format!("the settings file cannot be read: {why}"))
