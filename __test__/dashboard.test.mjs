@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { finished } from './lib/belongings.mjs';
+import { ended, lives, playClient } from './lib/clients.mjs';
 import { ROOT, world } from './lib/command.mjs';
 import { idOf } from './lib/hooks.mjs';
 import { stoppedSession } from './lib/stopped.mjs';
@@ -230,6 +232,112 @@ suite('dashboard', { skip }, () => {
     assert.ok(one === undefined || one.group === 'settled', 'cancelled');
     await shell.press('Enter');
     await shell.shows(/Recent \(2\)/);
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+  });
+
+  test('exports, prints the note, checks the transcript and names the command for a new window', async (t) => {
+    const place = await populated(t);
+    const shell = await terminal(place);
+    await shell.run(dashboard());
+    await shell.shows(/Needs you \(1\)/);
+    for (const [key, result] of /** @type {[string, RegExp][]} */ ([
+      ['e', /LOSSLESS-00000001/],
+      ['h', /To continue by hand/],
+      ['r', /\d+ lines, \d+ records/],
+      ['w', /Run this in a new window:\s+cd .*claude --resume=\s*00000001/],
+    ])) {
+      await shell.press(key);
+      await shell.shows(new RegExp(`${result.source}[^]*Press Enter to return`));
+      await shell.press('Enter');
+      await shell.shows(/Needs you \(1\)/);
+    }
+    assert.equal(finished(join(place.state, 'exports')).length, 1);
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+  });
+
+  test('Enter gives the terminal to the session and the dashboard comes back', async (t) => {
+    const place = await populated(t);
+    const claude = join(place.root, 'claude');
+    writeFileSync(claude, `#!${process.execPath}\nconsole.log('resumed', process.argv.slice(2).join(' '), process.stdin.isTTY === true);\n`);
+    chmodSync(claude, 0o755);
+    const shell = await terminal(place, [100, 30], { CC_RECOVER_CLAUDE: claude });
+    await shell.run(dashboard());
+    await shell.shows(/Needs you \(1\)/);
+    await shell.press('Enter');
+    await shell.shows(new RegExp(`resumed --resume=${STOPPED} true\\s+Press Enter to return`));
+    await shell.press('Enter');
+    await shell.shows(/Recent \(1\)/);
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+  });
+
+  test('ends the process of a session only after it has asked, and says where an open session is', async (t) => {
+    const place = await populated(t);
+    const client = await playClient(place, FINISHED);
+    const shell = await terminal(place);
+    await shell.run(dashboard());
+    await shell.shows(/Running \(1\)/);
+    await shell.press('End');
+    await shell.press('Enter');
+    await shell.shows(new RegExp(`It is open already: continue in process ${client.pid}`));
+    await shell.press('k');
+    await shell.shows(/End it\? \[y\/N\]/);
+    await shell.press('Enter');
+    await shell.shows(/Nothing was done\.[^]*Press Enter to return/);
+    assert.ok(lives(client));
+    await shell.press('Enter');
+    await shell.shows(/Running \(1\)/);
+    await shell.press('k');
+    await shell.shows(/End it\? \[y\/N\]/);
+    await shell.type('y');
+    await shell.press('Enter');
+    await shell.shows(/Press Enter to return/);
+    assert.ok(await ended(client));
+    await shell.press('Enter');
+    await shell.shows(/Recent \(1\)/);
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+  });
+
+  test('the mouse selects a session and scrolls the conversation', async () => {
+    const shell = await terminal(shared, [100, 12]);
+    await shell.run(dashboard());
+    const lines = (await shell.shows(/Recent \(1\)/)).split('\n');
+    const line = lines.findIndex((text) => text.includes('rewrite the billing'));
+    await shell.type(`\u001B[<0;5;${line + 1}M\u001B[<0;5;${line + 1}m`);
+    await shell.shows(/> rewrite the billing module/);
+    const top = await shell.shows(/1 to \d+ of/);
+    assert.match(top, /Why/);
+    await shell.type('\u001B[<65;80;5M');
+    await shell.shows(/4 to \d+ of/);
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+  });
+
+  test('Tab toggles between all projects and this one', async () => {
+    const shell = await terminal(shared);
+    await shell.run(dashboard());
+    await shell.shows(/^All projects[^]*Recent \(1\)/m);
+    await shell.press('Tab');
+    await shell.shows(/^project [^]*Recent \(1\)/m);
+    await shell.press('Tab');
+    await shell.shows(/^All projects[^]*Recent \(1\)/m);
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+  });
+
+  test('a session that is paused because everything is says what ends that', async (t) => {
+    const place = await populated(t);
+    await place.run(['pause', '--all']);
+    const shell = await terminal(place);
+    await shell.run(dashboard());
+    await shell.shows(/Paused: nothing continues it/);
+    await shell.press('p');
+    await shell.shows(/unpause --all[^]*Press Enter/);
+    await shell.press('Enter');
+    await shell.shows(/1\)/);
     await shell.press('q');
     await shell.shows(/exit 0/);
   });

@@ -7,6 +7,7 @@ const { constants } = require('node:os');
 const { resolve } = require('node:path');
 const { loadAddon } = require('./addon.js');
 const { EXIT, explain } = require('./errors.js');
+const { ownName } = require('./wording.js');
 
 /** @typedef {import('./output.js').Output} Output */
 /** @typedef {import('../../src/ffi/types.js').DashboardOptions} DashboardOptions */
@@ -110,7 +111,7 @@ const ACTIONS = {
   export: (session, io) => verbNamed('export').run({ session, format: 'lossless' }, io),
   handoff: (session, io) => verbNamed('handoff').run({ session }, io),
   pause: (session, io) => verbNamed('pause').run({ session }, io),
-  unpause: (session, io) => verbNamed('unpause').run({ session }, io),
+  unpause: unpaused,
   cancel: (session, io) => verbNamed('cancel').run({ session }, io),
   kill: (session, io) => verbNamed('kill').run({ target: session, export: true }, io),
   repair: repairAfterAsking,
@@ -138,6 +139,13 @@ async function resumeInWindow(session, io) {
   io.line('Run this in a new window:');
   io.line();
   return verbNamed('resume').run({ session, printCommand: true }, io);
+}
+
+/** A session may be paused because everything is. @param {string} session @param {Output} io */
+async function unpaused(session, io) {
+  if ((await verbNamed('unpause').run({ session }, io)) !== EXIT.nothingToDo) return;
+  io.line('Everything is paused. This ends it:');
+  io.line(`  ${ownName()} unpause --all`);
 }
 
 /** Writes the page of the session anew and opens it. @param {string} session @param {Output} io */

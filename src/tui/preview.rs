@@ -164,7 +164,7 @@ fn next(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
     let words = next_words(&session.next, now);
     paper.heading("What happens next");
     if session.paused {
-        paper.add(PreviewStyle::Warning, "Paused: nothing continues it until you press p.");
+        paper.add(PreviewStyle::Warning, "Paused: nothing continues it. Press p to end the pause.");
     }
     if !words.is_empty() {
         paper.add(PreviewStyle::Plain, &sentence(&words));
