@@ -1,0 +1,75 @@
+// README and the pages in `docs`: links lead somewhere, commands and options exist, and the examples work.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { ROOT, world } from './lib/command.mjs';
+
+const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => join('docs', name))];
+const textOf = (/** @type {string} */ page) => readFileSync(join(ROOT, page), 'utf8');
+/** The anchor of a heading, as GitHub makes it. @param {string} heading */
+const anchor = (heading) => heading.toLowerCase().replaceAll(/[^\w\s-]/g, '').trim().replaceAll(' ', '-');
+
+/** The blocks of code in a language. @param {string} page @param {string} language */
+const blocks = (page, language) => [...textOf(page).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, code]) => code);
+
+for (const page of PAGES) {
+  test(`every link in ${page} leads to a file and a heading`, () => {
+    for (const [, target] of textOf(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const [file, heading] = target.split('#');
+      const path = file === '' ? page : join(dirname(page), file);
+      assert.ok(existsSync(join(ROOT, path)), `${target}: there is no ${path}`);
+      if (heading === undefined) continue;
+      const headings = [...textOf(path).matchAll(/^#+ (.*)$/gm)].map(([, title]) => anchor(title));
+      assert.ok(headings.includes(heading), `${target}: no such heading`);
+    }
+  });
+}
+
+test('README has at most 250 lines', () => {
+  assert.ok(textOf('README.md').split('\n').length <= 250);
+});
+
+test('every command that a page names exists, with its options', (t) => {
+  const place = world(t);
+  /** @type {Map<string, string>} */
+  const helps = new Map();
+  for (const page of PAGES.filter((one) => one !== join('docs', 'json.md'))) {
+    const named = [...textOf(page).matchAll(/(?:npx )?cc-session-recover(?:@\S+)? ([a-z]+\b[^`\n|]*)/g)].map(([, line]) => line.replace(/ {2,}#.*/, ''));
+    const first = page === join('docs', 'commands.md') ? [...textOf(page).matchAll(/^\| `([a-z]+)[^|]*\|.*$/gm)].map(([row, verb]) => `${verb} ${[...row.matchAll(/--[a-z-]+/g)].join(' ')}`) : [];
+    for (const line of [...named, ...first]) {
+      const [verb, ...words] = line.split(/\s+/);
+      if (!/^[a-z]+$/.test(verb) || !existsSync(join(ROOT, 'bin', 'commands', `${verb}.js`))) {
+        // A sentence may go on behind the name.
+        assert.ok(!new RegExp(`\`cc-session-recover ${verb}\\b`).test(textOf(page)), `${page}: there is no command ${verb}`);
+        continue;
+      }
+      if (!helps.has(verb)) helps.set(verb, execFileSync(process.execPath, [join(ROOT, 'bin', 'cc-session-recover.js'), verb, '--help'], { encoding: 'utf8', env: place.env }));
+      for (const option of words.filter((word) => /^--[a-z-]+/.test(word)).map((word) => /^--[a-z-]+/.exec(word)?.[0] ?? '')) {
+        assert.ok(helps.get(verb)?.includes(option), `${page}: ${verb} has no ${option}`);
+      }
+    }
+  }
+  assert.ok(helps.size > 25, `${helps.size} commands are named`);
+});
+
+test('the configuration in the page is valid', async (t) => {
+  const place = world(t);
+  for (const page of ['configuration.md', 'files.md']) {
+    const [config] = blocks(join('docs', page), 'jsonc');
+    writeFileSync(join(place.root, 'config.json'), config);
+    const { stdout } = await place.run(['doctor', '--json']);
+    const check = JSON.parse(stdout).checks.find((/** @type {any} */ one) => one.id === 'config');
+    assert.equal(check.status, 'ok', JSON.stringify(check));
+  }
+});
+
+test('the program in README runs', (t) => {
+  const place = world(t);
+  const [program] = blocks('README.md', 'js');
+  const main = `(async () => {\n${program.replace("require('cc-session-recover')", `require(${JSON.stringify(ROOT)})`)}\n})();`;
+  execFileSync(process.execPath, ['-e', main], { env: place.env, cwd: place.project });
+});
