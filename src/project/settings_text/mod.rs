@@ -198,6 +198,10 @@ impl Document {
                 letters.next().map(|first| first.to_lowercase().collect::<String>() + letters.as_str());
             unparsable(&format!("{}{at}", what.unwrap_or_default()))
         })?;
+        if let Some(string) = control_character_in(&tree.clone().into()) {
+            let at = position(text, offset(&string));
+            return Err(unparsable(&format!("a string holds a control character that is not escaped{at}")));
+        }
         let root = match tree.value() {
             None => None,
             Some(node) if node.as_null_keyword().is_some() => None,
@@ -286,6 +290,14 @@ impl Document {
         let at = position(&self.text, offset(node));
         let message = format!("{what} in the settings file is {}, not {expected}{at}", kind_of(node));
         Error::new(Code::SettingsShape, message).hint(LEFT_AS_IT_WAS)
+    }
+}
+
+/// The first string with a line break, a tab or the like in it: the crate reads such a string, but JSON has none.
+fn control_character_in(node: &CstNode) -> Option<CstNode> {
+    match node.as_string_lit() {
+        Some(string) => string.raw_value().contains(|char| char < ' ').then(|| node.clone()),
+        None => node.children().iter().find_map(control_character_in),
     }
 }
 
