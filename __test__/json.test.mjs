@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
-import { REPORTS, declarations, fieldsOf, reference, schemaOf } from './lib/contract.mjs';
+import { REPORTS, declarations, definitions, fieldsOf, reference, schemaOf } from './lib/contract.mjs';
 import * as made from './lib/sessions.mjs';
 import { stoppedSession } from './lib/stopped.mjs';
 
@@ -32,7 +32,7 @@ function schema(name) {
 /** @param {any} value */
 function validator(value) {
   // Times are held against a pattern of the schema; `format` beside it is a remark for other validators.
-  return new Ajv2020({ strict: true, allErrors: true, validateFormats: false, allowUnionTypes: true }).compile(value);
+  return new Ajv2020({ strict: true, allErrors: true, validateFormats: false, allowUnionTypes: true }).addSchema(schema('definitions')).compile(value);
 }
 
 /** @param {any} validate @param {any} value @param {string} [what] */
@@ -46,6 +46,14 @@ function examples() {
   const session = new Map(found).get('session') ?? assert.fail('the page has no example of a session');
   return new Map(found.map(([name, text]) => [name, JSON.parse(text.replaceAll('"<session>"', session))]));
 }
+
+test('the definitions that schemas share are those that follow from the types, and each is used', () => {
+  const text = `${JSON.stringify(definitions(), null, 2)}\n`;
+  if (process.env.UPDATE_SNAPSHOTS) writeFileSync(fileOf('definitions'), text);
+  assert.equal(readFileSync(fileOf('definitions'), 'utf8'), text);
+  const all = text + REPORTS.map(({ name }) => readFileSync(fileOf(name), 'utf8')).join('');
+  for (const name of Object.keys(definitions().$defs)) assert.ok(all.includes(`#/$defs/${name}"`), name);
+});
 
 for (const report of REPORTS) {
   test(`the schema of ${report.name} is the one that follows from the types`, () => {
@@ -126,7 +134,7 @@ test('the sessions that the screens are tested with are valid', () => {
 
 /** Fields that are in a value and not in its schema, by their paths. @param {any} value @param {any} part @param {any} root @param {string} path @returns {string[]} */
 function undocumented(value, part, root, path = '') {
-  if (part.$ref !== undefined) return undocumented(value, root.$defs[part.$ref.split('/').at(-1)], root, path);
+  if (part.$ref !== undefined) return undocumented(value, schema('definitions').$defs[part.$ref.split('/').at(-1)], root, path);
   if (part.anyOf !== undefined) return value === null ? [] : undocumented(value, part.anyOf[0], root, path);
   if (Array.isArray(value)) return value.flatMap((item, index) => undocumented(item, part.items ?? {}, root, `${path}[${index}]`));
   if (value === null || typeof value !== 'object' || part.properties === undefined) return [];

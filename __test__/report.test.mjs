@@ -59,8 +59,8 @@ async function reported(place, argv = [], options = {}) {
   const { status, stdout, stderr } = await place.run(['report', ...argv, '--json'], options);
   assert.equal(status, 0, stderr);
   const report = JSON.parse(stdout);
-  const form = JSON.parse(readFileSync(join(ROOT, 'schemas', 'report.schema.json'), 'utf8'));
-  const validate = new Ajv2020({ strict: true, allErrors: true, validateFormats: false, allowUnionTypes: true }).compile(form);
+  const [form, shared] = ['report', 'definitions'].map((name) => JSON.parse(readFileSync(join(ROOT, 'schemas', `${name}.schema.json`), 'utf8')));
+  const validate = new Ajv2020({ strict: true, allErrors: true, validateFormats: false, allowUnionTypes: true }).addSchema(shared).compile(form);
   assert.ok(validate(report), JSON.stringify(validate.errors));
   return report;
 }

@@ -154,20 +154,37 @@ export function fieldsOf(all, name) {
   return [...(base === null ? [] : fieldsOf(all, base)), ...type.fields];
 }
 
-/** @param {{name: string, type: string, title: string}} report */
+const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
+const DEFINITIONS = 'urn:cc-session-recover:definitions:1';
+
+/** The schema of a report. What it shares with others is in {@link definitions}. @param {{name: string, type: string, title: string}} report */
 export function schemaOf({ name, type, title }) {
-  const all = declarations();
-  /** @type {Record<string, any>} */
-  const defs = {};
-  const root = objectSchema(fieldsOf(all, type), type);
   return {
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $schema: DRAFT,
     $id: `urn:cc-session-recover:${name}:1`,
     title,
     description: 'Unknown fields are to be passed over; null means unknown; times are RFC 3339 in UTC; sizes are bytes. See docs/json.md.',
-    ...root,
+    ...objectsOf(type, DEFINITIONS).root,
+  };
+}
+
+/** Every object that a report refers to. */
+export function definitions() {
+  const defs = Object.assign({}, ...REPORTS.map(({ type }) => objectsOf(type, '').defs));
+  return {
+    $schema: DRAFT,
+    $id: DEFINITIONS,
+    title: 'Objects that the reports of cc-session-recover share',
     $defs: Object.fromEntries(Object.entries(defs).toSorted(([one], [other]) => (one < other ? -1 : 1))),
   };
+}
+
+/** The schema of a type, and of those it refers to, which are found in the schema with this id. @param {string} type @param {string} home */
+function objectsOf(type, home) {
+  const all = declarations();
+  /** @type {Record<string, any>} */
+  const defs = {};
+  return { root: objectSchema(fieldsOf(all, type), type), defs };
 
   /** @param {Field[]} fields @param {string} owner @param {string} [words] @returns {Record<string, any>} */
   function objectSchema(fields, owner, words = '') {
@@ -219,7 +236,7 @@ export function schemaOf({ name, type, title }) {
           ? objectSchema(fieldsOf(all, wanted), wanted, declaration.doc)
           : { ...(declaration.doc === '' ? {} : { description: declaration.doc }), ...valueSchema(declaration.type, '', wanted) };
     }
-    return { $ref: `#/$defs/${wanted}` };
+    return { $ref: `${home}#/$defs/${wanted}` };
   }
 }
 
