@@ -64,6 +64,7 @@ async function main(argv, process) {
 async function run(argv, io) {
   /** @type {number} */
   let exitCode = EXIT.done;
+  // No option of the program: commander would take it away from the verbs that have one of this name.
   if (argv.length === 1 && argv[0] === '--flat') return require('./dashboard.js').printFlat(io);
   if (argv.length === 0) {
     const { canOpen, openDashboard } = require('./dashboard.js');
@@ -94,7 +95,6 @@ function programOf(first, io, finished) {
   const program = new Command('cc-session-recover')
     .description('Keeps long Claude Code sessions alive: records why a session stopped, waits until the limit\nhas reset, and continues the same session exactly once.')
     .version(version, '-V, --version', 'print the version')
-    .option('--flat', 'without a verb: print all sessions as plain lines, for screen readers')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [verb]', 'print help for a verb')
     .usage('[verb] [options]')
@@ -146,6 +146,7 @@ function commandFor(verb, io, finished) {
 
 const OVERVIEW = [
   { command: 'cc-session-recover', does: 'the dashboard: all sessions on a full screen, with keys to act on them' },
+  { command: 'cc-session-recover --flat', does: 'the same sessions as plain lines, for screen readers' },
   { command: 'cc-session-recover init', does: 'set recovery up in this project' },
   { command: 'cc-session-recover status --all', does: 'stopped and waiting sessions of this machine, and what happens next' },
   { command: 'cc-session-recover list --since 2d', does: 'the sessions of the last two days' },
