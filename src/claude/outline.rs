@@ -208,13 +208,30 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// Most strings are short: up to here a call of `memchr2` costs more than comparing their bytes one by one.
-const SHORT_STRING: usize = 24;
+/// Most strings are short: up to here a call of `memchr2` costs more than comparing eight bytes at a time.
+const SHORT_STRING: usize = 32;
 
 fn quote_or_backslash_in(bytes: &[u8]) -> Option<usize> {
     let (near, far) = bytes.split_at(bytes.len().min(SHORT_STRING));
-    let is_mark = |byte: &u8| matches!(byte, b'"' | b'\\');
-    near.iter().position(is_mark).or_else(|| Some(near.len() + memchr::memchr2(b'"', b'\\', far)?))
+    let (words, rest) = near.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let marks = zero_bytes(word ^ repeated(b'"')) | zero_bytes(word ^ repeated(b'\\'));
+        if marks != 0 {
+            return Some(index * 8 + marks.trailing_zeros() as usize / 8);
+        }
+    }
+    let in_rest = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+    in_rest.map(|at| words.len() * 8 + at).or_else(|| Some(near.len() + memchr::memchr2(b'"', b'\\', far)?))
+}
+
+const fn repeated(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The high bit of the first byte that is zero is set; below it no bit is.
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(repeated(1)) & !word & repeated(0x80)
 }
 
 /// The text of a string that stands there so.
@@ -254,6 +271,24 @@ pub(super) fn damaged(mut bytes: Vec<u8>, at: usize, byte: u8, how: u8) -> Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quote_or_backslash_is_found_wherever_it_is_and_whatever_is_around_it() {
+        for length in 0..80 {
+            let fillers = [b'a', 0x21, 0x23, 0x5b, 0x5d, 0xa2, 0xdc, 0xff];
+            for (filler, at) in
+                fillers.into_iter().flat_map(|filler| (0..=length).map(move |at| (filler, at)))
+            {
+                let mut bytes = vec![filler; length];
+                let expected = (at < length).then_some(at);
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = if at % 2 == 0 { b'"' } else { b'\\' };
+                }
+                assert_eq!(quote_or_backslash_in(&bytes), expected, "{filler} {length} {at}");
+            }
+        }
+    }
+
     use proptest::prelude::*;
     use serde_json::{Map, Value, json};
 
