@@ -301,14 +301,16 @@ fn title_by_bytes(beginning: &mut Beginning<'_>, titles: &OldTitles) -> Option<S
     let mut end = transcript.bytes();
     let floor = end.saturating_sub(OLD_TITLE_BUDGET);
     let mut torn = true;
-    let mut found = None;
+    // Of several titles the one counts whose message is nearest to the end. A single one most often is of the beginning.
+    let begins_first = titles.0.len() == 1 && end > BLOCK;
+    let mut found = if begins_first { read(0, BLOCK, &mut false).flatten() } else { None };
     while end > floor && found.is_none() {
         let start = end.saturating_sub(BLOCK).max(floor);
         let Some(title) = read(start, end, &mut torn) else { break };
         (found, end) = (title, start);
     }
     // A conversation that went on for long after it got its title has that message at its beginning only.
-    if found.is_none() && floor > 0 {
+    if found.is_none() && floor > 0 && !begins_first {
         found = read(0, floor.min(BLOCK), &mut false).flatten();
     }
     beginning.bytes = block;
