@@ -5,6 +5,7 @@
 //   {"do": "memory"}                   {"bytes"}: the most memory this process had at once
 
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { judged } from '../corpus.mjs';
 import { peakMemory } from './memory.mjs';
@@ -23,7 +24,7 @@ const commands = {
   },
   async doctor({ project }) {
     const began = performance.now();
-    const { checks } = await doctor({ project });
+    const { checks } = await doctor({ project, packageRoot: join(import.meta.dirname, '..', '..') });
     return { ms: performance.now() - began, checks: checks.length };
   },
   memory: () => ({ bytes: peakMemory() }),
