@@ -130,7 +130,7 @@ fn pack_session(
     Ok(())
 }
 
-/// Names of a session are at the end of its transcript, which only a link shows without unpacking everything.
+/// Stores name and title before the transcript is packed: they are near its end, behind all compressed frames.
 fn note_names(state: &StateDir, kept: &mut KeptSession, file: &KeptFile) {
     let is_transcript = file.part(&kept.session) == Some(Part::Transcript);
     if !is_transcript || file.kept_as != KeptAs::Link || kept.newest(&file.path) != Some(file) {

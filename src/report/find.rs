@@ -140,7 +140,7 @@ pub fn kept_named(inventory: &Inventory<'_>, name: &str) -> Result<Option<KeptSe
     Ok(kept.filter(within))
 }
 
-/// Ids of the kept sessions without a transcript that have a name or title: the whole of it first, else a part.
+/// Ids of deleted sessions that are retained and whose name or title equals `name`, or else contains it.
 fn kept_called(inventory: &Inventory<'_>, name: &str) -> Vec<String> {
     let state = inventory.state_directory();
     let wanted = name.to_lowercase();

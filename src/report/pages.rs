@@ -1,5 +1,5 @@
-//! Status and list of the same sessions, in two pages: the newest sessions at once, then all of them. For a screen that shows rows
-//! while the rest is read.
+//! Reads `status` and `list` in two pages, the newest sessions first and then all of them, so that a screen can show rows while the
+//! remaining transcripts are read.
 
 use super::inventory::{Ground, Inventory};
 use super::list::{ListReport, list_of};
@@ -18,7 +18,7 @@ const FIRST_PAGE: usize = 60;
 pub struct SessionPage {
     pub status: StatusReport,
     pub list: ListReport,
-    /// It has every session. A page that has not may put a session into another group than the complete one does.
+    /// Whether this page has every session. An incomplete page may show a session in another group than the complete one.
     pub complete: bool,
 }
 
@@ -42,7 +42,7 @@ pub fn read_pages(
             complete,
         });
     };
-    // A project's sessions are told apart by what their transcripts say: there is no first page without reading them.
+    // Which sessions belong to a project is known only from their transcripts, so a project has no quick first page.
     if quick && project.is_none() {
         let mut inventory = Inventory::open(&ground);
         let mut found = inventory.find(None);

@@ -41,7 +41,6 @@ pub enum DashboardAction {
     /// A picker: the session for the verb that opened it.
     Pick,
     Quit,
-    /// Ctrl-C.
     Interrupt,
 }
 
@@ -63,7 +62,6 @@ pub struct DashboardOptions {
     pub view: DashboardView,
     /// The verb that the chosen session is for. Enter picks, and no other action is possible.
     pub picker: Option<String>,
-    /// Draw with colours.
     pub colour: bool,
 }
 
@@ -82,12 +80,10 @@ pub enum DashboardEffect {
     None,
     Leave(Box<DashboardOutcome>),
     Suspend,
-    /// The scope changed.
     ReadAgain,
     Search(String),
 }
 
-/// Where keys go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DashboardMode {
     #[default]
@@ -101,7 +97,6 @@ pub enum DashboardMode {
     ConfirmCancel,
 }
 
-/// What the preview shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PreviewTab {
     #[default]
@@ -114,7 +109,7 @@ pub enum PreviewTab {
 pub enum ReadingProgress {
     #[default]
     Nothing,
-    /// The newest sessions.
+    /// The first page, which has the newest sessions only.
     Newest,
     Everything,
     /// Nothing could be read; the notice says why.
@@ -137,7 +132,7 @@ pub struct DashboardHits {
     pub selected: usize,
 }
 
-/// A line group of the list.
+/// One entry of the list: a heading, or a session with its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListEntry {
     Heading { group: SessionGroup, count: usize },
@@ -156,7 +151,6 @@ impl ListEntry {
     }
 }
 
-/// Areas of the screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DashboardAreas {
     pub header: Rect,
@@ -166,7 +160,7 @@ pub struct DashboardAreas {
 }
 
 impl DashboardAreas {
-    /// `reading`: a narrow screen shows the preview.
+    /// With `reading`, a narrow screen shows the preview instead of the list.
     #[must_use]
     pub fn of(size: Rect, reading: bool) -> Self {
         let header = Rect { height: 1.min(size.height), ..size };
@@ -242,8 +236,6 @@ impl Dashboard {
             ..Self::default()
         }
     }
-
-    // Reports.
 
     /// The status decides all groups but the last.
     pub fn take_page(&mut self, page: SessionPage) {
@@ -391,8 +383,6 @@ impl Dashboard {
         self.scroll = 0;
     }
 
-    // What is selected.
-
     /// The transcript that the preview is about. A hit of a subagent belongs to the transcript of its session.
     #[must_use]
     pub fn target(&self) -> Option<PathBuf> {
@@ -499,8 +489,6 @@ impl Dashboard {
     pub fn view(&self) -> DashboardView {
         DashboardView { scope: self.scope, filter: self.filter.clone(), selected: self.target() }
     }
-
-    // Commands.
 
     pub fn apply(&mut self, command: DashboardCommand) -> DashboardEffect {
         if !matches!(command, DashboardCommand::Ignore | DashboardCommand::Redraw) {

@@ -83,7 +83,6 @@ impl Palette {
     }
 }
 
-/// Title of a group.
 #[must_use]
 pub const fn group_title(group: SessionGroup) -> &'static str {
     match group {

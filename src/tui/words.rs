@@ -55,7 +55,6 @@ pub fn clock_time(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// What stopped a session.
 #[must_use]
 pub const fn stop_words(kind: StopKind) -> &'static str {
     match kind {

@@ -653,7 +653,6 @@ fn blanks(text: &str) -> usize {
     text.len() - text.trim_start_matches([' ', '\t']).len()
 }
 
-/// One level of indentation.
 fn unit_of(text: &str) -> &str {
     let unit =
         |line: &'_ str| blanks(line) > 0 && line[blanks(line)..].starts_with(['"', '{', '[', '}', ']']);
