@@ -10,6 +10,7 @@ pub mod launch;
 pub mod ledger;
 pub mod native;
 pub mod note;
+pub mod paused;
 pub mod policy;
 pub mod readiness;
 pub mod reason;

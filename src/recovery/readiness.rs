@@ -403,7 +403,7 @@ impl Facts {
             seen: seen(incident, summary.as_ref()),
             summary,
             unattended: project.is_some_and(|project| unattended(ledger.state, project)),
-            paused: peek::<super::supervise::Paused>(&ledger.state.paused())
+            paused: peek::<super::paused::Paused>(&ledger.state.paused())
                 .ok()
                 .flatten()
                 .is_some_and(|paused| paused.holds(&incident.session)),

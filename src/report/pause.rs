@@ -5,7 +5,7 @@ use super::cancel::chosen_among;
 use super::inventory::{Ground, Inventory};
 use crate::error::{Code, Error, Result};
 use crate::recovery::note::NoteWriter;
-use crate::recovery::supervise::Paused;
+use crate::recovery::paused::Paused;
 use crate::store::journal;
 use crate::world::World;
 use serde::{Deserialize, Serialize};

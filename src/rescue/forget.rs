@@ -13,7 +13,7 @@ use crate::note::handoff::blocks;
 use crate::note::state::{Book, forget_states, states_of};
 use crate::notify::sent;
 use crate::quota::seen;
-use crate::recovery::supervise::Paused;
+use crate::recovery::paused::Paused;
 use crate::report::find::{SHORTEST, SessionOptions, find};
 use crate::report::gone::gone_sessions;
 use crate::report::inventory::{Ground, Inventory};
