@@ -12,7 +12,8 @@ use crate::project::plugin;
 use crate::recovery::heartbeat::{CheckRequest, CheckedStop};
 use crate::recovery::incident::{Incident, MODULE_STEP, Obstacle, Phase};
 use crate::recovery::ledger::Ledger;
-use crate::recovery::policy::{Action, Terminal};
+use crate::recovery::plan::Action;
+use crate::recovery::policy::Terminal;
 use crate::session::Source;
 use crate::store::{StateDir, journal};
 use crate::trust::enabled::{Enabled, find};
@@ -320,7 +321,7 @@ mod tests {
     use super::*;
     use crate::clock::parse_rfc3339;
     use crate::recovery::incident::{HeldBack, Report};
-    use crate::recovery::policy::RecoveryPlan;
+    use crate::recovery::plan::RecoveryPlan;
     use crate::recovery::reason::Reason;
     use crate::session::{Stop, StopKind};
     use NextActor as N;

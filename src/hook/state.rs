@@ -17,7 +17,7 @@ use crate::note::gather::{Gathered, gather, gather_newest};
 use crate::note::state::{Book, DIRECTORY, Entry, LAST, Moment, Place, Put, Saving, Shelf};
 use crate::recovery::incident::Incident;
 use crate::recovery::note::{recorded_plan, says_nothing, situation};
-use crate::recovery::policy::resume_command;
+use crate::recovery::plan::resume_command;
 use crate::session::ending::{Liveness, ending};
 use crate::session::message::ClientMessage;
 use crate::session::stop::time;

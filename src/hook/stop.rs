@@ -13,7 +13,8 @@ use crate::recovery::heartbeat::{Ended, Heartbeat, may_continue_by_itself, notif
 use crate::recovery::incident::{Incident, Obstacle, Outcome as AttemptOutcome, Phase, Report};
 use crate::recovery::ledger::{Event, Ledger};
 use crate::recovery::note::NoteWriter;
-use crate::recovery::policy::{Action, RecoveryPlan, Terminal, user_needed};
+use crate::recovery::plan::{Action, RecoveryPlan};
+use crate::recovery::policy::{Terminal, user_needed};
 use crate::recovery::reason::Reason;
 use crate::session::ending::Liveness;
 use crate::session::owners::Owners;

@@ -16,7 +16,7 @@ use crate::note::handoff::{FILE_NAME, is_untouched};
 use crate::note::state::{Book, Place, Shelf};
 use crate::recovery::incident::Phase;
 use crate::recovery::ledger::Ledger;
-use crate::recovery::policy::RecoveryPlan;
+use crate::recovery::plan::RecoveryPlan;
 use crate::recovery::reason::Reason;
 use crate::session::Source;
 use crate::store::flag::Flags;

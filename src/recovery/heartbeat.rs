@@ -10,7 +10,8 @@ use super::early::{EarlyReset, EarlySearch};
 use super::incident::{Attempt, HeldBack, Incident, Obstacle, Outcome, Phase};
 use super::ledger::Ledger;
 use super::paused::Paused;
-use super::policy::{Action, Terminal};
+use super::plan::Action;
+use super::policy::Terminal;
 use super::turns::{WakeTurn, account_of, turn_of};
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
@@ -872,7 +873,7 @@ fn wake_text(incident: &Incident, now: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::incident::Report;
-    use super::super::policy::RecoveryPlan;
+    use super::super::plan::RecoveryPlan;
     use super::super::reason::PlanReason;
     use super::super::reason::Reason;
     use super::*;

@@ -4,7 +4,7 @@
 
 use super::due::Timing;
 use super::early::EarlyReset;
-use super::policy::{Action, RecoveryPlan};
+use super::plan::{Action, RecoveryPlan};
 use super::reason::{PlanReason, Reason};
 use crate::config::Transport;
 use crate::session::stop::{time, time_or_null};

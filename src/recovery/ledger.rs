@@ -6,7 +6,8 @@
 use super::due::Timing;
 use super::incident::{Incident, Phase, Report};
 use super::native::{NativeContinuation, NativeFacts, is_switched_off};
-use super::policy::{Action, Decision, Situation, Terminal, decide, resume_command};
+use super::plan::{Action, resume_command};
+use super::policy::{Decision, Situation, Terminal, decide};
 use super::reason::Reason;
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::settings::managed_dir;

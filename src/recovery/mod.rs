@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod native;
 pub mod note;
 pub mod paused;
+pub mod plan;
 pub mod policy;
 pub mod readiness;
 pub mod reason;

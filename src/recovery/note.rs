@@ -8,7 +8,7 @@ use crate::note::compose::{Situation, Standing, compose};
 use crate::note::file::{Written, remove_block, write_block};
 use crate::note::gather::{Gathered, gather};
 use crate::recovery::incident::{Incident, Phase};
-use crate::recovery::policy::{Action, RecoveryPlan, resume_command};
+use crate::recovery::plan::{Action, RecoveryPlan, resume_command};
 use crate::recovery::reason::{PlanReason, Reason};
 use crate::session::ResetSource;
 use crate::session::message::ClientMessage;

@@ -10,7 +10,8 @@ use super::incident::{Attempt, Child, Hollow, Incident, Outcome, Phase, Run, Run
 use super::launch::{Launch, Means, launch};
 use super::ledger::Ledger;
 use super::paused::Paused;
-use super::policy::{Action, Terminal, user_needed};
+use super::plan::Action;
+use super::policy::{Terminal, user_needed};
 use super::readiness::{Facts, Hold, NotYet, Orphan, Over, ReadinessVerdict, Reading, judge, orphan, quiet};
 use super::reason::Reason;
 use super::verify::verify;

@@ -6,7 +6,7 @@
 //! `CC_RECOVER_TEST_SCHEDULES` says how many; `TZ` moves the nights across a change of summer time.
 
 use super::incident::{Incident, Outcome, Phase};
-use super::policy::Action;
+use super::plan::Action;
 use super::supervise::{Ground, Scope, Supervisor};
 use crate::claude::process::{Processes, SystemProcesses};
 use crate::clock::{Clock, local_time, parse_rfc3339, rfc3339};

@@ -10,7 +10,7 @@ use crate::clock::{parse_rfc3339, since};
 use crate::error::Result;
 use crate::fs::{lossy, lossy_or_null};
 use crate::recovery::incident::{Attempt, Incident, Outcome, Phase, RunResult};
-use crate::recovery::policy::RecoveryPlan;
+use crate::recovery::plan::RecoveryPlan;
 use crate::recovery::reason::Reason;
 use crate::session::StopKind;
 use crate::session::message::ClientMessage;

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::recovery::incident::{Incident, Phase, Report};
 use crate::recovery::ledger::{Event, Ledger};
 use crate::recovery::note::NoteWriter;
-use crate::recovery::policy::{Action, RecoveryPlan};
+use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::{PlanReason, Reason};
 use crate::session::Source;
 use crate::session::ending::Liveness;

@@ -9,7 +9,7 @@ use crate::fs::lossy_or_null;
 use crate::recovery::incident::{Child, Incident};
 use crate::recovery::launch::Launch;
 use crate::recovery::ledger::Ledger;
-use crate::recovery::policy::RecoveryPlan;
+use crate::recovery::plan::RecoveryPlan;
 use crate::recovery::readiness::{Facts, ReadinessVerdict, Reading, judge, quiet};
 use crate::recovery::resume::Resumer;
 use crate::session::StopKind;

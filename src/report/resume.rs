@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::fs::lossy_or_null;
 use crate::note::compose::Form;
 use crate::recovery::launch::{ATTEMPT, OF_A_CHILD};
-use crate::recovery::policy::Action;
+use crate::recovery::plan::Action;
 use crate::session::StopKind;
 use crate::session::origin::origin_of;
 use crate::session::owners::Kind;

@@ -15,7 +15,7 @@ use crate::note::gather::gather_conversation;
 use crate::note::text::line;
 use crate::note::workflow::{self, WorkflowAgentEnd, WorkflowRun};
 use crate::recovery::incident::Incident;
-use crate::recovery::policy::{Action, RecoveryPlan};
+use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::{PlanReason, Reason};
 use crate::session::ending::Liveness;
 use crate::session::files::companion_of;

@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::fs::{canonical, lossy};
 use crate::project::plugin;
 use crate::quota::{Account, last_seen};
-use crate::recovery::policy::Action;
+use crate::recovery::plan::Action;
 use crate::recovery::supervise::Supervising;
 use crate::session::StopKind;
 use crate::session::stop::time;

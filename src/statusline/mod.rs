@@ -13,7 +13,7 @@ use crate::quota::refresh::Refresh;
 use crate::quota::seen;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::paused::Paused;
-use crate::recovery::policy::Action;
+use crate::recovery::plan::Action;
 use crate::store::StateDir;
 use crate::store::stored::peek;
 use crate::trust::enabled::find;

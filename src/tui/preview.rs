@@ -4,7 +4,7 @@ use super::details::{ConversationEntry, ConversationSpeaker, SessionDetails};
 use super::words::{
     clock_time, doing_words, duration, name_of, next_words, sentence, state_words, stop_words, tokens,
 };
-use crate::recovery::policy::Action;
+use crate::recovery::plan::Action;
 use crate::report::search::SearchHit;
 use crate::report::session::Session;
 use crate::session::Evidence;

@@ -7,7 +7,7 @@ use super::view;
 use crate::claude::process::SystemProcesses;
 use crate::clock::{Clock as _, SystemClock};
 use crate::env::Environment;
-use crate::recovery::policy::{Action, RecoveryPlan};
+use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
 use crate::report::list::ListReport;
 use crate::report::pages::{SessionPage, read_pages};

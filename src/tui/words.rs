@@ -1,7 +1,7 @@
 //! Times, sizes and reasons in the few words that a row of the dashboard has room for.
 
 use crate::clock::local_time;
-use crate::recovery::policy::{Action, RecoveryPlan};
+use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
 use crate::report::session::{Session, SessionGroup};
 use crate::session::state::{Activity, State};

@@ -19,7 +19,7 @@ use crate::claude::role::{Role, role_of};
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy_or_null, own_uid};
 use crate::recovery::launch::{ATTEMPT, OF_A_CHILD};
-use crate::recovery::policy::Action;
+use crate::recovery::plan::Action;
 use crate::report::inventory::{Ground, Inventory, Row};
 use crate::report::list::directory;
 use crate::report::session::{Commands, Session};

@@ -1,0 +1,115 @@
+//! The plan for a session: what happens next, when, why, and the command for the user.
+
+use super::incident::Phase;
+use super::reason::{PlanReason, Reason};
+use crate::session::stop::time_or_null;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// The waiting hook continues the open session.
+    Wake,
+    /// Claude Code continues it itself.
+    Client,
+    /// The supervisor resumes the closed session.
+    Run,
+    /// A person resumes the closed session.
+    Resume,
+    /// A person must do something first.
+    Notify,
+    None,
+}
+
+/// What happens next, when, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoveryPlan {
+    pub action: Action,
+    #[serde(serialize_with = "time_or_null")]
+    pub at: Option<DateTime<Utc>>,
+    /// Why, as a stable code. Missing in plans that older versions stored.
+    #[serde(default)]
+    pub reason: PlanReason,
+    /// The same for people, in one sentence. Nothing decides by it.
+    pub why: String,
+    /// The command a person would run.
+    pub argv: Option<Vec<String>>,
+}
+
+impl RecoveryPlan {
+    /// Before the policy was asked.
+    #[must_use]
+    pub fn undecided() -> Self {
+        Self::nothing(Reason::NotPlanned)
+    }
+
+    /// A plan without a command.
+    #[must_use]
+    pub fn new(action: Action, at: Option<DateTime<Utc>>, reason: Reason<'_>) -> Self {
+        let (reason, why) = reason.told();
+        Self { action, at, reason, why, argv: None }
+    }
+
+    #[must_use]
+    pub fn nothing(reason: Reason<'_>) -> Self {
+        Self::new(Action::None, None, reason)
+    }
+
+    /// The time at which the user is notified that a limit or budget has reset, which is not continued without them.
+    #[must_use]
+    pub const fn notified_at(&self) -> Option<DateTime<Utc>> {
+        match (self.action, self.reason) {
+            (
+                Action::Notify,
+                PlanReason::ResetFarAway
+                | PlanReason::ResetPassed
+                | PlanReason::CreditNeeded
+                | PlanReason::KindNotifies,
+            ) => self.at,
+            _ => None,
+        }
+    }
+
+    /// The same plan with a command for the user.
+    #[must_use]
+    pub fn with_command(self, argv: Vec<String>) -> Self {
+        Self { argv: Some(argv), ..self }
+    }
+
+    /// The same plan while the session is open in `place`. It has no command: opening the session a second time would fork its
+    /// conversation, so what the user does is done in that window.
+    #[must_use]
+    pub fn in_window(self, phase: Phase, place: &str) -> Self {
+        let plan = Self { argv: None, ..self };
+        match (phase, plan.action) {
+            (Phase::GivenUp, _) => {
+                let why = format!("{}; type `continue` in {place} to try again", plan.why);
+                Self { action: Action::Notify, at: None, why, ..plan }
+            }
+            (_, Action::Resume | Action::Run) => {
+                let why = format!("{}; type `continue` in {place}", plan.why);
+                Self { action: Action::Notify, why, ..plan }
+            }
+            (_, Action::Wake | Action::Client | Action::Notify | Action::None) => plan,
+        }
+    }
+
+    /// Replaces the reason and its sentence.
+    pub fn explain(&mut self, reason: Reason<'_>) {
+        (self.reason, self.why) = reason.told();
+    }
+}
+
+/// What a person types to go on with a session, in its own directory.
+#[must_use]
+pub fn resume_command(session: &str, config_dir: Option<&Path>) -> Vec<String> {
+    let mut argv = Vec::new();
+    if let Some(dir) = config_dir {
+        argv.extend(["env".to_owned(), format!("CLAUDE_CONFIG_DIR={}", dir.display())]);
+    }
+    argv.extend(["claude".to_owned(), format!("--resume={session}")]);
+    argv
+}
