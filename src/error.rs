@@ -4,8 +4,6 @@
 //! the command line can lay them out and programs can read them.
 
 use crate::env::Environment;
-use crate::fs::lossy_or_null;
-use serde::Serialize;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -184,22 +182,6 @@ pub trait IoContext<T> {
 impl<T> IoContext<T> for io::Result<T> {
     fn doing(self, doing: &str, path: impl AsRef<Path>) -> Result<T> {
         self.map_err(|source| Error::io(doing, path, &source))
-    }
-}
-/// Something that could not be read; the rest of the report stands.
-#[derive(Debug, Clone, Serialize)]
-pub struct Problem {
-    #[serde(serialize_with = "lossy_or_null")]
-    pub path: Option<PathBuf>,
-    pub code: &'static str,
-    /// What is wrong with it.
-    pub message: String,
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        let message = error.hint.map_or(error.message.clone(), |hint| format!("{}: {hint}", error.message));
-        Self { path: error.path, code: error.code.as_str(), message }
     }
 }
 

@@ -25,6 +25,7 @@ pub mod keep;
 pub mod note;
 pub mod notify;
 pub mod options;
+pub mod problem;
 pub mod program;
 pub mod project;
 pub mod quota;

@@ -5,10 +5,11 @@
 
 use super::inventory::{Ground, Inventory};
 use super::session::{Commands, Project, SessionGroup};
-use super::status::{Asked, Problem, asked};
+use super::status::{Asked, asked};
 use crate::clock::{parse_rfc3339, since};
 use crate::error::Result;
 use crate::fs::{lossy, lossy_or_null};
+use crate::problem::Problem;
 use crate::recovery::incident::{Attempt, Incident, Outcome, Phase, RunResult};
 use crate::recovery::plan::RecoveryPlan;
 use crate::recovery::reason::Reason;

@@ -3,10 +3,11 @@
 use super::gone::{GoneSession, gone_sessions};
 use super::inventory::{Ground, Inventory, Row};
 use super::session::Session;
-use super::status::{Problem, SCHEMA};
+use super::status::SCHEMA;
 use crate::clock::since;
 use crate::error::{Code, Error, Result};
 use crate::fs::canonical;
+use crate::problem::Problem;
 use crate::quota::{Account, last_seen};
 use crate::session::StopKind;
 use crate::session::state::State;

@@ -3,7 +3,6 @@
 use super::gone::{GoneSession, gone_sessions};
 use super::inventory::{Ground, Inventory, Row};
 use super::session::Session;
-use super::status::Problem;
 use crate::claude::glance::{glance, kind_of};
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::record::Record;
@@ -12,6 +11,7 @@ use crate::claude::wording::own_words;
 use crate::clock::{from_epoch_millis, since};
 use crate::error::Result;
 use crate::keep::{OpenedSession, kept_of};
+use crate::problem::Problem;
 use crate::session::StopKind;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::session::replay::replayed;

@@ -1,7 +1,6 @@
 //! The search: where a text was said, over all transcripts of all projects, in every configuration directory.
 
 use super::gone::TypedLine;
-use super::status::Problem;
 use crate::claude::home::{ClaudeHome, all_homes, encode_project_path, is_session_id};
 use crate::clock::{Clock, from_epoch_millis, since};
 use crate::config::in_force;
@@ -9,6 +8,7 @@ use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{Directory, PRIVATE, canonical};
 use crate::keep::{KeptAs, KeptFile, KeptSession, Loss, UnpackDirectory, kept_of, kept_register, loss_of};
+use crate::problem::Problem;
 use crate::session::belongings::Part;
 use crate::session::files::{
     ProjectDirectory, entries, is_subagent, project_directories, session_of_subagent, subagents_in,

@@ -2,9 +2,9 @@
 
 use super::inventory::{Ground, Inventory, Row};
 use super::session::{Session, SessionGroup, TranscriptLoss};
-pub use crate::error::Problem;
 use crate::error::{Code, Error, Result};
 use crate::fs::{canonical, lossy};
+use crate::problem::Problem;
 use crate::project::plugin;
 use crate::quota::{Account, last_seen};
 use crate::recovery::plan::Action;

@@ -5,7 +5,7 @@ use super::filter::{haystack, matching};
 use super::input::DashboardCommand;
 use super::source::DashboardScope;
 use super::words::continues_at;
-use crate::error::Problem;
+use crate::problem::Problem;
 use crate::quota::Account;
 use crate::report::pages::SessionPage;
 use crate::report::search::{SearchHit, SearchReport};

@@ -1,0 +1,23 @@
+//! A file that a report could not read.
+
+use crate::error::Error;
+use crate::fs::lossy_or_null;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Something that could not be read; the rest of the report stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    #[serde(serialize_with = "lossy_or_null")]
+    pub path: Option<PathBuf>,
+    pub code: &'static str,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let message = error.hint.map_or(error.message.clone(), |hint| format!("{}: {hint}", error.message));
+        Self { path: error.path, code: error.code.as_str(), message }
+    }
+}
