@@ -16,11 +16,10 @@ pub mod policy;
 pub mod readiness;
 pub mod reason;
 pub mod resume;
-#[cfg(test)]
-#[cfg(unix)]
-mod schedules;
 pub mod siblings;
 pub mod supervise;
 pub mod takeover;
+#[cfg(test)]
+mod tests;
 pub mod turns;
 pub mod verify;

@@ -5,13 +5,13 @@
 //!
 //! `CC_RECOVER_TEST_SCHEDULES` says how many; `TZ` moves the nights across a change of summer time.
 
-use super::incident::{Incident, Outcome, Phase};
-use super::plan::Action;
-use super::supervise::{Ground, Scope, Supervisor};
 use crate::claude::process::{Processes, SystemProcesses};
 use crate::clock::{Clock, local_time, parse_rfc3339, rfc3339};
 use crate::config::Config;
 use crate::env::Environment;
+use crate::recovery::incident::{Incident, Outcome, Phase};
+use crate::recovery::plan::Action;
+use crate::recovery::supervise::{Ground, Scope, Supervisor};
 use crate::store::StateDir;
 use crate::store::stored::{Stored, peek, save};
 use crate::trust::enabled::{Enabled, record_path};

@@ -1,0 +1,4 @@
+//! Tests of the whole recovery.
+
+#[cfg(unix)]
+mod nights;
