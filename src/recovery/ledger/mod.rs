@@ -3,55 +3,25 @@
 //! A hook that cannot get the lock at once leaves its event in the spool first, so that it survives whatever happens to
 //! the hook; the next holder folds it in.
 
-use super::due::Timing;
-use super::incident::{Incident, Phase, Report};
-use super::native::{NativeContinuation, NativeFacts, is_switched_off};
-use super::plan::{Action, resume_command};
-use super::policy::{Decision, Situation, Terminal, decide};
-use super::reason::Reason;
-use crate::claude::home::{ClaudeHome, is_session_id};
-use crate::claude::settings::managed_dir;
-use crate::claude::version::ClientVersion;
+mod event;
+mod planning;
+
+use super::incident::Incident;
+use crate::claude::home::is_session_id;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::session::Source;
 use crate::store::lock::Lock;
 use crate::store::spool::{self, SpooledEvent};
 use crate::store::stored::{Loaded, Stored, load, peek, save};
 use crate::store::{StateDir, journal, replace};
-use crate::trust::enabled::unattended;
-use chrono::DateTime;
-use serde::{Deserialize, Serialize};
+pub use event::Event;
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 
 /// Longest wait for a session's lock; its holders keep it for milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Something that happened to a session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Event {
-    Stopped(Box<Report>),
-    /// A fact without consequences.
-    Seen {
-        /// Where it was seen.
-        source: Source,
-        fact: String,
-    },
-    WentOn {
-        phase: Phase,
-        /// How that is known.
-        fact: String,
-    },
-    /// Its client closed it or turned to another session.
-    Left {
-        /// How that is known.
-        fact: String,
-    },
-}
 
 #[derive(Clone, Copy)]
 pub struct Ledger<'a> {
@@ -114,12 +84,6 @@ impl Ledger<'_> {
             }
         }
         (incidents, problems)
-    }
-
-    fn fold_spooled(&self, incident: &mut Option<Incident>, entry: SpooledEvent) {
-        if let Ok(event) = serde_json::from_value::<Event>(entry.payload) {
-            self.fold(incident, event);
-        }
     }
 
     /// Enters an event. It is durable when this returns, in the incident or in the spool.
@@ -214,121 +178,13 @@ impl Ledger<'_> {
             );
         }
     }
-
-    /// What an event makes of an incident.
-    fn fold(&self, incident: &mut Option<Incident>, event: Event) {
-        let now = self.clock.now();
-        match event {
-            Event::Stopped(report) => {
-                *incident = Some(match incident.take() {
-                    Some(known) => known.again(*report, now),
-                    None => Incident::open(*report, now),
-                });
-            }
-            Event::Seen { source, fact } => {
-                if let Some(incident) = incident.as_mut().filter(|incident| !incident.phase.is_over()) {
-                    incident.saw(source, fact);
-                }
-            }
-            Event::WentOn { phase, fact } => {
-                if let Some(incident) = incident.as_mut().filter(|incident| !incident.phase.is_over()) {
-                    incident.settle(phase, Source::Transcript, fact);
-                }
-            }
-            Event::Left { fact } => {
-                if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
-                    incident.saw(Source::Hook, fact);
-                    incident.opened = None;
-                    // What comes of a run that is under way is for the one who made it.
-                    if incident.open_run().is_none() {
-                        self.plan(incident, Terminal::Closed);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Plans anew, by the policy.
-    pub fn plan(&self, incident: &mut Incident, terminal: Terminal) {
-        let Decision { plan, phase } = self.decision(incident, terminal);
-        let boot = self.clock.boot_id();
-        let known =
-            incident.timing.take().filter(|timing| timing.holds(incident.generation, boot.as_deref()));
-        incident.timing =
-            plan.at.map(|_| known.unwrap_or_else(|| Timing::of(incident.generation, self.clock)));
-        incident.plan = plan;
-        incident.phase = phase;
-        incident.other_account.clear();
-    }
-
-    /// Leaves the session to the user, and says why.
-    pub fn hold(&self, incident: &mut Incident, source: Source, reason: Reason<'_>) {
-        incident.phase = Phase::Held;
-        incident.plan.action = Action::Resume;
-        incident.plan.explain(reason);
-        incident.saw(source, incident.plan.why.clone());
-        let dir = incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home);
-        incident.plan.argv = Some(resume_command(&incident.session, dir));
-    }
-
-    /// Whether Claude Code continues the session by itself while its window stays open.
-    #[must_use]
-    pub fn native(&self, incident: &Incident) -> NativeContinuation {
-        let home = incident.config_dir.as_deref().or(self.default_home).map(ClaudeHome::new);
-        let limited = incident.stop.kind.is_usage_limit();
-        NativeContinuation::of(&NativeFacts {
-            client: incident.client_version.as_deref().and_then(ClientVersion::parse),
-            entrypoint: incident.entrypoint.as_deref(),
-            kind: incident.stop.kind,
-            reset: incident.stop.resets_at,
-            wrapped_up: incident.stop.wrapped_up,
-            continuations: incident.continuations,
-            switched_off: limited && home.is_some_and(|home| is_switched_off(&home, &managed_dir())),
-            cancelled: incident.native_cancelled,
-            now: self.clock.now(),
-        })
-    }
-
-    /// What the policy says of an incident now.
-    #[must_use]
-    pub fn decision(&self, incident: &Incident, terminal: Terminal) -> Decision {
-        let now = self.clock.now();
-        decide(&Situation {
-            session: &incident.session,
-            stop: &incident.stop,
-            attempts: &incident.attempts,
-            cycles: incident
-                .cycles
-                .iter()
-                .filter(|at: &&DateTime<_>| now - **at < chrono::Duration::hours(24))
-                .count(),
-            limit_menu: incident.limit_menu_at.is_some(),
-            terminal,
-            unattended: terminal == Terminal::Closed
-                && incident.project.as_deref().is_some_and(|project| unattended(self.state, project)),
-            context_tokens: incident.context_tokens,
-            client: incident.client_version.as_deref().and_then(ClientVersion::parse),
-            entrypoint: incident.entrypoint.as_deref(),
-            native: match terminal {
-                Terminal::Open => self.native(incident),
-                Terminal::Closed => NativeContinuation::NotOffered,
-            },
-            early: incident
-                .early
-                .as_ref()
-                .filter(|early| early.holds_for(&incident.stop))
-                .map(|early| early.at),
-            config_dir: incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home),
-            config: self.config,
-            now,
-        })
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use crate::recovery::incident::{Phase, Report};
     use crate::session::message::ClientMessage;
     use crate::session::{Stop, StopKind};
 

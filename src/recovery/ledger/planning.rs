@@ -1,0 +1,93 @@
+//! Plans an incident: gathers what the policy decides on, asks it, and stores its decision in the incident.
+
+use super::Ledger;
+use crate::claude::home::ClaudeHome;
+use crate::claude::settings::managed_dir;
+use crate::claude::version::ClientVersion;
+use crate::recovery::due::Timing;
+use crate::recovery::incident::{Incident, Phase};
+use crate::recovery::native::{NativeContinuation, NativeFacts, is_switched_off};
+use crate::recovery::plan::{Action, resume_command};
+use crate::recovery::policy::{Decision, Situation, Terminal, decide};
+use crate::recovery::reason::Reason;
+use crate::session::Source;
+use crate::trust::enabled::unattended;
+use chrono::DateTime;
+
+impl Ledger<'_> {
+    /// Plans anew, by the policy.
+    pub fn plan(&self, incident: &mut Incident, terminal: Terminal) {
+        let Decision { plan, phase } = self.decision(incident, terminal);
+        let boot = self.clock.boot_id();
+        let known =
+            incident.timing.take().filter(|timing| timing.holds(incident.generation, boot.as_deref()));
+        incident.timing =
+            plan.at.map(|_| known.unwrap_or_else(|| Timing::of(incident.generation, self.clock)));
+        incident.plan = plan;
+        incident.phase = phase;
+        incident.other_account.clear();
+    }
+
+    /// Leaves the session to the user, and says why.
+    pub fn hold(&self, incident: &mut Incident, source: Source, reason: Reason<'_>) {
+        incident.phase = Phase::Held;
+        incident.plan.action = Action::Resume;
+        incident.plan.explain(reason);
+        incident.saw(source, incident.plan.why.clone());
+        let dir = incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home);
+        incident.plan.argv = Some(resume_command(&incident.session, dir));
+    }
+
+    /// Whether Claude Code continues the session by itself while its window stays open.
+    #[must_use]
+    pub fn native(&self, incident: &Incident) -> NativeContinuation {
+        let home = incident.config_dir.as_deref().or(self.default_home).map(ClaudeHome::new);
+        let limited = incident.stop.kind.is_usage_limit();
+        NativeContinuation::of(&NativeFacts {
+            client: incident.client_version.as_deref().and_then(ClientVersion::parse),
+            entrypoint: incident.entrypoint.as_deref(),
+            kind: incident.stop.kind,
+            reset: incident.stop.resets_at,
+            wrapped_up: incident.stop.wrapped_up,
+            continuations: incident.continuations,
+            switched_off: limited && home.is_some_and(|home| is_switched_off(&home, &managed_dir())),
+            cancelled: incident.native_cancelled,
+            now: self.clock.now(),
+        })
+    }
+
+    /// What the policy says of an incident now.
+    #[must_use]
+    pub fn decision(&self, incident: &Incident, terminal: Terminal) -> Decision {
+        let now = self.clock.now();
+        decide(&Situation {
+            session: &incident.session,
+            stop: &incident.stop,
+            attempts: &incident.attempts,
+            cycles: incident
+                .cycles
+                .iter()
+                .filter(|at: &&DateTime<_>| now - **at < chrono::Duration::hours(24))
+                .count(),
+            limit_menu: incident.limit_menu_at.is_some(),
+            terminal,
+            unattended: terminal == Terminal::Closed
+                && incident.project.as_deref().is_some_and(|project| unattended(self.state, project)),
+            context_tokens: incident.context_tokens,
+            client: incident.client_version.as_deref().and_then(ClientVersion::parse),
+            entrypoint: incident.entrypoint.as_deref(),
+            native: match terminal {
+                Terminal::Open => self.native(incident),
+                Terminal::Closed => NativeContinuation::NotOffered,
+            },
+            early: incident
+                .early
+                .as_ref()
+                .filter(|early| early.holds_for(&incident.stop))
+                .map(|early| early.at),
+            config_dir: incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home),
+            config: self.config,
+            now,
+        })
+    }
+}
