@@ -1,0 +1,143 @@
+//! Decides which supervisor leads, and which one continues a session.
+
+use super::{Ground, Supervisor};
+use crate::config::in_force;
+use crate::error::Result;
+use crate::recovery::incident::{Child, Incident};
+use crate::recovery::policy::Terminal;
+use crate::recovery::readiness::{account_fit, started_with};
+use crate::session::Source;
+use crate::session::stop::time;
+use crate::store::lock::Lock;
+use crate::store::stored::{Stored, peek, save};
+use crate::trust::account::{AccountDifference, AccountFit, Provenance};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A supervisor that a hook started gives its lease up within this time.
+const HANDED_OVER: std::time::Duration = std::time::Duration::from_secs(3);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Supervising {
+    pub version: u32,
+    pub pid: u32,
+    #[serde(serialize_with = "time")]
+    pub since: DateTime<Utc>,
+    /// A hook started it: it gives the lease to one that the user starts.
+    #[serde(default)]
+    pub by_hook: bool,
+}
+
+impl Stored for Supervising {
+    const VERSION: u32 = 1;
+}
+
+/// A supervisor that the user started, and that waits for the lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wanted {
+    version: u32,
+    process: Child,
+}
+
+impl Stored for Wanted {
+    const VERSION: u32 = 1;
+}
+
+impl Supervisor {
+    /// Takes the lease when nobody holds it, or when its holder gives it up for one that the user started.
+    pub(super) fn lead(&mut self) -> Result<bool> {
+        let by_user = self.ground.provenance == Provenance::User;
+        if !by_user && self.wanted().is_some() {
+            // Runs that are under way keep their own leases.
+            self.lease = None;
+            return Ok(false);
+        }
+        if self.lease.is_none() {
+            self.lease = Lock::try_take(&self.state.supervisor_lease())?;
+            if self.lease.is_none() && by_user && self.leader().is_some_and(|leader| leader.by_hook) {
+                self.lease = self.ask_for_lease()?;
+            }
+            if self.lease.is_some() {
+                let known = Supervising {
+                    version: Supervising::VERSION,
+                    pid: self.ground.pid,
+                    since: self.ground.clock.now(),
+                    by_hook: !by_user,
+                };
+                save(&self.state.supervisor(), &known)?;
+            }
+        }
+        Ok(self.lease.is_some())
+    }
+
+    fn leader(&self) -> Option<Supervising> {
+        peek(&self.state.supervisor()).ok().flatten()
+    }
+
+    /// Another supervisor that the user started and that lives, when it waits for the lease.
+    fn wanted(&self) -> Option<Child> {
+        let wanted = peek::<Wanted>(&self.state.supervisor_wanted()).ok().flatten()?.process;
+        let start = self.ground.processes.start_token(wanted.pid);
+        (wanted.pid != self.ground.pid && start.is_some() && start == wanted.start).then_some(wanted)
+    }
+
+    /// Asks a supervisor that a hook started for the lease. It looks up when that is written, or at its next pass.
+    fn ask_for_lease(&self) -> Result<Option<Lock>> {
+        let wanted = Wanted { version: Wanted::VERSION, process: self.this_process() };
+        save(&self.state.supervisor_wanted(), &wanted)?;
+        Ok(Lock::wait(&self.state.supervisor_lease(), HANDED_OVER).ok())
+    }
+
+    fn this_process(&self) -> Child {
+        let pid = self.ground.pid;
+        Child { pid, start: self.ground.processes.start_token(pid) }
+    }
+
+    fn lives(&self, process: &Child) -> bool {
+        process.start.is_some() && self.ground.processes.start_token(process.pid) == process.start
+    }
+
+    /// Whether a run that this process starts reaches the provider and the account of the session.
+    pub(super) fn fits(&self, incident: &Incident) -> Option<Vec<AccountDifference>> {
+        let Ground { env, provenance, .. } = self.ground.as_ref();
+        let started = started_with(&self.state, incident);
+        match account_fit(&self.state, env, provenance, incident, started.as_ref()) {
+            AccountFit::Fits { .. } => None,
+            AccountFit::Differs(differences) => Some(differences),
+        }
+    }
+
+    /// Whether this process looks after the session: the one that leads, unless another took it over because it has the
+    /// session's account.
+    pub(super) fn serves(&self, incident: &Incident, leads: bool) -> bool {
+        match &incident.claimed_by {
+            Some(process) if self.lives(process) => process.pid == self.ground.pid,
+            _ => leads,
+        }
+    }
+
+    /// Takes a session over from the supervisor that leads: its own client's, or one that the leader does not reach the account
+    /// of, where this one does.
+    pub(super) fn claim(&self, incident: &Incident) -> Option<Incident> {
+        let own =
+            matches!(&self.ground.provenance, Provenance::ClientOf(session) if *session == incident.session);
+        let taken = incident.claimed_by.as_ref().is_some_and(|process| self.lives(process));
+        if taken || !own && incident.other_account.is_empty() || self.fits(incident).is_some() {
+            return None;
+        }
+        let config = in_force(&self.ground.env, incident.project.as_deref()).config;
+        let default_home = self.default_home();
+        let ledger = self.ledger(&config, default_home.as_deref());
+        let changed = ledger.change(&incident.session, |slot| {
+            let Some(one) = slot.as_mut().filter(|one| one.is_as_read(incident)) else { return };
+            one.claimed_by = Some(self.this_process());
+            if !one.other_account.is_empty() {
+                one.saw(Source::Process, "another supervisor has the session's provider and account");
+                ledger.plan(one, Terminal::Closed);
+            }
+        });
+        changed.ok().flatten()
+    }
+}

@@ -1,0 +1,219 @@
+//! Supervising: looking after closed sessions until nothing is owed to any of them.
+//!
+//! One supervisor a user works at a time (a kernel lock, so that it is free the moment it dies). A look reads the incidents
+//! and the transcripts of projects whose sessions may go on without a person, plans by the policy, and resumes what is
+//! due, one session of an account at a time. Nothing is kept in memory that a later supervisor would need.
+
+mod discover;
+mod lease;
+mod notices;
+mod pass_report;
+mod replan;
+mod retention;
+mod start;
+
+use super::changes::Changes;
+use super::due::DueByBoot;
+use super::early::EarlySearch;
+use super::incident::Incident;
+use super::ledger::Ledger;
+use crate::claude::process::Processes;
+use crate::clock::Clock;
+use crate::config::{Config, Retention, in_force};
+use crate::env::Environment;
+use crate::error::{Error, Result};
+use crate::store::StateDir;
+use crate::store::lock::Lock;
+use crate::trust::account::Provenance;
+use chrono::{DateTime, Duration, Utc};
+pub use lease::Supervising;
+use pass_report::is_owed;
+pub use pass_report::{Charge, Looked};
+use replan::align_resets;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+/// Longest time between two looks.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
+const SHORTEST: std::time::Duration = std::time::Duration::from_millis(5);
+const NIGHT: Duration = Duration::hours(12);
+/// Stops older than this that nobody saw are left alone.
+const RECENT: Duration = Duration::days(2);
+
+/// What a supervisor takes from outside; shared with the threads of its runs.
+pub struct Ground {
+    pub env: Environment,
+    pub clock: Box<dyn Clock>,
+    /// Processes of this machine.
+    pub processes: Box<dyn Processes>,
+    pub pid: u32,
+    /// Whose variables they are.
+    pub provenance: Provenance,
+    /// Looks after what is kept of deleted sessions, about so many bytes at a time; what failed.
+    pub tend_kept: fn(&StateDir, &dyn Clock, &Retention, u64) -> Vec<Error>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Scope {
+    /// Only sessions of these projects; all when empty.
+    pub projects: Vec<PathBuf>,
+}
+
+impl Scope {
+    fn holds(&self, incident: &Incident) -> bool {
+        self.projects.is_empty()
+            || incident.project.as_ref().is_some_and(|project| self.projects.contains(project))
+    }
+}
+
+/// A file as it was: when it was written to last, and its length.
+type State = (SystemTime, u64);
+
+pub struct Supervisor {
+    ground: Arc<Ground>,
+    state: StateDir,
+    scope: Scope,
+    lease: Option<Lock>,
+    running: Arc<Mutex<BTreeSet<String>>>,
+    waits: Arc<Mutex<BTreeMap<String, String>>>,
+    due: BTreeMap<String, DueByBoot>,
+    /// Transcripts that were read and owe nothing, as they were then.
+    settled: BTreeMap<PathBuf, State>,
+    /// What a person was told by this supervisor.
+    told: BTreeSet<(String, u64, &'static str)>,
+    /// Notices on their way.
+    telling: Vec<std::thread::JoinHandle<()>>,
+    early: EarlySearch,
+    /// At the last pass something was still to be done for a session that this process looks after.
+    serves_any: bool,
+    /// When kept sessions were last looked through.
+    tended_at: Option<DateTime<Utc>>,
+    tending: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Supervisor {
+    /// Becomes the supervisor, or a watcher of the one there is.
+    ///
+    /// # Errors
+    /// [`Code::StateDirUnknown`], [`Code::Io`].
+    pub fn new(ground: Ground, scope: Scope) -> Result<Self> {
+        let state = StateDir::new(ground.env.state_dir()?);
+        let mut supervisor = Self {
+            ground: Arc::new(ground),
+            state,
+            scope,
+            lease: None,
+            running: Arc::default(),
+            waits: Arc::default(),
+            due: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            told: BTreeSet::new(),
+            tended_at: None,
+            tending: None,
+            telling: Vec::new(),
+            early: EarlySearch::default(),
+            serves_any: false,
+        };
+        supervisor.lead()?;
+        Ok(supervisor)
+    }
+
+    /// As after its death: another may lead.
+    #[cfg(all(test, unix))]
+    pub(super) fn give_up_lease(&mut self) {
+        self.lease = None;
+    }
+
+    /// Looks once: plans, and starts what is due, each account's in a thread of its own.
+    ///
+    /// # Errors
+    /// [`Code::Io`].
+    pub fn look(&mut self) -> Result<Looked> {
+        let leads = self.lead()?;
+        let mut problems = Vec::new();
+        let in_force = in_force(&self.ground.env, None);
+        problems.extend(in_force.problem.clone());
+        let config = in_force.config;
+        if leads {
+            problems.extend(self.discover(&config));
+        }
+        let home = self.default_home();
+        let ledger = self.ledger(&config, home.as_deref());
+        if leads {
+            problems.extend(ledger.fold_spool());
+        }
+        let (incidents, unreadable) = ledger.read_all();
+        problems.extend(unreadable);
+        // Continuations of the last night, of any session.
+        let now = self.ground.clock.now();
+        let cycles = incidents.iter().flat_map(|one| &one.cycles);
+        let used = cycles.filter(|at| now - **at < NIGHT).count();
+        let spent = config.nightly_cap.is_some_and(|cap| used >= cap as usize);
+        let mut looked_after = Vec::new();
+        let mut notices = Vec::new();
+        for incident in incidents {
+            if !self.scope.holds(&incident) {
+                continue;
+            }
+            let over = incident.phase.is_over();
+            let incident = if leads || over { incident } else { self.claim(&incident).unwrap_or(incident) };
+            let serves = self.serves(&incident, leads);
+            let incident = if serves && !over { self.keep(&incident).unwrap_or(incident) } else { incident };
+            let incident =
+                if serves && !over { self.plan_early(&incident).unwrap_or(incident) } else { incident };
+            if serves {
+                notices.extend(self.notice(&incident));
+            }
+            if !incident.phase.is_over() {
+                looked_after.push(incident);
+            }
+        }
+        self.tell_person(notices, &config);
+        align_resets(&mut looked_after);
+        let off = in_force.problem.is_some();
+        let served: Vec<Incident> =
+            looked_after.iter().filter(|one| self.serves(one, leads)).cloned().collect();
+        if !off {
+            self.start_due(&served, spent);
+        }
+        if leads && !off {
+            self.tend_kept(&config);
+        }
+        self.serves_any = served.iter().any(is_owed);
+        Ok(self.tell(&looked_after, problems, &config, leads))
+    }
+
+    /// What tells that it should look again before it is time.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes::of(&self.state)
+    }
+
+    /// Looks again and again until nothing is owed.
+    ///
+    /// # Errors
+    /// Those of [`Self::look`].
+    pub fn until_nothing_is_owed(&mut self) -> Result<()> {
+        let changes = self.changes();
+        loop {
+            let looked = self.look()?;
+            let done = if looked.own { !looked.owed } else { !self.serves_any };
+            if done && !self.busy() {
+                return Ok(());
+            }
+            let _ = changes.wait(std::time::Duration::from_millis(looked.looks_again_in));
+        }
+    }
+
+    fn default_home(&self) -> Option<PathBuf> {
+        self.ground.env.home().map(|home| home.join(".claude"))
+    }
+
+    fn ledger<'l>(&'l self, config: &'l Config, default_home: Option<&'l Path>) -> Ledger<'l> {
+        Ledger { state: &self.state, clock: self.ground.clock.as_ref(), config, default_home }
+    }
+}

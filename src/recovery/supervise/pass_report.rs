@@ -1,0 +1,140 @@
+//! What one pass of the supervisor reports, and when the next one is due.
+
+use super::lease::Supervising;
+use super::start::under_way;
+use super::{LONGEST, SHORTEST, Supervisor};
+use crate::config::Config;
+use crate::error::Error;
+use crate::problem::Problem;
+use crate::recovery::incident::{Incident, Phase};
+use crate::recovery::paused::Paused;
+use crate::recovery::plan::{Action, RecoveryPlan};
+use crate::session::StopKind;
+use crate::session::stop::{time, time_or_null};
+use crate::store::lock::Lock;
+use crate::store::stored::peek;
+use chrono::{DateTime, Duration, Utc};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+
+/// While notices are on their way.
+const TELLING: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// One session that is looked after.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Charge {
+    pub id: String,
+    #[serde(serialize_with = "crate::fs::lossy_or_null")]
+    pub project: Option<PathBuf>,
+    pub stop: StopKind,
+    /// Where its incident stands.
+    pub phase: &'static str,
+    pub next: RecoveryPlan,
+    /// A person paused it.
+    pub paused: bool,
+    /// A run of it is under way.
+    pub running: bool,
+    /// What the last look came to, when nothing was started.
+    pub waits: Option<String>,
+    /// Runs that were made for it.
+    pub runs: usize,
+    /// How the last of them ended.
+    pub last: Option<String>,
+}
+
+/// What a look came to.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Looked {
+    pub schema: &'static str,
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    /// Process of the supervisor that works.
+    pub supervisor: u32,
+    /// It is this process.
+    pub own: bool,
+    /// What is looked after.
+    pub sessions: Vec<Charge>,
+    /// When it looks again.
+    #[serde(serialize_with = "time_or_null")]
+    pub looks_again_at: Option<DateTime<Utc>>,
+    pub looks_again_in: u64,
+    /// Something is still going to happen without a person.
+    pub owed: bool,
+    /// Of that, something is to be done at once, and nothing is known that speaks against it.
+    pub due: bool,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Something is still going to be done for it without the user.
+pub(super) fn is_owed(incident: &Incident) -> bool {
+    under_way(incident) || incident.phase == Phase::Waiting && incident.plan.action == Action::Run
+}
+
+impl Supervisor {
+    pub(super) fn tell(
+        &self,
+        incidents: &[Incident],
+        problems: Vec<Error>,
+        config: &Config,
+        leads: bool,
+    ) -> Looked {
+        let now = self.ground.clock.now();
+        let paused = Paused::read(&self.state);
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let sessions: Vec<Charge> = incidents
+            .iter()
+            .map(|one| Charge {
+                id: one.session.clone(),
+                project: one.project.clone(),
+                stop: one.stop.kind,
+                phase: one.phase.as_str(),
+                next: one.plan.clone(),
+                paused: paused.holds(&one.session),
+                running: one.phase == Phase::Attempting && Lock::is_held(&self.state.run_lease(&one.session)),
+                waits: waits.get(&one.session).cloned(),
+                runs: one.attempts.iter().filter(|attempt| attempt.run.is_some()).count(),
+                last: one
+                    .attempts
+                    .iter()
+                    .rev()
+                    .find_map(|attempt| Some(attempt.run.as_ref()?.result.as_ref()?.ended.clone())),
+            })
+            .collect();
+        let owed = !running.is_empty() || !self.telling.is_empty() || incidents.iter().any(is_owed);
+        let due = sessions.iter().any(|one| {
+            let run = one.phase == Phase::Waiting.as_str()
+                && one.next.action == Action::Run
+                && one.next.at.is_some_and(|at| at <= now);
+            !one.paused && one.waits.is_none() && (run || one.phase == Phase::Attempting.as_str())
+        });
+        let poll = std::time::Duration::try_from_secs_f64(config.supervisor.poll_seconds).unwrap_or(LONGEST);
+        let next_due = incidents
+            .iter()
+            .filter(|one| one.plan.action == Action::Run && one.phase == Phase::Waiting)
+            .filter_map(|one| (one.plan.at? - now).to_std().ok())
+            .filter(|left| !left.is_zero())
+            .min();
+        let soon = if self.telling.is_empty() { poll } else { TELLING };
+        let step = next_due.map_or(soon, |left| left.min(soon)).clamp(SHORTEST, LONGEST);
+        Looked {
+            schema: "cc-session-recover/watch@1",
+            generated_at: now,
+            supervisor: peek::<Supervising>(&self.state.supervisor())
+                .ok()
+                .flatten()
+                .map_or(self.ground.pid, |known| known.pid),
+            own: leads,
+            sessions,
+            looks_again_at: Duration::from_std(step).ok().map(|step| now + step),
+            looks_again_in: u64::try_from(step.as_millis()).unwrap_or(u64::MAX),
+            owed,
+            due,
+            problems: problems.into_iter().map(Problem::from).collect(),
+        }
+    }
+}

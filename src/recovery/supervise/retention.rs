@@ -1,0 +1,38 @@
+//! Compresses and removes kept sessions once a day.
+
+use super::Supervisor;
+use crate::config::Config;
+use crate::store::journal;
+use chrono::Duration;
+use serde_json::json;
+use std::sync::Arc;
+
+/// A night, for `nightlyCap`.
+const TEND_KEPT: Duration = Duration::days(1);
+
+/// Bytes that are compressed at once.
+const TEND_BYTES: u64 = 512 * 1024 * 1024;
+
+impl Supervisor {
+    /// Once a day: what Claude Code deleted is compressed, and goes by age and size. In a thread of its own, so that nothing that is due
+    /// waits for it.
+    pub(super) fn tend_kept(&mut self, config: &Config) {
+        let now = self.ground.clock.now();
+        let due = self.tended_at.is_none_or(|at| now - at >= TEND_KEPT || now < at);
+        if !due || self.tending.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return;
+        }
+        self.tended_at = Some(now);
+        let (ground, state, retention) =
+            (Arc::clone(&self.ground), self.state.clone(), config.retention.clone());
+        self.tending = std::thread::Builder::new()
+            .name("kept".into())
+            .spawn(move || {
+                for error in (ground.tend_kept)(&state, ground.clock.as_ref(), &retention, TEND_BYTES) {
+                    let fields = json!({"code": error.code.as_str(), "message": error.to_string()});
+                    journal::append(&state, ground.clock.as_ref(), "keeping-failed", fields);
+                }
+            })
+            .ok();
+    }
+}

@@ -1,0 +1,129 @@
+//! Starts the runs that are due, one per account at a time.
+
+use super::{Ground, Supervisor};
+use crate::config::in_force;
+use crate::error::Result;
+use crate::recovery::incident::{Incident, Phase};
+use crate::recovery::ledger::Ledger;
+use crate::recovery::paused::Paused;
+use crate::recovery::plan::Action;
+use crate::recovery::readiness::{NotYet, Reading};
+use crate::recovery::resume::{ResumeOutcome, Resumer, account_key};
+use crate::store::StateDir;
+use crate::store::stored::peek;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+/// A run of it is to be looked after.
+pub(super) fn under_way(incident: &Incident) -> bool {
+    incident.phase == Phase::Attempting || !incident.phase.is_over() && incident.open_run().is_some()
+}
+
+fn resumed(
+    ground: &Ground,
+    state: &StateDir,
+    default_home: Option<&Path>,
+    session: &str,
+) -> Result<ResumeOutcome> {
+    let project = peek::<Incident>(&state.incident(session)).ok().flatten().and_then(|one| one.project);
+    let config = in_force(&ground.env, project.as_deref()).config;
+    let ledger = Ledger { state, clock: ground.clock.as_ref(), config: &config, default_home };
+    let reading = Reading {
+        ledger,
+        env: &ground.env,
+        processes: ground.processes.as_ref(),
+        provenance: &ground.provenance,
+    };
+    Resumer { reading, own_pid: ground.pid, now: false }.resume(session)
+}
+
+impl Supervisor {
+    /// Resumes what is due by the wall clock and by the boot clock.
+    pub(super) fn start_due(&mut self, incidents: &[Incident], spent: bool) {
+        let now = self.ground.clock.now();
+        let clock = self.ground.clock.as_ref();
+        let paused = Paused::read(&self.state);
+        self.due.retain(|session, _| incidents.iter().any(|one| one.session == *session));
+        let mut ready: Vec<&Incident> = incidents
+            .iter()
+            .filter(|one| {
+                let open_run = under_way(one);
+                let due = one.plan.action == Action::Run
+                    && one.phase == Phase::Waiting
+                    && one.plan.at.is_some_and(|at| at <= now)
+                    && self
+                        .due
+                        .entry(one.session.clone())
+                        .or_default()
+                        .left(one.plan.at, one.generation, one.timing.as_ref(), clock)
+                        .is_zero();
+                (due || open_run) && !paused.holds(&one.session)
+            })
+            .collect();
+        if spent {
+            // Runs that were made are still looked after.
+            let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+            ready.retain(|one| {
+                let open_run = under_way(one);
+                if !open_run {
+                    waits.insert(one.session.clone(), NotYet::NightlyCap.to_string());
+                }
+                open_run
+            });
+        }
+        // One after the other for each account, the longest due first.
+        ready.sort_by_key(|one| one.plan.at);
+        let mut accounts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for one in ready {
+            accounts.entry(account_key(one)).or_default().push(one.session.clone());
+        }
+        for sessions in accounts.into_values() {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            // One probe; the rest follows at the next looks, while what was probed did not stop again.
+            if sessions.iter().any(|one| running.contains(one)) {
+                continue;
+            }
+            running.extend(sessions.iter().cloned());
+            drop(running);
+            self.start(sessions);
+        }
+    }
+
+    /// Resumes the first of an account's sessions that may be resumed now.
+    pub(super) fn start(&self, sessions: Vec<String>) {
+        let ground = Arc::clone(&self.ground);
+        let running = Arc::clone(&self.running);
+        let waits = Arc::clone(&self.waits);
+        let state = self.state.clone();
+        let default_home = self.default_home();
+        std::thread::spawn(move || {
+            // One that has to wait, perhaps for hours, keeps no other from its turn.
+            for session in &sessions {
+                let (told, next) = match resumed(&ground, &state, default_home.as_deref(), session) {
+                    Ok(ResumeOutcome::NotYet(why)) => (Some(why.to_string()), true),
+                    Ok(ResumeOutcome::Left(left)) => (Some(left.to_string()), true),
+                    Ok(ResumeOutcome::UnderWay) => (Some(NotYet::RunUnderWay.to_string()), false),
+                    Ok(ResumeOutcome::Ran) => (None, false),
+                    Err(error) => (Some(error.to_string()), true),
+                };
+                let mut waits = waits.lock().unwrap_or_else(PoisonError::into_inner);
+                match told {
+                    Some(why) => waits.insert(session.clone(), why),
+                    None => waits.remove(session),
+                };
+                if !next {
+                    break;
+                }
+            }
+            let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+            running.retain(|one| !sessions.contains(one));
+        });
+    }
+
+    /// Runs of this supervisor that are under way.
+    #[must_use]
+    pub fn busy(&self) -> bool {
+        !self.running.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}
