@@ -1,0 +1,72 @@
+//! When a session was last active, as far as recorded times can be believed.
+
+use super::{CLOCK_SKEW, Inventory, RECENT, Row};
+use crate::claude::glance::{glance, kind_of};
+use crate::claude::transcript::{Backwards, Transcript};
+use crate::session::StopKind;
+use chrono::{DateTime, Utc};
+use std::path::Path;
+
+/// Bytes from the end of a transcript in which a time that is not ahead of the clock is looked for.
+const BELIEVED_TAIL: u64 = 1024 * 1024;
+
+/// Time of the newest record that was not written after `limit`.
+fn newest_before(path: &Path, limit: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let transcript = Transcript::open(path).ok()?;
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    while let Some((offset, line)) = lines.next(transcript.file()) {
+        if transcript.bytes() - offset > BELIEVED_TAIL {
+            return None;
+        }
+        if !kind_of(line).may_be_said() {
+            continue;
+        }
+        let at = glance(offset, line).rev().find_map(|record| record.head.at);
+        if at.is_some_and(|at| at <= limit) {
+            return at;
+        }
+    }
+    None
+}
+
+impl Inventory<'_> {
+    /// When a session was active last, as far as that can be believed: where a record is from the future, the time its file was
+    /// written counts. What is shown is what is recorded.
+    #[must_use]
+    pub fn active_at(&self, row: &Row) -> Option<DateTime<Utc>> {
+        self.believed(row.summary.last_activity, &row.found.path)
+    }
+
+    /// The order of "the latest": a session whose newest message is ahead of the clock comes behind all others.
+    #[must_use]
+    pub fn recency(&self, row: &Row) -> (bool, Option<DateTime<Utc>>) {
+        let told = row.summary.last_activity.is_none_or(|at| at <= self.taken_at + CLOCK_SKEW);
+        (told, self.active_at(row))
+    }
+
+    pub(super) fn believed(&self, at: Option<DateTime<Utc>>, path: &Path) -> Option<DateTime<Utc>> {
+        let now = self.taken_at;
+        let at = at?;
+        if at <= now + CLOCK_SKEW {
+            return Some(at);
+        }
+        let modified = || std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        let earlier = newest_before(path, now + CLOCK_SKEW);
+        Some(earlier.or_else(|| modified().map(DateTime::from)).map_or(now, |at| at.min(now)))
+    }
+
+    /// Whether something is owed to a session, or somebody works in it: what a status shows. Costs nothing but memory.
+    #[must_use]
+    pub fn matters(&self, row: &Row) -> bool {
+        let id = row.found.id();
+        let looked_after = self.incident_of(id, &row.found.path).is_some();
+        let recent = self.active_at(row).is_some_and(|at| self.taken_at - at < RECENT);
+        self.owner(&row.found).is_some()
+            || looked_after
+            || recent
+                && (row.summary.stop.is_unfinished()
+                    || row.summary.stop.kind == StopKind::Waiting
+                    || self.owners_of(&row.found).has_records())
+    }
+}

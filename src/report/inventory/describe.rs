@@ -1,0 +1,156 @@
+//! Makes the session objects that reports print.
+
+use super::liveness::is_ours;
+use super::next::shown;
+use super::{Inventory, Row};
+use crate::claude::transcript::Transcript;
+use crate::recovery::incident::{Incident, Phase};
+use crate::recovery::plan::{Action, RecoveryPlan};
+use crate::recovery::reason::{PlanReason, Reason};
+use crate::report::resume::start_directory;
+use crate::report::session::{Session, Subagents};
+use crate::session::summary::started_at;
+use crate::session::{Evidence, Source, StopKind};
+use crate::threads::{PORTION, side_by_side};
+use chrono::{DateTime, Utc};
+use std::path::Path;
+
+/// Processes that are named of a client that is gone.
+const MOST_LEFT: usize = 5;
+
+/// What a report takes from a session's files besides the end of its transcript.
+struct Files {
+    started_at: Option<DateTime<Utc>>,
+    modified: Option<DateTime<Utc>>,
+    subagents: Subagents,
+}
+
+impl Files {
+    pub(super) fn of(row: &Row) -> Self {
+        let transcript = Transcript::open(&row.found.path).ok();
+        let beginning = transcript.as_ref().filter(|_| row.summary.started_at.is_none());
+        Self {
+            started_at: beginning.and_then(started_at),
+            modified: transcript.as_ref().and_then(Transcript::modified).map(DateTime::from),
+            subagents: Subagents::of(&row.found),
+        }
+    }
+}
+
+impl Inventory<'_> {
+    /// A session as a report, with all that costs more than its transcript's end.
+    #[must_use]
+    pub fn report(&self, row: &Row) -> Session {
+        self.report_with(row, Files::of(row))
+    }
+
+    /// The same of several sessions, whose files are looked at side by side.
+    pub fn reports<'r>(&'r self, rows: &'r [&'r Row]) -> impl Iterator<Item = Session> + 'r {
+        let files = side_by_side(rows, PORTION, || |row: &&Row| Files::of(row));
+        rows.iter().zip(files).map(|(row, files)| self.report_with(row, files))
+    }
+
+    fn report_with(&self, row: &Row, files: Files) -> Session {
+        let home = &self.homes[row.found.home];
+        let owner = self.owner(&row.found);
+        let verdict = self.verdict(row);
+        let mut session = Session::of(row, home, self.owners_of(&row.found), verdict);
+        let opened = self.opened(&row.found);
+        if let Some(opened) = opened {
+            session.transcript.clone_from(&opened.kept.transcript);
+        }
+        session.started_at = session.started_at.or(files.started_at);
+        session.subagents = files.subagents;
+        let most = self.ground.config.context.max_session_megabytes * 1_000_000.0;
+        session.oversized = crate::text::as_fraction(session.bytes) > most;
+        session.weigh(&self.ground.config.context, &self.windows);
+        session.open_at_crash = self.open_at_crash(row);
+        if let Some(owner) = owner {
+            let table = self.table();
+            session.add_processes(owner, table, self.ground.outside.processes);
+        } else {
+            // Opening it again writes to it, so the time of an open session says nothing yet.
+            session.retention = self.retention(row, files.modified);
+            session.deleted_after = session.retention.as_ref().map(|retention| retention.deleted_after);
+        }
+        self.add_next(&mut session, self.owners_of(&row.found));
+        let (start, _) = start_directory(self.ground.outside, self, row);
+        if let Some(dir) = start.as_deref().map(Path::new).filter(|dir| !dir.is_dir())
+            && session.live.is_none()
+            && matches!(session.next.action, Action::Run | Action::Resume | Action::Notify)
+        {
+            let relocate = ["cc-session-recover", "relocate", &session.id].map(str::to_owned).to_vec();
+            session.next = RecoveryPlan::new(Action::Resume, None, Reason::DirectoryGone(Some(dir)))
+                .with_command(relocate);
+        }
+        let broken_off = matches!(session.stop.kind, StopKind::Closed | StopKind::Crashed);
+        if session.live.is_none() && broken_off && session.next.action != Action::None {
+            let left = self.left_running(&session.id);
+            if !left.is_empty() {
+                let names = left.join(", ");
+                session.next.why = format!("{}; still running from it: {names}", session.next.why);
+                let fact = format!("processes that it started still run: {names}");
+                session.evidence.push(Evidence::new(Source::Process, fact));
+            }
+        }
+        session.add_commands(home, self.default_home(), self.is_in_force(row), start);
+        if !self.owners_of(&row.found).elsewhere.is_empty() {
+            // Somebody else may have it open.
+            session.commands.resume = None;
+            session.next.argv = None;
+        }
+        if session.stop.kind == StopKind::Empty && session.live.is_none() {
+            // The client refuses a session without a conversation.
+            session.next.argv = None;
+        }
+        if let Some(plan) = self.continued_elsewhere(row).filter(|_| session.live.is_none()) {
+            if plan.reason == PlanReason::PromptRepeated {
+                // So will the supervisor, at the planned time.
+                let known = self.incidents.get(&session.id).filter(|one| one.transcript == row.found.path);
+                session.incident =
+                    known.map(|one| Incident { phase: Phase::Superseded, plan: plan.clone(), ..shown(one) });
+            }
+            session.commands.resume = None;
+            session.next = plan;
+        }
+        if opened.is_some() {
+            session.mark_deleted();
+        }
+        session.put_into_group();
+        session
+    }
+
+    /// Programs that a client started for this session and that outlived it, by the session's id in their environment.
+    fn left_running(&self, session: &str) -> Vec<String> {
+        const NAME: &str = "CLAUDE_CODE_SESSION_ID";
+        let processes = self.ground.outside.processes;
+        let keep = |name: &str| (name == NAME).then_some(true);
+        let of_session = |pid: u32| {
+            let known = processes.variables(pid, &keep);
+            known.is_some_and(|known| known.get(NAME).is_some_and(|id| id.as_deref() == Some(session)))
+        };
+        self.table()
+            .iter()
+            .filter(|process| of_session(process.pid) && !is_ours(&processes.command_line(process.pid)))
+            .take(MOST_LEFT)
+            .map(|process| format!("{} (process {})", process.name, process.pid))
+            .collect()
+    }
+
+    /// The session of an incident as a report.
+    #[must_use]
+    pub fn report_of(&self, incident: &Incident) -> Session {
+        let row = self.rows.iter().find(|row| row.found.is_at(&incident.transcript));
+        row.map_or_else(|| self.report_lost(incident), |row| self.report(row))
+    }
+
+    /// A session whose transcript is gone, as far as its incident tells.
+    #[must_use]
+    pub fn report_lost(&self, incident: &Incident) -> Session {
+        let owners = self.owners.of_session(&incident.session);
+        let mut session = Session::of_incident(incident, &owners);
+        self.add_next(&mut session, &owners);
+        session.put_into_group();
+        session
+    }
+}

@@ -1,0 +1,102 @@
+//! Sessions whose transcript is gone or shorter, and what was kept of them.
+
+use super::{Inventory, Row, thorough};
+use crate::claude::home::ClaudeHome;
+use crate::error::{Code, Error, Result};
+use crate::keep::{KeptAs, KeptEntry, KeptSession, Loss, OpenedSession, kept_of, kept_register, loss_of};
+use crate::report::session::TranscriptLoss;
+use crate::session::ending::Liveness;
+use crate::session::files::project_directories;
+use crate::session::scan::{self, Found};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+impl Inventory<'_> {
+    /// Whether no configuration directory has a transcript of a session, also beyond the project that was asked about.
+    #[must_use]
+    pub fn is_gone(&self, session: &str) -> bool {
+        let known = self.rows.iter().any(|row| row.found.id() == session);
+        !known && !self.present().contains(session)
+    }
+
+    /// A session whose transcript is gone, as a row that is read from what is kept of it. One is read in the life of an inventory.
+    ///
+    /// # Errors
+    /// Those of [`OpenedSession::open`] and of opening the transcript.
+    pub fn read_kept(&self, kept: KeptSession) -> Result<&Row> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(&opened.1);
+        }
+        let own = |home: &ClaudeHome| home.dir() == kept.config_dir;
+        let home = self.homes.iter().position(own).unwrap_or_default();
+        let opened = OpenedSession::open(&self.ground.state, kept)?;
+        let named =
+            || Error::new(Code::SessionNotFound, "not the name of a transcript").at(&opened.transcript);
+        let found = opened.found(home).ok_or_else(named)?;
+        let summary = Box::new(thorough(&found.path, Liveness::Gone)?);
+        Ok(&self.opened.get_or_init(|| Box::new((opened, Row { found, summary }))).1)
+    }
+
+    /// The same, of a session by its id.
+    ///
+    /// # Errors
+    /// [`Code::SessionNotFound`] for one that is not kept, and those of [`read_kept`](Self::read_kept).
+    pub fn read_kept_of(&self, session: &str) -> Result<&Row> {
+        let gone = || Error::new(Code::SessionNotFound, format!("session {session} is no longer kept"));
+        self.read_kept(kept_of(&self.ground.state, session)?.ok_or_else(gone)?)
+    }
+
+    /// Removes what [`read_kept`](Self::read_kept) unpacked, so that the next kept session can be read.
+    pub fn close_kept(&mut self) {
+        self.opened = OnceCell::new();
+    }
+
+    /// Kept sessions of this inventory's project whose transcript is gone.
+    #[must_use]
+    pub fn gone_kept(&self) -> Vec<KeptEntry> {
+        let present = self.present();
+        let within = |entry: &KeptEntry| {
+            let cwd = entry.cwd.as_deref().map(Path::new);
+            self.project().is_none_or(|project| cwd.is_some_and(|cwd| cwd.starts_with(project)))
+        };
+        let mut kept = kept_register(&self.ground.state, &mut Vec::new());
+        kept.retain(|entry| entry.is_gone() && within(entry) && !present.contains(&entry.session));
+        kept
+    }
+
+    /// Ids of all transcripts in all configuration directories.
+    pub(super) fn present(&self) -> BTreeSet<String> {
+        let found = scan::find(&project_directories(&self.homes, &mut Vec::new())).found;
+        found.iter().map(|one| one.id().to_owned()).collect()
+    }
+
+    /// The kept session that a row is read from; `None` for one whose transcript is there.
+    #[must_use]
+    pub fn opened(&self, found: &Found) -> Option<&OpenedSession> {
+        let (opened, row) = &**self.opened.get()?;
+        (row.found.path == found.path).then_some(opened)
+    }
+
+    /// The configuration directory that holds the files of a row.
+    #[must_use]
+    pub fn files_of(&self, row: &Row) -> &ClaudeHome {
+        self.opened(&row.found).map_or(&self.homes[row.found.home], |opened| &opened.home)
+    }
+
+    /// What the transcript of a session lost, and whether what was kept has it.
+    #[must_use]
+    pub fn loss(&self, found: &Found) -> Option<TranscriptLoss> {
+        if self.opened(found).is_some() {
+            return Some(TranscriptLoss { lost: Loss::Gone, restorable: true });
+        }
+        let kept = kept_of(&self.ground.state, found.id()).ok().flatten();
+        let lost = loss_of(&found.path, kept.as_ref())?;
+        // A link to a file that became shorter has become shorter with it.
+        let restorable = kept.is_some_and(|kept| {
+            let newest = kept.transcripts().last().map(|file| file.kept_as);
+            kept.transcript == found.path && (lost != Loss::Shorter || newest == Some(KeptAs::Frames))
+        });
+        Some(TranscriptLoss { lost, restorable })
+    }
+}

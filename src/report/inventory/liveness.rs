@@ -1,0 +1,280 @@
+//! Whether a session is open, works or hangs, and whether it was open when its client or the machine crashed.
+
+use super::{CLOCK_SKEW, Inventory, RECENT, Row};
+use crate::claude::glance::{glance, kind_of, text_after};
+use crate::claude::process::below;
+use crate::claude::record::Body;
+use crate::claude::transcript::{Backwards, Transcript};
+use crate::clock::{from_epoch_millis, parse_rfc3339};
+use crate::report::session::Subagents;
+use crate::session::ending::Liveness;
+use crate::session::owners::{OwnerProcess, Owners, SessionOwners};
+use crate::session::scan::Found;
+use crate::session::state::{Died, OpenAtCrash, Signs, State, Verdict, with_owners, without_owner};
+use crate::session::{Evidence, Source, StopKind};
+use chrono::{DateTime, Duration, Utc};
+use compact_str::CompactString;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Between two looks at the processor time of a client that may hang.
+const SAMPLE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Messages of a turn that are looked through for open calls.
+const MOST_MESSAGES: usize = 400;
+
+/// What a tool's program may be older than the record of its call.
+const CALL_SLACK: Duration = Duration::seconds(2);
+
+/// Whether a session lives, as far as it decides how its end is read.
+pub(super) fn liveness<'a>(owners: &'a Owners, own: Option<&str>, found: &Found) -> Liveness<'a> {
+    let owners = owners.of(found);
+    match owners.first() {
+        Some(owner) => Liveness::Live(owner.status.as_deref()),
+        // We run below it, whatever can be seen of it from here.
+        None if own == Some(found.id()) => Liveness::Live(None),
+        None if !owners.elsewhere.is_empty() => Liveness::Unknown,
+        None => Liveness::Gone,
+    }
+}
+
+/// A hook of ours waits below the client for days; it is no tool.
+pub(super) fn is_ours(command_line: &[String]) -> bool {
+    command_line
+        .iter()
+        .any(|word| word.contains("cc-session-recover/hook.js") || word.ends_with("addon.node"))
+}
+
+/// The oldest call of the present turn that has no result, and when it was made. Calls run side by side: a result of one
+/// says nothing of the others.
+fn open_call(path: &Path) -> Option<(DateTime<Utc>, CompactString)> {
+    let transcript = Transcript::open(path).ok()?;
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    let mut answered = BTreeSet::new();
+    let mut open = None;
+    let mut left = MOST_MESSAGES;
+    while let Some((offset, line)) = lines.next(transcript.file()) {
+        if !kind_of(line).may_be_said() {
+            continue;
+        }
+        left -= 1;
+        for record in glance(offset, line).rev().filter(|record| !record.head.sidechain) {
+            match &record.body {
+                Body::User(user) if user.begins_turn() => return open,
+                Body::User(user) => answered.extend(user.results.iter().map(|result| result.id.clone())),
+                Body::Assistant(answer) => {
+                    let calls = answer.calls.iter().rev().filter(|call| !answered.contains(&call.id));
+                    for call in calls {
+                        open = record.head.at.map(|at| (at, call.name.clone())).or(open);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if left == 0 {
+            return open;
+        }
+    }
+    open
+}
+
+/// Requests logged since the newest message, and when the newest of them was.
+fn requests_since(path: &Path) -> (usize, Option<DateTime<Utc>>) {
+    let Ok(transcript) = Transcript::open(path) else { return (0, None) };
+    let mut lines = Backwards::default();
+    lines.begin(transcript.bytes());
+    let mut count = 0;
+    let mut newest = None;
+    while let Some((_, line)) = lines.next(transcript.file()) {
+        if line.starts_with(b"{\"type\":\"api-request\",") {
+            count += 1;
+            if newest.is_none() {
+                let text = text_after(line, b"\"timestamp\":\"");
+                newest = text.and_then(|text| parse_rfc3339(std::str::from_utf8(text).ok()?));
+            }
+        } else if kind_of(line).may_be_said() {
+            break;
+        }
+    }
+    (count, newest)
+}
+
+impl Inventory<'_> {
+    /// Whether a session lives, as far as it decides how its end is read.
+    #[must_use]
+    pub fn liveness(&self, row: &Row) -> Liveness<'_> {
+        liveness(&self.owners, self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID"), &row.found)
+    }
+
+    /// Every process that has a session open, or may have.
+    #[must_use]
+    pub fn owners_of(&self, found: &Found) -> &SessionOwners {
+        self.owners.of(found)
+    }
+
+    /// The live client of a session; of several, the one that works.
+    #[must_use]
+    pub fn owner(&self, found: &Found) -> Option<&OwnerProcess> {
+        self.owners.of(found).first()
+    }
+
+    /// Whether it lives and works. Looked at once: a second look could tell something else.
+    #[must_use]
+    pub fn verdict(&self, row: &Row) -> Verdict {
+        if let Some(known) = self.verdicts.borrow().get(&row.found.path) {
+            return known.clone();
+        }
+        let verdict = self.judge(row);
+        self.verdicts.borrow_mut().insert(row.found.path.clone(), verdict.clone());
+        verdict
+    }
+
+    fn judge(&self, row: &Row) -> Verdict {
+        let stop = &row.summary.stop;
+        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id())
+            && !row.found.is_conflict_copy();
+        let Some(owner) = self.owner(&row.found) else {
+            let mut verdict = without_owner(stop);
+            if own {
+                verdict.state = State::Current;
+                let fact = "this command runs within it (CLAUDE_CODE_SESSION_ID)";
+                verdict.evidence = vec![Evidence::new(Source::Process, fact)];
+                return verdict;
+            }
+            let elsewhere = !self.owners_of(&row.found).elsewhere.is_empty();
+            if elsewhere {
+                let fact = "a client in another process-id space (a container) may hold it; it cannot be checked from here";
+                verdict.evidence.push(Evidence::new(Source::Registry, fact));
+            }
+            return verdict;
+        };
+        let signs = self.signs(row, owner);
+        with_owners(
+            owner,
+            self.owners_of(&row.found),
+            stop,
+            own,
+            Some(&signs),
+            self.ground.config.hung_after(),
+        )
+    }
+
+    /// What can be seen of a live client; the costly parts only when it may hang.
+    fn signs(&self, row: &Row, owner: &OwnerProcess) -> Signs {
+        use crate::claude::process::Reception;
+        let now = self.clock().now();
+        let own = self.table().iter().find(|process| process.pid == owner.pid);
+        let mut signs = Signs {
+            quiet: None,
+            stopped: own.is_some_and(|process| process.stopped),
+            tools: Vec::new(),
+            open_call: None,
+            reception: Reception::Unknown,
+            requests: 0,
+            since_request: None,
+            cpu_percent: None,
+        };
+        if crate::session::state::activity(owner, row.summary.stop.kind)
+            != crate::session::state::Activity::Busy
+        {
+            return signs;
+        }
+        let message = row.summary.stop.at;
+        let subagent = Subagents::newest_message(&row.found);
+        let times = [message, subagent, owner.status_since].into_iter().flatten();
+        let newest = times.filter(|at| *at <= now + CLOCK_SKEW).max();
+        signs.quiet = newest.and_then(|at| (now - at.min(now)).to_std().ok());
+        if signs.quiet.is_none_or(|quiet| quiet < self.ground.config.hung_after()) {
+            return signs;
+        }
+        let call = open_call(&row.found.path);
+        let since = call.as_ref().map(|(at, _)| *at).or(message).map(|at| at - CALL_SLACK);
+        signs.open_call = call.map(|(_, name)| name.into());
+        signs.tools = below(self.table(), owner.pid)
+            .into_iter()
+            .filter(|child| match (child.started_at, since) {
+                (Some(started), Some(since)) => started >= since,
+                _ => true,
+            })
+            .filter(|child| !is_ours(&self.ground.outside.processes.command_line(child.pid)))
+            .map(|child| child.name.clone())
+            .collect();
+        let (requests, newest) = requests_since(&row.found.path);
+        signs.requests = requests;
+        signs.since_request = newest.and_then(|at| (now - at).to_std().ok());
+        if !signs.stopped && signs.tools.is_empty() {
+            signs.reception = self.ground.outside.processes.reception(owner.pid);
+            signs.cpu_percent = self.cpu_percent(owner.pid);
+        }
+        signs
+    }
+
+    fn cpu_percent(&self, pid: u32) -> Option<f64> {
+        let used = || {
+            let table = self.ground.outside.processes.table();
+            table.into_iter().find(|process| process.pid == pid).map(|process| process.cpu)
+        };
+        let began = self.clock().since_boot();
+        let before = used()?;
+        self.clock().sleep(SAMPLE);
+        let used = used()?.saturating_sub(before);
+        let elapsed = self.clock().since_boot().saturating_sub(began);
+        (!elapsed.is_zero()).then(|| 100.0 * used.as_secs_f64() / elapsed.as_secs_f64())
+    }
+
+    /// Whether the session was open when its client or the machine died, and was not opened since.
+    #[must_use]
+    pub fn open_at_crash(&self, row: &Row) -> Option<OpenAtCrash> {
+        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());
+        if own
+            || row.summary.continued_in.is_some()
+            || self.owner(&row.found).is_some()
+            || !self.owners_of(&row.found).elsewhere.is_empty()
+        {
+            return None;
+        }
+        let booted = *self.booted_at.get_or_init(|| self.ground.outside.processes.booted_at());
+        let summary = &row.summary;
+        let mut evidence = Vec::new();
+        let newest = self.owners_of(&row.found).left.iter().max_by_key(|record| record.started_at);
+        let started = newest.and_then(|record| record.started_at).and_then(from_epoch_millis);
+        if let Some(record) = newest {
+            // A graceful end takes the record away; one that is older than that end belongs to an earlier client.
+            let reopened = || {
+                let modified = std::fs::metadata(&row.found.path).ok()?.modified().ok()?;
+                Some(started? > DateTime::<Utc>::from(modified))
+            };
+            if summary.graceful && reopened() != Some(true) {
+                return None;
+            }
+            evidence.push(Evidence::new(
+                Source::Registry,
+                format!("the record of process {} is left, and the process is gone", record.pid),
+            ));
+        } else if summary.stop.kind == StopKind::Crashed {
+            let recent = self.active_at(row).is_some_and(|at| self.taken_at - at < RECENT);
+            if !recent {
+                return None;
+            }
+            evidence.push(Evidence::new(
+                Source::Transcript,
+                "it ends in mid-turn without the mark of a graceful end",
+            ));
+        } else {
+            return None;
+        }
+        let heard = [self.active_at(row), started].into_iter().flatten().max();
+        if heard.is_none_or(|heard| self.taken_at - heard > RECENT) {
+            return None;
+        }
+        let died = match (booted, heard) {
+            (Some(booted), Some(heard)) if heard < booted => {
+                evidence.push(Evidence::new(Source::Clock, "the machine was started since"));
+                Died::Machine
+            }
+            _ => Died::Client,
+        };
+        Some(OpenAtCrash { died, at: heard, evidence })
+    }
+}

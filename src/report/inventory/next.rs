@@ -1,0 +1,239 @@
+//! What happens next to a session, by what is true now and not by what was planned at the stop.
+
+use super::{Inventory, RECENT, Row};
+use crate::config::in_force;
+use crate::recovery::heartbeat::{WaitSwitches, is_offline, obstacle};
+use crate::recovery::incident::{Attempt, Incident, Obstacle, Phase, Report};
+use crate::recovery::plan::{Action, RecoveryPlan, resume_command};
+use crate::recovery::policy::{Terminal, user_needed};
+use crate::recovery::reason::{PlanReason, Reason};
+use crate::recovery::siblings::repeated_by;
+use crate::report::session::Session;
+use crate::session::owners::SessionOwners;
+use crate::session::state::State;
+use crate::session::{Stop, StopKind};
+use crate::store::lock::Lock;
+use std::path::Path;
+
+/// What the user cancelled was an earlier stop than the one the session has now.
+fn is_dismissed_earlier(incident: &Incident, stop: &Stop) -> bool {
+    incident.phase == Phase::Cancelled
+        && stop.record != incident.stop.record
+        && stop.at.zip(incident.stop.at).is_some_and(|(now, then)| now > then)
+}
+
+/// An incident without what decides what runs, which is remembered for us and not for readers.
+pub(super) fn shown(incident: &Incident) -> Incident {
+    Incident {
+        fingerprint: None,
+        started_with: None,
+        other_account: Vec::new(),
+        claimed_by: None,
+        claude_program: None,
+        timing: None,
+        opened: None,
+        attempts: incident.attempts.iter().cloned().map(without_takeover).collect(),
+        ..incident.clone()
+    }
+}
+
+/// An attempt as readers see it.
+fn without_takeover(mut attempt: Attempt) -> Attempt {
+    if let Some(run) = &mut attempt.run {
+        run.taken_over = None;
+    }
+    attempt
+}
+
+impl Inventory<'_> {
+    /// What is left to do for a session whose work continued in another one: nothing.
+    #[must_use]
+    pub fn continued_elsewhere(&self, row: &Row) -> Option<RecoveryPlan> {
+        if let Some(session) = &row.summary.continued_in {
+            return Some(RecoveryPlan::nothing(Reason::ContinuedElsewhere { session }));
+        }
+        let unfinished = row.summary.stop.is_unfinished();
+        let later = unfinished.then(|| repeated_by(&row.found.path, &row.summary)).flatten()?;
+        Some(RecoveryPlan::nothing(Reason::PromptRepeated { session: &later }))
+    }
+
+    /// Its incident, and what happens next.
+    pub(super) fn add_next(&self, session: &mut Session, owners: &SessionOwners) {
+        if session.conflict_copy_of.is_some() {
+            // No client opens it.
+            return self.add_project(session);
+        }
+        let live = session.live.is_some();
+        let place = owners.places();
+        let incident = self.incident_of(&session.id, &session.transcript);
+        if let Some(incident) = incident.filter(|incident| !is_dismissed_earlier(incident, &session.stop)) {
+            let mut known = incident.clone();
+            if known.stop.record.is_none() && session.stop.kind.is_failure() {
+                // The hook was ended before it could read what the transcript tells.
+                known.stop = session.stop.clone();
+            }
+            session.next = self.next_of(&known, owners);
+            session.paused = self.paused.holds(&incident.session);
+            session.project.dir.clone_from(&incident.project);
+            session.incident = Some(shown(incident));
+        } else if session.state == State::Hung {
+            session.next = RecoveryPlan::new(Action::Notify, None, Reason::Hung);
+        } else {
+            let active = self.believed(session.last_activity_at, &session.transcript);
+            let age = active.map(|at| self.taken_at - at);
+            let recent = age.is_some_and(|age| age < RECENT);
+            if session.state == State::Current {
+                return self.add_project(session);
+            }
+            if session.stop.kind == StopKind::Waiting && !live && recent {
+                let elsewhere = session.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home());
+                session.next = RecoveryPlan::new(Action::Resume, None, Reason::QuestionOpen)
+                    .with_command(resume_command(&session.id, elsewhere));
+            } else if session.stop.is_unfinished() && (live || recent) {
+                session.next = self.next_without_incident(session, place.as_deref());
+            }
+        }
+        self.add_project(session);
+    }
+
+    fn add_project(&self, session: &mut Session) {
+        if session.project.dir.is_none() {
+            session.project.dir = session.project.cwd.as_deref().and_then(|cwd| self.enclosing(cwd));
+        }
+    }
+
+    /// The stop of this transcript that is looked after; a copy of a session elsewhere has none.
+    pub(super) fn incident_of(&self, id: &str, transcript: &Path) -> Option<&Incident> {
+        let incident = self.incidents.get(id).filter(|incident| !incident.phase.is_over())?;
+        if incident.transcript == transcript {
+            return Some(incident);
+        }
+        // The hook may have named it by a linked directory.
+        let named = self.rows.iter().find(|row| row.found.is_at(&incident.transcript));
+        named.is_none_or(|row| row.found.path == transcript).then_some(incident)
+    }
+
+    /// What happens next by what is true now, not by what was planned at the stop.
+    fn next_of(&self, incident: &Incident, owners: &SessionOwners) -> RecoveryPlan {
+        match owners.places() {
+            Some(place) if !owners.live.is_empty() => self.next_of_open(incident, owners, &place),
+            _ => self.next_of_closed(incident),
+        }
+    }
+
+    fn next_of_closed(&self, incident: &Incident) -> RecoveryPlan {
+        if incident.plan.notified_at().is_some_and(|at| at <= self.taken_at) && incident.phase == Phase::Held
+        {
+            return self.ledger.decision(incident, Terminal::Closed).plan;
+        }
+        if !incident.phase.is_active() {
+            return incident.plan.clone();
+        }
+        let plan = self.ledger.decision(incident, Terminal::Closed).plan;
+        if plan.action != Action::Run {
+            return plan;
+        }
+        if self.paused.holds(&incident.session) {
+            return RecoveryPlan::nothing(Reason::HeldBack(Obstacle::Paused, None));
+        }
+        let elsewhere = incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home());
+        let command = || resume_command(&incident.session, elsewhere);
+        let config = in_force(self.ground.outside.env, incident.project.as_deref()).config;
+        if !config.heartbeat.enabled {
+            return RecoveryPlan::new(Action::Resume, plan.at, Reason::RecoveryDisabled)
+                .with_command(command());
+        }
+        // The supervisor holds its lease for as long as it lives.
+        if incident.plan.action == Action::Run
+            && incident.phase == Phase::Waiting
+            && !Lock::is_held(&self.ground.state.supervisor_lease())
+        {
+            return RecoveryPlan::new(Action::Resume, incident.plan.at, Reason::NoSupervisor)
+                .with_command(command());
+        }
+        plan
+    }
+
+    /// What happens next to a session that is open. No command is part of it: opening the session a second time would fork its
+    /// conversation, so the user is told which window to go to.
+    fn next_of_open(&self, incident: &Incident, owners: &SessionOwners, place: &str) -> RecoveryPlan {
+        match incident.phase {
+            Phase::Cancelled | Phase::Recovered | Phase::MovedOn | Phase::Superseded => {
+                RecoveryPlan { argv: None, ..incident.plan.clone() }
+            }
+            Phase::Attempting => RecoveryPlan::nothing(Reason::AwaitingTurn),
+            Phase::GivenUp => incident.plan.clone().in_window(incident.phase, place),
+            Phase::Open => incident.plan.clone(),
+            Phase::Waiting | Phase::Held => {
+                // The waiter holds its lease for as long as it lives.
+                let waited_for = incident.module_waits(self.taken_at)
+                    || Lock::is_held(&self.ground.state.waiter_lease(&incident.session));
+                let plan = self.ledger.decision(incident, Terminal::Open).plan;
+                if incident.stop.wrapped_up && plan.action == Action::Wake && !waited_for {
+                    let (kind, at) = (incident.stop.kind, plan.at);
+                    return RecoveryPlan::new(Action::Notify, at, Reason::WrappedUp { kind, at, place });
+                }
+                if plan.action != Action::Wake {
+                    // The user has to do something first, wherever the session is.
+                    return plan.in_window(incident.phase, place);
+                }
+                if incident.plan.action == Action::Wake && incident.phase == Phase::Waiting && waited_for {
+                    return self.next_of_waiting(incident, owners, place);
+                }
+                let reason = if incident.plan.action == Action::Wake {
+                    Reason::WaiterGone(place)
+                } else {
+                    Reason::OpenedAgain(place)
+                };
+                RecoveryPlan::new(Action::Notify, plan.at.filter(|at| *at > self.taken_at), reason)
+            }
+        }
+    }
+
+    /// A hook waits for the session. What keeps it from continuing is checked now, as it is when the time has come.
+    fn next_of_waiting(&self, incident: &Incident, owners: &SessionOwners, place: &str) -> RecoveryPlan {
+        let stopped = incident
+            .claude_pid
+            .is_some_and(|pid| self.table().iter().any(|process| process.pid == pid && process.stopped));
+        let config = in_force(self.ground.outside.env, incident.project.as_deref()).config;
+        let switches = WaitSwitches {
+            paused: self.paused.holds(&incident.session),
+            switched_off: !config.heartbeat.enabled,
+            offline: is_offline(incident, self.ground.outside.env, self.ground.outside.processes),
+        };
+        let seen = incident.held_back.as_ref().map(|held| held.reason);
+        let lost = seen.filter(|reason| *reason == Obstacle::NoTranscript);
+        match obstacle(owners, incident.claude_pid, stopped, &switches).or(lost) {
+            None => RecoveryPlan { argv: None, ..incident.plan.clone() },
+            Some(what) => {
+                let action = if what.needs_user() { Action::Notify } else { Action::None };
+                RecoveryPlan::new(action, None, Reason::HeldBack(what, Some(place)))
+            }
+        }
+    }
+
+    fn next_without_incident(&self, session: &Session, place: Option<&str>) -> RecoveryPlan {
+        let report = Report {
+            session: session.id.clone(),
+            project: None,
+            config_dir: session.config_dir.clone(),
+            transcript: session.transcript.clone(),
+            stop: Stop { at: self.believed(session.stop.at, &session.transcript), ..session.stop.clone() },
+            cwd: session.project.cwd.clone(),
+            entrypoint: None,
+            claude_pid: None,
+            claude_start: None,
+        };
+        let supposed = Incident::open(report, self.taken_at);
+        let plan = self.ledger.decision(&supposed, Terminal::Closed).plan;
+        let Some(place) = place else { return plan };
+        if session.stop.wrapped_up && plan.reason != PlanReason::ResetFarAway {
+            let (kind, at) = (session.stop.kind, self.ledger.decision(&supposed, Terminal::Open).plan.at);
+            return RecoveryPlan::new(Action::Notify, at, Reason::WrappedUp { kind, at, place });
+        }
+        if user_needed(session.stop.kind).is_none() {
+            return RecoveryPlan::new(Action::Notify, plan.at, Reason::StopNotReported(place));
+        }
+        RecoveryPlan { action: Action::Notify, argv: None, ..plan }
+    }
+}
