@@ -1,0 +1,118 @@
+//! Deletes one file under the leases that protect it.
+
+use super::find::{record_files, record_size};
+use super::{Kind, Pruned};
+use crate::error::{Code, Error, IoContext, Result};
+use crate::keep::{kept_of, remove_kept};
+use crate::store::StateDir;
+use crate::store::lock::Lock;
+use crate::store::replace::sync_dir;
+use std::path::{Path, PathBuf};
+
+/// Ending of the file beside a snapshot that holds its SHA-256.
+const NOTED: &str = ".sha256";
+
+/// Deletes one of those that were found. An export loses its name first, so that a half of it is none.
+pub(super) fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
+    let dir = one.path.parent().unwrap_or(Path::new("/"));
+    let places = [
+        state.exports(),
+        state.all_snapshots(),
+        state.pages(),
+        state.all_runs(),
+        state.sessions(),
+        state.all_kept(),
+    ];
+    if !places.iter().any(|place| one.path.starts_with(place)) {
+        return Err(Error::new(Code::PathRefused, "is none of ours").at(&one.path));
+    }
+    // A run takes its snapshot under this lock, and a restore reads one under it. A run whose supervisor is gone holds it no more;
+    // what it writes is kept because it has no result.
+    let run = (state.run_lease(&one.session), "a run or a restore of its session is under way");
+    let leases = match one.kind {
+        Kind::Snapshot | Kind::Output | Kind::Kept => vec![run],
+        Kind::Leftover if one.path.starts_with(state.all_snapshots()) => vec![run],
+        Kind::Export | Kind::Page | Kind::Leftover => Vec::new(),
+        // Nobody holds one that was never made. The last is that of the hooks at the end of a turn.
+        Kind::Record => vec![
+            run,
+            (state.waiter_lease(&one.session), "somebody waits for its session"),
+            (state.watch_lease(&one.session), "a hook of its session is at work"),
+        ]
+        .into_iter()
+        .filter(|(lease, _)| lease.exists())
+        .collect(),
+    };
+    let mut held = Vec::new();
+    for (lease, why) in leases {
+        let Some(lease) = Lock::try_take(&lease)? else {
+            return Err(Error::new(Code::StateLocked, why)
+                .at(&one.path)
+                .hint("run it again when that has ended"));
+        };
+        held.push(lease);
+    }
+    if one.kind == Kind::Record {
+        return delete_record(state, one);
+    }
+    if one.kind == Kind::Kept {
+        let gone = kept_of(state, &one.session)?.is_some_and(|kept| kept.is_gone());
+        return if gone {
+            remove_kept(state, &one.session)
+        } else {
+            Err(Error::new(Code::ChangedMeanwhile, "its session was brought back").at(&one.path))
+        };
+    }
+    let meta = std::fs::symlink_metadata(&one.path).doing("delete", &one.path)?;
+    if meta.is_dir() {
+        let gone = nameless(&one.path);
+        if gone != one.path {
+            std::fs::rename(&one.path, &gone).doing("delete", &one.path)?;
+        }
+        // Follows no link.
+        std::fs::remove_dir_all(&gone).doing("delete", &gone)?;
+    } else {
+        std::fs::remove_file(&one.path).doing("delete", &one.path)?;
+        if one.kind == Kind::Snapshot {
+            let mut noted = one.path.clone().into_os_string();
+            noted.push(NOTED);
+            crate::store::replace::remove(Path::new(&noted))?;
+        }
+        if matches!(one.kind, Kind::Snapshot | Kind::Output) {
+            // Only one that is empty goes.
+            let _ = std::fs::remove_dir(dir);
+        }
+    }
+    if dir.is_dir() {
+        sync_dir(dir).doing("delete", dir)?;
+    }
+    Ok(())
+}
+
+/// Deletes the files of a record; its directory goes when nothing else is in it.
+fn delete_record(state: &StateDir, one: &Pruned) -> Result<()> {
+    if record_size(state, &one.session).is_some_and(|(_, at)| at != one.made_at) {
+        return Err(Error::new(
+            Code::ChangedMeanwhile,
+            "something was noted about its session since it was looked at",
+        )
+        .at(&one.path)
+        .hint("run it again"));
+    }
+    for path in record_files(state, &one.session) {
+        if std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {
+            crate::store::replace::remove(&path)?;
+        }
+    }
+    let _ = std::fs::remove_dir(&one.path);
+    Ok(())
+}
+
+/// The name of an export that is being deleted: that of one which was never finished.
+fn nameless(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with('.') {
+        return path.to_path_buf();
+    }
+    path.with_file_name(format!(".{name}.{}{}", std::process::id(), crate::rescue::export::UNFINISHED))
+}

@@ -1,0 +1,224 @@
+//! Finds the files of this program that the rules apply to.
+
+use super::{Kind, Thing};
+use crate::claude::home::is_session_id;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::keep::{KeptEntry, kept_register};
+use crate::problem::Problem;
+use crate::rescue::export::{is_left_over, session_of};
+use crate::rescue::reading::publish;
+use crate::store::StateDir;
+use crate::store::stored::peek;
+use crate::trust::registration::Registration;
+use chrono::{DateTime, Utc};
+use std::path::{Path, PathBuf};
+
+/// Ending of the name of a snapshot.
+const SNAPSHOT: &str = ".jsonl";
+
+/// Ending of a run's output.
+const OUTPUT: &str = ".log";
+
+/// A half-written snapshot of a process that is gone.
+const PART: &str = ".part";
+
+/// Entries of a directory of ours, each with its name; refused when it is a link.
+fn listed(dir: &Path) -> Result<Vec<(String, PathBuf, std::fs::Metadata)>> {
+    match std::fs::symlink_metadata(dir) {
+        Ok(meta) if meta.is_dir() => {}
+        Ok(_) => {
+            return Err(Error::new(
+                Code::PathRefused,
+                "is no directory of ours: nothing behind a link is deleted",
+            )
+            .at(dir)
+            .hint("look there yourself"));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("read", dir, &error)),
+    }
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(dir).doing("read the directory", dir)? {
+        let entry = entry.doing("read the directory", dir)?;
+        let path = entry.path();
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
+        entries.push((name, path, meta));
+    }
+    Ok(entries)
+}
+
+pub(super) fn exports(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>> {
+    let mut found = Vec::new();
+    for (name, path, meta) in listed(&state.exports())? {
+        if meta.file_type().is_symlink() {
+            continue;
+        }
+        let left_over = is_left_over(&name);
+        let own = name.trim_start_matches('.');
+        let session = if left_over {
+            own.split_once('.').and_then(|(own, _)| session_of(own))
+        } else {
+            session_of(&name)
+        };
+        let Some(session) = session.map(str::to_owned) else { continue };
+        let kind = if left_over { Kind::Leftover } else { Kind::Export };
+        let bytes = size(&path, &meta, problems);
+        let made_at = named_time(own).or_else(|| meta.modified().ok().map(DateTime::from));
+        found.push(Thing { kind, session, path, made_at, bytes });
+    }
+    Ok(found)
+}
+
+/// The time in the name of an export.
+fn named_time(name: &str) -> Option<DateTime<Utc>> {
+    let text = name.get(..16)?;
+    chrono::NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ").ok().map(|at| at.and_utc())
+}
+
+pub(super) fn snapshots(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>> {
+    by_session(&state.all_snapshots(), problems, |name| {
+        if name.ends_with(SNAPSHOT) {
+            Some(Kind::Snapshot)
+        } else {
+            let left = pid_of_part(name).is_some_and(|pid| !crate::program::process_exists(pid));
+            left.then_some(Kind::Leftover)
+        }
+    })
+}
+
+/// Kept sessions that Claude Code deleted: the kept files are the only ones.
+pub(super) fn gone_sessions(state: &StateDir, problems: &mut Vec<Error>) -> Vec<Thing> {
+    let gone = kept_register(state, problems).into_iter().filter(KeptEntry::is_gone);
+    gone.map(|kept| Thing {
+        kind: Kind::Kept,
+        path: state.kept(&kept.session),
+        made_at: Some(kept.updated_at),
+        bytes: kept.own_bytes,
+        session: kept.session,
+    })
+    .collect()
+}
+
+pub(super) fn outputs(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>> {
+    by_session(&state.all_runs(), problems, |name| name.ends_with(OUTPUT).then_some(Kind::Output))
+}
+
+/// Files in directories that are called after sessions.
+fn by_session(
+    dir: &Path,
+    problems: &mut Vec<Problem>,
+    kind_of: impl Fn(&str) -> Option<Kind>,
+) -> Result<Vec<Thing>> {
+    let mut found = Vec::new();
+    for (session, dir, meta) in listed(dir)? {
+        if !meta.is_dir() || !is_session_id(&session) {
+            continue;
+        }
+        let entries = match listed(&dir) {
+            Ok(entries) => entries,
+            Err(error) => {
+                problems.push(error.into());
+                continue;
+            }
+        };
+        for (name, path, meta) in entries.into_iter().filter(|(.., meta)| meta.is_file()) {
+            let Some(kind) = kind_of(&name) else { continue };
+            let made_at = meta.modified().ok().map(DateTime::from);
+            found.push(Thing { kind, session: session.clone(), path, made_at, bytes: meta.len() });
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn pages(state: &StateDir) -> Result<Vec<Thing>> {
+    let mut found = Vec::new();
+    for (name, path, meta) in listed(&state.pages())?.into_iter().filter(|(.., meta)| meta.is_file()) {
+        let (kind, session) = match publish::left_over(&name) {
+            Some(session) => (Kind::Leftover, session),
+            None => match publish::session_of(&name) {
+                Some(session) => (Kind::Page, session),
+                None => continue,
+            },
+        };
+        let session = session.to_owned();
+        let made_at = named_time(name.trim_start_matches('.'));
+        found.push(Thing { kind, session, path, made_at, bytes: meta.len() });
+    }
+    Ok(found)
+}
+
+/// What was noted about a session.
+pub(super) struct Record {
+    pub(super) thing: Thing,
+    /// How it was started.
+    pub(super) registration: Option<Registration>,
+    /// What was said is in it, because Claude Code did not save it.
+    pub(super) shadow: bool,
+}
+
+/// The files that are a record. What a person wrote into a note, which is kept beside them, is none.
+pub(super) fn record_files(state: &StateDir, session: &str) -> [PathBuf; 5] {
+    [
+        state.given(session),
+        state.context(session),
+        state.saving(session),
+        state.shadow(session),
+        state.session(session),
+    ]
+}
+
+/// Size of a record, and when something was noted in it last; `None` when there is none.
+pub(super) fn record_size(state: &StateDir, session: &str) -> Option<(u64, Option<DateTime<Utc>>)> {
+    let files = record_files(state, session);
+    let metas = files
+        .iter()
+        .filter_map(|path| std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file));
+    let sizes: Vec<(u64, Option<DateTime<Utc>>)> =
+        metas.map(|meta| (meta.len(), meta.modified().ok().map(DateTime::from))).collect();
+    let newest = sizes.iter().map(|(_, at)| *at).max()?;
+    Some((sizes.iter().map(|(bytes, _)| bytes).sum(), newest))
+}
+
+pub(super) fn records(state: &StateDir, problems: &mut Vec<Error>) -> Result<Vec<Record>> {
+    let mut found = Vec::new();
+    for (session, path, meta) in listed(&state.sessions())? {
+        if !meta.is_dir() || !is_session_id(&session) {
+            continue;
+        }
+        let Some((bytes, made_at)) = record_size(state, &session) else { continue };
+        let registered = state.session(&session);
+        let registration = match peek::<Registration>(&registered) {
+            Ok(registration) => registration,
+            // What a newer version noted is not judged by this one, nor what cannot be read.
+            Err(error) if error.code == Code::StateNewer || std::fs::read(&registered).is_err() => {
+                problems.push(error);
+                continue;
+            }
+            Err(_) => None,
+        };
+        let shadow = state.shadow(&session).try_exists().unwrap_or(true);
+        let thing = Thing { kind: Kind::Record, session, path, made_at, bytes };
+        found.push(Record { thing, registration, shadow });
+    }
+    Ok(found)
+}
+
+/// The process that began a snapshot it did not finish: `<name>.<pid>.part`.
+fn pid_of_part(name: &str) -> Option<u32> {
+    name.strip_suffix(PART)?.rsplit_once('.')?.1.parse().ok()
+}
+
+/// Bytes of a file, or of all files below a directory.
+fn size(path: &Path, meta: &std::fs::Metadata, problems: &mut Vec<Problem>) -> u64 {
+    if !meta.is_dir() {
+        return meta.len();
+    }
+    match listed(path) {
+        Ok(entries) => entries.iter().map(|(_, path, meta)| size(path, meta, problems)).sum(),
+        Err(error) => {
+            problems.push(error.into());
+            0
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Pruning: exports, snapshots, pages and outputs of runs of ours that are old, many or large are deleted, and records of sessions
+//! that are old, or whose transcript is gone; all of it after it was shown.
+//!
+//! Only what this tool made, and knows by its name, in its own directories of the state: nothing of Claude Code's own, no export
+//! that was put elsewhere, nothing behind a link. Of every session the newest export, snapshot, page and output stay, unless a
+//! person asks otherwise; what a run that has not ended was started from and writes stays too, and every page and record of a
+//! session that is open or to which something is owed. What cannot be read does not count as over: what may depend on it stays.
+
+mod delete;
+mod find;
+mod rules;
+mod wanted;
+
+use crate::clock::Clock;
+use crate::config::Retention;
+use crate::error::{Error, Result};
+use crate::fs::lossy;
+use crate::keep::pack;
+use crate::problem::Problem;
+use crate::report::inventory::{Ground, Inventory};
+use crate::session::stop::{time, time_or_null};
+use crate::store::{StateDir, journal};
+use crate::world::World;
+use chrono::{DateTime, Utc};
+use delete::delete;
+use find::{exports, gone_sessions, outputs, pages, records, snapshots};
+pub use rules::Rules;
+use rules::{kept_sessions_out, rules, sorted_out};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use wanted::Wanted;
+
+/// Name and version of this object's form.
+const SCHEMA: &str = "cc-session-recover/prune@1";
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct PruneOptions {
+    /// Exports older than so many days; by the configuration when missing.
+    pub exports_days: Option<f64>,
+    /// Snapshots older than so many days.
+    pub snapshots_days: Option<f64>,
+    /// Pages older than so many days.
+    pub pages_days: Option<f64>,
+    /// Outputs of runs older than so many days.
+    pub outputs_days: Option<f64>,
+    /// Records of sessions in which nothing was noted for so many days.
+    pub records_days: Option<f64>,
+    /// Kept sessions that Claude Code deleted, so many days after they were last worked in.
+    pub kept_days: Option<f64>,
+    /// Kept sessions that Claude Code deleted take at most so many bytes together.
+    pub kept_max_total: Option<u64>,
+    /// Of every session so many of each stay in any case.
+    pub keep: Option<usize>,
+    /// Of every session at most so many of each.
+    pub most: Option<usize>,
+    /// All together at most so many bytes: the oldest go first.
+    pub max_bytes: Option<u64>,
+    /// Only these paths, of those that may go: what a person was shown.
+    pub only: Option<Vec<PathBuf>>,
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Export,
+    /// A snapshot of a transcript.
+    Snapshot,
+    /// A page for people.
+    Page,
+    /// What a run wrote on its outputs.
+    Output,
+    /// The small files in which things are noted about a session.
+    Record,
+    /// The kept files of a session that Claude Code deleted.
+    Kept,
+    /// What an export, snapshot or page that was killed has left.
+    Leftover,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pruned {
+    pub kind: Kind,
+    pub session: String,
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// When it was made.
+    #[serde(serialize_with = "time_or_null")]
+    pub made_at: Option<DateTime<Utc>>,
+    pub bytes: u64,
+    pub why: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PruneReport {
+    pub schema: &'static str,
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    pub dry_run: bool,
+    pub rules: Rules,
+    /// What goes, or with `dryRun` would go.
+    pub removed: Vec<Pruned>,
+    pub removed_bytes: u64,
+    pub kept: usize,
+    pub kept_bytes: u64,
+    /// Bytes of deleted sessions that were compressed before the rules were applied, and bytes that they take since.
+    pub packed: PackedBytes,
+    /// What could not be looked at or deleted.
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PackedBytes {
+    pub files: usize,
+    pub before: u64,
+    pub after: u64,
+}
+
+/// Deletes what the rules let go, or with `dry_run` tells it.
+///
+/// # Errors
+/// [`Code::ConfigInvalid`] for a configuration that is none; [`Code::PathRefused`] when one of the directories is a link;
+/// [`Code::Io`] when one cannot be read.
+pub fn prune(outside: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
+    let mut ground = Ground::read(outside, None)?;
+    // What a person wanted to be kept is then not known.
+    if let Some(problem) = ground.problem.take() {
+        return Err(Error { hint: Some("mend the configuration; nothing was deleted".into()), ..problem });
+    }
+    let rules = rules(&ground.config.retention, options)?;
+    let now = outside.clock.now();
+    let mut inventory = Inventory::open(&ground);
+    let mut problems = Vec::new();
+    let mut packed = PackedBytes::default();
+    if !options.dry_run {
+        let done = pack(&ground.state, outside.clock, u64::MAX);
+        packed = PackedBytes { files: done.files, before: done.bytes, after: done.stored };
+        problems.extend(done.failures.into_iter().map(Problem::from));
+    }
+    let mut found = exports(&ground.state, &mut problems)?;
+    found.extend(snapshots(&ground.state, &mut problems)?);
+    found.extend(outputs(&ground.state, &mut problems)?);
+    found.extend(pages(&ground.state)?);
+    let records = records(&ground.state, &mut inventory.problems)?;
+    let wanted = Wanted::of(&mut inventory, &ground.state, &records, outside.processes);
+    problems.extend(inventory.problems.into_iter().map(Problem::from));
+    found.extend(records.into_iter().map(|record| record.thing));
+    let (mut removed, mut kept) = sorted_out(found, &rules, now, &wanted);
+    let mut unread = Vec::new();
+    let (expired, stay) =
+        kept_sessions_out(gone_sessions(&ground.state, &mut unread), &rules, now, &wanted.sessions);
+    problems.extend(unread.into_iter().map(Problem::from));
+    removed.extend(expired);
+    kept.extend(stay);
+    if let Some(only) = &options.only {
+        removed.retain(|one| only.contains(&one.path));
+    }
+    if !options.dry_run {
+        removed.retain(|one| match delete(&ground.state, one) {
+            Ok(()) => true,
+            Err(error) => {
+                problems.push(error.into());
+                false
+            }
+        });
+        if !removed.is_empty() {
+            let paths: Vec<&PathBuf> = removed.iter().map(|one| &one.path).collect();
+            let bytes: u64 = removed.iter().map(|one| one.bytes).sum();
+            let fields = json!({"count": paths.len(), "bytes": bytes, "paths": paths});
+            journal::append(&ground.state, outside.clock, "pruned", fields);
+        }
+    }
+    Ok(PruneReport {
+        schema: SCHEMA,
+        generated_at: now,
+        dry_run: options.dry_run,
+        rules,
+        removed_bytes: removed.iter().map(|one| one.bytes).sum(),
+        removed,
+        packed,
+        kept: kept.len(),
+        kept_bytes: kept.iter().map(|one| one.bytes).sum(),
+        problems,
+    })
+}
+
+/// Something that was found.
+#[derive(Debug, Clone)]
+struct Thing {
+    kind: Kind,
+    session: String,
+    path: PathBuf,
+    made_at: Option<DateTime<Utc>>,
+    bytes: u64,
+}
+
+impl Thing {}
+
+/// Packs what Claude Code deleted, about `most` bytes, and removes deleted sessions by age and size; what failed. A pass of the
+/// supervisor.
+#[must_use]
+pub fn tend_kept(state: &StateDir, clock: &dyn Clock, retention: &Retention, most: u64) -> Vec<Error> {
+    let mut packed = pack(state, clock, most);
+    let Ok(rules) = rules(retention, &PruneOptions::default()) else { return packed.failures };
+    // A session that may be open has no transcript yet, or has lost it: what is kept of it stays.
+    let wanted = BTreeSet::new();
+    let found = gone_sessions(state, &mut packed.failures);
+    // What was packed only in part takes more room than it will.
+    let rules = if packed.more { Rules { kept_max_total: u64::MAX, ..rules } } else { rules };
+    for one in kept_sessions_out(found, &rules, clock.now(), &wanted).0 {
+        match delete(state, &one) {
+            Ok(()) => {
+                let fields = json!({"session": one.session, "bytes": one.bytes, "why": one.why});
+                journal::append(state, clock, "kept-removed", fields);
+            }
+            Err(error) => packed.failures.push(error),
+        }
+    }
+    packed.failures
+}

@@ -1,0 +1,317 @@
+//! Decides by the rules which files are deleted. Reads and deletes nothing.
+
+use super::wanted::Wanted;
+use super::{Kind, PruneOptions, Pruned, Thing};
+use crate::config::Retention;
+use crate::error::{Code, Error, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Of every session so many stay, however old.
+const KEEP: usize = 1;
+
+/// A session without a transcript may have been started just now: so long its record stays.
+const FRESH: TimeDelta = TimeDelta::days(1);
+
+/// The rules in force.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rules {
+    /// Days for which exports are kept.
+    pub exports_days: f64,
+    /// Days for which snapshots are kept.
+    pub snapshots_days: f64,
+    /// Days for which pages are kept.
+    pub pages_days: f64,
+    /// Days for which outputs of runs are kept.
+    pub outputs_days: f64,
+    /// Days for which records of sessions are kept.
+    pub records_days: f64,
+    /// Days for which sessions that Claude Code deleted are kept.
+    pub kept_days: f64,
+    /// Bytes that sessions which Claude Code deleted may take together.
+    pub kept_max_total: u64,
+    /// Of every session so many of each stay in any case.
+    pub keep: usize,
+    /// Of every session at most so many of each.
+    pub most: Option<usize>,
+    /// All together at most so many bytes.
+    pub max_bytes: Option<u64>,
+}
+
+pub(super) fn rules(retention: &Retention, options: &PruneOptions) -> Result<Rules> {
+    let days = |given: Option<f64>, configured: f64| {
+        let days = given.unwrap_or(configured);
+        if days.is_finite() && days >= 0.0 {
+            Ok(days)
+        } else {
+            Err(Error::new(Code::Usage, "a number of days is negative or none"))
+        }
+    };
+    Ok(Rules {
+        exports_days: days(options.exports_days, retention.exports_days)?,
+        snapshots_days: days(options.snapshots_days, retention.snapshots_days)?,
+        pages_days: days(options.pages_days, retention.pages_days)?,
+        outputs_days: days(options.outputs_days, retention.outputs_days)?,
+        records_days: days(options.records_days, retention.records_days)?,
+        kept_days: days(options.kept_days, retention.kept_days)?,
+        kept_max_total: options.kept_max_total.unwrap_or(retention.kept_max_total),
+        keep: options.keep.unwrap_or(KEEP),
+        most: options.most,
+        max_bytes: options.max_bytes,
+    })
+}
+
+impl Rules {
+    const fn days(&self, kind: Kind) -> f64 {
+        match kind {
+            Kind::Export => self.exports_days,
+            Kind::Page => self.pages_days,
+            Kind::Output => self.outputs_days,
+            Kind::Record => self.records_days,
+            Kind::Kept => self.kept_days,
+            Kind::Snapshot | Kind::Leftover => self.snapshots_days,
+        }
+    }
+}
+
+/// What goes and what stays, in this order: left over; of no use; too old; too many; too large together.
+pub(super) fn sorted_out(
+    mut found: Vec<Thing>,
+    rules: &Rules,
+    now: DateTime<Utc>,
+    wanted: &Wanted,
+) -> (Vec<Pruned>, Vec<Thing>) {
+    // The newest first. What has no time is taken for new.
+    found.sort_by(|one, other| {
+        let key = |thing: &Thing| (thing.made_at.is_none(), thing.made_at);
+        key(other).cmp(&key(one)).then_with(|| other.path.cmp(&one.path))
+    });
+    let mut seen: BTreeMap<(Kind, String), usize> = BTreeMap::new();
+    let mut removed = Vec::new();
+    // With whether it may not go, however large all are together.
+    let mut kept: Vec<(Thing, bool)> = Vec::new();
+    for thing in found {
+        if thing.kind == Kind::Leftover {
+            removed.push(thing.goes("was never finished"));
+            continue;
+        }
+        let record = thing.kind == Kind::Record;
+        let before = seen.entry((thing.kind, thing.session.clone())).or_default();
+        *before += 1;
+        // A session has one record, and its newest copy tells nothing that is not in it.
+        let held = !record && *before <= rules.keep || wanted.holds(&thing);
+        let days = rules.days(thing.kind);
+        let old = thing.made_at.is_some_and(|at| older(at, now, days));
+        let fresh = thing.made_at.is_none_or(|at| at > now - FRESH);
+        if !held && record && !fresh && wanted.gone.contains(&thing.session) {
+            removed.push(thing.goes("its transcript is gone"));
+        } else if !held && old {
+            removed.push(thing.goes(&format!("is older than {days} days")));
+        } else if !held && !record && rules.most.is_some_and(|most| *before > most) {
+            removed.push(thing.goes("there are more of this session"));
+        } else {
+            // Records are small: they make no room.
+            kept.push((thing, held || record));
+        }
+    }
+    if let Some(most) = rules.max_bytes {
+        let counted = kept.iter().filter(|(thing, _)| thing.kind != Kind::Record);
+        let mut total: u64 = counted.map(|(thing, _)| thing.bytes).sum();
+        // The oldest are last.
+        for at in (0..kept.len()).rev() {
+            if total <= most {
+                break;
+            }
+            if !kept[at].1 {
+                let (thing, _) = kept.remove(at);
+                total -= thing.bytes;
+                removed.push(thing.goes("all together take too much room"));
+            }
+        }
+    }
+    (removed, kept.into_iter().map(|(thing, _)| thing).collect())
+}
+
+fn older(at: DateTime<Utc>, now: DateTime<Utc>, days: f64) -> bool {
+    #[expect(clippy::cast_possible_truncation, reason = "a length of time in seconds")]
+    let length = TimeDelta::try_seconds((days * 86_400.0) as i64);
+    length.and_then(|length| now.checked_sub_signed(length)).is_some_and(|limit| at < limit)
+}
+
+/// Which of the deleted sessions that are kept go: those that are too old, then the oldest until the others have room. A session that
+/// is open or has unfinished work stays.
+pub(super) fn kept_sessions_out(
+    mut found: Vec<Thing>,
+    rules: &Rules,
+    now: DateTime<Utc>,
+    wanted: &BTreeSet<String>,
+) -> (Vec<Pruned>, Vec<Thing>) {
+    found.sort_by(|one, other| (one.made_at, &one.session).cmp(&(other.made_at, &other.session)));
+    let mut total: u64 = found.iter().map(|thing| thing.bytes).sum();
+    let (mut removed, mut stay) = (Vec::new(), Vec::new());
+    for thing in found {
+        let old = thing.made_at.is_some_and(|at| older(at, now, rules.kept_days));
+        let why = match (old, total > rules.kept_max_total) {
+            _ if wanted.contains(&thing.session) => None,
+            (true, _) => Some(format!("is older than {} days", rules.kept_days)),
+            (false, true) => Some("deleted sessions take more room than retention.keptMaxTotal".to_owned()),
+            (false, false) => None,
+        };
+        if let Some(why) = why {
+            total -= thing.bytes;
+            removed.push(thing.goes(&why));
+        } else {
+            stay.push(thing);
+        }
+    }
+    (removed, stay)
+}
+
+impl Thing {
+    fn goes(self, why: &str) -> Pruned {
+        Pruned {
+            kind: self.kind,
+            session: self.session,
+            path: self.path,
+            made_at: self.made_at,
+            bytes: self.bytes,
+            why: why.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn thing(kind: Kind, session: &str, days: i64, bytes: u64) -> Thing {
+        let made_at = DateTime::from_timestamp(NOW - days * 86_400, 0);
+        Thing { kind, session: session.into(), path: format!("/{session}-{days}").into(), made_at, bytes }
+    }
+
+    fn rules() -> Rules {
+        Rules {
+            exports_days: 90.0,
+            snapshots_days: 14.0,
+            pages_days: 30.0,
+            outputs_days: 20.0,
+            records_days: 60.0,
+            kept_days: 365.0,
+            kept_max_total: 100,
+            keep: 1,
+            most: None,
+            max_bytes: None,
+        }
+    }
+
+    fn gone(found: Vec<Thing>, rules: &Rules) -> Vec<String> {
+        let now = DateTime::from_timestamp(NOW, 0).unwrap();
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let wanted = Wanted {
+            runs: BTreeSet::from([PathBuf::from("/needed-400")]),
+            sessions: set(&["open"]),
+            unread: set(&["unread"]),
+            unsaved: set(&["unsaved"]),
+            gone: set(&["open", "lost", "unsaved", "unread"]),
+            any_unread: false,
+        };
+        let (removed, _) = sorted_out(found, rules, now, &wanted);
+        let mut names: Vec<String> =
+            removed.into_iter().map(|one| one.path.to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_newest_of_a_session_stays_however_old_and_what_a_run_needs_too() {
+        use Kind::{Export, Leftover, Output, Snapshot};
+        let found = vec![
+            thing(Export, "a", 100, 1),
+            thing(Export, "a", 200, 1),
+            thing(Export, "b", 500, 1),
+            thing(Snapshot, "s", 1, 1),
+            thing(Snapshot, "s", 13, 1),
+            thing(Snapshot, "s", 15, 1),
+            thing(Snapshot, "needed", 300, 1),
+            thing(Snapshot, "needed", 400, 1),
+            thing(Output, "o", 19, 1),
+            thing(Output, "o", 21, 1),
+            thing(Output, "needed", 390, 1),
+            thing(Output, "needed", 400, 1),
+            thing(Leftover, "l", 0, 1),
+        ];
+        assert_eq!(gone(found.clone(), &rules()), ["/a-200", "/l-0", "/o-21", "/s-15"]);
+        let none = Rules { keep: 0, ..rules() };
+        let all = ["/a-100", "/a-200", "/b-500", "/l-0", "/needed-300", "/needed-390", "/o-21", "/s-15"];
+        assert_eq!(gone(found, &none), all);
+    }
+
+    #[test]
+    fn pages_go_as_exports_do_and_records_by_age_or_when_their_transcript_is_gone() {
+        use Kind::{Page, Record};
+        let found = vec![
+            thing(Page, "p", 40, 1),
+            thing(Page, "p", 50, 1),
+            thing(Page, "open", 40, 1),
+            thing(Page, "open", 50, 1),
+            thing(Record, "r", 59, 1),
+            thing(Record, "old", 61, 1),
+            thing(Record, "lost", 2, 1),
+            thing(Record, "open", 400, 1),
+            thing(Record, "unsaved", 400, 1),
+            thing(Record, "unread", 400, 1),
+            thing(Page, "unread", 400, 1),
+        ];
+        assert_eq!(gone(found.clone(), &rules()), ["/lost-2", "/old-61", "/p-50"]);
+        let all = Rules { keep: 0, most: Some(0), max_bytes: Some(0), ..rules() };
+        assert_eq!(gone(found, &all), ["/lost-2", "/old-61", "/p-40", "/p-50"], "records make no room");
+        assert!(gone(vec![thing(Record, "lost", 0, 1)], &rules()).is_empty(), "it may have begun just now");
+    }
+
+    #[test]
+    fn too_many_and_too_large_lose_the_oldest_first() {
+        use Kind::Export;
+        let found = || (1..6).map(|days| thing(Export, "a", days, 10)).collect::<Vec<_>>();
+        assert_eq!(gone(found(), &Rules { most: Some(3), ..rules() }), ["/a-4", "/a-5"]);
+        assert_eq!(gone(found(), &Rules { max_bytes: Some(25), ..rules() }), ["/a-3", "/a-4", "/a-5"]);
+        assert_eq!(gone(found(), &Rules { max_bytes: Some(0), ..rules() }).len(), 4, "the newest stays");
+        assert_eq!(gone(found(), &Rules { max_bytes: Some(0), keep: 0, ..rules() }).len(), 5);
+        let mut with_record = found();
+        with_record.push(thing(Kind::Record, "a", 0, 1000));
+        assert!(
+            gone(with_record, &Rules { max_bytes: Some(50), ..rules() }).is_empty(),
+            "records do not count"
+        );
+    }
+
+    #[test]
+    fn deleted_sessions_that_are_kept_go_by_age_and_then_the_oldest_until_the_others_have_room() {
+        let kept = |found: Vec<Thing>, rules: &Rules| {
+            let now = DateTime::from_timestamp(NOW, 0).unwrap();
+            let wanted = BTreeSet::from(["open".to_owned()]);
+            let (removed, stay) = kept_sessions_out(found, rules, now, &wanted);
+            let names = removed.iter().map(|one| one.path.to_string_lossy().into_owned()).collect::<Vec<_>>();
+            (names, stay.len())
+        };
+        let found = || {
+            vec![
+                thing(Kind::Kept, "new", 1, 60),
+                thing(Kind::Kept, "older", 100, 60),
+                thing(Kind::Kept, "old", 366, 5),
+                thing(Kind::Kept, "open", 900, 30),
+            ]
+        };
+        assert_eq!(kept(found(), &rules()), (vec!["/old-366".to_owned(), "/older-100".to_owned()], 2));
+        let room = Rules { kept_max_total: 150, ..rules() };
+        assert_eq!(kept(found(), &room), (vec!["/old-366".to_owned()], 3));
+        let long = Rules { kept_days: 1000.0, kept_max_total: 155, ..rules() };
+        assert_eq!(kept(found(), &long), (Vec::new(), 4));
+        let none = Rules { kept_max_total: 0, ..rules() };
+        assert_eq!(kept(found(), &none).1, 1, "what is open stays");
+    }
+}

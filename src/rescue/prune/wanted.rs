@@ -1,0 +1,197 @@
+//! Which files are retained whatever the rules say: those of open sessions, of unfinished work and of runs without a result.
+
+use super::find::Record;
+use super::{Kind, Thing};
+use crate::claude::home::{ClaudeHome, is_session_id};
+use crate::claude::process::Processes;
+use crate::recovery::incident::Incident;
+use crate::report::inventory::Inventory;
+use crate::session::files::entries;
+use crate::session::scan::Found;
+use crate::store::StateDir;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// What is still wanted, whatever the rules say.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// Snapshots and outputs that are needed for runs.
+    pub(super) runs: BTreeSet<PathBuf>,
+    /// Sessions that are open, or to which something is owed.
+    pub(super) sessions: BTreeSet<String>,
+    /// Sessions of which cannot be read whether something is owed to them.
+    pub(super) unread: BTreeSet<String>,
+    /// What could not be read may be about any session.
+    pub(super) any_unread: bool,
+    /// Sessions without a transcript whose record tells what was said.
+    pub(super) unsaved: BTreeSet<String>,
+    /// Sessions whose transcript is gone and of which nothing else tells what was said: their records are of no use.
+    pub(super) gone: BTreeSet<String>,
+}
+
+impl Wanted {
+    /// Every problem of the inventory counts, and says afterwards what stays because of it.
+    pub(super) fn of(
+        inventory: &mut Inventory<'_>,
+        state: &StateDir,
+        records: &[Record],
+        processes: &dyn Processes,
+    ) -> Self {
+        let found = inventory.find(None);
+        let table = processes.table();
+        inventory.owners.add_unregistered(&inventory.homes, &found, &table, processes);
+        let held = inventory.owners.open_sessions().map(str::to_owned);
+        let owed = inventory.incidents.values().filter(|incident| !incident.phase.is_over());
+        let mut wanted = Self {
+            runs: needed(inventory.incidents.values()),
+            sessions: held.chain(owed.map(|incident| incident.session.clone())).collect(),
+            ..Self::default()
+        };
+        let known: BTreeSet<&str> = found.iter().map(Found::id).collect();
+        let all_listed =
+            !inventory.homes.is_empty() && inventory.homes.iter().all(|home| is_listed(&home.projects()));
+        for Record { thing, registration, shadow } in records {
+            let session = || thing.session.clone();
+            let client = registration.as_ref().and_then(|one| one.claude_pid.zip(one.claude_start.as_ref()));
+            if client.is_some_and(|(pid, start)| processes.start_token(pid).as_ref() == Some(start)) {
+                wanted.sessions.insert(session());
+            }
+            let registered = registration.as_ref().map_or(Ok(false), |one| one.transcript.try_exists());
+            let there = known.contains(thing.session.as_str()) || registered.as_ref().is_ok_and(|is| *is);
+            if there {
+                continue;
+            }
+            if *shadow || registered.is_err() {
+                wanted.unsaved.insert(session());
+            }
+            let listed =
+                registration.as_ref().map_or(all_listed, |one| is_listed(&one.config_dir.join("projects")));
+            if listed {
+                wanted.gone.insert(session());
+            }
+        }
+        for dir in inventory.homes.iter().map(ClaudeHome::sessions).chain([state.incidents(), state.spool()])
+        {
+            // Only whether it can be listed.
+            drop(entries(&dir, &mut inventory.problems));
+        }
+        for problem in &mut inventory.problems {
+            let about = problem.path.as_deref().and_then(|path| session_in(state, path));
+            let stays = if let Some(session) = about {
+                wanted.unread.insert(session);
+                "pages, snapshots, outputs and the record of its session stay"
+            } else {
+                wanted.any_unread = true;
+                "pages, snapshots, outputs and records stay as long as it cannot be read"
+            };
+            problem.hint.get_or_insert_with(|| stays.to_owned());
+        }
+        wanted
+    }
+
+    /// Whether something stays in any case.
+    pub(super) fn holds(&self, thing: &Thing) -> bool {
+        let unread = self.any_unread || self.unread.contains(&thing.session);
+        match thing.kind {
+            Kind::Snapshot | Kind::Output => unread || self.runs.contains(&thing.path),
+            Kind::Page => unread || self.sessions.contains(&thing.session),
+            Kind::Record => {
+                unread || self.sessions.contains(&thing.session) || self.unsaved.contains(&thing.session)
+            }
+            Kind::Export | Kind::Leftover | Kind::Kept => false,
+        }
+    }
+}
+
+/// Whether a directory of transcripts shows what is in it. An empty one may be where nothing is mounted.
+fn is_listed(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some_and(|entry| entry.is_ok()))
+}
+
+/// The session that a file of the state is about, by its path.
+fn session_in(state: &StateDir, path: &Path) -> Option<String> {
+    let mut parts = path.strip_prefix(state.root()).ok()?.iter().filter_map(std::ffi::OsStr::to_str);
+    let session = parts.find_map(|part| part.split('.').next().filter(|name| is_session_id(name)))?;
+    Some(session.to_owned())
+}
+
+/// The snapshots of incidents that are not over, from which is read what a person asked for; and what runs without a result were
+/// started from and write: they may be under way, whoever looks after them, and whatever became of the incident since.
+fn needed<'i>(incidents: impl Iterator<Item = &'i Incident>) -> BTreeSet<PathBuf> {
+    let mut needed = BTreeSet::new();
+    for incident in incidents {
+        for run in incident.attempts.iter().filter_map(|attempt| attempt.run.as_deref()) {
+            let open = run.result.is_none();
+            if open || !incident.phase.is_over() {
+                needed.insert(run.snapshot.clone());
+            }
+            if open {
+                needed.insert(run.log.clone());
+            }
+        }
+    }
+    needed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Transport;
+    use crate::recovery::incident::{Attempt, Child, Outcome, Phase, Report, Run, RunResult};
+    use crate::session::{Stop, StopKind};
+    use chrono::DateTime;
+
+    const NOW: i64 = 1_800_000_000;
+
+    /// An incident with a run that has ended and one without a result.
+    fn with_runs(phase: Phase) -> Incident {
+        let at = DateTime::from_timestamp(NOW, 0).unwrap();
+        let run = |name: &str, result: Option<RunResult>| Attempt {
+            at,
+            action: "resume".into(),
+            answered: StopKind::Overloaded,
+            outcome: Outcome::Pending,
+            run: Some(Box::new(Run {
+                nonce: name.into(),
+                transport: Transport::Print,
+                supervisor: Child { pid: 7, start: None },
+                child: None,
+                bytes_before: 0,
+                sha256_before: String::new(),
+                snapshot: format!("/{name}.jsonl").into(),
+                log: format!("/{name}.log").into(),
+                commit_before: None,
+                deadline_seconds: None,
+                taken_over: None,
+                result,
+            })),
+        };
+        let report = Report {
+            session: "00000001-0000-4000-8000-000000000001".into(),
+            project: None,
+            config_dir: None,
+            transcript: "/t.jsonl".into(),
+            stop: Stop::of(StopKind::Overloaded),
+            cwd: None,
+            entrypoint: None,
+            claude_pid: None,
+            claude_start: None,
+        };
+        let attempts = vec![run("ended", Some(RunResult::default())), run("open", None)];
+        Incident { phase, attempts, ..Incident::open(report, at) }
+    }
+
+    #[test]
+    fn a_run_without_a_result_needs_its_files_and_an_incident_that_is_not_over_its_snapshots() {
+        let names = |phase| {
+            let needed = needed([&with_runs(phase)].into_iter());
+            needed.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        for phase in [Phase::Attempting, Phase::Held, Phase::GivenUp] {
+            assert_eq!(names(phase), ["/ended.jsonl", "/open.jsonl", "/open.log"], "{phase:?}");
+        }
+        for phase in [Phase::Recovered, Phase::MovedOn] {
+            assert_eq!(names(phase), ["/open.jsonl", "/open.log"], "{phase:?}");
+        }
+    }
+}
