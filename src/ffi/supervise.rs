@@ -50,7 +50,7 @@ pub fn watch(options: Option<Value>) -> AsyncTask<CoreTask> {
             Some(known) => known,
             none => none.insert(Supervisor::new(ground(|_| Provenance::User), scope)?),
         };
-        supervisor.look()
+        supervisor.run_pass()
     })
 }
 

@@ -129,9 +129,9 @@ pub enum Move {
     Leave(&'static str),
 }
 
-/// One check of everything that decides.
+/// The facts that decide the next move of a waiting hook.
 #[derive(Debug, Clone, Copy)]
-pub struct Look<'a> {
+pub struct WaitFacts<'a> {
     /// The incident on disk.
     pub incident: Option<&'a Incident>,
     pub client: Client,
@@ -154,71 +154,71 @@ pub struct Look<'a> {
 
 /// Decides the next move: pure, so that every case can be tried.
 #[must_use]
-pub fn next_move(look: &Look<'_>) -> Move {
-    let Some(incident) = look.incident else { return Move::End(None, "the incident is gone") };
+pub fn next_move(facts: &WaitFacts<'_>) -> Move {
+    let Some(incident) = facts.incident else { return Move::End(None, "the incident is gone") };
     let notified_at = notified_at(incident);
     if !incident.phase.is_active() && notified_at.is_none() {
         return Move::End(None, "the incident is no longer waited for");
     }
-    match look.client {
+    match facts.client {
         Client::Gone => return Move::Leave("the client has ended"),
         Client::Elsewhere => return Move::Leave("the client turned to another session"),
         Client::Ready | Client::Busy => {}
     }
-    match look.seen {
+    match facts.seen {
         Seen::StoppedAgain => return Move::Adopt,
         Seen::ContinuedByClient => {
             return Move::End(Some(Phase::Recovered), "Claude Code continued by itself");
         }
         Seen::MovedOn => return Move::End(Some(Phase::MovedOn), "the session continued without this tool"),
-        Seen::Escaped if look.escape_cancels && notified_at.is_none() => {
+        Seen::Escaped if facts.escape_cancels && notified_at.is_none() => {
             return Move::End(Some(Phase::Cancelled), "the user cancelled the continuation with Esc");
         }
         Seen::Same | Seen::Escaped | Seen::Lost => {}
     }
-    if let Some(early) = look.early {
+    if let Some(early) = facts.early {
         return Move::PlanEarly(early.clone());
     }
     if let Some(at) = notified_at {
-        let left = (at - look.now).to_std().unwrap_or(Duration::ZERO).max(look.boot_left);
-        return if left.is_zero() { Move::NotifyReset } else { Move::Sleep(left.min(look.step)) };
+        let left = (at - facts.now).to_std().unwrap_or(Duration::ZERO).max(facts.boot_left);
+        return if left.is_zero() { Move::NotifyReset } else { Move::Sleep(left.min(facts.step)) };
     }
-    if look.seen == Seen::Escaped && !incident.native_cancelled {
+    if facts.seen == Seen::Escaped && !incident.native_cancelled {
         return Move::ActAlone;
     }
     if incident.phase == Phase::Open {
         // The hook that reported it is still reading about it.
-        return Move::Sleep(look.step.min(ESTABLISHING));
+        return Move::Sleep(facts.step.min(ESTABLISHING));
     }
     let (Action::Wake, Some(due)) = (incident.plan.action, incident.plan.at) else {
         return Move::End(None, "the plan is not to wake");
     };
-    let wall_left = (due - look.now).to_std().unwrap_or(Duration::ZERO);
-    let left = wall_left.max(look.boot_left);
+    let wall_left = (due - facts.now).to_std().unwrap_or(Duration::ZERO);
+    let left = wall_left.max(facts.boot_left);
     // A transcript that comes late is no obstacle before the time.
-    let lost = look.seen == Seen::Lost && left.is_zero();
-    let obstacle = look.obstacle.or_else(|| lost.then_some(Obstacle::NoTranscript));
+    let lost = facts.seen == Seen::Lost && left.is_zero();
+    let obstacle = facts.obstacle.or_else(|| lost.then_some(Obstacle::NoTranscript));
     if obstacle != incident.held_back.as_ref().map(|held| held.reason) {
         return Move::HoldBack(obstacle);
     }
-    if let (true, Some(head_start)) = (look.gap, look.head_start)
+    if let (true, Some(head_start)) = (facts.gap, facts.head_start)
         && let Ok(head_start) = chrono::Duration::from_std(head_start)
-        && due < look.now + head_start
+        && due < facts.now + head_start
     {
-        return Move::Postpone(look.now + head_start);
+        return Move::Postpone(facts.now + head_start);
     }
     if !left.is_zero() {
-        let early = look.now - incident.created_at < RECORD_LATE;
-        let step = if early && (look.seen == Seen::Lost || incident.stop.record.is_none()) {
-            look.step.min(ESTABLISHING)
+        let early = facts.now - incident.created_at < RECORD_LATE;
+        let step = if early && (facts.seen == Seen::Lost || incident.stop.record.is_none()) {
+            facts.step.min(ESTABLISHING)
         } else {
-            look.step
+            facts.step
         };
         return Move::Sleep(left.min(step));
     }
-    match (obstacle, look.client) {
+    match (obstacle, facts.client) {
         (None, Client::Ready) => Move::Wake,
-        (Some(_) | None, _) => Move::Sleep(look.step),
+        (Some(_) | None, _) => Move::Sleep(facts.step),
     }
 }
 
@@ -379,7 +379,7 @@ impl Heartbeat<'_> {
             if incident.as_ref().is_some_and(|incident| incident.phase == Phase::Attempting) {
                 break;
             }
-            match self.look(incident.as_ref(), &mut watch, request.claims) {
+            match self.assess(incident.as_ref(), &mut watch, request.claims) {
                 Move::Sleep(_) => break,
                 Move::Wake if !request.claims => break,
                 _ => {
@@ -409,7 +409,7 @@ impl Heartbeat<'_> {
             let Ok(incident) = self.ledger.read(session) else {
                 return Ended::Silent("the incident cannot be read");
             };
-            let move_ = self.look(incident.as_ref(), &mut watch, false);
+            let move_ = self.assess(incident.as_ref(), &mut watch, false);
             match move_ {
                 Move::Sleep(time) => watch.sleep(time, self.clock()),
                 // Everything that changes the incident is decided again under its lock, so that a stop reported in
@@ -434,17 +434,18 @@ impl Heartbeat<'_> {
         }
     }
 
-    /// `thorough`: also looks for clients that are just being started for the session, before anything is done.
-    fn look(&self, incident: Option<&Incident>, watch: &mut Watch, thorough: bool) -> Move {
+    /// Reads the facts and decides the next move; changes nothing. `thorough` also finds clients that are just being started for the
+    /// session, which the caller needs before it acts.
+    fn assess(&self, incident: Option<&Incident>, watch: &mut Watch, thorough: bool) -> Move {
         let now = self.clock().now();
-        let Some(incident) = incident else { return next_move(&Look::of_nothing(now)) };
+        let Some(incident) = incident else { return next_move(&WaitFacts::of_nothing(now)) };
         let config = in_force(self.env, incident.project.as_deref()).config;
         let owners = self.owners(incident, thorough);
         let obstacle = self.obstacle(incident, &owners, &config);
         watch.suspended(obstacle == Some(Obstacle::Suspended));
         let waits = incident.phase == Phase::Waiting || notified_at(incident).is_some();
         let early = waits.then(|| watch.early.find(self.ledger.state, incident, now)).flatten();
-        next_move(&Look {
+        next_move(&WaitFacts {
             incident: Some(incident),
             client: self.client(incident, &owners),
             obstacle,
@@ -480,7 +481,7 @@ impl Heartbeat<'_> {
         let mut told = None;
         let mut account = None;
         self.ledger.change(session, |slot| {
-            let move_ = self.look(slot.as_ref(), watch, true);
+            let move_ = self.assess(slot.as_ref(), watch, true);
             match (move_, slot) {
                 (Move::Sleep(_), _) => {}
                 (Move::Adopt, Some(incident)) => {
@@ -791,7 +792,7 @@ impl Watch {
     }
 }
 
-impl Look<'_> {
+impl WaitFacts<'_> {
     /// There is no incident.
     const fn of_nothing(now: DateTime<Utc>) -> Self {
         Self {
@@ -909,8 +910,8 @@ mod tests {
         incident
     }
 
-    fn look<'a>(incident: &'a Incident, now: &str) -> Look<'a> {
-        Look {
+    fn facts_at<'a>(incident: &'a Incident, now: &str) -> WaitFacts<'a> {
+        WaitFacts {
             incident: Some(incident),
             client: Client::Ready,
             obstacle: None,
@@ -928,7 +929,7 @@ mod tests {
     #[test]
     fn sleeps_in_steps_until_the_planned_second_and_then_wakes() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
-        let next = |now| next_move(&look(&incident, now));
+        let next = |now| next_move(&facts_at(&incident, now));
         assert_eq!(next("2026-11-21T02:00:00Z"), Move::Sleep(Duration::from_secs(30)));
         assert_eq!(next("2026-11-21T02:09:50Z"), Move::Sleep(Duration::from_secs(10)));
         assert_eq!(next("2026-11-21T02:10:00Z"), Move::Wake);
@@ -937,7 +938,8 @@ mod tests {
     #[test]
     fn a_wall_clock_that_jumps_ahead_wakes_nobody_early() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
-        let jumped = Look { boot_left: Duration::from_secs(500), ..look(&incident, "2026-11-21T05:00:00Z") };
+        let jumped =
+            WaitFacts { boot_left: Duration::from_secs(500), ..facts_at(&incident, "2026-11-21T05:00:00Z") };
         assert_eq!(next_move(&jumped), Move::Sleep(Duration::from_secs(30)));
     }
 
@@ -950,13 +952,13 @@ mod tests {
         {
             let obstacle = Some(reason);
             for now in ["2026-11-21T02:00:00Z", "2026-11-21T02:10:00Z"] {
-                let seen = Look { obstacle, ..look(&plain, now) };
+                let seen = WaitFacts { obstacle, ..facts_at(&plain, now) };
                 assert_eq!(next_move(&seen), Move::HoldBack(obstacle), "{reason:?} at {now}");
             }
             let mut known = plain.clone();
             known.held_back = Some(HeldBack { reason, why: String::new() });
-            let due = look(&known, "2026-11-21T02:10:00Z");
-            assert_eq!(next_move(&Look { obstacle, ..due }), Move::Sleep(step), "{reason:?} stays");
+            let due = facts_at(&known, "2026-11-21T02:10:00Z");
+            assert_eq!(next_move(&WaitFacts { obstacle, ..due }), Move::Sleep(step), "{reason:?} stays");
             assert_eq!(next_move(&due), Move::HoldBack(None), "{reason:?} is gone");
         }
     }
@@ -964,14 +966,15 @@ mod tests {
     #[test]
     fn a_transcript_that_is_not_there_never_makes_a_live_client_a_closed_one() {
         let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
-        let lost = |incident, now| next_move(&Look { seen: Seen::Lost, ..look(incident, now) });
+        let lost = |incident, now| next_move(&WaitFacts { seen: Seen::Lost, ..facts_at(incident, now) });
         assert_eq!(lost(&plain, "2026-11-21T02:00:00Z"), Move::Sleep(ESTABLISHING));
         let missing = Some(Obstacle::NoTranscript);
         assert_eq!(lost(&plain, "2026-11-21T02:10:00Z"), Move::HoldBack(missing), "not woken without it");
         let mut known = plain.clone();
         known.held_back = Some(HeldBack { reason: Obstacle::NoTranscript, why: String::new() });
         assert_eq!(lost(&known, "2026-11-21T02:10:00Z"), Move::Sleep(Duration::from_secs(30)));
-        let gone = Look { client: Client::Gone, seen: Seen::Lost, ..look(&plain, "2026-11-21T02:10:00Z") };
+        let gone =
+            WaitFacts { client: Client::Gone, seen: Seen::Lost, ..facts_at(&plain, "2026-11-21T02:10:00Z") };
         assert!(matches!(next_move(&gone), Move::Leave(_)));
     }
 
@@ -987,7 +990,11 @@ mod tests {
             ("2026-11-21T05:00:00Z", false, head_start, Move::Wake),
         ];
         for (now, gap, head_start, expected) in cases {
-            assert_eq!(next_move(&Look { gap, head_start, ..look(&plain, now) }), expected, "{now} {gap}");
+            assert_eq!(
+                next_move(&WaitFacts { gap, head_start, ..facts_at(&plain, now) }),
+                expected,
+                "{now} {gap}"
+            );
         }
     }
 
@@ -1003,13 +1010,14 @@ mod tests {
             Reason::ResetFarAway { kind: StopKind::UsageLimitWeekly, reset },
         );
         let next = |incident: &Incident, now| {
-            next_move(&Look { obstacle: Some(Obstacle::Dialog), ..look(incident, now) })
+            next_move(&WaitFacts { obstacle: Some(Obstacle::Dialog), ..facts_at(incident, now) })
         };
         assert_eq!(next(&held, "2026-11-24T01:59:50Z"), Move::Sleep(Duration::from_secs(10)));
         assert_eq!(next(&held, "2026-11-24T02:00:00Z"), Move::NotifyReset);
-        let early = Look { boot_left: Duration::from_secs(500), ..look(&held, "2026-11-24T02:00:00Z") };
+        let early =
+            WaitFacts { boot_left: Duration::from_secs(500), ..facts_at(&held, "2026-11-24T02:00:00Z") };
         assert_eq!(next_move(&early), Move::Sleep(Duration::from_secs(30)), "by both clocks");
-        let gone = Look { client: Client::Gone, ..look(&held, "2026-11-24T02:00:00Z") };
+        let gone = WaitFacts { client: Client::Gone, ..facts_at(&held, "2026-11-24T02:00:00Z") };
         assert!(matches!(next_move(&gone), Move::Leave(_)));
         let other = Incident { entrypoint: Some("sdk-cli".into()), ..held.clone() };
         assert!(matches!(next(&other, "2026-11-24T02:00:00Z"), Move::End(None, _)));
@@ -1022,7 +1030,11 @@ mod tests {
     fn after_esc_that_does_not_cancel_ours_the_clients_window_is_not_waited_for() {
         let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let escaped = |incident, escape_cancels| {
-            next_move(&Look { seen: Seen::Escaped, escape_cancels, ..look(incident, "2026-11-21T02:00:00Z") })
+            next_move(&WaitFacts {
+                seen: Seen::Escaped,
+                escape_cancels,
+                ..facts_at(incident, "2026-11-21T02:00:00Z")
+            })
         };
         assert_eq!(escaped(&plain, false), Move::ActAlone);
         assert!(matches!(escaped(&plain, true), Move::End(Some(Phase::Cancelled), _)));
@@ -1071,7 +1083,8 @@ mod tests {
         assert!(!is_offline(&stopped, &plain, &Routes(DefaultRoute::Absent)));
         // Nothing is tried while it is so, and nothing counts.
         let due = incident(StopKind::Network, "2026-11-21T02:10:00Z");
-        let offline = Look { obstacle: Some(Obstacle::NoRoute), ..look(&due, "2026-11-21T02:10:00Z") };
+        let offline =
+            WaitFacts { obstacle: Some(Obstacle::NoRoute), ..facts_at(&due, "2026-11-21T02:10:00Z") };
         assert_eq!(next_move(&offline), Move::HoldBack(Some(Obstacle::NoRoute)));
     }
 
@@ -1117,9 +1130,9 @@ mod tests {
     #[test]
     fn whatever_speaks_against_a_wake_ends_in_silence() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
-        let due = look(&incident, "2026-11-21T02:10:00Z");
+        let due = facts_at(&incident, "2026-11-21T02:10:00Z");
         assert_eq!(next_move(&due), Move::Wake, "the control: nothing speaks against it");
-        let with = |client, seen| next_move(&Look { client, seen, ..due });
+        let with = |client, seen| next_move(&WaitFacts { client, seen, ..due });
         assert!(matches!(with(Client::Gone, Seen::Same), Move::Leave(_)));
         assert!(matches!(with(Client::Elsewhere, Seen::Same), Move::Leave(_)));
         assert_eq!(with(Client::Busy, Seen::Same), Move::Sleep(Duration::from_secs(30)));
@@ -1127,16 +1140,16 @@ mod tests {
         assert!(matches!(with(Client::Ready, Seen::ContinuedByClient), Move::End(Some(Phase::Recovered), _)));
         assert!(matches!(with(Client::Ready, Seen::MovedOn), Move::End(Some(Phase::MovedOn), _)));
         let alone = Incident { native_cancelled: true, ..incident.clone() };
-        let escaped = Look { incident: Some(&alone), seen: Seen::Escaped, ..due };
+        let escaped = WaitFacts { incident: Some(&alone), seen: Seen::Escaped, ..due };
         assert_eq!(next_move(&escaped), Move::Wake);
-        let escape = Look { seen: Seen::Escaped, escape_cancels: true, ..due };
+        let escape = WaitFacts { seen: Seen::Escaped, escape_cancels: true, ..due };
         assert!(matches!(next_move(&escape), Move::End(Some(Phase::Cancelled), _)));
-        assert!(matches!(next_move(&Look { incident: None, ..due }), Move::End(None, _)));
+        assert!(matches!(next_move(&WaitFacts { incident: None, ..due }), Move::End(None, _)));
         for phase in [Phase::Cancelled, Phase::Held, Phase::GivenUp, Phase::Recovered, Phase::MovedOn] {
             let mut over = incident.clone();
             over.phase = phase;
             assert!(
-                matches!(next_move(&Look { incident: Some(&over), ..due }), Move::End(None, _)),
+                matches!(next_move(&WaitFacts { incident: Some(&over), ..due }), Move::End(None, _)),
                 "{phase:?}"
             );
         }

@@ -128,11 +128,11 @@ impl Supervisor {
         self.lease = None;
     }
 
-    /// Looks once: plans, and starts what is due, each account's in a thread of its own.
+    /// Runs one pass: plans every incident and starts the runs that are due, one thread per account.
     ///
     /// # Errors
     /// [`Code::Io`].
-    pub fn look(&mut self) -> Result<Looked> {
+    pub fn run_pass(&mut self) -> Result<Looked> {
         let leads = self.lead()?;
         let mut problems = Vec::new();
         let in_force = in_force(&self.ground.env, None);
@@ -196,11 +196,11 @@ impl Supervisor {
     /// Looks again and again until nothing is owed.
     ///
     /// # Errors
-    /// Those of [`Self::look`].
+    /// Those of [`Self::run_pass`].
     pub fn until_nothing_is_owed(&mut self) -> Result<()> {
         let changes = self.changes();
         loop {
-            let looked = self.look()?;
+            let looked = self.run_pass()?;
             let done = if looked.own { !looked.owed } else { !self.serves_any };
             if done && !self.busy() {
                 return Ok(());

@@ -377,7 +377,7 @@ impl Night {
                 // A process that is being started holds for a moment what its parent had open, locks too.
                 std::thread::sleep(Duration::from_millis(50));
             }
-            let looked = supervisor.look().unwrap();
+            let looked = supervisor.run_pass().unwrap();
             while supervisor.busy() {
                 std::thread::sleep(Duration::from_micros(200));
             }
