@@ -73,3 +73,26 @@ test('the program in README runs', (t) => {
   const main = `(async () => {\n${program.replace("require('cc-session-recover')", `require(${JSON.stringify(ROOT)})`)}\n})();`;
   execFileSync(process.execPath, ['-e', main], { env: place.env, cwd: place.project });
 });
+
+test('docs/commands.md lists every exit code, and every error with its exit code', () => {
+  const { exits, errors } = JSON.parse(textOf(join('bin', 'lib', 'exit-codes.json')));
+  const page = join('docs', 'commands.md');
+  const [, codes] = textOf(page).split('## Exit codes');
+  assert.deepEqual([...codes.matchAll(/^\| (\d+) \|/gm)].map(([, number]) => Number(number)), Object.values(exits));
+  // Made by the command line itself, outside the core.
+  const rows = Object.entries({ ...errors, BINDING_MISSING: exits.failed, CWD_GONE: exits.failed }).toSorted(([one, first], [other, second]) => first - second || (one < other ? -1 : 1));
+  const table = `| error | exit code |\n|---|---|\n${rows.map(([error, exit]) => `| \`${error}\` | ${exit} |`).join('\n')}\n`;
+  const written = /\| error \| exit code \|\n(?:\|.*\n)*/;
+  if (process.env.UPDATE_SNAPSHOTS) writeFileSync(join(ROOT, page), textOf(page).replace(written, table));
+  else assert.equal(written.exec(codes)?.[0], table);
+});
+
+test('only bin/lib/exit.js decides an exit code', () => {
+  const names = readdirSync(join(ROOT, 'bin'), { recursive: true }).map(String).filter((name) => name.endsWith('.js'));
+  // The hooks and the status line end as the addon says, and the stand-in client is no part of the command line; `text.js` returns widths, and `dashboard.js` compares exit codes.
+  const others = new Set([join('lib', 'exit.js'), 'hook.js', 'statusline.js', join('loopback', 'stub-client.js'), join('lib', 'text.js'), join('lib', 'dashboard.js')]);
+  for (const name of names.filter((one) => one !== join('lib', 'exit.js') && !others.has(one))) {
+    const deciding = textOf(join('bin', name)).match(/\bEXIT\.(?!done\b)\w+|\bexitCode[:=] *\d+|return (?:[1-6]|130);/g) ?? [];
+    assert.deepEqual(deciding, [], name);
+  }
+});

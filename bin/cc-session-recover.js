@@ -21,7 +21,7 @@ if (isOlder(process.versions.node, wanted)) {
     'cc-session-recover needs Node.js ' + wanted + ' or newer; this is ' + process.versions.node + '.\n' +
       '  next: install a newer Node.js from https://nodejs.org and run it again\n'
   );
-  process.exitCode = 1;
+  process.exitCode = require('./lib/exit-codes.json').exits.failed;
 } else {
   require('./lib/program.js').main(process.argv.slice(2), process);
 }

@@ -11,113 +11,114 @@ use std::path::{Path, PathBuf};
 /// Result with the crate's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Stable names of everything that can go wrong. The text form is part of the public interface.
+/// How the command line ends. Part of the public interface; `docs/commands.md` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Code {
-    /// A file operation failed.
-    Io,
-    /// The caller's options contradict each other or make no sense.
-    Usage,
-    /// No session has this id, prefix or name.
-    SessionNotFound,
-    /// More than one session matches.
-    SessionAmbiguous,
-    /// A directory that must exist does not.
-    ProjectNotFound,
-    /// No snapshot of the session has this name, or there is none at all.
-    SnapshotNotFound,
-    /// No saved state of the project has this name, or there is none at all.
-    StateNotFound,
-    /// A process holds the session.
-    SessionLive,
-    /// A run may not be made now.
-    RunRefused,
-    /// A process may not be ended.
-    KillRefused,
-    /// What was written is not what was read.
-    VerificationFailed,
-    /// Claude Code itself was not found.
-    ClientNotFound,
-    /// A transcript cannot be read as one.
-    TranscriptUnreadable,
-    /// A stored file carries a version this program does not know; it is never overwritten.
-    StateNewer,
-    /// The directory for state cannot be told, because neither it nor a home directory is set.
-    StateDirUnknown,
-    /// A lock is held by somebody else for too long.
-    StateLocked,
-    /// The user's configuration is not valid.
-    ConfigInvalid,
-    /// A settings file of Claude Code is not JSON with comments, or holds no object.
-    SettingsUnparsable,
-    /// A settings file has a key twice of which only one counts.
-    SettingsDuplicateKey,
-    /// A value in a settings file has another type, or cannot be edited without changing its neighbours.
-    SettingsShape,
-    /// A path is not what it must be: a symbolic link, a device, a directory, somebody else's file.
-    PathRefused,
-    /// A file changed between reading and writing it.
-    ChangedMeanwhile,
-    /// There is nothing to do.
-    NothingToDo,
-    /// A bug: a panic was caught at the boundary.
-    Internal,
+pub enum ExitCode {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    Refused = 4,
+    Unverified = 5,
+    NothingToDo = 6,
+    /// What a shell reports for a command that Ctrl-C ended.
+    Interrupted = 130,
 }
 
-impl Code {
-    /// The stable name, as programs see it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Io => "IO",
-            Self::Usage => "USAGE",
-            Self::SessionNotFound => "SESSION_NOT_FOUND",
-            Self::SessionAmbiguous => "SESSION_AMBIGUOUS",
-            Self::ProjectNotFound => "PROJECT_NOT_FOUND",
-            Self::SnapshotNotFound => "SNAPSHOT_NOT_FOUND",
-            Self::StateNotFound => "STATE_NOT_FOUND",
-            Self::SessionLive => "SESSION_LIVE",
-            Self::RunRefused => "RUN_REFUSED",
-            Self::KillRefused => "KILL_REFUSED",
-            Self::VerificationFailed => "VERIFICATION_FAILED",
-            Self::ClientNotFound => "CLIENT_NOT_FOUND",
-            Self::TranscriptUnreadable => "TRANSCRIPT_UNREADABLE",
-            Self::StateNewer => "STATE_NEWER",
-            Self::StateDirUnknown => "STATE_DIR_UNKNOWN",
-            Self::StateLocked => "STATE_LOCKED",
-            Self::ConfigInvalid => "CONFIG_INVALID",
-            Self::SettingsUnparsable => "SETTINGS_UNPARSABLE",
-            Self::SettingsDuplicateKey => "SETTINGS_DUPLICATE_KEY",
-            Self::SettingsShape => "SETTINGS_SHAPE",
-            Self::PathRefused => "PATH_REFUSED",
-            Self::ChangedMeanwhile => "CHANGED_MEANWHILE",
-            Self::NothingToDo => "NOTHING_TO_DO",
-            Self::Internal => "INTERNAL",
-        }
-    }
+impl ExitCode {
+    pub const ALL: [Self; 8] = [
+        Self::Done,
+        Self::Failed,
+        Self::Usage,
+        Self::NotFound,
+        Self::Refused,
+        Self::Unverified,
+        Self::NothingToDo,
+        Self::Interrupted,
+    ];
+}
 
-    /// Exit code of the command line for this error: the one place where it is decided.
-    #[must_use]
-    pub const fn exit_code(self) -> i32 {
-        match self {
-            Self::Usage => 2,
-            Self::SessionNotFound
-            | Self::SessionAmbiguous
-            | Self::ProjectNotFound
-            | Self::SnapshotNotFound
-            | Self::StateNotFound
-            | Self::ClientNotFound => 3,
-            Self::PathRefused
-            | Self::ChangedMeanwhile
-            | Self::SessionLive
-            | Self::RunRefused
-            | Self::KillRefused => 4,
-            Self::VerificationFailed => 5,
-            Self::NothingToDo => 6,
-            _ => 1,
+/// Declares every error with its stable name and its exit code: the one table of both.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $name:literal, $exit:ident;)*) => {
+        /// Stable names of everything that can go wrong. The text form is part of the public interface.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[$doc])* $code,)*
         }
-    }
+
+        impl Code {
+            pub const ALL: &[Self] = &[$(Self::$code,)*];
+
+            /// The stable name, as programs see it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)*
+                }
+            }
+
+            /// Exit code of the command line for this error.
+            #[must_use]
+            pub const fn exit_code(self) -> i32 {
+                match self {
+                    $(Self::$code => ExitCode::$exit as i32,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A file operation failed.
+    Io = "IO", Failed;
+    /// The caller's options contradict each other or make no sense.
+    Usage = "USAGE", Usage;
+    /// No session has this id, prefix or name.
+    SessionNotFound = "SESSION_NOT_FOUND", NotFound;
+    /// More than one session matches.
+    SessionAmbiguous = "SESSION_AMBIGUOUS", NotFound;
+    /// A directory that must exist does not.
+    ProjectNotFound = "PROJECT_NOT_FOUND", NotFound;
+    /// No snapshot of the session has this name, or there is none at all.
+    SnapshotNotFound = "SNAPSHOT_NOT_FOUND", NotFound;
+    /// No saved state of the project has this name, or there is none at all.
+    StateNotFound = "STATE_NOT_FOUND", NotFound;
+    /// A process holds the session.
+    SessionLive = "SESSION_LIVE", Refused;
+    /// A run may not be made now.
+    RunRefused = "RUN_REFUSED", Refused;
+    /// A process may not be ended.
+    KillRefused = "KILL_REFUSED", Refused;
+    /// What was written is not what was read.
+    VerificationFailed = "VERIFICATION_FAILED", Unverified;
+    /// Claude Code itself was not found.
+    ClientNotFound = "CLIENT_NOT_FOUND", NotFound;
+    /// A transcript cannot be read as one.
+    TranscriptUnreadable = "TRANSCRIPT_UNREADABLE", Failed;
+    /// A stored file carries a version this program does not know; it is never overwritten.
+    StateNewer = "STATE_NEWER", Failed;
+    /// The directory for state cannot be told, because neither it nor a home directory is set.
+    StateDirUnknown = "STATE_DIR_UNKNOWN", Failed;
+    /// A lock is held by somebody else for too long.
+    StateLocked = "STATE_LOCKED", Failed;
+    /// The user's configuration is not valid.
+    ConfigInvalid = "CONFIG_INVALID", Failed;
+    /// A settings file of Claude Code is not JSON with comments, or holds no object.
+    SettingsUnparsable = "SETTINGS_UNPARSABLE", Failed;
+    /// A settings file has a key twice of which only one counts.
+    SettingsDuplicateKey = "SETTINGS_DUPLICATE_KEY", Failed;
+    /// A value in a settings file has another type, or cannot be edited without changing its neighbours.
+    SettingsShape = "SETTINGS_SHAPE", Failed;
+    /// A path is not what it must be: a symbolic link, a device, a directory, somebody else's file.
+    PathRefused = "PATH_REFUSED", Refused;
+    /// A file changed between reading and writing it.
+    ChangedMeanwhile = "CHANGED_MEANWHILE", Refused;
+    /// There is nothing to do.
+    NothingToDo = "NOTHING_TO_DO", NothingToDo;
+    /// A bug: a panic was caught at the boundary.
+    Internal = "INTERNAL", Failed;
 }
 
 /// What went wrong, where, and what to do next.
@@ -197,6 +198,28 @@ pub fn keep_panics_silent(env: &Environment) {
 mod tests {
     use super::*;
     use std::process::Command;
+
+    /// The command line reads its exit codes from this file. `UPDATE_SNAPSHOTS=1 cargo test exit_codes` writes it.
+    #[test]
+    fn the_exit_codes_of_the_command_line_are_those_of_the_core() {
+        let exits: serde_json::Map<_, _> = ExitCode::ALL
+            .into_iter()
+            .map(|exit| {
+                let name = format!("{exit:?}");
+                (name[..1].to_lowercase() + &name[1..], serde_json::json!(exit as i32))
+            })
+            .collect();
+        let errors: serde_json::Map<_, _> =
+            Code::ALL.iter().map(|code| (code.as_str().to_owned(), code.exit_code().into())).collect();
+        let text = serde_json::to_string_pretty(&serde_json::json!({"exits": exits, "errors": errors}))
+            .unwrap()
+            + "\n";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("bin/lib/exit-codes.json");
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+    }
 
     const PANICS: &str = "CC_RECOVER_TEST_PANICS";
 

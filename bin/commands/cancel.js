@@ -20,7 +20,8 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { UsageError } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
     const { printCancelled } = require('../lib/screens/cancel.js');
 
     if (args.all && args.session !== undefined) throw new UsageError('a session and --all exclude each other', 'leave one of them out');
@@ -29,6 +30,6 @@ module.exports = {
     const report = await loadAddon().cancel({ ...options, dryRun: args.dryRun === true });
     if (args.json) io.json(report);
     else printCancelled(report, io);
-    return report.cancelled.length === 0 ? EXIT.nothingToDo : EXIT.done;
+    return exitOf.cancel(report);
   },
 };

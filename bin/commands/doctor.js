@@ -23,7 +23,7 @@ module.exports = {
 
   async run(args, io) {
     const { PACKAGE_ROOT, addonFile, loadAddon } = require('../lib/addon.js');
-    const { EXIT } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
     const { printDoctor } = require('../lib/screens/doctor.js');
 
     const addon = loadAddon();
@@ -31,6 +31,6 @@ module.exports = {
     const report = await io.during('looking', addon.doctor(options));
     if (args.json) io.json(report);
     else printDoctor(report, io, { quiet: args.quiet === true });
-    return report.ok ? EXIT.done : EXIT.failed;
+    return exitOf.doctor(report);
   },
 };

@@ -3,7 +3,8 @@
 // The verb `drill`: shows on this machine that a stopped session goes on by itself, without touching the user's own set-up.
 
 const path = require('node:path');
-const { EXIT, UsageError } = require('../lib/errors.js');
+const { UsageError } = require('../lib/errors.js');
+const { exitOf } = require('../lib/exit.js');
 const { truncated, widthOf } = require('../lib/text.js');
 const { clientVersion, findClient, isProgram, noSuchClient } = require('../loopback/client.js');
 const { makeHome } = require('../loopback/home.js');
@@ -55,7 +56,7 @@ async function run(args, io) {
     if (!keep) home.remove();
     for (const signal of SIGNALS) process.removeListener(signal, onSignal);
   }
-  return ok ? EXIT.done : EXIT.failed;
+  return exitOf.drill(ok);
 }
 
 /** @param {Client} client @param {boolean} asked Whether the stub was asked for. */

@@ -35,7 +35,8 @@ module.exports = {
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
     const { pickSession } = require('../lib/dashboard.js');
-    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { UsageError } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
     const { progressOf } = require('../lib/progress.js');
     const { printExported } = require('../lib/screens/export.js');
 
@@ -65,7 +66,7 @@ module.exports = {
     const report = await io.during('exporting', addon.exportSessions(options), progressOf(addon));
     if (args.json) io.json(report);
     else printExported(report, io);
-    return Math.max(EXIT.done, ...report.failures.map((/** @type {{exitCode: number}} */ { exitCode }) => exitCode));
+    return exitOf.export(report);
   },
 };
 
@@ -76,7 +77,8 @@ module.exports = {
  */
 async function writePages(args, chooses, io) {
   const { loadAddon } = require('../lib/addon.js');
-  const { EXIT, UsageError } = require('../lib/errors.js');
+  const { UsageError } = require('../lib/errors.js');
+  const { exitOf } = require('../lib/exit.js');
   const { progressOf } = require('../lib/progress.js');
   const { printPages } = require('../lib/screens/pages.js');
 
@@ -93,5 +95,5 @@ async function writePages(args, chooses, io) {
   const report = await io.during('writing', addon.writePages(options), progressOf(addon));
   if (args.json) io.json(report);
   else printPages(report, io);
-  return Math.max(EXIT.done, ...report.failures.map((/** @type {{exitCode: number}} */ { exitCode }) => exitCode));
+  return exitOf.pages(report);
 }

@@ -21,7 +21,8 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { UsageError } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
     const { printForgotten } = require('../lib/screens/forget.js');
 
     const addon = loadAddon();
@@ -29,19 +30,19 @@ module.exports = {
     if (args.dryRun || (args.json && !args.yes)) {
       if (args.json) io.json(plan);
       else printForgotten(plan, io);
-      return EXIT.done;
+      return exitOf.shown();
     }
     if (!args.yes) {
       if (!io.isTerminal) throw new UsageError('there is no terminal to ask on', 'give --yes to remove it without being asked, or --dry-run to see what would be removed');
       printForgotten(plan, io);
       if (!(await io.confirm('\nRemove them?'))) {
         io.line('Nothing was removed.');
-        return EXIT.failed;
+        return exitOf.declined();
       }
     }
     const report = await addon.forget({ session: plan.session });
     if (args.json) io.json(report);
     else printForgotten(report, io);
-    return report.problems.length > 0 ? EXIT.failed : EXIT.done;
+    return exitOf.forget(report);
   },
 };

@@ -37,6 +37,7 @@ module.exports = {
   ],
 
   async run(args, io) {
+    const { exitOf } = require('../lib/exit.js');
     const { PACKAGE_ROOT, addonFile, loadAddon } = require('../lib/addon.js');
     const { isChange, printDiff, printSteps, printWarnings, scopeOf } = require('../lib/changes.js');
 
@@ -71,7 +72,7 @@ module.exports = {
       printWarnings(warnings, io);
       if (!(await io.confirm('\nWrite this?'))) {
         io.line('Nothing was written.');
-        return 1;
+        return exitOf.declined();
       }
     }
     const report = await addon.applyInit(plan);

@@ -4,9 +4,6 @@
 
 const { resolve } = require('node:path');
 
-/** What a shell reports of a program that was ended by Ctrl-C. */
-const INTERRUPTED = 130;
-
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'kill',
@@ -34,8 +31,9 @@ module.exports = {
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
     const { pickSession } = require('../lib/dashboard.js');
-    const { EXIT, UsageError } = require('../lib/errors.js');
-    const { Interrupted, end, exitCodeOf, toldIfInterrupted } = require('../lib/killing.js');
+    const { UsageError } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
+    const { Interrupted, end, toldIfInterrupted } = require('../lib/killing.js');
     const { killedLines, planLines } = require('../lib/screens/kill.js');
 
     const asks = !args.yes && !args.dryRun;
@@ -57,22 +55,22 @@ module.exports = {
     if (args.dryRun) {
       if (args.json) io.json(plan);
       else io.lines(planLines(plan, view));
-      return EXIT.done;
+      return exitOf.shown();
     }
     if (!args.json) io.lines([...planLines(plan, view), '']);
     if (asks && !(await io.confirm('End it?', false))) {
       io.line('Nothing was done.');
-      return EXIT.failed;
+      return exitOf.declined();
     }
     try {
       const print = (/** @type {any} */ report) => (args.json ? io.json(report) : io.lines(killedLines(report, view)));
       const askAgain = async () => asks && io.confirm('\nEnd it by force? What it has not written is lost.', false);
       const report = await toldIfInterrupted(end(plan, options, io, askAgain), print);
       print(report);
-      return exitCodeOf(report);
+      return exitOf.kill(report);
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
-      return INTERRUPTED;
+      return exitOf.left();
     }
   },
 };

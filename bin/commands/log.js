@@ -26,7 +26,8 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { UsageError } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
     const { printLog } = require('../lib/screens/log.js');
 
     if (args.limit !== undefined && !/^\d{1,9}$/.test(args.limit)) throw new UsageError(`--limit takes a whole number, not '${args.limit}'`, 'give 0 for all');
@@ -41,6 +42,6 @@ module.exports = {
     const report = await io.during('reading the journal', loadAddon().log(options));
     if (args.json) io.json(report);
     else printLog(report, io);
-    return report.chain === null || report.chain.sound ? EXIT.done : EXIT.unverified;
+    return exitOf.log(report);
   },
 };

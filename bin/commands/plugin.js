@@ -27,7 +27,7 @@ module.exports = {
   async run(args, io) {
     const { PACKAGE_ROOT, addonFile, loadAddon } = require('../lib/addon.js');
     const { isChange, printDiff, printSteps, printWarnings } = require('../lib/changes.js');
-    const { EXIT } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
 
     const addon = loadAddon();
     const plan = await addon.planPlugin({
@@ -48,7 +48,7 @@ module.exports = {
         if (nothing) io.error('nothing would be changed');
         printWarnings(warnings, io);
       }
-      return nothing ? EXIT.nothingToDo : EXIT.done;
+      return exitOf.change({ changed: !nothing });
     }
 
     if (!nothing && !args.json && !args.yes && io.isTerminal) {
@@ -57,13 +57,13 @@ module.exports = {
       printWarnings(warnings, io);
       if (!(await io.confirm('\nGo on?'))) {
         io.line('Nothing was changed.');
-        return EXIT.failed;
+        return exitOf.declined();
       }
     }
     const report = await addon.applyPlugin(plan);
     if (args.json) io.json(report);
     else printDone(report, io);
-    return report.changed ? EXIT.done : EXIT.nothingToDo;
+    return exitOf.change(report);
   },
 };
 

@@ -16,11 +16,11 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { EXIT } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
     const { printPreview } = require('../lib/screens/preview.js');
     const report = await io.during('looking', loadAddon().preview(args.session === undefined ? {} : { session: args.session }));
     if (args.json) io.json(report);
     else printPreview(report, io);
-    return report.sessions.length === 0 ? EXIT.nothingToDo : EXIT.done;
+    return exitOf.preview(report);
   },
 };

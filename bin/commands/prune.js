@@ -55,7 +55,8 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { UsageError } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
     const { printPruned } = require('../lib/screens/prune.js');
 
     const rules = {
@@ -76,26 +77,20 @@ module.exports = {
     if (args.dryRun || (args.json && asks)) {
       if (args.json) io.json(plan);
       else printPruned(plan, io);
-      return end(plan, EXIT);
+      return exitOf.prune(plan);
     }
     if (asks) {
       if (!io.isTerminal) throw new UsageError('there is no terminal to ask on', 'give --yes to delete without being asked, or --dry-run to see what would go');
       printPruned(plan, io);
       if (!(await io.confirm('\nDelete them?'))) {
         io.line('Nothing was deleted.');
-        return EXIT.failed;
+        return exitOf.declined();
       }
     }
     // What was shown, and nothing that became old since.
     const report = await io.during('deleting', addon.prune({ ...rules, only: paths }));
     if (args.json) io.json(report);
     else printPruned(report, io);
-    return end(report, EXIT);
+    return exitOf.prune(report);
   },
 };
-
-/** @param {import('../../src/ffi/types.js').PruneReport} report @param {typeof import('../lib/errors.js').EXIT} EXIT */
-function end({ removed, packed, problems }, EXIT) {
-  if (problems.length > 0) return EXIT.failed;
-  return removed.length === 0 && packed.files === 0 ? EXIT.nothingToDo : EXIT.done;
-}

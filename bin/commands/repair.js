@@ -28,7 +28,7 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { EXIT } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
     const { printRepair } = require('../lib/screens/repair.js');
 
     const options = {
@@ -42,6 +42,6 @@ module.exports = {
     const report = await io.during(args.apply ? 'mending the transcript' : 'reading the transcript', loadAddon().repair(options));
     if (args.json) io.json(report);
     else printRepair(report, io);
-    return report.mendable === 0 && !report.switches && !report.rolledBack ? EXIT.nothingToDo : EXIT.done;
+    return exitOf.repair(report);
   },
 };

@@ -2,8 +2,7 @@
 
 // `rescue`: a menu over the sessions that live or have work left: export, kill, resume, show. With flags it asks nothing.
 
-/** What a shell reports of a program that was ended by Ctrl-C. */
-const INTERRUPTED = 130;
+const { exitOf } = require('../lib/exit.js');
 
 /** Lines of a terminal that the menu below the list needs. */
 const MENU_LINES = 14;
@@ -116,7 +115,7 @@ function printLeftOut({ problems }, args, io) {
  * @param {Output} io
  */
 async function menu(args, io) {
-  const { EXIT, explain } = require('../lib/errors.js');
+  const { explain } = require('../lib/errors.js');
   const { Interrupted } = require('../lib/killing.js');
   const { drawnMenu, flatMenu } = require('../lib/menu.js');
   const { choiceOf } = require('../lib/screens/rescue.js');
@@ -131,7 +130,7 @@ async function menu(args, io) {
     const choices = report.sessions.map((/** @type {Session} */ session) => ({ value: session.id, label: choiceOf(session, (io.width ?? 80) - 8) }));
     const id = await asked.choose('Which session?', [...choices, { value: 'again', label: 'look again', key: 'l' }, { value: 'quit', label: 'quit', key: 'q' }]);
     if (id === null) return left(io);
-    if (id === 'quit') return EXIT.done;
+    if (id === 'quit') return exitOf.shown();
     const session = report.sessions.find((/** @type {Session} */ one) => one.id === id);
     if (session === undefined) continue;
     try {
@@ -148,7 +147,7 @@ async function menu(args, io) {
 /** @param {Output} io */
 function left(io) {
   io.line('Left; nothing more was done.');
-  return INTERRUPTED;
+  return exitOf.left();
 }
 
 /**

@@ -26,7 +26,7 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { EXIT } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
     const { printRestored } = require('../lib/screens/restore.js');
 
     const options = {
@@ -39,6 +39,6 @@ module.exports = {
     const report = await io.during('reading snapshots', loadAddon().restore(options));
     if (args.json) io.json(report);
     else printRestored(report, io);
-    return report.chosen === null && !report.dryRun ? EXIT.notFound : EXIT.done;
+    return exitOf.restore(report);
   },
 };

@@ -33,7 +33,8 @@ module.exports = {
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
     const { pickSession } = require('../lib/dashboard.js');
-    const { EXIT, UsageError } = require('../lib/errors.js');
+    const { UsageError } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
     const { openSession } = require('../lib/opening.js');
     const { printCommands, refusalText } = require('../lib/screens/resume.js');
 
@@ -56,13 +57,13 @@ module.exports = {
     );
     if (args.json) {
       io.json(report);
-      return report.plans.length > 0 && report.plans.every(({ action }) => action === 'refused') ? EXIT.refused : EXIT.done;
+      return exitOf.resume(report);
     }
     if (printed) return printCommands(report, io);
     const [plan] = report.plans;
     if (plan.action === 'refused') {
       io.error(refusalText(plan));
-      return EXIT.refused;
+      return exitOf.refused();
     }
     return openSession(report);
   },
@@ -76,7 +77,7 @@ module.exports = {
  */
 async function runNow(args, io) {
   const { loadAddon } = require('../lib/addon.js');
-  const { EXIT } = require('../lib/errors.js');
+  const { exitOf } = require('../lib/exit.js');
   const { runLines } = require('../lib/screens/run.js');
   const report = await io.during(
     'the session goes on',
@@ -90,5 +91,5 @@ async function runNow(args, io) {
   );
   if (args.json) io.json(report);
   else io.lines(runLines(report, io.colours));
-  return report.attempt?.outcome === 'continued' ? EXIT.done : EXIT.unverified;
+  return exitOf.run(report);
 }

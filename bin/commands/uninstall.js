@@ -26,7 +26,7 @@ module.exports = {
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
     const { isChange, printDiff, printSteps, printWarnings, scopeOf } = require('../lib/changes.js');
-    const { EXIT } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
 
     const addon = loadAddon();
     const plan = await addon.planUninstall({ project: resolve(args.dir ?? '.'), scope: scopeOf(args) });
@@ -38,7 +38,7 @@ module.exports = {
       else printDiff(steps, plan.project, io);
       if (!args.json && nothing) io.error('nothing would be changed');
       if (!args.json) printWarnings(plan.warnings, io);
-      return nothing ? EXIT.nothingToDo : EXIT.done;
+      return exitOf.change({ changed: !nothing });
     }
 
     if (!nothing && !args.json && !args.yes && io.isTerminal) {
@@ -47,7 +47,7 @@ module.exports = {
       printWarnings(plan.warnings, io);
       if (!(await io.confirm('\nGo on?'))) {
         io.line('Nothing was changed.');
-        return EXIT.failed;
+        return exitOf.declined();
       }
     }
     const report = await addon.applyUninstall(plan);
@@ -60,6 +60,6 @@ module.exports = {
       io.line(`Nothing of ours is in ${io.clean(report.project)}; nothing was changed.`);
     }
     if (!args.json) printWarnings(report.warnings, io);
-    return report.changed ? EXIT.done : EXIT.nothingToDo;
+    return exitOf.change(report);
   },
 };

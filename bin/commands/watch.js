@@ -32,7 +32,7 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { RecoverError, UsageError, EXIT } = require('../lib/errors.js');
+    const { RecoverError, UsageError } = require('../lib/errors.js');
     const { watchLines } = require('../lib/screens/watch.js');
     const { problemLines } = require('../lib/sessions.js');
 
@@ -46,7 +46,7 @@ module.exports = {
       try {
         return realpathSync(resolve(dir));
       } catch {
-        throw new RecoverError('PROJECT_NOT_FOUND', 'is not a directory', { path: resolve(dir), hint: 'name the directory of a project', exitCode: EXIT.notFound });
+        throw new RecoverError('PROJECT_NOT_FOUND', 'is not a directory', { path: resolve(dir), hint: 'name the directory of a project' });
       }
     });
     const addon = loadAddon();

@@ -3,24 +3,15 @@
 // An error as a person meets it: what happened, which file or session it is about, what to do next, and the exit code.
 // Errors of the native addon already carry these fields; the ones made in JavaScript are built here with the same ones.
 
-/** Exit codes of the command line. They are part of the interface: scripts rely on them. */
-const EXIT = Object.freeze({
-  done: 0,
-  failed: 1,
-  usage: 2,
-  notFound: 3,
-  refused: 4,
-  unverified: 5,
-  nothingToDo: 6,
-});
+const { EXIT, exitOfError } = require('./exit.js');
 
 /** An error with the same fields as one that comes out of the native addon. */
 class RecoverError extends Error {
   /**
    * @param {string} code Stable name, such as `SETTINGS_UNPARSABLE`.
    * @param {string} message What happened, as a sentence without a full stop.
-   * @param {{path?: string | null, hint?: string | null, exitCode?: number, cause?: unknown}} [details]
-   *   The file or session it is about, what to do next, the exit code (1 when absent), the error behind it.
+   * @param {{path?: string | null, hint?: string | null, cause?: unknown}} [details]
+   *   The file or session it is about, what to do next, the error behind it. The code decides the exit code.
    */
   constructor(code, message, details = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -28,7 +19,7 @@ class RecoverError extends Error {
     this.code = code;
     this.path = details.path ?? null;
     this.hint = details.hint ?? null;
-    this.exitCode = details.exitCode ?? EXIT.failed;
+    this.exitCode = exitOfError(code);
   }
 }
 
@@ -39,7 +30,7 @@ class UsageError extends RecoverError {
    * @param {string} [hint] What to type instead.
    */
   constructor(message, hint) {
-    super('USAGE', message, { hint, exitCode: EXIT.usage });
+    super('USAGE', message, { hint });
     this.name = 'UsageError';
   }
 }
@@ -63,7 +54,7 @@ function explain(error, env) {
   if (error?.hint) lines.push(`  next: ${error.hint}`);
   if (env.CC_RECOVER_DEBUG) lines.push(...String(error?.stack ?? error).split('\n'));
   else if (!ours) lines.push('  next: run it again with CC_RECOVER_DEBUG=1 and report what it prints');
-  return { lines, exitCode: ours ? error.exitCode : EXIT.failed };
+  return { lines, exitCode: ours ? error.exitCode : exitOfError('INTERNAL') };
 }
 
 module.exports = { EXIT, RecoverError, UsageError, explain };

@@ -3,7 +3,6 @@
 // Ending a client with a person's consent: shown, asked, done; and asked once more before force. `kill` and the menu of `rescue`
 // do it in the same way; what is ended is decided in the addon, which refuses anything but what was shown.
 
-const { EXIT } = require('./errors.js');
 const { progressOf } = require('./progress.js');
 const { killedLines } = require('./screens/kill.js');
 
@@ -84,9 +83,4 @@ async function toldIfInterrupted(work, tell) {
   }
 }
 
-/** @param {KillReport} report */
-function exitCodeOf(report) {
-  return report.outcome === 'still-alive' ? EXIT.failed : EXIT.done;
-}
-
-module.exports = { Interrupted, end, exitCodeOf, toldIfInterrupted, whole };
+module.exports = { Interrupted, end, toldIfInterrupted, whole };

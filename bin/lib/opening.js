@@ -4,7 +4,7 @@
 
 const { spawn } = require('node:child_process');
 const { constants } = require('node:os');
-const { EXIT, RecoverError } = require('./errors.js');
+const { RecoverError } = require('./errors.js');
 
 /** @typedef {import('../../src/ffi/types.js').ResumeReport} ResumeReport */
 /** @typedef {import('../../src/ffi/types.js').ResumePlan} ResumePlan */
@@ -16,8 +16,8 @@ const { EXIT, RecoverError } = require('./errors.js');
 async function openSession({ plans: [plan], problems }) {
   if (plan.program === null) {
     const wrong = problems.find(({ code }) => code === 'CLIENT_NOT_FOUND');
-    if (wrong !== undefined) throw new RecoverError(wrong.code, wrong.message, { path: wrong.path, exitCode: EXIT.notFound });
-    throw new RecoverError('CLIENT_NOT_FOUND', 'claude was not found on PATH outside of the project', { hint: 'install Claude Code, or set CC_RECOVER_CLAUDE to its absolute path', exitCode: EXIT.notFound });
+    if (wrong !== undefined) throw new RecoverError(wrong.code, wrong.message, { path: wrong.path });
+    throw new RecoverError('CLIENT_NOT_FOUND', 'claude was not found on PATH outside of the project', { hint: 'install Claude Code, or set CC_RECOVER_CLAUDE to its absolute path' });
   }
   return giveTerminal(plan);
 }

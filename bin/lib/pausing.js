@@ -9,7 +9,7 @@
  */
 async function change(args, io, unpause) {
   const { loadAddon } = require('./addon.js');
-  const { EXIT } = require('./errors.js');
+  const { exitOf } = require('./exit.js');
   const report = await loadAddon().pause({ ...(args.session === undefined ? {} : { session: args.session }), all: args.all === true, unpause });
   if (args.json) io.json(report);
   else {
@@ -17,7 +17,7 @@ async function change(args, io, unpause) {
     const word = report.paused ? 'paused' : 'not paused';
     io.line(report.changed ? `${what[0].toUpperCase()}${what.slice(1)} is ${word}${report.paused ? '' : ' any more'}.` : `${what[0].toUpperCase()}${what.slice(1)} was ${word} already.`);
   }
-  return report.changed ? EXIT.done : EXIT.nothingToDo;
+  return exitOf.pause(report);
 }
 
 module.exports = { change };

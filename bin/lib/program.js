@@ -7,7 +7,8 @@ const { existsSync } = require('node:fs');
 const { join } = require('node:path');
 const { Command, Option } = require('commander');
 const { version } = require('../../package.json');
-const { EXIT, RecoverError, explain } = require('./errors.js');
+const { RecoverError, explain } = require('./errors.js');
+const { EXIT, exitOf } = require('./exit.js');
 const { createOutput } = require('./output.js');
 
 /**
@@ -81,7 +82,7 @@ async function run(argv, io) {
     const { code } = /** @type {any} */ (error);
     if (typeof code !== 'string' || !code.startsWith('commander.')) throw error;
     // commander has printed help, version or its complaint already.
-    return code === 'commander.version' || code === 'commander.help' || code === 'commander.helpDisplayed' ? EXIT.done : EXIT.usage;
+    return exitOf.commander(code);
   }
   return exitCode;
 }

@@ -24,7 +24,7 @@ const NOUNS = { systemd: 'unit of systemd', launchd: 'agent of launchd', schtask
  */
 async function install(options, io) {
   const { loadAddon } = require('./addon.js');
-  const { EXIT } = require('./errors.js');
+  const { exitOf } = require('./exit.js');
   const { printWarnings } = require('./changes.js');
   const addon = loadAddon();
   const plan = await addon.planService({ wanted: 'install', ...running() });
@@ -38,12 +38,12 @@ async function install(options, io) {
       if (plan.unreachable !== null) io.error(`${clean(plan.unreachable)}: that would be left to you`);
       printWarnings(plan.warnings, io);
     }
-    return EXIT.done;
+    return exitOf.shown();
   }
   const report = await io.during('installing the service', addon.applyService(plan));
   if (options.json) {
     io.json(report);
-    return failed(report) ? EXIT.failed : EXIT.done;
+    return exitOf.service({ nothing: false, failed: failed(report) });
   }
   if (!report.changed && report.complete) {
     io.line(`The supervisor is started at every login already, by ${shown(report)}; nothing was changed.`);
@@ -56,7 +56,7 @@ async function install(options, io) {
     io.line(`\nTake it out again with \`${require('./wording.js').ownName()} watch --uninstall\`.`);
   }
   printWarnings(report.warnings, io);
-  return failed(report) ? EXIT.failed : EXIT.done;
+  return exitOf.service({ nothing: false, failed: failed(report) });
 }
 
 /**
@@ -68,7 +68,7 @@ async function install(options, io) {
  */
 async function uninstall(options, io) {
   const { loadAddon } = require('./addon.js');
-  const { EXIT } = require('./errors.js');
+  const { exitOf } = require('./exit.js');
   const { printDiff, printWarnings } = require('./changes.js');
   const addon = loadAddon();
   const plan = await addon.planService({ wanted: 'uninstall' });
@@ -81,7 +81,7 @@ async function uninstall(options, io) {
       printDiff([plan.file], '/', io);
       if (plan.unreachable === null) for (const step of plan.after) io.error(`then: ${words(step)}`);
     }
-    return nothing ? EXIT.nothingToDo : EXIT.done;
+    return exitOf.service({ nothing, failed: false });
   }
   const report = await io.during('taking the service out', addon.applyService(plan));
   if (options.json) io.json(report);
@@ -92,7 +92,7 @@ async function uninstall(options, io) {
     if (report.unreachable !== null) io.error(`${clean(report.unreachable)}: a supervisor that runs somewhere else goes on until it is ended`);
   }
   if (!options.json) printWarnings(report.warnings, io);
-  return nothing ? EXIT.nothingToDo : failed(report) ? EXIT.failed : EXIT.done;
+  return exitOf.service({ nothing, failed: failed(report) });
 }
 
 /**
@@ -104,11 +104,11 @@ async function uninstall(options, io) {
  */
 async function status(options, io) {
   const { loadAddon } = require('./addon.js');
-  const { EXIT } = require('./errors.js');
+  const { exitOf } = require('./exit.js');
   const found = await loadAddon().serviceStatus(running());
   if (options.json) io.json(found);
   else printStatus(found, io);
-  return EXIT.done;
+  return exitOf.shown();
 }
 
 /** @param {ServiceStatus} found @param {Output} io */

@@ -7,6 +7,7 @@ const { execFile, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { promisify } = require('node:util');
+const { RecoverError } = require('../lib/errors.js');
 
 /** @typedef {ReturnType<typeof import('./home.js').makeHome>} ThrowAwayHome */
 /** @typedef {Awaited<ReturnType<typeof import('./api.js').startApi>>} LoopbackApi */
@@ -54,8 +55,8 @@ function findClient({ env = process.env, project = process.cwd() } = {}) {
  */
 function noSuchClient(where, named) {
   const wrong = !path.isAbsolute(named) ? 'is no absolute path' : isFile(named) ? 'names a file that is not executable' : 'names no file';
-  // A wrong option is a wrong call; a wrong variable is a client that is not there.
-  return Object.assign(new Error(`${where} ${wrong}`), { code: 'CLIENT_NOT_FOUND', path: named, hint: `set ${where} to the absolute path of claude`, exitCode: where.startsWith('--') ? 2 : 3 });
+  // A wrong option is wrong usage; a wrong variable is a client that is not there.
+  return new RecoverError(where.startsWith('--') ? 'USAGE' : 'CLIENT_NOT_FOUND', `${where} ${wrong}`, { path: named, hint: `set ${where} to the absolute path of claude` });
 }
 
 /** Whether this can be started. @param {string} file */

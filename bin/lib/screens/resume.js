@@ -3,7 +3,7 @@
 // How sessions are resumed, as lines to paste: one line a session on standard output, and what is not resumed, with the
 // reason, on standard error.
 
-const { EXIT } = require('../errors.js');
+const { exitOf } = require('../exit.js');
 const { nameOf, printProblems } = require('../sessions.js');
 const { cleaned, truncated } = require('../text.js');
 const { commandWords, ownName, shortIds } = require('../wording.js');
@@ -33,9 +33,8 @@ function printCommands(report, io) {
   printProblems(problems, io);
   if (plans.length === 0) {
     io.error(`There is nothing to resume.\n  next: ${ownName()} list shows every session`);
-    return EXIT.nothingToDo;
   }
-  return refused.length === plans.length ? EXIT.refused : EXIT.done;
+  return exitOf.resumeCommands({ plans: plans.length, refused: refused.length });
 }
 
 /** Which of several transcripts of one session is opened. @param {ResumePlan} plan */
