@@ -17,8 +17,10 @@ use std::path::{Path, PathBuf};
 const LARGEST: u64 = 256 * 1024;
 /// After this time a record that was being written is looked at once more.
 const BEING_WRITTEN: std::time::Duration = std::time::Duration::from_millis(20);
-/// Longest time from the start of a client to its record, in milliseconds (0.5 to 2 s were measured).
-const FIRST_RECORD: i64 = 10_000;
+/// Longest time from the start of a client to its record, in milliseconds. 0.5 to 2 s on a quiet machine, over 10 s on a busy one
+/// were measured. A process that began after the record is another one under the same id; one that began long before it wrote the
+/// record in a container, where the id means another process.
+const FIRST_RECORD: i64 = 120_000;
 
 /// One record of the registry.
 #[derive(Debug, Clone, Deserialize)]
@@ -215,8 +217,26 @@ pub fn client_pid(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claude::process::Process;
+    use crate::clock::from_epoch_millis;
+    use chrono::{DateTime, Utc};
 
     struct Table(Vec<(u32, &'static str)>);
+
+    /// One process, which began at this time.
+    struct Begun(u32, DateTime<Utc>);
+
+    impl Processes for Begun {
+        fn start_token(&self, pid: u32) -> Option<String> {
+            (pid == self.0).then(|| "1".to_owned())
+        }
+        fn domain(&self) -> Option<String> {
+            None
+        }
+        fn table(&self) -> Vec<Process> {
+            vec![Process { pid: self.0, start_token: "1".into(), started_at: Some(self.1), ..Process::default() }]
+        }
+    }
 
     impl Processes for Table {
         fn start_token(&self, pid: u32) -> Option<String> {
@@ -239,6 +259,25 @@ mod tests {
         assert_eq!(record.proof(&Table(vec![(10185, "238268")])), Proof::Live);
         assert_eq!(record.proof(&Table(vec![(10185, "238269")])), Proof::Stale, "a reused process id");
         assert_eq!(record.proof(&Table(vec![])), Proof::Stale);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_record_without_start_token_is_believed_when_its_process_began_shortly_before_it() {
+        let record = RegistryRecord { proc_start: None, ..fixture("interactive-idle.json") };
+        let recorded = record.started_at.unwrap();
+        for (began, proof) in [
+            (-FIRST_RECORD - 1, Proof::Stale),
+            (-FIRST_RECORD, Proof::Live),
+            (-15_000, Proof::Live),
+            (-700, Proof::Live),
+            (1000, Proof::Live),
+            (1001, Proof::Stale),
+        ] {
+            let began_at = from_epoch_millis(recorded + began).unwrap();
+            assert_eq!(record.proof(&Begun(record.pid, began_at)), proof, "{began} ms from the record");
+        }
+        assert_eq!(record.proof(&Table(vec![(record.pid, "1")])), Proof::Stale, "no one tells when it began");
     }
 
     #[test]
