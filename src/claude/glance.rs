@@ -32,8 +32,10 @@ pub enum Kind {
     Meta,
     /// A note of the client's that decides nothing, such as the length of a turn.
     Note,
-    /// A user record: a prompt or the result of a tool.
+    /// A user record: a prompt, or the result of a tool where the first bytes do not tell that it is one.
     User,
+    /// A user record that begins with the result of a tool.
+    Result,
     Answer,
     /// A message of which the first bytes do not tell whose it is, or a note of the client's that decides something.
     Message,
@@ -45,7 +47,7 @@ impl Kind {
     /// Whether it may be a record of the conversation: a prompt, a result, an answer or a note that decides something.
     #[must_use]
     pub const fn may_be_said(self) -> bool {
-        matches!(self, Self::User | Self::Answer | Self::Message | Self::Unknown)
+        matches!(self, Self::User | Self::Result | Self::Answer | Self::Message | Self::Unknown)
     }
 }
 
@@ -103,14 +105,14 @@ pub fn kind_of_first(line: &[u8]) -> Kind {
     if rest.starts_with(b"\"attachment\":") {
         return Kind::Nothing;
     }
-    if rest.starts_with(b"\"type\":\"user\"") {
-        return Kind::User;
+    if let Some(rest) = rest.strip_prefix(b"\"type\":\"user\"") {
+        return user_kind(rest);
     }
     if let Some(rest) = rest.strip_prefix(b"\"promptId\":\"")
         && let Some(end) = memchr::memchr(b'"', &rest[..rest.len().min(64)])
-        && rest[end..].starts_with(b"\",\"type\":\"user\"")
+        && let Some(rest) = rest[end..].strip_prefix(b"\",\"type\":\"user\"")
     {
-        return Kind::User;
+        return user_kind(rest);
     }
     match rest.strip_prefix(b"\"type\":\"system\",\"subtype\":\"") {
         Some(subtype) if !(subtype.starts_with(b"informational") || subtype.starts_with(b"compact_")) => {
@@ -121,6 +123,14 @@ pub fn kind_of_first(line: &[u8]) -> Kind {
         None if rest.starts_with(b"\"message\":") => Kind::Message,
         None => Kind::Unknown,
     }
+}
+
+fn user_kind(rest: &[u8]) -> Kind {
+    let block = rest.strip_prefix(b",\"message\":{\"role\":\"user\",\"content\":[{");
+    let is_result = |block: &[u8]| {
+        block.starts_with(b"\"tool_use_id\":\"") || block.starts_with(b"\"type\":\"tool_result\",")
+    };
+    if block.is_some_and(is_result) { Kind::Result } else { Kind::User }
 }
 
 /// Whether the keys of a message stand there, as those of an answer begin.
@@ -603,6 +613,7 @@ mod tests {
                 Kind::Meta => matches!(record.body, Body::Meta(_) | Body::Other),
                 Kind::Note => matches!(record.body, Body::System(_)),
                 Kind::User => matches!(record.body, Body::User(_)),
+                Kind::Result => matches!(&record.body, Body::User(user) if !user.results.is_empty()),
                 Kind::Answer => matches!(record.body, Body::Assistant(_)),
                 Kind::Message | Kind::Unknown => true,
             };

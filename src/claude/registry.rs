@@ -234,7 +234,12 @@ mod tests {
             None
         }
         fn table(&self) -> Vec<Process> {
-            vec![Process { pid: self.0, start_token: "1".into(), started_at: Some(self.1), ..Process::default() }]
+            vec![Process {
+                pid: self.0,
+                start_token: "1".into(),
+                started_at: Some(self.1),
+                ..Process::default()
+            }]
         }
     }
 

@@ -99,16 +99,17 @@ pub fn status_of(inventory: &Inventory<'_>, ground: &Ground<'_>, asked: Option<A
     let outside = ground.outside;
     let mut rows: Vec<&Row> = inventory.rows.iter().filter(|row| inventory.matters(row)).collect();
     rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
-    let mut sessions: Vec<Session> = inventory
-        .reports(&rows)
-        .filter(|session| session.group != SessionGroup::Settled || session.open_at_crash.is_some())
-        .collect();
     let mut lost = Vec::new();
-    for session in &mut sessions {
-        let row = rows.iter().find(|row| row.found.path == session.transcript);
-        session.loss = row.and_then(|row| inventory.loss(&row.found));
-        lost.extend(session.loss.map(|loss| lost_words(session, loss)));
-    }
+    let mut sessions: Vec<Session> = rows
+        .iter()
+        .zip(inventory.reports(&rows))
+        .filter(|(_, session)| session.group != SessionGroup::Settled || session.open_at_crash.is_some())
+        .map(|(row, mut session)| {
+            session.loss = inventory.loss(&row.found);
+            lost.extend(session.loss.map(|loss| lost_words(&session, loss)));
+            session
+        })
+        .collect();
     sessions.extend(inventory.lost.iter().map(|incident| inventory.report_lost(incident)));
     let now = outside.clock.now();
     let recent = ground.config.status.recent_hours * 3600.0;

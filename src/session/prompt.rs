@@ -17,7 +17,7 @@ pub fn may_hold_prompt(kind: Kind, line: &[u8]) -> bool {
         Kind::User => !has(&RESULT, line),
         Kind::Message => has(&USER, line) && !has(&RESULT, line),
         Kind::Unknown => has(&USER, line) && (!has(&RESULT, line) || is_glued(line)),
-        Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note | Kind::Answer => false,
+        Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note | Kind::Result | Kind::Answer => false,
     }
 }
 
