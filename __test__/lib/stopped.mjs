@@ -34,7 +34,7 @@ export async function stoppedSession(place, { id, resetsIn = 5000 }) {
   const hook = spawnSync(process.execPath, [join(place.project, '.claude', 'cc-session-recover', 'hook.js')], {
     cwd: place.project,
     env: { ...place.env, CLAUDE_PROJECT_DIR: place.project },
-    input: JSON.stringify({ ...payload, session_id: id, transcript_path: transcript, cwd: place.project }),
+    input: JSON.stringify({ ...payload, last_assistant_message: first(/"text":"(You've hit your [^"]+)"/), session_id: id, transcript_path: transcript, cwd: place.project }),
     encoding: 'utf8',
     timeout: 30_000,
   });
