@@ -37,8 +37,11 @@ const HEAD: usize = 4 * 1024;
 const LONG_HEAD: usize = 64 * 1024;
 /// Longest prompt and title that are kept, in bytes.
 const KEPT: usize = 1024;
-/// User and system records of a finished turn that are read for a note about a near limit; it stands close to the end.
+/// User and system records of a finished turn that are read for a note about a near limit, which asks the model to end the turn soon.
 const NOTES: usize = 24;
+/// So many of them are read wherever they stand; the others only within these bytes before the ending.
+const CLOSE_NOTES: usize = 4;
+const NOTES_BUDGET: u64 = 32 * 1024;
 /// Continuations of the client that are counted: it makes no more in a row.
 const MOST_COUNTED: u32 = 3;
 
@@ -375,6 +378,8 @@ struct Gathering<'a> {
     prompt_seen: bool,
     /// Messages before the end of a finished turn that are still read for a note about a limit.
     notes_left: usize,
+    /// Bytes that had been read when the ending was told.
+    ending_read: Option<u64>,
     /// The last prompt was passed that begins the client's count of its own continuations anew.
     counted: bool,
     /// The newest note of the turn, `near_limit` or `wrap_up`, was passed; its window is named by the notice before it.
@@ -427,6 +432,7 @@ impl<'a> Gathering<'a> {
             weighed: false,
             prompt_seen: false,
             notes_left: NOTES,
+            ending_read: None,
             counted: false,
             wrapping: false,
         }
@@ -686,6 +692,10 @@ impl<'a> Gathering<'a> {
             return false;
         }
         let read = self.found.bytes - offset;
+        let beyond = read - *self.ending_read.get_or_insert(read);
+        if self.notes_left <= NOTES - CLOSE_NOTES && beyond > NOTES_BUDGET {
+            self.notes_left = 0;
+        }
         if (self.reads_notes() || self.counts()) && read <= BUDGET {
             return false;
         }
@@ -794,6 +804,36 @@ mod tests {
         );
         assert_eq!(count(&[typed, native, limit, native, limit, native, limit, native, limit, prompt]), 3);
         assert_eq!(count(&[native, limit, native, limit, typed, limit, prompt]), 0, "a typed prompt does");
+    }
+
+    #[test]
+    fn a_note_about_a_near_limit_is_found_near_the_ending_and_among_the_last_records() {
+        let note = r#"{"parentUuid":null,"isSidechain":false,"type":"user","message":{"role":"user","content":"[Usage limit approaching.]"},"isMeta":true,"usageLimitNote":"near_limit","uuid":"n","cwd":"/w","version":"2.1.332"}"#;
+        let answer = r#"{"parentUuid":null,"isSidechain":false,"type":"assistant","uuid":"a","timestamp":"2026-11-21T07:00:00.000Z","version":"2.1.332","cwd":"/w","message":{"model":"m","role":"assistant","stop_reason":"end_turn","usage":{"input_tokens":5},"content":[{"type":"text","text":"Done."}]}}"#;
+        let result = |bytes: usize| {
+            let text = "x".repeat(bytes);
+            format!(
+                r#"{{"parentUuid":null,"isSidechain":false,"type":"user","message":{{"role":"user","content":[{{"tool_use_id":"t","type":"tool_result","content":"{text}"}}]}},"uuid":"r","cwd":"/w","version":"2.1.332"}}"#
+            )
+        };
+        let prompt = r#"{"parentUuid":null,"isSidechain":false,"type":"user","message":{"role":"user","content":"go"},"uuid":"p","cwd":"/w","version":"2.1.332","origin":{"kind":"human"}}"#;
+        for (results, bytes, found) in [
+            (0, 0, true),
+            (NOTES - 1, 10, true),
+            (NOTES, 10, false),
+            (CLOSE_NOTES - 1, 100_000, true),
+            (CLOSE_NOTES, 100_000, false),
+            (CLOSE_NOTES, 7000, true),
+        ] {
+            let mut lines = vec![prompt.to_owned(), note.to_owned()];
+            lines.extend((0..results).map(|_| result(bytes)));
+            lines.push(answer.to_owned());
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
+            std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+            let summary = summarize(&Transcript::open(&path).unwrap(), Liveness::Gone);
+            assert_eq!(summary.stop.wrapped_up, found, "{results} results of {bytes} bytes");
+        }
     }
 
     #[test]
