@@ -21,6 +21,9 @@ const BUILT_IN_NAME: &str = "fixtures-2.1.329";
 /// Bytes at the beginning of a transcript that become a dictionary, at most and at least.
 const LARGEST: usize = 512 * 1024;
 const SMALLEST: usize = 32 * 1024;
+/// A session that is still kept turn by turn becomes the dictionary for the next ones once it is so long: what a client writes into
+/// every session is in it then.
+const LONG_ENOUGH: u64 = 256 * 1024;
 /// Bytes at the beginning of a transcript in which its client's version is looked for.
 const HEAD: usize = 64 * 1024;
 const ENDING: &str = ".dict";
@@ -100,6 +103,12 @@ impl Dictionary {
         }
         let path = place(state, &format!("{version}.{session}"));
         replace(&path, &head[..head.len().min(LARGEST)], PRIVATE)
+    }
+
+    /// Whether a session that grew to so many bytes is to become the dictionary of its version.
+    #[must_use]
+    pub fn wants(&self, bytes: u64) -> bool {
+        self.name.name == BUILT_IN_NAME && bytes >= LONG_ENOUGH
     }
 
     /// Names of the dictionaries that were made of a session.

@@ -16,7 +16,7 @@ pub const PACKED: usize = 4 * 1024 * 1024;
 pub const APPENDED: usize = 256 * 1024;
 /// Level of a frame of a file that is complete, and of one that a hook appends.
 pub const PACKED_LEVEL: i32 = 15;
-pub const APPENDED_LEVEL: i32 = 3;
+pub const APPENDED_LEVEL: i32 = 7;
 
 /// How bytes become frames.
 #[derive(Debug, Clone, Copy)]

@@ -349,7 +349,7 @@ fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: 
     // What a process that died wrote behind the described frames goes.
     to.set_len(stored).and_then(|()| to.seek(SeekFrom::Start(stored))).doing("write", &place)?;
     let form = FrameForm { size: APPENDED, level: APPENDED_LEVEL, dictionary: &dictionary };
-    let written = write_frames(&mut file.take(most), &mut to, covered, form).and_then(|frames| {
+    let written = write_frames(&mut Read::take(&mut file, most), &mut to, covered, form).and_then(|frames| {
         to.sync_all()?;
         Ok(frames)
     });
@@ -361,8 +361,15 @@ fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: 
         return Err(Error::new(Code::ChangedMeanwhile, "became shorter while it was copied").at(from));
     }
     entry.frames.extend(frames);
-    entry.dictionary = Some(dictionary.name);
     entry.bytes = meta.len();
+    if dictionary.wants(entry.covered()) && entry.part(session) == Some(Part::Transcript) {
+        // Without it the frames of the next sessions are larger, and nothing else.
+        let _ = file
+            .seek(SeekFrom::Start(0))
+            .doing("read", from)
+            .and_then(|_| Dictionary::make(state, session, &head_of(&mut file, from)?));
+    }
+    entry.dictionary = Some(dictionary.name);
     sync_parent(&place)
 }
 
@@ -577,6 +584,17 @@ mod tests {
         let text = std::fs::read_to_string(&scene.transcript).unwrap().replace("\"b\"", "\"c\"");
         std::fs::write(&scene.transcript, text).unwrap();
         assert!(!continues(&scene.transcript, &entry), "the file was rewritten under its inode");
+        // A long one is what the next sessions of its client are compressed with.
+        let dictionary = || Dictionary::for_version(&scene.state, Some("2.1.332")).name;
+        let record = "{\"type\":\"user\",\"version\":\"2.1.332\"}\n";
+        for (records, made) in [(7000, false), (8000, true)] {
+            std::fs::write(&scene.transcript, record.repeat(records)).unwrap();
+            let mut entry = KeptFile { frames: Vec::new(), dictionary: None, bytes: 0, ..entry.clone() };
+            append(&scene.state, SESSION, &scene.transcript, &meta(), &mut entry).unwrap();
+            assert_eq!(dictionary().name.ends_with(SESSION), made, "{records} records");
+            assert_ne!(entry.dictionary.clone(), made.then(dictionary), "its own frames need the one before");
+            assert_eq!(read(&entry), std::fs::read(&scene.transcript).unwrap());
+        }
     }
 
     #[test]

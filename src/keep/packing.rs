@@ -65,7 +65,10 @@ pub fn pack(state: &StateDir, clock: &dyn Clock, most: u64) -> Packed {
 fn is_due(state: &StateDir, kept: &KeptSession, file: &KeptFile, now: DateTime<Utc>) -> bool {
     let with_client = file.is_with_client(kept);
     match file.kept_as {
-        KeptAs::Frames => file.frames.len() > MANY || !left_behind(state, &kept.session, file).is_empty(),
+        KeptAs::Frames => {
+            let small = file.frames.len() > MANY || !with_client && is_appended(file);
+            small || !left_behind(state, &kept.session, file).is_empty()
+        }
         KeptAs::Link if !with_client => true,
         KeptAs::Link => {
             let meta = std::fs::symlink_metadata(file.place(state, &kept.session));
@@ -73,6 +76,11 @@ fn is_due(state: &StateDir, kept: &KeptSession, file: &KeptFile, now: DateTime<U
             written.is_ok_and(|written| now - written > IDLE)
         }
     }
+}
+
+/// Whether hooks appended its frames, turn by turn: those of a file that was complete are full, all but the last.
+fn is_appended(file: &KeptFile) -> bool {
+    file.frames.split_last().is_some_and(|(_, full)| full.iter().any(|frame| frame.length != PACKED as u64))
 }
 
 /// What a process that died after it had saved a description has left of the form before.
@@ -108,7 +116,8 @@ fn pack_session(
         for left in left_behind(state, session, &file) {
             crate::store::replace::remove(&left)?;
         }
-        if file.kept_as == KeptAs::Frames && file.frames.len() <= MANY {
+        let gone = !file.is_with_client(&kept);
+        if file.kept_as == KeptAs::Frames && file.frames.len() <= MANY && !(gone && is_appended(&file)) {
             continue;
         }
         let dictionary = dictionary_for(state, session, &file)?;
@@ -359,6 +368,30 @@ mod tests {
         assert!(scene.bytes(&one) == text(1));
         let kept = kept_of(&scene.state, &one).unwrap().unwrap();
         assert!(!kept.files[0].link_place(&scene.state, &one).exists(), "the link is gone");
+        assert_eq!(scene.pack().files, 0, "once");
+    }
+
+    #[test]
+    fn frames_that_hooks_appended_are_made_fewer_once_claude_code_deleted_the_file() {
+        let scene = Scene::new();
+        let (session, transcript) = scene.session(1, &text(1));
+        let mut kept = kept_of(&scene.state, &session).unwrap().unwrap();
+        let link = kept.files[0].clone();
+        let dictionary = Dictionary::built_in();
+        let mut file =
+            KeptFile { kept_as: KeptAs::Frames, dictionary: Some(dictionary.name.clone()), ..link.clone() };
+        let mut to = std::fs::File::create(file.place(&scene.state, &session)).unwrap();
+        let form = FrameForm { size: 10_000, level: 3, dictionary: &dictionary };
+        file.frames = write_frames(&mut text(1).as_slice(), &mut to, 0, form).unwrap();
+        kept.files[0] = file;
+        save(&scene.state.kept_description(&session), &kept).unwrap();
+        std::fs::remove_file(link.place(&scene.state, &session)).unwrap();
+        assert_eq!(scene.pack().files, 0, "the client still has the file");
+        std::fs::remove_file(&transcript).unwrap();
+        assert_eq!(scene.pack().files, 1);
+        let kept = kept_of(&scene.state, &session).unwrap().unwrap();
+        assert_eq!(kept.files[0].frames.len(), 1);
+        assert!(scene.bytes(&session) == text(1));
         assert_eq!(scene.pack().files, 0, "once");
     }
 
