@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { finished } from './lib/belongings.mjs';
@@ -97,7 +97,9 @@ function finishedSession(place, id, prompt) {
       message: { id: 'msg_1', role: 'assistant', type: 'message', model: 'claude-opus-4-8', stop_reason: 'end_turn', content: [{ type: 'text', text: `All done: ${prompt}` }], usage: { input_tokens: 1200, output_tokens: 5 } },
     },
   ];
-  writeFileSync(join(directory, `${id}.jsonl`), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const path = join(directory, `${id}.jsonl`);
+  writeFileSync(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  return path;
 }
 
 /** A colour of letters or of what is behind them. */
@@ -105,6 +107,8 @@ const COLOUR = /\u001B\[(?:[\d;]*;)?(?:[34][0-8]|9[0-7]|10[0-7])[;m]/;
 
 const STOPPED = idOf(1);
 const FINISHED = idOf(2);
+const KEPT = idOf(3);
+const TYPED = idOf(4);
 
 /** A world with a session that needs the user and one that is finished. @param {any} t */
 async function populated(t) {
@@ -112,6 +116,19 @@ async function populated(t) {
   await stoppedSession(place, { id: STOPPED });
   finishedSession(place, FINISHED, 'rewrite the billing module');
   return place;
+}
+
+/** The same world with a deleted session that is kept, and one of which only prompts are left. @param {any} t */
+async function withDeleted(t) {
+  const place = await populated(t);
+  const transcript = finishedSession(place, KEPT, 'paint the shed');
+  const text = readFileSync(transcript, 'utf8');
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  assert.ok(existsSync(join(place.state, 'kept', KEPT)), 'the hooks keep it');
+  rmSync(transcript);
+  const typed = { display: 'sketch the LOGO', pastedContents: {}, timestamp: Date.now() - 86_400_000, project: place.project, sessionId: TYPED };
+  writeFileSync(join(place.claude, 'history.jsonl'), `${JSON.stringify(typed)}\n`);
+  return { place, transcript, text };
 }
 
 suite('dashboard', { skip }, () => {
@@ -301,6 +318,65 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
+  test('a deleted session that is kept is shown, read and restored after a yes', async (t) => {
+    const { place, transcript, text } = await withDeleted(t);
+    const shell = await terminal(place, [120, 40]);
+    await shell.run(dashboard());
+    const list = await shell.shows(/Deleted, kept \(1\)[^]*Deleted, prompts only \(1\)/);
+    assert.match(list, /Recent \(1\)[^]*Deleted, kept/);
+    await shell.press('d');
+    await shell.shows(/Claude Code deleted the transcript; all of it is kept[^]*All done: paint the shed/);
+    await shell.press('e');
+    await shell.shows(/LOSSLESS-00000003[^]*Press Enter to return/);
+    await shell.press('Enter');
+    await shell.shows(/b restore {2}/);
+    await shell.press('b');
+    await shell.shows(/Restore this session\? y \/ n/);
+    await shell.press('n');
+    await shell.shows(/b restore {2}/);
+    assert.equal(existsSync(transcript), false, 'nothing is restored without a yes');
+    await shell.press('b');
+    await shell.press('y');
+    await shell.shows(/Restored 00000003-[^]*from snapshot kept[^]*Press Enter to return/);
+    assert.equal(readFileSync(transcript, 'utf8'), text);
+    await shell.press('Enter');
+    const restored = await shell.shows(/Recent \(2\)[^]*Deleted, prompts only \(1\)/);
+    assert.doesNotMatch(restored, /Deleted, kept/);
+    assert.match(restored, /^> .*paint the shed/m);
+    await shell.press('q');
+    await shell.shows(/exit 0/);
+  });
+
+  test('what was typed in a deleted session is shown, filtered and found, on 40 columns and without colours too', async (t) => {
+    const { place } = await withDeleted(t);
+    const shell = await terminal(place, [40, 15], { NO_COLOR: '1' });
+    await shell.run(dashboard());
+    await shell.shows(/Recent \(1\)/);
+    await shell.press('f');
+    await shell.type('sketch logo');
+    await shell.shows(/Deleted, prompts only \(1\)\s+^> sketch the LOGO[^]*filter: sketch logo/m);
+    await shell.press('Enter');
+    await shell.press('Space');
+    await shell.shows(/Nothing is left to resume/);
+    assert.doesNotMatch(await shell.styled(), COLOUR);
+    await shell.press('b');
+    await shell.shows(/Only typed prompts are left/);
+    await shell.press('s');
+    await shell.shows(/was "sketch the LOGO"; it ran in[^]*Press Enter to return/);
+    await shell.press('Enter');
+    await shell.shows(/filter “sketch logo”/);
+    await shell.press('Escape');
+    await shell.shows(/Needs you/);
+    await shell.press('/');
+    await shell.type('paint the shed');
+    await shell.press('Enter');
+    await shell.shows(/2 hits for/);
+    await shell.press('Space');
+    await shell.shows(/Found[^]*all\s+of it is kept/);
+    await shell.press('C-c');
+    await shell.shows(/exit 130/);
+  });
+
   test('the mouse selects a session and scrolls the conversation', async () => {
     const shell = await terminal(shared, [100, 12]);
     await shell.run(dashboard());
@@ -459,5 +535,12 @@ suite('dashboard', { skip }, () => {
     assert.match(stdout, /1\. .*5-hour limit/);
     assert.match(stdout, /Recent: 1 session\.\n1\. .*finished/);
     assert.doesNotMatch(stdout, /\u001B/);
+  });
+
+  test('--flat prints deleted sessions with what is left of each and the command that brings it back', async (t) => {
+    const { place } = await withDeleted(t);
+    const { status, stdout } = await place.run(['--flat']);
+    assert.equal(status, 0);
+    assert.match(stdout, /Deleted by Claude Code: 2 sessions\.\n1\. .*: session 00000003, .*all of it is kept, \d+ B, bring it back with cc-session-recover restore 00000003\n2\. sketch the LOGO: session 00000004, last used 1 d.* ago, only 1 typed prompt left\n/);
   });
 });

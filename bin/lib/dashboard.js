@@ -16,6 +16,9 @@ const { ownName } = require('./wording.js');
 /** What a shell reports of a program that was ended by Ctrl-C. */
 const INTERRUPTED = 130;
 
+/** Recent sessions, and deleted ones, that are printed as plain lines. */
+const MOST_FLAT = 50;
+
 /** Signals that end the process. */
 const ENDINGS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
 
@@ -50,7 +53,7 @@ async function openDashboard(io) {
 /**
  * Lets the user choose the session for a verb that was given none.
  *
- * @param {string} verb
+ * @param {NonNullable<DashboardOptions['picker']>} verb
  * @param {{project?: string}} args With a project only its sessions are shown first.
  * @param {Output} io
  * @returns {Promise<string | undefined>} `undefined`: none was chosen, or there is no terminal to choose on.
@@ -115,6 +118,7 @@ const ACTIONS = {
   cancel: (session, io) => verbNamed('cancel').run({ session }, io),
   kill: (session, io) => verbNamed('kill').run({ target: session, export: true }, io),
   repair: repairAfterAsking,
+  restore: (session, io) => verbNamed('restore').run({ session }, io),
   show: (session, io) => verbNamed('show').run({ session }, io),
 };
 
@@ -176,18 +180,20 @@ async function repairAfterAsking(session, io) {
  * @param {Output} io
  */
 async function printFlat(io) {
-  const { flatLines } = require('./screens/rescue.js');
+  const { flatGoneLines, flatLines } = require('./screens/rescue.js');
   const { printProblems } = require('./sessions.js');
   const { count } = require('./wording.js');
   const addon = loadAddon();
   const status = await io.during('reading sessions', addon.status({ all: true }));
-  const list = await io.during('reading sessions', addon.list({ limit: 50 }));
+  const list = await io.during('reading sessions', addon.list({ limit: MOST_FLAT }));
   const known = new Set(status.sessions.map(({ transcript }) => transcript));
   const recent = list.sessions.filter(({ transcript }) => !known.has(transcript));
   const view = { width: io.width, colours: io.colours };
   const now = new Date(status.generatedAt);
   io.lines(flatLines(status.sessions, view, now));
   if (recent.length > 0) io.lines(['', `Recent: ${count(recent.length, 'session')}.`, ...flatLines(recent, view, now).slice(1)]);
+  const gone = (await io.during('reading deleted sessions', addon.list({ gone: true }))).gone.filter(({ left }) => left !== 'nothing');
+  if (gone.length > 0) io.lines(['', `Deleted by Claude Code: ${count(gone.length, 'session')}.`, ...flatGoneLines(gone.slice(0, MOST_FLAT), view, now)]);
   printProblems(status.problems, io);
   return EXIT.done;
 }

@@ -9,6 +9,8 @@ use crate::config::in_force;
 use crate::env::Environment;
 use crate::error::Result;
 use crate::note::gather::gather_conversation;
+use crate::report::gone::{GoneLeft, GoneSession, read_gone};
+use crate::report::inventory::{Ground, Inventory};
 use crate::report::pages::{SessionPage, read_pages};
 use crate::report::session::Session;
 use crate::report::{search, show};
@@ -17,7 +19,7 @@ use crate::rescue::reading::conversation::{Conversation, Page};
 use crate::rescue::reading::entry::{Agent, Entry, EventKind};
 use crate::rescue::reading::tool::label;
 use crate::store::StateDir;
-use crate::tui::details::{ConversationEntry, ConversationSpeaker, WorkDetails};
+use crate::tui::details::{ConversationEntry, ConversationSpeaker, SessionDetails, WorkDetails};
 use crate::tui::source::{DashboardScope, DashboardSource, FileFingerprint};
 use crate::tui::{DashboardOptions, screen};
 use napi::bindgen_prelude::AsyncTask;
@@ -82,6 +84,24 @@ impl MachineSource {
 impl DashboardSource for MachineSource {
     fn sessions(&self, scope: DashboardScope, quick: bool, page: &mut dyn FnMut(SessionPage)) -> Result<()> {
         read_pages(seen(&self.env), self.project(scope).as_deref(), quick, page)
+    }
+
+    fn gone(&self, scope: DashboardScope) -> Result<Vec<GoneSession>> {
+        let mut gone = read_gone(seen(&self.env), self.project(scope).as_deref())?;
+        gone.retain(|session| session.left != GoneLeft::Nothing);
+        Ok(gone)
+    }
+
+    fn kept(&self, session: &str, wanted: &dyn Fn() -> bool) -> Result<SessionDetails> {
+        let ground = Ground::read(seen(&self.env), None)?;
+        let inventory = Inventory::open(&ground);
+        let row = inventory.read_kept_of(session)?;
+        Ok(SessionDetails {
+            work: Some(self.work(&row.found.path)?),
+            conversation: Some(self.conversation(&row.found.path, wanted)?),
+            shown: Some(Box::new(show::whole(&inventory, row)?)),
+            problem: None,
+        })
     }
 
     fn show(&self, transcript: &Path) -> Result<Session> {

@@ -407,9 +407,9 @@ export interface TranscriptLoss {
 export interface GoneSession {
   /** Session id. */
   id: string
-  /** Name that the user gave, of a kept session that is packed. */
+  /** Name that the user gave, of a kept session. */
   name: string | null
-  /** Its title, of a kept session that is packed. */
+  /** Its title, of a kept session. */
   title: string | null
   /** Where it was started, or last worked. */
   project: string | null
@@ -423,6 +423,8 @@ export interface GoneSession {
   prompts: RecalledPrompt[]
   /** `kept`: its files are kept; `history`: the client's typed prompts; `directory`: a directory of the client; `last-session`: the client's `.claude.json`; `record`: this tool. */
   knownFrom: ('kept' | 'history' | 'directory' | 'last-session' | 'record')[]
+  /** What can still be read: `conversation`: all of it is kept, and `restore` brings it back; `prompts`: what was typed; `nothing`. */
+  left: 'conversation' | 'prompts' | 'nothing'
   /** What is kept of it; `null`: nothing is left to resume. */
   kept: KeptAmount | null
   /** Command that brings it back. */
@@ -2347,7 +2349,7 @@ export interface DashboardView {
   scope?: 'project' | 'all'
   /** Fuzzy filter over name, project and newest prompt. */
   filter?: string
-  /** Transcript of the selected session. */
+  /** Transcript of the selected session, or the id of one without a transcript. */
   selected?: string | null
 }
 
@@ -2358,7 +2360,7 @@ export interface DashboardOptions {
   /** What it shows first, such as the view of an earlier outcome. */
   view?: DashboardView
   /** The verb that a session is chosen for. Enter chooses, and no other action is possible. */
-  picker?: string
+  picker?: 'show' | 'resume' | 'export' | 'handoff' | 'kill'
   /** Draw with colours. */
   colour?: boolean
 }
@@ -2366,7 +2368,7 @@ export interface DashboardOptions {
 /** What the user chose in a {@link dashboard}. Nothing of it has been done yet. */
 export interface DashboardOutcome {
   /** `pick`: the session for the verb of a picker. `interrupt`: Ctrl-C. */
-  action: 'resume' | 'resume-window' | 'open-page' | 'export' | 'handoff' | 'pause' | 'unpause' | 'cancel' | 'kill' | 'repair' | 'show' | 'pick' | 'quit' | 'interrupt'
+  action: 'resume' | 'resume-window' | 'open-page' | 'export' | 'handoff' | 'pause' | 'unpause' | 'cancel' | 'kill' | 'repair' | 'restore' | 'show' | 'pick' | 'quit' | 'interrupt'
   /** Names the session for the verb: its id, or the path of a conflict copy; `null` for `quit` and `interrupt`. */
   session: string | null
   /** Opens the dashboard again as it was left. */

@@ -1,16 +1,19 @@
 //! Sessions whose transcript is gone: every one that something still names, and what is left of it.
 
-use super::inventory::Inventory;
+use super::inventory::{Ground, Inventory};
 use super::recall::Prompt;
+use super::status::asked;
 use crate::claude::home::{ClaudeHome, begins, is_session_id};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::clock::from_epoch_millis;
+use crate::error::Result;
 use crate::fs::lossy_or_null;
 use crate::keep::{kept_of, kept_register, whole_transcript};
 use crate::session::files::{entries, project_directories};
 use crate::session::scan::{self, Found};
 use crate::session::stop::time_or_null;
 use crate::text::one_line;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +40,17 @@ pub enum GoneSource {
     LastSession,
     /// An incident, a snapshot or a record of this program.
     Record,
+}
+
+/// How much of a session without a transcript can still be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GoneLeft {
+    /// The conversation is kept, and `restore` brings the session back.
+    Conversation,
+    /// Prompts that were typed into it.
+    Prompts,
+    Nothing,
 }
 
 /// What is kept of a session that Claude Code deleted.
@@ -71,6 +85,7 @@ pub struct GoneSession {
     /// The first of them and the latest, the oldest first.
     pub prompts: Vec<Prompt>,
     pub known_from: BTreeSet<GoneSource>,
+    pub left: GoneLeft,
     /// `None`: nothing is left to resume.
     pub kept: Option<KeptAmount>,
     /// Command that brings it back.
@@ -99,6 +114,18 @@ struct ClientProject {
     last_session_id: Option<serde_json::Value>,
 }
 
+/// The gone sessions of a project, or of all projects. Reads no transcript, so it is cheaper than `list --gone`.
+///
+/// # Errors
+/// [`crate::error::Code::ProjectNotFound`] when the directory does not exist, [`crate::error::Code::StateDirUnknown`].
+pub fn read_gone(outside: World<'_>, project: Option<&Path>) -> Result<Vec<GoneSession>> {
+    let project = project.map(|dir| asked(outside, dir)).transpose()?.map(|asked| asked.dir);
+    let ground = Ground::read(outside, project.as_deref())?;
+    let mut gone = gone_sessions(&Inventory::open(&ground));
+    gone.retain(|one| project.as_deref().is_none_or(|project| one.is_of(project)));
+    Ok(gone)
+}
+
 /// Every session without a transcript that something names, the latest first. Sessions that are open, and may not have a transcript
 /// yet, are left out.
 #[must_use]
@@ -115,6 +142,13 @@ pub fn gone_sessions(inventory: &Inventory<'_>) -> Vec<GoneSession> {
     register.add_last_sessions(inventory);
     register.add_records(inventory);
     let mut sessions: Vec<GoneSession> = register.gone.into_values().collect();
+    for session in &mut sessions {
+        session.left = match (&session.kept, session.typed) {
+            (Some(_), _) => GoneLeft::Conversation,
+            (None, 1..) => GoneLeft::Prompts,
+            (None, 0) => GoneLeft::Nothing,
+        };
+    }
     sessions.sort_by(|one, other| (other.last_at, &one.id).cmp(&(one.last_at, &other.id)));
     sessions
 }
@@ -149,6 +183,7 @@ impl Register {
             typed: 0,
             prompts: Vec::new(),
             known_from: BTreeSet::new(),
+            left: GoneLeft::Nothing,
             kept: None,
             restore: None,
         });
@@ -165,7 +200,7 @@ impl Register {
                 described.map_or(0, |kept| whole_transcript(state, &kept).iter().map(|file| file.bytes).sum())
             };
             let bytes = kept.conversation().unwrap_or_else(whole);
-            (session.name, session.title) = (kept.name, kept.title);
+            (session.name, session.title) = kept.names(state);
             session.project = kept.cwd.map(PathBuf::from);
             session.last_at = Some(kept.updated_at);
             session.first_at = kept.first_at;

@@ -1,6 +1,6 @@
 //! Recalling: what was worked on lately, session by session, from titles and prompts.
 
-use super::gone::{GoneSession, gone_sessions};
+use super::gone::{GoneLeft, GoneSession, gone_sessions};
 use super::inventory::{Ground, Inventory, Row};
 use super::session::Session;
 use crate::claude::glance::{glance, kind_of};
@@ -108,7 +108,7 @@ pub fn recall(outside: World<'_>, options: &RecallOptions) -> Result<RecallRepor
         .collect();
     let mut gone = gone_sessions(&inventory);
     gone.retain(|one| {
-        (one.kept.is_some() || !one.prompts.is_empty())
+        one.left != GoneLeft::Nothing
             && project.as_deref().is_none_or(|project| one.is_of(project))
             && after.is_none_or(|after| one.last_at.is_some_and(|at| at >= after))
     });

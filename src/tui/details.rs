@@ -1,6 +1,7 @@
 //! What the preview shows of one session beyond its report.
 
 use crate::note::gather::Gathered;
+use crate::report::gone::GoneSession;
 use crate::report::session::Session;
 use crate::text::{one_line, sanitised, shortened};
 
@@ -37,6 +38,13 @@ impl ConversationEntry {
         let text = bounded(text, ENTRY_TEXT);
         (!text.is_empty()).then_some(Self { speaker, text })
     }
+}
+
+/// The prompts that are left of a session without a transcript, as a conversation.
+#[must_use]
+pub fn typed_conversation(gone: &GoneSession) -> Vec<ConversationEntry> {
+    let entry = |text: &str| ConversationEntry::new(ConversationSpeaker::You, text);
+    gone.prompts.iter().filter_map(|prompt| entry(&prompt.text)).collect()
 }
 
 /// An entry of the task list.

@@ -1,6 +1,7 @@
 //! The fuzzy filter over name, project and prompt.
 
-use super::words::{name_of, project_of};
+use super::words::{name_of, name_of_gone, project_of, project_of_gone};
+use crate::report::gone::GoneSession;
 use crate::report::session::Session;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -11,6 +12,14 @@ pub fn haystack(session: &Session) -> String {
     let prompt = session.last_prompt.as_deref().unwrap_or_default();
     let title = session.title.as_deref().unwrap_or_default();
     format!("{} {title} {} {prompt} {}", name_of(session), project_of(session), session.id)
+}
+
+/// The same of a session without a transcript, with the prompts that were typed into it.
+#[must_use]
+pub fn haystack_of_gone(gone: &GoneSession) -> String {
+    let title = gone.title.as_deref().unwrap_or_default();
+    let prompts: Vec<&str> = gone.prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+    format!("{} {title} {} {} {}", name_of_gone(gone), project_of_gone(gone), prompts.join(" "), gone.id)
 }
 
 /// Scores of the texts that match, by their index; higher is better. Words are matched in any order.

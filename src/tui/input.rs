@@ -31,6 +31,8 @@ pub enum DashboardCommand {
     ToggleTab,
     ToggleEvidence,
     ToggleScope,
+    /// Selects the first session without a transcript.
+    ToDeleted,
     OpenFilter,
     OpenSearch,
     OpenHelp,
@@ -58,9 +60,7 @@ pub fn command_of(event: &Event, mode: DashboardMode) -> DashboardCommand {
             DashboardMode::Filter | DashboardMode::Search => {
                 DashboardCommand::Type(text.replace(['\r', '\n', '\t'], " "))
             }
-            DashboardMode::List | DashboardMode::Help | DashboardMode::ConfirmCancel => {
-                DashboardCommand::Ignore
-            }
+            DashboardMode::List | DashboardMode::Help | DashboardMode::Confirm(_) => DashboardCommand::Ignore,
         },
         Event::Mouse(mouse) => {
             let at = Position::new(mouse.column, mouse.row);
@@ -112,7 +112,7 @@ fn key_command(key: KeyEvent, mode: DashboardMode) -> DashboardCommand {
             _ => DashboardCommand::Ignore,
         },
         DashboardMode::Help => DashboardCommand::Close,
-        DashboardMode::ConfirmCancel => match key.code {
+        DashboardMode::Confirm(_) => match key.code {
             KeyCode::Char('y' | 'Y') if !control && !alt => DashboardCommand::Confirm,
             _ => DashboardCommand::Close,
         },
@@ -136,6 +136,7 @@ fn list_command(key: KeyEvent) -> DashboardCommand {
             'f' => DashboardCommand::OpenFilter,
             '?' => DashboardCommand::OpenHelp,
             'q' => DashboardCommand::Quit,
+            'd' => DashboardCommand::ToDeleted,
             'v' => DashboardCommand::ToggleEvidence,
             't' => DashboardCommand::ToggleTab,
             'w' => DashboardCommand::Act(DashboardAction::ResumeWindow),
@@ -146,6 +147,7 @@ fn list_command(key: KeyEvent) -> DashboardCommand {
             'c' => DashboardCommand::Act(DashboardAction::Cancel),
             'k' => DashboardCommand::Act(DashboardAction::Kill),
             'r' => DashboardCommand::Act(DashboardAction::Repair),
+            'b' => DashboardCommand::Act(DashboardAction::Restore),
             's' => DashboardCommand::Act(DashboardAction::Show),
             _ => DashboardCommand::Ignore,
         },
@@ -156,6 +158,7 @@ fn list_command(key: KeyEvent) -> DashboardCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::model::DashboardQuestion;
     use crossterm::event::MouseEvent;
 
     fn press(code: KeyCode, modifiers: KeyModifiers, mode: DashboardMode) -> DashboardCommand {
@@ -173,6 +176,7 @@ mod tests {
             ('c', DashboardAction::Cancel),
             ('k', DashboardAction::Kill),
             ('r', DashboardAction::Repair),
+            ('b', DashboardAction::Restore),
             ('s', DashboardAction::Show),
         ] {
             let command = press(KeyCode::Char(char), KeyModifiers::NONE, DashboardMode::List);
@@ -186,14 +190,17 @@ mod tests {
     #[test]
     fn letters_are_text_while_a_line_is_typed_and_do_nothing_elsewhere() {
         for mode in [DashboardMode::Filter, DashboardMode::Search] {
-            for char in "wohpckrsqv?/ f".chars() {
+            for char in "wohpckrbsdqv?/ f".chars() {
                 let command = press(KeyCode::Char(char), KeyModifiers::NONE, mode);
                 assert_eq!(command, DashboardCommand::Type(char.to_string()));
             }
         }
-        for char in "wohpckrsqv".chars() {
-            let command = press(KeyCode::Char(char), KeyModifiers::NONE, DashboardMode::ConfirmCancel);
-            assert_eq!(command, DashboardCommand::Close, "only y confirms");
+        for char in "wohpckrbsqv".chars() {
+            for question in [DashboardQuestion::Cancel, DashboardQuestion::Restore] {
+                let mode = DashboardMode::Confirm(question);
+                let command = press(KeyCode::Char(char), KeyModifiers::NONE, mode);
+                assert_eq!(command, DashboardCommand::Close, "only y confirms");
+            }
         }
         let paste = Event::Paste("k\nk".to_owned());
         assert_eq!(command_of(&paste, DashboardMode::List), DashboardCommand::Ignore);
@@ -202,7 +209,7 @@ mod tests {
 
     #[test]
     fn control_letters_never_act() {
-        for char in "woehkrs".chars() {
+        for char in "woehkrsbd".chars() {
             for modifiers in [KeyModifiers::CONTROL, KeyModifiers::ALT] {
                 let command = press(KeyCode::Char(char), modifiers, DashboardMode::List);
                 assert!(!matches!(command, DashboardCommand::Act(_)), "{char} {command:?}");

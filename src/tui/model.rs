@@ -1,12 +1,13 @@
 //! The state of the dashboard and how commands and reports change it. Pure: the clock comes in as a value.
 
 use super::details::{ConversationEntry, SessionDetails, WorkDetails};
-use super::filter::{haystack, matching};
+use super::filter::{haystack, haystack_of_gone, matching};
 use super::input::DashboardCommand;
 use super::source::DashboardScope;
 use super::words::continues_at;
 use crate::problem::Problem;
 use crate::quota::Account;
+use crate::report::gone::{GoneLeft, GoneSession};
 use crate::report::pages::SessionPage;
 use crate::report::search::{SearchHit, SearchReport};
 use crate::report::session::{Session, SessionGroup};
@@ -15,6 +16,7 @@ use ratatui::layout::{Position, Rect};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ pub enum DashboardAction {
     Cancel,
     Kill,
     Repair,
+    Restore,
     Show,
     /// A picker: the session for the verb that opened it.
     Pick,
@@ -50,8 +53,40 @@ pub enum DashboardAction {
 pub struct DashboardView {
     pub scope: DashboardScope,
     pub filter: String,
-    /// Transcript of the selected session.
+    /// Transcript of the selected session, or the id of one without a transcript.
     pub selected: Option<PathBuf>,
+}
+
+/// A verb that was given no session, so that the user chooses one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PickerVerb {
+    Show,
+    Resume,
+    Export,
+    Handoff,
+    Kill,
+}
+
+impl PickerVerb {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Show => "show",
+            Self::Resume => "resume",
+            Self::Export => "export",
+            Self::Handoff => "handoff",
+            Self::Kill => "kill",
+        }
+    }
+
+    /// Whether the verb reads this session, or says how it is brought back.
+    const fn takes(self, left: GoneLeft) -> bool {
+        match (self, left) {
+            (Self::Show | Self::Resume | Self::Export | Self::Handoff, GoneLeft::Conversation) => true,
+            (_, GoneLeft::Prompts | GoneLeft::Nothing) | (Self::Kill, GoneLeft::Conversation) => false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -61,7 +96,7 @@ pub struct DashboardOptions {
     pub project: Option<PathBuf>,
     pub view: DashboardView,
     /// The verb that the chosen session is for. Enter picks, and no other action is possible.
-    pub picker: Option<String>,
+    pub picker: Option<PickerVerb>,
     pub colour: bool,
 }
 
@@ -93,8 +128,36 @@ pub enum DashboardMode {
     /// The search line has the keyboard.
     Search,
     Help,
-    /// Asks whether the plan of the selected session is to be cancelled.
-    ConfirmCancel,
+    Confirm(DashboardQuestion),
+}
+
+/// What the user has to confirm before the dashboard ends with an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DashboardQuestion {
+    /// Cancel the recovery of the selected session.
+    Cancel,
+    /// Put what is kept of the selected session where its client looks for it.
+    Restore,
+}
+
+/// What the preview reads of the selected session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DetailsRequest {
+    /// Of the session with this transcript.
+    Present(PathBuf),
+    /// Of a deleted session that is kept, by its id.
+    Kept(String),
+}
+
+impl DetailsRequest {
+    /// Names the selection whose preview waits for the answer.
+    #[must_use]
+    pub fn target(&self) -> &Path {
+        match self {
+            Self::Present(transcript) => transcript,
+            Self::Kept(session) => Path::new(session),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,11 +179,78 @@ pub enum ReadingProgress {
     Failed,
 }
 
+/// The group under which the list shows a row, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowGroup {
+    Present(SessionGroup),
+    /// Deleted sessions whose conversation is kept.
+    Kept,
+    /// Sessions of which only typed prompts are left.
+    Typed,
+}
+
+impl RowGroup {
+    const ALL: [Self; 7] = [
+        Self::Present(SessionGroup::NeedsYou),
+        Self::Present(SessionGroup::Waiting),
+        Self::Present(SessionGroup::Hung),
+        Self::Present(SessionGroup::Running),
+        Self::Present(SessionGroup::Settled),
+        Self::Kept,
+        Self::Typed,
+    ];
+
+    /// Lines that one of its rows takes: one more where the reason matters.
+    const fn row_height(self) -> usize {
+        match self {
+            Self::Present(SessionGroup::Settled) | Self::Kept | Self::Typed => 1,
+            Self::Present(
+                SessionGroup::NeedsYou | SessionGroup::Waiting | SessionGroup::Hung | SessionGroup::Running,
+            ) => 2,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub enum RowSession {
+    /// With the group in which `status` shows it.
+    Present(Arc<Session>, SessionGroup),
+    /// Its transcript is gone.
+    Gone(Arc<GoneSession>),
+}
+
 #[derive(Debug)]
 pub struct DashboardRow {
-    pub session: Arc<Session>,
-    pub group: SessionGroup,
+    pub session: RowSession,
+    pub group: RowGroup,
     haystack: String,
+}
+
+impl DashboardRow {
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match &self.session {
+            RowSession::Present(session, _) => &session.id,
+            RowSession::Gone(gone) => &gone.id,
+        }
+    }
+
+    /// Names the row among all others, and is what [`DashboardView::selected`] stores.
+    #[must_use]
+    pub fn key(&self) -> &Path {
+        match &self.session {
+            RowSession::Present(session, _) => &session.transcript,
+            RowSession::Gone(gone) => Path::new(&gone.id),
+        }
+    }
+
+    #[must_use]
+    pub fn present(&self) -> Option<&Arc<Session>> {
+        match &self.session {
+            RowSession::Present(session, _) => Some(session),
+            RowSession::Gone(_) => None,
+        }
+    }
 }
 
 /// The answer of a full-text search.
@@ -135,7 +265,7 @@ pub struct DashboardHits {
 /// One entry of the list: a heading, or a session with its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListEntry {
-    Heading { group: SessionGroup, count: usize },
+    Heading { group: RowGroup, count: usize },
     Row(usize),
     Hit(usize),
 }
@@ -145,7 +275,7 @@ impl ListEntry {
     fn height(self, rows: &[DashboardRow], first: bool) -> usize {
         match self {
             Self::Heading { .. } => 1 + usize::from(!first),
-            Self::Row(index) => 1 + usize::from(rows[index].group != SessionGroup::Settled),
+            Self::Row(index) => rows[index].group.row_height(),
             Self::Hit(_) => 2,
         }
     }
@@ -183,6 +313,15 @@ impl DashboardAreas {
     }
 }
 
+/// The group of a session without a transcript; `None` when nothing is left to show.
+const fn gone_group(left: GoneLeft) -> Option<RowGroup> {
+    match left {
+        GoneLeft::Conversation => Some(RowGroup::Kept),
+        GoneLeft::Prompts => Some(RowGroup::Typed),
+        GoneLeft::Nothing => None,
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Dashboard {
     pub mode: DashboardMode,
@@ -192,7 +331,7 @@ pub struct Dashboard {
     pub search_text: String,
     /// The text that is being looked for.
     pub searching: Option<String>,
-    pub picker: Option<String>,
+    pub picker: Option<PickerVerb>,
     pub colour: bool,
     pub tab: PreviewTab,
     pub evidence: bool,
@@ -219,6 +358,8 @@ pub struct Dashboard {
     pub areas: DashboardAreas,
     status: Vec<Arc<Session>>,
     listed: Vec<Arc<Session>>,
+    /// `None` until they were read; they come after everything else.
+    gone: Option<Vec<Arc<GoneSession>>>,
     /// Where the selected session was, for when it is gone.
     cursor: usize,
 }
@@ -231,7 +372,7 @@ impl Dashboard {
             scope: view.scope,
             filter: view.filter,
             selected: view.selected,
-            picker: options.picker.clone(),
+            picker: options.picker,
             colour: options.colour,
             ..Self::default()
         }
@@ -246,6 +387,17 @@ impl Dashboard {
         self.project = page.status.project.map(|project| project.dir);
         self.progress = if page.complete { ReadingProgress::Everything } else { ReadingProgress::Newest };
         self.arrange();
+    }
+
+    pub fn take_gone(&mut self, gone: Vec<GoneSession>) {
+        self.gone = Some(gone.into_iter().map(Arc::new).collect());
+        self.arrange();
+    }
+
+    pub fn take_gone_failure(&mut self, message: String) {
+        self.notice = Some(message);
+        self.gone.get_or_insert_default();
+        self.keep_selection();
     }
 
     pub fn take_failure(&mut self, message: String) {
@@ -289,6 +441,12 @@ impl Dashboard {
         }
     }
 
+    pub fn take_kept(&mut self, of: &Path, details: SessionDetails) {
+        if self.target().as_deref() == Some(of) {
+            self.details = details;
+        }
+    }
+
     pub fn take_details_failure(&mut self, of: &Path, message: String) {
         if self.target().as_deref() == Some(of) {
             self.details.problem = Some(message);
@@ -309,10 +467,33 @@ impl Dashboard {
         });
         self.rows = rows
             .into_iter()
-            .map(|(group, session)| DashboardRow { haystack: haystack(&session), session, group })
+            .map(|(group, session)| DashboardRow {
+                haystack: haystack(&session),
+                session: RowSession::Present(session, group),
+                group: RowGroup::Present(group),
+            })
             .collect();
+        self.arrange_gone();
         self.lay_out();
         self.keep_selection();
+    }
+
+    /// Adds sessions without a transcript below all others.
+    fn arrange_gone(&mut self) {
+        let Some(gone) = self.gone.as_ref().filter(|gone| !gone.is_empty()) else { return };
+        // A restored session may be in a page that is newer than what was read of the gone ones.
+        let present: HashSet<String> = self.rows.iter().map(|row| row.id().to_owned()).collect();
+        let picked = |left| self.picker.is_none_or(|verb| verb.takes(left));
+        for group in [RowGroup::Kept, RowGroup::Typed] {
+            let members = gone.iter().filter(|one| !present.contains(&one.id) && picked(one.left));
+            self.rows.extend(members.filter(|one| gone_group(one.left) == Some(group)).map(|one| {
+                DashboardRow {
+                    haystack: haystack_of_gone(one),
+                    session: RowSession::Gone(Arc::clone(one)),
+                    group,
+                }
+            }));
+        }
     }
 
     /// Makes the entries of the list from rows, filter and hits.
@@ -329,13 +510,7 @@ impl Dashboard {
             scored.into_iter().map(|(index, _)| index).collect()
         };
         self.entries.clear();
-        for group in [
-            SessionGroup::NeedsYou,
-            SessionGroup::Waiting,
-            SessionGroup::Hung,
-            SessionGroup::Running,
-            SessionGroup::Settled,
-        ] {
+        for group in RowGroup::ALL {
             let (members, others): (Vec<usize>, Vec<usize>) =
                 visible.into_iter().partition(|index| self.rows[*index].group == group);
             visible = others;
@@ -348,12 +523,24 @@ impl Dashboard {
 
     fn keep_selection(&mut self) {
         let rows = self.selectable();
-        let found =
-            rows.iter().position(|index| self.key_of(*index).is_some_and(|key| Some(key) == self.selected));
-        match found {
+        let at = |matches: &dyn Fn(&DashboardRow) -> bool| {
+            rows.iter().position(|entry| self.row_of(*entry).is_some_and(matches))
+        };
+        let selected = self.selected.as_deref();
+        let same = at(&|row| Some(row.key()) == selected);
+        // A session that was restored or deleted has another key and the same id.
+        let id = selected.and_then(Path::file_stem).and_then(OsStr::to_str);
+        let moved = || at(&|row| Some(row.id()) == id);
+        let everything = self.progress >= ReadingProgress::Everything && self.gone.is_some();
+        match same {
             Some(at) => self.cursor = at,
             // A view that is opened again names a session that only the complete list may contain.
-            None if self.selected.is_some() && self.progress < ReadingProgress::Everything => {}
+            None if self.selected.is_some() && !everything => {}
+            None if let Some(at) = moved() => {
+                self.cursor = at;
+                self.selected = self.key_of(rows[at]);
+                self.selection_changed();
+            }
             None => {
                 self.cursor = self.cursor.min(rows.len().saturating_sub(1));
                 let key = rows.get(self.cursor).and_then(|entry| self.key_of(*entry));
@@ -371,11 +558,15 @@ impl Dashboard {
         (0..self.entries.len()).filter(|at| !is_heading(&self.entries[*at])).collect()
     }
 
-    fn key_of(&self, entry: usize) -> Option<PathBuf> {
+    fn row_of(&self, entry: usize) -> Option<&DashboardRow> {
         match self.entries.get(entry)? {
-            ListEntry::Row(index) => Some(self.rows[*index].session.transcript.clone()),
+            ListEntry::Row(index) => Some(&self.rows[*index]),
             ListEntry::Heading { .. } | ListEntry::Hit(_) => None,
         }
+    }
+
+    fn key_of(&self, entry: usize) -> Option<PathBuf> {
+        self.row_of(entry).map(|row| row.key().to_path_buf())
     }
 
     fn selection_changed(&mut self) {
@@ -383,23 +574,52 @@ impl Dashboard {
         self.scroll = 0;
     }
 
-    /// The transcript that the preview is about. A hit of a subagent belongs to the transcript of its session.
+    /// The key of the row that the preview is about. A hit of a subagent belongs to the transcript of its session.
     #[must_use]
     pub fn target(&self) -> Option<PathBuf> {
         match &self.hits {
             Some(hits) => {
                 let hit = hits.hits.get(hits.selected)?;
-                let known = self.rows.iter().find(|row| row.session.id == hit.id);
-                Some(known.map_or_else(|| hit.transcript.clone(), |row| row.session.transcript.clone()))
+                let known = self.rows.iter().find(|row| row.id() == hit.id);
+                let unknown = || if hit.gone { PathBuf::from(&hit.id) } else { hit.transcript.clone() };
+                Some(known.map_or_else(unknown, |row| row.key().to_path_buf()))
             }
             None => self.selected.clone(),
         }
     }
 
+    fn selected_row(&self) -> Option<&DashboardRow> {
+        let target = self.target()?;
+        self.rows.iter().find(|row| row.key() == target)
+    }
+
     #[must_use]
     pub fn selected_session(&self) -> Option<Arc<Session>> {
-        let target = self.target()?;
-        self.rows.iter().find(|row| row.session.transcript == target).map(|row| Arc::clone(&row.session))
+        self.selected_row()?.present().map(Arc::clone)
+    }
+
+    #[must_use]
+    pub fn selected_gone(&self) -> Option<Arc<GoneSession>> {
+        match &self.selected_row()?.session {
+            RowSession::Gone(gone) => Some(Arc::clone(gone)),
+            RowSession::Present(..) => None,
+        }
+    }
+
+    /// What has to be read for the preview, and the time of the newest message that the list knows.
+    #[must_use]
+    pub fn details_request(&self) -> Option<(DetailsRequest, Option<DateTime<Utc>>)> {
+        match self.selected_row().map(|row| &row.session) {
+            Some(RowSession::Present(session, _)) => {
+                Some((DetailsRequest::Present(session.transcript.clone()), session.last_activity_at))
+            }
+            Some(RowSession::Gone(gone)) => match gone.left {
+                GoneLeft::Conversation => Some((DetailsRequest::Kept(gone.id.clone()), gone.last_at)),
+                GoneLeft::Prompts | GoneLeft::Nothing => None,
+            },
+            None if self.selected_hit().is_some_and(|hit| hit.gone) => None,
+            None => Some((DetailsRequest::Present(self.target()?), None)),
+        }
     }
 
     #[must_use]
@@ -412,17 +632,19 @@ impl Dashboard {
     pub fn is_selected(&self, entry: ListEntry) -> bool {
         match entry {
             ListEntry::Heading { .. } => false,
-            ListEntry::Row(index) => Some(&self.rows[index].session.transcript) == self.selected.as_ref(),
+            ListEntry::Row(index) => Some(self.rows[index].key()) == self.selected.as_deref(),
             ListEntry::Hit(index) => self.hits.as_ref().is_some_and(|hits| hits.selected == index),
         }
     }
 
     /// How a verb is told which session is meant.
     fn session_name(&self) -> Option<String> {
-        match (self.selected_session(), self.selected_hit()) {
-            (Some(session), _) => Some(match &session.conflict_copy_of {
-                Some(_) => session.transcript.to_string_lossy().into_owned(),
-                None => session.id.clone(),
+        match (self.selected_row(), self.selected_hit()) {
+            (Some(row), _) => Some(match &row.session {
+                RowSession::Present(session, _) if session.conflict_copy_of.is_some() => {
+                    session.transcript.to_string_lossy().into_owned()
+                }
+                RowSession::Present(..) | RowSession::Gone(_) => row.id().to_owned(),
             }),
             (None, Some(hit)) => Some(hit.id.clone()),
             (None, None) => None,
@@ -458,9 +680,11 @@ impl Dashboard {
     /// Whether something on the screen changes every second.
     #[must_use]
     pub fn counts_down(&self, now: DateTime<Utc>) -> bool {
-        let waits =
-            |row: &DashboardRow| row.group == SessionGroup::Waiting && continues_at(&row.session) > Some(now);
-        self.rows.iter().take_while(|row| row.group <= SessionGroup::Waiting).any(waits)
+        let waiting = RowGroup::Present(SessionGroup::Waiting);
+        let waits = |row: &DashboardRow| {
+            row.group == waiting && row.present().is_some_and(|session| continues_at(session) > Some(now))
+        };
+        self.rows.iter().take_while(|row| row.group <= waiting).any(waits)
     }
 
     /// When the next countdown ends, which may change the state of its session.
@@ -535,10 +759,11 @@ impl Dashboard {
                     DashboardScope::All => DashboardScope::Project,
                 };
                 self.progress = ReadingProgress::Nothing;
-                (self.status, self.listed, self.hits) = (Vec::new(), Vec::new(), None);
+                (self.status, self.listed, self.gone, self.hits) = (Vec::new(), Vec::new(), None, None);
                 self.arrange();
                 return DashboardEffect::ReadAgain;
             }
+            DashboardCommand::ToDeleted => self.select_deleted(),
             DashboardCommand::OpenFilter => {
                 (self.mode, self.reading) = (DashboardMode::Filter, false);
                 self.close_hits();
@@ -560,8 +785,17 @@ impl Dashboard {
             DashboardCommand::Submit => return self.submit(),
             DashboardCommand::Act(action) => return self.act(action),
             DashboardCommand::Confirm => {
-                self.mode = DashboardMode::List;
-                return self.leave(DashboardAction::Cancel);
+                let mode = std::mem::take(&mut self.mode);
+                return match mode {
+                    DashboardMode::Confirm(DashboardQuestion::Cancel) => self.leave(DashboardAction::Cancel),
+                    DashboardMode::Confirm(DashboardQuestion::Restore) => {
+                        self.leave(DashboardAction::Restore)
+                    }
+                    DashboardMode::List
+                    | DashboardMode::Filter
+                    | DashboardMode::Search
+                    | DashboardMode::Help => DashboardEffect::None,
+                };
             }
             DashboardCommand::Click(at) => return self.click(at),
             DashboardCommand::Wheel(at, by) => {
@@ -586,7 +820,7 @@ impl Dashboard {
     /// Esc leaves the innermost thing that is open, and at last the dashboard.
     fn close(&mut self) -> DashboardEffect {
         match self.mode {
-            DashboardMode::Help | DashboardMode::ConfirmCancel | DashboardMode::Search => {
+            DashboardMode::Help | DashboardMode::Confirm(_) | DashboardMode::Search => {
                 self.mode = DashboardMode::List;
             }
             DashboardMode::Filter => {
@@ -705,6 +939,9 @@ impl Dashboard {
             }
             (false, action) => action,
         };
+        if let Some(gone) = self.selected_gone() {
+            return self.act_on_gone(gone.left, action);
+        }
         let session = self.selected_session();
         let live = session.as_ref().and_then(|session| session.live.as_ref());
         match action {
@@ -726,10 +963,95 @@ impl Dashboard {
             DashboardAction::Pause if session.as_ref().is_some_and(|session| session.paused) => {
                 return self.leave(DashboardAction::Unpause);
             }
-            DashboardAction::Cancel => self.mode = DashboardMode::ConfirmCancel,
+            DashboardAction::Cancel => self.mode = DashboardMode::Confirm(DashboardQuestion::Cancel),
+            DashboardAction::Restore if live.is_some() => {
+                self.notice = Some("it is open: end it before you restore it".to_owned());
+            }
+            DashboardAction::Restore if self.lost_something() => {
+                self.mode = DashboardMode::Confirm(DashboardQuestion::Restore);
+            }
+            DashboardAction::Restore => {
+                self.notice = Some("its transcript is complete: there is nothing to restore".to_owned());
+            }
             _ => return self.leave(action),
         }
         DashboardEffect::None
+    }
+
+    /// Whether the selected transcript lacks what was kept of it.
+    fn lost_something(&self) -> bool {
+        let loss = self.details.shown.as_ref().and_then(|session| session.loss);
+        loss.is_some_and(|loss| loss.restorable)
+    }
+
+    fn act_on_gone(&mut self, left: GoneLeft, action: DashboardAction) -> DashboardEffect {
+        match (left, action) {
+            (_, DashboardAction::Quit | DashboardAction::Interrupt | DashboardAction::Show) => {
+                return self.leave(action);
+            }
+            (_, DashboardAction::Pick | DashboardAction::Resume)
+                if self.areas.preview.is_none() && !self.reading =>
+            {
+                self.reading = true;
+            }
+            (
+                GoneLeft::Conversation,
+                DashboardAction::Pick
+                | DashboardAction::Export
+                | DashboardAction::OpenPage
+                | DashboardAction::Handoff,
+            ) => return self.leave(action),
+            (
+                GoneLeft::Conversation,
+                DashboardAction::Restore | DashboardAction::Resume | DashboardAction::ResumeWindow,
+            ) => self.mode = DashboardMode::Confirm(DashboardQuestion::Restore),
+            (
+                GoneLeft::Conversation,
+                DashboardAction::Pause
+                | DashboardAction::Unpause
+                | DashboardAction::Cancel
+                | DashboardAction::Kill
+                | DashboardAction::Repair,
+            ) => {
+                self.notice = Some("Claude Code deleted this session: b restores it".to_owned());
+            }
+            (
+                GoneLeft::Prompts | GoneLeft::Nothing,
+                DashboardAction::Pick
+                | DashboardAction::Resume
+                | DashboardAction::ResumeWindow
+                | DashboardAction::OpenPage
+                | DashboardAction::Export
+                | DashboardAction::Handoff
+                | DashboardAction::Pause
+                | DashboardAction::Unpause
+                | DashboardAction::Cancel
+                | DashboardAction::Kill
+                | DashboardAction::Repair
+                | DashboardAction::Restore,
+            ) => {
+                self.notice = Some("only typed prompts are left of this session".to_owned());
+            }
+        }
+        DashboardEffect::None
+    }
+
+    fn select_deleted(&mut self) {
+        self.close_hits();
+        let deleted = |row: &DashboardRow| matches!(row.session, RowSession::Gone(_));
+        let rows = self.selectable();
+        let first = rows.iter().position(|entry| self.row_of(*entry).is_some_and(deleted));
+        let Some(at) = first else {
+            let words = if self.gone.is_none() { "still reading" } else { "no deleted session to show" };
+            self.notice = Some(words.to_owned());
+            return;
+        };
+        (self.cursor, self.reading) = (at, false);
+        let key = self.key_of(rows[at]);
+        if key != self.selected {
+            self.selected = key;
+            self.selection_changed();
+        }
     }
 
     fn click(&mut self, at: Position) -> DashboardEffect {
@@ -740,7 +1062,7 @@ impl Dashboard {
         let hit = self.lines().find(|(first, height, _)| (*first..first + height).contains(&line));
         match hit.map(|(_, _, entry)| entry) {
             Some(ListEntry::Row(index)) => {
-                let key = self.rows[index].session.transcript.clone();
+                let key = self.rows[index].key().to_path_buf();
                 if Some(&key) == self.selected.as_ref() && self.areas.preview.is_none() {
                     self.reading = true;
                 } else if Some(&key) != self.selected.as_ref() {

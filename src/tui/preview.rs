@@ -2,9 +2,11 @@
 
 use super::details::{ConversationEntry, ConversationSpeaker, SessionDetails};
 use super::words::{
-    clock_time, doing_words, duration, name_of, next_words, sentence, state_words, stop_words, tokens,
+    clock_time, count_words, doing_words, duration, name_of, name_of_gone, next_words, sentence, size_words,
+    state_words, stop_words, tokens,
 };
 use crate::recovery::plan::Action;
+use crate::report::gone::GoneSession;
 use crate::report::search::SearchHit;
 use crate::report::session::Session;
 use crate::session::Evidence;
@@ -139,6 +141,73 @@ pub fn overview(
     }
     work(&mut paper, details);
     paper.lines
+}
+
+/// What is left of a session without a transcript, and how it is brought back.
+#[must_use]
+pub fn gone_overview(
+    gone: &GoneSession,
+    details: &SessionDetails,
+    hit: Option<&SearchHit>,
+    width: u16,
+    now: DateTime<Utc>,
+) -> Vec<PreviewLine> {
+    let mut paper = Paper { width: usize::from(width).max(1), lines: Vec::new() };
+    let shown = details.shown.as_deref();
+    paper.add(PreviewStyle::Title, &shown.map_or_else(|| name_of_gone(gone), name_of));
+    paper.add(PreviewStyle::Dim, &gone.id);
+    if let Some(hit) = hit {
+        paper.heading("Found");
+        paper.add(PreviewStyle::Plain, &one_line(&hit.snippet, QUOTED));
+    }
+    paper.heading("What is left");
+    let typed = count_words(gone.typed, "prompt");
+    if let Some(kept) = &gone.kept {
+        paper.add(PreviewStyle::Plain, "Claude Code deleted the transcript; all of it is kept.");
+        let files = count_words(kept.files, "file");
+        paper.indented(PreviewStyle::Plain, "size      ", &format!("{} in {files}", size_words(kept.bytes)));
+        paper.heading("Bring it back");
+        let command = gone.restore.as_ref().map(|words| words.join(" ")).unwrap_or_default();
+        paper.add(PreviewStyle::Plain, "Press b to restore it, or run:");
+        paper.add(PreviewStyle::Dim, &one_line(&command, QUOTED));
+    } else {
+        let text = format!("The transcript is gone and was not kept; {typed} typed in it can be read.");
+        paper.add(PreviewStyle::Plain, &text);
+        paper.add(PreviewStyle::Plain, "Nothing is left to resume.");
+    }
+    match shown {
+        Some(session) => facts(&mut paper, session, now),
+        None => gone_facts(&mut paper, gone, now),
+    }
+    if let Some(problem) = &details.problem {
+        paper.heading("Not everything could be read");
+        paper.add(PreviewStyle::Warning, &one_line(problem, QUOTED));
+    }
+    if shown.is_none() && !gone.prompts.is_empty() {
+        paper.heading(&format!("Typed, {typed}"));
+        for prompt in &gone.prompts {
+            let at = prompt.at.map_or_else(String::new, |at| format!("{}: ", clock_time(at, now)));
+            paper.add(PreviewStyle::You, &format!("{at}{}", one_line(&prompt.text, QUOTED)));
+        }
+    }
+    if gone.kept.is_some() {
+        work(&mut paper, details);
+    }
+    paper.lines
+}
+
+/// What is known of a session without reading anything that is kept of it.
+fn gone_facts(paper: &mut Paper, gone: &GoneSession, now: DateTime<Utc>) {
+    paper.heading("Session");
+    if let Some(dir) = &gone.project {
+        paper.indented(PreviewStyle::Plain, "project   ", &one_line(&dir.to_string_lossy(), QUOTED));
+    }
+    for (label, at) in [("first     ", gone.first_at), ("last      ", gone.last_at)] {
+        if let Some(at) = at {
+            let text = format!("{} ({} ago)", clock_time(at, now), duration(now - at));
+            paper.indented(PreviewStyle::Plain, label, &text);
+        }
+    }
 }
 
 fn why(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {

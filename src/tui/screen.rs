@@ -3,13 +3,16 @@
 //! The terminal is a resource of the whole process, so its state is one static value. [`release`] gives it back whatever the
 //! loop is doing: the command line calls it when a signal arrives, before the process stops or ends.
 
-use super::details::{ConversationEntry, WorkDetails};
+use super::details::{ConversationEntry, SessionDetails, WorkDetails};
 use super::input::command_of;
-use super::model::{Dashboard, DashboardEffect, DashboardOptions, DashboardOutcome, ReadingProgress};
+use super::model::{
+    Dashboard, DashboardEffect, DashboardOptions, DashboardOutcome, DetailsRequest, ReadingProgress,
+};
 use super::source::{DashboardSource, FileFingerprint};
 use super::view;
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
+use crate::report::gone::GoneSession;
 use crate::report::pages::SessionPage;
 use crate::report::search::SearchReport;
 use crate::report::session::Session;
@@ -133,6 +136,11 @@ enum DashboardMessage {
         round: u64,
         page: Box<SessionPage>,
     },
+    /// After all pages.
+    Gone {
+        round: u64,
+        gone: Result<Vec<GoneSession>>,
+    },
     /// The reading is over.
     PagesEnd {
         round: u64,
@@ -145,6 +153,8 @@ enum DashboardMessage {
     Work(PathBuf, Result<WorkDetails>),
     Conversation(PathBuf, Result<Vec<ConversationEntry>>),
     Shown(PathBuf, Box<Result<Session>>),
+    /// Everything about a deleted session that is kept.
+    Kept(PathBuf, Box<Result<SessionDetails>>),
     /// Everything about this request was sent.
     DetailsEnd(u64),
 }
@@ -196,7 +206,7 @@ struct ScreenLoop<'s> {
     /// When a plan is due whose session has to be read again then.
     due: Option<DateTime<Utc>>,
     details: DetailsReader,
-    requested: Option<(PathBuf, Option<DateTime<Utc>>)>,
+    requested: Option<(DetailsRequest, Option<DateTime<Utc>>)>,
     /// Second of the clock that was drawn last.
     drawn: Option<i64>,
     dirty: bool,
@@ -242,6 +252,10 @@ impl<'s> ScreenLoop<'s> {
                     let _ = sender.send(DashboardMessage::Page { round, page: Box::new(page) });
                 })
             });
+            if end.is_ok() {
+                let gone = caught(|| source.gone(scope));
+                let _ = sender.send(DashboardMessage::Gone { round, gone });
+            }
             let _ = sender.send(DashboardMessage::PagesEnd { round, end });
         });
     }
@@ -264,7 +278,13 @@ impl<'s> ScreenLoop<'s> {
                     self.fingerprint = Some(read).filter(|read| read.newest < Some(self.began_at));
                     self.due = self.dashboard.next_due(clock.now());
                 }
-                DashboardMessage::Page { .. } | DashboardMessage::PagesEnd { .. } => {}
+                DashboardMessage::Gone { round, gone } if round == self.round => match gone {
+                    Ok(gone) => self.dashboard.take_gone(gone),
+                    Err(error) => self.dashboard.take_gone_failure(error.to_string()),
+                },
+                DashboardMessage::Page { .. }
+                | DashboardMessage::Gone { .. }
+                | DashboardMessage::PagesEnd { .. } => {}
                 DashboardMessage::Hits { text, report } => match *report {
                     Ok(report) => self.dashboard.take_hits(text, report),
                     Err(error) => self.dashboard.take_search_failure(error.to_string()),
@@ -277,6 +297,10 @@ impl<'s> ScreenLoop<'s> {
                     Ok(session) => self.dashboard.take_shown(&of, session),
                     Err(error) => self.dashboard.take_details_failure(&of, error.to_string()),
                 },
+                DashboardMessage::Kept(of, details) => match *details {
+                    Ok(details) => self.dashboard.take_kept(&of, details),
+                    Err(error) => self.dashboard.take_details_failure(&of, error.to_string()),
+                },
                 DashboardMessage::Work(of, Err(error)) | DashboardMessage::Conversation(of, Err(error)) => {
                     self.dashboard.take_details_failure(&of, error.to_string());
                 }
@@ -287,9 +311,10 @@ impl<'s> ScreenLoop<'s> {
 
     /// Asks for the details of the selected session when another one is selected, or when it has a newer message.
     fn request_details(&mut self) {
-        let Some(of) = self.dashboard.target() else { return };
-        let at = self.dashboard.selected_session().and_then(|session| session.last_activity_at);
-        let wanted = (of, at);
+        let Some(wanted) = self.dashboard.details_request() else {
+            self.requested = None;
+            return;
+        };
         if self.requested.as_ref() != Some(&wanted) {
             self.details.request(wanted.0.clone());
             self.requested = Some(wanted);
@@ -381,27 +406,32 @@ impl<'s> ScreenLoop<'s> {
 
 /// Reads the details of one session at a time, the newest request first.
 struct DetailsReader {
-    requests: Sender<(u64, PathBuf)>,
+    requests: Sender<(u64, DetailsRequest)>,
     newest: Arc<AtomicU64>,
     done: u64,
 }
 
 impl DetailsReader {
     fn start(source: Arc<dyn DashboardSource>, to: Sender<DashboardMessage>) -> Self {
-        let (requests, received) = channel::<(u64, PathBuf)>();
+        let (requests, received) = channel::<(u64, DetailsRequest)>();
         let newest = Arc::new(AtomicU64::new(0));
         let known = Arc::clone(&newest);
         std::thread::spawn(move || {
             while let Ok((number, of)) = received.recv() {
                 let wanted = || known.load(Ordering::Relaxed) == number;
-                read_details(source.as_ref(), &of, &wanted, &to);
+                match &of {
+                    DetailsRequest::Present(of) => read_details(source.as_ref(), of, &wanted, &to),
+                    DetailsRequest::Kept(session) => {
+                        read_kept(source.as_ref(), session, of.target(), &wanted, &to);
+                    }
+                }
                 let _ = to.send(DashboardMessage::DetailsEnd(number));
             }
         });
         Self { requests, newest, done: 0 }
     }
 
-    fn request(&self, of: PathBuf) {
+    fn request(&self, of: DetailsRequest) {
         let number = self.newest.fetch_add(1, Ordering::Relaxed) + 1;
         let _ = self.requests.send((number, of));
     }
@@ -439,6 +469,26 @@ fn read_details(
     if wanted() {
         let session = caught(|| source.show(of));
         let _ = to.send(DashboardMessage::Shown(of.to_path_buf(), Box::new(session)));
+    }
+}
+
+/// Sends everything about a kept session at once. Its files may have to be unpacked, so a selection that only passes is not read.
+fn read_kept(
+    source: &dyn DashboardSource,
+    session: &str,
+    target: &Path,
+    wanted: &dyn Fn() -> bool,
+    to: &Sender<DashboardMessage>,
+) {
+    if wanted() {
+        std::thread::sleep(SETTLED);
+    }
+    if !wanted() {
+        return;
+    }
+    let details = caught(|| source.kept(session, wanted));
+    if wanted() {
+        let _ = to.send(DashboardMessage::Kept(target.to_path_buf(), Box::new(details)));
     }
 }
 

@@ -1,10 +1,11 @@
 //! Where the dashboard gets its reports: the same values that the verbs print.
 
 use crate::error::Result;
+use crate::report::gone::GoneSession;
 use crate::report::pages::SessionPage;
 use crate::report::search::SearchReport;
 use crate::report::session::Session;
-use crate::tui::details::{ConversationEntry, WorkDetails};
+use crate::tui::details::{ConversationEntry, SessionDetails, WorkDetails};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -33,6 +34,18 @@ pub trait DashboardSource: Send + Sync {
     /// # Errors
     /// Those of the verbs `status` and `list`.
     fn sessions(&self, scope: DashboardScope, quick: bool, page: &mut dyn FnMut(SessionPage)) -> Result<()>;
+
+    /// Sessions whose transcript is gone and of which something is left. Asked after [`Self::sessions`], whose rows must not wait.
+    ///
+    /// # Errors
+    /// Those of the verb `list`.
+    fn gone(&self, scope: DashboardScope) -> Result<Vec<GoneSession>>;
+
+    /// Everything about a deleted session that is kept, read from its kept files.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::SessionNotFound`] for one that is no longer kept, and those of opening the kept files.
+    fn kept(&self, session: &str, wanted: &dyn Fn() -> bool) -> Result<SessionDetails>;
 
     /// # Errors
     /// Those of the verb.

@@ -1,16 +1,21 @@
 //! The dashboard as it is drawn and used, at three sizes.
 
-use super::details::{ConversationEntry, ConversationSpeaker, WorkDetails};
+use super::details::{ConversationEntry, ConversationSpeaker, SessionDetails, WorkDetails};
 use super::input::{DashboardCommand, command_of};
-use super::model::{Dashboard, DashboardAction, DashboardEffect, DashboardMode, DashboardOptions};
+use super::model::{
+    Dashboard, DashboardAction, DashboardEffect, DashboardMode, DashboardOptions, DashboardQuestion,
+    DetailsRequest, PickerVerb,
+};
 use super::view;
 use crate::claude::process::SystemProcesses;
 use crate::clock::{Clock as _, SystemClock};
 use crate::env::Environment;
 use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
+use crate::report::gone::{GoneLeft, GoneSession, KeptAmount};
 use crate::report::list::ListReport;
 use crate::report::pages::{SessionPage, read_pages};
+use crate::report::recall::Prompt;
 use crate::report::session::{Alive, Session, SessionGroup, inspect};
 use crate::report::status::{Older, StatusReport};
 use crate::session::StopKind;
@@ -100,6 +105,43 @@ fn filled() -> Dashboard {
     let done = session(4, "rename a field", SessionGroup::Settled);
     let matter = vec![stopped.clone(), waiting.clone(), running.clone()];
     dashboard.take_page(page(matter, vec![stopped, waiting, running, done]));
+    dashboard
+}
+
+/// A session whose transcript is gone, with one prompt that was typed.
+fn gone(number: u8, prompt: &str, left: GoneLeft) -> GoneSession {
+    let id = format!("{number:08}-0000-4000-8000-000000000000");
+    let at = Some(now() - TimeDelta::days(i64::from(number)));
+    let kept =
+        (left == GoneLeft::Conversation).then_some(KeptAmount { files: 3, bytes: 1_200_000, disk_bytes: 0 });
+    GoneSession {
+        name: None,
+        title: None,
+        project: Some(PathBuf::from(format!("/work/project{number}"))),
+        first_at: at,
+        last_at: at,
+        typed: 1,
+        prompts: vec![Prompt { text: prompt.to_owned(), at }],
+        known_from: std::collections::BTreeSet::new(),
+        left,
+        restore: kept.map(|_| vec!["cc-session-recover".to_owned(), "restore".to_owned(), id.clone()]),
+        kept,
+        id,
+    }
+}
+
+fn id_of(number: u8) -> PathBuf {
+    PathBuf::from(format!("{number:08}-0000-4000-8000-000000000000"))
+}
+
+/// One session of each group, one that is kept, and one of which only a prompt is left.
+fn filled_with_gone() -> Dashboard {
+    let mut dashboard = filled();
+    dashboard.take_gone(vec![
+        gone(7, "sketch the logo", GoneLeft::Prompts),
+        gone(8, "tune the cache", GoneLeft::Conversation),
+        gone(9, "never shown", GoneLeft::Nothing),
+    ]);
     dashboard
 }
 
@@ -241,10 +283,10 @@ fn ending_a_session_that_is_not_open_and_an_unconfirmed_cancel_do_nothing() {
 #[test]
 fn a_picker_chooses_with_enter_and_does_nothing_else() {
     let mut dashboard = filled();
-    dashboard.picker = Some("export".to_owned());
+    dashboard.picker = Some(PickerVerb::Export);
     let screen = drawn(&mut dashboard, (80, 24), now());
     assert!(screen.contains("Choose a session: export"), "{screen}");
-    for key in "wohpckrse".chars() {
+    for key in "wohpckrbse".chars() {
         assert!(matches!(press(&mut dashboard, KeyCode::Char(key)), DashboardEffect::None), "{key}");
     }
     let effect = press(&mut dashboard, KeyCode::Enter);
@@ -313,7 +355,7 @@ fn tiny_screens_and_no_sessions_are_drawn_without_a_panic() {
                     DashboardMode::List,
                     DashboardMode::Help,
                     DashboardMode::Filter,
-                    DashboardMode::ConfirmCancel,
+                    DashboardMode::Confirm(DashboardQuestion::Cancel),
                 ] {
                     dashboard.mode = mode;
                     drawn(&mut dashboard, (width, height), now());
@@ -399,4 +441,194 @@ fn the_reports_of_this_machine_can_be_taken() {
     let mut dashboard = Dashboard::new(&DashboardOptions::default());
     read_pages(world, None, true, &mut |page| dashboard.take_page(page)).unwrap();
     assert!(drawn(&mut dashboard, (80, 24), SystemClock.now()).contains("No sessions yet."));
+}
+
+#[test]
+fn deleted_sessions_come_last_and_the_first_rows_do_not_wait_for_them() {
+    let mut dashboard = filled();
+    let screen = drawn(&mut dashboard, (80, 24), now());
+    assert!(screen.contains("Recent (1)") && !screen.contains("Deleted"), "{screen}");
+    for (size, colour) in [((40, 25), false), ((80, 24), true), ((120, 40), false)] {
+        let mut dashboard = filled_with_gone();
+        dashboard.colour = colour;
+        let screen = drawn(&mut dashboard, size, now());
+        let at = |text: &str| screen.find(text).unwrap_or_else(|| panic!("{text} at {size:?}:\n{screen}"));
+        let order = [
+            "Needs you (1)",
+            "Recent (1)",
+            "Deleted, kept (1)",
+            "tune the cache",
+            "Deleted, prompts only (1)",
+            "sketch the logo",
+        ];
+        assert!(order.map(at).is_sorted(), "{screen}");
+        assert!(screen.contains("8 d") && !screen.contains("never shown"), "{screen}");
+    }
+}
+
+#[test]
+fn the_preview_of_a_deleted_session_says_what_is_left_and_what_brings_it_back() {
+    let mut dashboard = filled_with_gone();
+    drawn(&mut dashboard, (120, 40), now());
+    press(&mut dashboard, KeyCode::Char('d'));
+    assert_eq!(dashboard.selected, Some(id_of(8)));
+    let screen = drawn(&mut dashboard, (120, 40), now());
+    for text in
+        ["all of it is kept", "1.2 MB in 3 files", "cc-session-recover restore 00000008", "b restore  "]
+    {
+        assert!(screen.contains(text), "{text}:\n{screen}");
+    }
+    let target = dashboard.target().unwrap();
+    assert_eq!(
+        dashboard.details_request().map(|(request, _)| request),
+        Some(DetailsRequest::Kept(target.to_string_lossy().into_owned()))
+    );
+    let work =
+        Some(WorkDetails { last_words: Some("the cache is warm".to_owned()), ..WorkDetails::default() });
+    let entry = ConversationEntry::new(ConversationSpeaker::Claude, "warmed it up");
+    let conversation = Some(entry.into_iter().collect());
+    dashboard.take_kept(&target, SessionDetails { work, conversation, ..SessionDetails::default() });
+    assert!(drawn(&mut dashboard, (120, 40), now()).contains("the cache is warm"));
+    press(&mut dashboard, KeyCode::Char('t'));
+    assert!(drawn(&mut dashboard, (120, 40), now()).contains("warmed it up"));
+    press(&mut dashboard, KeyCode::Down);
+    let screen = drawn(&mut dashboard, (120, 40), now());
+    assert!(screen.contains("sketch the logo") && !screen.contains("Reading"), "{screen}");
+    press(&mut dashboard, KeyCode::Char('t'));
+    let screen = drawn(&mut dashboard, (120, 40), now());
+    assert!(screen.contains("Nothing is left to resume") && !screen.contains("b restore"), "{screen}");
+    assert!(dashboard.details_request().is_none(), "there is nothing to read");
+}
+
+#[test]
+fn a_kept_session_is_restored_only_after_a_yes_and_stays_selected() {
+    for key in [KeyCode::Char('b'), KeyCode::Enter] {
+        let mut dashboard = filled_with_gone();
+        drawn(&mut dashboard, (80, 24), now());
+        press(&mut dashboard, KeyCode::Char('d'));
+        assert!(matches!(press(&mut dashboard, key), DashboardEffect::None));
+        let screen = drawn(&mut dashboard, (80, 24), now());
+        assert!(screen.contains("Restore this session? y / n  tune the cache"), "{screen}");
+        assert!(matches!(press(&mut dashboard, KeyCode::Enter), DashboardEffect::None));
+        assert_eq!(dashboard.mode, DashboardMode::List);
+        press(&mut dashboard, key);
+        let DashboardEffect::Leave(outcome) = press(&mut dashboard, KeyCode::Char('y')) else {
+            panic!("nothing is restored")
+        };
+        assert_eq!(outcome.action, DashboardAction::Restore);
+        assert_eq!(outcome.session.map(PathBuf::from), Some(id_of(8)));
+
+        // As it is opened again: the session has a transcript now.
+        let mut again =
+            Dashboard::new(&DashboardOptions { view: outcome.view, ..DashboardOptions::default() });
+        let mut restored = session(8, "tune the cache", SessionGroup::Settled);
+        restored.transcript = PathBuf::from(format!("/t/{}.jsonl", restored.id));
+        again.take_page(page(Vec::new(), vec![session(1, "other", SessionGroup::Settled), restored.clone()]));
+        assert_eq!(again.selected, Some(id_of(8)), "what was selected may still be read");
+        // What was read before it came back does not show it twice.
+        again.take_gone(vec![gone(8, "tune the cache", GoneLeft::Conversation)]);
+        assert_eq!(again.selected, Some(restored.transcript));
+        assert!(!drawn(&mut again, (80, 24), now()).contains("Deleted"));
+    }
+}
+
+#[test]
+fn actions_that_need_a_transcript_explain_themselves_on_a_deleted_session() {
+    for (downs, keys, notice) in
+        [(0, "pckr", "b restores it"), (1, "wohepckrb", "only typed prompts are left")]
+    {
+        for key in keys.chars() {
+            let mut dashboard = filled_with_gone();
+            drawn(&mut dashboard, (120, 24), now());
+            press(&mut dashboard, KeyCode::Char('d'));
+            (0..downs).for_each(|_| drop(press(&mut dashboard, KeyCode::Down)));
+            assert!(matches!(press(&mut dashboard, KeyCode::Char(key)), DashboardEffect::None), "{key}");
+            let screen = drawn(&mut dashboard, (120, 24), now()).to_lowercase();
+            assert!(screen.contains(notice), "{key}: {screen}");
+        }
+    }
+    for (key, action) in [
+        ('s', DashboardAction::Show),
+        ('e', DashboardAction::Export),
+        ('o', DashboardAction::OpenPage),
+        ('h', DashboardAction::Handoff),
+    ] {
+        let mut dashboard = filled_with_gone();
+        press(&mut dashboard, KeyCode::Char('d'));
+        let effect = press(&mut dashboard, KeyCode::Char(key));
+        assert!(matches!(effect, DashboardEffect::Leave(outcome) if outcome.action == action), "{key}");
+    }
+    let mut dashboard = filled();
+    drawn(&mut dashboard, (120, 24), now());
+    press(&mut dashboard, KeyCode::Char('b'));
+    assert!(drawn(&mut dashboard, (120, 24), now()).contains("there is nothing to restore"));
+    press(&mut dashboard, KeyCode::Char('d'));
+    assert!(drawn(&mut dashboard, (120, 24), now()).contains("Still reading"));
+}
+
+#[test]
+fn filter_and_search_find_deleted_sessions() {
+    let mut dashboard = filled_with_gone();
+    press(&mut dashboard, KeyCode::Char('f'));
+    type_text(&mut dashboard, "cache");
+    let screen = drawn(&mut dashboard, (80, 24), now());
+    assert!(screen.contains("> tune the cache") && !screen.contains("Recent"), "{screen}");
+    press(&mut dashboard, KeyCode::Esc);
+    let hit = crate::report::search::SearchHit {
+        id: id_of(8).to_string_lossy().into_owned(),
+        transcript: PathBuf::from("/state/kept/1/x.jsonl"),
+        line: 1,
+        role: crate::session::search::said::Role::User,
+        turn: 1,
+        at: None,
+        snippet: "make it warmer".to_owned(),
+        span: crate::session::search::snippet::Span { start: 0, length: 4 },
+        subagent: false,
+        gone: true,
+        name: None,
+        title: None,
+        project: None,
+    };
+    let report = crate::report::search::SearchReport {
+        schema: "",
+        generated_at: now(),
+        hits: vec![hit],
+        total: 1,
+        sessions: 1,
+        searched: crate::report::search::Searched::default(),
+        skipped_results: crate::report::search::Searched::default(),
+        problems: Vec::new(),
+    };
+    dashboard.take_hits("warmer".to_owned(), report);
+    let screen = drawn(&mut dashboard, (120, 40), now());
+    assert!(screen.contains("all of it is kept") && screen.contains("make it warmer"), "{screen}");
+    press(&mut dashboard, KeyCode::Char('b'));
+    let effect = press(&mut dashboard, KeyCode::Char('y'));
+    assert!(matches!(effect, DashboardEffect::Leave(outcome) if outcome.action == DashboardAction::Restore));
+}
+
+#[test]
+fn a_picker_offers_deleted_sessions_only_to_verbs_that_read_them() {
+    for (verb, offered) in [
+        (PickerVerb::Show, true),
+        (PickerVerb::Resume, true),
+        (PickerVerb::Export, true),
+        (PickerVerb::Handoff, true),
+        (PickerVerb::Kill, false),
+    ] {
+        let mut dashboard =
+            Dashboard::new(&DashboardOptions { picker: Some(verb), ..DashboardOptions::default() });
+        dashboard.take_page(page(Vec::new(), Vec::new()));
+        dashboard.take_gone(vec![
+            gone(7, "sketch the logo", GoneLeft::Prompts),
+            gone(8, "tune the cache", GoneLeft::Conversation),
+        ]);
+        let screen = drawn(&mut dashboard, (80, 24), now());
+        assert!(!screen.contains("sketch the logo"), "{screen}");
+        assert_eq!(screen.contains("tune the cache"), offered, "{verb:?}: {screen}");
+        let effect = press(&mut dashboard, KeyCode::Enter);
+        let picked =
+            matches!(effect, DashboardEffect::Leave(outcome) if outcome.action == DashboardAction::Pick);
+        assert_eq!(picked, offered, "{verb:?}");
+    }
 }

@@ -1,9 +1,14 @@
 //! Draws a [`Dashboard`] on a frame. Pure: changes nothing but scroll positions, which depend on the size.
 
-use super::model::{Dashboard, DashboardAreas, DashboardMode, ListEntry, PreviewTab, ReadingProgress};
-use super::preview::{PreviewLine, PreviewStyle, conversation, overview};
+use super::details::typed_conversation;
+use super::model::{
+    Dashboard, DashboardAreas, DashboardMode, DashboardQuestion, DashboardRow, ListEntry, PreviewTab,
+    ReadingProgress, RowGroup, RowSession,
+};
+use super::preview::{PreviewLine, PreviewStyle, conversation, gone_overview, overview};
 use super::source::DashboardScope;
-use super::words::{doing_words, name_of, project_of, time_words};
+use super::words::{age, doing_words, name_of, name_of_gone, project_of, project_of_gone, time_words};
+use crate::report::gone::GoneLeft;
 use crate::report::session::SessionGroup;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
@@ -29,6 +34,7 @@ const HELP: &[(&str, &str)] = &[
     ("c", "cancel its recovery (asks)"),
     ("k", "end its process (asks)"),
     ("r", "check and repair it (asks)"),
+    ("b", "restore if deleted (asks)"),
     ("", ""),
     ("f", "filter by name and prompt"),
     ("/", "search all transcripts"),
@@ -38,6 +44,7 @@ const HELP: &[(&str, &str)] = &[
     ("", ""),
     ("Up, Down", "choose a session"),
     ("Home, End", "first, last session"),
+    ("d", "go to deleted sessions"),
     ("PgUp, PgDn", "scroll the preview"),
     ("t", "overview or conversation"),
     ("v", "evidence of the state"),
@@ -61,12 +68,12 @@ impl Palette {
         Style::new().add_modifier(Modifier::DIM)
     }
 
-    fn group(self, group: SessionGroup) -> Style {
+    fn group(self, group: RowGroup) -> Style {
         match group {
-            SessionGroup::NeedsYou | SessionGroup::Hung => self.of(Color::Red),
-            SessionGroup::Waiting => self.of(Color::Yellow),
-            SessionGroup::Running => self.of(Color::Green),
-            SessionGroup::Settled => Self::dim(),
+            RowGroup::Present(SessionGroup::NeedsYou | SessionGroup::Hung) => self.of(Color::Red),
+            RowGroup::Present(SessionGroup::Waiting) => self.of(Color::Yellow),
+            RowGroup::Present(SessionGroup::Running) => self.of(Color::Green),
+            RowGroup::Present(SessionGroup::Settled) | RowGroup::Kept | RowGroup::Typed => Self::dim(),
         }
     }
 
@@ -84,13 +91,15 @@ impl Palette {
 }
 
 #[must_use]
-pub const fn group_title(group: SessionGroup) -> &'static str {
+pub const fn group_title(group: RowGroup) -> &'static str {
     match group {
-        SessionGroup::NeedsYou => "Needs you",
-        SessionGroup::Waiting => "Waiting",
-        SessionGroup::Hung => "Hung",
-        SessionGroup::Running => "Running",
-        SessionGroup::Settled => "Recent",
+        RowGroup::Present(SessionGroup::NeedsYou) => "Needs you",
+        RowGroup::Present(SessionGroup::Waiting) => "Waiting",
+        RowGroup::Present(SessionGroup::Hung) => "Hung",
+        RowGroup::Present(SessionGroup::Running) => "Running",
+        RowGroup::Present(SessionGroup::Settled) => "Recent",
+        RowGroup::Kept => "Deleted, kept",
+        RowGroup::Typed => "Deleted, prompts only",
     }
 }
 
@@ -168,11 +177,11 @@ fn put_right(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> Rect 
 }
 
 fn header(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, now: DateTime<Utc>) {
-    let counts = |group| dashboard.rows.iter().filter(|row| row.group == group).count();
+    let counts = |group| dashboard.rows.iter().filter(|row| row.group == RowGroup::Present(group)).count();
     let (needs, waiting) =
         (counts(SessionGroup::NeedsYou) + counts(SessionGroup::Hung), counts(SessionGroup::Waiting));
     let title = match (&dashboard.picker, dashboard.scope, &dashboard.project) {
-        (Some(verb), ..) => format!("Choose a session: {verb}"),
+        (Some(verb), ..) => format!("Choose a session: {}", verb.name()),
         (None, DashboardScope::All, _) => "All projects".to_owned(),
         (None, DashboardScope::Project, Some(dir)) => {
             one_line(&dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy(), LINE_TEXT)
@@ -183,7 +192,8 @@ fn header(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, now: DateTime<
         (Some(text), _) => format!("searching “{}” …", one_line(text, 30)),
         (None, ReadingProgress::Nothing | ReadingProgress::Newest) => "reading sessions …".to_owned(),
         (None, ReadingProgress::Everything) => {
-            quota_words(dashboard, now).unwrap_or_else(|| format!("{} sessions", dashboard.rows.len()))
+            let present = || dashboard.rows.iter().filter(|row| row.present().is_some()).count();
+            quota_words(dashboard, now).unwrap_or_else(|| format!("{} sessions", present()))
         }
         (None, ReadingProgress::Failed) => String::new(),
     };
@@ -247,19 +257,13 @@ fn list(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: Pal
             }
             ListEntry::Row(index) => {
                 let row = &dashboard.rows[index];
-                let session = &row.session;
-                let (project, doing) = (project_of(session), doing_words(session));
+                let RowWords { name, project, time, doing } = row_words(row, now);
                 if let Some(area) = line(0) {
                     let area = marked(buffer, area, selected, palette.group(row.group));
-                    let rest = put_right(
-                        buffer,
-                        area,
-                        &time_words(session, row.group, now),
-                        palette.group(row.group),
-                    );
+                    let rest = put_right(buffer, area, &time, palette.group(row.group));
                     let style =
                         if selected { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
-                    let used = put(buffer, rest, &name_of(session), style);
+                    let used = put(buffer, rest, &name, style);
                     if height == 1 && used + 2 < rest.width {
                         let rest = Rect { x: rest.x + used + 2, width: rest.width - used - 2, ..rest };
                         put(buffer, rest, &project, Palette::dim());
@@ -304,6 +308,32 @@ fn list(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: Pal
     }
 }
 
+/// The texts of a row.
+struct RowWords {
+    name: String,
+    project: String,
+    time: String,
+    /// Drawn where the row has a second line.
+    doing: String,
+}
+
+fn row_words(row: &DashboardRow, now: DateTime<Utc>) -> RowWords {
+    match &row.session {
+        RowSession::Present(session, group) => RowWords {
+            name: name_of(session),
+            project: project_of(session),
+            time: time_words(session, *group, now),
+            doing: doing_words(session),
+        },
+        RowSession::Gone(gone) => RowWords {
+            name: name_of_gone(gone),
+            project: project_of_gone(gone),
+            time: gone.last_at.map_or_else(String::new, |at| age(at, now)),
+            doing: String::new(),
+        },
+    }
+}
+
 /// The mark of the selected row, which is also seen where there are neither colours nor reversed text.
 fn marked(buffer: &mut Buffer, area: Rect, selected: bool, style: Style) -> Rect {
     put(buffer, Rect { width: 1.min(area.width), ..area }, if selected { ">" } else { " " }, style);
@@ -312,37 +342,34 @@ fn marked(buffer: &mut Buffer, area: Rect, selected: bool, style: Style) -> Rect
 }
 
 fn preview(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: Palette, now: DateTime<Utc>) {
-    let Some(session) = dashboard.selected_session() else {
-        let words = if dashboard.selected_hit().is_some_and(|hit| hit.gone) {
-            "The transcript of this session is gone."
-        } else {
-            ""
-        };
-        put(buffer, area, words, Palette::dim());
-        return;
-    };
     let (tabs, body) = (
         Rect { height: 1.min(area.height), ..area },
         Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(1), ..area },
     );
-    let lines: Vec<PreviewLine> = match dashboard.tab {
-        PreviewTab::Overview => overview(
-            &session,
-            &dashboard.details,
-            dashboard.selected_hit(),
-            dashboard.evidence,
-            body.width,
-            now,
-        ),
-        PreviewTab::Conversation => match &dashboard.details.conversation {
-            Some(entries) => conversation(entries, body.width),
-            None => {
-                vec![PreviewLine {
-                    style: PreviewStyle::Dim, text: "Reading the conversation …".to_owned()
-                }]
-            }
-        },
+    let (details, hit) = (&dashboard.details, dashboard.selected_hit());
+    let read = || match &details.conversation {
+        Some(entries) => conversation(entries, body.width),
+        None => {
+            vec![PreviewLine { style: PreviewStyle::Dim, text: "Reading the conversation …".to_owned() }]
+        }
     };
+    let lines: Vec<PreviewLine> =
+        match (dashboard.tab, dashboard.selected_session(), dashboard.selected_gone()) {
+            (PreviewTab::Overview, Some(session), _) => {
+                overview(&session, details, hit, dashboard.evidence, body.width, now)
+            }
+            (PreviewTab::Overview, None, Some(gone)) => gone_overview(&gone, details, hit, body.width, now),
+            (PreviewTab::Conversation, None, Some(gone)) if gone.left == GoneLeft::Prompts => {
+                conversation(&typed_conversation(&gone), body.width)
+            }
+            (PreviewTab::Conversation, Some(_), _) | (PreviewTab::Conversation, None, Some(_)) => read(),
+            (_, None, None) => {
+                let gone = hit.is_some_and(|hit| hit.gone);
+                let words = if gone { "The transcript of this session is gone." } else { "" };
+                put(buffer, area, words, Palette::dim());
+                return;
+            }
+        };
     let height = usize::from(body.height);
     let most = lines.len().saturating_sub(height);
     dashboard.scroll = dashboard.scroll.min(most);
@@ -375,7 +402,7 @@ fn input_line(dashboard: &Dashboard) -> Option<(&'static str, &str)> {
     match dashboard.mode {
         DashboardMode::Filter => Some(("filter: ", &dashboard.filter)),
         DashboardMode::Search => Some(("search: ", &dashboard.search_text)),
-        DashboardMode::List | DashboardMode::Help | DashboardMode::ConfirmCancel => None,
+        DashboardMode::List | DashboardMode::Help | DashboardMode::Confirm(_) => None,
     }
 }
 
@@ -405,14 +432,15 @@ fn footer(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palet
         put(buffer, rest, tail(text, usize::from(rest.width).saturating_sub(1)), Style::new());
         return;
     }
-    if dashboard.mode == DashboardMode::ConfirmCancel {
-        let name = dashboard.selected_session().map_or_else(String::new, |session| name_of(&session));
-        put(
-            buffer,
-            area,
-            &format!("Cancel the recovery? y / n  {name}"),
-            palette.of(Color::Yellow).patch(bold),
-        );
+    if let DashboardMode::Confirm(question) = dashboard.mode {
+        let asked = match question {
+            DashboardQuestion::Cancel => "Cancel the recovery?",
+            DashboardQuestion::Restore => "Restore this session?",
+        };
+        let gone = || dashboard.selected_gone().map(|gone| name_of_gone(&gone));
+        let name = dashboard.selected_session().map(|session| name_of(&session)).or_else(gone);
+        let text = format!("{asked} y / n  {}", name.unwrap_or_default());
+        put(buffer, area, &text, palette.of(Color::Yellow).patch(bold));
         return;
     }
     if let Some(notice) = &dashboard.notice {
@@ -426,6 +454,12 @@ fn footer(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palet
         }
         (None, false, _) => format!("filter “{}”  f change  Esc clear", dashboard.filter),
         (None, true, Some(_)) => "Enter choose  f filter  / search  Tab scope  Esc leave".to_owned(),
+        (None, true, None)
+            if dashboard.selected_gone().is_some_and(|gone| gone.left == GoneLeft::Conversation) =>
+        {
+            "? help  b restore  f filter  / search  q quit  Tab scope  t conversation  e export  h handoff"
+                .to_owned()
+        }
         (None, true, None) => {
             "? help  Enter resume  f filter  / search  q quit  Tab scope  t conversation  e export  h handoff  p pause  k end"
                 .to_owned()

@@ -3,10 +3,11 @@
 use crate::clock::local_time;
 use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
+use crate::report::gone::GoneSession;
 use crate::report::session::{Session, SessionGroup};
 use crate::session::state::{Activity, State};
 use crate::session::{ResetSource, StopKind};
-use crate::text::one_line;
+use crate::text::{as_fraction, one_line};
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
 /// Longest text of a row, in characters; what is wider than the pane is cut when it is drawn.
@@ -136,12 +137,30 @@ pub fn name_of(session: &Session) -> String {
     name.unwrap_or_else(|| session.id.chars().take(8).collect())
 }
 
+/// What a session without a transcript is called: its name, its title, or the newest prompt that was typed into it.
+#[must_use]
+pub fn name_of_gone(gone: &GoneSession) -> String {
+    let prompt = gone.prompts.last().map(|prompt| &prompt.text);
+    let name = [gone.name.as_ref(), gone.title.as_ref(), prompt].into_iter().flatten().next();
+    let name = name.map(|name| one_line(name, ROW_TEXT)).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| gone.id.chars().take(8).collect())
+}
+
 /// Last part of the directory that a session belongs to.
 #[must_use]
 pub fn project_of(session: &Session) -> String {
     let dir = session.project.dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
-    let dir = dir.or_else(|| session.project.cwd.clone()).unwrap_or_default();
-    let last = dir.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(&dir);
+    last_part(&dir.or_else(|| session.project.cwd.clone()).unwrap_or_default())
+}
+
+/// Last part of the directory in which a session without a transcript ran.
+#[must_use]
+pub fn project_of_gone(gone: &GoneSession) -> String {
+    gone.project.as_ref().map_or_else(String::new, |dir| last_part(&dir.to_string_lossy()))
+}
+
+fn last_part(dir: &str) -> String {
+    let last = dir.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(dir);
     one_line(last, ROW_TEXT)
 }
 
@@ -205,6 +224,26 @@ pub fn tokens(count: u64) -> String {
     }
 }
 
+/// A size, as the command line prints it: `3.4 MB`.
+#[must_use]
+pub fn size_words(bytes: u64) -> String {
+    let mut size = as_fraction(bytes);
+    let mut unit = "B";
+    for larger in ["kB", "MB", "GB", "TB"] {
+        if size.round() < 1000.0 {
+            break;
+        }
+        (size, unit) = (size / 1000.0, larger);
+    }
+    if unit != "B" && size < 9.95 { format!("{size:.1} {unit}") } else { format!("{size:.0} {unit}") }
+}
+
+/// How many of something: `1 prompt`, `3 prompts`.
+#[must_use]
+pub fn count_words(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A fragment as a sentence: with a capital letter and a full stop.
 #[must_use]
 pub fn sentence(text: &str) -> String {
@@ -238,6 +277,23 @@ mod tests {
             (-5, "0 s"),
         ] {
             assert_eq!(duration(TimeDelta::seconds(seconds)), words);
+        }
+    }
+
+    #[test]
+    fn a_size_has_two_digits_at_least_and_the_largest_unit_that_fits() {
+        for (bytes, words) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (9949, "9.9 kB"),
+            (9951, "10 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (3_400_000, "3.4 MB"),
+            (5_000_000_000, "5.0 GB"),
+        ] {
+            assert_eq!(size_words(bytes), words);
         }
     }
 

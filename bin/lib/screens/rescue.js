@@ -91,6 +91,24 @@ function flatLines(reported, { colours }, now) {
   return [`${summaryOf(reported)}. ${count(reported.length, 'session')} in this list.`, ...lines];
 }
 
+/**
+ * Sessions without a transcript, one a line, with what is left of each and what brings it back.
+ *
+ * @param {import('../../../src/ffi/types.js').GoneSession[]} reported
+ * @param {View} view
+ * @param {Date} now
+ * @returns {string[]}
+ */
+function flatGoneLines(reported, { colours }, now) {
+  const ids = shortIds(reported.map(({ id }) => id));
+  return cleaned(reported).map(({ id, name, title, prompts, lastAt, kept, typed }, index) => {
+    const called = name ?? title ?? prompts.at(-1)?.text ?? 'without a name';
+    const left = kept === null ? `only ${count(typed, 'typed prompt')} left` : `all of it is kept, ${sizeWords(kept.bytes)}, bring it back with ${ownName()} restore ${ids.get(id)}`;
+    const ago = lastAt === null ? [] : [`last used ${duration(now.getTime() - Date.parse(lastAt))} ago`];
+    return `${index + 1}. ${colours.dim(truncated(called, 60))}: ${[`session ${ids.get(id)}`, ...ago, left].join(', ')}`;
+  });
+}
+
 /** @param {Session} session @param {Date} now */
 function agoWords({ lastActivityAt }, now) {
   return lastActivityAt === null ? '' : `${duration(now.getTime() - Date.parse(lastActivityAt))} ago`;
@@ -103,4 +121,4 @@ function choiceOf(reported, columns) {
   return truncated(`${session.id.slice(0, 8)}  ${where}  ${session.state.toUpperCase()}  ${nameOf(session)}`.trimEnd(), Math.max(columns, 20));
 }
 
-module.exports = { boxedLines, choiceOf, flatLines };
+module.exports = { boxedLines, choiceOf, flatGoneLines, flatLines };
