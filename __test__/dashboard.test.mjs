@@ -521,6 +521,38 @@ suite('dashboard', { skip }, () => {
     assert.match(printed, new RegExp(FINISHED));
   });
 
+  for (const [words, scope] of /** @type {const} */ ([['status --watch --every 0.2', /^project/m], ['status --all --watch', /^All projects/m]])) {
+    test(`${words} is the dashboard without the keys that change anything, and Ctrl-C is its usual end`, async () => {
+      const place = shared;
+      const logged = (await place.run(['log', '--json'])).stdout;
+      const shell = await terminal(place);
+      const modes = await shell.modes();
+      await shell.run(dashboard(words));
+      const screen = await shell.shows(/Needs you \(1\)[^]*What happens next/);
+      assert.match(screen, scope);
+      assert.match(screen, /^read-only {2}\? help/m);
+      assert.doesNotMatch(screen, /Enter resumes|Press p/);
+      for (const key of ['p', 'c', 'e', 'k', 'r', 'b', 'o', 'w', 'Enter']) {
+        await shell.press(key);
+        await shell.shows(/This view is read-only: /);
+        await shell.press('v');
+        await shell.shows(/^read-only {2}\? help/m);
+      }
+      await shell.press('?');
+      assert.doesNotMatch(await shell.shows(/Keys, read-only/), /resume it here/);
+      await shell.press('C-c');
+      await shell.shows(/exit 0/);
+      assert.equal(await shell.modes(), modes);
+      assert.equal((await place.run(['log', '--json'])).stdout.replace(/"generatedAt": "[^"]+"/, ''), logged.replace(/"generatedAt": "[^"]+"/, ''));
+    });
+  }
+
+  test('status --watch of a directory that is not there ends with 3', async () => {
+    const shell = await terminal(shared);
+    await shell.run(dashboard('status no-such-directory --watch'));
+    await shell.shows(/is not a directory[^]*exit 3/);
+  });
+
   test('without a terminal it prints the status, as before', async () => {
     const place = shared;
     const [without, status] = [await place.run([]), await place.run(['status'])];

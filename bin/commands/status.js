@@ -14,7 +14,7 @@ module.exports = {
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
     { flags: '-a, --all', description: 'every project on this machine' },
-    { flags: '-w, --watch', description: 'update it on the terminal until Ctrl-C', conflicts: ['json'] },
+    { flags: '-w, --watch', description: 'watch it in the dashboard, where no key changes anything', conflicts: ['json'] },
     { flags: '--every <seconds>', description: `with --watch: seconds between updates (default: ${EVERY})`, parse: secondsOf },
     { flags: '--json', description: 'print the report as JSON' },
   ],
@@ -35,6 +35,14 @@ module.exports = {
     if (args.watch && io.screen === null) throw new UsageError('there is no terminal to draw on', 'leave --watch out, or ask again with --json');
     const options = args.all ? { all: true } : { project: resolve(args.dir ?? '.') };
     const read = () => loadAddon().status(options);
+    if (args.watch) {
+      const { canOpen, openDashboard } = require('../lib/dashboard.js');
+      const view = /** @type {const} */ ({ scope: args.all ? 'all' : 'project' });
+      const every = args.every === undefined ? {} : { every: args.every };
+      // A directory that is not there is an error of the command line, and no notice in the view.
+      if (canOpen(io) && args.dir !== undefined) await read();
+      if (canOpen(io)) return openDashboard(io, { purpose: 'watch', view, ...every, ...(args.all ? {} : { project: options.project }) });
+    }
     const report = await io.during('reading sessions', read());
     if (args.watch) await watchStatus(report, read, args.every ?? EVERY, io);
     else if (args.json) io.json(report);

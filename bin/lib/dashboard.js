@@ -6,15 +6,13 @@
 const { constants } = require('node:os');
 const { resolve } = require('node:path');
 const { loadAddon } = require('./addon.js');
-const { EXIT, explain } = require('./errors.js');
+const { explain } = require('./errors.js');
+const { EXIT, exitOf } = require('./exit.js');
 const { ownName } = require('./wording.js');
 
 /** @typedef {import('./output.js').Output} Output */
 /** @typedef {import('../../src/ffi/types.js').DashboardOptions} DashboardOptions */
 /** @typedef {import('../../src/ffi/types.js').DashboardOutcome} DashboardOutcome */
-
-/** What a shell reports of a program that was ended by Ctrl-C. */
-const INTERRUPTED = 130;
 
 /** Recent sessions, and deleted ones, that are printed as plain lines. */
 const MOST_FLAT = 50;
@@ -31,22 +29,22 @@ function canOpen(io) {
  * Shows the dashboard until the user leaves it.
  *
  * @param {Output} io
+ * @param {Omit<DashboardOptions, 'picker' | 'colour'>} [options] Of one to watch Ctrl-C is the usual end, and no failure.
  * @returns {Promise<number>} Exit code.
  */
-async function openDashboard(io) {
-  /** @type {DashboardOptions['view']} */
-  let view = {};
+async function openDashboard(io, options = {}) {
+  let { view } = options;
   for (;;) {
-    const { action, session, view: left } = await shown({ view }, io);
+    const { action, session, view: left } = await shown({ ...options, ...(view === undefined ? {} : { view }) }, io);
     view = left;
-    if (session === null) return action === 'interrupt' ? INTERRUPTED : EXIT.done;
+    if (session === null) return action === 'interrupt' && options.purpose !== 'watch' ? exitOf.left() : exitOf.shown();
     try {
       await ACTIONS[action](session, io);
     } catch (error) {
       for (const line of explain(error, process.env).lines) io.error(io.clean(line));
     }
     io.line();
-    if ((await io.ask('Press Enter to return to the dashboard. ')) === null) return INTERRUPTED;
+    if ((await io.ask('Press Enter to return to the dashboard. ')) === null) return exitOf.left();
   }
 }
 
@@ -195,7 +193,7 @@ async function printFlat(io) {
   const gone = (await io.during('reading deleted sessions', addon.list({ gone: true }))).gone.filter(({ left }) => left !== 'nothing');
   if (gone.length > 0) io.lines(['', `Deleted by Claude Code: ${count(gone.length, 'session')}.`, ...flatGoneLines(gone.slice(0, MOST_FLAT), view, now)]);
   printProblems(status.problems, io);
-  return EXIT.done;
+  return exitOf.shown();
 }
 
 module.exports = { canOpen, openDashboard, pickSession, printFlat };

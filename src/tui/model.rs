@@ -47,6 +47,26 @@ pub enum DashboardAction {
     Interrupt,
 }
 
+impl DashboardAction {
+    /// Whether it changes a file, a plan or a process, or starts one.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        match self {
+            Self::Resume
+            | Self::ResumeWindow
+            | Self::OpenPage
+            | Self::Export
+            | Self::Pause
+            | Self::Unpause
+            | Self::Cancel
+            | Self::Kill
+            | Self::Repair
+            | Self::Restore => true,
+            Self::Handoff | Self::Show | Self::Pick | Self::Quit | Self::Interrupt => false,
+        }
+    }
+}
+
 /// What a dashboard that is opened again shows first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -89,6 +109,16 @@ impl PickerVerb {
     }
 }
 
+/// What the dashboard is opened for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DashboardPurpose {
+    #[default]
+    Act,
+    /// To be looked at: no key changes anything.
+    Watch,
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct DashboardOptions {
@@ -97,6 +127,9 @@ pub struct DashboardOptions {
     pub view: DashboardView,
     /// The verb that the chosen session is for. Enter picks, and no other action is possible.
     pub picker: Option<PickerVerb>,
+    pub purpose: DashboardPurpose,
+    /// Seconds between checks for changes.
+    pub every: Option<f64>,
     pub colour: bool,
 }
 
@@ -332,6 +365,7 @@ pub struct Dashboard {
     /// The text that is being looked for.
     pub searching: Option<String>,
     pub picker: Option<PickerVerb>,
+    pub purpose: DashboardPurpose,
     pub colour: bool,
     pub tab: PreviewTab,
     pub evidence: bool,
@@ -373,6 +407,7 @@ impl Dashboard {
             filter: view.filter,
             selected: view.selected,
             picker: options.picker,
+            purpose: options.purpose,
             colour: options.colour,
             ..Self::default()
         }
@@ -572,6 +607,15 @@ impl Dashboard {
     fn selection_changed(&mut self) {
         self.details = SessionDetails::default();
         self.scroll = 0;
+    }
+
+    /// Whether no key may change anything.
+    #[must_use]
+    pub const fn is_read_only(&self) -> bool {
+        match self.purpose {
+            DashboardPurpose::Act => false,
+            DashboardPurpose::Watch => true,
+        }
     }
 
     /// The key of the row that the preview is about. A hit of a subagent belongs to the transcript of its session.
@@ -939,17 +983,24 @@ impl Dashboard {
             }
             (false, action) => action,
         };
+        if matches!(action, DashboardAction::Resume | DashboardAction::Pick)
+            && self.areas.preview.is_none()
+            && !self.reading
+        {
+            self.reading = true;
+            return DashboardEffect::None;
+        }
+        if self.is_read_only() && action.writes() {
+            self.notice =
+                Some("this view is read-only: run `cc-session-recover` to act on a session".to_owned());
+            return DashboardEffect::None;
+        }
         if let Some(gone) = self.selected_gone() {
             return self.act_on_gone(gone.left, action);
         }
         let session = self.selected_session();
         let live = session.as_ref().and_then(|session| session.live.as_ref());
         match action {
-            DashboardAction::Resume | DashboardAction::Pick
-                if self.areas.preview.is_none() && !self.reading =>
-            {
-                self.reading = true;
-            }
             DashboardAction::Resume | DashboardAction::ResumeWindow
                 if session.as_ref().is_some_and(|session| session.commands.resume.is_none())
                     && live.is_some() =>
@@ -988,11 +1039,6 @@ impl Dashboard {
         match (left, action) {
             (_, DashboardAction::Quit | DashboardAction::Interrupt | DashboardAction::Show) => {
                 return self.leave(action);
-            }
-            (_, DashboardAction::Pick | DashboardAction::Resume)
-                if self.areas.preview.is_none() && !self.reading =>
-            {
-                self.reading = true;
             }
             (
                 GoneLeft::Conversation,

@@ -103,13 +103,14 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Why it stopped, what happens next, and what was being worked on.
+/// Why it stopped, what happens next, and what was being worked on. `acts`: the keys that it names work.
 #[must_use]
 pub fn overview(
     session: &Session,
     details: &SessionDetails,
     hit: Option<&SearchHit>,
     evidence: bool,
+    acts: bool,
     width: u16,
     now: DateTime<Utc>,
 ) -> Vec<PreviewLine> {
@@ -127,7 +128,7 @@ pub fn overview(
         paper.add(PreviewStyle::Plain, &one_line(&hit.snippet, QUOTED));
     }
     why(&mut paper, session, now);
-    next(&mut paper, session, now);
+    next(&mut paper, session, acts, now);
     if evidence {
         paper.heading("Evidence");
         for Evidence { fact, .. } in session.evidence.iter().chain(&session.stop.evidence) {
@@ -149,6 +150,7 @@ pub fn gone_overview(
     gone: &GoneSession,
     details: &SessionDetails,
     hit: Option<&SearchHit>,
+    acts: bool,
     width: u16,
     now: DateTime<Utc>,
 ) -> Vec<PreviewLine> {
@@ -168,7 +170,8 @@ pub fn gone_overview(
         paper.indented(PreviewStyle::Plain, "size      ", &format!("{} in {files}", size_words(kept.bytes)));
         paper.heading("Bring it back");
         let command = gone.restore.as_ref().map(|words| words.join(" ")).unwrap_or_default();
-        paper.add(PreviewStyle::Plain, "Press b to restore it, or run:");
+        let key = if acts { "Press b to restore it, or run:" } else { "This restores it:" };
+        paper.add(PreviewStyle::Plain, key);
         paper.add(PreviewStyle::Dim, &one_line(&command, QUOTED));
     } else {
         let text = format!("The transcript is gone and was not kept; {typed} typed in it can be read.");
@@ -229,11 +232,12 @@ fn why(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
     }
 }
 
-fn next(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
+fn next(paper: &mut Paper, session: &Session, acts: bool, now: DateTime<Utc>) {
     let words = next_words(&session.next, now);
     paper.heading("What happens next");
     if session.paused {
-        paper.add(PreviewStyle::Warning, "Paused: nothing continues it. Press p to end the pause.");
+        let key = if acts { " Press p to end the pause." } else { "" };
+        paper.add(PreviewStyle::Warning, &format!("Paused: nothing continues it.{key}"));
     }
     if !words.is_empty() {
         paper.add(PreviewStyle::Plain, &sentence(&words));
@@ -245,7 +249,7 @@ fn next(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
         paper.add(PreviewStyle::Plain, "Nothing is planned.");
     }
     let resumable = matches!(session.next.action, Action::Resume) && session.commands.resume.is_some();
-    if resumable {
+    if resumable && acts {
         paper.add(PreviewStyle::Dim, "Enter resumes it here.");
     }
 }

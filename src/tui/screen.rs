@@ -38,7 +38,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// How often a screen that waits for a report looks for it.
 const WHILE_READING: Duration = Duration::from_millis(40);
-/// How often files are checked for changes.
+/// How often files are checked for changes when nothing else is asked for.
 const CHECK: Duration = Duration::from_secs(2);
 /// Reading takes at most one part in so many of the time.
 const SHARE: u32 = 20;
@@ -168,10 +168,14 @@ pub fn run(
     clock: &dyn Clock,
     options: &DashboardOptions,
 ) -> Result<DashboardOutcome> {
+    let check = options.every.map_or(Ok(CHECK), Duration::try_from_secs_f64).map_err(|_| {
+        Error::new(Code::Usage, "`every` is not a number of seconds")
+            .hint("give a positive number of seconds")
+    })?;
     let _guard = TerminalGuard::take()?;
     let mut terminal =
         Terminal::new(CrosstermBackend::new(stdout())).map_err(|error| terminal_error("read", &error))?;
-    let mut session = ScreenLoop::new(source, options);
+    let mut session = ScreenLoop::new(source, options, check);
     session.begin_reading(clock);
     loop {
         session.take_messages(clock);
@@ -200,6 +204,8 @@ struct ScreenLoop<'s> {
     took: Duration,
     ended: Instant,
     checked: Instant,
+    /// Time between two checks for changes.
+    check: Duration,
     /// What the reports on the screen were made of; `None` where a file was written while they were.
     fingerprint: Option<FileFingerprint>,
     watched: Vec<PathBuf>,
@@ -213,7 +219,7 @@ struct ScreenLoop<'s> {
 }
 
 impl<'s> ScreenLoop<'s> {
-    fn new(source: &'s Arc<dyn DashboardSource>, options: &DashboardOptions) -> Self {
+    fn new(source: &'s Arc<dyn DashboardSource>, options: &DashboardOptions, check: Duration) -> Self {
         let (sender, receiver) = channel();
         let now = Instant::now();
         Self {
@@ -229,6 +235,7 @@ impl<'s> ScreenLoop<'s> {
             took: Duration::ZERO,
             ended: now,
             checked: now,
+            check,
             fingerprint: None,
             watched: Vec::new(),
             due: None,
@@ -348,7 +355,7 @@ impl<'s> ScreenLoop<'s> {
         } else if self.dashboard.counts_down(now) {
             Duration::from_millis(u64::from(1000_u32.saturating_sub(now.timestamp_subsec_millis())).max(10))
         } else {
-            CHECK
+            self.check
         };
         poll(longest).map_err(|error| terminal_error("read", &error))
     }
@@ -391,7 +398,7 @@ impl<'s> ScreenLoop<'s> {
 
     /// Reads again when a file changed, a plan became due, or time alone may have changed the state of an open session.
     fn read_changes(&mut self, clock: &dyn Clock) {
-        if self.reading || self.checked.elapsed() < CHECK || self.ended.elapsed() < self.took * SHARE {
+        if self.reading || self.checked.elapsed() < self.check || self.ended.elapsed() < self.took * SHARE {
             return;
         }
         self.checked = Instant::now();

@@ -3,8 +3,8 @@
 use super::details::{ConversationEntry, ConversationSpeaker, SessionDetails, WorkDetails};
 use super::input::{DashboardCommand, command_of};
 use super::model::{
-    Dashboard, DashboardAction, DashboardEffect, DashboardMode, DashboardOptions, DashboardQuestion,
-    DetailsRequest, PickerVerb,
+    Dashboard, DashboardAction, DashboardEffect, DashboardMode, DashboardOptions, DashboardPurpose,
+    DashboardQuestion, DetailsRequest, PickerVerb,
 };
 use super::view;
 use crate::claude::process::SystemProcesses;
@@ -630,5 +630,55 @@ fn a_picker_offers_deleted_sessions_only_to_verbs_that_read_them() {
         let picked =
             matches!(effect, DashboardEffect::Leave(outcome) if outcome.action == DashboardAction::Pick);
         assert_eq!(picked, offered, "{verb:?}");
+    }
+}
+
+#[test]
+fn a_read_only_dashboard_has_no_key_that_changes_anything() {
+    let options = DashboardOptions { purpose: DashboardPurpose::Watch, ..DashboardOptions::default() };
+    let opened = || {
+        let mut dashboard = Dashboard::new(&options);
+        let stopped = session(1, "fix the login", SessionGroup::NeedsYou);
+        dashboard.take_page(page(vec![stopped.clone()], vec![stopped]));
+        dashboard.take_gone(vec![gone(8, "tune the cache", GoneLeft::Conversation)]);
+        drawn(&mut dashboard, (80, 24), now());
+        dashboard
+    };
+    for deleted in [false, true] {
+        let acts = |code: KeyCode| {
+            let mut dashboard = opened();
+            if deleted {
+                press(&mut dashboard, KeyCode::Char('d'));
+            }
+            let effect = press(&mut dashboard, code);
+            assert_eq!(dashboard.mode, DashboardMode::List, "{code}: nothing is asked");
+            if let DashboardEffect::Leave(outcome) = effect {
+                return Some(outcome.action);
+            }
+            let screen = drawn(&mut dashboard, (80, 24), now());
+            assert!(screen.to_lowercase().contains("this view is read-only: "), "{code}: {screen}");
+            None
+        };
+        for key in "woepckrb".chars() {
+            assert_eq!(acts(KeyCode::Char(key)), None, "{key}");
+        }
+        assert_eq!(acts(KeyCode::Enter), None);
+        for (key, action) in
+            [('s', DashboardAction::Show), ('h', DashboardAction::Handoff), ('q', DashboardAction::Quit)]
+        {
+            assert_eq!(acts(KeyCode::Char(key)), Some(action));
+        }
+    }
+    let mut dashboard = opened();
+    assert!(drawn(&mut dashboard, (40, 15), now()).contains("read-only  ? help"));
+    press(&mut dashboard, KeyCode::Char('?'));
+    let help = drawn(&mut dashboard, (80, 40), now());
+    for text in ["Keys, read-only", "print its handoff note", "search all transcripts"] {
+        assert!(help.contains(text), "{text}: {help}");
+    }
+    for text in
+        ["resume it", "export it", "pause or", "cancel its", "end its process", "repair it", "restore if"]
+    {
+        assert!(!help.contains(text), "{text}: {help}");
     }
 }

@@ -2,8 +2,8 @@
 
 use super::details::typed_conversation;
 use super::model::{
-    Dashboard, DashboardAreas, DashboardMode, DashboardQuestion, DashboardRow, ListEntry, PreviewTab,
-    ReadingProgress, RowGroup, RowSession,
+    Dashboard, DashboardAction, DashboardAreas, DashboardMode, DashboardQuestion, DashboardRow, ListEntry,
+    PreviewTab, ReadingProgress, RowGroup, RowSession,
 };
 use super::preview::{PreviewLine, PreviewStyle, conversation, gone_overview, overview};
 use super::source::DashboardScope;
@@ -22,35 +22,35 @@ use unicode_width::UnicodeWidthStr;
 /// Longest text that is drawn in one line, in characters.
 const LINE_TEXT: usize = 400;
 
-/// Keys and what they do, short enough for 40 columns.
-const HELP: &[(&str, &str)] = &[
-    ("Enter", "resume it here"),
-    ("w", "resume it in a new window"),
-    ("s", "print everything about it"),
-    ("o", "open its page in a browser"),
-    ("e", "export it"),
-    ("h", "print its handoff note"),
-    ("p", "pause or unpause recovery"),
-    ("c", "cancel its recovery (asks)"),
-    ("k", "end its process (asks)"),
-    ("r", "check and repair it (asks)"),
-    ("b", "restore if deleted (asks)"),
-    ("", ""),
-    ("f", "filter by name and prompt"),
-    ("/", "search all transcripts"),
-    ("Tab", "this project, or all"),
-    ("Esc", "close what is open"),
-    ("q", "leave"),
-    ("", ""),
-    ("Up, Down", "choose a session"),
-    ("Home, End", "first, last session"),
-    ("d", "go to deleted sessions"),
-    ("PgUp, PgDn", "scroll the preview"),
-    ("t", "overview or conversation"),
-    ("v", "evidence of the state"),
-    ("Space", "narrow: list or preview"),
-    ("Ctrl-Z", "suspend"),
-    ("Shift", "select text with the mouse"),
+/// Keys and what they do, short enough for 40 columns, with the action of those that have one.
+const HELP: &[(&str, &str, Option<DashboardAction>)] = &[
+    ("Enter", "resume it here", Some(DashboardAction::Resume)),
+    ("w", "resume it in a new window", Some(DashboardAction::ResumeWindow)),
+    ("s", "print everything about it", Some(DashboardAction::Show)),
+    ("o", "open its page in a browser", Some(DashboardAction::OpenPage)),
+    ("e", "export it", Some(DashboardAction::Export)),
+    ("h", "print its handoff note", Some(DashboardAction::Handoff)),
+    ("p", "pause or unpause recovery", Some(DashboardAction::Pause)),
+    ("c", "cancel its recovery (asks)", Some(DashboardAction::Cancel)),
+    ("k", "end its process (asks)", Some(DashboardAction::Kill)),
+    ("r", "check and repair it (asks)", Some(DashboardAction::Repair)),
+    ("b", "restore if deleted (asks)", Some(DashboardAction::Restore)),
+    ("", "", None),
+    ("f", "filter by name and prompt", None),
+    ("/", "search all transcripts", None),
+    ("Tab", "this project, or all", None),
+    ("Esc", "close what is open", None),
+    ("q", "leave", None),
+    ("", "", None),
+    ("Up, Down", "choose a session", None),
+    ("Home, End", "first, last session", None),
+    ("d", "go to deleted sessions", None),
+    ("PgUp, PgDn", "scroll the preview", None),
+    ("t", "overview or conversation", None),
+    ("v", "evidence of the state", None),
+    ("Space", "narrow: list or preview", None),
+    ("Ctrl-Z", "suspend", None),
+    ("Shift", "select text with the mouse", None),
 ];
 
 /// Colours, or none of them.
@@ -347,6 +347,7 @@ fn preview(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: 
         Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(1), ..area },
     );
     let (details, hit) = (&dashboard.details, dashboard.selected_hit());
+    let acts = !dashboard.is_read_only();
     let read = || match &details.conversation {
         Some(entries) => conversation(entries, body.width),
         None => {
@@ -356,9 +357,11 @@ fn preview(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: 
     let lines: Vec<PreviewLine> =
         match (dashboard.tab, dashboard.selected_session(), dashboard.selected_gone()) {
             (PreviewTab::Overview, Some(session), _) => {
-                overview(&session, details, hit, dashboard.evidence, body.width, now)
+                overview(&session, details, hit, dashboard.evidence, acts, body.width, now)
             }
-            (PreviewTab::Overview, None, Some(gone)) => gone_overview(&gone, details, hit, body.width, now),
+            (PreviewTab::Overview, None, Some(gone)) => {
+                gone_overview(&gone, details, hit, acts, body.width, now)
+            }
             (PreviewTab::Conversation, None, Some(gone)) if gone.left == GoneLeft::Prompts => {
                 conversation(&typed_conversation(&gone), body.width)
             }
@@ -453,6 +456,9 @@ fn footer(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palet
             format!("{} hits for “{}”{shown}  Esc back", hits.total, hits.text)
         }
         (None, false, _) => format!("filter “{}”  f change  Esc clear", dashboard.filter),
+        (None, true, None) if dashboard.is_read_only() => {
+            "read-only  ? help  f filter  / search  q quit  Tab scope  t conversation  s show".to_owned()
+        }
         (None, true, Some(_)) => "Enter choose  f filter  / search  Tab scope  Esc leave".to_owned(),
         (None, true, None)
             if dashboard.selected_gone().is_some_and(|gone| gone.left == GoneLeft::Conversation) =>
@@ -480,25 +486,30 @@ fn footer(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palet
 }
 
 fn help(dashboard: &mut Dashboard, buffer: &mut Buffer, size: Rect) {
+    let lines: Vec<_> = HELP
+        .iter()
+        .filter(|(.., action)| !(dashboard.is_read_only() && action.is_some_and(DashboardAction::writes)))
+        .collect();
     let width = 50.min(size.width);
     // Two lines of frame, and one that says how to close it.
-    let height = u16::try_from(HELP.len() + 3).unwrap_or(u16::MAX).min(size.height);
+    let height = u16::try_from(lines.len() + 3).unwrap_or(u16::MAX).min(size.height);
     let area =
         Rect { x: size.x + (size.width - width) / 2, y: size.y + (size.height - height) / 2, width, height };
     Clear.render(area, buffer);
-    let block = Block::bordered().title(" Keys ");
+    let block =
+        Block::bordered().title(if dashboard.is_read_only() { " Keys, read-only " } else { " Keys " });
     let inner = block.inner(area);
     block.render(area, buffer);
     let room = usize::from(inner.height.saturating_sub(1));
-    dashboard.help_top = dashboard.help_top.min(HELP.len().saturating_sub(room));
+    dashboard.help_top = dashboard.help_top.min(lines.len().saturating_sub(room));
     let label = 11;
-    for (y, (key, does)) in (inner.y..).zip(HELP.iter().skip(dashboard.help_top).take(room)) {
+    for (y, (key, does, _)) in (inner.y..).zip(lines.iter().skip(dashboard.help_top).take(room)) {
         let line = Rect { y, height: 1, ..inner };
         let bold = Style::new().add_modifier(Modifier::BOLD);
         put(buffer, Rect { width: label.min(line.width), ..line }, key, bold);
         let taken = label.min(line.width);
         put(buffer, Rect { x: line.x + taken, width: line.width - taken, ..line }, does, Style::new());
     }
-    let closes = if HELP.len() > room { "Down: more; any other key closes" } else { "any key closes this" };
+    let closes = if lines.len() > room { "Down: more; any other key closes" } else { "any key closes this" };
     put(buffer, Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner }, closes, Palette::dim());
 }
