@@ -2127,6 +2127,25 @@ export interface ServiceStatus {
   problem: string | null
 }
 
+/** What a command with `--json` prints when it fails: `cc-session-recover/error@1`. */
+export interface ErrorReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/error@1'
+  /** What failed; the same stands on standard error as text. */
+  error: {
+    /** Stable name, such as `SESSION_NOT_FOUND`. */
+    code: string
+    /** What happened. */
+    message: string
+    /** The file or session that it is about. */
+    path: string | null
+    /** What to do next. */
+    hint: string | null
+    /** Exit code of the command. */
+    exitCode: number
+  }
+}
+
 /** What is posted to the webhook of the user's configuration: `cc-session-recover/notice@1`. */
 export interface PostedNotice {
   /** Name and version of this form. */

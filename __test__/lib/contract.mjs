@@ -30,6 +30,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },
   { name: 'state', type: 'StateReport', title: 'Answer of `state --json`' },
   { name: 'handoff', type: 'HandoffReport', title: 'Answer of `handoff --json`' },
+  { name: 'error', type: 'ErrorReport', title: 'What a command with `--json` prints when it fails' },
   { name: 'doctor', type: 'DoctorReport', title: 'Answer of `doctor --json`' },
 ]);
 

@@ -36,17 +36,17 @@ class UsageError extends RecoverError {
 }
 
 /**
- * Tells what to print for an error and how to end.
+ * Tells what to print for an error, what `--json` prints of it, and how to end.
  *
  * A broken pipe is success: whoever reads has seen enough. Anything without our fields is a fault of the program; its stack
  * is shown only when `CC_RECOVER_DEBUG` is set.
  *
  * @param {any} error
  * @param {Record<string, string | undefined>} env
- * @returns {{lines: string[], exitCode: number}}
+ * @returns {{lines: string[], report: import('../../src/ffi/types.js').ErrorReport | null, exitCode: number}}
  */
 function explain(error, env) {
-  if (error?.code === 'EPIPE') return { lines: [], exitCode: EXIT.done };
+  if (error?.code === 'EPIPE') return { lines: [], report: null, exitCode: EXIT.done };
   const ours = typeof error?.exitCode === 'number' && typeof error?.code === 'string';
   const message = ours ? error.message : `internal error: ${error?.message ?? String(error)}`;
   // Messages of the addon are fragments, made to follow what they are about.
@@ -54,7 +54,14 @@ function explain(error, env) {
   if (error?.hint) lines.push(`  next: ${error.hint}`);
   if (env.CC_RECOVER_DEBUG) lines.push(...String(error?.stack ?? error).split('\n'));
   else if (!ours) lines.push('  next: run it again with CC_RECOVER_DEBUG=1 and report what it prints');
-  return { lines, exitCode: ours ? error.exitCode : exitOfError('INTERNAL') };
+  const exitCode = ours ? error.exitCode : exitOfError('INTERNAL');
+  const { path = null, hint = null } = ours ? error : {};
+  return { lines, report: reportOf({ code: ours ? error.code : 'INTERNAL', message, path, hint, exitCode }), exitCode };
 }
 
-module.exports = { EXIT, RecoverError, UsageError, explain };
+/** @param {import('../../src/ffi/types.js').ErrorReport['error']} error @returns {import('../../src/ffi/types.js').ErrorReport} */
+function reportOf(error) {
+  return { schema: 'cc-session-recover/error@1', error };
+}
+
+module.exports = { EXIT, RecoverError, UsageError, explain, reportOf };

@@ -7,7 +7,7 @@ const { existsSync } = require('node:fs');
 const { join } = require('node:path');
 const { Command, Option } = require('commander');
 const { version } = require('../../package.json');
-const { RecoverError, explain } = require('./errors.js');
+const { RecoverError, explain, reportOf } = require('./errors.js');
 const { EXIT, exitOf } = require('./exit.js');
 const { createOutput } = require('./output.js');
 
@@ -51,7 +51,8 @@ async function main(argv, process) {
     const exitCode = await run(argv, io);
     if (exitCode !== EXIT.done) process.exitCode = exitCode;
   } catch (error) {
-    const { lines, exitCode } = explain(mended(error), process.env);
+    const { lines, report, exitCode } = explain(mended(error), process.env);
+    if (report !== null && argv.includes('--json')) io.line(JSON.stringify(report));
     if (lines.length > 0) io.error(`cc-session-recover: ${lines.map((line) => io.clean(line)).join('\n')}`);
     process.exitCode = exitCode;
   }
@@ -82,7 +83,12 @@ async function run(argv, io) {
     const { code } = /** @type {any} */ (error);
     if (typeof code !== 'string' || !code.startsWith('commander.')) throw error;
     // commander has printed help, version or its complaint already.
-    return exitOf.commander(code);
+    const exitCode = exitOf.commander(code);
+    if (exitCode !== EXIT.done && argv.includes('--json')) {
+      const message = String(/** @type {any} */ (error).message).replace(/^error: /, '');
+      io.line(JSON.stringify(reportOf({ code: 'USAGE', message, path: null, hint: null, exitCode })));
+    }
+    return exitCode;
   }
   return exitCode;
 }
