@@ -66,6 +66,25 @@ for (const [what, argv, message] of /** @type {const} */ ([
   });
 }
 
+test('with --json an error is a value on standard output as well, with the same exit code', async (t) => {
+  const place = world(t);
+  for (const [argv, exitCode, code] of /** @type {const} */ ([
+    [['show', 'nothing-of-this-name', '--json'], 3, 'SESSION_NOT_FOUND'],
+    [['list', '--state', 'dead', '--json'], 2, 'USAGE'],
+    [['list', '--no-such-option', '--json'], 2, 'USAGE'],
+    [['status', '.', '--all', '--json'], 2, 'USAGE'],
+  ])) {
+    const { status, stdout, stderr } = await place.run([...argv]);
+    assert.equal(status, exitCode, stderr);
+    const { schema, error } = JSON.parse(stdout);
+    assert.deepEqual([schema, error.code, error.exitCode], ['cc-session-recover/error@1', code, exitCode]);
+    assert.ok(stderr.includes(error.message), stderr);
+    assert.equal(stdout.trimEnd().split('\n').length, 1);
+  }
+  const { stdout } = await place.run(['list', '--help', '--json']);
+  assert.match(stdout, /^Usage:/, 'help is no error');
+});
+
 test('a Node that is too old gets a sentence, and the file has no syntax it could stumble on', async (t) => {
   const { root, env, project } = world(t);
   const old = join(root, 'old.cjs');
@@ -134,9 +153,11 @@ test('a reader that goes away early is no failure', async (t) => {
 
 test('an error of the addon is told by its own fields', () => {
   const error = Object.assign(new Error('two sessions begin with 3f2a'), { code: 'SESSION_AMBIGUOUS', path: '3f2a', hint: 'give more characters', exitCode: 3 });
-  assert.deepEqual(explain(error, {}), { lines: ['two sessions begin with 3f2a', '  next: give more characters'], exitCode: 3 });
+  const { code, message, path, hint, exitCode } = error;
+  const report = { schema: 'cc-session-recover/error@1', error: { code, message, path, hint, exitCode } };
+  assert.deepEqual(explain(error, {}), { lines: ['two sessions begin with 3f2a', '  next: give more characters'], report, exitCode: 3 });
   const elsewhere = Object.assign(new Error('permission denied'), { code: 'IO', path: '/a/b', hint: null, exitCode: 1 });
-  assert.deepEqual(explain(elsewhere, {}), { lines: ['/a/b: permission denied'], exitCode: 1 });
+  assert.deepEqual(explain(elsewhere, {}).lines, ['/a/b: permission denied']);
 });
 
 test('an error that nobody foresaw asks for a report, without a stack', () => {

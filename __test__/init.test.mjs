@@ -63,7 +63,8 @@ for (const name of refused) {
     for (const argv of [['init'], ['init', '--dry-run'], ['init', '--json']]) {
       const { status, stdout, stderr } = await place.run(argv);
       assert.equal(status, 1, stderr);
-      assert.equal(stdout, '');
+      if (argv.includes('--json')) assert.equal(JSON.parse(stdout).error.code, 'SETTINGS_UNPARSABLE');
+      else assert.equal(stdout, '');
       assert.match(stderr, /line \d+, column \d+/);
       assert.ok(stderr.includes(path), stderr);
       assert.match(stderr, /\n {2}next: /);

@@ -1,7 +1,7 @@
 //! A transcript: one session's `.jsonl` file, read backwards from its end.
 //!
 //! What decides a session's state is near the end, but not in a fixed number of bytes: one line may be megabytes long.
-//! So blocks are read backwards: 4 to 8 KB first, then as much as was read but at most 32 KB, or an eighth of it once that is
+//! So blocks are read backwards: 16 to 20 KB first, then as much as was read but at most 32 KB, or an eighth of it once that is
 //! more, at most 1 MB, until the caller has seen enough. Bytes after the last line end are a record that is torn or still being
 //! written; they are reported, never parsed. No line of more than [`LONGEST_LINE`] is kept in memory, and none is passed over that is
 //! longer than [`FARTHEST_LINE_END`].
@@ -12,7 +12,7 @@ use crate::fs::{CACHE_LINE, Directory, before_cache_line, open_regular_with_meta
 use std::fs::File;
 use std::path::Path;
 
-const FIRST_BLOCK: u64 = 4 * 1024;
+const FIRST_BLOCK: u64 = 16 * 1024;
 /// Blocks double up to this size: small ones cost calls, and of a large one most is read for nothing.
 const DOUBLED: u64 = 32 * 1024;
 /// Larger ones are this part of what was read.
