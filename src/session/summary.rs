@@ -283,6 +283,8 @@ fn own_title(beginning: &mut Beginning<'_>, lines: &mut Backwards, titles: &OldT
 /// Reads blocks and not lines, because one line may be very long.
 fn title_by_bytes(beginning: &mut Beginning<'_>, titles: &OldTitles) -> Option<String> {
     const BLOCK: u64 = LONG_HEAD as u64;
+    /// Bytes of the beginning in which the message of a single title is looked for before all others.
+    const FIRST_BLOCK: u64 = 16 * 1024;
     /// Room for the key and the id where a block ends between them.
     const SEAM: u64 = 128;
     let transcript = beginning.transcript;
@@ -308,14 +310,14 @@ fn title_by_bytes(beginning: &mut Beginning<'_>, titles: &OldTitles) -> Option<S
     let mut torn = true;
     // Of several titles the one counts whose message is nearest to the end. A single one most often is of the beginning.
     let begins_first = titles.0.len() == 1 && end > BLOCK;
-    let mut found = if begins_first { read(0, BLOCK, &mut false).flatten() } else { None };
+    let mut found = if begins_first { read(0, FIRST_BLOCK, &mut false).flatten() } else { None };
     while end > floor && found.is_none() {
         let start = end.saturating_sub(BLOCK).max(floor);
         let Some(title) = read(start, end, &mut torn) else { break };
         (found, end) = (title, start);
     }
     // A conversation that went on for long after it got its title has that message at its beginning only.
-    if found.is_none() && floor > 0 && !begins_first {
+    if found.is_none() && floor > 0 {
         found = read(0, floor.min(BLOCK), &mut false).flatten();
     }
     beginning.bytes = block;
