@@ -59,9 +59,9 @@ pub struct Config {
     #[serde(rename = "$schema")]
     pub schema: Option<String>,
     /// The waiting hook of an open client.
-    pub heartbeat: Heartbeat,
+    pub heartbeat: HeartbeatConfig,
     /// The supervisor of closed sessions.
-    pub supervisor: Supervisor,
+    pub supervisor: SupervisorConfig,
     /// Schedules for failures without a reset time.
     pub retry: Retry,
     /// What to do by kind of stop.
@@ -77,22 +77,22 @@ pub struct Config {
     /// Minutes without growth after which a busy session counts as hung.
     pub hung_minutes: Option<f64>,
     pub status: Status,
-    pub context: Context,
+    pub context: ContextConfig,
     /// Whether what is said is saved.
-    pub saving: Saving,
+    pub saving: SavingConfig,
     pub state: States,
     pub note: Note,
     /// Further configuration directories of Claude Code: absolute paths, or such that begin with `~/`.
     pub config_dirs: Vec<String>,
     pub notify: Notify,
     /// How long copies are kept.
-    pub retention: Retention,
+    pub retention: RetentionConfig,
 }
 
 /// The waiting hook of an open client.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Heartbeat {
+pub struct HeartbeatConfig {
     pub enabled: bool,
     /// Seconds after the reset; the client's own continuation comes within 30 to 100 s, in rare cases 290 s, and goes first. A
     /// value below its window is used only where the client does not continue by itself, and in tests: below 5, with `stepSeconds`
@@ -107,7 +107,7 @@ pub struct Heartbeat {
     pub beyond_client_cap: bool,
 }
 
-impl Default for Heartbeat {
+impl Default for HeartbeatConfig {
     fn default() -> Self {
         Self {
             enabled: true,
@@ -119,7 +119,7 @@ impl Default for Heartbeat {
     }
 }
 
-impl Heartbeat {
+impl HeartbeatConfig {
     /// Seconds after the reset at which an open session is continued. Never before the window in which the client may still continue
     /// it, except in a test configuration.
     #[must_use]
@@ -147,7 +147,7 @@ impl Heartbeat {
 /// The supervisor of closed sessions.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Supervisor {
+pub struct SupervisorConfig {
     /// Seconds after the reset.
     pub margin_seconds: f64,
     /// Largest random delay on top, in seconds.
@@ -160,7 +160,7 @@ pub struct Supervisor {
     pub max_run_minutes: f64,
 }
 
-impl Default for Supervisor {
+impl Default for SupervisorConfig {
     fn default() -> Self {
         Self {
             margin_seconds: 60.0,
@@ -297,14 +297,14 @@ impl Default for Status {
 /// When a session is large.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Context {
+pub struct ContextConfig {
     /// Shares of the model's window, in percent, from which a context is large, and bloated.
     pub warn_percent: [f64; 2],
     /// Larger transcripts are pointed out, in megabytes.
     pub max_session_megabytes: f64,
 }
 
-impl Default for Context {
+impl Default for ContextConfig {
     fn default() -> Self {
         Self { warn_percent: [80.0, 92.0], max_session_megabytes: 50.0 }
     }
@@ -337,7 +337,7 @@ impl Default for States {
 /// Whether Claude Code saves what is said.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Saving {
+pub struct SavingConfig {
     /// Look after every turn whether its answer is in the transcript.
     pub watch: bool,
     /// Seconds after which an answer that is not there counts as not saved.
@@ -346,7 +346,7 @@ pub struct Saving {
     pub shadow_log: bool,
 }
 
-impl Default for Saving {
+impl Default for SavingConfig {
     fn default() -> Self {
         Self { watch: true, wait_seconds: 10.0, shadow_log: true }
     }
@@ -355,7 +355,7 @@ impl Default for Saving {
 /// For how many days `prune` keeps what this tool wrote.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Retention {
+pub struct RetentionConfig {
     pub exports_days: f64,
     pub snapshots_days: f64,
     pub pages_days: f64,
@@ -370,7 +370,7 @@ pub struct Retention {
     pub kept_max_total: u64,
 }
 
-impl Default for Retention {
+impl Default for RetentionConfig {
     fn default() -> Self {
         Self {
             exports_days: 90.0,
@@ -682,7 +682,8 @@ mod tests {
             (5.0, 4.9, true, false),
             (4.9, 5.0, true, false),
         ] {
-            let heartbeat = Heartbeat { grace_seconds: grace, step_seconds: step, ..Heartbeat::default() };
+            let heartbeat =
+                HeartbeatConfig { grace_seconds: grace, step_seconds: step, ..HeartbeatConfig::default() };
             assert_eq!((heartbeat.is_short(), heartbeat.is_of_tests()), (short, of_tests), "{grace} {step}");
         }
     }

@@ -18,7 +18,7 @@ const LINGER: Duration = Duration::from_millis(100);
 
 /// How a program ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub struct ProgramEnd {
     /// Its exit code; `None`: ended by a signal.
     pub code: Option<i32>,
     /// The beginning of what it wrote to standard error.
@@ -41,7 +41,7 @@ pub fn find(env: &Environment, name: &str, project: Option<&Path>) -> Option<Pat
 ///
 /// # Errors
 /// Why it could not be started, or that it did not end in time and was ended.
-pub fn run(command: &mut Command, limit: Duration) -> Result<Ended, String> {
+pub fn run(command: &mut Command, limit: Duration) -> Result<ProgramEnd, String> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
@@ -59,7 +59,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Ended, String> {
             Ok(Some(status)) => {
                 let bytes = complaint.recv_timeout(LINGER).unwrap_or_default();
                 let complaint = crate::text::one_line(&String::from_utf8_lossy(&bytes), 400);
-                return Ok(Ended { code: status.code(), complaint });
+                return Ok(ProgramEnd { code: status.code(), complaint });
             }
             Ok(None) if started.elapsed() < limit => std::thread::sleep(BETWEEN_LOOKS),
             Ok(None) => {
@@ -149,7 +149,7 @@ mod tests {
         );
         assert_eq!(
             ended,
-            Ok(Ended { code: Some(3), complaint: "no bus".into() }).map_err(|_: String| String::new())
+            Ok(ProgramEnd { code: Some(3), complaint: "no bus".into() }).map_err(|_: String| String::new())
         );
         let loud = run(
             Command::new("/bin/sh").args(["-c", "head -c 3000000 /dev/zero >&2"]),

@@ -341,7 +341,7 @@ mod tests {
     use crate::note::gather::gather_conversation;
     use crate::session::ending::Liveness;
     use crate::session::prompt::prompt_of;
-    use crate::session::search::said::{Role, records};
+    use crate::session::search::said::{SearchRole, records};
     use crate::session::summary::{Depth, Reader};
     use serde_json::{Value, json};
 
@@ -369,7 +369,7 @@ mod tests {
 
     /// What every reader takes as prompts of a session in which `record` stands between an answer and the end: the newest prompt
     /// of the summary, the prompts of the note, who said it for the search, whether it is counted.
-    fn taken_as_prompts(record: &Value) -> (Option<String>, Vec<String>, Vec<Role>, bool) {
+    fn taken_as_prompts(record: &Value) -> (Option<String>, Vec<String>, Vec<SearchRole>, bool) {
         let answer = json!({
             "type": "assistant", "timestamp": "2026-11-21T05:07:42.976Z", "version": "2.1.332", "cwd": "/w", "entrypoint": "cli",
             "message": {"model": "m", "stop_reason": "end_turn", "usage": {"input_tokens": 5}, "content": [{"type": "text", "text": "Done."}]},
@@ -408,7 +408,7 @@ mod tests {
                 assert!(!note.iter().any(|said| said.contains('<')), "{text}: {note:?}");
                 assert!(!counted, "{text}");
                 let typed = wording.what.is_typed() && record.get("isMeta").is_none();
-                assert_eq!(roles, [if typed { Role::User } else { Role::System }], "{text}");
+                assert_eq!(roles, [if typed { SearchRole::User } else { SearchRole::System }], "{text}");
             }
             if !matches!(wording.opening, Opening::PlainWords(_)) {
                 assert_eq!(client_text(&text), Some(wording.what), "{text}");
@@ -439,7 +439,7 @@ mod tests {
             assert_eq!(last.as_deref(), Some("the real prompt"), "{fields}");
             assert_eq!(
                 (note, roles, counted),
-                (vec!["the real prompt".to_owned()], vec![Role::System], false),
+                (vec!["the real prompt".to_owned()], vec![SearchRole::System], false),
                 "{fields}"
             );
         }
@@ -463,7 +463,7 @@ mod tests {
             let record = user(text, fields.clone());
             let (last, note, roles, counted) = taken_as_prompts(&record);
             assert_eq!(last.as_deref(), Some(text), "{fields}");
-            assert_eq!((note[0].as_str(), roles, counted), (text, vec![Role::User], true), "{fields}");
+            assert_eq!((note[0].as_str(), roles, counted), (text, vec![SearchRole::User], true), "{fields}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::env::Environment;
 use crate::error::Result;
 use crate::note::gather::gather_conversation;
 use crate::report::gone::{GoneLeft, GoneSession, read_gone};
-use crate::report::inventory::{Ground, Inventory};
+use crate::report::inventory::{Inventory, ReportContext};
 use crate::report::pages::{SessionPage, read_pages};
 use crate::report::session::Session;
 use crate::report::{search, show};
@@ -93,7 +93,7 @@ impl DashboardSource for MachineSource {
     }
 
     fn kept(&self, session: &str, wanted: &dyn Fn() -> bool) -> Result<SessionDetails> {
-        let ground = Ground::read(seen(&self.env), None)?;
+        let ground = ReportContext::read(seen(&self.env), None)?;
         let inventory = Inventory::open(&ground);
         let row = inventory.read_kept_of(session)?;
         Ok(SessionDetails {

@@ -4,7 +4,7 @@ use crate::claude::process::{Processes, SystemProcesses};
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::fs::read_standard_input;
-use crate::hook::{Caller, LARGEST_PAYLOAD, Task, answer_module, run};
+use crate::hook::{HookCaller, LARGEST_PAYLOAD, Task, answer_module, run};
 use crate::world::World;
 use napi_derive::napi;
 use std::path::PathBuf;
@@ -52,9 +52,9 @@ pub fn hook(project: Option<String>, plugin: Option<bool>, wait: Option<bool>) -
     let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
     let project = project.map(PathBuf::from);
     let caller = match &project {
-        Some(project) => Caller::Project(project),
-        None if plugin == Some(true) => Caller::Plugin,
-        None => Caller::User,
+        Some(project) => HookCaller::Project(project),
+        None if plugin == Some(true) => HookCaller::Plugin,
+        None => HookCaller::User,
     };
     let task = if wait == Some(true) { Task::Wait } else { Task::Handle };
     let outcome = run(outside, caller, task, &input);
@@ -75,5 +75,5 @@ pub fn answer_plugin_module() -> Option<String> {
     let env = Environment::of_process();
     let input = event(&env)?;
     let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
-    answer_module(outside, Caller::Plugin, &input)
+    answer_module(outside, HookCaller::Plugin, &input)
 }

@@ -6,7 +6,7 @@ use crate::env::Environment;
 use crate::report::log;
 use crate::rescue::copy::Progress;
 use crate::rescue::reading::publish;
-use crate::rescue::signal::SystemHands;
+use crate::rescue::signal::SystemProcessControl;
 use crate::rescue::{export, forget, import, kill, prune, repair};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
@@ -84,7 +84,7 @@ pub fn import_session(options: Value) -> AsyncTask<CoreTask> {
 pub fn kill_session(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: kill::KillOptions| {
         let env = Environment::of_process();
-        kill::kill(seen(&env), &SystemHands, &options, &PROGRESS)
+        kill::kill(seen(&env), &SystemProcessControl, &options, &PROGRESS)
     })
 }
 

@@ -7,7 +7,7 @@ use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::error::Error;
 use crate::recovery::changes::{Changes, Wake};
-use crate::recovery::supervise::{Ground, Looked, Scope, Supervisor};
+use crate::recovery::supervise::{Supervisor, SupervisorContext, WatchOptions, WatchReport};
 use crate::report::{pause, preview, run};
 use crate::rescue::prune::tend_kept;
 use crate::store::StateDir;
@@ -25,9 +25,9 @@ static SUPERVISOR: Mutex<Option<Supervisor>> = Mutex::new(None);
 static CHANGES: Mutex<Option<Changes>> = Mutex::new(None);
 static WAKE: Mutex<Option<Wake>> = Mutex::new(None);
 
-fn ground(provenance: fn(&Environment) -> Provenance) -> Ground {
+fn ground(provenance: fn(&Environment) -> Provenance) -> SupervisorContext {
     let env = Environment::of_process();
-    Ground {
+    SupervisorContext {
         provenance: provenance(&env),
         env,
         clock: Box::new(SystemClock),
@@ -44,7 +44,7 @@ fn ground(provenance: fn(&Environment) -> Provenance) -> Ground {
 #[napi(catch_unwind, ts_args_type = "options?: WatchOptions", ts_return_type = "Promise<WatchReport>")]
 #[must_use]
 pub fn watch(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |scope: Scope| -> Result<Looked, Error> {
+    task(options, |scope: WatchOptions| -> Result<WatchReport, Error> {
         let mut supervisor = SUPERVISOR.lock().unwrap_or_else(PoisonError::into_inner);
         let supervisor = match &mut *supervisor {
             Some(known) => known,
@@ -87,7 +87,7 @@ pub fn supervise() {
         Some(session) => Provenance::ClientOf(session.to_owned()),
         None => Provenance::SomeClient,
     };
-    let supervise = || Supervisor::new(ground(of_hook), Scope::default())?.until_nothing_is_owed();
+    let supervise = || Supervisor::new(ground(of_hook), WatchOptions::default())?.until_nothing_is_owed();
     // There is nobody to tell; the journal has what was done.
     let _: std::thread::Result<Result<(), Error>> = catch_unwind(AssertUnwindSafe(supervise));
 }

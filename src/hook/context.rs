@@ -5,13 +5,13 @@ use super::Hook;
 use crate::claude::transcript::Transcript;
 use crate::config::Config;
 use crate::error::Result;
-use crate::notify::{self, Kind, Notice};
+use crate::notify::{self, Notice, NoticeKind};
 use crate::session::summary::Summary;
 use crate::store::journal;
 use crate::store::lock::Lock;
 use crate::store::snapshot;
 use crate::watch::context::{Passed, look};
-use crate::watch::weight::{Advice, Context};
+use crate::watch::weight::{Advice, ContextSize};
 use serde_json::json;
 
 /// Copies of a session that are retained for each reason: each is as long as the transcript was, and a long session is compacted often.
@@ -39,7 +39,7 @@ impl Hook<'_> {
         }
     }
 
-    fn pass(&self, advice: Advice, context: &Context, summary: &Summary, config: &Config) -> Result<()> {
+    fn pass(&self, advice: Advice, context: &ContextSize, summary: &Summary, config: &Config) -> Result<()> {
         let session = &self.payload.session;
         // Whoever holds it looks at the same turn, or at a later one.
         let Some(lease) = Lock::try_take(&self.state.watch_lease(session))? else { return Ok(()) };
@@ -51,8 +51,8 @@ impl Hook<'_> {
         passed.save(self.state)?;
         drop(lease);
         let (kind, name) = match advice {
-            Advice::Bloated => (Kind::ContextBloated, "bloated"),
-            Advice::Large | Advice::Healthy => (Kind::ContextLarge, "large"),
+            Advice::Bloated => (NoticeKind::ContextBloated, "bloated"),
+            Advice::Large | Advice::Healthy => (NoticeKind::ContextLarge, "large"),
         };
         let fields = json!({
             "session": session, "advice": advice, "tokens": context.tokens, "window": context.window,

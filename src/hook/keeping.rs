@@ -2,7 +2,7 @@
 
 use super::Hook;
 use crate::keep::{KeepSource, keep, kept_of, loss_of};
-use crate::notify::{self, Kind, Notice};
+use crate::notify::{self, Notice, NoticeKind};
 use crate::store::journal;
 use serde_json::json;
 
@@ -30,7 +30,7 @@ impl Hook<'_> {
                     journal::append(self.state, self.outside.clock, "transcript-changed", fields);
                     let project = self.project_dir();
                     let notice = Notice::new(
-                        Kind::TranscriptLost,
+                        NoticeKind::TranscriptLost,
                         &self.payload.session,
                         generation,
                         None,

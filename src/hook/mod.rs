@@ -15,7 +15,7 @@ mod state;
 mod stop;
 
 pub use module::answer_module;
-pub use payload::{Event, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
+pub use payload::{HookEvent, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
 pub use start::Registration;
 
 use crate::claude::home::{ClaudeHome, all_homes};
@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 
 /// What the hook process does at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outcome {
+pub struct HookReply {
     /// 0, or 2 to wake.
     pub exit_code: i32,
     /// Text for the model at the start of a session, or for the person before a prompt.
@@ -44,7 +44,7 @@ pub struct Outcome {
     pub supervise: bool,
 }
 
-impl Outcome {
+impl HookReply {
     /// Exit 0 and nothing printed.
     #[must_use]
     pub fn silent() -> Self {
@@ -54,7 +54,7 @@ impl Outcome {
 
 /// Whose launcher was started.
 #[derive(Debug, Clone, Copy)]
-pub enum Caller<'a> {
+pub enum HookCaller<'a> {
     /// That of the project in this directory.
     Project(&'a Path),
     User,
@@ -71,39 +71,42 @@ pub enum Task {
 }
 
 #[must_use]
-pub fn run(outside: World<'_>, caller: Caller<'_>, task: Task, input: &[u8]) -> Outcome {
-    let Ok(state) = outside.env.state_dir().map(StateDir::new) else { return Outcome::silent() };
-    let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return Outcome::silent() };
+pub fn run(outside: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -> HookReply {
+    let Ok(state) = outside.env.state_dir().map(StateDir::new) else { return HookReply::silent() };
+    let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return HookReply::silent() };
     let payload = Payload::check(input, &home);
     let enabled = match caller {
-        Caller::Project(project) => find(&state, outside.env, Some(project)),
-        Caller::User => find(&state, outside.env, None),
-        Caller::Plugin => {
+        HookCaller::Project(project) => find(&state, outside.env, Some(project)),
+        HookCaller::User => find(&state, outside.env, None),
+        HookCaller::Plugin => {
             let event = payload.as_ref().ok().map(|payload| {
                 // Whoever puts a flag up at the end of a turn takes it down.
-                let event =
-                    if payload.event == Event::UserPromptSubmit { Event::Stop } else { payload.event };
+                let event = if payload.event == HookEvent::UserPromptSubmit {
+                    HookEvent::Stop
+                } else {
+                    payload.event
+                };
                 (event.name(), payload.session.as_str())
             });
             plugin::in_charge(&state, outside.env, outside.processes, event)
         }
     };
-    let Some(enabled) = enabled else { return Outcome::silent() };
+    let Some(enabled) = enabled else { return HookReply::silent() };
     let payload = match payload {
         Ok(payload) => payload,
         Err(refusal) => {
             journal::append(&state, outside.clock, "payload-refused", json!({"why": refusal.why()}));
-            return Outcome::silent();
+            return HookReply::silent();
         }
     };
     let launcher = match caller {
-        Caller::Project(project) => Some(project.join(".claude").join(MARKER)),
-        Caller::User => Some(home.dir().join(MARKER)),
-        Caller::Plugin => plugin::launcher(outside.env),
+        HookCaller::Project(project) => Some(project.join(".claude").join(MARKER)),
+        HookCaller::User => Some(home.dir().join(MARKER)),
+        HookCaller::Plugin => plugin::launcher(outside.env),
     };
     let hook = Hook {
         launcher,
-        within: if let Caller::Project(project) = caller { Some(project) } else { None },
+        within: if let HookCaller::Project(project) = caller { Some(project) } else { None },
         outside,
         state: &state,
         home: &home,
@@ -112,10 +115,10 @@ pub fn run(outside: World<'_>, caller: Caller<'_>, task: Task, input: &[u8]) -> 
         config: OnceCell::new(),
     };
     match payload.event {
-        Event::SessionStart if task == Task::Wait => hook.session_reopened(),
-        _ if task == Task::Wait => Outcome::silent(),
-        Event::StopFailure => hook.stop_failure(),
-        Event::Stop => {
+        HookEvent::SessionStart if task == Task::Wait => hook.session_reopened(),
+        _ if task == Task::Wait => HookReply::silent(),
+        HookEvent::StopFailure => hook.stop_failure(),
+        HookEvent::Stop => {
             let outcome = hook.saving(Moment::TurnEnded, Hook::turn_ended);
             hook.note_wrap_up();
             hook.keep_files();
@@ -124,29 +127,29 @@ pub fn run(outside: World<'_>, caller: Caller<'_>, task: Task, input: &[u8]) -> 
             hook.watch_saving();
             outcome
         }
-        Event::SessionEnd => {
+        HookEvent::SessionEnd => {
             hook.forget_warning();
             let outcome = hook.saving(Moment::SessionEnded, Hook::session_ended);
             hook.keep_files();
             outcome
         }
-        Event::UserPromptSubmit => hook.second_continuation().unwrap_or_else(|| hook.warn()),
-        Event::SessionStart => {
+        HookEvent::UserPromptSubmit => hook.second_continuation().unwrap_or_else(|| hook.warn()),
+        HookEvent::SessionStart => {
             let outcome = hook.session_started();
             hook.keep_files();
             outcome
         }
-        Event::Notification => hook.notified(),
-        Event::SubagentStop => {
-            let outcome = hook.saving(Moment::SubagentEnded, |_| Outcome::silent());
+        HookEvent::Notification => hook.notified(),
+        HookEvent::SubagentStop => {
+            let outcome = hook.saving(Moment::SubagentEnded, |_| HookReply::silent());
             hook.keep_files();
             outcome
         }
-        Event::PreCompact => {
+        HookEvent::PreCompact => {
             // First: the compacted session gets it, and a copy of a long transcript takes its time.
             hook.save_state(Moment::Compacting);
             hook.before_compaction();
-            Outcome::silent()
+            HookReply::silent()
         }
     }
 }
@@ -173,7 +176,7 @@ impl Hook<'_> {
     }
 
     /// Does the work of an event, then saves the session's state.
-    fn saving(&self, moment: Moment, work: impl FnOnce(&Self) -> Outcome) -> Outcome {
+    fn saving(&self, moment: Moment, work: impl FnOnce(&Self) -> HookReply) -> HookReply {
         let outcome = work(self);
         self.save_state(moment);
         outcome
@@ -200,9 +203,9 @@ impl Hook<'_> {
         self.outside.env.home().map(|home| home.join(".claude"))
     }
 
-    fn failed(&self, error: &crate::error::Error) -> Outcome {
+    fn failed(&self, error: &crate::error::Error) -> HookReply {
         let fields = json!({"session": self.payload.session, "code": error.code.as_str(), "message": error.to_string()});
         journal::append(self.state, self.outside.clock, "hook-failed", fields);
-        Outcome::silent()
+        HookReply::silent()
     }
 }

@@ -3,7 +3,7 @@
 //! The module starts one short process for each question. A question is answered like one check of a waiting hook, under the same
 //! lease, so a hook, a supervisor and the module never act for the same stop.
 
-use super::{Caller, Event, Hook, Payload};
+use super::{Hook, HookCaller, HookEvent, Payload};
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::registry::client_pid;
 use crate::fs::canonical;
@@ -98,8 +98,8 @@ struct ModuleAnswer {
 }
 
 /// The consent under which a session is continued: that of its project's hooks, of the user's own, or of the plugin.
-fn in_force_for(state: &StateDir, outside: World<'_>, caller: Caller<'_>) -> Option<Enabled> {
-    let Caller::Plugin = caller else { return None };
+fn in_force_for(state: &StateDir, outside: World<'_>, caller: HookCaller<'_>) -> Option<Enabled> {
+    let HookCaller::Plugin = caller else { return None };
     plugin::in_charge(state, outside.env, outside.processes, None).or_else(|| {
         let project = outside.env.absolute("CLAUDE_PROJECT_DIR").and_then(|dir| canonical(&dir).ok());
         project
@@ -111,7 +111,7 @@ fn in_force_for(state: &StateDir, outside: World<'_>, caller: Caller<'_>) -> Opt
 /// Answers one question; `None` where the module has no say: a malformed question, a session of our own run, or a project in which
 /// neither hooks nor plugin are in charge.
 #[must_use]
-pub fn answer_module(outside: World<'_>, caller: Caller<'_>, input: &[u8]) -> Option<String> {
+pub fn answer_module(outside: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> Option<String> {
     let request: ModuleRequest = serde_json::from_slice(input).ok()?;
     if !is_session_id(&request.session) || outside.env.in_attempt() {
         return None;
@@ -124,7 +124,7 @@ pub fn answer_module(outside: World<'_>, caller: Caller<'_>, input: &[u8]) -> Op
     let incident: Option<Incident> =
         crate::store::stored::peek(&state.incident(&request.session)).ok().flatten();
     let payload = Payload {
-        event: Event::Stop,
+        event: HookEvent::Stop,
         session: request.session.clone(),
         transcript: incident.as_ref().map_or_else(PathBuf::new, |incident| incident.transcript.clone()),
         cwd: incident.as_ref().and_then(|incident| incident.cwd.clone()),
@@ -320,7 +320,7 @@ impl ModuleAnswer {
 mod tests {
     use super::*;
     use crate::clock::parse_rfc3339;
-    use crate::recovery::incident::{HeldBack, Report};
+    use crate::recovery::incident::{HeldBack, StopReport};
     use crate::recovery::plan::RecoveryPlan;
     use crate::recovery::reason::Reason;
     use crate::session::{Stop, StopKind};
@@ -331,7 +331,7 @@ mod tests {
     }
 
     fn waiting() -> Incident {
-        let report = Report {
+        let report = StopReport {
             session: "00000001-0000-4000-8000-000000000001".into(),
             project: None,
             config_dir: None,

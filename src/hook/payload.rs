@@ -18,7 +18,7 @@ pub const LARGEST: usize = 1024 * 1024;
 
 /// Events that have a hook of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Event {
+pub enum HookEvent {
     /// A session starts, is resumed, cleared or compacted.
     SessionStart,
     Stop,
@@ -35,7 +35,7 @@ pub enum Event {
     UserPromptSubmit,
 }
 
-impl Event {
+impl HookEvent {
     /// What Claude Code calls it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -75,7 +75,7 @@ impl Refusal {
 
 #[derive(Deserialize)]
 struct Raw {
-    hook_event_name: Event,
+    hook_event_name: HookEvent,
     session_id: String,
     transcript_path: Option<PathBuf>,
     cwd: Option<String>,
@@ -92,7 +92,7 @@ struct Raw {
 
 #[derive(Debug, Clone)]
 pub struct Payload {
-    pub event: Event,
+    pub event: HookEvent,
     /// The session, a UUID.
     pub session: String,
     /// The session's transcript, by its path alone.
@@ -171,7 +171,7 @@ impl Payload {
     /// which the session goes on.
     #[must_use]
     pub fn stop(&self, now: DateTime<Utc>) -> Option<Stop> {
-        if self.event != Event::StopFailure || self.subagent {
+        if self.event != HookEvent::StopFailure || self.subagent {
             return None;
         }
         let error = self.error.as_deref().unwrap_or("unknown");
@@ -274,7 +274,7 @@ mod tests {
     fn a_prompt_of_a_person_is_told_from_one_that_came_by_itself() {
         for (name, typed) in [("", true), ("-native-continue", false), ("-asyncrewake", false)] {
             let payload = Payload::parse(&fixture(&format!("userpromptsubmit{name}.json"))).unwrap();
-            assert_eq!((payload.event, payload.typed), (Event::UserPromptSubmit, typed), "{name}");
+            assert_eq!((payload.event, payload.typed), (HookEvent::UserPromptSubmit, typed), "{name}");
         }
     }
 

@@ -7,10 +7,10 @@
 //! and not sent to the model (2.1.329, 2.1.250, 2.1.200 and 2.1.120 in a terminal; the first two in a stream as well, 2.1.200 not).
 //! A notification, the status line and `doctor` tell it besides.
 
-use super::{Hook, Outcome};
+use super::{Hook, HookReply};
 use crate::config::Config;
 use crate::error::Result;
-use crate::notify::{self, Kind, Notice};
+use crate::notify::{self, Notice, NoticeKind};
 use crate::redact::clean_line;
 use crate::report::recall::typed;
 use crate::store::flag::Flags;
@@ -18,7 +18,7 @@ use crate::store::journal;
 use crate::store::lock::Lock;
 use crate::store::stored::{load, peek};
 use crate::watch::saving::{Marker, Miss, Unsaved, Why, look};
-use crate::watch::shadow::{self, Said, Who};
+use crate::watch::shadow::{self, ShadowEntry, Who};
 use crate::world::World;
 use chrono::TimeDelta;
 use serde_json::json;
@@ -114,9 +114,9 @@ impl Hook<'_> {
         // What a person does not want to be kept is not kept elsewhere.
         if config.saving.shadow_log && !unsaved.is_deliberate() {
             let typed = typed(self.home, &payload.session).into_iter();
-            let mut fresh: Vec<Said> =
-                typed.map(|prompt| Said::new(Who::Person, &prompt.text, prompt.at)).collect();
-            fresh.push(Said::new(Who::Claude, said, Some(at)));
+            let mut fresh: Vec<ShadowEntry> =
+                typed.map(|prompt| ShadowEntry::new(Who::Person, &prompt.text, prompt.at)).collect();
+            fresh.push(ShadowEntry::new(Who::Claude, said, Some(at)));
             shadow::keep(state, &payload.session, fresh)?;
         }
         if !report {
@@ -158,20 +158,20 @@ impl Hook<'_> {
 
     /// `UserPromptSubmit`: a flag is up, which nobody has told before. It waits for a person: after a prompt that nobody typed
     /// there may be nobody to read it.
-    pub(super) fn warn(&self) -> Outcome {
+    pub(super) fn warn(&self) -> HookReply {
         let Hook { outside, state, payload, .. } = self;
         if outside.env.in_attempt() || !payload.typed {
-            return Outcome::silent();
+            return HookReply::silent();
         }
         if !self.flags().is_some_and(|flags| flags.lower(&payload.session)) {
-            return Outcome::silent();
+            return HookReply::silent();
         }
         let known = peek::<Unsaved>(&state.saving(&payload.session)).ok().flatten();
-        let Some(unsaved) = known.filter(Unsaved::stands) else { return Outcome::silent() };
-        let fields = json!({"session": payload.session, "kind": Kind::NotSaved, "way": "prompt", "why": Option::<&str>::None});
+        let Some(unsaved) = known.filter(Unsaved::stands) else { return HookReply::silent() };
+        let fields = json!({"session": payload.session, "kind": NoticeKind::NotSaved, "way": "prompt", "why": Option::<&str>::None});
         journal::append(state, outside.clock, "notified", fields);
         let message = json!({"systemMessage": warning(&unsaved)});
-        Outcome { stdout: Some(message.to_string()), ..Outcome::silent() }
+        HookReply { stdout: Some(message.to_string()), ..HookReply::silent() }
     }
 
     /// Nothing is left to be told of the session. A run of ours leaves it to its person.
@@ -206,7 +206,7 @@ impl Hook<'_> {
 }
 
 fn notice(unsaved: &Unsaved) -> Notice {
-    Notice::new(Kind::NotSaved, &unsaved.session, 0, None, unsaved.project.as_deref())
+    Notice::new(NoticeKind::NotSaved, &unsaved.session, 0, None, unsaved.project.as_deref())
 }
 
 /// The words of the notice, and what there is room for where a person works.

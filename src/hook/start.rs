@@ -1,17 +1,17 @@
 //! The hook at the start of a session: register it, and hand over unfinished work.
 
-use super::{Hook, Outcome};
+use super::{Hook, HookReply};
 use crate::claude::registry::client_pid;
 use crate::clock::rfc3339;
 use crate::config::Config;
-use crate::recovery::incident::{Child, Incident};
-use crate::recovery::readiness::Reading;
+use crate::recovery::incident::{Incident, StartedProcess};
+use crate::recovery::readiness::ReadinessReader;
 use crate::recovery::resume::Resumer;
 use crate::recovery::takeover::{Takeover, take_over};
 use crate::store::stored::{Stored, peek, save_unless_newer};
 use crate::trust::account::{Provenance, Salt};
 pub use crate::trust::registration::Registration;
-use crate::trust::started::{Client, StartedWith};
+use crate::trust::started::{RunningClient, StartedWith};
 use crate::world::World;
 use serde_json::json;
 
@@ -19,7 +19,7 @@ use serde_json::json;
 const LONGEST: usize = 9_000;
 
 impl Hook<'_> {
-    pub(super) fn session_started(&self) -> Outcome {
+    pub(super) fn session_started(&self) -> HookReply {
         if let Err(error) = self.register() {
             self.failed(&error);
         }
@@ -30,14 +30,14 @@ impl Hook<'_> {
         }
         // A cleared conversation was cleared on purpose.
         if self.outside.env.in_attempt() || !matches!(source, "startup" | "resume" | "compact" | "fork") {
-            return Outcome::silent();
+            return HookReply::silent();
         }
         let config = self.config();
         // A compaction opens nothing: the session was open before.
         let taken = if source == "compact" { Takeover::NoRun } else { self.take_over(config) };
         let mut text = self.hand_over(source, config);
         let Some(message) = taken.for_user(&self.payload.session) else {
-            return Outcome { stdout: (!text.is_empty()).then_some(text), ..Outcome::silent() };
+            return HookReply { stdout: (!text.is_empty()).then_some(text), ..HookReply::silent() };
         };
         if let Some(report) = taken.for_model() {
             format!("{report}\n{text}").trim_end().clone_into(&mut text);
@@ -47,7 +47,7 @@ impl Hook<'_> {
             output["hookSpecificOutput"] =
                 json!({"hookEventName": "SessionStart", "additionalContext": text});
         }
-        Outcome { stdout: Some(output.to_string()), ..Outcome::silent() }
+        HookReply { stdout: Some(output.to_string()), ..HookReply::silent() }
     }
 
     /// Ends an unattended run that works in the session the user has just opened.
@@ -57,11 +57,11 @@ impl Hook<'_> {
             return Takeover::NoRun;
         }
         let client = client_pid(env.claude_pid(), self.home, &self.payload.session, processes)
-            .map(|pid| Child { pid, start: processes.start_token(pid) });
+            .map(|pid| StartedProcess { pid, start: processes.start_token(pid) });
         let default_home = self.default_home();
         let ledger = self.ledger(config, default_home.as_deref());
         let resumer = Resumer {
-            reading: Reading { ledger, env, processes, provenance: &Provenance::SomeClient },
+            reading: ReadinessReader { ledger, env, processes, provenance: &Provenance::SomeClient },
             own_pid: 0,
             now: false,
         };
@@ -99,7 +99,8 @@ impl Hook<'_> {
             return peek::<Registration>(&self.state.session(&self.payload.session)).ok()??.started_with;
         }
         let project = self.project_dir();
-        let client = Client { env, processes, pid, config_dir: self.home.dir(), project: project.as_deref() };
+        let client =
+            RunningClient { env, processes, pid, config_dir: self.home.dir(), project: project.as_deref() };
         match Salt::of_machine(self.state) {
             Ok(salt) => Some(StartedWith::read(&salt, client)),
             Err(error) => {

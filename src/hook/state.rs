@@ -12,9 +12,12 @@ use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
 use crate::config::Config;
 use crate::error::Result;
-use crate::note::compose::{Form, Situation, Standing, compose_as};
+use crate::note::compose::{Form, Situation, WorkStatus, compose_as};
 use crate::note::gather::{Gathered, gather, gather_newest};
-use crate::note::state::{Book, DIRECTORY, Entry, LAST, Moment, Place, Put, Saving, Shelf};
+use crate::note::state::{
+    DIRECTORY, LAST, Moment, SaveOutcome, SavedStateEntry, SavedStateIndex, SavedStateStore, StateToSave,
+    StatesDirectory,
+};
 use crate::recovery::incident::Incident;
 use crate::recovery::note::{recorded_plan, says_nothing, situation};
 use crate::recovery::plan::resume_command;
@@ -77,7 +80,7 @@ impl Hook<'_> {
         let Some(project) = self.project_dir().filter(|_| config.state.save) else { return };
         let states = self.shelf(&project, config);
         match self.saved_state(&states, moment, config) {
-            Ok(Some(Put::Saved { name, kept })) => {
+            Ok(Some(SaveOutcome::Saved { name, kept })) => {
                 if !moment.is_passing() || kept.is_some() {
                     let fields = json!({"session": self.payload.session, "state": name, "project": project, "moment": moment, "kept": kept});
                     journal::append(self.state, self.outside.clock, "state-saved", fields);
@@ -90,8 +93,8 @@ impl Hook<'_> {
         }
     }
 
-    fn shelf<'s>(&'s self, project: &'s Path, config: &Config) -> Shelf<'s> {
-        Shelf {
+    fn shelf<'s>(&'s self, project: &'s Path, config: &Config) -> SavedStateStore<'s> {
+        SavedStateStore {
             state: self.state,
             project,
             archives: config.state.archives,
@@ -99,7 +102,12 @@ impl Hook<'_> {
         }
     }
 
-    fn saved_state(&self, states: &Shelf<'_>, moment: Moment, config: &Config) -> Result<Option<Put>> {
+    fn saved_state(
+        &self,
+        states: &SavedStateStore<'_>,
+        moment: Moment,
+        config: &Config,
+    ) -> Result<Option<SaveOutcome>> {
         let liveness = if moment == Moment::SessionEnded { Liveness::Gone } else { Liveness::Live(None) };
         // Nothing comes of a client that writes nothing.
         let comes = || self.payload.transcript.exists() || !self.saves_nothing();
@@ -109,10 +117,10 @@ impl Hook<'_> {
         else {
             return Ok(None);
         };
-        let known = Book::peek(self.state, states.project)?;
+        let known = SavedStateIndex::peek(self.state, states.project)?;
         let newest = known.newest_of(&self.payload.session);
         if moment.is_passing() && newest.is_some_and(|entry| entry.bytes == transcript.bytes()) {
-            return Ok(Some(Put::Same));
+            return Ok(Some(SaveOutcome::Same));
         }
         let gathered = gather(&transcript, self.outside.env, states.project);
         if says_nothing(&gathered) {
@@ -121,15 +129,15 @@ impl Hook<'_> {
         let situation = self.standing(&stop, &gathered, config);
         let text = compose_as(Form::State, &situation, &gathered).text;
         let cleared = moment == Moment::SessionEnded && self.payload.reason.as_deref() == Some("clear");
-        let entry = Entry { moment, cleared, ..self.entry(&stop, &situation, &gathered) };
-        states.put(Saving { entry, text: &text, patience: patience(moment) }).map(Some)
+        let entry = SavedStateEntry { moment, cleared, ..self.entry(&stop, &situation, &gathered) };
+        states.put(StateToSave { entry, text: &text, patience: patience(moment) }).map(Some)
     }
 
-    fn entry(&self, stop: &Stop, situation: &Situation, gathered: &Gathered) -> Entry {
+    fn entry(&self, stop: &Stop, situation: &Situation, gathered: &Gathered) -> SavedStateEntry {
         let done = gathered.todos.iter().filter(|todo| todo.status == "completed").count();
         let open = gathered.todos.len() - done;
         let agents = gathered.agents.iter().filter(|agent| agent.end.is_unfinished()).count();
-        Entry {
+        SavedStateEntry {
             name: String::new(),
             session: self.payload.session.clone(),
             saved_at: self.outside.clock.now(),
@@ -139,7 +147,7 @@ impl Hook<'_> {
             sha256: String::new(),
             content: String::new(),
             kind: stop.kind,
-            unfinished: situation.standing != Standing::Finished || open > 0,
+            unfinished: situation.standing != WorkStatus::Finished || open > 0,
             tasks_open: open,
             tasks_done: done,
             in_flight: gathered.in_flight.len().max(agents) + gathered.background.len(),
@@ -158,9 +166,9 @@ impl Hook<'_> {
             return situation(&incident, &plan, gathered.name.clone(), None);
         }
         let (standing, next_text) = match stop.kind {
-            StopKind::Finished => (Standing::Finished, "nothing by itself: its last turn ended"),
-            StopKind::Running | StopKind::Waiting => (Standing::Open, "it was at work"),
-            _ => (Standing::Stopped, "nothing by itself: it is resumed by hand"),
+            StopKind::Finished => (WorkStatus::Finished, "nothing by itself: its last turn ended"),
+            StopKind::Running | StopKind::Waiting => (WorkStatus::Open, "it was at work"),
+            _ => (WorkStatus::Stopped, "nothing by itself: it is resumed by hand"),
         };
         Situation {
             session: self.payload.session.clone(),
@@ -219,8 +227,10 @@ impl Hook<'_> {
     fn state_now(&self, project: &Path, source: &str, config: &Config) -> Option<State> {
         let transcript = Transcript::open(&self.payload.transcript).ok()?;
         let now = self.outside.clock.now();
-        let (place, book) =
-            self.shelf(project, config).look().unwrap_or((None, Book::peek(self.state, project).ok()?));
+        let (place, book) = self
+            .shelf(project, config)
+            .look()
+            .unwrap_or((None, SavedStateIndex::peek(self.state, project).ok()?));
         let saved = place.as_ref().zip(book.newest_of(&self.payload.session)).filter(|(_, entry)| {
             if source == "compact" {
                 entry.moment == Moment::Compacting && now - entry.saved_at < COMPACTION
@@ -255,9 +265,9 @@ impl Hook<'_> {
         let (place, book) = on_disk.and_then(|states| states.look().ok()).unzip();
         let place = place.flatten();
         let now = self.outside.clock.now();
-        let known: Vec<(&Entry, String)> = book
+        let known: Vec<(&SavedStateEntry, String)> = book
             .iter()
-            .flat_map(Book::newest_of_each)
+            .flat_map(SavedStateIndex::newest_of_each)
             .filter(|entry| {
                 entry.session != self.payload.session && !entry.cleared && now - entry.saved_at < TOLD_FOR
             })
@@ -300,8 +310,8 @@ impl Hook<'_> {
     }
 
     /// Path of a state from the project, if it is as it was saved and no client has its session open.
-    fn where_to_read(&self, place: &Place, entry: &Entry) -> Option<String> {
-        let (path, _) = Shelf::sound(place, entry)?;
+    fn where_to_read(&self, place: &StatesDirectory, entry: &SavedStateEntry) -> Option<String> {
+        let (path, _) = SavedStateStore::sound(place, entry)?;
         if live_holder(self.home, &entry.session, self.outside.processes).is_some() {
             return None;
         }
@@ -326,8 +336,8 @@ fn last_message(transcript: &Transcript) -> Option<DateTime<Utc>> {
 }
 
 /// A saved state as it is given.
-fn as_saved(place: &Place, entry: &Entry) -> Option<State> {
-    let (_, text) = Shelf::sound(place, entry)?;
+fn as_saved(place: &StatesDirectory, entry: &SavedStateEntry) -> Option<State> {
+    let (_, text) = SavedStateStore::sound(place, entry)?;
     // Behind the line that names it and the line that says when it was saved.
     let text = text.splitn(3, "\n\n").nth(2)?.to_owned();
     let how = match entry.moment {
@@ -340,7 +350,7 @@ fn as_saved(place: &Place, entry: &Entry) -> Option<State> {
 }
 
 /// A session's unfinished work in times and counts, which are ours; no word of its transcript.
-fn described(session: &str, kind: StopKind, at: &str, state: Option<&(&Entry, String)>) -> String {
+fn described(session: &str, kind: StopKind, at: &str, state: Option<&(&SavedStateEntry, String)>) -> String {
     let mut words = vec![format!("{}, {at}", kind.words())];
     if let Some((entry, path)) = state {
         let tasks = entry.tasks_open + entry.tasks_done;

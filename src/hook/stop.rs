@@ -1,6 +1,6 @@
 //! The hooks around a stop: it happens, the session goes on, the session ends, the client tells what it does itself.
 
-use super::{Hook, Outcome, Registration};
+use super::{Hook, HookReply, Registration};
 use crate::claude::home::ClaudeHome;
 use crate::claude::registry::{client_pid, live_holder, read_record};
 use crate::claude::role::is_one_shot;
@@ -8,10 +8,10 @@ use crate::claude::transcript::Transcript;
 use crate::config::{Config, in_force};
 use crate::error::{Code, Result};
 use crate::note::state::Moment;
-use crate::notify::{Kind as NoticeKind, Notice, send};
-use crate::recovery::heartbeat::{Ended, Heartbeat, may_continue_by_itself, notified_at};
-use crate::recovery::incident::{Incident, Obstacle, Outcome as AttemptOutcome, Phase, Report};
-use crate::recovery::ledger::{Event, Ledger};
+use crate::notify::{Notice, NoticeKind, send};
+use crate::recovery::heartbeat::{Heartbeat, WaitEnd, may_continue_by_itself, notified_at};
+use crate::recovery::incident::{AttemptOutcome, Incident, Obstacle, Phase, StopReport};
+use crate::recovery::ledger::{IncidentEvent, Ledger};
 use crate::recovery::note::NoteWriter;
 use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::policy::{Terminal, user_needed};
@@ -60,12 +60,12 @@ fn is_continued_by_us(incident: &Incident, now: DateTime<Utc>) -> bool {
 
 impl Hook<'_> {
     /// `StopFailure`: record first, then read, plan, note, and wait.
-    pub(super) fn stop_failure(&self) -> Outcome {
-        let Some(stop) = self.payload.stop(self.outside.clock.now()) else { return Outcome::silent() };
+    pub(super) fn stop_failure(&self) -> HookReply {
+        let Some(stop) = self.payload.stop(self.outside.clock.now()) else { return HookReply::silent() };
         // What a run of ours fails at, and no waiting cures, is judged by whoever made the run: the stop it answered stands.
         if self.outside.env.in_attempt() && user_needed(stop.kind).is_some() {
             self.keep_files();
-            return Outcome::silent();
+            return HookReply::silent();
         }
         let config = self.config();
         let default_home = self.default_home();
@@ -75,11 +75,11 @@ impl Hook<'_> {
         self.keep_files();
         // Inside a run of our own the supervisor watches; a hook only records there.
         if self.outside.env.in_attempt() {
-            return Outcome::silent();
+            return HookReply::silent();
         }
         let incident = match entered {
             Ok(Some(incident)) => incident,
-            Ok(None) => return Outcome::silent(),
+            Ok(None) => return HookReply::silent(),
             Err(error) => return self.failed(&error),
         };
         let homes = self.homes(config);
@@ -88,14 +88,14 @@ impl Hook<'_> {
         let alive = || heartbeat.is_alive(&incident);
         let established = match self.again_while(alive, || heartbeat.establish(&incident)) {
             Ok(Some(incident)) => incident,
-            Ok(None) => return Outcome::silent(),
+            Ok(None) => return HookReply::silent(),
             Err(error) => return self.failed(&error),
         };
         self.write_note(&established, config);
         self.save_state(Moment::Stopped);
         if established.plan.action == Action::Wake {
             if self.leave_to_module(&heartbeat.ledger) {
-                return Outcome::silent();
+                return HookReply::silent();
             }
             return self.wait_for_plan(&heartbeat);
         }
@@ -105,16 +105,16 @@ impl Hook<'_> {
         if notified_at(&established).is_some() {
             return self.wait_for_plan(&heartbeat);
         }
-        Outcome::silent()
+        HookReply::silent()
     }
 
     /// Records the stop. Where it cannot be written, as on a full disk, it is tried again while the client lives: nothing else keeps
     /// the stop of an open session.
-    fn enter_while_client_lives(&self, ledger: &Ledger<'_>, report: Report) -> Result<Option<Incident>> {
+    fn enter_while_client_lives(&self, ledger: &Ledger<'_>, report: StopReport) -> Result<Option<Incident>> {
         let (pid, start) = (report.claude_pid, report.claude_start.clone());
         let processes = self.outside.processes;
         let alive = || start.is_some() && pid.is_some_and(|pid| processes.start_token(pid) == start);
-        let event = Event::Stopped(Box::new(report));
+        let event = IncidentEvent::Stopped(Box::new(report));
         self.again_while(alive, || ledger.enter(&self.payload.session, event.clone()))
     }
 
@@ -136,23 +136,23 @@ impl Hook<'_> {
     }
 
     /// Waits, brings the note up to date, and wakes the session where that was decided.
-    fn wait_for_plan(&self, heartbeat: &Heartbeat<'_>) -> Outcome {
+    fn wait_for_plan(&self, heartbeat: &Heartbeat<'_>) -> HookReply {
         let ended = heartbeat.wait(&self.payload.session);
         if let Ok(Some(incident)) = heartbeat.ledger.read(&self.payload.session) {
             self.write_note(&incident, heartbeat.ledger.config);
         }
         match ended {
-            Ended::Wake(text) => {
+            WaitEnd::Wake(text) => {
                 self.expect_second_continuation(heartbeat);
-                Outcome { exit_code: 2, stderr: Some(text), ..Outcome::silent() }
+                HookReply { exit_code: 2, stderr: Some(text), ..HookReply::silent() }
             }
-            Ended::HasReset => {
+            WaitEnd::HasReset => {
                 if let Ok(Some(incident)) = heartbeat.ledger.read(&self.payload.session) {
                     self.notify(NoticeKind::LimitReset, &incident, heartbeat.ledger.config);
                 }
-                Outcome::silent()
+                HookReply::silent()
             }
-            Ended::Silent(_) => Outcome::silent(),
+            WaitEnd::Silent(_) => HookReply::silent(),
         }
     }
 
@@ -171,7 +171,7 @@ impl Hook<'_> {
 
     /// `UserPromptSubmit`: refuses Claude Code's own continuation of a stop that this tool has continued. `None` for every other
     /// prompt.
-    pub(super) fn second_continuation(&self) -> Option<Outcome> {
+    pub(super) fn second_continuation(&self) -> Option<HookReply> {
         if !self.payload.continues_by_client || self.outside.env.in_attempt() {
             return None;
         }
@@ -183,19 +183,19 @@ impl Hook<'_> {
             journal::append(self.state, self.outside.clock, "second-continuation-refused", fields);
             // As JSON: of a hook that ends with 2, the client prints the whole command line.
             let refusal = json!({"decision": "block", "reason": CONTINUED_ALREADY});
-            Outcome { stdout: Some(refusal.to_string()), ..Outcome::silent() }
+            HookReply { stdout: Some(refusal.to_string()), ..HookReply::silent() }
         })
     }
 
     /// `SessionStart` of a session that is opened again while its stop waits: from now on this client waits for it. Where
     /// another client still waits for it, this one takes over as soon as that one is closed.
-    pub(super) fn session_reopened(&self) -> Outcome {
+    pub(super) fn session_reopened(&self) -> HookReply {
         if self.outside.env.in_attempt() || self.payload.source.as_deref() != Some("resume") {
-            return Outcome::silent();
+            return HookReply::silent();
         }
         let session = &self.payload.session;
         if !self.state.incident(session).exists() {
-            return Outcome::silent();
+            return HookReply::silent();
         }
         let config = self.config();
         let default_home = self.default_home();
@@ -205,22 +205,22 @@ impl Hook<'_> {
         let heartbeat = self.heartbeat(ledger, &homes, &on_hold);
         let processes = self.outside.processes;
         let Some(pid) = client_pid(self.outside.env.claude_pid(), self.home, session, processes) else {
-            return Outcome::silent();
+            return HookReply::silent();
         };
-        let Some(start) = processes.start_token(pid) else { return Outcome::silent() };
+        let Some(start) = processes.start_token(pid) else { return HookReply::silent() };
         // A one-shot client waits for its hooks, and its user's own prompt is what continues the session.
         if is_one_shot(&processes.command_line(pid)) {
-            return Outcome::silent();
+            return HookReply::silent();
         }
         loop {
-            let Ok(Some(incident)) = ledger.read(session) else { return Outcome::silent() };
+            let Ok(Some(incident)) = ledger.read(session) else { return HookReply::silent() };
             let here = || match read_record(self.home, pid) {
                 Some(record) => record.session_id == *session,
                 None => true,
             };
             let waits = incident.phase.is_active() || incident.phase == Phase::Held;
             if !waits || processes.start_token(pid).as_ref() != Some(&start) || !here() {
-                return Outcome::silent();
+                return HookReply::silent();
             }
             let busy = matches!(incident.phase, Phase::Open | Phase::Attempting)
                 || incident.module_waits(self.outside.clock.now())
@@ -260,7 +260,7 @@ impl Hook<'_> {
             Ok(None) => {}
             Err(error) => return self.failed(&error),
         }
-        Outcome::silent()
+        HookReply::silent()
     }
 
     /// Something keeps a waiting session from being continued, or no longer does: the note says so, and the user is notified
@@ -296,20 +296,20 @@ impl Hook<'_> {
     }
 
     /// `Stop`: a turn ended. If it is one after the stop, the session went on.
-    pub(super) fn turn_ended(&self) -> Outcome {
+    pub(super) fn turn_ended(&self) -> HookReply {
         // What a run of ours did is read by whoever waits for it, or comes after them: a turn that ended proves nothing yet.
         if self.outside.env.in_attempt() || !self.state.incident(&self.payload.session).exists() {
-            return Outcome::silent();
+            return HookReply::silent();
         }
         let config = self.config();
         let default_home = self.default_home();
         let ledger = self.ledger(config, default_home.as_deref());
         let incident = match ledger.read(&self.payload.session) {
             Ok(Some(incident)) if !incident.phase.is_over() => incident,
-            Ok(_) => return Outcome::silent(),
+            Ok(_) => return HookReply::silent(),
             Err(error) => return self.failed(&error),
         };
-        let Some(summary) = self.finished_turn(&incident) else { return Outcome::silent() };
+        let Some(summary) = self.finished_turn(&incident) else { return HookReply::silent() };
         let woken = incident.attempts.iter().any(|attempt| attempt.outcome == AttemptOutcome::Pending);
         let (phase, how) = if woken {
             (Phase::Recovered, "after the wake")
@@ -319,12 +319,12 @@ impl Hook<'_> {
             (Phase::MovedOn, "the user continued it")
         };
         let fact = format!("a turn after the stop ended well: {how}");
-        match ledger.enter(&self.payload.session, Event::WentOn { phase, fact }) {
+        match ledger.enter(&self.payload.session, IncidentEvent::WentOn { phase, fact }) {
             Ok(Some(incident)) => self.write_note(&incident, config),
             Ok(None) => {}
             Err(error) => return self.failed(&error),
         }
-        Outcome::silent()
+        HookReply::silent()
     }
 
     /// `Stop` of a turn that Claude Code made the model wrap up near a limit: the work is unfinished. No hook may wait here, because
@@ -348,18 +348,22 @@ impl Hook<'_> {
             .claude_pid
             .and_then(|pid| self.outside.processes.terminal(pid))
             .unwrap_or_else(|| "its window".to_owned());
-        let entered = ledger.enter(&self.payload.session, Event::Stopped(Box::new(report))).and_then(|_| {
-            ledger.change(&self.payload.session, |slot| {
-                let Some(incident) = slot.as_mut() else { return };
-                incident.complete(&summary);
-                ledger.plan(incident, Terminal::Open);
-                if incident.plan.action == Action::Wake {
-                    let (kind, at) = (incident.stop.kind, incident.plan.at);
-                    incident.plan =
-                        RecoveryPlan::new(Action::Notify, at, Reason::WrappedUp { kind, at, place: &place });
-                }
-            })
-        });
+        let entered =
+            ledger.enter(&self.payload.session, IncidentEvent::Stopped(Box::new(report))).and_then(|_| {
+                ledger.change(&self.payload.session, |slot| {
+                    let Some(incident) = slot.as_mut() else { return };
+                    incident.complete(&summary);
+                    ledger.plan(incident, Terminal::Open);
+                    if incident.plan.action == Action::Wake {
+                        let (kind, at) = (incident.stop.kind, incident.plan.at);
+                        incident.plan = RecoveryPlan::new(
+                            Action::Notify,
+                            at,
+                            Reason::WrappedUp { kind, at, place: &place },
+                        );
+                    }
+                })
+            });
         self.record_project(&ledger);
         match entered {
             Ok(Some(incident)) => self.write_note(&incident, config),
@@ -388,7 +392,7 @@ impl Hook<'_> {
     }
 
     /// `SessionEnd`: the second net for stops whose own hook was ended with the client, and the end of every waiting.
-    pub(super) fn session_ended(&self) -> Outcome {
+    pub(super) fn session_ended(&self) -> HookReply {
         let config = self.config();
         let default_home = self.default_home();
         let ledger = self.ledger(config, default_home.as_deref());
@@ -422,7 +426,9 @@ impl Hook<'_> {
                 .is_some_and(|incident| incident.stop.record.is_none() && incident.phase.is_active());
             if !unread {
                 let report = self.report(summary.stop.clone());
-                if let Err(error) = ledger.enter(&self.payload.session, Event::Stopped(Box::new(report))) {
+                if let Err(error) =
+                    ledger.enter(&self.payload.session, IncidentEvent::Stopped(Box::new(report)))
+                {
                     return self.failed(&error);
                 }
             }
@@ -436,14 +442,14 @@ impl Hook<'_> {
                 return self.failed(&error);
             }
         } else if !known.is_some_and(|incident| incident.phase.is_active()) {
-            return Outcome::silent();
+            return HookReply::silent();
         }
         self.record_project(&ledger);
         let fact = match reason {
             "clear" | "resume" => format!("the client turned to another session ({reason})"),
             _ => format!("the client ended ({reason})"),
         };
-        match ledger.enter(&self.payload.session, Event::Left { fact }) {
+        match ledger.enter(&self.payload.session, IncidentEvent::Left { fact }) {
             Ok(Some(incident)) => {
                 self.write_note(&incident, config);
                 let owed = incident.plan.action == Action::Run && incident.phase == Phase::Waiting;
@@ -453,31 +459,31 @@ impl Hook<'_> {
                 let supervise = owed
                     && !self.outside.env.in_attempt()
                     && (alone || !Lock::is_held(&self.state.supervisor_lease()));
-                return Outcome { supervise, ..Outcome::silent() };
+                return HookReply { supervise, ..HookReply::silent() };
             }
             Ok(None) => {}
             Err(error) => return self.failed(&error),
         }
-        Outcome::silent()
+        HookReply::silent()
     }
 
     /// `Notification` about the client's own continuation: a fact for the record.
-    pub(super) fn notified(&self) -> Outcome {
+    pub(super) fn notified(&self) -> HookReply {
         let Some(kind) =
             self.payload.notification.as_deref().filter(|kind| kind.starts_with("quota_auto_resume_"))
         else {
-            return Outcome::silent();
+            return HookReply::silent();
         };
         if !self.state.incident(&self.payload.session).exists() {
-            return Outcome::silent();
+            return HookReply::silent();
         }
         let config = self.config();
         let fact = format!("Claude Code says {}", one_line(kind, 60));
         match self
             .ledger(config, None)
-            .enter(&self.payload.session, Event::Seen { source: Source::Hook, fact })
+            .enter(&self.payload.session, IncidentEvent::Seen { source: Source::Hook, fact })
         {
-            Ok(_) => Outcome::silent(),
+            Ok(_) => HookReply::silent(),
             Err(error) => self.failed(&error),
         }
     }
@@ -546,7 +552,7 @@ impl Hook<'_> {
 
     /// What the hook itself knows about a stop. The client's process comes from its variable, for clients before 2.1.220
     /// from the registry.
-    fn report(&self, stop: Stop) -> Report {
+    fn report(&self, stop: Stop) -> StopReport {
         let processes = self.outside.processes;
         let pid = self.outside.env.claude_pid();
         let record = match pid {
@@ -554,7 +560,7 @@ impl Hook<'_> {
             None => live_holder(self.home, &self.payload.session, processes),
         };
         let pid = pid.or(record.as_ref().map(|record| record.pid));
-        Report {
+        StopReport {
             session: self.payload.session.clone(),
             project: self.project_dir(),
             config_dir: Some(self.home.dir().to_path_buf()),
@@ -582,7 +588,8 @@ impl Hook<'_> {
         let Some(project) = self.project_dir() else { return };
         let World { env, processes, .. } = self.outside;
         // At the end of a session its client is still there.
-        let ending = if self.payload.event == super::Event::SessionEnd { incident.claude_pid } else { None };
+        let ending =
+            if self.payload.event == super::HookEvent::SessionEnd { incident.claude_pid } else { None };
         let ending = env.claude_pid().filter(|_| ending.is_some()).or(ending);
         let writer = NoteWriter {
             state: self.state,
@@ -609,7 +616,7 @@ mod tests {
         let at = |text: &str| parse_rfc3339(text).unwrap();
         let woken_at = at("2026-11-21T04:02:30Z");
         let incident = |phase, action: &str| {
-            let report = Report {
+            let report = StopReport {
                 session: "00000001-0000-4000-8000-000000000001".into(),
                 project: None,
                 config_dir: None,

@@ -10,7 +10,7 @@ use crate::claude::home::{ClaudeHome, can_be_below, encode_project_path};
 use crate::clock::Clock;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular, open_regular_with_metadata, own_uid, owner, private_file};
-use crate::session::belongings::{self, Belonging, Part};
+use crate::session::belongings::{self, Belonging, SessionFileKind};
 use crate::session::files::project_directories;
 use crate::session::scan::{self, Found};
 use crate::store::StateDir;
@@ -123,7 +123,8 @@ fn plan_of(kept: &KeptSession, transcript: &Path) -> Option<String> {
     let seen =
         newest.filter(|file| file.source == meta.as_ref().and_then(identity)).map_or(0, |file| file.bytes);
     belongings::slug_after(transcript, seen, PLAN_TAIL).or_else(|| {
-        let mut plans = kept.files.iter().filter(|file| file.part(&kept.session) == Some(Part::Plan));
+        let mut plans =
+            kept.files.iter().filter(|file| file.part(&kept.session) == Some(SessionFileKind::Plan));
         let name = plans.next_back()?.path.strip_prefix("plans/")?.strip_suffix(".md")?;
         Some(name.to_owned())
     })
@@ -239,7 +240,7 @@ fn keep_file(
     }
     let session = kept.session.clone();
     let newest = kept.newest(&file.path).cloned();
-    let transcript = file.part == Part::Transcript;
+    let transcript = file.part == SessionFileKind::Transcript;
     let same = newest.as_ref().is_some_and(|newest| newest.source == identity(&meta));
     if let Some(newest) = newest.as_ref().filter(|_| same) {
         outcome.shorter |= transcript && meta.len() < newest.bytes;
@@ -362,7 +363,7 @@ fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: 
     }
     entry.frames.extend(frames);
     entry.bytes = meta.len();
-    if dictionary.wants(entry.covered()) && entry.part(session) == Some(Part::Transcript) {
+    if dictionary.wants(entry.covered()) && entry.part(session) == Some(SessionFileKind::Transcript) {
         // Without it the frames of the next sessions are larger, and nothing else.
         let _ = file
             .seek(SeekFrom::Start(0))

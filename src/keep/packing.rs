@@ -9,7 +9,7 @@ use super::stored::{KeptAs, KeptFile, KeptSession, kept_of, names_in};
 use crate::clock::Clock;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular, private_file};
-use crate::session::belongings::Part;
+use crate::session::belongings::SessionFileKind;
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::store::replace::{TEMPORARY, sync_dir};
@@ -141,7 +141,7 @@ fn pack_session(
 
 /// Stores name and title before the transcript is packed: they are near its end, behind all compressed frames.
 fn note_names(state: &StateDir, kept: &mut KeptSession, file: &KeptFile) {
-    let is_transcript = file.part(&kept.session) == Some(Part::Transcript);
+    let is_transcript = file.part(&kept.session) == Some(SessionFileKind::Transcript);
     if !is_transcript || file.kept_as != KeptAs::Link || kept.newest(&file.path) != Some(file) {
         return;
     }
@@ -158,7 +158,7 @@ fn dictionary_for(state: &StateDir, session: &str, file: &KeptFile) -> Result<Di
 
 /// The first transcript of a client version that is packed is the dictionary for the next ones.
 fn learn(state: &StateDir, session: &str, file: &KeptFile) -> Result<()> {
-    if file.part(session) != Some(Part::Transcript) {
+    if file.part(session) != Some(SessionFileKind::Transcript) {
         return Ok(());
     }
     let head = head_of(&mut file.open(state, session)?, &file.place(state, session))?;

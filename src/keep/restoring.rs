@@ -5,7 +5,7 @@ use super::stored::{KeptAs, KeptFile, KeptSession};
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::private_file;
-use crate::session::belongings::Part;
+use crate::session::belongings::SessionFileKind;
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
 use crate::store::snapshot::ensure_room;
@@ -66,11 +66,11 @@ pub fn restore_companions(state: &StateDir, kept: &KeptSession) -> Result<usize>
 pub(super) fn destination(kept: &KeptSession, home: &ClaudeHome, file: &KeptFile) -> Option<PathBuf> {
     let (_, below) = file.path.split_once('/')?;
     Some(match file.part(&kept.session)? {
-        Part::Transcript | Part::Note => return None,
-        Part::Companion => kept.transcript.with_extension("").join(below),
-        Part::Tasks => home.dir().join("tasks").join(&kept.session).join(below),
-        Part::FileHistory => home.dir().join("file-history").join(&kept.session).join(below),
-        Part::Plan => home.dir().join("plans").join(below),
+        SessionFileKind::Transcript | SessionFileKind::Note => return None,
+        SessionFileKind::Companion => kept.transcript.with_extension("").join(below),
+        SessionFileKind::Tasks => home.dir().join("tasks").join(&kept.session).join(below),
+        SessionFileKind::FileHistory => home.dir().join("file-history").join(&kept.session).join(below),
+        SessionFileKind::Plan => home.dir().join("plans").join(below),
     })
 }
 

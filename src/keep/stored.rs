@@ -7,7 +7,7 @@ use crate::claude::home::ClaudeHome;
 use crate::claude::transcript::Transcript;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, lossy, open_regular};
-use crate::session::belongings::Part;
+use crate::session::belongings::SessionFileKind;
 use crate::session::ending::Liveness;
 use crate::session::stop::time;
 use crate::session::summary::summarize;
@@ -132,7 +132,7 @@ impl KeptFile {
     pub fn is_with_client(&self, kept: &KeptSession) -> bool {
         let home = ClaudeHome::new(&kept.config_dir);
         let path = match self.part(&kept.session) {
-            Some(Part::Transcript) => Some(kept.transcript.clone()),
+            Some(SessionFileKind::Transcript) => Some(kept.transcript.clone()),
             _ => destination(kept, &home, self),
         };
         let meta = path.and_then(|path| std::fs::symlink_metadata(path).ok());
@@ -141,8 +141,8 @@ impl KeptFile {
 
     /// What the file is to its session; `None` for a path that no client writes.
     #[must_use]
-    pub fn part(&self, session: &str) -> Option<Part> {
-        Part::of(&self.path, session)
+    pub fn part(&self, session: &str) -> Option<SessionFileKind> {
+        SessionFileKind::of(&self.path, session)
     }
 }
 
@@ -227,8 +227,11 @@ impl KeptSession {
     /// The generations of the transcript, the oldest first.
     #[must_use]
     pub fn transcripts(&self) -> Vec<&KeptFile> {
-        let mut found: Vec<_> =
-            self.files.iter().filter(|file| file.part(&self.session) == Some(Part::Transcript)).collect();
+        let mut found: Vec<_> = self
+            .files
+            .iter()
+            .filter(|file| file.part(&self.session) == Some(SessionFileKind::Transcript))
+            .collect();
         found.sort_by_key(|file| file.generation);
         found
     }

@@ -37,7 +37,7 @@ pub enum LastRecord {
 
 /// Where the files of one session are.
 #[derive(Debug, Clone)]
-pub struct Beside {
+pub struct SessionPaths {
     session: String,
     /// Directory of the session beside its transcript.
     own: PathBuf,
@@ -45,7 +45,7 @@ pub struct Beside {
     config: Option<PathBuf>,
 }
 
-impl Beside {
+impl SessionPaths {
     /// That of a transcript, told by its path alone.
     #[must_use]
     pub fn of(transcript: &Path) -> Option<Self> {

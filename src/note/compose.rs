@@ -6,7 +6,8 @@
 //! said at the end with where to find it.
 
 use super::gather::{
-    Agent, AgentEnd, Call, CommandEnd, Decision, FailedCheck, Gathered, Said, ShellCommand, Todo,
+    AgentEnd, CommandEnd, FailedCheck, Gathered, NoteToolCall, RecordedDecision, ShellCommand, SubagentWork,
+    TimedText, Todo,
 };
 use super::text::{block, fence, line, span};
 use super::workflow::{WorkflowAgentEnd, WorkflowRun};
@@ -29,7 +30,7 @@ const LEAST: usize = 120;
 
 /// Whether a session is in the middle of something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Standing {
+pub enum WorkStatus {
     /// It stopped before its work was done.
     #[default]
     Stopped,
@@ -47,7 +48,7 @@ pub struct Situation {
     /// Name a person gave it.
     pub name: Option<String>,
     /// Whether it stopped at all.
-    pub standing: Standing,
+    pub standing: WorkStatus,
     /// Why it stopped, for people: "5-hour usage limit".
     pub kind_text: String,
     /// The client's own message.
@@ -256,12 +257,12 @@ fn opening(form: Form, situation: &Situation, gathered: &Gathered) -> String {
     let session = line(&situation.session, 80);
     let name = situation.name.as_deref().or(gathered.name.as_deref()).map(|name| line(name, 80));
     let heading = match situation.standing {
-        Standing::Finished => "Session",
-        Standing::Stopped | Standing::Open => "Unfinished session",
+        WorkStatus::Finished => "Session",
+        WorkStatus::Stopped | WorkStatus::Open => "Unfinished session",
     };
     let (why_name, at_name) = match situation.standing {
-        Standing::Stopped => ("Stopped because", "Stopped at"),
-        Standing::Open | Standing::Finished => ("State", "Since"),
+        WorkStatus::Stopped => ("Stopped because", "Stopped at"),
+        WorkStatus::Open | WorkStatus::Finished => ("State", "Since"),
     };
     let called = name.as_deref().map_or_else(|| shortened(&session, 9), Into::into);
     let mut out = format!("## {heading} {}\n\n", span(&called));
@@ -327,18 +328,18 @@ fn sections(form: Form, gathered: &Gathered) -> Vec<Section> {
     let long = if essential { 800 } else { 1500 };
     let latest = gathered.prompts.first();
     let first = gathered.first_prompt.as_ref();
-    let differs = |said: &&Said| first.is_none_or(|first| first.text != said.text);
+    let differs = |said: &&TimedText| first.is_none_or(|first| first.text != said.text);
     add("Task: the first prompt", 0, first.map(|said| quoted(said, long)));
     add("Latest prompt", 1, latest.filter(differs).map(|said| quoted(said, long)));
     let unsent = gathered.unsent.iter().map(|said| format!("- {}", span(&line(&said.text, 600)))).collect();
     add("Prompts the user queued, not sent", 2, listed(unsent, 0));
-    let is_latest = |said: &&Said| latest.is_some_and(|latest| latest.text == said.text);
-    let one_line = |said: &Said| format!("- {}", span(&line(&said.text, 200)));
+    let is_latest = |said: &&TimedText| latest.is_some_and(|latest| latest.text == said.text);
+    let one_line = |said: &TimedText| format!("- {}", span(&line(&said.text, 200)));
     let corrections: Vec<String> =
         gathered.corrections.iter().filter(|said| !is_latest(said)).map(one_line).collect();
     add("Corrections by the user, newest first", 3, listed(corrections, 0));
     if !essential {
-        let corrected = |said: &&Said| gathered.corrections.iter().any(|known| known.text == said.text);
+        let corrected = |said: &&TimedText| gathered.corrections.iter().any(|known| known.text == said.text);
         let between = gathered.prompts.iter().skip(1).filter(differs).filter(|said| !corrected(said));
         add("Prompts before it", 12, listed(between.map(one_line).collect(), 0));
     }
@@ -377,13 +378,13 @@ fn listed(lines: Vec<String>, unlisted: usize) -> Option<Content> {
     (!lines.is_empty()).then_some(Content::List(lines, unlisted))
 }
 
-fn quoted(said: &Said, limit: usize) -> Content {
+fn quoted(said: &TimedText, limit: usize) -> Content {
     let before = said.at.map(|at| format!("{}:\n\n", time(at))).unwrap_or_default();
     Content::Quoted { before, text: block(&said.text, limit) }
 }
 
 fn in_flight(gathered: &Gathered) -> Option<Content> {
-    let call = |what: &str, call: &Call| {
+    let call = |what: &str, call: &NoteToolCall| {
         let argument = line(&call.argument, 240);
         let argument = if argument.is_empty() { String::new() } else { format!(" {}", span(&argument)) };
         let at = call.at.map(|at| format!(", {}", time(at))).unwrap_or_default();
@@ -408,7 +409,7 @@ fn in_flight(gathered: &Gathered) -> Option<Content> {
 }
 
 /// A subagent, how it ended, and its last words.
-fn agent(agent: &Agent) -> String {
+fn agent(agent: &SubagentWork) -> String {
     let end = match &agent.end {
         AgentEnd::Done => String::new(),
         AgentEnd::Cut(error) => format!(" was cut off and did not finish: {}", span(&line(error, 160))),
@@ -431,7 +432,7 @@ fn failing(check: &FailedCheck) -> String {
     out
 }
 
-fn decision(decision: &Decision) -> String {
+fn decision(decision: &RecordedDecision) -> String {
     let who = if decision.by_person { "The user answered" } else { "The model wrote" };
     format!("- {who}: {}", span(&line(&decision.text, 240)))
 }
@@ -669,7 +670,7 @@ fn time(at: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::gather::{ChangedFile, Plan, gather_conversation};
+    use super::super::gather::{ChangedFile, PlanModePlan, gather_conversation};
     use super::super::handoff::{blocks, with_block, without_block};
     use super::*;
     use crate::claude::transcript::Transcript;
@@ -689,7 +690,7 @@ mod tests {
         Situation {
             session: "c10fc6d8-f1b0-43a0-bbd4-32659a03b64a".into(),
             name: None,
-            standing: Standing::Stopped,
+            standing: WorkStatus::Stopped,
             kind_text: "5-hour usage limit".into(),
             message: Some("You've hit your 5-hour limit".into()),
             stopped_at: parse_rfc3339("2026-11-21T02:39:10Z"),
@@ -790,11 +791,11 @@ mod tests {
 
     /// More than fits in every field.
     fn overfull() -> Gathered {
-        let said = |text: &str| Said { text: text.repeat(4000 / text.len()), at: None };
+        let said = |text: &str| TimedText { text: text.repeat(4000 / text.len()), at: None };
         Gathered {
             first_prompt: Some(said("first ")),
             prompts: vec![said("second "), said("third "), said("fourth ")],
-            plan: Some(Plan { text: "plan ".repeat(700), approved: None, file: None }),
+            plan: Some(PlanModePlan { text: "plan ".repeat(700), approved: None, file: None }),
             todos: (0..60)
                 .map(|index| Todo {
                     id: None,
@@ -802,7 +803,7 @@ mod tests {
                     status: "pending".into(),
                 })
                 .collect(),
-            in_flight: vec![Call {
+            in_flight: vec![NoteToolCall {
                 tool: "Bash".into(),
                 argument: "make test".into(),
                 description: None,
@@ -861,7 +862,7 @@ mod tests {
     #[test]
     fn nothing_in_the_texts_can_leave_its_quotes_or_the_block() {
         let evil = "```\n````\n# heading\n<!-- cc-session-recover:end c10fc6d8-f1b0-43a0-bbd4-32659a03b64a -->\n`x`\n<<<<<<< HEAD";
-        let said = Said { text: evil.into(), at: None };
+        let said = TimedText { text: evil.into(), at: None };
         let gathered = Gathered {
             first_prompt: Some(said.clone()),
             last_words: Some(said),
@@ -908,11 +909,11 @@ mod tests {
         #[test]
         fn any_texts_make_a_block_that_can_be_found_and_removed(text in "(?s)[`\n<!a-z\\- ]{0,400}|(?s).{0,200}", times in 1_usize..60) {
             let long = text.repeat(times);
-            let said = Said { text: long.clone(), at: None };
+            let said = TimedText { text: long.clone(), at: None };
             let gathered = Gathered {
                 name: Some(text.clone()),
                 first_prompt: Some(said.clone()),
-                plan: Some(Plan { text: long, approved: Some(false), file: Some(text.clone()) }),
+                plan: Some(PlanModePlan { text: long, approved: Some(false), file: Some(text.clone()) }),
                 last_words: Some(said),
                 ..Gathered::default()
             };

@@ -5,7 +5,7 @@
 //! walked once, newest record first (see [`super::walk`]), and only what can be shown is kept; each text is made safe and
 //! bounded as it is picked up (see [`super::text`]). The same files and the same tree give the same value.
 
-use super::beside::Beside;
+use super::beside::SessionPaths;
 use super::text::{block, line};
 use super::walk::{Prompts, Walk};
 use super::workflow::WorkflowRun;
@@ -46,27 +46,27 @@ pub struct Gathered {
     /// Title the client made.
     pub title: Option<String>,
     /// The first thing a person asked for.
-    pub first_prompt: Option<Said>,
+    pub first_prompt: Option<TimedText>,
     /// The latest things a person asked for, newest first, at most 4.
-    pub prompts: Vec<Said>,
+    pub prompts: Vec<TimedText>,
     /// Prompts that the user queued during a turn and that were never sent, oldest first.
-    pub unsent: Vec<Said>,
+    pub unsent: Vec<TimedText>,
     /// Runs of workflows in which not every agent finished, each with the arguments of its call.
     pub workflows: Vec<(WorkflowRun, Option<serde_json::Value>)>,
     /// What a person said on stopping a turn or refusing a call, newest first, at most 4. A prompt can be in both lists.
-    pub corrections: Vec<Said>,
+    pub corrections: Vec<TimedText>,
     /// The client's summary of what was said before the newest compaction.
-    pub summary: Option<Said>,
+    pub summary: Option<TimedText>,
     /// The last plan that was put forward.
-    pub plan: Option<Plan>,
+    pub plan: Option<PlanModePlan>,
     /// The task list as it stands, in its own order: from the client's files where they are, else from the transcript.
     pub todos: Vec<Todo>,
     /// The list may lack entries: its beginning lies before what was read.
     pub todos_partial: bool,
     /// Tool calls without a result, in the order they were made, at most 8.
-    pub in_flight: Vec<Call>,
+    pub in_flight: Vec<NoteToolCall>,
     /// Work started in the background whose end was not seen, newest first, at most 8.
-    pub background: Vec<Call>,
+    pub background: Vec<NoteToolCall>,
     /// Files written by the tools that write files, the latest first, at most 60. What a shell command wrote is in `git`.
     pub files: Vec<ChangedFile>,
     /// How many files were written in all.
@@ -76,12 +76,12 @@ pub struct Gathered {
     /// Tests, lints and builds that failed when they were run last, newest first, at most 4.
     pub failing: Vec<FailedCheck>,
     /// Subagents, newest first, at most 6. Of those with one description the newest, and no cut one that was run again.
-    pub agents: Vec<Agent>,
+    pub agents: Vec<SubagentWork>,
     /// Decisions: answers of a person to the model's questions, and sentences of the model that say so, newest first, at
     /// most 6.
-    pub decisions: Vec<Decision>,
+    pub decisions: Vec<RecordedDecision>,
     /// The last text of the model itself.
-    pub last_words: Option<Said>,
+    pub last_words: Option<TimedText>,
     /// Working directory at the end.
     pub cwd: Option<String>,
     /// Working directory at the start.
@@ -100,14 +100,14 @@ pub struct Gathered {
 
 /// A text and when it was said.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Said {
+pub struct TimedText {
     pub text: String,
     pub at: Option<DateTime<Utc>>,
 }
 
 /// A plan made in plan mode.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct PlanModePlan {
     /// Its text: as it was put forward, else as its file has it.
     pub text: String,
     /// `None`: nobody has answered yet.
@@ -127,7 +127,7 @@ pub struct Todo {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Call {
+pub struct NoteToolCall {
     /// Name of the tool.
     pub tool: String,
     /// Its main argument: the command, the file, the question.
@@ -187,7 +187,7 @@ pub struct FailedCheck {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Agent {
+pub struct SubagentWork {
     /// What it was for.
     pub description: String,
     pub end: AgentEnd,
@@ -218,7 +218,7 @@ impl AgentEnd {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Decision {
+pub struct RecordedDecision {
     /// The sentence; for a person's answer the question and the answer.
     pub text: String,
     /// A person answered a question of the model's.
@@ -273,7 +273,7 @@ pub fn gather_newest(transcript: &Transcript, budget: u64) -> Gathered {
         }
     }
     drop(lines);
-    let mut found = walk.finish(floor == 0, Beside::of(transcript.path()).as_ref());
+    let mut found = walk.finish(floor == 0, SessionPaths::of(transcript.path()).as_ref());
     transcript.path().clone_into(&mut found.transcript);
     found.bytes = transcript.bytes();
     found.whole = floor == 0;
@@ -299,8 +299,8 @@ fn beginning(transcript: &Transcript, found: &mut Gathered) {
 }
 
 /// A long text made safe.
-pub(super) fn said(text: &str, at: Option<DateTime<Utc>>) -> Said {
-    Said { text: block(text, LONG_TEXT), at }
+pub(super) fn said(text: &str, at: Option<DateTime<Utc>>) -> TimedText {
+    TimedText { text: block(text, LONG_TEXT), at }
 }
 
 #[cfg(test)]
@@ -336,7 +336,7 @@ mod tests {
             {"type": "tool_result", "tool_use_id": id, "content": text, "is_error": error}]}})
     }
 
-    fn texts(said: &[Said]) -> Vec<&str> {
+    fn texts(said: &[TimedText]) -> Vec<&str> {
         said.iter().map(|said| said.text.as_str()).collect()
     }
 
@@ -445,7 +445,7 @@ mod tests {
         assert_eq!(cut.last_words.as_deref(), Some("Listing."));
         assert_eq!(words(&found), Some("Delegating."));
         let done = fixture("subagent/1dae7633-60d9-4182-89eb-d2670fa1ede7.jsonl");
-        let expected = Agent {
+        let expected = SubagentWork {
             description: "Survey the code".into(),
             end: AgentEnd::Done,
             last_words: Some("There is one README.".into()),
@@ -772,8 +772,11 @@ mod tests {
         assert_eq!(found.plan.map(|plan| plan.text).as_deref(), Some("# Plan\n1. x"));
         let todos: Vec<_> = found.todos.iter().map(|todo| todo.text.as_str()).collect();
         assert_eq!(todos, ["one", "two"]);
-        let open =
-            Agent { description: "Survey".into(), end: AgentEnd::Open, last_words: Some("half way".into()) };
+        let open = SubagentWork {
+            description: "Survey".into(),
+            end: AgentEnd::Open,
+            last_words: Some("half way".into()),
+        };
         assert_eq!(found.agents, [open]);
         let read =
             [config.join("tasks/s1"), config.join("plans/odd-slug.md"), subagents.join("agent-c2.jsonl")];

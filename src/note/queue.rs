@@ -1,7 +1,7 @@
 //! The queue: prompts that the user sent while a turn was going on. The client notes each in a `queue-operation` record and keeps
 //! the queue itself in memory, so that what was in it when the process ended was never sent.
 
-use super::gather::{Said, said};
+use super::gather::{TimedText, said};
 use crate::claude::wording::client_text;
 use crate::clock::parse_rfc3339;
 use serde::Deserialize;
@@ -70,7 +70,7 @@ impl Queue {
     }
 
     /// What was never sent, oldest first.
-    pub(super) fn unsent(self) -> Vec<Said> {
+    pub(super) fn unsent(self) -> Vec<TimedText> {
         let mut queue: VecDeque<(String, Option<String>)> = VecDeque::new();
         for Operation { kind, content, timestamp } in self.operations.into_iter().rev() {
             let content = content.and_then(|content| content.as_str().map(str::to_owned));
@@ -86,7 +86,7 @@ impl Queue {
         }
         let unsent =
             queue.into_iter().filter(|(text, _)| !text.trim().is_empty() && client_text(text).is_none());
-        let mut unsent: Vec<Said> =
+        let mut unsent: Vec<TimedText> =
             unsent.map(|(text, at)| said(&text, at.as_deref().and_then(parse_rfc3339))).collect();
         unsent.drain(..unsent.len().saturating_sub(MOST));
         unsent

@@ -1,10 +1,10 @@
 //! The walk through a transcript from its newest record to its oldest, for [`super::gather`]: what is met first is newest and
 //! wins, and a result is met before the call it answers.
 
-use super::beside::{Beside, LastRecord};
+use super::beside::{LastRecord, SessionPaths};
 use super::gather::{
-    Agent, AgentEnd, Call, ChangedFile, CommandEnd, Decision, FailedCheck, Gathered, LONG_TEXT, Plan,
-    SHORT_LINE, Said, ShellCommand, Todo, said,
+    AgentEnd, ChangedFile, CommandEnd, FailedCheck, Gathered, LONG_TEXT, NoteToolCall, PlanModePlan,
+    RecordedDecision, SHORT_LINE, ShellCommand, SubagentWork, TimedText, Todo, said,
 };
 use super::phrases;
 use super::queue::Queue;
@@ -42,13 +42,13 @@ pub(super) struct Walk {
     pub(super) queue: Queue,
     /// Arguments of calls that started a workflow, by the id of the run.
     workflow_args: HashMap<String, Value>,
-    results: HashMap<String, Outcome>,
+    results: HashMap<String, ToolOutcome>,
     /// Ids of calls whose end a notification told.
     notified: String,
     files: HashMap<String, usize>,
     other_files: HashSet<String>,
     /// Changes of the task list, newest first, down to the last complete list.
-    changes: Vec<Change>,
+    changes: Vec<TodoChange>,
     listed: bool,
     /// The plan as the result gives it: newer clients leave it out of the call.
     planned: Option<(String, Option<String>)>,
@@ -61,7 +61,7 @@ pub(super) struct Walk {
 }
 
 struct MetAgent {
-    agent: Agent,
+    agent: SubagentWork,
     id: Option<String>,
     call: String,
     /// The call only started it; how it ended stands elsewhere.
@@ -69,7 +69,7 @@ struct MetAgent {
 }
 
 /// What a tool result says, as far as it matters later (earlier in the file) when the call is met.
-struct Outcome {
+struct ToolOutcome {
     error: bool,
     exit: Option<i32>,
     /// End of its text, not yet made safe: few results are ever shown.
@@ -84,7 +84,7 @@ struct Outcome {
     run: Option<String>,
 }
 
-enum Change {
+enum TodoChange {
     List(Vec<Todo>),
     Created(Todo),
     Updated { id: String, status: Option<String>, text: Option<String> },
@@ -180,7 +180,7 @@ impl Walk {
         let flag = |key| structured.is_some_and(|value| value.get(key).is_some_and(|value| !value.is_null()));
         let agent = structured.and_then(|value| text_at(value, "agentId"));
         let launched = structured.and_then(|value| text_at(value, "status")) == Some("async_launched");
-        let outcome = Outcome {
+        let outcome = ToolOutcome {
             error: result.error,
             exit: exit_code(result),
             output: last_bytes(result.text.trim_end(), KEPT_OUTPUT).to_owned(),
@@ -209,10 +209,11 @@ impl Walk {
             return;
         }
         if let Some(tasks) = structured.get("tasks").and_then(Value::as_array) {
-            self.changes.push(Change::List(tasks.iter().filter_map(|task| todo(task, "subject")).collect()));
+            self.changes
+                .push(TodoChange::List(tasks.iter().filter_map(|task| todo(task, "subject")).collect()));
             self.listed = true;
         } else if let Some(task) = structured.get("task").and_then(|task| todo(task, "subject")) {
-            self.changes.push(Change::Created(task));
+            self.changes.push(TodoChange::Created(task));
         }
     }
 
@@ -245,7 +246,7 @@ impl Walk {
     }
 
     fn decision(&mut self, text: &str, by_person: bool, at: Option<DateTime<Utc>>) {
-        let decision = Decision { text: line(text, SHORT_LINE), by_person, at };
+        let decision = RecordedDecision { text: line(text, SHORT_LINE), by_person, at };
         let known = self.found.decisions.iter().any(|known| known.text == decision.text);
         if !known && self.found.decisions.len() < MOST_DECISIONS {
             self.found.decisions.push(decision);
@@ -276,12 +277,12 @@ impl Walk {
             "TodoWrite" if !failed && !self.listed => {
                 let list = call.input.get("todos").and_then(Value::as_array);
                 let todos = list.into_iter().flatten().filter_map(|entry| todo(entry, "content")).collect();
-                self.changes.push(Change::List(todos));
+                self.changes.push(TodoChange::List(todos));
                 self.listed = true;
             }
             "TaskUpdate" if answered && !failed && !self.listed => {
                 if let Some(id) = id_at(&call.input, "taskId") {
-                    self.changes.push(Change::Updated {
+                    self.changes.push(TodoChange::Updated {
                         id,
                         status: text_at(&call.input, "status").map(|text| line(text, 40)),
                         text: text_at(&call.input, "subject").map(|text| line(text, SHORT_LINE)),
@@ -366,7 +367,7 @@ impl Walk {
         if text.is_none() && file.is_none() {
             return;
         }
-        self.found.plan = Some(Plan {
+        self.found.plan = Some(PlanModePlan {
             text: text.map(|text| block(text, LONG_TEXT)).unwrap_or_default(),
             approved: answered.then_some(!failed),
             file,
@@ -386,7 +387,7 @@ impl Walk {
             None if open => AgentEnd::Open,
             // Given up with the turn it belonged to.
             None => return,
-            Some(Outcome { cut: Some(error), .. }) => AgentEnd::Cut(error.clone()),
+            Some(ToolOutcome { cut: Some(error), .. }) => AgentEnd::Cut(error.clone()),
             Some(outcome) if outcome.error => {
                 AgentEnd::Failed(line(&first_line(&outcome.output), SHORT_LINE))
             }
@@ -404,14 +405,14 @@ impl Walk {
             })
         });
         self.agents.push(MetAgent {
-            agent: Agent { description, end, last_words: words },
+            agent: SubagentWork { description, end, last_words: words },
             id: outcome.and_then(|outcome| outcome.agent.clone()),
             call: call.id.clone(),
             launched,
         });
     }
 
-    pub(super) fn finish(mut self, whole: bool, beside: Option<&Beside>) -> Gathered {
+    pub(super) fn finish(mut self, whole: bool, beside: Option<&SessionPaths>) -> Gathered {
         self.found.in_flight.reverse();
         // The plan is told as a plan.
         if let Some(plans) =
@@ -434,8 +435,8 @@ impl Walk {
         self.found
     }
 
-    fn tasks(&mut self, whole: bool, beside: Option<&Beside>) {
-        if let Some((todos, dir)) = beside.and_then(Beside::tasks) {
+    fn tasks(&mut self, whole: bool, beside: Option<&SessionPaths>) {
+        if let Some((todos, dir)) = beside.and_then(SessionPaths::tasks) {
             self.found.todos = shortened_list(todos);
             self.beside.push(dir);
         } else {
@@ -445,7 +446,7 @@ impl Walk {
     }
 
     /// A plan that the transcript does not hold is read from its file.
-    fn plan_text(&mut self, beside: Option<&Beside>) {
+    fn plan_text(&mut self, beside: Option<&SessionPaths>) {
         let Some(plan) = self.found.plan.as_mut().filter(|plan| plan.text.is_empty()) else { return };
         let read = plan.file.as_deref().and_then(|file| beside?.plan(file));
         match read {
@@ -459,7 +460,7 @@ impl Walk {
 
     /// How a subagent in the background ended is in its own transcript: the notification about it may have come during a turn, or
     /// not at all, and says `completed` of one that a limit cut off.
-    fn agent_ends(&mut self, beside: Option<&Beside>) {
+    fn agent_ends(&mut self, beside: Option<&SessionPaths>) {
         for met in self.agents.iter_mut().filter(|met| met.launched) {
             let ended = beside.and_then(|beside| beside.agent_end(met.id.as_deref(), &met.call));
             let notified = self.notified.contains(&met.call);
@@ -476,8 +477,8 @@ impl Walk {
         }
     }
 
-    fn workflows(&mut self, beside: Option<&Beside>) {
-        let runs = beside.map(Beside::workflows).unwrap_or_default();
+    fn workflows(&mut self, beside: Option<&SessionPaths>) {
+        let runs = beside.map(SessionPaths::workflows).unwrap_or_default();
         let unfinished = runs.into_iter().filter(|run| !run.is_finished());
         self.found.workflows = unfinished
             .map(|run| {
@@ -488,7 +489,7 @@ impl Walk {
     }
 
     /// What a subagent that did not report said last is in its own transcript.
-    fn agent_words(&mut self, beside: Option<&Beside>) {
+    fn agent_words(&mut self, beside: Option<&SessionPaths>) {
         for met in &mut self.agents {
             if met.agent.last_words.is_none()
                 && met.agent.end.is_unfinished()
@@ -513,14 +514,14 @@ fn keep(slot: &mut Option<String>, value: &str) {
 /// Prompts of a person, met from the newest to the oldest.
 #[derive(Default)]
 pub(super) struct Prompts {
-    latest: Vec<Said>,
-    corrections: Vec<Said>,
+    latest: Vec<TimedText>,
+    corrections: Vec<TimedText>,
     /// Not yet made safe: every prompt is the oldest for a while.
-    oldest: Option<Said>,
+    oldest: Option<TimedText>,
     /// The record met before (later in the file) is the output of a command of the client's own.
     local_output: bool,
     /// The prompt met before, as long as no answer was met since. Not yet made safe.
-    following: Option<Said>,
+    following: Option<TimedText>,
 }
 
 impl Prompts {
@@ -559,9 +560,9 @@ impl Prompts {
             }
         }
         if self.corrections.len() < MOST_CORRECTIONS {
-            self.following = Some(Said { text: raw.clone(), at: head.at });
+            self.following = Some(TimedText { text: raw.clone(), at: head.at });
         }
-        self.oldest = Some(Said { text: raw, at: head.at });
+        self.oldest = Some(TimedText { text: raw, at: head.at });
     }
 
     /// An answer of the model was met: what stands before it follows no interruption.
@@ -569,7 +570,7 @@ impl Prompts {
         self.following = None;
     }
 
-    fn correct(&mut self, said: Said) {
+    fn correct(&mut self, said: TimedText) {
         if self.corrections.len() < MOST_CORRECTIONS
             && self.corrections.iter().all(|known| known.text != said.text)
         {
@@ -577,7 +578,7 @@ impl Prompts {
         }
     }
 
-    pub(super) fn take_oldest(&mut self) -> Option<Said> {
+    pub(super) fn take_oldest(&mut self) -> Option<TimedText> {
         self.oldest.take().map(|oldest| said(&oldest.text, oldest.at))
     }
 }
@@ -651,13 +652,13 @@ fn todo(value: &Value, text_key: &str) -> Option<Todo> {
 }
 
 /// Plays the changes, newest first in the argument, from the oldest on.
-fn task_list(changes: Vec<Change>) -> Vec<Todo> {
+fn task_list(changes: Vec<TodoChange>) -> Vec<Todo> {
     let mut list: Vec<Todo> = Vec::new();
     for change in changes.into_iter().rev() {
         match change {
-            Change::List(todos) => list = todos,
-            Change::Created(todo) => list.push(todo),
-            Change::Updated { id, status, text } => {
+            TodoChange::List(todos) => list = todos,
+            TodoChange::Created(todo) => list.push(todo),
+            TodoChange::Updated { id, status, text } => {
                 let at = list.iter().position(|todo| todo.id.as_deref() == Some(&id));
                 if status.as_deref() == Some("deleted") {
                     at.map(|at| list.remove(at));
@@ -696,7 +697,7 @@ fn purpose(call: &ToolCall) -> Option<String> {
 }
 
 /// A call with the argument a person would want to see.
-fn described(head: &Head, call: &ToolCall) -> Call {
+fn described(head: &Head, call: &ToolCall) -> NoteToolCall {
     const KEYS: &[&str] = &[
         "command",
         "file_path",
@@ -714,7 +715,7 @@ fn described(head: &Head, call: &ToolCall) -> Call {
     let plan = || text_at(&call.input, "plan").map(first_line);
     let argument = KEYS.iter().find_map(|key| text_at(&call.input, key)).or_else(question).map(str::to_owned);
     let argument = argument.or_else(plan).unwrap_or_default();
-    Call {
+    NoteToolCall {
         tool: line(&call.name, 80),
         argument: line(&argument, SHORT_LINE),
         description: purpose(call),

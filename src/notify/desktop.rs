@@ -4,7 +4,7 @@
 use super::Delivery;
 use super::notice::Notice;
 use crate::env::Environment;
-use crate::program::{Ended, run};
+use crate::program::{ProgramEnd, run};
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub(crate) fn show(env: &Environment, notice: &Notice) -> Delivery {
 
 fn told(mut command: Command) -> Delivery {
     match run(&mut command, DEADLINE) {
-        Ok(Ended { code: Some(0), .. }) => Delivery::Done,
-        Ok(Ended { code, complaint }) => {
+        Ok(ProgramEnd { code: Some(0), .. }) => Delivery::Done,
+        Ok(ProgramEnd { code, complaint }) => {
             let how = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
             Delivery::Failed(format!("the notifier ended with {how}: {complaint}"))
         }
@@ -97,7 +97,7 @@ fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
 #[cfg(test)]
 #[cfg(all(unix, not(target_os = "macos")))]
 mod tests {
-    use super::super::notice::Kind;
+    use super::super::notice::NoticeKind;
     use super::*;
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
@@ -126,7 +126,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         notifier(dir.path(), "");
         let title = "--urgency=critical \"$(touch x)\" `id` <b>&";
-        let notice = Notice::new(Kind::Held, "s", 1, Some(title), Some(Path::new("/x/api")));
+        let notice = Notice::new(NoticeKind::Held, "s", 1, Some(title), Some(Path::new("/x/api")));
         assert_eq!(show(&environment(dir.path()), &notice), Delivery::Done);
         let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
         let expected = format!(
@@ -143,7 +143,7 @@ mod tests {
     fn a_notifier_of_the_project_is_never_run() {
         let dir = tempfile::tempdir().unwrap();
         notifier(dir.path(), "");
-        let notice = Notice::new(Kind::Held, "s", 1, None, Some(dir.path()));
+        let notice = Notice::new(NoticeKind::Held, "s", 1, None, Some(dir.path()));
         assert!(
             matches!(show(&environment(dir.path()), &notice), Delivery::NoPlace(why) if why.contains("not installed"))
         );
@@ -155,7 +155,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         notifier(dir.path(), "");
         let env = Environment::from_pairs([("PATH", dir.path().as_os_str())], "/");
-        let notice = Notice::new(Kind::Held, "s", 1, None, None);
+        let notice = Notice::new(NoticeKind::Held, "s", 1, None, None);
         assert!(matches!(show(&env, &notice), Delivery::NoPlace(_)));
         assert!(!dir.path().join("log").exists());
     }
@@ -164,7 +164,7 @@ mod tests {
     fn a_notifier_that_fails_is_told_with_its_own_words() {
         let dir = tempfile::tempdir().unwrap();
         notifier(dir.path(), "echo 'no bus' >&2; exit 1");
-        let notice = Notice::new(Kind::Held, "s", 1, None, None);
+        let notice = Notice::new(NoticeKind::Held, "s", 1, None, None);
         let failed = show(&environment(dir.path()), &notice);
         assert_eq!(failed, Delivery::Failed("the notifier ended with exit code 1: no bus".into()));
     }

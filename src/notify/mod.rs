@@ -6,7 +6,7 @@ pub mod notice;
 pub mod sent;
 pub mod webhook;
 
-pub use notice::{Kind, Notice};
+pub use notice::{Notice, NoticeKind};
 
 use crate::config::Notify;
 use crate::store::{StateDir, journal};
@@ -115,7 +115,7 @@ mod tests {
         }
     }
 
-    fn notice(kind: Kind) -> Notice {
+    fn notice(kind: NoticeKind) -> Notice {
         Notice::new(kind, "s", 1, Some("Fix it"), Some(Path::new("/x/api")))
     }
 
@@ -123,7 +123,7 @@ mod tests {
     fn each_notice_is_shown_once_and_written_into_the_journal() {
         let place = Place::new("");
         for _ in 0..3 {
-            place.send(&Notify::default(), &[notice(Kind::Stopped), notice(Kind::Held)]);
+            place.send(&Notify::default(), &[notice(NoticeKind::Stopped), notice(NoticeKind::Held)]);
         }
         assert_eq!(place.shown(), 2);
         let journal = place.journal();
@@ -138,8 +138,8 @@ mod tests {
     fn what_fails_one_way_still_goes_the_other_and_is_not_repeated() {
         let place = Place::new("exit 1");
         let config = Notify { desktop: true, webhook: Some("http://example.com/SECRET".into()) };
-        place.send(&config, &[notice(Kind::GivenUp)]);
-        place.send(&config, &[notice(Kind::GivenUp)]);
+        place.send(&config, &[notice(NoticeKind::GivenUp)]);
+        place.send(&config, &[notice(NoticeKind::GivenUp)]);
         assert_eq!(place.shown(), 1);
         let journal = place.journal();
         assert_eq!(journal.matches(r#""event":"notify-failed""#).count(), 2, "{journal}");
@@ -149,9 +149,9 @@ mod tests {
     #[test]
     fn switched_off_nothing_is_shown_and_nothing_remembered() {
         let place = Place::new("");
-        place.send(&Notify { desktop: false, webhook: None }, &[notice(Kind::Held)]);
+        place.send(&Notify { desktop: false, webhook: None }, &[notice(NoticeKind::Held)]);
         assert!(!place.state.root().exists());
-        place.send(&Notify::default(), &[notice(Kind::Held)]);
+        place.send(&Notify::default(), &[notice(NoticeKind::Held)]);
         assert_eq!(place.shown(), 1);
     }
 
@@ -160,7 +160,7 @@ mod tests {
         let place = Place::new("");
         std::fs::create_dir_all(place.state.root()).unwrap();
         std::fs::write(place.state.notices(), "{\"version\":9}").unwrap();
-        place.send(&Notify::default(), &[notice(Kind::Held)]);
+        place.send(&Notify::default(), &[notice(NoticeKind::Held)]);
         assert_eq!(place.shown(), 0);
         assert!(place.journal().contains("newer version"), "{}", place.journal());
     }

@@ -12,7 +12,7 @@ const PROJECT: usize = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum NoticeKind {
     Stopped,
     /// It is being continued.
     Resumed,
@@ -42,7 +42,7 @@ pub enum Kind {
     TranscriptLost,
 }
 
-impl Kind {
+impl NoticeKind {
     /// The name programs see.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -122,7 +122,7 @@ impl Kind {
 /// A notice to the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    pub kind: Kind,
+    pub kind: NoticeKind,
     pub session: String,
     /// The incident's generation: with session and kind it tells one notice from the next.
     pub generation: u64,
@@ -138,7 +138,7 @@ impl Notice {
     /// A notice about a session. The title is the one it was given, never a prompt.
     #[must_use]
     pub fn new(
-        kind: Kind,
+        kind: NoticeKind,
         session: &str,
         generation: u64,
         title: Option<&str>,
@@ -192,7 +192,7 @@ mod tests {
     use crate::text::length;
 
     fn titled(title: &str) -> Notice {
-        Notice::new(Kind::Stopped, "s", 1, Some(title), Some(Path::new("/home/u/my project")))
+        Notice::new(NoticeKind::Stopped, "s", 1, Some(title), Some(Path::new("/home/u/my project")))
     }
 
     #[test]
@@ -202,10 +202,10 @@ mod tests {
         assert!(notice.text().ends_with(
             "test” in my project. Run cc-session-recover status to see until when, and what happens next."
         ));
-        let bare = Notice::new(Kind::GivenUp, "s", 1, None, None);
+        let bare = Notice::new(NoticeKind::GivenUp, "s", 1, None, None);
         assert_eq!(bare.heading(), "Claude Code was given up");
         assert_eq!(
-            Notice::new(Kind::Held, "s", 1, Some(" \n"), Some(Path::new("/"))).heading(),
+            Notice::new(NoticeKind::Held, "s", 1, Some(" \n"), Some(Path::new("/"))).heading(),
             "Claude Code waits for you"
         );
     }
@@ -214,7 +214,7 @@ mod tests {
     fn control_escape_and_direction_characters_never_come_through() {
         let hostile = "a\u{1b}]0;title\u{7}\u{202e}b\nc\0\u{9b}31m\u{2066}d\r\n--urgency=critical";
         let notice =
-            Notice::new(Kind::Held, "s", 1, Some(hostile), Some(Path::new("/x/\u{202e}p\u{1b}[2J\nq")));
+            Notice::new(NoticeKind::Held, "s", 1, Some(hostile), Some(Path::new("/x/\u{202e}p\u{1b}[2J\nq")));
         assert_eq!(notice.heading(), "Claude Code waits for you: “ab cd --urgency=critical” in p q");
         assert!(!notice.text().chars().any(char::is_control));
     }
@@ -236,7 +236,7 @@ mod tests {
                 assert!(!text.contains(&secret[..12]), "{text}");
             }
         }
-        let project = Notice::new(Kind::Held, "s", 1, None, Some(&Path::new("/x").join(token)));
+        let project = Notice::new(NoticeKind::Held, "s", 1, None, Some(&Path::new("/x").join(token)));
         assert!(!project.text().contains("ghp_0"), "{}", project.text());
     }
 

@@ -1,6 +1,6 @@
 //! What was sent: the last notices, so that none is told twice, however often the same thing is found.
 
-use super::notice::{Kind, Notice};
+use super::notice::{Notice, NoticeKind};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::session::stop::time;
@@ -30,7 +30,7 @@ impl Stored for Sent {
 struct Entry {
     session: String,
     generation: u64,
-    kind: Kind,
+    kind: NoticeKind,
     #[serde(serialize_with = "time")]
     at: DateTime<Utc>,
 }
@@ -91,7 +91,7 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::error::Code;
 
-    fn notice(session: &str, generation: u64, kind: Kind) -> Notice {
+    fn notice(session: &str, generation: u64, kind: NoticeKind) -> Notice {
         Notice::new(kind, session, generation, None, None)
     }
 
@@ -103,13 +103,13 @@ mod tests {
     fn the_same_notice_is_taken_once_and_another_generation_or_kind_is_another_notice() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
-        let stopped = notice("a", 1, Kind::Stopped);
+        let stopped = notice("a", 1, NoticeKind::Stopped);
         assert_eq!(taken(&state, &[stopped.clone(), stopped.clone()]), 1);
         assert_eq!(taken(&state, std::slice::from_ref(&stopped)), 0);
         let others = [
-            notice("a", 2, Kind::Stopped),
-            notice("a", 1, Kind::Held),
-            notice("b", 1, Kind::Stopped),
+            notice("a", 2, NoticeKind::Stopped),
+            notice("a", 1, NoticeKind::Held),
+            notice("b", 1, NoticeKind::Stopped),
             stopped,
         ];
         assert_eq!(taken(&state, &others), 3);
@@ -119,7 +119,7 @@ mod tests {
     fn of_many_that_ask_at_once_one_gets_it() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
-        let notices = [notice("a", 1, Kind::Recovered)];
+        let notices = [notice("a", 1, NoticeKind::Recovered)];
         let total: usize = std::thread::scope(|scope| {
             let askers: Vec<_> = (0..8).map(|_| scope.spawn(|| taken(&state, &notices))).collect();
             askers.into_iter().map(|asker| asker.join().unwrap()).sum()
@@ -131,7 +131,7 @@ mod tests {
     fn the_file_stays_bounded_and_forgets_the_oldest() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
-        let many: Vec<_> = (0..620).map(|index| notice("a", index, Kind::Stopped)).collect();
+        let many: Vec<_> = (0..620).map(|index| notice("a", index, NoticeKind::Stopped)).collect();
         assert_eq!(taken(&state, &many), 620);
         assert_eq!(taken(&state, &many[120..]), 0);
         assert_eq!(taken(&state, &many[..1]), 1);
@@ -141,7 +141,7 @@ mod tests {
     fn a_newer_file_is_left_alone_and_a_damaged_one_starts_afresh() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
-        let notices = [notice("a", 1, Kind::Held)];
+        let notices = [notice("a", 1, NoticeKind::Held)];
         std::fs::write(state.notices(), "{\"version\":9}").unwrap();
         assert_eq!(take(&state, &SystemClock, &notices).unwrap_err().code, Code::StateNewer);
         std::fs::write(state.notices(), "{").unwrap();

@@ -92,7 +92,7 @@ fn message(notice: &Notice, at: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::notice::Kind;
+    use super::super::notice::NoticeKind;
     use super::*;
     use crate::claude::process::SystemProcesses;
     use crate::clock::SystemClock;
@@ -136,7 +136,7 @@ mod tests {
         );
         let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
         let notice = Notice::new(
-            Kind::GivenUp,
+            NoticeKind::GivenUp,
             "3f2a9c1d",
             4,
             Some("Fix \"it\""),

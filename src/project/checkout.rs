@@ -3,7 +3,7 @@
 //!
 //! Only `.git` is read, and no program is run: this answers where hooks are looked for, as their shell line does.
 
-use super::Scope;
+use super::HookScope;
 use super::hooks::ours;
 use super::settings::path_of;
 use crate::claude::settings::value_of;
@@ -71,9 +71,9 @@ pub fn can_be_covered(project: &Path) -> bool {
 #[must_use]
 pub fn is_covered(state: &StateDir, env: &Environment, project: &Path) -> bool {
     let has_hooks = |enabled: &Enabled| {
-        let local = enabled.settings.get(&Scope::Local);
+        let local = enabled.settings.get(&HookScope::Local);
         local.is_some_and(|image| image.hooks || image.cover)
-            && value_of(&path_of(Scope::Local, project, Path::new("/")))
+            && value_of(&path_of(HookScope::Local, project, Path::new("/")))
                 .is_some_and(|value| value.is_ok_and(|value| !ours(&value).is_empty()))
     };
     can_be_covered(project) && find(state, env, Some(project)).as_ref().is_some_and(has_hooks)

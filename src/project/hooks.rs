@@ -8,7 +8,7 @@
 //! `settings.local.json` of the main checkout there. So the line looks for the launcher in the session's directory, then at the root
 //! of the repository, then in the main checkout that the `.git` file of a worktree names.
 
-use super::Scope;
+use super::HookScope;
 use crate::store::flag::NAME as UNSAVED;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -35,10 +35,10 @@ pub struct HookEntry {
 
 /// All hooks, for one scope; `launcher` is the launcher's absolute path, used for the user's own hooks.
 #[must_use]
-pub fn entries(scope: Scope, launcher: &Path) -> Vec<HookEntry> {
+pub fn entries(scope: HookScope, launcher: &Path) -> Vec<HookEntry> {
     entries_of(&match scope {
-        Scope::Project | Scope::Local => IN_THE_REPOSITORY.to_owned(),
-        Scope::User => format!("ccsr_js={}", quoted(&launcher.to_string_lossy())),
+        HookScope::Project | HookScope::Local => IN_THE_REPOSITORY.to_owned(),
+        HookScope::User => format!("ccsr_js={}", quoted(&launcher.to_string_lossy())),
     })
 }
 
@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn every_command_is_recognised_as_ours_and_every_timeout_fits_31_bits() {
         let launcher = Path::new("/home/o'neil/.claude/cc-session-recover/hook.js");
-        let scopes = [Scope::Project, Scope::Local, Scope::User].map(|scope| entries(scope, launcher));
+        let scopes =
+            [HookScope::Project, HookScope::Local, HookScope::User].map(|scope| entries(scope, launcher));
         for entries in scopes.into_iter().chain([plugin_entries()]) {
             for entry in entries {
                 let command = entry.hook["command"].as_str().unwrap();
@@ -165,7 +166,9 @@ mod tests {
     #[test]
     fn only_the_hook_before_a_prompt_asks_for_a_flag_first() {
         let launcher = Path::new("/home/o'neil/.claude/cc-session-recover/hook.js");
-        for entries in [entries(Scope::Project, launcher), entries(Scope::User, launcher), plugin_entries()] {
+        for entries in
+            [entries(HookScope::Project, launcher), entries(HookScope::User, launcher), plugin_entries()]
+        {
             for entry in entries {
                 let command = entry.hook["command"].as_str().unwrap();
                 let flag = r#"set -- "${ccsr_js%hook.js}unsaved"/${CLAUDE_CODE_SESSION_ID:-*}; [ -f "$1" ] || exit 0; "#;

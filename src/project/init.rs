@@ -11,7 +11,7 @@ use super::runtime::{
 };
 use super::settings::{SettingsTarget, path_of, read};
 use super::statusline::{STATUS_LINE_MARKER, entry, is_ours};
-use super::{FileAction, FileStep, Scope, dirs_above};
+use super::{FileAction, FileStep, HookScope, dirs_above};
 use crate::claude::home::ClaudeHome;
 use crate::clock::Clock;
 use crate::config::in_force;
@@ -55,7 +55,7 @@ pub struct InitOptions {
     pub project: PathBuf,
     /// Where the hooks go.
     #[serde(default)]
-    pub scope: Scope,
+    pub scope: HookScope,
     /// `false`: no hooks and no launcher.
     #[serde(default = "yes")]
     pub hooks: bool,
@@ -107,7 +107,7 @@ pub struct RuntimeStep {
 pub struct InitPlan {
     pub project: PathBuf,
     /// Where the hooks go.
-    pub scope: Scope,
+    pub scope: HookScope,
     /// The settings files that are edited; their steps come first in `files`. Not taken from a plan that was handed back.
     #[serde(skip)]
     edits: Vec<SettingsEdit>,
@@ -131,7 +131,7 @@ impl InitPlan {
 /// A settings file that is edited.
 #[derive(Debug, Clone, PartialEq)]
 struct SettingsEdit {
-    scope: Scope,
+    scope: HookScope,
     /// Its hooks are beside those of the other file: for sessions in subdirectories and worktrees.
     cover: bool,
     target: SettingsTarget,
@@ -142,7 +142,7 @@ struct SettingsEdit {
 pub struct ProjectReport {
     pub project: PathBuf,
     /// Where the hooks are.
-    pub scope: Scope,
+    pub scope: HookScope,
     /// `false`: everything was as it should be.
     pub changed: bool,
     pub files: Vec<FileStep>,
@@ -183,7 +183,7 @@ pub(super) struct Places {
     /// The shell part of both launchers.
     pub run: PathBuf,
     /// The settings file that gets the status line, and its scope.
-    pub status_line: (Scope, PathBuf),
+    pub status_line: (HookScope, PathBuf),
     /// Settings files whose status line ours covers.
     pub beneath: Vec<PathBuf>,
     pub record: PathBuf,
@@ -191,7 +191,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    pub(super) fn of(outside: Outside<'_>, project: &Path, scope: Scope) -> Result<Self> {
+    pub(super) fn of(outside: Outside<'_>, project: &Path, scope: HookScope) -> Result<Self> {
         let missing = |path: &Path| {
             Error::new(Code::ProjectNotFound, "is not a directory")
                 .at(path)
@@ -207,22 +207,24 @@ impl Places {
                 .hint("set HOME")
         })?;
         let settings = path_of(scope, &project, &config_dir);
-        let base = if scope == Scope::User { config_dir.clone() } else { project.join(".claude") };
+        let base = if scope == HookScope::User { config_dir.clone() } else { project.join(".claude") };
         let record = match scope {
-            Scope::User => user_record_path(&state, &config_dir),
+            HookScope::User => user_record_path(&state, &config_dir),
             _ => record_path(&state, &project),
         };
-        let key = project_key(if scope == Scope::User { &config_dir } else { &project });
+        let key = project_key(if scope == HookScope::User { &config_dir } else { &project });
         let home = outside.env.home().and_then(|home| canonical(&home).ok());
         let within = match scope {
-            Scope::User => home.unwrap_or_else(|| config_dir.clone()),
+            HookScope::User => home.unwrap_or_else(|| config_dir.clone()),
             _ => project.clone(),
         };
         let linked = linked_commands(scope, &base, &within);
-        let own = if scope == Scope::User { Scope::User } else { Scope::Local };
+        let own = if scope == HookScope::User { HookScope::User } else { HookScope::Local };
         let beneath = match own {
-            Scope::User => Vec::new(),
-            _ => [Scope::Project, Scope::User].map(|scope| path_of(scope, &project, &config_dir)).into(),
+            HookScope::User => Vec::new(),
+            _ => [HookScope::Project, HookScope::User]
+                .map(|scope| path_of(scope, &project, &config_dir))
+                .into(),
         };
         Ok(Self {
             status_line: (own, path_of(own, &project, &config_dir)),
@@ -230,7 +232,7 @@ impl Places {
             launchers_package: base.join(MARKER).with_file_name(LAUNCHERS_PACKAGE),
             run: base.join(MARKER).with_file_name(RUN_NAME),
             beneath,
-            fence: Fence::around(if scope == Scope::User { &config_dir } else { &project }),
+            fence: Fence::around(if scope == HookScope::User { &config_dir } else { &project }),
             commands_fence: linked.as_deref().map(Fence::around),
             commands: linked.unwrap_or_else(|| base.join(commands::DIRECTORY)),
             lock: state.project_lock(&key),
@@ -274,9 +276,9 @@ impl Places {
 }
 
 /// Where a link of the user's own leads that stands in place of the directory of commands, as in dotfiles.
-fn linked_commands(scope: Scope, base: &Path, home: &Path) -> Option<PathBuf> {
+fn linked_commands(scope: HookScope, base: &Path, home: &Path) -> Option<PathBuf> {
     let dir = base.join(commands::DIRECTORY);
-    if scope != Scope::User || !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_symlink()) {
+    if scope != HookScope::User || !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_symlink()) {
         return None;
     }
     let real = canonical(&dir).ok().filter(|real| real.starts_with(home))?;
@@ -308,7 +310,7 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
 #[expect(clippy::too_many_lines, reason = "one step of the plan after the other")]
 pub fn survey(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     let scope = options.scope;
-    if scope == Scope::User && options.unattended.is_some() {
+    if scope == HookScope::User && options.unattended.is_some() {
         return Err(Error::new(Code::Usage, "one agrees to unattended runs project by project")
             .hint("run init --unattended in the project, without --user"));
     }
@@ -335,7 +337,7 @@ pub fn survey(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
         let target = read(path, *scope, &places.within, entries, wanted.filter(|_| elsewhere))?;
         edits.push(SettingsEdit { scope: *scope, cover: true, target });
     }
-    if options.hooks && scope != Scope::User && !can_be_covered(&places.project) {
+    if options.hooks && scope != HookScope::User && !can_be_covered(&places.project) {
         warnings.push(uncovered(&places.project));
     }
     let drawn = options.status_line || places.status_line_launcher.exists();
@@ -393,7 +395,7 @@ pub fn survey(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
         files.extend(steps);
         warnings.extend(told);
     }
-    if scope != Scope::User {
+    if scope != HookScope::User {
         let note = places.project.join(FILE_NAME);
         let before = places.read_text(&note, EXCLUDE_LIMIT * 4)?;
         let known = known.as_ref().and_then(|enabled| enabled.instruction);
@@ -432,11 +434,12 @@ pub fn survey(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
 
 /// Whether hooks go into `settings.local.json` beside those in `settings.json`, so that sessions in subdirectories and worktrees run
 /// them. Not where that file or the user's own settings have hooks of ours: those reach such sessions already.
-fn is_cover(outside: Outside<'_>, places: &Places, scope: Scope, known: Option<&Enabled>) -> bool {
-    let own = known.and_then(|enabled| enabled.settings.get(&Scope::Local)).is_some_and(|image| image.hooks);
+fn is_cover(outside: Outside<'_>, places: &Places, scope: HookScope, known: Option<&Enabled>) -> bool {
+    let own =
+        known.and_then(|enabled| enabled.settings.get(&HookScope::Local)).is_some_and(|image| image.hooks);
     let user = outside.env.claude_config_dir().and_then(|dir| find_user(&places.state, &dir));
     let user = user.is_some_and(|user| user.settings.values().any(|image| image.hooks));
-    scope == Scope::Project && !own && !user && can_be_covered(&places.project)
+    scope == HookScope::Project && !own && !user && can_be_covered(&places.project)
 }
 
 fn uncovered(project: &Path) -> String {
@@ -535,7 +538,7 @@ pub fn apply(outside: Outside<'_>, planned: &InitPlan) -> Result<ProjectReport> 
     let (settings_steps, other_steps) = plan.files.split_at(plan.edits.len());
     for step in other_steps.iter().filter(|step| step.changes()) {
         if let Some(text) = &step.after {
-            let mode = if planned.scope == Scope::User { PRIVATE } else { SHARED };
+            let mode = if planned.scope == HookScope::User { PRIVATE } else { SHARED };
             places.fence_of(&step.path).replace(&step.path, text.as_bytes(), mode, SHARED_DIRECTORY)?;
         }
     }
@@ -547,7 +550,7 @@ pub fn apply(outside: Outside<'_>, planned: &InitPlan) -> Result<ProjectReport> 
     }
     for (SettingsEdit { target, .. }, step) in plan.edits.iter().zip(settings_steps) {
         if step.changes() {
-            let mode = if planned.scope == Scope::User { PRIVATE } else { SHARED };
+            let mode = if planned.scope == HookScope::User { PRIVATE } else { SHARED };
             target.write(&places.settings_fence(target), step.after.as_deref(), mode)?;
         }
     }
@@ -575,8 +578,13 @@ pub fn apply(outside: Outside<'_>, planned: &InitPlan) -> Result<ProjectReport> 
 
 /// Keeps the sessions that are there: the sweep may delete them before any hook runs in them. What cannot be kept is a warning, and
 /// `doctor` reports it.
-fn keep_existing(outside: Outside<'_>, places: &Places, scope: Scope, warnings: &mut Vec<String>) -> usize {
-    let project = (scope != Scope::User).then_some(places.project.as_path());
+fn keep_existing(
+    outside: Outside<'_>,
+    places: &Places,
+    scope: HookScope,
+    warnings: &mut Vec<String>,
+) -> usize {
+    let project = (scope != HookScope::User).then_some(places.project.as_path());
     let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return 0 };
     if !in_force(outside.env, project).config.retention.keep {
         return 0;
@@ -629,7 +637,7 @@ fn enabled_record(
     created: Vec<PathBuf>,
 ) -> Result<Enabled> {
     let known = load::<Enabled>(&places.state, &places.record)?.found();
-    let project = (plan.scope != Scope::User).then(|| places.project.clone());
+    let project = (plan.scope != HookScope::User).then(|| places.project.clone());
     let meta = project.as_deref().and_then(|dir| std::fs::metadata(dir).ok());
     let mut enabled = known.unwrap_or_else(|| Enabled::new(project, outside.clock.now()));
     enabled.instruction = plan.options.instruction.or(enabled.instruction);

@@ -13,7 +13,7 @@ mod settings_text;
 pub mod statusline;
 pub mod uninstall;
 
-pub use crate::trust::enabled::Scope;
+pub use crate::trust::enabled::HookScope;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

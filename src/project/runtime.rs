@@ -3,7 +3,7 @@
 //!
 //! Each copy has a directory of its own, named by version and contents, and is put there by one rename.
 
-use super::Scope;
+use super::HookScope;
 use super::hooks::quoted;
 use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
@@ -64,11 +64,11 @@ pub enum Whose {
     Plugin,
 }
 
-impl From<Scope> for Whose {
-    fn from(scope: Scope) -> Self {
+impl From<HookScope> for Whose {
+    fn from(scope: HookScope) -> Self {
         match scope {
-            Scope::Project | Scope::Local => Self::Project,
-            Scope::User => Self::User,
+            HookScope::Project | HookScope::Local => Self::Project,
+            HookScope::User => Self::User,
         }
     }
 }

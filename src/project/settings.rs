@@ -1,6 +1,6 @@
 //! A settings file: where it really is, whether it may be edited, its text, and its text with or without what is ours.
 
-use super::Scope;
+use super::HookScope;
 use super::fence::Fence;
 use super::hooks::{HookEntry, MARKER};
 use super::init::SHARED_DIRECTORY;
@@ -32,11 +32,11 @@ pub struct SettingsTarget {
 
 /// Where a scope's settings are.
 #[must_use]
-pub fn path_of(scope: Scope, project: &Path, config_dir: &Path) -> PathBuf {
+pub fn path_of(scope: HookScope, project: &Path, config_dir: &Path) -> PathBuf {
     match scope {
-        Scope::Project => project.join(".claude/settings.json"),
-        Scope::Local => project.join(".claude/settings.local.json"),
-        Scope::User => config_dir.join("settings.json"),
+        HookScope::Project => project.join(".claude/settings.json"),
+        HookScope::Local => project.join(".claude/settings.local.json"),
+        HookScope::User => config_dir.join("settings.json"),
     }
 }
 
@@ -49,7 +49,7 @@ pub fn path_of(scope: Scope, project: &Path, config_dir: &Path) -> PathBuf {
 /// [`Code::PathRefused`] for a link that leads elsewhere, a read-only or foreign file, or one that is no text.
 pub fn read(
     path: &Path,
-    scope: Scope,
+    scope: HookScope,
     within: &Path,
     entries: Vec<HookEntry>,
     status_line: Option<StatusLineEntry>,
@@ -67,10 +67,10 @@ pub fn read(
     Ok(SettingsTarget { path: path.to_path_buf(), real_path, text, sha256, entries, status_line })
 }
 
-fn real_path(path: &Path, scope: Scope, within: &Path) -> Result<PathBuf> {
+fn real_path(path: &Path, scope: HookScope, within: &Path) -> Result<PathBuf> {
     let refused = |why: &str, hint: &str| Err(Error::new(Code::PathRefused, why).at(path).hint(hint));
     let dir = path.parent().unwrap_or(Path::new("/"));
-    if scope != Scope::User && dir.exists() {
+    if scope != HookScope::User && dir.exists() {
         let real = canonical(dir).doing("read", dir)?;
         if !real.starts_with(within) {
             return refused(
@@ -84,7 +84,7 @@ fn real_path(path: &Path, scope: Scope, within: &Path) -> Result<PathBuf> {
         Error::io("follow the link", path, &error).hint("mend or remove the link; nothing was changed")
     })?;
     if meta.is_symlink() && !real.starts_with(within) {
-        let place = if scope == Scope::User { "home directory" } else { "project" };
+        let place = if scope == HookScope::User { "home directory" } else { "project" };
         let why = format!("is a link that leads out of the {place}");
         return refused(&why, "edit the file it names by hand, or replace the link by a file");
     }

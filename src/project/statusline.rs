@@ -4,7 +4,7 @@
 //! the settings file itself is needed to run that or to put it back: where the launcher or node is missing, the shell runs it.
 //! Where nothing stood in its place, the launcher looks for the one that Claude Code would have drawn otherwise.
 
-use super::Scope;
+use super::HookScope;
 use super::hooks::{MARKER, RUN, quoted};
 use crate::fs::read_small;
 use serde_json::Value;
@@ -28,10 +28,12 @@ pub struct StatusLineEntry {
 
 /// The status line for a scope. `beneath` are the settings files whose status line it covers.
 #[must_use]
-pub fn entry(scope: Scope, launcher: &Path, beneath: &[PathBuf]) -> StatusLineEntry {
+pub fn entry(scope: HookScope, launcher: &Path, beneath: &[PathBuf]) -> StatusLineEntry {
     let file = match scope {
-        Scope::Project | Scope::Local => format!("\"$CLAUDE_PROJECT_DIR/.claude/{STATUS_LINE_MARKER}\""),
-        Scope::User => quoted(&launcher.to_string_lossy()),
+        HookScope::Project | HookScope::Local => {
+            format!("\"$CLAUDE_PROJECT_DIR/.claude/{STATUS_LINE_MARKER}\"")
+        }
+        HookScope::User => quoted(&launcher.to_string_lossy()),
     };
     StatusLineEntry {
         command: format!("ccsr_js={file}; {RUN}; eval \" $ccsr_line\""),
@@ -62,7 +64,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("settings.json");
         let beneath = [dir.path().join("missing.json"), path.clone()];
-        let interval = || entry(Scope::Local, Path::new("/x"), &beneath).refresh_interval;
+        let interval = || entry(HookScope::Local, Path::new("/x"), &beneath).refresh_interval;
         assert_eq!(interval(), Some(60));
         for (text, expected) in [
             (r#"{"statusLine":{"type":"command","command":"date"}}"#, None),
@@ -79,7 +81,7 @@ mod tests {
     #[test]
     fn the_users_own_names_the_launcher_whatever_is_in_its_path() {
         let entry =
-            entry(Scope::User, Path::new("/home/o'neil/.claude/cc-session-recover/statusline.js"), &[]);
+            entry(HookScope::User, Path::new("/home/o'neil/.claude/cc-session-recover/statusline.js"), &[]);
         assert!(
             entry
                 .command

@@ -8,12 +8,12 @@ use super::plugin;
 use super::runtime::LAUNCHERS_ARE_COMMONJS;
 use super::settings::{SettingsTarget, read};
 use super::statusline::{STATUS_LINE_MARKER, is_ours};
-use super::{FileAction, FileStep, Scope};
+use super::{FileAction, FileStep, HookScope};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::fs::PRIVATE;
 use crate::note::handoff::{FILE_NAME, is_untouched};
-use crate::note::state::{Book, Place, Shelf};
+use crate::note::state::{SavedStateIndex, SavedStateStore, StatesDirectory};
 use crate::recovery::incident::Phase;
 use crate::recovery::ledger::Ledger;
 use crate::recovery::plan::RecoveryPlan;
@@ -41,7 +41,7 @@ pub struct UninstallOptions {
     pub project: PathBuf,
     /// Out of which settings file.
     #[serde(default)]
-    pub scope: Scope,
+    pub scope: HookScope,
 }
 
 /// What happens to the settings file.
@@ -61,7 +61,7 @@ enum SettingsAction {
 pub struct UninstallPlan {
     pub project: PathBuf,
     /// Out of which settings file.
-    pub scope: Scope,
+    pub scope: HookScope,
     /// The settings file, unless there is none, and the one that holds nothing of ours but the status line. Not taken from a plan
     /// that was handed back.
     #[serde(skip)]
@@ -76,7 +76,7 @@ pub struct UninstallPlan {
 /// A settings file, and the text that it gets.
 #[derive(Debug, Clone, PartialEq)]
 struct SettingsRemoval {
-    scope: Scope,
+    scope: HookScope,
     action: SettingsAction,
     target: SettingsTarget,
     /// `None`: the file goes.
@@ -112,7 +112,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
         if edited { files.extend(steps.rev()) } else { files.extend(steps) }
     }
     // The other scope of a project still needs what both share.
-    let gone = |other: Scope| other == scope || edits.iter().any(|removal| removal.scope == other);
+    let gone = |other: HookScope| other == scope || edits.iter().any(|removal| removal.scope == other);
     let mut left = enabled.iter().flat_map(|enabled| &enabled.settings).filter(|(other, _)| !gone(**other));
     if !left.clone().any(|(_, image)| image.status_line) {
         let launcher = places.read_text(&places.status_line_launcher, LIMIT)?;
@@ -144,7 +144,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
             removals(&places.fence_of(&places.commands.join("x")), &places.commands, &[&known]);
         files.extend(commands);
         warnings.extend(told);
-        if scope != Scope::User {
+        if scope != HookScope::User {
             let note = places.project.join(FILE_NAME);
             // A file that cannot be read as a note is somebody else's.
             if let Ok(Some(text)) = places.read_text(&note, LIMIT)
@@ -153,7 +153,9 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
                 files.push(removal(&note, Some(text), "nothing was noted in it"));
             }
             let states = states(&places).removable();
-            files.extend(states.iter().map(|path| removal(path, Place::read(path), "a saved state")));
+            files.extend(
+                states.iter().map(|path| removal(path, StatesDirectory::read(path), "a saved state")),
+            );
         }
         files.extend(
             enabled
@@ -170,7 +172,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
 }
 
 fn removal_from(
-    scope: Scope,
+    scope: HookScope,
     target: SettingsTarget,
     image: Option<&SettingsImage>,
 ) -> Result<SettingsRemoval> {
@@ -214,8 +216,8 @@ fn goes_with_the_hooks(places: &Places, image: Option<&SettingsImage>, path: &Pa
 }
 
 /// The states of a project.
-fn states(places: &Places) -> Shelf<'_> {
-    Shelf { state: &places.state, project: &places.project, archives: 0, ignored: false }
+fn states(places: &Places) -> SavedStateStore<'_> {
+    SavedStateStore { state: &places.state, project: &places.project, archives: 0, ignored: false }
 }
 
 fn load_enabled(places: &Places) -> Result<Option<Enabled>> {
@@ -311,13 +313,13 @@ fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result
     }
     remove(&places.record)?;
     // Only directories that are ours, only when they are empty, innermost first.
-    if plan.scope != Scope::User {
-        if let Ok(Some(place)) = Place::find(&places.project) {
+    if plan.scope != HookScope::User {
+        if let Ok(Some(place)) = StatesDirectory::find(&places.project) {
             for dir in [place.archive(), place.dir().to_path_buf()] {
                 places.fence_of(&dir).remove_empty(&dir);
             }
         }
-        remove(&Book::path(&places.state, &places.project))?;
+        remove(&SavedStateIndex::path(&places.state, &places.project))?;
     }
     let launcher_dir = places.launcher.parent().map(Path::to_path_buf);
     for dir in enabled.created.iter().rev().chain(&launcher_dir) {

@@ -67,7 +67,7 @@ pub struct SessionReading {
 /// The stored value of one configuration directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Seen {
+pub struct StoredQuota {
     pub version: u32,
     /// Claude Code's configuration directory.
     pub config_dir: PathBuf,
@@ -85,7 +85,7 @@ pub struct Seen {
     pub readings: BTreeMap<String, SessionReading>,
 }
 
-impl Stored for Seen {
+impl Stored for StoredQuota {
     const VERSION: u32 = 1;
 }
 
@@ -94,7 +94,7 @@ impl Stored for Seen {
 pub fn last_seen(state: &StateDir) -> Vec<Account> {
     let accounts = all(state).into_iter().filter(|seen| seen.five_hour.is_some() || seen.seven_day.is_some());
     let mut accounts: Vec<Account> = accounts
-        .map(|Seen { config_dir, five_hour, seven_day, seen_at, .. }| Account {
+        .map(|StoredQuota { config_dir, five_hour, seven_day, seen_at, .. }| Account {
             config_dir,
             five_hour,
             seven_day,
@@ -116,7 +116,7 @@ pub fn seen_windows(state: &StateDir) -> BTreeMap<String, u64> {
 /// The last reading of each session of a configuration directory.
 #[must_use]
 pub fn readings(state: &StateDir, config_dir: &Path) -> BTreeMap<String, SessionReading> {
-    let known = peek::<Seen>(&state.quota_of(&project_key(config_dir))).ok().flatten();
+    let known = peek::<StoredQuota>(&state.quota_of(&project_key(config_dir))).ok().flatten();
     known.filter(|seen| seen.config_dir == config_dir).map(|seen| seen.readings).unwrap_or_default()
 }
 
@@ -127,12 +127,12 @@ pub fn readings(state: &StateDir, config_dir: &Path) -> BTreeMap<String, Session
 pub fn forget(state: &StateDir, path: &Path, session: &str) -> crate::error::Result<()> {
     let key = path.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
     let _lock = Lock::wait(&state.quota_lock(key), FORGET_WAIT)?;
-    let Some(mut seen) = load::<Seen>(state, path)?.found() else { return Ok(()) };
+    let Some(mut seen) = load::<StoredQuota>(state, path)?.found() else { return Ok(()) };
     seen.readings.remove(session);
     save_unsynced(path, &seen)
 }
 
-fn all(state: &StateDir) -> Vec<Seen> {
+fn all(state: &StateDir) -> Vec<StoredQuota> {
     let names = std::fs::read_dir(state.quota()).into_iter().flatten().filter_map(Result::ok);
     names
         .map(|entry| entry.path())
@@ -143,9 +143,14 @@ fn all(state: &StateDir) -> Vec<Seen> {
 
 /// Keeps what a refresh says, and returns what is then known; `None` when nothing is. Never waits and never fails.
 #[must_use]
-pub fn note(state: &StateDir, config_dir: &Path, refresh: &Refresh, now: DateTime<Utc>) -> Option<Seen> {
+pub fn note(
+    state: &StateDir,
+    config_dir: &Path,
+    refresh: &Refresh,
+    now: DateTime<Utc>,
+) -> Option<StoredQuota> {
     let path = state.quota_of(&project_key(config_dir));
-    let known = peek::<Seen>(&path);
+    let known = peek::<StoredQuota>(&path);
     let newer = known.as_ref().is_err_and(|error| error.code == Code::StateNewer);
     let known = known.ok().flatten();
     let account = |session: &str| {
@@ -160,7 +165,7 @@ pub fn note(state: &StateDir, config_dir: &Path, refresh: &Refresh, now: DateTim
         return Some(seen);
     };
     // Somebody else may have written since.
-    let Ok(current) = load::<Seen>(state, &path).map(Loaded::found) else { return Some(seen) };
+    let Ok(current) = load::<StoredQuota>(state, &path).map(Loaded::found) else { return Some(seen) };
     let seen = merged(current.as_ref(), config_dir, refresh, now, &account)?;
     if current.as_ref().is_none_or(|current| moved(current, &seen)) {
         // The next refresh tries again.
@@ -171,12 +176,12 @@ pub fn note(state: &StateDir, config_dir: &Path, refresh: &Refresh, now: DateTim
 
 /// What is known after a refresh; `None` when there is nothing to keep.
 fn merged(
-    known: Option<&Seen>,
+    known: Option<&StoredQuota>,
     config_dir: &Path,
     refresh: &Refresh,
     now: DateTime<Utc>,
     account: &dyn Fn(&str) -> Option<String>,
-) -> Option<Seen> {
+) -> Option<StoredQuota> {
     let mut windows = known.map(|known| known.windows.clone()).unwrap_or_default();
     if let Some((model, size)) = refresh.model.clone().zip(refresh.context_size)
         && (windows.len() < MOST_MODELS || windows.contains_key(&model))
@@ -188,8 +193,8 @@ fn merged(
     let fresh = limits && reading_changed(&mut readings, refresh, now, account);
     let seen_at = known.filter(|_| !limits).map_or(now, |known| known.seen_at);
     let (five_hour, seven_day) = known.map(|known| (known.five_hour, known.seven_day)).unwrap_or_default();
-    let seen = Seen {
-        version: Seen::VERSION,
+    let seen = StoredQuota {
+        version: StoredQuota::VERSION,
         config_dir: config_dir.to_path_buf(),
         seen_at,
         five_hour: latest(five_hour, refresh.five_hour, now, fresh),
@@ -264,7 +269,7 @@ fn fuller(told: Option<Window>, known: Option<Window>) -> Option<Window> {
 }
 
 /// Whether the difference is worth a write.
-fn moved(from: &Seen, to: &Seen) -> bool {
+fn moved(from: &StoredQuota, to: &StoredQuota) -> bool {
     let window = |from: Option<Window>, to: Option<Window>| match (from, to) {
         (Some(from), Some(to)) => {
             (from.used_percent - to.used_percent).abs() >= STEP
@@ -333,11 +338,11 @@ mod tests {
     }
 
     impl Place {
-        fn tell(&self, five_hour: Option<Window>, now: &str) -> Seen {
+        fn tell(&self, five_hour: Option<Window>, now: &str) -> StoredQuota {
             note(&self.state, Path::new("/c"), &refresh(five_hour), at(now)).unwrap()
         }
 
-        fn kept(&self) -> Seen {
+        fn kept(&self) -> StoredQuota {
             peek(&self.path).unwrap().unwrap()
         }
     }

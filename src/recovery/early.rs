@@ -269,7 +269,7 @@ impl EarlySearch {
 mod tests {
     use super::*;
     use crate::clock::{parse_rfc3339, rfc3339};
-    use crate::recovery::incident::Report;
+    use crate::recovery::incident::StopReport;
     use crate::session::ResetSource;
     use crate::store::stored::{Stored, save};
     use crate::trust::account::AccountFingerprint;
@@ -288,7 +288,7 @@ mod tests {
     }
 
     fn incident(dir: &Path, kind: StopKind) -> Incident {
-        let report = Report {
+        let report = StopReport {
             session: OWN.into(),
             project: None,
             config_dir: Some(dir.into()),

@@ -7,7 +7,7 @@
 
 use super::due::DueByBoot;
 use super::early::{EarlyReset, EarlySearch};
-use super::incident::{Attempt, HeldBack, Incident, Obstacle, Outcome, Phase};
+use super::incident::{Attempt, AttemptOutcome, HeldBack, Incident, Obstacle, Phase};
 use super::ledger::Ledger;
 use super::paused::Paused;
 use super::plan::Action;
@@ -78,7 +78,7 @@ pub struct Heartbeat<'a> {
 
 /// The client as it is at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Client {
+pub enum ClientPresence {
     /// It has the session open and takes a wake.
     Ready,
     /// It has the session open and works, or waits for a permission or an answer.
@@ -90,7 +90,7 @@ pub enum Client {
 
 /// What the transcript says at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum TranscriptChange {
     /// The stop is still the last thing in it.
     Same,
     /// A newer failure is.
@@ -107,7 +107,7 @@ pub enum Seen {
 
 /// What to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Move {
+pub enum WaitMove {
     /// Check again after this time.
     Sleep(Duration),
     /// Take the newer failure as the stop.
@@ -134,10 +134,10 @@ pub enum Move {
 pub struct WaitFacts<'a> {
     /// The incident on disk.
     pub incident: Option<&'a Incident>,
-    pub client: Client,
+    pub client: ClientPresence,
     /// What keeps it from being continued.
     pub obstacle: Option<Obstacle>,
-    pub seen: Seen,
+    pub seen: TranscriptChange,
     /// Evidence, not acted on yet, that usage is available again before the reset.
     pub early: Option<&'a EarlyReset>,
     /// The user's Esc counts as "do not continue".
@@ -154,71 +154,73 @@ pub struct WaitFacts<'a> {
 
 /// Decides the next move: pure, so that every case can be tried.
 #[must_use]
-pub fn next_move(facts: &WaitFacts<'_>) -> Move {
-    let Some(incident) = facts.incident else { return Move::End(None, "the incident is gone") };
+pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
+    let Some(incident) = facts.incident else { return WaitMove::End(None, "the incident is gone") };
     let notified_at = notified_at(incident);
     if !incident.phase.is_active() && notified_at.is_none() {
-        return Move::End(None, "the incident is no longer waited for");
+        return WaitMove::End(None, "the incident is no longer waited for");
     }
     match facts.client {
-        Client::Gone => return Move::Leave("the client has ended"),
-        Client::Elsewhere => return Move::Leave("the client turned to another session"),
-        Client::Ready | Client::Busy => {}
+        ClientPresence::Gone => return WaitMove::Leave("the client has ended"),
+        ClientPresence::Elsewhere => return WaitMove::Leave("the client turned to another session"),
+        ClientPresence::Ready | ClientPresence::Busy => {}
     }
     match facts.seen {
-        Seen::StoppedAgain => return Move::Adopt,
-        Seen::ContinuedByClient => {
-            return Move::End(Some(Phase::Recovered), "Claude Code continued by itself");
+        TranscriptChange::StoppedAgain => return WaitMove::Adopt,
+        TranscriptChange::ContinuedByClient => {
+            return WaitMove::End(Some(Phase::Recovered), "Claude Code continued by itself");
         }
-        Seen::MovedOn => return Move::End(Some(Phase::MovedOn), "the session continued without this tool"),
-        Seen::Escaped if facts.escape_cancels && notified_at.is_none() => {
-            return Move::End(Some(Phase::Cancelled), "the user cancelled the continuation with Esc");
+        TranscriptChange::MovedOn => {
+            return WaitMove::End(Some(Phase::MovedOn), "the session continued without this tool");
         }
-        Seen::Same | Seen::Escaped | Seen::Lost => {}
+        TranscriptChange::Escaped if facts.escape_cancels && notified_at.is_none() => {
+            return WaitMove::End(Some(Phase::Cancelled), "the user cancelled the continuation with Esc");
+        }
+        TranscriptChange::Same | TranscriptChange::Escaped | TranscriptChange::Lost => {}
     }
     if let Some(early) = facts.early {
-        return Move::PlanEarly(early.clone());
+        return WaitMove::PlanEarly(early.clone());
     }
     if let Some(at) = notified_at {
         let left = (at - facts.now).to_std().unwrap_or(Duration::ZERO).max(facts.boot_left);
-        return if left.is_zero() { Move::NotifyReset } else { Move::Sleep(left.min(facts.step)) };
+        return if left.is_zero() { WaitMove::NotifyReset } else { WaitMove::Sleep(left.min(facts.step)) };
     }
-    if facts.seen == Seen::Escaped && !incident.native_cancelled {
-        return Move::ActAlone;
+    if facts.seen == TranscriptChange::Escaped && !incident.native_cancelled {
+        return WaitMove::ActAlone;
     }
     if incident.phase == Phase::Open {
         // The hook that reported it is still reading about it.
-        return Move::Sleep(facts.step.min(ESTABLISHING));
+        return WaitMove::Sleep(facts.step.min(ESTABLISHING));
     }
     let (Action::Wake, Some(due)) = (incident.plan.action, incident.plan.at) else {
-        return Move::End(None, "the plan is not to wake");
+        return WaitMove::End(None, "the plan is not to wake");
     };
     let wall_left = (due - facts.now).to_std().unwrap_or(Duration::ZERO);
     let left = wall_left.max(facts.boot_left);
     // A transcript that comes late is no obstacle before the time.
-    let lost = facts.seen == Seen::Lost && left.is_zero();
+    let lost = facts.seen == TranscriptChange::Lost && left.is_zero();
     let obstacle = facts.obstacle.or_else(|| lost.then_some(Obstacle::NoTranscript));
     if obstacle != incident.held_back.as_ref().map(|held| held.reason) {
-        return Move::HoldBack(obstacle);
+        return WaitMove::HoldBack(obstacle);
     }
     if let (true, Some(head_start)) = (facts.gap, facts.head_start)
         && let Ok(head_start) = chrono::Duration::from_std(head_start)
         && due < facts.now + head_start
     {
-        return Move::Postpone(facts.now + head_start);
+        return WaitMove::Postpone(facts.now + head_start);
     }
     if !left.is_zero() {
         let early = facts.now - incident.created_at < RECORD_LATE;
-        let step = if early && (facts.seen == Seen::Lost || incident.stop.record.is_none()) {
+        let step = if early && (facts.seen == TranscriptChange::Lost || incident.stop.record.is_none()) {
             facts.step.min(ESTABLISHING)
         } else {
             facts.step
         };
-        return Move::Sleep(left.min(step));
+        return WaitMove::Sleep(left.min(step));
     }
     match (obstacle, facts.client) {
-        (None, Client::Ready) => Move::Wake,
-        (Some(_) | None, _) => Move::Sleep(facts.step),
+        (None, ClientPresence::Ready) => WaitMove::Wake,
+        (Some(_) | None, _) => WaitMove::Sleep(facts.step),
     }
 }
 
@@ -234,7 +236,7 @@ pub fn notified_at(incident: &Incident) -> Option<DateTime<Utc>> {
 
 /// How a heartbeat ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
+pub enum WaitEnd {
     /// Wake the session with this text.
     Wake(String),
     /// Notify the user that the limit has reset.
@@ -268,12 +270,12 @@ pub struct CheckRequest {
 const MOST_CHANGES: usize = 6;
 
 /// Reads the transcript only when its size has changed.
-struct Reader {
+struct CachedTranscript {
     bytes: Option<u64>,
     summary: Option<Summary>,
 }
 
-impl Reader {
+impl CachedTranscript {
     fn read(&mut self, path: &std::path::Path) -> Option<&Summary> {
         let transcript = Transcript::open(path).ok()?;
         if self.bytes != Some(transcript.bytes()) || self.summary.is_none() {
@@ -298,7 +300,7 @@ impl Heartbeat<'_> {
     pub fn establish(&self, incident: &Incident) -> crate::error::Result<Option<Incident>> {
         let started = self.clock().since_boot();
         let reported = incident.stop.at.unwrap_or_else(|| self.clock().now());
-        let mut reader = Reader { bytes: None, summary: None };
+        let mut reader = CachedTranscript { bytes: None, summary: None };
         let found = loop {
             let summary = reader.read(&incident.transcript).cloned();
             let fresh = summary.filter(|summary| {
@@ -338,17 +340,17 @@ impl Heartbeat<'_> {
 
     /// Waits for the planned time of a session's incident. Returns at once when another process already waits for it.
     #[must_use]
-    pub fn wait(&self, session: &str) -> Ended {
+    pub fn wait(&self, session: &str) -> WaitEnd {
         // A report takes the lease for an instant to see whether anybody waits.
         let mut lease = match Lock::wait(&self.ledger.state.waiter_lease(session), LEASE_WAIT) {
             Ok(lease) => Some(lease),
             Err(error) if error.code == Code::StateLocked => {
-                return Ended::Silent("another process waits for this session");
+                return WaitEnd::Silent("another process waits for this session");
             }
-            Err(_) => return Ended::Silent("the lease could not be taken"),
+            Err(_) => return WaitEnd::Silent("the lease could not be taken"),
         };
         let ended = self.wait_with(session, &mut lease);
-        if let Ended::Silent(why) = &ended {
+        if let WaitEnd::Silent(why) = &ended {
             journal::append(
                 self.ledger.state,
                 self.clock(),
@@ -370,7 +372,7 @@ impl Heartbeat<'_> {
             Err(error) if error.code == Code::StateLocked => return Ok(CheckedStop::WaitedForElsewhere),
             Err(error) => return Err(error),
         };
-        let mut watch = Watch::new(self.clock());
+        let mut watch = WaiterMemory::new(self.clock());
         watch.gap = request.gap;
         watch.may_wake = request.claims;
         for _ in 0..MOST_CHANGES {
@@ -380,14 +382,14 @@ impl Heartbeat<'_> {
                 break;
             }
             match self.assess(incident.as_ref(), &mut watch, request.claims) {
-                Move::Sleep(_) => break,
-                Move::Wake if !request.claims => break,
+                WaitMove::Sleep(_) => break,
+                WaitMove::Wake if !request.claims => break,
                 _ => {
                     if let Some(ended) = self.act(session, &mut watch, &mut lease)? {
                         return Ok(match ended {
-                            Ended::Wake(text) => CheckedStop::Granted(text),
-                            Ended::HasReset => CheckedStop::Over("the limit has reset"),
-                            Ended::Silent(why) => CheckedStop::Over(why),
+                            WaitEnd::Wake(text) => CheckedStop::Granted(text),
+                            WaitEnd::HasReset => CheckedStop::Over("the limit has reset"),
+                            WaitEnd::Silent(why) => CheckedStop::Over(why),
                         });
                     }
                     // Another session of the account goes first.
@@ -403,15 +405,15 @@ impl Heartbeat<'_> {
         })
     }
 
-    fn wait_with(&self, session: &str, lease: &mut Option<Lock>) -> Ended {
-        let mut watch = Watch::new(self.clock());
+    fn wait_with(&self, session: &str, lease: &mut Option<Lock>) -> WaitEnd {
+        let mut watch = WaiterMemory::new(self.clock());
         loop {
             let Ok(incident) = self.ledger.read(session) else {
-                return Ended::Silent("the incident cannot be read");
+                return WaitEnd::Silent("the incident cannot be read");
             };
             let move_ = self.assess(incident.as_ref(), &mut watch, false);
             match move_ {
-                Move::Sleep(time) => watch.sleep(time, self.clock()),
+                WaitMove::Sleep(time) => watch.sleep(time, self.clock()),
                 // Everything that changes the incident is decided again under its lock, so that a stop reported in
                 // between is not lost: its hook finds our lease taken and relies on us.
                 _ => match self.act(session, &mut watch, lease) {
@@ -428,7 +430,7 @@ impl Heartbeat<'_> {
                     {
                         watch.sleep(UNWRITABLE_STEP, self.clock());
                     }
-                    Err(_) => return Ended::Silent("the incident cannot be written"),
+                    Err(_) => return WaitEnd::Silent("the incident cannot be written"),
                 },
             }
         }
@@ -436,7 +438,7 @@ impl Heartbeat<'_> {
 
     /// Reads the facts and decides the next move; changes nothing. `thorough` also finds clients that are just being started for the
     /// session, which the caller needs before it acts.
-    fn assess(&self, incident: Option<&Incident>, watch: &mut Watch, thorough: bool) -> Move {
+    fn assess(&self, incident: Option<&Incident>, watch: &mut WaiterMemory, thorough: bool) -> WaitMove {
         let now = self.clock().now();
         let Some(incident) = incident else { return next_move(&WaitFacts::of_nothing(now)) };
         let config = in_force(self.env, incident.project.as_deref()).config;
@@ -474,17 +476,17 @@ impl Heartbeat<'_> {
     fn act(
         &self,
         session: &str,
-        watch: &mut Watch,
+        watch: &mut WaiterMemory,
         lease: &mut Option<Lock>,
-    ) -> crate::error::Result<Option<Ended>> {
+    ) -> crate::error::Result<Option<WaitEnd>> {
         let mut ended = None;
         let mut told = None;
         let mut account = None;
         self.ledger.change(session, |slot| {
             let move_ = self.assess(slot.as_ref(), watch, true);
             match (move_, slot) {
-                (Move::Sleep(_), _) => {}
-                (Move::Adopt, Some(incident)) => {
+                (WaitMove::Sleep(_), _) => {}
+                (WaitMove::Adopt, Some(incident)) => {
                     if let Some(summary) = &watch.reader.summary {
                         adopt(incident, summary, self.clock().now());
                         self.ledger.plan(incident, Terminal::Open);
@@ -492,7 +494,7 @@ impl Heartbeat<'_> {
                     }
                     watch.stopped(self.clock());
                 }
-                (Move::HoldBack(obstacle), Some(incident)) => {
+                (WaitMove::HoldBack(obstacle), Some(incident)) => {
                     let places = self.owners(incident, true).places();
                     incident.held_back =
                         obstacle.map(|reason| HeldBack { reason, why: reason.words(places.as_deref()) });
@@ -500,7 +502,7 @@ impl Heartbeat<'_> {
                     incident.saw(Source::Process, fact.unwrap_or_else(|| "nothing is in its way".into()));
                     told = Some(incident.clone());
                 }
-                (Move::Postpone(until), Some(incident)) => {
+                (WaitMove::Postpone(until), Some(incident)) => {
                     watch.gap = false;
                     incident.plan.at = Some(until);
                     incident.saw(
@@ -508,14 +510,14 @@ impl Heartbeat<'_> {
                         "time stood still: Claude Code's own continuation goes first again",
                     );
                 }
-                (Move::Wake, Some(_)) if !watch.may_wake => {}
-                (Move::ActAlone, Some(incident)) => {
+                (WaitMove::Wake, Some(_)) if !watch.may_wake => {}
+                (WaitMove::ActAlone, Some(incident)) => {
                     incident.native_cancelled = true;
                     incident.saw(Source::Transcript, "the user cancelled Claude Code's own continuation");
                     self.ledger.plan(incident, Terminal::Open);
                 }
-                (Move::Wake, Some(incident)) => match self.wake_in_turn(incident, &mut account) {
-                    Ok(text) => ended = Some(Ended::Wake(text)),
+                (WaitMove::Wake, Some(incident)) => match self.wake_in_turn(incident, &mut account) {
+                    Ok(text) => ended = Some(WaitEnd::Wake(text)),
                     Err(WakeTurn::Later(later)) => {
                         incident.plan.at = incident.plan.at.map(|at| at + later);
                         incident.saw(Source::Store, "another session of the account met the limit again");
@@ -523,39 +525,39 @@ impl Heartbeat<'_> {
                     Err(WakeTurn::Wait(wait)) => watch.pause = wait.to_std().ok(),
                     Err(WakeTurn::Now) => {}
                 },
-                (Move::PlanEarly(early), Some(incident)) => {
+                (WaitMove::PlanEarly(early), Some(incident)) => {
                     incident.saw(Source::Transcript, early.fact());
                     incident.early = Some(early);
                     self.ledger.plan(incident, Terminal::Open);
                     told = Some(incident.clone());
                 }
-                (Move::NotifyReset, Some(incident)) => {
+                (WaitMove::NotifyReset, Some(incident)) => {
                     self.ledger.plan(incident, Terminal::Open);
                     incident.saw(Source::Clock, "the limit has reset; the user is notified");
-                    ended = Some(Ended::HasReset);
+                    ended = Some(WaitEnd::HasReset);
                 }
-                (Move::End(Some(phase), why), Some(incident)) => {
+                (WaitMove::End(Some(phase), why), Some(incident)) => {
                     incident.settle(phase, Source::Transcript, why);
-                    ended = Some(Ended::Silent(why));
+                    ended = Some(WaitEnd::Silent(why));
                 }
-                (Move::Leave(why), Some(incident)) => {
+                (WaitMove::Leave(why), Some(incident)) => {
                     incident.saw(Source::Process, why);
                     incident.held_back = None;
                     self.ledger.plan(incident, Terminal::Closed);
-                    ended = Some(Ended::Silent(why));
+                    ended = Some(WaitEnd::Silent(why));
                 }
-                (Move::End(_, why) | Move::Leave(why), _) => ended = Some(Ended::Silent(why)),
+                (WaitMove::End(_, why) | WaitMove::Leave(why), _) => ended = Some(WaitEnd::Silent(why)),
                 (
-                    Move::Adopt
-                    | Move::Wake
-                    | Move::NotifyReset
-                    | Move::PlanEarly(_)
-                    | Move::HoldBack(_)
-                    | Move::Postpone(_)
-                    | Move::ActAlone,
+                    WaitMove::Adopt
+                    | WaitMove::Wake
+                    | WaitMove::NotifyReset
+                    | WaitMove::PlanEarly(_)
+                    | WaitMove::HoldBack(_)
+                    | WaitMove::Postpone(_)
+                    | WaitMove::ActAlone,
                     None,
                 ) => {
-                    ended = Some(Ended::Silent("the incident is gone"));
+                    ended = Some(WaitEnd::Silent("the incident is gone"));
                 }
             }
             if ended.is_some() {
@@ -596,7 +598,7 @@ impl Heartbeat<'_> {
             at: now,
             action: "wake".into(),
             answered: incident.stop.kind,
-            outcome: Outcome::Pending,
+            outcome: AttemptOutcome::Pending,
             run: None,
         });
         incident.cycles.push(now);
@@ -609,8 +611,8 @@ impl Heartbeat<'_> {
     #[must_use]
     pub fn terminal(&self, incident: &Incident) -> Terminal {
         match self.client(incident, &self.owners(incident, false)) {
-            Client::Ready | Client::Busy => Terminal::Open,
-            Client::Elsewhere | Client::Gone => Terminal::Closed,
+            ClientPresence::Ready | ClientPresence::Busy => Terminal::Open,
+            ClientPresence::Elsewhere | ClientPresence::Gone => Terminal::Closed,
         }
     }
 
@@ -636,18 +638,20 @@ impl Heartbeat<'_> {
 
     /// The client by process id and start time, and the session it has open by its registry record. A client without a
     /// record (before 2.1.120, or one that starts) has the session of its hook.
-    fn client(&self, incident: &Incident, owners: &SessionOwners) -> Client {
-        let Some(pid) = incident.claude_pid.filter(|_| self.is_alive(incident)) else { return Client::Gone };
+    fn client(&self, incident: &Incident, owners: &SessionOwners) -> ClientPresence {
+        let Some(pid) = incident.claude_pid.filter(|_| self.is_alive(incident)) else {
+            return ClientPresence::Gone;
+        };
         if let Some(own) = owners.process(pid) {
             return match own.word() {
-                ClientWord::Busy | ClientWord::Waiting => Client::Busy,
-                ClientWord::Idle | ClientWord::Silent | ClientWord::Dialog => Client::Ready,
+                ClientWord::Busy | ClientWord::Waiting => ClientPresence::Busy,
+                ClientWord::Idle | ClientWord::Silent | ClientWord::Dialog => ClientPresence::Ready,
             };
         }
         let record = self.homes.iter().find_map(|home| read_record(home, pid));
         match record.filter(|record| record.proof(self.processes) == Proof::Live) {
-            Some(record) if record.session_id != incident.session => Client::Elsewhere,
-            _ => Client::Ready,
+            Some(record) if record.session_id != incident.session => ClientPresence::Elsewhere,
+            _ => ClientPresence::Ready,
         }
     }
 
@@ -738,8 +742,8 @@ pub fn is_offline(incident: &Incident, env: &Environment, processes: &dyn Proces
 }
 
 /// What one waiting hook remembers from check to check.
-struct Watch {
-    reader: Reader,
+struct WaiterMemory {
+    reader: CachedTranscript,
     due_by_boot: DueByBoot,
     /// Time stood still, and nothing was done about it yet.
     gap: bool,
@@ -753,10 +757,10 @@ struct Watch {
     pause: Option<Duration>,
 }
 
-impl Watch {
+impl WaiterMemory {
     fn new(clock: &dyn Clock) -> Self {
         Self {
-            reader: Reader { bytes: None, summary: None },
+            reader: CachedTranscript { bytes: None, summary: None },
             due_by_boot: DueByBoot::default(),
             gap: false,
             was_suspended: false,
@@ -797,9 +801,9 @@ impl WaitFacts<'_> {
     const fn of_nothing(now: DateTime<Utc>) -> Self {
         Self {
             incident: None,
-            client: Client::Gone,
+            client: ClientPresence::Gone,
             obstacle: None,
-            seen: Seen::Lost,
+            seen: TranscriptChange::Lost,
             early: None,
             escape_cancels: false,
             gap: false,
@@ -812,9 +816,9 @@ impl WaitFacts<'_> {
 }
 
 /// Compares what the transcript ends with now with the stop of the incident.
-pub(super) fn seen(incident: &Incident, summary: Option<&Summary>) -> Seen {
+pub(super) fn seen(incident: &Incident, summary: Option<&Summary>) -> TranscriptChange {
     let Some(summary) = summary.filter(|summary| summary.stop.kind != StopKind::Empty) else {
-        return Seen::Lost;
+        return TranscriptChange::Lost;
     };
     let same = match &incident.stop.record {
         Some(record) => summary.stop.record.as_ref() == Some(record),
@@ -822,22 +826,22 @@ pub(super) fn seen(incident: &Incident, summary: Option<&Summary>) -> Seen {
         None => !summary.stop.kind.is_failure() && summary.stop.at <= incident.stop.at,
     };
     if same {
-        return if summary.escaped { Seen::Escaped } else { Seen::Same };
+        return if summary.escaped { TranscriptChange::Escaped } else { TranscriptChange::Same };
     }
     if summary.stop.kind.is_failure() && summary.stop.kind != StopKind::Unknown {
-        Seen::StoppedAgain
+        TranscriptChange::StoppedAgain
     } else if summary.continued_by_client {
-        Seen::ContinuedByClient
+        TranscriptChange::ContinuedByClient
     } else {
-        Seen::MovedOn
+        TranscriptChange::MovedOn
     }
 }
 
 /// A newer failure than the one we waited for, whose own hook left it to us.
 pub(super) fn adopt(incident: &mut Incident, summary: &Summary, now: DateTime<Utc>) {
     for attempt in &mut incident.attempts {
-        if attempt.outcome == Outcome::Pending {
-            attempt.outcome = Outcome::StoppedAgain;
+        if attempt.outcome == AttemptOutcome::Pending {
+            attempt.outcome = AttemptOutcome::StoppedAgain;
         }
     }
     // The record of the stop that is waited for already, which came late.
@@ -873,7 +877,7 @@ fn wake_text(incident: &Incident, now: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::incident::Report;
+    use super::super::incident::StopReport;
     use super::super::plan::RecoveryPlan;
     use super::super::reason::PlanReason;
     use super::super::reason::Reason;
@@ -881,7 +885,7 @@ mod tests {
     use crate::clock::parse_rfc3339;
     use crate::config::Config;
     use crate::session::Stop;
-    use crate::session::owners::{HeldBy, Kind, OwnerProcess};
+    use crate::session::owners::{ClientMode, HeldBy, OwnerProcess};
     use crate::store::StateDir;
     use std::path::{Path, PathBuf};
     use std::sync::Mutex;
@@ -893,7 +897,7 @@ mod tests {
     }
 
     fn incident(kind: StopKind, due: &str) -> Incident {
-        let report = Report {
+        let report = StopReport {
             session: SESSION.into(),
             project: None,
             config_dir: None,
@@ -913,9 +917,9 @@ mod tests {
     fn facts_at<'a>(incident: &'a Incident, now: &str) -> WaitFacts<'a> {
         WaitFacts {
             incident: Some(incident),
-            client: Client::Ready,
+            client: ClientPresence::Ready,
             obstacle: None,
-            seen: Seen::Same,
+            seen: TranscriptChange::Same,
             early: None,
             escape_cancels: false,
             gap: false,
@@ -930,9 +934,9 @@ mod tests {
     fn sleeps_in_steps_until_the_planned_second_and_then_wakes() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let next = |now| next_move(&facts_at(&incident, now));
-        assert_eq!(next("2026-11-21T02:00:00Z"), Move::Sleep(Duration::from_secs(30)));
-        assert_eq!(next("2026-11-21T02:09:50Z"), Move::Sleep(Duration::from_secs(10)));
-        assert_eq!(next("2026-11-21T02:10:00Z"), Move::Wake);
+        assert_eq!(next("2026-11-21T02:00:00Z"), WaitMove::Sleep(Duration::from_secs(30)));
+        assert_eq!(next("2026-11-21T02:09:50Z"), WaitMove::Sleep(Duration::from_secs(10)));
+        assert_eq!(next("2026-11-21T02:10:00Z"), WaitMove::Wake);
     }
 
     #[test]
@@ -940,7 +944,7 @@ mod tests {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let jumped =
             WaitFacts { boot_left: Duration::from_secs(500), ..facts_at(&incident, "2026-11-21T05:00:00Z") };
-        assert_eq!(next_move(&jumped), Move::Sleep(Duration::from_secs(30)));
+        assert_eq!(next_move(&jumped), WaitMove::Sleep(Duration::from_secs(30)));
     }
 
     #[test]
@@ -953,29 +957,33 @@ mod tests {
             let obstacle = Some(reason);
             for now in ["2026-11-21T02:00:00Z", "2026-11-21T02:10:00Z"] {
                 let seen = WaitFacts { obstacle, ..facts_at(&plain, now) };
-                assert_eq!(next_move(&seen), Move::HoldBack(obstacle), "{reason:?} at {now}");
+                assert_eq!(next_move(&seen), WaitMove::HoldBack(obstacle), "{reason:?} at {now}");
             }
             let mut known = plain.clone();
             known.held_back = Some(HeldBack { reason, why: String::new() });
             let due = facts_at(&known, "2026-11-21T02:10:00Z");
-            assert_eq!(next_move(&WaitFacts { obstacle, ..due }), Move::Sleep(step), "{reason:?} stays");
-            assert_eq!(next_move(&due), Move::HoldBack(None), "{reason:?} is gone");
+            assert_eq!(next_move(&WaitFacts { obstacle, ..due }), WaitMove::Sleep(step), "{reason:?} stays");
+            assert_eq!(next_move(&due), WaitMove::HoldBack(None), "{reason:?} is gone");
         }
     }
 
     #[test]
     fn a_transcript_that_is_not_there_never_makes_a_live_client_a_closed_one() {
         let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
-        let lost = |incident, now| next_move(&WaitFacts { seen: Seen::Lost, ..facts_at(incident, now) });
-        assert_eq!(lost(&plain, "2026-11-21T02:00:00Z"), Move::Sleep(ESTABLISHING));
+        let lost =
+            |incident, now| next_move(&WaitFacts { seen: TranscriptChange::Lost, ..facts_at(incident, now) });
+        assert_eq!(lost(&plain, "2026-11-21T02:00:00Z"), WaitMove::Sleep(ESTABLISHING));
         let missing = Some(Obstacle::NoTranscript);
-        assert_eq!(lost(&plain, "2026-11-21T02:10:00Z"), Move::HoldBack(missing), "not woken without it");
+        assert_eq!(lost(&plain, "2026-11-21T02:10:00Z"), WaitMove::HoldBack(missing), "not woken without it");
         let mut known = plain.clone();
         known.held_back = Some(HeldBack { reason: Obstacle::NoTranscript, why: String::new() });
-        assert_eq!(lost(&known, "2026-11-21T02:10:00Z"), Move::Sleep(Duration::from_secs(30)));
-        let gone =
-            WaitFacts { client: Client::Gone, seen: Seen::Lost, ..facts_at(&plain, "2026-11-21T02:10:00Z") };
-        assert!(matches!(next_move(&gone), Move::Leave(_)));
+        assert_eq!(lost(&known, "2026-11-21T02:10:00Z"), WaitMove::Sleep(Duration::from_secs(30)));
+        let gone = WaitFacts {
+            client: ClientPresence::Gone,
+            seen: TranscriptChange::Lost,
+            ..facts_at(&plain, "2026-11-21T02:10:00Z")
+        };
+        assert!(matches!(next_move(&gone), WaitMove::Leave(_)));
     }
 
     #[test]
@@ -983,11 +991,11 @@ mod tests {
         let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let head_start = Some(Duration::from_secs(150));
         let cases = [
-            ("2026-11-21T05:00:00Z", true, head_start, Move::Postpone(at("2026-11-21T05:02:30Z"))),
-            ("2026-11-21T02:08:00Z", true, head_start, Move::Postpone(at("2026-11-21T02:10:30Z"))),
-            ("2026-11-21T02:07:30Z", true, head_start, Move::Sleep(Duration::from_secs(30))),
-            ("2026-11-21T05:00:00Z", true, None, Move::Wake),
-            ("2026-11-21T05:00:00Z", false, head_start, Move::Wake),
+            ("2026-11-21T05:00:00Z", true, head_start, WaitMove::Postpone(at("2026-11-21T05:02:30Z"))),
+            ("2026-11-21T02:08:00Z", true, head_start, WaitMove::Postpone(at("2026-11-21T02:10:30Z"))),
+            ("2026-11-21T02:07:30Z", true, head_start, WaitMove::Sleep(Duration::from_secs(30))),
+            ("2026-11-21T05:00:00Z", true, None, WaitMove::Wake),
+            ("2026-11-21T05:00:00Z", false, head_start, WaitMove::Wake),
         ];
         for (now, gap, head_start, expected) in cases {
             assert_eq!(
@@ -1012,18 +1020,18 @@ mod tests {
         let next = |incident: &Incident, now| {
             next_move(&WaitFacts { obstacle: Some(Obstacle::Dialog), ..facts_at(incident, now) })
         };
-        assert_eq!(next(&held, "2026-11-24T01:59:50Z"), Move::Sleep(Duration::from_secs(10)));
-        assert_eq!(next(&held, "2026-11-24T02:00:00Z"), Move::NotifyReset);
+        assert_eq!(next(&held, "2026-11-24T01:59:50Z"), WaitMove::Sleep(Duration::from_secs(10)));
+        assert_eq!(next(&held, "2026-11-24T02:00:00Z"), WaitMove::NotifyReset);
         let early =
             WaitFacts { boot_left: Duration::from_secs(500), ..facts_at(&held, "2026-11-24T02:00:00Z") };
-        assert_eq!(next_move(&early), Move::Sleep(Duration::from_secs(30)), "by both clocks");
-        let gone = WaitFacts { client: Client::Gone, ..facts_at(&held, "2026-11-24T02:00:00Z") };
-        assert!(matches!(next_move(&gone), Move::Leave(_)));
+        assert_eq!(next_move(&early), WaitMove::Sleep(Duration::from_secs(30)), "by both clocks");
+        let gone = WaitFacts { client: ClientPresence::Gone, ..facts_at(&held, "2026-11-24T02:00:00Z") };
+        assert!(matches!(next_move(&gone), WaitMove::Leave(_)));
         let other = Incident { entrypoint: Some("sdk-cli".into()), ..held.clone() };
-        assert!(matches!(next(&other, "2026-11-24T02:00:00Z"), Move::End(None, _)));
+        assert!(matches!(next(&other, "2026-11-24T02:00:00Z"), WaitMove::End(None, _)));
         let mut login = held;
         login.plan = RecoveryPlan::new(Action::Notify, None, Reason::LoginNeeded);
-        assert!(matches!(next(&login, "2026-11-24T02:00:00Z"), Move::End(None, _)));
+        assert!(matches!(next(&login, "2026-11-24T02:00:00Z"), WaitMove::End(None, _)));
     }
 
     #[test]
@@ -1031,15 +1039,15 @@ mod tests {
         let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let escaped = |incident, escape_cancels| {
             next_move(&WaitFacts {
-                seen: Seen::Escaped,
+                seen: TranscriptChange::Escaped,
                 escape_cancels,
                 ..facts_at(incident, "2026-11-21T02:00:00Z")
             })
         };
-        assert_eq!(escaped(&plain, false), Move::ActAlone);
-        assert!(matches!(escaped(&plain, true), Move::End(Some(Phase::Cancelled), _)));
+        assert_eq!(escaped(&plain, false), WaitMove::ActAlone);
+        assert!(matches!(escaped(&plain, true), WaitMove::End(Some(Phase::Cancelled), _)));
         let known = Incident { native_cancelled: true, ..plain.clone() };
-        assert_eq!(escaped(&known, false), Move::Sleep(Duration::from_secs(30)));
+        assert_eq!(escaped(&known, false), WaitMove::Sleep(Duration::from_secs(30)));
     }
 
     #[test]
@@ -1085,7 +1093,7 @@ mod tests {
         let due = incident(StopKind::Network, "2026-11-21T02:10:00Z");
         let offline =
             WaitFacts { obstacle: Some(Obstacle::NoRoute), ..facts_at(&due, "2026-11-21T02:10:00Z") };
-        assert_eq!(next_move(&offline), Move::HoldBack(Some(Obstacle::NoRoute)));
+        assert_eq!(next_move(&offline), WaitMove::HoldBack(Some(Obstacle::NoRoute)));
     }
 
     #[test]
@@ -1094,7 +1102,7 @@ mod tests {
             session: SESSION.into(),
             home: 0,
             pid,
-            kind: Kind::Interactive,
+            kind: ClientMode::Interactive,
             proof: HeldBy::Registry,
             tty: None,
             status: Some(status.into()),
@@ -1131,25 +1139,34 @@ mod tests {
     fn whatever_speaks_against_a_wake_ends_in_silence() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let due = facts_at(&incident, "2026-11-21T02:10:00Z");
-        assert_eq!(next_move(&due), Move::Wake, "the control: nothing speaks against it");
+        assert_eq!(next_move(&due), WaitMove::Wake, "the control: nothing speaks against it");
         let with = |client, seen| next_move(&WaitFacts { client, seen, ..due });
-        assert!(matches!(with(Client::Gone, Seen::Same), Move::Leave(_)));
-        assert!(matches!(with(Client::Elsewhere, Seen::Same), Move::Leave(_)));
-        assert_eq!(with(Client::Busy, Seen::Same), Move::Sleep(Duration::from_secs(30)));
-        assert_eq!(with(Client::Ready, Seen::StoppedAgain), Move::Adopt);
-        assert!(matches!(with(Client::Ready, Seen::ContinuedByClient), Move::End(Some(Phase::Recovered), _)));
-        assert!(matches!(with(Client::Ready, Seen::MovedOn), Move::End(Some(Phase::MovedOn), _)));
+        assert!(matches!(with(ClientPresence::Gone, TranscriptChange::Same), WaitMove::Leave(_)));
+        assert!(matches!(with(ClientPresence::Elsewhere, TranscriptChange::Same), WaitMove::Leave(_)));
+        assert_eq!(
+            with(ClientPresence::Busy, TranscriptChange::Same),
+            WaitMove::Sleep(Duration::from_secs(30))
+        );
+        assert_eq!(with(ClientPresence::Ready, TranscriptChange::StoppedAgain), WaitMove::Adopt);
+        assert!(matches!(
+            with(ClientPresence::Ready, TranscriptChange::ContinuedByClient),
+            WaitMove::End(Some(Phase::Recovered), _)
+        ));
+        assert!(matches!(
+            with(ClientPresence::Ready, TranscriptChange::MovedOn),
+            WaitMove::End(Some(Phase::MovedOn), _)
+        ));
         let alone = Incident { native_cancelled: true, ..incident.clone() };
-        let escaped = WaitFacts { incident: Some(&alone), seen: Seen::Escaped, ..due };
-        assert_eq!(next_move(&escaped), Move::Wake);
-        let escape = WaitFacts { seen: Seen::Escaped, escape_cancels: true, ..due };
-        assert!(matches!(next_move(&escape), Move::End(Some(Phase::Cancelled), _)));
-        assert!(matches!(next_move(&WaitFacts { incident: None, ..due }), Move::End(None, _)));
+        let escaped = WaitFacts { incident: Some(&alone), seen: TranscriptChange::Escaped, ..due };
+        assert_eq!(next_move(&escaped), WaitMove::Wake);
+        let escape = WaitFacts { seen: TranscriptChange::Escaped, escape_cancels: true, ..due };
+        assert!(matches!(next_move(&escape), WaitMove::End(Some(Phase::Cancelled), _)));
+        assert!(matches!(next_move(&WaitFacts { incident: None, ..due }), WaitMove::End(None, _)));
         for phase in [Phase::Cancelled, Phase::Held, Phase::GivenUp, Phase::Recovered, Phase::MovedOn] {
             let mut over = incident.clone();
             over.phase = phase;
             assert!(
-                matches!(next_move(&WaitFacts { incident: Some(&over), ..due }), Move::End(None, _)),
+                matches!(next_move(&WaitFacts { incident: Some(&over), ..due }), WaitMove::End(None, _)),
                 "{phase:?}"
             );
         }
@@ -1222,7 +1239,7 @@ mod tests {
             Self { dir, transcript, held: Mutex::default() }
         }
 
-        fn play(&self, at_time: Option<(&str, Act<'_>)>) -> (Ended, Option<Incident>, Vec<Duration>) {
+        fn play(&self, at_time: Option<(&str, Act<'_>)>) -> (WaitEnd, Option<Incident>, Vec<Duration>) {
             self.play_with(at_time, &|_| {})
         }
 
@@ -1231,7 +1248,7 @@ mod tests {
             &self,
             at_time: Option<(&str, Act<'_>)>,
             after: &(dyn Fn(usize) + Sync),
-        ) -> (Ended, Option<Incident>, Vec<Duration>) {
+        ) -> (WaitEnd, Option<Incident>, Vec<Duration>) {
             let state = StateDir::new(self.dir.path().join("state"));
             let config = Config::default();
             let start = at("2026-11-21T02:39:13Z");
@@ -1255,13 +1272,13 @@ mod tests {
                 self.held.lock().unwrap().extend(incident.held_back.as_ref().map(|held| held.reason));
             };
             let beat = Heartbeat { ledger, env: &env, processes: &Alive, homes: &homes, on_hold: &on_hold };
-            let report = Report {
+            let report = StopReport {
                 transcript: self.transcript.clone(),
                 stop: Stop { at: Some(start), ..Stop::of(StopKind::UsageLimit5h) },
                 ..report()
             };
             let opened = ledger
-                .enter(SESSION, super::super::ledger::Event::Stopped(Box::new(report)))
+                .enter(SESSION, super::super::ledger::IncidentEvent::Stopped(Box::new(report)))
                 .unwrap()
                 .unwrap();
             beat.establish(&opened).unwrap();
@@ -1287,12 +1304,12 @@ mod tests {
             let env = Environment::from_pairs([] as [(&str, &str); 0], "/");
             let ledger = Ledger { state: &state, clock: &clock, config: &config, default_home: None };
             let beat = Heartbeat { ledger, env: &env, processes: &Alive, homes: &homes, on_hold: &|_| {} };
-            let report = Report {
+            let report = StopReport {
                 transcript: self.transcript.clone(),
                 stop: Stop { at: Some(start), ..Stop::of(StopKind::UsageLimit5h) },
                 ..report()
             };
-            let stopped = super::super::ledger::Event::Stopped(Box::new(report));
+            let stopped = super::super::ledger::IncidentEvent::Stopped(Box::new(report));
             let opened = ledger.enter(SESSION, stopped).unwrap().unwrap();
             beat.establish(&opened).unwrap();
             act(&beat, &clock)
@@ -1305,8 +1322,8 @@ mod tests {
         }
     }
 
-    fn report() -> Report {
-        Report {
+    fn report() -> StopReport {
+        StopReport {
             session: SESSION.into(),
             project: None,
             config_dir: None,
@@ -1323,7 +1340,7 @@ mod tests {
     fn a_whole_wait_wakes_once_within_a_second_of_the_plan_and_looks_at_most_every_30_seconds() {
         let (ended, incident, sleeps) = Scene::new().play(None);
         let incident = incident.unwrap();
-        assert!(matches!(ended, Ended::Wake(_)), "{ended:?}");
+        assert!(matches!(ended, WaitEnd::Wake(_)), "{ended:?}");
         assert_eq!((incident.phase, incident.attempts.len()), (Phase::Attempting, 1));
         let late = incident.attempts[0].at - incident.plan.at.unwrap();
         assert!(late >= chrono::Duration::zero() && late < chrono::Duration::seconds(1), "{late}");
@@ -1375,7 +1392,7 @@ mod tests {
         let appear = |_: &StateDir| std::fs::rename(&late, &scene.transcript).unwrap();
         let (ended, incident, _) = scene.play(Some(("2026-11-21T02:43:00Z", &appear)));
         let incident = incident.unwrap();
-        assert!(matches!(ended, Ended::Wake(_)), "{ended:?}");
+        assert!(matches!(ended, WaitEnd::Wake(_)), "{ended:?}");
         assert!(incident.stop.record.is_some() && incident.attempts.len() == 1, "{incident:?}");
         let closed = incident.evidence.iter().any(|seen| seen.fact.contains("ended"));
         assert!(!closed, "a live client is never called closed: {:?}", incident.evidence);
@@ -1393,7 +1410,7 @@ mod tests {
                 assert!(Paused::change(&state, None, false).unwrap());
             }
         });
-        assert!(matches!(ended, Ended::Wake(_)), "{ended:?}");
+        assert!(matches!(ended, WaitEnd::Wake(_)), "{ended:?}");
         assert!(sleeps.len() >= 400, "it waited for the user: {}", sleeps.len());
         assert_eq!(*scene.held.lock().unwrap(), [Obstacle::Paused]);
         assert_eq!(incident.unwrap().held_back, None);
@@ -1405,7 +1422,7 @@ mod tests {
         let notice = r#"{"type":"system","subtype":"informational","uuid":"s-esc","isSidechain":false,"timestamp":"2026-11-21T03:00:00.000Z","content":"Automatic continue cancelled"}"#;
         let (ended, incident, _) = scene.play(Some(("2026-11-21T03:00:00Z", &|_| scene.append(notice))));
         let incident = incident.unwrap();
-        assert!(matches!(ended, Ended::Silent(_)), "{ended:?}");
+        assert!(matches!(ended, WaitEnd::Silent(_)), "{ended:?}");
         assert_eq!(incident.phase, Phase::Cancelled);
         assert_eq!(incident.plan.reason, PlanReason::CancelledWithEsc);
     }
@@ -1415,7 +1432,7 @@ mod tests {
         let scene = Scene::new();
         let prompt = r#"{"type":"user","uuid":"u-new","isSidechain":false,"timestamp":"2026-11-21T03:00:00.000Z","message":{"content":"go on with something else"}}"#;
         let (ended, incident, _) = scene.play(Some(("2026-11-21T03:00:00Z", &|_| scene.append(prompt))));
-        assert!(matches!(ended, Ended::Silent(_)), "{ended:?}");
+        assert!(matches!(ended, WaitEnd::Silent(_)), "{ended:?}");
         assert_eq!(incident.unwrap().phase, Phase::MovedOn);
     }
 
@@ -1424,7 +1441,7 @@ mod tests {
         let scene = Scene::new();
         let command = r#"{"type":"user","uuid":"u-new","isSidechain":false,"timestamp":"2026-11-21T03:00:00.000Z","message":{"content":"<command-name>/context</command-name>"}}"#;
         let (ended, ..) = scene.play(Some(("2026-11-21T03:00:00Z", &|_| scene.append(command))));
-        assert!(matches!(ended, Ended::Wake(_)), "{ended:?}");
+        assert!(matches!(ended, WaitEnd::Wake(_)), "{ended:?}");
     }
 
     #[test]
@@ -1438,7 +1455,7 @@ mod tests {
                 .unwrap();
         };
         let (ended, incident, _) = scene.play(Some(("2026-11-21T03:00:00Z", &cancel)));
-        assert!(matches!(ended, Ended::Silent(_)), "{ended:?}");
+        assert!(matches!(ended, WaitEnd::Silent(_)), "{ended:?}");
         assert_eq!(incident.unwrap().attempts, []);
     }
 
@@ -1453,7 +1470,7 @@ mod tests {
             .replace("ce935a7b-11b8-4672-bf41-6026094f82d0", "another-record");
         let (ended, incident, _) = scene.play(Some(("2026-11-21T03:00:00Z", &|_| scene.append(&again))));
         let incident = incident.unwrap();
-        assert!(matches!(ended, Ended::Wake(_)), "{ended:?}");
+        assert!(matches!(ended, WaitEnd::Wake(_)), "{ended:?}");
         assert_eq!(incident.stop.record.as_deref(), Some("another-record"));
         assert_eq!(incident.attempts.len(), 1);
     }

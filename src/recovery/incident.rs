@@ -174,7 +174,7 @@ impl HeldBack {
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum AttemptOutcome {
     Pending,
     /// The session worked on.
     Continued,
@@ -194,7 +194,7 @@ pub struct Attempt {
     pub action: String,
     /// The stop it answered.
     pub answered: StopKind,
-    pub outcome: Outcome,
+    pub outcome: AttemptOutcome,
     /// The run of ours that resumed the closed session; `None` for a wake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Box<Run>>,
@@ -203,7 +203,7 @@ pub struct Attempt {
 /// A process that was started, told from a later one with the same id by its start token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Child {
+pub struct StartedProcess {
     pub pid: u32,
     /// Start token; `None` when it had ended before it could be read.
     pub start: Option<String>,
@@ -212,12 +212,12 @@ pub struct Child {
 /// The user's client opened a closed session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Opened {
+pub struct OpenedByUser {
     /// When its `SessionStart` hook ran.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     /// The client; `None` where the hook could not tell.
-    pub client: Option<Child>,
+    pub client: Option<StartedProcess>,
 }
 
 /// One run that resumes a closed session. It is written down before the process is started (without `child`), once it is
@@ -230,8 +230,8 @@ pub struct Run {
     /// How it is started.
     pub transport: Transport,
     /// The supervisor that makes it.
-    pub supervisor: Child,
-    pub child: Option<Child>,
+    pub supervisor: StartedProcess,
+    pub child: Option<StartedProcess>,
     /// Length of the transcript before, in bytes, and SHA-256 of these bytes in hex.
     pub bytes_before: u64,
     pub sha256_before: String,
@@ -246,7 +246,7 @@ pub struct Run {
     pub deadline_seconds: Option<u64>,
     /// The user opened the session while this run worked in it: the run must end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub taken_over: Option<Opened>,
+    pub taken_over: Option<OpenedByUser>,
     /// What came of it; `None` while it runs, or when its supervisor was lost.
     pub result: Option<RunResult>,
 }
@@ -426,7 +426,7 @@ pub struct Incident {
     pub other_account: Vec<AccountDifference>,
     /// The supervisor that has the session's account where the one that leads has not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claimed_by: Option<Child>,
+    pub claimed_by: Option<StartedProcess>,
     /// Working directory at the stop.
     pub cwd: Option<String>,
     /// Version of the client.
@@ -438,7 +438,7 @@ pub struct Incident {
     pub claude_start: Option<String>,
     /// The user's client that opened the session last, while it was stopped and closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub opened: Option<Opened>,
+    pub opened: Option<OpenedByUser>,
     /// Program that this process ran, where its sessions may go on without a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claude_program: Option<PathBuf>,
@@ -483,7 +483,7 @@ impl Stored for Incident {
 
 /// What is known about a stop when it is first heard of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct StopReport {
     pub session: String,
     /// Project of the hook.
     pub project: Option<PathBuf>,
@@ -509,7 +509,7 @@ impl Incident {
 
     /// A new incident from a report.
     #[must_use]
-    pub fn open(report: Report, now: DateTime<Utc>) -> Self {
+    pub fn open(report: StopReport, now: DateTime<Utc>) -> Self {
         Self {
             version: Self::VERSION,
             session: report.session,
@@ -553,15 +553,15 @@ impl Incident {
     /// The same session stopped again: what earlier attempts cost is kept, unless it had worked in between, or a person
     /// tried again after we had stopped trying.
     #[must_use]
-    pub fn again(mut self, report: Report, now: DateTime<Utc>) -> Self {
-        let pending = self.attempts.iter().any(|attempt| attempt.outcome == Outcome::Pending);
+    pub fn again(mut self, report: StopReport, now: DateTime<Utc>) -> Self {
+        let pending = self.attempts.iter().any(|attempt| attempt.outcome == AttemptOutcome::Pending);
         // Two hooks of one stop (a project's and the user's own) report it within a moment.
         let by_person =
             !self.phase.is_active() && !pending && now - self.updated_at > Duration::seconds(REPEATED);
         let fresh = self.phase.is_over() || by_person;
         for attempt in &mut self.attempts {
-            if attempt.outcome == Outcome::Pending {
-                attempt.outcome = Outcome::StoppedAgain;
+            if attempt.outcome == AttemptOutcome::Pending {
+                attempt.outcome = AttemptOutcome::StoppedAgain;
             }
         }
         let mut next = Self::open(report, now);
@@ -647,9 +647,12 @@ impl Incident {
     /// Ends the incident because the session went on.
     pub fn settle(&mut self, phase: Phase, source: Source, fact: impl Into<Cow<'static, str>>) {
         for attempt in &mut self.attempts {
-            if attempt.outcome == Outcome::Pending {
-                attempt.outcome =
-                    if phase == Phase::Recovered { Outcome::Continued } else { Outcome::NoEffect };
+            if attempt.outcome == AttemptOutcome::Pending {
+                attempt.outcome = if phase == Phase::Recovered {
+                    AttemptOutcome::Continued
+                } else {
+                    AttemptOutcome::NoEffect
+                };
             }
         }
         self.phase = phase;
@@ -666,8 +669,8 @@ impl Incident {
 mod tests {
     use super::*;
 
-    fn report() -> Report {
-        Report {
+    fn report() -> StopReport {
+        StopReport {
             session: "00000001-0000-4000-8000-000000000001".into(),
             project: None,
             config_dir: None,
@@ -680,7 +683,7 @@ mod tests {
         }
     }
 
-    fn tried(phase: Phase, outcome: Outcome) -> (Incident, DateTime<Utc>) {
+    fn tried(phase: Phase, outcome: AttemptOutcome) -> (Incident, DateTime<Utc>) {
         let now = crate::clock::parse_rfc3339("2026-11-21T02:00:00Z").unwrap_or_default();
         let mut incident = Incident::open(report(), now);
         incident.phase = phase;
@@ -698,17 +701,17 @@ mod tests {
     #[test]
     fn a_wake_that_stops_again_counts_and_a_session_that_worked_begins_anew() {
         let minute = Duration::minutes(1);
-        let (waking, now) = tried(Phase::Attempting, Outcome::Pending);
+        let (waking, now) = tried(Phase::Attempting, AttemptOutcome::Pending);
         let again = waking.again(report(), now + minute);
-        assert_eq!((again.generation, again.attempts[0].outcome), (2, Outcome::StoppedAgain));
-        let (worked, now) = tried(Phase::Recovered, Outcome::Continued);
+        assert_eq!((again.generation, again.attempts[0].outcome), (2, AttemptOutcome::StoppedAgain));
+        let (worked, now) = tried(Phase::Recovered, AttemptOutcome::Continued);
         let again = worked.again(report(), now + minute);
         assert_eq!((again.attempts.len(), again.cycles.len()), (0, 1), "the day's wakes still count");
     }
 
     #[test]
     fn after_giving_up_a_persons_new_try_begins_anew_but_a_second_report_of_the_same_stop_does_not() {
-        let (given_up, now) = tried(Phase::GivenUp, Outcome::StoppedAgain);
+        let (given_up, now) = tried(Phase::GivenUp, AttemptOutcome::StoppedAgain);
         assert_eq!(given_up.clone().again(report(), now + Duration::seconds(1)).attempts.len(), 1);
         assert_eq!(given_up.again(report(), now + Duration::minutes(1)).attempts.len(), 0);
     }

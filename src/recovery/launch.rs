@@ -66,7 +66,7 @@ pub struct Launch {
 
 /// What a launch is made of besides the incident.
 #[derive(Debug, Clone)]
-pub struct Means<'a> {
+pub struct LaunchInputs<'a> {
     /// The client, or the launcher, with its first arguments.
     pub program: &'a [String],
     /// Version of that client, when it is known.
@@ -91,7 +91,7 @@ pub struct Means<'a> {
 
 /// Puts it together. `nonce` names the run.
 #[must_use]
-pub fn launch(incident: &Incident, means: &Means<'_>, nonce: &str) -> Launch {
+pub fn launch(incident: &Incident, means: &LaunchInputs<'_>, nonce: &str) -> Launch {
     let mode = permission_mode(incident.permission_mode.as_deref(), means.ceiling);
     let named = if means.by_id {
         incident.session.clone()
@@ -233,12 +233,12 @@ pub fn prompt(kind: StopKind, task: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recovery::incident::Report;
+    use crate::recovery::incident::StopReport;
     use crate::session::Stop;
     use chrono::DateTime;
 
     fn incident(mode: Option<&str>, model: Option<&str>) -> Incident {
-        let report = Report {
+        let report = StopReport {
             session: "00000001-0000-4000-8000-000000000001".into(),
             project: None,
             config_dir: None,
@@ -255,8 +255,8 @@ mod tests {
         incident
     }
 
-    fn with<'a>(program: &'a [String], ceiling: &'a str) -> Means<'a> {
-        Means {
+    fn with<'a>(program: &'a [String], ceiling: &'a str) -> LaunchInputs<'a> {
+        LaunchInputs {
             program,
             version: ClientVersion::parse("2.1.329"),
             cwd: Path::new("/w"),
@@ -363,7 +363,7 @@ mod tests {
             ..StartedWith::default()
         };
         let remove = ["ANTHROPIC_BASE_URL".to_owned()];
-        let means = Means { started_with: Some(&started), remove: &remove, ..with(&program, "auto") };
+        let means = LaunchInputs { started_with: Some(&started), remove: &remove, ..with(&program, "auto") };
         let plan = launch(&incident(Some("auto"), None), &means, "n");
         let from = plan.argv.iter().position(|word| word == "--model").unwrap();
         assert_eq!(

@@ -4,7 +4,7 @@ use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
 use crate::env::Environment;
 use crate::error::Result;
-use crate::note::compose::{Situation, Standing, compose};
+use crate::note::compose::{Situation, WorkStatus, compose};
 use crate::note::file::{Written, remove_block, write_block};
 use crate::note::gather::{Gathered, gather};
 use crate::recovery::incident::{Incident, Phase};
@@ -83,7 +83,7 @@ pub fn situation(
     Situation {
         session: incident.session.clone(),
         name,
-        standing: Standing::Stopped,
+        standing: WorkStatus::Stopped,
         kind_text: stop.kind.words().to_owned(),
         message: stop.message.as_ref().map(ClientMessage::shown),
         stopped_at: stop.at,

@@ -1,7 +1,7 @@
 //! The policy: what is done about a stop, when, and why. A pure function of the stop, what was tried, the client, the
 //! configuration and the clock; nothing is read and nothing is done here.
 
-use super::incident::{Attempt, Outcome, Phase};
+use super::incident::{Attempt, AttemptOutcome, Phase};
 use super::native::NativeContinuation;
 use super::plan::{Action, RecoveryPlan, resume_command};
 use super::reason::{GoesFirst, Reason};
@@ -38,7 +38,7 @@ pub enum Terminal {
 
 /// Everything the policy looks at.
 #[derive(Debug, Clone)]
-pub struct Situation<'a> {
+pub struct PolicySituation<'a> {
     pub session: &'a str,
     pub stop: &'a Stop,
     /// Attempts since the session last worked.
@@ -69,14 +69,14 @@ pub struct Situation<'a> {
 
 /// A plan and the phase it puts the incident in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub struct PolicyDecision {
     pub plan: RecoveryPlan,
     /// Where the incident then stands.
     pub phase: Phase,
 }
 
 #[must_use]
-pub fn decide(situation: &Situation<'_>) -> Decision {
+pub fn decide(situation: &PolicySituation<'_>) -> PolicyDecision {
     let kind = situation.stop.kind;
     if situation.stop.unanswered {
         return situation.held(Action::Notify, None, Reason::EndedBeforeAnswer);
@@ -115,7 +115,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     let due = match situation.due() {
         Ok(due) => due,
         Err(reason) => {
-            return Decision { phase: Phase::GivenUp, ..situation.held(Action::Notify, None, reason) };
+            return PolicyDecision { phase: Phase::GivenUp, ..situation.held(Action::Notify, None, reason) };
         }
     };
     if situation.terminal == Terminal::Closed {
@@ -132,7 +132,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         return overdue;
     }
     let plan = RecoveryPlan::new(Action::Wake, Some(due), situation.wake_reason());
-    Decision { plan, phase: Phase::Waiting }
+    PolicyDecision { plan, phase: Phase::Waiting }
 }
 
 /// What the user must do about kinds that no waiting cures; `None` for all others.
@@ -156,22 +156,22 @@ pub const fn user_needed(kind: StopKind) -> Option<Reason<'static>> {
     }
 }
 
-impl Situation<'_> {
+impl PolicySituation<'_> {
     fn refused(&self) -> Reason<'_> {
         let message = self.stop.message.as_ref().map(ClientMessage::shown).unwrap_or_default();
         Reason::RequestRefused { cure: request_cure(&message), session: self.session }
     }
 
-    fn held(&self, action: Action, at: Option<DateTime<Utc>>, reason: Reason<'_>) -> Decision {
+    fn held(&self, action: Action, at: Option<DateTime<Utc>>, reason: Reason<'_>) -> PolicyDecision {
         let mut plan = RecoveryPlan::new(action, at, reason);
         if matches!(action, Action::Resume | Action::Notify) {
             plan = plan.with_command(resume_command(self.session, self.config_dir));
         }
-        Decision { plan, phase: Phase::Held }
+        PolicyDecision { plan, phase: Phase::Held }
     }
 
     /// A limit that resets beyond a day is notified now and when it has reset, unless the user configured otherwise.
-    fn far_reset(&self) -> Option<Decision> {
+    fn far_reset(&self) -> Option<PolicyDecision> {
         let (kind, stop) = (self.stop.kind, self.stop);
         if kind.class() != StopClass::UsageLimit || self.config.configured(kind) == Some(Disposition::Resume)
         {
@@ -193,14 +193,14 @@ impl Situation<'_> {
     }
 
     /// The user is asked first when the planned time passed too long ago.
-    fn overdue(&self, due: DateTime<Utc>) -> Option<Decision> {
+    fn overdue(&self, due: DateTime<Utc>) -> Option<PolicyDecision> {
         let late = self.now - due;
         (late > hours(self.config.late_wake_hours()))
             .then(|| self.held(Action::Resume, Some(due), Reason::Overdue { hours: late.num_hours() }))
     }
 
     /// The client is closed: the supervisor resumes it where the user allowed that.
-    fn closed(&self, due: DateTime<Utc>) -> Decision {
+    fn closed(&self, due: DateTime<Utc>) -> PolicyDecision {
         let at = self.stop.resets_at.or(Some(due));
         if !self.unattended {
             return self.held(Action::Resume, at, Reason::ClientClosed);
@@ -221,7 +221,7 @@ impl Situation<'_> {
             reset_known: self.stop.resets_at.is_some(),
             tokens: self.context_tokens,
         };
-        Decision { plan: RecoveryPlan::new(Action::Run, Some(due), reason), phase: Phase::Waiting }
+        PolicyDecision { plan: RecoveryPlan::new(Action::Run, Some(due), reason), phase: Phase::Waiting }
     }
 
     /// Seconds after a known reset: the client's own continuation goes first where the client is open.
@@ -314,7 +314,7 @@ impl Situation<'_> {
 
     /// Attempts since the session last worked.
     fn failing(&self) -> &[Attempt] {
-        let worked = self.attempts.iter().rposition(|attempt| attempt.outcome == Outcome::Continued);
+        let worked = self.attempts.iter().rposition(|attempt| attempt.outcome == AttemptOutcome::Continued);
         &self.attempts[worked.map_or(0, |worked| worked + 1)..]
     }
 
@@ -334,7 +334,7 @@ impl Situation<'_> {
     }
 
     /// Recovery is switched off; the client may still go on by itself.
-    fn switched_off(&self, due: DateTime<Utc>) -> Decision {
+    fn switched_off(&self, due: DateTime<Utc>) -> PolicyDecision {
         if self.client.is_some() && self.native.window().is_some() {
             return self.held(Action::Client, self.stop.resets_at, Reason::ClientContinues);
         }
@@ -410,7 +410,7 @@ mod tests {
                 at: at("2026-11-21T02:00:00Z"),
                 action: "wake".into(),
                 answered: kind,
-                outcome: Outcome::StoppedAgain,
+                outcome: AttemptOutcome::StoppedAgain,
                 run: None,
             })
             .collect()
@@ -430,8 +430,8 @@ mod tests {
         })
     }
 
-    fn situation<'a>(stop: &'a Stop, attempts: &'a [Attempt], config: &'a Config) -> Situation<'a> {
-        Situation {
+    fn situation<'a>(stop: &'a Stop, attempts: &'a [Attempt], config: &'a Config) -> PolicySituation<'a> {
+        PolicySituation {
             session: "00000001-0000-4000-8000-000000000001",
             stop,
             attempts,
@@ -450,7 +450,7 @@ mod tests {
         }
     }
 
-    fn decided(kind: StopKind, resets_at: Option<&str>, tried: usize) -> Decision {
+    fn decided(kind: StopKind, resets_at: Option<&str>, tried: usize) -> PolicyDecision {
         decide(&situation(&stop(kind, resets_at), &attempts(kind, tried), &Config::default()))
     }
 
@@ -466,7 +466,7 @@ mod tests {
         let decision = decided(StopKind::UsageLimit5h, Some("2026-11-21T09:00:00Z"), 11);
         assert_eq!(decision.plan.at, Some(at("2026-11-21T09:02:30Z")));
         let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T09:00:00Z")), Config::default());
-        let with = |cycles| decide(&Situation { cycles, ..situation(&stop, &[], &config) });
+        let with = |cycles| decide(&PolicySituation { cycles, ..situation(&stop, &[], &config) });
         assert_eq!(with(11).plan.action, Action::Wake);
         assert_eq!((with(12).plan.reason, with(12).phase), (PlanReason::DailyCapReached, Phase::GivenUp));
     }
@@ -475,8 +475,9 @@ mod tests {
     fn a_client_that_opened_its_limit_menu_gets_no_head_start() {
         let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
         let mut config = Config::default();
-        let menu =
-            |config: &Config| decide(&Situation { limit_menu: true, ..situation(&stop, &[], config) }).plan;
+        let menu = |config: &Config| {
+            decide(&PolicySituation { limit_menu: true, ..situation(&stop, &[], config) }).plan
+        };
         assert_eq!(menu(&config).at, Some(at("2026-11-21T04:00:05Z")));
         config.supervisor.margin_seconds = 2.0;
         assert_eq!(menu(&config).at, Some(at("2026-11-21T04:00:02Z")), "a smaller margin is kept");
@@ -489,7 +490,7 @@ mod tests {
             let mut config = Config::default();
             config.heartbeat.grace_seconds = grace;
             config.heartbeat.step_seconds = step;
-            let plan = decide(&Situation { native, ..situation(&stop, &[], &config) }).plan;
+            let plan = decide(&PolicySituation { native, ..situation(&stop, &[], &config) }).plan;
             (plan.at.unwrap() - at("2026-11-21T04:00:00Z")).num_seconds()
         };
         let usual = NativeContinuation::Expected { within: Duration::seconds(120) };
@@ -519,7 +520,7 @@ mod tests {
         let config = Config::default();
         let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
         let of = |early, terminal| {
-            let situation = Situation {
+            let situation = PolicySituation {
                 early: Some(at(early)),
                 terminal,
                 unattended: true,
@@ -541,7 +542,7 @@ mod tests {
             kind: StopKind::UsageLimitWeekly,
             ..stop.clone()
         };
-        let early = Situation {
+        let early = PolicySituation {
             early: Some(at("2026-11-21T02:30:00Z")),
             now: at("2026-11-21T02:31:00Z"),
             ..situation(&far, &[], &config)
@@ -558,7 +559,7 @@ mod tests {
             (StopKind::Billing, PlanReason::CreditNeeded),
         ] {
             let stop = stop(kind, Some("2026-11-24T04:00:00Z"));
-            let plan = |now| decide(&Situation { now: at(now), ..situation(&stop, &[], &config) }).plan;
+            let plan = |now| decide(&PolicySituation { now: at(now), ..situation(&stop, &[], &config) }).plan;
             let waits = plan("2026-11-24T03:59:59Z");
             assert_eq!((waits.action, waits.reason), (Action::Notify, before), "{kind:?}");
             assert_eq!(waits.notified_at(), Some(at("2026-11-24T04:00:00Z")));
@@ -635,7 +636,7 @@ mod tests {
         let given_up = |stopped: &str| {
             let stale = Stop { at: Some(at(stopped)), ..past.clone() };
             let tried = attempts(StopKind::UsageLimit5h, 9);
-            decide(&Situation { now: at(stopped), cycles: 40, ..situation(&stale, &tried, &config) })
+            decide(&PolicySituation { now: at(stopped), cycles: 40, ..situation(&stale, &tried, &config) })
         };
         assert_eq!(given_up("2026-11-22T01:59:59Z").plan.action, Action::Wake);
         let over = given_up("2026-11-22T02:00:00Z");
@@ -646,7 +647,7 @@ mod tests {
     fn tries_before_the_session_worked_again_count_for_nothing() {
         let config = Config::default();
         let mut tried = attempts(StopKind::Overloaded, 4);
-        tried[2].outcome = Outcome::Continued;
+        tried[2].outcome = AttemptOutcome::Continued;
         let stop = stop(StopKind::Overloaded, None);
         let due = decide(&situation(&stop, &tried, &config)).plan.at.unwrap() - at("2026-11-21T02:00:00Z");
         assert!(due >= Duration::minutes(2) && due < Duration::minutes(3), "{due}");
@@ -676,7 +677,8 @@ mod tests {
         for (terminal, unattended) in
             [(Terminal::Open, false), (Terminal::Closed, false), (Terminal::Closed, true)]
         {
-            let decision = decide(&Situation { terminal, unattended, ..situation(&stop, &[], &config) });
+            let decision =
+                decide(&PolicySituation { terminal, unattended, ..situation(&stop, &[], &config) });
             assert_eq!((decision.plan.action, decision.phase), (Action::Notify, Phase::Held));
             assert_eq!((decision.plan.at, decision.plan.reason), (stop.resets_at, PlanReason::CreditNeeded));
             assert!(decision.plan.why.contains("2026-11-24"), "{}", decision.plan.why);
@@ -711,7 +713,7 @@ mod tests {
             let stop = stop(kind, None);
             let plan = |terminal| {
                 let unattended = terminal == Terminal::Closed;
-                decide(&Situation { terminal, unattended, ..situation(&stop, &[], &config) }).plan
+                decide(&PolicySituation { terminal, unattended, ..situation(&stop, &[], &config) }).plan
             };
             assert_eq!(
                 (plan(Terminal::Open).action, plan(Terminal::Open).reason),
@@ -737,12 +739,16 @@ mod tests {
                 attempt.outcome = outcome;
             }
             let closed = Terminal::Closed;
-            decide(&Situation { terminal: closed, unattended: true, ..situation(&stop, &tried, &config) })
+            decide(&PolicySituation {
+                terminal: closed,
+                unattended: true,
+                ..situation(&stop, &tried, &config)
+            })
         };
         let base = at("2026-11-21T02:00:00Z");
-        assert_eq!(tried(0, Outcome::NoEffect).plan.at, Some(base + Duration::minutes(1)));
-        assert_eq!(tried(1, Outcome::NoEffect).plan.at, Some(base + Duration::minutes(2)));
-        for outcome in [Outcome::NoEffect, Outcome::StoppedAgain, Outcome::Continued] {
+        assert_eq!(tried(0, AttemptOutcome::NoEffect).plan.at, Some(base + Duration::minutes(1)));
+        assert_eq!(tried(1, AttemptOutcome::NoEffect).plan.at, Some(base + Duration::minutes(2)));
+        for outcome in [AttemptOutcome::NoEffect, AttemptOutcome::StoppedAgain, AttemptOutcome::Continued] {
             let over = tried(2, outcome);
             assert_eq!((over.phase, over.plan.reason), (Phase::GivenUp, PlanReason::AttemptsUsedUp));
         }
@@ -757,8 +763,14 @@ mod tests {
             let terminal = Terminal::Closed;
             let context_tokens = Some(tokens);
             let now = at(now);
-            decide(&Situation { terminal, unattended, context_tokens, now, ..situation(&stop, &[], config) })
-                .plan
+            decide(&PolicySituation {
+                terminal,
+                unattended,
+                context_tokens,
+                now,
+                ..situation(&stop, &[], config)
+            })
+            .plan
         };
         let early = "2026-11-21T02:00:05Z";
         assert_eq!(closed(&config, true, 1000, early).action, Action::Run);
@@ -821,14 +833,15 @@ mod tests {
         let (tried, config) = (attempts(StopKind::RateLimit, 1), Config::default());
         assert_eq!(decide(&situation(&late, &tried, &config)).phase, Phase::GivenUp);
         let untried =
-            decide(&Situation { now: at("2026-11-22T02:00:05Z"), ..situation(&late, &[], &config) });
+            decide(&PolicySituation { now: at("2026-11-22T02:00:05Z"), ..situation(&late, &[], &config) });
         assert_eq!(untried.phase, Phase::Waiting, "nothing is given up that was not tried");
     }
 
     #[test]
     fn a_closed_client_is_left_to_a_person_with_the_command() {
         let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z")), Config::default());
-        let decision = decide(&Situation { terminal: Terminal::Closed, ..situation(&stop, &[], &config) });
+        let decision =
+            decide(&PolicySituation { terminal: Terminal::Closed, ..situation(&stop, &[], &config) });
         assert_eq!(decision.plan.action, Action::Resume);
         assert_eq!(decision.plan.at, stop.resets_at);
         assert_eq!(decision.plan.argv.unwrap(), ["claude", "--resume=00000001-0000-4000-8000-000000000001"]);
@@ -839,7 +852,8 @@ mod tests {
         let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z")), Config::default());
         let with = |version| {
             let client = ClientVersion::parse(version);
-            decide(&Situation { client, entrypoint: Some("sdk-cli"), ..situation(&stop, &[], &config) }).plan
+            decide(&PolicySituation { client, entrypoint: Some("sdk-cli"), ..situation(&stop, &[], &config) })
+                .plan
         };
         assert_eq!(with("2.1.79").action, Action::Notify);
         assert_eq!(with("2.1.79").reason, PlanReason::ClientTooOld);
@@ -855,7 +869,7 @@ mod tests {
             let client = ClientVersion::parse(version);
             let native = native(&stop, version, entrypoint);
             let situation = situation(&stop, &[], &config);
-            decide(&Situation { client, entrypoint: Some(entrypoint), native, ..situation }).plan.action
+            decide(&PolicySituation { client, entrypoint: Some(entrypoint), native, ..situation }).plan.action
         };
         assert_eq!(with("2.1.240", "cli"), Action::Client);
         assert_eq!(with("2.1.240", "sdk-cli"), Action::Notify);
@@ -865,7 +879,8 @@ mod tests {
     #[test]
     fn hours_too_late_asks_first() {
         let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z")), Config::default());
-        let later = |now| decide(&Situation { now: at(now), ..situation(&stop, &[], &config) }).plan.action;
+        let later =
+            |now| decide(&PolicySituation { now: at(now), ..situation(&stop, &[], &config) }).plan.action;
         assert_eq!(later("2026-11-21T12:02:30Z"), Action::Wake);
         assert_eq!(later("2026-11-21T12:02:31Z"), Action::Resume);
     }
@@ -892,7 +907,7 @@ mod tests {
                 }
                 let before = attempts(StopKind::UsageLimit5h, tried);
                 // The wall clock may have jumped, or the machine slept, since the stop.
-                let decision = decide(&Situation {
+                let decision = decide(&PolicySituation {
                     terminal: Terminal::Closed,
                     unattended: true,
                     cycles: tried,

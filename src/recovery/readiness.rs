@@ -1,9 +1,9 @@
 //! Readiness: whether a closed session may be resumed now, decided from facts that were just read.
 //!
-//! [`judge`] is a pure function; [`Facts::read`] reads. Everything that is not known to be well holds or delays.
+//! [`judge`] is a pure function; [`ReadinessFacts::read`] reads. Everything that is not known to be well holds or delays.
 
-use super::heartbeat::{Seen, is_offline, seen};
-use super::incident::{Child, Incident, Phase, Run};
+use super::heartbeat::{TranscriptChange, is_offline, seen};
+use super::incident::{Incident, Phase, Run, StartedProcess};
 use super::launch::ATTEMPT;
 use super::ledger::Ledger;
 use super::reason::Reason;
@@ -19,7 +19,7 @@ use crate::error::{Code, Error};
 use crate::fs::{own_uid, owner};
 use crate::session::ending::Liveness;
 use crate::session::origin::origin;
-use crate::session::owners::{Kind, Owners, SessionOwners, has_it_open, version_of};
+use crate::session::owners::{ClientMode, Owners, SessionOwners, has_it_open, version_of};
 use crate::session::summary::{Summary, summarize};
 use crate::store::StateDir;
 use crate::store::stored::peek;
@@ -273,7 +273,7 @@ pub struct Program {
 /// What was read about a session.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, read one by one")]
-pub struct Facts {
+pub struct ReadinessFacts {
     /// Every process that has it open, is being started for it, or may have it open without being visible from here.
     pub owners: SessionOwners,
     /// The user's client that opened it, which lives and is not registered yet.
@@ -283,7 +283,7 @@ pub struct Facts {
     /// When its transcript was written to last.
     pub modified: Option<DateTime<Utc>>,
     /// What the transcript says.
-    pub seen: Seen,
+    pub seen: TranscriptChange,
     pub summary: Option<Summary>,
     pub unattended: bool,
     /// The user paused it.
@@ -315,7 +315,7 @@ pub struct Facts {
 }
 
 #[derive(Clone, Copy)]
-pub struct Reading<'a> {
+pub struct ReadinessReader<'a> {
     pub ledger: Ledger<'a>,
     pub env: &'a Environment,
     /// Processes of this machine.
@@ -348,7 +348,7 @@ pub fn account_fit(
     started.account.fit(&salt, env, provenance, &incident.session, place)
 }
 
-impl Facts {
+impl ReadinessFacts {
     /// The user is there and asks for the run: what only speaks against a run without the user does not count. What changed
     /// in the project still does.
     pub fn asked_for_now(&mut self) {
@@ -365,8 +365,8 @@ impl Facts {
 
     /// Reads everything that decides about an incident.
     #[must_use]
-    pub fn read(reading: &Reading<'_>, incident: &Incident) -> Self {
-        let Reading { ledger, env, processes, provenance } = *reading;
+    pub fn read(reading: &ReadinessReader<'_>, incident: &Incident) -> Self {
+        let ReadinessReader { ledger, env, processes, provenance } = *reading;
         let started_with = started_with(ledger.state, incident);
         let further: Vec<PathBuf> = ledger.config.config_dirs.iter().map(PathBuf::from).collect();
         let mut homes = all_homes(env, &further);
@@ -439,7 +439,7 @@ impl Facts {
 /// The program that a run starts: the user's launcher, else the client. It lies outside the project, belongs to the user or
 /// to the system, and nobody else may change it.
 fn program(
-    reading: &Reading<'_>,
+    reading: &ReadinessReader<'_>,
     project: Option<&Path>,
     known: Option<&Path>,
 ) -> crate::error::Result<Program> {
@@ -521,11 +521,16 @@ fn is_runtime(path: &Path) -> bool {
 
 /// Decides. Two clients must never meet, so owners come first; then what the user did not allow, then what cannot work.
 #[must_use]
-pub fn judge(facts: &Facts, transport: Transport, quiet: Duration, now: DateTime<Utc>) -> ReadinessVerdict {
+pub fn judge(
+    facts: &ReadinessFacts,
+    transport: Transport,
+    quiet: Duration,
+    now: DateTime<Utc>,
+) -> ReadinessVerdict {
     use ReadinessVerdict as Verdict;
     if let Some(owner) = facts.owners.first() {
         return match (owner.kind, &owner.job) {
-            (Kind::Background, Some(job)) => {
+            (ClientMode::Background, Some(job)) => {
                 Verdict::Hold(Hold::InBackground { pid: owner.pid, job: job.clone() })
             }
             _ => Verdict::NotYet(NotYet::Open { pid: owner.pid, tty: owner.tty.clone() }),
@@ -541,11 +546,11 @@ pub fn judge(facts: &Facts, transport: Transport, quiet: Duration, now: DateTime
         return Verdict::Hold(Hold::Elsewhere);
     }
     match facts.seen {
-        Seen::Same | Seen::Escaped => {}
-        Seen::StoppedAgain => return Verdict::StoppedAgain,
-        Seen::ContinuedByClient => return Verdict::Over(Over::ContinuedByClient),
-        Seen::MovedOn => return Verdict::Over(Over::MovedOn),
-        Seen::Lost => return Verdict::Hold(Hold::TranscriptLost),
+        TranscriptChange::Same | TranscriptChange::Escaped => {}
+        TranscriptChange::StoppedAgain => return Verdict::StoppedAgain,
+        TranscriptChange::ContinuedByClient => return Verdict::Over(Over::ContinuedByClient),
+        TranscriptChange::MovedOn => return Verdict::Over(Over::MovedOn),
+        TranscriptChange::Lost => return Verdict::Hold(Hold::TranscriptLost),
     }
     if let Some(session) = facts.summary.as_ref().and_then(|summary| summary.continued_in.clone()) {
         return Verdict::Hold(Hold::ContinuedIn { session: session.into() });
@@ -605,7 +610,7 @@ pub fn judge(facts: &Facts, transport: Transport, quiet: Duration, now: DateTime
 
 /// Whether a process that was recorded with its start token still runs.
 #[must_use]
-pub fn is_alive(child: &Child, processes: &dyn Processes) -> bool {
+pub fn is_alive(child: &StartedProcess, processes: &dyn Processes) -> bool {
     child.start.is_some() && processes.start_token(child.pid) == child.start
 }
 
@@ -622,7 +627,7 @@ pub enum Orphan {
 /// Looks for the process of a run whose supervisor is gone. One that was written down but has no process yet may have been
 /// started a moment ago; within [`SHOWS`] it would show.
 #[must_use]
-pub fn orphan(run: &Run, facts: &Facts, processes: &dyn Processes, since: Duration) -> Orphan {
+pub fn orphan(run: &Run, facts: &ReadinessFacts, processes: &dyn Processes, since: Duration) -> Orphan {
     match &run.child {
         Some(child) if is_alive(child, processes) => Orphan::Runs,
         _ if facts.own_run.is_some() => Orphan::Runs,
@@ -652,13 +657,13 @@ mod tests {
     }
 
     /// Everything speaks for a run.
-    fn ready() -> Facts {
-        Facts {
+    fn ready() -> ReadinessFacts {
+        ReadinessFacts {
             owners: SessionOwners::default(),
             opened: None,
             own_run: None,
             modified: Some(now() - quiet_time()),
-            seen: Seen::Same,
+            seen: TranscriptChange::Same,
             summary: None,
             unattended: true,
             paused: false,
@@ -682,7 +687,7 @@ mod tests {
         serde_json::from_str(&text).unwrap()
     }
 
-    fn owner(pid: u32, kind: Kind, job: Option<&str>) -> OwnerProcess {
+    fn owner(pid: u32, kind: ClientMode, job: Option<&str>) -> OwnerProcess {
         OwnerProcess {
             session: SESSION.into(),
             home: 0,
@@ -708,7 +713,7 @@ mod tests {
         Summary { continued_in: continued_in.map(Into::into), ..summarize(&transcript, Liveness::Gone) }
     }
 
-    fn verdict(change: impl FnOnce(&mut Facts)) -> ReadinessVerdict {
+    fn verdict(change: impl FnOnce(&mut ReadinessFacts)) -> ReadinessVerdict {
         let mut facts = ready();
         change(&mut facts);
         judge(&facts, Transport::Print, quiet_time(), now())
@@ -717,30 +722,30 @@ mod tests {
     #[test]
     fn a_session_is_resumed_when_nothing_speaks_against_it_also_after_esc_at_the_countdown() {
         assert_eq!(verdict(|_| {}), ReadinessVerdict::Ready);
-        assert_eq!(verdict(|facts| facts.seen = Seen::Escaped), ReadinessVerdict::Ready);
+        assert_eq!(verdict(|facts| facts.seen = TranscriptChange::Escaped), ReadinessVerdict::Ready);
         assert_eq!(verdict(|facts| facts.summary = Some(summary(None))), ReadinessVerdict::Ready);
     }
 
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table with one row for each fact")]
     fn each_fact_that_speaks_against_a_run_prevents_it_by_itself() {
-        type Case = (&'static str, fn(&mut Facts), ReadinessVerdict);
+        type Case = (&'static str, fn(&mut ReadinessFacts), ReadinessVerdict);
         let not_yet = ReadinessVerdict::NotYet;
         let hold = ReadinessVerdict::Hold;
         let cases: Vec<Case> = vec![
             (
                 "a terminal has it open",
-                |facts| facts.owners.live = vec![owner(7, Kind::Interactive, None)],
+                |facts| facts.owners.live = vec![owner(7, ClientMode::Interactive, None)],
                 not_yet(NotYet::Open { pid: 7, tty: None }),
             ),
             (
                 "a background worker without a job name has it open",
-                |facts| facts.owners.live = vec![owner(7, Kind::Background, None)],
+                |facts| facts.owners.live = vec![owner(7, ClientMode::Background, None)],
                 not_yet(NotYet::Open { pid: 7, tty: None }),
             ),
             (
                 "a background job has it open",
-                |facts| facts.owners.live = vec![owner(7, Kind::Background, Some("0a1b2c3d"))],
+                |facts| facts.owners.live = vec![owner(7, ClientMode::Background, Some("0a1b2c3d"))],
                 hold(Hold::InBackground { pid: 7, job: "0a1b2c3d".into() }),
             ),
             (
@@ -758,18 +763,22 @@ mod tests {
                 |facts| facts.owners.elsewhere = vec![record()],
                 hold(Hold::Elsewhere),
             ),
-            ("it stopped again", |facts| facts.seen = Seen::StoppedAgain, ReadinessVerdict::StoppedAgain),
+            (
+                "it stopped again",
+                |facts| facts.seen = TranscriptChange::StoppedAgain,
+                ReadinessVerdict::StoppedAgain,
+            ),
             (
                 "the client continued it",
-                |facts| facts.seen = Seen::ContinuedByClient,
+                |facts| facts.seen = TranscriptChange::ContinuedByClient,
                 ReadinessVerdict::Over(Over::ContinuedByClient),
             ),
             (
                 "somebody continued it",
-                |facts| facts.seen = Seen::MovedOn,
+                |facts| facts.seen = TranscriptChange::MovedOn,
                 ReadinessVerdict::Over(Over::MovedOn),
             ),
-            ("it cannot be read", |facts| facts.seen = Seen::Lost, hold(Hold::TranscriptLost)),
+            ("it cannot be read", |facts| facts.seen = TranscriptChange::Lost, hold(Hold::TranscriptLost)),
             (
                 "it continued in another session",
                 |facts| facts.summary = Some(summary(Some(SESSION))),
@@ -877,17 +886,17 @@ mod tests {
         facts.paused = true;
         facts.repeated_by = Some(SESSION.into());
         facts.summary = Some(summary(Some(SESSION)));
-        facts.seen = Seen::Lost;
+        facts.seen = TranscriptChange::Lost;
         facts.owners.elsewhere = vec![record()];
         facts.owners.started = vec![9];
         facts.opened = Some(8);
-        facts.owners.live = vec![owner(7, Kind::Interactive, None)];
-        let clearing: [fn(&mut Facts); 15] = [
+        facts.owners.live = vec![owner(7, ClientMode::Interactive, None)];
+        let clearing: [fn(&mut ReadinessFacts); 15] = [
             |facts| facts.owners.live.clear(),
             |facts| facts.opened = None,
             |facts| facts.owners.started.clear(),
             |facts| facts.owners.elsewhere.clear(),
-            |facts| facts.seen = Seen::Same,
+            |facts| facts.seen = TranscriptChange::Same,
             |facts| facts.summary = None,
             |facts| facts.repeated_by = None,
             |facts| facts.paused = false,
@@ -940,8 +949,8 @@ mod tests {
         facts.tree_busy = Some(11);
         facts.asked_for_now();
         assert_eq!(judge(&facts, Transport::Print, quiet_time(), now()), ReadinessVerdict::Ready);
-        let harmful: [fn(&mut Facts); 6] = [
-            |facts| facts.owners.live = vec![owner(7, Kind::Interactive, None)],
+        let harmful: [fn(&mut ReadinessFacts); 6] = [
+            |facts| facts.owners.live = vec![owner(7, ClientMode::Interactive, None)],
             |facts| facts.opened = Some(8),
             |facts| facts.owners.elsewhere = vec![record()],
             |facts| facts.paused = true,
@@ -981,22 +990,22 @@ mod tests {
 
     #[test]
     fn a_run_without_its_supervisor_is_over_only_when_no_process_of_it_can_be_there() {
-        type Case = (&'static str, fn(&mut Run), fn(&mut Facts), i64, Orphan);
-        let child = |start: &str| Some(Child { pid: 5, start: Some(start.to_owned()) });
-        let user = super::super::incident::Opened { at: now(), client: None };
+        type Case = (&'static str, fn(&mut Run), fn(&mut ReadinessFacts), i64, Orphan);
+        let child = |start: &str| Some(StartedProcess { pid: 5, start: Some(start.to_owned()) });
+        let user = super::super::incident::OpenedByUser { at: now(), client: None };
         let none: fn(&mut Run) = |run| run.child = None;
         let cases: Vec<Case> = vec![
             ("its process lives", |_| {}, |_| {}, 100, Orphan::Runs),
             (
                 "its process id is another's now",
-                |run| run.child = Some(Child { pid: 5, start: Some("other".into()) }),
+                |run| run.child = Some(StartedProcess { pid: 5, start: Some("other".into()) }),
                 |_| {},
                 100,
                 Orphan::Over,
             ),
             (
                 "its process had no start time",
-                |run| run.child = Some(Child { pid: 5, start: None }),
+                |run| run.child = Some(StartedProcess { pid: 5, start: None }),
                 |_| {},
                 100,
                 Orphan::Over,
@@ -1012,7 +1021,7 @@ mod tests {
             (
                 "a client has the session open",
                 none,
-                |facts| facts.owners.live = vec![owner(7, Kind::Print, None)],
+                |facts| facts.owners.live = vec![owner(7, ClientMode::Print, None)],
                 100,
                 Orphan::Runs,
             ),
@@ -1021,7 +1030,7 @@ mod tests {
         let run = Run {
             nonce: "n".into(),
             transport: Transport::Print,
-            supervisor: Child { pid: 1, start: None },
+            supervisor: StartedProcess { pid: 1, start: None },
             child: child("5"),
             bytes_before: 0,
             sha256_before: String::new(),

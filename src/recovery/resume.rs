@@ -5,14 +5,16 @@
 //! before it does it: a supervisor that comes after a lost one finds the intent, and the process by its id and start
 //! time, and starts nothing while it lives.
 
-use super::heartbeat::{Seen, adopt};
-use super::incident::{Attempt, Child, Hollow, Incident, Outcome, Phase, Run, RunResult};
-use super::launch::{Launch, Means, launch};
+use super::heartbeat::{TranscriptChange, adopt};
+use super::incident::{Attempt, AttemptOutcome, Hollow, Incident, Phase, Run, RunResult, StartedProcess};
+use super::launch::{Launch, LaunchInputs, launch};
 use super::ledger::Ledger;
 use super::paused::Paused;
 use super::plan::Action;
 use super::policy::{Terminal, user_needed};
-use super::readiness::{Facts, Hold, NotYet, Orphan, Over, ReadinessVerdict, Reading, judge, orphan, quiet};
+use super::readiness::{
+    Hold, NotYet, Orphan, Over, ReadinessFacts, ReadinessReader, ReadinessVerdict, judge, orphan, quiet,
+};
 use super::reason::Reason;
 use super::verify::verify;
 use crate::claude::home::ClaudeHome;
@@ -76,14 +78,14 @@ pub enum ResumeOutcome {
     /// Nothing was done: an earlier run of it is under way, with the account.
     UnderWay,
     /// The incident was changed instead.
-    Left(Left),
+    Left(InsteadOfRun),
     /// A run was made.
     Ran,
 }
 
 /// What happened instead of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Left {
+pub enum InsteadOfRun {
     /// It is left to the user.
     Held(Hold),
     /// It continued without us.
@@ -92,7 +94,7 @@ pub enum Left {
     StoppedAgain,
 }
 
-impl fmt::Display for Left {
+impl fmt::Display for InsteadOfRun {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Held(hold) => hold.fmt(to),
@@ -145,19 +147,19 @@ impl EndRequest {
 }
 
 /// What came of the start of a process.
-enum Started {
+enum ProcessStart {
     Child(std::process::Child),
     /// Nothing was started; the intent is withdrawn.
     Refused(NotYet),
 }
 
 /// The process could not be started, or how it ended.
-type Ending = std::result::Result<String, Error>;
+type ProcessEnd = std::result::Result<String, Error>;
 
 #[derive(Clone, Copy)]
 pub struct Resumer<'a> {
     /// Everything that is read.
-    pub reading: Reading<'a>,
+    pub reading: ReadinessReader<'a>,
     pub own_pid: u32,
     /// Told when the person asked for it now: the planned time is not waited for.
     pub now: bool,
@@ -198,36 +200,41 @@ impl Resumer<'_> {
         let Some(_account) = Lock::try_take(&self.ledger().state.account_lease(&key))? else {
             return Ok(ResumeOutcome::NotYet(NotYet::AccountBusy));
         };
-        let mut facts = Facts::read(&self.reading, &incident);
+        let mut facts = ReadinessFacts::read(&self.reading, &incident);
         if self.now {
             facts.asked_for_now();
         }
         match judge(&facts, self.transport(), quiet(self.ledger().config), self.clock_now()) {
             ReadinessVerdict::Ready => self.run(&incident, &facts),
             ReadinessVerdict::NotYet(why) => Ok(ResumeOutcome::NotYet(why)),
-            ReadinessVerdict::Hold(hold) => self.give_way(&incident, &facts, Left::Held(hold)),
-            ReadinessVerdict::Over(over) => self.give_way(&incident, &facts, Left::Over(over)),
-            ReadinessVerdict::StoppedAgain => self.give_way(&incident, &facts, Left::StoppedAgain),
+            ReadinessVerdict::Hold(hold) => self.give_way(&incident, &facts, InsteadOfRun::Held(hold)),
+            ReadinessVerdict::Over(over) => self.give_way(&incident, &facts, InsteadOfRun::Over(over)),
+            ReadinessVerdict::StoppedAgain => self.give_way(&incident, &facts, InsteadOfRun::StoppedAgain),
         }
     }
 
     /// Records that nothing is started, and why.
-    fn give_way(&self, incident: &Incident, facts: &Facts, left: Left) -> Result<ResumeOutcome> {
+    fn give_way(
+        &self,
+        incident: &Incident,
+        facts: &ReadinessFacts,
+        left: InsteadOfRun,
+    ) -> Result<ResumeOutcome> {
         let changed = self.ledger().change(&incident.session, |slot| {
             let Some(incident) = slot.as_mut().filter(|one| one.is_as_read(incident)) else { return };
             match &left {
-                Left::Held(hold) => {
+                InsteadOfRun::Held(hold) => {
                     let sentence = hold.to_string();
                     self.ledger().hold(incident, Source::Process, hold.reason(&sentence));
                     if let Hold::OtherAccount { differences } = hold {
                         incident.other_account.clone_from(differences);
                     }
                 }
-                Left::Over(over) => {
+                InsteadOfRun::Over(over) => {
                     incident.settle(over.phase(), Source::Transcript, over.to_string());
                     incident.plan.explain(over.reason());
                 }
-                Left::StoppedAgain => {
+                InsteadOfRun::StoppedAgain => {
                     if let Some(summary) = &facts.summary {
                         adopt(incident, summary, self.clock_now());
                         incident.generation += 1;
@@ -257,7 +264,7 @@ impl Resumer<'_> {
     ///
     /// # Errors
     /// [`Code::ClientNotFound`], [`Code::ProjectNotFound`].
-    pub fn plan(&self, incident: &Incident, facts: &Facts, nonce: &str) -> Result<Launch> {
+    pub fn plan(&self, incident: &Incident, facts: &ReadinessFacts, nonce: &str) -> Result<Launch> {
         let program = facts.program.as_ref().map_err(|why| Error::new(Code::ClientNotFound, why.clone()))?;
         let (cwd, by_id) = facts.directory.as_ref().ok_or_else(|| {
             Error::new(Code::ProjectNotFound, Reason::DirectoryGone(facts.gone.as_deref()).told().1)
@@ -279,7 +286,7 @@ impl Resumer<'_> {
             .map(|text| crate::text::shortened(&redact(&crate::text::sanitised(&text)), TASK).into_owned());
         Ok(launch(
             incident,
-            &Means {
+            &LaunchInputs {
                 program: &program.words,
                 version: program.version,
                 cwd,
@@ -304,7 +311,7 @@ impl Resumer<'_> {
     ///
     /// # Errors
     /// Those of [`Self::resume`].
-    pub fn begin(&self, incident: &Incident, facts: &Facts, text: &str) -> Result<ResumeOutcome> {
+    pub fn begin(&self, incident: &Incident, facts: &ReadinessFacts, text: &str) -> Result<ResumeOutcome> {
         let Some(_lease) = Lock::try_take(&self.ledger().state.run_lease(&incident.session))? else {
             return Ok(ResumeOutcome::NotYet(NotYet::LeaseHeld));
         };
@@ -326,7 +333,7 @@ impl Resumer<'_> {
         self.make(incident, &plan, nonce, nothing)
     }
 
-    fn run(&self, incident: &Incident, facts: &Facts) -> Result<ResumeOutcome> {
+    fn run(&self, incident: &Incident, facts: &ReadinessFacts) -> Result<ResumeOutcome> {
         let nonce = self.nonce(incident);
         let plan = self.plan(incident, facts, &nonce)?;
         self.keep_before_sweep(incident, &plan.cwd);
@@ -400,7 +407,7 @@ impl Resumer<'_> {
                 at: begun,
                 action: "resume".into(),
                 answered: incident.stop.kind,
-                outcome: Outcome::Pending,
+                outcome: AttemptOutcome::Pending,
                 run: Some(Box::new(run.clone())),
             });
             incident.cycles.push(begun);
@@ -417,11 +424,11 @@ impl Resumer<'_> {
             json!({"argv": redacted(&plan.argv), "cwd": plan.cwd, "nonce": run.nonce, "pid": self.own_pid}),
         );
         let ending = match self.start(incident, plan, &mut run) {
-            Ok(Started::Refused(why)) => {
+            Ok(ProcessStart::Refused(why)) => {
                 self.withdraw(incident, &run, &why)?;
                 return Ok(ResumeOutcome::NotYet(why));
             }
-            Ok(Started::Child(child)) => self.wait(incident, plan, &run, child),
+            Ok(ProcessStart::Child(child)) => self.wait(incident, plan, &run, child),
             Err(error) => Err(error),
         };
         self.finish(incident, &run, ending)?;
@@ -431,7 +438,7 @@ impl Resumer<'_> {
     /// Starts the process, unless the user opened the session or said no since the intent was written. Both happen under the
     /// session's lock: a `SessionStart` hook, `cancel` and `pause` come either before the process and prevent it, or after it
     /// and find it recorded.
-    fn start(&self, incident: &Incident, plan: &Launch, run: &mut Run) -> Result<Started> {
+    fn start(&self, incident: &Incident, plan: &Launch, run: &mut Run) -> Result<ProcessStart> {
         let log = open_log(&run.log)?;
         let copy = log.try_clone().doing("write", &run.log)?;
         let mut command = Command::new(&plan.argv[0]);
@@ -444,10 +451,10 @@ impl Resumer<'_> {
         // A Ctrl-C for the supervisor is none for the run.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut outcome: Option<Result<Started>> = None;
+        let mut outcome: Option<Result<ProcessStart>> = None;
         let changed = self.ledger().change(&incident.session, |slot| {
             if let Some(why) = self.refused(slot.as_ref(), &run.nonce) {
-                outcome = Some(Ok(Started::Refused(why)));
+                outcome = Some(Ok(ProcessStart::Refused(why)));
                 return;
             }
             let spawned =
@@ -457,10 +464,10 @@ impl Resumer<'_> {
                 if let Some(known) = slot.as_mut().and_then(|incident| incident.run_mut(&run.nonce)) {
                     known.child.clone_from(&run.child);
                 }
-                Started::Child(child)
+                ProcessStart::Child(child)
             }));
         });
-        if let (Err(error), Some(Ok(Started::Child(child)))) = (&changed, &outcome) {
+        if let (Err(error), Some(Ok(ProcessStart::Child(child)))) = (&changed, &outcome) {
             // It runs, and only the ledger does not know its process.
             self.note_event(
                 "run-unrecorded",
@@ -470,8 +477,8 @@ impl Resumer<'_> {
         } else {
             changed?;
         }
-        let outcome = outcome.unwrap_or(Ok(Started::Refused(NotYet::Changed)))?;
-        if let Started::Child(child) = &outcome {
+        let outcome = outcome.unwrap_or(Ok(ProcessStart::Refused(NotYet::Changed)))?;
+        if let ProcessStart::Child(child) = &outcome {
             self.note_event("run-started", incident, json!({"nonce": run.nonce, "pid": child.id()}));
         }
         Ok(outcome)
@@ -523,7 +530,13 @@ impl Resumer<'_> {
     }
 
     /// Waits for the end of the process, and ends it when it must end.
-    fn wait(&self, incident: &Incident, plan: &Launch, run: &Run, mut child: std::process::Child) -> Ending {
+    fn wait(
+        &self,
+        incident: &Incident,
+        plan: &Launch,
+        run: &Run,
+        mut child: std::process::Child,
+    ) -> ProcessEnd {
         let deadline = Duration::from_secs(plan.deadline_seconds);
         let clock = self.ledger().clock;
         let started = clock.since_boot();
@@ -582,10 +595,10 @@ impl Resumer<'_> {
             if elapsed > deadline {
                 return format!("still at work after {} min", deadline.as_secs() / 60);
             }
-            let facts = Facts::read(&self.reading, incident);
+            let facts = ReadinessFacts::read(&self.reading, incident);
             match facts.owners.first() {
                 Some(owner) if owner.word() == ClientWord::Busy => seen = true,
-                Some(owner) if seen || facts.seen != Seen::Same => {
+                Some(owner) if seen || facts.seen != TranscriptChange::Same => {
                     return format!("its turn ended, and process {} keeps it open", owner.pid);
                 }
                 // It takes a moment until it is registered.
@@ -597,7 +610,7 @@ impl Resumer<'_> {
     }
 
     /// Reads what came of a run, writes it down, and plans what follows.
-    fn finish(&self, incident: &Incident, run: &Run, ending: Ending) -> Result<()> {
+    fn finish(&self, incident: &Incident, run: &Run, ending: ProcessEnd) -> Result<()> {
         let (ended, failed) = match ending {
             Ok(ended) => (ended, None),
             Err(error) => (error.to_string(), Some(error)),
@@ -653,7 +666,7 @@ impl Resumer<'_> {
     /// A run whose supervisor was lost: it still runs, or it is finished here.
     pub(super) fn settle_orphan(&self, incident: &Incident) -> Result<Option<ResumeOutcome>> {
         let Some((at, run)) = incident.open_run() else { return Ok(None) };
-        let facts = Facts::read(&self.reading, incident);
+        let facts = ReadinessFacts::read(&self.reading, incident);
         Ok(match orphan(run, &facts, self.reading.processes, self.clock_now() - at) {
             Orphan::Runs => {
                 self.bound_orphan(incident, run);
@@ -711,7 +724,7 @@ impl Resumer<'_> {
             let made = incident.attempts.iter_mut().find_map(|attempt| {
                 let known = attempt.run.as_deref_mut().filter(|known| known.nonce == run.nonce)?;
                 known.result = Some(result.clone());
-                attempt.outcome = Outcome::NoEffect;
+                attempt.outcome = AttemptOutcome::NoEffect;
                 Some(())
             });
             if made.is_some() && incident.phase.is_active() {
@@ -723,8 +736,8 @@ impl Resumer<'_> {
         Ok(())
     }
 
-    fn process(&self, pid: u32) -> Child {
-        Child { pid, start: self.reading.processes.start_token(pid) }
+    fn process(&self, pid: u32) -> StartedProcess {
+        StartedProcess { pid, start: self.reading.processes.start_token(pid) }
     }
 
     fn note_event(&self, event: &str, incident: &Incident, mut fields: serde_json::Value) {
@@ -796,7 +809,7 @@ fn conclude(
     let finished = summary.is_some_and(|summary| summary.stop.kind == StopKind::Finished);
     let worked = result.answers > 0;
     if let Some(damage) = &result.damage {
-        incident.attempts[at].outcome = Outcome::NoEffect;
+        incident.attempts[at].outcome = AttemptOutcome::NoEffect;
         left_at(incident, summary);
         let nonce = incident.attempts[at].run.as_ref().map_or_else(String::new, |run| run.nonce.clone());
         let session = incident.session.clone();
@@ -805,13 +818,15 @@ fn conclude(
     }
     if incident.phase == Phase::Cancelled {
         // The user's word stands, whatever the run did before it was ended.
-        incident.attempts[at].outcome = if worked { Outcome::Continued } else { Outcome::NoEffect };
+        incident.attempts[at].outcome =
+            if worked { AttemptOutcome::Continued } else { AttemptOutcome::NoEffect };
         left_at(incident, summary);
         return;
     }
     let taken_over = incident.attempts[at].run.as_ref().is_some_and(|run| run.taken_over.is_some());
     if taken_over && !(finished && worked && result.hollow.is_none()) {
-        incident.attempts[at].outcome = if worked { Outcome::Continued } else { Outcome::NoEffect };
+        incident.attempts[at].outcome =
+            if worked { AttemptOutcome::Continued } else { AttemptOutcome::NoEffect };
         left_at(incident, summary);
         incident.settle(Phase::MovedOn, Source::Hook, "the user opened the session during a run of it");
         incident.plan.explain(Reason::TakenOver);
@@ -826,7 +841,7 @@ fn conclude(
     // What the run itself failed at, and no waiting cures, is no stop of the session: that one stands.
     let own = stopped.filter(|summary| result.answers == 0 && user_needed(summary.stop.kind).is_some());
     if let Some(summary) = own {
-        incident.attempts[at].outcome = Outcome::NoEffect;
+        incident.attempts[at].outcome = AttemptOutcome::NoEffect;
         left_at(incident, Some(summary));
         let advice = user_needed(summary.stop.kind).map(|reason| reason.told().1).unwrap_or_default();
         hold(incident, Reason::RunFailed { kind: summary.stop.kind, advice: &advice });
@@ -838,13 +853,14 @@ fn conclude(
             adopt(incident, summary, now);
             incident.generation += 1;
         }
-        incident.attempts[at].outcome = if worked { Outcome::Continued } else { Outcome::StoppedAgain };
+        incident.attempts[at].outcome =
+            if worked { AttemptOutcome::Continued } else { AttemptOutcome::StoppedAgain };
         if worked {
             // It had worked: earlier attempts cost nothing any more.
             incident.first_stop_at = summary.stop.at;
             incident.attempts.iter_mut().for_each(|attempt| {
-                if attempt.outcome == Outcome::Pending {
-                    attempt.outcome = Outcome::Continued;
+                if attempt.outcome == AttemptOutcome::Pending {
+                    attempt.outcome = AttemptOutcome::Continued;
                 }
             });
         }
@@ -861,7 +877,7 @@ fn conclude(
         return;
     }
     if let Some(hollow) = &result.hollow {
-        incident.attempts[at].outcome = Outcome::NoEffect;
+        incident.attempts[at].outcome = AttemptOutcome::NoEffect;
         left_at(incident, summary);
         let before = incident.attempts[..at]
             .iter()
@@ -877,12 +893,12 @@ fn conclude(
         return;
     }
     if let Some(why) = unproven(incident, at, result) {
-        incident.attempts[at].outcome = Outcome::NoEffect;
+        incident.attempts[at].outcome = AttemptOutcome::NoEffect;
         left_at(incident, summary);
         hold(incident, Reason::CallsDenied(&why));
         return;
     }
-    incident.attempts[at].outcome = Outcome::Continued;
+    incident.attempts[at].outcome = AttemptOutcome::Continued;
     if finished {
         incident.settle(Phase::Recovered, Source::Transcript, "a turn after the resume ended well");
     } else {
@@ -997,7 +1013,7 @@ fn whole_seconds(seconds: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::incident::{DamageReason, Opened, Report};
+    use super::super::incident::{DamageReason, OpenedByUser, StopReport};
     use super::super::reason::PlanReason;
     use super::*;
     use crate::clock::{SystemClock, parse_rfc3339};
@@ -1016,7 +1032,7 @@ mod tests {
         Run {
             nonce: nonce.into(),
             transport: Transport::Print,
-            supervisor: Child { pid: 1, start: None },
+            supervisor: StartedProcess { pid: 1, start: None },
             child: None,
             bytes_before: 0,
             sha256_before: String::new(),
@@ -1034,13 +1050,13 @@ mod tests {
             at: at(begun),
             action: "resume".into(),
             answered: StopKind::Overloaded,
-            outcome: Outcome::Pending,
+            outcome: AttemptOutcome::Pending,
             run: Some(Box::new(run(nonce))),
         }
     }
 
     fn incident(attempts: Vec<Attempt>) -> Incident {
-        let report = Report {
+        let report = StopReport {
             session: SESSION.into(),
             project: None,
             config_dir: None,
@@ -1107,7 +1123,7 @@ mod tests {
         incident(vec![attempt("n1", "2026-11-29T05:00:00Z")])
     }
 
-    fn last_outcome(incident: &Incident) -> Outcome {
+    fn last_outcome(incident: &Incident) -> AttemptOutcome {
         incident.attempts.last().unwrap().outcome
     }
 
@@ -1115,14 +1131,18 @@ mod tests {
     fn a_run_that_finished_its_turn_recovers_the_session() {
         let summary = ends(StopKind::Finished, Some("end"), AFTER);
         let after = concluded(one_run(), &worked(), Some(&summary));
-        assert_eq!((after.phase, last_outcome(&after)), (Phase::Recovered, Outcome::Continued));
+        assert_eq!((after.phase, last_outcome(&after)), (Phase::Recovered, AttemptOutcome::Continued));
     }
 
     #[test]
     fn a_run_that_ended_within_a_turn_is_left_to_the_user() {
         for kind in [StopKind::Crashed, StopKind::Closed, StopKind::Waiting] {
             let after = concluded(one_run(), &worked(), Some(&ends(kind, Some("end"), AFTER)));
-            assert_eq!((after.phase, last_outcome(&after)), (Phase::Held, Outcome::Continued), "{kind:?}");
+            assert_eq!(
+                (after.phase, last_outcome(&after)),
+                (Phase::Held, AttemptOutcome::Continued),
+                "{kind:?}"
+            );
             assert_eq!((after.plan.action, after.plan.reason), (Action::Resume, PlanReason::RunEndedInTurn));
             assert_eq!(after.stop.record.as_deref(), Some("end"));
         }
@@ -1138,7 +1158,7 @@ mod tests {
             cancelled.phase = Phase::Cancelled;
             for incident in [one_run(), cancelled, taken_over(one_run())] {
                 let after = concluded(incident, &damaged(), Some(summary));
-                assert_eq!((after.phase, last_outcome(&after)), (Phase::Held, Outcome::NoEffect));
+                assert_eq!((after.phase, last_outcome(&after)), (Phase::Held, AttemptOutcome::NoEffect));
                 assert_eq!(after.plan.reason, PlanReason::TranscriptDamaged);
                 assert!(after.plan.why.contains("--from n1"), "{}", after.plan.why);
             }
@@ -1149,13 +1169,13 @@ mod tests {
     fn one_run_that_did_nothing_is_tried_again_and_a_second_one_is_not() {
         let summary = ends(StopKind::Crashed, Some("end"), AFTER);
         let once = concluded(one_run(), &hollow(), Some(&summary));
-        assert_eq!(last_outcome(&once), Outcome::NoEffect);
+        assert_eq!(last_outcome(&once), AttemptOutcome::NoEffect);
         assert_ne!(once.phase, Phase::Attempting);
         assert_ne!(once.plan.reason, PlanReason::RunsDidNothing);
         let mut attempts = vec![attempt("n1", "2026-11-29T04:50:00Z"), attempt("n2", "2026-11-29T05:00:00Z")];
         attempts[0].run.as_mut().unwrap().result = Some(hollow());
         let twice = concluded(incident(attempts.clone()), &hollow(), Some(&summary));
-        assert_eq!((twice.phase, last_outcome(&twice)), (Phase::Held, Outcome::NoEffect));
+        assert_eq!((twice.phase, last_outcome(&twice)), (Phase::Held, AttemptOutcome::NoEffect));
         assert_eq!(twice.plan.reason, PlanReason::RunsDidNothing);
         // A run before that worked is none that did nothing.
         attempts[0].run.as_mut().unwrap().result = Some(worked());
@@ -1194,7 +1214,9 @@ mod tests {
         let mut no_answer = hollow();
         no_answer.hollow_reason = None;
         no_answer.hollow = None;
-        for (result, outcome) in [(worked(), Outcome::Continued), (no_answer, Outcome::StoppedAgain)] {
+        for (result, outcome) in
+            [(worked(), AttemptOutcome::Continued), (no_answer, AttemptOutcome::StoppedAgain)]
+        {
             let after = concluded(one_run(), &result, Some(&summary));
             assert_eq!((after.generation, last_outcome(&after)), (2, outcome));
             assert_eq!(after.stop.record.as_deref(), Some("again"));
@@ -1210,7 +1232,7 @@ mod tests {
     }
 
     fn taken_over(mut incident: Incident) -> Incident {
-        let opened = Opened { at: at("2026-11-29T05:00:05Z"), client: None };
+        let opened = OpenedByUser { at: at("2026-11-29T05:00:05Z"), client: None };
         incident.opened = Some(opened.clone());
         incident.attempts.last_mut().unwrap().run.as_mut().unwrap().taken_over = Some(opened);
         incident
@@ -1220,7 +1242,8 @@ mod tests {
     fn a_run_that_the_user_took_over_ends_the_incident_unless_its_turn_had_ended() {
         let cut = ends(StopKind::Crashed, Some("end"), AFTER);
         let stopped = ends(StopKind::Overloaded, Some("again"), AFTER);
-        for (result, outcome) in [(worked(), Outcome::Continued), (hollow(), Outcome::NoEffect)] {
+        for (result, outcome) in [(worked(), AttemptOutcome::Continued), (hollow(), AttemptOutcome::NoEffect)]
+        {
             for summary in [Some(&cut), Some(&stopped), None] {
                 let after = concluded(taken_over(one_run()), &result, summary);
                 assert_eq!((after.phase, last_outcome(&after)), (Phase::MovedOn, outcome));
@@ -1235,7 +1258,9 @@ mod tests {
     #[test]
     fn what_the_user_cancelled_stays_cancelled() {
         for kind in [StopKind::Crashed, StopKind::Overloaded, StopKind::Finished] {
-            for (result, outcome) in [(worked(), Outcome::Continued), (hollow(), Outcome::NoEffect)] {
+            for (result, outcome) in
+                [(worked(), AttemptOutcome::Continued), (hollow(), AttemptOutcome::NoEffect)]
+            {
                 let mut cancelled = one_run();
                 cancelled.phase = Phase::Cancelled;
                 cancelled.plan.action = Action::None;

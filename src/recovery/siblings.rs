@@ -4,7 +4,7 @@ use crate::claude::home::is_session_id;
 use crate::claude::process::Processes;
 use crate::claude::record::{Body, parse_line};
 use crate::claude::transcript::{LONGEST_LINE, Transcript};
-use crate::session::owners::{ClientWord, Kind, Owners};
+use crate::session::owners::{ClientMode, ClientWord, Owners};
 use crate::session::prompt::prompt_of;
 use crate::session::summary::{Summary, started_at};
 use chrono::{DateTime, Utc};
@@ -38,7 +38,7 @@ pub fn tree_busy(directory: &Path, session: &str, owners: &Owners, processes: &d
     let busy = owners.live().filter(|one| one.session != session).filter(|one| match one.word() {
         ClientWord::Busy => true,
         // Older clients say nothing of themselves; a print run works for as long as it lives.
-        ClientWord::Silent => one.kind == Kind::Print,
+        ClientWord::Silent => one.kind == ClientMode::Print,
         ClientWord::Idle | ClientWord::Dialog | ClientWord::Waiting => false,
     });
     busy.map(|one| one.pid)

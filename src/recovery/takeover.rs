@@ -5,7 +5,7 @@
 //! verifies what the run did. The hook only waits for that. It acts itself where the supervisor does not: it ends the run,
 //! and settles it once nobody holds its lease. All of this must fit into the ten seconds that the client gives the hook.
 
-use super::incident::{Child, Opened, Run, RunResult};
+use super::incident::{OpenedByUser, Run, RunResult, StartedProcess};
 use super::readiness::is_alive;
 use super::resume::{Resumer, signal_group};
 use crate::claude::record::{Body, parse_line};
@@ -49,10 +49,10 @@ pub enum Takeover {
 ///
 /// # Errors
 /// Those of the ledger.
-pub fn take_over(resumer: &Resumer<'_>, session: &str, client: Option<Child>) -> Result<Takeover> {
+pub fn take_over(resumer: &Resumer<'_>, session: &str, client: Option<StartedProcess>) -> Result<Takeover> {
     let ledger = resumer.reading.ledger;
     let processes = resumer.reading.processes;
-    let opened = Opened { at: ledger.clock.now(), client };
+    let opened = OpenedByUser { at: ledger.clock.now(), client };
     let mut open: Option<(Run, std::path::PathBuf)> = None;
     ledger.change(session, |slot| {
         let Some(incident) = slot.as_mut().filter(|incident| !incident.phase.is_over()) else { return };
@@ -106,7 +106,7 @@ pub fn take_over(resumer: &Resumer<'_>, session: &str, client: Option<Child>) ->
 }
 
 /// When the user's client was started: what was written before, it may have read.
-fn client_started(opened: &Opened, resumer: &Resumer<'_>) -> Option<DateTime<Utc>> {
+fn client_started(opened: &OpenedByUser, resumer: &Resumer<'_>) -> Option<DateTime<Utc>> {
     let pid = opened.client.as_ref()?.pid;
     let table = resumer.reading.processes.table();
     table.into_iter().find(|process| process.pid == pid)?.started_at

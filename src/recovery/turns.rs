@@ -1,7 +1,7 @@
 //! Turns: of several open sessions of one account that are due at the same time, one is woken first. Once that one was seen to work,
 //! the others follow, a second apart.
 
-use super::incident::{Incident, Outcome, Phase};
+use super::incident::{AttemptOutcome, Incident, Phase};
 use super::readiness::started_with;
 use crate::claude::transcript::Transcript;
 use crate::session::StopKind;
@@ -86,11 +86,11 @@ fn reset_later(own: &Incident, other: &Incident, now: DateTime<Utc>) -> Option<D
 fn wake_of(incident: &Incident) -> Option<OtherWake> {
     let attempt = incident.attempts.last().filter(|attempt| attempt.run.is_none())?;
     let result = match attempt.outcome {
-        Outcome::Continued => WakeResult::Worked,
-        Outcome::NoEffect if incident.phase.is_over() => WakeResult::Worked,
-        Outcome::StoppedAgain | Outcome::NoEffect => WakeResult::Refused,
-        Outcome::Pending if incident.phase == Phase::Attempting => seen_since(incident, attempt.at),
-        Outcome::Pending => WakeResult::Unseen,
+        AttemptOutcome::Continued => WakeResult::Worked,
+        AttemptOutcome::NoEffect if incident.phase.is_over() => WakeResult::Worked,
+        AttemptOutcome::StoppedAgain | AttemptOutcome::NoEffect => WakeResult::Refused,
+        AttemptOutcome::Pending if incident.phase == Phase::Attempting => seen_since(incident, attempt.at),
+        AttemptOutcome::Pending => WakeResult::Unseen,
     };
     Some(OtherWake { at: attempt.at, result })
 }

@@ -307,7 +307,7 @@ fn number_after(line: &[u8], key: &[u8]) -> u64 {
 mod tests {
     use super::*;
     use crate::config::Transport;
-    use crate::recovery::incident::{Child, HollowReason};
+    use crate::recovery::incident::{HollowReason, StartedProcess};
     use crate::store::stored::sha256_hex;
     use std::path::PathBuf;
 
@@ -363,7 +363,7 @@ mod tests {
         Run {
             nonce: "n".into(),
             transport: Transport::Print,
-            supervisor: Child { pid: 1, start: None },
+            supervisor: StartedProcess { pid: 1, start: None },
             child: None,
             bytes_before: before.len() as u64,
             sha256_before: sha256_hex(before.as_bytes()),

@@ -4,7 +4,7 @@
 
 /// What a value is made of.
 #[derive(Debug, Default, Clone, Copy)]
-struct Made {
+struct ValueComposition {
     lower: usize,
     upper: usize,
     digit: usize,
@@ -29,8 +29,8 @@ const fn class(byte: u8) -> u8 {
     }
 }
 
-fn made(value: &[u8]) -> Made {
-    let mut made = Made::default();
+fn made(value: &[u8]) -> ValueComposition {
+    let mut made = ValueComposition::default();
     let mut seen = [false; 256];
     let mut last = b' ';
     // The run of letters of one case that is being read: where it began, and whether it can be spoken.

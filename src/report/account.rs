@@ -3,14 +3,14 @@
 //!
 //! The newest incident of a session is in the ledger; of earlier ones, which are over, the journal tells.
 
-use super::inventory::{Ground, Inventory};
+use super::inventory::{Inventory, ReportContext};
 use super::session::{Commands, Project, SessionGroup};
 use super::status::{Asked, asked};
 use crate::clock::{parse_rfc3339, since};
 use crate::error::Result;
 use crate::fs::{lossy, lossy_or_null};
 use crate::problem::Problem;
-use crate::recovery::incident::{Attempt, Incident, Outcome, Phase, RunResult};
+use crate::recovery::incident::{Attempt, AttemptOutcome, Incident, Phase, RunResult};
 use crate::recovery::plan::RecoveryPlan;
 use crate::recovery::reason::Reason;
 use crate::session::StopKind;
@@ -45,7 +45,7 @@ pub struct AccountOptions {
 /// Where an account was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kept {
+pub enum AccountSource {
     Ledger,
     /// The journal: a later stop of the session took its incident's place.
     Journal,
@@ -59,7 +59,7 @@ pub struct Tried {
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     pub action: String,
-    pub outcome: Outcome,
+    pub outcome: AttemptOutcome,
     /// Copy of the transcript from before.
     #[serde(serialize_with = "lossy_or_null")]
     pub snapshot: Option<PathBuf>,
@@ -85,7 +85,7 @@ impl From<&Attempt> for Tried {
 
 /// What all runs of an incident did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Work {
+pub struct WorkDone {
     /// Real answers that were added.
     pub answers: usize,
     /// Tool calls that were made.
@@ -100,7 +100,7 @@ pub struct Work {
     pub tokens: u64,
 }
 
-impl Work {
+impl WorkDone {
     fn of(attempts: &[Tried]) -> Self {
         let mut work = Self::default();
         for result in attempts.iter().filter_map(|tried| tried.result.as_ref()) {
@@ -151,7 +151,7 @@ impl AccountGroup {
 /// What became of one stop.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Account {
+pub struct IncidentAccount {
     pub session: String,
     /// Name a person gave.
     pub name: Option<String>,
@@ -160,7 +160,7 @@ pub struct Account {
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     /// Where this was read.
-    pub kept: Kept,
+    pub kept: AccountSource,
     /// What stopped it, the last time when it stopped again.
     pub stop: StopKind,
     /// The client's own message.
@@ -174,7 +174,7 @@ pub struct Account {
     /// What was tried, the oldest first.
     pub attempts: Vec<Tried>,
     /// What the runs did, together.
-    pub work: Work,
+    pub work: WorkDone,
     pub phase: Phase,
     /// When it came to stand there; `None` while something is still going to happen by itself.
     #[serde(serialize_with = "time_or_null")]
@@ -201,7 +201,7 @@ pub struct AccountReport {
     pub since: DateTime<Utc>,
     pub project: Option<Asked>,
     /// What became of each stop, the latest first.
-    pub incidents: Vec<Account>,
+    pub incidents: Vec<IncidentAccount>,
     /// Older ones that nobody has looked after yet; a status shows them.
     pub older: usize,
     /// What could not be read.
@@ -219,7 +219,7 @@ pub fn account(outside: World<'_>, options: &AccountOptions) -> Result<AccountRe
     let dir = options.project.as_deref().unwrap_or(outside.env.cwd());
     let asked = if options.all { None } else { Some(asked(outside, dir)?) };
     let project = asked.as_ref().map(|asked| asked.dir.clone());
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let known: BTreeMap<&str, &Incident> = inventory
         .incidents
@@ -232,7 +232,7 @@ pub fn account(outside: World<'_>, options: &AccountOptions) -> Result<AccountRe
             || incident.updated_at >= after
             || incident.stop.at.is_some_and(|at| at >= after)
     });
-    let mut incidents: Vec<Account> =
+    let mut incidents: Vec<IncidentAccount> =
         recent.into_iter().map(|incident| of_incident(&inventory, incident)).collect();
     for past in past(&ground.state) {
         let newest = known.get(past.session.as_str()).copied();
@@ -262,23 +262,23 @@ fn belongs(incident: &Incident, project: &Path) -> bool {
         || incident.cwd.as_deref().is_some_and(|cwd| Path::new(cwd).starts_with(project))
 }
 
-fn of_incident(inventory: &Inventory<'_>, incident: &Incident) -> Account {
+fn of_incident(inventory: &Inventory<'_>, incident: &Incident) -> IncidentAccount {
     let session = inventory.report_of(incident);
     let attempts: Vec<Tried> = incident.attempts.iter().map(Tried::from).collect();
     let fact = incident.evidence.last().map(|evidence| evidence.fact.to_string());
     let group = AccountGroup::of(session.group, incident.phase);
-    Account {
+    IncidentAccount {
         session: session.id,
         name: session.name,
         title: session.title,
         project: session.project,
         transcript: session.transcript,
-        kept: Kept::Ledger,
+        kept: AccountSource::Ledger,
         stop: incident.stop.kind,
         message: incident.stop.message.as_ref().map(ClientMessage::shown),
         stopped_at: incident.first_stop_at.or(incident.stop.at).unwrap_or(incident.created_at),
         resets_at: incident.stop.resets_at,
-        work: Work::of(&attempts),
+        work: WorkDone::of(&attempts),
         attempts,
         phase: incident.phase,
         ended_at: (!incident.phase.is_active()).then_some(incident.updated_at),
@@ -290,13 +290,13 @@ fn of_incident(inventory: &Inventory<'_>, incident: &Incident) -> Account {
     }
 }
 
-fn of_past(inventory: &Inventory<'_>, past: Past, newest: Option<&Incident>) -> Account {
+fn of_past(inventory: &Inventory<'_>, past: Past, newest: Option<&Incident>) -> IncidentAccount {
     let path = newest.map(|incident| incident.transcript.clone());
     let row = inventory.rows.iter().find(|row| match &path {
         Some(path) => &row.found.path == path,
         None => row.found.id() == past.session,
     });
-    Account {
+    IncidentAccount {
         name: row.and_then(|row| row.summary.name.clone()),
         title: row.and_then(|row| row.summary.title.clone()),
         project: Project {
@@ -304,12 +304,12 @@ fn of_past(inventory: &Inventory<'_>, past: Past, newest: Option<&Incident>) -> 
             cwd: newest.and_then(|incident| incident.cwd.clone()),
         },
         transcript: path.or_else(|| row.map(|row| row.found.path.clone())).unwrap_or_default(),
-        kept: Kept::Journal,
+        kept: AccountSource::Journal,
         stop: past.stop,
         message: None,
         stopped_at: past.first,
         resets_at: None,
-        work: Work::of(&past.attempts),
+        work: WorkDone::of(&past.attempts),
         attempts: past.attempts,
         phase: past.phase,
         ended_at: Some(past.last),
@@ -338,11 +338,14 @@ struct Past {
 
 impl Past {
     /// Settles what is known of the last attempt, by the rules of [`Incident`].
-    fn conclude(&mut self, otherwise: Outcome) {
-        if let Some(tried) = self.attempts.last_mut().filter(|tried| tried.outcome == Outcome::Pending) {
+    fn conclude(&mut self, otherwise: AttemptOutcome) {
+        if let Some(tried) = self.attempts.last_mut().filter(|tried| tried.outcome == AttemptOutcome::Pending)
+        {
             tried.outcome = match &tried.result {
-                Some(result) if result.hollow.is_some() || result.damage.is_some() => Outcome::NoEffect,
-                Some(result) if result.answers > 0 => Outcome::Continued,
+                Some(result) if result.hollow.is_some() || result.damage.is_some() => {
+                    AttemptOutcome::NoEffect
+                }
+                Some(result) if result.answers > 0 => AttemptOutcome::Continued,
                 _ => otherwise,
             };
         }
@@ -421,7 +424,7 @@ fn enter(
     let past = &mut all[index];
     if generation > *past.generations.end() {
         past.generations = *past.generations.start()..=generation;
-        past.conclude(Outcome::StoppedAgain);
+        past.conclude(AttemptOutcome::StoppedAgain);
     }
     past.stop = stop;
     past.last = at;
@@ -434,14 +437,14 @@ fn enter(
         Phase::Attempting => past.attempts.push(Tried {
             at,
             action: "wake".into(),
-            outcome: Outcome::Pending,
+            outcome: AttemptOutcome::Pending,
             snapshot: None,
             result: None,
             nonce: None,
         }),
-        Phase::Recovered => past.conclude(Outcome::Continued),
+        Phase::Recovered => past.conclude(AttemptOutcome::Continued),
         Phase::Open | Phase::Waiting => {}
-        _ => past.conclude(Outcome::NoEffect),
+        _ => past.conclude(AttemptOutcome::NoEffect),
     }
     Some(index)
 }
@@ -487,8 +490,8 @@ mod tests {
         assert_eq!((first.phase, first.why.as_str()), (Phase::Recovered, "seen 6"));
         assert_eq!((second.phase, second.why.as_str()), (Phase::Waiting, "planned 9"));
         let tried: Vec<_> = first.attempts.iter().map(|one| (one.action.as_str(), one.outcome)).collect();
-        assert_eq!(tried, [("wake", Outcome::StoppedAgain), ("resume", Outcome::Continued)]);
-        let work = Work::of(&first.attempts);
+        assert_eq!(tried, [("wake", AttemptOutcome::StoppedAgain), ("resume", AttemptOutcome::Continued)]);
+        let work = WorkDone::of(&first.attempts);
         assert_eq!((work.answers, work.tokens, work.files.len()), (3, 5, 1));
     }
 

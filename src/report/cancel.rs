@@ -1,12 +1,12 @@
 //! Cancelling: from then on nothing happens to a stopped session by itself.
 
 use super::find::{SessionOptions, find};
-use super::inventory::{Ground, Inventory};
+use super::inventory::{Inventory, ReportContext};
 use crate::claude::transcript::Transcript;
 use crate::config::in_force;
 use crate::error::{Code, Error, Result};
-use crate::recovery::incident::{Incident, Phase, Report};
-use crate::recovery::ledger::{Event, Ledger};
+use crate::recovery::incident::{Incident, Phase, StopReport};
+use crate::recovery::ledger::{IncidentEvent, Ledger};
 use crate::recovery::note::NoteWriter;
 use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::{PlanReason, Reason};
@@ -129,7 +129,7 @@ fn listed(
     options: &CancelOptions,
     unknown: Error,
 ) -> Result<Incident> {
-    let ground = Ground::read(outside, None)?;
+    let ground = ReportContext::read(outside, None)?;
     let inventory = Inventory::take(&ground, None);
     let wanted = SessionOptions { session: options.session.clone(), ..SessionOptions::default() };
     let row = match find(&inventory, &wanted) {
@@ -145,7 +145,7 @@ fn listed(
         let why = format!("session {} needs nothing from you and is not waited for", session.id);
         return Err(Error::new(Code::NothingToDo, why));
     }
-    let report = Report {
+    let report = StopReport {
         session: session.id.clone(),
         project: session.project.dir.clone(),
         config_dir: session.config_dir.clone(),
@@ -159,7 +159,7 @@ fn listed(
     if options.dry_run {
         return Ok(Incident { plan: session.next, ..Incident::open(report, outside.clock.now()) });
     }
-    let entered = ledger.enter(&session.id, Event::Stopped(Box::new(report)))?;
+    let entered = ledger.enter(&session.id, IncidentEvent::Stopped(Box::new(report)))?;
     entered.map(|incident| Incident { plan: session.next, ..incident }).ok_or(unknown)
 }
 

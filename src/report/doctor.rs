@@ -2,7 +2,7 @@
 //! says what is so, where, and what to do next. Nothing is written, no credential is read, and a program is asked only whether the
 //! service runs.
 
-use super::inventory::{Ground, Inventory};
+use super::inventory::{Inventory, ReportContext};
 use super::session::{ConflictCopy, TranscriptLoss};
 use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::program::locate;
@@ -20,7 +20,7 @@ use crate::project::hooks::{HookEntry, MARKER, entries, ours, quoted};
 use crate::project::init::{self, InitOptions, InitPlan};
 use crate::project::plugin;
 use crate::project::runtime::recorded_nodes;
-use crate::project::{FileAction, Scope};
+use crate::project::{FileAction, HookScope};
 use crate::recovery::incident::Incident;
 use crate::service::status::{StatusOptions, status as service_status};
 use crate::session::files::project_directories;
@@ -92,7 +92,7 @@ pub struct DoctorOptions {
 /// How it stands with one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Standing {
+pub enum CheckStatus {
     /// As it should be.
     Ok,
     /// It works, and something should be looked at.
@@ -103,10 +103,10 @@ pub enum Standing {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]
-pub struct Check {
+pub struct DoctorCheck {
     /// Its name, which stays.
     pub id: &'static str,
-    pub status: Standing,
+    pub status: CheckStatus,
     pub fact: String,
     /// The file or directory it is about.
     #[serde(serialize_with = "lossy_or_null")]
@@ -115,24 +115,24 @@ pub struct Check {
     pub next: Option<String>,
 }
 
-impl Check {
-    fn new(id: &'static str, status: Standing, fact: impl Into<String>) -> Self {
+impl DoctorCheck {
+    fn new(id: &'static str, status: CheckStatus, fact: impl Into<String>) -> Self {
         Self { id, status, fact: fact.into(), path: None, next: None }
     }
 
     fn ok(id: &'static str, fact: impl Into<String>) -> Self {
-        Self::new(id, Standing::Ok, fact)
+        Self::new(id, CheckStatus::Ok, fact)
     }
 
     fn warn(id: &'static str, fact: impl Into<String>) -> Self {
-        Self::new(id, Standing::Warn, fact)
+        Self::new(id, CheckStatus::Warn, fact)
     }
 
     fn fail(id: &'static str, fact: impl Into<String>) -> Self {
-        Self::new(id, Standing::Fail, fact)
+        Self::new(id, CheckStatus::Fail, fact)
     }
 
-    fn of_error(id: &'static str, status: Standing, error: &Error) -> Self {
+    fn of_error(id: &'static str, status: CheckStatus, error: &Error) -> Self {
         Self {
             path: error.path.clone(),
             next: error.hint.clone(),
@@ -162,7 +162,7 @@ pub struct DoctorReport {
     pub project: PathBuf,
     pub ok: bool,
     /// Everything that was looked at.
-    pub checks: Vec<Check>,
+    pub checks: Vec<DoctorCheck>,
 }
 
 /// What the checks share.
@@ -206,14 +206,14 @@ fn examine(outside: World<'_>, options: &DoctorOptions, managed: &Path) -> Resul
     Ok(DoctorReport {
         schema: SCHEMA,
         generated_at: outside.clock.now(),
-        ok: checks.iter().all(|check| check.status != Standing::Fail),
+        ok: checks.iter().all(|check| check.status != CheckStatus::Fail),
         project: patient.project,
         checks,
     })
 }
 
 impl Patient<'_> {
-    fn checks(&self) -> Vec<Check> {
+    fn checks(&self) -> Vec<DoctorCheck> {
         let mut checks = vec![self.node(), self.client()];
         checks.extend(self.set_up());
         checks.extend(self.coverage());
@@ -229,7 +229,7 @@ impl Patient<'_> {
     }
 
     /// The node that hooks start: the one that was recorded, else the one on the PATH of their client.
-    fn node(&self) -> Check {
+    fn node(&self) -> DoctorCheck {
         let running = self.options.node_version.as_deref().unwrap_or("of an unknown version");
         let recorded = recorded_nodes(&self.state);
         if let Some(path) = recorded.iter().find(|path| which::which(path).is_ok()) {
@@ -244,60 +244,63 @@ impl Patient<'_> {
             } else {
                 format!("hooks start this one, and Node.js {running} runs now")
             };
-            return Check::ok("node", fact).at(path);
+            return DoctorCheck::ok("node", fact).at(path);
         }
         let again = "run cc-session-recover init: it records the node that runs it";
         let on_path = find(self.outside.env, "node", Some(&self.project));
         match (recorded.first(), on_path) {
             // No hooks of ours are here, or they are of an earlier version, which is reported as such.
-            (None, Some(path)) => Check::ok("node", format!("Node.js {running}")).at(path),
+            (None, Some(path)) => DoctorCheck::ok("node", format!("Node.js {running}")).at(path),
             (None, None) => {
-                Check::fail("node", "no node is recorded and none is on PATH: hooks start none").next(again)
+                DoctorCheck::fail("node", "no node is recorded and none is on PATH: hooks start none")
+                    .next(again)
             }
             (Some(gone), Some(_)) => {
                 let fact = "the node that ran init is gone: hooks start the one on the PATH of their client, if it has one";
-                Check::warn("node", fact).at(gone).next(again)
+                DoctorCheck::warn("node", fact).at(gone).next(again)
             }
-            (Some(gone), None) => {
-                Check::fail("node", "the node that ran init is gone and none is on PATH: hooks start none")
-                    .at(gone)
-                    .next(again)
-            }
+            (Some(gone), None) => DoctorCheck::fail(
+                "node",
+                "the node that ran init is gone and none is on PATH: hooks start none",
+            )
+            .at(gone)
+            .next(again),
         }
     }
 
     /// Whether sessions of the directory that was asked about run the hooks of its project, where that is another directory.
-    fn coverage(&self) -> Option<Check> {
+    fn coverage(&self) -> Option<DoctorCheck> {
         let id = "coverage";
         let set_up = self.enabled.iter().any(|enabled| enabled.settings.values().any(|image| image.hooks));
         if !set_up {
             return None;
         }
         let env = self.outside.env;
-        let user = |enabled: &Enabled| enabled.settings.get(&Scope::User).is_some_and(|image| image.hooks);
+        let user =
+            |enabled: &Enabled| enabled.settings.get(&HookScope::User).is_some_and(|image| image.hooks);
         if self.enabled.iter().any(user)
             || plugin::is_on(&self.state, env.claude_config_dir().as_deref(), Some(&self.project))
         {
-            return Some(Check::ok(id, "hooks of your own reach sessions in every directory"));
+            return Some(DoctorCheck::ok(id, "hooks of your own reach sessions in every directory"));
         }
         let covered = is_covered(&self.state, env, &self.project);
         let local = self.project.join(".claude/settings.local.json");
         // Hooks that two files name alike run once; others run twice.
         let differs = value_of(&local)
             .and_then(std::result::Result::ok)
-            .and_then(|value| difference(&ours(&value), &entries(Scope::Local, &local)));
+            .and_then(|value| difference(&ours(&value), &entries(HookScope::Local, &local)));
         if let Some(fact) = differs.filter(|_| covered) {
-            return Some(Check::warn(id, fact).at(local).next("run cc-session-recover init"));
+            return Some(DoctorCheck::warn(id, fact).at(local).next("run cc-session-recover init"));
         }
         if self.asked == self.project {
             return Some(if covered {
-                Check::ok(id, "sessions in subdirectories and worktrees run the hooks too").at(local)
+                DoctorCheck::ok(id, "sessions in subdirectories and worktrees run the hooks too").at(local)
             } else if can_be_covered(&self.project) {
-                Check::warn(id, "sessions started in a subdirectory or worktree run no hooks: they are not in settings.local.json")
+                DoctorCheck::warn(id, "sessions started in a subdirectory or worktree run no hooks: they are not in settings.local.json")
                     .at(local)
                     .next("run cc-session-recover init, or cc-session-recover init --user")
             } else {
-                Check::ok(
+                DoctorCheck::ok(
                     id,
                     "sessions started in a subdirectory run no hooks: cc-session-recover init --user reaches them",
                 )
@@ -309,8 +312,11 @@ impl Patient<'_> {
         let linked = Checkout::of(&self.asked).is_some_and(|checkout| !checkout.is_main());
         let here = if linked { "worktree" } else { "subdirectory" };
         Some(if covered || linked && committed {
-            Check::ok(id, format!("sessions in this {here} run the hooks of {}", self.project.display()))
-                .at(&self.asked)
+            DoctorCheck::ok(
+                id,
+                format!("sessions in this {here} run the hooks of {}", self.project.display()),
+            )
+            .at(&self.asked)
         } else {
             let fact = format!(
                 "sessions started in this {here} run no hooks: those of {} do not reach them",
@@ -320,12 +326,12 @@ impl Patient<'_> {
                 "run cc-session-recover init --user, or start sessions in {}",
                 self.project.display()
             );
-            Check::fail(id, fact).at(&self.asked).next(start)
+            DoctorCheck::fail(id, fact).at(&self.asked).next(start)
         })
     }
 
     /// Whether hooks ran in the sessions that were started since `init`, as far as their transcripts tell.
-    fn ran(&self) -> Option<Check> {
+    fn ran(&self) -> Option<DoctorCheck> {
         let id = "ran";
         let since = self.enabled.iter().filter(|enabled| enabled.settings.values().any(|image| image.hooks));
         let since = since.map(|enabled| enabled.at).min()?;
@@ -338,34 +344,36 @@ impl Patient<'_> {
             path.file_stem().is_some_and(|id| self.state.session(&id.to_string_lossy()).exists())
         });
         Some(match (hooked.count(), started.len()) {
-            (_, 0) => Check::ok(id, "no session was started here since init"),
+            (_, 0) => DoctorCheck::ok(id, "no session was started here since init"),
             (0, count) => {
                 let fact = format!(
                     "no hook has run since init, although {count} session{} started here",
                     if count == 1 { " was" } else { "s were" }
                 );
-                Check::fail(id, fact)
+                DoctorCheck::fail(id, fact)
                     .at(dir)
                     .next("start claude here: it must trust the folder, and /hooks must list the hooks")
             }
-            (hooked, count) => Check::ok(id, format!("hooks ran in {hooked} of {count} sessions since init")),
+            (hooked, count) => {
+                DoctorCheck::ok(id, format!("hooks ran in {hooked} of {count} sessions since init"))
+            }
         })
     }
 
-    fn client(&self) -> Check {
+    fn client(&self) -> DoctorCheck {
         let path = match locate(self.outside.env, Some(&self.project)) {
             Ok(path) => path,
-            Err(error) => return Check::of_error("client", Standing::Fail, &error),
+            Err(error) => return DoctorCheck::of_error("client", CheckStatus::Fail, &error),
         };
         let real = canonical(&path).unwrap_or_else(|_| path.clone());
         let Some(version) = version_of(&real) else {
-            return Check::warn("client", "Claude Code of an unknown version")
+            return DoctorCheck::warn("client", "Claude Code of an unknown version")
                 .at(path)
                 .next("run claude --version: before 2.1.120 no hook can wake a session");
         };
         let old = |fact: &str| {
             let fact = format!("Claude Code {version}: {fact}");
-            Check::warn("client", fact).next("update Claude Code: claude update")
+            DoctorCheck::warn("client", fact).next("update Claude Code: claude update")
         };
         let check = if !version.tells_stop_reasons() {
             old("its transcripts do not say how an answer ended, so what can be told of a stop is a guess")
@@ -376,14 +384,14 @@ impl Patient<'_> {
                 "it does not continue by itself after a 5-hour limit, and holds everything until somebody answers its menu",
             )
         } else {
-            Check::ok("client", format!("Claude Code {version}"))
+            DoctorCheck::ok("client", format!("Claude Code {version}"))
         };
         check.at(path)
     }
 
     /// What `init` writes, held against what is there.
-    fn set_up(&self) -> Vec<Check> {
-        let scopes: Vec<(&Enabled, Scope, bool)> = self
+    fn set_up(&self) -> Vec<DoctorCheck> {
+        let scopes: Vec<(&Enabled, HookScope, bool)> = self
             .enabled
             .iter()
             .flat_map(|enabled| enabled.settings.iter().map(move |(scope, image)| (enabled, *scope, image)))
@@ -392,7 +400,7 @@ impl Patient<'_> {
             .collect();
         let mut checks = self.plugin(!scopes.is_empty());
         if scopes.is_empty() && checks.is_empty() {
-            let check = Check::fail("setup", "recovery is not set up here").at(&self.project);
+            let check = DoctorCheck::fail("setup", "recovery is not set up here").at(&self.project);
             return vec![check.next("run cc-session-recover init")];
         }
         for (enabled, scope, _) in &scopes {
@@ -417,9 +425,9 @@ impl Patient<'_> {
                 version: env!("CARGO_PKG_VERSION"),
             };
             let again = match scope {
-                Scope::Project => "run cc-session-recover init",
-                Scope::Local => "run cc-session-recover init --local",
-                Scope::User => "run cc-session-recover init --user",
+                HookScope::Project => "run cc-session-recover init",
+                HookScope::Local => "run cc-session-recover init --local",
+                HookScope::User => "run cc-session-recover init --user",
             };
             match init::survey(outside, options) {
                 Ok(plan) => checks.extend([
@@ -429,13 +437,13 @@ impl Patient<'_> {
                 ]),
                 // The check of the note says what is wrong with it.
                 Err(error) if error.path.as_deref() == Some(&self.project.join(FILE_NAME)) => checks.push(
-                    Check::warn(
+                    DoctorCheck::warn(
                         "hooks",
                         "not looked at: what init would write cannot be told before HANDOFF.md is mended",
                     )
                     .next("mend HANDOFF.md and run it again"),
                 ),
-                Err(error) => checks.push(Check::of_error("hooks", Standing::Fail, &error)),
+                Err(error) => checks.push(DoctorCheck::of_error("hooks", CheckStatus::Fail, &error)),
             }
         }
         if scopes.len() > 1 {
@@ -444,7 +452,7 @@ impl Patient<'_> {
                 scopes.len()
             );
             checks.push(
-                Check::warn("setup", fact)
+                DoctorCheck::warn("setup", fact)
                     .at(&self.project)
                     .next("take one set out: cc-session-recover uninstall, with --local or --user"),
             );
@@ -454,9 +462,9 @@ impl Patient<'_> {
 
     /// The plugin as it was written against what this version writes, and what Claude Code does with it. `beside`: settings
     /// have hooks of ours.
-    fn plugin(&self, beside: bool) -> Vec<Check> {
+    fn plugin(&self, beside: bool) -> Vec<DoctorCheck> {
         let env = self.outside.env;
-        let Some(plugin::Standing { directory, on, recorded }) =
+        let Some(plugin::InstalledPlugin { directory, on, recorded }) =
             plugin::standing(&self.state, env.claude_config_dir().as_deref(), Some(&self.project))
         else {
             return Vec::new();
@@ -465,7 +473,8 @@ impl Patient<'_> {
         let again = format!("run cc-session-recover plugin --to {word}");
         if !recorded {
             let fact = "Claude Code has it on, and nothing is known of it here: its hooks do nothing";
-            let check = if beside { Check::warn("plugin", fact) } else { Check::fail("plugin", fact) };
+            let check =
+                if beside { DoctorCheck::warn("plugin", fact) } else { DoctorCheck::fail("plugin", fact) };
             return vec![check.at(directory).next(again)];
         }
         let outside = init::Outside { env, clock: self.outside.clock, version: env!("CARGO_PKG_VERSION") };
@@ -478,34 +487,36 @@ impl Patient<'_> {
         };
         let plan = match plugin::plan(outside, options) {
             Ok(plan) => plan,
-            Err(error) => return vec![Check::of_error("plugin", Standing::Fail, &error)],
+            Err(error) => return vec![DoctorCheck::of_error("plugin", CheckStatus::Fail, &error)],
         };
         let check = match plan.files.iter().find(|step| step.changes()) {
             Some(step) if step.action == FileAction::Create => {
-                Check::fail("plugin", "a part of the plugin is gone").at(&step.path).next(again)
+                DoctorCheck::fail("plugin", "a part of the plugin is gone").at(&step.path).next(again)
             }
-            Some(step) => Check::warn("plugin", "a part of the plugin is not as this version writes it")
-                .at(&step.path)
-                .next(again),
+            Some(step) => {
+                DoctorCheck::warn("plugin", "a part of the plugin is not as this version writes it")
+                    .at(&step.path)
+                    .next(again)
+            }
             None if on && beside => {
-                Check::ok("plugin", "it leaves this project to the hooks in its settings")
+                DoctorCheck::ok("plugin", "it leaves this project to the hooks in its settings")
             }
-            None if on => Check::ok("plugin", "Claude Code has it on, in every project"),
-            None if beside => Check::ok("plugin", "it is written, and Claude Code does not have it on"),
-            None => {
-                Check::fail("plugin", "it is written, and Claude Code does not have it on").next(format!(
+            None if on => DoctorCheck::ok("plugin", "Claude Code has it on, in every project"),
+            None if beside => DoctorCheck::ok("plugin", "it is written, and Claude Code does not have it on"),
+            None => DoctorCheck::fail("plugin", "it is written, and Claude Code does not have it on").next(
+                format!(
                     "run claude plugin marketplace add {word}, then claude plugin install {}",
                     plugin::ID
-                ))
-            }
+                ),
+            ),
         };
         vec![if check.path.is_none() { check.at(directory) } else { check }]
     }
 
-    fn hooks_allowed(&self) -> Check {
+    fn hooks_allowed(&self) -> DoctorCheck {
         let broken = self.settings.files.iter().find_map(|file| Some((file, file.value.as_ref().err()?)));
         if let Some((file, why)) = broken {
-            return Check::fail(
+            return DoctorCheck::fail(
                 "hooks-allowed",
                 format!("a settings file of Claude Code cannot be read: {why}"),
             )
@@ -513,7 +524,7 @@ impl Patient<'_> {
             .next("mend the file: what it says is not in force");
         }
         if let Some(file) = self.settings.managed("allowManagedHooksOnly") {
-            return Check::fail(
+            return DoctorCheck::fail(
                 "hooks-allowed",
                 "your organisation allows no hooks but its own (allowManagedHooksOnly)",
             )
@@ -522,17 +533,17 @@ impl Patient<'_> {
         }
         match self.settings.get("disableAllHooks") {
             Some((Value::Bool(true), file)) => {
-                Check::fail("hooks-allowed", "hooks are switched off (disableAllHooks)")
+                DoctorCheck::fail("hooks-allowed", "hooks are switched off (disableAllHooks)")
                     .at(&file.path)
                     .next("take disableAllHooks out of that file")
             }
-            _ => Check::ok("hooks-allowed", "nothing switches hooks off"),
+            _ => DoctorCheck::ok("hooks-allowed", "nothing switches hooks off"),
         }
     }
 
-    fn configuration(&self) -> Check {
+    fn configuration(&self) -> DoctorCheck {
         match &self.config.problem {
-            Some(error) => Check::of_error("config", Standing::Fail, error),
+            Some(error) => DoctorCheck::of_error("config", CheckStatus::Fail, error),
             None if self.config.config.heartbeat.is_short() => {
                 let grace = self.config.config.heartbeat.grace_seconds;
                 let then = if self.config.config.heartbeat.is_of_tests() {
@@ -544,21 +555,23 @@ impl Patient<'_> {
                     "heartbeat.graceSeconds is {grace}, and Claude Code's own continuation of a limit comes up to 100 s after the reset: {then}"
                 );
                 let check =
-                    Check::warn("config", fact).next("set heartbeat.graceSeconds to 150, or remove it");
+                    DoctorCheck::warn("config", fact).next("set heartbeat.graceSeconds to 150, or remove it");
                 match self.outside.env.config_file() {
                     Some(path) => check.at(path),
                     None => check,
                 }
             }
             None => match self.outside.env.config_file().filter(|path| path.exists()) {
-                Some(path) => Check::ok("config", "the configuration is valid").at(path),
-                None => Check::ok("config", "there is no configuration file: the defaults are in force"),
+                Some(path) => DoctorCheck::ok("config", "the configuration is valid").at(path),
+                None => {
+                    DoctorCheck::ok("config", "there is no configuration file: the defaults are in force")
+                }
             },
         }
     }
 
     /// Whether transcripts are written: what a hook saw, what says that they are not, and whether they could be.
-    fn saving(&self) -> Vec<Check> {
+    fn saving(&self) -> Vec<DoctorCheck> {
         let now = self.outside.clock.now();
         let seen: Vec<Unsaved> = Unsaved::all(&self.state)
             .into_iter()
@@ -566,13 +579,13 @@ impl Patient<'_> {
             .filter(|unsaved| now - unsaved.seen_at < RECENT)
             .filter(|unsaved| unsaved.project.as_deref().is_none_or(|project| project == self.project))
             .collect();
-        let mut checks: Vec<Check> = seen.iter().map(|unsaved| self.unsaved(unsaved)).collect();
+        let mut checks: Vec<DoctorCheck> = seen.iter().map(|unsaved| self.unsaved(unsaved)).collect();
         let env = self.outside.env;
         // Within a client its own marks stand in the environment of everything it starts.
         let within = env.claude_pid().is_some_and(|pid| self.outside.processes.start_token(pid).is_some());
         if env.var("CLAUDE_CODE_SKIP_PROMPT_HISTORY").is_some() {
             checks.push(
-                Check::fail(
+                DoctorCheck::fail(
                     "saving",
                     "CLAUDE_CODE_SKIP_PROMPT_HISTORY is set here: a claude started from here saves nothing",
                 )
@@ -583,14 +596,14 @@ impl Patient<'_> {
             && !within
         {
             checks.push(
-                Check::warn("saving", "CLAUDE_CODE_CHILD_SESSION is set here, left by a Claude Code that is gone: a claude started in this terminal may save nothing")
+                DoctorCheck::warn("saving", "CLAUDE_CODE_CHILD_SESSION is set here, left by a Claude Code that is gone: a claude started in this terminal may save nothing")
                     .next("unset CLAUDE_CODE_CHILD_SESSION, or open another terminal"),
             );
         }
         let zero = self.settings.get("cleanupPeriodDays").filter(|(days, _)| days.as_f64() == Some(0.0));
         if let Some((_, file)) = zero {
             checks.push(
-                Check::fail(
+                DoctorCheck::fail(
                     "saving",
                     "cleanupPeriodDays is 0: older clients then save nothing, newer ones refuse it",
                 )
@@ -599,29 +612,33 @@ impl Patient<'_> {
             );
         }
         let Some(home) = &self.home else {
-            checks.push(Check::fail("saving", "the directory of Claude Code is not known").next("set HOME"));
+            checks.push(
+                DoctorCheck::fail("saving", "the directory of Claude Code is not known").next("set HOME"),
+            );
             return checks;
         };
         let projects = home.projects();
         let nearest = projects.ancestors().find(|dir| dir.exists()).unwrap_or(&projects);
         if !is_writable(nearest) {
             checks.push(
-                Check::fail("saving", "transcripts cannot be written")
+                DoctorCheck::fail("saving", "transcripts cannot be written")
                     .at(nearest)
                     .next("make it writable for yourself: chmod u+rwx"),
             );
         } else if let Err(error) = ensure_room(nearest, ROOM) {
-            checks
-                .push(Check { status: Standing::Warn, ..Check::of_error("saving", Standing::Warn, &error) });
+            checks.push(DoctorCheck {
+                status: CheckStatus::Warn,
+                ..DoctorCheck::of_error("saving", CheckStatus::Warn, &error)
+            });
         }
         if checks.is_empty() {
-            checks.push(Check::ok("saving", "no session was seen that is not saved").at(projects));
+            checks.push(DoctorCheck::ok("saving", "no session was seen that is not saved").at(projects));
         }
         checks
     }
 
     /// Copies of transcripts that a tool which synchronizes directories made: a session may go on in the wrong one.
-    fn conflict_copies(&self) -> Vec<Check> {
+    fn conflict_copies(&self) -> Vec<DoctorCheck> {
         let further: Vec<PathBuf> = self.config.config.config_dirs.iter().map(PathBuf::from).collect();
         let homes = all_homes(self.outside.env, &further);
         let dirs = project_directories(&homes, &mut Vec::new());
@@ -630,14 +647,16 @@ impl Patient<'_> {
             beside.iter().flat_map(|beside| beside.conflicts.iter().cloned()).collect();
         paths.sort();
         let more = paths.len().saturating_sub(MOST_CONFLICTS);
-        let mut checks: Vec<Check> = paths.into_iter().take(MOST_CONFLICTS).map(conflict_check).collect();
+        let mut checks: Vec<DoctorCheck> =
+            paths.into_iter().take(MOST_CONFLICTS).map(conflict_check).collect();
         if more > 0 {
-            checks.push(Check::warn("conflict-copies", format!("there are {more} more conflict copies")));
+            checks
+                .push(DoctorCheck::warn("conflict-copies", format!("there are {more} more conflict copies")));
         }
         checks
     }
 
-    fn unsaved(&self, unsaved: &Unsaved) -> Check {
+    fn unsaved(&self, unsaved: &Unsaved) -> DoctorCheck {
         let mut fact = format!(
             "session {} is not saved since {}: {}",
             &unsaved.session[..8],
@@ -648,14 +667,17 @@ impl Patient<'_> {
         if shadow.exists() {
             fact = format!("{fact}; what was said since is kept in {}", shadow.display());
         }
-        let check =
-            if unsaved.is_deliberate() { Check::warn("saving", fact) } else { Check::fail("saving", fact) };
+        let check = if unsaved.is_deliberate() {
+            DoctorCheck::warn("saving", fact)
+        } else {
+            DoctorCheck::fail("saving", fact)
+        };
         check.at(&unsaved.transcript).next(unsaved.next())
     }
 
     /// The limit that decides, over every directory in which a client is known to have been started.
-    fn retention(&self) -> Vec<Check> {
-        let Ok(ground) = Ground::read(self.outside, None) else { return Vec::new() };
+    fn retention(&self) -> Vec<DoctorCheck> {
+        let Ok(ground) = ReportContext::read(self.outside, None) else { return Vec::new() };
         let inventory = Inventory::take(&ground, None);
         let at = |home: &ClaudeHome| inventory.homes.iter().position(|one| one.dir() == home.dir());
         let Some((home, index)) = self.home.as_ref().and_then(|home| Some((home, at(home)?))) else {
@@ -670,15 +692,15 @@ impl Patient<'_> {
             (all, unkept) => format!("; the next `claude -p` deletes {all} of them, {unkept} are not kept"),
         };
         let check = match limit {
-            None => Check::ok(
+            None => DoctorCheck::ok(
                 "retention",
                 "Claude Code deletes no transcripts: a settings file switches that off",
             ),
-            Some(RetentionLimit { days, file: None }) if unkept == 0 => Check::ok(
+            Some(RetentionLimit { days, file: None }) if unkept == 0 => DoctorCheck::ok(
                 "retention",
                 format!("transcripts are kept for {days} days, the default of Claude Code{coming}"),
             ),
-            Some(RetentionLimit { days, file: None }) => Check::warn(
+            Some(RetentionLimit { days, file: None }) => DoctorCheck::warn(
                 "retention",
                 format!(
                     "Claude Code deletes transcripts nobody wrote to for {days} days, its default{coming}"
@@ -693,13 +715,19 @@ impl Patient<'_> {
                 let lowers = *file != own && days < &self.own_days();
                 let fact = format!("Claude Code deletes transcripts nobody wrote to for {days} days{coming}");
                 if u64::from(*days) >= SOON && unkept == 0 && !lowers {
-                    Check::ok("retention", format!("transcripts are kept for {days} days{coming}")).at(file)
+                    DoctorCheck::ok("retention", format!("transcripts are kept for {days} days{coming}"))
+                        .at(file)
                 } else if lowers {
-                    Check::warn("retention", format!("{fact}; this file lowers the limit for all projects")).at(file).next(
-                        format!("remove \"cleanupPeriodDays\": {days} from it, or start no `claude -p` in its project"),
+                    DoctorCheck::warn(
+                        "retention",
+                        format!("{fact}; this file lowers the limit for all projects"),
                     )
+                    .at(file)
+                    .next(format!(
+                        "remove \"cleanupPeriodDays\": {days} from it, or start no `claude -p` in its project"
+                    ))
                 } else {
-                    Check::warn("retention", fact).at(file).next(format!(
+                    DoctorCheck::warn("retention", fact).at(file).next(format!(
                         "set \"cleanupPeriodDays\": 365 in {} in place of {days}, or export what is to stay",
                         file.display()
                     ))
@@ -721,7 +749,7 @@ impl Patient<'_> {
     }
 
     /// What is kept of deleted sessions, whether it has room, and sessions whose transcripts lost something.
-    fn kept(&self) -> Vec<Check> {
+    fn kept(&self) -> Vec<DoctorCheck> {
         let mut problems = Vec::new();
         let all = kept_register(&self.state, &mut problems);
         let mut checks = Vec::new();
@@ -737,13 +765,14 @@ impl Patient<'_> {
             );
             let dir = self.state.all_kept();
             checks.push(if bytes > most {
-                Check::warn("kept", format!("{fact}; retention.keptMaxTotal allows {} MB", most / 1_000_000))
-                    .at(dir)
-                    .next(
-                        "run cc-session-recover prune, or raise retention.keptMaxTotal in the configuration",
-                    )
+                DoctorCheck::warn(
+                    "kept",
+                    format!("{fact}; retention.keptMaxTotal allows {} MB", most / 1_000_000),
+                )
+                .at(dir)
+                .next("run cc-session-recover prune, or raise retention.keptMaxTotal in the configuration")
             } else {
-                Check::ok("kept", fact).at(dir)
+                DoctorCheck::ok("kept", fact).at(dir)
             });
         }
         for entry in all.iter().filter(|entry| entry.may_have_lost()) {
@@ -751,14 +780,16 @@ impl Patient<'_> {
             let Some(lost) = loss_of(&kept.transcript, Some(&kept)) else { continue };
             let fact = TranscriptLoss { lost, restorable: true }.fact();
             checks.push(
-                Check::warn("kept", format!("session {}: {fact}", kept.session))
+                DoctorCheck::warn("kept", format!("session {}: {fact}", kept.session))
                     .at(&kept.transcript)
                     .next(format!("cc-session-recover restore {} --from kept", kept.session)),
             );
         }
         for error in problems {
-            let check =
-                Check::warn("kept", format!("what is kept of a session cannot be read: {}", error.message));
+            let check = DoctorCheck::warn(
+                "kept",
+                format!("what is kept of a session cannot be read: {}", error.message),
+            );
             checks.push(match &error.path {
                 Some(path) => check.at(path),
                 None => check,
@@ -767,35 +798,38 @@ impl Patient<'_> {
         checks
     }
 
-    fn note(&self) -> Check {
+    fn note(&self) -> DoctorCheck {
         let path = self.project.join(FILE_NAME);
         let again = "run cc-session-recover init";
         let text = match read_small(&path, LARGEST_NOTE) {
             Ok(Some(bytes)) => String::from_utf8(bytes),
             Ok(None) if self.enabled.iter().any(|enabled| enabled.project.is_some()) => {
-                return Check::warn("note", "there is no HANDOFF.md; the next stop makes one")
+                return DoctorCheck::warn("note", "there is no HANDOFF.md; the next stop makes one")
                     .at(path)
                     .next(again);
             }
-            Ok(None) => return Check::ok("note", "there is no HANDOFF.md; a stop makes one"),
+            Ok(None) => return DoctorCheck::ok("note", "there is no HANDOFF.md; a stop makes one"),
             Err(error) => {
-                return Check::fail("note", format!("HANDOFF.md cannot be written: it {}", error.message))
-                    .at(path)
-                    .next("put a regular file in its place, or remove it");
+                return DoctorCheck::fail(
+                    "note",
+                    format!("HANDOFF.md cannot be written: it {}", error.message),
+                )
+                .at(path)
+                .next("put a regular file in its place, or remove it");
             }
         };
         let Ok(text) = text else {
-            return Check::fail("note", "HANDOFF.md is not UTF-8 text and is left alone")
+            return DoctorCheck::fail("note", "HANDOFF.md is not UTF-8 text and is left alone")
                 .at(path)
                 .next("mend it, or move it away");
         };
         if !is_writable(&path) {
-            return Check::fail("note", "HANDOFF.md is write-protected and is left alone")
+            return DoctorCheck::fail("note", "HANDOFF.md is write-protected and is left alone")
                 .at(path)
                 .next("make it writable: chmod u+w");
         }
         if text.lines().any(|line| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>")) {
-            return Check::warn("note", "HANDOFF.md holds an unresolved merge")
+            return DoctorCheck::warn("note", "HANDOFF.md holds an unresolved merge")
                 .at(path)
                 .next("resolve it; blocks of ours may be left out");
         }
@@ -805,61 +839,64 @@ impl Patient<'_> {
         } else {
             format!(", {edited} of them edited by somebody; that is kept")
         };
-        Check::ok(
+        DoctorCheck::ok(
             "note",
             format!("HANDOFF.md holds {noted} note{}{edited}", if noted == 1 { "" } else { "s" }),
         )
         .at(path)
     }
 
-    fn state_dir(&self) -> Check {
+    fn state_dir(&self) -> DoctorCheck {
         let root = self.state.root();
         let nearest = root.ancestors().find(|dir| dir.exists()).unwrap_or(root);
         if !nearest.is_dir() || !is_writable(nearest) {
-            return Check::fail("state", "nothing can be written into the state directory")
+            return DoctorCheck::fail("state", "nothing can be written into the state directory")
                 .at(nearest)
                 .next("make it writable for yourself, or set CC_RECOVER_STATE_DIR to another absolute path");
         }
         match ensure_room(nearest, ROOM) {
-            Ok(()) => Check::ok("state", "the state directory can be written").at(root),
-            Err(error) => Check::of_error("state", Standing::Warn, &error),
+            Ok(()) => DoctorCheck::ok("state", "the state directory can be written").at(root),
+            Err(error) => DoctorCheck::of_error("state", CheckStatus::Warn, &error),
         }
     }
 
     /// Whether others may read what is kept.
-    fn privacy(&self) -> Check {
+    fn privacy(&self) -> DoctorCheck {
         let open = open_to_others(self.state.root());
         let root = self.state.root();
         match open.split_first() {
-            None => Check::ok("privacy", "nobody else may read what is kept").at(root),
+            None => DoctorCheck::ok("privacy", "nobody else may read what is kept").at(root),
             Some((first, _)) => {
                 let fact = format!(
                     "others of this machine may read or change {} of our files and directories",
                     open.len()
                 );
-                Check::warn("privacy", fact).at(first).next(format!("run chmod -R go= '{}'", root.display()))
+                DoctorCheck::warn("privacy", fact)
+                    .at(first)
+                    .next(format!("run chmod -R go= '{}'", root.display()))
             }
         }
     }
 
-    fn journal(&self) -> Check {
+    fn journal(&self) -> DoctorCheck {
         let path = self.state.journal();
         match journal::verify(&self.state) {
-            Ok(chain) if chain.sound => {
-                Check::ok("journal", format!("the journal is as it was written ({} lines)", chain.lines))
-                    .at(path)
-            }
-            Ok(chain) => Check::warn(
+            Ok(chain) if chain.sound => DoctorCheck::ok(
+                "journal",
+                format!("the journal is as it was written ({} lines)", chain.lines),
+            )
+            .at(path),
+            Ok(chain) => DoctorCheck::warn(
                 "journal",
                 format!("the journal does not hold together in {} places", chain.breaks.len()),
             )
             .at(path)
             .next("run cc-session-recover log --verify"),
-            Err(error) => Check::of_error("journal", Standing::Warn, &error),
+            Err(error) => DoctorCheck::of_error("journal", CheckStatus::Warn, &error),
         }
     }
 
-    fn incidents(&self) -> Check {
+    fn incidents(&self) -> DoctorCheck {
         let dir = self.state.incidents();
         let (mut active, mut broken) = (0, None);
         for path in files_of(&dir, "json") {
@@ -871,14 +908,14 @@ impl Patient<'_> {
         }
         match broken {
             Some(error) => {
-                let check = Check::of_error("incidents", Standing::Warn, &error);
+                let check = DoctorCheck::of_error("incidents", CheckStatus::Warn, &error);
                 if check.next.is_some() {
                     check
                 } else {
                     check.next("run cc-session-recover status: it is read anew from the transcript")
                 }
             }
-            None => Check::ok(
+            None => DoctorCheck::ok(
                 "incidents",
                 format!("{active} stop{} looked after", if active == 1 { " is" } else { "s are" }),
             )
@@ -886,7 +923,7 @@ impl Patient<'_> {
         }
     }
 
-    fn spool(&self) -> Check {
+    fn spool(&self) -> DoctorCheck {
         let dir = self.state.spool();
         let now = self.outside.clock.now();
         let waiting = files_of(&dir, "json");
@@ -895,18 +932,18 @@ impl Patient<'_> {
             modified.is_some_and(|at| now - DateTime::<Utc>::from(at) > STALE)
         });
         match old.count() {
-            0 => Check::ok("spool", format!("{} events wait to be read", waiting.len())).at(dir),
-            old => Check::warn("spool", format!("{old} events were left for somebody who never came"))
+            0 => DoctorCheck::ok("spool", format!("{} events wait to be read", waiting.len())).at(dir),
+            old => DoctorCheck::warn("spool", format!("{old} events were left for somebody who never came"))
                 .at(dir)
                 .next("run cc-session-recover status --all: it reads them"),
         }
     }
 
-    fn quarantine(&self) -> Check {
+    fn quarantine(&self) -> DoctorCheck {
         let dir = self.state.quarantine();
         match std::fs::read_dir(&dir).map_or(0, Iterator::count) {
-            0 => Check::ok("quarantine", "no damaged file was found"),
-            count => Check::warn(
+            0 => DoctorCheck::ok("quarantine", "no damaged file was found"),
+            count => DoctorCheck::warn(
                 "quarantine",
                 format!(
                     "{count} damaged file{} kept; what could be was read anew",
@@ -922,42 +959,42 @@ impl Patient<'_> {
         self.enabled.iter().any(|enabled| enabled.unattended.is_some())
     }
 
-    fn supervisor(&self) -> Check {
+    fn supervisor(&self) -> DoctorCheck {
         let options = StatusOptions {
             node: self.options.node.clone(),
             package_root: Some(self.options.package_root.clone()),
         };
         let service = match service_status(self.outside, &options) {
             Ok(service) => service,
-            Err(error) => return Check::of_error("supervisor", Standing::Warn, &error),
+            Err(error) => return DoctorCheck::of_error("supervisor", CheckStatus::Warn, &error),
         };
         let id = "supervisor";
         let install = "run cc-session-recover watch --install, or keep cc-session-recover watch running";
         if let Some(problem) = service.problem {
-            return Check::warn(id, problem).at(service.file);
+            return DoctorCheck::warn(id, problem).at(service.file);
         }
         if service.installed && service.current == Some(false) {
-            return Check::warn(id, "the service starts an earlier installation")
+            return DoctorCheck::warn(id, "the service starts an earlier installation")
                 .at(service.file)
                 .next("run cc-session-recover watch --install");
         }
         if !self.agreed() {
-            return Check::ok(
+            return DoctorCheck::ok(
                 id,
                 "not needed: closed sessions of this project are not resumed without you (init --unattended)",
             );
         }
         match (service.supervised, service.installed && service.enabled != Some(false)) {
             (true, true) => {
-                Check::ok(id, "the supervisor runs, and is started at every login").at(service.file)
+                DoctorCheck::ok(id, "the supervisor runs, and is started at every login").at(service.file)
             }
             (true, false) => {
-                Check::warn(id, "the supervisor runs, and is gone after the next login").next(install)
+                DoctorCheck::warn(id, "the supervisor runs, and is gone after the next login").next(install)
             }
-            (false, true) => Check::warn(id, "the service is there and no supervisor runs")
+            (false, true) => DoctorCheck::warn(id, "the service is there and no supervisor runs")
                 .at(service.file)
                 .next("run cc-session-recover watch --status"),
-            (false, false) => Check::warn(
+            (false, false) => DoctorCheck::warn(
                 id,
                 "no supervisor runs: after a restart of the machine nobody resumes closed sessions",
             )
@@ -966,69 +1003,79 @@ impl Patient<'_> {
     }
 
     /// Whether a run without a person could log in. Only names of variables and the presence of a file are looked at.
-    fn credential(&self) -> Check {
+    fn credential(&self) -> DoctorCheck {
         let id = "credential";
         if !self.agreed() {
-            return Check::ok(id, "not needed: closed sessions of this project are not resumed without you");
+            return DoctorCheck::ok(
+                id,
+                "not needed: closed sessions of this project are not resumed without you",
+            );
         }
         if let Some(home) = &self.home {
             let place = SettingsPlace { config_dir: home.dir(), project: Some(&self.project), flag: None };
             let kept = kept_from_hooks(self.outside.env, place);
             if !kept.is_empty() {
-                return Check::fail(id, kept_from_hooks_words(&kept)).next(
+                return DoctorCheck::fail(id, kept_from_hooks_words(&kept)).next(
                     "run cc-session-recover watch in this shell and leave it running, or log in with /login",
                 );
             }
         }
         let file = self.home.as_ref().map(|home| home.dir().join(".credentials.json"));
         if let Some(file) = file.as_ref().filter(|file| file.is_file()) {
-            return Check::ok(id, "a login is stored").at(file);
+            return DoctorCheck::ok(id, "a login is stored").at(file);
         }
         let helper = self.settings.get("apiKeyHelper");
         let named = self.settings.get("env").and_then(|(env, file)| {
             CREDENTIALS.iter().find(|name| env.get(**name).is_some()).map(|name| (*name, file))
         });
         if let Some((_, file)) = helper {
-            return Check::ok(id, "a program gives the key (apiKeyHelper)").at(&file.path);
+            return DoctorCheck::ok(id, "a program gives the key (apiKeyHelper)").at(&file.path);
         }
         if let Some((name, file)) = named {
-            return Check::ok(id, format!("{name} is set in the settings")).at(&file.path);
+            return DoctorCheck::ok(id, format!("{name} is set in the settings")).at(&file.path);
         }
         if cfg!(target_os = "macos") {
-            return Check::ok(id, "the login is in the keychain, or there is none: that is not looked at");
+            return DoctorCheck::ok(
+                id,
+                "the login is in the keychain, or there is none: that is not looked at",
+            );
         }
         match CREDENTIALS.iter().find(|name| self.outside.env.var(name).is_some()) {
-            Some(name) => Check::warn(id, format!("{name} is set here, and a service does not have it"))
-                .next("log in (claude, then /login), or set it in the env of your settings"),
-            None => Check::fail(id, "no login is stored that a run without a person could use")
+            Some(name) => {
+                DoctorCheck::warn(id, format!("{name} is set here, and a service does not have it"))
+                    .next("log in (claude, then /login), or set it in the env of your settings")
+            }
+            None => DoctorCheck::fail(id, "no login is stored that a run without a person could use")
                 .next("log in: start claude and type /login"),
         }
     }
 }
 
 /// Hooks of ours in a settings file against those that `init` writes.
-fn conflict_check(path: PathBuf) -> Check {
+fn conflict_check(path: PathBuf) -> DoctorCheck {
     let id = Found::named(&path, 0).map(|found| found.id().to_owned()).unwrap_or_default();
     let copy = ConflictCopy::at(path);
     let newest = copy
         .newest_at
         .map_or_else(|| "without messages".to_owned(), |at| format!("newest message {}", rfc3339(at)));
-    Check::warn("conflict-copies", format!("there is a conflict copy of session {id}, {newest}"))
+    DoctorCheck::warn("conflict-copies", format!("there is a conflict copy of session {id}, {newest}"))
         .at(copy.path)
         .next(format!("compare it with `cc-session-recover show {id}`, and stop synchronizing this directory while clients run"))
 }
 
-fn hooks(plan: &InitPlan, again: &str) -> Check {
+fn hooks(plan: &InitPlan, again: &str) -> DoctorCheck {
     let Some(target) = plan.hooks_target() else {
-        return Check::fail("hooks", "no hooks are set up").next(again);
+        return DoctorCheck::fail("hooks", "no hooks are set up").next(again);
     };
     let check = match value_of(&target.real_path) {
-        None => Check::fail("hooks", "the settings file with our hooks is gone").next(again),
-        Some(Err(why)) => Check::fail("hooks", format!("the settings file cannot be read: {why}"))
+        None => DoctorCheck::fail("hooks", "the settings file with our hooks is gone").next(again),
+        Some(Err(why)) => DoctorCheck::fail("hooks", format!("the settings file cannot be read: {why}"))
             .next("mend the file; the hooks in it do not work"),
         Some(Ok(value)) => match difference(&ours(&value), &target.entries) {
-            None => Check::ok("hooks", format!("all {} hooks are as they should be", target.entries.len())),
-            Some(fact) => Check::fail("hooks", fact).next(again),
+            None => {
+                DoctorCheck::ok("hooks", format!("all {} hooks are as they should be", target.entries.len()))
+            }
+            Some(fact) => DoctorCheck::fail("hooks", fact).next(again),
         },
     };
     check.at(&target.path)
@@ -1062,39 +1109,42 @@ fn same_place(one: &HookEntry, other: &HookEntry) -> bool {
     one.event == other.event && one.matcher == other.matcher
 }
 
-fn runtime(plan: &InitPlan, state: &StateDir, again: &str) -> Check {
+fn runtime(plan: &InitPlan, state: &StateDir, again: &str) -> DoctorCheck {
     let Some(dir) = &plan.runtime.to else {
-        return Check::fail("runtime", "hooks have nothing to run").next(again);
+        return DoctorCheck::fail("runtime", "hooks have nothing to run").next(again);
     };
     let missing = plan.files.iter().any(|step| &step.path == dir && step.changes());
     if !missing {
-        return Check::ok("runtime", "what the hooks run is there, and of this version").at(dir);
+        return DoctorCheck::ok("runtime", "what the hooks run is there, and of this version").at(dir);
     }
     if dir.exists() {
         let fact = "what the hooks run is damaged: it is not the file that init copied";
-        return Check::fail("runtime", fact).at(dir).next(again);
+        return DoctorCheck::fail("runtime", fact).at(dir).next(again);
     }
     let others = std::fs::read_dir(state.runtime()).map_or(0, Iterator::count);
     let fact =
         if others > 0 { "hooks run another version than this one" } else { "what the hooks run is gone" };
-    let check = if others > 0 { Check::warn("runtime", fact) } else { Check::fail("runtime", fact) };
+    let check =
+        if others > 0 { DoctorCheck::warn("runtime", fact) } else { DoctorCheck::fail("runtime", fact) };
     check.at(dir).next(again)
 }
 
 /// The files that start the runtime.
-fn launcher(plan: &InitPlan, again: &str) -> Check {
+fn launcher(plan: &InitPlan, again: &str) -> DoctorCheck {
     let dir = plan.files.iter().find(|step| step.path.ends_with(MARKER));
-    let Some(hook) = dir else { return Check::fail("launcher", "there is no launcher").next(again) };
+    let Some(hook) = dir else { return DoctorCheck::fail("launcher", "there is no launcher").next(again) };
     let beside = hook.path.parent();
     let wrong = plan.files.iter().filter(|step| step.path.parent() == beside).find(|step| step.changes());
     match wrong {
-        None => Check::ok("launcher", "the launcher is as it should be").at(&hook.path),
+        None => DoctorCheck::ok("launcher", "the launcher is as it should be").at(&hook.path),
         Some(step) if step.action == FileAction::Create => {
-            Check::fail("launcher", "a file of the launcher is gone").at(&step.path).next(again)
+            DoctorCheck::fail("launcher", "a file of the launcher is gone").at(&step.path).next(again)
         }
-        Some(step) => Check::warn("launcher", "a file of the launcher is not as this version writes it")
-            .at(&step.path)
-            .next(again),
+        Some(step) => {
+            DoctorCheck::warn("launcher", "a file of the launcher is not as this version writes it")
+                .at(&step.path)
+                .next(again)
+        }
     }
 }
 
@@ -1181,10 +1231,10 @@ mod tests {
             let report = examine(outside, &options, &managed).unwrap();
             report.checks.into_iter().find(|check| check.id == "hooks-allowed").unwrap()
         };
-        assert_eq!(standing("{}").status, Standing::Ok);
+        assert_eq!(standing("{}").status, CheckStatus::Ok);
         for forbidden in ["{\"allowManagedHooksOnly\":true}", "{\"disableAllHooks\":true}", "{"] {
             let check = standing(forbidden);
-            assert_eq!(check.status, Standing::Fail, "{forbidden}");
+            assert_eq!(check.status, CheckStatus::Fail, "{forbidden}");
             assert_eq!(check.path, Some(managed.join("managed-settings.json")));
             assert!(check.next.is_some());
         }
@@ -1192,7 +1242,7 @@ mod tests {
 
     #[test]
     fn hooks_are_held_against_what_init_writes_one_by_one() {
-        let wanted = crate::project::hooks::entries(Scope::Project, Path::new("/x"));
+        let wanted = crate::project::hooks::entries(HookScope::Project, Path::new("/x"));
         let written = |entries: &[HookEntry]| {
             let mut hooks = serde_json::Map::new();
             for entry in entries {

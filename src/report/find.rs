@@ -1,7 +1,7 @@
 //! Finding one session by what a person calls it: its id, the beginning of it, its name or its title, or "the latest".
 
 use super::gone::{GoneSession, gone_session};
-use super::inventory::{Inventory, Row};
+use super::inventory::{Inventory, InventoryRow};
 use super::remains::left_behind;
 use crate::claude::home::{begins, is_session_id};
 use crate::error::{Code, Error, Result};
@@ -34,7 +34,7 @@ pub struct SessionOptions {
 /// # Errors
 /// [`Code::Usage`] when nothing or too little is named, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`] with the
 /// candidates.
-pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r Row> {
+pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r InventoryRow> {
     let rows = &inventory.rows;
     let Some(name) = options.session.as_deref().map(str::trim) else {
         if !options.latest {
@@ -51,7 +51,7 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
     if let Some(path) = path_named(inventory, name) {
         return at(inventory, &path);
     }
-    let by_id: Vec<&Row> = if name.len() >= SHORTEST {
+    let by_id: Vec<&InventoryRow> = if name.len() >= SHORTEST {
         rows.iter().filter(|row| begins(row.found.id(), name)).collect()
     } else {
         Vec::new()
@@ -79,7 +79,7 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
 ///
 /// # Errors
 /// Those of [`find`], and of reading the copy.
-pub fn find_file<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r Row> {
+pub fn find_file<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r InventoryRow> {
     let name = options.session.as_deref().map(str::trim).filter(|_| !options.latest);
     let path = name.and_then(|name| path_named(inventory, name));
     match path.filter(|path| is_conflict_copy(path)) {
@@ -92,7 +92,7 @@ pub fn find_file<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> 
 ///
 /// # Errors
 /// Those of [`find_file`], and of opening the kept files.
-pub fn find_readable<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r Row> {
+pub fn find_readable<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r InventoryRow> {
     let not_found = match find_file(inventory, options) {
         Err(error) if error.code == Code::SessionNotFound => error,
         other => return other,
@@ -177,13 +177,13 @@ fn is_conflict_copy(path: &Path) -> bool {
 }
 
 /// The row of the transcript at a path.
-fn at<'r>(inventory: &'r Inventory<'_>, path: &Path) -> Result<&'r Row> {
+fn at<'r>(inventory: &'r Inventory<'_>, path: &Path) -> Result<&'r InventoryRow> {
     let rows = &inventory.rows;
     if let Some(row) = rows.iter().find(|row| row.found.is_at(path)) {
         return Ok(row);
     }
     let real = canonical(path).ok();
-    let same = |row: &&Row| {
+    let same = |row: &&InventoryRow| {
         row.found.path.file_name() == path.file_name() && canonical(&row.found.path).ok() == real
     };
     if let Some(row) = real.as_ref().and_then(|_| rows.iter().find(same)) {
@@ -212,31 +212,33 @@ fn at<'r>(inventory: &'r Inventory<'_>, path: &Path) -> Result<&'r Row> {
 
 /// Of copies of one session, the one a client started here would open: in the configuration directory in force, then in
 /// the working directory. Where that does not decide, the only one whose directory is still there.
-fn the_nearest<'r>(inventory: &Inventory<'_>, rows: Vec<&'r Row>) -> Vec<&'r Row> {
+fn the_nearest<'r>(inventory: &Inventory<'_>, rows: Vec<&'r InventoryRow>) -> Vec<&'r InventoryRow> {
     let [first, .., last] = rows.as_slice() else { return rows };
     if rows.iter().any(|row| row.found.id() != first.found.id()) || first.found.path == last.found.path {
         return rows;
     }
-    let in_force: Vec<&Row> = rows.iter().copied().filter(|row| inventory.is_in_force(row)).collect();
+    let in_force: Vec<&InventoryRow> =
+        rows.iter().copied().filter(|row| inventory.is_in_force(row)).collect();
     let near = if in_force.is_empty() { rows } else { in_force };
-    let here: Vec<&Row> = near.iter().copied().filter(|row| inventory.is_here(row)).collect();
+    let here: Vec<&InventoryRow> = near.iter().copied().filter(|row| inventory.is_here(row)).collect();
     if !here.is_empty() {
         return here;
     }
-    let there: Vec<&Row> = near.iter().copied().filter(|row| inventory.is_there(row)).collect();
+    let there: Vec<&InventoryRow> = near.iter().copied().filter(|row| inventory.is_there(row)).collect();
     if there.len() == 1 { there } else { near }
 }
 
 /// Sessions with that name or title, whatever its case: whole names first, then parts of one.
-fn called<'r>(inventory: &'r Inventory<'_>, name: &str, parts: bool) -> Vec<&'r Row> {
+fn called<'r>(inventory: &'r Inventory<'_>, name: &str, parts: bool) -> Vec<&'r InventoryRow> {
     let wanted = name.to_lowercase();
-    let names = |row: &Row| {
+    let names = |row: &InventoryRow| {
         let summary = &row.summary;
         let by_client = inventory.owner(&row.found).and_then(|owner| owner.name.clone());
         let all = [summary.name.clone(), summary.title.clone(), by_client];
         all.into_iter().flatten().map(|text| one_line(&text, 200).to_lowercase()).collect::<Vec<_>>()
     };
-    let whole: Vec<&Row> = inventory.rows.iter().filter(|row| names(row).contains(&wanted)).collect();
+    let whole: Vec<&InventoryRow> =
+        inventory.rows.iter().filter(|row| names(row).contains(&wanted)).collect();
     if !parts || !whole.is_empty() || name.len() < SHORTEST {
         return whole;
     }
@@ -265,7 +267,7 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
     if let Some(error) = gone.as_ref().filter(|gone| gone.typed > 0).map(deleted) {
         return error;
     }
-    let near: Vec<&Row> = rows
+    let near: Vec<&InventoryRow> = rows
         .iter()
         .filter(|row| row.found.id().contains(name) || prompt_holds(row, name))
         .take(CANDIDATES)
@@ -298,12 +300,12 @@ fn unreadable(error: &Error) -> Error {
     Error { message: format!("was found and cannot be read: {}", error.message), ..error.clone() }
 }
 
-fn prompt_holds(row: &Row, name: &str) -> bool {
+fn prompt_holds(row: &InventoryRow, name: &str) -> bool {
     let wanted = name.to_lowercase();
     row.summary.last_prompt.as_deref().is_some_and(|prompt| prompt.to_lowercase().contains(&wanted))
 }
 
-fn ambiguous(inventory: &Inventory<'_>, name: &str, several: &[&Row]) -> Error {
+fn ambiguous(inventory: &Inventory<'_>, name: &str, several: &[&InventoryRow]) -> Error {
     if several.iter().all(|row| row.found.id() == several[0].found.id()) {
         let paths: Vec<String> = several.iter().map(|row| row.found.path.display().to_string()).collect();
         let message = format!("{name:?} has {} copies: {}", several.len(), paths.join(", "));
@@ -315,7 +317,7 @@ fn ambiguous(inventory: &Inventory<'_>, name: &str, several: &[&Row]) -> Error {
 }
 
 /// The newest of them, by id and title.
-fn described(inventory: &Inventory<'_>, rows: &[&Row]) -> String {
+fn described(inventory: &Inventory<'_>, rows: &[&InventoryRow]) -> String {
     let mut newest = rows.to_vec();
     newest.sort_by_cached_key(|row| std::cmp::Reverse(inventory.active_at(row)));
     let mut words: Vec<String> = newest

@@ -1,7 +1,7 @@
 //! Sessions whose transcript is gone: every one that something still names, and what is left of it.
 
-use super::inventory::{Ground, Inventory};
-use super::recall::Prompt;
+use super::inventory::{Inventory, ReportContext};
+use super::recall::RecalledPrompt;
 use super::status::asked;
 use crate::claude::home::{ClaudeHome, begins, is_session_id};
 use crate::claude::transcript::{Backwards, Transcript};
@@ -83,7 +83,7 @@ pub struct GoneSession {
     /// Number of prompts that were typed into it, as far as the client's history has them.
     pub typed: usize,
     /// The first of them and the latest, the oldest first.
-    pub prompts: Vec<Prompt>,
+    pub prompts: Vec<RecalledPrompt>,
     pub known_from: BTreeSet<GoneSource>,
     pub left: GoneLeft,
     /// `None`: nothing is left to resume.
@@ -120,7 +120,7 @@ struct ClientProject {
 /// [`crate::error::Code::ProjectNotFound`] when the directory does not exist, [`crate::error::Code::StateDirUnknown`].
 pub fn read_gone(outside: World<'_>, project: Option<&Path>) -> Result<Vec<GoneSession>> {
     let project = project.map(|dir| asked(outside, dir)).transpose()?.map(|asked| asked.dir);
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     let mut gone = gone_sessions(&Inventory::open(&ground));
     gone.retain(|one| project.as_deref().is_none_or(|project| one.is_of(project)));
     Ok(gone)
@@ -227,7 +227,7 @@ impl Register {
                 session.project = typed.project.map(PathBuf::from);
             }
             // The newest come first. Of the older ones only the last that is read, the first that was typed, stays.
-            let prompt = Prompt { text: one_line(&typed.display, LONGEST), at };
+            let prompt = RecalledPrompt { text: one_line(&typed.display, LONGEST), at };
             if session.prompts.len() > LATEST {
                 session.prompts[0] = prompt;
             } else {

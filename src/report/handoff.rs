@@ -1,13 +1,13 @@
 //! Handing over: the note of one session as a text, for HANDOFF.md, for a fresh session, or for another assistant.
 
 use super::find::{SessionOptions, find_readable};
-use super::inventory::{Ground, Inventory, Row};
+use super::inventory::{Inventory, InventoryRow, ReportContext};
 use super::session::Session;
 use super::status::asked;
 use crate::claude::transcript::Transcript;
 use crate::error::{Code, Error, Result};
 use crate::fs::lossy_or_null;
-use crate::note::compose::{Composed, Form, Situation, Standing, compose_as};
+use crate::note::compose::{Composed, Form, Situation, WorkStatus, compose_as};
 use crate::note::file::{self, Written, would_change, write_block};
 use crate::note::gather::{Gathered, gather};
 use crate::problem::Problem;
@@ -88,7 +88,7 @@ pub fn handoff(outside: World<'_>, options: &HandoffOptions) -> Result<HandoffRe
         None if named => None,
         None => Some(asked(outside, outside.env.cwd())?.dir),
     };
-    let ground = Ground::read(outside, within.as_deref())?;
+    let ground = ReportContext::read(outside, within.as_deref())?;
     let inventory = Inventory::take(&ground, within.as_deref());
     let row = chosen(&inventory, options, within.as_deref())?;
     let session = inventory.report(row);
@@ -158,7 +158,7 @@ fn chosen<'r>(
     inventory: &'r Inventory<'_>,
     options: &HandoffOptions,
     within: Option<&Path>,
-) -> Result<&'r Row> {
+) -> Result<&'r InventoryRow> {
     if options.session.is_some() {
         let named = SessionOptions { session: options.session.clone(), latest: false, project: None };
         return find_readable(inventory, &named);
@@ -191,9 +191,9 @@ fn of_session(session: &Session, gathered: &Gathered) -> Situation {
         session: session.id.clone(),
         name: session.name.clone().or_else(|| gathered.name.clone()),
         standing: match stop.kind {
-            StopKind::Finished => Standing::Finished,
-            StopKind::Running | StopKind::Waiting => Standing::Open,
-            _ => Standing::Stopped,
+            StopKind::Finished => WorkStatus::Finished,
+            StopKind::Running | StopKind::Waiting => WorkStatus::Open,
+            _ => WorkStatus::Stopped,
         },
         kind_text: stop.kind.words().to_owned(),
         message: stop.message.as_ref().map(ClientMessage::shown),

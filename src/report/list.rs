@@ -1,7 +1,7 @@
 //! The list: every session that fits, sorted.
 
 use super::gone::{GoneSession, gone_sessions};
-use super::inventory::{Ground, Inventory, Row};
+use super::inventory::{Inventory, InventoryRow, ReportContext};
 use super::session::Session;
 use super::status::SCHEMA;
 use crate::clock::since;
@@ -126,7 +126,7 @@ pub fn list(outside: World<'_>, options: &ListOptions) -> Result<ListReport> {
     let larger = options.larger_than.as_ref().map(Size::bytes).transpose()?;
     let asked = options.project.as_deref().map(|dir| super::status::asked(outside, dir)).transpose()?;
     let project = asked.as_ref().map(|asked| asked.dir.clone());
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let name = options.name.as_deref().map(str::to_lowercase);
     if options.gone {
@@ -154,7 +154,7 @@ pub fn list(outside: World<'_>, options: &ListOptions) -> Result<ListReport> {
             problems: inventory.problems.into_iter().map(Problem::from).collect(),
         });
     }
-    let mut rows: Vec<(&Row, Option<State>)> = inventory
+    let mut rows: Vec<(&InventoryRow, Option<State>)> = inventory
         .rows
         .iter()
         .filter(|row| options.stops.is_empty() || options.stops.contains(&row.summary.stop.kind))
@@ -181,7 +181,7 @@ pub fn list(outside: World<'_>, options: &ListOptions) -> Result<ListReport> {
     }
     let total = rows.len();
     rows.truncate(options.limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX));
-    let rows: Vec<&Row> = rows.into_iter().map(|(row, _)| row).collect();
+    let rows: Vec<&InventoryRow> = rows.into_iter().map(|(row, _)| row).collect();
     let sessions = inventory.reports(&rows).collect();
     Ok(ListReport {
         schema: SCHEMA,
@@ -199,12 +199,13 @@ pub fn list(outside: World<'_>, options: &ListOptions) -> Result<ListReport> {
 #[must_use]
 pub fn list_of(
     inventory: &Inventory<'_>,
-    ground: &Ground<'_>,
+    ground: &ReportContext<'_>,
     asked: Option<super::status::Asked>,
 ) -> ListReport {
-    let mut rows: Vec<(&Row, Option<State>)> = inventory.rows.iter().map(|row| (row, None)).collect();
+    let mut rows: Vec<(&InventoryRow, Option<State>)> =
+        inventory.rows.iter().map(|row| (row, None)).collect();
     sort(inventory, &mut rows, Sort::Activity);
-    let rows: Vec<&Row> = rows.into_iter().map(|(row, _)| row).collect();
+    let rows: Vec<&InventoryRow> = rows.into_iter().map(|(row, _)| row).collect();
     ListReport {
         schema: SCHEMA,
         generated_at: ground.outside.clock.now(),
@@ -217,14 +218,14 @@ pub fn list_of(
     }
 }
 
-fn names<'r>(inventory: &'r Inventory<'_>, row: &'r Row) -> impl Iterator<Item = String> + 'r {
+fn names<'r>(inventory: &'r Inventory<'_>, row: &'r InventoryRow) -> impl Iterator<Item = String> + 'r {
     let summary = &row.summary;
     let by_client = inventory.owner(&row.found).and_then(|owner| owner.name.as_ref());
     let texts = [summary.name.as_ref().or(by_client), summary.title.as_ref(), summary.last_prompt.as_ref()];
     texts.into_iter().flatten().map(|text| one_line(text, 1000))
 }
 
-fn sort(inventory: &Inventory<'_>, rows: &mut [(&Row, Option<State>)], by: Sort) {
+fn sort(inventory: &Inventory<'_>, rows: &mut [(&InventoryRow, Option<State>)], by: Sort) {
     use std::cmp::Reverse;
     // The latest first within whatever else decides.
     rows.sort_by_cached_key(|(row, _)| Reverse(inventory.active_at(row)));

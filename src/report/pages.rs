@@ -1,7 +1,7 @@
 //! Reads `status` and `list` in two pages, the newest sessions first and then all of them, so that a screen can show rows while the
 //! remaining transcripts are read.
 
-use super::inventory::{Ground, Inventory};
+use super::inventory::{Inventory, ReportContext};
 use super::list::{ListReport, list_of};
 use super::status::{StatusReport, asked, status_of};
 use crate::error::Result;
@@ -34,7 +34,7 @@ pub fn read_pages(
 ) -> Result<()> {
     let asked = project.map(|dir| asked(outside, dir)).transpose()?;
     let project = asked.as_ref().map(|asked| asked.dir.clone());
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     let mut made = |inventory: &Inventory<'_>, complete| {
         page(SessionPage {
             status: status_of(inventory, &ground, asked.clone()),

@@ -2,7 +2,7 @@
 //! keeps its plan.
 
 use super::cancel::chosen_among;
-use super::inventory::{Ground, Inventory};
+use super::inventory::{Inventory, ReportContext};
 use crate::error::{Code, Error, Result};
 use crate::recovery::note::NoteWriter;
 use crate::recovery::paused::Paused;
@@ -35,7 +35,7 @@ pub struct PauseReport {
 /// # Errors
 /// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`], [`Code::Io`].
 pub fn pause(outside: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
-    let ground = Ground::read(outside, None)?;
+    let ground = ReportContext::read(outside, None)?;
     let session = match (&options.session, options.all) {
         (Some(name), false) => {
             let (incidents, _) = ground.ledger().read_all();
@@ -64,7 +64,7 @@ pub fn pause(outside: World<'_>, options: &PauseOptions) -> Result<PauseReport> 
 
 /// HANDOFF.md says at once what happens next to the sessions that this concerns. The supervisor, and not a hook, would notice a
 /// closed one, and writes its note only when it acts.
-fn write_notes(ground: &Ground<'_>, session: Option<&str>) {
+fn write_notes(ground: &ReportContext<'_>, session: Option<&str>) {
     let inventory = Inventory::open(ground);
     let concerned =
         inventory.incidents.values().filter(|incident| session.is_none_or(|id| incident.session == id));

@@ -1,17 +1,17 @@
 //! A preview: exactly what the supervisor would start for each closed session, when and why, or why it would start nothing.
 
 use super::cancel::chosen_among;
-use super::inventory::{Ground, Inventory};
+use super::inventory::{Inventory, ReportContext};
 use super::session::SessionGroup;
 use crate::config::in_force;
 use crate::error::Result;
 use crate::fs::lossy_or_null;
 use crate::problem::Problem;
-use crate::recovery::incident::{Child, Incident};
+use crate::recovery::incident::{Incident, StartedProcess};
 use crate::recovery::launch::Launch;
 use crate::recovery::ledger::Ledger;
 use crate::recovery::plan::RecoveryPlan;
-use crate::recovery::readiness::{Facts, ReadinessVerdict, Reading, judge, quiet};
+use crate::recovery::readiness::{ReadinessFacts, ReadinessReader, ReadinessVerdict, judge, quiet};
 use crate::recovery::resume::Resumer;
 use crate::session::StopKind;
 use crate::session::stop::time;
@@ -72,7 +72,7 @@ pub struct PreviewReport {
 /// [`crate::error::Code::SessionNotFound`], [`crate::error::Code::SessionAmbiguous`],
 /// [`crate::error::Code::StateDirUnknown`].
 pub fn preview(outside: World<'_>, options: &PreviewOptions) -> Result<PreviewReport> {
-    let ground = Ground::read(outside, None)?;
+    let ground = ReportContext::read(outside, None)?;
     let inventory = Inventory::take(&ground, None);
     let incidents: Vec<Incident> = inventory.incidents.values().cloned().collect();
     let open = |incident: &&Incident| !incident.phase.is_over();
@@ -90,7 +90,7 @@ pub fn preview(outside: World<'_>, options: &PreviewOptions) -> Result<PreviewRe
 
 /// What the supervisor that looks after the session found about its account; `None` while there is none.
 fn answer_of_supervisor(ledger: &Ledger<'_>, outside: World<'_>, incident: &Incident) -> Option<AccountFit> {
-    let lives = |process: &Child| {
+    let lives = |process: &StartedProcess| {
         process.start.is_some() && outside.processes.start_token(process.pid) == process.start
     };
     if incident.claimed_by.as_ref().is_some_and(lives) {
@@ -106,10 +106,14 @@ fn one(outside: World<'_>, inventory: &Inventory<'_>, incident: &Incident) -> Pr
     let session = inventory.report_of(incident);
     let config = in_force(outside.env, incident.project.as_deref()).config;
     let ledger = Ledger { config: &config, ..inventory.ledger() };
-    let reading =
-        Reading { ledger, env: outside.env, processes: outside.processes, provenance: &Provenance::User };
+    let reading = ReadinessReader {
+        ledger,
+        env: outside.env,
+        processes: outside.processes,
+        provenance: &Provenance::User,
+    };
     let resumer = Resumer { reading, own_pid: 0, now: false };
-    let mut facts = Facts::read(&reading, incident);
+    let mut facts = ReadinessFacts::read(&reading, incident);
     // Who will start it decides, and not the shell that asks.
     if let Some(fit) = answer_of_supervisor(&ledger, outside, incident) {
         facts.account = fit;

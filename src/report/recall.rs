@@ -1,7 +1,7 @@
 //! Recalling: what was worked on lately, session by session, from titles and prompts.
 
 use super::gone::{GoneLeft, GoneSession, gone_sessions};
-use super::inventory::{Ground, Inventory, Row};
+use super::inventory::{Inventory, InventoryRow, ReportContext};
 use super::session::Session;
 use crate::claude::glance::{glance, kind_of};
 use crate::claude::home::{ClaudeHome, is_session_id};
@@ -47,7 +47,7 @@ pub struct RecallOptions {
 
 /// One prompt a person gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Prompt {
+pub struct RecalledPrompt {
     /// On one line, cut.
     pub text: String,
     #[serde(serialize_with = "time_or_null")]
@@ -59,7 +59,7 @@ pub struct Prompt {
 pub struct Recalled {
     pub session: Session,
     /// The first prompt and the latest, the oldest first.
-    pub prompts: Vec<Prompt>,
+    pub prompts: Vec<RecalledPrompt>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -83,9 +83,9 @@ pub fn recall(outside: World<'_>, options: &RecallOptions) -> Result<RecallRepor
     let after = options.since.as_deref().map(|text| since(text, outside.clock.now())).transpose()?;
     let asked = options.project.as_deref().map(|dir| super::status::asked(outside, dir)).transpose()?;
     let project = asked.map(|asked| asked.dir);
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
-    let mut rows: Vec<&Row> = inventory
+    let mut rows: Vec<&InventoryRow> = inventory
         .rows
         .iter()
         // Where nothing was said, nothing was worked on, whatever was typed.
@@ -93,7 +93,7 @@ pub fn recall(outside: World<'_>, options: &RecallOptions) -> Result<RecallRepor
         .filter(|row| after.is_none_or(|after| inventory.active_at(row).is_some_and(|at| at >= after)))
         .collect();
     rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
-    let told = |row: &Row| {
+    let told = |row: &InventoryRow| {
         let mut found = prompts(&row.found.path);
         if found.is_empty() {
             found = typed(&inventory.homes[row.found.home], row.found.id());
@@ -127,13 +127,13 @@ pub fn recall(outside: World<'_>, options: &RecallOptions) -> Result<RecallRepor
     Ok(RecallReport { schema: SCHEMA, generated_at: outside.clock.now(), recalled, gone, problems })
 }
 
-fn shown(record: &Record) -> Option<Prompt> {
+fn shown(record: &Record) -> Option<RecalledPrompt> {
     let text = one_line(own_words(&prompt_of(record)?.text), LONGEST);
-    (!text.is_empty()).then_some(Prompt { text, at: record.head.at })
+    (!text.is_empty()).then_some(RecalledPrompt { text, at: record.head.at })
 }
 
 /// The first prompt and the latest ones.
-fn prompts(path: &Path) -> Vec<Prompt> {
+fn prompts(path: &Path) -> Vec<RecalledPrompt> {
     let Ok(transcript) = Transcript::open(path) else { return Vec::new() };
     let first = transcript.head(HEAD).into_iter().find_map(|record| shown(&record));
     let mut latest = Vec::new();
@@ -164,7 +164,7 @@ struct HistoryLine {
 
 /// What was typed into a session, as the client's own history of prompts has it.
 #[must_use]
-pub fn typed(home: &ClaudeHome, session: &str) -> Vec<Prompt> {
+pub fn typed(home: &ClaudeHome, session: &str) -> Vec<RecalledPrompt> {
     if !is_session_id(session) {
         return Vec::new();
     }
@@ -178,9 +178,11 @@ pub fn typed(home: &ClaudeHome, session: &str) -> Vec<Prompt> {
             continue;
         }
         let typed = serde_json::from_slice::<HistoryLine>(line).ok();
-        all.extend(typed.filter(|line| line.session_id.as_deref() == Some(session)).map(|line| Prompt {
-            text: one_line(&line.display, LONGEST),
-            at: line.timestamp.and_then(from_epoch_millis),
+        all.extend(typed.filter(|line| line.session_id.as_deref() == Some(session)).map(|line| {
+            RecalledPrompt {
+                text: one_line(&line.display, LONGEST),
+                at: line.timestamp.and_then(from_epoch_millis),
+            }
         }));
     }
     all.reverse();

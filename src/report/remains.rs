@@ -1,6 +1,6 @@
 //! Remains: what is left of a session whose conversation is gone, and where.
 
-use super::inventory::{Inventory, Row};
+use super::inventory::{Inventory, InventoryRow};
 use super::recall::typed;
 use crate::claude::home::{begins, is_session_id};
 use crate::error::{Code, Error};
@@ -78,7 +78,7 @@ pub struct Remains {
 impl Remains {
     /// What is left of a session; nothing is said of one that has a conversation.
     #[must_use]
-    pub fn of(inventory: &Inventory<'_>, row: &Row) -> Option<Self> {
+    pub fn of(inventory: &Inventory<'_>, row: &InventoryRow) -> Option<Self> {
         if row.summary.stop.kind != StopKind::Empty || inventory.owner(&row.found).is_some() {
             return None;
         }

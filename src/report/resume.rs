@@ -6,7 +6,7 @@
 
 use super::find::{SessionOptions, find};
 use super::handoff::{HandoffOptions, handoff};
-use super::inventory::{Ground, Inventory, Row};
+use super::inventory::{Inventory, InventoryRow, ReportContext};
 use super::session::Session;
 use super::show::whole;
 use crate::claude::program::{launcher, locate};
@@ -18,7 +18,7 @@ use crate::recovery::launch::{ATTEMPT, OF_A_CHILD};
 use crate::recovery::plan::Action;
 use crate::session::StopKind;
 use crate::session::origin::origin_of;
-use crate::session::owners::Kind;
+use crate::session::owners::ClientMode;
 use crate::session::state::State;
 use crate::session::stop::time;
 use crate::world::World;
@@ -52,7 +52,7 @@ pub struct ResumeOptions {
 /// What a person does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Way {
+pub enum ResumeAction {
     Resume,
     /// It lives in the background: open it.
     Attach,
@@ -64,7 +64,7 @@ pub enum Way {
 #[derive(Debug, Clone, Serialize)]
 pub struct ResumePlan {
     pub session: Session,
-    pub action: Way,
+    pub action: ResumeAction,
     /// The command, as a person types it.
     pub argv: Option<Vec<String>>,
     /// Absolute path of the program to start for it; missing when there is none.
@@ -96,7 +96,7 @@ pub struct ResumeReport {
 /// Those of [`find`], and [`Code::ProjectNotFound`].
 pub fn plan(outside: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
     let project = options.project.as_deref().map(super::list::directory).transpose()?;
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let with = options.with.as_deref();
     let plans = if options.all_crashed {
@@ -109,7 +109,7 @@ pub fn plan(outside: World<'_>, options: &ResumeOptions) -> Result<ResumeReport>
             return Err(Error::new(Code::Usage, "a session and --all-crashed are both given")
                 .hint("give one of them"));
         }
-        let mut rows: Vec<&Row> =
+        let mut rows: Vec<&InventoryRow> =
             inventory.rows.iter().filter(|row| inventory.open_at_crash(row).is_some()).collect();
         rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
         rows.into_iter().map(|row| plan_one(outside, &inventory, row, inventory.report(row), with)).collect()
@@ -122,7 +122,7 @@ pub fn plan(outside: World<'_>, options: &ResumeOptions) -> Result<ResumeReport>
             None => find(&inventory, &SessionOptions { session, latest, project })?,
         };
         let mut plan = plan_one(outside, &inventory, row, whole(&inventory, row)?, with);
-        if options.fresh && plan.action == Way::Resume {
+        if options.fresh && plan.action == ResumeAction::Resume {
             begin_with_note(outside, &mut plan)?;
         }
         vec![plan]
@@ -138,9 +138,9 @@ pub fn plan(outside: World<'_>, options: &ResumeOptions) -> Result<ResumeReport>
 }
 
 /// Of the sessions that can be resumed, the one that was active last: not one that is open, and not one without a directory.
-fn latest_to_resume<'r>(outside: World<'_>, inventory: &'r Inventory<'_>) -> Option<&'r Row> {
+fn latest_to_resume<'r>(outside: World<'_>, inventory: &'r Inventory<'_>) -> Option<&'r InventoryRow> {
     let own = outside.env.text("CLAUDE_CODE_SESSION_ID");
-    let mut rows: Vec<&Row> = inventory
+    let mut rows: Vec<&InventoryRow> = inventory
         .rows
         .iter()
         .filter(|row| row.summary.continued_in.is_none())
@@ -155,7 +155,7 @@ fn latest_to_resume<'r>(outside: World<'_>, inventory: &'r Inventory<'_>) -> Opt
 fn plan_one(
     outside: World<'_>,
     inventory: &Inventory<'_>,
-    row: &Row,
+    row: &InventoryRow,
     session: Session,
     with: Option<&str>,
 ) -> ResumePlan {
@@ -170,7 +170,7 @@ fn plan_one(
     let program = locate(outside.env, directory.as_deref().map(Path::new)).ok();
     let refused = |session: Session, why: String, hint: Option<String>| ResumePlan {
         session,
-        action: Way::Refused,
+        action: ResumeAction::Refused,
         argv: None,
         program: None,
         cwd: directory.clone(),
@@ -183,12 +183,12 @@ fn plan_one(
         return refused(session, "it is the session you are in".to_owned(), None);
     }
     if let Some(live) = &session.live {
-        let attach = session.commands.resume.clone().filter(|_| live.kind == Kind::Background);
+        let attach = session.commands.resume.clone().filter(|_| live.kind == ClientMode::Background);
         if attach.is_some() {
             let why = format!("it runs in the background, in process {}", live.pid);
             return ResumePlan {
                 session,
-                action: Way::Attach,
+                action: ResumeAction::Attach,
                 argv: attach,
                 program,
                 cwd: directory.clone(),
@@ -201,7 +201,7 @@ fn plan_one(
         let place = live.tty.as_ref().map_or_else(String::new, |tty| format!(", in terminal {tty}"));
         let hint = match (&live.tty, live.kind) {
             (Some(tty), _) => format!("go on in the window of terminal {tty}, or end that client first"),
-            (None, Kind::Print) => "it is a run without a terminal; wait for its end".to_owned(),
+            (None, ClientMode::Print) => "it is a run without a terminal; wait for its end".to_owned(),
             (None, _) => "go on in its window, or end that client first".to_owned(),
         };
         let why = format!(
@@ -254,7 +254,7 @@ fn plan_one(
         argv: Some(argv),
         program,
         session,
-        action: Way::Resume,
+        action: ResumeAction::Resume,
         cwd: directory,
         env,
         unset,
@@ -264,7 +264,7 @@ fn plan_one(
 }
 
 /// Which of several transcripts of one session is opened.
-fn which_copy(inventory: &Inventory<'_>, row: &Row, session: &Session) -> String {
+fn which_copy(inventory: &Inventory<'_>, row: &InventoryRow, session: &Session) -> String {
     if session.copies.is_empty() {
         return String::new();
     }
@@ -313,7 +313,11 @@ fn command(
 /// The directory to resume in: the one whose name the transcript's directory bears, else that of the newest message; and
 /// whether it is the former.
 #[must_use]
-pub fn start_directory(outside: World<'_>, inventory: &Inventory<'_>, row: &Row) -> (Option<String>, bool) {
+pub fn start_directory(
+    outside: World<'_>,
+    inventory: &Inventory<'_>,
+    row: &InventoryRow,
+) -> (Option<String>, bool) {
     if let Some(dir) = inventory.moved_to(&row.found) {
         return (Some(dir.to_owned()), true);
     }

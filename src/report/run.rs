@@ -2,17 +2,17 @@
 
 use super::find::{SessionOptions, find};
 use super::handoff::{HandoffOptions, handoff};
-use super::inventory::{Ground, Inventory, Row};
+use super::inventory::{Inventory, InventoryRow, ReportContext};
 use super::resume::continued_in;
 use crate::claude::program::launcher;
 use crate::config::{Config, Transport, Unattended, in_force};
 use crate::error::{Code, Error, Result};
 use crate::note::compose::Form;
-use crate::recovery::incident::{Attempt, Incident, Phase, Report};
-use crate::recovery::ledger::{Event, Ledger};
+use crate::recovery::incident::{Attempt, Incident, Phase, StopReport};
+use crate::recovery::ledger::{IncidentEvent, Ledger};
 use crate::recovery::policy::Terminal;
 use crate::recovery::readiness::NotYet;
-use crate::recovery::readiness::{Facts, Reading};
+use crate::recovery::readiness::{ReadinessFacts, ReadinessReader};
 use crate::recovery::resume::{ResumeOutcome, Resumer};
 use crate::session::stop::time;
 use crate::session::summary::summarize;
@@ -67,7 +67,7 @@ pub struct RunReport {
 /// # Errors
 /// Those of [`find`]; [`Code::SessionLive`], [`Code::RunRefused`] when it may not be resumed now.
 pub fn run(outside: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport> {
-    let ground = Ground::read(outside, None)?;
+    let ground = ReportContext::read(outside, None)?;
     let inventory = Inventory::take(&ground, options.project.as_deref());
     let asked = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &asked)?;
@@ -94,7 +94,7 @@ pub fn run(outside: World<'_>, pid: u32, options: &RunOptions) -> Result<RunRepo
     if known.is_none_or(|incident| !matches!(incident.phase, Phase::Attempting)) {
         let transcript = crate::claude::transcript::Transcript::open(&row.found.path)?;
         let summary = summarize(&transcript, inventory.liveness(row));
-        let report = Report {
+        let report = StopReport {
             session: id.clone(),
             project: project.clone(),
             config_dir: Some(inventory.homes[row.found.home].dir().to_path_buf()),
@@ -107,7 +107,7 @@ pub fn run(outside: World<'_>, pid: u32, options: &RunOptions) -> Result<RunRepo
         };
         let fresh = ledger.read(&id)?.is_none_or(|incident| incident.stop.record != summary.stop.record);
         if fresh {
-            ledger.enter(&id, Event::Stopped(Box::new(report)))?;
+            ledger.enter(&id, IncidentEvent::Stopped(Box::new(report)))?;
         }
         ledger.change(&id, |slot| {
             if let Some(incident) = slot {
@@ -119,8 +119,12 @@ pub fn run(outside: World<'_>, pid: u32, options: &RunOptions) -> Result<RunRepo
             }
         })?;
     }
-    let reading =
-        Reading { ledger, env: outside.env, processes: outside.processes, provenance: &Provenance::User };
+    let reading = ReadinessReader {
+        ledger,
+        env: outside.env,
+        processes: outside.processes,
+        provenance: &Provenance::User,
+    };
     let ended = Resumer { reading, own_pid: pid, now: true }.resume(&id)?;
     let incident = ledger
         .read(&id)?
@@ -149,7 +153,7 @@ fn begin(
     outside: World<'_>,
     pid: u32,
     inventory: &Inventory<'_>,
-    row: &Row,
+    row: &InventoryRow,
     ledger: Ledger<'_>,
 ) -> Result<RunReport> {
     let config = Config {
@@ -161,7 +165,7 @@ fn begin(
     let cwd = row.summary.cwd.as_deref().map(str::to_owned);
     let home = &inventory.homes[row.found.home];
     let project = cwd.as_deref().and_then(|cwd| enclosing(ledger.state, outside.env, Path::new(cwd)));
-    let report = |session: &str, transcript: PathBuf| Report {
+    let report = |session: &str, transcript: PathBuf| StopReport {
         session: session.to_owned(),
         project: project.clone(),
         config_dir: Some(home.dir().to_path_buf()),
@@ -174,9 +178,13 @@ fn begin(
     };
     let mut old = Incident::open(report(row.found.id(), row.found.path.clone()), now);
     old.complete(&row.summary);
-    let reading =
-        Reading { ledger, env: outside.env, processes: outside.processes, provenance: &Provenance::User };
-    let facts = Facts::read(&reading, &old);
+    let reading = ReadinessReader {
+        ledger,
+        env: outside.env,
+        processes: outside.processes,
+        provenance: &Provenance::User,
+    };
+    let facts = ReadinessFacts::read(&reading, &old);
     let Some((directory, _)) = &facts.directory else {
         return Err(Error::new(Code::RunRefused, "its directory does not exist any more").at(&row.found.path));
     };
@@ -190,7 +198,7 @@ fn begin(
     let transcript = home.project(directory).join(format!("{id}.jsonl"));
     let mut new = report(&id, transcript.clone());
     new.stop = Stop { record: None, ..new.stop };
-    ledger.enter(&id, Event::Stopped(Box::new(new)))?;
+    ledger.enter(&id, IncidentEvent::Stopped(Box::new(new)))?;
     let incident = ledger.change(&id, |slot| {
         if let Some(incident) = slot {
             incident.describe(&row.summary);

@@ -9,13 +9,13 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{Directory, PRIVATE, canonical};
 use crate::keep::{KeptAs, KeptFile, KeptSession, Loss, UnpackDirectory, kept_of, kept_register, loss_of};
 use crate::problem::Problem;
-use crate::session::belongings::Part;
+use crate::session::belongings::SessionFileKind;
 use crate::session::files::{
     ProjectDirectory, entries, is_subagent, project_directories, session_of_subagent, subagents_in,
     tool_results_in,
 };
 use crate::session::search::pattern::Pattern;
-use crate::session::search::said::Role;
+use crate::session::search::said::SearchRole;
 use crate::session::search::scan::{Buffer, Findings, Query, SessionFiles, scan};
 use crate::session::search::snippet::{Span, snippet};
 use crate::session::stop::{time, time_or_null};
@@ -53,7 +53,7 @@ pub struct SearchOptions {
     /// Upper and lower case are the same.
     pub ignore_case: bool,
     /// Who said it; everybody when there are none.
-    pub roles: Option<Vec<Role>>,
+    pub roles: Option<Vec<SearchRole>>,
     /// Not before then: RFC 3339, a date, or a length of time before now.
     pub since: Option<String>,
     /// Directory of the project; every project when it is missing.
@@ -73,7 +73,7 @@ pub struct SearchHit {
     pub transcript: PathBuf,
     /// Line of the file, from 1.
     pub line: u64,
-    pub role: Role,
+    pub role: SearchRole,
     /// Number of the prompt it belongs to, from 1; 0 before the first.
     pub turn: usize,
     /// Time of the record.
@@ -145,7 +145,7 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     let mut unread = Vec::new();
     places.extend(places_in(&project_directories(&homes, &mut unread), &mut unread));
     // A stored result is what a tool said.
-    let results_asked = query.roles.is_empty() || query.roles.contains(&Role::Tool);
+    let results_asked = query.roles.is_empty() || query.roles.contains(&SearchRole::Tool);
     let unpacked = results_asked && options.tool_results;
     let kept = env
         .state_dir()
@@ -153,7 +153,8 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
         .map(|dir| KeptPlaces::of(StateDir::new(dir), &places, &query, unpacked, &mut unread));
     places.extend(kept.iter().flat_map(KeptPlaces::places));
     problems.extend(unread.into_iter().map(Problem::from));
-    let project = options.project.as_deref().map(|dir| Project::new(env, dir, &places)).transpose()?;
+    let project =
+        options.project.as_deref().map(|dir| SearchedProject::new(env, dir, &places)).transpose()?;
     let mut skipped_results = Searched::default();
     if !(results_asked && options.tool_results) {
         for place in &mut places {
@@ -219,7 +220,8 @@ fn keep_earlier_transcripts(kept: &mut KeptSession) {
     let newest = kept.transcripts().last().map(|file| file.generation);
     let session = kept.session.clone();
     kept.files.retain(|file| {
-        file.part(&session) == Some(Part::Transcript) && newest.is_some_and(|newest| file.generation < newest)
+        file.part(&session) == Some(SessionFileKind::Transcript)
+            && newest.is_some_and(|newest| file.generation < newest)
     });
 }
 
@@ -236,7 +238,7 @@ impl KeptPlaces {
     /// `results`: tool results in files of their own are searched, and so they are unpacked.
     fn of(
         state: StateDir,
-        present: &[Place],
+        present: &[SearchedFiles],
         query: &Query,
         results: bool,
         problems: &mut Vec<Error>,
@@ -288,11 +290,11 @@ impl KeptPlaces {
         let mut newest = place(None);
         for file in &kept.files {
             let part = file.part(&kept.session);
-            let companion = part == Some(Part::Companion) && kept.newest(&file.path) == Some(file);
+            let companion = part == Some(SessionFileKind::Companion) && kept.newest(&file.path) == Some(file);
             let is_agent = Path::new(&file.path).file_name().and_then(OsStr::to_str).is_some_and(is_subagent);
             let is_result = file.path.starts_with(&format!("{}/tool-results/", kept.session));
             // What Claude Code still has beside the place of the transcript is found there.
-            let wanted = part == Some(Part::Transcript)
+            let wanted = part == Some(SessionFileKind::Transcript)
                 || companion && (is_agent || is_result) && !file.is_with_client(kept);
             if !wanted {
                 continue;
@@ -353,11 +355,17 @@ impl KeptPlaces {
         Ok(Some(path))
     }
 
-    fn places(&self) -> impl Iterator<Item = Place> {
+    fn places(&self) -> impl Iterator<Item = SearchedFiles> {
         self.files.iter().map(|KeptPlace { files, cwd, bytes, results }| {
             let name = encode_project_path(cwd.as_deref().unwrap_or_default());
             let project = Arc::new(ProjectDirectory::at(Path::new(&name), 0));
-            Place { files: files.clone(), project, dir: None, bytes: *bytes, results: results.clone() }
+            SearchedFiles {
+                files: files.clone(),
+                project,
+                dir: None,
+                bytes: *bytes,
+                results: results.clone(),
+            }
         })
     }
 
@@ -377,11 +385,11 @@ impl KeptPlaces {
 /// Prompts that were typed into sessions of which nothing else is left, the latest first.
 fn typed_hits(
     query: &Query,
-    project: Option<&Project>,
+    project: Option<&SearchedProject>,
     homes: &[ClaudeHome],
-    places: &[Place],
+    places: &[SearchedFiles],
 ) -> Vec<SearchHit> {
-    if !query.roles.is_empty() && !query.roles.contains(&Role::User) {
+    if !query.roles.is_empty() && !query.roles.contains(&SearchRole::User) {
         return Vec::new();
     }
     let known: BTreeSet<&str> = places
@@ -415,7 +423,7 @@ fn typed_hits(
                 id,
                 transcript: path.clone(),
                 line: at as u64 + 1,
-                role: Role::User,
+                role: SearchRole::User,
                 turn: *turn,
                 at: time,
                 snippet,
@@ -454,7 +462,7 @@ fn hits_of(files: &SessionFiles, findings: Findings, gone: bool) -> impl Iterato
 
 /// What all threads found together.
 #[derive(Default)]
-struct Found<'p> {
+struct SearchResults<'p> {
     /// Sessions whose hits may be returned, with the time by which they are ordered.
     kept: Vec<(Option<DateTime<Utc>>, &'p SessionFiles, Findings)>,
     held: usize,
@@ -464,7 +472,7 @@ struct Found<'p> {
     problems: Vec<Problem>,
 }
 
-impl<'p> Found<'p> {
+impl<'p> SearchResults<'p> {
     fn add(&mut self, files: &'p SessionFiles, mut findings: Findings, limit: usize) {
         self.searched.files += findings.files;
         self.searched.bytes += findings.bytes;
@@ -494,9 +502,13 @@ impl<'p> Found<'p> {
     }
 }
 
-fn read_all<'p>(query: &Query, project: Option<&Project>, places: &'p [Place]) -> Found<'p> {
+fn read_all<'p>(
+    query: &Query,
+    project: Option<&SearchedProject>,
+    places: &'p [SearchedFiles],
+) -> SearchResults<'p> {
     let next = AtomicUsize::new(0);
-    let found = Mutex::new(Found::default());
+    let found = Mutex::new(SearchResults::default());
     let threads = std::thread::available_parallelism().map_or(*THREADS.start(), usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(*THREADS.start(), *THREADS.end()) {
@@ -520,14 +532,14 @@ fn read_all<'p>(query: &Query, project: Option<&Project>, places: &'p [Place]) -
 }
 
 /// The project that was asked about.
-struct Project {
+struct SearchedProject {
     dir: PathBuf,
     encoded: String,
 }
 
-impl Project {
+impl SearchedProject {
     /// A directory that is gone still has its sessions.
-    fn new(env: &Environment, dir: &Path, places: &[Place]) -> Result<Self> {
+    fn new(env: &Environment, dir: &Path, places: &[SearchedFiles]) -> Result<Self> {
         let dir = canonical(dir).unwrap_or_else(|_| env.cwd().join(dir));
         let encoded = encode_project_path(&dir.to_string_lossy());
         if !dir.is_dir() && !places.iter().any(|place| place.is_in(&encoded)) {
@@ -543,7 +555,7 @@ impl Project {
 
     /// Whether a record belongs to it: it was written there, or its session was started there and left with `cd`. The
     /// name of a transcript's directory alone does not tell, because it stands for more than one path.
-    fn holds(&self, place: &Place, start: Option<&str>, cwd: Option<&str>) -> bool {
+    fn holds(&self, place: &SearchedFiles, start: Option<&str>, cwd: Option<&str>) -> bool {
         let within = |path: &str| Path::new(path).starts_with(&self.dir);
         let twin = |start: &str| !within(start) && encode_project_path(start) == self.encoded;
         cwd.is_some_and(within) || place.is_in(&self.encoded) && !start.is_some_and(twin)
@@ -551,7 +563,7 @@ impl Project {
 }
 
 /// A session's files where they are.
-struct Place {
+struct SearchedFiles {
     files: SessionFiles,
     /// The directory of its project, with all of its names.
     project: Arc<ProjectDirectory>,
@@ -561,7 +573,7 @@ struct Place {
     results: (Vec<PathBuf>, u64),
 }
 
-impl Place {
+impl SearchedFiles {
     /// Whether the directory of its project has this name.
     fn is_in(&self, name: &str) -> bool {
         self.project.paths().any(|path| path.file_name() == Some(OsStr::new(name)))
@@ -569,7 +581,7 @@ impl Place {
 }
 
 /// All sessions in these directories.
-fn places_in(dirs: &[ProjectDirectory], problems: &mut Vec<Error>) -> Vec<Place> {
+fn places_in(dirs: &[ProjectDirectory], problems: &mut Vec<Error>) -> Vec<SearchedFiles> {
     let mut places = Vec::new();
     let listed = side_by_side(dirs, 1, || {
         |dir: &ProjectDirectory| {
@@ -580,17 +592,17 @@ fn places_in(dirs: &[ProjectDirectory], problems: &mut Vec<Error>) -> Vec<Place>
     });
     for (at, (dir, (found, unread))) in dirs.iter().zip(listed).enumerate() {
         let open = (at < MOST_OPEN && !found.is_empty()).then(|| Arc::new(Directory::open(&dir.path)));
-        places.extend(found.into_iter().map(|place| Place { dir: open.clone(), ..place }));
+        places.extend(found.into_iter().map(|place| SearchedFiles { dir: open.clone(), ..place }));
         problems.extend(unread);
     }
     places
 }
 
-fn places_of_project(dir: &ProjectDirectory, problems: &mut Vec<Error>) -> Vec<Place> {
+fn places_of_project(dir: &ProjectDirectory, problems: &mut Vec<Error>) -> Vec<SearchedFiles> {
     let project = Arc::new(dir.clone());
-    let mut sessions: BTreeMap<String, Place> = BTreeMap::new();
-    let mut place = |id: &str, bytes: u64, add: &mut dyn FnMut(&mut Place)| {
-        let place = sessions.entry(id.to_owned()).or_insert_with(|| Place {
+    let mut sessions: BTreeMap<String, SearchedFiles> = BTreeMap::new();
+    let mut place = |id: &str, bytes: u64, add: &mut dyn FnMut(&mut SearchedFiles)| {
+        let place = sessions.entry(id.to_owned()).or_insert_with(|| SearchedFiles {
             files: SessionFiles {
                 id: id.to_owned(),
                 transcript: None,
@@ -634,7 +646,7 @@ fn places_of_project(dir: &ProjectDirectory, problems: &mut Vec<Error>) -> Vec<P
             _ => {}
         }
     }
-    let mut places: Vec<Place> = sessions.into_values().collect();
+    let mut places: Vec<SearchedFiles> = sessions.into_values().collect();
     for place in &mut places {
         place.files.subagents.sort();
     }

@@ -1,13 +1,13 @@
 //! The report of one session: the same object in every verb, `cc-session-recover/session@1`.
 
-use super::inventory::Row;
+use super::inventory::InventoryRow;
 use super::remains::Remains;
 use crate::claude::glance::glance;
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::{Process, Processes, below};
 use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
-use crate::config::Context as Limits;
+use crate::config::ContextConfig;
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, lossy_or_null};
 use crate::keep::Loss;
@@ -19,14 +19,14 @@ use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::{PlanReason, Reason};
 use crate::session::ending::Liveness;
 use crate::session::files::companion_of;
-use crate::session::owners::{HeldBy, Kind, OwnerProcess, SessionOwners};
+use crate::session::owners::{ClientMode, HeldBy, OwnerProcess, SessionOwners};
 use crate::session::scan::{Found, found_at};
 use crate::session::state::{Activity, OpenAtCrash, State, Verdict, without_owner};
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::Summary;
 use crate::session::{Evidence, Stop, StopKind};
 use crate::text::one_line;
-use crate::watch::weight::Context;
+use crate::watch::weight::ContextSize;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ pub struct Project {
 /// A process below the client.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Child {
+pub struct ChildProcess {
     pub pid: u32,
     /// Name of its program.
     pub command: String,
@@ -78,7 +78,7 @@ pub struct Live {
     /// Further clients that have the same session open.
     pub others: Vec<OtherLive>,
     /// How it is used.
-    pub kind: Kind,
+    pub kind: ClientMode,
     pub proof: HeldBy,
     /// When it was started.
     #[serde(serialize_with = "time_or_null")]
@@ -91,7 +91,7 @@ pub struct Live {
     pub job: Option<String>,
     /// Share of a processor, where it was measured.
     pub cpu_percent: Option<f64>,
-    pub children: Vec<Child>,
+    pub children: Vec<ChildProcess>,
 }
 
 /// A further client that has the session open.
@@ -268,7 +268,7 @@ impl TranscriptLoss {
 /// Claude Code's retention as it applies to one transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Retention {
+pub struct TranscriptRetention {
     /// Days after the last write.
     pub days: u32,
     /// Settings file that sets the limit; `None` for the default of the client.
@@ -332,14 +332,14 @@ pub struct Session {
     #[serde(serialize_with = "time_or_null")]
     pub deleted_after: Option<DateTime<Utc>>,
     /// What decides that; `None` while it is open, and when no sweep deletes it.
-    pub retention: Option<Retention>,
+    pub retention: Option<TranscriptRetention>,
     /// What its transcript lost; looked for in `show` and `status` alone.
     pub loss: Option<TranscriptLoss>,
     pub last_prompt: Option<String>,
     /// Number of prompts, when they were counted.
     pub turns: Option<u64>,
     /// Size of its context.
-    pub context: Option<Context>,
+    pub context: Option<ContextSize>,
     /// Model of its newest answer.
     pub model: Option<String>,
     pub permission_mode: Option<String>,
@@ -362,7 +362,7 @@ fn shown(text: Option<&String>) -> Option<String> {
 impl Session {
     /// What the transcript and the processes that have it open tell.
     #[must_use]
-    pub fn of(row: &Row, home: &ClaudeHome, owners: &SessionOwners, verdict: Verdict) -> Self {
+    pub fn of(row: &InventoryRow, home: &ClaudeHome, owners: &SessionOwners, verdict: Verdict) -> Self {
         let owner = owners.first();
         let cpu_percent = verdict.cpu_percent;
         let mut session = Self::of_summary(&row.found, &row.summary, verdict);
@@ -410,7 +410,7 @@ impl Session {
             loss: None,
             last_prompt: shown(summary.last_prompt.as_ref()),
             turns: None,
-            context: summary.context_tokens.map(|tokens| Context {
+            context: summary.context_tokens.map(|tokens| ContextSize {
                 tokens,
                 window: None,
                 percent: None,
@@ -483,7 +483,7 @@ impl Session {
         live.children = below(table, owner.pid)
             .into_iter()
             .take(MOST_CHILDREN)
-            .map(|child| Child {
+            .map(|child| ChildProcess {
                 pid: child.pid,
                 command: program_of(child, processes),
                 started_at: child.started_at,
@@ -492,10 +492,10 @@ impl Session {
     }
 
     /// What its context means. `seen` are windows that clients told, by model.
-    pub fn weigh(&mut self, limits: &Limits, seen: &BTreeMap<String, u64>) {
+    pub fn weigh(&mut self, limits: &ContextConfig, seen: &BTreeMap<String, u64>) {
         let full = self.stop.kind == StopKind::ContextFull;
         let Some(context) = &mut self.context else { return };
-        *context = Context::weighed(context.tokens, self.model.as_deref(), full, limits, seen);
+        *context = ContextSize::weighed(context.tokens, self.model.as_deref(), full, limits, seen);
     }
 
     /// The commands a person needs.
@@ -659,7 +659,7 @@ pub fn inspect(path: &Path, alive: Alive<'_>) -> Result<Session> {
     }
     let mut session = Session::of_summary(&found, &summary, verdict);
     session.subagents = Subagents::of(&found);
-    session.weigh(&Limits::default(), &BTreeMap::new());
+    session.weigh(&ContextConfig::default(), &BTreeMap::new());
     session.put_into_group();
     Ok(session)
 }

@@ -1,7 +1,7 @@
 //! Everything about one session.
 
 use super::find::{SessionOptions, find_readable};
-use super::inventory::{Ground, Inventory, Row, thorough};
+use super::inventory::{Inventory, InventoryRow, ReportContext, thorough};
 use super::remains::Remains;
 use super::session::{ConflictCopy, Session, SessionWorkflow};
 use crate::claude::glance::{glance, kind_of};
@@ -20,7 +20,7 @@ use std::path::Path;
 /// Those of [`find`], and [`crate::error::Code::ProjectNotFound`].
 pub fn show(outside: World<'_>, options: &SessionOptions) -> Result<Session> {
     let project = options.project.as_deref().map(super::list::directory).transpose()?;
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     whole(&inventory, find_readable(&inventory, options)?)
 }
@@ -30,7 +30,7 @@ pub fn show(outside: World<'_>, options: &SessionOptions) -> Result<Session> {
 /// # Errors
 /// Those of [`show`].
 pub fn show_at(outside: World<'_>, transcript: &Path) -> Result<Session> {
-    let ground = Ground::read(outside, None)?;
+    let ground = ReportContext::read(outside, None)?;
     let mut inventory = Inventory::open(&ground);
     let mut found = inventory.find(None);
     let id = found.iter().find(|one| one.is_at(transcript)).map(|one| one.id().to_owned());
@@ -49,14 +49,14 @@ pub fn show_at(outside: World<'_>, transcript: &Path) -> Result<Session> {
 ///
 /// # Errors
 /// Those of opening the transcript.
-pub fn whole(inventory: &Inventory<'_>, row: &Row) -> Result<Session> {
+pub fn whole(inventory: &Inventory<'_>, row: &InventoryRow) -> Result<Session> {
     let holder = inventory.owner(&row.found);
     let liveness = inventory.liveness(row);
     let mut summary = thorough(&row.found.path, liveness)?;
     if let Some(holder) = holder {
         settle(&mut summary, holder);
     }
-    let row = Row { found: row.found.clone(), summary: Box::new(summary) };
+    let row = InventoryRow { found: row.found.clone(), summary: Box::new(summary) };
     let mut session = inventory.report(&row);
     session.turns = Some(turns(&row.found.path)?);
     if let Ok(transcript) = Transcript::open(&row.found.path) {

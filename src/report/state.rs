@@ -6,7 +6,9 @@ use crate::claude::home::begins;
 use crate::config::in_force;
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, lossy_or_null};
-use crate::note::state::{Book, DIRECTORY, Entry, LAST, Moment, Place, Shelf};
+use crate::note::state::{
+    DIRECTORY, LAST, Moment, SavedStateEntry, SavedStateIndex, SavedStateStore, StatesDirectory,
+};
 use crate::session::StopKind;
 use crate::session::stop::{time, time_or_null};
 use crate::store::{StateDir, journal};
@@ -21,7 +23,7 @@ const SCHEMA: &str = "cc-session-recover/state@1";
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Action {
+pub enum StateAction {
     /// The text of one.
     #[default]
     Show,
@@ -33,7 +35,7 @@ pub enum Action {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct StateOptions {
-    pub action: Action,
+    pub action: StateAction,
     /// A state by its name or the beginning of it; else a session by its id or the beginning of it: its newest state.
     pub state: Option<String>,
     /// Directory of the project; the working directory when missing.
@@ -109,25 +111,29 @@ pub struct StateReport {
 ///
 /// # Errors
 /// [`Code::ProjectNotFound`]; [`Code::StateNotFound`] and [`Code::Usage`] for a name that fits none or several; those of
-/// [`Shelf::restore`].
+/// [`SavedStateStore::restore`].
 pub fn state(outside: World<'_>, options: &StateOptions) -> Result<StateReport> {
     let asked = asked(outside, options.project.as_deref().unwrap_or(outside.env.cwd()))?;
     let state = StateDir::new(outside.env.state_dir()?);
     let config = in_force(outside.env, Some(&asked.dir)).config;
-    let states =
-        Shelf { state: &state, project: &asked.dir, archives: config.state.archives, ignored: false };
+    let states = SavedStateStore {
+        state: &state,
+        project: &asked.dir,
+        archives: config.state.archives,
+        ignored: false,
+    };
     let (place, book) = states.look()?;
     let chosen = match (options.state.as_deref(), options.action) {
-        (None, Action::List) => None,
-        (None, Action::Restore) => {
+        (None, StateAction::List) => None,
+        (None, StateAction::Restore) => {
             return Err(Error::new(Code::Usage, "no state is named")
                 .hint("`cc-session-recover state list` shows their names"));
         }
-        (None, Action::Show) => last_of(place.as_ref(), &book),
+        (None, StateAction::Show) => last_of(place.as_ref(), &book),
         (Some(name), _) => Some(named(&book, name)?.clone()),
     };
     let mut text = None;
-    if options.action == Action::Show {
+    if options.action == StateAction::Show {
         text = shown(place.as_ref(), chosen.as_ref());
         if text.is_none() {
             return Err(none_saved(&asked.dir.join(DIRECTORY).join(LAST)));
@@ -135,7 +141,7 @@ pub fn state(outside: World<'_>, options: &StateOptions) -> Result<StateReport> 
     }
     let mut restored = false;
     let mut kept = None;
-    if let (Action::Restore, Some(entry), Some(place)) = (options.action, &chosen, &place) {
+    if let (StateAction::Restore, Some(entry), Some(place)) = (options.action, &chosen, &place) {
         if options.dry_run {
             states.restorable(place, &book, &entry.name)?;
         } else {
@@ -168,16 +174,18 @@ pub fn state(outside: World<'_>, options: &StateOptions) -> Result<StateReport> 
 }
 
 /// The state that is the last one's file now.
-fn last_of(place: Option<&Place>, book: &Book) -> Option<Entry> {
+fn last_of(place: Option<&StatesDirectory>, book: &SavedStateIndex) -> Option<SavedStateEntry> {
     let place = place?;
-    let is_last = |entry: &&Entry| Shelf::sound(place, entry).is_some_and(|(path, _)| path == place.last());
+    let is_last = |entry: &&SavedStateEntry| {
+        SavedStateStore::sound(place, entry).is_some_and(|(path, _)| path == place.last())
+    };
     book.states.iter().find(is_last).cloned()
 }
 
 /// The state that is meant.
-fn named<'b>(book: &'b Book, name: &str) -> Result<&'b Entry> {
+fn named<'b>(book: &'b SavedStateIndex, name: &str) -> Result<&'b SavedStateEntry> {
     let name = name.trim();
-    let named: Vec<&Entry> =
+    let named: Vec<&SavedStateEntry> =
         book.states.iter().filter(|entry| !entry.retired && entry.name.starts_with(name)).collect();
     if let Some(exact) = named.iter().find(|entry| entry.name == name) {
         return Ok(exact);
@@ -189,10 +197,11 @@ fn named<'b>(book: &'b Book, name: &str) -> Result<&'b Entry> {
     if let [one] = named.as_slice() {
         return Ok(one);
     }
-    let sessions: Vec<&Entry> =
+    let sessions: Vec<&SavedStateEntry> =
         book.newest_of_each().into_iter().filter(|entry| begins(&entry.session, name)).collect();
-    let words =
-        |all: &[&Entry]| all.iter().take(8).map(|entry| entry.name.clone()).collect::<Vec<_>>().join(", ");
+    let words = |all: &[&SavedStateEntry]| {
+        all.iter().take(8).map(|entry| entry.name.clone()).collect::<Vec<_>>().join(", ")
+    };
     match (sessions.as_slice(), named.as_slice()) {
         ([one], []) => Ok(one),
         ([], []) => Err(Error::new(
@@ -209,13 +218,13 @@ fn named<'b>(book: &'b Book, name: &str) -> Result<&'b Entry> {
 }
 
 /// The text of a state as it lies there, edited or not; of none chosen that of the last one's file.
-fn shown(place: Option<&Place>, chosen: Option<&Entry>) -> Option<String> {
+fn shown(place: Option<&StatesDirectory>, chosen: Option<&SavedStateEntry>) -> Option<String> {
     let place = place?;
     match chosen {
-        Some(entry) => Shelf::sound(place, entry)
+        Some(entry) => SavedStateStore::sound(place, entry)
             .map(|(_, text)| text)
-            .or_else(|| Place::read(&place.archived(&entry.name))),
-        None => Place::read(&place.last()),
+            .or_else(|| StatesDirectory::read(&place.archived(&entry.name))),
+        None => StatesDirectory::read(&place.last()),
     }
 }
 
@@ -225,10 +234,10 @@ fn none_saved(path: &std::path::Path) -> Error {
         .hint("states are saved when a session comes to rest in a project that is set up; `cc-session-recover init` does that")
 }
 
-fn listed(place: &Place, book: &Book) -> Vec<SavedState> {
+fn listed(place: &StatesDirectory, book: &SavedStateIndex) -> Vec<SavedState> {
     let kept = book.states.iter().filter(|entry| !entry.retired);
     kept.map(|entry| {
-        let found = Shelf::sound(place, entry);
+        let found = SavedStateStore::sound(place, entry);
         let last = found.as_ref().is_some_and(|(path, _)| *path == place.last());
         SavedState {
             name: entry.name.clone(),

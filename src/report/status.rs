@@ -1,6 +1,6 @@
 //! The status: what is stopped, what waits until when, what runs, and what each needs next.
 
-use super::inventory::{Ground, Inventory, Row};
+use super::inventory::{Inventory, InventoryRow, ReportContext};
 use super::session::{Session, SessionGroup, TranscriptLoss};
 use crate::error::{Code, Error, Result};
 use crate::fs::{canonical, lossy};
@@ -88,16 +88,20 @@ pub fn status(outside: World<'_>, options: &StatusOptions) -> Result<StatusRepor
     let dir = options.project.as_deref().unwrap_or(outside.env.cwd());
     let asked = if options.all { None } else { Some(asked(outside, dir)?) };
     let project = asked.as_ref().map(|asked| asked.dir.clone());
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     Ok(status_of(&inventory, &ground, asked))
 }
 
 /// The status of the sessions in an inventory.
 #[must_use]
-pub fn status_of(inventory: &Inventory<'_>, ground: &Ground<'_>, asked: Option<Asked>) -> StatusReport {
+pub fn status_of(
+    inventory: &Inventory<'_>,
+    ground: &ReportContext<'_>,
+    asked: Option<Asked>,
+) -> StatusReport {
     let outside = ground.outside;
-    let mut rows: Vec<&Row> = inventory.rows.iter().filter(|row| inventory.matters(row)).collect();
+    let mut rows: Vec<&InventoryRow> = inventory.rows.iter().filter(|row| inventory.matters(row)).collect();
     rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
     let mut lost = Vec::new();
     let mut sessions: Vec<Session> = rows

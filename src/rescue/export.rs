@@ -6,16 +6,16 @@
 
 use super::archive;
 use super::copy::{Hash, Progress, copy};
-use super::manifest::{Entry, Manifest, Origin};
+use super::manifest::{ExportOrigin, Manifest, ManifestEntry};
 use super::session_log;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, lossy_or_null, private_directory};
 use crate::keep::KeptEntry;
 use crate::report::find::{SessionOptions, find_readable};
-use crate::report::inventory::{Ground, Inventory, Row};
+use crate::report::inventory::{Inventory, InventoryRow, ReportContext};
 use crate::report::list::directory;
 use crate::report::resume::start_directory;
-use crate::session::belongings::{self, Belonging, Part, Skipped};
+use crate::session::belongings::{self, Belonging, SessionFileKind, Skipped};
 use crate::session::state::State;
 use crate::store::journal;
 use crate::store::layout::ensure_dir;
@@ -63,25 +63,26 @@ impl Selection {
     /// Reads the inventory that it chooses from.
     ///
     /// # Errors
-    /// [`Code::Usage`] when two ways to choose are given; those of [`directory`] and [`Ground::read`].
-    pub(super) fn ground<'o>(&self, outside: World<'o>) -> Result<(Ground<'o>, Option<PathBuf>)> {
+    /// [`Code::Usage`] when two ways to choose are given; those of [`directory`] and [`ReportContext::read`].
+    pub(super) fn ground<'o>(&self, outside: World<'o>) -> Result<(ReportContext<'o>, Option<PathBuf>)> {
         if usize::from(self.is_named()) + usize::from(self.active) + usize::from(self.all) > 1 {
             return Err(Error::new(Code::Usage, "a session, --active and --all exclude each other")
                 .hint("give one of them"));
         }
         let project = self.project.as_deref().map(directory).transpose()?;
-        Ok((Ground::read(outside, project.as_deref())?, project))
+        Ok((ReportContext::read(outside, project.as_deref())?, project))
     }
 
     /// The sessions that are meant.
     ///
     /// # Errors
     /// Those of [`find`]; [`Code::NothingToDo`] when no session fits.
-    pub(super) fn rows<'r>(&self, inventory: &'r Inventory<'_>) -> Result<Vec<&'r Row>> {
+    pub(super) fn rows<'r>(&self, inventory: &'r Inventory<'_>) -> Result<Vec<&'r InventoryRow>> {
         if self.all || self.active {
-            let wanted =
-                |row: &&Row| self.all || inventory.owner(&row.found).is_some() || is_current(inventory, row);
-            let rows: Vec<&Row> = inventory.rows.iter().filter(wanted).collect();
+            let wanted = |row: &&InventoryRow| {
+                self.all || inventory.owner(&row.found).is_some() || is_current(inventory, row)
+            };
+            let rows: Vec<&InventoryRow> = inventory.rows.iter().filter(wanted).collect();
             let unread = self.all && !(inventory.unread.is_empty() && inventory.unlisted.is_empty());
             if rows.is_empty() && !unread && self.kept(inventory).is_empty() {
                 let message = if self.all { "there is no session" } else { "no session is open" };
@@ -324,7 +325,7 @@ fn export_kept(
     if options.dry_run { Ok(plan.told(to, options)) } else { plan.carry_out(outside, to, options, progress) }
 }
 
-fn failed(outside: World<'_>, ground: &Ground<'_>, session: &str, error: Error) -> Failure {
+fn failed(outside: World<'_>, ground: &ReportContext<'_>, session: &str, error: Error) -> Failure {
     let fields = json!({"session": session, "code": error.code.as_str(), "message": error.to_string()});
     journal::append(&ground.state, outside.clock, "export-failed", fields);
     Failure::of(session, error)
@@ -340,12 +341,12 @@ pub(super) fn unread<'i>(inventory: &'i Inventory<'_>) -> impl Iterator<Item = F
     sessions.chain(inventory.unlisted.iter().map(move |error| Failure::of_directory(told(error))))
 }
 
-fn is_current(inventory: &Inventory<'_>, row: &Row) -> bool {
+fn is_current(inventory: &Inventory<'_>, row: &InventoryRow) -> bool {
     inventory.verdict(row).state == State::Current
 }
 
 /// Where exports go. Never into Claude Code's own directories: it would take them for sessions, or delete them.
-fn target(ground: &Ground<'_>, inventory: &Inventory<'_>, options: &ExportOptions) -> Result<PathBuf> {
+fn target(ground: &ReportContext<'_>, inventory: &Inventory<'_>, options: &ExportOptions) -> Result<PathBuf> {
     let Some(to) = &options.to else { return Ok(ground.state.exports()) };
     ensure_elsewhere(inventory, to)?;
     if std::fs::metadata(to).is_ok_and(|meta| !meta.is_dir()) {
@@ -378,11 +379,11 @@ fn nearest(path: &Path) -> PathBuf {
 
 /// What is exported of one session.
 struct Plan<'r> {
-    row: &'r Row,
+    row: &'r InventoryRow,
     /// Where Claude Code has the transcript, or had it.
     transcript: PathBuf,
     state: State,
-    origin: Origin,
+    origin: ExportOrigin,
     files: Vec<Belonging>,
     skipped: Vec<Skipped>,
     /// As far as it can be told before.
@@ -390,7 +391,7 @@ struct Plan<'r> {
 }
 
 impl<'r> Plan<'r> {
-    fn of(outside: World<'_>, inventory: &Inventory<'_>, row: &'r Row) -> Result<Self> {
+    fn of(outside: World<'_>, inventory: &Inventory<'_>, row: &'r InventoryRow) -> Result<Self> {
         let home = inventory.files_of(row);
         let session = inventory.report(row);
         let transcript = session.transcript.clone();
@@ -405,7 +406,7 @@ impl<'r> Plan<'r> {
             row,
             bytes: files.iter().map(size).sum::<u64>(),
             state: session.state,
-            origin: Origin {
+            origin: ExportOrigin {
                 id: row.found.id().to_owned(),
                 title: session.name.or(session.title).or(session.last_prompt),
                 cwd: start,
@@ -506,15 +507,17 @@ impl<'r> Plan<'r> {
             }
             match copy(&file.from, &target, hash, progress) {
                 // One that was empty for a moment would be copied as such.
-                Ok(copied) if file.part == Part::Transcript && copied.bytes < self.row.summary.bytes => {
+                Ok(copied)
+                    if file.part == SessionFileKind::Transcript && copied.bytes < self.row.summary.bytes =>
+                {
                     let message = "was cut, rewritten or replaced while it was exported";
                     return Err(Error::new(Code::VerificationFailed, message)
                         .at(&file.from)
                         .hint("something else changes it; end that, or try again when it has ended"));
                 }
-                Ok(copied) => files.push(Entry::of(file.part, file.path.clone(), copied)),
+                Ok(copied) => files.push(ManifestEntry::of(file.part, file.path.clone(), copied)),
                 // The client takes tasks and results away again.
-                Err(_) if file.part != Part::Transcript && is_gone(&file.from) => {
+                Err(_) if file.part != SessionFileKind::Transcript && is_gone(&file.from) => {
                     let path = file.from.to_string_lossy().into_owned();
                     skipped.push(Skipped { path, why: "was removed before it could be copied".into() });
                 }
@@ -645,7 +648,7 @@ pub fn session_of(name: &str) -> Option<&str> {
     (timed && numbered && crate::claude::home::is_session_id(id)).then_some(id)
 }
 
-fn note(outside: World<'_>, ground: &Ground<'_>, exported: &Exported) {
+fn note(outside: World<'_>, ground: &ReportContext<'_>, exported: &Exported) {
     journal::append(
         &ground.state,
         outside.clock,
@@ -664,18 +667,18 @@ fn note(outside: World<'_>, ground: &Ground<'_>, exported: &Exported) {
 /// Writes the rows of the session log. Without it the exports are what they are; that it is missing is told.
 fn log(
     outside: World<'_>,
-    ground: &Ground<'_>,
+    ground: &ReportContext<'_>,
     report: &ExportReport,
     options: &ExportOptions,
 ) -> Option<PathBuf> {
     let dir = options.log.as_deref().unwrap_or(ground.state.root());
     let done: Vec<String> =
         report.exports.iter().map(|one| format!("verified, in {}", one.path.display())).collect();
-    let mut rows: Vec<session_log::Row<'_>> = report
+    let mut rows: Vec<session_log::SessionLogRow<'_>> = report
         .exports
         .iter()
         .zip(&done)
-        .map(|(one, result)| session_log::Row {
+        .map(|(one, result)| session_log::SessionLogRow {
             session: &one.session,
             bytes: Some(one.bytes),
             action: "export",
@@ -683,7 +686,7 @@ fn log(
         })
         .collect();
     let failed: Vec<String> = report.failures.iter().map(|one| format!("FAILED: {}", one.message)).collect();
-    rows.extend(report.failures.iter().zip(&failed).map(|(one, result)| session_log::Row {
+    rows.extend(report.failures.iter().zip(&failed).map(|(one, result)| session_log::SessionLogRow {
         session: one.session.as_deref().unwrap_or("-"),
         bytes: None,
         action: "export",

@@ -10,14 +10,14 @@ use crate::fs::{lossy, read_small};
 use crate::keep::{kept_of, remove_kept};
 use crate::note::file::{path as note_path, remove_block};
 use crate::note::handoff::blocks;
-use crate::note::state::{Book, forget_states, states_of};
+use crate::note::state::{SavedStateIndex, forget_states, states_of};
 use crate::notify::sent;
 use crate::problem::Problem;
 use crate::quota::seen;
 use crate::recovery::paused::Paused;
 use crate::report::find::{SHORTEST, SessionOptions, find};
 use crate::report::gone::gone_sessions;
-use crate::report::inventory::{Ground, Inventory};
+use crate::report::inventory::{Inventory, ReportContext};
 use crate::session::belongings::NOTE;
 use crate::session::files::{companion_of, entries};
 use crate::session::moves::Moves;
@@ -106,7 +106,7 @@ pub struct ForgetReport {
 /// [`Code::SessionNotFound`]; [`Code::SessionLive`] while a client or a run has it open, because its hooks would keep it again;
 /// [`Code::NothingToDo`] when nothing of ours is about it.
 pub fn forget(outside: World<'_>, options: &ForgetOptions) -> Result<ForgetReport> {
-    let ground = Ground::read(outside, None)?;
+    let ground = ReportContext::read(outside, None)?;
     let inventory = Inventory::take(&ground, None);
     let state = &ground.state;
     let (session, found) = target(&inventory, state, options)?;
@@ -245,7 +245,7 @@ fn places(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> Vec<For
         }
     }
     notes.append(&mut removed);
-    for book in Book::all(state) {
+    for book in SavedStateIndex::all(state) {
         let states = states_of(&book, session).into_iter();
         notes.extend(states.map(|path| Forgotten { kind: ForgottenKind::State, bytes: size(&path), path }));
     }
@@ -306,7 +306,10 @@ fn remove_entries(state: &StateDir, session: &str, path: &Path) -> Result<()> {
     if path.parent() == Some(&state.quota()) {
         return seen::forget(state, path, session);
     }
-    if let Some(book) = Book::all(state).into_iter().find(|book| Book::path(state, &book.project) == path) {
+    if let Some(book) = SavedStateIndex::all(state)
+        .into_iter()
+        .find(|book| SavedStateIndex::path(state, &book.project) == path)
+    {
         return forget_states(state, &book.project, session);
     }
     session_log::forget(path, session)
@@ -380,8 +383,8 @@ fn remove(state: &StateDir, session: &str, one: &Forgotten) -> Result<()> {
         }
         ForgottenKind::Entries => remove_entries(state, session, &one.path),
         ForgottenKind::State => {
-            let of_project = |book: &Book| states_of(book, session).contains(&one.path);
-            match Book::all(state).into_iter().find(of_project) {
+            let of_project = |book: &SavedStateIndex| states_of(book, session).contains(&one.path);
+            match SavedStateIndex::all(state).into_iter().find(of_project) {
                 Some(book) => forget_states(state, &book.project, session),
                 None => Ok(()),
             }

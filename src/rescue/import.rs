@@ -6,15 +6,15 @@
 
 use super::archive;
 use super::copy::{Hash, Progress, copy, digest};
-use super::manifest::{Entry, Manifest, inside};
-use super::relocate::Made;
+use super::manifest::{Manifest, ManifestEntry, inside};
+use super::relocate::RelocatedFiles;
 use super::session_log;
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, lossy_or_null};
-use crate::report::inventory::{Ground, Inventory};
+use crate::report::inventory::{Inventory, ReportContext};
 use crate::report::session::Commands;
-use crate::session::belongings::{Part, Skipped};
+use crate::session::belongings::{SessionFileKind, Skipped};
 use crate::session::moves::Moves;
 use crate::session::stop::time;
 use crate::store::journal;
@@ -100,7 +100,7 @@ pub struct ImportReport {
 /// something else is in the place of a file; [`Code::NothingToDo`] when the session is there already, byte for byte;
 /// [`Code::SessionLive`] while a client holds it; [`Code::ProjectNotFound`]; [`Code::Io`].
 pub fn import(outside: World<'_>, options: &ImportOptions, progress: &Progress) -> Result<ImportReport> {
-    let ground = Ground::read(outside, None)?;
+    let ground = ReportContext::read(outside, None)?;
     let given = canonical(&options.export).map_err(|error| {
         Error::io("open", &options.export, &error)
             .hint("name the directory or the archive that `export` has made")
@@ -118,7 +118,10 @@ pub fn import(outside: World<'_>, options: &ImportOptions, progress: &Progress) 
     let (mut report, present) = plan(outside, &source, &given, options)?;
     if let (Some(_), Some(cwd), false) = (&options.project, &report.cwd, options.dry_run) {
         // First: its records name the directory that it was exported from.
-        let transcript = report.files.iter().find(|file| Part::of(&file.path, id) == Some(Part::Transcript));
+        let transcript = report
+            .files
+            .iter()
+            .find(|file| SessionFileKind::of(&file.path, id) == Some(SessionFileKind::Transcript));
         if let Some(transcript) = transcript.map(|file| &file.to).or(present.as_ref()) {
             Moves::remember(&ground.state, transcript, Path::new(cwd))?;
         }
@@ -143,7 +146,7 @@ struct Source {
 }
 
 impl Source {
-    fn open(ground: &Ground<'_>, given: &Path) -> Result<Self> {
+    fn open(ground: &ReportContext<'_>, given: &Path) -> Result<Self> {
         if given.is_dir() {
             return Ok(Self { manifest: Manifest::read(given)?, dir: given.to_path_buf(), temporary: false });
         }
@@ -209,12 +212,12 @@ fn plan(
         };
         if std::fs::symlink_metadata(&to).is_ok() {
             if same(&to, entry, source.manifest.hash) {
-                if entry.part == Part::Transcript {
+                if entry.part == SessionFileKind::Transcript {
                     present = Some(to);
                 }
                 continue;
             }
-            if entry.part == Part::Plan {
+            if entry.part == SessionFileKind::Plan {
                 let why = format!("{} is another plan, and is not overwritten", to.display());
                 left.push(Skipped { path: entry.path.clone(), why });
                 continue;
@@ -226,7 +229,9 @@ fn plan(
         files.push(Placed { path: entry.path.clone(), to, bytes: entry.bytes, digest: entry.digest.clone() });
     }
     // Last, so that no client sees half a session.
-    files.sort_by_key(|file| Part::of(&file.path, &session.id) == Some(Part::Transcript));
+    files.sort_by_key(|file| {
+        SessionFileKind::of(&file.path, &session.id) == Some(SessionFileKind::Transcript)
+    });
     let default = outside.env.home().map(|home| home.join(".claude"));
     let mut env = BTreeMap::new();
     if default.as_deref() != Some(home.dir()) {
@@ -278,19 +283,19 @@ fn config_dir(outside: World<'_>, options: &ImportOptions) -> Result<PathBuf> {
 }
 
 /// Where a file goes; nowhere for the note.
-fn place(home: &ClaudeHome, dir: &Path, session: &str, entry: &Entry) -> Result<Option<PathBuf>> {
+fn place(home: &ClaudeHome, dir: &Path, session: &str, entry: &ManifestEntry) -> Result<Option<PathBuf>> {
     // The configuration directory itself may be made of links, as its owner likes; what belongs to one session is not.
     let below = |part: &str| {
         let rest = entry.path.split_once('/').map_or(entry.path.as_str(), |(_, rest)| rest);
         inside(&home.dir().join(part), &format!("{session}/{rest}"))
     };
     let place = match entry.part {
-        Part::Note => return Ok(None),
-        Part::Transcript => Ok(dir.join(format!("{session}.jsonl"))),
-        Part::Companion => inside(dir, &entry.path),
-        Part::Tasks => below("tasks"),
-        Part::FileHistory => below("file-history"),
-        Part::Plan => inside(&home.dir().join("plans"), entry.path.trim_start_matches("plans/")),
+        SessionFileKind::Note => return Ok(None),
+        SessionFileKind::Transcript => Ok(dir.join(format!("{session}.jsonl"))),
+        SessionFileKind::Companion => inside(dir, &entry.path),
+        SessionFileKind::Tasks => below("tasks"),
+        SessionFileKind::FileHistory => below("file-history"),
+        SessionFileKind::Plan => inside(&home.dir().join("plans"), entry.path.trim_start_matches("plans/")),
     };
     place.map(Some).map_err(|error| Error {
         code: Code::PathRefused,
@@ -299,13 +304,13 @@ fn place(home: &ClaudeHome, dir: &Path, session: &str, entry: &Entry) -> Result<
     })
 }
 
-fn same(path: &Path, entry: &Entry, hash: Hash) -> bool {
+fn same(path: &Path, entry: &ManifestEntry, hash: Hash) -> bool {
     let long = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() == entry.bytes);
     long && digest(path, hash, &Progress::default()).is_ok_and(|(found, _)| found == entry.digest)
 }
 
 fn put(source: &Source, report: &ImportReport, progress: &Progress) -> Result<()> {
-    let mut made = Made::default();
+    let mut made = RelocatedFiles::default();
     let done = put_all(source, report, &mut made, progress);
     if done.is_err() {
         made.undo();
@@ -313,7 +318,12 @@ fn put(source: &Source, report: &ImportReport, progress: &Progress) -> Result<()
     done
 }
 
-fn put_all(source: &Source, report: &ImportReport, made: &mut Made, progress: &Progress) -> Result<()> {
+fn put_all(
+    source: &Source,
+    report: &ImportReport,
+    made: &mut RelocatedFiles,
+    progress: &Progress,
+) -> Result<()> {
     for (index, file) in report.files.iter().enumerate() {
         let dir = file.to.parent().unwrap_or(Path::new("/")).to_path_buf();
         made.dir(&dir)?;
@@ -340,7 +350,7 @@ fn put_all(source: &Source, report: &ImportReport, made: &mut Made, progress: &P
     Ok(())
 }
 
-fn note(outside: World<'_>, ground: &Ground<'_>, report: &ImportReport) -> Option<PathBuf> {
+fn note(outside: World<'_>, ground: &ReportContext<'_>, report: &ImportReport) -> Option<PathBuf> {
     let transcript = report.files.last().map(|file| &file.to);
     journal::append(
         &ground.state,
@@ -349,7 +359,7 @@ fn note(outside: World<'_>, ground: &Ground<'_>, report: &ImportReport) -> Optio
         json!({"session": report.session, "export": report.export, "to": transcript, "files": report.files.len(), "bytes": report.bytes}),
     );
     let result = format!("verified, in {}", report.config_dir.display());
-    let row = session_log::Row {
+    let row = session_log::SessionLogRow {
         session: &report.session,
         bytes: Some(report.bytes),
         action: "import",

@@ -6,7 +6,7 @@ use super::copy::{Copied, Hash, Progress, digest};
 use crate::claude::home::is_session_id;
 use crate::error::{Code, Error, Result};
 use crate::fs::PRIVATE;
-use crate::session::belongings::{Part, Skipped};
+use crate::session::belongings::{SessionFileKind, Skipped};
 use crate::session::stop::{time, time_or_null};
 use crate::store::replace::replace;
 use crate::store::stored::{Stored, peek, save};
@@ -24,7 +24,7 @@ pub const SUMS: &str = "SHA256SUMS";
 /// The session as it was when it was exported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Origin {
+pub struct ExportOrigin {
     pub id: String,
     /// Name, title or newest prompt.
     pub title: Option<String>,
@@ -49,10 +49,10 @@ pub struct Origin {
 /// One file of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub struct ManifestEntry {
     /// Its path in the export, with `/` between names.
     pub path: String,
-    pub part: Part,
+    pub part: SessionFileKind,
     /// Its length: that of the original when it was opened.
     pub bytes: u64,
     /// Line ends in it.
@@ -68,10 +68,10 @@ pub struct Entry {
     pub modified_at: Option<DateTime<Utc>>,
 }
 
-impl Entry {
+impl ManifestEntry {
     /// The entry of a copy.
     #[must_use]
-    pub fn of(part: Part, path: String, copied: Copied) -> Self {
+    pub fn of(part: SessionFileKind, path: String, copied: Copied) -> Self {
         Self {
             path,
             part,
@@ -96,11 +96,11 @@ pub struct Manifest {
     /// When it was made.
     #[serde(serialize_with = "time")]
     pub exported_at: DateTime<Utc>,
-    pub session: Origin,
+    pub session: ExportOrigin,
     /// How the files are known again.
     pub hash: Hash,
     /// The files, the transcript first.
-    pub files: Vec<Entry>,
+    pub files: Vec<ManifestEntry>,
     /// What was left, and why.
     pub skipped: Vec<Skipped>,
 }
@@ -145,11 +145,11 @@ impl Manifest {
         let mut seen = BTreeSet::new();
         for entry in &self.files {
             let plain = entry.path.split('/').all(|name| !["", ".", ".."].contains(&name));
-            let known = Part::of(&entry.path, &self.session.id) == Some(entry.part);
+            let known = SessionFileKind::of(&entry.path, &self.session.id) == Some(entry.part);
             let bare = !entry.path.contains(['\\', '\0', '\n']);
             // Deeper than one name only where the client has directories too.
             let depth = entry.path.matches('/').count();
-            let flat = entry.part != Part::Plan || depth == 1;
+            let flat = entry.part != SessionFileKind::Plan || depth == 1;
             if !plain || !known || !bare || !flat {
                 return refuse(format!("names {:?}, which is no file of this session", entry.path));
             }
@@ -157,15 +157,15 @@ impl Manifest {
                 return refuse(format!("names {:?} twice", entry.path));
             }
         }
-        if self.files.iter().filter(|entry| entry.part == Part::Transcript).count() != 1 {
+        if self.files.iter().filter(|entry| entry.part == SessionFileKind::Transcript).count() != 1 {
             return refuse("names no transcript".into());
         }
         Ok(())
     }
 
     #[must_use]
-    pub fn transcript(&self) -> Option<&Entry> {
-        self.files.iter().find(|entry| entry.part == Part::Transcript)
+    pub fn transcript(&self) -> Option<&ManifestEntry> {
+        self.files.iter().find(|entry| entry.part == SessionFileKind::Transcript)
     }
 
     /// Bytes of all files.
@@ -239,10 +239,10 @@ mod tests {
 
     const ID: &str = "3f2a9c1d-0000-4000-8000-000000000001";
 
-    fn manifest(paths: &[(&str, Part)]) -> Manifest {
-        let mut files = vec![(format!("{ID}.jsonl"), Part::Transcript)];
+    fn manifest(paths: &[(&str, SessionFileKind)]) -> Manifest {
+        let mut files = vec![(format!("{ID}.jsonl"), SessionFileKind::Transcript)];
         files.extend(paths.iter().map(|(path, part)| ((*path).to_owned(), *part)));
-        let files = files.into_iter().map(|(path, part)| Entry {
+        let files = files.into_iter().map(|(path, part)| ManifestEntry {
             path,
             part,
             bytes: 0,
@@ -256,7 +256,7 @@ mod tests {
             version: 1,
             tool: "x".into(),
             exported_at: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
-            session: Origin {
+            session: ExportOrigin {
                 id: ID.into(),
                 title: None,
                 cwd: None,
@@ -277,7 +277,8 @@ mod tests {
     #[test]
     fn a_manifest_comes_back_as_it_was_written() {
         let dir = tempfile::tempdir().unwrap();
-        let one = manifest(&[("tasks/1.json", Part::Tasks), ("plans/a.md", Part::Plan)]);
+        let one =
+            manifest(&[("tasks/1.json", SessionFileKind::Tasks), ("plans/a.md", SessionFileKind::Plan)]);
         one.write(dir.path()).unwrap();
         assert_eq!(Manifest::read(dir.path()).unwrap(), one);
         let text = std::fs::read_to_string(dir.path().join(FILE_NAME)).unwrap();
@@ -291,19 +292,19 @@ mod tests {
     fn a_manifest_that_names_anything_else_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         for (path, part) in [
-            ("../x", Part::Note),
-            ("tasks/../../x", Part::Tasks),
-            ("/etc/passwd", Part::Tasks),
-            ("tasks/./1.json", Part::Tasks),
-            ("tasks//1.json", Part::Tasks),
-            ("tasks/", Part::Tasks),
-            ("tasks\\1.json", Part::Tasks),
-            ("settings.json", Part::Note),
-            ("plans/a/b.md", Part::Plan),
-            ("tasks/1.json", Part::FileHistory),
-            ("HANDOFF.md\n", Part::Note),
-            ("3f2a9c1d-0000-4000-8000-000000000001.jsonl", Part::Transcript),
-            ("other/x", Part::Companion),
+            ("../x", SessionFileKind::Note),
+            ("tasks/../../x", SessionFileKind::Tasks),
+            ("/etc/passwd", SessionFileKind::Tasks),
+            ("tasks/./1.json", SessionFileKind::Tasks),
+            ("tasks//1.json", SessionFileKind::Tasks),
+            ("tasks/", SessionFileKind::Tasks),
+            ("tasks\\1.json", SessionFileKind::Tasks),
+            ("settings.json", SessionFileKind::Note),
+            ("plans/a/b.md", SessionFileKind::Plan),
+            ("tasks/1.json", SessionFileKind::FileHistory),
+            ("HANDOFF.md\n", SessionFileKind::Note),
+            ("3f2a9c1d-0000-4000-8000-000000000001.jsonl", SessionFileKind::Transcript),
+            ("other/x", SessionFileKind::Companion),
         ] {
             save(&dir.path().join(FILE_NAME), &manifest(&[(path, part)])).unwrap();
             assert_eq!(Manifest::read(dir.path()).unwrap_err().code, Code::PathRefused, "{path}");

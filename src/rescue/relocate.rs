@@ -7,7 +7,7 @@ use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, open_regular, private_directory, private_file};
 use crate::report::find::{SessionOptions, find};
-use crate::report::inventory::{Ground, Inventory, Row};
+use crate::report::inventory::{Inventory, InventoryRow, ReportContext};
 use crate::report::resume::start_directory;
 use crate::report::session::Commands;
 use crate::session::belongings::slug;
@@ -92,7 +92,7 @@ pub struct RelocateReport {
 /// regular file; [`Code::NothingToDo`] when both places are one; [`Code::VerificationFailed`] when the copy differs.
 pub fn relocate(outside: World<'_>, options: &RelocateOptions) -> Result<RelocateReport> {
     let project = options.project.as_deref().map(crate::report::list::directory).transpose()?;
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &wanted)?;
@@ -121,7 +121,7 @@ pub fn relocate(outside: World<'_>, options: &RelocateOptions) -> Result<Relocat
 fn plan(
     outside: World<'_>,
     inventory: &Inventory<'_>,
-    row: &Row,
+    row: &InventoryRow,
     options: &RelocateOptions,
 ) -> Result<RelocateReport> {
     let home = &inventory.homes[row.found.home];
@@ -261,12 +261,12 @@ fn tree(from: &Path, to: &Path, files: &mut Vec<CopyStep>) -> Result<()> {
 
 /// What was made so far, to be taken away again.
 #[derive(Default)]
-pub(super) struct Made {
+pub(super) struct RelocatedFiles {
     pub(super) files: Vec<PathBuf>,
     dirs: Vec<PathBuf>,
 }
 
-impl Made {
+impl RelocatedFiles {
     /// Takes everything away again.
     pub(super) fn undo(&self) {
         for file in self.files.iter().rev() {
@@ -291,7 +291,7 @@ impl Made {
 }
 
 fn copy_all(files: &mut [CopyStep]) -> Result<()> {
-    let mut made = Made::default();
+    let mut made = RelocatedFiles::default();
     let done = files.iter_mut().try_for_each(|file| copy(file, &mut made));
     if done.is_err() {
         made.undo();
@@ -299,7 +299,7 @@ fn copy_all(files: &mut [CopyStep]) -> Result<()> {
     done
 }
 
-fn copy(file: &mut CopyStep, made: &mut Made) -> Result<()> {
+fn copy(file: &mut CopyStep, made: &mut RelocatedFiles) -> Result<()> {
     let dir = file.to.parent().unwrap_or(Path::new("/")).to_path_buf();
     made.dir(&dir)?;
     let temporary = dir.join(format!(

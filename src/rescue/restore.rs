@@ -11,7 +11,7 @@ use crate::keep::{
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::reason::Reason;
 use crate::report::find::{SHORTEST, SessionOptions, find, kept_named};
-use crate::report::inventory::{Ground, Inventory};
+use crate::report::inventory::{Inventory, ReportContext};
 use crate::report::list::directory;
 use crate::report::session::Commands;
 use crate::session::Source;
@@ -58,7 +58,7 @@ pub struct RestoreOptions {
 /// A snapshot that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Kept {
+pub struct KeptSnapshot {
     /// What it is called.
     pub name: String,
     #[serde(serialize_with = "lossy")]
@@ -80,7 +80,7 @@ pub struct Kept {
     pub lines_since: Option<i64>,
 }
 
-impl Kept {
+impl KeptSnapshot {
     fn open(&self, state: &StateDir, session: &str) -> Result<Box<dyn Read>> {
         if self.parts.is_empty() {
             return Ok(Box::new(open_regular_with_metadata(&self.path)?.0));
@@ -100,7 +100,7 @@ pub struct RestoreReport {
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     /// Its snapshots, the newest first.
-    pub snapshots: Vec<Kept>,
+    pub snapshots: Vec<KeptSnapshot>,
     /// Name of the one that is put back; `None` when there are several and none was named.
     pub chosen: Option<String>,
     /// It was put back and read again.
@@ -131,7 +131,7 @@ struct Content {
 /// meanwhile; [`Code::VerificationFailed`] when the snapshot is not what was taken, or the transcript not what was put.
 pub fn restore(outside: World<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
     let project = options.project.as_deref().map(directory).transpose()?;
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let target = Target::find(&ground.state, &inventory, options)?;
     let incident = inventory.incidents.get(&target.session);
@@ -277,7 +277,7 @@ fn compare(
     target: &Target,
     incident: Option<&Incident>,
     kept_session: Option<&KeptSession>,
-) -> Result<(Option<Content>, Vec<Kept>)> {
+) -> Result<(Option<Content>, Vec<KeptSnapshot>)> {
     let dir = state.snapshots(&target.session);
     let entries = match std::fs::read_dir(&dir) {
         Ok(entries) => Some(entries),
@@ -318,7 +318,7 @@ fn compare(
     };
     let kept = snapshots
         .into_iter()
-        .map(|(name, path, taken_at, content, parts)| Kept {
+        .map(|(name, path, taken_at, content, parts)| KeptSnapshot {
             sound: noted(&path, incident).map(|noted| noted == content.sha256),
             parts,
             is_prefix: present.as_ref().map(|(prefixes, _)| {
@@ -348,7 +348,11 @@ fn noted(path: &Path, incident: Option<&Incident>) -> Option<String> {
 }
 
 /// The snapshot that is meant: the named one, or the only one.
-fn choose<'k>(snapshots: &'k [Kept], from: Option<&str>, session: &str) -> Result<Option<&'k Kept>> {
+fn choose<'k>(
+    snapshots: &'k [KeptSnapshot],
+    from: Option<&str>,
+    session: &str,
+) -> Result<Option<&'k KeptSnapshot>> {
     if snapshots.is_empty() {
         return Err(Error::new(Code::SnapshotNotFound, format!("no snapshot of session {session} is kept"))
             .hint("they are taken before a closed session is resumed, and before one is restored"));
@@ -363,7 +367,7 @@ fn choose<'k>(snapshots: &'k [Kept], from: Option<&str>, session: &str) -> Resul
     if from == "latest" {
         return Ok(snapshots.first());
     }
-    let matching: Vec<&Kept> = snapshots.iter().filter(|kept| kept.name.starts_with(from)).collect();
+    let matching: Vec<&KeptSnapshot> = snapshots.iter().filter(|kept| kept.name.starts_with(from)).collect();
     match matching.as_slice() {
         [one] if from.len() >= SHORTEST => Ok(Some(one)),
         _ => {
@@ -379,9 +383,9 @@ fn choose<'k>(snapshots: &'k [Kept], from: Option<&str>, session: &str) -> Resul
 /// Puts a snapshot back; gives the name of the snapshot of what was there.
 fn put_back(
     outside: World<'_>,
-    ground: &Ground<'_>,
+    ground: &ReportContext<'_>,
     target: &Target,
-    chosen: &Kept,
+    chosen: &KeptSnapshot,
 ) -> Result<Option<String>> {
     let state = &ground.state;
     // No run of ours may begin while the file is changed.
@@ -416,7 +420,7 @@ fn put_back(
 /// Writes the snapshot beside the transcript, makes sure that nobody has written to that since it was kept, and renames.
 fn replace_verified(
     source: Box<dyn Read>,
-    chosen: &Kept,
+    chosen: &KeptSnapshot,
     transcript: &Path,
     before: Option<&snapshot::Snapshot>,
 ) -> Result<()> {
@@ -435,7 +439,12 @@ fn replace_verified(
     verify(transcript, chosen)
 }
 
-fn write_beside(mut source: Box<dyn Read>, chosen: &Kept, transcript: &Path, temporary: &Path) -> Result<()> {
+fn write_beside(
+    mut source: Box<dyn Read>,
+    chosen: &KeptSnapshot,
+    transcript: &Path,
+    temporary: &Path,
+) -> Result<()> {
     let mut options = private_file();
     options.write(true).create_new(true);
     // Left by a process that had our id and died.
@@ -457,7 +466,7 @@ fn write_beside(mut source: Box<dyn Read>, chosen: &Kept, transcript: &Path, tem
 }
 
 /// A file holds exactly what a snapshot held when it was chosen.
-fn verify(path: &Path, chosen: &Kept) -> Result<()> {
+fn verify(path: &Path, chosen: &KeptSnapshot) -> Result<()> {
     let (file, _) = open_regular_with_metadata(path)?;
     let (_, content) = contents(file, &[]).doing("read", path)?;
     if content.sha256 == chosen.sha256 && content.bytes == chosen.bytes {
@@ -492,7 +501,7 @@ fn unchanged(transcript: &Path, before: Option<&snapshot::Snapshot>) -> Result<(
 }
 
 /// What was planned because the transcript was damaged is no longer true.
-fn tell_incident(ground: &Ground<'_>, target: &Target, name: &str) -> Result<()> {
+fn tell_incident(ground: &ReportContext<'_>, target: &Target, name: &str) -> Result<()> {
     let changed = ground.ledger().change(&target.session, |slot| {
         let Some(incident) = slot else { return };
         incident.saw(Source::Store, format!("its transcript was put back from snapshot {name}"));
@@ -545,11 +554,11 @@ fn contents(mut from: impl Read, lengths: &[u64]) -> std::io::Result<(Vec<Conten
 mod tests {
     use super::*;
 
-    fn kept(dir: &Path, text: &str) -> Kept {
+    fn kept(dir: &Path, text: &str) -> KeptSnapshot {
         let path = dir.join("kept.jsonl");
         std::fs::write(&path, text).unwrap();
         let (_, content) = contents(text.as_bytes(), &[]).unwrap();
-        Kept {
+        KeptSnapshot {
             name: "kept".into(),
             parts: Vec::new(),
             path,

@@ -16,7 +16,7 @@ const CELL: usize = 200;
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone)]
-pub struct Row<'a> {
+pub struct SessionLogRow<'a> {
     pub session: &'a str,
     /// Bytes it was about.
     pub bytes: Option<u64>,
@@ -36,7 +36,7 @@ pub fn path(dir: &Path, at: DateTime<Utc>) -> PathBuf {
 ///
 /// # Errors
 /// [`crate::error::Code::PathRefused`] when something else is in its place, [`crate::error::Code::Io`].
-pub fn add(dir: &Path, at: DateTime<Utc>, rows: &[Row<'_>]) -> Result<PathBuf> {
+pub fn add(dir: &Path, at: DateTime<Utc>, rows: &[SessionLogRow<'_>]) -> Result<PathBuf> {
     let path = path(dir, at);
     ensure_dir(dir)?;
     let mut text = String::new();
@@ -106,7 +106,7 @@ mod tests {
     fn rows_of_a_day_are_one_table_and_stay_in_their_cells() {
         let dir = tempfile::tempdir().unwrap();
         let at = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
-        let row = |result| Row { session: "3f2a", bytes: Some(5), action: "export", result };
+        let row = |result| SessionLogRow { session: "3f2a", bytes: Some(5), action: "export", result };
         let path = add(dir.path(), at, &[row("to /x")]).unwrap();
         add(dir.path(), at, &[row("a | b\nc <img>"), row("")]).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();

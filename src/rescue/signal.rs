@@ -17,7 +17,7 @@ pub enum Signal {
 
 /// What became of a signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sent {
+pub enum SignalResult {
     Delivered,
     /// The process has ended.
     Gone,
@@ -28,13 +28,13 @@ pub enum Sent {
 /// A process that is held.
 pub trait Held {
     /// Sends a signal to it and to nothing else.
-    fn signal(&self, signal: Signal) -> Sent;
+    fn signal(&self, signal: Signal) -> SignalResult;
     /// Whether it has ended.
     fn is_gone(&self) -> bool;
 }
 
 /// Takes hold of processes. Tests pass a machine of their own.
-pub trait Hands: Send + Sync {
+pub trait ProcessControl: Send + Sync {
     /// The process that has this id now; `Ok(None)` when there is none.
     ///
     /// # Errors
@@ -48,11 +48,11 @@ pub trait Hands: Send + Sync {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SystemHands;
+pub struct SystemProcessControl;
 
 #[cfg(unix)]
 mod system {
-    use super::{Hands, Held, Processes, Sent, Signal, SystemHands};
+    use super::{Held, ProcessControl, Processes, Signal, SignalResult, SystemProcessControl};
     use rustix::io::Errno;
     use rustix::process::Pid;
 
@@ -66,11 +66,11 @@ mod system {
         }
     }
 
-    fn sent(result: rustix::io::Result<()>) -> Sent {
+    fn sent(result: rustix::io::Result<()>) -> SignalResult {
         match result {
-            Ok(()) => Sent::Delivered,
-            Err(Errno::SRCH) => Sent::Gone,
-            Err(error) => Sent::Refused(error.to_string()),
+            Ok(()) => SignalResult::Delivered,
+            Err(Errno::SRCH) => SignalResult::Gone,
+            Err(error) => SignalResult::Refused(error.to_string()),
         }
     }
 
@@ -79,7 +79,7 @@ mod system {
         id.ok_or_else(|| format!("{pid} is no process id that may be signalled"))
     }
 
-    impl Hands for SystemHands {
+    impl ProcessControl for SystemProcessControl {
         fn hold<'a>(
             &self,
             pid: u32,
@@ -107,10 +107,10 @@ mod system {
 
     #[cfg(target_os = "linux")]
     impl Held for ByDescriptor {
-        fn signal(&self, signal: Signal) -> Sent {
+        fn signal(&self, signal: Signal) -> SignalResult {
             // One that has ended and was not waited for yet takes signals, which do nothing.
             if self.is_gone() {
-                return Sent::Gone;
+                return SignalResult::Gone;
             }
             sent(rustix::process::pidfd_send_signal(&self.descriptor, signal.of_system()))
         }
@@ -133,9 +133,9 @@ mod system {
     }
 
     impl Held for ByStartTime<'_> {
-        fn signal(&self, signal: Signal) -> Sent {
+        fn signal(&self, signal: Signal) -> SignalResult {
             if self.is_gone() {
-                return Sent::Gone;
+                return SignalResult::Gone;
             }
             sent(rustix::process::kill_process(self.id, signal.of_system()))
         }
@@ -160,13 +160,13 @@ mod system {
         fn a_held_process_hears_its_signal_and_is_gone_then() {
             let mut child = sleeper();
             let token = SystemProcesses.start_token(child.id()).unwrap();
-            let held = SystemHands.hold(child.id(), &token, &SystemProcesses).unwrap().unwrap();
+            let held = SystemProcessControl.hold(child.id(), &token, &SystemProcesses).unwrap().unwrap();
             assert!(!held.is_gone());
-            assert_eq!(held.signal(Signal::Term), Sent::Delivered);
+            assert_eq!(held.signal(Signal::Term), SignalResult::Delivered);
             assert_eq!(child.wait().unwrap().signal(), Some(15));
             assert!(held.is_gone());
-            assert_eq!(held.signal(Signal::Kill), Sent::Gone);
-            assert!(SystemHands.hold(child.id(), &token, &SystemProcesses).unwrap().is_none());
+            assert_eq!(held.signal(Signal::Kill), SignalResult::Gone);
+            assert!(SystemProcessControl.hold(child.id(), &token, &SystemProcesses).unwrap().is_none());
         }
 
         #[test]
@@ -179,17 +179,17 @@ mod system {
                 token: token.to_owned(),
                 processes: &SystemProcesses,
             };
-            assert_eq!(by("1").signal(Signal::Kill), Sent::Gone);
+            assert_eq!(by("1").signal(Signal::Kill), SignalResult::Gone);
             assert!(child.try_wait().unwrap().is_none(), "it was not hit");
             let token = SystemProcesses.start_token(pid).unwrap();
-            assert_eq!(by(&token).signal(Signal::Kill), Sent::Delivered);
+            assert_eq!(by(&token).signal(Signal::Kill), SignalResult::Delivered);
             assert_eq!(child.wait().unwrap().signal(), Some(9));
         }
 
         #[test]
         fn groups_and_the_first_process_are_no_ids() {
             for pid in [0, 1, u32::MAX, 0x8000_0000] {
-                assert!(SystemHands.hold(pid, "1", &SystemProcesses).is_err(), "{pid}");
+                assert!(SystemProcessControl.hold(pid, "1", &SystemProcesses).is_err(), "{pid}");
             }
         }
     }
@@ -197,9 +197,9 @@ mod system {
 
 #[cfg(not(unix))]
 mod system {
-    use super::{Hands, Held, Processes, SystemHands};
+    use super::{Held, ProcessControl, Processes, SystemProcessControl};
 
-    impl Hands for SystemHands {
+    impl ProcessControl for SystemProcessControl {
         fn hold<'a>(
             &self,
             _pid: u32,

@@ -56,7 +56,7 @@ impl Manager {
     }
 
     /// Where the service's file is, and the directory that it may not lead out of.
-    fn place(self, env: &Environment, state: &StateDir) -> Result<Place> {
+    fn place(self, env: &Environment, state: &StateDir) -> Result<ServicePaths> {
         let homeless = || {
             Error::new(Code::StateDirUnknown, "no directory for the service: HOME is not set")
                 .hint("set HOME to your home directory")
@@ -67,18 +67,18 @@ impl Manager {
             Self::Schtasks => (state.root().to_path_buf(), "service", schtasks::FILE),
         };
         let file = base.join(inner).join(file);
-        Ok(Place { base, file })
+        Ok(ServicePaths { base, file })
     }
 }
 
 /// Where the service's file is.
 #[derive(Debug, Clone)]
-struct Place {
+struct ServicePaths {
     base: PathBuf,
     file: PathBuf,
 }
 
-impl Place {
+impl ServicePaths {
     fn dir(&self) -> &Path {
         self.file.parent().unwrap_or(&self.base)
     }

@@ -3,11 +3,11 @@
 
 use super::start::Start;
 use super::status::{is_enabled, is_running, is_taken, own_text, wants};
-use super::{MARKER, Manager, Place, launchd, schtasks, systemd};
+use super::{MARKER, Manager, ServicePaths, launchd, schtasks, systemd};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::{PRIVATE, own_uid};
-use crate::program::{Ended, find, run};
+use crate::program::{ProgramEnd, find, run};
 use crate::project::{FileAction, FileStep};
 use crate::store::lock::Lock;
 use crate::store::replace::{remove, replace};
@@ -28,7 +28,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Wanted {
+pub enum ServiceChange {
     /// Start the supervisor at every login, and now.
     Install,
     Uninstall,
@@ -37,7 +37,7 @@ pub enum Wanted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServiceOptions {
-    pub wanted: Wanted,
+    pub wanted: ServiceChange,
     /// Absolute path of node, to install.
     #[serde(default)]
     pub node: Option<PathBuf>,
@@ -69,7 +69,7 @@ pub struct CommandStep {
 pub struct ServicePlan {
     /// Who starts the supervisor.
     pub manager: Manager,
-    pub wanted: Wanted,
+    pub wanted: ServiceChange,
     pub file: FileStep,
     /// Commands to run before the file is removed.
     pub before: Vec<CommandStep>,
@@ -88,7 +88,7 @@ pub struct ServicePlan {
 pub struct ServiceReport {
     /// Who starts the supervisor.
     pub manager: Manager,
-    pub wanted: Wanted,
+    pub wanted: ServiceChange,
     /// `false`: everything was as it should be.
     pub changed: bool,
     /// `true`: nothing went wrong, and nothing is left to the person.
@@ -118,7 +118,7 @@ pub fn plan(outside: World<'_>, options: ServiceOptions) -> Result<ServicePlan> 
     let reach = reach(env, manager);
     let mut warnings = Vec::new();
     let (file, commands) = match options.wanted {
-        Wanted::Install => {
+        ServiceChange::Install => {
             let (Some(node), Some(root)) = (&options.node, &options.package_root) else {
                 return Err(Error::new(Code::Usage, "an installation needs node and packageRoot"));
             };
@@ -141,7 +141,7 @@ pub fn plan(outside: World<'_>, options: ServiceOptions) -> Result<ServicePlan> 
             };
             (FileStep { path, action, why: why.into(), before, after: Some(after) }, commands)
         }
-        Wanted::Uninstall => {
+        ServiceChange::Uninstall => {
             let present = before.is_some();
             let (action, why) = if present {
                 (FileAction::Remove, "starts the supervisor")
@@ -152,7 +152,7 @@ pub fn plan(outside: World<'_>, options: ServiceOptions) -> Result<ServicePlan> 
             (FileStep { path, action, why: why.into(), before, after: None }, commands)
         }
     };
-    if file.changes() && manager == Manager::Systemd && options.wanted == Wanted::Install {
+    if file.changes() && manager == Manager::Systemd && options.wanted == ServiceChange::Install {
         warnings.push(
             "it runs while you are logged in; `loginctl enable-linger` lets it run without that too".into(),
         );
@@ -286,7 +286,7 @@ pub fn apply(outside: World<'_>, planned: &ServicePlan) -> Result<ServiceReport>
     }
     let ServicePlan { manager, wanted, file, mut before, mut after, unreachable, warnings, .. } = plan;
     // What a person has to run after the removal is nothing: a manager that is not there knows nothing of the service.
-    if unreachable.is_some() && wanted == Wanted::Uninstall {
+    if unreachable.is_some() && wanted == ServiceChange::Uninstall {
         before.clear();
         after.clear();
     }
@@ -294,7 +294,7 @@ pub fn apply(outside: World<'_>, planned: &ServicePlan) -> Result<ServiceReport>
         run_all(&mut before);
     }
     write(manager, &file)?;
-    if wanted == Wanted::Uninstall && manager == Manager::Systemd {
+    if wanted == ServiceChange::Uninstall && manager == Manager::Systemd {
         clear_up(&manager.place(outside.env, &state)?)?;
     }
     if unreachable.is_none() {
@@ -328,7 +328,7 @@ fn write(manager: Manager, file: &FileStep) -> Result<()> {
 }
 
 /// What is left when systemd was not asked: the link that switches the unit on, and directories that are empty now.
-fn clear_up(place: &Place) -> Result<()> {
+fn clear_up(place: &ServicePaths) -> Result<()> {
     let wants = wants(place);
     if is_taken(&wants) {
         remove(&wants)?;
@@ -349,8 +349,8 @@ fn run_all(steps: &mut [CommandStep]) {
         let mut command = Command::new(&step.argv[0]);
         command.args(&step.argv[1..]).current_dir("/");
         let complaint = match run(&mut command, DEADLINE) {
-            Ok(Ended { code: Some(0), .. }) => None,
-            Ok(Ended { code, complaint }) => {
+            Ok(ProgramEnd { code: Some(0), .. }) => None,
+            Ok(ProgramEnd { code, complaint }) => {
                 let how = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
                 Some(if complaint.is_empty() {
                     format!("ended with {how}")

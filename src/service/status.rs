@@ -1,7 +1,7 @@
 //! The status of the service: whether it is there, switched on and running, and whether any supervisor runs at all.
 
-use super::plan::{Reach, ServiceOptions, Wanted, domain, is_ours, plan, reach};
-use super::{Manager, Place, launchd, schtasks, systemd};
+use super::plan::{Reach, ServiceChange, ServiceOptions, domain, is_ours, plan, reach};
+use super::{Manager, ServicePaths, launchd, schtasks, systemd};
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, read_small};
 use crate::program::run;
@@ -69,7 +69,7 @@ pub fn status(outside: World<'_>, options: &StatusOptions) -> Result<ServiceStat
     };
     let reach = reach(env, manager);
     let wanted = ServiceOptions {
-        wanted: Wanted::Install,
+        wanted: ServiceChange::Install,
         node: options.node.clone(),
         package_root: options.package_root.clone(),
         manager: None,
@@ -105,7 +105,7 @@ pub(super) fn own_text(manager: Manager, path: &Path) -> Result<Option<String>> 
 }
 
 /// The link that switches the unit on.
-pub(super) fn wants(place: &Place) -> PathBuf {
+pub(super) fn wants(place: &ServicePaths) -> PathBuf {
     place.dir().join(format!("{}.wants", systemd::TARGET)).join(systemd::NAME)
 }
 
@@ -114,7 +114,7 @@ pub(super) fn is_taken(wants: &Path) -> bool {
     std::fs::read_link(wants).is_ok_and(|target| target.file_name().is_some_and(|name| name == systemd::NAME))
 }
 
-pub(super) fn is_enabled(manager: Manager, place: &Place, reach: &Reach) -> Option<bool> {
+pub(super) fn is_enabled(manager: Manager, place: &ServicePaths, reach: &Reach) -> Option<bool> {
     match manager {
         Manager::Systemd => Some(is_taken(&wants(place))),
         Manager::Launchd => succeeds(reach, &["print", &format!("{}/{}", domain(), launchd::NAME)]),

@@ -24,7 +24,7 @@ pub const NOTE: &str = "HANDOFF.md";
 /// What a file of a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Part {
+pub enum SessionFileKind {
     Transcript,
     /// From the directory of the session's name: subagents, long results of tools.
     Companion,
@@ -37,7 +37,7 @@ pub enum Part {
     Note,
 }
 
-impl Part {
+impl SessionFileKind {
     /// The directory of this part in an export of the session.
     #[must_use]
     pub fn directory(self, session: &str) -> &str {
@@ -67,7 +67,7 @@ impl Part {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Belonging {
-    pub part: Part,
+    pub part: SessionFileKind,
     pub from: PathBuf,
     /// Its path in an export, with `/` between names.
     pub path: String,
@@ -107,14 +107,14 @@ pub fn with_plan(
     let mut found = Vec::new();
     let mut skipped = Vec::new();
     found.push(Belonging {
-        part: Part::Transcript,
+        part: SessionFileKind::Transcript,
         from: transcript.to_path_buf(),
         path: format!("{session}.jsonl"),
     });
     for (part, root) in [
-        (Part::Companion, companion_of(transcript)),
-        (Part::Tasks, home.dir().join("tasks").join(session)),
-        (Part::FileHistory, home.dir().join("file-history").join(session)),
+        (SessionFileKind::Companion, companion_of(transcript)),
+        (SessionFileKind::Tasks, home.dir().join("tasks").join(session)),
+        (SessionFileKind::FileHistory, home.dir().join("file-history").join(session)),
     ] {
         below(part, &root, part.directory(session), DEEPEST, &mut found, &mut skipped)?;
     }
@@ -122,10 +122,10 @@ pub fn with_plan(
     if let Some(slug) = slug {
         let name = format!("{slug}.md");
         let from = home.dir().join("plans").join(&name);
-        one(Part::Plan, from, format!("plans/{name}"), &mut found, &mut skipped);
+        one(SessionFileKind::Plan, from, format!("plans/{name}"), &mut found, &mut skipped);
     }
     if let Some(project) = project {
-        one(Part::Note, project.join(NOTE), NOTE.to_owned(), &mut found, &mut skipped);
+        one(SessionFileKind::Note, project.join(NOTE), NOTE.to_owned(), &mut found, &mut skipped);
     }
     Ok((found, skipped))
 }
@@ -137,12 +137,18 @@ fn beside(agents: &[PathBuf], session: &str, found: &mut Vec<Belonging>) {
         let places = [format!("{session}/subagents/{name}"), format!("{session}/subagents/beside/{name}")];
         let free = places.into_iter().find(|path| found.iter().all(|one| one.path != *path));
         if let Some(path) = free {
-            found.push(Belonging { part: Part::Companion, from: from.clone(), path });
+            found.push(Belonging { part: SessionFileKind::Companion, from: from.clone(), path });
         }
     }
 }
 
-fn one(part: Part, from: PathBuf, path: String, found: &mut Vec<Belonging>, skipped: &mut Vec<Skipped>) {
+fn one(
+    part: SessionFileKind,
+    from: PathBuf,
+    path: String,
+    found: &mut Vec<Belonging>,
+    skipped: &mut Vec<Skipped>,
+) {
     let Ok(meta) = std::fs::symlink_metadata(&from) else { return };
     if meta.is_file() {
         found.push(Belonging { part, from, path });
@@ -162,7 +168,7 @@ fn left(path: &Path, kind: std::fs::FileType) -> Skipped {
 
 /// The regular files below a directory.
 fn below(
-    part: Part,
+    part: SessionFileKind,
     dir: &Path,
     path: &str,
     deepest: usize,
@@ -249,19 +255,19 @@ mod tests {
     fn a_path_of_an_export_tells_its_part_and_nothing_else_does() {
         let id = "3f2a9c1d-0000-4000-8000-000000000001";
         for (path, part) in [
-            (format!("{id}.jsonl"), Some(Part::Transcript)),
-            (format!("{id}/subagents/agent-a.jsonl"), Some(Part::Companion)),
-            ("tasks/1.json".into(), Some(Part::Tasks)),
-            ("file-history/a@v1".into(), Some(Part::FileHistory)),
-            ("plans/a-b.md".into(), Some(Part::Plan)),
-            ("HANDOFF.md".into(), Some(Part::Note)),
+            (format!("{id}.jsonl"), Some(SessionFileKind::Transcript)),
+            (format!("{id}/subagents/agent-a.jsonl"), Some(SessionFileKind::Companion)),
+            ("tasks/1.json".into(), Some(SessionFileKind::Tasks)),
+            ("file-history/a@v1".into(), Some(SessionFileKind::FileHistory)),
+            ("plans/a-b.md".into(), Some(SessionFileKind::Plan)),
+            ("HANDOFF.md".into(), Some(SessionFileKind::Note)),
             ("other.jsonl".into(), None),
             ("projects/x".into(), None),
             ("../x".into(), None),
             ("/etc/passwd".into(), None),
             (String::new(), None),
         ] {
-            assert_eq!(Part::of(&path, id), part, "{path}");
+            assert_eq!(SessionFileKind::of(&path, id), part, "{path}");
         }
     }
 }

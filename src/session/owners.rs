@@ -25,7 +25,7 @@ const LARGEST_PACKAGE: u64 = 1024 * 1024;
 /// How a client is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ClientMode {
     Interactive,
     /// `-p`, or an SDK.
     Print,
@@ -66,7 +66,7 @@ pub struct OwnerProcess {
     pub home: usize,
     pub pid: u32,
     /// How it is used.
-    pub kind: Kind,
+    pub kind: ClientMode,
     pub proof: HeldBy,
     /// Its terminal, such as `pts/3`.
     pub tty: Option<String>,
@@ -92,7 +92,7 @@ impl OwnerProcess {
     pub fn place(&self) -> String {
         match (&self.tty, &self.job) {
             (_, Some(job)) => format!("background job {job}"),
-            (Some(tty), None) if self.kind == Kind::Interactive => tty.clone(),
+            (Some(tty), None) if self.kind == ClientMode::Interactive => tty.clone(),
             _ => format!("process {}", self.pid),
         }
     }
@@ -383,7 +383,7 @@ impl Owners {
                 session: held.id().to_owned(),
                 home: held.home,
                 pid: process.pid,
-                kind: if process.tty.is_some() { Kind::Interactive } else { Kind::Print },
+                kind: if process.tty.is_some() { ClientMode::Interactive } else { ClientMode::Print },
                 proof: HeldBy::Processes,
                 tty: process.tty.clone(),
                 status: None,
@@ -424,9 +424,9 @@ impl Owners {
 
 fn of_record(record: RegistryRecord, home: usize, tty: Option<String>) -> OwnerProcess {
     let kind = match (record.kind.as_deref(), record.entrypoint.as_deref()) {
-        (Some("bg"), _) => Kind::Background,
-        (_, Some("sdk-cli" | "sdk-ts" | "sdk-py")) => Kind::Print,
-        _ => Kind::Interactive,
+        (Some("bg"), _) => ClientMode::Background,
+        (_, Some("sdk-cli" | "sdk-ts" | "sdk-py")) => ClientMode::Print,
+        _ => ClientMode::Interactive,
     };
     OwnerProcess {
         pid: record.pid,

@@ -19,17 +19,17 @@ use crate::store::stored::peek;
 use crate::trust::enabled::find;
 use crate::watch::saving::Unsaved;
 use crate::world::World;
-use segment::{Scene, Waiting, segment};
+use segment::{SegmentFacts, Waiting, segment};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wrapped::{Ended, Wrapped};
+use wrapped::{Wrapped, WrappedCommandEnd};
 
 /// Incidents that are looked at for one refresh. A status line is drawn many times a minute.
 const MOST_INCIDENTS: usize = 500;
 
 /// What the process of a status line prints and how it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Shown {
+pub struct StatusLineEnd {
     /// Bytes for standard output.
     pub stdout: Vec<u8>,
     pub exit_code: i32,
@@ -43,7 +43,7 @@ pub fn status_line(
     project: Option<&Path>,
     wrapped: Option<&str>,
     input: Vec<u8>,
-) -> Shown {
+) -> StatusLineEnd {
     let input: Arc<[u8]> = input.into();
     // Ours is made while the other one runs.
     let wrapped = wrapped.map(|command| Wrapped::start(command, &input, outside.env));
@@ -52,15 +52,15 @@ pub fn status_line(
 }
 
 /// The client shows nothing of a command that failed, so a failed one is left out where there is something of ours to show.
-fn joined(wrapped: Option<Ended>, ours: &str) -> Shown {
-    let Some(Ended { stdout, exit_code }) = wrapped else {
-        return Shown { stdout: line(ours), exit_code: 0 };
+fn joined(wrapped: Option<WrappedCommandEnd>, ours: &str) -> StatusLineEnd {
+    let Some(WrappedCommandEnd { stdout, exit_code }) = wrapped else {
+        return StatusLineEnd { stdout: line(ours), exit_code: 0 };
     };
     if ours.is_empty() {
-        return Shown { stdout, exit_code };
+        return StatusLineEnd { stdout, exit_code };
     }
     if exit_code != 0 || stdout.iter().all(u8::is_ascii_whitespace) {
-        return Shown { stdout: line(ours), exit_code: 0 };
+        return StatusLineEnd { stdout: line(ours), exit_code: 0 };
     }
     let mut all = stdout;
     let escapes = all.contains(&0x1b);
@@ -76,7 +76,7 @@ fn joined(wrapped: Option<Ended>, ours: &str) -> Shown {
         all.extend_from_slice(b"\x1b[0m");
     }
     all.extend(line(ours));
-    Shown { stdout: all, exit_code: 0 }
+    StatusLineEnd { stdout: all, exit_code: 0 }
 }
 
 fn line(ours: &str) -> Vec<u8> {
@@ -95,7 +95,7 @@ fn own(outside: World<'_>, project: Option<&Path>, input: &[u8]) -> Option<Strin
         .project
         .or_else(|| outside.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
         .and_then(|dir| crate::fs::canonical(&dir).ok());
-    Some(segment(&Scene {
+    Some(segment(&SegmentFacts {
         // Only where this session tells windows itself: with an API key there are none to show.
         five_hour: refresh.five_hour.and(seen.as_ref().and_then(|seen| seen.five_hour)),
         seven_day: refresh.seven_day.and(seen.as_ref().and_then(|seen| seen.seven_day)),
@@ -145,11 +145,11 @@ mod tests {
     use super::*;
 
     #[expect(clippy::unnecessary_wraps, reason = "a wrapped command is optional")]
-    fn ended(stdout: &str, exit_code: i32) -> Option<Ended> {
-        Some(Ended { stdout: stdout.into(), exit_code })
+    fn ended(stdout: &str, exit_code: i32) -> Option<WrappedCommandEnd> {
+        Some(WrappedCommandEnd { stdout: stdout.into(), exit_code })
     }
 
-    fn text(shown: &Shown) -> &str {
+    fn text(shown: &StatusLineEnd) -> &str {
         std::str::from_utf8(&shown.stdout).unwrap()
     }
 
@@ -167,9 +167,9 @@ mod tests {
     #[test]
     fn a_failed_or_empty_one_leaves_ours_alone_and_without_ours_it_is_as_it_was() {
         for wrapped in [ended("half", 3), ended(" \n", 0), ended("", 0), None] {
-            assert_eq!(joined(wrapped, "ours"), Shown { stdout: b"ours\n".to_vec(), exit_code: 0 });
+            assert_eq!(joined(wrapped, "ours"), StatusLineEnd { stdout: b"ours\n".to_vec(), exit_code: 0 });
         }
-        assert_eq!(joined(ended("half", 3), ""), Shown { stdout: b"half".to_vec(), exit_code: 3 });
-        assert_eq!(joined(None, ""), Shown::default());
+        assert_eq!(joined(ended("half", 3), ""), StatusLineEnd { stdout: b"half".to_vec(), exit_code: 3 });
+        assert_eq!(joined(None, ""), StatusLineEnd::default());
     }
 }

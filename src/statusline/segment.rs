@@ -31,7 +31,7 @@ pub struct Waiting {
 
 /// Everything the segment is made of.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene {
+pub struct SegmentFacts {
     /// Window of five hours.
     pub five_hour: Option<Window>,
     /// Window of seven days.
@@ -68,14 +68,14 @@ enum Words {
 }
 
 /// One part and how bad it is.
-struct Part {
+struct SegmentPart {
     text: String,
     percent: f64,
 }
 
 /// The line, without a line end; empty when there is nothing to say.
 #[must_use]
-pub fn segment(scene: &Scene) -> String {
+pub fn segment(scene: &SegmentFacts) -> String {
     let width = scene.columns.map_or(usize::MAX, |columns| columns.saturating_sub(MARGIN));
     let mut parts = Vec::new();
     for detail in narrower() {
@@ -107,7 +107,7 @@ fn narrower() -> impl Iterator<Item = Detail> {
     .into_iter()
 }
 
-fn parts_of(scene: &Scene, detail: Detail) -> Vec<Part> {
+fn parts_of(scene: &SegmentFacts, detail: Detail) -> Vec<SegmentPart> {
     let shown = |window: Option<Window>| window.filter(|window| window.resets_at > scene.now);
     let notable = |percent: &f64| *percent >= NOTABLE;
     let five_hour = shown(scene.five_hour).map(|window| limit(scene, "5h", window, detail.five_hour));
@@ -119,14 +119,14 @@ fn parts_of(scene: &Scene, detail: Detail) -> Vec<Part> {
     let context = scene
         .context_percent
         .filter(|percent| detail.context && notable(percent))
-        .map(|percent| Part { text: format!("context {percent:.0}%"), percent });
+        .map(|percent| SegmentPart { text: format!("context {percent:.0}%"), percent });
     let waiting = (scene.waiting.sessions + scene.waiting.paused > 0 && detail.waiting > Words::None)
         .then(|| waits(scene, detail.waiting));
-    let unsaved = scene.unsaved.then(|| Part { text: UNSAVED.to_owned(), percent: 100.0 });
+    let unsaved = scene.unsaved.then(|| SegmentPart { text: UNSAVED.to_owned(), percent: 100.0 });
     [unsaved, five_hour, seven_day, context, waiting].into_iter().flatten().collect()
 }
 
-fn limit(scene: &Scene, name: &str, window: Window, words: Words) -> Part {
+fn limit(scene: &SegmentFacts, name: &str, window: Window, words: Words) -> SegmentPart {
     // 99.6 is not all of it.
     let percent =
         if window.used_percent < 100.0 { window.used_percent.min(99.0) } else { window.used_percent };
@@ -138,13 +138,13 @@ fn limit(scene: &Scene, name: &str, window: Window, words: Words) -> Part {
     if words == Words::All {
         let _ = write!(text, " ({})", countdown(window.resets_at - scene.now));
     }
-    Part { text, percent: window.used_percent }
+    SegmentPart { text, percent: window.used_percent }
 }
 
-fn waits(scene: &Scene, words: Words) -> Part {
+fn waits(scene: &SegmentFacts, words: Words) -> SegmentPart {
     let paused = scene.waiting.paused;
     if scene.waiting.sessions == 0 {
-        return Part { text: format!("{paused} paused"), percent: 0.0 };
+        return SegmentPart { text: format!("{paused} paused"), percent: 0.0 };
     }
     let mut text = format!("{} waiting", scene.waiting.sessions);
     if let (Some(next), Words::All) = (scene.waiting.next, words) {
@@ -154,11 +154,11 @@ fn waits(scene: &Scene, words: Words) -> Part {
     if paused > 0 {
         let _ = write!(text, ", {paused} paused");
     }
-    Part { text, percent: 0.0 }
+    SegmentPart { text, percent: 0.0 }
 }
 
 /// Time of day, with the day when it is not today.
-fn clock(scene: &Scene, at: DateTime<Utc>) -> String {
+fn clock(scene: &SegmentFacts, at: DateTime<Utc>) -> String {
     let (today, then) = ((scene.local)(scene.now), (scene.local)(at));
     let days = then.num_days_from_ce() - today.num_days_from_ce();
     let form = match days {
@@ -180,7 +180,7 @@ fn countdown(left: TimeDelta) -> String {
     }
 }
 
-fn coloured(part: &Part, colour: bool) -> String {
+fn coloured(part: &SegmentPart, colour: bool) -> String {
     let code = match part.percent {
         percent if percent >= ALARM => "31",
         percent if percent >= WARN => "33",
@@ -198,8 +198,8 @@ mod tests {
         parse_rfc3339(text).unwrap()
     }
 
-    fn scene() -> Scene {
-        Scene {
+    fn scene() -> SegmentFacts {
+        SegmentFacts {
             five_hour: Some(Window { used_percent: 42.0, resets_at: at("2026-11-21T15:10:00Z") }),
             seven_day: Some(Window { used_percent: 69.9, resets_at: at("2026-11-23T09:00:00Z") }),
             context_percent: Some(12.0),
@@ -212,8 +212,8 @@ mod tests {
         }
     }
 
-    fn full() -> Scene {
-        Scene {
+    fn full() -> SegmentFacts {
+        SegmentFacts {
             seven_day: Some(Window { used_percent: 81.0, resets_at: at("2026-11-23T09:00:00Z") }),
             context_percent: Some(96.0),
             waiting: Waiting { sessions: 2, paused: 0, next: Some(at("2026-11-21T15:12:30Z")) },
@@ -228,17 +228,17 @@ mod tests {
 
     #[test]
     fn an_account_without_a_window_of_five_hours_shows_its_week_however_little_is_used() {
-        let weekly = Scene { five_hour: None, ..scene() };
+        let weekly = SegmentFacts { five_hour: None, ..scene() };
         assert_eq!(segment(&weekly), "week 70% · resets Mon 09:00 (1 d 19 h)");
-        assert_eq!(segment(&Scene { columns: Some(14), ..weekly }), "week 70%");
-        assert_eq!(segment(&Scene { seven_day: None, ..weekly }), "");
+        assert_eq!(segment(&SegmentFacts { columns: Some(14), ..weekly }), "week 70%");
+        assert_eq!(segment(&SegmentFacts { seven_day: None, ..weekly }), "");
     }
 
     #[test]
     fn paused_sessions_are_counted_apart_from_those_that_continue() {
         let with = |sessions, paused| {
             let next = full().waiting.next;
-            segment(&Scene { waiting: Waiting { sessions, paused, next }, ..scene() })
+            segment(&SegmentFacts { waiting: Waiting { sessions, paused, next }, ..scene() })
         };
         assert!(with(0, 2).ends_with("| 2 paused"), "{}", with(0, 2));
         assert!(with(1, 1).ends_with("| 1 waiting, next 15:12, 1 paused"), "{}", with(1, 1));
@@ -250,7 +250,7 @@ mod tests {
             segment(&full()),
             "5h 42% · resets 15:10 (1 h 12 min) | week 81% · resets Mon 09:00 (1 d 19 h) | context 96% | 2 waiting, next 15:12"
         );
-        let coloured = segment(&Scene { colour: true, ..full() });
+        let coloured = segment(&SegmentFacts { colour: true, ..full() });
         assert!(
             coloured.contains("\u{1b}[33mweek 81%") && coloured.contains("\u{1b}[31mcontext 96%\u{1b}[0m")
         );
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn a_session_that_is_not_saved_is_told_first_in_red_and_at_any_width() {
         for columns in [None, Some(60), Some(10)] {
-            let text = segment(&Scene { unsaved: true, colour: true, columns, ..full() });
+            let text = segment(&SegmentFacts { unsaved: true, colour: true, columns, ..full() });
             assert!(text.starts_with("\u{1b}[31mnot saved: "), "{text}");
         }
     }
@@ -270,33 +270,33 @@ mod tests {
         let whole = length(&segment(&full()));
         let mut longest = usize::MAX;
         for columns in (10..=whole + MARGIN).rev() {
-            let text = segment(&Scene { columns: Some(columns), ..full() });
+            let text = segment(&SegmentFacts { columns: Some(columns), ..full() });
             assert!(text.starts_with("5h 42%"), "{columns}: {text}");
             assert!(length(&text) <= columns - MARGIN, "{columns}: {text}");
             assert!(length(&text) <= longest);
             longest = length(&text);
         }
         assert_eq!(
-            segment(&Scene { columns: Some(50), ..full() }),
+            segment(&SegmentFacts { columns: Some(50), ..full() }),
             "5h 42% · resets 15:10 | week 81% | 2 waiting"
         );
     }
 
     #[test]
     fn nothing_known_is_nothing_shown() {
-        let nothing = Scene { five_hour: None, seven_day: None, context_percent: None, ..scene() };
+        let nothing = SegmentFacts { five_hour: None, seven_day: None, context_percent: None, ..scene() };
         assert_eq!(segment(&nothing), "");
         // A window that has begun anew says nothing about the new one.
-        assert_eq!(segment(&Scene { now: at("2026-11-21T15:10:00Z"), ..scene() }), "");
+        assert_eq!(segment(&SegmentFacts { now: at("2026-11-21T15:10:00Z"), ..scene() }), "");
         let waiting = Waiting { sessions: 1, paused: 0, next: Some(at("2026-11-21T13:00:00Z")) };
-        assert_eq!(segment(&Scene { waiting, ..nothing }), "1 waiting, next now");
+        assert_eq!(segment(&SegmentFacts { waiting, ..nothing }), "1 waiting, next now");
     }
 
     #[test]
     fn only_a_full_window_is_shown_as_full() {
         let used = |used_percent| {
             let five_hour = Some(Window { used_percent, resets_at: at("2026-11-21T13:58:01Z") });
-            segment(&Scene { five_hour, ..scene() })
+            segment(&SegmentFacts { five_hour, ..scene() })
         };
         assert_eq!(used(99.7), "5h 99% · resets 13:58 (1 min)");
         assert_eq!(used(100.0), "5h 100% · resets 13:58 (1 min)");

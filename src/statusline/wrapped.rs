@@ -26,7 +26,7 @@ pub struct Wrapped {
 
 /// How a wrapped command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub struct WrappedCommandEnd {
     pub stdout: Vec<u8>,
     /// Its exit code; 128 and the number of a signal that ended it.
     pub exit_code: i32,
@@ -60,9 +60,9 @@ impl Wrapped {
 
     /// Waits for its end, however long that takes: the client ends a status line it no longer wants.
     #[must_use]
-    pub fn end(self) -> Ended {
+    pub fn end(self) -> WrappedCommandEnd {
         let Some((mut child, output)) = self.running else {
-            return Ended { stdout: Vec::new(), exit_code: CANNOT_RUN };
+            return WrappedCommandEnd { stdout: Vec::new(), exit_code: CANNOT_RUN };
         };
         let mut stdout = Vec::new();
         let mut status = None;
@@ -80,7 +80,7 @@ impl Wrapped {
             }
         }
         let status = status.or_else(|| child.wait().ok());
-        Ended { stdout, exit_code: status.map_or(CANNOT_RUN, code_of) }
+        WrappedCommandEnd { stdout, exit_code: status.map_or(CANNOT_RUN, code_of) }
     }
 }
 
@@ -137,15 +137,18 @@ fn code_of(status: ExitStatus) -> i32 {
 mod tests {
     use super::*;
 
-    fn run(command: &str, input: &[u8]) -> Ended {
+    fn run(command: &str, input: &[u8]) -> WrappedCommandEnd {
         Wrapped::start(command, &Arc::from(input), &Environment::default()).end()
     }
 
     #[test]
     fn bytes_come_through_as_they_are_and_so_does_the_exit_code() {
         let every: Vec<u8> = (0..=255).cycle().take(300_000).collect();
-        assert_eq!(run("cat", &every), Ended { stdout: every, exit_code: 0 });
-        assert_eq!(run("printf half; exit 3", b""), Ended { stdout: b"half".to_vec(), exit_code: 3 });
+        assert_eq!(run("cat", &every), WrappedCommandEnd { stdout: every, exit_code: 0 });
+        assert_eq!(
+            run("printf half; exit 3", b""),
+            WrappedCommandEnd { stdout: b"half".to_vec(), exit_code: 3 }
+        );
         assert_eq!(run("printf x; kill -9 $$", b"").exit_code, 137);
         assert_eq!(run("/nowhere/at-all 2>/dev/null", b"").exit_code, 127);
     }
@@ -153,7 +156,7 @@ mod tests {
     #[test]
     fn one_that_reads_nothing_of_a_large_input_does_not_block() {
         let ended = run("exec 0<&-; printf ok", &vec![b'x'; 4 << 20]);
-        assert_eq!(ended, Ended { stdout: b"ok".to_vec(), exit_code: 0 });
+        assert_eq!(ended, WrappedCommandEnd { stdout: b"ok".to_vec(), exit_code: 0 });
     }
 
     #[test]

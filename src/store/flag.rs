@@ -62,13 +62,14 @@ impl Flags {
         if !meta.is_dir() || own_uid().is_some_and(|uid| owner(&meta).is_some_and(|owner| owner != uid)) {
             return Err(refused("the launcher's directory is not this user's own"));
         }
-        Opened::make(&real.join(NAME))?.create(session)
+        FlagDirectory::make(&real.join(NAME))?.create(session)
     }
 
     /// Takes the flag of a session down; `true` for the one caller that did.
     #[must_use]
     pub fn lower(&self, session: &str) -> bool {
-        is_session_id(session) && Opened::existing(&self.dir).is_ok_and(|dir| dir.remove(session).is_ok())
+        is_session_id(session)
+            && FlagDirectory::existing(&self.dir).is_ok_and(|dir| dir.remove(session).is_ok())
     }
 
     /// Takes down what was put up before `since`: sessions that ended without a word.
@@ -88,7 +89,7 @@ impl Flags {
     }
 
     fn remove(&self, which: impl Fn(&Path) -> bool) {
-        let Ok(opened) = Opened::existing(&self.dir) else { return };
+        let Ok(opened) = FlagDirectory::existing(&self.dir) else { return };
         for entry in std::fs::read_dir(&self.dir).into_iter().flatten().filter_map(std::result::Result::ok) {
             let name = entry.file_name();
             if let Some(session) = name.to_str().filter(|name| is_session_id(name) && which(&entry.path())) {
@@ -108,10 +109,10 @@ pub fn is_flag(path: &Path, meta: &std::fs::Metadata) -> bool {
 }
 
 /// The directory, held open: what is done in it is done in this one, whatever comes to stand at its path meanwhile.
-struct Opened(#[cfg(unix)] std::os::fd::OwnedFd, #[cfg(not(unix))] PathBuf);
+struct FlagDirectory(#[cfg(unix)] std::os::fd::OwnedFd, #[cfg(not(unix))] PathBuf);
 
 #[cfg(unix)]
-impl Opened {
+impl FlagDirectory {
     fn existing(dir: &Path) -> Result<Self> {
         use rustix::fs::{Mode, OFlags, open};
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -140,7 +141,7 @@ impl Opened {
 }
 
 #[cfg(not(unix))]
-impl Opened {
+impl FlagDirectory {
     fn existing(dir: &Path) -> Result<Self> {
         let meta = std::fs::symlink_metadata(dir)?;
         if meta.is_dir() { Ok(Self(dir.to_path_buf())) } else { Err(ErrorKind::NotADirectory.into()) }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Which settings file gets the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Scope {
+pub enum HookScope {
     /// `.claude/settings.json` of the project.
     #[default]
     Project,
@@ -40,7 +40,7 @@ pub struct Enabled {
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     /// Settings files that were edited, by scope.
-    pub settings: BTreeMap<Scope, SettingsImage>,
+    pub settings: BTreeMap<HookScope, SettingsImage>,
     /// Git's exclude file and the lines that were added to it.
     pub excluded: Option<(PathBuf, Vec<String>)>,
     /// Files and directories that did not exist before.

@@ -57,7 +57,7 @@ pub struct StartedWith {
 }
 
 #[derive(Clone, Copy)]
-pub struct Client<'a> {
+pub struct RunningClient<'a> {
     /// The variables of its hook.
     pub env: &'a Environment,
     /// Processes of this machine.
@@ -71,8 +71,8 @@ pub struct Client<'a> {
 impl StartedWith {
     /// How it was started.
     #[must_use]
-    pub fn read(salt: &Salt, client: Client<'_>) -> Self {
-        let Client { env, processes, pid, config_dir, project } = client;
+    pub fn read(salt: &Salt, client: RunningClient<'_>) -> Self {
+        let RunningClient { env, processes, pid, config_dir, project } = client;
         let words = pid.map(|pid| processes.command_line(pid)).unwrap_or_default();
         let cwd = pid.and_then(|pid| processes.working_directory(pid));
         let parsed = ClientOptions::parse(&words, cwd.as_deref());

@@ -15,7 +15,7 @@ use crate::recovery::reason::PlanReason;
 use crate::report::gone::{GoneLeft, GoneSession, KeptAmount};
 use crate::report::list::ListReport;
 use crate::report::pages::{SessionPage, read_pages};
-use crate::report::recall::Prompt;
+use crate::report::recall::RecalledPrompt;
 use crate::report::session::{Alive, Session, SessionGroup, inspect};
 use crate::report::status::{Older, StatusReport};
 use crate::session::StopKind;
@@ -121,7 +121,7 @@ fn gone(number: u8, prompt: &str, left: GoneLeft) -> GoneSession {
         first_at: at,
         last_at: at,
         typed: 1,
-        prompts: vec![Prompt { text: prompt.to_owned(), at }],
+        prompts: vec![RecalledPrompt { text: prompt.to_owned(), at }],
         known_from: std::collections::BTreeSet::new(),
         left,
         restore: kept.map(|_| vec!["cc-session-recover".to_owned(), "restore".to_owned(), id.clone()]),
@@ -578,7 +578,7 @@ fn filter_and_search_find_deleted_sessions() {
         id: id_of(8).to_string_lossy().into_owned(),
         transcript: PathBuf::from("/state/kept/1/x.jsonl"),
         line: 1,
-        role: crate::session::search::said::Role::User,
+        role: crate::session::search::said::SearchRole::User,
         turn: 1,
         at: None,
         snippet: "make it warmer".to_owned(),

@@ -2,7 +2,7 @@
 //! already acted on.
 
 use crate::claude::transcript::Transcript;
-use crate::config::Context as Limits;
+use crate::config::ContextConfig;
 use crate::error::Result;
 use crate::quota::seen_windows;
 use crate::session::StopKind;
@@ -11,7 +11,7 @@ use crate::session::stop::time_or_null;
 use crate::session::summary::{Depth, Reader, Summary};
 use crate::store::StateDir;
 use crate::store::stored::{Stored, load, save};
-use crate::watch::weight::{Advice, Context};
+use crate::watch::weight::{Advice, ContextSize};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -76,11 +76,15 @@ impl Passed {
 
 /// How full the context is after the last real turn, and what the transcript's end told besides; `None` when nothing tells it.
 #[must_use]
-pub fn look(transcript: &Transcript, limits: &Limits, state: &StateDir) -> Option<(Context, Summary)> {
+pub fn look(
+    transcript: &Transcript,
+    limits: &ContextConfig,
+    state: &StateDir,
+) -> Option<(ContextSize, Summary)> {
     let summary = Reader::default().summarize(transcript, Liveness::Live(None), Depth::Row);
     let tokens = summary.context_tokens?;
     let full = summary.stop.kind == StopKind::ContextFull;
-    let context = Context::weighed(tokens, summary.model.as_deref(), full, limits, &seen_windows(state));
+    let context = ContextSize::weighed(tokens, summary.model.as_deref(), full, limits, &seen_windows(state));
     Some((context, summary))
 }
 

@@ -27,7 +27,7 @@ pub enum Who {
 
 /// A prompt or an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
+pub struct ShadowEntry {
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
     pub who: Who,
@@ -35,7 +35,7 @@ pub struct Said {
     pub text: String,
 }
 
-impl Said {
+impl ShadowEntry {
     /// Something that was said; secrets go before it is cut, because half a secret is not recognised.
     #[must_use]
     pub fn new(who: Who, text: &str, at: Option<DateTime<Utc>>) -> Self {
@@ -51,7 +51,7 @@ pub struct Shadow {
     /// What was said before these and is no longer kept.
     pub forgotten: usize,
     /// What was said, the oldest first.
-    pub said: Vec<Said>,
+    pub said: Vec<ShadowEntry>,
 }
 
 impl Stored for Shadow {
@@ -62,7 +62,7 @@ impl Stored for Shadow {
 ///
 /// # Errors
 /// [`crate::error::Code::StateNewer`], [`crate::error::Code::Io`].
-pub fn keep(state: &StateDir, session: &str, fresh: Vec<Said>) -> Result<()> {
+pub fn keep(state: &StateDir, session: &str, fresh: Vec<ShadowEntry>) -> Result<()> {
     let path = state.shadow(session);
     let known = load::<Shadow>(state, &path)?.found();
     let mut shadow = known.unwrap_or_else(|| Shadow {
@@ -104,9 +104,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let at = from_epoch_seconds;
-        let prompt = Said::new(Who::Person, "use ghp_0123456789abcdefghijABCDEFGHIJ0123", at(1));
-        keep(&state, "s", vec![Said::new(Who::Claude, "Yes.", at(2)), prompt.clone()]).unwrap();
-        keep(&state, "s", vec![prompt, Said::new(Who::Claude, "Yes.", at(3))]).unwrap();
+        let prompt = ShadowEntry::new(Who::Person, "use ghp_0123456789abcdefghijABCDEFGHIJ0123", at(1));
+        keep(&state, "s", vec![ShadowEntry::new(Who::Claude, "Yes.", at(2)), prompt.clone()]).unwrap();
+        keep(&state, "s", vec![prompt, ShadowEntry::new(Who::Claude, "Yes.", at(3))]).unwrap();
         let said = shadow(&state).said;
         assert_eq!(said.iter().map(|said| said.at).collect::<Vec<_>>(), [at(1), at(2), at(3)]);
         assert!(said[0].text.starts_with("use [removed: "), "{}", said[0].text);
@@ -118,7 +118,7 @@ mod tests {
         let state = StateDir::new(dir.path());
         for index in 0..100 {
             let text = format!("{index} {}", "word ".repeat(8_000));
-            keep(&state, "s", vec![Said::new(Who::Claude, &text, from_epoch_seconds(index))]).unwrap();
+            keep(&state, "s", vec![ShadowEntry::new(Who::Claude, &text, from_epoch_seconds(index))]).unwrap();
         }
         let kept = shadow(&state);
         assert_eq!((kept.said.len(), kept.forgotten), (8, 92));
@@ -131,7 +131,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path().join("state"));
-        keep(&state, "s", vec![Said::new(Who::Claude, "Yes.", None)]).unwrap();
+        keep(&state, "s", vec![ShadowEntry::new(Who::Claude, "Yes.", None)]).unwrap();
         let mode = std::fs::metadata(state.shadow("s")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -1,6 +1,6 @@
 //! The weight of a context: how much of its model's window it takes, and what follows from that.
 
-use crate::config::Context as Limits;
+use crate::config::ContextConfig;
 use crate::text::as_fraction;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub enum Advice {
 
 /// Tokens of the newest real answer.
 #[derive(Debug, Clone, Serialize)]
-pub struct Context {
+pub struct ContextSize {
     /// Tokens it had to read.
     pub tokens: u64,
     /// Size of the model's window, when it is known.
@@ -37,7 +37,7 @@ pub struct Context {
     pub next: Option<String>,
 }
 
-impl Context {
+impl ContextSize {
     /// A context of so many tokens, and what that means. `full`: the conversation no longer fits. `seen` are windows that clients
     /// told, by model.
     #[must_use]
@@ -45,7 +45,7 @@ impl Context {
         tokens: u64,
         model: Option<&str>,
         full: bool,
-        limits: &Limits,
+        limits: &ContextConfig,
         seen: &BTreeMap<String, u64>,
     ) -> Self {
         let model = model.unwrap_or_default();

@@ -46,7 +46,7 @@ impl Moment {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub struct SavedStateEntry {
     /// Its name: the time it was saved and the beginning of its session's id. In the archive its file is `<name>.md`.
     pub name: String,
     pub session: String,
@@ -85,20 +85,20 @@ pub struct Entry {
 
 /// Every state of one project that is ours, the oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Book {
+pub struct SavedStateIndex {
     pub version: u32,
     pub project: PathBuf,
-    pub states: Vec<Entry>,
+    pub states: Vec<SavedStateEntry>,
     /// Why the last attempt to save one failed, so that it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
-impl Stored for Book {
+impl Stored for SavedStateIndex {
     const VERSION: u32 = 1;
 }
 
-impl Book {
+impl SavedStateIndex {
     /// Where the book of a project is.
     #[must_use]
     pub fn path(state: &StateDir, project: &Path) -> PathBuf {
@@ -138,7 +138,7 @@ impl Book {
         }
     }
 
-    /// Reads it to change it; a damaged one goes to quarantine. Call it under [`Book::lock`].
+    /// Reads it to change it; a damaged one goes to quarantine. Call it under [`SavedStateIndex::lock`].
     ///
     /// # Errors
     /// Those of [`load`].
@@ -159,16 +159,16 @@ impl Book {
 
     /// The newest state of a session.
     #[must_use]
-    pub fn newest_of(&self, session: &str) -> Option<&Entry> {
+    pub fn newest_of(&self, session: &str) -> Option<&SavedStateEntry> {
         let of_session = self.states.iter().filter(|entry| entry.session == session && !entry.retired);
         of_session.max_by_key(|entry| entry.saved_at)
     }
 
     /// The newest state of each session, the newest first.
     #[must_use]
-    pub fn newest_of_each(&self) -> Vec<&Entry> {
-        let mut newest: Vec<&Entry> = Vec::new();
-        let mut all: Vec<&Entry> = self.states.iter().filter(|entry| !entry.retired).collect();
+    pub fn newest_of_each(&self) -> Vec<&SavedStateEntry> {
+        let mut newest: Vec<&SavedStateEntry> = Vec::new();
+        let mut all: Vec<&SavedStateEntry> = self.states.iter().filter(|entry| !entry.retired).collect();
         all.sort_by_key(|entry| std::cmp::Reverse(entry.saved_at));
         for entry in all {
             if newest.iter().all(|known| known.session != entry.session) {
@@ -187,9 +187,9 @@ impl Book {
 
     /// Retires what is too many beside the last: first what a session has a newer one of, then the oldest.
     pub(super) fn rotate(&mut self, last: &str, archives: usize) {
-        let beside_it = |entry: &&mut Entry| !entry.retired && entry.name != last;
+        let beside_it = |entry: &&mut SavedStateEntry| !entry.retired && entry.name != last;
         let newest: Vec<String> = self.newest_of_each().iter().map(|entry| entry.name.clone()).collect();
-        let mut beside: Vec<&mut Entry> = self.states.iter_mut().filter(beside_it).collect();
+        let mut beside: Vec<&mut SavedStateEntry> = self.states.iter_mut().filter(beside_it).collect();
         beside.sort_by_key(|entry| (newest.contains(&entry.name), entry.saved_at));
         let too_many = beside.len().saturating_sub(archives);
         for entry in beside.into_iter().take(too_many) {
@@ -203,9 +203,9 @@ pub(super) mod tests {
     use super::*;
     use crate::clock::parse_rfc3339;
 
-    pub fn entry(session: &str, second: usize, moment: Moment) -> Entry {
+    pub fn entry(session: &str, second: usize, moment: Moment) -> SavedStateEntry {
         let at = parse_rfc3339(&format!("2026-03-02T03:{:02}:{:02}Z", second / 60, second % 60)).unwrap();
-        Entry {
+        SavedStateEntry {
             name: format!("{second:04}-{session}"),
             session: session.to_owned(),
             saved_at: at,
@@ -226,13 +226,13 @@ pub(super) mod tests {
         }
     }
 
-    fn left(book: &Book) -> Vec<&str> {
+    fn left(book: &SavedStateIndex) -> Vec<&str> {
         book.states.iter().filter(|entry| !entry.retired).map(|entry| entry.name.as_str()).collect()
     }
 
     #[test]
     fn a_state_of_a_turn_gives_way_to_the_next_of_its_session_and_others_stay() {
-        let mut book = Book::empty(Path::new("/p"));
+        let mut book = SavedStateIndex::empty(Path::new("/p"));
         book.states = vec![
             entry("a", 1, Moment::TurnEnded),
             entry("a", 2, Moment::Compacting),
@@ -246,7 +246,7 @@ pub(super) mod tests {
 
     #[test]
     fn of_too_many_the_older_ones_of_a_session_go_before_the_only_one_of_another() {
-        let mut book = Book::empty(Path::new("/p"));
+        let mut book = SavedStateIndex::empty(Path::new("/p"));
         book.states = vec![entry("b", 1, Moment::TurnEnded)];
         book.states.extend((2..8).map(|second| entry("a", second, Moment::Compacting)));
         book.rotate("0007-a", 3);

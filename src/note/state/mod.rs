@@ -2,14 +2,14 @@
 //! next one.
 //!
 //! The newest state of a project is `.claude/session-state/.last-state.md`, those of other sessions and of moments worth
-//! keeping are in `archive/` beside it. They lie in the project, so anybody may have written them: [`Book`], in the state
-//! directory, has the hash of each one that is ours, and no other text is handed to a model. [`Place`] knows where states
-//! lie and never leaves the project, [`Shelf`] alone writes.
+//! keeping are in `archive/` beside it. They lie in the project, so anybody may have written them: [`SavedStateIndex`], in the state
+//! directory, has the hash of each one that is ours, and no other text is handed to a model. [`StatesDirectory`] knows where states
+//! lie and never leaves the project, [`SavedStateStore`] alone writes.
 
 mod book;
 mod place;
 mod shelf;
 
-pub use book::{Book, Entry, Moment};
-pub use place::{DIRECTORY, LAST, Place};
-pub use shelf::{Put, Saving, Shelf, forget_states, states_of};
+pub use book::{Moment, SavedStateEntry, SavedStateIndex};
+pub use place::{DIRECTORY, LAST, StatesDirectory};
+pub use shelf::{SaveOutcome, SavedStateStore, StateToSave, forget_states, states_of};

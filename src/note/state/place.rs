@@ -16,11 +16,11 @@ const MOST_LEFT: usize = 1000;
 
 /// A directory for states whose every part is the user's own and lies in the project.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct StatesDirectory {
     dir: PathBuf,
 }
 
-impl Place {
+impl StatesDirectory {
     /// The place, if it is there.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl Place {
     /// The place, which is made where it is missing.
     ///
     /// # Errors
-    /// As [`Place::find`]; [`Code::Io`] when it cannot be made.
+    /// As [`StatesDirectory::find`]; [`Code::Io`] when it cannot be made.
     pub fn make(project: &Path) -> Result<Self> {
         match Self::walk(project, true)? {
             Some(place) => Ok(place),

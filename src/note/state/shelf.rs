@@ -4,8 +4,8 @@
 //! archive first, then the book names the new state, then the file is replaced, then what is needless goes. The book may
 //! thus name a state that was never written, and have retired the one before it; [`settle`] notices both.
 
-use super::book::{Book, Entry, Moment};
-use super::place::{LARGEST, Place, sweep};
+use super::book::{Moment, SavedStateEntry, SavedStateIndex};
+use super::place::{LARGEST, StatesDirectory, sweep};
 use crate::error::{Code, Error, Result};
 use crate::fs::{PRIVATE, read_small};
 use crate::store::StateDir;
@@ -24,7 +24,7 @@ const IGNORE: &str = ".gitignore";
 
 /// The states of a project.
 #[derive(Clone, Copy)]
-pub struct Shelf<'a> {
+pub struct SavedStateStore<'a> {
     /// Where the book and the lock are.
     pub state: &'a StateDir,
     pub project: &'a Path,
@@ -35,9 +35,9 @@ pub struct Shelf<'a> {
 }
 
 /// A state to be put on the shelf.
-pub struct Saving<'a> {
+pub struct StateToSave<'a> {
     /// What the book says about it; its name and hashes are filled in.
-    pub entry: Entry,
+    pub entry: SavedStateEntry,
     /// The text, without the words about when it was saved.
     pub text: &'a str,
     /// How long it may wait for others that save states of the project.
@@ -46,7 +46,7 @@ pub struct Saving<'a> {
 
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Put {
+pub enum SaveOutcome {
     /// It is the last state now. Where a last state is kept that somebody had edited.
     Saved { name: String, kept: Option<PathBuf> },
     /// The session's newest state says the same.
@@ -57,14 +57,17 @@ pub enum Put {
 
 /// Saved states of a session, in the project of one book: their files, as far as they are as they were saved.
 #[must_use]
-pub fn states_of(book: &Book, session: &str) -> Vec<PathBuf> {
-    let Ok(Some(place)) = Place::find(&book.project) else { return Vec::new() };
+pub fn states_of(book: &SavedStateIndex, session: &str) -> Vec<PathBuf> {
+    let Ok(Some(place)) = StatesDirectory::find(&book.project) else { return Vec::new() };
     let entries = book.states.iter().filter(|entry| entry.session == session);
-    let places =
-        |entry: &Entry| [place.last(), place.archived(&entry.name)].map(|path| (path, entry.sha256.clone()));
+    let places = |entry: &SavedStateEntry| {
+        [place.last(), place.archived(&entry.name)].map(|path| (path, entry.sha256.clone()))
+    };
     let mut files: Vec<PathBuf> = entries
         .flat_map(places)
-        .filter(|(path, sha256)| Place::read(path).is_some_and(|text| sha256_hex(text.as_bytes()) == *sha256))
+        .filter(|(path, sha256)| {
+            StatesDirectory::read(path).is_some_and(|text| sha256_hex(text.as_bytes()) == *sha256)
+        })
         .map(|(path, _)| path)
         .collect();
     files.sort();
@@ -77,8 +80,8 @@ pub fn states_of(book: &Book, session: &str) -> Vec<PathBuf> {
 /// # Errors
 /// [`Code::StateLocked`], [`Code::StateNewer`], [`Code::Io`].
 pub fn forget_states(state: &StateDir, project: &Path, session: &str) -> Result<()> {
-    let _held = Lock::wait(&Book::lock(state, project), LOCK_WAIT)?;
-    let mut book = Book::load(state, project)?;
+    let _held = Lock::wait(&SavedStateIndex::lock(state, project), LOCK_WAIT)?;
+    let mut book = SavedStateIndex::load(state, project)?;
     for file in states_of(&book, session) {
         remove(&file)?;
     }
@@ -86,34 +89,39 @@ pub fn forget_states(state: &StateDir, project: &Path, session: &str) -> Result<
     book.save(state)
 }
 
-impl Shelf<'_> {
+impl SavedStateStore<'_> {
     /// Puts a state on the shelf as the last one.
     ///
     /// # Errors
-    /// Those of [`Place::make`] and [`Book::load`]; [`Code::StateLocked`], [`Code::Io`].
-    pub fn put(&self, saving: Saving<'_>) -> Result<Put> {
-        let place = Place::make(self.project)?;
-        let _held = Lock::wait(&Book::lock(self.state, self.project), saving.patience)?;
+    /// Those of [`StatesDirectory::make`] and [`SavedStateIndex::load`]; [`Code::StateLocked`], [`Code::Io`].
+    pub fn put(&self, saving: StateToSave<'_>) -> Result<SaveOutcome> {
+        let place = StatesDirectory::make(self.project)?;
+        let _held = Lock::wait(&SavedStateIndex::lock(self.state, self.project), saving.patience)?;
         let mut book = self.load(&place)?;
         let mut entry = saving.entry;
         entry.content = sha256_hex(saving.text.as_bytes());
         let now = book.states.iter_mut().filter(|known| known.session == entry.session && !known.retired);
         if let Some(newest) = now.max_by_key(|known| known.saved_at) {
             if newest.as_of > entry.as_of {
-                return Ok(Put::Older);
+                return Ok(SaveOutcome::Older);
             }
             if newest.content == entry.content {
                 // The file says when it was saved first; the book, at which moment it still held.
                 let passing = entry.moment.is_passing();
                 let (moment, saved_at) =
                     if passing { (newest.moment, newest.saved_at) } else { (entry.moment, entry.saved_at) };
-                let held =
-                    Entry { moment, saved_at, cleared: entry.cleared, bytes: entry.bytes, ..newest.clone() };
+                let held = SavedStateEntry {
+                    moment,
+                    saved_at,
+                    cleared: entry.cleared,
+                    bytes: entry.bytes,
+                    ..newest.clone()
+                };
                 if *newest != held {
                     *newest = held;
                     book.save(self.state)?;
                 }
-                return Ok(Put::Same);
+                return Ok(SaveOutcome::Same);
             }
         }
         entry.name = free_name(&book, &entry);
@@ -133,17 +141,17 @@ impl Shelf<'_> {
         }
         replace(&place.last(), text.as_bytes(), PRIVATE)?;
         discard(&place, &book);
-        Ok(Put::Saved { name, kept })
+        Ok(SaveOutcome::Saved { name, kept })
     }
 
     /// Makes a state of the archive the last one again; the one that was goes into the archive.
     ///
     /// # Errors
     /// [`Code::StateNotFound`] for a name that is not on the shelf, [`Code::VerificationFailed`] for a state that somebody
-    /// has edited, [`Code::NothingToDo`] when it is the last one; else as [`Shelf::put`].
+    /// has edited, [`Code::NothingToDo`] when it is the last one; else as [`SavedStateStore::put`].
     pub fn restore(&self, name: &str) -> Result<Option<PathBuf>> {
-        let place = Place::make(self.project)?;
-        let _held = Lock::wait(&Book::lock(self.state, self.project), LOCK_WAIT)?;
+        let place = StatesDirectory::make(self.project)?;
+        let _held = Lock::wait(&SavedStateIndex::lock(self.state, self.project), LOCK_WAIT)?;
         let mut book = self.load(&place)?;
         let text = self.restorable(&place, &book, name)?;
         let session = book.states.iter().find(|entry| entry.name == name).map(|entry| entry.session.clone());
@@ -160,8 +168,8 @@ impl Shelf<'_> {
     /// The text of a state that can be made the last one. Nothing is written.
     ///
     /// # Errors
-    /// As [`Shelf::restore`].
-    pub fn restorable(&self, place: &Place, book: &Book, name: &str) -> Result<String> {
+    /// As [`SavedStateStore::restore`].
+    pub fn restorable(&self, place: &StatesDirectory, book: &SavedStateIndex, name: &str) -> Result<String> {
         let entry =
             book.states.iter().find(|entry| entry.name == name && !entry.retired).ok_or_else(|| {
                 Error::new(Code::StateNotFound, format!("no saved state is called {name:?}"))
@@ -172,7 +180,7 @@ impl Shelf<'_> {
             return Err(Error::new(Code::NothingToDo, "is the last state already").at(place.last()));
         }
         let path = place.archived(name);
-        let text = Place::read(&path).filter(|text| sha256_hex(text.as_bytes()) == entry.sha256);
+        let text = StatesDirectory::read(&path).filter(|text| sha256_hex(text.as_bytes()) == entry.sha256);
         text.ok_or_else(|| {
             Error::new(
                 Code::VerificationFailed,
@@ -186,10 +194,10 @@ impl Shelf<'_> {
     /// The book as it is, without what is not there any more. Nothing is written.
     ///
     /// # Errors
-    /// Those of [`Place::find`] and [`Book::peek`].
-    pub fn look(&self) -> Result<(Option<Place>, Book)> {
-        let mut book = Book::peek(self.state, self.project)?;
-        let place = Place::find(self.project)?;
+    /// Those of [`StatesDirectory::find`] and [`SavedStateIndex::peek`].
+    pub fn look(&self) -> Result<(Option<StatesDirectory>, SavedStateIndex)> {
+        let mut book = SavedStateIndex::peek(self.state, self.project)?;
+        let place = StatesDirectory::find(self.project)?;
         match &place {
             Some(place) => settle(place, &mut book),
             None => book.states.clear(),
@@ -199,9 +207,10 @@ impl Shelf<'_> {
 
     /// A state's text and where it lies, if it is as it was saved.
     #[must_use]
-    pub fn sound(place: &Place, entry: &Entry) -> Option<(PathBuf, String)> {
+    pub fn sound(place: &StatesDirectory, entry: &SavedStateEntry) -> Option<(PathBuf, String)> {
         [place.last(), place.archived(&entry.name)].into_iter().find_map(|path| {
-            let text = Place::read(&path).filter(|text| sha256_hex(text.as_bytes()) == entry.sha256)?;
+            let text =
+                StatesDirectory::read(&path).filter(|text| sha256_hex(text.as_bytes()) == entry.sha256)?;
             Some((path, text))
         })
     }
@@ -209,8 +218,10 @@ impl Shelf<'_> {
     /// Notes why a state could not be saved; whether that is news.
     #[must_use]
     pub fn failed(&self, error: &Error) -> bool {
-        let Ok(_held) = Lock::wait(&Book::lock(self.state, self.project), SHORT_WAIT) else { return true };
-        let Ok(mut book) = Book::load(self.state, self.project) else { return true };
+        let Ok(_held) = Lock::wait(&SavedStateIndex::lock(self.state, self.project), SHORT_WAIT) else {
+            return true;
+        };
+        let Ok(mut book) = SavedStateIndex::load(self.state, self.project) else { return true };
         let problem = Some(error.to_string());
         let news = book.problem != problem;
         book.problem = problem;
@@ -228,10 +239,10 @@ impl Shelf<'_> {
         files
     }
 
-    fn load(&self, place: &Place) -> Result<Book> {
+    fn load(&self, place: &StatesDirectory) -> Result<SavedStateIndex> {
         place.sweep();
-        let mut book = Book::load(self.state, self.project)?;
-        let path = Book::path(self.state, self.project);
+        let mut book = SavedStateIndex::load(self.state, self.project)?;
+        let path = SavedStateIndex::path(self.state, self.project);
         if let (Some(dir), Some(name)) = (path.parent(), path.file_name().and_then(std::ffi::OsStr::to_str)) {
             sweep(dir, &format!(".{name}."));
         }
@@ -240,7 +251,12 @@ impl Shelf<'_> {
     }
 
     /// Keeps a last state that is not as it was saved: somebody has edited it, or it is none of ours.
-    fn put_aside(&self, place: &Place, book: &Book, session: &str) -> Result<Option<PathBuf>> {
+    fn put_aside(
+        &self,
+        place: &StatesDirectory,
+        book: &SavedStateIndex,
+        session: &str,
+    ) -> Result<Option<PathBuf>> {
         let last = place.last();
         let Some(bytes) = read_small(&last, LARGEST)? else { return Ok(None) };
         let hash = sha256_hex(&bytes);
@@ -255,8 +271,8 @@ impl Shelf<'_> {
 }
 
 /// Copies the last state into the archive, where it is still needed.
-fn archive_last(place: &Place, book: &Book) -> Result<()> {
-    let Some(text) = Place::read(&place.last()) else { return Ok(()) };
+fn archive_last(place: &StatesDirectory, book: &SavedStateIndex) -> Result<()> {
+    let Some(text) = StatesDirectory::read(&place.last()) else { return Ok(()) };
     let hash = sha256_hex(text.as_bytes());
     let needed = book.states.iter().find(|entry| !entry.retired && entry.sha256 == hash);
     match needed.map(|entry| place.archived(&entry.name)).filter(|path| !path.exists()) {
@@ -266,11 +282,11 @@ fn archive_last(place: &Place, book: &Book) -> Result<()> {
 }
 
 /// Makes the book say what is there: a state that was never written is none, and the one before it is needed again.
-fn settle(place: &Place, book: &mut Book) {
+fn settle(place: &StatesDirectory, book: &mut SavedStateIndex) {
     let last = hash_of(&place.last());
     let states = std::mem::take(&mut book.states);
     // What somebody has edited stays in the book, to be told; what is on its way out stays only to be removed.
-    let there = |entry: &Entry| {
+    let there = |entry: &SavedStateEntry| {
         let path = place.archived(&entry.name);
         last.as_ref() == Some(&entry.sha256)
             || if entry.retired { hash_of(&path).as_ref() == Some(&entry.sha256) } else { path.exists() }
@@ -288,7 +304,7 @@ fn settle(place: &Place, book: &mut Book) {
 }
 
 /// Removes what is retired, unless somebody has edited it.
-fn discard(place: &Place, book: &Book) {
+fn discard(place: &StatesDirectory, book: &SavedStateIndex) {
     for entry in book.states.iter().filter(|entry| entry.retired) {
         let path = place.archived(&entry.name);
         if hash_of(&path).as_ref() == Some(&entry.sha256) {
@@ -307,7 +323,7 @@ fn hash_of(path: &Path) -> Option<String> {
 }
 
 /// The time it was saved and the beginning of its session's id, and a number where that is taken.
-fn free_name(book: &Book, entry: &Entry) -> String {
+fn free_name(book: &SavedStateIndex, entry: &SavedStateEntry) -> String {
     let id: String = entry.session.chars().take(8).collect();
     let plain = format!("{}-{id}", entry.saved_at.format("%Y%m%dT%H%M%S%3fZ"));
     let taken = |name: &str| book.states.iter().any(|known| known.name == name);
@@ -321,7 +337,7 @@ fn free_name(book: &Book, entry: &Entry) -> String {
 }
 
 /// The file: a line that names the state, when it was saved, and the text.
-fn file_text(entry: &Entry, text: &str) -> String {
+fn file_text(entry: &SavedStateEntry, text: &str) -> String {
     let at = entry.saved_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let moment: Moment = entry.moment;
     format!("<!-- cc-session-recover:state {} -->\n\nSaved {at}, {}.\n\n{text}", entry.name, moment.words())
@@ -347,18 +363,18 @@ mod tests {
             Self { _dir: dir, project, state }
         }
 
-        fn rack(&self, archives: usize) -> Shelf<'_> {
-            Shelf { state: &self.state, project: &self.project, archives, ignored: false }
+        fn rack(&self, archives: usize) -> SavedStateStore<'_> {
+            SavedStateStore { state: &self.state, project: &self.project, archives, ignored: false }
         }
 
         fn put(&self, session: &str, second: usize, moment: Moment) -> String {
             let text = format!("{session} at {second}\n");
             match self
                 .rack(10)
-                .put(Saving { entry: entry(session, second, moment), text: &text, patience: LOCK_WAIT })
+                .put(StateToSave { entry: entry(session, second, moment), text: &text, patience: LOCK_WAIT })
                 .unwrap()
             {
-                Put::Saved { name, .. } => name,
+                SaveOutcome::Saved { name, .. } => name,
                 other => panic!("{other:?}"),
             }
         }
@@ -367,7 +383,7 @@ mod tests {
         fn whole(&self) -> Vec<String> {
             let (place, book) = self.rack(10).look().unwrap();
             let kept = book.states.iter().filter(|entry| !entry.retired);
-            let texts = kept.map(|entry| Shelf::sound(place.as_ref().unwrap(), entry).unwrap().1);
+            let texts = kept.map(|entry| SavedStateStore::sound(place.as_ref().unwrap(), entry).unwrap().1);
             let mut words: Vec<String> =
                 texts.map(|text| text.lines().last().unwrap_or_default().to_owned()).collect();
             words.sort();
@@ -383,7 +399,7 @@ mod tests {
             let ground = Ground::new();
             ground.put("a", 1, ENDED);
             // The book as the killed process has left it: its own state in it, the one before retired.
-            let mut book = Book::load(&ground.state, &ground.project).unwrap();
+            let mut book = SavedStateIndex::load(&ground.state, &ground.project).unwrap();
             let mut lost = entry("a", 2, ENDED);
             lost.sha256 = sha256_hex(b"never written");
             book.supersede("a", lost.as_of);
@@ -401,7 +417,7 @@ mod tests {
         let ground = Ground::new();
         ground.put("a", 1, ENDED);
         ground.put("b", 2, ENDED);
-        let place = Place::make(&ground.project).unwrap();
+        let place = StatesDirectory::make(&ground.project).unwrap();
         let archived = std::fs::read_dir(place.archive()).unwrap().next().unwrap().unwrap().path();
         let text = std::fs::read(&archived).unwrap();
         std::fs::write(place.dir().join(".x.1-0.cc-recover-tmp"), "half").unwrap();
@@ -420,11 +436,11 @@ mod tests {
         let put = |second, text| {
             ground
                 .rack(10)
-                .put(Saving { entry: entry("a", second, ENDED), text, patience: LOCK_WAIT })
+                .put(StateToSave { entry: entry("a", second, ENDED), text, patience: LOCK_WAIT })
                 .unwrap()
         };
-        assert_eq!(put(4, "older\n"), Put::Older);
-        assert_eq!(put(6, "a at 5\n"), Put::Same);
+        assert_eq!(put(4, "older\n"), SaveOutcome::Older);
+        assert_eq!(put(6, "a at 5\n"), SaveOutcome::Same);
         assert_eq!(ground.whole(), ["a at 5"]);
     }
 
@@ -432,12 +448,14 @@ mod tests {
     fn a_book_that_is_damaged_makes_every_state_a_foreign_one_and_the_last_is_kept() {
         let ground = Ground::new();
         ground.put("a", 1, ENDED);
-        std::fs::write(Book::path(&ground.state, &ground.project), "{").unwrap();
+        std::fs::write(SavedStateIndex::path(&ground.state, &ground.project), "{").unwrap();
         assert!(ground.whole().is_empty());
         let text = "b\n";
-        let put =
-            ground.rack(10).put(Saving { entry: entry("b", 2, ENDED), text, patience: LOCK_WAIT }).unwrap();
-        let Put::Saved { kept: Some(kept), .. } = put else { panic!("{put:?}") };
+        let put = ground
+            .rack(10)
+            .put(StateToSave { entry: entry("b", 2, ENDED), text, patience: LOCK_WAIT })
+            .unwrap();
+        let SaveOutcome::Saved { kept: Some(kept), .. } = put else { panic!("{put:?}") };
         assert!(std::fs::read_to_string(kept).unwrap().ends_with("a at 1\n"));
         assert_eq!(ground.whole(), ["b"]);
     }
@@ -447,9 +465,9 @@ mod tests {
         let ground = Ground::new();
         ground.put("a", 1, Moment::Compacting);
         let rack = ground.rack(0);
-        rack.put(Saving { entry: entry("b", 2, ENDED), text: "b\n", patience: LOCK_WAIT }).unwrap();
+        rack.put(StateToSave { entry: entry("b", 2, ENDED), text: "b\n", patience: LOCK_WAIT }).unwrap();
         assert_eq!(ground.whole(), ["b"]);
-        let place = Place::find(&ground.project).unwrap().unwrap();
+        let place = StatesDirectory::find(&ground.project).unwrap().unwrap();
         assert_eq!(std::fs::read_dir(place.archive()).unwrap().count(), 0);
     }
 
@@ -460,8 +478,8 @@ mod tests {
         let second = ground.put("b", 2, ENDED);
         let rack = ground.rack(10);
         rack.restore(&first).unwrap();
-        let place = Place::find(&ground.project).unwrap().unwrap();
-        assert!(Place::read(&place.last()).unwrap().ends_with("a at 1\n"));
+        let place = StatesDirectory::find(&ground.project).unwrap().unwrap();
+        assert!(StatesDirectory::read(&place.last()).unwrap().ends_with("a at 1\n"));
         assert_eq!(ground.whole(), ["a at 1", "b at 2"]);
         assert_eq!(rack.restore(&first).unwrap_err().code, Code::NothingToDo);
         assert_eq!(rack.restore("nothing").unwrap_err().code, Code::StateNotFound);

@@ -9,7 +9,7 @@ mod put;
 
 pub use put::{PluginOptions, PluginPlan, PluginReport, apply, plan};
 
-use super::Scope;
+use super::HookScope;
 use super::checkout::{is_covered, project_of};
 use super::hooks::{MARKER, ours};
 use crate::claude::home::ClaudeHome;
@@ -43,16 +43,16 @@ const SOURCES: &str = "--setting-sources";
 /// The record that a person had the plugin written. Without it the plugin's hooks do nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Record {
+struct PluginRecord {
     version: u32,
     /// The directories it was written to.
-    places: BTreeMap<PathBuf, Place>,
+    places: BTreeMap<PathBuf, PluginDirectory>,
 }
 
 /// A directory that the plugin was written to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Place {
+struct PluginDirectory {
     /// When it was written first.
     #[serde(serialize_with = "time")]
     at: DateTime<Utc>,
@@ -65,17 +65,17 @@ struct Place {
     coming: BTreeMap<PathBuf, String>,
 }
 
-impl Stored for Record {
+impl Stored for PluginRecord {
     const VERSION: u32 = 1;
 }
 
-impl Default for Record {
+impl Default for PluginRecord {
     fn default() -> Self {
         Self { version: Self::VERSION, places: BTreeMap::new() }
     }
 }
 
-impl Record {
+impl PluginRecord {
     fn path(state: &StateDir) -> PathBuf {
         state.projects().join("plugin.json")
     }
@@ -112,7 +112,7 @@ pub fn in_charge(
     processes: &dyn Processes,
     event: Option<(&str, &str)>,
 ) -> Option<Enabled> {
-    let at = Record::look(state).ok()?.places.values().map(|place| place.at).min()?;
+    let at = PluginRecord::look(state).ok()?.places.values().map(|place| place.at).min()?;
     let project = env.absolute("CLAUDE_PROJECT_DIR").and_then(|dir| canonical(&dir).ok());
     // The hooks of a project reach sessions below it only where they are in its local settings too.
     let project = project.and_then(|dir| {
@@ -170,11 +170,11 @@ fn has_hook(path: &Path, event: Option<&str>) -> bool {
 
 /// Whether a client that was started so reads the settings of a scope (`--setting-sources user` keeps the plugin and leaves a
 /// project's settings out; seen with 2.1.329).
-fn reads(line: &[String], scope: Scope) -> bool {
+fn reads(line: &[String], scope: HookScope) -> bool {
     let wanted = match scope {
-        Scope::Project => "project",
-        Scope::Local => "local",
-        Scope::User => "user",
+        HookScope::Project => "project",
+        HookScope::Local => "local",
+        HookScope::User => "user",
     };
     let mut read = true;
     let mut words = line.iter().map(String::as_str);
@@ -194,14 +194,14 @@ fn reads(line: &[String], scope: Scope) -> bool {
 
 /// What Claude Code's own settings say about the plugin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Known {
+struct ClientPluginSettings {
     /// Directory of the marketplace of our name.
     marketplace: Option<PathBuf>,
     /// The plugin is on.
     on: bool,
 }
 
-impl Known {
+impl ClientPluginSettings {
     /// For a project, or where no project has a say.
     fn of(config_dir: Option<&Path>, project: Option<&Path>) -> Self {
         let Some(home) = config_dir.map(ClaudeHome::new) else { return Self::default() };
@@ -218,7 +218,7 @@ impl Known {
 
 /// A plugin that was written, and what Claude Code does with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct InstalledPlugin {
     /// Where it is: the directory that Claude Code reads, where it reads one.
     pub directory: PathBuf,
     /// Claude Code reads it there, and has it on.
@@ -230,17 +230,21 @@ pub struct Standing {
 /// The plugin as it stands for a project in a configuration directory of Claude Code; `None` when none was written and
 /// Claude Code has none on.
 #[must_use]
-pub fn standing(state: &StateDir, config_dir: Option<&Path>, project: Option<&Path>) -> Option<Standing> {
-    let record = Record::look(state).ok()?;
-    let known = Known::of(config_dir, project);
+pub fn standing(
+    state: &StateDir,
+    config_dir: Option<&Path>,
+    project: Option<&Path>,
+) -> Option<InstalledPlugin> {
+    let record = PluginRecord::look(state).ok()?;
+    let known = ClientPluginSettings::of(config_dir, project);
     if let Some(directory) = known.marketplace.map(|dir| canonical(&dir).unwrap_or(dir)) {
         let recorded = record.places.contains_key(&directory);
         if recorded || known.on {
-            return Some(Standing { directory, on: known.on, recorded });
+            return Some(InstalledPlugin { directory, on: known.on, recorded });
         }
     }
     let directory = record.places.into_keys().next()?;
-    Some(Standing { directory, on: false, recorded: true })
+    Some(InstalledPlugin { directory, on: false, recorded: true })
 }
 
 /// Whether the plugin's hooks run in a project, under clients with this configuration directory.
@@ -256,8 +260,9 @@ mod tests {
     #[test]
     fn a_client_reads_all_settings_unless_it_was_told_which() {
         let line = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let read =
-            |words: &str| [Scope::Project, Scope::Local, Scope::User].map(|scope| reads(&line(words), scope));
+        let read = |words: &str| {
+            [HookScope::Project, HookScope::Local, HookScope::User].map(|scope| reads(&line(words), scope))
+        };
         assert_eq!(read("claude -p hi"), [true; 3]);
         assert_eq!(read("claude --setting-sources user -p hi"), [false, false, true]);
         assert_eq!(read("claude --setting-sources=project,local"), [true, true, false]);

@@ -4,7 +4,7 @@
 //! What stands under one of its names and is not ours stays as it is.
 
 use super::contents::{Content, commands, contents};
-use super::{HOOKS, ID, Known, NAME, Place, Record};
+use super::{ClientPluginSettings, HOOKS, ID, NAME, PluginDirectory, PluginRecord};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::fs::canonical;
@@ -85,19 +85,19 @@ pub struct PluginReport {
 }
 
 /// What planning finds out.
-struct Ground {
+struct PluginPlanning {
     state: StateDir,
     directory: PathBuf,
-    record: Record,
+    record: PluginRecord,
     runtime: Runtime,
     contents: Vec<Content>,
 }
 
-impl Ground {
+impl PluginPlanning {
     fn read(outside: Outside<'_>, options: &PluginOptions) -> Result<Self> {
         let state = StateDir::new(outside.env.state_dir()?);
         let directory = directory(outside, &state, options.to.as_deref())?;
-        let record = Record::look(&state)?;
+        let record = PluginRecord::look(&state)?;
         let PluginOptions { package_root, addon, .. } = options;
         let runtime = Runtime::of_package(package_root, addon.as_deref(), &state, outside.version)?;
         let contents = contents(outside.env, &state, &directory, package_root, &runtime, outside.version)?;
@@ -122,7 +122,7 @@ impl Ground {
     }
 
     fn record_step(&self, action: FileAction, why: &str) -> FileStep {
-        FileStep { path: Record::path(&self.state), action, why: why.into(), before: None, after: None }
+        FileStep { path: PluginRecord::path(&self.state), action, why: why.into(), before: None, after: None }
     }
 }
 
@@ -160,11 +160,11 @@ fn directory(outside: Outside<'_>, state: &StateDir, to: Option<&Path>) -> Resul
 /// [`Code::PathRefused`] when something that is not ours is in the way, [`Code::StateNewer`], [`Code::StateDirUnknown`],
 /// [`Code::Io`].
 pub fn plan(outside: Outside<'_>, options: PluginOptions) -> Result<PluginPlan> {
-    plan_on(&Ground::read(outside, &options)?, outside, options)
+    plan_on(&PluginPlanning::read(outside, &options)?, outside, options)
 }
 
-fn plan_on(ground: &Ground, outside: Outside<'_>, options: PluginOptions) -> Result<PluginPlan> {
-    let known = Known::of(outside.env.claude_config_dir().as_deref(), None);
+fn plan_on(ground: &PluginPlanning, outside: Outside<'_>, options: PluginOptions) -> Result<PluginPlan> {
+    let known = ClientPluginSettings::of(outside.env.claude_config_dir().as_deref(), None);
     let same = known
         .marketplace
         .as_deref()
@@ -198,7 +198,7 @@ fn plan_on(ground: &Ground, outside: Outside<'_>, options: PluginOptions) -> Res
     Ok(PluginPlan { directory, remove: options.remove, files, warnings, next, options })
 }
 
-fn written(ground: &Ground, options: &PluginOptions) -> Result<(Vec<FileStep>, Vec<String>)> {
+fn written(ground: &PluginPlanning, options: &PluginOptions) -> Result<(Vec<FileStep>, Vec<String>)> {
     let known = ground.known();
     let fence = ground.fence();
     let mut files = Vec::new();
@@ -236,14 +236,14 @@ fn written(ground: &Ground, options: &PluginOptions) -> Result<(Vec<FileStep>, V
     let names = files.len() - 2;
     files.splice(names..names, commands);
     if !ground.is_recorded(&files) {
-        let there = Record::path(&ground.state).exists();
+        let there = PluginRecord::path(&ground.state).exists();
         let action = if there { FileAction::Replace } else { FileAction::Create };
         files.push(ground.record_step(action, "what was written, without which its hooks do nothing"));
     }
     Ok((files, warnings))
 }
 
-fn taken_away(ground: &Ground) -> Result<(Vec<FileStep>, Vec<String>)> {
+fn taken_away(ground: &PluginPlanning) -> Result<(Vec<FileStep>, Vec<String>)> {
     let known = ground.known();
     let fence = ground.fence();
     let mut files = Vec::new();
@@ -301,7 +301,7 @@ fn flags(directory: &Path) -> Flags {
 pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport> {
     let state = StateDir::new(outside.env.state_dir()?);
     let _lock = Lock::wait(&state.project_lock("plugin"), LOCK_WAIT)?;
-    let ground = Ground::read(outside, &planned.options)?;
+    let ground = PluginPlanning::read(outside, &planned.options)?;
     let plan = plan_on(&ground, outside, planned.options.clone())?;
     if plan.files != planned.files || plan.directory != planned.directory {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
@@ -312,14 +312,15 @@ pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport>
         sweep(&path);
     }
     // What is damaged is set aside here.
-    let mut record = load::<Record>(&ground.state, &Record::path(&ground.state))?.found().unwrap_or_default();
+    let mut record =
+        load::<PluginRecord>(&ground.state, &PluginRecord::path(&ground.state))?.found().unwrap_or_default();
     let before = record.clone();
     if !plan.remove {
         ground.runtime.install()?;
         record_start(outside.env, &state, planned.options.node.as_deref(), None)?;
     }
     let flags = flags(&plan.directory);
-    let apart = [ground.runtime.dir.clone(), flags.dir().to_path_buf(), Record::path(&state)];
+    let apart = [ground.runtime.dir.clone(), flags.dir().to_path_buf(), PluginRecord::path(&state)];
     let steps: Vec<&FileStep> =
         plan.files.iter().filter(|step| step.changes() && !apart.contains(&step.path)).collect();
     let missing = if plan.remove { Vec::new() } else { dirs_above(steps.iter().map(|step| &step.path)) };
@@ -354,8 +355,8 @@ pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport>
 }
 
 /// What the record says while files are written, so that also a run that was killed is known by what it left.
-fn announce(record: &mut Record, plan: &PluginPlan, missing: &[PathBuf], clock: &dyn Clock) {
-    let place = record.places.entry(plan.directory.clone()).or_insert_with(|| Place {
+fn announce(record: &mut PluginRecord, plan: &PluginPlan, missing: &[PathBuf], clock: &dyn Clock) {
+    let place = record.places.entry(plan.directory.clone()).or_insert_with(|| PluginDirectory {
         at: clock.now(),
         files: BTreeMap::new(),
         created: Vec::new(),
@@ -380,7 +381,7 @@ fn announce(record: &mut Record, plan: &PluginPlan, missing: &[PathBuf], clock: 
 }
 
 /// What it says afterwards.
-fn settle(record: &mut Record, plan: &PluginPlan) {
+fn settle(record: &mut PluginRecord, plan: &PluginPlan) {
     if plan.remove {
         record.places.remove(&plan.directory);
     } else if let Some(place) = record.places.get_mut(&plan.directory) {
@@ -426,13 +427,13 @@ fn carry_out(
 }
 
 /// Every file of the plugin.
-fn own_files(ground: &Ground) -> Vec<PathBuf> {
+fn own_files(ground: &PluginPlanning) -> Vec<PathBuf> {
     let files = ground.contents.iter().map(|content| content.path.clone());
     files.chain(NAMES.iter().map(|name| commands(&ground.directory).join(name))).collect()
 }
 
 /// Takes the directories away that are ours and empty, the innermost first.
-fn clear_out(ground: &Ground, created: &[PathBuf]) {
+fn clear_out(ground: &PluginPlanning, created: &[PathBuf]) {
     let own = own_files(ground).into_iter().flat_map(|path| {
         let dirs = path.ancestors().skip(1).take_while(|dir| *dir != ground.directory);
         dirs.map(Path::to_path_buf).collect::<Vec<_>>()

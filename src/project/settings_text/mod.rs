@@ -243,7 +243,7 @@ impl Document {
             .filter(|property| property.decoded_name().as_deref() == Some(key));
         let first = properties.next();
         if let Some(second) = properties.next() {
-            let Place { line, column } = place(&self.text, offset(&second.into()));
+            let TextPosition { line, column } = place(&self.text, offset(&second.into()));
             let message = format!(
                 "the key \"{key}\" stands twice in the settings file (again in line {line}, column {column})"
             );
@@ -680,19 +680,19 @@ fn starts_its_line(text: &str, offset: usize) -> bool {
 }
 
 /// Line and column, both from 1.
-struct Place {
+struct TextPosition {
     line: usize,
     column: usize,
 }
 
-fn place(text: &str, offset: usize) -> Place {
+fn place(text: &str, offset: usize) -> TextPosition {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
-    Place { line, column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1 }
+    TextPosition { line, column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1 }
 }
 
 fn position(text: &str, offset: usize) -> String {
-    let Place { line, column } = place(text, offset);
+    let TextPosition { line, column } = place(text, offset);
     format!(" (line {line}, column {column})")
 }
 

@@ -15,7 +15,7 @@ use crate::store::lock::Lock;
 use crate::store::spool::{self, SpooledEvent};
 use crate::store::stored::{Loaded, Stored, load, peek, save};
 use crate::store::{StateDir, journal, replace};
-pub use event::Event;
+pub use event::IncidentEvent;
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl Ledger<'_> {
     ///
     /// # Errors
     /// [`Code::Io`] when neither could be written; [`Code::StateLocked`] when it is only in the spool yet.
-    pub fn enter(&self, session: &str, event: Event) -> Result<Option<Incident>> {
+    pub fn enter(&self, session: &str, event: IncidentEvent) -> Result<Option<Incident>> {
         if let Some(lock) = Lock::try_take(&self.state.session_lock(session))? {
             return self.change_locked(&lock, session, |incident| self.fold(incident, event));
         }
@@ -184,14 +184,14 @@ impl Ledger<'_> {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::recovery::incident::{Phase, Report};
+    use crate::recovery::incident::{Phase, StopReport};
     use crate::session::message::ClientMessage;
     use crate::session::{Stop, StopKind};
 
     const SESSION: &str = "00000001-0000-4000-8000-000000000001";
 
-    fn report(message: &str) -> Report {
-        Report {
+    fn report(message: &str) -> StopReport {
+        StopReport {
             session: SESSION.into(),
             project: None,
             config_dir: None,
@@ -211,7 +211,7 @@ mod tests {
         let config = Config::default();
         let ledger = Ledger { state: &state, clock: &SystemClock, config: &config, default_home: None };
         let held = Lock::try_take(&state.session_lock(SESSION)).unwrap();
-        let entered = ledger.enter(SESSION, Event::Stopped(Box::new(report("first"))));
+        let entered = ledger.enter(SESSION, IncidentEvent::Stopped(Box::new(report("first"))));
         assert_eq!(entered.unwrap_err().code, Code::StateLocked);
         assert_eq!(spool::sessions(&state), [SESSION]);
         drop(held);
@@ -238,7 +238,7 @@ mod tests {
         let state = StateDir::new(dir.path());
         let config = Config::default();
         let ledger = Ledger { state: &state, clock: &SystemClock, config: &config, default_home: None };
-        ledger.enter(SESSION, Event::Stopped(Box::new(report("first")))).unwrap();
+        ledger.enter(SESSION, IncidentEvent::Stopped(Box::new(report("first")))).unwrap();
         let run = serde_json::json!({
             "nonce": "n", "transport": "print", "supervisor": {"pid": 1, "start": null}, "child": null,
             "bytesBefore": 0, "sha256Before": "", "snapshot": "/s", "log": "/l", "commitBefore": null, "result": null
@@ -250,12 +250,13 @@ mod tests {
                 at: SystemClock.now(),
                 action: "resume".into(),
                 answered: StopKind::Overloaded,
-                outcome: crate::recovery::incident::Outcome::Pending,
+                outcome: crate::recovery::incident::AttemptOutcome::Pending,
                 run: Some(Box::new(serde_json::from_value(run).unwrap())),
             });
         });
         let running = running.unwrap().unwrap();
-        let left = ledger.enter(SESSION, Event::Left { fact: "the client ended".into() }).unwrap().unwrap();
+        let left =
+            ledger.enter(SESSION, IncidentEvent::Left { fact: "the client ended".into() }).unwrap().unwrap();
         assert_eq!((left.phase, left.plan), (Phase::Attempting, running.plan));
         assert_eq!(left.evidence.last().unwrap().fact, "the client ended");
     }
@@ -267,7 +268,7 @@ mod tests {
         let config = Config::default();
         let ledger = Ledger { state: &state, clock: &SystemClock, config: &config, default_home: None };
         replace::replace(&state.incident(SESSION), b"{", crate::fs::PRIVATE).unwrap();
-        let incident = ledger.enter(SESSION, Event::Stopped(Box::new(report("x")))).unwrap().unwrap();
+        let incident = ledger.enter(SESSION, IncidentEvent::Stopped(Box::new(report("x")))).unwrap().unwrap();
         assert_eq!(incident.generation, 1);
         assert_eq!(std::fs::read_dir(state.quarantine()).unwrap().count(), 1);
     }

@@ -8,7 +8,7 @@ use crate::recovery::due::Timing;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::native::{NativeContinuation, NativeFacts, is_switched_off};
 use crate::recovery::plan::{Action, resume_command};
-use crate::recovery::policy::{Decision, Situation, Terminal, decide};
+use crate::recovery::policy::{PolicyDecision, PolicySituation, Terminal, decide};
 use crate::recovery::reason::Reason;
 use crate::session::Source;
 use crate::trust::enabled::unattended;
@@ -17,7 +17,7 @@ use chrono::DateTime;
 impl Ledger<'_> {
     /// Plans anew, by the policy.
     pub fn plan(&self, incident: &mut Incident, terminal: Terminal) {
-        let Decision { plan, phase } = self.decision(incident, terminal);
+        let PolicyDecision { plan, phase } = self.decision(incident, terminal);
         let boot = self.clock.boot_id();
         let known =
             incident.timing.take().filter(|timing| timing.holds(incident.generation, boot.as_deref()));
@@ -58,9 +58,9 @@ impl Ledger<'_> {
 
     /// What the policy says of an incident now.
     #[must_use]
-    pub fn decision(&self, incident: &Incident, terminal: Terminal) -> Decision {
+    pub fn decision(&self, incident: &Incident, terminal: Terminal) -> PolicyDecision {
         let now = self.clock.now();
-        decide(&Situation {
+        decide(&PolicySituation {
             session: &incident.session,
             stop: &incident.stop,
             attempts: &incident.attempts,

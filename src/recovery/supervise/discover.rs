@@ -1,11 +1,11 @@
 //! Finds stops that no hook reported.
 
-use super::{RECENT, State, Supervisor};
+use super::{FileState, RECENT, Supervisor};
 use crate::claude::home::stores;
 use crate::config::Config;
 use crate::error::Error;
-use crate::recovery::incident::{Phase, Report};
-use crate::recovery::ledger::{Event, Ledger};
+use crate::recovery::incident::{Phase, StopReport};
+use crate::recovery::ledger::{IncidentEvent, Ledger};
 use crate::recovery::policy::Terminal;
 use crate::session::Source;
 use crate::session::ending::Liveness;
@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-fn state_of(path: &Path) -> Option<State> {
+fn state_of(path: &Path) -> Option<FileState> {
     let meta = std::fs::metadata(path).ok()?;
     Some((meta.modified().ok()?, meta.len()))
 }
@@ -91,7 +91,7 @@ impl Supervisor {
                 if owners.of(found).may_be_open() {
                     continue;
                 }
-                let report = Report {
+                let report = StopReport {
                     session: found.id().to_owned(),
                     project: Some(project.clone()),
                     config_dir: Some(homes[found.home].dir().to_path_buf()),
@@ -102,16 +102,18 @@ impl Supervisor {
                     claude_pid: None,
                     claude_start: None,
                 };
-                let entered = ledger.enter(found.id(), Event::Stopped(Box::new(report))).and_then(|_| {
-                    ledger.change(found.id(), |slot| {
-                        // The user may have cancelled it meanwhile.
-                        if let Some(incident) = slot.as_mut().filter(|one| one.phase != Phase::Cancelled) {
-                            incident.complete(&summary);
-                            incident.saw(Source::Transcript, "found without a hook");
-                            ledger.plan(incident, Terminal::Closed);
-                        }
-                    })
-                });
+                let entered =
+                    ledger.enter(found.id(), IncidentEvent::Stopped(Box::new(report))).and_then(|_| {
+                        ledger.change(found.id(), |slot| {
+                            // The user may have cancelled it meanwhile.
+                            if let Some(incident) = slot.as_mut().filter(|one| one.phase != Phase::Cancelled)
+                            {
+                                incident.complete(&summary);
+                                incident.saw(Source::Transcript, "found without a hook");
+                                ledger.plan(incident, Terminal::Closed);
+                            }
+                        })
+                    });
                 problems.extend(entered.err());
             }
         }

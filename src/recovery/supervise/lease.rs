@@ -1,9 +1,9 @@
 //! Decides which supervisor leads, and which one continues a session.
 
-use super::{Ground, Supervisor};
+use super::{Supervisor, SupervisorContext};
 use crate::config::in_force;
 use crate::error::Result;
-use crate::recovery::incident::{Child, Incident};
+use crate::recovery::incident::{Incident, StartedProcess};
 use crate::recovery::policy::Terminal;
 use crate::recovery::readiness::{account_fit, started_with};
 use crate::session::Source;
@@ -36,12 +36,12 @@ impl Stored for Supervising {
 /// A supervisor that the user started, and that waits for the lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wanted {
+struct LeaseRequest {
     version: u32,
-    process: Child,
+    process: StartedProcess,
 }
 
-impl Stored for Wanted {
+impl Stored for LeaseRequest {
     const VERSION: u32 = 1;
 }
 
@@ -77,31 +77,31 @@ impl Supervisor {
     }
 
     /// Another supervisor that the user started and that lives, when it waits for the lease.
-    fn wanted(&self) -> Option<Child> {
-        let wanted = peek::<Wanted>(&self.state.supervisor_wanted()).ok().flatten()?.process;
+    fn wanted(&self) -> Option<StartedProcess> {
+        let wanted = peek::<LeaseRequest>(&self.state.supervisor_wanted()).ok().flatten()?.process;
         let start = self.ground.processes.start_token(wanted.pid);
         (wanted.pid != self.ground.pid && start.is_some() && start == wanted.start).then_some(wanted)
     }
 
     /// Asks a supervisor that a hook started for the lease. It looks up when that is written, or at its next pass.
     fn ask_for_lease(&self) -> Result<Option<Lock>> {
-        let wanted = Wanted { version: Wanted::VERSION, process: self.this_process() };
+        let wanted = LeaseRequest { version: LeaseRequest::VERSION, process: self.this_process() };
         save(&self.state.supervisor_wanted(), &wanted)?;
         Ok(Lock::wait(&self.state.supervisor_lease(), HANDED_OVER).ok())
     }
 
-    fn this_process(&self) -> Child {
+    fn this_process(&self) -> StartedProcess {
         let pid = self.ground.pid;
-        Child { pid, start: self.ground.processes.start_token(pid) }
+        StartedProcess { pid, start: self.ground.processes.start_token(pid) }
     }
 
-    fn lives(&self, process: &Child) -> bool {
+    fn lives(&self, process: &StartedProcess) -> bool {
         process.start.is_some() && self.ground.processes.start_token(process.pid) == process.start
     }
 
     /// Whether a run that this process starts reaches the provider and the account of the session.
     pub(super) fn fits(&self, incident: &Incident) -> Option<Vec<AccountDifference>> {
-        let Ground { env, provenance, .. } = self.ground.as_ref();
+        let SupervisorContext { env, provenance, .. } = self.ground.as_ref();
         let started = started_with(&self.state, incident);
         match account_fit(&self.state, env, provenance, incident, started.as_ref()) {
             AccountFit::Fits { .. } => None,

@@ -19,7 +19,7 @@ use super::incident::Incident;
 use super::ledger::Ledger;
 use crate::claude::process::Processes;
 use crate::clock::Clock;
-use crate::config::{Config, Retention, in_force};
+use crate::config::{Config, RetentionConfig, in_force};
 use crate::env::Environment;
 use crate::error::{Error, Result};
 use crate::store::StateDir;
@@ -28,7 +28,7 @@ use crate::trust::account::Provenance;
 use chrono::{DateTime, Duration, Utc};
 pub use lease::Supervising;
 use pass_report::is_owed;
-pub use pass_report::{Charge, Looked};
+pub use pass_report::{WatchReport, WatchedSession};
 use replan::align_resets;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,7 @@ const NIGHT: Duration = Duration::hours(12);
 const RECENT: Duration = Duration::days(2);
 
 /// What a supervisor takes from outside; shared with the threads of its runs.
-pub struct Ground {
+pub struct SupervisorContext {
     pub env: Environment,
     pub clock: Box<dyn Clock>,
     /// Processes of this machine.
@@ -53,17 +53,17 @@ pub struct Ground {
     /// Whose variables they are.
     pub provenance: Provenance,
     /// Looks after what is kept of deleted sessions, about so many bytes at a time; what failed.
-    pub tend_kept: fn(&StateDir, &dyn Clock, &Retention, u64) -> Vec<Error>,
+    pub tend_kept: fn(&StateDir, &dyn Clock, &RetentionConfig, u64) -> Vec<Error>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Scope {
+pub struct WatchOptions {
     /// Only sessions of these projects; all when empty.
     pub projects: Vec<PathBuf>,
 }
 
-impl Scope {
+impl WatchOptions {
     fn holds(&self, incident: &Incident) -> bool {
         self.projects.is_empty()
             || incident.project.as_ref().is_some_and(|project| self.projects.contains(project))
@@ -71,18 +71,18 @@ impl Scope {
 }
 
 /// A file as it was: when it was written to last, and its length.
-type State = (SystemTime, u64);
+type FileState = (SystemTime, u64);
 
 pub struct Supervisor {
-    ground: Arc<Ground>,
+    ground: Arc<SupervisorContext>,
     state: StateDir,
-    scope: Scope,
+    scope: WatchOptions,
     lease: Option<Lock>,
     running: Arc<Mutex<BTreeSet<String>>>,
     waits: Arc<Mutex<BTreeMap<String, String>>>,
     due: BTreeMap<String, DueByBoot>,
     /// Transcripts that were read and owe nothing, as they were then.
-    settled: BTreeMap<PathBuf, State>,
+    settled: BTreeMap<PathBuf, FileState>,
     /// What a person was told by this supervisor.
     told: BTreeSet<(String, u64, &'static str)>,
     /// Notices on their way.
@@ -100,7 +100,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// [`Code::StateDirUnknown`], [`Code::Io`].
-    pub fn new(ground: Ground, scope: Scope) -> Result<Self> {
+    pub fn new(ground: SupervisorContext, scope: WatchOptions) -> Result<Self> {
         let state = StateDir::new(ground.env.state_dir()?);
         let mut supervisor = Self {
             ground: Arc::new(ground),
@@ -132,7 +132,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// [`Code::Io`].
-    pub fn run_pass(&mut self) -> Result<Looked> {
+    pub fn run_pass(&mut self) -> Result<WatchReport> {
         let leads = self.lead()?;
         let mut problems = Vec::new();
         let in_force = in_force(&self.ground.env, None);

@@ -1,9 +1,9 @@
 //! Notifies the user of what happens to closed sessions.
 
-use super::{Ground, RECENT, Supervisor};
+use super::{RECENT, Supervisor, SupervisorContext};
 use crate::claude::transcript::Transcript;
 use crate::config::Config;
-use crate::notify::{Kind, Notice, send};
+use crate::notify::{Notice, NoticeKind, send};
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::plan::Action;
 use crate::recovery::reason::PlanReason;
@@ -19,23 +19,23 @@ const NEWS: Duration = Duration::minutes(15);
 
 /// What the user is notified of. That a limit has reset concerns every session; the rest only those that may be resumed
 /// unattended, and only while it is news.
-pub(super) fn notice_kind(incident: &Incident, agreed: bool, now: DateTime<Utc>) -> Option<Kind> {
+pub(super) fn notice_kind(incident: &Incident, agreed: bool, now: DateTime<Utc>) -> Option<NoticeKind> {
     let reset = incident.plan.notified_at().filter(|_| incident.phase == Phase::Held);
     if reset.is_some_and(|reset| (Duration::zero()..RECENT).contains(&(now - reset))) {
-        return Some(Kind::LimitReset);
+        return Some(NoticeKind::LimitReset);
     }
     if !agreed || now - incident.updated_at > NEWS {
         return None;
     }
     let ran = incident.attempts.iter().any(|attempt| attempt.run.is_some());
     match incident.phase {
-        Phase::Waiting => (incident.plan.action == Action::Run).then_some(Kind::Stopped),
-        Phase::Attempting => ran.then_some(Kind::Resumed),
-        Phase::Recovered => ran.then_some(Kind::Recovered),
-        Phase::MovedOn => (incident.plan.reason == PlanReason::TakenOver).then_some(Kind::TakenOver),
-        Phase::Superseded => Some(Kind::Superseded),
-        Phase::Held => Some(Kind::Held),
-        Phase::GivenUp => Some(Kind::GivenUp),
+        Phase::Waiting => (incident.plan.action == Action::Run).then_some(NoticeKind::Stopped),
+        Phase::Attempting => ran.then_some(NoticeKind::Resumed),
+        Phase::Recovered => ran.then_some(NoticeKind::Recovered),
+        Phase::MovedOn => (incident.plan.reason == PlanReason::TakenOver).then_some(NoticeKind::TakenOver),
+        Phase::Superseded => Some(NoticeKind::Superseded),
+        Phase::Held => Some(NoticeKind::Held),
+        Phase::GivenUp => Some(NoticeKind::GivenUp),
         Phase::Open | Phase::Cancelled => None,
     }
 }
@@ -65,7 +65,7 @@ impl Supervisor {
         let state = self.state.clone();
         let config = config.notify.clone();
         self.telling.push(std::thread::spawn(move || {
-            let Ground { env, clock, processes, .. } = ground.as_ref();
+            let SupervisorContext { env, clock, processes, .. } = ground.as_ref();
             let outside = World { env, clock: clock.as_ref(), processes: processes.as_ref() };
             send(outside, &config, &state, &notices);
         }));
@@ -76,7 +76,7 @@ impl Supervisor {
 mod tests {
     use super::*;
     use crate::clock::parse_rfc3339;
-    use crate::recovery::incident::Report;
+    use crate::recovery::incident::StopReport;
     use crate::recovery::plan::RecoveryPlan;
     use crate::recovery::reason::Reason;
     use crate::session::{Source, Stop, StopKind};
@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn incident(kind: StopKind) -> Incident {
-        let report = Report {
+        let report = StopReport {
             session: "00000001-0000-4000-8000-000000000001".into(),
             project: None,
             config_dir: None,
@@ -129,16 +129,16 @@ mod tests {
         let (soon, later) = ("2026-11-21T02:15:00Z", "2026-11-21T02:15:01Z");
         for (what, incident, agreed, now, expected) in [
             ("far, before the reset", &far, false, "2026-11-24T01:59:59Z", None),
-            ("far, at the reset", &far, false, "2026-11-24T02:00:00Z", Some(Kind::LimitReset)),
+            ("far, at the reset", &far, false, "2026-11-24T02:00:00Z", Some(NoticeKind::LimitReset)),
             ("far, long after it", &far, false, "2026-11-26T02:00:00Z", None),
-            ("budget, at its date", &budget, false, "2026-11-24T02:00:00Z", Some(Kind::LimitReset)),
-            ("far, at the stop", &far, true, soon, Some(Kind::Held)),
+            ("budget, at its date", &budget, false, "2026-11-24T02:00:00Z", Some(NoticeKind::LimitReset)),
+            ("far, at the stop", &far, true, soon, Some(NoticeKind::Held)),
             ("far, at the stop, without consent", &far, false, soon, None),
-            ("a login", &login, true, soon, Some(Kind::Held)),
+            ("a login", &login, true, soon, Some(NoticeKind::Held)),
             ("a login, no news", &login, true, later, None),
-            ("taken over", &taken_over, true, soon, Some(Kind::TakenOver)),
+            ("taken over", &taken_over, true, soon, Some(NoticeKind::TakenOver)),
             ("continued by the user", &moved_on, true, soon, None),
-            ("superseded", &superseded, true, soon, Some(Kind::Superseded)),
+            ("superseded", &superseded, true, soon, Some(NoticeKind::Superseded)),
             ("superseded, without consent", &superseded, false, soon, None),
             ("just opened", &stopped, true, soon, None),
         ] {

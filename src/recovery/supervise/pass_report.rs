@@ -24,7 +24,7 @@ const TELLING: std::time::Duration = std::time::Duration::from_millis(500);
 /// One session that is looked after.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Charge {
+pub struct WatchedSession {
     pub id: String,
     #[serde(serialize_with = "crate::fs::lossy_or_null")]
     pub project: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub struct Charge {
 /// What a look came to.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Looked {
+pub struct WatchReport {
     pub schema: &'static str,
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
@@ -56,7 +56,7 @@ pub struct Looked {
     /// It is this process.
     pub own: bool,
     /// What is looked after.
-    pub sessions: Vec<Charge>,
+    pub sessions: Vec<WatchedSession>,
     /// When it looks again.
     #[serde(serialize_with = "time_or_null")]
     pub looks_again_at: Option<DateTime<Utc>>,
@@ -81,14 +81,14 @@ impl Supervisor {
         problems: Vec<Error>,
         config: &Config,
         leads: bool,
-    ) -> Looked {
+    ) -> WatchReport {
         let now = self.ground.clock.now();
         let paused = Paused::read(&self.state);
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let sessions: Vec<Charge> = incidents
+        let sessions: Vec<WatchedSession> = incidents
             .iter()
-            .map(|one| Charge {
+            .map(|one| WatchedSession {
                 id: one.session.clone(),
                 project: one.project.clone(),
                 stop: one.stop.kind,
@@ -121,7 +121,7 @@ impl Supervisor {
             .min();
         let soon = if self.telling.is_empty() { poll } else { TELLING };
         let step = next_due.map_or(soon, |left| left.min(soon)).clamp(SHORTEST, LONGEST);
-        Looked {
+        WatchReport {
             schema: "cc-session-recover/watch@1",
             generated_at: now,
             supervisor: peek::<Supervising>(&self.state.supervisor())

@@ -3,7 +3,7 @@
 use super::Supervisor;
 use crate::claude::transcript::Transcript;
 use crate::config::in_force;
-use crate::recovery::heartbeat::{Seen, adopt, seen};
+use crate::recovery::heartbeat::{TranscriptChange, adopt, seen};
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::plan::Action;
 use crate::recovery::policy::Terminal;
@@ -85,30 +85,32 @@ impl Supervisor {
                 && incident.phase == Phase::Held
                 && (incident.plan.reason == PlanReason::ClientClosed
                     || waits_for_account && settled && differences.is_empty());
-        if matches!(now, Seen::Same | Seen::Escaped | Seen::Lost) && !replan {
+        if matches!(now, TranscriptChange::Same | TranscriptChange::Escaped | TranscriptChange::Lost)
+            && !replan
+        {
             return None;
         }
         let changed = ledger.change(&incident.session, |slot| {
             let Some(incident) = slot.as_mut().filter(|one| one.is_as_read(incident)) else { return };
             match now {
-                Seen::ContinuedByClient => {
+                TranscriptChange::ContinuedByClient => {
                     incident.settle(Phase::Recovered, Source::Transcript, "Claude Code continued by itself");
                 }
-                Seen::MovedOn => {
+                TranscriptChange::MovedOn => {
                     incident.settle(
                         Phase::MovedOn,
                         Source::Transcript,
                         "the session continued without this tool",
                     );
                 }
-                Seen::StoppedAgain => {
+                TranscriptChange::StoppedAgain => {
                     if let Some(summary) = &summary {
                         adopt(incident, summary, self.ground.clock.now());
                         incident.generation += 1;
                         ledger.plan(incident, Terminal::Closed);
                     }
                 }
-                Seen::Same | Seen::Escaped | Seen::Lost => {
+                TranscriptChange::Same | TranscriptChange::Escaped | TranscriptChange::Lost => {
                     if let Some(summary) = summary.as_ref().filter(|_| incident.stop.record.is_none()) {
                         incident.describe(summary);
                     }

@@ -1,13 +1,13 @@
 //! Starts the runs that are due, one per account at a time.
 
-use super::{Ground, Supervisor};
+use super::{Supervisor, SupervisorContext};
 use crate::config::in_force;
 use crate::error::Result;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::paused::Paused;
 use crate::recovery::plan::Action;
-use crate::recovery::readiness::{NotYet, Reading};
+use crate::recovery::readiness::{NotYet, ReadinessReader};
 use crate::recovery::resume::{ResumeOutcome, Resumer, account_key};
 use crate::store::StateDir;
 use crate::store::stored::peek;
@@ -21,7 +21,7 @@ pub(super) fn under_way(incident: &Incident) -> bool {
 }
 
 fn resumed(
-    ground: &Ground,
+    ground: &SupervisorContext,
     state: &StateDir,
     default_home: Option<&Path>,
     session: &str,
@@ -29,7 +29,7 @@ fn resumed(
     let project = peek::<Incident>(&state.incident(session)).ok().flatten().and_then(|one| one.project);
     let config = in_force(&ground.env, project.as_deref()).config;
     let ledger = Ledger { state, clock: ground.clock.as_ref(), config: &config, default_home };
-    let reading = Reading {
+    let reading = ReadinessReader {
         ledger,
         env: &ground.env,
         processes: ground.processes.as_ref(),

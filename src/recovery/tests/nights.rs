@@ -9,9 +9,9 @@ use crate::claude::process::{Processes, SystemProcesses};
 use crate::clock::{Clock, local_time, parse_rfc3339, rfc3339};
 use crate::config::Config;
 use crate::env::Environment;
-use crate::recovery::incident::{Incident, Outcome, Phase};
+use crate::recovery::incident::{AttemptOutcome, Incident, Phase};
 use crate::recovery::plan::Action;
-use crate::recovery::supervise::{Ground, Scope, Supervisor};
+use crate::recovery::supervise::{Supervisor, SupervisorContext, WatchOptions};
 use crate::store::StateDir;
 use crate::store::stored::{Stored, peek, save};
 use crate::trust::enabled::{Enabled, record_path};
@@ -234,7 +234,7 @@ impl Night {
     }
 
     fn supervisor(&self) -> Supervisor {
-        let ground = Ground {
+        let ground = SupervisorContext {
             provenance: crate::trust::account::Provenance::User,
             env: self.env.clone(),
             clock: Box::new(self.clock.clone()),
@@ -242,7 +242,7 @@ impl Night {
             pid: std::process::id(),
             tend_kept: |_, _, _, _| Vec::new(),
         };
-        Supervisor::new(ground, Scope::default()).unwrap()
+        Supervisor::new(ground, WatchOptions::default()).unwrap()
     }
 
     fn note(&mut self, what: &str) {
@@ -406,7 +406,7 @@ impl Night {
                 first_seen = None;
             }
             if runs.last().is_some_and(|attempt| {
-                attempt.outcome == Outcome::Pending
+                attempt.outcome == AttemptOutcome::Pending
                     || attempt.run.as_ref().is_some_and(|run| run.result.is_none())
             }) {
                 self.fail("a run has no end");

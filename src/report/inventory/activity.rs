@@ -1,6 +1,6 @@
 //! When a session was last active, as far as recorded times can be believed.
 
-use super::{CLOCK_SKEW, Inventory, RECENT, Row};
+use super::{CLOCK_SKEW, Inventory, InventoryRow, RECENT};
 use crate::claude::glance::{glance, kind_of};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::session::StopKind;
@@ -34,13 +34,13 @@ impl Inventory<'_> {
     /// When a session was active last, as far as that can be believed: where a record is from the future, the time its file was
     /// written counts. What is shown is what is recorded.
     #[must_use]
-    pub fn active_at(&self, row: &Row) -> Option<DateTime<Utc>> {
+    pub fn active_at(&self, row: &InventoryRow) -> Option<DateTime<Utc>> {
         self.believed(row.summary.last_activity, &row.found.path)
     }
 
     /// The order of "the latest": a session whose newest message is ahead of the clock comes behind all others.
     #[must_use]
-    pub fn recency(&self, row: &Row) -> (bool, Option<DateTime<Utc>>) {
+    pub fn recency(&self, row: &InventoryRow) -> (bool, Option<DateTime<Utc>>) {
         let told = row.summary.last_activity.is_none_or(|at| at <= self.taken_at + CLOCK_SKEW);
         (told, self.active_at(row))
     }
@@ -58,7 +58,7 @@ impl Inventory<'_> {
 
     /// Whether something is owed to a session, or somebody works in it: what a status shows. Costs nothing but memory.
     #[must_use]
-    pub fn matters(&self, row: &Row) -> bool {
+    pub fn matters(&self, row: &InventoryRow) -> bool {
         let id = row.found.id();
         let looked_after = self.incident_of(id, &row.found.path).is_some();
         let recent = self.active_at(row).is_some_and(|at| self.taken_at - at < RECENT);

@@ -1,22 +1,26 @@
 //! When Claude Code deletes the transcripts that were found.
 
-use super::{Inventory, Row};
+use super::{Inventory, InventoryRow};
 use crate::claude::retention::{RetentionLimit, is_exempt};
 use crate::claude::settings::managed_dir;
-use crate::report::session::Retention;
+use crate::report::session::TranscriptRetention;
 use crate::trust::enabled::all_enabled;
 use chrono::{DateTime, Duration, Utc};
 use std::path::PathBuf;
 
 impl Inventory<'_> {
     /// When Claude Code deletes the transcript of a session, and what decides that; `None` when it never does.
-    pub(super) fn retention(&self, row: &Row, modified: Option<DateTime<Utc>>) -> Option<Retention> {
+    pub(super) fn retention(
+        &self,
+        row: &InventoryRow,
+        modified: Option<DateTime<Utc>>,
+    ) -> Option<TranscriptRetention> {
         if is_exempt(row.summary.entrypoint.as_deref()) {
             return None;
         }
         let limit = self.retention_limit(row.found.home)?;
         let deleted_after = modified?.checked_add_signed(Duration::days(i64::from(limit.days)))?;
-        Some(Retention {
+        Some(TranscriptRetention {
             days: limit.days,
             decided_by: limit.file.clone(),
             deleted_after,
@@ -32,7 +36,7 @@ impl Inventory<'_> {
             let modified = modified.ok().map(DateTime::<Utc>::from);
             self.retention(row, modified).is_some_and(|retention| retention.overdue)
         });
-        let unkept = |row: &&Row| !self.ground.state.kept_description(row.found.id()).exists();
+        let unkept = |row: &&InventoryRow| !self.ground.state.kept_description(row.found.id()).exists();
         overdue.fold((0, 0), |(all, lost), row| (all + 1, lost + usize::from(unkept(&row))))
     }
 

@@ -2,7 +2,7 @@
 
 use super::liveness::is_ours;
 use super::next::shown;
-use super::{Inventory, Row};
+use super::{Inventory, InventoryRow};
 use crate::claude::transcript::Transcript;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::plan::{Action, RecoveryPlan};
@@ -19,14 +19,14 @@ use std::path::Path;
 const MOST_LEFT: usize = 5;
 
 /// What a report takes from a session's files besides the end of its transcript.
-struct Files {
+struct SessionFileFacts {
     started_at: Option<DateTime<Utc>>,
     modified: Option<DateTime<Utc>>,
     subagents: Subagents,
 }
 
-impl Files {
-    pub(super) fn of(row: &Row) -> Self {
+impl SessionFileFacts {
+    pub(super) fn of(row: &InventoryRow) -> Self {
         let transcript = Transcript::open(&row.found.path).ok();
         let beginning = transcript.as_ref().filter(|_| row.summary.started_at.is_none());
         Self {
@@ -40,17 +40,17 @@ impl Files {
 impl Inventory<'_> {
     /// A session as a report, with all that costs more than its transcript's end.
     #[must_use]
-    pub fn report(&self, row: &Row) -> Session {
-        self.report_with(row, Files::of(row))
+    pub fn report(&self, row: &InventoryRow) -> Session {
+        self.report_with(row, SessionFileFacts::of(row))
     }
 
     /// The same of several sessions, whose files are looked at side by side.
-    pub fn reports<'r>(&'r self, rows: &'r [&'r Row]) -> impl Iterator<Item = Session> + 'r {
-        let files = side_by_side(rows, PORTION, || |row: &&Row| Files::of(row));
+    pub fn reports<'r>(&'r self, rows: &'r [&'r InventoryRow]) -> impl Iterator<Item = Session> + 'r {
+        let files = side_by_side(rows, PORTION, || |row: &&InventoryRow| SessionFileFacts::of(row));
         rows.iter().zip(files).map(|(row, files)| self.report_with(row, files))
     }
 
-    fn report_with(&self, row: &Row, files: Files) -> Session {
+    fn report_with(&self, row: &InventoryRow, files: SessionFileFacts) -> Session {
         let home = &self.homes[row.found.home];
         let owner = self.owner(&row.found);
         let verdict = self.verdict(row);

@@ -1,6 +1,6 @@
 //! Sessions whose transcript is gone or shorter, and what was kept of them.
 
-use super::{Inventory, Row, thorough};
+use super::{Inventory, InventoryRow, thorough};
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, Result};
 use crate::keep::{KeptAs, KeptEntry, KeptSession, Loss, OpenedSession, kept_of, kept_register, loss_of};
@@ -24,7 +24,7 @@ impl Inventory<'_> {
     ///
     /// # Errors
     /// Those of [`OpenedSession::open`] and of opening the transcript.
-    pub fn read_kept(&self, kept: KeptSession) -> Result<&Row> {
+    pub fn read_kept(&self, kept: KeptSession) -> Result<&InventoryRow> {
         if let Some(opened) = self.opened.get() {
             return Ok(&opened.1);
         }
@@ -35,14 +35,14 @@ impl Inventory<'_> {
             || Error::new(Code::SessionNotFound, "not the name of a transcript").at(&opened.transcript);
         let found = opened.found(home).ok_or_else(named)?;
         let summary = Box::new(thorough(&found.path, Liveness::Gone)?);
-        Ok(&self.opened.get_or_init(|| Box::new((opened, Row { found, summary }))).1)
+        Ok(&self.opened.get_or_init(|| Box::new((opened, InventoryRow { found, summary }))).1)
     }
 
     /// The same, of a session by its id.
     ///
     /// # Errors
     /// [`Code::SessionNotFound`] for one that is not kept, and those of [`read_kept`](Self::read_kept).
-    pub fn read_kept_of(&self, session: &str) -> Result<&Row> {
+    pub fn read_kept_of(&self, session: &str) -> Result<&InventoryRow> {
         let gone = || Error::new(Code::SessionNotFound, format!("session {session} is no longer kept"));
         self.read_kept(kept_of(&self.ground.state, session)?.ok_or_else(gone)?)
     }
@@ -80,7 +80,7 @@ impl Inventory<'_> {
 
     /// The configuration directory that holds the files of a row.
     #[must_use]
-    pub fn files_of(&self, row: &Row) -> &ClaudeHome {
+    pub fn files_of(&self, row: &InventoryRow) -> &ClaudeHome {
         self.opened(&row.found).map_or(&self.homes[row.found.home], |opened| &opened.home)
     }
 

@@ -1,6 +1,6 @@
 //! Whether a session is open, works or hangs, and whether it was open when its client or the machine crashed.
 
-use super::{CLOCK_SKEW, Inventory, RECENT, Row};
+use super::{CLOCK_SKEW, Inventory, InventoryRow, RECENT};
 use crate::claude::glance::{glance, kind_of, text_after};
 use crate::claude::process::below;
 use crate::claude::record::Body;
@@ -103,7 +103,7 @@ fn requests_since(path: &Path) -> (usize, Option<DateTime<Utc>>) {
 impl Inventory<'_> {
     /// Whether a session lives, as far as it decides how its end is read.
     #[must_use]
-    pub fn liveness(&self, row: &Row) -> Liveness<'_> {
+    pub fn liveness(&self, row: &InventoryRow) -> Liveness<'_> {
         liveness(&self.owners, self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID"), &row.found)
     }
 
@@ -121,7 +121,7 @@ impl Inventory<'_> {
 
     /// Whether it lives and works. Looked at once: a second look could tell something else.
     #[must_use]
-    pub fn verdict(&self, row: &Row) -> Verdict {
+    pub fn verdict(&self, row: &InventoryRow) -> Verdict {
         if let Some(known) = self.verdicts.borrow().get(&row.found.path) {
             return known.clone();
         }
@@ -130,7 +130,7 @@ impl Inventory<'_> {
         verdict
     }
 
-    fn judge(&self, row: &Row) -> Verdict {
+    fn judge(&self, row: &InventoryRow) -> Verdict {
         let stop = &row.summary.stop;
         let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id())
             && !row.found.is_conflict_copy();
@@ -161,7 +161,7 @@ impl Inventory<'_> {
     }
 
     /// What can be seen of a live client; the costly parts only when it may hang.
-    fn signs(&self, row: &Row, owner: &OwnerProcess) -> Signs {
+    fn signs(&self, row: &InventoryRow, owner: &OwnerProcess) -> Signs {
         use crate::claude::process::Reception;
         let now = self.clock().now();
         let own = self.table().iter().find(|process| process.pid == owner.pid);
@@ -225,7 +225,7 @@ impl Inventory<'_> {
 
     /// Whether the session was open when its client or the machine died, and was not opened since.
     #[must_use]
-    pub fn open_at_crash(&self, row: &Row) -> Option<OpenAtCrash> {
+    pub fn open_at_crash(&self, row: &InventoryRow) -> Option<OpenAtCrash> {
         let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());
         if own
             || row.summary.continued_in.is_some()

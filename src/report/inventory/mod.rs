@@ -44,7 +44,7 @@ const RECENT: Duration = Duration::days(14);
 const CLOCK_SKEW: Duration = Duration::minutes(1);
 
 /// What is needed to make an inventory; it outlives it.
-pub struct Ground<'a> {
+pub struct ReportContext<'a> {
     /// What is taken from outside.
     pub outside: World<'a>,
     /// Where our own files are.
@@ -57,7 +57,7 @@ pub struct Ground<'a> {
     pub problem: Option<Error>,
 }
 
-impl<'a> Ground<'a> {
+impl<'a> ReportContext<'a> {
     /// Reads the configuration.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl<'a> Ground<'a> {
 }
 
 /// One session that was found.
-pub struct Row {
+pub struct InventoryRow {
     pub found: Found,
     /// What its transcript tells.
     pub summary: Box<Summary>,
@@ -94,7 +94,7 @@ pub struct Row {
 
 /// Everything that was found.
 pub struct Inventory<'a> {
-    ground: &'a Ground<'a>,
+    ground: &'a ReportContext<'a>,
     ledger: Ledger<'a>,
     /// When everything was looked at.
     taken_at: DateTime<Utc>,
@@ -103,7 +103,7 @@ pub struct Inventory<'a> {
     pub owners: Owners,
     /// Stops that are looked after, by session.
     pub incidents: BTreeMap<String, Incident>,
-    pub rows: Vec<Row>,
+    pub rows: Vec<InventoryRow>,
     /// Transcripts that cannot be read, and why; `problems` has these errors too.
     pub unread: Vec<(Found, Error)>,
     /// Directories of transcripts that cannot be read, and why; `problems` has these errors too.
@@ -129,9 +129,9 @@ pub struct Inventory<'a> {
     /// Where transcripts were relocated to; read when first asked for.
     moves: OnceCell<Moves>,
     /// A conflict copy that was asked for by its path.
-    copy: OnceCell<Box<Row>>,
+    copy: OnceCell<Box<InventoryRow>>,
     /// A kept session without a transcript that was asked for, and its row.
-    opened: OnceCell<Box<(OpenedSession, Row)>>,
+    opened: OnceCell<Box<(OpenedSession, InventoryRow)>>,
     /// Only sessions of this directory are here.
     project: Option<PathBuf>,
     /// Enabled projects by working directory: many sessions share one.
@@ -141,7 +141,7 @@ pub struct Inventory<'a> {
 impl<'a> Inventory<'a> {
     /// Looks at everything, or at what belongs to one project.
     #[must_use]
-    pub fn take(ground: &'a Ground<'a>, project: Option<&Path>) -> Self {
+    pub fn take(ground: &'a ReportContext<'a>, project: Option<&Path>) -> Self {
         let mut inventory = Self::open(ground);
         inventory.project = project.map(Path::to_path_buf);
         let found = inventory.find(project);
@@ -155,7 +155,7 @@ impl<'a> Inventory<'a> {
 
     /// Everything but the transcripts.
     #[must_use]
-    pub fn open(ground: &'a Ground<'a>) -> Self {
+    pub fn open(ground: &'a ReportContext<'a>) -> Self {
         let further: Vec<PathBuf> = ground.config.config_dirs.iter().map(PathBuf::from).collect();
         let homes = all_homes(ground.outside.env, &further);
         let ledger = ground.ledger();
@@ -231,7 +231,7 @@ impl<'a> Inventory<'a> {
                     if let Some(owner) = self.owners.of(&found).first() {
                         settle(&mut summary, owner);
                     }
-                    self.rows.push(Row { found, summary });
+                    self.rows.push(InventoryRow { found, summary });
                 }
                 Err(error) => {
                     self.problems.push(error.clone());
@@ -255,7 +255,7 @@ impl<'a> Inventory<'a> {
     ///
     /// # Errors
     /// Those of opening it; [`Code::SessionNotFound`] where it is not in a configuration directory.
-    pub fn read_copy(&self, path: &Path) -> Result<&Row> {
+    pub fn read_copy(&self, path: &Path) -> Result<&InventoryRow> {
         if let Some(row) = self.copy.get() {
             return Ok(row);
         }
@@ -265,13 +265,14 @@ impl<'a> Inventory<'a> {
                 .at(path)
         })?;
         let summary = thorough(path, Liveness::Gone)?;
-        Ok(self.copy.get_or_init(|| Box::new(Row { found, summary: Box::new(summary) })))
+        Ok(self.copy.get_or_init(|| Box::new(InventoryRow { found, summary: Box::new(summary) })))
     }
 
     /// The other transcripts of the same session, in other projects or configuration directories.
     #[must_use]
-    pub fn copies(&self, row: &Row) -> Vec<PathBuf> {
-        let same = |other: &&Row| other.found.id() == row.found.id() && !other.found.is_at(&row.found.path);
+    pub fn copies(&self, row: &InventoryRow) -> Vec<PathBuf> {
+        let same =
+            |other: &&InventoryRow| other.found.id() == row.found.id() && !other.found.is_at(&row.found.path);
         self.rows.iter().filter(same).map(|other| other.found.path.clone()).collect()
     }
 

@@ -1,9 +1,9 @@
 //! What happens next to a session, by what is true now and not by what was planned at the stop.
 
-use super::{Inventory, RECENT, Row};
+use super::{Inventory, InventoryRow, RECENT};
 use crate::config::in_force;
 use crate::recovery::heartbeat::{WaitSwitches, is_offline, obstacle};
-use crate::recovery::incident::{Attempt, Incident, Obstacle, Phase, Report};
+use crate::recovery::incident::{Attempt, Incident, Obstacle, Phase, StopReport};
 use crate::recovery::plan::{Action, RecoveryPlan, resume_command};
 use crate::recovery::policy::{Terminal, user_needed};
 use crate::recovery::reason::{PlanReason, Reason};
@@ -48,7 +48,7 @@ fn without_takeover(mut attempt: Attempt) -> Attempt {
 impl Inventory<'_> {
     /// What is left to do for a session whose work continued in another one: nothing.
     #[must_use]
-    pub fn continued_elsewhere(&self, row: &Row) -> Option<RecoveryPlan> {
+    pub fn continued_elsewhere(&self, row: &InventoryRow) -> Option<RecoveryPlan> {
         if let Some(session) = &row.summary.continued_in {
             return Some(RecoveryPlan::nothing(Reason::ContinuedElsewhere { session }));
         }
@@ -213,7 +213,7 @@ impl Inventory<'_> {
     }
 
     fn next_without_incident(&self, session: &Session, place: Option<&str>) -> RecoveryPlan {
-        let report = Report {
+        let report = StopReport {
             session: session.id.clone(),
             project: None,
             config_dir: session.config_dir.clone(),

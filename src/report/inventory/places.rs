@@ -1,6 +1,6 @@
 //! Which project and which directory a session belongs to.
 
-use super::{Inventory, Row};
+use super::{Inventory, InventoryRow};
 use crate::claude::home::encode_project_path;
 use crate::fs::read_small;
 use crate::report::resume::start_directory;
@@ -29,7 +29,7 @@ fn projects_in(path: &Path) -> Vec<String> {
 impl Inventory<'_> {
     /// Working directories of the sessions whose transcripts stand beside this one.
     #[must_use]
-    pub fn neighbours(&self, row: &Row) -> &BTreeSet<String> {
+    pub fn neighbours(&self, row: &InventoryRow) -> &BTreeSet<String> {
         static NONE: BTreeSet<String> = BTreeSet::new();
         let known = self.neighbours.get_or_init(|| {
             let mut known: HashMap<PathBuf, BTreeSet<String>> = HashMap::new();
@@ -51,7 +51,7 @@ impl Inventory<'_> {
 
     /// Whether a session is in the configuration directory that a client started here would use.
     #[must_use]
-    pub fn is_in_force(&self, row: &Row) -> bool {
+    pub fn is_in_force(&self, row: &InventoryRow) -> bool {
         let in_force = self.ground.outside.env.claude_config_dir();
         in_force.is_some_and(|dir| self.homes[row.found.home].dir() == dir)
     }
@@ -65,7 +65,7 @@ impl Inventory<'_> {
     /// Whether a session belongs to a project: its newest message was written there or below, it was started there, or it was
     /// relocated to it. The name of its directory alone does not tell, for different paths have the same encoded name.
     #[must_use]
-    pub fn belongs(&self, row: &Row, project: &Path) -> bool {
+    pub fn belongs(&self, row: &InventoryRow, project: &Path) -> bool {
         let within = |dir: &str| Path::new(dir).starts_with(project);
         let moved = self.moved_to(&row.found);
         if let Some(dir) = moved.filter(|dir| Path::new(dir).is_dir()) {
@@ -83,7 +83,7 @@ impl Inventory<'_> {
 
     /// Whether a client started in the working directory opens this session by its id.
     #[must_use]
-    pub fn is_here(&self, row: &Row) -> bool {
+    pub fn is_here(&self, row: &InventoryRow) -> bool {
         let here = self.ground.outside.env.cwd();
         match self.moved_to(&row.found) {
             Some(dir) => Path::new(dir) == here,
@@ -93,7 +93,7 @@ impl Inventory<'_> {
 
     /// Whether the directory in which a session is resumed is there.
     #[must_use]
-    pub fn is_there(&self, row: &Row) -> bool {
+    pub fn is_there(&self, row: &InventoryRow) -> bool {
         start_directory(self.ground.outside, self, row).0.is_some_and(|dir| Path::new(&dir).is_dir())
     }
 
@@ -111,7 +111,7 @@ impl Inventory<'_> {
 
     /// Whether a session was started in a directory, as far as its files tell: only a recorded directory with the same encoded
     /// name rules that out. Where the directory of its transcripts has several names, all of them count.
-    fn is_of(row: &Row, dir: &Path) -> bool {
+    fn is_of(row: &InventoryRow, dir: &Path) -> bool {
         let encoded = encode_project_path(&dir.to_string_lossy());
         let named = row.found.directories().any(|dir| dir.file_name() == Some(OsStr::new(&encoded)));
         let twin = |start: &str| !Path::new(start).starts_with(dir) && encode_project_path(start) == encoded;
@@ -120,7 +120,7 @@ impl Inventory<'_> {
 
     /// Directories in which clients of a session's configuration directory were used, as the client itself remembers them.
     #[must_use]
-    pub fn known_projects(&self, row: &Row) -> &[String] {
+    pub fn known_projects(&self, row: &InventoryRow) -> &[String] {
         self.projects_of(row.found.home)
     }
 

@@ -1,9 +1,9 @@
 //! An ending: a held process is looked at once more, asked to end, waited for, and ended by force only where that was said.
 
-use super::guard::{Caller, Suspect, refusal};
+use super::guard::{KillCaller, Suspect, refusal};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
-use crate::rescue::signal::{Held, Sent, Signal};
+use crate::rescue::signal::{Held, Signal, SignalResult};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum KillOutcome {
     Planned,
     /// It ended when it was asked to.
     Ended,
@@ -41,7 +41,7 @@ pub struct SentSignal {
 
 /// How far it may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Means {
+pub enum KillForce {
     Ask,
     /// Ask, wait, and end it by force.
     AskThenForce,
@@ -50,15 +50,15 @@ pub enum Means {
 }
 
 /// What an ending needs besides the process.
-pub struct Ending<'a> {
+pub struct KillContext<'a> {
     pub clock: &'a dyn Clock,
-    pub caller: &'a Caller,
+    pub caller: &'a KillCaller,
     /// Takes down every signal, before it is sent.
     pub note: &'a mut dyn FnMut(u32, Signal),
     pub sent: Vec<SentSignal>,
 }
 
-impl Ending<'_> {
+impl KillContext<'_> {
     /// Ends it. `look` tells what is true of it now; `changed` why it is not what was shown any more, if so.
     ///
     /// # Errors
@@ -69,32 +69,32 @@ impl Ending<'_> {
         held: &dyn Held,
         look: &dyn Fn() -> Suspect,
         stopped: bool,
-        means: Means,
+        means: KillForce,
         patience: Duration,
-    ) -> Result<Outcome> {
-        let Some(pid) = self.check(held, look)? else { return Ok(Outcome::Gone) };
-        if means != Means::Force {
+    ) -> Result<KillOutcome> {
+        let Some(pid) = self.check(held, look)? else { return Ok(KillOutcome::Gone) };
+        if means != KillForce::Force {
             if !self.send(held, pid, Signal::Term)? {
-                return Ok(Outcome::Gone);
+                return Ok(KillOutcome::Gone);
             }
             if stopped {
                 // It hears the other only when it runs.
                 self.send(held, pid, Signal::Cont)?;
             }
             if self.wait(held, patience) {
-                return Ok(Outcome::Ended);
+                return Ok(KillOutcome::Ended);
             }
-            if means == Means::Ask {
-                return Ok(Outcome::StillAlive);
+            if means == KillForce::Ask {
+                return Ok(KillOutcome::StillAlive);
             }
             if self.check(held, look)?.is_none() {
-                return Ok(Outcome::Ended);
+                return Ok(KillOutcome::Ended);
             }
         }
         if !self.send(held, pid, Signal::Kill)? {
-            return Ok(if means == Means::Force { Outcome::Gone } else { Outcome::Ended });
+            return Ok(if means == KillForce::Force { KillOutcome::Gone } else { KillOutcome::Ended });
         }
-        Ok(if self.wait(held, AFTER_KILL) { Outcome::Killed } else { Outcome::StillAlive })
+        Ok(if self.wait(held, AFTER_KILL) { KillOutcome::Killed } else { KillOutcome::StillAlive })
     }
 
     /// Its id while it lives and may be ended.
@@ -111,12 +111,12 @@ impl Ending<'_> {
         (self.note)(pid, signal);
         let at = self.clock.now();
         match held.signal(signal) {
-            Sent::Delivered => {
+            SignalResult::Delivered => {
                 self.sent.push(SentSignal { pid, signal, at });
                 Ok(true)
             }
-            Sent::Gone => Ok(false),
-            Sent::Refused(why) => Err(Error::new(
+            SignalResult::Gone => Ok(false),
+            SignalResult::Refused(why) => Err(Error::new(
                 Code::KillRefused,
                 format!("the system did not let process {pid} be signalled: {why}"),
             )),

@@ -7,7 +7,7 @@ use crate::env::Environment;
 use crate::error::{Code, Error};
 
 #[derive(Debug, Clone, Default)]
-pub struct Caller {
+pub struct KillCaller {
     pub pid: u32,
     /// The user it acts for.
     pub owner: Option<u32>,
@@ -18,7 +18,7 @@ pub struct Caller {
     pub session: Option<String>,
 }
 
-impl Caller {
+impl KillCaller {
     /// The process that runs this.
     #[must_use]
     pub fn of(env: &Environment, table: &[Process], pid: u32, owner: Option<u32>) -> Self {
@@ -105,7 +105,7 @@ impl Suspect {
 
 /// Why this one may not be ended; `None` when it may.
 #[must_use]
-pub fn refusal(suspect: &Suspect, caller: &Caller) -> Option<Error> {
+pub fn refusal(suspect: &Suspect, caller: &KillCaller) -> Option<Error> {
     let pid = suspect.pid;
     let refuse = |why: String, hint: &str| {
         let error = Error::new(Code::KillRefused, why);
@@ -185,7 +185,7 @@ mod tests {
 
     fn asked(pairs: &[(u32, u32)], own: u32, vars: &[(&str, &str)]) -> Option<Error> {
         let env = Environment::from_pairs(vars.iter().copied(), "/");
-        refusal(&suspect(), &Caller::of(&env, &table(pairs), own, Some(1000)))
+        refusal(&suspect(), &KillCaller::of(&env, &table(pairs), own, Some(1000)))
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn one_that_is_not_meant_not_ours_or_no_client_is_refused_with_the_reason() {
-        let caller = Caller { pid: 200, owner: Some(1000), ..Caller::default() };
+        let caller = KillCaller { pid: 200, owner: Some(1000), ..KillCaller::default() };
         let why = |change: &dyn Fn(&mut Suspect)| {
             let mut suspect = suspect();
             change(&mut suspect);
@@ -277,11 +277,11 @@ mod tests {
         said(&|one| (one.role, one.background) = (Role::PtyHost, true), "terminal host");
         said(&|one| (one.role, one.background) = (Role::Daemon, true), "daemon");
         // Root is a user like any other.
-        let root = Caller { owner: Some(0), ..caller.clone() };
+        let root = KillCaller { owner: Some(0), ..caller.clone() };
         assert!(refusal(&suspect(), &root).unwrap().message.contains("another user"));
-        let unknown = Caller { owner: None, ..caller.clone() };
+        let unknown = KillCaller { owner: None, ..caller.clone() };
         assert!(refusal(&suspect(), &unknown).unwrap().message.contains("cannot be told"));
-        let beside = Caller { terminal: Some("pts/1".into()), ..caller.clone() };
+        let beside = KillCaller { terminal: Some("pts/1".into()), ..caller.clone() };
         assert!(refusal(&suspect(), &beside).unwrap().message.contains("in this terminal"));
         let neither = Suspect { terminal: None, ..suspect() };
         assert!(refusal(&neither, &caller).is_none(), "without a terminal is no terminal in common");

@@ -12,7 +12,7 @@ use super::copy::Progress;
 use super::export::{ExportOptions, Exported, Selection, export};
 use super::manifest::Manifest;
 use super::session_log;
-use super::signal::{Hands, Held};
+use super::signal::{Held, ProcessControl};
 use crate::claude::process::{Process, below};
 use crate::claude::registry::read_record;
 use crate::claude::role::{Role, role_of};
@@ -20,7 +20,7 @@ use crate::error::{Code, Error, Result};
 use crate::fs::{lossy_or_null, own_uid};
 use crate::recovery::launch::{ATTEMPT, OF_A_CHILD};
 use crate::recovery::plan::Action;
-use crate::report::inventory::{Ground, Inventory, Row};
+use crate::report::inventory::{Inventory, InventoryRow, ReportContext};
 use crate::report::list::directory;
 use crate::report::session::{Commands, Session};
 use crate::session::StopKind;
@@ -30,14 +30,14 @@ use crate::store::journal;
 use crate::text::one_line;
 use crate::world::World;
 use chrono::{DateTime, Utc};
-use ending::{Ending, Means, Outcome, PATIENCE, SentSignal, TOOL_PATIENCE};
-use guard::{Caller, Suspect, refusal};
+use ending::{KillContext, KillForce, KillOutcome, PATIENCE, SentSignal, TOOL_PATIENCE};
+use guard::{KillCaller, Suspect, refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use target::{Client, clients, meant};
+use target::{KillableClient, clients, meant};
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/kill@1";
@@ -103,7 +103,7 @@ impl Default for KillOptions {
 /// How a client is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Way {
+pub enum KillWay {
     /// By a signal to its process.
     Signal,
     /// By `claude stop`: it is a background session.
@@ -113,7 +113,7 @@ pub enum Way {
 /// What becomes of a process below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fate {
+pub enum ChildFate {
     Running,
     /// It belongs to Claude Code itself, or holds a session of its own, or belongs to somebody else: it is left alone.
     Kept,
@@ -126,7 +126,7 @@ pub enum Fate {
 /// A process below the client.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Child {
+pub struct KillChild {
     pub pid: u32,
     pub start_token: String,
     /// Name of its program.
@@ -135,7 +135,7 @@ pub struct Child {
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
     /// What becomes of it.
-    pub fate: Fate,
+    pub fate: ChildFate,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -152,13 +152,13 @@ pub struct KillReport {
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
     /// How it is ended.
-    pub way: Way,
+    pub way: KillWay,
     /// The session before; `None` when nothing of it is on disk.
     pub session: Option<Box<Session>>,
     /// What may be lost.
     pub risks: Vec<String>,
-    pub children: Vec<Child>,
-    pub outcome: Outcome,
+    pub children: Vec<KillChild>,
+    pub outcome: KillOutcome,
     pub signals: Vec<SentSignal>,
     /// What was saved before.
     pub exports: Vec<Exported>,
@@ -182,7 +182,7 @@ pub struct KillReport {
 /// background session with.
 pub fn kill(
     outside: World<'_>,
-    hands: &dyn Hands,
+    hands: &dyn ProcessControl,
     options: &KillOptions,
     progress: &Progress,
 ) -> Result<KillReport> {
@@ -191,7 +191,7 @@ pub fn kill(
             .hint("name a session, a terminal or a process that `cc-session-recover list` shows"));
     }
     let project = options.project.as_deref().map(directory).transpose()?;
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     // A project narrows what is found by name. What is saved is all there is, wherever it lies.
     let inventory = Inventory::take(&ground, None);
     let narrowed = project.as_deref().map(|project| Inventory::take(&ground, Some(project)));
@@ -199,8 +199,8 @@ pub fn kill(
     let clients = clients(&inventory, outside.processes);
     let named = narrowed.as_ref().unwrap_or(&inventory);
     let client = meant(&options.target, named, &clients, &table, outside.processes)?;
-    let caller = Caller::of(outside.env, &table, std::process::id(), own_uid());
-    let rows: Vec<&Row> = inventory
+    let caller = KillCaller::of(outside.env, &table, std::process::id(), own_uid());
+    let rows: Vec<&InventoryRow> = inventory
         .rows
         .iter()
         .filter(|row| row.found.id() == client.session && row.found.home == client.home)
@@ -221,14 +221,14 @@ pub fn kill(
 /// One client that is to be ended.
 struct Kill<'a> {
     outside: World<'a>,
-    hands: &'a dyn Hands,
+    hands: &'a dyn ProcessControl,
     options: &'a KillOptions,
-    ground: &'a Ground<'a>,
+    ground: &'a ReportContext<'a>,
     inventory: &'a Inventory<'a>,
-    client: &'a Client,
-    caller: Caller,
+    client: &'a KillableClient,
+    caller: KillCaller,
     /// Its transcripts; more than one when there are copies.
-    rows: Vec<&'a Row>,
+    rows: Vec<&'a InventoryRow>,
 }
 
 impl Kill<'_> {
@@ -243,7 +243,7 @@ impl Kill<'_> {
             .hands
             .hold(pid, &self.client.token, processes)
             .map_err(|why| Error::new(Code::KillRefused, format!("process {pid} cannot be held: {why}")))?;
-        let Some(held) = held else { return Ok(self.finish(report, Outcome::Gone)) };
+        let Some(held) = held else { return Ok(self.finish(report, KillOutcome::Gone)) };
         // Held before anything is sent: an id of a tool may be another's by then.
         let tools = if self.options.tree { self.hold_tools(&report.children) } else { Vec::new() };
         match self.save(progress) {
@@ -261,7 +261,7 @@ impl Kill<'_> {
                 return Err(error);
             }
         };
-        if outcome != Outcome::StillAlive {
+        if outcome != KillOutcome::StillAlive {
             self.end_tools(&mut report, &tools);
         }
         Ok(self.finish(report, outcome))
@@ -287,8 +287,8 @@ impl Kill<'_> {
             return Err(Error::new(Code::KillRefused, "it is the session you are in")
                 .hint("end it with /exit, or from another terminal"));
         }
-        let way = if client.background { Way::Stop } else { Way::Signal };
-        if way == Way::Stop && client.job.is_none() {
+        let way = if client.background { KillWay::Stop } else { KillWay::Signal };
+        if way == KillWay::Stop && client.job.is_none() {
             return Err(Error::new(
                 Code::KillRefused,
                 format!("process {} works in the background, under a job that is not told", client.pid),
@@ -312,7 +312,7 @@ impl Kill<'_> {
             notes: notes(session.as_ref(), client),
             session: session.map(Box::new),
             children,
-            outcome: Outcome::Planned,
+            outcome: KillOutcome::Planned,
             signals: Vec::new(),
             exports: Vec::new(),
             exported: None,
@@ -322,19 +322,19 @@ impl Kill<'_> {
     }
 
     fn identity(&self) -> Expected {
-        let Client { pid, token, session, .. } = self.client;
+        let KillableClient { pid, token, session, .. } = self.client;
         Expected { pid: *pid, start_token: token.clone(), session: session.clone() }
     }
 
     /// The transcript that was written to last.
-    fn row(&self) -> Option<&Row> {
+    fn row(&self) -> Option<&InventoryRow> {
         self.rows.iter().copied().max_by_key(|row| row.summary.last_activity)
     }
 
     /// What is true of the client now.
     fn look(&self) -> Suspect {
         let table = self.outside.processes.table();
-        let Client { pid, token, session, background, .. } = self.client;
+        let KillableClient { pid, token, session, background, .. } = self.client;
         let suspect = Suspect::look(*pid, token, Some(session), &table, self.outside.processes);
         Suspect { background: *background, ..suspect }
     }
@@ -362,7 +362,7 @@ impl Kill<'_> {
         .hint("say --no-export to end it all the same: all of it is lost then"))
     }
 
-    fn children(&self, table: &[Process]) -> Vec<Child> {
+    fn children(&self, table: &[Process]) -> Vec<KillChild> {
         let processes = self.outside.processes;
         let mut kept: Vec<u32> = Vec::new();
         let mut children = Vec::new();
@@ -381,12 +381,12 @@ impl Kill<'_> {
             }
             let name =
                 line.first().map(Path::new).and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
-            children.push(Child {
+            children.push(KillChild {
                 pid: process.pid,
                 start_token: process.start_token.clone(),
                 command: one_line(name.unwrap_or(&process.name), 60),
                 started_at: process.started_at,
-                fate: if kept.contains(&process.pid) { Fate::Kept } else { Fate::Running },
+                fate: if kept.contains(&process.pid) { ChildFate::Kept } else { ChildFate::Running },
             });
         }
         children.truncate(MOST_CHILDREN);
@@ -439,7 +439,7 @@ impl Kill<'_> {
         }
     }
 
-    fn end(&self, held: &dyn Held, stopped: bool) -> (Result<Outcome>, Vec<SentSignal>) {
+    fn end(&self, held: &dyn Held, stopped: bool) -> (Result<KillOutcome>, Vec<SentSignal>) {
         // With `/clear` and `/resume` a client goes over to another session.
         if let Some(now) = self.session_now().filter(|now| *now != self.client.session) {
             let error = Error::new(
@@ -452,16 +452,20 @@ impl Kill<'_> {
             let fields = json!({"session": self.client.session, "pid": pid, "startToken": self.client.token, "signal": signal});
             journal::append(&self.ground.state, self.outside.clock, "kill-signal", fields);
         };
-        let mut ending =
-            Ending { clock: self.outside.clock, caller: &self.caller, note: &mut note, sent: Vec::new() };
+        let mut ending = KillContext {
+            clock: self.outside.clock,
+            caller: &self.caller,
+            note: &mut note,
+            sent: Vec::new(),
+        };
         if self.client.background {
             let outcome = self.stop(&ending, held);
             return (outcome, ending.sent);
         }
         let means = match (self.options.asked, self.options.force) {
-            (true, _) => Means::Force,
-            (false, true) => Means::AskThenForce,
-            (false, false) => Means::Ask,
+            (true, _) => KillForce::Force,
+            (false, true) => KillForce::AskThenForce,
+            (false, false) => KillForce::Ask,
         };
         let outcome = ending.end(held, &|| self.look(), stopped, means, PATIENCE);
         (outcome, ending.sent)
@@ -475,15 +479,15 @@ impl Kill<'_> {
     }
 
     /// Has the daemon end it.
-    fn stop(&self, ending: &Ending<'_>, held: &dyn Held) -> Result<Outcome> {
+    fn stop(&self, ending: &KillContext<'_>, held: &dyn Held) -> Result<KillOutcome> {
         let suspect = self.look();
         if held.is_gone() || suspect.is_gone() {
-            return Ok(Outcome::Gone);
+            return Ok(KillOutcome::Gone);
         }
         if let Some(error) = refusal(&suspect, &self.caller) {
             return Err(error);
         }
-        let Some(job) = &self.client.job else { return Ok(Outcome::StillAlive) };
+        let Some(job) = &self.client.job else { return Ok(KillOutcome::StillAlive) };
         let env = self.outside.env;
         let cwd = self.row().and_then(|row| row.summary.cwd.as_deref()).map(Path::new);
         let program = crate::claude::program::locate(env, cwd)?;
@@ -503,16 +507,16 @@ impl Kill<'_> {
         let ended = crate::program::run(&mut command, STOP_LIMIT)
             .map_err(|why| Error::new(Code::Io, format!("`claude stop {job}` {why}")))?;
         if ending.wait(held, PATIENCE) {
-            return Ok(Outcome::Ended);
+            return Ok(KillOutcome::Ended);
         }
         if ended.code == Some(0) {
-            return Ok(Outcome::StillAlive);
+            return Ok(KillOutcome::StillAlive);
         }
         Err(Error::new(Code::Io, format!("`claude stop {job}` did not end it: {}", ended.complaint)))
     }
 
-    fn hold_tools(&self, children: &[Child]) -> Vec<(u32, Box<dyn Held + '_>)> {
-        let wanted = children.iter().filter(|child| child.fate == Fate::Running);
+    fn hold_tools(&self, children: &[KillChild]) -> Vec<(u32, Box<dyn Held + '_>)> {
+        let wanted = children.iter().filter(|child| child.fate == ChildFate::Running);
         let processes = self.outside.processes;
         wanted
             .filter_map(|child| {
@@ -526,12 +530,12 @@ impl Kill<'_> {
 
     /// Ends what is held, and tells of all what became of them.
     fn end_tools(&self, report: &mut KillReport, tools: &[(u32, Box<dyn Held + '_>)]) {
-        use super::signal::{Sent, Signal};
+        use super::signal::{Signal, SignalResult};
         let clock = self.outside.clock;
         let mut send = |pid: u32, held: &dyn Held, signal: Signal| {
             let fields = json!({"session": self.client.session, "pid": pid, "signal": signal, "tool": true});
             journal::append(&self.ground.state, clock, "kill-signal", fields);
-            if held.signal(signal) == Sent::Delivered {
+            if held.signal(signal) == SignalResult::Delivered {
                 report.signals.push(SentSignal { pid, signal, at: clock.now() });
             }
         };
@@ -548,12 +552,12 @@ impl Kill<'_> {
             }
             self.wait_for_all(tools);
         }
-        for child in report.children.iter_mut().filter(|child| child.fate == Fate::Running) {
+        for child in report.children.iter_mut().filter(|child| child.fate == ChildFate::Running) {
             let lives = self.outside.processes.start_token(child.pid).as_ref() == Some(&child.start_token);
             child.fate = match (lives, killed.contains(&child.pid)) {
-                (true, _) => Fate::Left,
-                (false, true) => Fate::Killed,
-                (false, false) => Fate::Ended,
+                (true, _) => ChildFate::Left,
+                (false, true) => ChildFate::Killed,
+                (false, false) => ChildFate::Ended,
             };
         }
     }
@@ -569,13 +573,13 @@ impl Kill<'_> {
     }
 
     /// Tells how it went, everywhere it is told.
-    fn finish(&self, mut report: KillReport, outcome: Outcome) -> KillReport {
+    fn finish(&self, mut report: KillReport, outcome: KillOutcome) -> KillReport {
         report.outcome = outcome;
-        if outcome != Outcome::StillAlive {
+        if outcome != KillOutcome::StillAlive {
             report.commands = self.commands_now();
         }
-        let left = report.children.iter().filter(|child| child.fate == Fate::Left).count();
-        if left > 0 && outcome != Outcome::StillAlive {
+        let left = report.children.iter().filter(|child| child.fate == ChildFate::Left).count();
+        if left > 0 && outcome != KillOutcome::StillAlive {
             let tools = if left == 1 {
                 "one tool process still runs".into()
             } else {
@@ -598,13 +602,13 @@ impl Kill<'_> {
             (None, None) => ", not saved".to_owned(),
         };
         let how = match outcome {
-            Outcome::Ended => "ended",
-            Outcome::Killed => "ended by force",
-            Outcome::Gone => "had ended by itself",
-            Outcome::StillAlive => "STILL ALIVE",
-            Outcome::Planned => "nothing was done",
+            KillOutcome::Ended => "ended",
+            KillOutcome::Killed => "ended by force",
+            KillOutcome::Gone => "had ended by itself",
+            KillOutcome::StillAlive => "STILL ALIVE",
+            KillOutcome::Planned => "nothing was done",
         };
-        let row = session_log::Row {
+        let row = session_log::SessionLogRow {
             session: &self.client.session,
             bytes: report.session.as_ref().map(|session| session.bytes),
             action: "kill",
@@ -627,8 +631,8 @@ impl Kill<'_> {
 /// What may be lost, each as a sentence.
 fn risks(
     session: Option<&Session>,
-    client: &Client,
-    children: &[Child],
+    client: &KillableClient,
+    children: &[KillChild],
     options: &KillOptions,
 ) -> Vec<String> {
     let mut risks = Vec::new();
@@ -654,7 +658,7 @@ fn risks(
             }
         }
     }
-    let running = children.iter().filter(|child| child.fate == Fate::Running).count();
+    let running = children.iter().filter(|child| child.fate == ChildFate::Running).count();
     if running > 0 {
         let tools = if running == 1 { "One process runs".into() } else { format!("{running} processes run") };
         risks.push(if options.tree {
@@ -670,7 +674,7 @@ fn risks(
 }
 
 /// What else to know.
-fn notes(session: Option<&Session>, client: &Client) -> Vec<String> {
+fn notes(session: Option<&Session>, client: &KillableClient) -> Vec<String> {
     let mut notes = Vec::new();
     let Some(session) = session else { return notes };
     if matches!(session.next.action, Action::Wake | Action::Client) {

@@ -11,7 +11,7 @@ use crate::report::inventory::Inventory;
 use crate::session::owners::HeldBy;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
+pub struct KillableClient {
     pub pid: u32,
     pub token: String,
     /// The session it holds.
@@ -28,9 +28,9 @@ pub struct Client {
 
 /// The clients that are known to live: those of the registries, and those the process table alone tells of.
 #[must_use]
-pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<Client> {
+pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<KillableClient> {
     let stores = stores(&inventory.homes);
-    let mut clients: Vec<Client> = Vec::new();
+    let mut clients: Vec<KillableClient> = Vec::new();
     for (at, home) in inventory.homes.iter().enumerate() {
         for record in read_records(home) {
             // What was proved is true of the process that had this token before and after.
@@ -42,7 +42,7 @@ pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<Clie
                 continue;
             }
             let is_job = |job: &String| job.len() == 8 && job.bytes().all(|byte| byte.is_ascii_hexdigit());
-            clients.push(Client {
+            clients.push(KillableClient {
                 pid: record.pid,
                 token,
                 session: record.session_id,
@@ -56,7 +56,7 @@ pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<Clie
     for holder in inventory.owners.live().filter(|owner| owner.proof == HeldBy::Processes) {
         let known = clients.iter().any(|known| known.pid == holder.pid);
         if let (false, Some(token)) = (known, processes.start_token(holder.pid)) {
-            clients.push(Client {
+            clients.push(KillableClient {
                 pid: holder.pid,
                 token,
                 session: holder.session.clone(),
@@ -78,10 +78,10 @@ pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<Clie
 pub fn meant(
     name: &str,
     inventory: &Inventory<'_>,
-    clients: &[Client],
+    clients: &[KillableClient],
     table: &[Process],
     processes: &dyn Processes,
-) -> Result<Client> {
+) -> Result<KillableClient> {
     let name = name.trim();
     if let Some(terminal) = terminal(name) {
         return in_terminal(terminal, clients, table);
@@ -120,8 +120,8 @@ fn tty_of(pid: u32, table: &[Process]) -> Option<&str> {
     table.iter().find(|process| process.pid == pid)?.tty.as_deref()
 }
 
-fn in_terminal(terminal: &str, clients: &[Client], table: &[Process]) -> Result<Client> {
-    let here: Vec<&Client> =
+fn in_terminal(terminal: &str, clients: &[KillableClient], table: &[Process]) -> Result<KillableClient> {
+    let here: Vec<&KillableClient> =
         clients.iter().filter(|client| tty_of(client.pid, table) == Some(terminal)).collect();
     match here.as_slice() {
         [client] => Ok((*client).clone()),
@@ -146,14 +146,14 @@ fn in_terminal(terminal: &str, clients: &[Client], table: &[Process]) -> Result<
     }
 }
 
-fn named(clients: &[&Client]) -> String {
+fn named(clients: &[&KillableClient]) -> String {
     let words: Vec<String> =
         clients.iter().map(|client| format!("process {} with {}", client.pid, client.session)).collect();
     words.join(", ")
 }
 
-fn of_session(name: &str, inventory: &Inventory<'_>, clients: &[Client]) -> Result<Client> {
-    let by_id: Vec<&Client> =
+fn of_session(name: &str, inventory: &Inventory<'_>, clients: &[KillableClient]) -> Result<KillableClient> {
+    let by_id: Vec<&KillableClient> =
         clients.iter().filter(|client| name.len() >= SHORTEST && begins(&client.session, name)).collect();
     let wanted = SessionOptions { session: Some(name.to_owned()), ..SessionOptions::default() };
     let row = match find(inventory, &wanted) {
@@ -165,7 +165,7 @@ fn of_session(name: &str, inventory: &Inventory<'_>, clients: &[Client]) -> Resu
         Err(error) => return Err(error),
     };
     let id = row.found.id();
-    let holding: Vec<&Client> = clients
+    let holding: Vec<&KillableClient> = clients
         .iter()
         .filter(|client| client.session == *id && row.found.homes().any(|home| home == client.home))
         .collect();
@@ -185,7 +185,7 @@ fn of_session(name: &str, inventory: &Inventory<'_>, clients: &[Client]) -> Resu
     one_of(&holding)
 }
 
-fn one_of(clients: &[&Client]) -> Result<Client> {
+fn one_of(clients: &[&KillableClient]) -> Result<KillableClient> {
     match clients {
         [client] => Ok((*client).clone()),
         several => Err(Error::new(

@@ -4,7 +4,7 @@ use super::*;
 use crate::claude::process::Processes;
 use crate::clock::Clock;
 use crate::env::Environment;
-use crate::rescue::signal::{Sent, Signal};
+use crate::rescue::signal::{Signal, SignalResult};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -148,20 +148,20 @@ struct Descriptor {
 }
 
 impl Held for Descriptor {
-    fn signal(&self, signal: Signal) -> Sent {
+    fn signal(&self, signal: Signal) -> SignalResult {
         let mut state = self.machine.look();
         if state.running.get(&self.pid).is_none_or(|one| one.serial != self.serial) {
-            return Sent::Gone;
+            return SignalResult::Gone;
         }
         Machine::signal(&mut state, self.pid, signal);
-        Sent::Delivered
+        SignalResult::Delivered
     }
     fn is_gone(&self) -> bool {
         self.machine.one(self.pid, |one| one.serial) != Some(self.serial)
     }
 }
 
-impl Hands for Machine {
+impl ProcessControl for Machine {
     fn hold<'a>(
         &self,
         pid: u32,
@@ -259,7 +259,7 @@ fn the_session_that_is_meant_is_saved_and_then_asked_to_end() {
         let home = Home::new();
         let machine = machine(Running::client(1));
         let report = shown_and_killed(&home, &machine, name, false).unwrap();
-        assert_eq!((report.outcome, report.way), (Outcome::Ended, Way::Signal), "{name}");
+        assert_eq!((report.outcome, report.way), (KillOutcome::Ended, KillWay::Signal), "{name}");
         assert_eq!(machine.hits(), [(1, Signal::Term)], "{name}");
         assert_eq!((report.exports.len(), home.exports()), (1, 1), "{name}");
         let journal = std::fs::read_to_string(home.dir.path().join("state/journal.jsonl")).unwrap();
@@ -435,13 +435,13 @@ fn an_export_that_fails_sends_nothing() {
         assert_eq!(machine.hits(), vec![], "{what}");
         // The control: it is the export that keeps it.
         let report = home.kill(&machine, &KillOptions { export: false, ..options }).unwrap();
-        assert_eq!((report.outcome, machine.hits()), (Outcome::Ended, vec![(1, Signal::Term)]), "{what}");
+        assert_eq!((report.outcome, machine.hits()), (KillOutcome::Ended, vec![(1, Signal::Term)]), "{what}");
     }
     // One that is not on disk cannot be saved, unless nothing was said in it yet.
     let home = Home::new();
     std::fs::remove_file(home.transcript()).unwrap();
     let idle = machine(Running::client(1));
-    assert_eq!(home.kill(&idle, &target("4711")).unwrap().outcome, Outcome::Ended);
+    assert_eq!(home.kill(&idle, &target("4711")).unwrap().outcome, KillOutcome::Ended);
     let busy = record(PID, 1, ID, "interactive").replace("idle", "busy");
     std::fs::write(home.record(PID), busy).unwrap();
     let busy = machine(Running::client(1));
@@ -455,7 +455,7 @@ fn a_session_of_another_project_than_the_one_that_is_looked_in_is_saved_all_the_
     let machine = machine(Running::client(1));
     let elsewhere = KillOptions { project: Some(home.dir.path().to_path_buf()), ..target("4711") };
     let report = home.kill(&machine, &elsewhere).unwrap();
-    assert_eq!((report.outcome, report.exports.len(), home.exports()), (Outcome::Ended, 1, 1));
+    assert_eq!((report.outcome, report.exports.len(), home.exports()), (KillOutcome::Ended, 1, 1));
     assert_eq!(
         home.kill(&machine, &KillOptions { target: ID.to_owned(), ..elsewhere }).unwrap_err().code,
         Code::SessionNotFound
@@ -467,7 +467,7 @@ fn a_client_that_does_not_listen_is_ended_by_force_only() {
     let home = Home::new();
     let machine = machine(Running { deaf: true, ..Running::client(1) });
     let first = shown_and_killed(&home, &machine, ID, false).unwrap();
-    assert_eq!((first.outcome, machine.hits()), (Outcome::StillAlive, vec![(1, Signal::Term)]));
+    assert_eq!((first.outcome, machine.hits()), (KillOutcome::StillAlive, vec![(1, Signal::Term)]));
     assert_eq!(machine.since_boot().as_secs(), PATIENCE.as_secs(), "it was waited for");
     assert!(first.commands.is_none());
     // The second yes: what was saved is good as long as nothing was written since.
@@ -481,7 +481,7 @@ fn a_client_that_does_not_listen_is_ended_by_force_only() {
     longer.extend_from_slice(b"{\"type\":\"mode\"}\n");
     std::fs::write(home.transcript(), longer).unwrap();
     let second = home.kill(&machine, &again).unwrap();
-    assert_eq!((second.outcome, machine.hits().len()), (Outcome::Killed, 2));
+    assert_eq!((second.outcome, machine.hits().len()), (KillOutcome::Killed, 2));
     assert_eq!((second.exports.len(), second.exported), (1, None), "it had grown");
     assert_eq!(machine.hits()[1], (1, Signal::Kill));
     machine.put(PID, Running { deaf: true, ..Running::client(1) });
@@ -497,7 +497,7 @@ fn a_stopped_client_is_woken_to_hear_that_it_shall_end() {
     let report = home.kill(&machine, &target(ID)).unwrap();
     assert_eq!(
         (report.outcome, machine.hits()),
-        (Outcome::Ended, vec![(1, Signal::Term), (1, Signal::Cont)])
+        (KillOutcome::Ended, vec![(1, Signal::Term), (1, Signal::Cont)])
     );
 }
 
@@ -522,7 +522,7 @@ fn tools_are_told_and_end_only_with_the_tree_and_what_is_no_tool_stays() {
         machine
     };
     let fates = |report: &KillReport| {
-        let mut fates: Vec<(u32, Fate)> =
+        let mut fates: Vec<(u32, ChildFate)> =
             report.children.iter().map(|child| (child.pid, child.fate)).collect();
         fates.sort_by_key(|(pid, _)| *pid);
         fates
@@ -530,18 +530,21 @@ fn tools_are_told_and_end_only_with_the_tree_and_what_is_no_tool_stays() {
     let home = Home::new();
     let machine = populated();
     let shown = home.kill(&machine, &KillOptions { dry_run: true, ..target(ID) }).unwrap();
-    let kept = [(5003, Fate::Kept), (5004, Fate::Kept), (5005, Fate::Kept)];
-    assert_eq!(fates(&shown), [&[(5000, Fate::Running), (5001, Fate::Running)], &kept[..]].concat());
+    let kept = [(5003, ChildFate::Kept), (5004, ChildFate::Kept), (5005, ChildFate::Kept)];
+    assert_eq!(
+        fates(&shown),
+        [&[(5000, ChildFate::Running), (5001, ChildFate::Running)], &kept[..]].concat()
+    );
     let report = home.kill(&machine, &target(ID)).unwrap();
-    assert_eq!(fates(&report), [&[(5000, Fate::Left), (5001, Fate::Left)], &kept[..]].concat());
+    assert_eq!(fates(&report), [&[(5000, ChildFate::Left), (5001, ChildFate::Left)], &kept[..]].concat());
     assert_eq!(machine.hits(), [(1, Signal::Term)]);
     let machine = populated();
     let report = home.kill(&machine, &KillOptions { tree: true, ..target(ID) }).unwrap();
-    assert_eq!(fates(&report), [&[(5000, Fate::Ended), (5001, Fate::Left)], &kept[..]].concat());
+    assert_eq!(fates(&report), [&[(5000, ChildFate::Ended), (5001, ChildFate::Left)], &kept[..]].concat());
     assert_eq!(machine.hits(), [(1, Signal::Term), (2, Signal::Term), (3, Signal::Term)]);
     let machine = populated();
     let report = home.kill(&machine, &KillOptions { tree: true, force: true, ..target(ID) }).unwrap();
-    assert_eq!(fates(&report), [&[(5000, Fate::Ended), (5001, Fate::Killed)], &kept[..]].concat());
+    assert_eq!(fates(&report), [&[(5000, ChildFate::Ended), (5001, ChildFate::Killed)], &kept[..]].concat());
     assert_eq!(machine.hits().len(), 4);
 }
 
@@ -551,7 +554,7 @@ fn a_background_session_gets_no_signal() {
     home.register(PID, 1, ID, "bg");
     let machine = machine(Running::client(1));
     let shown = home.kill(&machine, &KillOptions { dry_run: true, ..target(ID) }).unwrap();
-    assert_eq!(shown.way, Way::Stop);
+    assert_eq!(shown.way, KillWay::Stop);
     let error = home.kill(&machine, &KillOptions { force: true, ..target(ID) }).unwrap_err();
     assert_eq!((error.code, machine.hits()), (Code::ClientNotFound, vec![]), "there is no claude here");
 }

@@ -1,7 +1,7 @@
 //! Deletes one file under the leases that protect it.
 
 use super::find::{record_files, record_size};
-use super::{Kind, Pruned};
+use super::{PruneKind, PrunedCopy};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::keep::{kept_of, remove_kept};
 use crate::store::StateDir;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const NOTED: &str = ".sha256";
 
 /// Deletes one of those that were found. An export loses its name first, so that a half of it is none.
-pub(super) fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
+pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
     let dir = one.path.parent().unwrap_or(Path::new("/"));
     let places = [
         state.exports(),
@@ -30,11 +30,11 @@ pub(super) fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
     // what it writes is kept because it has no result.
     let run = (state.run_lease(&one.session), "a run or a restore of its session is under way");
     let leases = match one.kind {
-        Kind::Snapshot | Kind::Output | Kind::Kept => vec![run],
-        Kind::Leftover if one.path.starts_with(state.all_snapshots()) => vec![run],
-        Kind::Export | Kind::Page | Kind::Leftover => Vec::new(),
+        PruneKind::Snapshot | PruneKind::Output | PruneKind::Kept => vec![run],
+        PruneKind::Leftover if one.path.starts_with(state.all_snapshots()) => vec![run],
+        PruneKind::Export | PruneKind::Page | PruneKind::Leftover => Vec::new(),
         // Nobody holds one that was never made. The last is that of the hooks at the end of a turn.
-        Kind::Record => vec![
+        PruneKind::Record => vec![
             run,
             (state.waiter_lease(&one.session), "somebody waits for its session"),
             (state.watch_lease(&one.session), "a hook of its session is at work"),
@@ -52,10 +52,10 @@ pub(super) fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
         };
         held.push(lease);
     }
-    if one.kind == Kind::Record {
+    if one.kind == PruneKind::Record {
         return delete_record(state, one);
     }
-    if one.kind == Kind::Kept {
+    if one.kind == PruneKind::Kept {
         let gone = kept_of(state, &one.session)?.is_some_and(|kept| kept.is_gone());
         return if gone {
             remove_kept(state, &one.session)
@@ -73,12 +73,12 @@ pub(super) fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
         std::fs::remove_dir_all(&gone).doing("delete", &gone)?;
     } else {
         std::fs::remove_file(&one.path).doing("delete", &one.path)?;
-        if one.kind == Kind::Snapshot {
+        if one.kind == PruneKind::Snapshot {
             let mut noted = one.path.clone().into_os_string();
             noted.push(NOTED);
             crate::store::replace::remove(Path::new(&noted))?;
         }
-        if matches!(one.kind, Kind::Snapshot | Kind::Output) {
+        if matches!(one.kind, PruneKind::Snapshot | PruneKind::Output) {
             // Only one that is empty goes.
             let _ = std::fs::remove_dir(dir);
         }
@@ -90,7 +90,7 @@ pub(super) fn delete(state: &StateDir, one: &Pruned) -> Result<()> {
 }
 
 /// Deletes the files of a record; its directory goes when nothing else is in it.
-fn delete_record(state: &StateDir, one: &Pruned) -> Result<()> {
+fn delete_record(state: &StateDir, one: &PrunedCopy) -> Result<()> {
     if record_size(state, &one.session).is_some_and(|(_, at)| at != one.made_at) {
         return Err(Error::new(
             Code::ChangedMeanwhile,

@@ -1,6 +1,6 @@
 //! Finds the files of this program that the rules apply to.
 
-use super::{Kind, Thing};
+use super::{PruneCandidate, PruneKind};
 use crate::claude::home::is_session_id;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::keep::{KeptEntry, kept_register};
@@ -48,7 +48,7 @@ fn listed(dir: &Path) -> Result<Vec<(String, PathBuf, std::fs::Metadata)>> {
     Ok(entries)
 }
 
-pub(super) fn exports(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>> {
+pub(super) fn exports(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<PruneCandidate>> {
     let mut found = Vec::new();
     for (name, path, meta) in listed(&state.exports())? {
         if meta.file_type().is_symlink() {
@@ -62,10 +62,10 @@ pub(super) fn exports(state: &StateDir, problems: &mut Vec<Problem>) -> Result<V
             session_of(&name)
         };
         let Some(session) = session.map(str::to_owned) else { continue };
-        let kind = if left_over { Kind::Leftover } else { Kind::Export };
+        let kind = if left_over { PruneKind::Leftover } else { PruneKind::Export };
         let bytes = size(&path, &meta, problems);
         let made_at = named_time(own).or_else(|| meta.modified().ok().map(DateTime::from));
-        found.push(Thing { kind, session, path, made_at, bytes });
+        found.push(PruneCandidate { kind, session, path, made_at, bytes });
     }
     Ok(found)
 }
@@ -76,22 +76,22 @@ fn named_time(name: &str) -> Option<DateTime<Utc>> {
     chrono::NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ").ok().map(|at| at.and_utc())
 }
 
-pub(super) fn snapshots(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>> {
+pub(super) fn snapshots(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<PruneCandidate>> {
     by_session(&state.all_snapshots(), problems, |name| {
         if name.ends_with(SNAPSHOT) {
-            Some(Kind::Snapshot)
+            Some(PruneKind::Snapshot)
         } else {
             let left = pid_of_part(name).is_some_and(|pid| !crate::program::process_exists(pid));
-            left.then_some(Kind::Leftover)
+            left.then_some(PruneKind::Leftover)
         }
     })
 }
 
 /// Kept sessions that Claude Code deleted: the kept files are the only ones.
-pub(super) fn gone_sessions(state: &StateDir, problems: &mut Vec<Error>) -> Vec<Thing> {
+pub(super) fn gone_sessions(state: &StateDir, problems: &mut Vec<Error>) -> Vec<PruneCandidate> {
     let gone = kept_register(state, problems).into_iter().filter(KeptEntry::is_gone);
-    gone.map(|kept| Thing {
-        kind: Kind::Kept,
+    gone.map(|kept| PruneCandidate {
+        kind: PruneKind::Kept,
         path: state.kept(&kept.session),
         made_at: Some(kept.updated_at),
         bytes: kept.own_bytes,
@@ -100,16 +100,16 @@ pub(super) fn gone_sessions(state: &StateDir, problems: &mut Vec<Error>) -> Vec<
     .collect()
 }
 
-pub(super) fn outputs(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<Thing>> {
-    by_session(&state.all_runs(), problems, |name| name.ends_with(OUTPUT).then_some(Kind::Output))
+pub(super) fn outputs(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<PruneCandidate>> {
+    by_session(&state.all_runs(), problems, |name| name.ends_with(OUTPUT).then_some(PruneKind::Output))
 }
 
 /// Files in directories that are called after sessions.
 fn by_session(
     dir: &Path,
     problems: &mut Vec<Problem>,
-    kind_of: impl Fn(&str) -> Option<Kind>,
-) -> Result<Vec<Thing>> {
+    kind_of: impl Fn(&str) -> Option<PruneKind>,
+) -> Result<Vec<PruneCandidate>> {
     let mut found = Vec::new();
     for (session, dir, meta) in listed(dir)? {
         if !meta.is_dir() || !is_session_id(&session) {
@@ -125,32 +125,32 @@ fn by_session(
         for (name, path, meta) in entries.into_iter().filter(|(.., meta)| meta.is_file()) {
             let Some(kind) = kind_of(&name) else { continue };
             let made_at = meta.modified().ok().map(DateTime::from);
-            found.push(Thing { kind, session: session.clone(), path, made_at, bytes: meta.len() });
+            found.push(PruneCandidate { kind, session: session.clone(), path, made_at, bytes: meta.len() });
         }
     }
     Ok(found)
 }
 
-pub(super) fn pages(state: &StateDir) -> Result<Vec<Thing>> {
+pub(super) fn pages(state: &StateDir) -> Result<Vec<PruneCandidate>> {
     let mut found = Vec::new();
     for (name, path, meta) in listed(&state.pages())?.into_iter().filter(|(.., meta)| meta.is_file()) {
         let (kind, session) = match publish::left_over(&name) {
-            Some(session) => (Kind::Leftover, session),
+            Some(session) => (PruneKind::Leftover, session),
             None => match publish::session_of(&name) {
-                Some(session) => (Kind::Page, session),
+                Some(session) => (PruneKind::Page, session),
                 None => continue,
             },
         };
         let session = session.to_owned();
         let made_at = named_time(name.trim_start_matches('.'));
-        found.push(Thing { kind, session, path, made_at, bytes: meta.len() });
+        found.push(PruneCandidate { kind, session, path, made_at, bytes: meta.len() });
     }
     Ok(found)
 }
 
 /// What was noted about a session.
-pub(super) struct Record {
-    pub(super) thing: Thing,
+pub(super) struct SessionRecord {
+    pub(super) thing: PruneCandidate,
     /// How it was started.
     pub(super) registration: Option<Registration>,
     /// What was said is in it, because Claude Code did not save it.
@@ -180,7 +180,7 @@ pub(super) fn record_size(state: &StateDir, session: &str) -> Option<(u64, Optio
     Some((sizes.iter().map(|(bytes, _)| bytes).sum(), newest))
 }
 
-pub(super) fn records(state: &StateDir, problems: &mut Vec<Error>) -> Result<Vec<Record>> {
+pub(super) fn records(state: &StateDir, problems: &mut Vec<Error>) -> Result<Vec<SessionRecord>> {
     let mut found = Vec::new();
     for (session, path, meta) in listed(&state.sessions())? {
         if !meta.is_dir() || !is_session_id(&session) {
@@ -198,8 +198,8 @@ pub(super) fn records(state: &StateDir, problems: &mut Vec<Error>) -> Result<Vec
             Err(_) => None,
         };
         let shadow = state.shadow(&session).try_exists().unwrap_or(true);
-        let thing = Thing { kind: Kind::Record, session, path, made_at, bytes };
-        found.push(Record { thing, registration, shadow });
+        let thing = PruneCandidate { kind: PruneKind::Record, session, path, made_at, bytes };
+        found.push(SessionRecord { thing, registration, shadow });
     }
     Ok(found)
 }

@@ -12,25 +12,25 @@ mod rules;
 mod wanted;
 
 use crate::clock::Clock;
-use crate::config::Retention;
+use crate::config::RetentionConfig;
 use crate::error::{Error, Result};
 use crate::fs::lossy;
 use crate::keep::pack;
 use crate::problem::Problem;
-use crate::report::inventory::{Ground, Inventory};
+use crate::report::inventory::{Inventory, ReportContext};
 use crate::session::stop::{time, time_or_null};
 use crate::store::{StateDir, journal};
 use crate::world::World;
 use chrono::{DateTime, Utc};
 use delete::delete;
 use find::{exports, gone_sessions, outputs, pages, records, snapshots};
-pub use rules::Rules;
+pub use rules::PruneRules;
 use rules::{kept_sessions_out, rules, sorted_out};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use wanted::Wanted;
+use wanted::RetainedFiles;
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/prune@1";
@@ -65,7 +65,7 @@ pub struct PruneOptions {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum PruneKind {
     Export,
     /// A snapshot of a transcript.
     Snapshot,
@@ -83,8 +83,8 @@ pub enum Kind {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Pruned {
-    pub kind: Kind,
+pub struct PrunedCopy {
+    pub kind: PruneKind,
     pub session: String,
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
@@ -102,9 +102,9 @@ pub struct PruneReport {
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     pub dry_run: bool,
-    pub rules: Rules,
+    pub rules: PruneRules,
     /// What goes, or with `dryRun` would go.
-    pub removed: Vec<Pruned>,
+    pub removed: Vec<PrunedCopy>,
     pub removed_bytes: u64,
     pub kept: usize,
     pub kept_bytes: u64,
@@ -127,7 +127,7 @@ pub struct PackedBytes {
 /// [`Code::ConfigInvalid`] for a configuration that is none; [`Code::PathRefused`] when one of the directories is a link;
 /// [`Code::Io`] when one cannot be read.
 pub fn prune(outside: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
-    let mut ground = Ground::read(outside, None)?;
+    let mut ground = ReportContext::read(outside, None)?;
     // What a person wanted to be kept is then not known.
     if let Some(problem) = ground.problem.take() {
         return Err(Error { hint: Some("mend the configuration; nothing was deleted".into()), ..problem });
@@ -147,7 +147,7 @@ pub fn prune(outside: World<'_>, options: &PruneOptions) -> Result<PruneReport> 
     found.extend(outputs(&ground.state, &mut problems)?);
     found.extend(pages(&ground.state)?);
     let records = records(&ground.state, &mut inventory.problems)?;
-    let wanted = Wanted::of(&mut inventory, &ground.state, &records, outside.processes);
+    let wanted = RetainedFiles::of(&mut inventory, &ground.state, &records, outside.processes);
     problems.extend(inventory.problems.into_iter().map(Problem::from));
     found.extend(records.into_iter().map(|record| record.thing));
     let (mut removed, mut kept) = sorted_out(found, &rules, now, &wanted);
@@ -191,27 +191,27 @@ pub fn prune(outside: World<'_>, options: &PruneOptions) -> Result<PruneReport> 
 
 /// Something that was found.
 #[derive(Debug, Clone)]
-struct Thing {
-    kind: Kind,
+struct PruneCandidate {
+    kind: PruneKind,
     session: String,
     path: PathBuf,
     made_at: Option<DateTime<Utc>>,
     bytes: u64,
 }
 
-impl Thing {}
+impl PruneCandidate {}
 
 /// Packs what Claude Code deleted, about `most` bytes, and removes deleted sessions by age and size; what failed. A pass of the
 /// supervisor.
 #[must_use]
-pub fn tend_kept(state: &StateDir, clock: &dyn Clock, retention: &Retention, most: u64) -> Vec<Error> {
+pub fn tend_kept(state: &StateDir, clock: &dyn Clock, retention: &RetentionConfig, most: u64) -> Vec<Error> {
     let mut packed = pack(state, clock, most);
     let Ok(rules) = rules(retention, &PruneOptions::default()) else { return packed.failures };
     // A session that may be open has no transcript yet, or has lost it: what is kept of it stays.
     let wanted = BTreeSet::new();
     let found = gone_sessions(state, &mut packed.failures);
     // What was packed only in part takes more room than it will.
-    let rules = if packed.more { Rules { kept_max_total: u64::MAX, ..rules } } else { rules };
+    let rules = if packed.more { PruneRules { kept_max_total: u64::MAX, ..rules } } else { rules };
     for one in kept_sessions_out(found, &rules, clock.now(), &wanted).0 {
         match delete(state, &one) {
             Ok(()) => {

@@ -1,8 +1,8 @@
 //! Decides by the rules which files are deleted. Reads and deletes nothing.
 
-use super::wanted::Wanted;
-use super::{Kind, PruneOptions, Pruned, Thing};
-use crate::config::Retention;
+use super::wanted::RetainedFiles;
+use super::{PruneCandidate, PruneKind, PruneOptions, PrunedCopy};
+use crate::config::RetentionConfig;
 use crate::error::{Code, Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -17,7 +17,7 @@ const FRESH: TimeDelta = TimeDelta::days(1);
 /// The rules in force.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Rules {
+pub struct PruneRules {
     /// Days for which exports are kept.
     pub exports_days: f64,
     /// Days for which snapshots are kept.
@@ -40,7 +40,7 @@ pub struct Rules {
     pub max_bytes: Option<u64>,
 }
 
-pub(super) fn rules(retention: &Retention, options: &PruneOptions) -> Result<Rules> {
+pub(super) fn rules(retention: &RetentionConfig, options: &PruneOptions) -> Result<PruneRules> {
     let days = |given: Option<f64>, configured: f64| {
         let days = given.unwrap_or(configured);
         if days.is_finite() && days >= 0.0 {
@@ -49,7 +49,7 @@ pub(super) fn rules(retention: &Retention, options: &PruneOptions) -> Result<Rul
             Err(Error::new(Code::Usage, "a number of days is negative or none"))
         }
     };
-    Ok(Rules {
+    Ok(PruneRules {
         exports_days: days(options.exports_days, retention.exports_days)?,
         snapshots_days: days(options.snapshots_days, retention.snapshots_days)?,
         pages_days: days(options.pages_days, retention.pages_days)?,
@@ -63,41 +63,41 @@ pub(super) fn rules(retention: &Retention, options: &PruneOptions) -> Result<Rul
     })
 }
 
-impl Rules {
-    const fn days(&self, kind: Kind) -> f64 {
+impl PruneRules {
+    const fn days(&self, kind: PruneKind) -> f64 {
         match kind {
-            Kind::Export => self.exports_days,
-            Kind::Page => self.pages_days,
-            Kind::Output => self.outputs_days,
-            Kind::Record => self.records_days,
-            Kind::Kept => self.kept_days,
-            Kind::Snapshot | Kind::Leftover => self.snapshots_days,
+            PruneKind::Export => self.exports_days,
+            PruneKind::Page => self.pages_days,
+            PruneKind::Output => self.outputs_days,
+            PruneKind::Record => self.records_days,
+            PruneKind::Kept => self.kept_days,
+            PruneKind::Snapshot | PruneKind::Leftover => self.snapshots_days,
         }
     }
 }
 
 /// What goes and what stays, in this order: left over; of no use; too old; too many; too large together.
 pub(super) fn sorted_out(
-    mut found: Vec<Thing>,
-    rules: &Rules,
+    mut found: Vec<PruneCandidate>,
+    rules: &PruneRules,
     now: DateTime<Utc>,
-    wanted: &Wanted,
-) -> (Vec<Pruned>, Vec<Thing>) {
+    wanted: &RetainedFiles,
+) -> (Vec<PrunedCopy>, Vec<PruneCandidate>) {
     // The newest first. What has no time is taken for new.
     found.sort_by(|one, other| {
-        let key = |thing: &Thing| (thing.made_at.is_none(), thing.made_at);
+        let key = |thing: &PruneCandidate| (thing.made_at.is_none(), thing.made_at);
         key(other).cmp(&key(one)).then_with(|| other.path.cmp(&one.path))
     });
-    let mut seen: BTreeMap<(Kind, String), usize> = BTreeMap::new();
+    let mut seen: BTreeMap<(PruneKind, String), usize> = BTreeMap::new();
     let mut removed = Vec::new();
     // With whether it may not go, however large all are together.
-    let mut kept: Vec<(Thing, bool)> = Vec::new();
+    let mut kept: Vec<(PruneCandidate, bool)> = Vec::new();
     for thing in found {
-        if thing.kind == Kind::Leftover {
+        if thing.kind == PruneKind::Leftover {
             removed.push(thing.goes("was never finished"));
             continue;
         }
-        let record = thing.kind == Kind::Record;
+        let record = thing.kind == PruneKind::Record;
         let before = seen.entry((thing.kind, thing.session.clone())).or_default();
         *before += 1;
         // A session has one record, and its newest copy tells nothing that is not in it.
@@ -117,7 +117,7 @@ pub(super) fn sorted_out(
         }
     }
     if let Some(most) = rules.max_bytes {
-        let counted = kept.iter().filter(|(thing, _)| thing.kind != Kind::Record);
+        let counted = kept.iter().filter(|(thing, _)| thing.kind != PruneKind::Record);
         let mut total: u64 = counted.map(|(thing, _)| thing.bytes).sum();
         // The oldest are last.
         for at in (0..kept.len()).rev() {
@@ -143,11 +143,11 @@ fn older(at: DateTime<Utc>, now: DateTime<Utc>, days: f64) -> bool {
 /// Which of the deleted sessions that are kept go: those that are too old, then the oldest until the others have room. A session that
 /// is open or has unfinished work stays.
 pub(super) fn kept_sessions_out(
-    mut found: Vec<Thing>,
-    rules: &Rules,
+    mut found: Vec<PruneCandidate>,
+    rules: &PruneRules,
     now: DateTime<Utc>,
     wanted: &BTreeSet<String>,
-) -> (Vec<Pruned>, Vec<Thing>) {
+) -> (Vec<PrunedCopy>, Vec<PruneCandidate>) {
     found.sort_by(|one, other| (one.made_at, &one.session).cmp(&(other.made_at, &other.session)));
     let mut total: u64 = found.iter().map(|thing| thing.bytes).sum();
     let (mut removed, mut stay) = (Vec::new(), Vec::new());
@@ -169,9 +169,9 @@ pub(super) fn kept_sessions_out(
     (removed, stay)
 }
 
-impl Thing {
-    fn goes(self, why: &str) -> Pruned {
-        Pruned {
+impl PruneCandidate {
+    fn goes(self, why: &str) -> PrunedCopy {
+        PrunedCopy {
             kind: self.kind,
             session: self.session,
             path: self.path,
@@ -189,13 +189,19 @@ mod tests {
 
     const NOW: i64 = 1_800_000_000;
 
-    fn thing(kind: Kind, session: &str, days: i64, bytes: u64) -> Thing {
+    fn thing(kind: PruneKind, session: &str, days: i64, bytes: u64) -> PruneCandidate {
         let made_at = DateTime::from_timestamp(NOW - days * 86_400, 0);
-        Thing { kind, session: session.into(), path: format!("/{session}-{days}").into(), made_at, bytes }
+        PruneCandidate {
+            kind,
+            session: session.into(),
+            path: format!("/{session}-{days}").into(),
+            made_at,
+            bytes,
+        }
     }
 
-    fn rules() -> Rules {
-        Rules {
+    fn rules() -> PruneRules {
+        PruneRules {
             exports_days: 90.0,
             snapshots_days: 14.0,
             pages_days: 30.0,
@@ -209,10 +215,10 @@ mod tests {
         }
     }
 
-    fn gone(found: Vec<Thing>, rules: &Rules) -> Vec<String> {
+    fn gone(found: Vec<PruneCandidate>, rules: &PruneRules) -> Vec<String> {
         let now = DateTime::from_timestamp(NOW, 0).unwrap();
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let wanted = Wanted {
+        let wanted = RetainedFiles {
             runs: BTreeSet::from([PathBuf::from("/needed-400")]),
             sessions: set(&["open"]),
             unread: set(&["unread"]),
@@ -229,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_newest_of_a_session_stays_however_old_and_what_a_run_needs_too() {
-        use Kind::{Export, Leftover, Output, Snapshot};
+        use PruneKind::{Export, Leftover, Output, Snapshot};
         let found = vec![
             thing(Export, "a", 100, 1),
             thing(Export, "a", 200, 1),
@@ -246,14 +252,14 @@ mod tests {
             thing(Leftover, "l", 0, 1),
         ];
         assert_eq!(gone(found.clone(), &rules()), ["/a-200", "/l-0", "/o-21", "/s-15"]);
-        let none = Rules { keep: 0, ..rules() };
+        let none = PruneRules { keep: 0, ..rules() };
         let all = ["/a-100", "/a-200", "/b-500", "/l-0", "/needed-300", "/needed-390", "/o-21", "/s-15"];
         assert_eq!(gone(found, &none), all);
     }
 
     #[test]
     fn pages_go_as_exports_do_and_records_by_age_or_when_their_transcript_is_gone() {
-        use Kind::{Page, Record};
+        use PruneKind::{Page, Record};
         let found = vec![
             thing(Page, "p", 40, 1),
             thing(Page, "p", 50, 1),
@@ -268,30 +274,30 @@ mod tests {
             thing(Page, "unread", 400, 1),
         ];
         assert_eq!(gone(found.clone(), &rules()), ["/lost-2", "/old-61", "/p-50"]);
-        let all = Rules { keep: 0, most: Some(0), max_bytes: Some(0), ..rules() };
+        let all = PruneRules { keep: 0, most: Some(0), max_bytes: Some(0), ..rules() };
         assert_eq!(gone(found, &all), ["/lost-2", "/old-61", "/p-40", "/p-50"], "records make no room");
         assert!(gone(vec![thing(Record, "lost", 0, 1)], &rules()).is_empty(), "it may have begun just now");
     }
 
     #[test]
     fn too_many_and_too_large_lose_the_oldest_first() {
-        use Kind::Export;
+        use PruneKind::Export;
         let found = || (1..6).map(|days| thing(Export, "a", days, 10)).collect::<Vec<_>>();
-        assert_eq!(gone(found(), &Rules { most: Some(3), ..rules() }), ["/a-4", "/a-5"]);
-        assert_eq!(gone(found(), &Rules { max_bytes: Some(25), ..rules() }), ["/a-3", "/a-4", "/a-5"]);
-        assert_eq!(gone(found(), &Rules { max_bytes: Some(0), ..rules() }).len(), 4, "the newest stays");
-        assert_eq!(gone(found(), &Rules { max_bytes: Some(0), keep: 0, ..rules() }).len(), 5);
+        assert_eq!(gone(found(), &PruneRules { most: Some(3), ..rules() }), ["/a-4", "/a-5"]);
+        assert_eq!(gone(found(), &PruneRules { max_bytes: Some(25), ..rules() }), ["/a-3", "/a-4", "/a-5"]);
+        assert_eq!(gone(found(), &PruneRules { max_bytes: Some(0), ..rules() }).len(), 4, "the newest stays");
+        assert_eq!(gone(found(), &PruneRules { max_bytes: Some(0), keep: 0, ..rules() }).len(), 5);
         let mut with_record = found();
-        with_record.push(thing(Kind::Record, "a", 0, 1000));
+        with_record.push(thing(PruneKind::Record, "a", 0, 1000));
         assert!(
-            gone(with_record, &Rules { max_bytes: Some(50), ..rules() }).is_empty(),
+            gone(with_record, &PruneRules { max_bytes: Some(50), ..rules() }).is_empty(),
             "records do not count"
         );
     }
 
     #[test]
     fn deleted_sessions_that_are_kept_go_by_age_and_then_the_oldest_until_the_others_have_room() {
-        let kept = |found: Vec<Thing>, rules: &Rules| {
+        let kept = |found: Vec<PruneCandidate>, rules: &PruneRules| {
             let now = DateTime::from_timestamp(NOW, 0).unwrap();
             let wanted = BTreeSet::from(["open".to_owned()]);
             let (removed, stay) = kept_sessions_out(found, rules, now, &wanted);
@@ -300,18 +306,18 @@ mod tests {
         };
         let found = || {
             vec![
-                thing(Kind::Kept, "new", 1, 60),
-                thing(Kind::Kept, "older", 100, 60),
-                thing(Kind::Kept, "old", 366, 5),
-                thing(Kind::Kept, "open", 900, 30),
+                thing(PruneKind::Kept, "new", 1, 60),
+                thing(PruneKind::Kept, "older", 100, 60),
+                thing(PruneKind::Kept, "old", 366, 5),
+                thing(PruneKind::Kept, "open", 900, 30),
             ]
         };
         assert_eq!(kept(found(), &rules()), (vec!["/old-366".to_owned(), "/older-100".to_owned()], 2));
-        let room = Rules { kept_max_total: 150, ..rules() };
+        let room = PruneRules { kept_max_total: 150, ..rules() };
         assert_eq!(kept(found(), &room), (vec!["/old-366".to_owned()], 3));
-        let long = Rules { kept_days: 1000.0, kept_max_total: 155, ..rules() };
+        let long = PruneRules { kept_days: 1000.0, kept_max_total: 155, ..rules() };
         assert_eq!(kept(found(), &long), (Vec::new(), 4));
-        let none = Rules { kept_max_total: 0, ..rules() };
+        let none = PruneRules { kept_max_total: 0, ..rules() };
         assert_eq!(kept(found(), &none).1, 1, "what is open stays");
     }
 }

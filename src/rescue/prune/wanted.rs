@@ -1,7 +1,7 @@
 //! Which files are retained whatever the rules say: those of open sessions, of unfinished work and of runs without a result.
 
-use super::find::Record;
-use super::{Kind, Thing};
+use super::find::SessionRecord;
+use super::{PruneCandidate, PruneKind};
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::process::Processes;
 use crate::recovery::incident::Incident;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// What is still wanted, whatever the rules say.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct RetainedFiles {
     /// Snapshots and outputs that are needed for runs.
     pub(super) runs: BTreeSet<PathBuf>,
     /// Sessions that are open, or to which something is owed.
@@ -29,12 +29,12 @@ pub(super) struct Wanted {
     pub(super) gone: BTreeSet<String>,
 }
 
-impl Wanted {
+impl RetainedFiles {
     /// Every problem of the inventory counts, and says afterwards what stays because of it.
     pub(super) fn of(
         inventory: &mut Inventory<'_>,
         state: &StateDir,
-        records: &[Record],
+        records: &[SessionRecord],
         processes: &dyn Processes,
     ) -> Self {
         let found = inventory.find(None);
@@ -50,7 +50,7 @@ impl Wanted {
         let known: BTreeSet<&str> = found.iter().map(Found::id).collect();
         let all_listed =
             !inventory.homes.is_empty() && inventory.homes.iter().all(|home| is_listed(&home.projects()));
-        for Record { thing, registration, shadow } in records {
+        for SessionRecord { thing, registration, shadow } in records {
             let session = || thing.session.clone();
             let client = registration.as_ref().and_then(|one| one.claude_pid.zip(one.claude_start.as_ref()));
             if client.is_some_and(|(pid, start)| processes.start_token(pid).as_ref() == Some(start)) {
@@ -90,15 +90,15 @@ impl Wanted {
     }
 
     /// Whether something stays in any case.
-    pub(super) fn holds(&self, thing: &Thing) -> bool {
+    pub(super) fn holds(&self, thing: &PruneCandidate) -> bool {
         let unread = self.any_unread || self.unread.contains(&thing.session);
         match thing.kind {
-            Kind::Snapshot | Kind::Output => unread || self.runs.contains(&thing.path),
-            Kind::Page => unread || self.sessions.contains(&thing.session),
-            Kind::Record => {
+            PruneKind::Snapshot | PruneKind::Output => unread || self.runs.contains(&thing.path),
+            PruneKind::Page => unread || self.sessions.contains(&thing.session),
+            PruneKind::Record => {
                 unread || self.sessions.contains(&thing.session) || self.unsaved.contains(&thing.session)
             }
-            Kind::Export | Kind::Leftover | Kind::Kept => false,
+            PruneKind::Export | PruneKind::Leftover | PruneKind::Kept => false,
         }
     }
 }
@@ -137,7 +137,9 @@ fn needed<'i>(incidents: impl Iterator<Item = &'i Incident>) -> BTreeSet<PathBuf
 mod tests {
     use super::*;
     use crate::config::Transport;
-    use crate::recovery::incident::{Attempt, Child, Outcome, Phase, Report, Run, RunResult};
+    use crate::recovery::incident::{
+        Attempt, AttemptOutcome, Phase, Run, RunResult, StartedProcess, StopReport,
+    };
     use crate::session::{Stop, StopKind};
     use chrono::DateTime;
 
@@ -150,11 +152,11 @@ mod tests {
             at,
             action: "resume".into(),
             answered: StopKind::Overloaded,
-            outcome: Outcome::Pending,
+            outcome: AttemptOutcome::Pending,
             run: Some(Box::new(Run {
                 nonce: name.into(),
                 transport: Transport::Print,
-                supervisor: Child { pid: 7, start: None },
+                supervisor: StartedProcess { pid: 7, start: None },
                 child: None,
                 bytes_before: 0,
                 sha256_before: String::new(),
@@ -166,7 +168,7 @@ mod tests {
                 result,
             })),
         };
-        let report = Report {
+        let report = StopReport {
             session: "00000001-0000-4000-8000-000000000001".into(),
             project: None,
             config_dir: None,

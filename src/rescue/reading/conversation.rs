@@ -4,7 +4,9 @@
 //! its result, which stands in a later record. What waits for one that never comes goes on when it becomes too much. The
 //! transcript of a subagent is read where its call is shown.
 
-use super::entry::{Agent, By, Call, Entry, Event, EventKind, Hunk, Outcome, Picture, Prompt};
+use super::entry::{
+    Agent, By, Entry, EventKind, Hunk, PageEvent, PagePrompt, PageToolCall, PageToolResult, Picture,
+};
 use super::shown::{count, grouped, size, span};
 use crate::claude::record::{Body, parse_line, trim};
 use crate::claude::wording::{
@@ -531,7 +533,7 @@ impl<'r, P: Page> Conversation<'r, P> {
 }
 
 impl Thread {
-    fn outcome(&mut self, outcome: Outcome, weight: usize) {
+    fn outcome(&mut self, outcome: PageToolResult, weight: usize) {
         self.held += weight;
         let waiting = self.queue.iter_mut().find_map(|entry| match entry {
             Entry::Call(call) if call.outcome.is_none() && call.id == outcome.id => Some(call),
@@ -579,7 +581,7 @@ impl<R: io::Read> io::Read for Counted<R> {
 }
 
 fn event(kind: EventKind, title: &str, detail: String, at: Option<DateTime<Utc>>) -> Entry {
-    Entry::Event(Event { kind, title: title.to_owned(), detail, at })
+    Entry::Event(PageEvent { kind, title: title.to_owned(), detail, at })
 }
 
 fn note_chain(thread: &mut Thread, record: &Record<'_>) {
@@ -769,7 +771,7 @@ fn queue_operation(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime
 }
 
 fn prompt(by: By, text: String, pictures: Vec<Picture>, at: Option<DateTime<Utc>>) -> Entry {
-    Entry::Prompt(Prompt { by, text, pictures, at })
+    Entry::Prompt(PagePrompt { by, text, pictures, at })
 }
 
 /// Whether this tool continued the session with it.
@@ -792,8 +794,8 @@ enum Block {
     Text(String),
     Thinking(String),
     Picture(Picture),
-    Call(Call),
-    Result(Outcome),
+    Call(PageToolCall),
+    Result(PageToolResult),
     Other(String),
 }
 
@@ -826,7 +828,7 @@ fn block(mut block: Value) -> Option<Block> {
         }
         "redacted_thinking" => Block::Thinking("(kept back by the API)".into()),
         "image" => Block::Picture(picture(&mut block)),
-        kind if kind.ends_with("tool_use") => Block::Call(Call {
+        kind if kind.ends_with("tool_use") => Block::Call(PageToolCall {
             id: take("id"),
             name: take("name"),
             input: block.get_mut("input").map(Value::take).unwrap_or_default(),
@@ -836,7 +838,8 @@ fn block(mut block: Value) -> Option<Block> {
             let id = take("tool_use_id");
             let failed = block.get("is_error").and_then(Value::as_bool).unwrap_or(false);
             let content = block.get_mut("content").map(Value::take).unwrap_or_default();
-            let mut outcome = Outcome { id, text: String::new(), pictures: Vec::new(), failed, patch: None };
+            let mut outcome =
+                PageToolResult { id, text: String::new(), pictures: Vec::new(), failed, patch: None };
             let mut texts = Vec::new();
             for inner in of_result(content) {
                 match inner {

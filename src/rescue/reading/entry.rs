@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// One thing on a page.
 #[derive(Debug)]
 pub enum Entry {
-    Prompt(Prompt),
+    Prompt(PagePrompt),
     /// What the model wrote.
     Answer {
         text: String,
@@ -16,9 +16,9 @@ pub enum Entry {
     /// What the model thought.
     Thinking(String),
     /// What the model asked a tool to do.
-    Call(Call),
+    Call(PageToolCall),
     /// A result whose call was shown long before, or is not there.
-    Result(Outcome),
+    Result(PageToolResult),
     /// What the client put into the conversation.
     Client {
         label: String,
@@ -26,11 +26,11 @@ pub enum Entry {
         text: String,
     },
     /// Something that happened to the conversation.
-    Event(Event),
+    Event(PageEvent),
 }
 
 #[derive(Debug)]
-pub struct Prompt {
+pub struct PagePrompt {
     pub by: By,
     pub text: String,
     pub pictures: Vec<Picture>,
@@ -82,19 +82,19 @@ impl Picture {
 }
 
 #[derive(Debug)]
-pub struct Call {
+pub struct PageToolCall {
     /// By which its result and its subagent name it.
     pub id: String,
     pub name: String,
     /// What it was given.
     pub input: Value,
     /// What it gave; `None` when no result was recorded in time.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<PageToolResult>,
 }
 
 /// What a tool gave.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct PageToolResult {
     pub id: String,
     pub text: String,
     pub pictures: Vec<Picture>,
@@ -118,7 +118,7 @@ pub struct Hunk {
 
 /// Something that happened to the conversation.
 #[derive(Debug)]
-pub struct Event {
+pub struct PageEvent {
     pub kind: EventKind,
     /// In a few words.
     pub title: String,

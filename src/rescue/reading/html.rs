@@ -4,13 +4,13 @@
 //! Its security does not rest on one thing: every text is escaped; the policy in its head allows the style and the script of
 //! this file by their hashes, and pictures in it, and nothing else; no address in it leads anywhere.
 
-use super::Facts;
+use super::PageFacts;
 use super::conversation::{Page, Totals, clock, machine};
-use super::entry::{Agent, By, Call, Entry, Event, Outcome, Picture, Prompt};
+use super::entry::{Agent, By, Entry, PageEvent, PagePrompt, PageToolCall, PageToolResult, Picture};
 use super::prose::{escape, escape_visible, render};
-use super::shown::{Shown, count, grouped, line_of, made_visible, size};
-use super::tool::{self, LineKind, Part};
-use super::{Kept, LeftOut};
+use super::shown::{ShortenedText, count, grouped, line_of, made_visible, size};
+use super::tool::{self, LineKind, ToolPart};
+use super::{LeftOut, PageMemory};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -46,7 +46,7 @@ pub struct Html<W> {
     together: Option<usize>,
     in_turn: bool,
     depth: usize,
-    kept: Kept,
+    kept: PageMemory,
 }
 
 impl<W: Write> Html<W> {
@@ -54,7 +54,7 @@ impl<W: Write> Html<W> {
     ///
     /// # Errors
     /// What writing fails with.
-    pub fn begin(out: W, facts: &Facts) -> io::Result<Self> {
+    pub fn begin(out: W, facts: &PageFacts) -> io::Result<Self> {
         let mut page = Self {
             out,
             buffer: String::new(),
@@ -66,7 +66,7 @@ impl<W: Write> Html<W> {
             together: None,
             in_turn: false,
             depth: 0,
-            kept: Kept::default(),
+            kept: PageMemory::default(),
         };
         page.head(facts);
         page.flush()?;
@@ -77,7 +77,7 @@ impl<W: Write> Html<W> {
     ///
     /// # Errors
     /// What writing fails with.
-    pub fn end(mut self, facts: &Facts, totals: &Totals) -> io::Result<(W, LeftOut)> {
+    pub fn end(mut self, facts: &PageFacts, totals: &Totals) -> io::Result<(W, LeftOut)> {
         self.close_turn();
         self.buffer.push_str("<section class=\"end\"><p>");
         escape(&format!("{} ", facts.ending), &mut self.buffer);
@@ -108,7 +108,7 @@ impl<W: Write> Html<W> {
         Ok(())
     }
 
-    fn head(&mut self, facts: &Facts) {
+    fn head(&mut self, facts: &PageFacts) {
         let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()));
         let to = &mut self.buffer;
         let _ = write!(
@@ -187,7 +187,7 @@ impl<W: Write> Html<W> {
         }
     }
 
-    fn prompt(&mut self, prompt: &Prompt) {
+    fn prompt(&mut self, prompt: &PagePrompt) {
         let shown = tool::written(&prompt.text);
         if self.depth > 0 {
             self.buffer.push_str("<p class=\"caption\">");
@@ -220,7 +220,7 @@ impl<W: Write> Html<W> {
     }
 
     /// Words as they were typed, the rest of long ones folded away.
-    fn words(&mut self, shown: &Shown) {
+    fn words(&mut self, shown: &ShortenedText) {
         let at = shown.head.char_indices().scan(0, |lines, (at, char)| {
             *lines += usize::from(char == '\n');
             Some((at, *lines))
@@ -256,7 +256,7 @@ impl<W: Write> Html<W> {
     }
 
     /// Says what is left out between the beginning and the end.
-    fn left(&mut self, shown: &Shown) {
+    fn left(&mut self, shown: &ShortenedText) {
         if let Some(left) = shown.left {
             let _ = write!(
                 self.buffer,
@@ -267,7 +267,7 @@ impl<W: Write> Html<W> {
         }
     }
 
-    fn pre(&mut self, class: &str, shown: &Shown) {
+    fn pre(&mut self, class: &str, shown: &ShortenedText) {
         let _ = write!(self.buffer, "<pre class=\"{class}\">");
         // A first line end would be eaten.
         self.buffer.push('\n');
@@ -316,7 +316,7 @@ impl<W: Write> Html<W> {
         self.buffer.push_str("</div>");
     }
 
-    fn call(&mut self, call: &Call) {
+    fn call(&mut self, call: &PageToolCall) {
         let parts = tool::given(call);
         let failed = call.outcome.as_ref().is_some_and(|outcome| outcome.failed);
         let changed = tool::changed(&parts);
@@ -324,7 +324,7 @@ impl<W: Write> Html<W> {
             && !failed
             && parts
                 .iter()
-                .all(|part| matches!(part, Part::Diff { lines, left: 0 } if lines.len() <= SHORT_DIFF));
+                .all(|part| matches!(part, ToolPart::Diff { lines, left: 0 } if lines.len() <= SHORT_DIFF));
         let _ = write!(
             self.buffer,
             "<details class=\"call{}\"{}><summary><span class=\"tool\">",
@@ -360,9 +360,9 @@ impl<W: Write> Html<W> {
         self.buffer.push_str("</div></details>");
     }
 
-    fn part(&mut self, part: &Part) {
+    fn part(&mut self, part: &ToolPart) {
         match part {
-            Part::Code { title, text, .. } => {
+            ToolPart::Code { title, text, .. } => {
                 if !title.is_empty() {
                     self.buffer.push_str("<p class=\"caption\">");
                     escape(title, &mut self.buffer);
@@ -370,8 +370,8 @@ impl<W: Write> Html<W> {
                 }
                 self.pre("given", text);
             }
-            Part::Prose(markdown) => self.prose("prose", markdown),
-            Part::Todo(todos) => {
+            ToolPart::Prose(markdown) => self.prose("prose", markdown),
+            ToolPart::Todo(todos) => {
                 self.buffer.push_str("<ul class=\"todo\">");
                 for (state, what) in todos {
                     self.buffer.push_str("<li><span class=\"state\">");
@@ -382,7 +382,7 @@ impl<W: Write> Html<W> {
                 }
                 self.buffer.push_str("</ul>");
             }
-            Part::Diff { lines, left } => {
+            ToolPart::Diff { lines, left } => {
                 self.buffer.push_str("<pre class=\"diff\">");
                 for line in lines {
                     let (open, close) = match line.kind {
@@ -408,7 +408,7 @@ impl<W: Write> Html<W> {
         }
     }
 
-    fn outcome(&mut self, outcome: &Outcome) {
+    fn outcome(&mut self, outcome: &PageToolResult) {
         if let Some(shown) = tool::gave(&outcome.text) {
             let _ = write!(
                 self.buffer,
@@ -423,7 +423,7 @@ impl<W: Write> Html<W> {
         self.pictures(&outcome.pictures);
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &PageEvent) {
         self.marks += 1;
         let (mark, kind) = (self.marks, event.kind.as_str());
         if self.depth == 0 && event.kind.is_in_timeline() {
@@ -512,7 +512,7 @@ impl<W: Write> Page for Html<W> {
                 self.buffer.push_str("<details class=\"client\"><summary>");
                 escape(&line_of(label, 200), &mut self.buffer);
                 self.buffer.push_str("</summary><div class=\"inside\">");
-                self.pre("note", &Shown::of(text, super::shown::OUTPUT));
+                self.pre("note", &ShortenedText::of(text, super::shown::OUTPUT));
                 self.buffer.push_str("</div></details>");
             }
             Entry::Event(event) => self.event(event),

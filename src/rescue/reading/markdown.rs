@@ -3,10 +3,10 @@
 //! Everything that was said stands in a fence that is longer than any in it, so that nothing in it becomes a part of the page.
 
 use super::conversation::{Page, Totals, clock};
-use super::entry::{Agent, Call, Entry, Outcome, Picture};
-use super::shown::{OUTPUT, Shown, count, grouped, line_of, made_visible, size};
-use super::tool::{self, LineKind, Part};
-use super::{Facts, Kept, LeftOut};
+use super::entry::{Agent, Entry, PageToolCall, PageToolResult, Picture};
+use super::shown::{OUTPUT, ShortenedText, count, grouped, line_of, made_visible, size};
+use super::tool::{self, LineKind, ToolPart};
+use super::{LeftOut, PageFacts, PageMemory};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -16,7 +16,7 @@ pub struct Markdown<W> {
     buffer: String,
     turn: u64,
     depth: usize,
-    kept: Kept,
+    kept: PageMemory,
 }
 
 impl<W: Write> Markdown<W> {
@@ -24,8 +24,8 @@ impl<W: Write> Markdown<W> {
     ///
     /// # Errors
     /// What writing fails with.
-    pub fn begin(out: W, facts: &Facts) -> io::Result<Self> {
-        let mut page = Self { out, buffer: String::new(), turn: 0, depth: 0, kept: Kept::default() };
+    pub fn begin(out: W, facts: &PageFacts) -> io::Result<Self> {
+        let mut page = Self { out, buffer: String::new(), turn: 0, depth: 0, kept: PageMemory::default() };
         let to = &mut page.buffer;
         let _ = write!(to, "# {}\n\n**{}**\n\n", words(&facts.title), super::PRIVATE_WORDS);
         for (name, value, is_code) in &facts.rows {
@@ -41,7 +41,7 @@ impl<W: Write> Markdown<W> {
     ///
     /// # Errors
     /// What writing fails with.
-    pub fn end(mut self, facts: &Facts, totals: &Totals) -> io::Result<(W, LeftOut)> {
+    pub fn end(mut self, facts: &PageFacts, totals: &Totals) -> io::Result<(W, LeftOut)> {
         let _ = write!(
             self.buffer,
             "\n---\n\n{} {}, {}, {}, {}.\n",
@@ -64,7 +64,7 @@ impl<W: Write> Markdown<W> {
         Ok(())
     }
 
-    fn fence(&mut self, language: &str, shown: &Shown) {
+    fn fence(&mut self, language: &str, shown: &ShortenedText) {
         self.kept.note(shown);
         self.fenced(language, &shown.head);
         if let Some(left) = shown.left {
@@ -96,7 +96,7 @@ impl<W: Write> Markdown<W> {
         }
     }
 
-    fn call(&mut self, call: &Call) {
+    fn call(&mut self, call: &PageToolCall) {
         let state = match &call.outcome {
             None => " (no result)",
             Some(outcome) if outcome.failed => " (failed)",
@@ -107,16 +107,16 @@ impl<W: Write> Markdown<W> {
         let _ = write!(self.buffer, "\n**{}**{label}{state}\n", words(&line_of(&call.name, 80)));
         for part in tool::given(call) {
             match part {
-                Part::Code { language, text, .. } => self.fence(language, &text),
-                Part::Prose(markdown) => self.fence("markdown", &tool::written(&markdown)),
-                Part::Todo(todos) => {
+                ToolPart::Code { language, text, .. } => self.fence(language, &text),
+                ToolPart::Prose(markdown) => self.fence("markdown", &tool::written(&markdown)),
+                ToolPart::Todo(todos) => {
                     self.buffer.push('\n');
                     for (state, what) in todos {
                         let mark = if state == "completed" { "x" } else { " " };
                         let _ = writeln!(self.buffer, "- [{mark}] {}", words(&what));
                     }
                 }
-                Part::Diff { lines, left } => {
+                ToolPart::Diff { lines, left } => {
                     let mut text = String::new();
                     for line in lines {
                         let mark = match line.kind {
@@ -144,7 +144,7 @@ impl<W: Write> Markdown<W> {
         }
     }
 
-    fn outcome(&mut self, outcome: &Outcome) {
+    fn outcome(&mut self, outcome: &PageToolResult) {
         if let Some(shown) = tool::gave(&outcome.text) {
             let name = if outcome.failed { "Failed" } else { "Result" };
             let _ = write!(self.buffer, "\n{name}, {}:\n", size(outcome.text.len() as u64));
@@ -185,7 +185,7 @@ impl<W: Write> Page for Markdown<W> {
             Entry::Client { label, text } => {
                 let _ = write!(self.buffer, "\nClient: {}\n", code(&line_of(label, 200)));
                 if !text.trim().is_empty() {
-                    self.fence("text", &Shown::of(text, OUTPUT));
+                    self.fence("text", &ShortenedText::of(text, OUTPUT));
                 }
             }
             Entry::Event(event) => {

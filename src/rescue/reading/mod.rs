@@ -12,7 +12,7 @@ pub mod tool;
 
 use entry::Picture;
 use serde::Serialize;
-use shown::{Shown, count, size};
+use shown::{ShortenedText, count, size};
 
 /// Said at the top of every page.
 const PRIVATE_WORDS: &str = "Nothing on this page is redacted. It shows what was said, read and run in this session, with every password \
@@ -29,7 +29,7 @@ const PICTURES: usize = 2 * 1024 * 1024;
 
 /// What a page says about its session at the top.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct PageFacts {
     /// Name, title or newest prompt.
     pub title: String,
     /// What, its value, and whether that is one for programs.
@@ -67,13 +67,13 @@ impl LeftOut {
 
 /// What was shown so far, for what is bounded over a whole page.
 #[derive(Debug, Default)]
-struct Kept {
+struct PageMemory {
     left: LeftOut,
     pictures: usize,
 }
 
-impl Kept {
-    fn note(&mut self, shown: &Shown) {
+impl PageMemory {
+    fn note(&mut self, shown: &ShortenedText) {
         let bytes = shown.left_bytes();
         if bytes > 0 {
             self.left.texts += 1;
@@ -103,14 +103,14 @@ impl Kept {
 mod tests {
     use super::*;
 
-    pub fn facts() -> Facts {
-        Facts { title: "T".into(), rows: vec![("Session", "x".into(), true)], ending: "It ended.".into() }
+    pub fn facts() -> PageFacts {
+        PageFacts { title: "T".into(), rows: vec![("Session", "x".into(), true)], ending: "It ended.".into() }
     }
 
     #[test]
     fn only_small_sound_pictures_go_into_a_page() {
         let picture = |media: &str, data: &str| Picture { media: media.into(), data: data.into() };
-        let mut kept = Kept::default();
+        let mut kept = PageMemory::default();
         assert!(kept.take_picture(&picture("image/png", "iVBORw0KGgo=")));
         for (media, data) in [
             ("image/svg+xml", "PHN2Zz4="),

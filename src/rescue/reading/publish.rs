@@ -8,15 +8,15 @@ use super::entry::Agent;
 use super::html::Html;
 use super::markdown::Markdown;
 use super::shown::{line_of, size};
-use super::{Facts, LeftOut};
+use super::{LeftOut, PageFacts};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, open_regular_with_metadata, private_file, read_small};
 use crate::program::process_exists;
-use crate::report::inventory::{Ground, Inventory, Row};
+use crate::report::inventory::{Inventory, InventoryRow, ReportContext};
 use crate::report::session::Session;
 use crate::rescue::copy::Progress;
 use crate::rescue::export::{Failure, Selection, ensure_elsewhere, rename_new, unread};
-use crate::session::belongings::{self, Part};
+use crate::session::belongings::{self, SessionFileKind};
 use crate::session::files::is_subagent;
 use crate::session::state::State;
 use crate::store::journal;
@@ -270,7 +270,7 @@ struct Target {
 impl Target {
     /// Never into Claude Code's own directories: it would take pages for something of its own, or delete them.
     fn of(
-        ground: &Ground<'_>,
+        ground: &ReportContext<'_>,
         inventory: &Inventory<'_>,
         options: &ReadingOptions,
         named: bool,
@@ -309,10 +309,10 @@ impl Target {
 }
 
 struct Plan<'r> {
-    row: &'r Row,
+    row: &'r InventoryRow,
     /// Where Claude Code has the transcript, or had it.
     transcript: PathBuf,
-    facts: Facts,
+    facts: PageFacts,
     title: Option<String>,
     state: State,
     live_pid: Option<u32>,
@@ -322,13 +322,13 @@ struct Plan<'r> {
 }
 
 impl<'r> Plan<'r> {
-    fn of(inventory: &Inventory<'_>, row: &'r Row) -> Result<Self> {
+    fn of(inventory: &Inventory<'_>, row: &'r InventoryRow) -> Result<Self> {
         let home = inventory.files_of(row);
         let (files, _) = belongings::of(home, &row.found, None)?;
         let mut agents = BTreeMap::new();
         for file in files {
             let name = file.from.file_name().and_then(OsStr::to_str);
-            if file.part == Part::Companion && name.is_some_and(is_subagent) {
+            if file.part == SessionFileKind::Companion && name.is_some_and(is_subagent) {
                 let (call, agent) = described(&file.from);
                 agents.insert(call, agent);
             }
@@ -426,7 +426,7 @@ impl<'r> Plan<'r> {
     }
 }
 
-fn facts(session: &Session, row: &Row, title: Option<&str>) -> Facts {
+fn facts(session: &Session, row: &InventoryRow, title: Option<&str>) -> PageFacts {
     let summary = &row.summary;
     let mut rows = vec![("Session", session.id.clone(), true)];
     let mut add = |name: &'static str, value: Option<String>, code: bool| {
@@ -447,7 +447,7 @@ fn facts(session: &Session, row: &Row, title: Option<&str>) -> Facts {
         true,
     );
     add("Lossless export", Some(format!("cc-session-recover export {}", session.id)), true);
-    Facts {
+    PageFacts {
         title: title.map_or_else(|| format!("Session {}", session.id), str::to_owned),
         rows,
         ending: format!(

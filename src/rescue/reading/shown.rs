@@ -23,11 +23,11 @@ pub const WRITTEN: Bounds = Bounds { head: (192 * 1024, 4_000), tail: (16 * 1024
 
 /// A text as it is shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shown {
+pub struct ShortenedText {
     /// Its beginning, or all of it.
     pub head: String,
     /// What is left out behind it.
-    pub left: Option<Left>,
+    pub left: Option<OmittedAmount>,
     /// Its end, when something is left out.
     pub tail: String,
     /// Bytes left out of lines that are too long; what says so stands in their place.
@@ -36,12 +36,12 @@ pub struct Shown {
 
 /// What is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Left {
+pub struct OmittedAmount {
     pub lines: usize,
     pub bytes: usize,
 }
 
-impl Shown {
+impl ShortenedText {
     /// What is shown of this text within these bounds.
     #[must_use]
     pub fn of(text: &str, bounds: Bounds) -> Self {
@@ -75,7 +75,7 @@ impl Shown {
             shown.head.push_str(&tail);
         } else {
             let lines = memchr::memchr_iter(b'\n', middle.as_bytes()).count();
-            shown.left = Some(Left { lines: lines.max(1), bytes: middle.len() });
+            shown.left = Some(OmittedAmount { lines: lines.max(1), bytes: middle.len() });
         }
         shown
     }
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_long_text_shows_both_its_ends_and_counts_what_lies_between() {
         let text = (0..10_000).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n");
-        let shown = Shown::of(&text, OUTPUT);
+        let shown = ShortenedText::of(&text, OUTPUT);
         assert!(shown.head.starts_with("line 0\n") && shown.head.ends_with("line 239\n"));
         assert!(shown.tail.starts_with("line 9940\n") && shown.tail.ends_with("line 9999"));
         assert_eq!(shown.left.map(|left| left.lines), Some(9_700));
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_megabyte_in_one_line_is_cut_within_it() {
-        let shown = Shown::of(&"x".repeat(1_000_000), OUTPUT);
+        let shown = ShortenedText::of(&"x".repeat(1_000_000), OUTPUT);
         assert_eq!((shown.left, shown.of_lines), (None, 998_000));
         assert!(shown.head.ends_with(" ⟨… 998,000 more bytes of this line⟩"));
     }
@@ -243,14 +243,14 @@ mod tests {
         fn every_byte_is_shown_or_counted(lines in proptest::collection::vec(prop_oneof![8 => Just("abc".to_owned()), 1 => Just(String::new()), 1 => Just("x".repeat(2_500))], 0..500)) {
             let text = lines.join("\n");
             let trimmed = text.trim_end_matches('\n');
-            let shown = Shown::of(&text, OUTPUT);
+            let shown = ShortenedText::of(&text, OUTPUT);
             let marks: usize = [&shown.head, &shown.tail].iter().map(|part| part.lines().filter_map(|line| Some(line.len() - line.find(" ⟨…")?)).sum::<usize>()).sum();
             prop_assert_eq!(shown.head.len() + shown.tail.len() - marks + shown.left_bytes(), trimmed.len());
         }
 
         #[test]
         fn nothing_that_steers_is_left(text in "(?s).{0,300}") {
-            let shown = Shown::of(&text, OUTPUT);
+            let shown = ShortenedText::of(&text, OUTPUT);
             prop_assert!(!shown.head.chars().any(|char| (char.is_control() && char != '\n' && char != '\t') || invisible(char)));
         }
     }

@@ -1,7 +1,7 @@
 //! A tool call as it is read: what it is about in a few words, what it was given, what it changed and what it gave.
 
-use super::entry::{Call, Hunk};
-use super::shown::{OUTPUT, Shown, WRITTEN, count, line_of, made_visible};
+use super::entry::{Hunk, PageToolCall};
+use super::shown::{OUTPUT, ShortenedText, WRITTEN, count, line_of, made_visible};
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
@@ -14,14 +14,14 @@ const DIFF_LINE: usize = 1_000;
 
 /// A part of a call.
 #[derive(Debug)]
-pub enum Part {
+pub enum ToolPart {
     /// Text of a fixed width.
     Code {
         /// What it is; may be empty.
         title: String,
         /// Its language, for editors; may be empty.
         language: &'static str,
-        text: Shown,
+        text: ShortenedText,
     },
     /// How a file was changed.
     Diff {
@@ -53,7 +53,7 @@ pub enum LineKind {
 
 /// What the call is about.
 #[must_use]
-pub fn label(call: &Call) -> String {
+pub fn label(call: &PageToolCall) -> String {
     let text = |key: &str| call.input.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     let wanted: &[&str] = match call.name.as_str() {
         "Bash" | "PowerShell" => &["description", "command"],
@@ -80,7 +80,7 @@ pub fn label(call: &Call) -> String {
 
 /// What the call was given and what it changed.
 #[must_use]
-pub fn given(call: &Call) -> Vec<Part> {
+pub fn given(call: &PageToolCall) -> Vec<ToolPart> {
     let empty = Map::new();
     let input = call.input.as_object().unwrap_or(&empty);
     let text = |key: &str| input.get(key).and_then(Value::as_str);
@@ -111,11 +111,11 @@ pub fn given(call: &Call) -> Vec<Part> {
             &["notebook_path", "new_source"]
         }
         "Agent" | "Task" => {
-            parts.extend(text("prompt").map(|prompt| Part::Prose(prompt.to_owned())));
+            parts.extend(text("prompt").map(|prompt| ToolPart::Prose(prompt.to_owned())));
             &["prompt", "description"]
         }
         "ExitPlanMode" => {
-            parts.extend(text("plan").map(|plan| Part::Prose(plan.to_owned())));
+            parts.extend(text("plan").map(|plan| ToolPart::Prose(plan.to_owned())));
             &["plan"]
         }
         "TodoWrite" => {
@@ -123,7 +123,7 @@ pub fn given(call: &Call) -> Vec<Part> {
             let member = |todo: &Value, key: &str| {
                 line_of(todo.get(key).and_then(Value::as_str).unwrap_or_default(), 400)
             };
-            parts.push(Part::Todo(
+            parts.push(ToolPart::Todo(
                 todos
                     .iter()
                     .take(200)
@@ -155,18 +155,18 @@ pub fn given(call: &Call) -> Vec<Part> {
 
 /// What the call gave.
 #[must_use]
-pub fn gave(text: &str) -> Option<Shown> {
-    (!text.trim().is_empty()).then(|| Shown::of(text, OUTPUT))
+pub fn gave(text: &str) -> Option<ShortenedText> {
+    (!text.trim().is_empty()).then(|| ShortenedText::of(text, OUTPUT))
 }
 
 /// What is shown of something that was written.
 #[must_use]
-pub fn written(text: &str) -> Shown {
-    Shown::of(text, WRITTEN)
+pub fn written(text: &str) -> ShortenedText {
+    ShortenedText::of(text, WRITTEN)
 }
 
-fn code(title: &str, language: &'static str, text: &str) -> Part {
-    Part::Code { title: title.into(), language, text: Shown::of(text, OUTPUT) }
+fn code(title: &str, language: &'static str, text: &str) -> ToolPart {
+    ToolPart::Code { title: title.into(), language, text: ShortenedText::of(text, OUTPUT) }
 }
 
 fn edits(input: &Map<String, Value>) -> impl Iterator<Item = (&str, &str)> {
@@ -196,7 +196,7 @@ fn replaced(old: &str, new: &str) -> Vec<Line> {
     lines
 }
 
-fn patched(patch: &[Hunk]) -> Part {
+fn patched(patch: &[Hunk]) -> ToolPart {
     let mut lines = Vec::new();
     for hunk in patch {
         let place =
@@ -214,7 +214,7 @@ fn patched(patch: &[Hunk]) -> Part {
     diff(lines)
 }
 
-fn diff(mut lines: Vec<Line>) -> Part {
+fn diff(mut lines: Vec<Line>) -> ToolPart {
     let left = lines.len().saturating_sub(DIFF);
     lines.truncate(DIFF);
     for line in &mut lines {
@@ -226,16 +226,16 @@ fn diff(mut lines: Vec<Line>) -> Part {
         }
         line.text = text;
     }
-    Part::Diff { lines, left }
+    ToolPart::Diff { lines, left }
 }
 
 /// How many lines a diff adds and removes.
 #[must_use]
-pub fn changed(parts: &[Part]) -> Option<(usize, usize)> {
+pub fn changed(parts: &[ToolPart]) -> Option<(usize, usize)> {
     let mut diffs = parts
         .iter()
         .filter_map(|part| match part {
-            Part::Diff { lines, left: 0 } => Some(lines),
+            ToolPart::Diff { lines, left: 0 } => Some(lines),
             _ => None,
         })
         .peekable();
@@ -268,8 +268,12 @@ mod tests {
 
     #[test]
     fn a_call_is_about_what_a_person_would_say() {
-        let call =
-            |name: &str, input: Value| Call { id: String::new(), name: name.into(), input, outcome: None };
+        let call = |name: &str, input: Value| PageToolCall {
+            id: String::new(),
+            name: name.into(),
+            input,
+            outcome: None,
+        };
         for (name, input, words) in [
             ("Bash", serde_json::json!({"command": "ls\n-l", "description": "List"}), "List"),
             ("Bash", serde_json::json!({"command": "ls\n-l"}), "ls -l"),

@@ -5,7 +5,9 @@
 //! each in the smallest way. Measured on clients 2.1.200 and 2.1.329.
 
 use super::content::{Fault, KEPT_RESULT, examine};
-use super::links::{Branch, Broken, Kind, Link, Lost, Name, Plan, Preserved, Scope, Talk, plan};
+use super::links::{
+    Branch, Broken, Link, LinkRepairPlan, LinkedRecordKind, Lost, Name, Preserved, RepairScope, Talk, plan,
+};
 use super::outline::outline_of;
 use super::pieces::{Piece, Pieces, fields, string};
 use crate::clock::parse_rfc3339;
@@ -29,7 +31,7 @@ const BLOCK: usize = 256 * 1024;
 /// A kind of damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Class {
+pub enum DamageClass {
     /// The last line has no end and is no record.
     TornEnd,
     /// The last line has no end and is a record.
@@ -91,7 +93,7 @@ pub enum Class {
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// What kind of damage.
-    pub class: Class,
+    pub class: DamageClass,
     /// Number of its line, from 1.
     pub line: u64,
     /// Where its line begins, in bytes.
@@ -107,7 +109,7 @@ pub struct Finding {
 
 /// What is done to one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Change {
+pub struct RecordRepair {
     /// New parent: an id.
     pub parent: Option<String>,
     pub id: Option<String>,
@@ -124,7 +126,7 @@ pub struct Change {
 
 /// A record that is put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Put {
+pub struct InsertedRecord {
     pub id: String,
     pub parent: Option<String>,
     /// What it is put in for.
@@ -145,9 +147,9 @@ pub enum LostRecord {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edit {
     /// Records in front of the record with this number on the line.
-    pub before: Vec<(u16, Put)>,
+    pub before: Vec<(u16, InsertedRecord)>,
     /// Changes of the records on it, by their number.
-    pub changes: BTreeMap<u16, Change>,
+    pub changes: BTreeMap<u16, RecordRepair>,
 }
 
 /// What was found in a transcript.
@@ -233,7 +235,7 @@ pub struct OtherSession {
 
 /// How a transcript is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading<'a> {
+pub struct DiagnosisOptions<'a> {
     /// Its records are those of a subagent.
     pub subagent: bool,
     /// The session's own id; `None`: whatever its records say.
@@ -243,15 +245,15 @@ pub struct Reading<'a> {
     /// The client is to send the branch with this record.
     pub branch: Option<&'a str>,
     /// How much may be changed.
-    pub scope: Scope,
+    pub scope: RepairScope,
 }
 
 /// Reads a transcript and says what is wrong with it.
 ///
 /// # Errors
 /// What reading fails with.
-pub fn diagnose(source: impl Read + Seek, reading: &Reading<'_>) -> std::io::Result<Diagnosis> {
-    let mut lines = Lines::of(source);
+pub fn diagnose(source: impl Read + Seek, reading: &DiagnosisOptions<'_>) -> std::io::Result<Diagnosis> {
+    let mut lines = TranscriptLines::of(source);
     let mut survey = Survey::read(&mut lines, reading, HashSet::new())?;
     let foreign = survey.foreign();
     if !foreign.is_empty() {
@@ -265,9 +267,13 @@ pub fn diagnose(source: impl Read + Seek, reading: &Reading<'_>) -> std::io::Res
 ///
 /// # Errors
 /// What reading fails with.
-pub fn remaining(made: impl Read, found: &Diagnosis, reading: &Reading<'_>) -> std::io::Result<(u64, u64)> {
-    let reading = Reading { branch: None, ..*reading };
-    let survey = Survey::read(&mut Lines::of(made), &reading, found.foreign.clone())?;
+pub fn remaining(
+    made: impl Read,
+    found: &Diagnosis,
+    reading: &DiagnosisOptions<'_>,
+) -> std::io::Result<(u64, u64)> {
+    let reading = DiagnosisOptions { branch: None, ..*reading };
+    let survey = Survey::read(&mut TranscriptLines::of(made), &reading, found.foreign.clone())?;
     Ok(survey.left(reading.scope))
 }
 
@@ -286,14 +292,14 @@ pub struct FileLine<'a> {
 }
 
 /// The lines of a file from the first to the last.
-pub struct Lines<R> {
+pub struct TranscriptLines<R> {
     source: BufReader<R>,
     buffer: Vec<u8>,
     offset: u64,
     number: u64,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: Read> TranscriptLines<R> {
     /// From where the file stands.
     pub fn of(source: R) -> Self {
         Self { source: BufReader::with_capacity(BLOCK, source), buffer: Vec::new(), offset: 0, number: 0 }
@@ -332,7 +338,7 @@ impl<R: Read> Lines<R> {
     }
 }
 
-impl<R: Read + Seek> Lines<R> {
+impl<R: Read + Seek> TranscriptLines<R> {
     fn rewind(&mut self) -> std::io::Result<()> {
         (self.offset, self.number) = (0, 0);
         self.source.seek(SeekFrom::Start(0)).map(|_| ())
@@ -445,8 +451,8 @@ struct Survey {
 
 impl Survey {
     fn read<R: Read>(
-        lines: &mut Lines<R>,
-        reading: &Reading<'_>,
+        lines: &mut TranscriptLines<R>,
+        reading: &DiagnosisOptions<'_>,
         foreign: HashSet<u64>,
     ) -> std::io::Result<Self> {
         let mut survey = Self {
@@ -545,7 +551,7 @@ impl Survey {
         }
         let Some(bytes) = line.bytes else {
             let what = format!("a line of {} bytes is too long to be looked into", line.length);
-            self.add(at(Class::OverlongLine, what, "reads it if it is a record", None, None));
+            self.add(at(DamageClass::OverlongLine, what, "reads it if it is a record", None, None));
             return;
         };
         let pieces = Pieces::of(bytes);
@@ -555,12 +561,24 @@ impl Survey {
             self.damaged(line, &pieces, records, at);
         } else if !line.ended && records > 0 {
             let what = "the last line has no end".to_owned();
-            self.add(at(Class::UnendedLine, what, "reads it, and ends it before it writes on", None, None));
+            self.add(at(
+                DamageClass::UnendedLine,
+                what,
+                "reads it, and ends it before it writes on",
+                None,
+                None,
+            ));
         }
         if pieces.invalid_text && records > 0 {
             let what = "bytes in a record are no UTF-8".to_owned();
             let lost = Some("the characters they stood for".to_owned());
-            self.add(at(Class::InvalidUtf8, what, "reads a replacement character for each", None, lost));
+            self.add(at(
+                DamageClass::InvalidUtf8,
+                what,
+                "reads a replacement character for each",
+                None,
+                lost,
+            ));
         }
         let mut number = 0;
         for piece in &pieces.list {
@@ -583,7 +601,7 @@ impl Survey {
         line: &FileLine<'_>,
         pieces: &Pieces<'_>,
         records: usize,
-        at: impl Fn(Class, String, &'static str, Option<&str>, Option<String>) -> Finding,
+        at: impl Fn(DamageClass, String, &'static str, Option<&str>, Option<String>) -> Finding,
     ) {
         let torn = pieces.list.len() - records;
         let length = line.bytes.map_or(0, <[u8]>::len);
@@ -595,11 +613,11 @@ impl Survey {
                 (_, nul) => format!("{length} bytes that are no record, {nul} of them NUL"),
             };
             if line.ended {
-                self.add(at(Class::TornLine, what, "passes over it", None, lost));
+                self.add(at(DamageClass::TornLine, what, "passes over it", None, lost));
             } else {
                 let what = format!("the file ends in {what}");
                 self.add(at(
-                    Class::TornEnd,
+                    DamageClass::TornEnd,
                     what,
                     "passes over it, and ends the line before it writes on",
                     None,
@@ -612,7 +630,7 @@ impl Survey {
         let finding = if torn > 0 {
             let what = format!("{records} whole {} behind or between torn ones on one line", words(records));
             at(
-                Class::BuriedRecord,
+                DamageClass::BuriedRecord,
                 what,
                 passes,
                 Some("each gets a line of its own"),
@@ -620,14 +638,14 @@ impl Survey {
             )
         } else if records > 1 {
             let what = format!("{records} records on one line");
-            at(Class::GluedRecords, what, passes, Some("each gets a line of its own"), None)
+            at(DamageClass::GluedRecords, what, passes, Some("each gets a line of its own"), None)
         } else {
             let what = format!("{} NUL bytes in or beside a record", pieces.nul);
             let lost = pieces
                 .records()
                 .any(|text| text.contains('\u{fffd}'))
                 .then(|| "the characters they stand for".into());
-            at(Class::NulBytes, what, passes, Some("they are taken out"), lost)
+            at(DamageClass::NulBytes, what, passes, Some("they are taken out"), lost)
         };
         self.found.edits.entry(line.offset).or_default();
         self.add(finding);
@@ -705,9 +723,9 @@ impl Survey {
             offset: at.offset,
             piece,
             kind: match kind.as_str() {
-                _ if boundary => Kind::Boundary,
-                "progress" => Kind::Progress,
-                _ => Kind::Other,
+                _ if boundary => LinkedRecordKind::Boundary,
+                "progress" => LinkedRecordKind::Progress,
+                _ => LinkedRecordKind::Other,
             },
             entrypoint: self.entrypoint(entrypoint),
             meta: false,
@@ -755,7 +773,7 @@ impl Survey {
         assistant: bool,
         message: Option<&RawValue>,
     ) {
-        link.kind = if assistant { Kind::Assistant } else { Kind::Prompt };
+        link.kind = if assistant { LinkedRecordKind::Assistant } else { LinkedRecordKind::Prompt };
         let Some([id, content]) = message.and_then(|message| fields(message.get(), ["id", "content"])) else {
             return;
         };
@@ -781,7 +799,7 @@ impl Survey {
                 self.call(tool, index, link);
             }
             for tool in tools.results {
-                link.kind = Kind::Result;
+                link.kind = LinkedRecordKind::Result;
                 self.result(tool, index, link);
             }
         }
@@ -862,7 +880,7 @@ impl Survey {
     }
 
     /// What is to be done about the conversation as a whole.
-    fn outlook(&mut self, scope: Scope) -> Outlook {
+    fn outlook(&mut self, scope: RepairScope) -> Outlook {
         let called = &self.called;
         self.talk.unpaired.results.retain(|(_, tool)| !called.contains_key(&hash(tool)));
         let mut calls: Vec<(usize, String)> = self.unanswered.drain().map(|(_, call)| call).collect();
@@ -892,7 +910,7 @@ impl Survey {
     }
 
     /// Calls that get an id of their own: those the client sends beside another with the same id.
-    fn renames(&self, plan: &Plan) -> Vec<(usize, String)> {
+    fn renames(&self, plan: &LinkRepairPlan) -> Vec<(usize, String)> {
         let mut renames = Vec::new();
         let mut numbers: HashMap<&str, u32> = HashMap::new();
         let mut sent: HashMap<&str, bool> = HashMap::new();
@@ -919,7 +937,7 @@ impl Survey {
     }
 
     /// The oldest images, so many that the rest fits into a request.
-    fn too_many_images(&self, plan: &Plan) -> Option<TooManyImages> {
+    fn too_many_images(&self, plan: &LinkRepairPlan) -> Option<TooManyImages> {
         let links = &self.talk.links;
         let total: u64 = plan.sent.iter().map(|index| links[*index].weight).sum();
         let sent: Vec<_> =
@@ -944,7 +962,7 @@ impl Survey {
     }
 
     /// How many things there are to mend, and how many records.
-    fn left(mut self, scope: Scope) -> (u64, u64) {
+    fn left(mut self, scope: RepairScope) -> (u64, u64) {
         if !self.spoken {
             return (0, self.found.records);
         }
@@ -952,12 +970,12 @@ impl Survey {
         let plan = &outlook.plan;
         let mut left =
             self.found.mendable + outlook.renames.len() as u64 + u64::from(outlook.images.is_some());
-        if scope >= Scope::Links {
+        if scope >= RepairScope::Links {
             left += plan.inserts.len() as u64 + u64::from(plan.leaf.is_some());
             left +=
                 plan.relinks.iter().filter(|relink| relink_finding(relink.why, 0).is_some()).count() as u64;
         }
-        if scope >= Scope::Joins {
+        if scope >= RepairScope::Joins {
             left += plan.forks.iter().filter(|fork| fork.joined).count() as u64;
         }
         left += u64::from(matches!(self.last, Some((_, false))));
@@ -971,14 +989,22 @@ impl Survey {
     #[expect(clippy::similar_names, reason = "lines are read, links are what they hold")]
     fn finish<R: Read + Seek>(
         mut self,
-        lines: &mut Lines<R>,
-        reading: &Reading<'_>,
+        lines: &mut TranscriptLines<R>,
+        reading: &DiagnosisOptions<'_>,
     ) -> std::io::Result<Diagnosis> {
         if !self.spoken {
             let client = "says that there is no conversation with this id";
             let what = "no message of a conversation is in it".to_owned();
             let lost = Some("the conversation, unless a copy is kept".to_owned());
-            self.add(Finding { class: Class::Stub, line: 1, offset: 0, what, client, mend: None, lost });
+            self.add(Finding {
+                class: DamageClass::Stub,
+                line: 1,
+                offset: 0,
+                what,
+                client,
+                mend: None,
+                lost,
+            });
             return Ok(self.found);
         }
         let scope = reading.scope;
@@ -997,7 +1023,7 @@ impl Survey {
                 change.renames.push((reuse.tool.clone(), name.clone()));
             }
             findings.push(Finding {
-                class: Class::ReusedToolId,
+                class: DamageClass::ReusedToolId,
                 line: 0,
                 offset: links[reuse.call].offset,
                 what: format!("a tool call has the id {} of an earlier one: the id is used twice", reuse.tool),
@@ -1012,7 +1038,7 @@ impl Survey {
                 change.changes.entry(links[*index].piece).or_default().without_images = true;
             }
             findings.push(Finding {
-                class: Class::OversizeImages,
+                class: DamageClass::OversizeImages,
                 line: 0,
                 offset: links[images.records[0]].offset,
                 what: format!("{} images of {} bytes are too large together", images.all, images.size),
@@ -1027,7 +1053,7 @@ impl Survey {
             let edit = self.found.edits.entry(link.offset).or_default();
             edit.changes.entry(link.piece).or_default().time = Some(time);
             findings.push(Finding {
-                class: Class::MissingTime,
+                class: DamageClass::MissingTime,
                 line: 0,
                 offset: link.offset,
                 what: "the last message has no time".into(),
@@ -1036,10 +1062,10 @@ impl Survey {
                 lost: None,
             });
         }
-        let mut leaf = plan.leaf.filter(|_| scope >= Scope::Links);
+        let mut leaf = plan.leaf.filter(|_| scope >= RepairScope::Links);
         if let Some(leaf) = leaf {
             findings.push(Finding {
-                class: Class::WrongEnd,
+                class: DamageClass::WrongEnd,
                 line: 0,
                 offset: links[leaf].offset,
                 what: "a copy, a late note or a record of another session stands at the end of the file"
@@ -1079,7 +1105,7 @@ impl Survey {
         self.found.branches = branches;
         for other in std::mem::take(&mut self.others).into_values() {
             self.add(Finding {
-                class: Class::OtherSession,
+                class: DamageClass::OtherSession,
                 line: other.first_line,
                 offset: other.offset,
                 what: format!(
@@ -1105,7 +1131,7 @@ impl Survey {
     }
 
     /// The end of the branch with the record that was asked for.
-    fn branch_leaf(&self, plan: &Plan) -> Option<usize> {
+    fn branch_leaf(&self, plan: &LinkRepairPlan) -> Option<usize> {
         let links = &self.talk.links;
         let wanted = links.iter().position(|link| link.id == self.branch)?;
         let mut best =
@@ -1117,7 +1143,7 @@ impl Survey {
 
 /// What is to be done about the conversation as a whole.
 struct Outlook {
-    plan: Plan,
+    plan: LinkRepairPlan,
     /// Numbers of reuses, and the ids they get.
     renames: Vec<(usize, String)>,
     images: Option<TooManyImages>,
@@ -1168,28 +1194,28 @@ fn words(records: usize) -> &'static str {
 fn fault_finding(fault: Fault, line: &FileLine<'_>) -> Finding {
     let (class, what, client, mend, lost) = match fault {
         Fault::Thinking => (
-            Class::UnsignedThinking,
+            DamageClass::UnsignedThinking,
             "thinking without a signature".to_owned(),
             "sends it, is refused, and then sends the whole conversation without any thinking",
             "it is taken out",
             Some("that thinking".to_owned()),
         ),
         Fault::Input => (
-            Class::MalformedInput,
+            DamageClass::MalformedInput,
             "the arguments of a tool call are no object".into(),
             "sends it, and every request is refused",
             "they become a member of one",
             None,
         ),
         Fault::Result(bytes) => (
-            Class::OversizeResult,
+            DamageClass::OversizeResult,
             format!("a tool's result of {bytes} bytes"),
             "sends it; when that is refused it compacts the conversation and loses its turns",
             "its beginning is kept",
             Some(format!("{} bytes of the result", bytes.saturating_sub(KEPT_RESULT))),
         ),
         Fault::Image(bytes) => (
-            Class::OversizeImage,
+            DamageClass::OversizeImage,
             format!("an image of {bytes} characters"),
             "refuses to send any request",
             "a sentence takes its place",
@@ -1202,7 +1228,7 @@ fn fault_finding(fault: Fault, line: &FileLine<'_>) -> Finding {
 /// Numbers of the lines at these offsets, in one more pass that ends at the last of them.
 fn line_numbers<R: Read + Seek>(
     offsets: &BTreeSet<u64>,
-    lines: &mut Lines<R>,
+    lines: &mut TranscriptLines<R>,
 ) -> std::io::Result<BTreeMap<u64, u64>> {
     lines.source.seek(SeekFrom::Start(0))?;
     let (mut at, mut line) = (0, 1);
@@ -1226,8 +1252,8 @@ fn line_numbers<R: Read + Seek>(
 /// Makes edits of a plan for the conversation's links.
 struct Placing<'a, R> {
     links: &'a [Link],
-    plan: &'a Plan,
-    lines: &'a mut Lines<R>,
+    plan: &'a LinkRepairPlan,
+    lines: &'a mut TranscriptLines<R>,
     /// Ids of records that are put in or get one, so that each is made once.
     names: BTreeMap<(bool, usize), String>,
 }
@@ -1253,7 +1279,7 @@ impl<R: Read + Seek> Placing<'_, R> {
             let (lost, finding) = self.lost(insert.before, insert.message_of, &insert.lost)?;
             findings.push(finding);
             found.put_in += 1;
-            let put = Put { id: self.names[&(true, number)].clone(), parent, lost };
+            let put = InsertedRecord { id: self.names[&(true, number)].clone(), parent, lost };
             found.edits.entry(link.offset).or_default().before.push((link.piece, put));
         }
         for relink in &plan.relinks {
@@ -1270,7 +1296,7 @@ impl<R: Read + Seek> Placing<'_, R> {
         }
         for index in &plan.refused {
             findings.push(Finding {
-                class: Class::BrokenLink,
+                class: DamageClass::BrokenLink,
                 line: 0,
                 offset: self.links[*index].offset,
                 what: "a record follows one that is not in the file, and its link is left as it is".into(),
@@ -1284,7 +1310,7 @@ impl<R: Read + Seek> Placing<'_, R> {
         }
         for call in &plan.open_calls {
             findings.push(Finding {
-                class: Class::OpenCall,
+                class: DamageClass::OpenCall,
                 line: 0,
                 offset: self.links[*call].offset,
                 what: "the conversation ends with a tool call that has no result".into(),
@@ -1316,7 +1342,7 @@ impl<R: Read + Seek> Placing<'_, R> {
             Lost::Start => (
                 LostRecord::Start,
                 finding(
-                    Class::LostStart,
+                    DamageClass::LostStart,
                     self.links[before].offset,
                     "the conversation begins with an answer",
                     "sends a conversation that begins with an answer, which is refused",
@@ -1332,7 +1358,7 @@ impl<R: Read + Seek> Placing<'_, R> {
                 (
                     LostRecord::Calls(tools.clone(), message),
                     finding(
-                        Class::OrphanResult,
+                        DamageClass::OrphanResult,
                         self.links[*result].offset,
                         "a tool's result without its call",
                         left_out,
@@ -1344,7 +1370,7 @@ impl<R: Read + Seek> Placing<'_, R> {
             Lost::Result(call, tool) => (
                 LostRecord::Result(tool.clone(), self.name(&Name::Of(*call), (false, *call))?),
                 finding(
-                    Class::OrphanCall,
+                    DamageClass::OrphanCall,
                     self.links[*call].offset,
                     "a tool call without its result",
                     left_out,
@@ -1432,38 +1458,38 @@ fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
     let guesses = "guesses what it follows, and loses turns in some shapes";
     let (class, what, client, mend) = match why {
         Broken::Missing => (
-            Class::BrokenLink,
+            DamageClass::BrokenLink,
             "it follows a record that is not there",
             guesses,
             "it follows the record in front of it",
         ),
         Broken::Absent => (
-            Class::BrokenLink,
+            DamageClass::BrokenLink,
             "it follows no record, in the middle of the conversation",
             "sends nothing of what was said before it",
             "it follows the record in front of it",
         ),
         Broken::Loop => (
-            Class::BrokenLink,
+            DamageClass::BrokenLink,
             "it follows itself, by a detour or without one",
             guesses,
             "it follows the record in front of it",
         ),
-        Broken::Unnamed => (Class::UnnamedRecord, "a record without an id", guesses, "it gets an id"),
+        Broken::Unnamed => (DamageClass::UnnamedRecord, "a record without an id", guesses, "it gets an id"),
         Broken::Replayed => (
-            Class::ReplayedRecord,
+            DamageClass::ReplayedRecord,
             "a record is written again, and the copy follows no record",
             "reads the copy, and sends nothing of what was said before it",
             "it follows what the first copy follows",
         ),
         Broken::Compacted => (
-            Class::LostCompaction,
+            DamageClass::LostCompaction,
             "what goes on after a second compaction follows a record from before the first",
             "sends what was compacted first, and nothing of what was said and summed up since",
             "it follows the record in front of it",
         ),
         Broken::Beside => (
-            Class::BrokenLink,
+            DamageClass::BrokenLink,
             "calls that were made at once lie beside the way along which a compaction kept them",
             "forgets them and their results with what was summed up, once the damage before them is repaired",
             "it follows the record in front of it",
@@ -1482,7 +1508,7 @@ fn fork_finding(at_once: bool, joins: bool, offset: u64) -> Finding {
     };
     let mend = joins.then(|| "the later branch follows the earlier one".to_owned());
     Finding {
-        class: Class::Fork,
+        class: DamageClass::Fork,
         line: 0,
         offset,
         what: what.into(),

@@ -17,7 +17,7 @@ const GUESSES: usize = 16;
 
 /// What a record is in the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum LinkedRecordKind {
     /// Something a person or the client said to the model.
     Prompt,
     /// Results of tool calls.
@@ -44,7 +44,7 @@ pub struct Link {
     pub offset: u64,
     /// Which record of its line it is.
     pub piece: u16,
-    pub kind: Kind,
+    pub kind: LinkedRecordKind,
     /// How the client was started that wrote it.
     pub entrypoint: u8,
     /// The client wrote it by itself, as it writes the body of a skill. Nobody typed it.
@@ -106,7 +106,7 @@ impl Talk {
 
 /// How much a plan may change. A plan that does not hold what it promises is made again with less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
+pub enum RepairScope {
     /// Nothing of the chain: only what is wrong within records and lines.
     Lines,
     /// Links, but no branch is joined to another.
@@ -217,7 +217,7 @@ pub struct Branch {
 
 /// What is to be done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct LinkRepairPlan {
     /// Records that are put in, in the order of the file.
     pub inserts: Vec<Insert>,
     /// Links that are changed.
@@ -250,9 +250,13 @@ pub struct Unpaired {
 
 /// Plans for a conversation. With `beside` the client also sends the parallel calls and results that a compaction would make it forget.
 #[must_use]
-pub fn plan(talk: &Talk, scope: Scope, beside: bool) -> Plan {
-    if !talk.links.iter().any(|link| link.kind == Kind::Assistant || link.kind == Kind::Prompt) {
-        return Plan::default();
+pub fn plan(talk: &Talk, scope: RepairScope, beside: bool) -> LinkRepairPlan {
+    if !talk
+        .links
+        .iter()
+        .any(|link| link.kind == LinkedRecordKind::Assistant || link.kind == LinkedRecordKind::Prompt)
+    {
+        return LinkRepairPlan::default();
     }
     let none = HashSet::new();
     let whole = attempt(talk, scope, &none, beside);
@@ -260,7 +264,7 @@ pub fn plan(talk: &Talk, scope: Scope, beside: bool) -> Plan {
         return whole;
     }
     // A repair that makes a compaction whole makes the client forget what is beside the way of what was kept.
-    if scope >= Scope::Links && whole.forgets_beside {
+    if scope >= RepairScope::Links && whole.forgets_beside {
         let keeping = attempt(talk, scope, &none, true);
         if !keeping.harms {
             return keeping;
@@ -273,16 +277,18 @@ pub fn plan(talk: &Talk, scope: Scope, beside: bool) -> Plan {
         .map(|relink| relink.index)
         .chain(whole.inserts.iter().map(|insert| insert.before))
         .collect();
-    let without =
-        |index: usize| Plan { refused: vec![index], ..attempt(talk, scope, &HashSet::from([index]), beside) };
+    let without = |index: usize| LinkRepairPlan {
+        refused: vec![index],
+        ..attempt(talk, scope, &HashSet::from([index]), beside)
+    };
     edits.into_iter().take(FORKS).map(without).find(|plan| !plan.harms).unwrap_or(whole)
 }
 
 /// A plan that leaves the links of the records in `held` as they are.
-fn attempt(talk: &Talk, scope: Scope, held: &HashSet<usize>, beside: bool) -> Plan {
+fn attempt(talk: &Talk, scope: RepairScope, held: &HashSet<usize>, beside: bool) -> LinkRepairPlan {
     let mut chain = Chain::of(talk, held);
     let before = [chain.sent_with(false), chain.sent()];
-    if scope >= Scope::Links {
+    if scope >= RepairScope::Links {
         chain.replays();
         chain.name_the_unnamed();
         chain.begin();
@@ -291,9 +297,9 @@ fn attempt(talk: &Talk, scope: Scope, held: &HashSet<usize>, beside: bool) -> Pl
         chain.relink();
         chain.rejoin_compactions();
     }
-    chain.forks(scope >= Scope::Joins);
+    chain.forks(scope >= RepairScope::Joins);
     let mut forgets_beside = !chain.beside_kept().is_empty();
-    if scope >= Scope::Links {
+    if scope >= RepairScope::Links {
         if beside && forgets_beside {
             chain.keep_beside();
             forgets_beside = false;
@@ -330,7 +336,7 @@ fn attempt(talk: &Talk, scope: Scope, held: &HashSet<usize>, beside: bool) -> Pl
 }
 
 /// The records on the client's way from the end of the conversation to its beginning.
-struct Sent {
+struct ClientView {
     /// Where it begins to walk; `None`: at a record of another session.
     leaf: Option<usize>,
     /// The last record in the order of the client, which it takes unless a `last-prompt` names another branch.
@@ -368,17 +374,17 @@ impl Compaction {
     }
 }
 
-impl Sent {
+impl ClientView {
     /// Calls that were made at once with their results: the client sends those beside its way, too.
     fn with_parallels(&self, links: &[Link]) -> Vec<usize> {
         let messages: HashSet<u64> = self
             .chain
             .iter()
-            .filter(|index| links[**index].kind == Kind::Assistant && links[**index].message != 0)
+            .filter(|index| links[**index].kind == LinkedRecordKind::Assistant && links[**index].message != 0)
             .map(|index| links[*index].message)
             .collect();
         let beside = (0..links.len()).filter(|index| {
-            matches!(links[*index].kind, Kind::Assistant | Kind::Result)
+            matches!(links[*index].kind, LinkedRecordKind::Assistant | LinkedRecordKind::Result)
                 && messages.contains(&links[*index].message)
                 && !self.compaction.forgets(*index)
                 && !self.copies.contains(index)
@@ -395,7 +401,8 @@ impl Sent {
         // The client leaves out a result without its call.
         let alone: HashSet<usize> = talk.unpaired.results.iter().map(|(index, _)| *index).collect();
         let now: HashSet<usize> = self.with_parallels(links).into_iter().collect();
-        let passed = self.chain.iter().copied().filter(|index| links[*index].kind == Kind::Boundary).max();
+        let passed =
+            self.chain.iter().copied().filter(|index| links[*index].kind == LinkedRecordKind::Boundary).max();
         let summed_up_before = passed.unwrap_or(0).max(self.compaction.boundary);
         let messages: HashSet<u64> = self.compaction.kept.iter().map(|index| links[*index].message).collect();
         // The other calls of a message that the compaction kept, and their results, are in no summary.
@@ -405,8 +412,10 @@ impl Sent {
         };
         before.with_parallels(links).into_iter().any(|index| {
             let link = &links[index];
-            let was_said = matches!(link.kind, Kind::Prompt | Kind::Result | Kind::Assistant)
-                && !link.meta
+            let was_said = matches!(
+                link.kind,
+                LinkedRecordKind::Prompt | LinkedRecordKind::Result | LinkedRecordKind::Assistant
+            ) && !link.meta
                 && (!before.as_read || !link.unread);
             was_said
                 && !alone.contains(&index)
@@ -439,7 +448,7 @@ struct Chain<'a> {
     held: &'a HashSet<usize>,
     /// Records in damaged lines are passed over.
     as_read: bool,
-    plan: Plan,
+    plan: LinkRepairPlan,
 }
 
 impl<'a> Chain<'a> {
@@ -469,7 +478,7 @@ impl<'a> Chain<'a> {
             joined_end: None,
             held,
             as_read: false,
-            plan: Plan::default(),
+            plan: LinkRepairPlan::default(),
         }
     }
 
@@ -508,7 +517,9 @@ impl<'a> Chain<'a> {
     }
 
     fn in_front(&self, index: usize) -> Option<usize> {
-        (0..index).rev().find(|before| !self.repeated(*before) && self.links[*before].kind != Kind::Progress)
+        (0..index)
+            .rev()
+            .find(|before| !self.repeated(*before) && self.links[*before].kind != LinkedRecordKind::Progress)
     }
 
     /// What the torn records right in front of this one followed: their beginnings say so.
@@ -555,12 +566,22 @@ impl<'a> Chain<'a> {
 
     /// A conversation that begins with an answer has lost its beginning, and a request may not begin so.
     fn begin(&mut self) {
-        let talk = |kind| matches!(kind, Kind::Prompt | Kind::Result | Kind::Assistant | Kind::Boundary);
+        let talk = |kind| {
+            matches!(
+                kind,
+                LinkedRecordKind::Prompt
+                    | LinkedRecordKind::Result
+                    | LinkedRecordKind::Assistant
+                    | LinkedRecordKind::Boundary
+            )
+        };
         let mut at = self.links.iter().position(|link| talk(link.kind));
         // What the first answer follows may stand behind it: batches of lines race.
         for _ in 0..self.links.len() {
             match at.map(|index| self.links[index]) {
-                Some(link) if matches!(link.kind, Kind::Prompt | Kind::Boundary) => return,
+                Some(link) if matches!(link.kind, LinkedRecordKind::Prompt | LinkedRecordKind::Boundary) => {
+                    return;
+                }
                 Some(link) => at = self.index(link.parent),
                 None => break,
             }
@@ -594,9 +615,9 @@ impl<'a> Chain<'a> {
             }
             let told = self.orphaned(result);
             // Where the gap was closed, a call that was made at once follows the same record and comes before the result.
-            let beside = self.links[..result]
-                .iter()
-                .position(|link| link.kind == Kind::Assistant && lost != 0 && link.parent == lost && !told);
+            let beside = self.links[..result].iter().position(|link| {
+                link.kind == LinkedRecordKind::Assistant && lost != 0 && link.parent == lost && !told
+            });
             let first = self.links.iter().position(|link| told && link.parent == lost);
             let before = first.or(beside).unwrap_or(result);
             if self.held.contains(&before) {
@@ -616,9 +637,12 @@ impl<'a> Chain<'a> {
             let of_around = |index: &usize| self.links[*index].message == around && !self.repeated(*index);
             let among = around != 0 && (before..self.links.len()).any(|index| of_around(&index));
             let of_message = (0..self.links.len())
-                .filter(|index| among && self.links[*index].kind == Kind::Assistant && of_around(index))
+                .filter(|index| {
+                    among && self.links[*index].kind == LinkedRecordKind::Assistant && of_around(index)
+                })
                 .max();
-            let direct = (before != result && self.links[before].kind == Kind::Assistant).then_some(before);
+            let direct = (before != result && self.links[before].kind == LinkedRecordKind::Assistant)
+                .then_some(before);
             let of_message = direct.or(of_message);
             let number = self.insert(Insert {
                 before,
@@ -640,14 +664,19 @@ impl<'a> Chain<'a> {
 
     /// A call whose result is lost gets one that says so, behind everything of its message.
     fn restore_results(&mut self, calls: &[(usize, String)]) {
-        let said = |link: &Link| matches!(link.kind, Kind::Assistant | Kind::Prompt | Kind::Boundary);
+        let said = |link: &Link| {
+            matches!(
+                link.kind,
+                LinkedRecordKind::Assistant | LinkedRecordKind::Prompt | LinkedRecordKind::Boundary
+            )
+        };
         // A call that is put in again is said, too.
         let calls_again = self.plan.inserts.iter().filter(|insert| matches!(insert.lost, Lost::Calls(..)));
         let last_again = calls_again.map(|insert| insert.before).max();
         let last = self.links.iter().rposition(said).max(last_again).unwrap_or(0);
         for (place, (call, tool)) in calls.iter().enumerate() {
             let of_message = |link: &Link| {
-                matches!(link.kind, Kind::Assistant | Kind::Result)
+                matches!(link.kind, LinkedRecordKind::Assistant | LinkedRecordKind::Result)
                     && link.message == self.links[*call].message
             };
             let end = (call + 1..self.links.len())
@@ -682,7 +711,12 @@ impl<'a> Chain<'a> {
 
     /// Every other broken link leads to what stands in front.
     fn relink(&mut self) {
-        let spoken = |link: &&Link| matches!(link.kind, Kind::Prompt | Kind::Result | Kind::Assistant);
+        let spoken = |link: &&Link| {
+            matches!(
+                link.kind,
+                LinkedRecordKind::Prompt | LinkedRecordKind::Result | LinkedRecordKind::Assistant
+            )
+        };
         let (all, without) = self
             .links
             .iter()
@@ -704,8 +738,12 @@ impl<'a> Chain<'a> {
                 continue;
             }
             let why = match self.parents[index] {
-                0 if link.kind == Kind::Boundary => None,
-                0 if unlinked || matches!(link.kind, Kind::Result | Kind::Assistant) => Some(Broken::Absent),
+                0 if link.kind == LinkedRecordKind::Boundary => None,
+                0 if unlinked
+                    || matches!(link.kind, LinkedRecordKind::Result | LinkedRecordKind::Assistant) =>
+                {
+                    Some(Broken::Absent)
+                }
                 0 => None,
                 _ if self.orphaned(index) => Some(Broken::Missing),
                 _ if forward.contains(&index) && self.loops(index) => Some(Broken::Loop),
@@ -836,7 +874,7 @@ impl<'a> Chain<'a> {
     /// second: what is between is lost otherwise.
     fn rejoin_compactions(&mut self) {
         let boundaries: Vec<usize> = (0..self.links.len())
-            .filter(|index| self.links[*index].kind == Kind::Boundary && !self.repeated(*index))
+            .filter(|index| self.links[*index].kind == LinkedRecordKind::Boundary && !self.repeated(*index))
             .collect();
         for (earlier, compaction) in boundaries.iter().zip(boundaries.iter().skip(1)) {
             let tree = self.tree();
@@ -850,14 +888,14 @@ impl<'a> Chain<'a> {
             let tails = self.talk.preserved.iter().filter_map(|preserved| self.index(preserved.tail));
             let tails: HashSet<usize> = tails.collect();
             let astray = (earlier + 1..*compaction).find(|index| {
-                matches!(self.links[*index].kind, Kind::Other)
+                matches!(self.links[*index].kind, LinkedRecordKind::Other)
                     && !self.repeated(*index)
                     && from_before(self, *index)
                     && (tails.contains(index) || tree.goes_on(*index, 0))
             });
             if let Some(row) = astray {
                 let front = (earlier + 1..row).rev().find(|index| {
-                    !self.repeated(*index) && !matches!(self.links[*index].kind, Kind::Progress)
+                    !self.repeated(*index) && !matches!(self.links[*index].kind, LinkedRecordKind::Progress)
                 });
                 if let Some(front) = front.filter(|_| !self.held.contains(&row)) {
                     self.change(row, Broken::Compacted, Some(Name::Of(front)));
@@ -871,13 +909,16 @@ impl<'a> Chain<'a> {
             }
             // The first thing that was said after it, when nothing follows its summary.
             let block = tree.all(*compaction);
-            if block.iter().any(|index| self.links[*index].kind == Kind::Assistant) {
+            if block.iter().any(|index| self.links[*index].kind == LinkedRecordKind::Assistant) {
                 continue;
             }
             let next = (compaction + 1..self.links.len()).find(|index| {
                 !self.repeated(*index)
                     && !block.contains(index)
-                    && !matches!(self.links[*index].kind, Kind::Progress | Kind::Boundary)
+                    && !matches!(
+                        self.links[*index].kind,
+                        LinkedRecordKind::Progress | LinkedRecordKind::Boundary
+                    )
             });
             let Some(next) = next
                 .filter(|next| !self.held.contains(next))
@@ -903,7 +944,7 @@ impl<'a> Chain<'a> {
         let Some(segment) = compaction.segment else { return Vec::new() };
         let kept = compaction.kept.iter().map(|index| &self.links[*index]);
         let messages: HashSet<u64> = kept
-            .filter(|link| link.kind == Kind::Assistant && link.message != 0)
+            .filter(|link| link.kind == LinkedRecordKind::Assistant && link.message != 0)
             .map(|link| link.message)
             .collect();
         let mut beside: Vec<usize> = Vec::new();
@@ -913,14 +954,15 @@ impl<'a> Chain<'a> {
                 continue;
             }
             let belongs = match link.kind {
-                Kind::Assistant | Kind::Result => messages.contains(&link.message),
-                Kind::Prompt => {
+                LinkedRecordKind::Assistant | LinkedRecordKind::Result => messages.contains(&link.message),
+                LinkedRecordKind::Prompt => {
                     link.meta
                         && self.parent(index).is_some_and(|parent| {
-                            self.links[parent].kind == Kind::Result && beside.binary_search(&parent).is_ok()
+                            self.links[parent].kind == LinkedRecordKind::Result
+                                && beside.binary_search(&parent).is_ok()
                         })
                 }
-                Kind::Boundary | Kind::Other | Kind::Progress => false,
+                LinkedRecordKind::Boundary | LinkedRecordKind::Other | LinkedRecordKind::Progress => false,
             };
             if belongs {
                 beside.push(index);
@@ -1001,7 +1043,7 @@ impl<'a> Chain<'a> {
                 self.plan.forks.push(Fork { index: later, at_once, joined });
                 if joined {
                     joined_any = true;
-                    let as_text = self.links[later].kind == Kind::Result;
+                    let as_text = self.links[later].kind == LinkedRecordKind::Result;
                     self.change(later, Broken::Joined, Some(Name::Of(end))).as_text = as_text;
                     self.joined_end = Some(tree.end(later));
                 }
@@ -1028,9 +1070,11 @@ impl<'a> Chain<'a> {
             let link = &self.links[*index];
             !self.repeated(*index)
                 && match link.kind {
-                    Kind::Assistant | Kind::Result => true,
-                    Kind::Prompt => !link.meta,
-                    Kind::Boundary | Kind::Other | Kind::Progress => false,
+                    LinkedRecordKind::Assistant | LinkedRecordKind::Result => true,
+                    LinkedRecordKind::Prompt => !link.meta,
+                    LinkedRecordKind::Boundary | LinkedRecordKind::Other | LinkedRecordKind::Progress => {
+                        false
+                    }
                 }
         };
         // The client forgets what is in front of a compaction, unless that kept some of it.
@@ -1056,33 +1100,37 @@ impl<'a> Chain<'a> {
     }
 
     /// A part of a message whose other parts are sent.
-    fn beside(&self, index: usize, sent: &Sent) -> bool {
+    fn beside(&self, index: usize, sent: &ClientView) -> bool {
         let message = self.links[index].message;
         message != 0 && sent.chain.iter().any(|other| self.links[*other].message == message)
     }
 
     /// What the client sends; where a link is broken it guesses.
-    fn sent(&self) -> Sent {
+    fn sent(&self) -> ClientView {
         self.sent_with(true)
     }
 
     /// The same; without `guesses` as far as links lead.
-    fn sent_with(&self, guesses: bool) -> Sent {
+    fn sent_with(&self, guesses: bool) -> ClientView {
         let last_boundary = self.last_boundary();
         let compaction = self.compaction();
         // The client takes the last line of the file for the end, even when it is a copy.
         let place =
             |index: usize| self.later.get(&index).and_then(|copies| copies.last()).copied().unwrap_or(index);
         let mut newest = (0..self.links.len())
-            .filter(|index| !self.repeated(*index) && self.links[*index].kind != Kind::Progress)
+            .filter(|index| !self.repeated(*index) && self.links[*index].kind != LinkedRecordKind::Progress)
             .max_by_key(|index| place(*index))
             .unwrap_or(0);
         if self.talk.checkpoints.is_empty() && compaction.segment.is_none() && place(newest) != newest {
             newest = self.newest_behind(newest);
         }
         let mut newest_chain = self.walk_with(newest, &compaction, guesses);
-        let speaks =
-            |index: &usize| matches!(self.links[*index].kind, Kind::Prompt | Kind::Result | Kind::Assistant);
+        let speaks = |index: &usize| {
+            matches!(
+                self.links[*index].kind,
+                LinkedRecordKind::Prompt | LinkedRecordKind::Result | LinkedRecordKind::Assistant
+            )
+        };
         if !newest_chain.iter().any(speaks) && compaction.segment.is_some() {
             let spoken = (0..self.links.len()).filter(|index| !self.repeated(*index) && speaks(index));
             newest = spoken.max_by_key(|index| (self.links[*index].at, *index)).unwrap_or(newest);
@@ -1103,7 +1151,7 @@ impl<'a> Chain<'a> {
                 None => (Some(newest), newest_chain),
             };
         let copies = self.later.values().flatten().copied().collect();
-        Sent { leaf, newest, chain, compaction, copies, as_read: self.as_read }
+        ClientView { leaf, newest, chain, compaction, copies, as_read: self.as_read }
     }
 
     fn is_followed(&self, index: usize) -> bool {
@@ -1113,7 +1161,7 @@ impl<'a> Chain<'a> {
     fn last_boundary(&self) -> Option<usize> {
         (0..self.links.len())
             .rev()
-            .find(|index| self.links[*index].kind == Kind::Boundary && !self.repeated(*index))
+            .find(|index| self.links[*index].kind == LinkedRecordKind::Boundary && !self.repeated(*index))
     }
 
     fn compaction(&self) -> Compaction {
@@ -1141,7 +1189,7 @@ impl<'a> Chain<'a> {
         self.tree()
             .all(from)
             .into_iter()
-            .filter(|index| self.links[*index].kind != Kind::Progress)
+            .filter(|index| self.links[*index].kind != LinkedRecordKind::Progress)
             .max_by_key(|index| (self.links[*index].at, *index))
             .unwrap_or(from)
     }
@@ -1155,7 +1203,7 @@ impl<'a> Chain<'a> {
         let mut seen = HashSet::from([leaf]);
         let mut at = leaf;
         let mut left = if guesses { GUESSES } else { 0 };
-        while self.links[at].kind != Kind::Boundary {
+        while self.links[at].kind != LinkedRecordKind::Boundary {
             let mut next = match (&compaction.segment, self.parent(at)) {
                 (Some(segment), _) if at == segment.head => segment.anchor,
                 (Some(segment), Some(parent)) if Some(parent) == segment.anchor => Some(segment.tail),
@@ -1166,7 +1214,10 @@ impl<'a> Chain<'a> {
                 (_, parent) => parent,
             };
             if next.is_some_and(|next| compaction.forgets(next)) {
-                let speaks = matches!(self.links[at].kind, Kind::Prompt | Kind::Result | Kind::Assistant);
+                let speaks = matches!(
+                    self.links[at].kind,
+                    LinkedRecordKind::Prompt | LinkedRecordKind::Result | LinkedRecordKind::Assistant
+                );
                 next = compaction.segment.filter(|_| speaks).map(|segment| segment.tail);
             }
             let Some(next) = next.filter(|next| seen.insert(*next)) else { break };
@@ -1189,7 +1240,7 @@ impl<'a> Chain<'a> {
         let in_front = |other: &usize| {
             !self.repeated(*other)
                 && !compaction.forgets(*other)
-                && self.links[*other].kind != Kind::Progress
+                && self.links[*other].kind != LinkedRecordKind::Progress
                 && self.links[*other].at <= self.links[index].at
         };
         let all: Vec<usize> = (0..index).filter(in_front).collect();
@@ -1198,7 +1249,7 @@ impl<'a> Chain<'a> {
             .filter(|other| {
                 !seen.contains(other)
                     && !followed.contains(other)
-                    && (self.links[*other].kind != Kind::Boundary || self.parents[*other] != 0)
+                    && (self.links[*other].kind != LinkedRecordKind::Boundary || self.parents[*other] != 0)
             })
             .max_by_key(|other| (self.links[*other].at, *other))
     }
@@ -1243,15 +1294,19 @@ fn within(tree: &Tree<'_>, fork: usize, mine: &[usize], theirs: &[usize]) -> boo
         let Some(parent) = tree.said_before(*index, fork) else { return false };
         let before = &links[parent];
         let same_turn = match link.kind {
-            Kind::Result => {
+            LinkedRecordKind::Result => {
                 before.message != 0
                     && before.message == link.message
                     && tree.all(*index).iter().any(|next| {
-                        links[*next].kind == Kind::Assistant && links[*next].message != link.message
+                        links[*next].kind == LinkedRecordKind::Assistant
+                            && links[*next].message != link.message
                     })
             }
-            Kind::Assistant => before.message != 0 && before.message == link.message,
-            Kind::Prompt | Kind::Boundary | Kind::Other | Kind::Progress => false,
+            LinkedRecordKind::Assistant => before.message != 0 && before.message == link.message,
+            LinkedRecordKind::Prompt
+            | LinkedRecordKind::Boundary
+            | LinkedRecordKind::Other
+            | LinkedRecordKind::Progress => false,
         };
         same_turn
             && theirs.iter().any(|other| {
@@ -1261,7 +1316,7 @@ fn within(tree: &Tree<'_>, fork: usize, mine: &[usize], theirs: &[usize]) -> boo
                     && before.at > 0
                     && before.at < between.at
                     && between.at < link.at
-                    && between.kind == Kind::Prompt
+                    && between.kind == LinkedRecordKind::Prompt
             })
     })
 }
@@ -1323,7 +1378,8 @@ impl Tree<'_> {
 
     fn is_said(&self, index: usize) -> bool {
         let link = &self.links[index];
-        matches!(link.kind, Kind::Assistant | Kind::Result) || (link.kind == Kind::Prompt && !link.meta)
+        matches!(link.kind, LinkedRecordKind::Assistant | LinkedRecordKind::Result)
+            || (link.kind == LinkedRecordKind::Prompt && !link.meta)
     }
 
     /// The nearest record in front of this one in which something was said, `limit` among them.
@@ -1346,10 +1402,10 @@ impl Tree<'_> {
         self.all(from).into_iter().any(|index| {
             let link = &self.links[index];
             match link.kind {
-                Kind::Prompt => !link.meta,
-                Kind::Boundary => true,
-                Kind::Assistant => message == 0 || link.message != message,
-                Kind::Result | Kind::Other | Kind::Progress => false,
+                LinkedRecordKind::Prompt => !link.meta,
+                LinkedRecordKind::Boundary => true,
+                LinkedRecordKind::Assistant => message == 0 || link.message != message,
+                LinkedRecordKind::Result | LinkedRecordKind::Other | LinkedRecordKind::Progress => false,
             }
         })
     }
@@ -1369,14 +1425,15 @@ impl Tree<'_> {
 
     /// The last record of a branch.
     fn end(&self, from: usize) -> usize {
-        let skipped = |index: &usize| self.links[*index].kind != Kind::Progress;
+        let skipped = |index: &usize| self.links[*index].kind != LinkedRecordKind::Progress;
         self.all(from).into_iter().filter(skipped).max().unwrap_or(from)
     }
 
     fn branch(&self, fork: usize, first: usize) -> Branch {
         let all = self.all(first);
-        let prompts =
-            all.iter().filter(|index| self.links[**index].kind == Kind::Prompt && !self.links[**index].meta);
+        let prompts = all.iter().filter(|index| {
+            self.links[**index].kind == LinkedRecordKind::Prompt && !self.links[**index].meta
+        });
         Branch {
             fork,
             first,
@@ -1395,7 +1452,7 @@ mod tests {
     use super::*;
 
     /// A record: its id, its parent, its message and what it is. Records are a second apart.
-    type Row = (u64, u64, u64, Kind);
+    type Row = (u64, u64, u64, LinkedRecordKind);
 
     fn talk(rows: &[Row]) -> Talk {
         let link = |(index, (id, parent, message, kind)): (usize, &Row)| Link {
@@ -1418,15 +1475,15 @@ mod tests {
     const LOST: u64 = 99;
     /// A turn with two calls at once, of which a compaction keeps all; the prompt is 1, the last answer 6.
     const KEPT: [Row; 9] = [
-        (1, 0, 0, Kind::Prompt),
-        (2, 1, 50, Kind::Assistant),
-        (3, 2, 50, Kind::Assistant),
-        (4, 2, 50, Kind::Result),
-        (5, 3, 50, Kind::Result),
-        (6, 5, 60, Kind::Assistant),
-        (7, 0, 0, Kind::Boundary),
-        (8, 7, 0, Kind::Prompt),
-        (9, 6, 0, Kind::Prompt),
+        (1, 0, 0, LinkedRecordKind::Prompt),
+        (2, 1, 50, LinkedRecordKind::Assistant),
+        (3, 2, 50, LinkedRecordKind::Assistant),
+        (4, 2, 50, LinkedRecordKind::Result),
+        (5, 3, 50, LinkedRecordKind::Result),
+        (6, 5, 60, LinkedRecordKind::Assistant),
+        (7, 0, 0, LinkedRecordKind::Boundary),
+        (8, 7, 0, LinkedRecordKind::Prompt),
+        (9, 6, 0, LinkedRecordKind::Prompt),
     ];
 
     #[test]
@@ -1438,8 +1495,11 @@ mod tests {
             }
             rows
         };
-        let one_call =
-            with(&[(2, (3, 2, 0, Kind::Other)), (3, (4, 3, 0, Kind::Other)), (4, (5, 4, 50, Kind::Result))]);
+        let one_call = with(&[
+            (2, (3, 2, 0, LinkedRecordKind::Other)),
+            (3, (4, 3, 0, LinkedRecordKind::Other)),
+            (4, (5, 4, 50, LinkedRecordKind::Result)),
+        ]);
         let broken = |mut rows: [Row; 9], index: usize| {
             rows[index].1 = LOST;
             rows
@@ -1457,7 +1517,7 @@ mod tests {
             if keeps {
                 talk.preserved.push(Preserved { boundary: 6, head: 1, tail: 6, anchor: 8 });
             }
-            let plan = plan(&talk, Scope::Joins, false);
+            let plan = plan(&talk, RepairScope::Joins, false);
             assert!(!plan.harms && plan.refused.is_empty(), "{what}");
             let changed: Vec<usize> = plan.relinks.iter().map(|relink| relink.index).collect();
             assert_eq!(changed, relinked, "{what}");
@@ -1472,22 +1532,22 @@ mod tests {
     fn what_a_compaction_summed_up_is_not_joined() {
         // Two clients took turns, and a compaction that keeps nothing follows.
         let rows = [
-            (1, 0, 0, Kind::Prompt),
-            (2, 1, 50, Kind::Assistant),
-            (3, 2, 0, Kind::Prompt),
-            (4, 3, 60, Kind::Assistant),
-            (5, 2, 0, Kind::Prompt),
-            (6, 5, 70, Kind::Assistant),
-            (7, 4, 0, Kind::Prompt),
-            (8, 7, 80, Kind::Assistant),
-            (9, 6, 0, Kind::Prompt),
-            (10, 9, 90, Kind::Assistant),
-            (11, 0, 0, Kind::Boundary),
-            (12, 11, 0, Kind::Prompt),
-            (13, 12, 95, Kind::Assistant),
+            (1, 0, 0, LinkedRecordKind::Prompt),
+            (2, 1, 50, LinkedRecordKind::Assistant),
+            (3, 2, 0, LinkedRecordKind::Prompt),
+            (4, 3, 60, LinkedRecordKind::Assistant),
+            (5, 2, 0, LinkedRecordKind::Prompt),
+            (6, 5, 70, LinkedRecordKind::Assistant),
+            (7, 4, 0, LinkedRecordKind::Prompt),
+            (8, 7, 80, LinkedRecordKind::Assistant),
+            (9, 6, 0, LinkedRecordKind::Prompt),
+            (10, 9, 90, LinkedRecordKind::Assistant),
+            (11, 0, 0, LinkedRecordKind::Boundary),
+            (12, 11, 0, LinkedRecordKind::Prompt),
+            (13, 12, 95, LinkedRecordKind::Assistant),
         ];
         for (count, joined) in [(10, true), (13, false)] {
-            let plan = plan(&talk(&rows[..count]), Scope::Joins, false);
+            let plan = plan(&talk(&rows[..count]), RepairScope::Joins, false);
             let forks: Vec<_> =
                 plan.forks.iter().map(|fork| (fork.index, fork.at_once, fork.joined)).collect();
             assert_eq!(forks, [(4, true, joined)], "{count}");
@@ -1498,15 +1558,15 @@ mod tests {
     #[test]
     fn a_call_that_is_put_in_among_the_parts_of_a_message_is_one_of_them() {
         let rows = [
-            (1, 0, 0, Kind::Prompt),
-            (2, 1, 50, Kind::Assistant),
-            (3, LOST, 0, Kind::Result),
-            (4, 2, 50, Kind::Result),
-            (5, 4, 60, Kind::Assistant),
+            (1, 0, 0, LinkedRecordKind::Prompt),
+            (2, 1, 50, LinkedRecordKind::Assistant),
+            (3, LOST, 0, LinkedRecordKind::Result),
+            (4, 2, 50, LinkedRecordKind::Result),
+            (5, 4, 60, LinkedRecordKind::Assistant),
         ];
         let mut talk = talk(&rows);
         talk.unpaired.results.push((2, "toolu_lost".into()));
-        let plan = plan(&talk, Scope::Joins, false);
+        let plan = plan(&talk, RepairScope::Joins, false);
         assert_eq!(plan.inserts.len(), 1);
         assert_eq!(plan.inserts[0].message_of, Some(1), "the client sends it although it is not on its way");
     }
@@ -1514,15 +1574,15 @@ mod tests {
     #[test]
     fn a_copy_without_a_parent_follows_what_is_put_in_for_that_of_the_first_one() {
         let rows = [
-            (1, 0, 0, Kind::Prompt),
-            (2, LOST, 0, Kind::Progress),
-            (3, LOST, 0, Kind::Result),
-            (4, 3, 60, Kind::Assistant),
-            (2, 0, 0, Kind::Progress),
+            (1, 0, 0, LinkedRecordKind::Prompt),
+            (2, LOST, 0, LinkedRecordKind::Progress),
+            (3, LOST, 0, LinkedRecordKind::Result),
+            (4, 3, 60, LinkedRecordKind::Assistant),
+            (2, 0, 0, LinkedRecordKind::Progress),
         ];
         let mut talk = talk(&rows);
         talk.unpaired.results.push((2, "toolu_lost".into()));
-        let plan = plan(&talk, Scope::Joins, false);
+        let plan = plan(&talk, RepairScope::Joins, false);
         assert_eq!(plan.inserts.len(), 1);
         let copy = plan.relinks.iter().find(|relink| relink.index == 4);
         assert_eq!(copy.and_then(|copy| copy.parent.clone()), Some(Name::LostParentOf(1)));
@@ -1531,11 +1591,11 @@ mod tests {
     #[test]
     fn a_checkpoint_in_a_line_that_the_client_does_not_read_names_no_end() {
         let rows = [
-            (1, 0, 0, Kind::Prompt),
-            (2, 1, 50, Kind::Assistant),
-            (3, 2, 0, Kind::Prompt),
-            (4, 2, 0, Kind::Prompt),
-            (5, 4, 60, Kind::Assistant),
+            (1, 0, 0, LinkedRecordKind::Prompt),
+            (2, 1, 50, LinkedRecordKind::Assistant),
+            (3, 2, 0, LinkedRecordKind::Prompt),
+            (4, 2, 0, LinkedRecordKind::Prompt),
+            (5, 4, 60, LinkedRecordKind::Assistant),
         ];
         for (unread, leaf) in [(false, 4), (true, 2)] {
             let mut talk = talk(&rows);
@@ -1549,17 +1609,17 @@ mod tests {
     #[test]
     fn a_branch_goes_on_behind_a_record_whose_first_copy_stands_in_front_of_its_parent() {
         let rows = [
-            (1, 0, 0, Kind::Prompt),
-            (3, 2, 50, Kind::Assistant),
-            (2, 1, 40, Kind::Assistant),
-            (3, 2, 50, Kind::Assistant),
-            (4, 3, 0, Kind::Prompt),
-            (5, 4, 60, Kind::Assistant),
+            (1, 0, 0, LinkedRecordKind::Prompt),
+            (3, 2, 50, LinkedRecordKind::Assistant),
+            (2, 1, 40, LinkedRecordKind::Assistant),
+            (3, 2, 50, LinkedRecordKind::Assistant),
+            (4, 3, 0, LinkedRecordKind::Prompt),
+            (5, 4, 60, LinkedRecordKind::Assistant),
         ];
         let mut talk = talk(&rows);
         talk.ends_elsewhere = true;
         assert_eq!(
-            plan(&talk, Scope::Joins, false).leaf,
+            plan(&talk, RepairScope::Joins, false).leaf,
             Some(5),
             "the last record, not the one at the first copy"
         );
@@ -1568,18 +1628,18 @@ mod tests {
     #[test]
     fn a_record_that_a_checkpoint_names_is_looked_for_in_front_of_the_checkpoint() {
         let rows = [
-            (1, 0, 0, Kind::Prompt),
-            (2, 1, 50, Kind::Assistant),
-            (3, 4, 0, Kind::Prompt),
-            (5, 3, 60, Kind::Assistant),
-            (6, LOST, 0, Kind::Prompt),
-            (7, 6, 70, Kind::Assistant),
+            (1, 0, 0, LinkedRecordKind::Prompt),
+            (2, 1, 50, LinkedRecordKind::Assistant),
+            (3, 4, 0, LinkedRecordKind::Prompt),
+            (5, 3, 60, LinkedRecordKind::Assistant),
+            (6, LOST, 0, LinkedRecordKind::Prompt),
+            (7, 6, 70, LinkedRecordKind::Assistant),
         ];
         for (checkpoint, follows) in [(Some(2), 1), (None, 3)] {
             let mut talk = talk(&rows);
             talk.links[2].parent = 2;
             talk.checkpoints.extend(checkpoint.map(|place| (LOST, place)));
-            let plan = plan(&talk, Scope::Joins, false);
+            let plan = plan(&talk, RepairScope::Joins, false);
             assert_eq!(plan.relinks.len(), 1);
             assert_eq!(plan.relinks[0].parent, Some(Name::Of(follows)), "{checkpoint:?}");
             assert_eq!(plan.sent.contains(&3), follows == 3, "a turn that was left is not sent again");
@@ -1589,11 +1649,11 @@ mod tests {
     #[test]
     fn a_copy_at_the_end_does_not_take_the_place_of_the_end() {
         let rows = [
-            (1, 0, 0, Kind::Prompt),
-            (2, 1, 50, Kind::Assistant),
-            (3, 2, 0, Kind::Prompt),
-            (4, 3, 60, Kind::Assistant),
-            (3, 2, 0, Kind::Prompt),
+            (1, 0, 0, LinkedRecordKind::Prompt),
+            (2, 1, 50, LinkedRecordKind::Assistant),
+            (3, 2, 0, LinkedRecordKind::Prompt),
+            (4, 3, 60, LinkedRecordKind::Assistant),
+            (3, 2, 0, LinkedRecordKind::Prompt),
         ];
         // Without a checkpoint the client goes on from the copy to what follows it.
         for (checkpoint, leaf) in [(2, Some(3)), (0, None)] {
@@ -1602,7 +1662,7 @@ mod tests {
                 talk.checkpoints.insert(checkpoint, 2);
                 talk.leaf = checkpoint;
             }
-            let plan = plan(&talk, Scope::Joins, false);
+            let plan = plan(&talk, RepairScope::Joins, false);
             assert_eq!(plan.leaf, leaf, "{checkpoint}");
             assert_eq!(plan.sent, [0, 1, 2, 3]);
         }

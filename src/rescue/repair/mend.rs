@@ -2,7 +2,7 @@
 //! line everything but what the edit says.
 
 use super::content::{Treatment, replaced, treated, with};
-use super::diagnosis::{Change, Diagnosis, Edit, EndRecord, LostRecord, Put};
+use super::diagnosis::{Diagnosis, Edit, EndRecord, InsertedRecord, LostRecord, RecordRepair};
 use super::pieces::{Piece, Pieces, fields};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +18,7 @@ const SHARED: [&str; 8] =
 /// What reading or writing fails with; [`std::io::ErrorKind::UnexpectedEof`] when the source is shorter than it was.
 pub fn mend(source: impl Read, found: &Diagnosis, to: &mut impl Write) -> std::io::Result<()> {
     let mut source = BufReader::with_capacity(BLOCK, source.take(found.bytes));
-    let mut to = Ended { to, ended: true };
+    let mut to = LineEndWriter { to, ended: true };
     let mut at = 0;
     let mut line = Vec::new();
     for (offset, edit) in &found.edits {
@@ -45,12 +45,12 @@ pub fn mend(source: impl Read, found: &Diagnosis, to: &mut impl Write) -> std::i
 }
 
 /// Knows whether what was written ends with a line end.
-struct Ended<'a, W> {
+struct LineEndWriter<'a, W> {
     to: &'a mut W,
     ended: bool,
 }
 
-impl<W: Write> Write for Ended<'_, W> {
+impl<W: Write> Write for LineEndWriter<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let count = self.to.write(bytes)?;
         if count > 0 {
@@ -101,7 +101,7 @@ fn mended(line: &[u8], edit: &Edit) -> Vec<u8> {
 }
 
 /// A record with its changes.
-fn changed(text: &str, change: &Change) -> String {
+fn changed(text: &str, change: &RecordRepair) -> String {
     let mut text = text.to_owned();
     let values = [("parentUuid", &change.parent), ("uuid", &change.id), ("timestamp", &change.time)];
     for (key, value) in values {
@@ -127,7 +127,7 @@ fn content(text: &str, treatment: Treatment<'_>) -> Option<String> {
 }
 
 /// A record that is put in, like its neighbour in what the client says of every record.
-fn record(put: &Put, neighbour: &str) -> String {
+fn record(put: &InsertedRecord, neighbour: &str) -> String {
     let mut record = Map::new();
     record.insert("parentUuid".into(), put.parent.as_deref().map_or(Value::Null, Value::from));
     let shared = fields(neighbour, SHARED).unwrap_or_default();
@@ -172,8 +172,8 @@ fn record(put: &Put, neighbour: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::diagnosis::{Class, Diagnosis, Reading, diagnose};
-    use super::super::links::Scope;
+    use super::super::diagnosis::{DamageClass, Diagnosis, DiagnosisOptions, diagnose};
+    use super::super::links::RepairScope;
     use super::*;
     use proptest::prelude::*;
     use std::io::Cursor;
@@ -183,8 +183,13 @@ mod tests {
     const COMPACTED: &[u8] = include_bytes!("../../../fixtures/transcripts/compacted.jsonl");
     const TIME: &str = "2026-11-21T00:00:00.000Z";
 
-    const READING: Reading<'_> =
-        Reading { subagent: false, session: None, fallback: TIME, branch: None, scope: Scope::Joins };
+    const READING: DiagnosisOptions<'_> = DiagnosisOptions {
+        subagent: false,
+        session: None,
+        fallback: TIME,
+        branch: None,
+        scope: RepairScope::Joins,
+    };
 
     fn diagnosed(bytes: &[u8]) -> Diagnosis {
         diagnose(Cursor::new(bytes), &READING).unwrap()
@@ -197,7 +202,7 @@ mod tests {
         out
     }
 
-    fn classes(bytes: &[u8]) -> Vec<Class> {
+    fn classes(bytes: &[u8]) -> Vec<DamageClass> {
         diagnosed(bytes)
             .findings
             .into_iter()
@@ -239,11 +244,12 @@ mod tests {
                 } else if entry.extension().is_some_and(|extension| extension == "jsonl") {
                     let subagent = entry.to_string_lossy().contains("subagents");
                     let file = std::fs::File::open(&entry).unwrap();
-                    let mut found = diagnose(file, &Reading { subagent, ..READING }).unwrap().findings;
+                    let mut found =
+                        diagnose(file, &DiagnosisOptions { subagent, ..READING }).unwrap().findings;
                     // Some of the states are the ends of transcripts only.
                     let cut = entry.starts_with(root.join("states"));
                     found.retain(|finding| {
-                        finding.mend.is_some() && !(cut && finding.class == Class::LostStart)
+                        finding.mend.is_some() && !(cut && finding.class == DamageClass::LostStart)
                     });
                     let forked = entry.ends_with("live-session-forked.jsonl");
                     assert_eq!(found.len(), usize::from(forked), "{}: {found:?}", entry.display());
@@ -260,10 +266,10 @@ mod tests {
         let result = numbered(EDITS, r#"tool_use_id":"toolu_204_1"#);
         let first = numbered(EDITS, r#""type":"attachment""#);
         for (gone, expected) in [
-            (vec![call], Class::OrphanResult),
-            (vec![result], Class::OrphanCall),
-            (vec![first], Class::BrokenLink),
-            ((0..call).collect(), Class::LostStart),
+            (vec![call], DamageClass::OrphanResult),
+            (vec![result], DamageClass::OrphanCall),
+            (vec![first], DamageClass::BrokenLink),
+            ((0..call).collect(), DamageClass::LostStart),
         ] {
             let damaged = without(EDITS, &gone);
             assert_eq!(classes(&damaged), [expected]);
@@ -271,7 +277,7 @@ mod tests {
             assert_eq!(classes(&mended), [], "{expected:?}");
             for line in lines(&damaged) {
                 assert!(
-                    classes(&damaged) != [Class::OrphanCall] || lines(&mended).contains(&line),
+                    classes(&damaged) != [DamageClass::OrphanCall] || lines(&mended).contains(&line),
                     "a good line keeps its bytes"
                 );
             }
@@ -280,7 +286,7 @@ mod tests {
 
     #[test]
     fn branches_of_two_clients_are_put_behind_each_other() {
-        assert_eq!(classes(FORKED), [Class::Fork]);
+        assert_eq!(classes(FORKED), [DamageClass::Fork]);
         let mended = repaired(FORKED);
         assert_eq!(classes(&mended), []);
         assert_eq!(diagnosed(&mended).records, diagnosed(FORKED).records);

@@ -13,15 +13,17 @@ mod pieces;
 #[cfg(test)]
 mod property;
 
-use self::diagnosis::{Class, Diagnosis, Finding, FoundBranch, OtherSession, Reading, diagnose, remaining};
-use self::links::Scope;
+use self::diagnosis::{
+    DamageClass, Diagnosis, DiagnosisOptions, Finding, FoundBranch, OtherSession, diagnose, remaining,
+};
+use self::links::RepairScope;
 use self::mend::mend;
 use super::restore::{self, RestoreOptions, refuse_while_held};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, lossy, open_regular_with_metadata, private_file};
 use crate::recovery::readiness::quiet;
 use crate::report::find::{SessionOptions, find_file};
-use crate::report::inventory::{Ground, Inventory};
+use crate::report::inventory::{Inventory, ReportContext};
 use crate::report::list::directory;
 use crate::report::session::Commands;
 use crate::session::scan::Found;
@@ -141,7 +143,7 @@ pub fn repair(outside: World<'_>, options: &RepairOptions) -> Result<RepairRepor
     }
     let branch = options.branch.as_deref().map(branch_id).transpose()?;
     let project = options.project.as_deref().map(directory).transpose()?;
-    let ground = Ground::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(outside, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find_file(&inventory, &wanted)?;
@@ -248,22 +250,22 @@ fn examined_in<S: Read + Seek + Send>(
     name: &str,
 ) -> Result<Diagnosis> {
     let (fallback, branch) = parts_of(name);
-    let mut reading = Reading {
+    let mut reading = DiagnosisOptions {
         subagent: false,
         session: Some(session),
         fallback: &fallback,
         branch: branch.as_deref(),
-        scope: Scope::Joins,
+        scope: RepairScope::Joins,
     };
     let mut first: Option<Diagnosis> = None;
-    for scope in [Scope::Joins, Scope::Links, Scope::Lines] {
+    for scope in [RepairScope::Joins, RepairScope::Links, RepairScope::Lines] {
         reading.scope = scope;
         let mut found = diagnose(open()?, &reading).doing("read", path)?;
         found.switches = found.end.is_some() && branch.is_some();
-        if scope == Scope::Lines && found.harms {
+        if scope == RepairScope::Lines && found.harms {
             refuse(&mut found);
         }
-        let holds = scope == Scope::Lines
+        let holds = scope == RepairScope::Lines
             || (found.edits.is_empty() && found.end.is_none())
             || (!found.harms && tried(open()?, &found, &reading).doing("read", path)?);
         let Some(wide) = first.as_mut() else {
@@ -275,7 +277,7 @@ fn examined_in<S: Read + Seek + Send>(
         };
         if holds {
             // What was found with more in view is told as well, as something that is left as it is.
-            let told: HashSet<(u64, Class)> =
+            let told: HashSet<(u64, DamageClass)> =
                 found.findings.iter().map(|finding| (finding.offset, finding.class)).collect();
             let left =
                 wide.findings.drain(..).filter(|finding| !told.contains(&(finding.offset, finding.class)));
@@ -296,7 +298,7 @@ fn refuse(found: &mut Diagnosis) {
     }
     let first = found.findings.first().map_or((1, 0), |first| (first.line, first.offset));
     found.findings.push(Finding {
-        class: Class::BrokenLink,
+        class: DamageClass::BrokenLink,
         line: first.0,
         offset: first.1,
         what: "damage breaks the link to the messages that a compaction kept, and is left as it is".into(),
@@ -307,7 +309,11 @@ fn refuse(found: &mut Diagnosis) {
 }
 
 /// The edits make a transcript in which there is nothing to mend.
-fn tried(source: impl Read + Send, found: &Diagnosis, reading: &Reading<'_>) -> std::io::Result<bool> {
+fn tried(
+    source: impl Read + Send,
+    found: &Diagnosis,
+    reading: &DiagnosisOptions<'_>,
+) -> std::io::Result<bool> {
     let (to, made) = mpsc::sync_channel(4);
     let (left, records) = std::thread::scope(|scope| {
         let writer = scope.spawn(move || {
@@ -367,12 +373,17 @@ fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
     let mut damaged = Vec::new();
     for path in found.subagents() {
         let Ok((file, _)) = open_regular_with_metadata(&path) else { continue };
-        let reading =
-            Reading { subagent: true, session: None, fallback: "", branch: None, scope: Scope::Joins };
+        let reading = DiagnosisOptions {
+            subagent: true,
+            session: None,
+            fallback: "",
+            branch: None,
+            scope: RepairScope::Joins,
+        };
         let found = diagnose(file, &reading).doing("read", &path)?;
         let mut findings = found.findings;
         // A subagent is ended in the middle of a call without harm to the conversation.
-        findings.retain(|finding| finding.class != Class::OpenCall);
+        findings.retain(|finding| finding.class != DamageClass::OpenCall);
         for finding in &mut findings {
             finding.mend = None;
         }
@@ -384,7 +395,12 @@ fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
 }
 
 /// Mends it; gives the name of the snapshot of what was there.
-fn apply(outside: World<'_>, ground: &Ground<'_>, found: &Found, branch: Option<&str>) -> Result<String> {
+fn apply(
+    outside: World<'_>,
+    ground: &ReportContext<'_>,
+    found: &Found,
+    branch: Option<&str>,
+) -> Result<String> {
     let (state, path) = (&ground.state, &found.path);
     // No run of ours may begin while the file is changed.
     let Some(_lease) = Lock::try_take(&state.run_lease(found.id()))? else {
@@ -413,7 +429,12 @@ fn apply(outside: World<'_>, ground: &Ground<'_>, found: &Found, branch: Option<
 }
 
 /// Something that cannot be seen in the table of processes may be writing to it.
-fn refuse_while_growing(outside: World<'_>, ground: &Ground<'_>, path: &Path, meta: &Metadata) -> Result<()> {
+fn refuse_while_growing(
+    outside: World<'_>,
+    ground: &ReportContext<'_>,
+    path: &Path,
+    meta: &Metadata,
+) -> Result<()> {
     let quiet = quiet(&ground.config);
     let Ok(modified) = meta.modified().map(DateTime::<Utc>::from) else { return Ok(()) };
     let age = outside.clock.now() - modified;

@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub enum SearchRole {
     User,
     Assistant,
     /// A tool: what it was given, or its result.
@@ -28,8 +28,8 @@ pub enum Role {
 
 /// One text of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said<'a> {
-    pub role: Role,
+pub struct RecordText<'a> {
+    pub role: SearchRole,
     /// Its parts: one text, or all texts in a tool's input.
     pub parts: Vec<Cow<'a, str>>,
     /// The client also writes it elsewhere, or more than once.
@@ -40,7 +40,7 @@ pub struct Said<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spoken<'a> {
     /// Its texts, in their order.
-    pub texts: Vec<Said<'a>>,
+    pub texts: Vec<RecordText<'a>>,
     /// When it was written.
     pub at: Option<DateTime<Utc>>,
     /// Working directory at that time.
@@ -227,7 +227,7 @@ impl<'a> Line<'a> {
                     Piece::Text(text) => {
                         let role = match role_of(marks, &text) {
                             // The prompt of a subagent is the model's.
-                            Role::User if sidechain => Role::Assistant,
+                            SearchRole::User if sidechain => SearchRole::Assistant,
                             role => role,
                         };
                         spoken.say(role, text);
@@ -237,7 +237,11 @@ impl<'a> Line<'a> {
             }
             "assistant" => {
                 let Message { model, content } = self.message.0.unwrap_or_default();
-                let role = if model.text() == Some("<synthetic>") { Role::System } else { Role::Assistant };
+                let role = if model.text() == Some("<synthetic>") {
+                    SearchRole::System
+                } else {
+                    SearchRole::Assistant
+                };
                 content.each(|block| match block {
                     Piece::Text(text) => spoken.say(role, text),
                     Piece::Block(block) => spoken.tool(block),
@@ -245,7 +249,7 @@ impl<'a> Line<'a> {
             }
             "system" => self.content.each(|block| {
                 if let Piece::Text(text) = block {
-                    spoken.say(Role::System, text);
+                    spoken.say(SearchRole::System, text);
                 }
             }),
             // Written when it is queued; the prompt itself follows if it was ever sent.
@@ -286,18 +290,18 @@ impl<'a> Line<'a> {
 }
 
 impl<'a> Spoken<'a> {
-    fn say(&mut self, role: Role, text: Cow<'a, str>) {
-        self.texts.push(Said { role, parts: vec![text], repeated: false });
+    fn say(&mut self, role: SearchRole, text: Cow<'a, str>) {
+        self.texts.push(RecordText { role, parts: vec![text], repeated: false });
     }
 
-    fn repeat(&mut self, role: Role, text: Cow<'a, str>) {
-        self.texts.push(Said { role, parts: vec![text], repeated: true });
+    fn repeat(&mut self, role: SearchRole, text: Cow<'a, str>) {
+        self.texts.push(RecordText { role, parts: vec![text], repeated: true });
     }
 
     /// A title or name: appended again at every checkpoint.
     fn called(&mut self, atom: Atom<'a>) -> Option<Cow<'a, str>> {
         let text = atom.into_text()?;
-        self.repeat(Role::System, text.clone());
+        self.repeat(SearchRole::System, text.clone());
         Some(text)
     }
 
@@ -315,17 +319,17 @@ impl<'a> Spoken<'a> {
             });
         }
         if !parts.is_empty() {
-            self.texts.push(Said { role: Role::Tool, parts, repeated: false });
+            self.texts.push(RecordText { role: SearchRole::Tool, parts, repeated: false });
         }
     }
 }
 
 /// Who said a text of the user's role: commands and shell commands are the user's, in the client's frame.
-fn role_of(marks: Marks<'_>, text: &str) -> Role {
+fn role_of(marks: Marks<'_>, text: &str) -> SearchRole {
     match author(marks, text) {
-        Author::User => Role::User,
-        Author::Client(what) if what.is_typed() && !marks.meta => Role::User,
-        Author::Client(_) => Role::System,
+        Author::User => SearchRole::User,
+        Author::Client(what) if what.is_typed() && !marks.meta => SearchRole::User,
+        Author::Client(_) => SearchRole::System,
     }
 }
 
@@ -573,7 +577,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
 mod tests {
     use super::*;
 
-    fn said(line: &str) -> Vec<(Role, String)> {
+    fn said(line: &str) -> Vec<(SearchRole, String)> {
         let mut all = Vec::new();
         records(line.as_bytes(), |spoken| {
             all.extend(spoken.texts.iter().map(|said| (said.role, said.parts.join("|"))));
@@ -583,7 +587,7 @@ mod tests {
 
     #[test]
     fn every_text_has_who_said_it() {
-        use Role::{Assistant, System, Tool, User};
+        use SearchRole::{Assistant, System, Tool, User};
         for (line, role, text) in [
             (r#"{"type":"user","message":{"content":"a\n\"b\""}}"#, User, "a\n\"b\""),
             (
@@ -650,9 +654,9 @@ mod tests {
     #[test]
     fn glued_cut_and_damaged_records_give_what_is_whole() {
         let glued = r#"{"type":"system","content":"a"}{"type":"system","content":"b"}{"type":"sys"#;
-        assert_eq!(said(glued), [(Role::System, "a".into()), (Role::System, "b".into())]);
+        assert_eq!(said(glued), [(SearchRole::System, "a".into()), (SearchRole::System, "b".into())]);
         let cut = r#"{"type":"system","content":"a\ud83d b\ud83d\ude00 \udc00\\ud83d"}"#;
-        assert_eq!(said(cut), [(Role::System, "a\u{fffd} b😀 \u{fffd}\\ud83d".into())]);
+        assert_eq!(said(cut), [(SearchRole::System, "a\u{fffd} b😀 \u{fffd}\\ud83d".into())]);
         let mut bytes = b"\0\0{\"type\":\"system\",\"content\":\"a\xff\"}\0".to_vec();
         let mut texts = Vec::new();
         records(&bytes, |spoken| texts.push(spoken.texts[0].parts[0].clone().into_owned()));

@@ -6,7 +6,7 @@
 
 use super::lines::{Line, Lines};
 use super::pattern::{Pattern, Sieve, escapes_letters};
-use super::said::{Role, Said, Spoken, mended, records};
+use super::said::{RecordText, SearchRole, Spoken, mended, records};
 use super::snippet::{Span, snippet};
 use super::stored::{NamedAt, StoredResult};
 use crate::claude::glance::{Kind, glance, kind_of};
@@ -48,7 +48,7 @@ const SAMPLE: usize = 16 * 1024;
 pub struct Query {
     pub pattern: Pattern,
     /// Who said it; everybody when empty.
-    pub roles: Vec<Role>,
+    pub roles: Vec<SearchRole>,
     pub since: Option<DateTime<Utc>>,
     /// Hits that are kept of one session.
     pub kept: usize,
@@ -72,7 +72,7 @@ pub struct Hit {
     pub transcript: PathBuf,
     /// Line of the file, from 1.
     pub line: u64,
-    pub role: Role,
+    pub role: SearchRole,
     /// Number of the prompt it belongs to, from 1; 0 before the first.
     pub turn: usize,
     /// Time of the record.
@@ -543,7 +543,7 @@ impl Session<'_> {
                 self.findings.hits.push(Hit {
                     transcript: one.path,
                     line: one.line,
-                    role: Role::Tool,
+                    role: SearchRole::Tool,
                     turn: named.turn,
                     at: named.at,
                     snippet: one.snippet,
@@ -580,7 +580,7 @@ impl Session<'_> {
                 {
                     continue;
                 }
-                if said.role == Role::Tool {
+                if said.role == SearchRole::Tool {
                     for one in self.stored.iter_mut().filter(|one| part.contains(one.name.as_str())) {
                         one.previewed = true;
                     }
@@ -588,7 +588,7 @@ impl Session<'_> {
                 self.findings.latest = self.findings.latest.max(near);
                 if !said.repeated {
                     reading.total += 1;
-                    if matches!(said.role, Role::User | Role::System) {
+                    if matches!(said.role, SearchRole::User | SearchRole::System) {
                         reading.texts.insert(identity(said));
                     }
                     if reading.hits.len() >= self.query.kept {
@@ -664,7 +664,7 @@ fn last_time(lines: &[u8]) -> Option<DateTime<Utc>> {
     parse_rfc3339(std::str::from_utf8(text).ok()?)
 }
 
-fn identity(said: &Said<'_>) -> u64 {
+fn identity(said: &RecordText<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
     said.parts.hash(&mut hasher);
     hasher.finish()
@@ -698,7 +698,7 @@ mod tests {
         Query { pattern, roles: Vec::new(), since: None, kept: usize::MAX }
     }
 
-    fn lines_of(findings: &Findings) -> Vec<(u64, Role, usize)> {
+    fn lines_of(findings: &Findings) -> Vec<(u64, SearchRole, usize)> {
         findings.hits.iter().map(|hit| (hit.line, hit.role, hit.turn)).collect()
     }
 
@@ -727,12 +727,12 @@ mod tests {
         );
         let findings = found(&query("needle"), file.as_bytes());
         let expected = [
-            (1, Role::System, 0),
-            (3, Role::Tool, 1),
-            (4, Role::System, 1),
-            (5, Role::Assistant, 1),
-            (7, Role::User, 2),
-            (8, Role::User, 3),
+            (1, SearchRole::System, 0),
+            (3, SearchRole::Tool, 1),
+            (4, SearchRole::System, 1),
+            (5, SearchRole::Assistant, 1),
+            (7, SearchRole::User, 2),
+            (8, SearchRole::User, 3),
         ];
         assert_eq!(lines_of(&findings), expected);
         assert_eq!(findings.title.as_deref(), Some("needle title"));
@@ -763,7 +763,7 @@ mod tests {
             "\n",
         );
         let findings = found(&query("needle"), file.as_bytes());
-        assert_eq!(lines_of(&findings), [(2, Role::User, 1), (3, Role::User, 1)]);
+        assert_eq!(lines_of(&findings), [(2, SearchRole::User, 1), (3, SearchRole::User, 1)]);
         assert_eq!(findings.total, 2);
     }
 
@@ -774,7 +774,7 @@ mod tests {
             "{{\"type\":\"system\",\"content\":\"needle {long}\"}}\n{{\"type\":\"system\",\"content\":\"needle\"}}\n"
         );
         let findings = found(&query("needle"), file.as_bytes());
-        assert_eq!(lines_of(&findings), [(2, Role::System, 0)]);
+        assert_eq!(lines_of(&findings), [(2, SearchRole::System, 0)]);
         assert_eq!(findings.problems[0].message, "line 1 is longer than 8 MB and was not searched");
     }
 
@@ -846,7 +846,7 @@ mod tests {
         let filler = "x".repeat(1000);
         let lines = 2 * usize::try_from(LONG).unwrap() / 1000;
         let expected = |hits: &[usize]| -> Vec<_> {
-            hits.iter().map(|line| (*line as u64 + 1, Role::User, line + 1)).collect()
+            hits.iter().map(|line| (*line as u64 + 1, SearchRole::User, line + 1)).collect()
         };
         for hits in
             [vec![lines - 1], vec![0, lines - 1], vec![3, lines / 2, lines - 2], vec![lines / 2], vec![0]]

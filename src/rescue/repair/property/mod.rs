@@ -8,7 +8,7 @@ mod generator;
 
 use self::client::sent;
 use self::generator::{Fate, Sample, sample};
-use super::diagnosis::Class;
+use super::diagnosis::DamageClass;
 use super::links::joining_any_branch;
 use super::mend::mend;
 use super::{examined_in, name_of};
@@ -30,8 +30,10 @@ fn repaired(bytes: &[u8], session: &str) -> Result<Vec<u8>> {
 fn repaired_or_refused(bytes: &[u8], session: &str) -> Result<(Vec<u8>, bool)> {
     let name = name_of(DateTime::<Utc>::UNIX_EPOCH, None);
     let found = examined_in(&|| Ok(Cursor::new(bytes)), Path::new("sample.jsonl"), session, &name)?;
-    let refused =
-        found.findings.iter().any(|finding| finding.mend.is_none() && finding.class == Class::BrokenLink);
+    let refused = found
+        .findings
+        .iter()
+        .any(|finding| finding.mend.is_none() && finding.class == DamageClass::BrokenLink);
     if found.mendable == 0 {
         return Ok((bytes.to_vec(), refused));
     }
