@@ -63,7 +63,7 @@ for (const name of refused) {
     for (const argv of [['init'], ['init', '--dry-run'], ['init', '--json']]) {
       const { status, stdout, stderr } = await place.run(argv);
       assert.equal(status, 1, stderr);
-      if (argv.includes('--json')) assert.equal(JSON.parse(stdout).error.code, 'SETTINGS_UNPARSABLE');
+      if (argv.includes('--json')) assert.match(JSON.parse(stdout).error.code, /^SETTINGS_/);
       else assert.equal(stdout, '');
       assert.match(stderr, /line \d+, column \d+/);
       assert.ok(stderr.includes(path), stderr);

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 'use strict';
 
-// The command. It only checks that this Node is new enough and hands over. Kept in old syntax throughout, so that a Node that
-// is too old prints the sentence below rather than a syntax error.
+// The command. It only checks that this Node is new enough, answers `--version`, which needs nothing else, and hands over. Kept in
+// old syntax throughout, so that a Node that is too old prints the sentence below rather than a syntax error.
 
-var wanted = require('../package.json').engines.node.replace('>=', '');
+var manifest = require('../package.json');
+var wanted = manifest.engines.node.replace('>=', '');
+var words = process.argv.slice(2);
 
 /** @param {string} found @param {string} least */
 function isOlder(found, least) {
@@ -22,6 +24,11 @@ if (isOlder(process.versions.node, wanted)) {
       '  next: install a newer Node.js from https://nodejs.org and run it again\n'
   );
   process.exitCode = require('./lib/exit-codes.json').exits.failed;
+} else if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
+  process.stdout.on('error', function (error) {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  process.stdout.write(manifest.version + '\n');
 } else {
-  require('./lib/program.js').main(process.argv.slice(2), process);
+  require('./lib/program.js').main(words, process);
 }

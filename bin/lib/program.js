@@ -83,7 +83,7 @@ async function run(argv, io) {
     const { code } = /** @type {any} */ (error);
     if (typeof code !== 'string' || !code.startsWith('commander.')) throw error;
     // commander has printed help, version or its complaint already.
-    const exitCode = exitOf.commander(code);
+    exitCode = exitOf.commander(code);
     if (exitCode !== EXIT.done && argv.includes('--json')) {
       const message = String(/** @type {any} */ (error).message).replace(/^error: /, '');
       io.line(JSON.stringify(reportOf({ code: 'USAGE', message, path: null, hint: null, exitCode })));
