@@ -49,7 +49,7 @@ pub fn hook(project: Option<String>, plugin: Option<bool>, wait: Option<bool>) -
     let Some(input) = event(&env) else {
         return HookOutcome { exit_code: 0, stdout: None, stderr: None, supervise: false };
     };
-    let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+    let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
     let project = project.map(PathBuf::from);
     let caller = match &project {
         Some(project) => HookCaller::Project(project),
@@ -57,7 +57,7 @@ pub fn hook(project: Option<String>, plugin: Option<bool>, wait: Option<bool>) -
         None => HookCaller::User,
     };
     let task = if wait == Some(true) { Task::Wait } else { Task::Handle };
-    let outcome = run(outside, caller, task, &input);
+    let outcome = run(world, caller, task, &input);
     HookOutcome {
         exit_code: outcome.exit_code,
         stdout: outcome.stdout,
@@ -74,6 +74,6 @@ pub fn answer_plugin_module() -> Option<String> {
     std::panic::set_hook(Box::new(|_| {}));
     let env = Environment::of_process();
     let input = event(&env)?;
-    let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
-    answer_module(outside, HookCaller::Plugin, &input)
+    let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+    answer_module(world, HookCaller::Plugin, &input)
 }

@@ -44,8 +44,8 @@ pub fn draw_status_line(
     std::panic::set_hook(Box::new(|_| {}));
     let (input, _) = read_standard_input(LARGEST, PATIENCE, || Duration::ZERO);
     let env = Environment::of_process().pinned(pinned.unwrap_or_default());
-    let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+    let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
     let project = project.map(PathBuf::from);
-    let shown = status_line(outside, project.as_deref(), wrapped.as_deref(), input);
+    let shown = status_line(world, project.as_deref(), wrapped.as_deref(), input);
     StatusLineOutcome { exit_code: shown.exit_code, stdout: shown.stdout.into() }
 }

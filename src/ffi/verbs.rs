@@ -363,8 +363,8 @@ pub(super) fn seen(env: &Environment) -> World<'_> {
     World { env, clock: &SystemClock, processes: &SystemProcesses }
 }
 
-fn placed(env: &Environment) -> init::Outside<'_> {
-    init::Outside { env, clock: &SystemClock, version: VERSION }
+fn placed(env: &Environment) -> init::SetupContext<'_> {
+    init::SetupContext { env, clock: &SystemClock, version: VERSION }
 }
 
 /// Reads the options and makes the call.

@@ -20,7 +20,7 @@ const MOST_COPIES: usize = 3;
 impl Hook<'_> {
     /// `Stop`: acts once when the context has passed a limit of the configuration.
     pub(super) fn watch_context(&self) {
-        if self.outside.env.in_attempt() || self.payload.subagent {
+        if self.world.env.in_attempt() || self.payload.subagent {
             return;
         }
         let Ok(transcript) = Transcript::open(&self.payload.transcript) else { return };
@@ -44,7 +44,7 @@ impl Hook<'_> {
         // Whoever holds it looks at the same turn, or at a later one.
         let Some(lease) = Lock::try_take(&self.state.watch_lease(session))? else { return Ok(()) };
         let mut passed = Passed::of(self.state, session)?;
-        if !passed.note(advice, self.outside.clock.now()) {
+        if !passed.note(advice, self.world.clock.now()) {
             return Ok(());
         }
         // Before the copy: one that cannot be made is not tried after every turn.
@@ -58,22 +58,22 @@ impl Hook<'_> {
             "session": session, "advice": advice, "tokens": context.tokens, "window": context.window,
             "percent": context.percent, "next": context.next,
         });
-        journal::append(self.state, self.outside.clock, "context", fields);
+        journal::append(self.state, self.world.clock, "context", fields);
         self.keep_copy(name);
         let project = self.project_dir();
         let notice = Notice::new(kind, session, 0, summary.title.as_deref(), project.as_deref());
-        notify::send(self.outside, &config.notify, self.state, &[notice]);
+        notify::send(self.world, &config.notify, self.state, &[notice]);
         Ok(())
     }
 
     /// A verified copy of the transcript as it is now. One that cannot be made is written into the journal.
     fn keep_copy(&self, why: &str) {
-        let Self { outside, state, payload, .. } = self;
-        let name = format!("{}-{why}", outside.clock.now().format("%Y%m%dT%H%M%S%3fZ"));
+        let Self { world, state, payload, .. } = self;
+        let name = format!("{}-{why}", world.clock.now().format("%Y%m%dT%H%M%S%3fZ"));
         match snapshot::take(state, &payload.session, &payload.transcript, &name) {
             Ok(taken) => {
                 let fields = json!({"session": payload.session, "name": name, "bytes": taken.bytes, "sha256": taken.sha256});
-                journal::append(state, outside.clock, "snapshot", fields);
+                journal::append(state, world.clock, "snapshot", fields);
                 if let Err(error) = snapshot::bound(state, &payload.session, why, MOST_COPIES) {
                     self.failed(&error);
                 }

@@ -18,7 +18,7 @@ impl Hook<'_> {
             home: self.home,
             cwd: self.payload.cwd.as_deref(),
         };
-        match keep(self.state, self.outside.clock, &source) {
+        match keep(self.state, self.world.clock, &source) {
             Ok(outcome) => {
                 for error in &outcome.failures {
                     self.failed(error);
@@ -27,7 +27,7 @@ impl Hook<'_> {
                     let fields = json!({
                         "session": self.payload.session, "replaced": outcome.replaced, "shorter": outcome.shorter,
                     });
-                    journal::append(self.state, self.outside.clock, "transcript-changed", fields);
+                    journal::append(self.state, self.world.clock, "transcript-changed", fields);
                     let project = self.project_dir();
                     let notice = Notice::new(
                         NoticeKind::TranscriptLost,
@@ -36,7 +36,7 @@ impl Hook<'_> {
                         None,
                         project.as_deref(),
                     );
-                    notify::send(self.outside, &self.config().notify, self.state, &[notice]);
+                    notify::send(self.world, &self.config().notify, self.state, &[notice]);
                 }
             }
             Err(error) => {

@@ -71,13 +71,13 @@ pub enum Task {
 }
 
 #[must_use]
-pub fn run(outside: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -> HookReply {
-    let Ok(state) = outside.env.state_dir().map(StateDir::new) else { return HookReply::silent() };
-    let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return HookReply::silent() };
+pub fn run(world: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -> HookReply {
+    let Ok(state) = world.env.state_dir().map(StateDir::new) else { return HookReply::silent() };
+    let Some(home) = world.env.claude_config_dir().map(ClaudeHome::new) else { return HookReply::silent() };
     let payload = Payload::check(input, &home);
     let enabled = match caller {
-        HookCaller::Project(project) => find(&state, outside.env, Some(project)),
-        HookCaller::User => find(&state, outside.env, None),
+        HookCaller::Project(project) => find(&state, world.env, Some(project)),
+        HookCaller::User => find(&state, world.env, None),
         HookCaller::Plugin => {
             let event = payload.as_ref().ok().map(|payload| {
                 // Whoever puts a flag up at the end of a turn takes it down.
@@ -88,26 +88,26 @@ pub fn run(outside: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8])
                 };
                 (event.name(), payload.session.as_str())
             });
-            plugin::in_charge(&state, outside.env, outside.processes, event)
+            plugin::in_charge(&state, world.env, world.processes, event)
         }
     };
     let Some(enabled) = enabled else { return HookReply::silent() };
     let payload = match payload {
         Ok(payload) => payload,
         Err(refusal) => {
-            journal::append(&state, outside.clock, "payload-refused", json!({"why": refusal.why()}));
+            journal::append(&state, world.clock, "payload-refused", json!({"why": refusal.why()}));
             return HookReply::silent();
         }
     };
     let launcher = match caller {
         HookCaller::Project(project) => Some(project.join(".claude").join(MARKER)),
         HookCaller::User => Some(home.dir().join(MARKER)),
-        HookCaller::Plugin => plugin::launcher(outside.env),
+        HookCaller::Plugin => plugin::launcher(world.env),
     };
     let hook = Hook {
         launcher,
         within: if let HookCaller::Project(project) = caller { Some(project) } else { None },
-        outside,
+        world,
         state: &state,
         home: &home,
         enabled: &enabled,
@@ -160,7 +160,7 @@ struct Hook<'a> {
     launcher: Option<PathBuf>,
     /// The project that has to hold it.
     within: Option<&'a Path>,
-    outside: World<'a>,
+    world: World<'a>,
     state: &'a StateDir,
     home: &'a ClaudeHome,
     enabled: &'a Enabled,
@@ -172,7 +172,7 @@ struct Hook<'a> {
 impl Hook<'_> {
     /// The project's directory: its own, or for the user's hooks the one the session was started in.
     fn project_dir(&self) -> Option<PathBuf> {
-        self.enabled.project.clone().or_else(|| self.outside.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
+        self.enabled.project.clone().or_else(|| self.world.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
     }
 
     /// Does the work of an event, then saves the session's state.
@@ -183,29 +183,29 @@ impl Hook<'_> {
     }
 
     fn config(&self) -> &Config {
-        self.config.get_or_init(|| in_force(self.outside.env, self.project_dir().as_deref()).config)
+        self.config.get_or_init(|| in_force(self.world.env, self.project_dir().as_deref()).config)
     }
 
     /// Configuration directories of Claude Code, the hook's own first.
     fn homes(&self, config: &Config) -> Vec<ClaudeHome> {
         let further: Vec<PathBuf> = config.config_dirs.iter().map(PathBuf::from).collect();
-        let others = all_homes(self.outside.env, &further);
+        let others = all_homes(self.world.env, &further);
         let own = ClaudeHome::new(self.home.dir());
         std::iter::once(own).chain(others.into_iter().filter(|home| home.dir() != self.home.dir())).collect()
     }
 
     fn ledger<'l>(&'l self, config: &'l Config, default_home: Option<&'l Path>) -> Ledger<'l> {
-        Ledger { state: self.state, clock: self.outside.clock, config, default_home }
+        Ledger { state: self.state, clock: self.world.clock, config, default_home }
     }
 
     /// `~/.claude`, the directory that needs no variable to be found.
     fn default_home(&self) -> Option<PathBuf> {
-        self.outside.env.home().map(|home| home.join(".claude"))
+        self.world.env.home().map(|home| home.join(".claude"))
     }
 
     fn failed(&self, error: &crate::error::Error) -> HookReply {
         let fields = json!({"session": self.payload.session, "code": error.code.as_str(), "message": error.to_string()});
-        journal::append(self.state, self.outside.clock, "hook-failed", fields);
+        journal::append(self.state, self.world.clock, "hook-failed", fields);
         HookReply::silent()
     }
 }

@@ -98,29 +98,29 @@ struct ModuleAnswer {
 }
 
 /// The consent under which a session is continued: that of its project's hooks, of the user's own, or of the plugin.
-fn in_force_for(state: &StateDir, outside: World<'_>, caller: HookCaller<'_>) -> Option<Enabled> {
+fn in_force_for(state: &StateDir, world: World<'_>, caller: HookCaller<'_>) -> Option<Enabled> {
     let HookCaller::Plugin = caller else { return None };
-    plugin::in_charge(state, outside.env, outside.processes, None).or_else(|| {
-        let project = outside.env.absolute("CLAUDE_PROJECT_DIR").and_then(|dir| canonical(&dir).ok());
+    plugin::in_charge(state, world.env, world.processes, None).or_else(|| {
+        let project = world.env.absolute("CLAUDE_PROJECT_DIR").and_then(|dir| canonical(&dir).ok());
         project
-            .and_then(|dir| find(state, outside.env, Some(&project_of(state, outside.env, &dir)?)))
-            .or_else(|| find(state, outside.env, None))
+            .and_then(|dir| find(state, world.env, Some(&project_of(state, world.env, &dir)?)))
+            .or_else(|| find(state, world.env, None))
     })
 }
 
 /// Answers one question; `None` where the module has no say: a malformed question, a session of our own run, or a project in which
 /// neither hooks nor plugin are in charge.
 #[must_use]
-pub fn answer_module(outside: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> Option<String> {
+pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> Option<String> {
     let request: ModuleRequest = serde_json::from_slice(input).ok()?;
-    if !is_session_id(&request.session) || outside.env.in_attempt() {
+    if !is_session_id(&request.session) || world.env.in_attempt() {
         return None;
     }
-    let state = outside.env.state_dir().map(StateDir::new).ok()?;
-    let home = outside.env.claude_config_dir().map(ClaudeHome::new)?;
+    let state = world.env.state_dir().map(StateDir::new).ok()?;
+    let home = world.env.claude_config_dir().map(ClaudeHome::new)?;
     // The stop is recorded by whoever's hook is in charge; the module of the plugin acts for all of them.
     // Where hooks in settings are in charge they record the stop, and the module waits for them too.
-    let enabled = in_force_for(&state, outside, caller)?;
+    let enabled = in_force_for(&state, world, caller)?;
     let incident: Option<Incident> =
         crate::store::stored::peek(&state.incident(&request.session)).ok().flatten();
     let payload = Payload {
@@ -142,7 +142,7 @@ pub fn answer_module(outside: World<'_>, caller: HookCaller<'_>, input: &[u8]) -
     let hook = Hook {
         launcher: None,
         within: None,
-        outside,
+        world,
         state: &state,
         home: &home,
         enabled: &enabled,
@@ -150,7 +150,7 @@ pub fn answer_module(outside: World<'_>, caller: HookCaller<'_>, input: &[u8]) -
         config: OnceCell::new(),
     };
     let answer = match incident {
-        None => ModuleAnswer::nothing(outside.clock.now()),
+        None => ModuleAnswer::nothing(world.clock.now()),
         Some(_) => match hook.answer(&request) {
             Ok(answer) => answer,
             Err(error) => {
@@ -165,10 +165,10 @@ pub fn answer_module(outside: World<'_>, caller: HookCaller<'_>, input: &[u8]) -
 impl Hook<'_> {
     /// Whether the plugin's module waits in place of this hook. Records that it does.
     pub(super) fn leave_to_module(&self, ledger: &Ledger<'_>) -> bool {
-        if self.outside.env.module_session() != Some(&self.payload.session) {
+        if self.world.env.module_session() != Some(&self.payload.session) {
             return false;
         }
-        let now = self.outside.clock.now();
+        let now = self.world.clock.now();
         let recorded = ledger.change(&self.payload.session, |slot| {
             if let Some(incident) = slot {
                 incident.module_seen_at = Some(now);
@@ -179,7 +179,7 @@ impl Hook<'_> {
 
     fn answer(&self, request: &ModuleRequest) -> crate::error::Result<ModuleAnswer> {
         let session = &self.payload.session;
-        let now = self.outside.clock.now();
+        let now = self.world.clock.now();
         let config = self.config();
         let default_home = self.default_home();
         let ledger = self.ledger(config, default_home.as_deref());
@@ -191,7 +191,7 @@ impl Hook<'_> {
                     ledger.plan(incident, Terminal::Open);
                 }
             })?;
-            journal::append(self.state, self.outside.clock, "module-refused", json!({"session": session}));
+            journal::append(self.state, self.world.clock, "module-refused", json!({"session": session}));
         }
         self.note_question(&ledger, request)?;
         let homes = self.homes(config);
@@ -209,9 +209,9 @@ impl Hook<'_> {
     /// Records what the question itself tells: that the module waits, in which client, and that the limit menu is open.
     fn note_question(&self, ledger: &Ledger<'_>, request: &ModuleRequest) -> crate::error::Result<()> {
         let session = &self.payload.session;
-        let now = self.outside.clock.now();
-        let processes = self.outside.processes;
-        let pid = client_pid(self.outside.env.claude_pid(), self.home, session, processes);
+        let now = self.world.clock.now();
+        let processes = self.world.processes;
+        let pid = client_pid(self.world.env.claude_pid(), self.home, session, processes);
         let owner = pid.and_then(|pid| Some((pid, processes.start_token(pid)?)));
         let known = ledger.read(session)?;
         let current = known.is_some_and(|incident| {

@@ -39,10 +39,10 @@ impl Hook<'_> {
     /// `Stop`: looks for the answer. Returns as soon as it is there.
     pub(super) fn watch_saving(&self) {
         let said = self.payload.last_message.as_deref().filter(|said| !said.trim().is_empty());
-        let Some(said) = said.filter(|_| !self.outside.env.in_attempt() && !self.payload.subagent) else {
+        let Some(said) = said.filter(|_| !self.world.env.in_attempt() && !self.payload.subagent) else {
             return;
         };
-        let watched = match look(&self.payload.transcript, said, self.outside.clock.now()) {
+        let watched = match look(&self.payload.transcript, said, self.world.clock.now()) {
             Ok(()) => self.is_saved(),
             Err(why) => self.wait_for(said, why),
         };
@@ -57,7 +57,7 @@ impl Hook<'_> {
     }
 
     fn markers(&self) -> Vec<Marker> {
-        let World { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.world;
         Marker::of_client(env, processes, env.claude_pid())
     }
 
@@ -67,8 +67,8 @@ impl Hook<'_> {
         if !config.saving.watch {
             return Ok(());
         }
-        let Hook { outside, payload, .. } = self;
-        let ended_at = outside.clock.now();
+        let Hook { world, payload, .. } = self;
+        let ended_at = world.clock.now();
         let markers = self.markers();
         // Who says that nothing is saved is believed where nothing is there.
         let patience = if why == Why::NoTranscript && !markers.is_empty() {
@@ -76,14 +76,14 @@ impl Hook<'_> {
         } else {
             Duration::from_secs_f64(config.saving.wait_seconds)
         };
-        let started = outside.clock.since_boot();
+        let started = world.clock.since_boot();
         let (mut why, mut step) = (why, FIRST_STEP);
         loop {
-            let left = patience.saturating_sub(outside.clock.since_boot().saturating_sub(started));
+            let left = patience.saturating_sub(world.clock.since_boot().saturating_sub(started));
             if left.is_zero() {
                 break;
             }
-            outside.clock.sleep(step.min(left));
+            world.clock.sleep(step.min(left));
             step = (step * 2).min(LONGEST_STEP);
             match look(&payload.transcript, said, ended_at) {
                 Ok(()) => return self.is_saved(),
@@ -102,13 +102,13 @@ impl Hook<'_> {
     }
 
     fn missed(&self, said: &str, miss: Miss<'_>, config: &Config) -> Result<()> {
-        let Hook { outside, state, payload, .. } = self;
+        let Hook { world, state, payload, .. } = self;
         let lease = Lock::wait(&state.watch_lease(&payload.session), PATIENCE)?;
         let at = miss.at;
         let mut unsaved = Unsaved::with(state, miss)?;
         let report = unsaved.reported_at.is_none() && unsaved.is_certain();
         if report {
-            unsaved.reported_at = Some(outside.clock.now());
+            unsaved.reported_at = Some(world.clock.now());
         }
         unsaved.save(state)?;
         // What a person does not want to be kept is not kept elsewhere.
@@ -123,7 +123,7 @@ impl Hook<'_> {
             return Ok(());
         }
         // A program that says so on purpose has nobody to be told.
-        let printed = outside.env.text("CLAUDE_CODE_ENTRYPOINT").is_some_and(|name| name.starts_with("sdk"));
+        let printed = world.env.text("CLAUDE_CODE_ENTRYPOINT").is_some_and(|name| name.starts_with("sdk"));
         let told = !(unsaved.is_deliberate() && printed);
         let flag = if told { self.leave_warning() } else { Ok(None) };
         drop(lease);
@@ -135,9 +135,9 @@ impl Hook<'_> {
             Ok(flag) => fields["flag"] = json!(flag),
             Err(error) => fields["notFlagged"] = json!(error.to_string()),
         }
-        journal::append(state, outside.clock, "not-saved", fields);
+        journal::append(state, world.clock, "not-saved", fields);
         if told {
-            notify::send(self.outside, &config.notify, state, &[notice(&unsaved)]);
+            notify::send(self.world, &config.notify, state, &[notice(&unsaved)]);
         }
         Ok(())
     }
@@ -146,7 +146,7 @@ impl Hook<'_> {
     fn leave_warning(&self) -> std::io::Result<Option<String>> {
         let session = &self.payload.session;
         let Some(flags) = self.flags() else { return Ok(None) };
-        flags.sweep(self.outside.clock.now() - OLD);
+        flags.sweep(self.world.clock.now() - OLD);
         flags.raise(session, self.within)?;
         Ok(Some(flags.dir().join(session).to_string_lossy().into_owned()))
     }
@@ -159,8 +159,8 @@ impl Hook<'_> {
     /// `UserPromptSubmit`: a flag is up, which nobody has told before. It waits for a person: after a prompt that nobody typed
     /// there may be nobody to read it.
     pub(super) fn warn(&self) -> HookReply {
-        let Hook { outside, state, payload, .. } = self;
-        if outside.env.in_attempt() || !payload.typed {
+        let Hook { world, state, payload, .. } = self;
+        if world.env.in_attempt() || !payload.typed {
             return HookReply::silent();
         }
         if !self.flags().is_some_and(|flags| flags.lower(&payload.session)) {
@@ -169,7 +169,7 @@ impl Hook<'_> {
         let known = peek::<Unsaved>(&state.saving(&payload.session)).ok().flatten();
         let Some(unsaved) = known.filter(Unsaved::stands) else { return HookReply::silent() };
         let fields = json!({"session": payload.session, "kind": NoticeKind::NotSaved, "way": "prompt", "why": Option::<&str>::None});
-        journal::append(state, outside.clock, "notified", fields);
+        journal::append(state, world.clock, "notified", fields);
         let message = json!({"systemMessage": warning(&unsaved)});
         HookReply { stdout: Some(message.to_string()), ..HookReply::silent() }
     }
@@ -178,16 +178,16 @@ impl Hook<'_> {
     pub(super) fn forget_warning(&self) {
         let flags = self.flags().filter(Flags::exist);
         if let Some(flags) = flags
-            && !self.outside.env.in_attempt()
+            && !self.world.env.in_attempt()
         {
             let _ = flags.lower(&self.payload.session);
-            flags.sweep(self.outside.clock.now() - OLD);
+            flags.sweep(self.world.clock.now() - OLD);
         }
     }
 
     /// The answer is there. Where earlier ones were missing, that is over.
     fn is_saved(&self) -> Result<()> {
-        let Hook { outside, state, payload, .. } = self;
+        let Hook { world, state, payload, .. } = self;
         let path = state.saving(&payload.session);
         if !path.exists() {
             return Ok(());
@@ -197,10 +197,10 @@ impl Hook<'_> {
         if unsaved.saved_again_at.is_some() {
             return Ok(());
         }
-        unsaved.saved_again_at = Some(outside.clock.now());
+        unsaved.saved_again_at = Some(world.clock.now());
         unsaved.save(state)?;
         self.forget_warning();
-        journal::append(state, outside.clock, "saved-again", json!({"session": payload.session}));
+        journal::append(state, world.clock, "saved-again", json!({"session": payload.session}));
         Ok(())
     }
 }

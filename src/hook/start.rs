@@ -29,7 +29,7 @@ impl Hook<'_> {
             self.forget_warning();
         }
         // A cleared conversation was cleared on purpose.
-        if self.outside.env.in_attempt() || !matches!(source, "startup" | "resume" | "compact" | "fork") {
+        if self.world.env.in_attempt() || !matches!(source, "startup" | "resume" | "compact" | "fork") {
             return HookReply::silent();
         }
         let config = self.config();
@@ -52,7 +52,7 @@ impl Hook<'_> {
 
     /// Ends an unattended run that works in the session the user has just opened.
     fn take_over(&self, config: &Config) -> Takeover {
-        let World { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.world;
         if !self.state.incident(&self.payload.session).exists() {
             return Takeover::NoRun;
         }
@@ -72,8 +72,8 @@ impl Hook<'_> {
     }
 
     fn register(&self) -> crate::error::Result<()> {
-        let processes = self.outside.processes;
-        let told = self.outside.env.claude_pid();
+        let processes = self.world.processes;
+        let told = self.world.env.claude_pid();
         let pid = client_pid(told, self.home, &self.payload.session, processes);
         let registration = Registration {
             version: Registration::VERSION,
@@ -86,7 +86,7 @@ impl Hook<'_> {
             claude_start: pid.and_then(|pid| processes.start_token(pid)),
             claude_pid: pid,
             started_with: self.started_with(pid),
-            at: self.outside.clock.now(),
+            at: self.world.clock.now(),
         };
         save_unless_newer(&self.state.session(&self.payload.session), &registration)
     }
@@ -94,7 +94,7 @@ impl Hook<'_> {
     /// How the session's client was started. In a run of ours that is what was recorded before it: the run has the supervisor's
     /// environment.
     pub(super) fn started_with(&self, pid: Option<u32>) -> Option<StartedWith> {
-        let World { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.world;
         if env.in_attempt() {
             return peek::<Registration>(&self.state.session(&self.payload.session)).ok()??.started_with;
         }

@@ -83,7 +83,7 @@ impl Hook<'_> {
             Ok(Some(SaveOutcome::Saved { name, kept })) => {
                 if !moment.is_passing() || kept.is_some() {
                     let fields = json!({"session": self.payload.session, "state": name, "project": project, "moment": moment, "kept": kept});
-                    journal::append(self.state, self.outside.clock, "state-saved", fields);
+                    journal::append(self.state, self.world.clock, "state-saved", fields);
                 }
             }
             Err(error) if states.failed(&error) => {
@@ -113,7 +113,7 @@ impl Hook<'_> {
         let comes = || self.payload.transcript.exists() || !self.saves_nothing();
         let turn = (moment == Moment::TurnEnded && comes()).then(|| self.payload.turn());
         // A session in which nothing was said has no transcript.
-        let Some((transcript, stop)) = at_rest(&self.payload.transcript, turn, liveness, self.outside.clock)
+        let Some((transcript, stop)) = at_rest(&self.payload.transcript, turn, liveness, self.world.clock)
         else {
             return Ok(None);
         };
@@ -122,7 +122,7 @@ impl Hook<'_> {
         if moment.is_passing() && newest.is_some_and(|entry| entry.bytes == transcript.bytes()) {
             return Ok(Some(SaveOutcome::Same));
         }
-        let gathered = gather(&transcript, self.outside.env, states.project);
+        let gathered = gather(&transcript, self.world.env, states.project);
         if says_nothing(&gathered) {
             return Ok(None);
         }
@@ -140,7 +140,7 @@ impl Hook<'_> {
         SavedStateEntry {
             name: String::new(),
             session: self.payload.session.clone(),
-            saved_at: self.outside.clock.now(),
+            saved_at: self.world.clock.now(),
             moment: Moment::TurnEnded,
             as_of: gathered.last_at,
             bytes: gathered.bytes,
@@ -201,7 +201,7 @@ impl Hook<'_> {
         if source == "resume" && given.texts.last().is_some_and(|last| last.content == content) {
             return None;
         }
-        let now = self.outside.clock.now();
+        let now = self.world.clock.now();
         given.version = Given::VERSION;
         given.session.clone_from(&self.payload.session);
         given.texts.push(GivenText { at: now, source: source.to_owned(), content });
@@ -212,7 +212,7 @@ impl Hook<'_> {
         }
         let fields =
             json!({"session": self.payload.session, "source": source, "characters": text.chars().count()});
-        journal::append(self.state, self.outside.clock, "state-given", fields);
+        journal::append(self.state, self.world.clock, "state-given", fields);
         let as_of = as_of.map(|at| format!(" as of {}", rfc3339(at))).unwrap_or_default();
         Some(format!(
             "cc-session-recover: this session was {because}. What it was doing{as_of}, {how}, told at {}. These are notes of a \
@@ -226,7 +226,7 @@ impl Hook<'_> {
     /// git, which may take long.
     fn state_now(&self, project: &Path, source: &str, config: &Config) -> Option<State> {
         let transcript = Transcript::open(&self.payload.transcript).ok()?;
-        let now = self.outside.clock.now();
+        let now = self.world.clock.now();
         let (place, book) = self
             .shelf(project, config)
             .look()
@@ -264,7 +264,7 @@ impl Hook<'_> {
             project.as_deref().filter(|_| config.state.startup).map(|project| self.shelf(project, config));
         let (place, book) = on_disk.and_then(|states| states.look().ok()).unzip();
         let place = place.flatten();
-        let now = self.outside.clock.now();
+        let now = self.world.clock.now();
         let known: Vec<(&SavedStateEntry, String)> = book
             .iter()
             .flat_map(SavedStateIndex::newest_of_each)
@@ -312,7 +312,7 @@ impl Hook<'_> {
     /// Path of a state from the project, if it is as it was saved and no client has its session open.
     fn where_to_read(&self, place: &StatesDirectory, entry: &SavedStateEntry) -> Option<String> {
         let (path, _) = SavedStateStore::sound(place, entry)?;
-        if live_holder(self.home, &entry.session, self.outside.processes).is_some() {
+        if live_holder(self.home, &entry.session, self.world.processes).is_some() {
             return None;
         }
         let name = PathBuf::from(path.file_name()?);

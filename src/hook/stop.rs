@@ -61,9 +61,9 @@ fn is_continued_by_us(incident: &Incident, now: DateTime<Utc>) -> bool {
 impl Hook<'_> {
     /// `StopFailure`: record first, then read, plan, note, and wait.
     pub(super) fn stop_failure(&self) -> HookReply {
-        let Some(stop) = self.payload.stop(self.outside.clock.now()) else { return HookReply::silent() };
+        let Some(stop) = self.payload.stop(self.world.clock.now()) else { return HookReply::silent() };
         // What a run of ours fails at, and no waiting cures, is judged by whoever made the run: the stop it answered stands.
-        if self.outside.env.in_attempt() && user_needed(stop.kind).is_some() {
+        if self.world.env.in_attempt() && user_needed(stop.kind).is_some() {
             self.keep_files();
             return HookReply::silent();
         }
@@ -74,7 +74,7 @@ impl Hook<'_> {
         self.record_project(&ledger);
         self.keep_files();
         // Inside a run of our own the supervisor watches; a hook only records there.
-        if self.outside.env.in_attempt() {
+        if self.world.env.in_attempt() {
             return HookReply::silent();
         }
         let incident = match entered {
@@ -112,7 +112,7 @@ impl Hook<'_> {
     /// the stop of an open session.
     fn enter_while_client_lives(&self, ledger: &Ledger<'_>, report: StopReport) -> Result<Option<Incident>> {
         let (pid, start) = (report.claude_pid, report.claude_start.clone());
-        let processes = self.outside.processes;
+        let processes = self.world.processes;
         let alive = || start.is_some() && pid.is_some_and(|pid| processes.start_token(pid) == start);
         let event = IncidentEvent::Stopped(Box::new(report));
         self.again_while(alive, || ledger.enter(&self.payload.session, event.clone()))
@@ -123,11 +123,11 @@ impl Hook<'_> {
         let mut pause = UNWRITABLE_PAUSE;
         loop {
             match attempt() {
-                Err(error) if error.code == Code::Io && !self.outside.env.in_attempt() && alive() => {
+                Err(error) if error.code == Code::Io && !self.world.env.in_attempt() && alive() => {
                     if pause == UNWRITABLE_PAUSE {
                         self.failed(&error);
                     }
-                    self.outside.clock.sleep(pause);
+                    self.world.clock.sleep(pause);
                     pause = (pause * 2).min(LONGEST_UNWRITABLE_PAUSE);
                 }
                 other => return other,
@@ -165,22 +165,22 @@ impl Hook<'_> {
             && let Err(error) = flags.raise(&self.payload.session, self.within)
         {
             let fields = json!({"session": self.payload.session, "message": error.to_string()});
-            journal::append(self.state, self.outside.clock, "flag-failed", fields);
+            journal::append(self.state, self.world.clock, "flag-failed", fields);
         }
     }
 
     /// `UserPromptSubmit`: refuses Claude Code's own continuation of a stop that this tool has continued. `None` for every other
     /// prompt.
     pub(super) fn second_continuation(&self) -> Option<HookReply> {
-        if !self.payload.continues_by_client || self.outside.env.in_attempt() {
+        if !self.payload.continues_by_client || self.world.env.in_attempt() {
             return None;
         }
         let incident: Incident = peek(&self.state.incident(&self.payload.session)).ok()??;
-        let now = self.outside.clock.now();
+        let now = self.world.clock.now();
         let ours = is_continued_by_us(&incident, now) && self.flags()?.lower(&self.payload.session);
         ours.then(|| {
             let fields = json!({"session": self.payload.session});
-            journal::append(self.state, self.outside.clock, "second-continuation-refused", fields);
+            journal::append(self.state, self.world.clock, "second-continuation-refused", fields);
             // As JSON: of a hook that ends with 2, the client prints the whole command line.
             let refusal = json!({"decision": "block", "reason": CONTINUED_ALREADY});
             HookReply { stdout: Some(refusal.to_string()), ..HookReply::silent() }
@@ -190,7 +190,7 @@ impl Hook<'_> {
     /// `SessionStart` of a session that is opened again while its stop waits: from now on this client waits for it. Where
     /// another client still waits for it, this one takes over as soon as that one is closed.
     pub(super) fn session_reopened(&self) -> HookReply {
-        if self.outside.env.in_attempt() || self.payload.source.as_deref() != Some("resume") {
+        if self.world.env.in_attempt() || self.payload.source.as_deref() != Some("resume") {
             return HookReply::silent();
         }
         let session = &self.payload.session;
@@ -203,8 +203,8 @@ impl Hook<'_> {
         let homes = self.homes(config);
         let on_hold = |incident: &Incident| self.tell_hold(incident, config);
         let heartbeat = self.heartbeat(ledger, &homes, &on_hold);
-        let processes = self.outside.processes;
-        let Some(pid) = client_pid(self.outside.env.claude_pid(), self.home, session, processes) else {
+        let processes = self.world.processes;
+        let Some(pid) = client_pid(self.world.env.claude_pid(), self.home, session, processes) else {
             return HookReply::silent();
         };
         let Some(start) = processes.start_token(pid) else { return HookReply::silent() };
@@ -223,15 +223,15 @@ impl Hook<'_> {
                 return HookReply::silent();
             }
             let busy = matches!(incident.phase, Phase::Open | Phase::Attempting)
-                || incident.module_waits(self.outside.clock.now())
+                || incident.module_waits(self.world.clock.now())
                 || Lock::is_held(&self.state.waiter_lease(session))
                 || Lock::is_held(&self.state.run_lease(session));
             if !busy {
                 break;
             }
-            self.outside.clock.sleep(REOPENED_STEP);
+            self.world.clock.sleep(REOPENED_STEP);
         }
-        let now = self.outside.clock.now();
+        let now = self.world.clock.now();
         let place = processes.terminal(pid).unwrap_or_else(|| format!("process {pid}"));
         let taken = ledger.change(session, |slot| {
             let Some(incident) =
@@ -267,7 +267,7 @@ impl Hook<'_> {
     /// where only they can change it.
     pub(super) fn tell_hold(&self, incident: &Incident, config: &Config) {
         let held = incident.held_back.as_ref().map(|held| held.reason);
-        let config_now = in_force(self.outside.env, incident.project.as_deref()).config;
+        let config_now = in_force(self.world.env, incident.project.as_deref()).config;
         // Whether the client continues by itself then is a question to the policy.
         let switched_off = (held == Some(Obstacle::SwitchedOff)).then(|| {
             let default_home = self.default_home();
@@ -292,13 +292,13 @@ impl Hook<'_> {
             title.as_deref(),
             incident.project.as_deref(),
         );
-        send(self.outside, &config.notify, self.state, &[notice]);
+        send(self.world, &config.notify, self.state, &[notice]);
     }
 
     /// `Stop`: a turn ended. If it is one after the stop, the session went on.
     pub(super) fn turn_ended(&self) -> HookReply {
         // What a run of ours did is read by whoever waits for it, or comes after them: a turn that ended proves nothing yet.
-        if self.outside.env.in_attempt() || !self.state.incident(&self.payload.session).exists() {
+        if self.world.env.in_attempt() || !self.state.incident(&self.payload.session).exists() {
             return HookReply::silent();
         }
         let config = self.config();
@@ -331,7 +331,7 @@ impl Hook<'_> {
     /// a `Stop` hook that wakes would have to be one that the end of every turn starts with a timeout of days. So the note says
     /// what to type; when the session is closed, or opened again, its stop is waited for like any other.
     pub(super) fn note_wrap_up(&self) {
-        if self.outside.env.in_attempt() {
+        if self.world.env.in_attempt() {
             return;
         }
         let wrapped = self.read_transcript(Liveness::Live(None)).filter(|summary| summary.stop.wrapped_up);
@@ -346,7 +346,7 @@ impl Hook<'_> {
         let report = self.report(summary.stop.clone());
         let place = report
             .claude_pid
-            .and_then(|pid| self.outside.processes.terminal(pid))
+            .and_then(|pid| self.world.processes.terminal(pid))
             .unwrap_or_else(|| "its window".to_owned());
         let entered =
             ledger.enter(&self.payload.session, IncidentEvent::Stopped(Box::new(report))).and_then(|_| {
@@ -376,7 +376,7 @@ impl Hook<'_> {
 
     /// The transcript's end, once it is a finished turn that is newer than the stop.
     fn finished_turn(&self, incident: &Incident) -> Option<Summary> {
-        let started = self.outside.clock.since_boot();
+        let started = self.world.clock.since_boot();
         loop {
             let summary = self.read_transcript(Liveness::Live(None))?;
             let newer = Some(summary).filter(|summary| {
@@ -384,10 +384,10 @@ impl Hook<'_> {
                     && summary.stop.record != incident.stop.record
                     && summary.stop.at >= incident.stop.at
             });
-            if newer.is_some() || self.outside.clock.since_boot().saturating_sub(started) > TURN_WAIT {
+            if newer.is_some() || self.world.clock.since_boot().saturating_sub(started) > TURN_WAIT {
                 return newer;
             }
-            self.outside.clock.sleep(TURN_STEP);
+            self.world.clock.sleep(TURN_STEP);
         }
     }
 
@@ -405,7 +405,7 @@ impl Hook<'_> {
         };
         // A client that ends, or turns away, in the middle of a turn leaves work behind too. Its own mark may not be written yet.
         let cut_off = |kind| matches!(kind, StopKind::Closed | StopKind::Crashed);
-        let ended = !matches!(reason, "clear" | "resume") && !self.outside.env.in_attempt();
+        let ended = !matches!(reason, "clear" | "resume") && !self.world.env.in_attempt();
         let summary = self.read_transcript(Liveness::Gone).map(|mut summary| {
             if summary.stop.kind == StopKind::Crashed {
                 summary.stop.kind = StopKind::Closed;
@@ -457,7 +457,7 @@ impl Hook<'_> {
                 let own = incident.started_with.as_deref();
                 let alone = own.is_some_and(|started| started.account.from_environment().next().is_some());
                 let supervise = owed
-                    && !self.outside.env.in_attempt()
+                    && !self.world.env.in_attempt()
                     && (alone || !Lock::is_held(&self.state.supervisor_lease()));
                 return HookReply { supervise, ..HookReply::silent() };
             }
@@ -495,7 +495,7 @@ impl Hook<'_> {
             None => unattended(self.state, project),
         };
         let Some(project) = self.project_dir().filter(agreed) else { return };
-        let World { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.world;
         let client = || client_pid(env.claude_pid(), self.home, &self.payload.session, processes);
         let started = self.started_at_stop(client());
         let recorded = ledger.change(&self.payload.session, |slot| {
@@ -528,8 +528,8 @@ impl Hook<'_> {
         let now = self.started_with(pid)?;
         let mut started = if now.account.complete { now } else { registered().unwrap_or(now) };
         // The client says it of the events of a turn; it may have been changed since the start.
-        let told = self.outside.env.text("CLAUDE_EFFORT").filter(|level| is_effort(level));
-        if let Some(level) = told.filter(|_| !self.outside.env.in_attempt()) {
+        let told = self.world.env.text("CLAUDE_EFFORT").filter(|level| is_effort(level));
+        if let Some(level) = told.filter(|_| !self.world.env.in_attempt()) {
             started.effort = Some(level.to_owned());
         }
         Some(Box::new(started))
@@ -541,7 +541,7 @@ impl Hook<'_> {
         homes: &'h [ClaudeHome],
         on_hold: &'h (dyn Fn(&Incident) + 'h),
     ) -> Heartbeat<'h> {
-        let World { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.world;
         Heartbeat { ledger, env, processes, homes, on_hold }
     }
 
@@ -553,8 +553,8 @@ impl Hook<'_> {
     /// What the hook itself knows about a stop. The client's process comes from its variable, for clients before 2.1.220
     /// from the registry.
     fn report(&self, stop: Stop) -> StopReport {
-        let processes = self.outside.processes;
-        let pid = self.outside.env.claude_pid();
+        let processes = self.world.processes;
+        let pid = self.world.env.claude_pid();
         let record = match pid {
             Some(pid) => read_record(self.home, pid),
             None => live_holder(self.home, &self.payload.session, processes),
@@ -568,7 +568,7 @@ impl Hook<'_> {
             stop,
             cwd: self.payload.cwd.clone(),
             entrypoint: self
-                .outside
+                .world
                 .env
                 .text("CLAUDE_CODE_ENTRYPOINT")
                 .map(str::to_owned)
@@ -586,7 +586,7 @@ impl Hook<'_> {
     /// The same with another plan than the recorded one.
     fn write_note_with(&self, incident: &Incident, config: &Config, plan: Option<RecoveryPlan>) {
         let Some(project) = self.project_dir() else { return };
-        let World { env, processes, .. } = self.outside;
+        let World { env, processes, .. } = self.world;
         // At the end of a session its client is still there.
         let ending =
             if self.payload.event == super::HookEvent::SessionEnd { incident.claude_pid } else { None };

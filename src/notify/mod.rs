@@ -17,14 +17,14 @@ use serde_json::json;
 ///
 /// It is written down before it is delivered, so that no two processes and no crash tell it twice. May take some seconds:
 /// both ways have a deadline, and one that missed it is not tried again for the rest of `notices`.
-pub fn send(outside: World<'_>, config: &Notify, state: &StateDir, notices: &[Notice]) {
+pub fn send(world: World<'_>, config: &Notify, state: &StateDir, notices: &[Notice]) {
     if notices.is_empty() || !config.desktop && config.webhook.is_none() {
         return;
     }
-    let fresh = match sent::take(state, outside.clock, notices) {
+    let fresh = match sent::take(state, world.clock, notices) {
         Ok(fresh) => fresh,
         Err(error) => {
-            journal::append(state, outside.clock, "notify-failed", json!({"why": error.to_string()}));
+            journal::append(state, world.clock, "notify-failed", json!({"why": error.to_string()}));
             return;
         }
     };
@@ -35,7 +35,7 @@ pub fn send(outside: World<'_>, config: &Notify, state: &StateDir, notices: &[No
             Delivery::Failed(why) | Delivery::TimedOut(why) => ("notify-failed", Some(why)),
         };
         let fields = json!({"session": notice.session, "kind": notice.kind, "way": way, "why": why.map(String::as_str)});
-        journal::append(state, outside.clock, event, fields);
+        journal::append(state, world.clock, event, fields);
     };
     let each = |way: &str, deliver: &dyn Fn(&Notice) -> Delivery| {
         let mut late = false;
@@ -52,10 +52,10 @@ pub fn send(outside: World<'_>, config: &Notify, state: &StateDir, notices: &[No
     // Neither waits for the other.
     std::thread::scope(|scope| {
         if let Some(url) = &config.webhook {
-            scope.spawn(|| each("webhook", &|notice| webhook::post(outside, url, notice)));
+            scope.spawn(|| each("webhook", &|notice| webhook::post(world, url, notice)));
         }
         if config.desktop {
-            each("desktop", &|notice| desktop::show(outside.env, notice));
+            each("desktop", &|notice| desktop::show(world.env, notice));
         }
     });
 }
@@ -102,8 +102,8 @@ mod tests {
         }
 
         fn send(&self, config: &Notify, notices: &[Notice]) {
-            let outside = World { env: &self.env, clock: &SystemClock, processes: &SystemProcesses };
-            send(outside, config, &self.state, notices);
+            let world = World { env: &self.env, clock: &SystemClock, processes: &SystemProcesses };
+            send(world, config, &self.state, notices);
         }
 
         fn shown(&self) -> usize {

@@ -18,11 +18,11 @@ const SCHEMA: &str = "cc-session-recover/notice@1";
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Posts a notice. No redirect is followed.
-pub(crate) fn post(outside: World<'_>, url: &str, notice: &Notice) -> Delivery {
-    post_within(outside, url, notice, DEADLINE)
+pub(crate) fn post(world: World<'_>, url: &str, notice: &Notice) -> Delivery {
+    post_within(world, url, notice, DEADLINE)
 }
 
-fn post_within(outside: World<'_>, url: &str, notice: &Notice, limit: Duration) -> Delivery {
+fn post_within(world: World<'_>, url: &str, notice: &Notice, limit: Duration) -> Delivery {
     let uri = match webhook_address(url) {
         Ok(uri) => uri,
         Err(error) => return Delivery::Failed(error.message),
@@ -32,10 +32,10 @@ fn post_within(outside: World<'_>, url: &str, notice: &Notice, limit: Duration) 
         .max_redirects(0)
         .http_status_as_error(false)
         .user_agent(concat!("cc-session-recover/", env!("CARGO_PKG_VERSION")))
-        .proxy(proxy(outside.env, &uri))
+        .proxy(proxy(world.env, &uri))
         .build()
         .into();
-    let body = message(notice, &rfc3339(outside.clock.now())).to_string();
+    let body = message(notice, &rfc3339(world.clock.now())).to_string();
     match agent.post(uri).content_type("application/json").send(body) {
         Ok(answer) if answer.status().is_success() => Delivery::Done,
         Ok(answer) => Delivery::Failed(format!("the webhook answered {}", answer.status().as_u16())),
@@ -134,7 +134,7 @@ mod tests {
             [("HTTPS_PROXY", "http://127.0.0.1:9"), ("HTTP_PROXY", "http://127.0.0.1:9")],
             "/",
         );
-        let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+        let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
         let notice = Notice::new(
             NoticeKind::GivenUp,
             "3f2a9c1d",
@@ -142,7 +142,7 @@ mod tests {
             Some("Fix \"it\""),
             Some(Path::new("/home/someone/api")),
         );
-        post_within(outside, url, &notice, limit)
+        post_within(world, url, &notice, limit)
     }
 
     #[test]

@@ -155,7 +155,7 @@ pub struct ProjectReport {
 
 /// What setting up takes from outside.
 #[derive(Clone, Copy)]
-pub struct Outside<'a> {
+pub struct SetupContext<'a> {
     /// Variables and well-known directories.
     pub env: &'a Environment,
     pub clock: &'a dyn Clock,
@@ -191,7 +191,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    pub(super) fn of(outside: Outside<'_>, project: &Path, scope: HookScope) -> Result<Self> {
+    pub(super) fn of(setup: SetupContext<'_>, project: &Path, scope: HookScope) -> Result<Self> {
         let missing = |path: &Path| {
             Error::new(Code::ProjectNotFound, "is not a directory")
                 .at(path)
@@ -201,8 +201,8 @@ impl Places {
         if !project.is_dir() {
             return Err(missing(&project));
         }
-        let state = StateDir::new(outside.env.state_dir()?);
-        let config_dir = outside.env.claude_config_dir().ok_or_else(|| {
+        let state = StateDir::new(setup.env.state_dir()?);
+        let config_dir = setup.env.claude_config_dir().ok_or_else(|| {
             Error::new(Code::StateDirUnknown, "Claude Code's directory is not known: HOME is not set")
                 .hint("set HOME")
         })?;
@@ -213,7 +213,7 @@ impl Places {
             _ => record_path(&state, &project),
         };
         let key = project_key(if scope == HookScope::User { &config_dir } else { &project });
-        let home = outside.env.home().and_then(|home| canonical(&home).ok());
+        let home = setup.env.home().and_then(|home| canonical(&home).ok());
         let within = match scope {
             HookScope::User => home.unwrap_or_else(|| config_dir.clone()),
             _ => project.clone(),
@@ -292,8 +292,8 @@ fn linked_commands(scope: HookScope, base: &Path, home: &Path) -> Option<PathBuf
 /// # Errors
 /// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not what they should be, [`Code::Io`]; for a settings file those of
 /// [`SettingsTarget::with_ours`].
-pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
-    let mut plan = survey(outside, options)?;
+pub fn plan(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan> {
+    let mut plan = survey(setup, options)?;
     for (index, SettingsEdit { target, .. }) in plan.edits.iter().enumerate() {
         let (text, warning) = target.with_ours()?;
         plan.files
@@ -308,13 +308,13 @@ pub fn plan(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
 /// # Errors
 /// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not what they should be, [`Code::Io`].
 #[expect(clippy::too_many_lines, reason = "one step of the plan after the other")]
-pub fn survey(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
+pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan> {
     let scope = options.scope;
     if scope == HookScope::User && options.unattended.is_some() {
         return Err(Error::new(Code::Usage, "one agrees to unattended runs project by project")
             .hint("run init --unattended in the project, without --user"));
     }
-    let places = Places::of(outside, &options.project, scope)?;
+    let places = Places::of(setup, &options.project, scope)?;
     places.check()?;
     let mut files = Vec::new();
     let mut warnings = Vec::new();
@@ -329,7 +329,7 @@ pub fn survey(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     }
     // Only read: a plan writes nothing, and sets nothing aside.
     let known = peek::<Enabled>(&places.record).ok().flatten();
-    let cover = options.hooks && is_cover(outside, &places, scope, known.as_ref());
+    let cover = options.hooks && is_cover(setup, &places, scope, known.as_ref());
     let elsewhere = wanted.is_some() && edits.iter().all(|edit| edit.target.status_line.is_none());
     if cover || elsewhere {
         let (scope, path) = &places.status_line;
@@ -346,7 +346,7 @@ pub fn survey(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
             &options.package_root,
             options.addon.as_deref(),
             &places.state,
-            outside.version,
+            setup.version,
         )?;
         runtime_to = Some(runtime.dir.clone());
         if !runtime.is_present() {
@@ -373,7 +373,7 @@ pub fn survey(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
         ];
         for (_, path, template, why) in launchers.into_iter().filter(|(wanted, ..)| *wanted) {
             let before = places.read_text(path, LAUNCHER_LIMIT)?;
-            let text = runtime.launcher(outside.env, &options.package_root, template, scope)?;
+            let text = runtime.launcher(setup.env, &options.package_root, template, scope)?;
             files.push(step(path, before, text, why));
         }
     }
@@ -407,16 +407,16 @@ pub fn survey(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
         let why = if written.is_some() { "is there already" } else { "notes that survive a stop" };
         files.push(step(&note, before, written.unwrap_or(fresh), why));
         if !options.share {
-            files.extend(exclude_step(outside.env, &places, &excluded)?);
+            files.extend(exclude_step(setup.env, &places, &excluded)?);
         }
         if let Some(outer) =
-            enclosing(&places.state, outside.env, places.project.parent().unwrap_or(&places.project))
+            enclosing(&places.state, setup.env, places.project.parent().unwrap_or(&places.project))
         {
             warnings
                 .push(format!("recovery is also set up in {}, which contains this project", outer.display()));
         }
     }
-    if outside.env.var("CLAUDECODE").is_some() {
+    if setup.env.var("CLAUDECODE").is_some() {
         warnings
             .push("run from within Claude Code: the hooks will work in this session within seconds".into());
     }
@@ -427,17 +427,17 @@ pub fn survey(outside: Outside<'_>, options: InitOptions) -> Result<InitPlan> {
     };
     let runtime = RuntimeStep { from: options.package_root.clone(), to: runtime_to, why: why.into() };
     if options.unattended == Some(true) {
-        warnings.extend(unattended_warnings(outside.env, &places.project));
+        warnings.extend(unattended_warnings(setup.env, &places.project));
     }
     Ok(InitPlan { project: places.project, scope, edits, files, runtime, warnings, options })
 }
 
 /// Whether hooks go into `settings.local.json` beside those in `settings.json`, so that sessions in subdirectories and worktrees run
 /// them. Not where that file or the user's own settings have hooks of ours: those reach such sessions already.
-fn is_cover(outside: Outside<'_>, places: &Places, scope: HookScope, known: Option<&Enabled>) -> bool {
+fn is_cover(setup: SetupContext<'_>, places: &Places, scope: HookScope, known: Option<&Enabled>) -> bool {
     let own =
         known.and_then(|enabled| enabled.settings.get(&HookScope::Local)).is_some_and(|image| image.hooks);
-    let user = outside.env.claude_config_dir().and_then(|dir| find_user(&places.state, &dir));
+    let user = setup.env.claude_config_dir().and_then(|dir| find_user(&places.state, &dir));
     let user = user.is_some_and(|user| user.settings.values().any(|image| image.hooks));
     scope == HookScope::Project && !own && !user && can_be_covered(&places.project)
 }
@@ -519,10 +519,10 @@ fn excluded_lines(project: &Path, names: &[String]) -> Vec<String> {
 ///
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
-pub fn apply(outside: Outside<'_>, planned: &InitPlan) -> Result<ProjectReport> {
-    let places = Places::of(outside, &planned.options.project, planned.scope)?;
+pub fn apply(setup: SetupContext<'_>, planned: &InitPlan) -> Result<ProjectReport> {
+    let places = Places::of(setup, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
-    let plan = plan(outside, planned.options.clone())?;
+    let plan = plan(setup, planned.options.clone())?;
     if plan.files != planned.files {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
             .at(&plan.project)
@@ -531,9 +531,9 @@ pub fn apply(outside: Outside<'_>, planned: &InitPlan) -> Result<ProjectReport> 
     let options = plan.options.clone();
     let created = missing_dirs(&plan, &places);
     if plan.runtime.to.is_some() {
-        Runtime::of_package(&options.package_root, options.addon.as_deref(), &places.state, outside.version)?
+        Runtime::of_package(&options.package_root, options.addon.as_deref(), &places.state, setup.version)?
             .install()?;
-        record_start(outside.env, &places.state, options.node.as_deref(), Some(&places.project))?;
+        record_start(setup.env, &places.state, options.node.as_deref(), Some(&places.project))?;
     }
     let (settings_steps, other_steps) = plan.files.split_at(plan.edits.len());
     for step in other_steps.iter().filter(|step| step.changes()) {
@@ -542,7 +542,7 @@ pub fn apply(outside: Outside<'_>, planned: &InitPlan) -> Result<ProjectReport> 
             places.fence_of(&step.path).replace(&step.path, text.as_bytes(), mode, SHARED_DIRECTORY)?;
         }
     }
-    let enabled = enabled_record(outside, &places, &plan, created)?;
+    let enabled = enabled_record(setup, &places, &plan, created)?;
     let mut record_changed = false;
     if load::<Enabled>(&places.state, &places.record)?.found().as_ref() != Some(&enabled) {
         save(&places.record, &enabled)?;
@@ -556,13 +556,13 @@ pub fn apply(outside: Outside<'_>, planned: &InitPlan) -> Result<ProjectReport> 
     }
     let mut warnings = plan.warnings;
     let kept = if options.hooks && enabled.keep != Some(false) {
-        keep_existing(outside, &places, planned.scope, &mut warnings)
+        keep_existing(setup, &places, planned.scope, &mut warnings)
     } else {
         0
     };
     if enabled.unattended.is_some() {
         // With what was just written: a person did that.
-        let now = Fingerprint::of(&places.project, None, outside.env.claude_config_dir().as_deref());
+        let now = Fingerprint::of(&places.project, None, setup.env.claude_config_dir().as_deref());
         if enabled.fingerprint.as_ref() != Some(&now) {
             save(&places.record, &Enabled { fingerprint: Some(now), ..enabled })?;
             record_changed = true;
@@ -571,7 +571,7 @@ pub fn apply(outside: Outside<'_>, planned: &InitPlan) -> Result<ProjectReport> 
     let changed = record_changed || kept > 0 || plan.files.iter().any(FileStep::changes);
     if changed {
         let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks, "statusLine": options.status_line, "unattended": options.unattended, "instruction": options.instruction, "kept": kept});
-        journal::append(&places.state, outside.clock, "init", fields);
+        journal::append(&places.state, setup.clock, "init", fields);
     }
     Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files: plan.files, kept, warnings })
 }
@@ -579,18 +579,18 @@ pub fn apply(outside: Outside<'_>, planned: &InitPlan) -> Result<ProjectReport> 
 /// Keeps the sessions that are there: the sweep may delete them before any hook runs in them. What cannot be kept is a warning, and
 /// `doctor` reports it.
 fn keep_existing(
-    outside: Outside<'_>,
+    setup: SetupContext<'_>,
     places: &Places,
     scope: HookScope,
     warnings: &mut Vec<String>,
 ) -> usize {
     let project = (scope != HookScope::User).then_some(places.project.as_path());
-    let Some(home) = outside.env.claude_config_dir().map(ClaudeHome::new) else { return 0 };
-    if !in_force(outside.env, project).config.retention.keep {
+    let Some(home) = setup.env.claude_config_dir().map(ClaudeHome::new) else { return 0 };
+    if !in_force(setup.env, project).config.retention.keep {
         return 0;
     }
     let KeptMany { kept, left, failures } =
-        keep_sessions(&places.state, outside.clock, &home, project, None, Some(KEEP_LIMIT));
+        keep_sessions(&places.state, setup.clock, &home, project, None, Some(KEEP_LIMIT));
     if let Some(first) = failures.first() {
         warnings.push(format!("{} of the sessions could not be kept: {first}", failures.len()));
     }
@@ -631,7 +631,7 @@ fn missing_dirs(plan: &InitPlan, places: &Places) -> Vec<PathBuf> {
 }
 
 fn enabled_record(
-    outside: Outside<'_>,
+    setup: SetupContext<'_>,
     places: &Places,
     plan: &InitPlan,
     created: Vec<PathBuf>,
@@ -639,12 +639,12 @@ fn enabled_record(
     let known = load::<Enabled>(&places.state, &places.record)?.found();
     let project = (plan.scope != HookScope::User).then(|| places.project.clone());
     let meta = project.as_deref().and_then(|dir| std::fs::metadata(dir).ok());
-    let mut enabled = known.unwrap_or_else(|| Enabled::new(project, outside.clock.now()));
+    let mut enabled = known.unwrap_or_else(|| Enabled::new(project, setup.clock.now()));
     enabled.instruction = plan.options.instruction.or(enabled.instruction);
     enabled.keep = plan.options.keep.or(enabled.keep);
     match plan.options.unattended {
         Some(true) => {
-            enabled.unattended.get_or_insert_with(|| outside.clock.now());
+            enabled.unattended.get_or_insert_with(|| setup.clock.now());
         }
         Some(false) => (enabled.unattended, enabled.fingerprint) = (None, None),
         None => {}

@@ -3,7 +3,7 @@
 
 use super::commands::removals;
 use super::hooks::MARKER;
-use super::init::{Outside, Places, ProjectReport, SHARED, SHARED_DIRECTORY};
+use super::init::{Places, ProjectReport, SHARED, SHARED_DIRECTORY, SetupContext};
 use super::plugin;
 use super::runtime::LAUNCHERS_ARE_COMMONJS;
 use super::settings::{SettingsTarget, read};
@@ -87,9 +87,9 @@ struct SettingsRemoval {
 ///
 /// # Errors
 /// [`Code::ProjectNotFound`], [`Code::PathRefused`], [`Code::Io`].
-pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<UninstallPlan> {
+pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<UninstallPlan> {
     let scope = options.scope;
-    let places = Places::of(outside, &options.project, scope)?;
+    let places = Places::of(setup, &options.project, scope)?;
     places.check()?;
     let enabled = load_enabled(&places)?;
     let target = read(&places.settings, scope, &places.within, Vec::new(), None)?;
@@ -164,7 +164,7 @@ pub fn plan(outside: Outside<'_>, options: UninstallOptions) -> Result<Uninstall
                 .and_then(|(path, lines)| unexclude(&places, path, lines)),
         );
     }
-    if plugin::is_on(&places.state, outside.env.claude_config_dir().as_deref(), Some(&places.project)) {
+    if plugin::is_on(&places.state, setup.env.claude_config_dir().as_deref(), Some(&places.project)) {
         let rest = "the plugin is on in Claude Code and does its work here without them";
         warnings.push(format!("{rest}: cc-session-recover plugin --remove takes it away"));
     }
@@ -248,10 +248,10 @@ fn unexclude(places: &Places, path: &Path, lines: &[String]) -> Option<FileStep>
 ///
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
-pub fn apply(outside: Outside<'_>, planned: &UninstallPlan) -> Result<ProjectReport> {
-    let places = Places::of(outside, &planned.options.project, planned.scope)?;
+pub fn apply(setup: SetupContext<'_>, planned: &UninstallPlan) -> Result<ProjectReport> {
+    let places = Places::of(setup, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
-    let plan = plan(outside, planned.options.clone())?;
+    let plan = plan(setup, planned.options.clone())?;
     if plan.files != planned.files {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
             .at(&plan.project)
@@ -279,7 +279,7 @@ pub fn apply(outside: Outside<'_>, planned: &UninstallPlan) -> Result<ProjectRep
     let was_enabled = enabled.is_some();
     if let Some(enabled) = enabled {
         forget(&places, &plan, enabled)?;
-        stop_waiting(outside, &places.state);
+        stop_waiting(setup, &places.state);
     } else if let Some(dir) = places.launcher.parent() {
         // Ours by its name; it stays when something else is in it.
         places.fence_of(dir).remove_empty(dir);
@@ -288,7 +288,7 @@ pub fn apply(outside: Outside<'_>, planned: &UninstallPlan) -> Result<ProjectRep
     if changed {
         journal::append(
             &places.state,
-            outside.clock,
+            setup.clock,
             "uninstall",
             json!({"project": plan.project, "scope": plan.scope}),
         );
@@ -329,16 +329,16 @@ fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result
 }
 
 /// Hooks that wait for a session of a project without recovery have nothing to wait for any more.
-pub(super) fn stop_waiting(outside: Outside<'_>, state: &StateDir) {
+pub(super) fn stop_waiting(setup: SetupContext<'_>, state: &StateDir) {
     let config = Config::default();
-    let ledger = Ledger { state, clock: outside.clock, config: &config, default_home: None };
+    let ledger = Ledger { state, clock: setup.clock, config: &config, default_home: None };
     for incident in ledger.read_all().0.into_iter().filter(|incident| incident.phase.is_active()) {
         // Its own, which need not be the one of whoever takes recovery out.
-        let config_dir = incident.config_dir.clone().or_else(|| outside.env.claude_config_dir());
+        let config_dir = incident.config_dir.clone().or_else(|| setup.env.claude_config_dir());
         let config_dir = config_dir.as_deref();
         let project = incident.project.as_deref();
         let by_user = config_dir.is_some_and(|dir| find_user(state, dir).is_some());
-        let by_project = project.is_some_and(|project| find(state, outside.env, Some(project)).is_some());
+        let by_project = project.is_some_and(|project| find(state, setup.env, Some(project)).is_some());
         if !by_user && !by_project && !plugin::is_on(state, config_dir, project) {
             // Best effort: what cannot be changed now still shows in `status`, from where it can be cancelled.
             let _ = ledger.change(&incident.session, |incident| {

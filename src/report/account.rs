@@ -213,13 +213,13 @@ pub struct AccountReport {
 /// # Errors
 /// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for a time that is none,
 /// [`crate::error::Code::StateDirUnknown`].
-pub fn account(outside: World<'_>, options: &AccountOptions) -> Result<AccountReport> {
-    let now = outside.clock.now();
+pub fn account(world: World<'_>, options: &AccountOptions) -> Result<AccountReport> {
+    let now = world.clock.now();
     let after = since(options.since.as_deref().unwrap_or(SINCE), now)?;
-    let dir = options.project.as_deref().unwrap_or(outside.env.cwd());
-    let asked = if options.all { None } else { Some(asked(outside, dir)?) };
+    let dir = options.project.as_deref().unwrap_or(world.env.cwd());
+    let asked = if options.all { None } else { Some(asked(world, dir)?) };
     let project = asked.as_ref().map(|asked| asked.dir.clone());
-    let ground = ReportContext::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let known: BTreeMap<&str, &Incident> = inventory
         .incidents

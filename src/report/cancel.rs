@@ -55,16 +55,16 @@ pub struct CancelReport {
 /// # Errors
 /// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`],
 /// [`Code::NothingToDo`] when that session is not waited for.
-pub fn cancel(outside: World<'_>, options: &CancelOptions) -> Result<CancelReport> {
-    let state = StateDir::new(outside.env.state_dir()?);
-    let config = in_force(outside.env, None).config;
-    let ledger = Ledger { state: &state, clock: outside.clock, config: &config, default_home: None };
+pub fn cancel(world: World<'_>, options: &CancelOptions) -> Result<CancelReport> {
+    let state = StateDir::new(world.env.state_dir()?);
+    let config = in_force(world.env, None).config;
+    let ledger = Ledger { state: &state, clock: world.clock, config: &config, default_home: None };
     let (incidents, _) = ledger.read_all();
     let chosen: Vec<Incident> = match chosen(&incidents, options) {
         Ok(chosen) => chosen.into_iter().cloned().collect(),
         // What `status` lists as needing the user can be dismissed, whether a hook reported it or not.
         Err(error) if matches!(error.code, Code::SessionNotFound | Code::NothingToDo) => {
-            vec![listed(outside, &ledger, options, error)?]
+            vec![listed(world, &ledger, options, error)?]
         }
         Err(error) => return Err(error),
     };
@@ -90,10 +90,10 @@ pub fn cancel(outside: World<'_>, options: &CancelOptions) -> Result<CancelRepor
             changed.as_ref().and_then(|incident| Some((incident, incident.project.as_ref()?)))
         {
             let open_in =
-                Owners::places_of(incident.config_dir.as_deref(), outside.processes, &incident.session, None);
+                Owners::places_of(incident.config_dir.as_deref(), world.processes, &incident.session, None);
             let writer = NoteWriter {
                 state: &state,
-                env: outside.env,
+                env: world.env,
                 project,
                 blocks: config.note.blocks,
                 open_in,
@@ -103,7 +103,7 @@ pub fn cancel(outside: World<'_>, options: &CancelOptions) -> Result<CancelRepor
                 // The cancellation stands; only the note is behind.
                 journal::append(
                     &state,
-                    outside.clock,
+                    world.clock,
                     "note-failed",
                     json!({"session": incident.session, "message": error.to_string()}),
                 );
@@ -124,12 +124,12 @@ fn can_be_cancelled(incident: &Incident) -> bool {
 /// # Errors
 /// `unknown` when no such session is listed.
 fn listed(
-    outside: World<'_>,
+    world: World<'_>,
     ledger: &Ledger<'_>,
     options: &CancelOptions,
     unknown: Error,
 ) -> Result<Incident> {
-    let ground = ReportContext::read(outside, None)?;
+    let ground = ReportContext::read(world, None)?;
     let inventory = Inventory::take(&ground, None);
     let wanted = SessionOptions { session: options.session.clone(), ..SessionOptions::default() };
     let row = match find(&inventory, &wanted) {
@@ -157,7 +157,7 @@ fn listed(
         claude_start: None,
     };
     if options.dry_run {
-        return Ok(Incident { plan: session.next, ..Incident::open(report, outside.clock.now()) });
+        return Ok(Incident { plan: session.next, ..Incident::open(report, world.clock.now()) });
     }
     let entered = ledger.enter(&session.id, IncidentEvent::Stopped(Box::new(report)))?;
     entered.map(|incident| Incident { plan: session.next, ..incident }).ok_or(unknown)

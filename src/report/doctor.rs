@@ -167,7 +167,7 @@ pub struct DoctorReport {
 
 /// What the checks share.
 struct Patient<'a> {
-    outside: World<'a>,
+    world: World<'a>,
     options: &'a DoctorOptions,
     state: StateDir,
     home: Option<ClaudeHome>,
@@ -185,12 +185,12 @@ struct Patient<'a> {
 ///
 /// # Errors
 /// [`crate::error::Code::StateDirUnknown`].
-pub fn doctor(outside: World<'_>, options: &DoctorOptions) -> Result<DoctorReport> {
-    examine(outside, options, &managed_dir())
+pub fn doctor(world: World<'_>, options: &DoctorOptions) -> Result<DoctorReport> {
+    examine(world, options, &managed_dir())
 }
 
-fn examine(outside: World<'_>, options: &DoctorOptions, managed: &Path) -> Result<DoctorReport> {
-    let env = outside.env;
+fn examine(world: World<'_>, options: &DoctorOptions, managed: &Path) -> Result<DoctorReport> {
+    let env = world.env;
     let state = StateDir::new(env.state_dir()?);
     let asked = options.project.clone().unwrap_or_else(|| env.cwd().to_path_buf());
     let asked = canonical(&asked).unwrap_or(asked);
@@ -201,11 +201,11 @@ fn examine(outside: World<'_>, options: &DoctorOptions, managed: &Path) -> Resul
     let settings =
         home.as_ref().map(|home| Settings::read(home, Some(&project), managed)).unwrap_or_default();
     let config = in_force(env, Some(&project));
-    let patient = Patient { outside, options, state, home, asked, project, enabled, settings, config };
+    let patient = Patient { world, options, state, home, asked, project, enabled, settings, config };
     let checks = patient.checks();
     Ok(DoctorReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         ok: checks.iter().all(|check| check.status != CheckStatus::Fail),
         project: patient.project,
         checks,
@@ -247,7 +247,7 @@ impl Patient<'_> {
             return DoctorCheck::ok("node", fact).at(path);
         }
         let again = "run cc-session-recover init: it records the node that runs it";
-        let on_path = find(self.outside.env, "node", Some(&self.project));
+        let on_path = find(self.world.env, "node", Some(&self.project));
         match (recorded.first(), on_path) {
             // No hooks of ours are here, or they are of an earlier version, which is reported as such.
             (None, Some(path)) => DoctorCheck::ok("node", format!("Node.js {running}")).at(path),
@@ -275,7 +275,7 @@ impl Patient<'_> {
         if !set_up {
             return None;
         }
-        let env = self.outside.env;
+        let env = self.world.env;
         let user =
             |enabled: &Enabled| enabled.settings.get(&HookScope::User).is_some_and(|image| image.hooks);
         if self.enabled.iter().any(user)
@@ -361,7 +361,7 @@ impl Patient<'_> {
     }
 
     fn client(&self) -> DoctorCheck {
-        let path = match locate(self.outside.env, Some(&self.project)) {
+        let path = match locate(self.world.env, Some(&self.project)) {
             Ok(path) => path,
             Err(error) => return DoctorCheck::of_error("client", CheckStatus::Fail, &error),
         };
@@ -419,9 +419,9 @@ impl Patient<'_> {
                 addon: self.options.addon.clone(),
                 node: None,
             };
-            let outside = init::Outside {
-                env: self.outside.env,
-                clock: self.outside.clock,
+            let setup = init::SetupContext {
+                env: self.world.env,
+                clock: self.world.clock,
                 version: env!("CARGO_PKG_VERSION"),
             };
             let again = match scope {
@@ -429,7 +429,7 @@ impl Patient<'_> {
                 HookScope::Local => "run cc-session-recover init --local",
                 HookScope::User => "run cc-session-recover init --user",
             };
-            match init::survey(outside, options) {
+            match init::survey(setup, options) {
                 Ok(plan) => checks.extend([
                     hooks(&plan, again),
                     runtime(&plan, &self.state, again),
@@ -463,7 +463,7 @@ impl Patient<'_> {
     /// The plugin as it was written against what this version writes, and what Claude Code does with it. `beside`: settings
     /// have hooks of ours.
     fn plugin(&self, beside: bool) -> Vec<DoctorCheck> {
-        let env = self.outside.env;
+        let env = self.world.env;
         let Some(plugin::InstalledPlugin { directory, on, recorded }) =
             plugin::standing(&self.state, env.claude_config_dir().as_deref(), Some(&self.project))
         else {
@@ -477,7 +477,7 @@ impl Patient<'_> {
                 if beside { DoctorCheck::warn("plugin", fact) } else { DoctorCheck::fail("plugin", fact) };
             return vec![check.at(directory).next(again)];
         }
-        let outside = init::Outside { env, clock: self.outside.clock, version: env!("CARGO_PKG_VERSION") };
+        let setup = init::SetupContext { env, clock: self.world.clock, version: env!("CARGO_PKG_VERSION") };
         let options = plugin::PluginOptions {
             to: Some(directory.clone()),
             remove: false,
@@ -485,7 +485,7 @@ impl Patient<'_> {
             addon: self.options.addon.clone(),
             node: None,
         };
-        let plan = match plugin::plan(outside, options) {
+        let plan = match plugin::plan(setup, options) {
             Ok(plan) => plan,
             Err(error) => return vec![DoctorCheck::of_error("plugin", CheckStatus::Fail, &error)],
         };
@@ -556,12 +556,12 @@ impl Patient<'_> {
                 );
                 let check =
                     DoctorCheck::warn("config", fact).next("set heartbeat.graceSeconds to 150, or remove it");
-                match self.outside.env.config_file() {
+                match self.world.env.config_file() {
                     Some(path) => check.at(path),
                     None => check,
                 }
             }
-            None => match self.outside.env.config_file().filter(|path| path.exists()) {
+            None => match self.world.env.config_file().filter(|path| path.exists()) {
                 Some(path) => DoctorCheck::ok("config", "the configuration is valid").at(path),
                 None => {
                     DoctorCheck::ok("config", "there is no configuration file: the defaults are in force")
@@ -572,7 +572,7 @@ impl Patient<'_> {
 
     /// Whether transcripts are written: what a hook saw, what says that they are not, and whether they could be.
     fn saving(&self) -> Vec<DoctorCheck> {
-        let now = self.outside.clock.now();
+        let now = self.world.clock.now();
         let seen: Vec<Unsaved> = Unsaved::all(&self.state)
             .into_iter()
             .filter(Unsaved::stands)
@@ -580,9 +580,9 @@ impl Patient<'_> {
             .filter(|unsaved| unsaved.project.as_deref().is_none_or(|project| project == self.project))
             .collect();
         let mut checks: Vec<DoctorCheck> = seen.iter().map(|unsaved| self.unsaved(unsaved)).collect();
-        let env = self.outside.env;
+        let env = self.world.env;
         // Within a client its own marks stand in the environment of everything it starts.
-        let within = env.claude_pid().is_some_and(|pid| self.outside.processes.start_token(pid).is_some());
+        let within = env.claude_pid().is_some_and(|pid| self.world.processes.start_token(pid).is_some());
         if env.var("CLAUDE_CODE_SKIP_PROMPT_HISTORY").is_some() {
             checks.push(
                 DoctorCheck::fail(
@@ -640,7 +640,7 @@ impl Patient<'_> {
     /// Copies of transcripts that a tool which synchronizes directories made: a session may go on in the wrong one.
     fn conflict_copies(&self) -> Vec<DoctorCheck> {
         let further: Vec<PathBuf> = self.config.config.config_dirs.iter().map(PathBuf::from).collect();
-        let homes = all_homes(self.outside.env, &further);
+        let homes = all_homes(self.world.env, &further);
         let dirs = project_directories(&homes, &mut Vec::new());
         let beside = scan::find(&dirs).beside;
         let mut paths: Vec<PathBuf> =
@@ -677,7 +677,7 @@ impl Patient<'_> {
 
     /// The limit that decides, over every directory in which a client is known to have been started.
     fn retention(&self) -> Vec<DoctorCheck> {
-        let Ok(ground) = ReportContext::read(self.outside, None) else { return Vec::new() };
+        let Ok(ground) = ReportContext::read(self.world, None) else { return Vec::new() };
         let inventory = Inventory::take(&ground, None);
         let at = |home: &ClaudeHome| inventory.homes.iter().position(|one| one.dir() == home.dir());
         let Some((home, index)) = self.home.as_ref().and_then(|home| Some((home, at(home)?))) else {
@@ -925,7 +925,7 @@ impl Patient<'_> {
 
     fn spool(&self) -> DoctorCheck {
         let dir = self.state.spool();
-        let now = self.outside.clock.now();
+        let now = self.world.clock.now();
         let waiting = files_of(&dir, "json");
         let old = waiting.iter().filter(|path| {
             let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
@@ -964,7 +964,7 @@ impl Patient<'_> {
             node: self.options.node.clone(),
             package_root: Some(self.options.package_root.clone()),
         };
-        let service = match service_status(self.outside, &options) {
+        let service = match service_status(self.world, &options) {
             Ok(service) => service,
             Err(error) => return DoctorCheck::of_error("supervisor", CheckStatus::Warn, &error),
         };
@@ -1013,7 +1013,7 @@ impl Patient<'_> {
         }
         if let Some(home) = &self.home {
             let place = SettingsPlace { config_dir: home.dir(), project: Some(&self.project), flag: None };
-            let kept = kept_from_hooks(self.outside.env, place);
+            let kept = kept_from_hooks(self.world.env, place);
             if !kept.is_empty() {
                 return DoctorCheck::fail(id, kept_from_hooks_words(&kept)).next(
                     "run cc-session-recover watch in this shell and leave it running, or log in with /login",
@@ -1040,7 +1040,7 @@ impl Patient<'_> {
                 "the login is in the keychain, or there is none: that is not looked at",
             );
         }
-        match CREDENTIALS.iter().find(|name| self.outside.env.var(name).is_some()) {
+        match CREDENTIALS.iter().find(|name| self.world.env.var(name).is_some()) {
             Some(name) => {
                 DoctorCheck::warn(id, format!("{name} is set here, and a service does not have it"))
                     .next("log in (claude, then /login), or set it in the env of your settings")
@@ -1224,11 +1224,11 @@ mod tests {
         let managed = root.join("managed");
         std::fs::create_dir_all(&managed).unwrap();
         let env = Environment::from_pairs([("HOME", root.as_os_str())], root);
-        let outside = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+        let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
         let options: DoctorOptions = serde_json::from_value(json!({"packageRoot": root})).unwrap();
         let standing = |text: &str| {
             std::fs::write(managed.join("managed-settings.json"), text).unwrap();
-            let report = examine(outside, &options, &managed).unwrap();
+            let report = examine(world, &options, &managed).unwrap();
             report.checks.into_iter().find(|check| check.id == "hooks-allowed").unwrap()
         };
         assert_eq!(standing("{}").status, CheckStatus::Ok);

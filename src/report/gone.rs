@@ -118,9 +118,9 @@ struct ClientProject {
 ///
 /// # Errors
 /// [`crate::error::Code::ProjectNotFound`] when the directory does not exist, [`crate::error::Code::StateDirUnknown`].
-pub fn read_gone(outside: World<'_>, project: Option<&Path>) -> Result<Vec<GoneSession>> {
-    let project = project.map(|dir| asked(outside, dir)).transpose()?.map(|asked| asked.dir);
-    let ground = ReportContext::read(outside, project.as_deref())?;
+pub fn read_gone(world: World<'_>, project: Option<&Path>) -> Result<Vec<GoneSession>> {
+    let project = project.map(|dir| asked(world, dir)).transpose()?.map(|asked| asked.dir);
+    let ground = ReportContext::read(world, project.as_deref())?;
     let mut gone = gone_sessions(&Inventory::open(&ground));
     gone.retain(|one| project.as_deref().is_none_or(|project| one.is_of(project)));
     Ok(gone)

@@ -77,18 +77,18 @@ pub struct HandoffReport {
 /// # Errors
 /// Those of [`find_readable`]; [`Code::ProjectNotFound`] when there is nowhere to write; [`Code::NothingToDo`] for a session in which
 /// nothing was said; those of [`write_block`].
-pub fn handoff(outside: World<'_>, options: &HandoffOptions) -> Result<HandoffReport> {
+pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffReport> {
     if options.write && options.form != Form::Note {
         return Err(Error::new(Code::Usage, "only the note itself is written to HANDOFF.md")
             .hint("leave --write out, and send the text to a file"));
     }
     let named = options.session.is_some();
     let within = match &options.project {
-        Some(dir) => Some(asked(outside, dir)?.dir),
+        Some(dir) => Some(asked(world, dir)?.dir),
         None if named => None,
-        None => Some(asked(outside, outside.env.cwd())?.dir),
+        None => Some(asked(world, world.env.cwd())?.dir),
     };
-    let ground = ReportContext::read(outside, within.as_deref())?;
+    let ground = ReportContext::read(world, within.as_deref())?;
     let inventory = Inventory::take(&ground, within.as_deref());
     let row = chosen(&inventory, options, within.as_deref())?;
     let session = inventory.report(row);
@@ -97,7 +97,7 @@ pub fn handoff(outside: World<'_>, options: &HandoffOptions) -> Result<HandoffRe
 
     let transcript = Transcript::open(&row.found.path)?;
     let tree = project.as_deref().or(session.project.cwd.as_deref().map(Path::new));
-    let mut gathered = gather(&transcript, outside.env, tree.unwrap_or(Path::new("/nonexistent")));
+    let mut gathered = gather(&transcript, world.env, tree.unwrap_or(Path::new("/nonexistent")));
     if says_nothing(&gathered) {
         return Err(Error::new(Code::NothingToDo, "nothing was said in this session").at(&row.found.path));
     }
@@ -113,8 +113,7 @@ pub fn handoff(outside: World<'_>, options: &HandoffOptions) -> Result<HandoffRe
     }
     let Composed { text, left_out } = compose_as(options.form, &situation, &gathered);
 
-    let set_up =
-        project.as_deref().and_then(|dir| asked(outside, dir).ok()).is_some_and(|asked| asked.enabled);
+    let set_up = project.as_deref().and_then(|dir| asked(world, dir).ok()).is_some_and(|asked| asked.enabled);
     let mut written = Written::default();
     if options.write {
         let Some(project) = &project else {
@@ -132,12 +131,12 @@ pub fn handoff(outside: World<'_>, options: &HandoffOptions) -> Result<HandoffRe
             written = write_block(project, &session.id, &text, blocks, &ground.state)?;
             let kept: Vec<_> = written.kept.iter().map(|path| path.to_string_lossy()).collect();
             let noted = json!({"session": session.id, "changed": written.changed, "kept": kept});
-            journal::append(&ground.state, outside.clock, "note-written", noted);
+            journal::append(&ground.state, world.clock, "note-written", noted);
         }
     }
     Ok(HandoffReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         form: options.form,
         characters: length(&text),
         text,

@@ -121,12 +121,12 @@ fn parse_size(text: &str) -> Option<u64> {
 /// # Errors
 /// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::Usage`] for a time or a size that is none,
 /// [`Code::StateDirUnknown`].
-pub fn list(outside: World<'_>, options: &ListOptions) -> Result<ListReport> {
-    let after = options.since.as_deref().map(|text| since(text, outside.clock.now())).transpose()?;
+pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
+    let after = options.since.as_deref().map(|text| since(text, world.clock.now())).transpose()?;
     let larger = options.larger_than.as_ref().map(Size::bytes).transpose()?;
-    let asked = options.project.as_deref().map(|dir| super::status::asked(outside, dir)).transpose()?;
+    let asked = options.project.as_deref().map(|dir| super::status::asked(world, dir)).transpose()?;
     let project = asked.as_ref().map(|asked| asked.dir.clone());
-    let ground = ReportContext::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let name = options.name.as_deref().map(str::to_lowercase);
     if options.gone {
@@ -145,7 +145,7 @@ pub fn list(outside: World<'_>, options: &ListOptions) -> Result<ListReport> {
         gone.truncate(options.limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX));
         return Ok(ListReport {
             schema: SCHEMA,
-            generated_at: outside.clock.now(),
+            generated_at: world.clock.now(),
             project: asked,
             accounts: last_seen(&ground.state),
             sessions: Vec::new(),
@@ -185,7 +185,7 @@ pub fn list(outside: World<'_>, options: &ListOptions) -> Result<ListReport> {
     let sessions = inventory.reports(&rows).collect();
     Ok(ListReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         project: asked,
         accounts: last_seen(&ground.state),
         sessions,
@@ -208,7 +208,7 @@ pub fn list_of(
     let rows: Vec<&InventoryRow> = rows.into_iter().map(|(row, _)| row).collect();
     ListReport {
         schema: SCHEMA,
-        generated_at: ground.outside.clock.now(),
+        generated_at: ground.world.clock.now(),
         project: asked,
         accounts: last_seen(&ground.state),
         sessions: inventory.reports(&rows).collect(),

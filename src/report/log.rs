@@ -64,10 +64,10 @@ pub struct LogReport {
 ///
 /// # Errors
 /// [`crate::error::Code::Usage`] for a time that is none, [`crate::error::Code::Io`] when the journal cannot be read.
-pub fn log(outside: World<'_>, options: &LogOptions) -> Result<LogReport> {
-    let now = outside.clock.now();
+pub fn log(world: World<'_>, options: &LogOptions) -> Result<LogReport> {
+    let now = world.clock.now();
     let since = options.since.as_deref().map(|text| since(text, now)).transpose()?;
-    let state = StateDir::new(outside.env.state_dir()?);
+    let state = StateDir::new(world.env.state_dir()?);
     let mut entries: Vec<LogEntry> = journal::all(&state)?
         .into_iter()
         .filter_map(|entry| match entry {

@@ -27,14 +27,14 @@ pub struct SessionPage {
 /// # Errors
 /// [`crate::error::Code::ProjectNotFound`] when the directory does not exist, [`crate::error::Code::StateDirUnknown`].
 pub fn read_pages(
-    outside: World<'_>,
+    world: World<'_>,
     project: Option<&Path>,
     quick: bool,
     page: &mut dyn FnMut(SessionPage),
 ) -> Result<()> {
-    let asked = project.map(|dir| asked(outside, dir)).transpose()?;
+    let asked = project.map(|dir| asked(world, dir)).transpose()?;
     let project = asked.as_ref().map(|asked| asked.dir.clone());
-    let ground = ReportContext::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(world, project.as_deref())?;
     let mut made = |inventory: &Inventory<'_>, complete| {
         page(SessionPage {
             status: status_of(inventory, &ground, asked.clone()),

@@ -34,8 +34,8 @@ pub struct PauseReport {
 ///
 /// # Errors
 /// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`], [`Code::Io`].
-pub fn pause(outside: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
-    let ground = ReportContext::read(outside, None)?;
+pub fn pause(world: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
+    let ground = ReportContext::read(world, None)?;
     let session = match (&options.session, options.all) {
         (Some(name), false) => {
             let (incidents, _) = ground.ledger().read_all();
@@ -56,7 +56,7 @@ pub fn pause(outside: World<'_>, options: &PauseOptions) -> Result<PauseReport> 
     let changed = Paused::change(&ground.state, session.as_deref(), !options.unpause)?;
     if changed {
         let event = if options.unpause { "unpaused" } else { "paused" };
-        journal::append(&ground.state, outside.clock, event, json!({"session": session}));
+        journal::append(&ground.state, world.clock, event, json!({"session": session}));
         write_notes(&ground, session.as_deref());
     }
     Ok(PauseReport { session, paused: !options.unpause, changed })
@@ -73,7 +73,7 @@ fn write_notes(ground: &ReportContext<'_>, session: Option<&str>) {
         let report = inventory.report_lost(incident);
         let writer = NoteWriter {
             state: &ground.state,
-            env: ground.outside.env,
+            env: ground.world.env,
             project,
             blocks: ground.config.note.blocks,
             open_in: report.live.as_ref().map(|live| live.place.clone()),
@@ -82,7 +82,7 @@ fn write_notes(ground: &ReportContext<'_>, session: Option<&str>) {
         if let Err(error) = writer.write(incident) {
             let message = error.to_string();
             let fields = json!({"session": incident.session, "message": message});
-            journal::append(&ground.state, ground.outside.clock, "note-failed", fields);
+            journal::append(&ground.state, ground.world.clock, "note-failed", fields);
         }
     }
 }

@@ -71,8 +71,8 @@ pub struct PreviewReport {
 /// # Errors
 /// [`crate::error::Code::SessionNotFound`], [`crate::error::Code::SessionAmbiguous`],
 /// [`crate::error::Code::StateDirUnknown`].
-pub fn preview(outside: World<'_>, options: &PreviewOptions) -> Result<PreviewReport> {
-    let ground = ReportContext::read(outside, None)?;
+pub fn preview(world: World<'_>, options: &PreviewOptions) -> Result<PreviewReport> {
+    let ground = ReportContext::read(world, None)?;
     let inventory = Inventory::take(&ground, None);
     let incidents: Vec<Incident> = inventory.incidents.values().cloned().collect();
     let open = |incident: &&Incident| !incident.phase.is_over();
@@ -82,16 +82,16 @@ pub fn preview(outside: World<'_>, options: &PreviewOptions) -> Result<PreviewRe
     };
     Ok(PreviewReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
-        sessions: chosen.into_iter().map(|incident| one(outside, &inventory, incident)).collect(),
+        generated_at: world.clock.now(),
+        sessions: chosen.into_iter().map(|incident| one(world, &inventory, incident)).collect(),
         problems: inventory.problems.iter().cloned().map(Problem::from).collect(),
     })
 }
 
 /// What the supervisor that looks after the session found about its account; `None` while there is none.
-fn answer_of_supervisor(ledger: &Ledger<'_>, outside: World<'_>, incident: &Incident) -> Option<AccountFit> {
+fn answer_of_supervisor(ledger: &Ledger<'_>, world: World<'_>, incident: &Incident) -> Option<AccountFit> {
     let lives = |process: &StartedProcess| {
-        process.start.is_some() && outside.processes.start_token(process.pid) == process.start
+        process.start.is_some() && world.processes.start_token(process.pid) == process.start
     };
     if incident.claimed_by.as_ref().is_some_and(lives) {
         return Some(AccountFit::Fits { remove: Vec::new() });
@@ -102,24 +102,20 @@ fn answer_of_supervisor(ledger: &Ledger<'_>, outside: World<'_>, incident: &Inci
     Lock::is_held(&ledger.state.supervisor_lease()).then(|| AccountFit::Fits { remove: Vec::new() })
 }
 
-fn one(outside: World<'_>, inventory: &Inventory<'_>, incident: &Incident) -> Preview {
+fn one(world: World<'_>, inventory: &Inventory<'_>, incident: &Incident) -> Preview {
     let session = inventory.report_of(incident);
-    let config = in_force(outside.env, incident.project.as_deref()).config;
+    let config = in_force(world.env, incident.project.as_deref()).config;
     let ledger = Ledger { config: &config, ..inventory.ledger() };
-    let reading = ReadinessReader {
-        ledger,
-        env: outside.env,
-        processes: outside.processes,
-        provenance: &Provenance::User,
-    };
+    let reading =
+        ReadinessReader { ledger, env: world.env, processes: world.processes, provenance: &Provenance::User };
     let resumer = Resumer { reading, own_pid: 0, now: false };
     let mut facts = ReadinessFacts::read(&reading, incident);
     // Who will start it decides, and not the shell that asks.
-    if let Some(fit) = answer_of_supervisor(&ledger, outside, incident) {
+    if let Some(fit) = answer_of_supervisor(&ledger, world, incident) {
         facts.account = fit;
     }
     let open_in = facts.owners.places();
-    let verdict = judge(&facts, config.unattended.transport, quiet(&config), outside.clock.now());
+    let verdict = judge(&facts, config.unattended.transport, quiet(&config), world.clock.now());
     let (verdict, why) = match verdict {
         ReadinessVerdict::Ready => ("ready", None),
         ReadinessVerdict::NotYet(why) => ("not-yet", Some(why.to_string())),

@@ -79,11 +79,11 @@ pub struct RecallReport {
 ///
 /// # Errors
 /// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for a time that is none.
-pub fn recall(outside: World<'_>, options: &RecallOptions) -> Result<RecallReport> {
-    let after = options.since.as_deref().map(|text| since(text, outside.clock.now())).transpose()?;
-    let asked = options.project.as_deref().map(|dir| super::status::asked(outside, dir)).transpose()?;
+pub fn recall(world: World<'_>, options: &RecallOptions) -> Result<RecallReport> {
+    let after = options.since.as_deref().map(|text| since(text, world.clock.now())).transpose()?;
+    let asked = options.project.as_deref().map(|dir| super::status::asked(world, dir)).transpose()?;
     let project = asked.map(|asked| asked.dir);
-    let ground = ReportContext::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let mut rows: Vec<&InventoryRow> = inventory
         .rows
@@ -124,7 +124,7 @@ pub fn recall(outside: World<'_>, options: &RecallOptions) -> Result<RecallRepor
         }
     }
     problems.extend(inventory.problems.into_iter().map(Problem::from));
-    Ok(RecallReport { schema: SCHEMA, generated_at: outside.clock.now(), recalled, gone, problems })
+    Ok(RecallReport { schema: SCHEMA, generated_at: world.clock.now(), recalled, gone, problems })
 }
 
 fn shown(record: &Record) -> Option<RecalledPrompt> {

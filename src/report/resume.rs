@@ -94,9 +94,9 @@ pub struct ResumeReport {
 ///
 /// # Errors
 /// Those of [`find`], and [`Code::ProjectNotFound`].
-pub fn plan(outside: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
+pub fn plan(world: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
     let project = options.project.as_deref().map(super::list::directory).transpose()?;
-    let ground = ReportContext::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let with = options.with.as_deref();
     let plans = if options.all_crashed {
@@ -112,34 +112,34 @@ pub fn plan(outside: World<'_>, options: &ResumeOptions) -> Result<ResumeReport>
         let mut rows: Vec<&InventoryRow> =
             inventory.rows.iter().filter(|row| inventory.open_at_crash(row).is_some()).collect();
         rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
-        rows.into_iter().map(|row| plan_one(outside, &inventory, row, inventory.report(row), with)).collect()
+        rows.into_iter().map(|row| plan_one(world, &inventory, row, inventory.report(row), with)).collect()
     } else {
         let SessionOptions { session, latest, project } =
             SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
-        let latest_that_can = (latest && session.is_none()).then(|| latest_to_resume(outside, &inventory));
+        let latest_that_can = (latest && session.is_none()).then(|| latest_to_resume(world, &inventory));
         let row = match latest_that_can.flatten() {
             Some(row) => row,
             None => find(&inventory, &SessionOptions { session, latest, project })?,
         };
-        let mut plan = plan_one(outside, &inventory, row, whole(&inventory, row)?, with);
+        let mut plan = plan_one(world, &inventory, row, whole(&inventory, row)?, with);
         if options.fresh && plan.action == ResumeAction::Resume {
-            begin_with_note(outside, &mut plan)?;
+            begin_with_note(world, &mut plan)?;
         }
         vec![plan]
     };
     // What a person named and cannot be started is told here; that there is none at all, only where one is started.
-    let named = outside.env.var("CC_RECOVER_CLAUDE").and_then(|_| locate(outside.env, None).err());
+    let named = world.env.var("CC_RECOVER_CLAUDE").and_then(|_| locate(world.env, None).err());
     Ok(ResumeReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         plans,
         problems: named.into_iter().chain(inventory.problems).map(Problem::from).collect(),
     })
 }
 
 /// Of the sessions that can be resumed, the one that was active last: not one that is open, and not one without a directory.
-fn latest_to_resume<'r>(outside: World<'_>, inventory: &'r Inventory<'_>) -> Option<&'r InventoryRow> {
-    let own = outside.env.text("CLAUDE_CODE_SESSION_ID");
+fn latest_to_resume<'r>(world: World<'_>, inventory: &'r Inventory<'_>) -> Option<&'r InventoryRow> {
+    let own = world.env.text("CLAUDE_CODE_SESSION_ID");
     let mut rows: Vec<&InventoryRow> = inventory
         .rows
         .iter()
@@ -153,21 +153,21 @@ fn latest_to_resume<'r>(outside: World<'_>, inventory: &'r Inventory<'_>) -> Opt
 }
 
 fn plan_one(
-    outside: World<'_>,
+    world: World<'_>,
     inventory: &Inventory<'_>,
     row: &InventoryRow,
     session: Session,
     with: Option<&str>,
 ) -> ResumePlan {
-    let (directory, of_start) = start_directory(outside, inventory, row);
+    let (directory, of_start) = start_directory(world, inventory, row);
     let env = session.commands.env.clone();
     let mut unset: Vec<&'static str> =
-        OF_A_CHILD.into_iter().chain([ATTEMPT]).filter(|name| outside.env.var(name).is_some()).collect();
+        OF_A_CHILD.into_iter().chain([ATTEMPT]).filter(|name| world.env.var(name).is_some()).collect();
     // In its own directory a client of the default configuration directory has the variable not set.
     if !env.contains_key(CONFIG_DIR) && !inventory.is_in_force(row) {
         unset.push(CONFIG_DIR);
     }
-    let program = locate(outside.env, directory.as_deref().map(Path::new)).ok();
+    let program = locate(world.env, directory.as_deref().map(Path::new)).ok();
     let refused = |session: Session, why: String, hint: Option<String>| ResumePlan {
         session,
         action: ResumeAction::Refused,
@@ -245,7 +245,7 @@ fn plan_one(
     if matches!(session.next.action, Action::Wake | Action::Client) {
         why.push_str("; left alone, it would be continued by itself");
     }
-    let (mut argv, program) = match command(outside, with, directory.as_deref(), program) {
+    let (mut argv, program) = match command(world, with, directory.as_deref(), program) {
         Ok(command) => command,
         Err(error) => return refused(session, error.message, error.hint),
     };
@@ -282,13 +282,13 @@ pub(super) fn continued_in(other: &str) -> (String, String) {
 }
 
 /// A new session whose first prompt is the note of this one, instead of the session itself.
-fn begin_with_note(outside: World<'_>, plan: &mut ResumePlan) -> Result<()> {
+fn begin_with_note(world: World<'_>, plan: &mut ResumePlan) -> Result<()> {
     let asked = HandoffOptions {
         session: Some(plan.session.id.clone()),
         form: Form::Resume,
         ..HandoffOptions::default()
     };
-    let text = handoff(outside, &asked)?.text;
+    let text = handoff(world, &asked)?.text;
     if let Some(argv) = &mut plan.argv {
         argv.pop();
         argv.push(text);
@@ -299,13 +299,13 @@ fn begin_with_note(outside: World<'_>, plan: &mut ResumePlan) -> Result<()> {
 
 /// The first words of the command as a person types it, and the program behind them.
 fn command(
-    outside: World<'_>,
+    world: World<'_>,
     with: Option<&str>,
     directory: Option<&str>,
     client: Option<PathBuf>,
 ) -> Result<(Vec<String>, Option<PathBuf>)> {
     let Some(line) = with else { return Ok((vec!["claude".to_owned()], client)) };
-    let words = launcher(outside.env, line, directory.map(Path::new))?;
+    let words = launcher(world.env, line, directory.map(Path::new))?;
     let program = words.first().map(PathBuf::from);
     Ok((words, program))
 }
@@ -314,7 +314,7 @@ fn command(
 /// whether it is the former.
 #[must_use]
 pub fn start_directory(
-    outside: World<'_>,
+    world: World<'_>,
     inventory: &Inventory<'_>,
     row: &InventoryRow,
 ) -> (Option<String>, bool) {
@@ -322,7 +322,7 @@ pub fn start_directory(
         return (Some(dir.to_owned()), true);
     }
     // The records of a copy name the directory of the original; the caller, its new neighbours, or the client know better.
-    let here = [inventory.project(), Some(outside.env.cwd())];
+    let here = [inventory.project(), Some(world.env.cwd())];
     let here = here.into_iter().flatten().filter_map(Path::to_str).map(str::to_owned);
     // Only asked for when its own records do not tell.
     let neighbours = || std::iter::once(()).flat_map(|()| inventory.neighbours(row).iter().cloned());

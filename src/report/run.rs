@@ -66,8 +66,8 @@ pub struct RunReport {
 ///
 /// # Errors
 /// Those of [`find`]; [`Code::SessionLive`], [`Code::RunRefused`] when it may not be resumed now.
-pub fn run(outside: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport> {
-    let ground = ReportContext::read(outside, None)?;
+pub fn run(world: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport> {
+    let ground = ReportContext::read(world, None)?;
     let inventory = Inventory::take(&ground, options.project.as_deref());
     let asked = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &asked)?;
@@ -78,17 +78,17 @@ pub fn run(outside: World<'_>, pid: u32, options: &RunOptions) -> Result<RunRepo
             .hint("go on in its window, or end that client first"));
     }
     let cwd = row.summary.cwd.as_deref().map(str::to_owned);
-    let project = cwd.as_deref().and_then(|cwd| enclosing(&ground.state, outside.env, Path::new(cwd)));
-    let mut config = in_force(outside.env, project.as_deref()).config;
+    let project = cwd.as_deref().and_then(|cwd| enclosing(&ground.state, world.env, Path::new(cwd)));
+    let mut config = in_force(world.env, project.as_deref()).config;
     if let Some(line) = &options.with {
-        config.unattended.launcher = Some(launcher(outside.env, line, project.as_deref())?);
+        config.unattended.launcher = Some(launcher(world.env, line, project.as_deref())?);
     }
     let ledger = Ledger { config: &config, ..ground.ledger() };
     if options.fresh {
         if let Some((why, hint)) = row.summary.continued_in.as_deref().map(continued_in) {
             return Err(Error::new(Code::RunRefused, why).at(&row.found.path).hint(hint));
         }
-        return begin(outside, pid, &inventory, row, ledger);
+        return begin(world, pid, &inventory, row, ledger);
     }
     let known = ledger.read(&id)?.filter(|incident| !incident.phase.is_over());
     if known.is_none_or(|incident| !matches!(incident.phase, Phase::Attempting)) {
@@ -119,12 +119,8 @@ pub fn run(outside: World<'_>, pid: u32, options: &RunOptions) -> Result<RunRepo
             }
         })?;
     }
-    let reading = ReadinessReader {
-        ledger,
-        env: outside.env,
-        processes: outside.processes,
-        provenance: &Provenance::User,
-    };
+    let reading =
+        ReadinessReader { ledger, env: world.env, processes: world.processes, provenance: &Provenance::User };
     let ended = Resumer { reading, own_pid: pid, now: true }.resume(&id)?;
     let incident = ledger
         .read(&id)?
@@ -138,7 +134,7 @@ pub fn run(outside: World<'_>, pid: u32, options: &RunOptions) -> Result<RunRepo
         }
         ResumeOutcome::Ran => Ok(RunReport {
             schema: SCHEMA,
-            generated_at: outside.clock.now(),
+            generated_at: world.clock.now(),
             session: id,
             instead_of: None,
             phase: incident.phase,
@@ -150,7 +146,7 @@ pub fn run(outside: World<'_>, pid: u32, options: &RunOptions) -> Result<RunRepo
 
 /// Goes on with the work of a session in a new one.
 fn begin(
-    outside: World<'_>,
+    world: World<'_>,
     pid: u32,
     inventory: &Inventory<'_>,
     row: &InventoryRow,
@@ -161,10 +157,10 @@ fn begin(
         ..ledger.config.clone()
     };
     let ledger = Ledger { config: &config, ..ledger };
-    let now = outside.clock.now();
+    let now = world.clock.now();
     let cwd = row.summary.cwd.as_deref().map(str::to_owned);
     let home = &inventory.homes[row.found.home];
-    let project = cwd.as_deref().and_then(|cwd| enclosing(ledger.state, outside.env, Path::new(cwd)));
+    let project = cwd.as_deref().and_then(|cwd| enclosing(ledger.state, world.env, Path::new(cwd)));
     let report = |session: &str, transcript: PathBuf| StopReport {
         session: session.to_owned(),
         project: project.clone(),
@@ -178,12 +174,8 @@ fn begin(
     };
     let mut old = Incident::open(report(row.found.id(), row.found.path.clone()), now);
     old.complete(&row.summary);
-    let reading = ReadinessReader {
-        ledger,
-        env: outside.env,
-        processes: outside.processes,
-        provenance: &Provenance::User,
-    };
+    let reading =
+        ReadinessReader { ledger, env: world.env, processes: world.processes, provenance: &Provenance::User };
     let facts = ReadinessFacts::read(&reading, &old);
     let Some((directory, _)) = &facts.directory else {
         return Err(Error::new(Code::RunRefused, "its directory does not exist any more").at(&row.found.path));
@@ -193,7 +185,7 @@ fn begin(
         form: Form::Resume,
         ..HandoffOptions::default()
     };
-    let text = handoff(outside, &asked)?.text;
+    let text = handoff(world, &asked)?.text;
     let id = new_id(row.found.id(), pid, now);
     let transcript = home.project(directory).join(format!("{id}.jsonl"));
     let mut new = report(&id, transcript.clone());
@@ -218,7 +210,7 @@ fn begin(
         }
         ResumeOutcome::Ran => Ok(RunReport {
             schema: SCHEMA,
-            generated_at: outside.clock.now(),
+            generated_at: world.clock.now(),
             session: id,
             instead_of: Some(row.found.id().to_owned()),
             phase: incident.phase,

@@ -18,9 +18,9 @@ use std::path::Path;
 ///
 /// # Errors
 /// Those of [`find`], and [`crate::error::Code::ProjectNotFound`].
-pub fn show(outside: World<'_>, options: &SessionOptions) -> Result<Session> {
+pub fn show(world: World<'_>, options: &SessionOptions) -> Result<Session> {
     let project = options.project.as_deref().map(super::list::directory).transpose()?;
-    let ground = ReportContext::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     whole(&inventory, find_readable(&inventory, options)?)
 }
@@ -29,8 +29,8 @@ pub fn show(outside: World<'_>, options: &SessionOptions) -> Result<Session> {
 ///
 /// # Errors
 /// Those of [`show`].
-pub fn show_at(outside: World<'_>, transcript: &Path) -> Result<Session> {
-    let ground = ReportContext::read(outside, None)?;
+pub fn show_at(world: World<'_>, transcript: &Path) -> Result<Session> {
+    let ground = ReportContext::read(world, None)?;
     let mut inventory = Inventory::open(&ground);
     let mut found = inventory.find(None);
     let id = found.iter().find(|one| one.is_at(transcript)).map(|one| one.id().to_owned());
@@ -42,7 +42,7 @@ pub fn show_at(outside: World<'_>, transcript: &Path) -> Result<Session> {
     }
     // One that only the retained files have.
     let session = Some(transcript.to_string_lossy().into_owned());
-    show(outside, &SessionOptions { session, ..SessionOptions::default() })
+    show(world, &SessionOptions { session, ..SessionOptions::default() })
 }
 
 /// A report with everything that a list leaves out.

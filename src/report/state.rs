@@ -112,10 +112,10 @@ pub struct StateReport {
 /// # Errors
 /// [`Code::ProjectNotFound`]; [`Code::StateNotFound`] and [`Code::Usage`] for a name that fits none or several; those of
 /// [`SavedStateStore::restore`].
-pub fn state(outside: World<'_>, options: &StateOptions) -> Result<StateReport> {
-    let asked = asked(outside, options.project.as_deref().unwrap_or(outside.env.cwd()))?;
-    let state = StateDir::new(outside.env.state_dir()?);
-    let config = in_force(outside.env, Some(&asked.dir)).config;
+pub fn state(world: World<'_>, options: &StateOptions) -> Result<StateReport> {
+    let asked = asked(world, options.project.as_deref().unwrap_or(world.env.cwd()))?;
+    let state = StateDir::new(world.env.state_dir()?);
+    let config = in_force(world.env, Some(&asked.dir)).config;
     let states = SavedStateStore {
         state: &state,
         project: &asked.dir,
@@ -148,7 +148,7 @@ pub fn state(outside: World<'_>, options: &StateOptions) -> Result<StateReport> 
             kept = states.restore(&entry.name)?;
             let fields =
                 json!({"session": entry.session, "state": entry.name, "project": asked.dir, "kept": kept});
-            journal::append(&state, outside.clock, "state-restored", fields);
+            journal::append(&state, world.clock, "state-restored", fields);
         }
         restored = true;
     }
@@ -159,7 +159,7 @@ pub fn state(outside: World<'_>, options: &StateOptions) -> Result<StateReport> 
         place.as_ref().is_some_and(|place| place.last().exists()) && !saved.iter().any(|state| state.last);
     Ok(StateReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         project: asked.dir,
         enabled: asked.enabled,
         directory: place.map(|place| place.dir().to_path_buf()),

@@ -84,11 +84,11 @@ fn is_old(session: &Session, now: DateTime<Utc>, recent: Duration) -> bool {
 ///
 /// # Errors
 /// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
-pub fn status(outside: World<'_>, options: &StatusOptions) -> Result<StatusReport> {
-    let dir = options.project.as_deref().unwrap_or(outside.env.cwd());
-    let asked = if options.all { None } else { Some(asked(outside, dir)?) };
+pub fn status(world: World<'_>, options: &StatusOptions) -> Result<StatusReport> {
+    let dir = options.project.as_deref().unwrap_or(world.env.cwd());
+    let asked = if options.all { None } else { Some(asked(world, dir)?) };
     let project = asked.as_ref().map(|asked| asked.dir.clone());
-    let ground = ReportContext::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     Ok(status_of(&inventory, &ground, asked))
 }
@@ -100,7 +100,7 @@ pub fn status_of(
     ground: &ReportContext<'_>,
     asked: Option<Asked>,
 ) -> StatusReport {
-    let outside = ground.outside;
+    let world = ground.world;
     let mut rows: Vec<&InventoryRow> = inventory.rows.iter().filter(|row| inventory.matters(row)).collect();
     rows.sort_by_cached_key(|row| Reverse(inventory.active_at(row)));
     let mut lost = Vec::new();
@@ -115,7 +115,7 @@ pub fn status_of(
         })
         .collect();
     sessions.extend(inventory.lost.iter().map(|incident| inventory.report_lost(incident)));
-    let now = outside.clock.now();
+    let now = world.clock.now();
     let recent = ground.config.status.recent_hours * 3600.0;
     let recent = Duration::from_std(std::time::Duration::from_secs_f64(recent)).unwrap_or(Duration::MAX);
     let (old, mut sessions): (Vec<Session>, Vec<Session>) =
@@ -125,10 +125,10 @@ pub fn status_of(
     sessions.sort_by_key(|session| session.group);
     let mut problems: Vec<Problem> = inventory.problems.iter().cloned().map(Problem::from).collect();
     problems.extend(lost.into_iter().map(Problem::from));
-    problems.extend(without_credential(outside, &ground.state, &sessions).map(Problem::from));
+    problems.extend(without_credential(world, &ground.state, &sessions).map(Problem::from));
     StatusReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         project: asked,
         accounts: last_seen(&ground.state),
         sessions,
@@ -150,7 +150,7 @@ fn lost_words(session: &Session, loss: TranscriptLoss) -> Error {
 }
 
 /// Open sessions whose credential no supervisor has yet, in a project whose sessions are to be resumed unattended.
-fn without_credential(outside: World<'_>, state: &StateDir, sessions: &[Session]) -> Option<Error> {
+fn without_credential(world: World<'_>, state: &StateDir, sessions: &[Session]) -> Option<Error> {
     let leader = peek::<Supervising>(&state.supervisor()).ok().flatten();
     let watched = Lock::is_held(&state.supervisor_lease()) && leader.is_some_and(|leader| !leader.by_hook);
     let concerned = |session: &&Session| {
@@ -159,7 +159,7 @@ fn without_credential(outside: World<'_>, state: &StateDir, sessions: &[Session]
     };
     let registered = |session: &Session| {
         let known = peek::<Registration>(&state.session(&session.id)).ok().flatten()?;
-        let lives = known.claude_pid.and_then(|pid| outside.processes.start_token(pid)) == known.claude_start;
+        let lives = known.claude_pid.and_then(|pid| world.processes.start_token(pid)) == known.claude_start;
         known.started_with.filter(|_| lives)
     };
     let kept: BTreeSet<String> = sessions
@@ -176,16 +176,16 @@ fn without_credential(outside: World<'_>, state: &StateDir, sessions: &[Session]
 ///
 /// # Errors
 /// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
-pub fn asked(outside: World<'_>, dir: &Path) -> Result<Asked> {
-    let state = StateDir::new(outside.env.state_dir()?);
+pub fn asked(world: World<'_>, dir: &Path) -> Result<Asked> {
+    let state = StateDir::new(world.env.state_dir()?);
     let dir = canonical(dir).ok().filter(|dir| dir.is_dir()).ok_or_else(|| {
         Error::new(Code::ProjectNotFound, "is not a directory")
             .at(dir)
             .hint("name the directory of a project, or use --all")
     })?;
     // Asked for within an enabled project, the project is meant.
-    let dir = enclosing(&state, outside.env, &dir).unwrap_or(dir);
-    let enabled = [None, Some(dir.as_path())].into_iter().any(|dir| find(&state, outside.env, dir).is_some())
-        || plugin::is_on(&state, outside.env.claude_config_dir().as_deref(), Some(&dir));
+    let dir = enclosing(&state, world.env, &dir).unwrap_or(dir);
+    let enabled = [None, Some(dir.as_path())].into_iter().any(|dir| find(&state, world.env, dir).is_some())
+        || plugin::is_on(&state, world.env.claude_config_dir().as_deref(), Some(&dir));
     Ok(Asked { dir, enabled })
 }

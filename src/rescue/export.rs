@@ -64,13 +64,13 @@ impl Selection {
     ///
     /// # Errors
     /// [`Code::Usage`] when two ways to choose are given; those of [`directory`] and [`ReportContext::read`].
-    pub(super) fn ground<'o>(&self, outside: World<'o>) -> Result<(ReportContext<'o>, Option<PathBuf>)> {
+    pub(super) fn ground<'o>(&self, world: World<'o>) -> Result<(ReportContext<'o>, Option<PathBuf>)> {
         if usize::from(self.is_named()) + usize::from(self.active) + usize::from(self.all) > 1 {
             return Err(Error::new(Code::Usage, "a session, --active and --all exclude each other")
                 .hint("give one of them"));
         }
         let project = self.project.as_deref().map(directory).transpose()?;
-        Ok((ReportContext::read(outside, project.as_deref())?, project))
+        Ok((ReportContext::read(world, project.as_deref())?, project))
     }
 
     /// The sessions that are meant.
@@ -233,16 +233,16 @@ pub struct ExportReport {
 /// # Errors
 /// Those of [`find`]; [`Code::NothingToDo`] when no session fits; [`Code::PathRefused`] for a place inside Claude Code's own
 /// directory. Of one session also what its export fails with; of several that is in the report.
-pub fn export(outside: World<'_>, options: &ExportOptions, progress: &Progress) -> Result<ExportReport> {
+pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) -> Result<ExportReport> {
     let named = options.selection.is_named();
-    let (ground, project) = options.selection.ground(outside)?;
+    let (ground, project) = options.selection.ground(world)?;
     let mut inventory = Inventory::take(&ground, project.as_deref());
     let rows = options.selection.rows(&inventory)?;
     let kept = options.selection.kept(&inventory);
     let to = target(&ground, &inventory, options)?;
     let mut report = ExportReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         dry_run: options.dry_run,
         to: to.clone(),
         archive: options.archive,
@@ -257,7 +257,7 @@ pub fn export(outside: World<'_>, options: &ExportOptions, progress: &Progress) 
         report.failures.extend(unread(&inventory));
     }
     for row in rows {
-        match Plan::of(outside, &inventory, row) {
+        match Plan::of(world, &inventory, row) {
             Ok(plan) => plans.push(plan),
             Err(error) if named => return Err(error),
             Err(error) => report.failures.push(Failure::of(row.found.id(), error)),
@@ -275,16 +275,16 @@ pub fn export(outside: World<'_>, options: &ExportOptions, progress: &Progress) 
         // An archive is made from the directory, which goes afterwards.
         ensure_room(&to, bytes.saturating_add(if options.archive { largest } else { 0 }))?;
         for plan in &plans {
-            match plan.carry_out(outside, &to, options, progress) {
+            match plan.carry_out(world, &to, options, progress) {
                 Ok(exported) => {
-                    note(outside, &ground, &exported);
+                    note(world, &ground, &exported);
                     report.exports.push(exported);
                 }
                 Err(error) => {
-                    report.failures.push(failed(outside, &ground, plan.row.found.id(), error.clone()));
+                    report.failures.push(failed(world, &ground, plan.row.found.id(), error.clone()));
                     if named {
                         // The only one: told as what it is.
-                        log(outside, &ground, &report, options);
+                        log(world, &ground, &report, options);
                         return Err(error);
                     }
                 }
@@ -294,19 +294,19 @@ pub fn export(outside: World<'_>, options: &ExportOptions, progress: &Progress) 
     drop(plans);
     for entry in kept {
         inventory.close_kept();
-        match export_kept(outside, &inventory, &entry.session, &to, options, progress) {
+        match export_kept(world, &inventory, &entry.session, &to, options, progress) {
             Ok(exported) => {
                 if !options.dry_run {
-                    note(outside, &ground, &exported);
+                    note(world, &ground, &exported);
                 }
                 report.exports.push(exported);
             }
             Err(error) if options.dry_run => report.failures.push(Failure::of(&entry.session, error)),
-            Err(error) => report.failures.push(failed(outside, &ground, &entry.session, error)),
+            Err(error) => report.failures.push(failed(world, &ground, &entry.session, error)),
         }
     }
     if !options.dry_run {
-        report.log = log(outside, &ground, &report, options);
+        report.log = log(world, &ground, &report, options);
     }
     report.bytes = report.exports.iter().map(|exported| exported.bytes).sum();
     Ok(report)
@@ -314,20 +314,20 @@ pub fn export(outside: World<'_>, options: &ExportOptions, progress: &Progress) 
 
 /// One kept session of the selection "all".
 fn export_kept(
-    outside: World<'_>,
+    world: World<'_>,
     inventory: &Inventory<'_>,
     session: &str,
     to: &Path,
     options: &ExportOptions,
     progress: &Progress,
 ) -> Result<Exported> {
-    let plan = Plan::of(outside, inventory, inventory.read_kept_of(session)?)?;
-    if options.dry_run { Ok(plan.told(to, options)) } else { plan.carry_out(outside, to, options, progress) }
+    let plan = Plan::of(world, inventory, inventory.read_kept_of(session)?)?;
+    if options.dry_run { Ok(plan.told(to, options)) } else { plan.carry_out(world, to, options, progress) }
 }
 
-fn failed(outside: World<'_>, ground: &ReportContext<'_>, session: &str, error: Error) -> Failure {
+fn failed(world: World<'_>, ground: &ReportContext<'_>, session: &str, error: Error) -> Failure {
     let fields = json!({"session": session, "code": error.code.as_str(), "message": error.to_string()});
-    journal::append(&ground.state, outside.clock, "export-failed", fields);
+    journal::append(&ground.state, world.clock, "export-failed", fields);
     Failure::of(session, error)
 }
 
@@ -391,12 +391,12 @@ struct Plan<'r> {
 }
 
 impl<'r> Plan<'r> {
-    fn of(outside: World<'_>, inventory: &Inventory<'_>, row: &'r InventoryRow) -> Result<Self> {
+    fn of(world: World<'_>, inventory: &Inventory<'_>, row: &'r InventoryRow) -> Result<Self> {
         let home = inventory.files_of(row);
         let session = inventory.report(row);
         let transcript = session.transcript.clone();
         let config_dir = inventory.homes[row.found.home].dir();
-        let (start, _) = start_directory(outside, inventory, row);
+        let (start, _) = start_directory(world, inventory, row);
         let project = session.project.dir.clone().or_else(|| start.as_deref().map(PathBuf::from));
         let (files, skipped) = belongings::of(home, &row.found, project.as_deref())?;
         let size = |file: &Belonging| std::fs::symlink_metadata(&file.from).map_or(0, |meta| meta.len());
@@ -458,12 +458,12 @@ impl<'r> Plan<'r> {
 
     fn carry_out(
         &self,
-        outside: World<'_>,
+        world: World<'_>,
         to: &Path,
         options: &ExportOptions,
         progress: &Progress,
     ) -> Result<Exported> {
-        let now = outside.clock.now();
+        let now = world.clock.now();
         let factor = if options.archive { 2 } else { 1 };
         ensure_room(
             to,
@@ -648,10 +648,10 @@ pub fn session_of(name: &str) -> Option<&str> {
     (timed && numbered && crate::claude::home::is_session_id(id)).then_some(id)
 }
 
-fn note(outside: World<'_>, ground: &ReportContext<'_>, exported: &Exported) {
+fn note(world: World<'_>, ground: &ReportContext<'_>, exported: &Exported) {
     journal::append(
         &ground.state,
-        outside.clock,
+        world.clock,
         "exported",
         json!({
             "session": exported.session,
@@ -666,7 +666,7 @@ fn note(outside: World<'_>, ground: &ReportContext<'_>, exported: &Exported) {
 
 /// Writes the rows of the session log. Without it the exports are what they are; that it is missing is told.
 fn log(
-    outside: World<'_>,
+    world: World<'_>,
     ground: &ReportContext<'_>,
     report: &ExportReport,
     options: &ExportOptions,
@@ -692,7 +692,7 @@ fn log(
         action: "export",
         result,
     }));
-    session_log::add(dir, outside.clock.now(), &rows).ok()
+    session_log::add(dir, world.clock.now(), &rows).ok()
 }
 
 #[cfg(test)]

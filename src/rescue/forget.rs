@@ -105,8 +105,8 @@ pub struct ForgetReport {
 /// # Errors
 /// [`Code::SessionNotFound`]; [`Code::SessionLive`] while a client or a run has it open, because its hooks would keep it again;
 /// [`Code::NothingToDo`] when nothing of ours is about it.
-pub fn forget(outside: World<'_>, options: &ForgetOptions) -> Result<ForgetReport> {
-    let ground = ReportContext::read(outside, None)?;
+pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport> {
+    let ground = ReportContext::read(world, None)?;
     let inventory = Inventory::take(&ground, None);
     let state = &ground.state;
     let (session, found) = target(&inventory, state, options)?;
@@ -146,11 +146,11 @@ pub fn forget(outside: World<'_>, options: &ForgetOptions) -> Result<ForgetRepor
             problems.extend(crate::store::replace::remove(&lock).err().map(Problem::from));
         }
         // Without its id, which would be all that is left of it.
-        journal::append(state, outside.clock, "forgotten", json!({"count": removed.len()}));
+        journal::append(state, world.clock, "forgotten", json!({"count": removed.len()}));
     }
     Ok(ForgetReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         dry_run: options.dry_run,
         session,
         removed,
@@ -322,11 +322,11 @@ fn left_elsewhere(state: &StateDir, session: &str) -> Vec<String> {
     let of_session = written.iter().filter(|entry| entry["session"] == session);
     let paths: BTreeSet<&str> = of_session.filter_map(|entry| entry["path"].as_str()).collect();
     let left = |path: &&str| !Path::new(path).starts_with(state.root()) && Path::new(path).exists();
-    let outside = paths.into_iter().filter(left).map(str::to_owned);
+    let elsewhere = paths.into_iter().filter(left).map(str::to_owned);
     let others = exported(state).filter(|(id, _, kind)| id != session && *kind == ForgottenKind::Export);
     let notes = others.map(|(_, path, _)| if path.is_dir() { path.join(NOTE) } else { path });
     let with_block = notes.filter(|path| mentions(path, session)).map(|path| path.display().to_string());
-    outside.chain(with_block).collect()
+    elsewhere.chain(with_block).collect()
 }
 
 /// Projects whose HANDOFF.md may have a block of the session.

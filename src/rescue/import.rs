@@ -99,8 +99,8 @@ pub struct ImportReport {
 /// [`Code::VerificationFailed`] when the export is not what was exported, or a copy of it differs; [`Code::PathRefused`] when
 /// something else is in the place of a file; [`Code::NothingToDo`] when the session is there already, byte for byte;
 /// [`Code::SessionLive`] while a client holds it; [`Code::ProjectNotFound`]; [`Code::Io`].
-pub fn import(outside: World<'_>, options: &ImportOptions, progress: &Progress) -> Result<ImportReport> {
-    let ground = ReportContext::read(outside, None)?;
+pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) -> Result<ImportReport> {
+    let ground = ReportContext::read(world, None)?;
     let given = canonical(&options.export).map_err(|error| {
         Error::io("open", &options.export, &error)
             .hint("name the directory or the archive that `export` has made")
@@ -115,7 +115,7 @@ pub fn import(outside: World<'_>, options: &ImportOptions, progress: &Progress) 
             format!("process {} has session {id} open, and would write beside what is imported", holder.pid);
         return Err(Error::new(Code::SessionLive, message).hint("end that client first"));
     }
-    let (mut report, present) = plan(outside, &source, &given, options)?;
+    let (mut report, present) = plan(world, &source, &given, options)?;
     if let (Some(_), Some(cwd), false) = (&options.project, &report.cwd, options.dry_run) {
         // First: its records name the directory that it was exported from.
         let transcript = report
@@ -132,7 +132,7 @@ pub fn import(outside: World<'_>, options: &ImportOptions, progress: &Progress) 
     }
     if !options.dry_run {
         put(&source, &report, progress)?;
-        report.log = note(outside, &ground, &report);
+        report.log = note(world, &ground, &report);
     }
     Ok(report)
 }
@@ -188,13 +188,13 @@ fn sweep(root: &Path) {
 
 /// What goes where; and where the transcript is already, if it is.
 fn plan(
-    outside: World<'_>,
+    world: World<'_>,
     source: &Source,
     given: &Path,
     options: &ImportOptions,
 ) -> Result<(ImportReport, Option<PathBuf>)> {
     let session = &source.manifest.session;
-    let home = ClaudeHome::new(config_dir(outside, options)?);
+    let home = ClaudeHome::new(config_dir(world, options)?);
     let project = options.project.as_deref().map(crate::report::list::directory).transpose()?;
     let dir = match &project {
         Some(project) => home.project(project),
@@ -232,7 +232,7 @@ fn plan(
     files.sort_by_key(|file| {
         SessionFileKind::of(&file.path, &session.id) == Some(SessionFileKind::Transcript)
     });
-    let default = outside.env.home().map(|home| home.join(".claude"));
+    let default = world.env.home().map(|home| home.join(".claude"));
     let mut env = BTreeMap::new();
     if default.as_deref() != Some(home.dir()) {
         env.insert("CLAUDE_CONFIG_DIR".to_owned(), home.dir().to_string_lossy().into_owned());
@@ -244,7 +244,7 @@ fn plan(
     };
     let report = ImportReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         dry_run: options.dry_run,
         export: given.to_path_buf(),
         exported_at: source.manifest.exported_at,
@@ -268,9 +268,9 @@ fn plan(
     Ok((report, present))
 }
 
-fn config_dir(outside: World<'_>, options: &ImportOptions) -> Result<PathBuf> {
+fn config_dir(world: World<'_>, options: &ImportOptions) -> Result<PathBuf> {
     let Some(given) = &options.config_dir else {
-        return outside.env.claude_config_dir().ok_or_else(|| {
+        return world.env.claude_config_dir().ok_or_else(|| {
             Error::new(Code::StateDirUnknown, "no configuration directory: HOME is not set")
                 .hint("name one with --config-dir")
         });
@@ -350,11 +350,11 @@ fn put_all(
     Ok(())
 }
 
-fn note(outside: World<'_>, ground: &ReportContext<'_>, report: &ImportReport) -> Option<PathBuf> {
+fn note(world: World<'_>, ground: &ReportContext<'_>, report: &ImportReport) -> Option<PathBuf> {
     let transcript = report.files.last().map(|file| &file.to);
     journal::append(
         &ground.state,
-        outside.clock,
+        world.clock,
         "imported",
         json!({"session": report.session, "export": report.export, "to": transcript, "files": report.files.len(), "bytes": report.bytes}),
     );
@@ -365,5 +365,5 @@ fn note(outside: World<'_>, ground: &ReportContext<'_>, report: &ImportReport) -
         action: "import",
         result: &result,
     };
-    session_log::add(ground.state.root(), outside.clock.now(), &[row]).ok()
+    session_log::add(ground.state.root(), world.clock.now(), &[row]).ok()
 }

@@ -90,9 +90,9 @@ pub struct RelocateReport {
 /// # Errors
 /// Those of [`find`]; [`Code::SessionLive`]; [`Code::PathRefused`] when something is in the place of the copy, or is no
 /// regular file; [`Code::NothingToDo`] when both places are one; [`Code::VerificationFailed`] when the copy differs.
-pub fn relocate(outside: World<'_>, options: &RelocateOptions) -> Result<RelocateReport> {
+pub fn relocate(world: World<'_>, options: &RelocateOptions) -> Result<RelocateReport> {
     let project = options.project.as_deref().map(crate::report::list::directory).transpose()?;
-    let ground = ReportContext::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &wanted)?;
@@ -101,7 +101,7 @@ pub fn relocate(outside: World<'_>, options: &RelocateOptions) -> Result<Relocat
             format!("process {} has it open; a copy made now would lack what it writes next", holder.pid);
         return Err(Error::new(Code::SessionLive, message).at(&row.found.path).hint("end that client first"));
     }
-    let mut report = plan(outside, &inventory, row, options)?;
+    let mut report = plan(world, &inventory, row, options)?;
     if !options.dry_run {
         if report.moved {
             // First: a copy that nobody knows the directory of leads back to here.
@@ -110,7 +110,7 @@ pub fn relocate(outside: World<'_>, options: &RelocateOptions) -> Result<Relocat
         copy_all(&mut report.files)?;
         journal::append(
             &ground.state,
-            outside.clock,
+            world.clock,
             "relocated",
             json!({"session": report.session, "from": row.found.path, "to": report.transcript, "cwd": report.cwd}),
         );
@@ -119,13 +119,13 @@ pub fn relocate(outside: World<'_>, options: &RelocateOptions) -> Result<Relocat
 }
 
 fn plan(
-    outside: World<'_>,
+    world: World<'_>,
     inventory: &Inventory<'_>,
     row: &InventoryRow,
     options: &RelocateOptions,
 ) -> Result<RelocateReport> {
     let home = &inventory.homes[row.found.home];
-    let (start, _) = start_directory(outside, inventory, row);
+    let (start, _) = start_directory(world, inventory, row);
     let to = canonical(&options.to).ok().filter(|to| to.is_dir()).ok_or_else(|| {
         Error::new(Code::ProjectNotFound, "is not a directory")
             .at(&options.to)
@@ -180,7 +180,7 @@ fn plan(
             .at(&taken.to)
             .hint("a copy of this session may be there already"));
     }
-    let default = outside.env.home().map(|home| home.join(".claude"));
+    let default = world.env.home().map(|home| home.join(".claude"));
     let mut env = BTreeMap::new();
     if default.as_deref() != Some(target.dir()) {
         env.insert("CLAUDE_CONFIG_DIR".to_owned(), target.dir().to_string_lossy().into_owned());

@@ -129,9 +129,9 @@ struct Content {
 /// Those of [`find`]; [`Code::SnapshotNotFound`]; [`Code::SessionLive`] while a client or a run holds the session;
 /// [`Code::NothingToDo`] when the transcript is as the snapshot; [`Code::ChangedMeanwhile`] when somebody writes to it
 /// meanwhile; [`Code::VerificationFailed`] when the snapshot is not what was taken, or the transcript not what was put.
-pub fn restore(outside: World<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
+pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
     let project = options.project.as_deref().map(directory).transpose()?;
-    let ground = ReportContext::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let target = Target::find(&ground.state, &inventory, options)?;
     let incident = inventory.incidents.get(&target.session);
@@ -140,7 +140,7 @@ pub fn restore(outside: World<'_>, options: &RestoreOptions) -> Result<RestoreRe
     let chosen = choose(&snapshots, options.from.as_deref(), &target.session)?;
     let mut report = RestoreReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         dry_run: options.dry_run,
         session: target.session.clone(),
         transcript: target.transcript.clone(),
@@ -170,7 +170,7 @@ pub fn restore(outside: World<'_>, options: &RestoreOptions) -> Result<RestoreRe
             .at(&target.transcript));
         }
         if !options.dry_run {
-            let kept = put_back(outside, &ground, &target, chosen)?;
+            let kept = put_back(world, &ground, &target, chosen)?;
             report.undo = kept.as_ref().map(|kept| undo_command(&target.session, kept));
             report.kept = kept;
             report.restored = true;
@@ -382,7 +382,7 @@ fn choose<'k>(
 
 /// Puts a snapshot back; gives the name of the snapshot of what was there.
 fn put_back(
-    outside: World<'_>,
+    world: World<'_>,
     ground: &ReportContext<'_>,
     target: &Target,
     chosen: &KeptSnapshot,
@@ -394,7 +394,7 @@ fn put_back(
             .at(&target.transcript)
             .hint("wait for its end"));
     };
-    let name = format!("{}-restore", outside.clock.now().format("%Y%m%dT%H%M%S%3fZ"));
+    let name = format!("{}-restore", world.clock.now().format("%Y%m%dT%H%M%S%3fZ"));
     let before = match &target.found {
         Some(_) => Some(snapshot::take(state, &target.session, &target.transcript, &name)?),
         None => None,
@@ -403,7 +403,7 @@ fn put_back(
     replace_verified(source, chosen, &target.transcript, before.as_ref())?;
     journal::append(
         state,
-        outside.clock,
+        world.clock,
         "restored",
         json!({
             "session": target.session,
@@ -516,7 +516,7 @@ fn tell_incident(ground: &ReportContext<'_>, target: &Target, name: &str) -> Res
         Err(error) if matches!(error.code, Code::Io | Code::StateLocked | Code::StateNewer) => {
             journal::append(
                 &ground.state,
-                ground.outside.clock,
+                ground.world.clock,
                 "restore-unrecorded",
                 json!({"session": target.session, "message": error.to_string()}),
             );

@@ -107,8 +107,8 @@ pub struct ServiceReport {
 /// # Errors
 /// [`Code::PathRefused`] for a file in the way that is not ours, a link that leads elsewhere, or a package that is not there
 /// to stay; [`Code::Usage`] without what an installation needs; [`Code::StateDirUnknown`]; [`Code::Io`].
-pub fn plan(outside: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
-    let env = outside.env;
+pub fn plan(world: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
+    let env = world.env;
     let manager = options.manager.unwrap_or(Manager::of_platform());
     let state = StateDir::new(env.state_dir()?);
     let place = manager.place(env, &state)?;
@@ -272,10 +272,10 @@ fn taking_out(manager: Manager, reach: &Reach) -> (Vec<CommandStep>, Vec<Command
 ///
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`]. A command of the manager that fails is no error: the report tells.
-pub fn apply(outside: World<'_>, planned: &ServicePlan) -> Result<ServiceReport> {
-    let state = StateDir::new(outside.env.state_dir()?);
+pub fn apply(world: World<'_>, planned: &ServicePlan) -> Result<ServiceReport> {
+    let state = StateDir::new(world.env.state_dir()?);
     let _lock = Lock::wait(&state.service_lock(), PATIENCE)?;
-    let plan = plan(outside, planned.options.clone())?;
+    let plan = plan(world, planned.options.clone())?;
     if plan.file != planned.file {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
             .at(&plan.file.path)
@@ -295,7 +295,7 @@ pub fn apply(outside: World<'_>, planned: &ServicePlan) -> Result<ServiceReport>
     }
     write(manager, &file)?;
     if wanted == ServiceChange::Uninstall && manager == Manager::Systemd {
-        clear_up(&manager.place(outside.env, &state)?)?;
+        clear_up(&manager.place(world.env, &state)?)?;
     }
     if unreachable.is_none() {
         run_all(&mut after);
@@ -307,7 +307,7 @@ pub fn apply(outside: World<'_>, planned: &ServicePlan) -> Result<ServiceReport>
     if changed {
         journal::append(
             &state,
-            outside.clock,
+            world.clock,
             "service",
             json!({"wanted": wanted, "file": file.path, "complete": complete}),
         );

@@ -58,8 +58,8 @@ pub struct ServiceStatus {
 ///
 /// # Errors
 /// [`Code::StateDirUnknown`].
-pub fn status(outside: World<'_>, options: &StatusOptions) -> Result<ServiceStatus> {
-    let env = outside.env;
+pub fn status(world: World<'_>, options: &StatusOptions) -> Result<ServiceStatus> {
+    let env = world.env;
     let manager = Manager::of_platform();
     let state = StateDir::new(env.state_dir()?);
     let place = manager.place(env, &state)?;
@@ -74,7 +74,7 @@ pub fn status(outside: World<'_>, options: &StatusOptions) -> Result<ServiceStat
         package_root: options.package_root.clone(),
         manager: None,
     };
-    let current = plan(outside, wanted).ok().filter(|_| installed).map(|plan| !plan.file.changes());
+    let current = plan(world, wanted).ok().filter(|_| installed).map(|plan| !plan.file.changes());
     Ok(ServiceStatus {
         schema: SCHEMA,
         manager,

@@ -39,15 +39,15 @@ pub struct StatusLineEnd {
 /// launcher was started, `None` for the user's own.
 #[must_use]
 pub fn status_line(
-    outside: World<'_>,
+    world: World<'_>,
     project: Option<&Path>,
     wrapped: Option<&str>,
     input: Vec<u8>,
 ) -> StatusLineEnd {
     let input: Arc<[u8]> = input.into();
     // Ours is made while the other one runs.
-    let wrapped = wrapped.map(|command| Wrapped::start(command, &input, outside.env));
-    let ours = own(outside, project, &input).unwrap_or_default();
+    let wrapped = wrapped.map(|command| Wrapped::start(command, &input, world.env));
+    let ours = own(world, project, &input).unwrap_or_default();
     joined(wrapped.map(Wrapped::end), &ours)
 }
 
@@ -84,16 +84,16 @@ fn line(ours: &str) -> Vec<u8> {
 }
 
 /// Our line; `None` where the tool is not set up or the input is none of a status line.
-fn own(outside: World<'_>, project: Option<&Path>, input: &[u8]) -> Option<String> {
-    let state = StateDir::new(outside.env.state_dir().ok()?);
-    let enabled = find(&state, outside.env, project)?;
-    let config_dir = outside.env.claude_config_dir()?;
+fn own(world: World<'_>, project: Option<&Path>, input: &[u8]) -> Option<String> {
+    let state = StateDir::new(world.env.state_dir().ok()?);
+    let enabled = find(&state, world.env, project)?;
+    let config_dir = world.env.claude_config_dir()?;
     let refresh = Refresh::parse(input)?;
-    let now = outside.clock.now();
+    let now = world.clock.now();
     let seen = seen::note(&state, &config_dir, &refresh, now);
     let project = enabled
         .project
-        .or_else(|| outside.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
+        .or_else(|| world.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
         .and_then(|dir| crate::fs::canonical(&dir).ok());
     Some(segment(&SegmentFacts {
         // Only where this session tells windows itself: with an API key there are none to show.
@@ -104,8 +104,8 @@ fn own(outside: World<'_>, project: Option<&Path>, input: &[u8]) -> Option<Strin
         waiting: project.map(|project| waiting(&state, &project)).unwrap_or_default(),
         now,
         local: local_time,
-        columns: outside.env.text("COLUMNS").and_then(|text| text.parse().ok()),
-        colour: outside.env.var("NO_COLOR").is_none(),
+        columns: world.env.text("COLUMNS").and_then(|text| text.parse().ok()),
+        colour: world.env.var("NO_COLOR").is_none(),
     }))
 }
 

@@ -11,7 +11,7 @@ use crate::fs::canonical;
 use crate::project::commands::{NAMES, is_known, removals, steps, was_written};
 use crate::project::fence::Fence;
 use crate::project::hooks::MARKER;
-use crate::project::init::{Outside, is_temporary, read_text, step};
+use crate::project::init::{SetupContext, is_temporary, read_text, step};
 use crate::project::runtime::{Runtime, record_start};
 use crate::project::uninstall::{mode_of, removal, stop_waiting};
 use crate::project::{FileAction, FileStep, dirs_above};
@@ -94,13 +94,13 @@ struct PluginPlanning {
 }
 
 impl PluginPlanning {
-    fn read(outside: Outside<'_>, options: &PluginOptions) -> Result<Self> {
-        let state = StateDir::new(outside.env.state_dir()?);
-        let directory = directory(outside, &state, options.to.as_deref())?;
+    fn read(setup: SetupContext<'_>, options: &PluginOptions) -> Result<Self> {
+        let state = StateDir::new(setup.env.state_dir()?);
+        let directory = directory(setup, &state, options.to.as_deref())?;
         let record = PluginRecord::look(&state)?;
         let PluginOptions { package_root, addon, .. } = options;
-        let runtime = Runtime::of_package(package_root, addon.as_deref(), &state, outside.version)?;
-        let contents = contents(outside.env, &state, &directory, package_root, &runtime, outside.version)?;
+        let runtime = Runtime::of_package(package_root, addon.as_deref(), &state, setup.version)?;
+        let contents = contents(setup.env, &state, &directory, package_root, &runtime, setup.version)?;
         Ok(Self { state, directory, record, runtime, contents })
     }
 
@@ -127,7 +127,7 @@ impl PluginPlanning {
 }
 
 /// The directory with every link in it followed, as far as it is there.
-fn directory(outside: Outside<'_>, state: &StateDir, to: Option<&Path>) -> Result<PathBuf> {
+fn directory(setup: SetupContext<'_>, state: &StateDir, to: Option<&Path>) -> Result<PathBuf> {
     let wanted = to.map_or_else(|| state.root().join("plugin"), Path::to_path_buf);
     let refused = |why: &str| {
         let hint = "name another directory with --to";
@@ -147,7 +147,7 @@ fn directory(outside: Outside<'_>, state: &StateDir, to: Option<&Path>) -> Resul
         }
         None => wanted.clone(),
     };
-    let home = outside.env.claude_config_dir().map(|dir| canonical(&dir).unwrap_or(dir));
+    let home = setup.env.claude_config_dir().map(|dir| canonical(&dir).unwrap_or(dir));
     if home.is_some_and(|home| directory.starts_with(home)) {
         return refused("is in Claude Code's own directory, where it keeps plugins its own way");
     }
@@ -159,12 +159,12 @@ fn directory(outside: Outside<'_>, state: &StateDir, to: Option<&Path>) -> Resul
 /// # Errors
 /// [`Code::PathRefused`] when something that is not ours is in the way, [`Code::StateNewer`], [`Code::StateDirUnknown`],
 /// [`Code::Io`].
-pub fn plan(outside: Outside<'_>, options: PluginOptions) -> Result<PluginPlan> {
-    plan_on(&PluginPlanning::read(outside, &options)?, outside, options)
+pub fn plan(setup: SetupContext<'_>, options: PluginOptions) -> Result<PluginPlan> {
+    plan_on(&PluginPlanning::read(setup, &options)?, setup, options)
 }
 
-fn plan_on(ground: &PluginPlanning, outside: Outside<'_>, options: PluginOptions) -> Result<PluginPlan> {
-    let known = ClientPluginSettings::of(outside.env.claude_config_dir().as_deref(), None);
+fn plan_on(ground: &PluginPlanning, setup: SetupContext<'_>, options: PluginOptions) -> Result<PluginPlan> {
+    let known = ClientPluginSettings::of(setup.env.claude_config_dir().as_deref(), None);
     let same = known
         .marketplace
         .as_deref()
@@ -298,11 +298,11 @@ fn flags(directory: &Path) -> Flags {
 ///
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
-pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport> {
-    let state = StateDir::new(outside.env.state_dir()?);
+pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginReport> {
+    let state = StateDir::new(setup.env.state_dir()?);
     let _lock = Lock::wait(&state.project_lock("plugin"), LOCK_WAIT)?;
-    let ground = PluginPlanning::read(outside, &planned.options)?;
-    let plan = plan_on(&ground, outside, planned.options.clone())?;
+    let ground = PluginPlanning::read(setup, &planned.options)?;
+    let plan = plan_on(&ground, setup, planned.options.clone())?;
     if plan.files != planned.files || plan.directory != planned.directory {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
             .at(&plan.directory)
@@ -317,7 +317,7 @@ pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport>
     let before = record.clone();
     if !plan.remove {
         ground.runtime.install()?;
-        record_start(outside.env, &state, planned.options.node.as_deref(), None)?;
+        record_start(setup.env, &state, planned.options.node.as_deref(), None)?;
     }
     let flags = flags(&plan.directory);
     let apart = [ground.runtime.dir.clone(), flags.dir().to_path_buf(), PluginRecord::path(&state)];
@@ -326,7 +326,7 @@ pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport>
     let missing = if plan.remove { Vec::new() } else { dirs_above(steps.iter().map(|step| &step.path)) };
     let changed = plan.files.iter().any(FileStep::changes);
     if changed && !plan.remove {
-        announce(&mut record, &plan, &missing, outside.clock);
+        announce(&mut record, &plan, &missing, setup.clock);
         record.keep(&state)?;
     }
     settle(&mut record, &plan);
@@ -342,13 +342,13 @@ pub fn apply(outside: Outside<'_>, planned: &PluginPlan) -> Result<PluginReport>
         clear_out(&ground, created.unwrap_or_default());
         // Where there was none, nobody waits because of it.
         if changed {
-            stop_waiting(outside, &state);
+            stop_waiting(setup, &state);
         }
     }
     if changed {
         let paths: Vec<&PathBuf> = steps.iter().map(|step| &step.path).collect();
         let fields = json!({"directory": plan.directory, "remove": plan.remove, "paths": paths});
-        journal::append(&state, outside.clock, "plugin", fields);
+        journal::append(&state, setup.clock, "plugin", fields);
     }
     let PluginPlan { directory, remove, files, warnings, next, .. } = plan;
     Ok(PluginReport { directory, remove, changed, files, warnings, next })

@@ -66,8 +66,8 @@ impl Supervisor {
         let config = config.notify.clone();
         self.telling.push(std::thread::spawn(move || {
             let SupervisorContext { env, clock, processes, .. } = ground.as_ref();
-            let outside = World { env, clock: clock.as_ref(), processes: processes.as_ref() };
-            send(outside, &config, &state, &notices);
+            let world = World { env, clock: clock.as_ref(), processes: processes.as_ref() };
+            send(world, &config, &state, &notices);
         }));
     }
 }

@@ -67,14 +67,14 @@ impl Inventory<'_> {
         session.open_at_crash = self.open_at_crash(row);
         if let Some(owner) = owner {
             let table = self.table();
-            session.add_processes(owner, table, self.ground.outside.processes);
+            session.add_processes(owner, table, self.ground.world.processes);
         } else {
             // Opening it again writes to it, so the time of an open session says nothing yet.
             session.retention = self.retention(row, files.modified);
             session.deleted_after = session.retention.as_ref().map(|retention| retention.deleted_after);
         }
         self.add_next(&mut session, self.owners_of(&row.found));
-        let (start, _) = start_directory(self.ground.outside, self, row);
+        let (start, _) = start_directory(self.ground.world, self, row);
         if let Some(dir) = start.as_deref().map(Path::new).filter(|dir| !dir.is_dir())
             && session.live.is_none()
             && matches!(session.next.action, Action::Run | Action::Resume | Action::Notify)
@@ -123,7 +123,7 @@ impl Inventory<'_> {
     /// Programs that a client started for this session and that outlived it, by the session's id in their environment.
     fn left_running(&self, session: &str) -> Vec<String> {
         const NAME: &str = "CLAUDE_CODE_SESSION_ID";
-        let processes = self.ground.outside.processes;
+        let processes = self.ground.world.processes;
         let keep = |name: &str| (name == NAME).then_some(true);
         let of_session = |pid: u32| {
             let known = processes.variables(pid, &keep);

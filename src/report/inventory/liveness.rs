@@ -104,7 +104,7 @@ impl Inventory<'_> {
     /// Whether a session lives, as far as it decides how its end is read.
     #[must_use]
     pub fn liveness(&self, row: &InventoryRow) -> Liveness<'_> {
-        liveness(&self.owners, self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID"), &row.found)
+        liveness(&self.owners, self.ground.world.env.text("CLAUDE_CODE_SESSION_ID"), &row.found)
     }
 
     /// Every process that has a session open, or may have.
@@ -132,7 +132,7 @@ impl Inventory<'_> {
 
     fn judge(&self, row: &InventoryRow) -> Verdict {
         let stop = &row.summary.stop;
-        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id())
+        let own = self.ground.world.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id())
             && !row.found.is_conflict_copy();
         let Some(owner) = self.owner(&row.found) else {
             let mut verdict = without_owner(stop);
@@ -197,14 +197,14 @@ impl Inventory<'_> {
                 (Some(started), Some(since)) => started >= since,
                 _ => true,
             })
-            .filter(|child| !is_ours(&self.ground.outside.processes.command_line(child.pid)))
+            .filter(|child| !is_ours(&self.ground.world.processes.command_line(child.pid)))
             .map(|child| child.name.clone())
             .collect();
         let (requests, newest) = requests_since(&row.found.path);
         signs.requests = requests;
         signs.since_request = newest.and_then(|at| (now - at).to_std().ok());
         if !signs.stopped && signs.tools.is_empty() {
-            signs.reception = self.ground.outside.processes.reception(owner.pid);
+            signs.reception = self.ground.world.processes.reception(owner.pid);
             signs.cpu_percent = self.cpu_percent(owner.pid);
         }
         signs
@@ -212,7 +212,7 @@ impl Inventory<'_> {
 
     fn cpu_percent(&self, pid: u32) -> Option<f64> {
         let used = || {
-            let table = self.ground.outside.processes.table();
+            let table = self.ground.world.processes.table();
             table.into_iter().find(|process| process.pid == pid).map(|process| process.cpu)
         };
         let began = self.clock().since_boot();
@@ -226,7 +226,7 @@ impl Inventory<'_> {
     /// Whether the session was open when its client or the machine died, and was not opened since.
     #[must_use]
     pub fn open_at_crash(&self, row: &InventoryRow) -> Option<OpenAtCrash> {
-        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());
+        let own = self.ground.world.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());
         if own
             || row.summary.continued_in.is_some()
             || self.owner(&row.found).is_some()
@@ -234,7 +234,7 @@ impl Inventory<'_> {
         {
             return None;
         }
-        let booted = *self.booted_at.get_or_init(|| self.ground.outside.processes.booted_at());
+        let booted = *self.booted_at.get_or_init(|| self.ground.world.processes.booted_at());
         let summary = &row.summary;
         let mut evidence = Vec::new();
         let newest = self.owners_of(&row.found).left.iter().max_by_key(|record| record.started_at);

@@ -46,7 +46,7 @@ const CLOCK_SKEW: Duration = Duration::minutes(1);
 /// What is needed to make an inventory; it outlives it.
 pub struct ReportContext<'a> {
     /// What is taken from outside.
-    pub outside: World<'a>,
+    pub world: World<'a>,
     /// Where our own files are.
     pub state: StateDir,
     /// The configuration in force.
@@ -62,13 +62,13 @@ impl<'a> ReportContext<'a> {
     ///
     /// # Errors
     /// [`crate::error::Code::StateDirUnknown`].
-    pub fn read(outside: World<'a>, project: Option<&Path>) -> Result<Self> {
-        let in_force = in_force(outside.env, project);
+    pub fn read(world: World<'a>, project: Option<&Path>) -> Result<Self> {
+        let in_force = in_force(world.env, project);
         Ok(Self {
-            outside,
-            state: StateDir::new(outside.env.state_dir()?),
+            world,
+            state: StateDir::new(world.env.state_dir()?),
             config: in_force.config,
-            default_home: outside.env.home().map(|home| home.join(".claude")),
+            default_home: world.env.home().map(|home| home.join(".claude")),
             problem: in_force.problem,
         })
     }
@@ -78,7 +78,7 @@ impl<'a> ReportContext<'a> {
     pub fn ledger(&self) -> Ledger<'_> {
         Ledger {
             state: &self.state,
-            clock: self.outside.clock,
+            clock: self.world.clock,
             config: &self.config,
             default_home: self.default_home.as_deref(),
         }
@@ -157,15 +157,15 @@ impl<'a> Inventory<'a> {
     #[must_use]
     pub fn open(ground: &'a ReportContext<'a>) -> Self {
         let further: Vec<PathBuf> = ground.config.config_dirs.iter().map(PathBuf::from).collect();
-        let homes = all_homes(ground.outside.env, &further);
+        let homes = all_homes(ground.world.env, &further);
         let ledger = ground.ledger();
         let (incidents, unreadable) = ledger.read_all();
         let mut problems: Vec<Error> = ground.problem.iter().cloned().chain(unreadable).collect();
-        let owners = Owners::read(&homes, ground.outside.processes, &mut problems);
+        let owners = Owners::read(&homes, ground.world.processes, &mut problems);
         Self {
             owners,
             incidents: incidents.into_iter().map(|incident| (incident.session.clone(), incident)).collect(),
-            taken_at: ground.outside.clock.now(),
+            taken_at: ground.world.clock.now(),
             rows: Vec::new(),
             unread: Vec::new(),
             unlisted: Vec::new(),
@@ -218,11 +218,11 @@ impl<'a> Inventory<'a> {
 
     /// Reads what was found.
     pub fn read(&mut self, found: Vec<Found>, depth: Depth) {
-        let processes = self.ground.outside.processes;
+        let processes = self.ground.world.processes;
         let table = self.table.get_or_init(|| processes.table());
         self.owners.add_unregistered(&self.homes, &found, table, processes);
         let owners = &self.owners;
-        let own = self.ground.outside.env.text("CLAUDE_CODE_SESSION_ID");
+        let own = self.ground.world.env.text("CLAUDE_CODE_SESSION_ID");
         let summaries = scan::read(&found, |one| liveness(owners, own, one), depth);
         self.rows.reserve(found.len());
         for (found, summary) in found.into_iter().zip(summaries) {
@@ -244,11 +244,11 @@ impl<'a> Inventory<'a> {
     }
 
     fn clock(&self) -> &dyn Clock {
-        self.ground.outside.clock
+        self.ground.world.clock
     }
 
     fn table(&self) -> &[Process] {
-        self.table.get_or_init(|| self.ground.outside.processes.table())
+        self.table.get_or_init(|| self.ground.world.processes.table())
     }
 
     /// A conflict copy as a row; one copy is read in the life of an inventory.

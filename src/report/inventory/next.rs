@@ -138,7 +138,7 @@ impl Inventory<'_> {
         }
         let elsewhere = incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home());
         let command = || resume_command(&incident.session, elsewhere);
-        let config = in_force(self.ground.outside.env, incident.project.as_deref()).config;
+        let config = in_force(self.ground.world.env, incident.project.as_deref()).config;
         if !config.heartbeat.enabled {
             return RecoveryPlan::new(Action::Resume, plan.at, Reason::RecoveryDisabled)
                 .with_command(command());
@@ -195,11 +195,11 @@ impl Inventory<'_> {
         let stopped = incident
             .claude_pid
             .is_some_and(|pid| self.table().iter().any(|process| process.pid == pid && process.stopped));
-        let config = in_force(self.ground.outside.env, incident.project.as_deref()).config;
+        let config = in_force(self.ground.world.env, incident.project.as_deref()).config;
         let switches = WaitSwitches {
             paused: self.paused.holds(&incident.session),
             switched_off: !config.heartbeat.enabled,
-            offline: is_offline(incident, self.ground.outside.env, self.ground.outside.processes),
+            offline: is_offline(incident, self.ground.world.env, self.ground.world.processes),
         };
         let seen = incident.held_back.as_ref().map(|held| held.reason);
         let lost = seen.filter(|reason| *reason == Obstacle::NoTranscript);

@@ -52,7 +52,7 @@ impl Inventory<'_> {
     /// Whether a session is in the configuration directory that a client started here would use.
     #[must_use]
     pub fn is_in_force(&self, row: &InventoryRow) -> bool {
-        let in_force = self.ground.outside.env.claude_config_dir();
+        let in_force = self.ground.world.env.claude_config_dir();
         in_force.is_some_and(|dir| self.homes[row.found.home].dir() == dir)
     }
 
@@ -84,7 +84,7 @@ impl Inventory<'_> {
     /// Whether a client started in the working directory opens this session by its id.
     #[must_use]
     pub fn is_here(&self, row: &InventoryRow) -> bool {
-        let here = self.ground.outside.env.cwd();
+        let here = self.ground.world.env.cwd();
         match self.moved_to(&row.found) {
             Some(dir) => Path::new(dir) == here,
             None => Self::is_of(row, here),
@@ -94,13 +94,13 @@ impl Inventory<'_> {
     /// Whether the directory in which a session is resumed is there.
     #[must_use]
     pub fn is_there(&self, row: &InventoryRow) -> bool {
-        start_directory(self.ground.outside, self, row).0.is_some_and(|dir| Path::new(&dir).is_dir())
+        start_directory(self.ground.world, self, row).0.is_some_and(|dir| Path::new(&dir).is_dir())
     }
 
     /// The directory in which this command runs.
     #[must_use]
     pub fn working_directory(&self) -> &Path {
-        self.ground.outside.env.cwd()
+        self.ground.world.env.cwd()
     }
 
     /// Where our own files are.
@@ -149,7 +149,7 @@ impl Inventory<'_> {
         if let Some(dir) = known.get(cwd) {
             return dir.clone();
         }
-        let dir = enclosing(&self.ground.state, self.ground.outside.env, Path::new(cwd));
+        let dir = enclosing(&self.ground.state, self.ground.world.env, Path::new(cwd));
         known.insert(cwd.to_owned(), dir.clone());
         dir
     }

@@ -181,7 +181,7 @@ pub struct KillReport {
 /// was shown any more; those of [`export`], and then nothing was sent; [`Code::ClientNotFound`] when there is no `claude` to stop a
 /// background session with.
 pub fn kill(
-    outside: World<'_>,
+    world: World<'_>,
     hands: &dyn ProcessControl,
     options: &KillOptions,
     progress: &Progress,
@@ -191,36 +191,28 @@ pub fn kill(
             .hint("name a session, a terminal or a process that `cc-session-recover list` shows"));
     }
     let project = options.project.as_deref().map(directory).transpose()?;
-    let ground = ReportContext::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(world, project.as_deref())?;
     // A project narrows what is found by name. What is saved is all there is, wherever it lies.
     let inventory = Inventory::take(&ground, None);
     let narrowed = project.as_deref().map(|project| Inventory::take(&ground, Some(project)));
-    let table = outside.processes.table();
-    let clients = clients(&inventory, outside.processes);
+    let table = world.processes.table();
+    let clients = clients(&inventory, world.processes);
     let named = narrowed.as_ref().unwrap_or(&inventory);
-    let client = meant(&options.target, named, &clients, &table, outside.processes)?;
-    let caller = KillCaller::of(outside.env, &table, std::process::id(), own_uid());
+    let client = meant(&options.target, named, &clients, &table, world.processes)?;
+    let caller = KillCaller::of(world.env, &table, std::process::id(), own_uid());
     let rows: Vec<&InventoryRow> = inventory
         .rows
         .iter()
         .filter(|row| row.found.id() == client.session && row.found.home == client.home)
         .collect();
-    let kill = Kill {
-        outside,
-        hands,
-        options,
-        ground: &ground,
-        inventory: &inventory,
-        client: &client,
-        caller,
-        rows,
-    };
+    let kill =
+        Kill { world, hands, options, ground: &ground, inventory: &inventory, client: &client, caller, rows };
     kill.run(&table, progress)
 }
 
 /// One client that is to be ended.
 struct Kill<'a> {
-    outside: World<'a>,
+    world: World<'a>,
     hands: &'a dyn ProcessControl,
     options: &'a KillOptions,
     ground: &'a ReportContext<'a>,
@@ -237,7 +229,7 @@ impl Kill<'_> {
         if self.options.dry_run {
             return Ok(report);
         }
-        let processes = self.outside.processes;
+        let processes = self.world.processes;
         let pid = self.client.pid;
         let held = self
             .hands
@@ -257,7 +249,7 @@ impl Kill<'_> {
             Ok(outcome) => outcome,
             Err(error) => {
                 let fields = json!({"session": self.client.session, "pid": pid, "code": error.code.as_str(), "message": error.to_string()});
-                journal::append(&self.ground.state, self.outside.clock, "kill-failed", fields);
+                journal::append(&self.ground.state, self.world.clock, "kill-failed", fields);
                 return Err(error);
             }
         };
@@ -302,7 +294,7 @@ impl Kill<'_> {
         let children = self.children(table);
         Ok(KillReport {
             schema: SCHEMA,
-            generated_at: self.outside.clock.now(),
+            generated_at: self.world.clock.now(),
             dry_run: self.options.dry_run,
             expected: self.identity(),
             tty: own.and_then(|own| own.tty.clone()),
@@ -333,9 +325,9 @@ impl Kill<'_> {
 
     /// What is true of the client now.
     fn look(&self) -> Suspect {
-        let table = self.outside.processes.table();
+        let table = self.world.processes.table();
         let KillableClient { pid, token, session, background, .. } = self.client;
-        let suspect = Suspect::look(*pid, token, Some(session), &table, self.outside.processes);
+        let suspect = Suspect::look(*pid, token, Some(session), &table, self.world.processes);
         Suspect { background: *background, ..suspect }
     }
 
@@ -363,7 +355,7 @@ impl Kill<'_> {
     }
 
     fn children(&self, table: &[Process]) -> Vec<KillChild> {
-        let processes = self.outside.processes;
+        let processes = self.world.processes;
         let mut kept: Vec<u32> = Vec::new();
         let mut children = Vec::new();
         for process in below(table, self.client.pid) {
@@ -420,7 +412,7 @@ impl Kill<'_> {
                 log: self.options.log.clone(),
                 ..ExportOptions::default()
             };
-            exports.extend(export(self.outside, &wanted, progress)?.exports);
+            exports.extend(export(self.world, &wanted, progress)?.exports);
         }
         if exports.is_empty() {
             return Err(Error::new(Code::VerificationFailed, "nothing was exported"));
@@ -430,7 +422,7 @@ impl Kill<'_> {
 
     fn not_saved(&self, error: Error) -> Error {
         let fields = json!({"session": self.client.session, "pid": self.client.pid, "code": error.code.as_str(), "message": error.to_string()});
-        journal::append(&self.ground.state, self.outside.clock, "kill-failed", fields);
+        journal::append(&self.ground.state, self.world.clock, "kill-failed", fields);
         let more = error.hint.map_or_else(String::new, |hint| format!("{hint}; or "));
         Error {
             message: format!("it could not be saved, so it was not ended: {}", error.message),
@@ -450,14 +442,10 @@ impl Kill<'_> {
         }
         let mut note = |pid: u32, signal| {
             let fields = json!({"session": self.client.session, "pid": pid, "startToken": self.client.token, "signal": signal});
-            journal::append(&self.ground.state, self.outside.clock, "kill-signal", fields);
+            journal::append(&self.ground.state, self.world.clock, "kill-signal", fields);
         };
-        let mut ending = KillContext {
-            clock: self.outside.clock,
-            caller: &self.caller,
-            note: &mut note,
-            sent: Vec::new(),
-        };
+        let mut ending =
+            KillContext { clock: self.world.clock, caller: &self.caller, note: &mut note, sent: Vec::new() };
         if self.client.background {
             let outcome = self.stop(&ending, held);
             return (outcome, ending.sent);
@@ -488,7 +476,7 @@ impl Kill<'_> {
             return Err(error);
         }
         let Some(job) = &self.client.job else { return Ok(KillOutcome::StillAlive) };
-        let env = self.outside.env;
+        let env = self.world.env;
         let cwd = self.row().and_then(|row| row.summary.cwd.as_deref()).map(Path::new);
         let program = crate::claude::program::locate(env, cwd)?;
         let home = self.inventory.homes[self.client.home].dir();
@@ -503,7 +491,7 @@ impl Kill<'_> {
             command.env("CLAUDE_CONFIG_DIR", home);
         }
         let fields = json!({"session": self.client.session, "pid": self.client.pid, "job": job});
-        journal::append(&self.ground.state, self.outside.clock, "kill-stop", fields);
+        journal::append(&self.ground.state, self.world.clock, "kill-stop", fields);
         let ended = crate::program::run(&mut command, STOP_LIMIT)
             .map_err(|why| Error::new(Code::Io, format!("`claude stop {job}` {why}")))?;
         if ending.wait(held, PATIENCE) {
@@ -517,7 +505,7 @@ impl Kill<'_> {
 
     fn hold_tools(&self, children: &[KillChild]) -> Vec<(u32, Box<dyn Held + '_>)> {
         let wanted = children.iter().filter(|child| child.fate == ChildFate::Running);
-        let processes = self.outside.processes;
+        let processes = self.world.processes;
         wanted
             .filter_map(|child| {
                 let held = self.hands.hold(child.pid, &child.start_token, processes).ok()??;
@@ -531,7 +519,7 @@ impl Kill<'_> {
     /// Ends what is held, and tells of all what became of them.
     fn end_tools(&self, report: &mut KillReport, tools: &[(u32, Box<dyn Held + '_>)]) {
         use super::signal::{Signal, SignalResult};
-        let clock = self.outside.clock;
+        let clock = self.world.clock;
         let mut send = |pid: u32, held: &dyn Held, signal: Signal| {
             let fields = json!({"session": self.client.session, "pid": pid, "signal": signal, "tool": true});
             journal::append(&self.ground.state, clock, "kill-signal", fields);
@@ -553,7 +541,7 @@ impl Kill<'_> {
             self.wait_for_all(tools);
         }
         for child in report.children.iter_mut().filter(|child| child.fate == ChildFate::Running) {
-            let lives = self.outside.processes.start_token(child.pid).as_ref() == Some(&child.start_token);
+            let lives = self.world.processes.start_token(child.pid).as_ref() == Some(&child.start_token);
             child.fate = match (lives, killed.contains(&child.pid)) {
                 (true, _) => ChildFate::Left,
                 (false, true) => ChildFate::Killed,
@@ -563,7 +551,7 @@ impl Kill<'_> {
     }
 
     fn wait_for_all(&self, tools: &[(u32, Box<dyn Held + '_>)]) {
-        let clock = self.outside.clock;
+        let clock = self.world.clock;
         let began = clock.since_boot();
         while tools.iter().any(|(_, held)| !held.is_gone())
             && clock.since_boot().saturating_sub(began) < TOOL_PATIENCE
@@ -595,7 +583,7 @@ impl Kill<'_> {
             "exports": report.exports.iter().map(|one| &one.path).collect::<Vec<_>>(),
             "left": left,
         });
-        journal::append(&self.ground.state, self.outside.clock, "kill", fields);
+        journal::append(&self.ground.state, self.world.clock, "kill", fields);
         let saved = match (report.exports.first(), &report.exported) {
             (Some(one), _) => format!(", saved in {}", one.path.display()),
             (None, Some(path)) => format!(", saved in {}", path.display()),
@@ -615,7 +603,7 @@ impl Kill<'_> {
             result: &format!("process {} {how}{saved}", self.client.pid),
         };
         let dir = self.options.log.as_deref().unwrap_or(self.ground.state.root());
-        report.log = session_log::add(dir, self.outside.clock.now(), &[row]).ok();
+        report.log = session_log::add(dir, self.world.clock.now(), &[row]).ok();
         report
     }
 

@@ -217,8 +217,8 @@ impl Home {
     }
 
     fn kill(&self, machine: &Machine, options: &KillOptions) -> Result<KillReport> {
-        let outside = World { env: &self.env, clock: machine, processes: machine };
-        kill(outside, machine, options, &Progress::default())
+        let world = World { env: &self.env, clock: machine, processes: machine };
+        kill(world, machine, options, &Progress::default())
     }
 
     fn exports(&self) -> usize {
@@ -583,10 +583,10 @@ fn the_session_one_is_in_is_never_ended() {
     for (name, value) in [("CLAUDE_CODE_SESSION_ID", ID), ("CLAUDE_PID", "4711")] {
         let pairs = home.env.all().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let env = Environment::from_pairs(pairs.chain([(name.into(), value.into())]), home.dir.path());
-        let outside = World { env: &env, clock: &machine, processes: &machine };
+        let world = World { env: &env, clock: &machine, processes: &machine };
         for wanted in [ID, "4711"] {
             let options = KillOptions { force: true, export: false, ..target(wanted) };
-            let error = kill(outside, &machine, &options, &Progress::default()).unwrap_err();
+            let error = kill(world, &machine, &options, &Progress::default()).unwrap_err();
             assert_eq!(error.code, Code::KillRefused);
         }
     }

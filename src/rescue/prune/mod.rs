@@ -126,19 +126,19 @@ pub struct PackedBytes {
 /// # Errors
 /// [`Code::ConfigInvalid`] for a configuration that is none; [`Code::PathRefused`] when one of the directories is a link;
 /// [`Code::Io`] when one cannot be read.
-pub fn prune(outside: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
-    let mut ground = ReportContext::read(outside, None)?;
+pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
+    let mut ground = ReportContext::read(world, None)?;
     // What a person wanted to be kept is then not known.
     if let Some(problem) = ground.problem.take() {
         return Err(Error { hint: Some("mend the configuration; nothing was deleted".into()), ..problem });
     }
     let rules = rules(&ground.config.retention, options)?;
-    let now = outside.clock.now();
+    let now = world.clock.now();
     let mut inventory = Inventory::open(&ground);
     let mut problems = Vec::new();
     let mut packed = PackedBytes::default();
     if !options.dry_run {
-        let done = pack(&ground.state, outside.clock, u64::MAX);
+        let done = pack(&ground.state, world.clock, u64::MAX);
         packed = PackedBytes { files: done.files, before: done.bytes, after: done.stored };
         problems.extend(done.failures.into_iter().map(Problem::from));
     }
@@ -147,7 +147,7 @@ pub fn prune(outside: World<'_>, options: &PruneOptions) -> Result<PruneReport> 
     found.extend(outputs(&ground.state, &mut problems)?);
     found.extend(pages(&ground.state)?);
     let records = records(&ground.state, &mut inventory.problems)?;
-    let wanted = RetainedFiles::of(&mut inventory, &ground.state, &records, outside.processes);
+    let wanted = RetainedFiles::of(&mut inventory, &ground.state, &records, world.processes);
     problems.extend(inventory.problems.into_iter().map(Problem::from));
     found.extend(records.into_iter().map(|record| record.thing));
     let (mut removed, mut kept) = sorted_out(found, &rules, now, &wanted);
@@ -172,7 +172,7 @@ pub fn prune(outside: World<'_>, options: &PruneOptions) -> Result<PruneReport> 
             let paths: Vec<&PathBuf> = removed.iter().map(|one| &one.path).collect();
             let bytes: u64 = removed.iter().map(|one| one.bytes).sum();
             let fields = json!({"count": paths.len(), "bytes": bytes, "paths": paths});
-            journal::append(&ground.state, outside.clock, "pruned", fields);
+            journal::append(&ground.state, world.clock, "pruned", fields);
         }
     }
     Ok(PruneReport {

@@ -186,16 +186,16 @@ pub struct ReadingReport {
 ///
 /// # Errors
 /// As [`crate::rescue::export::export`]; [`Code::PathRefused`] also for a file that is there, unless it is to be replaced.
-pub fn publish(outside: World<'_>, options: &ReadingOptions, progress: &Progress) -> Result<ReadingReport> {
+pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) -> Result<ReadingReport> {
     let named = options.selection.is_named();
-    let (ground, project) = options.selection.ground(outside)?;
+    let (ground, project) = options.selection.ground(world)?;
     let mut inventory = Inventory::take(&ground, project.as_deref());
     let rows = options.selection.rows(&inventory)?;
     let kept = options.selection.kept(&inventory);
     let target = Target::of(&ground, &inventory, options, named)?;
     let mut report = ReadingReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         dry_run: options.dry_run,
         format: options.format,
         to: target.dir.clone(),
@@ -224,7 +224,7 @@ pub fn publish(outside: World<'_>, options: &ReadingOptions, progress: &Progress
         if options.dry_run {
             return Ok(plan.told(&target, options));
         }
-        let written = plan.carry_out(outside, &target, options, progress);
+        let written = plan.carry_out(world, &target, options, progress);
         let (event, fields) = match &written {
             Ok(page) => (
                 "page-written",
@@ -238,7 +238,7 @@ pub fn publish(outside: World<'_>, options: &ReadingOptions, progress: &Progress
                 ("page-failed", json!({"session": id, "code": error.code.as_str(), "message": message}))
             }
         };
-        journal::append(&ground.state, outside.clock, event, fields);
+        journal::append(&ground.state, world.clock, event, fields);
         written
     };
     for plan in &plans {
@@ -369,13 +369,13 @@ impl<'r> Plan<'r> {
 
     fn carry_out(
         &self,
-        outside: World<'_>,
+        world: World<'_>,
         target: &Target,
         options: &ReadingOptions,
         progress: &Progress,
     ) -> Result<PublishedPage> {
         ensure_room(&target.dir, self.bytes)?;
-        let at = outside.clock.now().format("%Y%m%dT%H%M%SZ").to_string();
+        let at = world.clock.now().format("%Y%m%dT%H%M%SZ").to_string();
         let name = target.name(&at, self.row.found.id(), options.format);
         let unfinished = Unfinished::begin(&target.dir, &name)?;
         let file =

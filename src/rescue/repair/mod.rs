@@ -132,7 +132,7 @@ pub struct RepairReport {
 /// meanwhile, [`Code::VerificationFailed`] when what was written is not what was meant; with `rollback` those of
 /// [`restore::restore`], and [`Code::ChangedMeanwhile`] when the session went on since. [`Code::Io`]. The transcript is then
 /// as it was.
-pub fn repair(outside: World<'_>, options: &RepairOptions) -> Result<RepairReport> {
+pub fn repair(world: World<'_>, options: &RepairOptions) -> Result<RepairReport> {
     if options.apply && options.rollback {
         return Err(Error::new(Code::Usage, "--apply and --rollback are both given").hint("give one of them"));
     }
@@ -143,7 +143,7 @@ pub fn repair(outside: World<'_>, options: &RepairOptions) -> Result<RepairRepor
     }
     let branch = options.branch.as_deref().map(branch_id).transpose()?;
     let project = options.project.as_deref().map(directory).transpose()?;
-    let ground = ReportContext::read(outside, project.as_deref())?;
+    let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find_file(&inventory, &wanted)?;
@@ -155,7 +155,7 @@ pub fn repair(outside: World<'_>, options: &RepairOptions) -> Result<RepairRepor
             .hint(format!("repair the session itself: cc-session-recover repair {}", found.id())));
     }
     let held = refuse_while_held(&inventory, &ground.state, found.id(), &found.path, Some(found));
-    let diagnosis = examined(&found.path, found.id(), &name_of(outside.clock.now(), branch.as_deref()))?;
+    let diagnosis = examined(&found.path, found.id(), &name_of(world.clock.now(), branch.as_deref()))?;
     if diagnosis.no_such_branch {
         let message =
             format!("no branch of {} has a record {}", found.id(), branch.as_deref().unwrap_or_default());
@@ -166,7 +166,7 @@ pub fn repair(outside: World<'_>, options: &RepairOptions) -> Result<RepairRepor
     let switches = diagnosis.switches;
     let mut report = RepairReport {
         schema: SCHEMA,
-        generated_at: outside.clock.now(),
+        generated_at: world.clock.now(),
         dry_run: !options.apply && !options.rollback,
         session: found.id().to_owned(),
         transcript: found.path.clone(),
@@ -190,13 +190,13 @@ pub fn repair(outside: World<'_>, options: &RepairOptions) -> Result<RepairRepor
     };
     if options.rollback {
         held?;
-        let restored = roll_back(outside, &ground.state, found)?;
+        let restored = roll_back(world, &ground.state, found)?;
         report.rolled_back = true;
         report.undo = restored.undo;
         report.kept = restored.kept;
     } else if options.apply && (report.mendable > 0 || switches) {
         held?;
-        let kept = apply(outside, &ground, found, branch.as_deref())?;
+        let kept = apply(world, &ground, found, branch.as_deref())?;
         report.undo =
             Some(["cc-session-recover", "repair", found.id(), "--rollback"].map(str::to_owned).to_vec());
         report.kept = Some(kept);
@@ -396,7 +396,7 @@ fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
 
 /// Mends it; gives the name of the snapshot of what was there.
 fn apply(
-    outside: World<'_>,
+    world: World<'_>,
     ground: &ReportContext<'_>,
     found: &Found,
     branch: Option<&str>,
@@ -409,13 +409,13 @@ fn apply(
             .hint("wait for its end"));
     };
     let (_, before) = open_regular_with_metadata(path)?;
-    refuse_while_growing(outside, ground, path, &before)?;
-    let name = name_of(outside.clock.now(), branch);
+    refuse_while_growing(world, ground, path, &before)?;
+    let name = name_of(world.clock.now(), branch);
     let kept = snapshot::take(state, found.id(), path, &name)?;
     let after = replace_mended(path, found.id(), &before, &kept, &name)?;
     journal::append(
         state,
-        outside.clock,
+        world.clock,
         "repaired",
         json!({
             "session": found.id(),
@@ -430,14 +430,14 @@ fn apply(
 
 /// Something that cannot be seen in the table of processes may be writing to it.
 fn refuse_while_growing(
-    outside: World<'_>,
+    world: World<'_>,
     ground: &ReportContext<'_>,
     path: &Path,
     meta: &Metadata,
 ) -> Result<()> {
     let quiet = quiet(&ground.config);
     let Ok(modified) = meta.modified().map(DateTime::<Utc>::from) else { return Ok(()) };
-    let age = outside.clock.now() - modified;
+    let age = world.clock.now() - modified;
     if age >= chrono::Duration::zero() && age < quiet {
         let message = format!("something wrote to it {} s ago, and may do so again", age.num_seconds());
         return Err(Error::new(Code::SessionLive, message)
@@ -533,7 +533,7 @@ fn unchanged(path: &Path, before: &Metadata, kept: &Snapshot) -> Result<()> {
 }
 
 /// Puts back what was there before the last repair, unless the session went on since.
-fn roll_back(outside: World<'_>, state: &StateDir, found: &Found) -> Result<restore::RestoreReport> {
+fn roll_back(world: World<'_>, state: &StateDir, found: &Found) -> Result<restore::RestoreReport> {
     let dir = state.snapshots(found.id());
     let entries = std::fs::read_dir(&dir).into_iter().flatten().filter_map(std::result::Result::ok);
     let names = entries.filter_map(|entry| {
@@ -567,7 +567,7 @@ fn roll_back(outside: World<'_>, state: &StateDir, found: &Found) -> Result<rest
         from: Some(name),
         ..RestoreOptions::default()
     };
-    restore::restore(outside, &options)
+    restore::restore(world, &options)
 }
 
 /// Writes on, and knows the hash of what it wrote.
