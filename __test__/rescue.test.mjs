@@ -1,4 +1,5 @@
-// `rescue`: the menu, driven by keys in a terminal of its own (a tmux server on its own socket), and its flags without one.
+// `rescue`: the dashboard with open sessions first and the flat menu, driven by keys in a terminal of its own (a tmux server on its own
+// socket), and its flags without one.
 
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
@@ -56,49 +57,46 @@ suite('rescue', { skip }, () => {
   for (const size of SIZES) {
     const at = size.join('x');
 
-    test(`at ${at} it lists, exports, declines and confirms a kill, and shows how to resume`, async (t) => {
+    test(`at ${at} it lists open sessions in a box, exports, declines and confirms a kill`, async (t) => {
       const place = world(t);
       const { id } = wholeSession(place);
       const client = await playClient(place, id);
       const menu = await opened(t, place, ['rescue'], size);
-      const list = await menu.shows(/Which session\?[\s\S]*quit/);
-      assert.match(list, new RegExp(`^╭ Sessions: 1 open, 0 closed with work left ─*╮$`, 'm'));
-      assert.match(list, new RegExp(`^│ .*${client.pid}  ${id.slice(0, 8)} .* │$`, 'm'));
+      const list = await menu.shows(/Open sessions \(1\)[\s\S]*╰/);
+      assert.match(list, new RegExp(`^│ > .*│[\\s\\S]*^│ {3}process ${client.pid}, .* │`, 'm'));
       for (const line of list.split('\n')) assert.ok(stringWidth(line) <= size[0], line);
-      const box = list.split('\n').filter((line) => /^[╭│╰].*[╮│╯]$/.test(line));
-      assert.equal(new Set(box.map((line) => stringWidth(line))).size, 1, list);
 
-      await menu.press('Enter');
-      await menu.shows(/What with it\?[\s\S]*Export[\s\S]*Kill[\s\S]*Show[\s\S]*Skip/);
-      await menu.press('Enter');
-      await menu.shows(/LOSSLESS-00000001[\s\S]*Which session\?[\s\S]*quit/);
+      await menu.press('e');
+      await menu.shows(/LOSSLESS-00000001[\s\S]*Press Enter to return/);
       assert.equal(finished(join(place.state, 'exports')).length, 1);
+      await menu.press('Enter');
+      await menu.shows(/Open sessions \(1\)/);
 
+      await menu.press('k');
+      await menu.shows(/End it\? \[y\/N\]/);
       await menu.press('Enter');
-      await menu.shows(/What with it\?[\s\S]*Skip[^\n]*\n(?![\s\S]*Which session)/);
-      await menu.press('Down', 'Enter');
-      await menu.shows(/End it\? It is saved first\.[\s\S]*No, leave it[\s\S]*Yes, end it/);
-      await menu.press('Enter');
-      await menu.shows(/Nothing was done\.[\s\S]*Which session\?[\s\S]*quit/);
+      await menu.shows(/Nothing was done\.[\s\S]*Press Enter to return/);
       assert.ok(lives(client), 'no is what Enter alone means');
       assert.ok(!events(place).includes('kill-signal'));
-
       await menu.press('Enter');
-      await menu.shows(/What with it\?[\s\S]*Skip[^\n]*\n(?![\s\S]*Which session)/);
-      await menu.press('Down', 'Enter');
-      await menu.shows(/Yes, end it/);
-      await menu.press('Down', 'Enter');
-      await menu.shows(/(?:Ended process|its session is closed)[\s\S]*Which session\?[\s\S]*quit/);
+      await menu.shows(/Open sessions \(1\)/);
+
+      await menu.press('k');
+      await menu.shows(/End it\? \[y\/N\]/);
+      await menu.press('y', 'Enter');
+      await menu.shows(/(?:Ended process|its session is closed)[\s\S]*Press Enter to return/);
       assert.ok(await ended(client));
       assert.deepEqual(await client.gone, { code: null, signal: 'SIGTERM' });
       assert.equal(finished(join(place.state, 'exports')).length, 2);
       assert.match(await menu.everything(), /claude --resume=00000001/);
-      await menu.press('Up', 'Enter');
+      await menu.press('Enter');
+      await menu.shows(/Open sessions \(0\)[\s\S]*No session is open\./);
+      await menu.press('q');
       await menu.shows(/exit 0/);
       assertWhole(place);
     });
 
-    test(`at ${at} a session is resumed in the terminal, and the menu comes back`, async (t) => {
+    test(`at ${at} a session is resumed in the terminal, and the list comes back`, async (t) => {
       const place = world(t);
       // Stopped in the middle of its work: it is in the list without a process.
       const { id } = wholeSession(place, { fixture: 'killed-mid-turn' });
@@ -108,48 +106,32 @@ suite('rescue', { skip }, () => {
       chmodSync(claude, 0o755);
       Object.assign(place.env, { CC_RECOVER_CLAUDE: claude });
       const menu = await opened(t, place, ['rescue'], size);
-      await menu.shows(/0 open, 1 closed[\s\S]*quit/);
+      await menu.shows(/No session is open[\s\S]*^> /m);
       await menu.press('Enter');
-      const deeds = await menu.shows(/What with it\?[\s\S]*Skip/);
-      assert.doesNotMatch(deeds, /Kill/);
-      await menu.press('Down', 'Enter');
-      await menu.shows(/the session was here[\s\S]*Which session\?[\s\S]*quit/);
+      await menu.shows(/the session was here[\s\S]*Press Enter to return/);
       assert.deepEqual(JSON.parse(readFileSync(log, 'utf8')), [[`--resume=${id}`], place.project, true]);
+      await menu.press('Enter');
+      await menu.shows(/No session is open/);
       await menu.press('C-c');
       await menu.shows(/exit 130/);
     });
 
-    test(`at ${at} Ctrl-C at any question leaves nothing half done`, async (t) => {
+    test(`at ${at} Ctrl-C in the list and while a process is ended leaves nothing half done`, async (t) => {
       const place = world(t);
       const { id } = wholeSession(place);
       const client = await playClient(place, id, { deaf: true });
-      /** The keys up to each question, and what is on the screen then. @type {[string, [RegExp, string[]][]][]} */
-      const ways = [
-        ['which session', []],
-        ['what with it', [[/Which session\?[\s\S]*quit/, ['Enter']]]],
-        ['end it', [[/Which session\?[\s\S]*quit/, ['Enter']], [/What with it\?[\s\S]*Skip/, ['Down', 'Enter']]]],
-      ];
-      const asked = [/Which session\?[\s\S]*quit/, /What with it\?[\s\S]*Skip/, /End it\?[\s\S]*Yes, end it/];
-      for (const [index, [, keys]] of ways.entries()) {
-        const menu = await opened(t, place, ['rescue'], size);
-        for (const [pattern, pressed] of keys) {
-          await menu.shows(pattern);
-          await menu.press(...pressed);
-        }
-        await menu.shows(asked[index]);
-        await menu.press('C-c');
-        await menu.shows(/nothing more was done\.[\s\S]*exit 130/);
-        assert.deepEqual([lives(client), events(place), existsSync(join(place.state, 'exports'))], [true, [], false]);
-        await /** @type {() => Promise<any>} */ (place.endings.at(-1))();
-      }
+      const left = await opened(t, place, ['rescue'], size);
+      await left.shows(/Open sessions \(1\)/);
+      await left.press('C-c');
+      await left.shows(/exit 130/);
+      assert.deepEqual([lives(client), events(place), existsSync(join(place.state, 'exports'))], [true, [], false]);
+      await /** @type {() => Promise<any>} */ (place.endings.at(-1))();
       // While it is waited for: what was begun is finished, told and written down; then it is left.
       const menu = await opened(t, place, ['rescue'], size);
-      await menu.shows(/Which session\?[\s\S]*quit/);
-      await menu.press('Enter');
-      await menu.shows(/What with it\?[\s\S]*Skip/);
-      await menu.press('Down', 'Enter');
-      await menu.shows(/Yes, end it/);
-      await menu.press('Down', 'Enter');
+      await menu.shows(/Open sessions \(1\)/);
+      await menu.press('k');
+      await menu.shows(/End it\? \[y\/N\]/);
+      await menu.press('y', 'Enter');
       await menu.shows(/saving and ending it \.\.\. [1-5] s/);
       await menu.press('C-c');
       await menu.shows(/still lives after 10 s[\s\S]*exit 130/);

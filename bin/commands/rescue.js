@@ -1,11 +1,9 @@
 'use strict';
 
-// `rescue`: a menu over the sessions that live or have work left: export, kill, resume, show. With flags it asks nothing.
+// `rescue`: the dashboard with open sessions first, or with --flat a menu of lines over the sessions that live or have work left. With
+// flags it asks nothing.
 
 const { exitOf } = require('../lib/exit.js');
-
-/** Lines of a terminal that the menu below the list needs. */
-const MENU_LINES = 14;
 
 /** Flags of which one says what to do. */
 const DEEDS = /** @type {const} */ (['status', 'export', 'kill', 'resume']);
@@ -17,9 +15,9 @@ const DEEDS = /** @type {const} */ (['status', 'export', 'kill', 'resume']);
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'rescue',
-  summary: 'a menu to export, end, resume or inspect sessions',
+  summary: 'export, end, resume or inspect open sessions in the dashboard',
   description:
-    'Lists open sessions, and closed ones with pending work. Keys: arrows, Enter, Ctrl-C to exit. Before a session is ended, the menu shows\nit, asks, and exports it. With --status, --export, --kill or --resume it asks nothing.',
+    'Opens the dashboard with open sessions first. e exports, k ends, Enter resumes, s shows, ? lists the other keys. Before a session is\nended it is shown and exported, and you are asked. With --status, --export, --kill or --resume it asks nothing.',
   arguments: [{ flags: '[session]', description: 'with --export or --resume: only this session' }],
   options: [
     { flags: '--status', description: 'print the list', conflicts: ['export', 'kill', 'resume'] },
@@ -33,7 +31,7 @@ module.exports = {
     { flags: '--json', description: 'print the report of --status, --export, --kill or --resume as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover rescue', does: 'the menu' },
+    { command: 'cc-session-recover rescue', does: 'the dashboard, open sessions first' },
     { command: 'cc-session-recover rescue --status --flat', does: 'the list, line by line' },
     { command: 'cc-session-recover rescue --kill pts/3 --dry-run', does: 'print what would be ended in that terminal' },
     { command: 'cc-session-recover rescue --kill pts/3 --force', does: 'export it and end it, by force if needed' },
@@ -48,7 +46,9 @@ module.exports = {
     if (deed === undefined) {
       if (args.json) throw new UsageError('--json prints no menu', 'add --status');
       if (!io.isTerminal) throw new UsageError('there is no terminal for a menu', 'add --status, --export, --kill <tty> or --resume');
-      return menu(args, io);
+      const { canOpen, openDashboard } = require('../lib/dashboard.js');
+      if (!args.flat && canOpen(io)) return openDashboard(io, { purpose: 'rescue' });
+      return menu(io);
     }
     return DEED[deed](args, io);
   },
@@ -94,11 +94,10 @@ async function sessionsNow(io) {
  * @param {import('../../src/ffi/types.js').StatusReport} report
  * @param {Record<string, any>} args
  * @param {Output} io
- * @param {number} [most]
  */
-function linesOf({ sessions, generatedAt }, args, io, most) {
+function linesOf({ sessions, generatedAt }, args, io) {
   const { boxedLines, flatLines } = require('../lib/screens/rescue.js');
-  const view = { width: io.width, colours: io.colours, most };
+  const view = { width: io.width, colours: io.colours };
   return (args.flat ? flatLines : boxedLines)(sessions, view, new Date(generatedAt));
 }
 
@@ -109,23 +108,20 @@ function printLeftOut({ problems }, args, io) {
 }
 
 /**
- * Lists, asks, does; until it is left.
+ * Lists, asks, does, in lines and words; until it is left.
  *
- * @param {Record<string, any>} args
  * @param {Output} io
  */
-async function menu(args, io) {
+async function menu(io) {
   const { explain } = require('../lib/errors.js');
   const { Interrupted } = require('../lib/killing.js');
-  const { drawnMenu, flatMenu } = require('../lib/menu.js');
+  const { flatMenu } = require('../lib/menu.js');
   const { choiceOf } = require('../lib/screens/rescue.js');
 
-  const flat = args.flat || io.screen === null;
-  const asked = flat ? flatMenu(io) : await drawnMenu(io);
+  const asked = flatMenu(io);
   for (;;) {
     const report = await sessionsNow(io);
-    const most = flat ? undefined : Math.max((io.screen?.rows ?? 24) - MENU_LINES, 4);
-    io.lines(linesOf(report, { flat }, io, most));
+    io.lines(linesOf(report, { flat: true }, io));
     printLeftOut(report, {}, io);
     const choices = report.sessions.map((/** @type {Session} */ session) => ({ value: session.id, label: choiceOf(session, (io.width ?? 80) - 8) }));
     const id = await asked.choose('Which session?', [...choices, { value: 'again', label: 'look again', key: 'l' }, { value: 'quit', label: 'quit', key: 'q' }]);

@@ -39,7 +39,9 @@ async function openDashboard(io, options = {}) {
     view = left;
     if (session === null) return action === 'interrupt' && options.purpose !== 'watch' ? exitOf.left() : exitOf.shown();
     try {
-      await ACTIONS[action](session, io);
+      const exitCode = await ACTIONS[action](session, io);
+      // Ctrl-C while a process is ended: what was begun is done, and the user wants to leave.
+      if (action === 'kill' && exitCode === exitOf.left()) return exitOf.left();
     } catch (error) {
       for (const line of explain(error, process.env).lines) io.error(io.clean(line));
     }

@@ -1,7 +1,6 @@
 'use strict';
 
-// A menu: a list to choose from by keyboard. Two kinds with the same questions: one that is drawn, and a flat one, which only
-// prints lines and reads words, for screen readers and terminals that cannot be drawn on.
+// A menu that prints lines and reads words, for screen readers and terminals that cannot be drawn on.
 
 /** @typedef {import('./output.js').Output} Output */
 /** @typedef {{value: string, label: string, hint?: string, key?: string}} Choice */
@@ -9,24 +8,6 @@
  * @typedef {object} Menu
  * @property {(question: string, choices: Choice[]) => Promise<string | null>} choose Gives the chosen value; `null`: Ctrl-C, Esc or the end of input.
  */
-
-/** Lines a drawn question needs besides its choices. */
-const AROUND = 8;
-
-/**
- * @param {Output} io
- * @returns {Promise<Menu>}
- */
-async function drawnMenu(io) {
-  const { isCancel, select } = await import('@clack/prompts');
-  return {
-    async choose(question, choices) {
-      const rows = Math.max((io.screen?.rows ?? 24) - AROUND, 5);
-      const chosen = await select({ message: question, options: choices.map(({ value, label, hint }) => ({ value, label, ...(hint === undefined ? {} : { hint }) })), maxItems: Math.min(choices.length, rows) });
-      return isCancel(chosen) ? null : /** @type {string} */ (chosen);
-    },
-  };
-}
 
 /**
  * @param {Output} io
@@ -49,4 +30,4 @@ function flatMenu(io) {
   };
 }
 
-module.exports = { drawnMenu, flatMenu };
+module.exports = { flatMenu };

@@ -2380,8 +2380,8 @@ export interface DashboardOptions {
   view?: DashboardView
   /** The verb that a session is chosen for. Enter chooses, and no other action is possible. */
   picker?: 'show' | 'resume' | 'export' | 'handoff' | 'kill'
-  /** `act` (default). `watch`: no key changes anything; only `show` and `handoff` end it besides `quit` and `interrupt`. */
-  purpose?: 'act' | 'watch'
+  /** `act` (default). `watch`: no key changes anything; only `show` and `handoff` end it besides `quit` and `interrupt`. `rescue`: open sessions come first. */
+  purpose?: 'act' | 'watch' | 'rescue'
   /** Seconds between checks for changes (default: 2). */
   every?: number
   /** Draw with colours. */

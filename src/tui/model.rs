@@ -117,6 +117,8 @@ pub enum DashboardPurpose {
     Act,
     /// To be looked at: no key changes anything.
     Watch,
+    /// Open sessions come first, in a box.
+    Rescue,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -215,6 +217,8 @@ pub enum ReadingProgress {
 /// The group under which the list shows a row, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RowGroup {
+    /// Sessions that a process has open, where these come first.
+    Open,
     Present(SessionGroup),
     /// Deleted sessions whose conversation is kept.
     Kept,
@@ -223,7 +227,8 @@ pub enum RowGroup {
 }
 
 impl RowGroup {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
+        Self::Open,
         Self::Present(SessionGroup::NeedsYou),
         Self::Present(SessionGroup::Waiting),
         Self::Present(SessionGroup::Hung),
@@ -237,7 +242,8 @@ impl RowGroup {
     const fn row_height(self) -> usize {
         match self {
             Self::Present(SessionGroup::Settled) | Self::Kept | Self::Typed => 1,
-            Self::Present(
+            Self::Open
+            | Self::Present(
                 SessionGroup::NeedsYou | SessionGroup::Waiting | SessionGroup::Hung | SessionGroup::Running,
             ) => 2,
         }
@@ -298,9 +304,16 @@ pub struct DashboardHits {
 /// One entry of the list: a heading, or a session with its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListEntry {
-    Heading { group: RowGroup, count: usize },
+    Heading {
+        group: RowGroup,
+        count: usize,
+    },
     Row(usize),
     Hit(usize),
+    /// What the box of open sessions says when it is empty.
+    NoOpen,
+    /// The lower edge of the box of open sessions.
+    BoxEnd,
 }
 
 impl ListEntry {
@@ -310,6 +323,7 @@ impl ListEntry {
             Self::Heading { .. } => 1 + usize::from(!first),
             Self::Row(index) => rows[index].group.row_height(),
             Self::Hit(_) => 2,
+            Self::NoOpen | Self::BoxEnd => 1,
         }
     }
 }
@@ -508,6 +522,14 @@ impl Dashboard {
                 group: RowGroup::Present(group),
             })
             .collect();
+        if self.purpose == DashboardPurpose::Rescue {
+            for row in &mut self.rows {
+                if row.present().is_some_and(|session| session.live.is_some()) {
+                    row.group = RowGroup::Open;
+                }
+            }
+            self.rows.sort_by_key(|row| row.group);
+        }
         self.arrange_gone();
         self.lay_out();
         self.keep_selection();
@@ -549,9 +571,17 @@ impl Dashboard {
             let (members, others): (Vec<usize>, Vec<usize>) =
                 visible.into_iter().partition(|index| self.rows[*index].group == group);
             visible = others;
-            if !members.is_empty() {
+            let boxed = group == RowGroup::Open;
+            let says_none = boxed
+                && members.is_empty()
+                && self.purpose == DashboardPurpose::Rescue
+                && self.filter.trim().is_empty()
+                && self.progress != ReadingProgress::Nothing;
+            if !members.is_empty() || says_none {
                 self.entries.push(ListEntry::Heading { group, count: members.len() });
                 self.entries.extend(members.into_iter().map(ListEntry::Row));
+                self.entries.extend(says_none.then_some(ListEntry::NoOpen));
+                self.entries.extend(boxed.then_some(ListEntry::BoxEnd));
             }
         }
     }
@@ -589,14 +619,17 @@ impl Dashboard {
 
     /// Positions in `entries` that can be selected.
     fn selectable(&self) -> Vec<usize> {
-        let is_heading = |entry: &ListEntry| matches!(entry, ListEntry::Heading { .. });
-        (0..self.entries.len()).filter(|at| !is_heading(&self.entries[*at])).collect()
+        let can_be = |entry: &ListEntry| match entry {
+            ListEntry::Row(_) | ListEntry::Hit(_) => true,
+            ListEntry::Heading { .. } | ListEntry::NoOpen | ListEntry::BoxEnd => false,
+        };
+        (0..self.entries.len()).filter(|at| can_be(&self.entries[*at])).collect()
     }
 
     fn row_of(&self, entry: usize) -> Option<&DashboardRow> {
         match self.entries.get(entry)? {
             ListEntry::Row(index) => Some(&self.rows[*index]),
-            ListEntry::Heading { .. } | ListEntry::Hit(_) => None,
+            ListEntry::Heading { .. } | ListEntry::Hit(_) | ListEntry::NoOpen | ListEntry::BoxEnd => None,
         }
     }
 
@@ -613,7 +646,7 @@ impl Dashboard {
     #[must_use]
     pub const fn is_read_only(&self) -> bool {
         match self.purpose {
-            DashboardPurpose::Act => false,
+            DashboardPurpose::Act | DashboardPurpose::Rescue => false,
             DashboardPurpose::Watch => true,
         }
     }
@@ -675,7 +708,7 @@ impl Dashboard {
     #[must_use]
     pub fn is_selected(&self, entry: ListEntry) -> bool {
         match entry {
-            ListEntry::Heading { .. } => false,
+            ListEntry::Heading { .. } | ListEntry::NoOpen | ListEntry::BoxEnd => false,
             ListEntry::Row(index) => Some(self.rows[index].key()) == self.selected.as_deref(),
             ListEntry::Hit(index) => self.hits.as_ref().is_some_and(|hits| hits.selected == index),
         }
@@ -1123,7 +1156,7 @@ impl Dashboard {
                 }
                 self.selection_changed();
             }
-            Some(ListEntry::Heading { .. }) | None => {}
+            Some(ListEntry::Heading { .. } | ListEntry::NoOpen | ListEntry::BoxEnd) | None => {}
         }
         DashboardEffect::None
     }

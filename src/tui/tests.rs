@@ -16,9 +16,10 @@ use crate::report::gone::{GoneLeft, GoneSession, KeptAmount};
 use crate::report::list::ListReport;
 use crate::report::pages::{SessionPage, read_pages};
 use crate::report::recall::RecalledPrompt;
-use crate::report::session::{Alive, Session, SessionGroup, inspect};
+use crate::report::session::{Alive, Live, Session, SessionGroup, inspect};
 use crate::report::status::{Older, StatusReport};
 use crate::session::StopKind;
+use crate::session::owners::{ClientMode, HeldBy};
 use crate::session::state::State;
 use crate::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -127,6 +128,24 @@ fn gone(number: u8, prompt: &str, left: GoneLeft) -> GoneSession {
         restore: kept.map(|_| vec!["cc-session-recover".to_owned(), "restore".to_owned(), id.clone()]),
         kept,
         id,
+    }
+}
+
+/// A client in a terminal.
+fn live(pid: u32) -> Live {
+    Live {
+        pid,
+        tty: Some("pts/3".to_owned()),
+        place: "pts/3".to_owned(),
+        others: Vec::new(),
+        kind: ClientMode::Interactive,
+        proof: HeldBy::Registry,
+        started_at: None,
+        status: None,
+        waiting_for: None,
+        job: None,
+        cpu_percent: None,
+        children: Vec::new(),
     }
 }
 
@@ -350,7 +369,10 @@ fn hostile_text_breaks_no_layout() {
 fn tiny_screens_and_no_sessions_are_drawn_without_a_panic() {
     for width in [1, 2, 5, 19, 69, 70, 71] {
         for height in [1, 2, 3, 4] {
-            for mut dashboard in [filled(), Dashboard::new(&DashboardOptions::default())] {
+            let mut rescue = filled_with_gone();
+            rescue.purpose = DashboardPurpose::Rescue;
+            rescue.take_gone(Vec::new());
+            for mut dashboard in [filled(), Dashboard::new(&DashboardOptions::default()), rescue] {
                 for mode in [
                     DashboardMode::List,
                     DashboardMode::Help,
@@ -681,4 +703,33 @@ fn a_read_only_dashboard_has_no_key_that_changes_anything() {
     {
         assert!(!help.contains(text), "{text}: {help}");
     }
+}
+
+#[test]
+fn for_a_rescue_open_sessions_come_first_in_a_box_at_every_size() {
+    let options = DashboardOptions { purpose: DashboardPurpose::Rescue, ..DashboardOptions::default() };
+    for size in SIZES {
+        let mut dashboard = Dashboard::new(&options);
+        let stopped = session(1, "fix the login", SessionGroup::NeedsYou);
+        let mut open = session(3, "write the docs", SessionGroup::Running);
+        open.live = Some(live(812));
+        dashboard.take_page(page(vec![stopped.clone(), open.clone()], vec![stopped.clone(), open]));
+        let screen = drawn(&mut dashboard, size, now());
+        let at = |text: &str| screen.find(text).unwrap_or_else(|| panic!("{text} at {size:?}:\n{screen}"));
+        assert!(
+            ["╭ Open sessions (1) ─", "> write the docs", "pts/3, process 812", "╰─", "Needs you (1)"]
+                .map(at)
+                .is_sorted()
+        );
+        let width = usize::from(dashboard.areas.list.unwrap().width);
+        for line in screen.lines().skip(1).take(4) {
+            let row: String = line.chars().take(width).collect();
+            assert!(row.starts_with(['╭', '│', '╰']) && row.ends_with(['╮', '│', '╯']), "{row:?}\n{screen}");
+        }
+        dashboard.take_gone(Vec::new());
+        dashboard.take_page(page(vec![stopped.clone()], vec![stopped]));
+        let screen = drawn(&mut dashboard, size, now());
+        assert!(screen.contains("│ No session is open. ") && screen.contains("> fix the login"), "{screen}");
+    }
+    assert!(!drawn(&mut filled(), (80, 24), now()).contains('╭'), "only there");
 }

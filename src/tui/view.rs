@@ -2,13 +2,16 @@
 
 use super::details::typed_conversation;
 use super::model::{
-    Dashboard, DashboardAction, DashboardAreas, DashboardMode, DashboardQuestion, DashboardRow, ListEntry,
-    PreviewTab, ReadingProgress, RowGroup, RowSession,
+    Dashboard, DashboardAction, DashboardAreas, DashboardMode, DashboardPurpose, DashboardQuestion,
+    DashboardRow, ListEntry, PreviewTab, ReadingProgress, RowGroup, RowSession,
 };
 use super::preview::{PreviewLine, PreviewStyle, conversation, gone_overview, overview};
 use super::source::DashboardScope;
-use super::words::{age, doing_words, name_of, name_of_gone, project_of, project_of_gone, time_words};
+use super::words::{
+    age, doing_words, name_of, name_of_gone, open_words, project_of, project_of_gone, time_words,
+};
 use crate::report::gone::GoneLeft;
+use crate::report::search::SearchHit;
 use crate::report::session::SessionGroup;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
@@ -72,7 +75,7 @@ impl Palette {
         match group {
             RowGroup::Present(SessionGroup::NeedsYou | SessionGroup::Hung) => self.of(Color::Red),
             RowGroup::Present(SessionGroup::Waiting) => self.of(Color::Yellow),
-            RowGroup::Present(SessionGroup::Running) => self.of(Color::Green),
+            RowGroup::Present(SessionGroup::Running) | RowGroup::Open => self.of(Color::Green),
             RowGroup::Present(SessionGroup::Settled) | RowGroup::Kept | RowGroup::Typed => Self::dim(),
         }
     }
@@ -93,6 +96,7 @@ impl Palette {
 #[must_use]
 pub const fn group_title(group: RowGroup) -> &'static str {
     match group {
+        RowGroup::Open => "Open sessions",
         RowGroup::Present(SessionGroup::NeedsYou) => "Needs you",
         RowGroup::Present(SessionGroup::Waiting) => "Waiting",
         RowGroup::Present(SessionGroup::Hung) => "Hung",
@@ -177,7 +181,13 @@ fn put_right(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> Rect 
 }
 
 fn header(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, now: DateTime<Utc>) {
-    let counts = |group| dashboard.rows.iter().filter(|row| row.group == RowGroup::Present(group)).count();
+    let counts = |group| {
+        dashboard
+            .rows
+            .iter()
+            .filter(|row| matches!(row.session, RowSession::Present(_, of) if of == group))
+            .count()
+    };
     let (needs, waiting) =
         (counts(SessionGroup::NeedsYou) + counts(SessionGroup::Hung), counts(SessionGroup::Waiting));
     let title = match (&dashboard.picker, dashboard.scope, &dashboard.project) {
@@ -250,62 +260,117 @@ fn list(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: Pal
         let selected = dashboard.is_selected(entry);
         match entry {
             ListEntry::Heading { group, count } => {
-                if let Some(area) = line(height - 1) {
+                if group == RowGroup::Open {
+                    if let Some(area) = line(height - 1) {
+                        let title = format!(" {} ({count}) ", group_title(group));
+                        box_edge(buffer, area, ('╭', '╮'), &title, palette.group(group));
+                    }
+                } else if let Some(area) = line(height - 1) {
                     let style = palette.group(group).add_modifier(Modifier::BOLD);
                     put(buffer, area, &format!("{} ({count})", group_title(group)), style);
                 }
             }
-            ListEntry::Row(index) => {
-                let row = &dashboard.rows[index];
-                let RowWords { name, project, time, doing } = row_words(row, now);
+            ListEntry::NoOpen => {
                 if let Some(area) = line(0) {
-                    let area = marked(buffer, area, selected, palette.group(row.group));
-                    let rest = put_right(buffer, area, &time, palette.group(row.group));
-                    let style =
-                        if selected { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
-                    let used = put(buffer, rest, &name, style);
-                    if height == 1 && used + 2 < rest.width {
-                        let rest = Rect { x: rest.x + used + 2, width: rest.width - used - 2, ..rest };
-                        put(buffer, rest, &project, Palette::dim());
-                    }
-                }
-                if let Some(area) = (height > 1).then(|| line(1)).flatten() {
-                    let area = marked(buffer, area, false, Style::new());
-                    put(buffer, area, &format!("{project}: {doing}"), Palette::dim());
-                }
-                if selected {
-                    for area in (0..height).filter_map(line) {
-                        buffer.set_style(area, Style::new().add_modifier(Modifier::REVERSED));
-                    }
+                    let area = boxed(buffer, area, palette.group(RowGroup::Open));
+                    put(buffer, area, "No session is open.", Palette::dim());
                 }
             }
-            ListEntry::Hit(index) => {
-                let Some(hit) = dashboard.hits.as_ref().and_then(|hits| hits.hits.get(index)) else {
-                    continue;
-                };
-                let name = [&hit.name, &hit.title]
-                    .into_iter()
-                    .flatten()
-                    .next()
-                    .map_or(hit.id.as_str(), String::as_str);
+            ListEntry::BoxEnd => {
                 if let Some(area) = line(0) {
-                    let area = marked(buffer, area, selected, Style::new());
-                    let when = hit.at.map_or_else(String::new, |at| super::words::age(at, now));
-                    let rest = put_right(buffer, area, &when, Palette::dim());
-                    put(buffer, rest, &one_line(name, LINE_TEXT), Style::new().add_modifier(Modifier::BOLD));
+                    box_edge(buffer, area, ('╰', '╯'), "", palette.group(RowGroup::Open));
                 }
-                if let Some(area) = line(1) {
-                    let area = marked(buffer, area, false, Style::new());
-                    put(buffer, area, &one_line(&hit.snippet, LINE_TEXT), Palette::dim());
-                }
-                if selected {
-                    for area in (0..height).filter_map(line) {
-                        buffer.set_style(area, Style::new().add_modifier(Modifier::REVERSED));
-                    }
+            }
+            ListEntry::Row(index) => {
+                draw_row(buffer, &dashboard.rows[index], selected, height, &line, palette, now);
+            }
+            ListEntry::Hit(index) => {
+                if let Some(hit) = dashboard.hits.as_ref().and_then(|hits| hits.hits.get(index)) {
+                    draw_hit(buffer, hit, selected, &line, now);
                 }
             }
         }
     }
+}
+
+/// `line` returns the area of a line of the row, if it is on the screen.
+fn draw_row(
+    buffer: &mut Buffer,
+    row: &DashboardRow,
+    selected: bool,
+    height: usize,
+    line: &dyn Fn(usize) -> Option<Rect>,
+    palette: Palette,
+    now: DateTime<Utc>,
+) {
+    let in_box = row.group == RowGroup::Open;
+    let RowWords { name, project, time, doing } = row_words(row, now);
+    for offset in 0..height {
+        let Some(area) = line(offset) else { continue };
+        let own = if in_box { boxed(buffer, area, palette.group(row.group)) } else { area };
+        if offset == 0 {
+            let area = marked(buffer, own, selected, palette.group(row.group));
+            let rest = put_right(buffer, area, &time, palette.group(row.group));
+            let style = if selected { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
+            let used = put(buffer, rest, &name, style);
+            if height == 1 && used + 2 < rest.width {
+                let rest = Rect { x: rest.x + used + 2, width: rest.width - used - 2, ..rest };
+                put(buffer, rest, &project, Palette::dim());
+            }
+        } else {
+            let area = marked(buffer, own, false, Style::new());
+            let text = if in_box { doing.clone() } else { format!("{project}: {doing}") };
+            put(buffer, area, &text, Palette::dim());
+        }
+        if selected {
+            buffer.set_style(own, Style::new().add_modifier(Modifier::REVERSED));
+        }
+    }
+}
+
+/// `line` returns the area of a line of the hit, if it is on the screen.
+fn draw_hit(
+    buffer: &mut Buffer,
+    hit: &SearchHit,
+    selected: bool,
+    line: &dyn Fn(usize) -> Option<Rect>,
+    now: DateTime<Utc>,
+) {
+    let name = [&hit.name, &hit.title].into_iter().flatten().next().unwrap_or(&hit.id);
+    if let Some(area) = line(0) {
+        let area = marked(buffer, area, selected, Style::new());
+        let when = hit.at.map_or_else(String::new, |at| age(at, now));
+        let rest = put_right(buffer, area, &when, Palette::dim());
+        put(buffer, rest, &one_line(name, LINE_TEXT), Style::new().add_modifier(Modifier::BOLD));
+    }
+    if let Some(area) = line(1) {
+        let area = marked(buffer, area, false, Style::new());
+        put(buffer, area, &one_line(&hit.snippet, LINE_TEXT), Palette::dim());
+    }
+    if selected {
+        for area in [0, 1].into_iter().filter_map(line) {
+            buffer.set_style(area, Style::new().add_modifier(Modifier::REVERSED));
+        }
+    }
+}
+
+/// Columns of one side of the box, with the blank beside it.
+const BOX_SIDE: u16 = 2;
+
+/// Draws the sides of the box of open sessions, and returns what is between them.
+fn boxed(buffer: &mut Buffer, area: Rect, style: Style) -> Rect {
+    put(buffer, Rect { width: 1.min(area.width), ..area }, "│", style);
+    put(buffer, Rect { x: area.right().saturating_sub(1), width: 1.min(area.width), ..area }, "│", style);
+    let taken = BOX_SIDE.min(area.width / 2);
+    Rect { x: area.x + taken, width: area.width - 2 * taken, ..area }
+}
+
+/// Draws the upper or the lower edge of the box.
+fn box_edge(buffer: &mut Buffer, area: Rect, (left, right): (char, char), title: &str, style: Style) {
+    let room = usize::from(area.width).saturating_sub(2);
+    let title = cut(title, room);
+    let rest = "─".repeat(room - title.width());
+    put(buffer, area, &format!("{left}{title}{rest}{right}"), style);
 }
 
 /// The texts of a row.
@@ -323,7 +388,10 @@ fn row_words(row: &DashboardRow, now: DateTime<Utc>) -> RowWords {
             name: name_of(session),
             project: project_of(session),
             time: time_words(session, *group, now),
-            doing: doing_words(session),
+            doing: match &session.live {
+                Some(live) if row.group == RowGroup::Open => open_words(session, live),
+                Some(_) | None => doing_words(session),
+            },
         },
         RowSession::Gone(gone) => RowWords {
             name: name_of_gone(gone),
@@ -458,6 +526,10 @@ fn footer(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palet
         (None, false, _) => format!("filter “{}”  f change  Esc clear", dashboard.filter),
         (None, true, None) if dashboard.is_read_only() => {
             "read-only  ? help  f filter  / search  q quit  Tab scope  t conversation  s show".to_owned()
+        }
+        (None, true, None) if dashboard.purpose == DashboardPurpose::Rescue => {
+            "? help  e export  k end  Enter resume  s show  q quit  f filter  / search  Tab scope  t conversation"
+                .to_owned()
         }
         (None, true, Some(_)) => "Enter choose  f filter  / search  Tab scope  Esc leave".to_owned(),
         (None, true, None)

@@ -4,7 +4,7 @@ use crate::clock::local_time;
 use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
 use crate::report::gone::GoneSession;
-use crate::report::session::{Session, SessionGroup};
+use crate::report::session::{Live, Session, SessionGroup};
 use crate::session::state::{Activity, State};
 use crate::session::{ResetSource, StopKind};
 use crate::text::{as_fraction, one_line};
@@ -127,6 +127,15 @@ pub fn doing_words(session: &Session) -> String {
         }
         Some(Activity::Idle) | None => stop_words(session.stop.kind).to_owned(),
     }
+}
+
+/// Where a session is open, how large it is, and what it is doing: `pts/3, process 812, 3.4 MB, working`.
+#[must_use]
+pub fn open_words(session: &Session, live: &Live) -> String {
+    let process = format!("process {}", live.pid);
+    let place = one_line(&live.place, ROW_TEXT);
+    let place = if place == process { place } else { format!("{place}, {process}") };
+    format!("{place}, {}, {}", size_words(session.bytes), doing_words(session))
 }
 
 /// What a session is called: its name, its title, or its newest prompt.
