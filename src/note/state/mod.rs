@@ -6,10 +6,10 @@
 //! directory, has the hash of each one that is ours, and no other text is handed to a model. [`StatesDirectory`] knows where states
 //! lie and never leaves the project, [`SavedStateStore`] alone writes.
 
-mod book;
-mod place;
-mod shelf;
+mod directory;
+mod index;
+mod saved_states;
 
-pub use book::{Moment, SavedStateEntry, SavedStateIndex};
-pub use place::{DIRECTORY, LAST, StatesDirectory};
-pub use shelf::{SaveOutcome, SavedStateStore, StateToSave, forget_states, states_of};
+pub use directory::{DIRECTORY, LAST, StatesDirectory};
+pub use index::{Moment, SavedStateEntry, SavedStateIndex};
+pub use saved_states::{SaveOutcome, SavedStateStore, StateToSave, forget_states, states_of};

@@ -4,8 +4,8 @@
 //! archive first, then the book names the new state, then the file is replaced, then what is needless goes. The book may
 //! thus name a state that was never written, and have retired the one before it; [`settle`] notices both.
 
-use super::book::{Moment, SavedStateEntry, SavedStateIndex};
-use super::place::{LARGEST, StatesDirectory, sweep};
+use super::directory::{LARGEST, StatesDirectory, sweep};
+use super::index::{Moment, SavedStateEntry, SavedStateIndex};
 use crate::error::{Code, Error, Result};
 use crate::fs::{PRIVATE, read_small};
 use crate::store::StateDir;
@@ -345,7 +345,7 @@ fn file_text(entry: &SavedStateEntry, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::book::tests::entry;
+    use super::super::index::tests::entry;
     use super::*;
 
     struct Ground {
