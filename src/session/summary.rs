@@ -41,7 +41,9 @@ const KEPT: usize = 1024;
 const NOTES: usize = 24;
 /// So many of them are read wherever they stand; the others only within these bytes before the ending.
 const CLOSE_NOTES: usize = 4;
-const NOTES_BUDGET: u64 = 32 * 1024;
+const NOTES_BUDGET: u64 = 16 * 1024;
+/// Bytes at the end of a line in which a second record is looked for once only titles and notes are wanted: both are short.
+const SHORT_RECORD: usize = 4 * 1024;
 /// Continuations of the client that are counted: it makes no more in a row.
 const MOST_COUNTED: u32 = 3;
 
@@ -451,7 +453,12 @@ impl<'a> Gathering<'a> {
             Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note => false,
         };
         // What is read to its end shows what is glued to it; the rest is looked through for that.
-        if wanted || is_glued(line) {
+        let looked_through = if self.is_known() && !self.counts() {
+            &line[line.len().saturating_sub(SHORT_RECORD)..]
+        } else {
+            line
+        };
+        if wanted || is_glued(looked_through) {
             // Glued records come oldest first.
             return glance(offset, line).rev().for_each(|record| self.message(record, line));
         }
@@ -685,6 +692,13 @@ impl<'a> Gathering<'a> {
         self.titles_known = batch.last_prompt && (self.client_title.is_some() || checkpoint());
     }
 
+    /// Only a note about a limit and titles can still be missing.
+    fn is_known(&self) -> bool {
+        let whole = self.depth == Depth::Row
+            || self.prompt_seen && (self.found.permission_mode.is_some() || self.prompt_mode.is_some());
+        self.stop.is_some() && self.described && self.answered && self.found.last_prompt.is_some() && whole
+    }
+
     fn is_begun_by_print(&mut self) -> bool {
         *self.begun_by_print.get_or_insert_with(|| self.beginning.is_print())
     }
@@ -701,10 +715,7 @@ impl<'a> Gathering<'a> {
         if (self.reads_notes() || self.counts()) && read <= BUDGET {
             return false;
         }
-        let known = self.described && self.answered && self.found.last_prompt.is_some();
-        let whole = self.depth == Depth::Row
-            || self.prompt_seen && (self.found.permission_mode.is_some() || self.prompt_mode.is_some());
-        if !(known && whole) {
+        if !self.is_known() {
             return read > BUDGET;
         }
         if self.titles_known {
@@ -825,7 +836,7 @@ mod tests {
             (NOTES, 10, false),
             (CLOSE_NOTES - 1, 100_000, true),
             (CLOSE_NOTES, 100_000, false),
-            (CLOSE_NOTES, 7000, true),
+            (CLOSE_NOTES, 3500, true),
         ] {
             let mut lines = vec![prompt.to_owned(), note.to_owned()];
             lines.extend((0..results).map(|_| result(bytes)));
