@@ -5,6 +5,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT } from './lib/command.mjs';
@@ -12,6 +13,8 @@ import { ROOT } from './lib/command.mjs';
 const TESTS = join(ROOT, '__test__');
 /** Modules that start processes which a test then waits for: supervisors, clients and hooks. */
 const STARTERS = new Set(['supervised', 'traced', 'clients', 'hooks'].map((name) => join('__test__', 'lib', `${name}.mjs`)));
+// A drill starts a client and a hook, and imports neither.
+STARTERS.add(join('__test__', 'drill.test.mjs'));
 /** Their modules take minutes: a client of some 200 MB, generated transcripts. */
 const SLOW_DIRECTORIES = [join('__test__', 'client') + sep, `benches${sep}`];
 
@@ -38,5 +41,5 @@ export function quickTests() {
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const files = quickTests();
   if (process.argv.includes('--list')) process.stdout.write(`${files.join('\n')}\n`);
-  else process.exitCode = spawnSync(process.execPath, ['--test', '--test-reporter=dot', ...process.argv.slice(2), ...files], { cwd: ROOT, stdio: 'inherit' }).status ?? 1;
+  else process.exitCode = spawnSync(process.execPath, ['--test', '--test-reporter=dot', `--test-concurrency=${availableParallelism() + 1}`, ...process.argv.slice(2), ...files], { cwd: ROOT, stdio: 'inherit' }).status ?? 1;
 }
