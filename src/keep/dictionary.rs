@@ -21,8 +21,8 @@ const BUILT_IN_NAME: &str = "fixtures-2.1.329";
 /// Bytes at the beginning of a transcript that become a dictionary, at most and at least.
 const LARGEST: usize = 512 * 1024;
 const SMALLEST: usize = 32 * 1024;
-/// A session that is still kept turn by turn becomes the dictionary for the next ones once it is so long: what a client writes into
-/// every session is in it then.
+/// Bytes at which a session that hooks compress turn by turn becomes the dictionary of its version. By then it contains what a client
+/// writes into every session.
 const LONG_ENOUGH: u64 = 256 * 1024;
 /// Bytes at the beginning of a transcript in which its client's version is looked for.
 const HEAD: usize = 64 * 1024;
@@ -105,10 +105,11 @@ impl Dictionary {
         replace(&path, &head[..head.len().min(LARGEST)], PRIVATE)
     }
 
-    /// Whether a session that grew to so many bytes is to become the dictionary of its version.
+    /// Whether a session whose frames use this dictionary becomes the dictionary of its version as it grows from `before` to `after`
+    /// bytes. This happens once per session, so that later hooks do not read its beginning again.
     #[must_use]
-    pub fn wants(&self, bytes: u64) -> bool {
-        self.name.name == BUILT_IN_NAME && bytes >= LONG_ENOUGH
+    pub fn is_outgrown(&self, before: u64, after: u64) -> bool {
+        self.name.name == BUILT_IN_NAME && before < LONG_ENOUGH && after >= LONG_ENOUGH
     }
 
     /// Names of the dictionaries that were made of a session.
@@ -198,6 +199,21 @@ mod tests {
         assert_eq!(Dictionary::named(&state, &needed).unwrap_err().code, Code::VerificationFailed);
         Dictionary::remove(&state, &needed.name).unwrap();
         assert_eq!(Dictionary::named(&state, &needed).unwrap_err().code, Code::VerificationFailed);
+    }
+
+    #[test]
+    fn a_session_becomes_a_dictionary_when_it_grows_past_the_bound_and_only_then() {
+        let built_in = Dictionary::built_in();
+        let local = Dictionary::of(format!("2.1.332.{ONE}"), Cow::Borrowed(b"{}"));
+        for (before, after, built_in_only) in [
+            (0, LONG_ENOUGH - 1, false),
+            (0, LONG_ENOUGH, true),
+            (LONG_ENOUGH - 1, LONG_ENOUGH, true),
+            (LONG_ENOUGH, LONG_ENOUGH + 1, false),
+        ] {
+            assert_eq!(built_in.is_outgrown(before, after), built_in_only, "{before} to {after}");
+            assert!(!local.is_outgrown(before, after), "its version has one");
+        }
     }
 
     #[test]

@@ -363,8 +363,9 @@ fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: 
     }
     entry.frames.extend(frames);
     entry.bytes = meta.len();
-    if dictionary.wants(entry.covered()) && entry.part(session) == Some(SessionFileKind::Transcript) {
-        // Without it the frames of the next sessions are larger, and nothing else.
+    let is_transcript = entry.part(session) == Some(SessionFileKind::Transcript);
+    if is_transcript && dictionary.is_outgrown(covered, entry.covered()) {
+        // A failure costs disk space only: the next sessions are compressed with the built-in dictionary.
         let _ = file
             .seek(SeekFrom::Start(0))
             .doing("read", from)
@@ -585,7 +586,7 @@ mod tests {
         let text = std::fs::read_to_string(&scene.transcript).unwrap().replace("\"b\"", "\"c\"");
         std::fs::write(&scene.transcript, text).unwrap();
         assert!(!continues(&scene.transcript, &entry), "the file was rewritten under its inode");
-        // A long one is what the next sessions of its client are compressed with.
+        // The next sessions of this client version are compressed with a long one.
         let dictionary = || Dictionary::for_version(&scene.state, Some("2.1.332")).name;
         let record = "{\"type\":\"user\",\"version\":\"2.1.332\"}\n";
         for (records, made) in [(7000, false), (8000, true)] {

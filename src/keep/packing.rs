@@ -5,7 +5,7 @@
 
 use super::dictionary::{Dictionary, head_of, version_in};
 use super::frames::{FrameForm, FrameReader, PACKED, PACKED_LEVEL, write_frames};
-use super::stored::{KeptAs, KeptFile, KeptSession, kept_of, names_in};
+use super::stored::{KeptAs, KeptFile, KeptFrame, KeptSession, kept_of, names_in};
 use crate::clock::Clock;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular, private_file};
@@ -65,10 +65,7 @@ pub fn pack(state: &StateDir, clock: &dyn Clock, most: u64) -> Packed {
 fn is_due(state: &StateDir, kept: &KeptSession, file: &KeptFile, now: DateTime<Utc>) -> bool {
     let with_client = file.is_with_client(kept);
     match file.kept_as {
-        KeptAs::Frames => {
-            let small = file.frames.len() > MANY || !with_client && is_appended(file);
-            small || !left_behind(state, &kept.session, file).is_empty()
-        }
+        KeptAs::Frames => has_small_frames(kept, file) || !left_behind(state, &kept.session, file).is_empty(),
         KeptAs::Link if !with_client => true,
         KeptAs::Link => {
             let meta = std::fs::symlink_metadata(file.place(state, &kept.session));
@@ -78,9 +75,14 @@ fn is_due(state: &StateDir, kept: &KeptSession, file: &KeptFile, now: DateTime<U
     }
 }
 
-/// Whether hooks appended its frames, turn by turn: those of a file that was complete are full, all but the last.
-fn is_appended(file: &KeptFile) -> bool {
-    file.frames.split_last().is_some_and(|(_, full)| full.iter().any(|frame| frame.length != PACKED as u64))
+/// Whether hooks appended frames turn by turn, and it is time to make them fewer: there are many, or Claude Code deleted the file, so
+/// that no hook appends to it. In a packed file every frame but the last has the full size, however many there are.
+fn has_small_frames(kept: &KeptSession, file: &KeptFile) -> bool {
+    are_small(&file.frames) && (file.frames.len() > MANY || !file.is_with_client(kept))
+}
+
+fn are_small(frames: &[KeptFrame]) -> bool {
+    frames.iter().rev().skip(1).any(|frame| frame.length != PACKED as u64)
 }
 
 /// What a process that died after it had saved a description has left of the form before.
@@ -116,8 +118,7 @@ fn pack_session(
         for left in left_behind(state, session, &file) {
             crate::store::replace::remove(&left)?;
         }
-        let gone = !file.is_with_client(&kept);
-        if file.kept_as == KeptAs::Frames && file.frames.len() <= MANY && !(gone && is_appended(&file)) {
+        if file.kept_as == KeptAs::Frames && !has_small_frames(&kept, &file) {
             continue;
         }
         let dictionary = dictionary_for(state, session, &file)?;
@@ -369,6 +370,26 @@ mod tests {
         let kept = kept_of(&scene.state, &one).unwrap().unwrap();
         assert!(!kept.files[0].link_place(&scene.state, &one).exists(), "the link is gone");
         assert_eq!(scene.pack().files, 0, "once");
+    }
+
+    #[test]
+    fn a_packed_file_is_never_packed_again_however_many_frames_it_has() {
+        let full = PACKED as u64;
+        let many = [vec![full; MANY + 1], vec![7]].concat();
+        for (lengths, small) in [
+            (vec![], false),
+            (vec![7], false),
+            (vec![full, 7], false),
+            (many, false),
+            (vec![7, full], true),
+            (vec![full, 7, 7], true),
+        ] {
+            let frames: Vec<_> = lengths
+                .iter()
+                .map(|length| KeptFrame { offset: 0, length: *length, stored: 1, sha256: String::new() })
+                .collect();
+            assert_eq!(are_small(&frames), small, "{lengths:?}");
+        }
     }
 
     #[test]
