@@ -39,8 +39,6 @@ module.exports = {
       const { canOpen, openDashboard } = require('../lib/dashboard.js');
       const view = /** @type {const} */ ({ scope: args.all ? 'all' : 'project' });
       const every = args.every === undefined ? {} : { every: args.every };
-      // A directory that is not there is an error of the command line, and no notice in the view.
-      if (canOpen(io) && args.dir !== undefined) await read();
       if (canOpen(io)) return openDashboard(io, { purpose: 'watch', view, ...every, ...(args.all ? {} : { project: options.project }) });
     }
     const report = await io.during('reading sessions', read());

@@ -13,6 +13,7 @@ use crate::report::gone::{GoneLeft, GoneSession, read_gone};
 use crate::report::inventory::{Inventory, ReportContext};
 use crate::report::pages::{SessionPage, read_pages};
 use crate::report::session::Session;
+use crate::report::status::asked;
 use crate::report::{search, show};
 use crate::rescue::copy::Progress;
 use crate::rescue::reading::conversation::{Conversation, Page};
@@ -50,7 +51,11 @@ const NEWEST_ENTRIES: usize = 300;
 pub fn open_dashboard(options: Option<Value>) -> AsyncTask<CoreTask> {
     task(options, |options: DashboardOptions| {
         let env = Environment::of_process();
-        let project = options.project.clone().unwrap_or_else(|| env.cwd().to_path_buf());
+        let project = match &options.project {
+            // A missing directory is an error of the command line, not a notice in the view.
+            Some(dir) => asked(seen(&env), dir)?.dir,
+            None => env.cwd().to_path_buf(),
+        };
         let source: Arc<dyn DashboardSource> = Arc::new(MachineSource { env, project });
         screen::run(&source, &SystemClock, &options)
     })
