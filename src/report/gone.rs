@@ -121,15 +121,13 @@ struct ClientProject {
 pub fn read_gone(world: World<'_>, project: Option<&Path>) -> Result<Vec<GoneSession>> {
     let project = project.map(|dir| asked(world, dir)).transpose()?.map(|asked| asked.dir);
     let ground = ReportContext::read(world, project.as_deref())?;
-    let mut gone = gone_sessions(&Inventory::open(&ground));
-    gone.retain(|one| project.as_deref().is_none_or(|project| one.is_of(project)));
-    Ok(gone)
+    Ok(gone_sessions(&Inventory::open(&ground), project.as_deref()))
 }
 
-/// Every session without a transcript that something names, the latest first. Sessions that are open, and may not have a transcript
-/// yet, are left out.
+/// Every session without a transcript that something names, of a project or of all, the latest first. Sessions that are open, and may
+/// not have a transcript yet, are left out.
 #[must_use]
-pub fn gone_sessions(inventory: &Inventory<'_>) -> Vec<GoneSession> {
+pub fn gone_sessions(inventory: &Inventory<'_>, project: Option<&Path>) -> Vec<GoneSession> {
     let mut register = Register::default();
     let found = scan::find(&project_directories(&inventory.homes, &mut Vec::new())).found;
     register.present.extend(found.iter().map(|one: &Found| one.id().to_owned()));
@@ -141,7 +139,9 @@ pub fn gone_sessions(inventory: &Inventory<'_>) -> Vec<GoneSession> {
     }
     register.add_last_sessions(inventory);
     register.add_records(inventory);
-    let mut sessions: Vec<GoneSession> = register.gone.into_values().collect();
+    let gone = register.gone.into_values();
+    let mut sessions: Vec<GoneSession> =
+        gone.filter(|one| project.is_none_or(|project| one.is_of(project))).collect();
     for session in &mut sessions {
         session.left = match (&session.kept, session.typed) {
             (Some(_), _) => GoneLeft::Conversation,
@@ -156,7 +156,7 @@ pub fn gone_sessions(inventory: &Inventory<'_>) -> Vec<GoneSession> {
 /// The gone session whose id begins with a name, if there is exactly one.
 #[must_use]
 pub fn gone_session(inventory: &Inventory<'_>, name: &str) -> Option<GoneSession> {
-    let mut found = gone_sessions(inventory).into_iter().filter(|one| begins(&one.id, name));
+    let mut found = gone_sessions(inventory, None).into_iter().filter(|one| begins(&one.id, name));
     let first = found.next()?;
     found.next().is_none().then_some(first)
 }

@@ -130,10 +130,9 @@ pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
     let inventory = Inventory::take(&ground, project.as_deref());
     let name = options.name.as_deref().map(str::to_lowercase);
     if options.gone {
-        let mut gone = gone_sessions(&inventory);
+        let mut gone = gone_sessions(&inventory, project.as_deref());
         gone.retain(|one| {
-            project.as_deref().is_none_or(|project| one.is_of(project))
-                && after.is_none_or(|after| one.last_at.is_some_and(|at| at >= after))
+            after.is_none_or(|after| one.last_at.is_some_and(|at| at >= after))
                 && name.as_deref().is_none_or(|name| {
                     one.prompts.iter().any(|prompt| prompt.text.to_lowercase().contains(name))
                 })

@@ -106,11 +106,9 @@ pub fn recall(world: World<'_>, options: &RecallOptions) -> Result<RecallReport>
         .take(options.recent.unwrap_or(RECENT))
         .map(|(row, prompts)| Recalled { session: inventory.report(row), prompts })
         .collect();
-    let mut gone = gone_sessions(&inventory);
+    let mut gone = gone_sessions(&inventory, project.as_deref());
     gone.retain(|one| {
-        one.left != GoneLeft::Nothing
-            && project.as_deref().is_none_or(|project| one.is_of(project))
-            && after.is_none_or(|after| one.last_at.is_some_and(|at| at >= after))
+        one.left != GoneLeft::Nothing && after.is_none_or(|after| one.last_at.is_some_and(|at| at >= after))
     });
     gone.truncate(options.recent.unwrap_or(RECENT));
     let mut problems: Vec<Problem> = Vec::new();

@@ -175,7 +175,7 @@ fn target(
     let Some(name) = options.session.as_deref().filter(|name| name.len() >= SHORTEST) else {
         return Err(not_found);
     };
-    let mut ids: BTreeSet<String> = gone_sessions(inventory).into_iter().map(|gone| gone.id).collect();
+    let mut ids: BTreeSet<String> = gone_sessions(inventory, None).into_iter().map(|gone| gone.id).collect();
     ids.extend(exported(state).map(|(id, ..)| id));
     let mut matching = ids.into_iter().filter(|id| begins(id, name));
     match (matching.next(), matching.next()) {
