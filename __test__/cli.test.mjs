@@ -83,6 +83,8 @@ test('with --json an error is a value on standard output as well, with the same 
   }
   const { stdout } = await place.run(['list', '--help', '--json']);
   assert.match(stdout, /^Usage:/, 'help is no error');
+  const searched = await place.run(['show', '--', '--json']);
+  assert.deepEqual([searched.status, searched.stdout], [3, ''], 'a name that looks like the option');
 });
 
 test('a Node that is too old gets a sentence, and the file has no syntax it could stumble on', async (t) => {

@@ -101,7 +101,7 @@ const ILLS = [
   ['files that others may read', ({ place }) => chmodSync(join(place.state, 'journal.jsonl'), 0o644), { id: 'privacy', status: 'warn', fact: /others .* 1 of our files/, path: /journal\.jsonl$/ }],
   ['a journal that was edited', ({ place }) => appendFileSync(join(place.state, 'journal.jsonl'), '{"event":"forged"}\n'), { id: 'journal', status: 'warn', fact: /1 places/ }],
   ['a damaged incident', ({ place }) => { mkdirSync(join(place.state, 'incidents'), { recursive: true, mode: 0o700 }); writeFileSync(join(place.state, 'incidents', `${idOf(9)}.json`), '{', { mode: 0o600 }); }, { id: 'incidents', status: 'warn', fact: /damaged/ }],
-  ['events that nobody came for', ({ place }) => { const dir = join(place.state, 'spool'); mkdirSync(dir, { recursive: true, mode: 0o700 }); const file = join(dir, `${idOf(9)}.1-1-1.json`); writeFileSync(file, '{}', { mode: 0o600 }); utimesSync(file, 1, 1); }, { id: 'spool', status: 'warn', fact: /^1 events were left/ }],
+  ['an event that was never processed', ({ place }) => { const dir = join(place.state, 'spool'); mkdirSync(dir, { recursive: true, mode: 0o700 }); const file = join(dir, `${idOf(9)}.1-1-1.json`); writeFileSync(file, '{}', { mode: 0o600 }); utimesSync(file, 1, 1); }, { id: 'spool', status: 'warn', fact: /^hook events that were never processed: 1$/ }],
   ['a file in quarantine', ({ place }) => { mkdirSync(join(place.state, 'quarantine'), { mode: 0o700 }); writeFileSync(join(place.state, 'quarantine', 'x.json'), '{', { mode: 0o600 }); }, { id: 'quarantine', status: 'warn', fact: /^1 damaged file is kept/ }],
 ];
 

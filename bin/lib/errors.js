@@ -64,4 +64,4 @@ function reportOf(error) {
   return { schema: 'cc-session-recover/error@1', error };
 }
 
-module.exports = { EXIT, RecoverError, UsageError, explain, reportOf };
+module.exports = { RecoverError, UsageError, explain, reportOf };

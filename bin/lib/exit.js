@@ -30,7 +30,7 @@ const exitOf = {
   commander: (code) => (['commander.version', 'commander.help', 'commander.helpDisplayed'].includes(code) ? EXIT.done : EXIT.usage),
   /** The user answered no. */
   declined: () => EXIT.failed,
-  /** A dry run that only shows. */
+  /** Something was only printed or shown: a dry run, a view that the user closed. */
   shown: () => EXIT.done,
   /** What the user asked for is not safe. */
   refused: () => EXIT.refused,

@@ -52,10 +52,16 @@ async function main(argv, process) {
     if (exitCode !== EXIT.done) process.exitCode = exitCode;
   } catch (error) {
     const { lines, report, exitCode } = explain(mended(error), process.env);
-    if (report !== null && argv.includes('--json')) io.line(JSON.stringify(report));
+    if (report !== null && asksForJson(argv)) io.line(JSON.stringify(report));
     if (lines.length > 0) io.error(`cc-session-recover: ${lines.map((line) => io.clean(line)).join('\n')}`);
     process.exitCode = exitCode;
   }
+}
+
+/** Whether `--json` is among the options; words after `--` are none. @param {string[]} argv */
+function asksForJson(argv) {
+  const end = argv.indexOf('--');
+  return (end === -1 ? argv : argv.slice(0, end)).includes('--json');
 }
 
 /**
@@ -84,7 +90,7 @@ async function run(argv, io) {
     if (typeof code !== 'string' || !code.startsWith('commander.')) throw error;
     // commander has printed help, version or its complaint already.
     exitCode = exitOf.commander(code);
-    if (exitCode !== EXIT.done && argv.includes('--json')) {
+    if (exitCode !== EXIT.done && asksForJson(argv)) {
       const message = String(/** @type {any} */ (error).message).replace(/^error: /, '');
       io.line(JSON.stringify(reportOf({ code: 'USAGE', message, path: null, hint: null, exitCode })));
     }

@@ -32,9 +32,9 @@ pub enum Kind {
     Meta,
     /// A note of the client's that decides nothing, such as the length of a turn.
     Note,
-    /// A user record: a prompt, or the result of a tool where the first bytes do not tell that it is one.
+    /// A user record: a prompt, or a tool result whose first bytes do not show that it is one.
     User,
-    /// A user record that begins with the result of a tool.
+    /// A user record that begins with a tool result.
     Result,
     Answer,
     /// A message of which the first bytes do not tell whose it is, or a note of the client's that decides something.

@@ -17,9 +17,8 @@ use std::path::{Path, PathBuf};
 const LARGEST: u64 = 256 * 1024;
 /// After this time a record that was being written is looked at once more.
 const BEING_WRITTEN: std::time::Duration = std::time::Duration::from_millis(20);
-/// Longest time from the start of a client to its record, in milliseconds. 0.5 to 2 s on a quiet machine, over 10 s on a busy one
-/// were measured. A process that began after the record is another one under the same id; one that began long before it wrote the
-/// record in a container, where the id means another process.
+/// Longest time from the start of a client to its record, in milliseconds. Measured: 0.5 to 2 s, and over 10 s on a busy machine.
+/// Beyond it the record may come from a container with the same home, where its process id names another process.
 const FIRST_RECORD: i64 = 120_000;
 
 /// One record of the registry.

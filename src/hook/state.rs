@@ -166,9 +166,9 @@ impl Hook<'_> {
             return situation(&incident, &plan, gathered.name.clone(), None);
         }
         let (standing, next_text) = match stop.kind {
-            StopKind::Finished => (WorkStatus::Finished, "nothing by itself: its last turn ended"),
+            StopKind::Finished => (WorkStatus::Finished, "nothing: its last turn ended"),
             StopKind::Running | StopKind::Waiting => (WorkStatus::Open, "it was at work"),
-            _ => (WorkStatus::Stopped, "nothing by itself: it is resumed by hand"),
+            _ => (WorkStatus::Stopped, "nothing: resume it by hand"),
         };
         Situation {
             session: self.payload.session.clone(),

@@ -168,7 +168,7 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     match facts.seen {
         TranscriptChange::StoppedAgain => return WaitMove::Adopt,
         TranscriptChange::ContinuedByClient => {
-            return WaitMove::End(Some(Phase::Recovered), "Claude Code continued by itself");
+            return WaitMove::End(Some(Phase::Recovered), "Claude Code continued the session");
         }
         TranscriptChange::MovedOn => {
             return WaitMove::End(Some(Phase::MovedOn), "the session continued without this tool");

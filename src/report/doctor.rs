@@ -865,7 +865,7 @@ impl Patient<'_> {
         let open = open_to_others(self.state.root());
         let root = self.state.root();
         match open.split_first() {
-            None => DoctorCheck::ok("privacy", "nobody else may read what is kept").at(root),
+            None => DoctorCheck::ok("privacy", "only you can read the state directory").at(root),
             Some((first, _)) => {
                 let fact = format!(
                     "others of this machine may read or change {} of our files and directories",
@@ -933,7 +933,7 @@ impl Patient<'_> {
         });
         match old.count() {
             0 => DoctorCheck::ok("spool", format!("{} events wait to be read", waiting.len())).at(dir),
-            old => DoctorCheck::warn("spool", format!("{old} events were left for somebody who never came"))
+            old => DoctorCheck::warn("spool", format!("hook events that were never processed: {old}"))
                 .at(dir)
                 .next("run cc-session-recover status --all: it reads them"),
         }

@@ -37,12 +37,13 @@ const HEAD: usize = 4 * 1024;
 const LONG_HEAD: usize = 64 * 1024;
 /// Longest prompt and title that are kept, in bytes.
 const KEPT: usize = 1024;
-/// User and system records of a finished turn that are read for a note about a near limit, which asks the model to end the turn soon.
+/// User and system records that are checked, from the end of a finished turn backwards, for a note that the limit is near. The note
+/// asks the model to end the turn, so few records follow it.
 const NOTES: usize = 24;
-/// So many of them are read wherever they stand; the others only within these bytes before the ending.
+/// The first of these records are checked at any distance from the ending, the others only within [`NOTES_BUDGET`] bytes of it.
 const CLOSE_NOTES: usize = 4;
 const NOTES_BUDGET: u64 = 16 * 1024;
-/// Bytes at the end of a line in which a second record is looked for once only titles and notes are wanted: both are short.
+/// Bytes at the end of a line that are searched for a second record once only titles and notes can be missing: both are short.
 const SHORT_RECORD: usize = 4 * 1024;
 /// Continuations of the client that are counted: it makes no more in a row.
 const MOST_COUNTED: u32 = 3;
@@ -257,7 +258,7 @@ impl OldTitles {
     /// The title of the message nearest to the end of some lines.
     fn within(&self, lines: &[u8]) -> Option<&str> {
         let key = b"\"uuid\"";
-        // From the beginning, for the search backwards is many times slower.
+        // Forwards, because memchr has no vectorised search backwards.
         let keys = memchr::memmem::find_iter(lines, key);
         keys.filter_map(|at| self.of(value_at(&lines[at + key.len()..])?)).last()
     }
@@ -382,7 +383,7 @@ struct Gathering<'a> {
     prompt_seen: bool,
     /// Messages before the end of a finished turn that are still read for a note about a limit.
     notes_left: usize,
-    /// Bytes that had been read when the ending was told.
+    /// Bytes read, from the end of the file, up to the record that decided the ending.
     ending_read: Option<u64>,
     /// The last prompt was passed that begins the client's count of its own continuations anew.
     counted: bool,
@@ -489,7 +490,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// A result is no prompt, and holds no note about a limit.
+    /// The result of a tool is never a prompt or a note about a limit.
     fn wants_results(&self) -> bool {
         self.stop.is_none() || !self.described
     }
@@ -692,7 +693,7 @@ impl<'a> Gathering<'a> {
         self.titles_known = batch.last_prompt && (self.client_title.is_some() || checkpoint());
     }
 
-    /// Only a note about a limit and titles can still be missing.
+    /// Everything is known except, possibly, a note about a limit and titles.
     fn is_known(&self) -> bool {
         let whole = self.depth == Depth::Row
             || self.prompt_seen && (self.found.permission_mode.is_some() || self.prompt_mode.is_some());

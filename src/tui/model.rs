@@ -115,7 +115,7 @@ impl PickerVerb {
 pub enum DashboardPurpose {
     #[default]
     Act,
-    /// To be looked at: no key changes anything.
+    /// Read-only: no key changes anything.
     Watch,
     /// Open sessions come first, in a box.
     Rescue,

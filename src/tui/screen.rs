@@ -136,7 +136,7 @@ enum DashboardMessage {
         round: u64,
         page: Box<SessionPage>,
     },
-    /// After all pages.
+    /// Follows the last page of live sessions.
     Gone {
         round: u64,
         gone: Result<Vec<GoneSession>>,

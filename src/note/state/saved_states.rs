@@ -168,7 +168,7 @@ impl SavedStateStore<'_> {
     /// The text of a state that can be made the last one. Nothing is written.
     ///
     /// # Errors
-    /// As [`SavedStateStore::restore`].
+    /// The errors of [`SavedStateStore::restore`].
     pub fn restorable(&self, place: &StatesDirectory, book: &SavedStateIndex, name: &str) -> Result<String> {
         let entry =
             book.states.iter().find(|entry| entry.name == name && !entry.retired).ok_or_else(|| {

@@ -196,7 +196,7 @@ impl Supervisor {
     /// Looks again and again until nothing is owed.
     ///
     /// # Errors
-    /// Those of [`Self::run_pass`].
+    /// The errors of [`Self::run_pass`].
     pub fn until_nothing_is_owed(&mut self) -> Result<()> {
         let changes = self.changes();
         loop {

@@ -56,7 +56,7 @@ impl Inventory<'_> {
         Some(earlier.or_else(|| modified().map(DateTime::from)).map_or(now, |at| at.min(now)))
     }
 
-    /// Whether something is owed to a session, or somebody works in it: what a status shows. Costs nothing but memory.
+    /// Whether `status` shows a session: it has unfinished work, or a process has it open. Reads no file.
     #[must_use]
     pub fn matters(&self, row: &InventoryRow) -> bool {
         let id = row.found.id();

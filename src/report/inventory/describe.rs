@@ -44,7 +44,7 @@ impl Inventory<'_> {
         self.report_with(row, SessionFileFacts::of(row))
     }
 
-    /// The same of several sessions, whose files are looked at side by side.
+    /// Describes several sessions in the order of `rows`; their files are read on several threads.
     pub fn reports<'r>(&'r self, rows: &'r [&'r InventoryRow]) -> impl Iterator<Item = Session> + 'r {
         let files = side_by_side(rows, PORTION, || |row: &&InventoryRow| SessionFileFacts::of(row));
         rows.iter().zip(files).map(|(row, files)| self.report_with(row, files))
@@ -95,7 +95,7 @@ impl Inventory<'_> {
         }
         session.add_commands(home, self.default_home(), self.is_in_force(row), start);
         if !self.owners_of(&row.found).elsewhere.is_empty() {
-            // Somebody else may have it open.
+            // Another process may have it open.
             session.commands.resume = None;
             session.next.argv = None;
         }

@@ -31,14 +31,14 @@ pub(super) fn liveness<'a>(owners: &'a Owners, own: Option<&str>, found: &Found)
     let owners = owners.of(found);
     match owners.first() {
         Some(owner) => Liveness::Live(owner.status.as_deref()),
-        // We run below it, whatever can be seen of it from here.
+        // This command runs below that client, so the session is open even if the process cannot be inspected.
         None if own == Some(found.id()) => Liveness::Live(None),
         None if !owners.elsewhere.is_empty() => Liveness::Unknown,
         None => Liveness::Gone,
     }
 }
 
-/// A hook of ours waits below the client for days; it is no tool.
+/// Our hook waits below the client for days and is not a tool of the session.
 pub(super) fn is_ours(command_line: &[String]) -> bool {
     command_line
         .iter()
@@ -119,7 +119,7 @@ impl Inventory<'_> {
         self.owners.of(found).first()
     }
 
-    /// Whether it lives and works. Looked at once: a second look could tell something else.
+    /// Whether it is open and active. Determined once per report, because a second check could differ.
     #[must_use]
     pub fn verdict(&self, row: &InventoryRow) -> Verdict {
         if let Some(known) = self.verdicts.borrow().get(&row.found.path) {

@@ -155,7 +155,7 @@ impl Inventory<'_> {
     }
 
     /// What happens next to a session that is open. No command is part of it: opening the session a second time would fork its
-    /// conversation, so the user is told which window to go to.
+    /// conversation, so the report names the window to use.
     fn next_of_open(&self, incident: &Incident, owners: &SessionOwners, place: &str) -> RecoveryPlan {
         match incident.phase {
             Phase::Cancelled | Phase::Recovered | Phase::MovedOn | Phase::Superseded => {

@@ -592,7 +592,7 @@ impl Kill<'_> {
         let how = match outcome {
             KillOutcome::Ended => "ended",
             KillOutcome::Killed => "ended by force",
-            KillOutcome::Gone => "had ended by itself",
+            KillOutcome::Gone => "had already ended",
             KillOutcome::StillAlive => "STILL ALIVE",
             KillOutcome::Planned => "nothing was done",
         };

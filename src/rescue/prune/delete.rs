@@ -24,7 +24,7 @@ pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
         state.all_kept(),
     ];
     if !places.iter().any(|place| one.path.starts_with(place)) {
-        return Err(Error::new(Code::PathRefused, "is none of ours").at(&one.path));
+        return Err(Error::new(Code::PathRefused, "was not made by cc-session-recover").at(&one.path));
     }
     // A run takes its snapshot under this lock, and a restore reads one under it. A run whose supervisor is gone holds it no more;
     // what it writes is kept because it has no result.
@@ -33,10 +33,10 @@ pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
         PruneKind::Snapshot | PruneKind::Output | PruneKind::Kept => vec![run],
         PruneKind::Leftover if one.path.starts_with(state.all_snapshots()) => vec![run],
         PruneKind::Export | PruneKind::Page | PruneKind::Leftover => Vec::new(),
-        // Nobody holds one that was never made. The last is that of the hooks at the end of a turn.
+        // A lease file that does not exist has no owner. The last lease is the one of the hooks at the end of a turn.
         PruneKind::Record => vec![
             run,
-            (state.waiter_lease(&one.session), "somebody waits for its session"),
+            (state.waiter_lease(&one.session), "a hook waits for its session"),
             (state.watch_lease(&one.session), "a hook of its session is at work"),
         ]
         .into_iter()

@@ -22,7 +22,7 @@ const OUTPUT: &str = ".log";
 /// A half-written snapshot of a process that is gone.
 const PART: &str = ".part";
 
-/// Entries of a directory of ours, each with its name; refused when it is a link.
+/// Entries of a directory in the state directory, each with its name; refused when the directory is a link.
 fn listed(dir: &Path) -> Result<Vec<(String, PathBuf, std::fs::Metadata)>> {
     match std::fs::symlink_metadata(dir) {
         Ok(meta) if meta.is_dir() => {}

@@ -110,7 +110,7 @@ pub struct PruneReport {
     pub kept_bytes: u64,
     /// Bytes of deleted sessions that were compressed before the rules were applied, and bytes that they take since.
     pub packed: PackedBytes,
-    /// What could not be looked at or deleted.
+    /// Files that could not be read or deleted.
     pub problems: Vec<Problem>,
 }
 

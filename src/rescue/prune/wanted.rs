@@ -1,4 +1,4 @@
-//! Which files are retained whatever the rules say: those of open sessions, of unfinished work and of runs without a result.
+//! Files that are retained regardless of the rules: those of open sessions, of unfinished work and of runs without a result.
 
 use super::find::SessionRecord;
 use super::{PruneCandidate, PruneKind};
@@ -12,7 +12,7 @@ use crate::store::StateDir;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What is still wanted, whatever the rules say.
+/// Sessions whose files are retained regardless of the rules.
 #[derive(Debug, Default)]
 pub(super) struct RetainedFiles {
     /// Snapshots and outputs that are needed for runs.
