@@ -100,7 +100,7 @@ const SCREENS = [
   ['kill-still-alive', (io) => io.lines(killedLines(killed.DEAF, viewOf(io)))],
   ['kill-background', (io) => io.lines([...planLines(killed.BACKGROUND, viewOf(io)), ...killedLines({ ...killed.BACKGROUND, outcome: 'gone' }, viewOf(io))])],
   ['kill-hostile', (io) => io.lines(killed.HOSTILE.flatMap((report) => planLines(report, viewOf(io)).concat(killedLines(report, viewOf(io)))))],
-  ['rescue', (io) => io.lines(boxedLines(EVERYTHING, { ...viewOf(io), most: 6 }, new Date(NOW)))],
+  ['rescue', (io) => io.lines(boxedLines(EVERYTHING, viewOf(io), new Date(NOW)))],
   ['rescue-hostile', (io) => io.lines(boxedLines(ALL, viewOf(io), new Date(NOW)))],
   ['rescue-empty', (io) => io.lines(boxedLines([], viewOf(io), new Date(NOW)))],
   ['rescue-choices', (io) => io.lines(ALL.map((session) => choiceOf(session, io.width ?? 80)))],

@@ -21,12 +21,12 @@ const WIDEST = 100;
 
 /**
  * @param {Session[]} reported
- * @param {View & {most?: number}} view `most`: sessions that are shown.
+ * @param {View} view
  * @param {Date} now
  * @returns {string[]}
  */
-function boxedLines(reported, { width, colours, most = Infinity }, now) {
-  const sessions = cleaned(reported).slice(0, most);
+function boxedLines(reported, { width, colours }, now) {
+  const sessions = cleaned(reported);
   const room = Math.max((width ?? WIDEST) - FRAME, 16);
   const ids = shortIds(reported.map(({ id }) => id));
   const columns = [
@@ -49,8 +49,7 @@ function boxedLines(reported, { width, colours, most = Infinity }, now) {
       nameOf(session),
     ],
   }));
-  const inside = sessions.length === 0 ? wrapped('No session lives, and none is owed anything.', room) : tableLines(columns, [{ rows }], room, colours.dim).flat();
-  if (reported.length > sessions.length) inside.push(colours.dim(truncated(`and ${reported.length - sessions.length} more: ${ownName()} list`, room)));
+  const inside = sessions.length === 0 ? wrapped('No session is open, and none has unfinished work.', room) : tableLines(columns, [{ rows }], room, colours.dim).flat();
   const widest = Math.max(...inside.map(plainWidth), Math.min(room, 40));
   const title = truncated(` ${summaryOf(reported)} `, widest);
   return [
