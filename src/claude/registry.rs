@@ -216,31 +216,8 @@ pub fn client_pid(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claude::process::Process;
-    use crate::clock::from_epoch_millis;
-    use chrono::{DateTime, Utc};
 
     struct Table(Vec<(u32, &'static str)>);
-
-    /// One process, which began at this time.
-    struct Begun(u32, DateTime<Utc>);
-
-    impl Processes for Begun {
-        fn start_token(&self, pid: u32) -> Option<String> {
-            (pid == self.0).then(|| "1".to_owned())
-        }
-        fn domain(&self) -> Option<String> {
-            None
-        }
-        fn table(&self) -> Vec<Process> {
-            vec![Process {
-                pid: self.0,
-                start_token: "1".into(),
-                started_at: Some(self.1),
-                ..Process::default()
-            }]
-        }
-    }
 
     impl Processes for Table {
         fn start_token(&self, pid: u32) -> Option<String> {
@@ -268,6 +245,30 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_record_without_start_token_is_believed_when_its_process_began_shortly_before_it() {
+        use crate::claude::process::Process;
+        use crate::clock::from_epoch_millis;
+        use chrono::{DateTime, Utc};
+
+        /// One process, which began at this time.
+        struct Begun(u32, DateTime<Utc>);
+
+        impl Processes for Begun {
+            fn start_token(&self, pid: u32) -> Option<String> {
+                (pid == self.0).then(|| "1".to_owned())
+            }
+            fn domain(&self) -> Option<String> {
+                None
+            }
+            fn table(&self) -> Vec<Process> {
+                vec![Process {
+                    pid: self.0,
+                    start_token: "1".into(),
+                    started_at: Some(self.1),
+                    ..Process::default()
+                }]
+            }
+        }
+
         let record = RegistryRecord { proc_start: None, ..fixture("interactive-idle.json") };
         let recorded = record.started_at.unwrap();
         for (began, proof) in [
