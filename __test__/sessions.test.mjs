@@ -220,3 +220,14 @@ test('a project finds what is below it, also from the root and where names are c
   assert.deepEqual(await found(deep), [2, 3].map((number) => idOf(number)));
   assert.deepEqual(await found(deeper), [idOf(3)]);
 });
+
+test('a program that outlived its client is named beside its session, and beside no other', { skip: linux }, async (t) => {
+  const place = world(t);
+  for (const number of [1, 2]) session(place, 'sigterm-mid-turn', idOf(number));
+  const child = spawn('sleep', ['600'], { stdio: 'ignore', env: { PATH: process.env.PATH, CLAUDE_CODE_SESSION_ID: idOf(1) } });
+  place.endings.push(() => new Promise((done) => child.once('exit', done) && child.kill()));
+  const { sessions } = await rows(place);
+  const why = (/** @type {number} */ number) => sessions.find(({ id }) => id === idOf(number)).next.why;
+  assert.match(why(1), new RegExp(`still running from it: sleep \\(process ${child.pid}\\)`));
+  assert.doesNotMatch(why(2), /still running/);
+});

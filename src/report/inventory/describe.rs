@@ -13,6 +13,7 @@ use crate::session::summary::started_at;
 use crate::session::{Evidence, Source, StopKind};
 use crate::threads::{PORTION, side_by_side};
 use chrono::{DateTime, Utc};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// Processes that are named of a client that is gone.
@@ -122,19 +123,32 @@ impl Inventory<'_> {
 
     /// Programs that a client started for this session and that outlived it, by the session's id in their environment.
     fn left_running(&self, session: &str) -> Vec<String> {
-        const NAME: &str = "CLAUDE_CODE_SESSION_ID";
         let processes = self.ground.world.processes;
-        let keep = |name: &str| (name == NAME).then_some(true);
-        let of_session = |pid: u32| {
-            let known = processes.variables(pid, &keep);
-            known.is_some_and(|known| known.get(NAME).is_some_and(|id| id.as_deref() == Some(session)))
-        };
-        self.table()
+        let of_session = self.started_for().get(session).map_or(&[][..], Vec::as_slice);
+        of_session
             .iter()
-            .filter(|process| of_session(process.pid) && !is_ours(&processes.command_line(process.pid)))
+            .map(|index| &self.table()[*index])
+            .filter(|process| !is_ours(&processes.command_line(process.pid)))
             .take(MOST_LEFT)
             .map(|process| format!("{} (process {})", process.name, process.pid))
             .collect()
+    }
+
+    /// Processes of the table by the session that they were started for. The environment of every process is read once: a report of
+    /// hundreds of closed sessions asks for each of them.
+    fn started_for(&self) -> &HashMap<String, Vec<usize>> {
+        const NAME: &str = "CLAUDE_CODE_SESSION_ID";
+        self.started_for.get_or_init(|| {
+            let mut by_session: HashMap<String, Vec<usize>> = HashMap::new();
+            let keep = |name: &str| (name == NAME).then_some(true);
+            for (index, process) in self.table().iter().enumerate() {
+                let known = self.ground.world.processes.variables(process.pid, &keep);
+                if let Some(session) = known.and_then(|mut known| known.remove(NAME).flatten()) {
+                    by_session.entry(session).or_default().push(index);
+                }
+            }
+            by_session
+        })
     }
 
     /// The session of an incident as a report.

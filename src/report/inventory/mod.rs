@@ -121,6 +121,8 @@ pub struct Inventory<'a> {
     table: OnceCell<Vec<Process>>,
     retention: Vec<OnceCell<Option<RetentionLimit>>>,
     verdicts: RefCell<HashMap<PathBuf, Verdict>>,
+    /// Processes by the session that their environment names; read when first asked for.
+    started_for: OnceCell<HashMap<String, Vec<usize>>>,
     /// Working directories of sessions by the directory of their transcripts; made when first asked for.
     neighbours: OnceCell<HashMap<PathBuf, BTreeSet<String>>>,
     booted_at: OnceCell<Option<DateTime<Utc>>>,
@@ -180,6 +182,7 @@ impl<'a> Inventory<'a> {
             known_projects: homes.iter().map(|_| OnceCell::new()).collect(),
             verdicts: RefCell::default(),
             neighbours: OnceCell::new(),
+            started_for: OnceCell::new(),
             booted_at: OnceCell::new(),
             moves: OnceCell::new(),
             copy: OnceCell::new(),
