@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { reached } from './pairs.mjs';
 
-const BENCHES = ['hook', 'kept', 'scan', 'search', 'note', 'handoff', 'export', 'pages'];
+const BENCHES = ['hook', 'kept', 'scan', 'search', 'note', 'handoff', 'export', 'pages', 'startup'];
 const MISSED = 5;
 
 const known = BENCHES.filter((name) => existsSync(join(import.meta.dirname, `${name}.mjs`)));

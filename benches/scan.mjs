@@ -49,7 +49,7 @@ export async function run({ full = false, corpus } = {}) {
 }
 
 /** Nothing of the person who measures: an own home, the corpus as Claude Code's directory, no state. */
-function surroundings(home, corpus) {
+export function surroundings(home, corpus) {
   const clean = Object.entries(process.env).filter(([name]) => !/^(CLAUDE|ANTHROPIC|CC_RECOVER|XDG_|npm_)/.test(name));
   return { ...Object.fromEntries(clean), HOME: home, USERPROFILE: home, CLAUDE_CONFIG_DIR: corpus, CC_RECOVER_STATE_DIR: join(home, 'state'), CC_RECOVER_CONFIG: join(home, 'config.json') };
 }

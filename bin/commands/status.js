@@ -28,7 +28,6 @@ module.exports = {
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
     const { UsageError } = require('../lib/errors.js');
-    const { printStatus } = require('../lib/screens/status.js');
 
     if (args.all && args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'leave one of them out');
     if (args.every !== undefined && !args.watch) throw new UsageError('--every goes with --watch', 'add --watch');
@@ -41,7 +40,10 @@ module.exports = {
       const every = args.every === undefined ? {} : { every: args.every };
       if (canOpen(io)) return openDashboard(io, { purpose: 'watch', view, ...every, ...(args.all ? {} : { project: options.project }) });
     }
-    const report = await io.during('reading sessions', read());
+    const reading = read();
+    // The screen loads while the sessions are read.
+    const { printStatus } = require('../lib/screens/status.js');
+    const report = await io.during('reading sessions', reading);
     if (args.watch) await watchStatus(report, read, args.every ?? EVERY, io);
     else if (args.json) io.json(report);
     else printStatus(report, io);

@@ -5,7 +5,6 @@
 
 const picocolors = require('picocolors');
 const { UsageError } = require('./errors.js');
-const { tableLines } = require('./table.js');
 const { clean, cleaned, truncated } = require('./text.js');
 
 /** @typedef {ReturnType<typeof createOutput>} Output */
@@ -28,15 +27,24 @@ const NARROW = 8;
  * @param {{stdout: any, stderr: any, stdin: any, env: Record<string, string | undefined>}} streams
  *   A process, or the parts of one.
  */
-function createOutput({ stdout, stderr, stdin, env }) {
+function createOutput(streams) {
+  const { stdout, env } = streams;
   let broken = false;
-  for (const stream of [stdout, stderr]) {
+  /** @param {any} stream */
+  const guarded = (stream) => {
     // Whoever reads has gone away: go on without a word, as success.
     stream.on?.('error', (/** @type {any} */ error) => {
       if (error.code !== 'EPIPE') throw error;
       broken = true;
     });
-  }
+    return stream;
+  };
+  guarded(stdout);
+  /** @type {any} */
+  let errors;
+  // Node opens standard error and standard input when they are first used, which takes several milliseconds.
+  const isTerminal = () => Boolean(stdout.isTTY && streams.stdin.isTTY);
+  const stderr = () => (errors ??= guarded(streams.stderr));
   const isDumb = env.TERM === 'dumb';
   const colours = picocolors.createColors(Boolean(stdout.isTTY) && !env.NO_COLOR && !isDumb);
 
@@ -67,11 +75,13 @@ function createOutput({ stdout, stderr, stdin, env }) {
     },
 
     /** Whether a person sits at both ends. */
-    isTerminal: Boolean(stdout.isTTY && stdin.isTTY),
+    get isTerminal() {
+      return isTerminal();
+    },
 
     /** A remark that is no result. @param {string} text */
     error(text) {
-      if (!broken) stderr.write(`${text}\n`);
+      if (!broken) stderr().write(`${text}\n`);
     },
 
     /** A value, exactly. @param {unknown} value */
@@ -87,6 +97,7 @@ function createOutput({ stdout, stderr, stdin, env }) {
      * @param {string[]} [yielding] Headings of the columns that are cut before the others.
      */
     table(headings, rows, yielding = []) {
+      const { tableLines } = require('./table.js');
       const columns = headings.map((heading) => ({
         heading,
         least: NARROW,
@@ -120,18 +131,18 @@ function createOutput({ stdout, stderr, stdin, env }) {
      * @returns {Promise<T>}
      */
     async during(what, work, progress = () => '') {
-      if (!stderr.isTTY) return work;
       let seconds = 0;
       const timer = setInterval(() => {
+        if (!stderr().isTTY) return clearInterval(timer);
         seconds += 1;
         const far = progress();
-        stderr.write(`\r\u001B[K${what} ... ${seconds} s${far === '' ? '' : `, ${far}`}`);
+        stderr().write(`\r\u001B[K${what} ... ${seconds} s${far === '' ? '' : `, ${far}`}`);
       }, PATIENCE);
       try {
         return await work;
       } finally {
         clearInterval(timer);
-        if (seconds > 0) stderr.write('\r\u001B[K');
+        if (seconds > 0) stderr().write('\r\u001B[K');
       }
     },
 
@@ -142,9 +153,9 @@ function createOutput({ stdout, stderr, stdin, env }) {
      * @returns {Promise<string | null>} `null` at the end of input and on Ctrl-C.
      */
     async ask(question) {
-      if (!stdout.isTTY || !stdin.isTTY) throw new UsageError('there is no terminal to ask on');
+      if (!isTerminal()) throw new UsageError('there is no terminal to ask on');
       const { createInterface } = require('node:readline/promises');
-      const terminal = createInterface({ input: stdin, output: stdout });
+      const terminal = createInterface({ input: streams.stdin, output: stdout });
       const closed = new Promise((resolve) => terminal.once('close', () => resolve(null)));
       try {
         const answer = await Promise.race([terminal.question(question), closed]);
@@ -164,9 +175,9 @@ function createOutput({ stdout, stderr, stdin, env }) {
      * @returns {Promise<boolean>}
      */
     async confirm(question, assumed = true) {
-      if (!stdout.isTTY || !stdin.isTTY) throw new UsageError('there is no terminal to ask on', 'give --yes to go on without being asked');
+      if (!isTerminal()) throw new UsageError('there is no terminal to ask on', 'give --yes to go on without being asked');
       const { createInterface } = require('node:readline/promises');
-      const terminal = createInterface({ input: stdin, output: stdout });
+      const terminal = createInterface({ input: streams.stdin, output: stdout });
       const closed = new Promise((resolve) => terminal.once('close', () => resolve('no')));
       try {
         const answer = String(await Promise.race([terminal.question(`${question} ${assumed ? '[Y/n]' : '[y/N]'} `), closed]));

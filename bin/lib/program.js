@@ -3,13 +3,11 @@
 // The program: which verbs there are, and how a command line becomes one call of a verb. A verb's module says what it is
 // called and what it takes; nothing here knows what it does.
 
-const { existsSync } = require('node:fs');
-const { join } = require('node:path');
-const { Command, Option } = require('commander');
 const { version } = require('../../package.json');
 const { RecoverError, explain, reportOf } = require('./errors.js');
 const { EXIT, exitOf } = require('./exit.js');
 const { createOutput } = require('./output.js');
+const { readPlainLine } = require('./plain-line.js');
 
 /**
  * What a verb's module exports.
@@ -80,6 +78,11 @@ async function run(argv, io) {
   }
   // Without a verb and a terminal it is `status`.
   const line = argv.length === 0 ? ['status'] : argv;
+  if (VERBS.includes(line[0])) {
+    const verb = verbNamed(line[0]);
+    const args = readPlainLine(verb, line.slice(1));
+    if (args !== null) return (await verb.run(args, io)) ?? EXIT.done;
+  }
   const program = programOf(line[0], io, (code) => {
     exitCode = code;
   });
@@ -105,6 +108,7 @@ async function run(argv, io) {
  * @param {(exitCode: number) => void} finished
  */
 function programOf(first, io, finished) {
+  const { Command } = require('commander');
   const program = new Command('cc-session-recover')
     .description('Keeps long Claude Code sessions alive: records why a session stopped, waits until the limit\nhas reset, and continues the same session exactly once.')
     .version(version, '-V, --version', 'print the version')
@@ -120,13 +124,15 @@ function programOf(first, io, finished) {
       getOutHelpWidth: () => io.width ?? 100,
     })
     .showHelpAfterError('  next: run it with --help to see what it takes');
-  const known = VERBS.filter((name) => existsSync(join(__dirname, '..', 'commands', `${name}.js`)));
-  for (const name of known.includes(first) ? [first] : known) {
-    /** @type {Verb} */
-    const verb = require(`../commands/${name}.js`);
-    program.addCommand(commandFor(verb, io, finished).copyInheritedSettings(program));
+  for (const name of VERBS.includes(first) ? [first] : VERBS) {
+    program.addCommand(commandFor(verbNamed(name), io, finished).copyInheritedSettings(program));
   }
   return program;
+}
+
+/** @param {string} name @returns {Verb} */
+function verbNamed(name) {
+  return require(`../commands/${name}.js`);
 }
 
 /**
@@ -135,6 +141,7 @@ function programOf(first, io, finished) {
  * @param {(exitCode: number) => void} finished
  */
 function commandFor(verb, io, finished) {
+  const { Command, Option } = require('commander');
   const command = new Command(verb.name)
     .summary(verb.summary)
     // Lines are broken where the terminal ends, paragraphs where an empty line stands.
@@ -186,4 +193,4 @@ function mended(error) {
   });
 }
 
-module.exports = { main };
+module.exports = { VERBS, main, programOf, verbNamed };

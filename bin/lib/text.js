@@ -10,39 +10,43 @@ const { stripVTControlCharacters } = require('node:util');
 /** Format and control characters: C0 and C1, soft hyphen, bidirectional marks and isolates, line separators, byte order mark, tags. */
 const UNSEEN = /[\u0000-\u001F\u007F-\u009F\u00AD\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/gu;
 
-/** Marks on one letter beyond what any script needs: heaped up they cover the lines above and below. */
-const HEAPED = /(\p{M}{6})\p{M}+/gu;
-
 /** What takes no columns of its own. */
-const WIDTHLESS = /[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Mn}\p{Me}[\p{Cf}--[\u0600-\u0605\u06DD\u0890\u0891\u08E2\u{110BD}\u{110CD}]]]/v;
+const WIDTHLESS = String.raw`[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Mn}\p{Me}[\p{Cf}--[\u0600-\u0605\u06DD\u0890\u0891\u08E2\u{110BD}\u{110CD}]]]`;
 
 /** What takes two columns: East Asian Wide and Fullwidth, and what is an emoji without being asked to. */
-const WIDE =
-  /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Bopo}\p{sc=Yiii}\p{sc=Tang}\p{sc=Nshu}\p{sc=Kits}\p{Emoji_Presentation}\u2329\u232A\u2630-\u2637\u268A-\u268F\u2E80-\u303E\u309B\u309C\u30A0\u30FB\u30FC\u3190-\u3247\u3250-\u33FF\u4DC0-\u4DFF\uFE10-\uFE19\uFE30-\uFE6B\uFF01-\uFF60\uFFE0-\uFFE6\u{1D300}-\u{1D356}\u{1D360}-\u{1D376}\u{1F200}-\u{1F265}]/u;
+const WIDE = String.raw`[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Bopo}\p{sc=Yiii}\p{sc=Tang}\p{sc=Nshu}\p{sc=Kits}\p{Emoji_Presentation}\u2329\u232A\u2630-\u2637\u268A-\u268F\u2E80-\u303E\u309B\u309C\u30A0\u30FB\u30FC\u3190-\u3247\u3250-\u33FF\u4DC0-\u4DFF\uFE10-\uFE19\uFE30-\uFE6B\uFF01-\uFF60\uFFE0-\uFFE6\u{1D300}-\u{1D356}\u{1D360}-\u{1D376}\u{1F200}-\u{1F265}]`;
 
 /** Halfwidth forms of wide scripts, the inner parts of Hangul syllables, and tone marks. */
 const NARROW = /[\u02EA\u02EB\u1160-\u11FF\uD7B0-\uD7FB\uFF61-\uFFDC]/u;
-
-/** A letter of Hangul: the rest of its grapheme is in the same cell. */
-const HANGUL = /^\p{sc=Hang}/u;
 
 const ASCII = /^[ -~]*$/;
 
 /** Letters, marks, arrows and lines of which each is a grapheme of its own and takes one column: most of what is shown. */
 const PLAIN = /^[ -~\u00A1-\u00AC\u00AE-\u02E9\u2010-\u2027\u2030-\u205E\u2190-\u2319\u2500-\u25FC]*$/;
 
-// The tables behind these two take as long to be read as all else a short command does, and most screens do without them.
+// The Unicode tables behind these take longer to load than a short command runs, and most screens need none of them. They are given as
+// text because the engine reads the tables of a literal together with the file.
 
-/** @type {Intl.Segmenter | undefined} */
-let segmenter;
-/** @type {RegExp | undefined} */
-let picture;
+const graphemesOf = once(() => new Intl.Segmenter());
+const widthless = once(() => new RegExp(WIDTHLESS, 'v'));
+const wide = once(() => new RegExp(WIDE, 'u'));
+/** Marks on one letter beyond what any script needs: heaped up they cover the lines above and below. */
+const heaped = once(() => new RegExp(String.raw`(\p{M}{6})\p{M}+`, 'gu'));
+/** A letter of Hangul: the rest of its grapheme is in the same cell. */
+const hangul = once(() => new RegExp(String.raw`^\p{sc=Hang}`, 'u'));
+const picture = once(() => new RegExp(String.raw`^(?:\p{RGI_Emoji}|\p{RI}{1,2}|[\d#*]\uFE0F|\p{ExtPict}\uFE0F)|\u200D\p{ExtPict}`, 'v'));
+
+/** @template T @param {() => T} make @returns {() => T} */
+function once(make) {
+  /** @type {T | undefined} */
+  let made;
+  return () => (made ??= make());
+}
 
 /** A text in graphemes. @param {string} text @returns {Iterable<{segment: string, index: number}>} */
 function graphemes(text) {
   if (PLAIN.test(text)) return characters(text);
-  segmenter ??= new Intl.Segmenter();
-  return segmenter.segment(text);
+  return graphemesOf().segment(text);
 }
 
 /** @param {string} text */
@@ -52,9 +56,7 @@ function* characters(text) {
 
 /** Whether several characters are shown as one picture. @param {string} grapheme */
 function isPicture(grapheme) {
-  // Given as text: the tables of a literal are read with the file, whether it is used or not.
-  picture ??= new RegExp('^(?:\\p{RGI_Emoji}|\\p{RI}{1,2}|[\\d#*]\\uFE0F|\\p{ExtPict}\\uFE0F)|\\u200D\\p{ExtPict}', 'v');
-  return picture.test(grapheme);
+  return picture().test(grapheme);
 }
 
 /**
@@ -89,11 +91,11 @@ function measured(grapheme) {
   if (grapheme[1] === '\uFE0E') return 1;
   // Of a single character the wide ones are known without it.
   if (grapheme.length > String.fromCodePoint(/** @type {number} */ (grapheme.codePointAt(0))).length && isPicture(grapheme)) return 2;
-  if (HANGUL.test(grapheme)) return WIDTHLESS.test(grapheme[0]) ? 0 : NARROW.test(grapheme[0]) ? 1 : 2;
+  if (hangul().test(grapheme)) return widthless().test(grapheme[0]) ? 0 : NARROW.test(grapheme[0]) ? 1 : 2;
   let width = 0;
   for (const character of grapheme) {
     if (character === '\u200D') break;
-    if (!WIDTHLESS.test(character)) width += WIDE.test(character) && !NARROW.test(character) ? 2 : 1;
+    if (!widthless().test(character)) width += wide().test(character) && !NARROW.test(character) ? 2 : 1;
   }
   return width;
 }
@@ -110,7 +112,7 @@ function clean(text, except = '') {
   return stripVTControlCharacters(text)
     .replace(/\r?\n/g, ' ')
     .replace(UNSEEN, (character) => (except.includes(character) ? character : character === '\t' ? ' ' : ''))
-    .replace(HEAPED, '$1')
+    .replace(heaped(), '$1')
     .toWellFormed();
 }
 

@@ -1,0 +1,56 @@
+// Whole processes against the least that node does, `node -e 0`: what a person waits for when a verb answers. The sessions are in the page
+// cache. `NODE_EXTRA_CA_CERTS` is removed, because with it every node process parses certificates first, and all ratios shrink.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cached } from './corpus.mjs';
+import { milliseconds, pairs } from './pairs.mjs';
+import { surroundings } from './scan.mjs';
+
+const CLI = join(import.meta.dirname, '..', 'bin', 'cc-session-recover.js');
+const ROUNDS = 40;
+
+/** @type {{words: string[], most?: number}[]} Without a bar: for information. */
+const COMMANDS = [
+  { words: ['--version'], most: 1.15 },
+  { words: ['status', '--all'], most: 1.6 },
+  { words: ['status', '--all', '--json'] },
+  { words: ['status'] },
+  { words: ['status', '--help'] },
+];
+
+/** @returns {Promise<import('./pairs.mjs').Figure[]>} */
+export async function run() {
+  const home = mkdtempSync(join(tmpdir(), 'ccsr-bench-'));
+  try {
+    const corpus = await cached('quick-scanned', { sessions: 300, 'bytes-total': '200M', projects: 20, seed: 1 });
+    const { NODE_EXTRA_CA_CERTS: _, ...env } = surroundings(home, corpus);
+    const figures = [];
+    for (const { words, most } of COMMANDS) {
+      const { theirs, ours, ratio, minima } = await pairs(() => timed(['-e', '0'], home, env), () => timed([CLI, ...words], home, env), ROUNDS);
+      figures.push({
+        what: `${words.join(' ')}, 300 sessions`,
+        anchor: 'node -e 0',
+        theirs: milliseconds(theirs),
+        ours: milliseconds(ours),
+        ratio,
+        minima,
+        ...(most === undefined ? {} : { bar: { most } }),
+      });
+    }
+    return figures;
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/** Milliseconds of a process whose output is thrown away. @param {string[]} argv @param {string} cwd @param {NodeJS.ProcessEnv} env */
+function timed(argv, cwd, env) {
+  const began = performance.now();
+  const { status, stderr } = spawnSync(process.execPath, argv, { cwd, env, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
+  const took = performance.now() - began;
+  if (status !== 0) throw new Error(`${argv.join(' ')} ended with ${status}: ${stderr.trim()}`);
+  return took;
+}
