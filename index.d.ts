@@ -35,6 +35,13 @@ export type StopKind =
 export type SessionGroup = 'needs-you' | 'waiting' | 'hung' | 'running' | 'settled'
 
 /**
+ * What every screen calls a session. `current`: it runs the command. `needs-you`: open, and nothing continues before you act. `waiting`: it
+ * continues by itself later. `hung`: open without a sign of work. `running`: a turn is under way. `open`: open and idle. `interrupted`:
+ * closed with pending work. `finished`: closed, and its last turn ended. `empty`: closed, without a conversation.
+ */
+export type SessionStatus = 'current' | 'needs-you' | 'waiting' | 'hung' | 'running' | 'open' | 'interrupted' | 'finished' | 'empty'
+
+/**
  * Whether a session lives, and whether its work is done. `current`: the caller's own. `active`: a process holds it. `hung`: a process
  * holds it, says it is busy, and shows no sign of work. `orphaned`: no process, unfinished. `completed`: no process, last turn ended.
  */
@@ -491,6 +498,8 @@ export interface Session {
   activity: 'busy' | 'idle' | 'waiting' | null
   /** Where every screen puts it. */
   group: SessionGroup
+  /** What every screen calls it. */
+  status: SessionStatus
   /** What `state` and `activity` rest on; what `stop.kind` rests on is in `stop.evidence`. */
   evidence: Evidence[]
   /** How its latest turn stopped. */
@@ -529,6 +538,8 @@ export interface Session {
   incident: Incident | null
   /** What happens next. */
   next: NextStep
+  /** When Claude Code continues it by itself; what `next` plans follows only if it does not. `null`: it is not expected to. */
+  clientContinuesAt: string | null
   /** What a person can run. */
   commands: Commands
 }
@@ -585,6 +596,8 @@ export interface StatusReport {
   generatedAt: string
   /** The project asked about, or `null` for all. */
   project: { dir: string; enabled: boolean } | null
+  /** Whether recovery is on here, and how far it goes. Printed by `status` only. */
+  recovery?: RecoveryOverview
   /** The newest word of each account about its limits, where `init --statusline` lets us hear it. */
   accounts: Account[]
   /** The sessions. */
@@ -593,6 +606,40 @@ export interface StatusReport {
   older?: { count: number; stops: StopKind[] }
   /** What could not be read. */
   problems: Problem[]
+}
+
+/** Whether recovery is on in a project, or on this machine. */
+export interface RecoveryOverview {
+  /** `on`: stops are noticed and continued. `switched-off`: stops are noticed, and `heartbeat.enabled` keeps this tool from continuing them. `not-set-up`: no hooks. */
+  setup: 'on' | 'switched-off' | 'not-set-up'
+  /** The hooks of the user or of the plugin work in every project. */
+  everywhere: boolean
+  /** Projects with hooks of their own; of one project 0 or 1. */
+  projects: number
+  /** Those of them whose closed sessions are resumed unattended. */
+  unattended: number
+  /** Everything is paused. */
+  pausedAll: boolean
+  /** Sessions in the report that are paused. */
+  paused: number
+  /** The stop that was recovered last. */
+  lastRecovered: LastRecovered | null
+}
+
+/** A stop after which the session continued. */
+export interface LastRecovered {
+  /** The session. */
+  session: string
+  /** Its name, title or newest prompt. */
+  name: string | null
+  /** The enabled project it is in. */
+  project: string | null
+  /** What stopped it. */
+  stop: StopKind
+  /** When it continued. */
+  at: string
+  /** `wake`: the waiting hook of this tool continued it. `run`: an unattended run did. `client`: Claude Code did. */
+  by: 'wake' | 'run' | 'client'
 }
 
 /** How much of a limit is used. */

@@ -57,7 +57,7 @@ test('a cancelled session is no longer waited for, and --dry-run cancels nothing
 
   assert.equal((await place.run(['cancel', '3f2a'])).status, 6);
   assert.equal((await place.run(['cancel', '--all'])).status, 6);
-  assert.match((await place.run(['status'])).stdout, /^No stopped or waiting sessions /);
+  assert.match((await place.run(['status'])).stdout, /^No stopped or waiting sessions /m);
 });
 
 test('--all cancels every session, and an ambiguous beginning of an id ends with 3', async (t) => {

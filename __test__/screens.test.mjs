@@ -52,9 +52,12 @@ const viewOf = ({ width, colours }) => ({ width, colours });
 /** @type {[string, (io: Output) => unknown][]} */
 const SCREENS = [
   ['status', (io) => printStatus(made.statusReport(EVERYTHING, { project: null, accounts: made.ACCOUNTS.slice(0, 1) }), io)],
-  ['status-of-a-project', (io) => printStatus(made.statusReport(EVERYTHING, { project: { dir: '/home/me/work/api', enabled: false }, accounts: made.ACCOUNTS }), io)],
+  ['status-of-a-project', (io) => printStatus(made.statusReport(EVERYTHING, { project: { dir: '/home/me/work/api', enabled: false }, recovery: made.recovery({ setup: 'not-set-up', projects: 0, unattended: 0 }), accounts: made.ACCOUNTS }), io)],
   ['status-hostile', (io) => printStatus(made.statusReport(ALL, { project: null, accounts: [...made.ACCOUNTS, made.account('/\u001B[2J\u202E日本語', [42, '2026-03-02T05:00:00Z'], null)] }), io)],
   ['status-empty', (io) => printStatus(made.statusReport([]), io)],
+  ['status-recovered', (io) => printStatus(made.statusReport([], { accounts: made.ACCOUNTS.slice(0, 1), recovery: made.recovery({ lastRecovered: { session: made.CRASHED.id, name: 'docs', project: '/home/me/work/docs', stop: 'usage-limit-5h', at: '2026-03-02T03:02:00Z', by: 'run' } }) }), io)],
+  ['status-paused', (io) => printStatus(made.statusReport([made.WAITING], { project: null, recovery: made.recovery({ projects: 4, unattended: 2, pausedAll: true, paused: 1 }) }), io)],
+  ['status-switched-off', (io) => printStatus(made.statusReport([], { recovery: made.recovery({ setup: 'switched-off' }) }), io)],
   ['status-nothing-owed', (io) => printStatus(made.statusReport([made.FINISHED, made.INTERRUPTED]), io)],
   ['list', (io) => printList(made.listReport(EVERYTHING, { total: 122 }), io)],
   ['list-hostile', (io) => printList(made.listReport(ALL), io)],
@@ -197,16 +200,18 @@ test('status puts what needs a person first, then what waits, what hangs, what r
   assert.deepEqual(places, places.toSorted((one, other) => one - other));
 });
 
-test('status says what is left of each account, in line, and nothing of windows that are over', () => {
+test('status prints how much each account has used, in line, and nothing of windows that have reset', () => {
   const at = (/** @type {number} */ columns, /** @type {unknown[]} */ accounts) =>
     shown((io) => printStatus(made.statusReport(EVERYTHING, { accounts }), io), { columns, env: { NO_COLOR: '1' } }).text.split('\n');
-  assert.deepEqual(at(160, made.ACCOUNTS).slice(1, 4), [
-    '~/.ccs/instances/work  5 h: 0 % left, resets 05:00 (in 1 h 18 min)  7 d: 8 % left, resets Mar 7 09:00 (in 5 d 5 h)   as of 03:41',
-    `~/.claude              ${' '.repeat(45)}7 d: 92 % left, resets Mar 4 09:00 (in 2 d 5 h)  as of Mar 1 21:41`,
-    '',
+  assert.deepEqual(at(160, made.ACCOUNTS).slice(0, 4), [
+    'Recovery is on here, unattended runs are on, nothing is paused.',
+    '~/.ccs/instances/work  5 h: 100 % used, resets 05:00 (in 1 h 18 min)  7 d: 91 % used, resets Mar 7 09:00 (in 5 d 5 h)  as of 03:41',
+    `~/.claude              ${' '.repeat(47)}7 d: 7 % used, resets Mar 4 09:00 (in 2 d 5 h)   as of Mar 1 21:41`,
+    '~/work/api: 2 need you, 2 waiting, 1 hung, 2 running',
   ]);
-  assert.deepEqual(at(40, made.ACCOUNTS.slice(0, 1)).slice(2, 4), ['5 h: 0 % left  7 d: 8 % left', '']);
-  assert.equal(at(160, made.ACCOUNTS.slice(1, 2))[1], '');
+  const [first] = made.ACCOUNTS;
+  assert.equal(at(200, [first])[0], 'Recovery is on here, unattended runs are on, nothing is paused.  5 h: 100 % used, resets 05:00 (in 1 h 18 min)  7 d: 91 % used, resets Mar 7 09:00 (in 5 d 5 h)  as of 03:41');
+  assert.deepEqual(at(40, [first]).slice(0, 3), ['Recovery is on here, unattended runs are', 'on, nothing is paused.', '5 h: 100 % used  7 d: 91 % used']);
 });
 
 /** A row of a numbered session. */
@@ -225,7 +230,7 @@ test('into a pipe status shows fifty of a group and says how the others are list
 
 test('the state is coloured by what it means', () => {
   const { text } = shown((io) => printList(made.listReport(EVERYTHING), io), { columns: 120 });
-  const colourOf = (/** @type {string} */ id) => new RegExp(`^${id}  \u001B\\[(\\d+)m[A-Z]+`, 'm').exec(text)?.[1];
+  const colourOf = (/** @type {string} */ id) => new RegExp(`^${id}  \u001B\\[(\\d+)m[a-z]+`, 'm').exec(text)?.[1];
   assert.deepEqual(
     ['77aa0000', '5511aaaa', '4444dead', '3f2a9c1d', '99bb0000', 'aacc0000'].map(colourOf),
     ['31', '31', '31', '33', '32', '2'],
@@ -336,13 +341,13 @@ test('show and recall hand on what was asked for', async (t) => {
   const show = asked(t, made.CRASHED);
   const shownSession = await show.ask(['show', '77aa', '--project', '.']);
   assert.deepEqual(JSON.parse(shownSession.stderr), { session: '77aa', project: show.project });
-  assert.match(shownSession.stdout, /^docs\n77aa0000-0000-4000-8000-000000000001\nORPHANED {2}crashed\n/);
+  assert.match(shownSession.stdout, /^docs\n77aa0000-0000-4000-8000-000000000001\ninterrupted {2}crashed\n/);
   assert.deepEqual(JSON.parse((await show.ask(['show', '--latest'])).stderr), { latest: true });
   assert.equal((await show.ask(['show', '--latest', '--json'])).stdout, `${JSON.stringify(made.CRASHED, null, 2)}\n`);
   const recall = asked(t, made.recallReport([made.CRASHED]));
   const recalled = await recall.ask(['recall', '--recent', '3', '--since', '1w']);
   assert.deepEqual(JSON.parse(recalled.stderr), { recent: 3, since: '1w' });
-  assert.match(recalled.stdout, /^docs\n77aa0000 {2}ORPHANED {2}crashed {2}/);
+  assert.match(recalled.stdout, /^docs\n77aa0000 {2}interrupted {2}crashed {2}/);
 });
 
 // ---- Text --------------------------------------------------------------------------------------------------------------

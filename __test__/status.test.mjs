@@ -32,10 +32,11 @@ test('a session that needs a person is shown with the reason and the command, on
   const { text } = shown(statusReport([made.FINISHED, made.WAITING, made.CRASHED], { project: null }));
   assert.equal(
     text,
-    `On this machine: 1 needs you, 1 waiting
+    `Recovery is on in 1 project, unattended runs are on, nothing is paused.
+On this machine: 1 needs you, 1 waiting
 
-Needs you  state     why           since          terminal  process  name                              project
-77aa0000   ORPHANED  crashed       Mar 1 21:58                       docs                              ~/work/docs
+Needs you  state        why           since          terminal  process  name                              project
+77aa0000   interrupted  crashed       Mar 1 21:58                       docs                              ~/work/docs
            Its process is gone in the middle of a turn.
            Context 92 % full: begin a fresh session from HANDOFF.md.
            Transcript of 61 MB: slow to open; a fresh session from the note is lighter.
@@ -44,25 +45,25 @@ Needs you  state     why           since          terminal  process  name       
 1 session was open when the machine went down. What resumes it is printed by:
   cc-session-recover resume --all-crashed --print-command
 
-Waiting    state     why           continues      terminal  process  name                              project
-3f2a9c1d   ACTIVE    5-hour limit  in 1 h 20 min  pts/3        4711  Move the parser to its own crate  ~/work/api
-           5-hour limit ends at 05:00; continues by itself at 05:02.
+Waiting    state        why           continues      terminal  process  name                              project
+3f2a9c1d   waiting      5-hour limit  in 1 h 20 min  pts/3        4711  Move the parser to its own crate  ~/work/api
+           5-hour limit resets at 05:00; Claude Code continues this at 05:00; if it has not by 05:02, this tool does.
            Context 71 % full: run /compact when it goes on.
 
-1 other session (1 completed): cc-session-recover list
+1 other session (1 finished): cc-session-recover list
 `,
   );
 });
 
 test('nothing stopped is said in a line, with where else to look', () => {
   const { text } = shown(statusReport([]));
-  assert.equal(text, 'No stopped or waiting sessions in ~/work/api.\n\nSessions of all projects:\n  cc-session-recover status --all\n');
-  assert.match(shown(statusReport([], { project: null })).text, /^No stopped or waiting sessions on this machine\.\n\n.*\n {2}cc-session-recover list\n$/);
+  assert.equal(text, 'Recovery is on here, unattended runs are on, nothing is paused.\nNo stopped or waiting sessions in ~/work/api.\n\nSessions of all projects:\n  cc-session-recover status --all\n');
+  assert.match(shown(statusReport([], { project: null })).text, /^Recovery .*\nNo stopped or waiting sessions on this machine\.\n\n.*\n {2}cc-session-recover list\n$/);
 });
 
 test('a project without hooks is told how to get them', () => {
-  const { text } = shown(statusReport([], { project: { dir: '/home/me/my work', enabled: false } }));
-  assert.match(text, /^Recovery is not set up here: .*:\n {2}cc-session-recover init '\/home\/me\/my work'$/m);
+  const { text } = shown(statusReport([], { project: { dir: '/home/me/my work', enabled: false }, recovery: made.recovery({ setup: 'not-set-up', projects: 0, unattended: 0 }) }));
+  assert.match(text, /^Recovery is not set up here: stops are not noticed\.\n[^]*^Set recovery up here with:\n {2}cc-session-recover init '\/home\/me\/my work'$/m);
 });
 
 test('what could not be read is told beside the result', () => {
@@ -105,8 +106,12 @@ test('a guessed reset is marked, a past one is over', () => {
 test('what happens next has its time: at for what goes by itself, from for what a person does', () => {
   const now = new Date(NOW);
   const words = (/** @type {any} */ next) => nextWords({ why: '', argv: null, ...next }, now);
-  assert.equal(words({ action: 'wake', at: '2026-03-02T05:02:30Z' }), 'continues by itself at 05:02');
-  assert.equal(words({ action: 'wake', at: '2026-03-02T03:00:00Z' }), 'continues by itself now');
+  assert.equal(words({ action: 'wake', at: '2026-03-02T05:02:30Z' }), 'this tool continues it at 05:02');
+  assert.equal(words({ action: 'wake', at: '2026-03-02T03:00:00Z' }), 'this tool continues it now');
+  const before = (/** @type {any} */ next, /** @type {string} */ at) => nextWords({ why: '', argv: null, ...next }, now, at);
+  assert.equal(before({ action: 'wake', at: '2026-03-02T05:03:00Z' }, '2026-03-02T05:00:00Z'), 'Claude Code continues this at 05:00; if it has not by 05:03, this tool does');
+  assert.equal(before({ action: 'client', at: '2026-03-02T05:00:00Z' }, '2026-03-02T05:00:00Z'), 'Claude Code continues this at 05:00; this tool does not');
+  assert.equal(before({ action: 'wake', at: '2026-03-02T03:43:00Z' }, '2026-03-02T03:41:00Z'), 'Claude Code continues this now; if it has not by 03:43, this tool does');
   assert.equal(words({ action: 'client', at: null }), 'Claude Code continues it');
   assert.equal(words({ action: 'resume', at: '2026-03-02T05:00:00Z' }), 'resume it by hand from 05:00 on');
   assert.equal(words({ action: 'resume', at: '2026-03-02T03:00:00Z' }), 'resume it by hand');
@@ -147,7 +152,7 @@ test('what was cancelled is told with what it was waiting for', () => {
   const screen = terminal({ tty: false });
   const cancelled = [{ session: made.WAITING.id, project: '/home/me/work/api', phase: 'waiting', plan: { ...made.WAITING.next, at: '2099-01-01T05:00:00Z' } }];
   printCancelled({ dryRun: true, cancelled }, screen.io);
-  assert.match(screen.text, /^Would no longer be continued:\n\nsession {3}project {5}was\n3f2a9c1d {2}~\/work\/api {2}continues by itself at 2099-01-01 05:00\n$/);
+  assert.match(screen.text, /^Would no longer be continued:\n\nsession {3}project {5}was\n3f2a9c1d {2}~\/work\/api {2}this tool continues it at 2099-01-01 05:00\n$/);
 });
 
 // ---- The verb ----------------------------------------------------------------------------------------------------------
@@ -156,7 +161,23 @@ test('status in a project without sessions says so and ends with 0', async (t) =
   const { run } = world(t);
   const { status, stdout, stderr } = await run(['status']);
   assert.equal(status, 0, stderr);
-  assert.ok(stdout.startsWith('No stopped or waiting sessions in ~/project.\n'), stdout);
+  assert.match(stdout, /^Recovery is not set up here: stops are not noticed\.\nNo stopped or waiting sessions in ~\/project\.\n/);
+});
+
+test('the first line says whether recovery is on, unattended and paused, as the report does', async (t) => {
+  const place = world(t);
+  const first = async (/** @type {string[]} */ ...options) => (await place.run(['status', ...options])).stdout.split('\n')[0];
+  const overview = async () => JSON.parse((await place.run(['status', '--json'])).stdout).recovery;
+  assert.deepEqual(await overview(), { setup: 'not-set-up', everywhere: false, projects: 0, unattended: 0, pausedAll: false, paused: 0, lastRecovered: null });
+  assert.equal(await first('--all'), 'Recovery is not set up in any project: stops are not noticed.');
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  assert.equal(await first(), 'Recovery is on here, unattended runs are off, nothing is paused.');
+  assert.equal(await first('--all'), 'Recovery is on in 1 project, unattended runs are off, nothing is paused.');
+  assert.equal((await place.run(['pause', '--all'])).status, 0);
+  assert.equal(await first(), 'Recovery is on here, unattended runs are off, everything is paused.');
+  assert.equal((await overview()).pausedAll, true);
+  writeFileSync(place.env.CC_RECOVER_CONFIG, JSON.stringify({ version: 1, heartbeat: { enabled: false } }));
+  assert.equal(await first(), 'Recovery is switched off here (heartbeat.enabled is false): stops are noticed, and not continued.');
 });
 
 test('without a verb it is status', async (t) => {
@@ -321,7 +342,7 @@ test('status --watch draws on a terminal until Ctrl-C and ends with 0', { skip: 
   const status = await new Promise((resolve) => child.on('close', resolve));
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
   assert.equal(page.second, false);
-  assert.match(page.ended, /^No stopped or waiting sessions in ~\/project\.\n[\s\S]*Ctrl-C ends\n$/);
+  assert.match(page.ended, /^Recovery is not set up here: stops are not noticed\.\nNo stopped or waiting sessions in ~\/project\.\n[\s\S]*Ctrl-C ends\n$/);
 });
 
 for (const [what, argv, env] of /** @type {const} */ ([

@@ -66,6 +66,7 @@ export function session(id, { stop, next, project, commands, subagents, ...field
     paused: false,
     incident: null,
     next: { action: 'none', at: null, reason: 'nothing-pending', why: 'its last turn ended', argv: null, ...next },
+    clientContinuesAt: null,
     commands: {
       cwd,
       env: {},
@@ -75,7 +76,17 @@ export function session(id, { stop, next, project, commands, subagents, ...field
       ...commands,
     },
     ...fields,
+    status: statusOf({ group: GROUP_OF[next?.action] ?? (fields.live ? 'running' : 'settled'), ...fields }),
   };
+}
+
+/** What screens call such a session. @param {Record<string, any>} fields */
+function statusOf({ state = 'completed', group, activity }) {
+  if (state === 'current' || state === 'hung' || state === 'empty') return state;
+  if (group === 'waiting') return 'waiting';
+  if (state === 'orphaned') return group === 'running' ? 'running' : 'interrupted';
+  if (state === 'completed') return 'finished';
+  return group === 'needs-you' ? 'needs-you' : activity === 'busy' ? 'running' : 'open';
 }
 
 /** @param {number} pid @param {Record<string, any>} [fields] */
@@ -144,6 +155,7 @@ export const WAITING = session('3f2a9c1d', {
   activity: 'idle',
   stop: { ...LIMIT, message: "You've hit your session limit · resets 5am (UTC)" },
   live: live(4711, { status: 'idle', children: [{ pid: 4720, command: 'node', startedAt: '2026-03-02T01:00:04Z' }] }),
+  clientContinuesAt: '2026-03-02T05:00:00Z',
   deletedAfter: null,
   retention: null,
   turns: 14,
@@ -187,6 +199,7 @@ export const GUESSED = session('0badcafe', {
   project: { dir: `${HOME}/work/reports` },
   stop: { ...LIMIT, resetsAt: '2026-03-02T09:00:00Z', resetsAtSource: 'guess' },
   live: live(4801, { tty: null, kind: 'background', job: 'a1b2c3d4', status: 'idle' }),
+  clientContinuesAt: '2026-03-02T09:00:00Z',
   next: { action: 'client', at: '2026-03-02T09:00:00Z', why: 'Claude Code continues it while it stays open' },
   commands: { resume: ['claude', 'attach', 'a1b2c3d4'], kill: ['cc-session-recover', 'kill', '0badcafe-0000-4000-8000-000000000001'] },
 });
@@ -308,12 +321,18 @@ export const ACCOUNTS = [
 
 /** @param {any[]} sessions @param {Record<string, any>} [fields] */
 export function statusReport(sessions, fields = {}) {
-  return { schema: 'cc-session-recover/status@1', generatedAt: NOW, project: { dir: `${HOME}/work/api`, enabled: true }, accounts: [], sessions, problems: [], ...fields };
+  return { schema: 'cc-session-recover/status@1', generatedAt: NOW, project: { dir: `${HOME}/work/api`, enabled: true }, recovery: recovery(), accounts: [], sessions, problems: [], ...fields };
+}
+
+/** Whether recovery is on: in one project, with unattended runs, unless fields say otherwise. @param {Record<string, any>} [fields] */
+export function recovery(fields = {}) {
+  return { setup: 'on', everywhere: false, projects: 1, unattended: 1, pausedAll: false, paused: 0, lastRecovered: null, ...fields };
 }
 
 /** @param {any[]} sessions @param {Record<string, any>} [fields] */
 export function listReport(sessions, fields = {}) {
-  return { ...statusReport(sessions, { project: null }), total: sessions.length, ...fields };
+  const { recovery: _, ...report } = statusReport(sessions, { project: null });
+  return { ...report, total: sessions.length, ...fields };
 }
 
 /** @param {any[]} sessions */

@@ -1,7 +1,7 @@
 'use strict';
 
-// What is left of the quota of each account, as lines: one an account, and only what still holds. A window that has begun anew
-// since it was told of says nothing any more.
+// How much of its quota each account has used, in the direction in which Claude Code shows it: one line an account. A window that
+// has reset since the client reported it is left out.
 
 const { truncated, truncatedPath, widthOf } = require('./text.js');
 const { clock, duration, homely } = require('./wording.js');
@@ -30,7 +30,7 @@ function quotaLines(accounts, width, now) {
   const room = width ?? Infinity;
   const names = known.length > 1 ? known.map(({ configDir }) => homely(configDir)) : known.map(() => '');
   const longest = Math.min(DIRECTORY, Math.max(0, ...names.map(widthOf)));
-  for (const words of [wholeWords, shortWords, leftWords]) {
+  for (const words of [wholeWords, shortWords, usedWords]) {
     const told = inLine(
       known.map(({ fiveHour, sevenDay, seenAt }) => [
         fiveHour === null ? '' : `5 h: ${words(fiveHour, now)}`,
@@ -40,7 +40,7 @@ function quotaLines(accounts, width, now) {
     );
     // The directories take what the figures leave.
     const left = room - Math.max(0, ...told.map(widthOf)) - (longest > 0 ? 2 : 0);
-    if (left < Math.min(longest, ENOUGH) && words !== leftWords) continue;
+    if (left < Math.min(longest, ENOUGH) && words !== usedWords) continue;
     const most = Math.min(longest, Math.max(left, LEAST));
     return inLine(told.map((line, index) => [truncatedPath(names[index], most), line])).map((line) => truncated(line, room));
   }
@@ -54,13 +54,13 @@ function wholeWords(window, now) {
 
 /** @param {QuotaWindow} window @param {Date} now */
 function shortWords(window, now) {
-  return `${leftWords(window)}, resets ${clock(new Date(window.resetsAt), now)}`;
+  return `${usedWords(window)}, resets ${clock(new Date(window.resetsAt), now)}`;
 }
 
 /** @param {QuotaWindow} window */
-function leftWords({ usedPercent }) {
-  // Rounded down: what is said to be left is there.
-  return `${Math.min(Math.max(Math.floor(100 - usedPercent), 0), 100)} % left`;
+function usedWords({ usedPercent }) {
+  // Rounded down, so that 100 % is shown only for a window that is used up.
+  return `${Math.min(Math.max(Math.floor(usedPercent), 0), 100)} % used`;
 }
 
 /** Rows as lines, their cells below each other; columns that are empty everywhere are left out. @param {string[][]} rows */

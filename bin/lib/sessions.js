@@ -4,7 +4,7 @@
 // for, and the command that resumes it. What is true of a session, with its group, comes from the addon.
 
 const { cleaned, truncated } = require('./text.js');
-const { commandWords, sizeWords, tokenWords } = require('./wording.js');
+const { commandWords, sizeWords, statusWords, tokenWords } = require('./wording.js');
 
 /** @typedef {import('../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../src/ffi/types.js').Problem} Problem */
@@ -25,9 +25,9 @@ function styleOf(group, colours) {
   return { 'needs-you': colours.red, waiting: colours.yellow, hung: colours.red, running: colours.green, settled: colours.dim }[group];
 }
 
-/** The state in one word, coloured by what it means for a person. @param {Session} session @param {View['colours']} colours */
+/** The status in a word or two, coloured by what it means for a person. @param {Session} session @param {View['colours']} colours */
 function stateCell(session, colours) {
-  return { text: session.state.toUpperCase(), style: styleOf(session.group, colours) };
+  return { text: statusWords(session), style: styleOf(session.group, colours) };
 }
 
 /** What a session is called: its name, its title, or what it was asked last. @param {Session} session */

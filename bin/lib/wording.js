@@ -1,11 +1,12 @@
 'use strict';
 
 // What the reports of the addon are called in words: kinds of stops, next steps, times, commands. Only words; what follows
-// from a stop is decided in Rust.
+// from a stop is decided in Rust, and `src/report/words.rs` writes those that the dashboard prints too.
 
 const { homedir } = require('node:os');
 const { sep } = require('node:path');
 const { UNSEEN } = require('./text.js');
+const WORDS = require('./words.json');
 
 /** @typedef {import('../../src/ffi/types.js').StopKind} StopKind */
 /** @typedef {import('../../src/ffi/types.js').SessionState} SessionState */
@@ -14,37 +15,13 @@ const { UNSEEN } = require('./text.js');
 /** @typedef {import('../../src/ffi/types.js').NextStep} NextStep */
 
 /** @type {Record<StopKind, string>} */
-const KINDS = {
-  finished: 'finished',
-  'usage-limit-5h': '5-hour limit',
-  'usage-limit-weekly': 'weekly limit',
-  'usage-limit-opus': 'Opus limit',
-  'usage-limit-sonnet': 'Sonnet limit',
-  'usage-limit-fable': 'Fable limit',
-  'usage-limit-other': 'usage limit',
-  'rate-limit': 'too many requests',
-  overloaded: 'service overloaded',
-  'server-error': 'server error',
-  network: 'connection lost',
-  auth: 'not logged in',
-  billing: 'credit or budget used up',
-  'context-full': 'context full',
-  'output-limit': 'answer too long',
-  'request-error': 'request refused',
-  interrupted: 'interrupted by you',
-  waiting: 'waits for an answer',
-  running: 'working',
-  closed: 'closed in mid-turn',
-  crashed: 'crashed',
-  empty: 'no conversation yet',
-  unknown: 'unknown',
-};
+const KINDS = WORDS.stops;
 
 /** @type {Record<NextStep['action'], string>} */
 const ACTIONS = {
-  wake: 'continues by itself',
+  wake: 'this tool continues it',
   client: 'Claude Code continues it',
-  run: 'is resumed by itself',
+  run: 'this tool resumes it unattended',
   resume: 'resume it by hand',
   notify: 'needs you',
   none: '',
@@ -67,14 +44,21 @@ function stopWords({ state, stop }) {
  *
  * @param {NextStep} next
  * @param {Date} now
+ * @param {string | null} [clientContinuesAt] When Claude Code continues it before that by itself.
  */
-function nextWords(next, now) {
+function nextWords(next, now, clientContinuesAt = null) {
   const words = ACTIONS[next.action] ?? next.action;
+  const when = (/** @type {Date} */ at) => (at <= now ? 'now' : `at ${clock(at, now)}`);
+  if (clientContinuesAt !== null && next.action !== 'resume' && next.action !== 'notify') {
+    const first = `Claude Code continues this ${when(new Date(clientContinuesAt))}`;
+    if (next.action === 'wake' && next.at !== null) return `${first}; if it has not by ${clock(new Date(next.at), now)}, this tool does`;
+    return `${first}; this tool does not`;
+  }
   if (next.at === null || words === '') return words;
   const at = new Date(next.at);
   // What a person does is done from then on, not at the second.
   if (next.action === 'resume' || next.action === 'notify') return at <= now ? words : `${words} from ${clock(at, now)} on`;
-  return `${words} ${at <= now ? 'now' : `at ${clock(at, now)}`}`;
+  return `${words} ${when(at)}`;
 }
 
 /**
@@ -137,6 +121,16 @@ function untilWords(session, now) {
   return `${mark}${clock(at, now)} (${left > 0 ? `in ${duration(left)}` : 'over'})`;
 }
 
+/** A session's status in the words of the user. @param {Session} session */
+function statusWords({ status, state }) {
+  return /** @type {Record<string, string>} */ (WORDS.statuses)[status] ?? state;
+}
+
+/** The state alone, where a report knows no more of a session. @param {SessionState} state */
+function stateName(state) {
+  return /** @type {Record<string, string>} */ (WORDS.states)[state] ?? state;
+}
+
 /** What each state means. @type {Record<SessionState, string>} */
 const STATES = {
   current: 'the session that runs this command',
@@ -184,8 +178,8 @@ function doingWords(session) {
   const { activity, live, state, stop } = session;
   if (live === null) return state === 'empty' ? 'no conversation' : stopWords(session);
   if (activity === 'waiting') return live.waitingFor === null ? 'waits for you' : (WAITED_FOR[live.waitingFor] ?? live.waitingFor);
-  if (state === 'hung') return 'busy, silent';
-  if (activity === 'busy') return 'works';
+  if (state === 'hung') return 'busy, no sign of work';
+  if (activity === 'busy') return 'working';
   // A stop explains why the client is idle.
   if (activity === 'idle' && stop.kind === 'finished') return 'idle';
   if (stop.kind === 'unknown' && activity !== null) return activity;
@@ -313,7 +307,9 @@ module.exports = {
   shortIds,
   sinceWords,
   sizeWords,
+  stateName,
   stateWords,
+  statusWords,
   stopWords,
   terminalWords,
   tokenWords,

@@ -257,7 +257,9 @@ pub fn account(world: World<'_>, options: &AccountOptions) -> Result<AccountRepo
     })
 }
 
-fn belongs(incident: &Incident, project: &Path) -> bool {
+/// Whether the stop is one of a project's session.
+#[must_use]
+pub fn belongs(incident: &Incident, project: &Path) -> bool {
     incident.project.as_deref() == Some(project)
         || incident.cwd.as_deref().is_some_and(|cwd| Path::new(cwd).starts_with(project))
 }

@@ -21,3 +21,4 @@ pub mod session;
 pub mod show;
 pub mod state;
 pub mod status;
+pub mod words;

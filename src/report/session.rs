@@ -2,6 +2,7 @@
 
 use super::inventory::InventoryRow;
 use super::remains::Remains;
+use super::words::SessionStatus;
 use crate::claude::glance::glance;
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::{Process, Processes, below};
@@ -315,6 +316,8 @@ pub struct Session {
     pub activity: Option<Activity>,
     /// Where every screen puts it.
     pub group: SessionGroup,
+    /// What every screen calls it.
+    pub status: SessionStatus,
     /// What that rests on.
     pub evidence: Vec<Evidence>,
     pub stop: Stop,
@@ -351,6 +354,9 @@ pub struct Session {
     /// The stop that is being looked after.
     pub incident: Option<Incident>,
     pub next: RecoveryPlan,
+    /// When Claude Code continues it by itself. The plan in `next` follows only if it does not.
+    #[serde(serialize_with = "time_or_null")]
+    pub client_continues_at: Option<DateTime<Utc>>,
     /// Commands a person can copy.
     pub commands: Commands,
 }
@@ -399,6 +405,7 @@ impl Session {
             state: verdict.state,
             activity: verdict.activity,
             group: SessionGroup::Settled,
+            status: SessionStatus::of(verdict.state, SessionGroup::Settled, verdict.activity),
             evidence: verdict.evidence,
             stop: summary.stop.clone(),
             live: None,
@@ -424,6 +431,7 @@ impl Session {
             paused: false,
             incident: None,
             next: RecoveryPlan::nothing(Reason::NothingPending),
+            client_continues_at: None,
             commands: Commands::default(),
         }
     }
@@ -451,6 +459,7 @@ impl Session {
             state: if owner.is_some() { State::Active } else { State::Orphaned },
             activity: None,
             group: SessionGroup::Settled,
+            status: SessionStatus::Interrupted,
             evidence: Vec::new(),
             stop: incident.stop.clone(),
             live: owner.map(|owner| live_of(owner, owners)),
@@ -470,6 +479,7 @@ impl Session {
             paused: false,
             incident: None,
             next: RecoveryPlan::nothing(Reason::NothingPending),
+            client_continues_at: None,
             commands: Commands::default(),
         }
     }
@@ -554,6 +564,7 @@ impl Session {
     pub fn put_into_group(&mut self) {
         self.group =
             group(self.state, self.activity, self.live.is_some(), self.next.action, self.next.reason);
+        self.status = SessionStatus::of(self.state, self.group, self.activity);
     }
 }
 

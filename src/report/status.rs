@@ -1,12 +1,14 @@
 //! The status: what is stopped, what waits until when, what runs, and what each needs next.
 
+use super::account::belongs;
 use super::inventory::{Inventory, InventoryRow, ReportContext};
 use super::session::{Session, SessionGroup, TranscriptLoss};
 use crate::error::{Code, Error, Result};
-use crate::fs::{canonical, lossy};
+use crate::fs::{canonical, lossy, lossy_or_null};
 use crate::problem::Problem;
 use crate::project::plugin;
 use crate::quota::{Account, last_seen};
+use crate::recovery::incident::{AttemptOutcome, Incident, Phase};
 use crate::recovery::plan::Action;
 use crate::recovery::supervise::Supervising;
 use crate::session::StopKind;
@@ -14,8 +16,9 @@ use crate::session::stop::time;
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::store::stored::peek;
+use crate::text::one_line;
 use crate::trust::account::kept_from_hooks_words;
-use crate::trust::enabled::{enclosing, find, unattended};
+use crate::trust::enabled::{all_enabled, enclosing, find, unattended};
 use crate::trust::registration::Registration;
 use crate::world::World;
 use chrono::{DateTime, Duration, Utc};
@@ -26,6 +29,9 @@ use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form, which lists share.
 pub const SCHEMA: &str = "cc-session-recover/status@1";
+
+/// Longest name of a session, in characters.
+const NAMED: usize = 200;
 
 /// What to look at.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -53,6 +59,8 @@ pub struct StatusReport {
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     pub project: Option<Asked>,
+    /// Whether stops are noticed and continued here.
+    pub recovery: RecoveryOverview,
     /// The newest word of each account about its limits, where a status line of ours heard it.
     pub accounts: Vec<Account>,
     /// Sessions that are stopped, wait, or run.
@@ -61,6 +69,74 @@ pub struct StatusReport {
     pub older: Older,
     /// What could not be read.
     pub problems: Vec<Problem>,
+}
+
+/// Whether a project, or the machine, is set up to continue sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecoverySetup {
+    On,
+    /// The hooks record stops, and `heartbeat.enabled` keeps this tool from continuing any.
+    SwitchedOff,
+    /// No hooks: stops are not noticed.
+    NotSetUp,
+}
+
+/// What `status` prints first: whether recovery is on, and how far it goes.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoveryOverview {
+    pub setup: RecoverySetup,
+    /// The hooks of the user or of the plugin work in every project.
+    pub everywhere: bool,
+    /// Projects with hooks of their own: of one project 0 or 1.
+    pub projects: usize,
+    /// Those of them whose closed sessions are resumed unattended.
+    pub unattended: usize,
+    /// Everything is paused.
+    pub paused_all: bool,
+    /// Sessions in the report that are paused.
+    pub paused: usize,
+    /// The stop that was recovered last.
+    pub last_recovered: Option<LastRecovered>,
+}
+
+/// A stop after which the session continued.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastRecovered {
+    pub session: String,
+    /// Its name, title or newest prompt.
+    pub name: Option<String>,
+    #[serde(serialize_with = "lossy_or_null")]
+    pub project: Option<PathBuf>,
+    pub stop: StopKind,
+    #[serde(serialize_with = "time")]
+    pub at: DateTime<Utc>,
+    pub by: RecoveredBy,
+}
+
+/// Who continued a stopped session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecoveredBy {
+    /// The waiting hook of this tool, in the open session.
+    Wake,
+    /// An unattended run of this tool.
+    Run,
+    /// Claude Code itself.
+    Client,
+}
+
+impl RecoveredBy {
+    fn of(incident: &Incident) -> Self {
+        match incident.attempts.last() {
+            Some(attempt) if attempt.outcome != AttemptOutcome::Continued => Self::Client,
+            Some(attempt) if attempt.run.is_some() => Self::Run,
+            Some(_) => Self::Wake,
+            None => Self::Client,
+        }
+    }
 }
 
 /// Stops that were left alone for long.
@@ -123,6 +199,7 @@ pub fn status_of(
     let stops = old.iter().map(|session| session.stop.kind).collect();
     // The newest first in each group.
     sessions.sort_by_key(|session| session.group);
+    let recovery = overview(inventory, ground, asked.as_ref(), &sessions);
     let mut problems: Vec<Problem> = inventory.problems.iter().cloned().map(Problem::from).collect();
     problems.extend(lost.into_iter().map(Problem::from));
     problems.extend(without_credential(world, &ground.state, &sessions).map(Problem::from));
@@ -130,11 +207,63 @@ pub fn status_of(
         schema: SCHEMA,
         generated_at: world.clock.now(),
         project: asked,
+        recovery,
         accounts: last_seen(&ground.state),
         sessions,
         older: Older { count: old.len(), stops },
         problems,
     }
+}
+
+fn overview(
+    inventory: &Inventory<'_>,
+    ground: &ReportContext<'_>,
+    asked: Option<&Asked>,
+    sessions: &[Session],
+) -> RecoveryOverview {
+    let ReportContext { world, state, config, .. } = ground;
+    let config_dir = world.env.claude_config_dir();
+    let project = asked.map(|asked| asked.dir.as_path());
+    let everywhere =
+        find(state, world.env, None).is_some() || plugin::is_on(state, config_dir.as_deref(), project);
+    let own: Vec<_> = all_enabled(state)
+        .into_iter()
+        .filter(|enabled| project.is_none() || enabled.project.as_deref() == project)
+        .collect();
+    let is_set_up = asked.map_or(everywhere || !own.is_empty(), |asked| asked.enabled);
+    RecoveryOverview {
+        setup: match (is_set_up, config.heartbeat.enabled) {
+            (false, _) => RecoverySetup::NotSetUp,
+            (true, false) => RecoverySetup::SwitchedOff,
+            (true, true) => RecoverySetup::On,
+        },
+        everywhere,
+        projects: own.len(),
+        unattended: own.iter().filter(|enabled| enabled.unattended.is_some()).count(),
+        paused_all: inventory.paused().all,
+        paused: sessions.iter().filter(|session| session.paused).count(),
+        last_recovered: last_recovered(inventory, project),
+    }
+}
+
+fn last_recovered(inventory: &Inventory<'_>, project: Option<&Path>) -> Option<LastRecovered> {
+    let recovered = inventory.incidents.values().filter(|incident| {
+        incident.phase == Phase::Recovered && project.is_none_or(|project| belongs(incident, project))
+    });
+    let last = recovered.max_by_key(|incident| incident.updated_at)?;
+    let row = inventory.rows.iter().find(|row| row.found.id() == last.session);
+    let name = row.and_then(|row| {
+        let summary = &row.summary;
+        summary.name.as_ref().or(summary.title.as_ref()).or(summary.last_prompt.as_ref())
+    });
+    Some(LastRecovered {
+        session: last.session.clone(),
+        name: name.map(|name| one_line(name, NAMED)),
+        project: last.project.clone(),
+        stop: last.stop.kind,
+        at: last.updated_at,
+        by: RecoveredBy::of(last),
+    })
 }
 
 /// A loss as a problem, with the command that brings back what is missing.

@@ -29,6 +29,11 @@ pub enum State {
     Empty,
 }
 
+impl State {
+    pub const ALL: [Self; 6] =
+        [Self::Current, Self::Active, Self::Hung, Self::Orphaned, Self::Completed, Self::Empty];
+}
+
 /// What a live client is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

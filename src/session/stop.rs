@@ -58,6 +58,34 @@ pub enum StopKind {
     Unknown,
 }
 
+impl StopKind {
+    pub const ALL: [Self; 23] = [
+        Self::Finished,
+        Self::UsageLimit5h,
+        Self::UsageLimitWeekly,
+        Self::UsageLimitOpus,
+        Self::UsageLimitSonnet,
+        Self::UsageLimitFable,
+        Self::UsageLimitOther,
+        Self::RateLimit,
+        Self::Overloaded,
+        Self::ServerError,
+        Self::Network,
+        Self::Auth,
+        Self::Billing,
+        Self::ContextFull,
+        Self::OutputLimit,
+        Self::RequestError,
+        Self::Interrupted,
+        Self::Waiting,
+        Self::Running,
+        Self::Closed,
+        Self::Crashed,
+        Self::Empty,
+        Self::Unknown,
+    ];
+}
+
 /// Kinds of stop that the recovery treats alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopClass {

@@ -3,12 +3,13 @@
 use super::details::{ConversationEntry, ConversationSpeaker, SessionDetails};
 use super::words::{
     clock_time, count_words, doing_words, duration, name_of, name_of_gone, next_words, sentence, size_words,
-    state_words, stop_words, tokens,
+    tokens,
 };
 use crate::recovery::plan::Action;
 use crate::report::gone::GoneSession;
 use crate::report::search::SearchHit;
 use crate::report::session::Session;
+use crate::report::words::stop_words;
 use crate::session::Evidence;
 use crate::text::one_line;
 use crate::watch::weight::Advice;
@@ -120,8 +121,7 @@ pub fn overview(
     paper.add(PreviewStyle::Title, &name_of(session));
     paper.add(PreviewStyle::Dim, &session.id);
     let place = session.live.as_ref().map(|live| format!(" in {}", one_line(&live.place, QUOTED)));
-    let state =
-        format!("{}{}: {}", state_words(session.state), place.unwrap_or_default(), doing_words(session));
+    let state = format!("{}{}: {}", session.status.words(), place.unwrap_or_default(), doing_words(session));
     paper.add(PreviewStyle::Plain, &sentence(&state));
     if let Some(hit) = hit {
         paper.heading("Found");
@@ -233,7 +233,7 @@ fn why(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
 }
 
 fn next(paper: &mut Paper, session: &Session, acts: bool, now: DateTime<Utc>) {
-    let words = next_words(&session.next, now);
+    let words = next_words(session, now);
     paper.heading("What happens next");
     if session.paused {
         let key = if acts { " Press p to end the pause." } else { "" };

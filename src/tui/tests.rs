@@ -17,7 +17,7 @@ use crate::report::list::ListReport;
 use crate::report::pages::{SessionPage, read_pages};
 use crate::report::recall::RecalledPrompt;
 use crate::report::session::{Alive, Live, Session, SessionGroup, inspect};
-use crate::report::status::{Older, StatusReport};
+use crate::report::status::{Older, RecoveryOverview, RecoverySetup, StatusReport};
 use crate::session::StopKind;
 use crate::session::owners::{ClientMode, HeldBy};
 use crate::session::state::State;
@@ -71,6 +71,15 @@ fn status(sessions: Vec<Session>) -> StatusReport {
         schema: "",
         generated_at: now(),
         project: None,
+        recovery: RecoveryOverview {
+            setup: RecoverySetup::On,
+            everywhere: false,
+            projects: 1,
+            unattended: 0,
+            paused_all: false,
+            paused: 0,
+            last_recovered: None,
+        },
         accounts: Vec::new(),
         sessions,
         older: Older::default(),

@@ -5,6 +5,7 @@ use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
 use crate::report::gone::GoneSession;
 use crate::report::session::{Live, Session, SessionGroup};
+use crate::report::words::stop_words;
 use crate::session::state::{Activity, State};
 use crate::session::{ResetSource, StopKind};
 use crate::text::{as_fraction, one_line};
@@ -53,48 +54,6 @@ pub fn clock_time(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
         at.format("%b %-d %H:%M").to_string()
     } else {
         at.format("%Y-%m-%d %H:%M").to_string()
-    }
-}
-
-#[must_use]
-pub const fn stop_words(kind: StopKind) -> &'static str {
-    match kind {
-        StopKind::Finished => "finished",
-        StopKind::UsageLimit5h => "5-hour limit",
-        StopKind::UsageLimitWeekly => "weekly limit",
-        StopKind::UsageLimitOpus => "Opus limit",
-        StopKind::UsageLimitSonnet => "Sonnet limit",
-        StopKind::UsageLimitFable => "Fable limit",
-        StopKind::UsageLimitOther => "usage limit",
-        StopKind::RateLimit => "too many requests",
-        StopKind::Overloaded => "service overloaded",
-        StopKind::ServerError => "server error",
-        StopKind::Network => "connection lost",
-        StopKind::Auth => "not logged in",
-        StopKind::Billing => "credit or budget used up",
-        StopKind::ContextFull => "context full",
-        StopKind::OutputLimit => "answer too long",
-        StopKind::RequestError => "request refused",
-        StopKind::Interrupted => "interrupted by you",
-        StopKind::Waiting => "waits for an answer",
-        StopKind::Running => "working",
-        StopKind::Closed => "closed in mid-turn",
-        StopKind::Crashed => "crashed",
-        StopKind::Empty => "no conversation yet",
-        StopKind::Unknown => "unknown",
-    }
-}
-
-/// The state of a session as users call it.
-#[must_use]
-pub const fn state_words(state: State) -> &'static str {
-    match state {
-        State::Current => "this session",
-        State::Active => "open",
-        State::Hung => "hung",
-        State::Orphaned => "interrupted",
-        State::Completed => "finished",
-        State::Empty => "empty",
     }
 }
 
@@ -203,16 +162,32 @@ pub fn time_words(session: &Session, group: SessionGroup, now: DateTime<Utc>) ->
 
 /// Who continues the session, and when; empty if nothing is planned.
 #[must_use]
-pub fn next_words(plan: &RecoveryPlan, now: DateTime<Utc>) -> String {
-    let when = |words: &str| match plan.at {
-        Some(at) if at > now => format!("{words} at {} (in {})", clock_time(at, now), duration(at - now)),
-        Some(_) => format!("{words} now"),
-        None => words.to_owned(),
+pub fn next_words(session: &Session, now: DateTime<Utc>) -> String {
+    let plan = &session.next;
+    let when = |at: DateTime<Utc>| {
+        if at > now {
+            format!("at {} (in {})", clock_time(at, now), duration(at - now))
+        } else {
+            "now".to_owned()
+        }
     };
+    let continues =
+        |words: &str| plan.at.map_or_else(|| words.to_owned(), |at| format!("{words} {}", when(at)));
+    if let (Some(client), Action::Wake | Action::Client | Action::None) =
+        (session.client_continues_at, plan.action)
+    {
+        let first = format!("Claude Code continues this {}", when(client));
+        return match (plan.action, plan.at) {
+            (Action::Wake, Some(at)) => {
+                format!("{first}; if it has not by {}, this tool does", clock_time(at, now))
+            }
+            _ => format!("{first}; this tool does not"),
+        };
+    }
     match plan.action {
-        Action::Wake => when("this tool continues it in its window"),
-        Action::Client => when("Claude Code continues it by itself"),
-        Action::Run => when("this tool resumes it unattended"),
+        Action::Wake => continues("this tool continues it in its window"),
+        Action::Client => continues("Claude Code continues it by itself"),
+        Action::Run => continues("this tool resumes it unattended"),
         Action::Resume => "you resume it".to_owned() + &from(plan, now),
         Action::Notify => "it needs you".to_owned() + &from(plan, now),
         Action::None => String::new(),

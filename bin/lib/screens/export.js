@@ -5,7 +5,7 @@
 const { NAME_COLUMNS } = require('../sessions.js');
 const { tableLines } = require('../table.js');
 const { cleaned, truncatedPath, wrapped } = require('../text.js');
-const { commandWords, count, homely, ownName, shortIds, sizeWords } = require('../wording.js');
+const { commandWords, count, homely, ownName, shortIds, sizeWords, stateName } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').ExportReport} ExportReport */
 /** @typedef {import('../../../src/ffi/types.js').ExportedSession} ExportedSession */
@@ -86,7 +86,7 @@ function exportLines(report, { width, colours }) {
       { heading: 'name', least: 8, most: NAME_COLUMNS, yields: true },
     ];
     const rows = exports.map((one) => ({
-      cells: [ids.get(one.session) ?? one.session, one.state.toUpperCase(), String(one.files), sizeWords(one.bytes), one.title ?? ''],
+      cells: [ids.get(one.session) ?? one.session, stateName(one.state), String(one.files), sizeWords(one.bytes), one.title ?? ''],
     }));
     return tableLines(columns, [{ rows }], width, colours.dim).flat();
   }

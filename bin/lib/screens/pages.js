@@ -6,7 +6,7 @@ const { pathToFileURL } = require('node:url');
 const { NAME_COLUMNS } = require('../sessions.js');
 const { tableLines } = require('../table.js');
 const { cleaned, truncatedPath, wrapped } = require('../text.js');
-const { count, homely, shortIds, sizeWords } = require('../wording.js');
+const { count, homely, shortIds, sizeWords, stateName } = require('../wording.js');
 const { failureLines } = require('./export.js');
 
 /** @typedef {import('../../../src/ffi/types.js').ReadingReport} ReadingReport */
@@ -74,7 +74,7 @@ function pageLines(report, { width, colours }) {
     const ids = shortIds(pages.map(({ session }) => session));
     const columns = [{ heading: 'session' }, { heading: 'state' }, { heading: 'turns', right: true }, { heading: 'size', right: true }, { heading: 'name', least: 8, most: NAME_COLUMNS, yields: true }];
     const rows = pages.map((page) => ({
-      cells: [ids.get(page.session) ?? page.session, page.state.toUpperCase(), page.shown === null ? '' : String(page.shown.turns), page.bytes === null ? '' : sizeWords(page.bytes), page.title ?? ''],
+      cells: [ids.get(page.session) ?? page.session, stateName(page.state), page.shown === null ? '' : String(page.shown.turns), page.bytes === null ? '' : sizeWords(page.bytes), page.title ?? ''],
     }));
     return tableLines(columns, [{ rows }], width, colours.dim).flat();
   }

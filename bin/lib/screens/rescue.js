@@ -5,7 +5,7 @@
 const { nameOf, stateCell, styleOf } = require('../sessions.js');
 const { tableLines } = require('../table.js');
 const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
-const { count, doingWords, duration, ownName, shortIds, sizeWords, stateWords, terminalWords } = require('../wording.js');
+const { count, doingWords, duration, ownName, shortIds, sizeWords, stateWords, statusWords, terminalWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../output.js').View} View */
@@ -117,7 +117,7 @@ function agoWords({ lastActivityAt }, now) {
 function choiceOf(reported, columns) {
   const session = cleaned(reported);
   const where = session.live === null ? 'closed' : terminalWords(session.live);
-  return truncated(`${session.id.slice(0, 8)}  ${where}  ${session.state.toUpperCase()}  ${nameOf(session)}`.trimEnd(), Math.max(columns, 20));
+  return truncated(`${session.id.slice(0, 8)}  ${where}  ${statusWords(session)}  ${nameOf(session)}`.trimEnd(), Math.max(columns, 20));
 }
 
 module.exports = { boxedLines, choiceOf, flatGoneLines, flatLines };

@@ -208,8 +208,8 @@ function showLines(report, { width, colours }, now) {
   }
 
   function nextLines() {
-    if (next.action === 'none' && session.group !== 'needs-you') return [next.why === '' ? null : sentence(next.why)];
-    const words = nextWords(next, now);
+    if (next.action === 'none' && session.group !== 'needs-you' && session.clientContinuesAt === null) return [next.why === '' ? null : sentence(next.why)];
+    const words = nextWords(next, now, session.clientContinuesAt);
     const left = next.at === null ? 0 : Date.parse(next.at) - now.getTime();
     return [words === '' ? null : `${words}${left > 0 ? ` (in ${duration(left)})` : ''}`, next.why === '' ? null : sentence(next.why)];
   }

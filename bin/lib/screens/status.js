@@ -1,12 +1,13 @@
 'use strict';
 
-// The first screen: what needs a person, what waits, what hangs, what runs, and one line for the rest.
+// The first screen: whether recovery is on and how much quota is used, then what needs the user, what waits, what hangs, what
+// runs, and one line for the rest.
 
 const { NAME_COLUMNS, PATH_COLUMNS, directoryOf, nameOf, printProblems, resumeCommand, sizeWarnings, stateCell, styleOf } = require('../sessions.js');
 const { quotaLines } = require('../quota.js');
 const { tableLines } = require('../table.js');
-const { cleaned, truncatedPath, widthOf, wrapped } = require('../text.js');
-const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, sentence, shortIds, sinceWords, terminalWords } = require('../wording.js');
+const { cleaned, truncated, truncatedPath, widthOf, wrapped } = require('../text.js');
+const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, sentence, shortIds, sinceWords, stateName, terminalWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../../src/ffi/types.js').StatusReport} StatusReport */
@@ -45,7 +46,7 @@ function printStatus(report, io) {
  * @returns {string[]}
  */
 function statusLines(report, { width, colours }, now = new Date(report.generatedAt)) {
-  const { project, sessions, accounts } = cleaned(report);
+  const { project, sessions, accounts, recovery } = cleaned(report);
   // Commands are made of what was reported: cleaning would change a path.
   const commands = new Map(sessions.map((session, index) => [session, resumeCommand(report.sessions[index])]));
   const short = shortIds(sessions.map((session) => session.id));
@@ -55,7 +56,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   const { dim } = colours;
 
   /** @type {string[][]} */
-  const parts = [summary(), quotaLines(accounts, width, now).map(dim)];
+  const parts = [...overviewLines(), summary()];
   for (const [index, table] of tableLines(columns(), shown.map(tableGroup), width, dim).entries()) {
     parts.push([''], table);
     const { kind, members } = shown[index];
@@ -68,12 +69,35 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   if (rest.length > 0) parts.push(['', ...wrap(restWords())]);
   if (project !== null && !project.enabled) {
     const dir = /** @type {{dir: string}} */ (report.project).dir;
-    parts.push(['', ...wrap('Recovery is not set up here: stops are not noticed. Set it up with:'), copy(`${ownName()} init ${commandWords([dir])}`)]);
+    parts.push(['', ...wrap('Set recovery up here with:'), copy(`${ownName()} init ${commandWords([dir])}`)]);
   }
+  if (shown.length === 0) parts.push(recovered());
   if (sessions.length === 0) {
     parts.push(['', ...wrap(project === null ? 'Every session there is:' : 'Sessions of all projects:'), copy(`${ownName()} ${project === null ? 'list' : 'status --all'}`)]);
   }
   return parts.flat();
+
+  /** Whether recovery is on, and the quota: on the same line where it fits. */
+  function overviewLines() {
+    const quota = quotaLines(accounts, width, now);
+    if (recovery === undefined) return [quota.map(dim)];
+    const words = recoveryWords(recovery, project === null);
+    const style = recovery.setup !== 'on' || recovery.pausedAll ? colours.yellow : String;
+    const [only] = quota.length === 1 ? quotaLines(accounts, null, now) : [];
+    const help = recovery.pausedAll ? [copy(`${ownName()} unpause --all`)] : [];
+    if (only !== undefined && widthOf(words) + 2 + widthOf(only) <= (width ?? Infinity)) return [[`${style(words)}  ${dim(only)}`], help];
+    return [wrap(words).map(style), help, quota.map(dim)];
+  }
+
+  /** What was recovered last, where nothing is stopped. */
+  function recovered() {
+    const last = recovery?.lastRecovered ?? null;
+    if (last === null) return [];
+    const by = { wake: 'continued by this tool', run: 'resumed unattended by this tool', client: 'continued by Claude Code' }[last.by];
+    const name = last.name === null ? '' : `, ${truncated(last.name, NAME_COLUMNS)}`;
+    const where = project !== null || last.project === null ? '' : ` in ${homely(last.project)}`;
+    return ['', ...wrap(`Last recovered: ${last.session.slice(0, 8)}${name}${where}: ${kindWords(last.stop)}, ${by} at ${clock(new Date(last.at), now)}.`)];
+  }
 
   function summary() {
     const room = (/** @type {number} */ taken) => (width === null ? Infinity : Math.max(width - taken, 12));
@@ -164,12 +188,12 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   }
 
   /** When a limit ends, and what happens then. @param {Session} session */
-  function outlook({ stop, next }) {
-    const words = nextWords(next, now) || next.why;
-    if (stop.resetsAt === null) return words;
+  function outlook({ stop, next, clientContinuesAt }) {
+    const words = nextWords(next, now, clientContinuesAt) || next.why;
+    if (stop.resetsAt === null || next.reason === 'paused') return next.reason === 'paused' && clientContinuesAt !== null ? `${next.why}; ${words}` : words;
     const at = new Date(stop.resetsAt);
     const guess = stop.resetsAtSource === 'guess' ? '~' : '';
-    return `${kindWords(stop.kind)} ${at <= now ? 'ended' : 'ends'} at ${guess}${clock(at, now)}; ${words}`;
+    return `${kindWords(stop.kind)} ${at <= now ? 'reset' : 'resets'} at ${guess}${clock(at, now)}; ${words}`;
   }
 
   function crashed() {
@@ -195,7 +219,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   }
 
   function restWords() {
-    const states = /** @type {const} */ (['completed', 'orphaned']).map((state) => ({ state, number: rest.filter((session) => session.state === state).length }));
+    const states = /** @type {const} */ (['completed', 'orphaned']).map((state) => ({ state: stateName(state), number: rest.filter((session) => session.state === state).length }));
     const kinds = states.filter(({ number }) => number > 0).map(({ state, number }) => `${number} ${state}`);
     const words = `${count(rest.length, shown.length > 0 ? 'other session' : 'session')}${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
     const listed = `${words}: ${ownName()} list`;
@@ -211,6 +235,21 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   function copy(command) {
     return `  ${colours.cyan(command)}`;
   }
+}
+
+/**
+ * Whether recovery is on, in one sentence. Absent in reports of a list.
+ *
+ * @param {NonNullable<StatusReport['recovery']>} recovery
+ * @param {boolean} everyProject The report is about this machine, not about one project.
+ */
+function recoveryWords({ setup, everywhere, projects, unattended, pausedAll, paused }, everyProject) {
+  const where = !everyProject ? 'here' : everywhere ? 'in every project' : setup === 'not-set-up' ? 'in any project' : `in ${count(projects, 'project')}`;
+  if (setup === 'not-set-up') return `Recovery is not set up ${where}: stops are not noticed.`;
+  if (setup === 'switched-off') return `Recovery is switched off ${where} (heartbeat.enabled is false): stops are noticed, and not continued.`;
+  const runs = unattended === 0 ? 'unattended runs are off' : everyProject && !(projects === 1 && !everywhere) ? `unattended runs are on in ${unattended === projects && !everywhere ? 'all of them' : count(unattended, 'project')}` : 'unattended runs are on';
+  const held = pausedAll ? 'everything is paused' : paused > 0 ? `${count(paused, 'session')} ${paused === 1 ? 'is' : 'are'} paused` : 'nothing is paused';
+  return `Recovery is on ${where}, ${runs}, ${held}.`;
 }
 
 /** @param {string} text @param {string} heading */

@@ -279,6 +279,12 @@ impl<'a> Inventory<'a> {
         self.rows.iter().filter(same).map(|other| other.found.path.clone()).collect()
     }
 
+    /// What the user paused.
+    #[must_use]
+    pub const fn paused(&self) -> &Paused {
+        &self.paused
+    }
+
     fn default_home(&self) -> Option<&Path> {
         self.ground.default_home.as_deref()
     }

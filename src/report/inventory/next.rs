@@ -13,6 +13,7 @@ use crate::session::owners::SessionOwners;
 use crate::session::state::State;
 use crate::session::{Stop, StopKind};
 use crate::store::lock::Lock;
+use chrono::{DateTime, Utc};
 use std::path::Path;
 
 /// What the user cancelled was an earlier stop than the one the session has now.
@@ -73,6 +74,7 @@ impl Inventory<'_> {
                 known.stop = session.stop.clone();
             }
             session.next = self.next_of(&known, owners);
+            session.client_continues_at = self.client_continues_at(&known, &session.next, live);
             session.paused = self.paused.holds(&incident.session);
             session.project.dir.clone_from(&incident.project);
             session.incident = Some(shown(incident));
@@ -119,6 +121,23 @@ impl Inventory<'_> {
             Some(place) if !owners.live.is_empty() => self.next_of_open(incident, owners, &place),
             _ => self.next_of_closed(incident),
         }
+    }
+
+    /// When Claude Code continues an open session by itself, which is before this tool does, and also while that is paused.
+    fn client_continues_at(
+        &self,
+        incident: &Incident,
+        next: &RecoveryPlan,
+        live: bool,
+    ) -> Option<DateTime<Utc>> {
+        let planned =
+            matches!(next.action, Action::Wake | Action::Client) || next.reason == PlanReason::Paused;
+        if !live || !planned || incident.limit_menu_at.is_some() {
+            return None;
+        }
+        let reset = incident.stop.resets_at?;
+        let until = reset + self.ledger.native(incident).window()?;
+        (self.taken_at < until && next.at.is_none_or(|at| at >= reset)).then_some(reset)
     }
 
     fn next_of_closed(&self, incident: &Incident) -> RecoveryPlan {
