@@ -841,6 +841,7 @@ module.exports.applyPlugin = nativeBinding.applyPlugin
 module.exports.applyService = nativeBinding.applyService
 module.exports.applyUninstall = nativeBinding.applyUninstall
 module.exports.cancel = nativeBinding.cancel
+module.exports.configuration = nativeBinding.configuration
 module.exports.dashboard = nativeBinding.dashboard
 module.exports.doctor = nativeBinding.doctor
 module.exports.drawStatusLine = nativeBinding.drawStatusLine

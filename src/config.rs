@@ -6,6 +6,7 @@ use crate::clock::{from_local_time, local_time};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::read_small;
+use crate::options::{closest, unknown_field};
 use crate::session::StopKind;
 use chrono::{DateTime, Duration, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use ureq::http::Uri;
+
+pub mod effective;
 
 /// Largest configuration file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
@@ -41,7 +44,7 @@ const MOST_ARCHIVES: usize = 1000;
 pub const PROJECT_FILE: &str = ".claude/session-recover.json";
 
 /// What to do about a kind of stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Disposition {
     Ignore,
@@ -52,11 +55,11 @@ pub enum Disposition {
 }
 
 /// The user's configuration. Durations take fractions.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Config {
     /// Names the JSON Schema, for editors.
-    #[serde(rename = "$schema")]
+    #[serde(rename = "$schema", skip_serializing)]
     pub schema: Option<String>,
     /// The waiting hook of an open client.
     pub heartbeat: HeartbeatConfig,
@@ -90,7 +93,7 @@ pub struct Config {
 }
 
 /// The waiting hook of an open client.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct HeartbeatConfig {
     pub enabled: bool,
@@ -145,7 +148,7 @@ impl HeartbeatConfig {
 }
 
 /// The supervisor of closed sessions.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SupervisorConfig {
     /// Seconds after the reset.
@@ -173,7 +176,7 @@ impl Default for SupervisorConfig {
 }
 
 /// Schedules for failures without a reset time.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Retry {
     /// Minutes before each attempt after an overload, a server error or a lost connection.
@@ -198,7 +201,7 @@ impl Default for Retry {
 }
 
 /// Limits of unattended runs.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Unattended {
     /// Permission mode that an unattended run never exceeds.
@@ -235,7 +238,7 @@ pub enum Transport {
 }
 
 /// Hours of rest: from `from` to `to`, over midnight when `to` is the earlier.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct QuietHours {
     pub from: String,
@@ -267,7 +270,7 @@ fn time_of_day(text: &str) -> Option<NaiveTime> {
 }
 
 /// Notifications to the person.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Notify {
     pub desktop: bool,
@@ -281,7 +284,7 @@ impl Default for Notify {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Status {
     /// Closed sessions that stopped longer ago than this are counted in one line.
@@ -295,7 +298,7 @@ impl Default for Status {
 }
 
 /// When a session is large.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ContextConfig {
     /// Shares of the model's window, in percent, from which a context is large, and bloated.
@@ -310,7 +313,7 @@ impl Default for ContextConfig {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[expect(
     clippy::struct_excessive_bools,
@@ -335,7 +338,7 @@ impl Default for States {
 }
 
 /// Whether Claude Code saves what is said.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SavingConfig {
     /// Look after every turn whether its answer is in the transcript.
@@ -353,7 +356,7 @@ impl Default for SavingConfig {
 }
 
 /// For how many days `prune` keeps what this tool wrote.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct RetentionConfig {
     pub exports_days: f64,
@@ -385,7 +388,7 @@ impl Default for RetentionConfig {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Note {
     /// Ask the model, at the start of a session, to keep its part of HANDOFF.md current.
@@ -498,11 +501,7 @@ impl Config {
     }
 
     fn validate(self, path: &Path) -> Result<Self> {
-        let invalid = |key: &str, why: &str| {
-            Error::new(Code::ConfigInvalid, format!("{key}: {why}"))
-                .at(path)
-                .hint("automatic recovery is off until this is mended")
-        };
+        let invalid = |key: &str, why: &str| invalid_key(path, key, why, None);
         let durations = [
             ("heartbeat.graceSeconds", self.heartbeat.grace_seconds),
             ("heartbeat.stepSeconds", self.heartbeat.step_seconds),
@@ -540,7 +539,9 @@ impl Config {
             return Err(invalid("state.archives", "must be at most 1000"));
         }
         if let Some(key) = self.stops.keys().find(|key| kind_named(key).is_none()) {
-            return Err(invalid(&format!("stops.{key}"), "is no kind of stop"));
+            let kinds = StopKind::ALL.map(StopKind::as_str);
+            let meant = closest(key, &kinds);
+            return Err(invalid_key(path, &format!("stops.{key}"), "is not a kind of stop", meant));
         }
         if let Some(rest) = &self.quiet_hours
             && (time_of_day(&rest.from).is_none() || time_of_day(&rest.to).is_none())
@@ -625,27 +626,47 @@ fn off(mut config: Config, problem: Error) -> InForce {
     InForce { config, problem: Some(problem) }
 }
 
+/// The error of a key in a configuration file, with the name that was probably meant.
+fn invalid_key(path: &Path, key: &str, why: &str, meant: Option<&str>) -> Error {
+    let off = "automatic recovery is off until this is fixed";
+    let hint = meant.map_or_else(|| off.to_owned(), |name| format!("did you mean \"{name}\"? {off}"));
+    let message = if key.is_empty() { why.to_owned() } else { format!("{key}: {why}") };
+    Error::new(Code::ConfigInvalid, message).at(path).hint(hint)
+}
+
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    parsed(path)?.map(|value| typed(value, path)).transpose()
+}
+
+/// The file as a JSON object; `None` where there is none, or only comments.
+fn parsed(path: &Path) -> Result<Option<Value>> {
     let Some(bytes) = read_small(path, LARGEST)? else { return Ok(None) };
-    let invalid = |what: String| {
-        Error::new(Code::ConfigInvalid, what).at(path).hint("automatic recovery is off until this is mended")
-    };
-    let text = String::from_utf8(bytes).map_err(|_| invalid("is not UTF-8".into()))?;
+    let invalid = |why: &str| invalid_key(path, "", why, None);
+    let text = String::from_utf8(bytes).map_err(|_| invalid("is not UTF-8"))?;
     let text = text.trim_start_matches('\u{feff}');
     let value: Option<Value> =
         jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default())
-            .map_err(|error| invalid(error.to_string()))?;
+            .map_err(|error| invalid(&error.to_string()))?;
     let Some(value) = value else { return Ok(None) };
     if value.is_array() {
-        return Err(invalid("must be an object".into()));
+        return Err(invalid("must be an object"));
     }
     // The reader would take a list for an object with its values in order.
     if let Some(key) = OBJECTS.iter().find(|key| value.get(**key).is_some_and(Value::is_array)) {
-        return Err(invalid(format!("{key}: must be an object")));
+        return Err(invalid_key(path, key, "must be an object", None));
     }
-    serde_path_to_error::deserialize(value)
-        .map(Some)
-        .map_err(|error| invalid(format!("{}: {}", error.path(), error.inner())))
+    Ok(Some(value))
+}
+
+fn typed<T: serde::de::DeserializeOwned>(value: Value, path: &Path) -> Result<T> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let key = error.path().to_string();
+        let message = error.inner().to_string();
+        match unknown_field(&message) {
+            Some((unknown, known)) => invalid_key(path, &key, "unknown key", closest(unknown, &known)),
+            None => invalid_key(path, &key, &message, None),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -711,6 +732,27 @@ mod tests {
             assert_eq!(problem.code, Code::ConfigInvalid);
             assert!(problem.message.contains(key), "{text}: {problem}");
             assert!(!read.config.heartbeat.enabled, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_name_is_answered_with_the_one_that_was_meant() {
+        for (user, project, key, meant) in [
+            ("{\"heartbeat\":{\"graceSecond\":1}}", None, "heartbeat.graceSecond", Some("graceSeconds")),
+            ("{\"Retention\":{}}", None, "Retention", Some("retention")),
+            ("{\"stops\":{\"overload\":\"ignore\"}}", None, "stops.overload", Some("overloaded")),
+            ("{}", Some("{\"graceseconds\":1}"), "graceseconds", Some("graceSeconds")),
+            ("{\"xyzzy\":1}", None, "xyzzy", None),
+        ] {
+            let problem = with(user, project).problem.expect(user);
+            assert!(problem.message.starts_with(&format!("{key}: ")), "{problem}");
+            let expected = meant.map(|name| format!("did you mean \"{name}\"? "));
+            let hint = problem.hint.unwrap();
+            assert_eq!(
+                hint.split_inclusive("? ").next().filter(|part| part.ends_with("? ")),
+                expected.as_deref()
+            );
+            assert!(hint.ends_with("automatic recovery is off until this is fixed"), "{hint}");
         }
     }
 

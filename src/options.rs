@@ -24,12 +24,16 @@ pub fn read_options<O: DeserializeOwned>(options: Option<Value>) -> Result<O, Er
     })
 }
 
-/// The error for an option that does not exist, made from the message of serde: ``unknown field `a`, expected `b` or `c` ``.
-fn unknown_option(within: &str, message: &str) -> Option<Error> {
+/// The name that does not exist and those that do, from the message of serde: ``unknown field `a`, expected `b` or `c` ``.
+pub(crate) fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
     let mut names = message.strip_prefix("unknown field `")?.split('`');
     let unknown = names.next()?;
     // Between two names in backquotes there is text.
-    let known: Vec<&str> = names.skip(1).step_by(2).collect();
+    Some((unknown, names.skip(1).step_by(2).collect()))
+}
+
+fn unknown_option(within: &str, message: &str) -> Option<Error> {
+    let (unknown, known) = unknown_field(message)?;
     let owner = within.strip_suffix(unknown).map(|owner| owner.trim_end_matches('.')).unwrap_or_default();
     let place = if owner.is_empty() { String::new() } else { format!(" in {owner}") };
     let error = Error::new(Code::Usage, format!("unknown option \"{unknown}\"{place}"));
@@ -42,7 +46,7 @@ fn unknown_option(within: &str, message: &str) -> Option<Error> {
 
 /// The name that was probably meant: the same but for case and separators, else the one that takes the fewest edits to reach, where
 /// those are at most a third of the letters.
-fn closest<'n>(unknown: &str, names: &[&'n str]) -> Option<&'n str> {
+pub(crate) fn closest<'n>(unknown: &str, names: &[&'n str]) -> Option<&'n str> {
     let plain =
         |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let wanted = plain(unknown);

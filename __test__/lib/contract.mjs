@@ -31,6 +31,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'state', type: 'StateReport', title: 'Answer of `state --json`' },
   { name: 'handoff', type: 'HandoffReport', title: 'Answer of `handoff --json`' },
   { name: 'error', type: 'ErrorReport', title: 'What a command with `--json` prints when it fails' },
+  { name: 'configuration', type: 'ConfigurationReport', title: 'Answer of `config --json`' },
   { name: 'doctor', type: 'DoctorReport', title: 'Answer of `doctor --json`' },
 ]);
 

@@ -39,6 +39,8 @@ const exitOf = {
 
   /** @param {import('../../src/ffi/types.js').CancelReport} report */
   cancel: ({ cancelled }) => ofAction(cancelled.length > 0),
+  /** `config check` and `config edit`. @param {import('../../src/ffi/types.js').ConfigurationReport} report */
+  config: ({ valid }) => (valid ? EXIT.done : exitOfError('CONFIG_INVALID')),
   /** @param {import('../../src/ffi/types.js').DoctorReport} report */
   doctor: ({ ok }) => ofSuccess(ok),
   /** @param {boolean} recovered */

@@ -24,7 +24,7 @@ const { readPlainLine } = require('./plain-line.js');
  */
 
 /** Verbs in the order of the help. */
-const VERBS = ['init', 'uninstall', 'plugin', 'status', 'list', 'show', 'search', 'recall', 'resume', 'relocate', 'watch', 'preview', 'pause', 'unpause', 'restore', 'repair', 'export', 'import', 'kill', 'rescue', 'prune', 'forget', 'report', 'handoff', 'state', 'log', 'doctor', 'cancel', 'drill'];
+const VERBS = ['init', 'uninstall', 'plugin', 'status', 'list', 'show', 'search', 'recall', 'resume', 'relocate', 'watch', 'preview', 'pause', 'unpause', 'restore', 'repair', 'export', 'import', 'kill', 'rescue', 'prune', 'forget', 'report', 'handoff', 'state', 'log', 'config', 'doctor', 'cancel', 'drill'];
 
 const ENVIRONMENT = `
 Environment:

@@ -1826,6 +1826,57 @@ export interface DoctorReport {
   checks: DoctorCheck[]
 }
 
+/** What {@link configuration} reads. */
+export interface ConfigurationOptions {
+  /** Directory of the project; when absent, the working directory. */
+  project?: string
+  /** Write an empty user file where there is none. */
+  create?: boolean
+}
+
+/** Where a value comes from. `invalid`: a file is not valid, which switches recovery off. */
+export type ConfigOrigin = 'default' | 'user' | 'project' | 'invalid'
+
+/** A configuration file. */
+export interface ConfigFile {
+  /** `user`, or `project` for the file that narrows the user's. */
+  origin: ConfigOrigin
+  /** Path of the file. */
+  path: string
+  /** Whether there is such a file. */
+  exists: boolean
+  /** What is wrong with it, and the name that was probably meant; `null` when it is valid or missing. */
+  problem: Problem | null
+}
+
+/** A value in force. */
+export interface ConfigValue {
+  /** Path of the value in the user's file, such as `heartbeat.graceSeconds`. */
+  key: string
+  /** The value, as it would stand in the file; of `notify.webhook` only the host. */
+  value: unknown
+  /** The value where no file has one. */
+  default: unknown
+  /** The file that decides it. */
+  origin: ConfigOrigin
+}
+
+/** Answer of {@link configuration}: `cc-session-recover/configuration@1`. */
+export interface ConfigurationReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/configuration@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Directory of the project. */
+  project: string
+  /** Both files are valid; otherwise automatic recovery is off. */
+  valid: boolean
+  /** The user's file first. */
+  files: ConfigFile[]
+  /** Sorted by key. */
+  values: ConfigValue[]
+}
+
 /** Whose work {@link handoff} hands over, and what for. */
 export interface HandoffOptions {
   /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title; when absent, the latest of the project. */

@@ -9,7 +9,9 @@ use crate::options::read_options;
 use crate::project::{init, plugin, uninstall};
 use crate::report::find::SessionOptions;
 use crate::report::session::{Alive, inspect as inspect_transcript};
-use crate::report::{account, cancel, doctor, handoff, list, recall, resume, search, show, state, status};
+use crate::report::{
+    account, cancel, config, doctor, handoff, list, recall, resume, search, show, state, status,
+};
 use crate::rescue::{relocate, restore};
 use crate::world::World;
 use napi::bindgen_prelude::AsyncTask;
@@ -127,6 +129,23 @@ pub fn doctor_of(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: doctor::DoctorOptions| {
         let env = Environment::of_process();
         doctor::doctor(seen(&env), &options)
+    })
+}
+
+/// The configuration in force, with the file that each value comes from, and whether its files are valid.
+///
+/// Rejects with `PROJECT_NOT_FOUND`, or `IO` when a new file cannot be written.
+#[napi(
+    catch_unwind,
+    js_name = "configuration",
+    ts_args_type = "options?: ConfigurationOptions",
+    ts_return_type = "Promise<ConfigurationReport>"
+)]
+#[must_use]
+pub fn configuration_of(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: config::ConfigurationOptions| {
+        let env = Environment::of_process();
+        config::configuration(seen(&env), &options)
     })
 }
 

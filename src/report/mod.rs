@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod cancel;
+pub mod config;
 pub mod doctor;
 pub mod find;
 pub mod gone;

@@ -1,0 +1,79 @@
+'use strict';
+
+// `config`: the configuration in force, and how to change it.
+
+const { resolve } = require('node:path');
+
+const ACTIONS = ['path', 'edit', 'check'];
+
+/** @type {import('../lib/program.js').Verb} */
+module.exports = {
+  name: 'config',
+  summary: 'print the configuration in force, edit it, and check it',
+  description:
+    '`config` prints every value with the file that it comes from. `config path` prints the path of your file. `config edit` opens it in $VISUAL or $EDITOR and checks it afterwards. `config check` exits with 1 when a file is not valid, which switches recovery off.',
+  arguments: [{ flags: '[action]', description: 'path, edit or check (default: print all values)' }],
+  options: [
+    { flags: '-C, --project <dir>', description: 'directory of the project whose file narrows yours (default: this one)' },
+    { flags: '--json', description: 'print the report as JSON' },
+  ],
+  examples: [
+    { command: 'cc-session-recover config', does: 'every value, and where it comes from' },
+    { command: 'cc-session-recover config edit', does: 'open your file, and check it afterwards' },
+    { command: 'cc-session-recover config check', does: 'for a script: exit code 1 when a file is not valid' },
+  ],
+
+  async run(args, io) {
+    const { loadAddon } = require('../lib/addon.js');
+    const { RecoverError, UsageError } = require('../lib/errors.js');
+    const { exitOf } = require('../lib/exit.js');
+    const { printConfiguration, printFiles } = require('../lib/screens/config.js');
+
+    const { action } = args;
+    if (action !== undefined && !ACTIONS.includes(action)) throw new UsageError(`unknown action '${action}'`, `use one of ${ACTIONS.join(', ')}, or none`);
+    if (action === 'edit' && args.json) throw new UsageError('an editor and --json exclude each other', 'run `config check --json` after it');
+    const project = resolve(args.project ?? '.');
+    const read = (create = false) => loadAddon().configuration({ project, create });
+    let report = await read(action === 'edit');
+    if (args.json) {
+      io.json(report);
+      return action === 'check' ? exitOf.config(report) : exitOf.shown();
+    }
+    if (action === undefined) {
+      printConfiguration(report, io);
+      return exitOf.shown();
+    }
+    if (action === 'check') {
+      printFiles(report, io);
+      return exitOf.config(report);
+    }
+    const own = report.files.find(({ origin }) => origin === 'user');
+    if (own === undefined) throw new RecoverError('IO', 'the path of the configuration file is not known', { hint: 'set HOME, or CC_RECOVER_CONFIG to an absolute path' });
+    if (action === 'path') {
+      io.line(own.path);
+      return exitOf.shown();
+    }
+    for (;;) {
+      openEditor(own.path);
+      report = await read();
+      printFiles(report, io);
+      const failed = report.files.some(({ origin, problem }) => origin === 'user' && problem !== null);
+      if (!failed || !io.isTerminal || !(await io.confirm('\nEdit it again?'))) return exitOf.config(report);
+    }
+  },
+};
+
+/** Runs the editor that the user chose, in this terminal, until it ends. @param {string} path */
+function openEditor(path) {
+  const { spawnSync } = require('node:child_process');
+  const { RecoverError } = require('../lib/errors.js');
+  const editor = process.env.VISUAL || process.env.EDITOR || (process.platform === 'win32' ? 'notepad' : 'vi');
+  // As git and crontab do: the variable may hold arguments, so a shell reads it. The path is an argument of its own.
+  const { status, error } =
+    process.platform === 'win32'
+      ? spawnSync(`${editor} "${path}"`, { shell: true, stdio: 'inherit' })
+      : spawnSync('/bin/sh', ['-c', `${editor} "$1"`, 'editor', path], { stdio: 'inherit' });
+  if (error !== undefined || status !== 0) {
+    throw new RecoverError('EDITOR_FAILED', `the editor \`${editor}\` failed`, { path, hint: 'set VISUAL or EDITOR to an editor that works, or edit the file yourself', cause: error });
+  }
+}

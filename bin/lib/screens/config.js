@@ -1,0 +1,37 @@
+'use strict';
+
+// The screens of `config`: the files with what is wrong in them, and every value with the file that decides it.
+
+const { cleaned, wrapped } = require('../text.js');
+const { homely, sentence } = require('../wording.js');
+
+/** @typedef {import('../../../src/ffi/types.js').ConfigurationReport} ConfigurationReport */
+/** @typedef {import('../output.js').Output} Output */
+
+/** @type {Record<import('../../../src/ffi/types.js').ConfigOrigin, string>} */
+const ORIGINS = { default: 'default', user: 'your file', project: "project's file", invalid: 'off: a file is not valid' };
+
+/** @param {ConfigurationReport} report @param {Output} io */
+function printConfiguration(report, io) {
+  printFiles(report, io);
+  io.line();
+  const rows = cleaned(report.values).map(({ key, value, origin }) => {
+    const style = origin === 'default' ? io.colours.dim : origin === 'invalid' ? io.colours.red : io.colours.green;
+    return [key, JSON.stringify(value), { text: ORIGINS[origin], style }];
+  });
+  io.table(['key', 'value', 'from'], rows, ['value']);
+}
+
+/** @param {ConfigurationReport} report @param {Output} io */
+function printFiles(report, io) {
+  const { files, valid } = cleaned(report);
+  for (const { origin, path, exists, problem } of files) {
+    const standing = problem === null ? (exists ? 'valid' : 'there is none') : io.colours.red('not valid');
+    io.line(`${origin === 'user' ? 'Your file   ' : 'Project file'}  ${homely(path)}: ${standing}`);
+    if (problem !== null) io.lines(wrapped(sentence(problem.message), (io.width ?? Infinity) - 2).map((line) => `  ${line}`));
+  }
+  if (valid) return;
+  io.line(io.colours.bold('Automatic recovery is off until this is fixed.'));
+}
+
+module.exports = { printConfiguration, printFiles };

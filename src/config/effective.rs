@@ -1,0 +1,224 @@
+//! The configuration in force, value by value, with the file that each comes from.
+
+use super::{Config, InForce, Narrowing, PROJECT_FILE, in_force, parsed, read};
+use crate::env::Environment;
+use crate::fs::lossy;
+use crate::problem::Problem;
+use crate::session::StopKind;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfigOrigin {
+    Default,
+    /// The user's file.
+    User,
+    /// The project's file, which narrows the user's.
+    Project,
+    /// A file is not valid, which switches recovery off.
+    Invalid,
+}
+
+/// A value in force.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConfigValue {
+    /// Path of the value in the user's file, such as `heartbeat.graceSeconds`.
+    pub key: String,
+    pub value: Value,
+    pub default: Value,
+    pub origin: ConfigOrigin,
+}
+
+/// A configuration file.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConfigFile {
+    /// [`ConfigOrigin::User`] or [`ConfigOrigin::Project`].
+    pub origin: ConfigOrigin,
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    pub exists: bool,
+    pub problem: Option<Problem>,
+}
+
+/// Reads every value in force for a project, sorted by key.
+#[must_use]
+pub fn effective(env: &Environment, project: &Path) -> Vec<ConfigValue> {
+    let InForce { config, problem } = in_force(env, Some(project));
+    // The user's own file, without what the project narrows.
+    let by_user = in_force(env, None);
+    let written = env.config_file().and_then(|path| parsed(&path).ok().flatten()).unwrap_or_default();
+    let mut values = flat(&config);
+    let of_user = if by_user.problem.is_some() { flat(&config) } else { flat(&by_user.config) };
+    let mut defaults = flat(&Config::default());
+    values
+        .iter_mut()
+        .map(|(key, value)| {
+            let value = value.take();
+            let is_written = by_user.problem.is_none() && is_written(&written, &by_user.config, key);
+            let origin = match (problem.is_some() && key == "heartbeat.enabled", of_user.get(key)) {
+                (true, _) => ConfigOrigin::Invalid,
+                (false, Some(before)) if *before != value => ConfigOrigin::Project,
+                (false, _) if is_written => ConfigOrigin::User,
+                (false, _) => ConfigOrigin::Default,
+            };
+            let default = defaults.get_mut(key).map(Value::take).unwrap_or_default();
+            ConfigValue { key: key.clone(), value: shown(key, value), default, origin }
+        })
+        .collect()
+}
+
+/// The files that are read for a project, and what is wrong with each.
+#[must_use]
+pub fn files(env: &Environment, project: &Path) -> Vec<ConfigFile> {
+    let user = env.config_file().map(|path| {
+        let problem =
+            read::<Config>(&path).and_then(|config| config.unwrap_or_default().validate(&path)).err();
+        ConfigFile {
+            origin: ConfigOrigin::User,
+            exists: path.exists(),
+            problem: problem.map(Problem::from),
+            path,
+        }
+    });
+    let path = project.join(PROJECT_FILE);
+    let problem = read::<Narrowing>(&path).err();
+    let narrowing = ConfigFile {
+        origin: ConfigOrigin::Project,
+        exists: path.exists(),
+        problem: problem.map(Problem::from),
+        path,
+    };
+    user.into_iter().chain([narrowing]).collect()
+}
+
+/// Whether the user's file has this value, under its own name or, for a kind of stop, under that of its general kind.
+fn is_written(written: &Value, config: &Config, key: &str) -> bool {
+    if let Some(name) = key.strip_prefix("stops.") {
+        return super::kind_named(name).is_some_and(|kind| config.configured(kind).is_some());
+    }
+    let found = key.split('.').try_fold(written, |within, name| within.get(name));
+    found.is_some_and(|value| !value.is_null())
+}
+
+/// Values by their paths. A value that is missing in the file stands with what is used instead.
+fn flat(config: &Config) -> BTreeMap<String, Value> {
+    let mut values = BTreeMap::new();
+    flatten("", serde_json::to_value(config).unwrap_or_default(), &mut values);
+    values.insert("lateWakeHours".into(), config.late_wake_hours().into());
+    values.insert("hungMinutes".into(), (config.hung_after().as_secs_f64() / 60.0).into());
+    values.retain(|key, _| !key.starts_with("stops"));
+    for kind in StopKind::ALL.into_iter().filter(|kind| is_configurable(*kind, config)) {
+        let disposition = serde_json::to_value(config.disposition(kind)).unwrap_or_default();
+        values.insert(format!("stops.{}", kind.as_str()), disposition);
+    }
+    values
+}
+
+fn flatten(path: &str, value: Value, into: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+                flatten(&path, value, into);
+            }
+        }
+        value => {
+            into.insert(path.to_owned(), value);
+        }
+    }
+}
+
+/// A kind of stop that the policy continues, or that the user's file names.
+fn is_configurable(kind: StopKind, config: &Config) -> bool {
+    match kind {
+        StopKind::UsageLimit5h
+        | StopKind::UsageLimitWeekly
+        | StopKind::UsageLimitOpus
+        | StopKind::UsageLimitSonnet
+        | StopKind::UsageLimitFable
+        | StopKind::UsageLimitOther
+        | StopKind::RateLimit
+        | StopKind::Overloaded
+        | StopKind::ServerError
+        | StopKind::Network
+        | StopKind::OutputLimit
+        | StopKind::Crashed
+        | StopKind::Closed => true,
+        StopKind::Auth
+        | StopKind::Billing
+        | StopKind::ContextFull
+        | StopKind::RequestError
+        | StopKind::Unknown
+        | StopKind::Interrupted
+        | StopKind::Finished
+        | StopKind::Waiting
+        | StopKind::Running
+        | StopKind::Empty => config.configured(kind).is_some(),
+    }
+}
+
+/// Who knows the path of a webhook may post to it: only its host is reported.
+fn shown(key: &str, value: Value) -> Value {
+    let Some(address) = value.as_str().filter(|_| key == "notify.webhook") else { return value };
+    let host = super::webhook_address(address).ok().and_then(|uri| {
+        let (scheme, authority) = (uri.scheme_str()?.to_owned(), uri.authority()?.to_string());
+        Some(format!("{scheme}://{authority}/..."))
+    });
+    host.unwrap_or_else(|| "set".into()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(user: &str, project: &str) -> BTreeMap<String, (Value, ConfigOrigin)> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config.json");
+        std::fs::write(&file, user).unwrap();
+        std::fs::create_dir(dir.path().join(".claude")).unwrap();
+        std::fs::write(dir.path().join(PROJECT_FILE), project).unwrap();
+        let env = Environment::from_pairs([("CC_RECOVER_CONFIG", file.as_os_str())], dir.path());
+        let values = effective(&env, dir.path());
+        values.into_iter().map(|one| (one.key, (one.value, one.origin))).collect()
+    }
+
+    #[test]
+    fn every_value_names_the_file_that_decides_it() {
+        let user = r#"{"heartbeat":{"graceSeconds":200},"hungMinutes":5,"stops":{"usage-limit-weekly":"notify"},
+            "notify":{"webhook":"https://hooks.example.com/secret"},"retry":{"slowMinutes":20}}"#;
+        let values = with(user, r#"{"enabled":false,"graceSeconds":100,"stops":{"overloaded":"ignore"}}"#);
+        let default = Config::default();
+        for (key, value, origin) in [
+            ("heartbeat.enabled", false.into(), ConfigOrigin::Project),
+            ("heartbeat.graceSeconds", 200.0.into(), ConfigOrigin::User),
+            ("heartbeat.stepSeconds", default.heartbeat.step_seconds.into(), ConfigOrigin::Default),
+            ("hungMinutes", 5.0.into(), ConfigOrigin::User),
+            ("lateWakeHours", 8.0.into(), ConfigOrigin::Default),
+            ("retry.slowMinutes", 20.0.into(), ConfigOrigin::User),
+            ("stops.usage-limit-weekly", "notify".into(), ConfigOrigin::User),
+            ("stops.usage-limit-opus", "notify".into(), ConfigOrigin::User),
+            ("stops.overloaded", "ignore".into(), ConfigOrigin::Project),
+            ("stops.network", "resume".into(), ConfigOrigin::Default),
+            ("notify.webhook", "https://hooks.example.com/...".into(), ConfigOrigin::User),
+            ("quietHours", Value::Null, ConfigOrigin::Default),
+        ] {
+            assert_eq!(values.get(key), Some(&(value, origin)), "{key}");
+        }
+        assert!(!values.contains_key("stops.auth") && !values.contains_key("$schema"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_valid_is_the_reason_that_recovery_is_off() {
+        for (user, project) in
+            [("{\"heartbeat\":{\"graceSecond\":1},\"hungMinutes\":5}", "{}"), ("{}", "{\"enabld\":true}")]
+        {
+            let values = with(user, project);
+            assert_eq!(values["heartbeat.enabled"], (false.into(), ConfigOrigin::Invalid));
+            assert_eq!(values["hungMinutes"].1, ConfigOrigin::Default);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The configuration in force for a project, and whether its files are valid.
+
+use crate::config::effective::{ConfigFile, ConfigValue, effective, files};
+use crate::error::{Code, Error, Result};
+use crate::fs::{canonical, lossy, private_directory, private_file};
+use crate::session::stop::time;
+use crate::world::World;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Name and version of this object's form.
+pub const SCHEMA: &str = "cc-session-recover/configuration@1";
+
+/// What a new file of the user begins with.
+const BEGINNING: &str = "// Options and their defaults: cc-session-recover config\n{\n}\n";
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ConfigurationOptions {
+    /// Directory of the project; the working directory when it is missing.
+    pub project: Option<PathBuf>,
+    /// Write an empty user file where there is none.
+    pub create: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigurationReport {
+    /// Name and version of this form.
+    pub schema: &'static str,
+    #[serde(serialize_with = "time")]
+    pub generated_at: DateTime<Utc>,
+    #[serde(serialize_with = "lossy")]
+    pub project: PathBuf,
+    /// Both files are valid; otherwise automatic recovery is off.
+    pub valid: bool,
+    /// The user's file first.
+    pub files: Vec<ConfigFile>,
+    pub values: Vec<ConfigValue>,
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+/// [`Code::ProjectNotFound`]; [`Code::Io`] when a new file cannot be written.
+pub fn configuration(world: World<'_>, options: &ConfigurationOptions) -> Result<ConfigurationReport> {
+    let dir = options.project.as_deref().unwrap_or(world.env.cwd());
+    let project = canonical(dir).map_err(|_| {
+        Error::new(Code::ProjectNotFound, "is not a directory")
+            .at(dir)
+            .hint("name the directory of a project")
+    })?;
+    if options.create
+        && let Some(path) = world.env.config_file()
+    {
+        create(&path)?;
+    }
+    let files = files(world.env, &project);
+    Ok(ConfigurationReport {
+        schema: SCHEMA,
+        generated_at: world.clock.now(),
+        valid: files.iter().all(|file| file.problem.is_none()),
+        values: effective(world.env, &project),
+        files,
+        project,
+    })
+}
+
+/// Writes a new file, and leaves one that is there alone.
+fn create(path: &Path) -> Result<()> {
+    let failed = |error| Error::io("write", path, &error);
+    if let Some(dir) = path.parent() {
+        private_directory().recursive(true).create(dir).map_err(failed)?;
+    }
+    match private_file().write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(BEGINNING.as_bytes()).map_err(failed),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
+}
