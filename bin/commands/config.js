@@ -4,15 +4,13 @@
 
 const { resolve } = require('node:path');
 
-const ACTIONS = ['path', 'edit', 'check'];
-
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'config',
   summary: 'print the configuration in force, edit it, and check it',
   description:
     '`config` prints every value with the file that it comes from. `config path` prints the path of your file. `config edit` opens it in $VISUAL or $EDITOR and checks it afterwards. `config check` exits with 1 when a file is not valid, which switches recovery off.',
-  arguments: [{ flags: '[action]', description: 'path, edit or check (default: print all values)' }],
+  arguments: [{ flags: '[action]', description: 'path, edit or check (default: print all values)', choices: ['path', 'edit', 'check'] }],
   options: [
     { flags: '-C, --project <dir>', description: 'directory of the project whose file narrows yours (default: this one)' },
     { flags: '--json', description: 'print the report as JSON' },
@@ -30,7 +28,6 @@ module.exports = {
     const { printConfiguration, printFiles } = require('../lib/screens/config.js');
 
     const { action } = args;
-    if (action !== undefined && !ACTIONS.includes(action)) throw new UsageError(`unknown action '${action}'`, `use one of ${ACTIONS.join(', ')}, or none`);
     if (action === 'edit' && args.json) throw new UsageError('an editor and --json exclude each other', 'run `config check --json` after it');
     const project = resolve(args.project ?? '.');
     const read = (create = false) => loadAddon().configuration({ project, create });

@@ -5,6 +5,17 @@
 
 const { exits: EXIT, errors } = require('./exit-codes.json');
 
+/** What help prints of them. */
+const EXIT_CODES = [
+  { code: EXIT.done, means: 'done' },
+  { code: EXIT.failed, means: 'failed' },
+  { code: EXIT.usage, means: 'usage' },
+  { code: EXIT.notFound, means: 'not found or ambiguous' },
+  { code: EXIT.refused, means: 'refused for safety' },
+  { code: EXIT.unverified, means: 'verification failed' },
+  { code: EXIT.nothingToDo, means: 'nothing to do' },
+];
+
 /**
  * Exit code for an error. Errors that only the command line knows, such as `BINDING_MISSING`, are plain failures.
  *
@@ -77,4 +88,4 @@ const exitOf = {
   service: ({ nothing, failed }) => (nothing ? EXIT.nothingToDo : ofSuccess(!failed)),
 };
 
-module.exports = { EXIT, exitOf, exitOfError };
+module.exports = { EXIT, EXIT_CODES, exitOf, exitOfError };

@@ -2,7 +2,7 @@
 
 // Reads a command line that consists of switches and words only, such as `status --all --json`. Loading commander takes longer than most
 // verbs run, and such a line needs none of its rules. For any other line the answer is `null`, and commander reads it: it alone knows
-// values, defaults, conflicts, help and complaints.
+// values, choices, defaults, conflicts, help and complaints.
 
 /**
  * @param {Pick<import('./program.js').Verb, 'arguments' | 'options'>} verb
@@ -22,9 +22,9 @@ function readPlainLine({ arguments: declared = [], options = [] }, words) {
     else values.push(word);
   }
   if (values.length > declared.length) return null;
-  for (const [index, { flags }] of declared.entries()) {
+  for (const [index, { flags, choices }] of declared.entries()) {
     const isOptional = flags.startsWith('[');
-    if (flags.includes('...') || (!isOptional && values.length <= index)) return null;
+    if (choices !== undefined || flags.includes('...') || (!isOptional && values.length <= index)) return null;
     args[flags.slice(1, -1)] = values[index];
   }
   return args;

@@ -5,7 +5,7 @@
 
 const { version } = require('../../package.json');
 const { RecoverError, explain, reportOf } = require('./errors.js');
-const { EXIT, exitOf } = require('./exit.js');
+const { EXIT, EXIT_CODES, exitOf } = require('./exit.js');
 const { createOutput } = require('./output.js');
 const { readPlainLine } = require('./plain-line.js');
 
@@ -16,7 +16,7 @@ const { readPlainLine } = require('./plain-line.js');
  * @property {string} name
  * @property {string} summary First line of the help: imperative, no full stop.
  * @property {string} [description] More than one line of help, if it needs more.
- * @property {{flags: string, description: string}[]} [arguments] In commander's notation, such as `[dir]`.
+ * @property {{flags: string, description: string, choices?: readonly string[]}[]} [arguments] In commander's notation, such as `[dir]`.
  * @property {{flags: string, description: string, conflicts?: string[], default?: unknown, choices?: readonly string[], parse?: (text: string) => unknown}[]} [options]
  * @property {{command: string, does: string}[]} examples
  * @property {(args: Record<string, any>, io: import('./output.js').Output) => Promise<number | void> | number | void} run
@@ -24,17 +24,15 @@ const { readPlainLine } = require('./plain-line.js');
  */
 
 /** Verbs in the order of the help. */
-const VERBS = ['init', 'uninstall', 'plugin', 'status', 'list', 'show', 'search', 'recall', 'resume', 'relocate', 'watch', 'preview', 'pause', 'unpause', 'restore', 'repair', 'export', 'import', 'kill', 'rescue', 'prune', 'forget', 'report', 'handoff', 'state', 'log', 'config', 'doctor', 'cancel', 'drill'];
+const VERBS = ['init', 'uninstall', 'plugin', 'status', 'list', 'show', 'search', 'recall', 'resume', 'relocate', 'watch', 'preview', 'pause', 'unpause', 'restore', 'repair', 'export', 'import', 'kill', 'rescue', 'prune', 'forget', 'report', 'handoff', 'state', 'log', 'config', 'doctor', 'cancel', 'drill', 'completion'];
 
-const ENVIRONMENT = `
-Environment:
-  CC_RECOVER_STATE_DIR  directory of incidents, locks and the journal
-  CC_RECOVER_CONFIG     another configuration file
-  CC_RECOVER_CLAUDE     absolute path of the Claude Code to use
-  CC_RECOVER_DEBUG      print stack traces with errors
-  NO_COLOR              no colours
-
-Exit codes: 0 done, 1 failed, 2 usage, 3 not found or ambiguous, 4 refused for safety, 5 verification failed, 6 nothing to do`;
+const ENVIRONMENT = [
+  { name: 'CC_RECOVER_STATE_DIR', does: 'directory of incidents, locks and the journal' },
+  { name: 'CC_RECOVER_CONFIG', does: 'another configuration file' },
+  { name: 'CC_RECOVER_CLAUDE', does: 'absolute path of the Claude Code to use' },
+  { name: 'CC_RECOVER_DEBUG', does: 'print stack traces with errors' },
+  { name: 'NO_COLOR', does: 'no colours' },
+];
 
 /**
  * Runs one command line. Sets `process.exitCode`; never ends the process itself, which could cut output off.
@@ -78,6 +76,10 @@ async function run(argv, io) {
   }
   // Without a verb and a terminal it is `status`.
   const line = argv.length === 0 ? ['status'] : argv;
+  if (line[0] === '__complete') {
+    await require('./completion.js').complete(line.slice(1), io);
+    return EXIT.done;
+  }
   if (VERBS.includes(line[0])) {
     const verb = verbNamed(line[0]);
     const args = readPlainLine(verb, line.slice(1));
@@ -115,7 +117,7 @@ function programOf(first, io, finished) {
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [verb]', 'print help for a verb')
     .usage('[verb] [options]')
-    .addHelpText('after', `\nExamples:\n${examplesText(OVERVIEW)}\n${ENVIRONMENT}`)
+    .addHelpText('after', `\nExamples:\n${examplesText(OVERVIEW)}\n${surroundings()}`)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.write(text),
@@ -141,14 +143,17 @@ function verbNamed(name) {
  * @param {(exitCode: number) => void} finished
  */
 function commandFor(verb, io, finished) {
-  const { Command, Option } = require('commander');
+  const { Argument, Command, Option } = require('commander');
   const command = new Command(verb.name)
     .summary(verb.summary)
     // Lines are broken where the terminal ends, paragraphs where an empty line stands.
     .description(verb.description === undefined ? verb.summary : `${verb.summary}\n\n${verb.description.replace(/(?<!\n)\n(?!\n)/g, ' ')}`)
     .helpOption('-h, --help', 'print help')
     .addHelpText('after', `\nExamples:\n${examplesText(verb.examples)}`);
-  for (const argument of verb.arguments ?? []) command.argument(argument.flags, argument.description);
+  for (const { flags, description, choices } of verb.arguments ?? []) {
+    const argument = new Argument(flags, description);
+    command.addArgument(choices === undefined ? argument : argument.choices(choices));
+  }
   for (const { flags, description, conflicts, default: fallback, choices, parse } of verb.options ?? []) {
     const option = new Option(flags, description);
     if (conflicts !== undefined) option.conflicts(conflicts);
@@ -174,6 +179,13 @@ const OVERVIEW = [
   { command: 'cc-session-recover cancel 3f2a9c1d', does: 'do not continue this session' },
 ];
 
+/** The last part of the help: variables and exit codes. */
+function surroundings() {
+  const width = Math.max(...ENVIRONMENT.map(({ name }) => name.length));
+  const variables = ENVIRONMENT.map(({ name, does }) => `  ${name.padEnd(width)}  ${does}`);
+  return ['', 'Environment:', ...variables, '', `Exit codes: ${EXIT_CODES.map(({ code, means }) => `${code} ${means}`).join(', ')}`].join('\n');
+}
+
 /** @param {{command: string, does: string}[]} examples */
 function examplesText(examples) {
   const width = Math.max(...examples.map(({ command }) => command.length));
@@ -193,4 +205,4 @@ function mended(error) {
   });
 }
 
-module.exports = { VERBS, main, programOf, verbNamed };
+module.exports = { ENVIRONMENT, VERBS, main, programOf, verbNamed };
