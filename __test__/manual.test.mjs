@@ -19,18 +19,18 @@ const PAGE = join(ROOT, 'man', 'cc-session-recover.1');
 const TITLE = /^\.TH .*$/m;
 
 /** Text as troff prints it unchanged. @param {string} text */
-const plain = (text) => text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll(/^([.'])/gm, '\\&$1');
+const plain = (text) => text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll(/^([.'])/gm, '\\&$1').replaceAll(/[^ -~\n]/gu, (character) => `\\[u${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}]`);
 
 /** Flags such as `-l, --limit <number>`: what is typed in bold, values in italics. @param {string} flags */
 const flagged = (flags) => flags.split(/(<[^>]+>|\[[^\]]+\])/).map((part) => (/^[<[]/.test(part) ? `\\fI${plain(part)}\\fR` : part.split(', ').map((word) => (word.trim() === '' ? word : `\\fB${plain(word.trim())}\\fR${word.endsWith(' ') ? ' ' : ''}`)).join(', '))).join('');
 
-/** A line of text as lines of at most 78 bytes, none of which begins like a macro. @param {string} line */
+/** A line of text as lines of at most 78 columns, none of which begins like a macro. @param {string} line */
 function filled(line) {
   if (line.startsWith('.')) return [line];
   const lines = [''];
   for (const word of line.trim().split(/ +/)) {
     const last = lines[lines.length - 1];
-    if (last !== '' && Buffer.byteLength(`${last} ${word}`) > 78) lines.push(/^[.']/.test(word) ? `\\&${word}` : word);
+    if (last !== '' && last.length + 1 + word.length > 78) lines.push(/^[.']/.test(word) ? `\\&${word}` : word);
     else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
   }
   return lines;
