@@ -14,7 +14,7 @@ import { stoppedSession } from './lib/stopped.mjs';
 
 const require = createRequire(import.meta.url);
 const { Ajv2020 } = require('ajv/dist/2020');
-const { KINDS, STATES } = require('../bin/lib/wording.js');
+const { KINDS, STATES, STATUSES } = require('../bin/lib/wording.js');
 
 const PAGE = join(ROOT, 'docs', 'json.md');
 const BEFORE_FIELDS = /^[\s\S]*## Fields\n\n<!--.*-->\n/;
@@ -120,6 +120,7 @@ test('the words for states and stops are those of the types', () => {
   const values = (/** @type {string} */ name) => /** @type {any} */ (all.get(name)).type.of.map((/** @type {any} */ member) => member.value);
   assert.deepEqual(Object.keys(KINDS), values('StopKind'));
   assert.deepEqual(Object.keys(STATES), values('SessionState'));
+  assert.deepEqual(Object.keys(STATUSES).toSorted(), values('SessionStatus').toSorted());
   assert.deepEqual(schema('config').properties.stops.propertyNames.enum, values('StopKind'));
 });
 

@@ -176,7 +176,7 @@ test('an id and a name that are alike are ambiguous', async (t) => {
   writeFileSync(path, readFileSync(path, 'utf8').replaceAll('My Parser', 'feed'));
   const { status, stderr } = await place.run(['show', 'feed']);
   assert.equal(status, 3);
-  assert.match(stderr, /feedbeef-.*aaaa1111-|aaaa1111-.*feedbeef-/);
+  assert.match(stderr, /^ {2}(?:feedbeef|aaaa1111) {2}.*\n {2}(?:feedbeef|aaaa1111) {2}/m);
 });
 
 test('a time that is still to come is shown, and puts its session neither first nor under what needs somebody for ever', async (t) => {

@@ -4,7 +4,7 @@
 //! machine is suspended and never jumps, says whether that much time has really gone by.
 
 use crate::error::{Code, Error, Result};
-use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, Local, NaiveDate, NaiveDateTime, TimeDelta, Utc, Weekday};
 use std::time::Duration;
 
 /// Time as the code sees it. Tests pass a virtual one.
@@ -101,26 +101,48 @@ pub fn from_local_time(local: NaiveDateTime) -> Option<DateTime<Utc>> {
 }
 
 /// Reads a time in the past as a person gives it: RFC 3339, a date (its beginning in this machine's time zone), or a
-/// length of time before `now`: minutes, hours, days or weeks, such as `90m`, `36h`, `2d`, `1w`.
+/// length of time before `now`: minutes, hours, days or weeks, such as `90m`, `36h`, `2d`, `1w`; or a day by its name: `today`,
+/// `yesterday`, `monday` for the last Monday, which may be today.
 ///
 /// # Errors
 /// [`Code::Usage`] for any other text.
 pub fn since(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
     let trimmed = text.trim();
-    parse_rfc3339(trimmed).or_else(|| beginning(trimmed)).or_else(|| before(trimmed, now)).ok_or_else(|| {
+    parse_rfc3339(trimmed)
+        .or_else(|| beginning(trimmed))
+        .or_else(|| before(trimmed, now))
+        .or_else(|| day_named(trimmed, now))
+        .ok_or_else(|| {
         Error::new(Code::Usage, format!("{text:?} is neither a time nor a length of time")).hint(
-            "give a date (2026-11-20), a time (2026-11-20T08:00:00Z), or how long ago (90m, 36h, 2d, 1w)",
+            "give a date (2026-11-20), a time (2026-11-20T08:00:00Z), a day (today, yesterday, monday), or how long ago (90m, 36h, 2d, 1w)",
         )
     })
 }
 
 /// The beginning of a day. Where clocks were put forward at midnight it begins an hour later.
 fn beginning(text: &str) -> Option<DateTime<Utc>> {
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    beginning_of(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?)
+}
+
+fn beginning_of(date: NaiveDate) -> Option<DateTime<Utc>> {
     (0..=3)
         .filter_map(|hour| date.and_hms_opt(hour, 0, 0))
         .find_map(|time| time.and_local_timezone(Local).earliest())
         .map(|time| time.with_timezone(&Utc))
+}
+
+fn day_named(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let today = local_time(now).date();
+    let ago = match text.to_ascii_lowercase().as_str() {
+        "today" => 0,
+        "yesterday" => 1,
+        name => {
+            // `parse` also takes the beginning of a name, such as `mon`.
+            let day: Weekday = name.parse().ok()?;
+            i64::from(today.weekday().days_since(day))
+        }
+    };
+    beginning_of(today.checked_sub_signed(TimeDelta::days(ago))?)
 }
 
 fn before(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -156,9 +178,38 @@ mod tests {
         let midnight = NaiveDate::from_ymd_opt(2026, 11, 20).unwrap().and_hms_opt(0, 0, 0).unwrap();
         let midnight = midnight.and_local_timezone(Local).unwrap().with_timezone(&Utc);
         assert_eq!(since("2026-11-20").unwrap(), rfc3339(midnight));
-        for bad in
-            ["", "d", "-2d", "2", "2 days", "2y", "2026-13-01", "99999999999999999w", "2é", "yesterday"]
-        {
+        // The 21st is a Saturday, in most zones.
+        let noon = local_time(now).date().and_hms_opt(12, 0, 0).unwrap();
+        let now = from_local_time(noon).unwrap();
+        let day = |ago: i64| rfc3339(beginning_of(noon.date() - TimeDelta::days(ago)).unwrap());
+        let since = |text: &str| super::since(text, now).map(rfc3339).unwrap();
+        assert_eq!(
+            [since("today"), since("Yesterday"), since("2d")],
+            [day(0), day(1), rfc3339(now - TimeDelta::days(2))]
+        );
+        let name = |ago: i64| (noon.date() - TimeDelta::days(ago)).format("%A").to_string();
+        for ago in 0..7 {
+            assert_eq!(since(&name(ago)), day(ago), "{}", name(ago));
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_in_the_past_is_refused() {
+        let now = parse_rfc3339("2026-11-21T08:00:00Z").unwrap();
+        let since = |text: &str| since(text, now).map(rfc3339);
+        for bad in [
+            "",
+            "d",
+            "-2d",
+            "2",
+            "2 days",
+            "2y",
+            "2026-13-01",
+            "99999999999999999w",
+            "2é",
+            "tomorrow",
+            "someday",
+        ] {
             let error = since(bad).unwrap_err();
             assert_eq!(error.code, Code::Usage, "{bad}");
             assert!(error.message.contains(bad));

@@ -7,7 +7,7 @@ module.exports = {
   name: 'cancel',
   summary: 'do not continue a stopped session',
   description: 'Ends the wait for the session. The session, its transcript and its note are not changed.',
-  arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name' }],
+  arguments: [{ flags: '[session]', description: 'session id, the first 3 or more characters of one, or a name' }],
   options: [
     { flags: '-a, --all', description: 'every waiting or held session' },
     { flags: '--dry-run', description: 'print what would be cancelled' },

@@ -10,12 +10,12 @@ module.exports = {
   summary: 'save sessions losslessly, verified byte for byte, or write them as pages',
   description:
     'Transcript, subagents, tool results, tasks, plan, file history and note, with a manifest of sizes and hashes. The session is only\nread and may be in use: the export holds it up to a stated length. Nothing is redacted: keep exports private.\n\nWith --format a page for people is written instead: one HTML file that needs nothing else and runs nothing of the session, or\nMarkdown. Long texts are cut there, each with a count; the lossless export is the whole.',
-  arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name, title, or path of its transcript' }],
+  arguments: [{ flags: '[session]', description: 'id, at least 3 characters of it, name, title, or path of its transcript' }],
   options: [
     { flags: '-l, --latest', description: 'the most recently active session' },
     { flags: '--active', description: 'every open session' },
     { flags: '-a, --all', description: 'every session on this machine' },
-    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
+    { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
     { flags: '-f, --format <kind>', description: 'what to write: everything, byte for byte, or a page to read', choices: ['lossless', 'html', 'markdown'], default: 'lossless' },
     { flags: '-t, --to <path>', description: 'directory for exports; for a page also a file (default: in the state directory)' },
     { flags: '--force', description: 'replace an existing page' },

@@ -8,7 +8,7 @@ module.exports = {
   summary: 'remove everything this tool stored about a session',
   description:
     "Removes retained files, snapshots, outputs of runs, exports and pages in the state directory, the incident, saved states, its block in HANDOFF.md, and every entry about the session, in the journal too. Files of Claude Code, and exports elsewhere, are listed and not touched.",
-  arguments: [{ flags: '<session>', description: 'session id, the first 4 or more characters of one, or a name' }],
+  arguments: [{ flags: '<session>', description: 'session id, the first 3 or more characters of one, or a name' }],
   options: [
     { flags: '--dry-run', description: 'print what would be removed' },
     { flags: '--json', description: 'print the report as JSON; removes only with --yes' },

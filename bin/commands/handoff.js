@@ -10,9 +10,9 @@ module.exports = {
   summary: 'print the handoff note of a session, or write it to HANDOFF.md',
   description:
     'The note comes from the transcript and git, without a model request: the task, what was done, what was in flight, and what is\nnext. Default: on a terminal you choose; with an option or on a pipe it is the most recently active session of this project. Recognised secrets are removed.',
-  arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name or title' }],
+  arguments: [{ flags: '[session]', description: 'session id, the first 3 or more characters of one, or a name or title' }],
   options: [
-    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
+    { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
     { flags: '-w, --write', description: 'write it to HANDOFF.md of its project, as a block of its own', conflicts: ['for', 'essential'] },
     { flags: '--for <reader>', description: 'paste: for any assistant. resume: the first prompt of a fresh session', choices: ['paste', 'resume'], conflicts: ['essential'] },
     { flags: '--essential', description: 'for any assistant, at most 4,000 characters' },

@@ -10,9 +10,9 @@ module.exports = {
   summary: 'export a session and end the process that has it open',
   description:
     'Shows what would be ended and asks. Exports the session first; if the export fails, ends nothing. The process gets 10 s to close\nits session. Never ended: the session you are in, ancestors of this command, processes of other users, and the daemons and hosts of\nClaude Code. A background session is ended with `claude stop`.',
-  arguments: [{ flags: '[target]', description: 'a terminal (pts/3), a process id, or a session: id, at least 4 characters of it, name or title' }],
+  arguments: [{ flags: '[target]', description: 'a terminal (pts/3), a process id, or a session: id, at least 3 characters of it, name or title' }],
   options: [
-    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
+    { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
     { flags: '--tree', description: 'end the processes of its tools too' },
     { flags: '--force', description: 'kill it if it still runs after 10 s; what it has not written is lost' },
     { flags: '--no-export', description: 'do not export it first' },

@@ -3,7 +3,7 @@
 // `list`: every session of this machine in one table.
 
 const { resolve } = require('node:path');
-const { KINDS, STATES } = require('../lib/wording.js');
+const { KINDS, STATUSES } = require('../lib/wording.js');
 
 /** Sessions shown on a terminal when nothing else is said. */
 const LIMIT = 50;
@@ -13,10 +13,10 @@ module.exports = {
   name: 'list',
   summary: 'list sessions of every project, most recent first',
   options: [
-    { flags: '-s, --state <states...>', description: 'only these states', choices: Object.keys(STATES) },
-    { flags: '--stop <kinds...>', description: 'only these stop kinds', choices: Object.keys(KINDS) },
-    { flags: '-p, --project <dir>', description: 'only the project in this directory' },
-    { flags: '--since <when>', description: 'only sessions active since then: 90m, 36h, 2d, 1w, a date or a time' },
+    { flags: '-s, --state <states...>', description: 'only these states, as the list calls them', choices: Object.values(STATUSES).map(hyphened), parse: several },
+    { flags: '--stop <kinds...>', description: 'only these stop kinds, as the list calls them, or a part of that such as limit', choices: Object.keys(KINDS), parse: several },
+    { flags: '-p, --project <dir>', description: 'only this project: its directory, or a part of its name' },
+    { flags: '--since <when>', description: 'only sessions active since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time' },
     { flags: '-n, --name <text>', description: 'only sessions with this text in name, title or newest prompt' },
     { flags: '--larger-than <size>', description: 'only transcripts larger than that, such as 50MB' },
     { flags: '--open-at-crash', description: 'only sessions that were open when the machine or their client died' },
@@ -27,7 +27,7 @@ module.exports = {
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover list --state orphaned hung', does: 'interrupted and hung sessions' },
+    { command: 'cc-session-recover list --state interrupted hung', does: 'interrupted and hung sessions' },
     { command: 'cc-session-recover list --since 2d --sort size', does: 'the largest of the last two days' },
     { command: 'cc-session-recover list --open-at-crash', does: 'sessions that were open when the machine crashed' },
     { command: 'cc-session-recover list --gone', does: 'deleted sessions, and what is left of them' },
@@ -57,6 +57,16 @@ module.exports = {
     else printList(report, io, filtersOf(args));
   },
 };
+
+/** Collects the values of an option that takes several; Rust decides what each stands for. @param {string} text @param {string[]} [before] */
+function several(text, before = []) {
+  return [...before, text];
+}
+
+/** Two words as they can be typed without quotes. @param {string} words */
+function hyphened(words) {
+  return words.replaceAll(' ', '-');
+}
 
 /** @param {string} text */
 function numberOf(text) {

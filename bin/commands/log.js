@@ -13,7 +13,7 @@ module.exports = {
   options: [
     { flags: '-s, --session <id>', description: 'only this session: its id or a prefix' },
     { flags: '-e, --event <names...>', description: 'only these events, such as exported, run-ended, restored' },
-    { flags: '--since <when>', description: 'since then: 90m, 36h, 2d, 1w, a date or a time' },
+    { flags: '--since <when>', description: 'since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time' },
     { flags: '-n, --limit <number>', description: `number of newest events, 0 for all (default: ${ON_A_TERMINAL} on a terminal)` },
     { flags: '--verify', description: 'check that no line was changed, removed or added' },
     { flags: '--json', description: 'print the report as JSON' },

@@ -7,7 +7,7 @@ module.exports = {
   name: 'pause',
   summary: 'pause recovery of a session, or of all',
   description: 'Pauses open and closed sessions from now on; `unpause` resumes their plans. Claude Code\'s own continuation in an open window is not paused.',
-  arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name' }],
+  arguments: [{ flags: '[session]', description: 'session id, the first 3 or more characters of one, or a name' }],
   options: [
     { flags: '-a, --all', description: 'everything' },
     { flags: '--json', description: 'print the report as JSON' },

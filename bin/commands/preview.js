@@ -7,7 +7,7 @@ module.exports = {
   name: 'preview',
   summary: 'print what would be started for closed sessions, when and why',
   description: 'Starts and writes nothing. `watch` uses the same plan.',
-  arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name (default: all)' }],
+  arguments: [{ flags: '[session]', description: 'session id, the first 3 or more characters of one, or a name (default: all)' }],
   options: [{ flags: '--json', description: 'print the report as JSON' }],
   examples: [
     { command: 'cc-session-recover preview', does: 'every stopped session' },

@@ -10,14 +10,14 @@ module.exports = {
   summary: "repair a session's damaged transcript",
   description:
     'Without --apply it prints the damage, what the client makes of it, the repair, and what would be lost.\nDamage that the client handles by itself is listed and not changed. Exit code 6 when there is nothing to repair.\nA verified snapshot is taken first; --rollback restores it.',
-  arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name, title, or path of its transcript' }],
+  arguments: [{ flags: '[session]', description: 'id, at least 3 characters of it, name, title, or path of its transcript' }],
   options: [
     { flags: '-a, --apply', description: 'write the repair; refused while a client has the session open', conflicts: ['rollback', 'dryRun'] },
     { flags: '-b, --branch <uuid>', description: 'make the client send the branch that contains this record', conflicts: ['rollback'] },
     { flags: '--rollback', description: 'restore the transcript from before the last repair', conflicts: ['dryRun'] },
     { flags: '--dry-run', description: 'print what would be done (default)' },
     { flags: '-l, --latest', description: 'the most recently active session' },
-    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
+    { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [

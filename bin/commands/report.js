@@ -12,7 +12,7 @@ module.exports = {
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
     { flags: '-a, --all', description: 'every project on this machine' },
-    { flags: '--since <when>', description: 'since then: 90m, 36h, 2d, 1w, a date or a time (default: 24h)' },
+    { flags: '--since <when>', description: 'since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time (default: 24h)' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [

@@ -9,10 +9,10 @@ module.exports = {
   name: 'resume',
   summary: 'resume a session in its own directory, or print the command',
   description: 'Refuses a session that is open: two clients of one session fork its conversation.',
-  arguments: [{ flags: '[session]', description: 'id, at least 4 characters of it, name or title' }],
+  arguments: [{ flags: '[session]', description: 'id, at least 3 characters of it, name or title' }],
   options: [
     { flags: '-l, --latest', description: 'the most recently active session that can be resumed' },
-    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
+    { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
     { flags: '--all-crashed', description: 'every session that was open when its client or the machine died; with --print-command' },
     { flags: '--now', description: 'run it now without a terminal, verify the result and print what it did', conflicts: ['allCrashed', 'printCommand', 'dryRun'] },
     { flags: '-w, --with <launcher>', description: 'start this program instead of claude, with its first arguments: "ccs work"' },

@@ -8,10 +8,10 @@ const { resolve } = require('node:path');
 module.exports = {
   name: 'show',
   summary: 'show everything about a session, and the commands to continue it',
-  arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name or title' }],
+  arguments: [{ flags: '[session]', description: 'session id, the first 3 or more characters of one, or a name or title' }],
   options: [
     { flags: '--latest', description: 'the most recently active session' },
-    { flags: '-p, --project <dir>', description: 'only sessions of the project in this directory' },
+    { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
     { flags: '--json', description: 'print the session as JSON' },
   ],
   examples: [

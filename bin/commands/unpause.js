@@ -6,7 +6,7 @@
 module.exports = {
   name: 'unpause',
   summary: 'resume the plans of paused sessions',
-  arguments: [{ flags: '[session]', description: 'session id, the first 4 or more characters of one, or a name' }],
+  arguments: [{ flags: '[session]', description: 'session id, the first 3 or more characters of one, or a name' }],
   options: [
     { flags: '-a, --all', description: 'everything, including sessions that were paused one by one' },
     { flags: '--json', description: 'print the report as JSON' },

@@ -50,8 +50,11 @@ function explain(error, env) {
   const ours = typeof error?.exitCode === 'number' && typeof error?.code === 'string';
   const message = ours ? error.message : `internal error: ${error?.message ?? String(error)}`;
   // Messages of the addon are fragments, made to follow what they are about.
-  const lines = [ours && error.path && !message.includes(error.path) ? `${error.path}: ${message}` : message];
-  if (error?.hint) lines.push(`  next: ${error.hint}`);
+  const whole = ours && error.path && !message.includes(error.path) ? `${error.path.replaceAll('\n', ' ')}: ${message}` : message;
+  // Only the candidates of a name stand in lines of their own: their texts have no line breaks, and those of other errors may.
+  const inLines = ours && (error.code === 'SESSION_AMBIGUOUS' || error.code === 'SESSION_NOT_FOUND');
+  const lines = inLines ? whole.split('\n') : [whole];
+  if (error?.hint) lines.push(...(inLines ? `  next: ${error.hint}`.split('\n') : [`  next: ${error.hint}`]));
   if (env.CC_RECOVER_DEBUG) lines.push(...String(error?.stack ?? error).split('\n'));
   else if (!ours) lines.push('  next: run it again with CC_RECOVER_DEBUG=1 and report what it prints');
   const exitCode = ours ? error.exitCode : exitOfError('INTERNAL');

@@ -121,9 +121,12 @@ function untilWords(session, now) {
   return `${mark}${clock(at, now)} (${left > 0 ? `in ${duration(left)}` : 'over'})`;
 }
 
+/** @type {Record<import('../../src/ffi/types.js').SessionStatus, string>} */
+const STATUSES = WORDS.statuses;
+
 /** A session's status in the words of the user. @param {Session} session */
 function statusWords({ status, state }) {
-  return /** @type {Record<string, string>} */ (WORDS.statuses)[status] ?? state;
+  return STATUSES[status] ?? state;
 }
 
 /** The state alone, where a report knows no more of a session. @param {SessionState} state */
@@ -293,6 +296,7 @@ function shortIds(ids) {
 module.exports = {
   KINDS,
   STATES,
+  STATUSES,
   clock,
   commandWords,
   count,

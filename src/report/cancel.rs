@@ -1,7 +1,8 @@
 //! Cancelling: from then on nothing happens to a stopped session by itself.
 
-use super::find::{SessionOptions, find};
+use super::find::{SHORTEST, SessionOptions, find, last_part, matching, several_match};
 use super::inventory::{Inventory, ReportContext};
+use super::words::{NameRow, age};
 use crate::claude::transcript::Transcript;
 use crate::config::in_force;
 use crate::error::{Code, Error, Result};
@@ -17,12 +18,10 @@ use crate::session::state::{Activity, State};
 use crate::session::summary::summarize;
 use crate::store::{StateDir, journal};
 use crate::world::World;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::PathBuf;
-
-/// Shortest prefix of a session id that is taken for one.
-const SHORTEST: usize = 4;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -60,7 +59,7 @@ pub fn cancel(world: World<'_>, options: &CancelOptions) -> Result<CancelReport>
     let config = in_force(world.env, None).config;
     let ledger = Ledger { state: &state, clock: world.clock, config: &config, default_home: None };
     let (incidents, _) = ledger.read_all();
-    let chosen: Vec<Incident> = match chosen(&incidents, options) {
+    let chosen: Vec<Incident> = match chosen(&incidents, options, world.clock.now()) {
         Ok(chosen) => chosen.into_iter().cloned().collect(),
         // What `status` lists as needing the user can be dismissed, whether a hook reported it or not.
         Err(error) if matches!(error.code, Code::SessionNotFound | Code::NothingToDo) => {
@@ -163,14 +162,18 @@ fn listed(
     entered.map(|incident| Incident { plan: session.next, ..incident }).ok_or(unknown)
 }
 
-/// Whether the session has this name or title, by its transcript.
-fn is_called(incident: &Incident, name: &str) -> bool {
-    let Ok(transcript) = Transcript::open(&incident.transcript) else { return false };
+/// Name and title of the session, by its transcript.
+fn names_of(incident: &Incident) -> Vec<String> {
+    let Ok(transcript) = Transcript::open(&incident.transcript) else { return Vec::new() };
     let summary = summarize(&transcript, Liveness::Unknown);
-    [summary.name, summary.title].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(name))
+    [summary.name, summary.title].into_iter().flatten().collect()
 }
 
-fn chosen<'a>(incidents: &'a [Incident], options: &CancelOptions) -> Result<Vec<&'a Incident>> {
+fn chosen<'a>(
+    incidents: &'a [Incident],
+    options: &CancelOptions,
+    now: DateTime<Utc>,
+) -> Result<Vec<&'a Incident>> {
     let Some(name) = &options.session else {
         if options.all {
             return Ok(incidents.iter().filter(|incident| can_be_cancelled(incident)).collect());
@@ -181,7 +184,7 @@ fn chosen<'a>(incidents: &'a [Incident], options: &CancelOptions) -> Result<Vec<
     if options.all {
         return Err(Error::new(Code::Usage, "a session and --all are both given").hint("give one of them"));
     }
-    let matching = chosen_among(incidents, name)?;
+    let matching = chosen_among(incidents, name, now)?;
     match matching.as_slice() {
         [incident] if !can_be_cancelled(incident) => Err(Error::new(
             Code::NothingToDo,
@@ -191,20 +194,21 @@ fn chosen<'a>(incidents: &'a [Incident], options: &CancelOptions) -> Result<Vec<
     }
 }
 
-/// The one stopped session of this id, prefix, name or title.
+/// The one stopped session that a name stands for.
 ///
 /// # Errors
-/// [`Code::Usage`] for a prefix that is too short, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`].
-pub fn chosen_among<'a>(incidents: &'a [Incident], name: &str) -> Result<Vec<&'a Incident>> {
-    if name.len() < SHORTEST {
-        return Err(Error::new(Code::Usage, format!("{name:?} is too short for a session"))
-            .hint(format!("give at least {SHORTEST} characters of its id")));
+/// [`Code::Usage`] for an empty name, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`].
+pub fn chosen_among<'a>(
+    incidents: &'a [Incident],
+    name: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<&'a Incident>> {
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(Error::new(Code::Usage, "the name of the session is empty")
+            .hint(format!("give {SHORTEST} characters of its id, or its name")));
     }
-    let mut matching: Vec<&Incident> =
-        incidents.iter().filter(|incident| incident.session.starts_with(name)).collect();
-    if matching.is_empty() {
-        matching = incidents.iter().filter(|incident| is_called(incident, name)).collect();
-    }
+    let matching = matching(name, incidents, |incident| incident.session.as_str(), names_of);
     match matching.as_slice() {
         [] => Err(Error::new(
             Code::SessionNotFound,
@@ -213,9 +217,13 @@ pub fn chosen_among<'a>(incidents: &'a [Incident], name: &str) -> Result<Vec<&'a
         .hint("`cc-session-recover status --all` lists them")),
         [_] => Ok(matching),
         several => {
-            let ids: Vec<&str> = several.iter().map(|incident| incident.session.as_str()).collect();
-            Err(Error::new(Code::SessionAmbiguous, format!("{name:?} can be {}", ids.join(", ")))
-                .hint("give more characters of the id"))
+            let row = |incident: &&Incident| NameRow {
+                id: incident.session.clone(),
+                age: age(incident.stop.at.unwrap_or(incident.created_at), now),
+                project: incident.cwd.as_deref().map(last_part).unwrap_or_default(),
+                name: names_of(incident).into_iter().next().unwrap_or_default(),
+            };
+            Err(several_match(name, "stopped sessions", several.iter().map(row).collect()))
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Finding one session by what a person calls it: its id, the beginning of it, its name or its title, or "the latest".
+//! Which session a name stands for: its id, the beginning of it, its name or title, a part of these, or "the latest".
 
 use super::gone::{GoneSession, gone_session};
 use super::inventory::{Inventory, InventoryRow};
 use super::remains::left_behind;
+use super::words::{NameRow, age, name_rows};
 use crate::claude::home::{begins, is_session_id};
 use crate::error::{Code, Error, Result};
 use crate::fs::canonical;
-use crate::keep::{KeptSession, kept_of};
+use crate::keep::{KeptEntry, KeptSession, kept_of};
 use crate::session::files::{conflict_of, entries, is_subagent};
 use crate::text::one_line;
 use serde::Deserialize;
@@ -14,9 +15,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Shortest beginning of an id that is taken for one.
-pub const SHORTEST: usize = 4;
+pub const SHORTEST: usize = 3;
+/// Shortest part of a name or title that is taken for it, in bytes.
+const SHORTEST_PART: usize = 2;
 /// Candidates that an error names.
 const CANDIDATES: usize = 8;
+/// Longest name of a candidate, in characters.
+const NAMED: usize = 60;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -51,28 +56,47 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
     if let Some(path) = path_named(inventory, name) {
         return at(inventory, &path);
     }
-    let by_id: Vec<&InventoryRow> = if name.len() >= SHORTEST {
-        rows.iter().filter(|row| begins(row.found.id(), name)).collect()
-    } else {
-        Vec::new()
-    };
-    let mut matching = by_id;
-    let by_name = called(inventory, name, matching.is_empty());
-    for row in by_name {
-        if matching.iter().all(|one| one.found.path != row.found.path) {
-            matching.push(row);
-        }
-    }
-    let matching = the_nearest(inventory, matching);
+    let all: Vec<&InventoryRow> = rows.iter().collect();
+    let matching = matching(name, &all, |row| row.found.id(), |row| names(inventory, row));
+    let matching = the_nearest(inventory, matching.into_iter().copied().collect());
     match matching.as_slice() {
-        [] if name.len() < SHORTEST => {
-            Err(Error::new(Code::Usage, format!("{name:?} is too short for a session"))
-                .hint(format!("give at least {SHORTEST} characters of its id, or its whole name")))
-        }
+        [] if name.is_empty() => Err(Error::new(Code::Usage, "the name of the session is empty")
+            .hint(format!("give {SHORTEST} characters of its id, or its name"))),
         [] => Err(not_found(inventory, name)),
         [row] => Ok(row),
         several => Err(ambiguous(inventory, name, several)),
     }
+}
+
+/// Candidates that a name stands for: by the whole id; else by the beginning of an id or by a whole name or title, whatever its case;
+/// else by a part of a name or title.
+pub fn matching<'c, T>(
+    name: &str,
+    candidates: &'c [T],
+    id: impl Fn(&T) -> &str,
+    names: impl Fn(&T) -> Vec<String>,
+) -> Vec<&'c T> {
+    if name.is_empty() {
+        return Vec::new();
+    }
+    let whole_id: Vec<&T> = candidates.iter().filter(|one| id(one).eq_ignore_ascii_case(name)).collect();
+    if !whole_id.is_empty() {
+        return whole_id;
+    }
+    let wanted = name.to_lowercase();
+    let called: Vec<(&T, Vec<String>)> = candidates
+        .iter()
+        .map(|one| (one, names(one).into_iter().map(|own| one_line(&own, 200).to_lowercase()).collect()))
+        .collect();
+    let whole = called
+        .iter()
+        .filter(|(one, names)| name.len() >= SHORTEST && begins(id(one), name) || names.contains(&wanted));
+    let whole: Vec<&T> = whole.map(|(one, _)| *one).collect();
+    if !whole.is_empty() || wanted.len() < SHORTEST_PART {
+        return whole;
+    }
+    let parts = called.iter().filter(|(_, names)| names.iter().any(|own| own.contains(&wanted)));
+    parts.map(|(one, _)| *one).collect()
 }
 
 /// The row that is meant, or the conflict copy whose path is given: for verbs that read one file and open no session.
@@ -113,12 +137,13 @@ pub fn kept_named(inventory: &Inventory<'_>, name: &str) -> Result<Option<KeptSe
     let path = inventory.working_directory().join(name);
     let below = path.strip_prefix(state.all_kept()).ok().and_then(|below| below.iter().next()?.to_str());
     let name = below.unwrap_or(name);
-    if name.len() < SHORTEST {
+    if name.is_empty() {
         return Ok(None);
     }
     let ids =
         entries(&state.all_kept(), &mut Vec::new()).filter_map(|entry| entry.file_name().into_string().ok());
-    let mut ids: Vec<String> = ids.filter(|id| is_session_id(id) && begins(id, name)).collect();
+    let mut ids: Vec<String> =
+        ids.filter(|id| is_session_id(id) && name.len() >= SHORTEST && begins(id, name)).collect();
     ids.retain(|id| inventory.is_gone(id));
     if ids.is_empty() {
         ids = kept_called(inventory, name);
@@ -128,9 +153,8 @@ pub fn kept_named(inventory: &Inventory<'_>, name: &str) -> Result<Option<KeptSe
         if ids.is_empty() {
             return Ok(None);
         }
-        let shown = ids.iter().take(CANDIDATES).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let message = format!("{name:?} can be {} deleted sessions: {shown}", ids.len());
-        return Err(Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id"));
+        let rows = ids.iter().map(|id| kept_row(inventory, id)).collect();
+        return Err(several_match(name, "deleted sessions", rows));
     };
     let kept = kept_of(state, id)?;
     let within = |kept: &KeptSession| {
@@ -140,24 +164,23 @@ pub fn kept_named(inventory: &Inventory<'_>, name: &str) -> Result<Option<KeptSe
     Ok(kept.filter(within))
 }
 
+fn kept_row(inventory: &Inventory<'_>, id: &str) -> NameRow {
+    let entry = inventory.gone_kept().into_iter().find(|entry| entry.session == id);
+    let names = entry.map(|entry| entry.names(inventory.state_directory()));
+    let name = names.and_then(|(name, title)| name.or(title)).unwrap_or_default();
+    NameRow { id: id.to_owned(), name: one_line(&name, NAMED), ..NameRow::default() }
+}
+
 /// Ids of deleted sessions that are retained and whose name or title equals `name`, or else contains it.
 fn kept_called(inventory: &Inventory<'_>, name: &str) -> Vec<String> {
     let state = inventory.state_directory();
-    let wanted = name.to_lowercase();
-    let mut whole = Vec::new();
-    let mut parts = Vec::new();
-    for entry in inventory.gone_kept() {
+    let entries = inventory.gone_kept();
+    let names = |entry: &KeptEntry| {
         let (name, title) = entry.names(state);
-        let names = [name, title].into_iter().flatten().map(|text| one_line(&text, 200).to_lowercase());
-        for own in names {
-            if own == wanted {
-                whole.push(entry.session.clone());
-            } else if own.contains(&wanted) {
-                parts.push(entry.session.clone());
-            }
-        }
-    }
-    let mut ids = if whole.is_empty() { parts } else { whole };
+        [name, title].into_iter().flatten().collect()
+    };
+    let found = matching(name, &entries, |entry| entry.session.as_str(), names);
+    let mut ids: Vec<String> = found.into_iter().map(|entry| entry.session.clone()).collect();
     ids.dedup();
     ids
 }
@@ -228,21 +251,10 @@ fn the_nearest<'r>(inventory: &Inventory<'_>, rows: Vec<&'r InventoryRow>) -> Ve
     if there.len() == 1 { there } else { near }
 }
 
-/// Sessions with that name or title, whatever its case: whole names first, then parts of one.
-fn called<'r>(inventory: &'r Inventory<'_>, name: &str, parts: bool) -> Vec<&'r InventoryRow> {
-    let wanted = name.to_lowercase();
-    let names = |row: &InventoryRow| {
-        let summary = &row.summary;
-        let by_client = inventory.owner(&row.found).and_then(|owner| owner.name.clone());
-        let all = [summary.name.clone(), summary.title.clone(), by_client];
-        all.into_iter().flatten().map(|text| one_line(&text, 200).to_lowercase()).collect::<Vec<_>>()
-    };
-    let whole: Vec<&InventoryRow> =
-        inventory.rows.iter().filter(|row| names(row).contains(&wanted)).collect();
-    if !parts || !whole.is_empty() || name.len() < SHORTEST {
-        return whole;
-    }
-    inventory.rows.iter().filter(|row| names(row).iter().any(|own| own.contains(&wanted))).collect()
+fn names(inventory: &Inventory<'_>, row: &InventoryRow) -> Vec<String> {
+    let summary = &row.summary;
+    let by_client = inventory.owner(&row.found).and_then(|owner| owner.name.clone());
+    [summary.name.clone(), summary.title.clone(), by_client].into_iter().flatten().collect()
 }
 
 fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
@@ -276,7 +288,7 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
     let hint = if near.is_empty() {
         "`cc-session-recover list` shows all, `cc-session-recover search` looks for a text in them".to_owned()
     } else {
-        format!("did you mean {}", described(inventory, &near))
+        format!("did you mean one of these?\n{}", described(inventory, &near))
     };
     Error::new(Code::SessionNotFound, message).hint(hint)
 }
@@ -307,31 +319,90 @@ fn prompt_holds(row: &InventoryRow, name: &str) -> bool {
 
 fn ambiguous(inventory: &Inventory<'_>, name: &str, several: &[&InventoryRow]) -> Error {
     if several.iter().all(|row| row.found.id() == several[0].found.id()) {
-        let paths: Vec<String> = several.iter().map(|row| row.found.path.display().to_string()).collect();
+        let paths: Vec<String> =
+            several.iter().map(|row| one_line(&row.found.path.to_string_lossy(), 4096)).collect();
         let message = format!("{name:?} has {} copies: {}", several.len(), paths.join(", "));
         return Error::new(Code::SessionAmbiguous, message)
             .hint("give the path of one of them, or run it in the directory of its project");
     }
-    let message = format!("{name:?} can be {} sessions: {}", several.len(), described(inventory, several));
-    Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id")
+    several_match(name, "sessions", rows_of(inventory, several))
 }
 
-/// The newest of them, by id and title.
 fn described(inventory: &Inventory<'_>, rows: &[&InventoryRow]) -> String {
+    name_rows(&rows_of(inventory, rows))
+}
+
+/// The rows that an error shows, the newest first.
+fn rows_of(inventory: &Inventory<'_>, rows: &[&InventoryRow]) -> Vec<NameRow> {
     let mut newest = rows.to_vec();
     newest.sort_by_cached_key(|row| std::cmp::Reverse(inventory.active_at(row)));
-    let mut words: Vec<String> = newest
-        .iter()
-        .take(CANDIDATES)
-        .map(|row| {
-            let summary = &row.summary;
-            let title = summary.name.as_ref().or(summary.title.as_ref()).or(summary.last_prompt.as_ref());
-            let title = title.map(|title| format!(" ({})", one_line(title, 40))).unwrap_or_default();
-            format!("{}{title}", row.found.id())
-        })
-        .collect();
-    if newest.len() > CANDIDATES {
-        words.push(format!("and {} more", newest.len() - CANDIDATES));
+    let now = inventory.taken_at();
+    let row = |row: &&InventoryRow| {
+        let summary = &row.summary;
+        let name = summary.name.as_ref().or(summary.title.as_ref()).or(summary.last_prompt.as_ref());
+        NameRow {
+            id: row.found.id().to_owned(),
+            age: inventory.active_at(row).map_or_else(String::new, |at| age(at, now)),
+            project: summary.cwd.as_deref().map(last_part).unwrap_or_default(),
+            name: name.map(|name| one_line(name, NAMED)).unwrap_or_default(),
+        }
+    };
+    newest.iter().map(row).collect()
+}
+
+/// Last part of a directory.
+#[must_use]
+pub fn last_part(dir: &str) -> String {
+    one_line(dir.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(dir), NAMED)
+}
+
+/// The refusal of a name that stands for several, with the first of them as rows.
+#[must_use]
+pub fn several_match(name: &str, what: &str, mut rows: Vec<NameRow>) -> Error {
+    let number = rows.len();
+    rows.truncate(CANDIDATES);
+    let more =
+        if number > rows.len() { format!("\n  and {} more", number - rows.len()) } else { String::new() };
+    let message = format!("{name:?} can be {number} {what}:\n{}{more}", name_rows(&rows));
+    Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id, or of the name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_a_whole_id_then_for_a_beginning_or_a_whole_name_then_for_a_part() {
+        let sessions = [
+            ("3f2a9c1d-0000-4000-8000-000000000001", &["Move the parser"][..]),
+            ("3f2b0000-0000-4000-8000-000000000002", &["docs", "Write the docs"]),
+            ("77aa0000-0000-4000-8000-000000000003", &["3f2"]),
+            ("88bb0000-0000-4000-8000-000000000004", &["ui"]),
+            ("99cc0000-0000-4000-8000-000000000005", &["x"]),
+        ];
+        for (name, expected) in [
+            ("3f2a9c1d-0000-4000-8000-000000000001", &[0][..]),
+            ("3F2A9C1D-0000-4000-8000-000000000001", &[0]),
+            ("3f2a", &[0]),
+            ("3F2B", &[1]),
+            ("77a", &[2]),
+            ("3f2", &[0, 1, 2]),
+            ("77", &[]),
+            ("docs", &[1]),
+            ("DOCS", &[1]),
+            ("the", &[0, 1]),
+            ("parser", &[0]),
+            ("pa", &[0]),
+            ("ui", &[3]),
+            ("x", &[4]),
+            ("u", &[]),
+            ("", &[]),
+            ("nothing", &[]),
+        ] {
+            let names = |one: &(&str, &[&str])| one.1.iter().map(|name| (*name).to_owned()).collect();
+            let found = matching(name, &sessions, |one| one.0, names);
+            let expected: Vec<&str> = expected.iter().map(|index: &usize| sessions[*index].0).collect();
+            assert_eq!(found.iter().map(|one| one.0).collect::<Vec<_>>(), expected, "{name}");
+        }
     }
-    words.join(", ")
 }

@@ -4,6 +4,7 @@ use super::gone::{GoneSession, gone_sessions};
 use super::inventory::{Inventory, InventoryRow, ReportContext};
 use super::session::Session;
 use super::status::SCHEMA;
+use super::words::{StateFilter, stops_called};
 use crate::clock::since;
 use crate::error::{Code, Error, Result};
 use crate::fs::canonical;
@@ -23,9 +24,10 @@ use std::path::{Path, PathBuf};
 pub struct ListOptions {
     /// Directory of a project; all when it is missing.
     pub project: Option<PathBuf>,
-    pub states: Vec<State>,
-    /// Only these kinds of stop.
-    pub stops: Vec<StopKind>,
+    /// Only these, as [`StateFilter::parse`] reads them.
+    pub states: Vec<String>,
+    /// Only these, as [`stops_called`] reads them.
+    pub stops: Vec<String>,
     pub since: Option<String>,
     /// Part of name, title or newest prompt.
     pub name: Option<String>,
@@ -123,6 +125,10 @@ fn parse_size(text: &str) -> Option<u64> {
 /// [`Code::StateDirUnknown`].
 pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
     let after = options.since.as_deref().map(|text| since(text, world.clock.now())).transpose()?;
+    let states: Vec<StateFilter> =
+        options.states.iter().map(|text| StateFilter::parse(text)).collect::<Result<_>>()?;
+    let stops: Vec<StopKind> =
+        options.stops.iter().map(|text| stops_called(text)).collect::<Result<Vec<_>>>()?.concat();
     let larger = options.larger_than.as_ref().map(Size::bytes).transpose()?;
     let asked = options.project.as_deref().map(|dir| super::status::asked(world, dir)).transpose()?;
     let project = asked.as_ref().map(|asked| asked.dir.clone());
@@ -156,7 +162,7 @@ pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
     let mut rows: Vec<(&InventoryRow, Option<State>)> = inventory
         .rows
         .iter()
-        .filter(|row| options.stops.is_empty() || options.stops.contains(&row.summary.stop.kind))
+        .filter(|row| stops.is_empty() || stops.contains(&row.summary.stop.kind))
         .filter(|row| after.is_none_or(|after| inventory.active_at(row).is_some_and(|at| at >= after)))
         .filter(|row| larger.is_none_or(|bytes| row.summary.bytes > bytes))
         .filter(|row| {
@@ -166,13 +172,26 @@ pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
         .filter(|row| !options.open_at_crash || inventory.open_at_crash(row).is_some())
         .map(|row| (row, None))
         .collect();
-    if !options.states.is_empty() || options.sort == Sort::State {
+    if !states.is_empty() || options.sort == Sort::State {
         for (row, state) in &mut rows {
             *state = Some(inventory.verdict(row).state);
         }
-        rows.retain(|(_, state)| {
-            options.states.is_empty() || state.is_some_and(|state| options.states.contains(&state))
-        });
+        let possible: Vec<State> = states.iter().flat_map(|filter| filter.states()).collect();
+        rows.retain(|(_, state)| states.is_empty() || state.is_some_and(|state| possible.contains(&state)));
+    }
+    if states.iter().any(|filter| matches!(filter, StateFilter::Status(_))) {
+        let candidates: Vec<&InventoryRow> = rows.iter().map(|(row, _)| *row).collect();
+        let selected: Vec<bool> = inventory
+            .reports(&candidates)
+            .map(|session| {
+                states.iter().any(|filter| match filter {
+                    StateFilter::State(state) => session.state == *state,
+                    StateFilter::Status(wanted) => session.status == *wanted,
+                })
+            })
+            .collect();
+        let mut selected = selected.into_iter();
+        rows.retain(|_| selected.next().unwrap_or(false));
     }
     sort(&inventory, &mut rows, options.sort);
     if options.reverse {

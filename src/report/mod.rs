@@ -5,6 +5,7 @@ pub mod cancel;
 pub mod config;
 pub mod doctor;
 pub mod find;
+pub mod find_project;
 pub mod gone;
 pub mod handoff;
 pub mod inventory;

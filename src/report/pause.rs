@@ -39,7 +39,7 @@ pub fn pause(world: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
     let session = match (&options.session, options.all) {
         (Some(name), false) => {
             let (incidents, _) = ground.ledger().read_all();
-            let found = chosen_among(&incidents, name)?;
+            let found = chosen_among(&incidents, name, world.clock.now())?;
             Some(found[0].session.clone())
         }
         (None, true) => None,

@@ -77,7 +77,7 @@ pub fn preview(world: World<'_>, options: &PreviewOptions) -> Result<PreviewRepo
     let incidents: Vec<Incident> = inventory.incidents.values().cloned().collect();
     let open = |incident: &&Incident| !incident.phase.is_over();
     let chosen: Vec<&Incident> = match &options.session {
-        Some(name) => chosen_among(&incidents, name)?,
+        Some(name) => chosen_among(&incidents, name, world.clock.now())?,
         None => incidents.iter().filter(open).collect(),
     };
     Ok(PreviewReport {

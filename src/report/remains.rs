@@ -1,5 +1,6 @@
 //! Remains: what is left of a session whose conversation is gone, and where.
 
+use super::find::SHORTEST;
 use super::inventory::{Inventory, InventoryRow};
 use super::recall::typed;
 use crate::claude::home::{begins, is_session_id};
@@ -16,8 +17,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// Shortest beginning of an id that is taken for one.
-const SHORTEST: usize = 4;
 /// Deepest directory whose files are counted.
 const DEEPEST: usize = 16;
 /// Longest prompt that is quoted, in characters.

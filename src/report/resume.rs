@@ -95,7 +95,11 @@ pub struct ResumeReport {
 /// # Errors
 /// Those of [`find`], and [`Code::ProjectNotFound`].
 pub fn plan(world: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
-    let project = options.project.as_deref().map(super::list::directory).transpose()?;
+    let project = options
+        .project
+        .as_deref()
+        .map(|dir| crate::report::find_project::project_named(world, dir))
+        .transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let with = options.with.as_deref();

@@ -19,7 +19,11 @@ use std::path::Path;
 /// # Errors
 /// Those of [`find`], and [`crate::error::Code::ProjectNotFound`].
 pub fn show(world: World<'_>, options: &SessionOptions) -> Result<Session> {
-    let project = options.project.as_deref().map(super::list::directory).transpose()?;
+    let project = options
+        .project
+        .as_deref()
+        .map(|dir| crate::report::find_project::project_named(world, dir))
+        .transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     whole(&inventory, find_readable(&inventory, options)?)

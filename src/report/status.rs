@@ -1,10 +1,11 @@
 //! The status: what is stopped, what waits until when, what runs, and what each needs next.
 
 use super::account::belongs;
+use super::find_project::project_named;
 use super::inventory::{Inventory, InventoryRow, ReportContext};
 use super::session::{Session, SessionGroup, TranscriptLoss};
 use crate::error::{Code, Error, Result};
-use crate::fs::{canonical, lossy, lossy_or_null};
+use crate::fs::{lossy, lossy_or_null};
 use crate::problem::Problem;
 use crate::project::plugin;
 use crate::quota::{Account, last_seen};
@@ -301,17 +302,13 @@ fn without_credential(world: World<'_>, state: &StateDir, sessions: &[Session]) 
     (!watched && !names.is_empty()).then(|| Error::new(Code::RunRefused, kept_from_hooks_words(&names)))
 }
 
-/// The project that a directory belongs to.
+/// The project that a directory, or the name of one, belongs to.
 ///
 /// # Errors
 /// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
 pub fn asked(world: World<'_>, dir: &Path) -> Result<Asked> {
     let state = StateDir::new(world.env.state_dir()?);
-    let dir = canonical(dir).ok().filter(|dir| dir.is_dir()).ok_or_else(|| {
-        Error::new(Code::ProjectNotFound, "is not a directory")
-            .at(dir)
-            .hint("name the directory of a project, or use --all")
-    })?;
+    let dir = project_named(world, dir)?;
     // Asked for within an enabled project, the project is meant.
     let dir = enclosing(&state, world.env, &dir).unwrap_or(dir);
     let enabled = [None, Some(dir.as_path())].into_iter().any(|dir| find(&state, world.env, dir).is_some())

@@ -2,9 +2,19 @@
 //! command line and the dashboard print the same words.
 
 use super::session::SessionGroup;
+use crate::claude::home::is_session_id;
+use crate::error::{Code, Error, Result};
 use crate::session::StopKind;
 use crate::session::state::{Activity, State};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use unicode_width::UnicodeWidthStr;
+
+/// Characters of an id that a row shows where they tell the sessions apart.
+const SHORT_ID: usize = 8;
+/// Shortest part of the words for a stop that selects it, in bytes.
+const SHORTEST_PART: usize = 3;
 
 /// The status of a session in the words of the user: its state, and what follows from its group and its activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -131,6 +141,137 @@ pub const fn stop_words(kind: StopKind) -> &'static str {
     }
 }
 
+/// How long ago, in one unit: `12 min`.
+#[must_use]
+pub fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let seconds = (now - at).num_seconds().max(0);
+    match seconds {
+        0..60 => "now".to_owned(),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// How many of something: `1 prompt`, `3 prompts`.
+#[must_use]
+pub fn count_words(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// One of several that a name stands for.
+#[derive(Debug, Clone, Default)]
+pub struct NameRow {
+    pub id: String,
+    pub age: String,
+    pub project: String,
+    pub name: String,
+}
+
+/// The rows in line, each indented, without columns that are empty everywhere. Ids are as short as tells them apart.
+#[must_use]
+pub fn name_rows(rows: &[NameRow]) -> String {
+    let mut short = SHORT_ID;
+    let cut = |row: &NameRow, length: usize| {
+        if is_session_id(&row.id) { row.id[..length].to_owned() } else { row.id.clone() }
+    };
+    let differ = |length: usize| {
+        let ids: BTreeSet<String> = rows.iter().map(|row| cut(row, length)).collect();
+        ids.len() == rows.len()
+    };
+    while short < 36 && !differ(short) {
+        short += 1;
+    }
+    let cells: Vec<[String; 4]> = rows
+        .iter()
+        .map(|row| [cut(row, short), row.age.clone(), row.project.clone(), row.name.clone()])
+        .collect();
+    let widths = [0, 1, 2, 3].map(|column| cells.iter().map(|row| row[column].width()).max().unwrap_or(0));
+    let line = |row: &[String; 4]| {
+        let shown = row.iter().zip(widths).filter(|(_, width)| *width > 0);
+        let padded: Vec<String> =
+            shown.map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width()))).collect();
+        format!("  {}", padded.join("  ").trim_end())
+    };
+    cells.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What a filter by state selects: a code of the JSON, or a word of the screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateFilter {
+    State(State),
+    Status(SessionStatus),
+}
+
+impl StateFilter {
+    /// States that it can select.
+    #[must_use]
+    pub fn states(self) -> Vec<State> {
+        match self {
+            Self::State(state) => vec![state],
+            Self::Status(status) => status.states().to_vec(),
+        }
+    }
+
+    /// Reads a code or a word, whatever its case.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for any other text.
+    pub fn parse(text: &str) -> Result<Self> {
+        let wanted = folded(text);
+        let status = SessionStatus::ALL.into_iter().find(|one| folded(one.words()) == wanted);
+        let code = |state: &State| folded(state_code(*state)) == wanted;
+        status.map(Self::Status).or_else(|| State::ALL.into_iter().find(code).map(Self::State)).ok_or_else(
+            || {
+                let words: Vec<&str> = SessionStatus::ALL.into_iter().map(SessionStatus::words).collect();
+                Error::new(Code::Usage, format!("no state is called {text:?}"))
+                    .hint(format!("give one of: {}", words.join(", ")))
+            },
+        )
+    }
+}
+
+/// The kinds of stop that a text selects: a code of the JSON, the words of the screens, or a part of these words.
+///
+/// # Errors
+/// [`Code::Usage`] for any other text.
+pub fn stops_called(text: &str) -> Result<Vec<StopKind>> {
+    let wanted = folded(text);
+    let is_whole = |kind: &StopKind| folded(kind.as_str()) == wanted || folded(stop_words(*kind)) == wanted;
+    if let Some(kind) = StopKind::ALL.into_iter().find(is_whole) {
+        return Ok(vec![kind]);
+    }
+    let part = |kind: &StopKind| folded(stop_words(*kind)).contains(&wanted);
+    let parts: Vec<StopKind> = if wanted.len() < SHORTEST_PART {
+        Vec::new()
+    } else {
+        StopKind::ALL.into_iter().filter(part).collect()
+    };
+    if parts.is_empty() {
+        let words: Vec<&str> = StopKind::ALL.into_iter().map(stop_words).collect();
+        let message = format!("no kind of stop is called {text:?}");
+        return Err(Error::new(Code::Usage, message).hint(format!("give one of: {}", words.join(", "))));
+    }
+    Ok(parts)
+}
+
+const fn state_code(state: State) -> &'static str {
+    match state {
+        State::Current => "current",
+        State::Active => "active",
+        State::Hung => "hung",
+        State::Orphaned => "orphaned",
+        State::Completed => "completed",
+        State::Empty => "empty",
+    }
+}
+
+/// A word as it is compared: in lower case, with one hyphen between its parts.
+fn folded(text: &str) -> String {
+    let parts = text.split(|char: char| char.is_whitespace() || char == '-' || char == '_');
+    parts.filter(|part| !part.is_empty()).map(str::to_lowercase).collect::<Vec<_>>().join("-")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +302,65 @@ mod tests {
             assert_eq!(status.words(), words, "{state:?} {group:?} {activity:?}");
             assert!(status.states().contains(&state), "{status:?} {state:?}");
         }
+    }
+
+    #[test]
+    fn a_state_is_called_by_its_code_or_by_the_word_on_the_screen() {
+        use StateFilter::{State as Code, Status as Word};
+        for (text, filter) in [
+            ("interrupted", Word(SessionStatus::Interrupted)),
+            ("Interrupted", Word(SessionStatus::Interrupted)),
+            ("orphaned", Code(State::Orphaned)),
+            ("ACTIVE", Code(State::Active)),
+            ("open", Word(SessionStatus::Open)),
+            ("needs you", Word(SessionStatus::NeedsYou)),
+            ("needs-you", Word(SessionStatus::NeedsYou)),
+            ("Needs_You", Word(SessionStatus::NeedsYou)),
+            ("this session", Word(SessionStatus::Current)),
+            ("hung", Word(SessionStatus::Hung)),
+        ] {
+            assert_eq!(StateFilter::parse(text).unwrap(), filter, "{text}");
+        }
+        for bad in ["", "broken", "interrupte", "need"] {
+            assert_eq!(StateFilter::parse(bad).unwrap_err().code, crate::error::Code::Usage, "{bad}");
+        }
+        for state in State::ALL {
+            assert_eq!(json!(state), state_code(state));
+        }
+    }
+
+    #[test]
+    fn a_stop_is_called_by_its_code_its_words_or_a_part_of_them() {
+        use StopKind::{Crashed, UsageLimit5h, UsageLimitWeekly};
+        for (text, kinds) in [
+            ("usage-limit-5h", &[UsageLimit5h][..]),
+            ("5-hour limit", &[UsageLimit5h]),
+            ("5-Hour-Limit", &[UsageLimit5h]),
+            ("weekly", &[UsageLimitWeekly]),
+            ("CRASHED", &[Crashed]),
+            ("request", &[StopKind::RateLimit, StopKind::RequestError]),
+        ] {
+            assert_eq!(stops_called(text).unwrap(), kinds, "{text}");
+        }
+        assert_eq!(stops_called("limit").unwrap().len(), 6);
+        for bad in ["", "li", "elephant"] {
+            assert_eq!(stops_called(bad).unwrap_err().code, crate::error::Code::Usage, "{bad}");
+        }
+    }
+
+    #[test]
+    fn rows_are_in_line_and_their_ids_as_short_as_tells_them_apart() {
+        let row = |id: &str, age: &str, name: &str| NameRow {
+            id: id.to_owned(),
+            age: age.to_owned(),
+            project: "api".to_owned(),
+            name: name.to_owned(),
+        };
+        let rows = [
+            row("3f2a9c1d-1111-4000-8000-000000000001", "12 min", "Move the parser"),
+            row("3f2a9c1d-2222-4000-8000-000000000001", "2 d", ""),
+        ];
+        assert_eq!(name_rows(&rows), "  3f2a9c1d-1  12 min  api  Move the parser\n  3f2a9c1d-2  2 d     api");
     }
 
     fn table<T: Copy + Serialize>(all: &[T], words: impl Fn(T) -> &'static str) -> Map<String, Value> {

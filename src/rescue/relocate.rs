@@ -91,7 +91,11 @@ pub struct RelocateReport {
 /// Those of [`find`]; [`Code::SessionLive`]; [`Code::PathRefused`] when something is in the place of the copy, or is no
 /// regular file; [`Code::NothingToDo`] when both places are one; [`Code::VerificationFailed`] when the copy differs.
 pub fn relocate(world: World<'_>, options: &RelocateOptions) -> Result<RelocateReport> {
-    let project = options.project.as_deref().map(crate::report::list::directory).transpose()?;
+    let project = options
+        .project
+        .as_deref()
+        .map(|dir| crate::report::find_project::project_named(world, dir))
+        .transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };

@@ -11,8 +11,8 @@ use crate::keep::{
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::reason::Reason;
 use crate::report::find::{SHORTEST, SessionOptions, find, kept_named};
+use crate::report::find_project::project_named;
 use crate::report::inventory::{Inventory, ReportContext};
-use crate::report::list::directory;
 use crate::report::session::Commands;
 use crate::session::Source;
 use crate::session::scan::Found;
@@ -130,7 +130,7 @@ struct Content {
 /// [`Code::NothingToDo`] when the transcript is as the snapshot; [`Code::ChangedMeanwhile`] when somebody writes to it
 /// meanwhile; [`Code::VerificationFailed`] when the snapshot is not what was taken, or the transcript not what was put.
 pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
-    let project = options.project.as_deref().map(directory).transpose()?;
+    let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let target = Target::find(&ground.state, &inventory, options)?;

@@ -6,6 +6,7 @@ use crate::recovery::reason::PlanReason;
 use crate::report::gone::GoneSession;
 use crate::report::session::{Live, Session, SessionGroup};
 use crate::report::words::stop_words;
+pub use crate::report::words::{age, count_words};
 use crate::session::state::{Activity, State};
 use crate::session::{ResetSource, StopKind};
 use crate::text::{as_fraction, one_line};
@@ -29,18 +30,6 @@ pub fn duration(length: TimeDelta) -> String {
         format!("{minutes} min {} s", seconds % 60)
     } else {
         format!("{seconds} s")
-    }
-}
-
-/// How long ago, in one unit: `12 min`.
-#[must_use]
-pub fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let seconds = (now - at).num_seconds().max(0);
-    match seconds {
-        0..60 => "now".to_owned(),
-        60..3600 => format!("{} min", seconds / 60),
-        3600..86_400 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
     }
 }
 
@@ -220,12 +209,6 @@ pub fn size_words(bytes: u64) -> String {
         (size, unit) = (size / 1000.0, larger);
     }
     if unit != "B" && size < 9.95 { format!("{size:.1} {unit}") } else { format!("{size:.0} {unit}") }
-}
-
-/// How many of something: `1 prompt`, `3 prompts`.
-#[must_use]
-pub fn count_words(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A fragment as a sentence: with a capital letter and a full stop.

@@ -279,6 +279,11 @@ impl<'a> Inventory<'a> {
         self.rows.iter().filter(same).map(|other| other.found.path.clone()).collect()
     }
 
+    #[must_use]
+    pub const fn taken_at(&self) -> DateTime<Utc> {
+        self.taken_at
+    }
+
     /// What the user paused.
     #[must_use]
     pub const fn paused(&self) -> &Paused {

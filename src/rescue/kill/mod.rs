@@ -20,8 +20,8 @@ use crate::error::{Code, Error, Result};
 use crate::fs::{lossy_or_null, own_uid};
 use crate::recovery::launch::{ATTEMPT, OF_A_CHILD};
 use crate::recovery::plan::Action;
+use crate::report::find_project::project_named;
 use crate::report::inventory::{Inventory, InventoryRow, ReportContext};
-use crate::report::list::directory;
 use crate::report::session::{Commands, Session};
 use crate::session::StopKind;
 use crate::session::state::{Activity, State};
@@ -190,7 +190,7 @@ pub fn kill(
         return Err(Error::new(Code::Usage, "nothing is named")
             .hint("name a session, a terminal or a process that `cc-session-recover list` shows"));
     }
-    let project = options.project.as_deref().map(directory).transpose()?;
+    let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
     // A project narrows what is found by name. What is saved is all there is, wherever it lies.
     let inventory = Inventory::take(&ground, None);

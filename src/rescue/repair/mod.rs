@@ -23,8 +23,8 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, lossy, open_regular_with_metadata, private_file};
 use crate::recovery::readiness::quiet;
 use crate::report::find::{SessionOptions, find_file};
+use crate::report::find_project::project_named;
 use crate::report::inventory::{Inventory, ReportContext};
-use crate::report::list::directory;
 use crate::report::session::Commands;
 use crate::session::scan::Found;
 use crate::store::lock::Lock;
@@ -142,7 +142,7 @@ pub fn repair(world: World<'_>, options: &RepairOptions) -> Result<RepairReport>
         );
     }
     let branch = options.branch.as_deref().map(branch_id).transpose()?;
-    let project = options.project.as_deref().map(directory).transpose()?;
+    let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
     let inventory = Inventory::take(&ground, project.as_deref());
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
