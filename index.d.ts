@@ -674,8 +674,10 @@ export interface StatusOptions {
 export interface ListOptions {
   /** Directory of the project; every project when absent. */
   project?: string
-  states?: SessionState[]
-  stops?: StopKind[]
+  /** Only these: a state such as `orphaned`, or what a screen calls a session, such as `interrupted`. */
+  states?: string[]
+  /** Only these: a kind of stop, or what a screen calls it or a part of that, such as `limit`. */
+  stops?: string[]
   /** Active since then: RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`). */
   since?: string
   /** Part of the name, title or newest prompt, whatever its case. */
@@ -699,7 +701,7 @@ export interface ListReport extends StatusReport {
   total: number
 }
 
-/** Names one session: an id, a prefix of at least 4 characters, or a name or title; or the one that was active last. */
+/** Names one session: an id, a prefix of at least 3 characters, or a name or title; or the one that was active last. */
 export interface SessionOptions {
   session?: string
   /** The session that was active last, in `project` when it is given. */
@@ -1405,7 +1407,7 @@ export interface KillTarget {
 
 /** Which client {@link killSession} ends, and how far it goes. */
 export interface KillOptions {
-  /** A terminal (`pts/3`), a process id, or a session by id, at least 4 characters of it, name or title. */
+  /** A terminal (`pts/3`), a process id, or a session by id, at least 3 characters of it, name or title. */
   target: string
   /** Only sessions of this project. */
   project?: string
@@ -1652,7 +1654,7 @@ export interface PruneReport {
 
 /** Which session {@link forget} removes. */
 export interface ForgetOptions {
-  /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title. */
+  /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title. */
   session: string
   /** `true` removes nothing. */
   dryRun?: boolean
@@ -1879,7 +1881,7 @@ export interface ConfigurationReport {
 
 /** Whose work {@link handoff} hands over, and what for. */
 export interface HandoffOptions {
-  /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title; when absent, the latest of the project. */
+  /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when absent, the latest of the project. */
   session?: string
   /** Directory of the project to look in; when neither it nor a session is named, the working directory. */
   project?: string
@@ -2003,7 +2005,7 @@ export interface StateReport {
 
 /** What {@link cancel} should cancel. */
 export interface CancelOptions {
-  /** Session id, an unambiguous prefix of at least 4 characters, or the session's name or title. */
+  /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title. */
   session?: string
   all?: boolean
   dryRun?: boolean
