@@ -16,7 +16,8 @@ use crate::session::files::{
 };
 use crate::session::search::pattern::Pattern;
 use crate::session::search::said::SearchRole;
-use crate::session::search::scan::{Buffer, Findings, Query, SessionFiles, scan};
+use crate::session::search::scan::{Findings, Query, SessionFiles, scan};
+use crate::session::search::sieve::Buffer;
 use crate::session::search::snippet::{Span, snippet};
 use crate::session::stop::{time, time_or_null};
 use crate::store::StateDir;

@@ -1,19 +1,19 @@
 //! A scan: all hits in the files of one session.
 //!
-//! Each file is first read in blocks that only the sieve sees, of a long file the last one first: most files have nothing and are
-//! done then. A file that may have something is read by lines from its beginning (but for a block that is still at hand), and
-//! so is the conversation it belongs to, which tells the turn of a hit and the name of the session.
+//! The sieve reads each file first, and most files hold no match and are done then. A file that may hold one is read by lines, and
+//! so is the conversation that it belongs to, from which the turn of a hit and the name of the session follow.
 
 use super::lines::{Line, Lines};
-use super::pattern::{Pattern, Sieve, escapes_letters};
+use super::pattern::Pattern;
 use super::said::{RecordText, SearchRole, Spoken, mended, records};
+use super::sieve::{Buffer, Candidate, Reread, Sieved};
 use super::snippet::{Span, snippet};
 use super::stored::{NamedAt, StoredResult};
 use crate::claude::glance::{Kind, glance, kind_of};
 use crate::claude::transcript::{LONGEST_LINE, Transcript};
 use crate::clock::parse_rfc3339;
-use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{Directory, open_regular_with_metadata, read_once};
+use crate::error::{Code, Error};
+use crate::fs::Directory;
 use crate::session::ending::Liveness;
 use crate::session::prompt::{may_hold_prompt, prompt_of};
 use crate::session::summary::summarize;
@@ -21,27 +21,15 @@ use crate::text::one_line;
 use chrono::{DateTime, Utc};
 use memchr::memmem::Finder;
 use std::collections::HashSet;
-use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 /// Longest name and title that are kept, in characters.
 const SHOWN: usize = 200;
 /// Metadata records are shorter than this; only such lines are looked at for names and titles.
 const LONGEST_META: usize = 4096;
-
-/// Bytes the sieve sees at once. Measured from 32 KB to 8 MB: the larger ones cost fewer calls, and from 2 MB on they leave the cache
-/// of some processors.
-const SIEVED: usize = 512 * 1024;
-/// Files of so many bytes are begun at their end.
-const LONG: u64 = 4 * SIEVED as u64;
-/// Bytes of a page: a block begins one, as the kernel copies by pages.
-const PAGE: u64 = 4096;
-/// Bytes at the beginning of a file that show whether its writer escapes letters.
-const SAMPLE: usize = 16 * 1024;
 
 /// What is looked for, and where.
 #[derive(Debug)]
@@ -108,16 +96,6 @@ pub struct Findings {
 
 /// Whether a record counts: told by the directory in which its session was started and by its own, where they are known.
 pub type InProject<'a> = &'a dyn Fn(Option<&str>, Option<&str>) -> bool;
-
-/// What files are read to; one serves session after session.
-#[derive(Debug, Default)]
-pub struct Buffer {
-    /// What the sieve sees.
-    bytes: Vec<u8>,
-    /// Where in it the block is that was read last.
-    block: Range<usize>,
-    lines: Vec<u8>,
-}
 
 /// Looks through the files of a session. `dir`: the directory of its transcript, where it is open.
 pub fn scan(
@@ -186,148 +164,6 @@ pub fn scan(
         findings.title = title.map(|title| one_line(&title, SHOWN));
     }
     findings
-}
-
-/// A file that was looked at by the sieve.
-struct Candidate {
-    file: File,
-    path: PathBuf,
-    bytes: u64,
-    modified: Option<DateTime<Utc>>,
-    sieved: Sieved,
-}
-
-impl Candidate {
-    fn open(
-        path: &Path,
-        dir: Option<&Directory>,
-        sieve: Option<&Sieve>,
-        buffer: &mut Buffer,
-    ) -> Result<Self> {
-        let (mut file, meta) = match dir {
-            Some(dir) => dir.open_regular(path)?,
-            None => open_regular_with_metadata(path)?,
-        };
-        let sieved = match sieve {
-            Some(sieve) => sieved(&mut file, meta.len(), sieve, buffer).doing("read", path)?,
-            None => Sieved::Unknown,
-        };
-        let modified = meta.modified().ok().map(DateTime::from);
-        Ok(Self { file, path: path.to_path_buf(), bytes: meta.len(), modified, sieved })
-    }
-
-    fn may_match(&self) -> bool {
-        self.sieved != Sieved::Nothing
-    }
-
-    /// Where the block begins in which the sieve saw something.
-    fn place(&self) -> Option<u64> {
-        if let Sieved::Seen { block, .. } = self.sieved { Some(block) } else { None }
-    }
-}
-
-/// A file that is read again, of which a block is at hand.
-struct Again<'a> {
-    file: &'a File,
-    /// Bytes before the block that are still to be read.
-    before: u64,
-    block: &'a [u8],
-    /// Where the block ends in the file.
-    behind: u64,
-}
-
-impl<'a> Again<'a> {
-    /// From its beginning; `seen`: where a block of it begins, and what is in that.
-    fn begin(mut file: &'a File, seen: Option<(u64, &'a [u8])>) -> io::Result<Self> {
-        file.rewind()?;
-        let (before, block) = seen.unwrap_or_default();
-        Ok(Self { file, before, block, behind: before + block.len() as u64 })
-    }
-}
-
-impl Read for Again<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.before > 0 {
-            let count = self.file.take(self.before).read(buffer)?;
-            self.before -= count as u64;
-            return Ok(count);
-        }
-        let count = self.block.read(buffer)?;
-        if count > 0 && self.block.is_empty() {
-            self.file.seek(SeekFrom::Start(self.behind))?;
-        }
-        if count > 0 { Ok(count) } else { self.file.read(buffer) }
-    }
-}
-
-/// What the sieve says of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sieved {
-    Nothing,
-    /// Something may match in the block that begins there, and no line that ends within the first `passed` bytes.
-    Seen {
-        block: u64,
-        passed: u64,
-    },
-    /// It can say nothing: its writer escapes letters, or there is no sieve.
-    Unknown,
-}
-
-/// Whether a file of so many bytes holds what a match must contain; lines play no part. What is written meanwhile is not looked
-/// at, and no call is spent on finding the end.
-fn sieved(
-    file: &mut (impl Read + Seek),
-    bytes: u64,
-    sieve: &Sieve,
-    buffer: &mut Buffer,
-) -> io::Result<Sieved> {
-    if bytes < LONG {
-        return sieved_from(0, &mut file.take(bytes), sieve, buffer);
-    }
-    // A match near the end, which is what was said last, then costs no second reading of all before it.
-    let end = (bytes - SIEVED as u64).next_multiple_of(PAGE);
-    file.seek(SeekFrom::Start(end))?;
-    let last = sieved_from(end, &mut (&mut *file).take(bytes - end), sieve, buffer)?;
-    file.rewind()?;
-    if let Sieved::Seen { block, .. } = last {
-        let mut sample = [0; SAMPLE];
-        let count = read_once(file, &mut sample)?;
-        let escapes = escapes_letters(&sample[..count]);
-        return Ok(if escapes { Sieved::Unknown } else { Sieved::Seen { block, passed: 0 } });
-    }
-    sieved_from(0, &mut file.take(end + sieve.overlap() as u64), sieve, buffer)
-}
-
-/// The same of what follows this place.
-fn sieved_from(place: u64, source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Result<Sieved> {
-    let Buffer { bytes, block, .. } = buffer;
-    // What is looked for may lie across two blocks, so the end of one is kept before the next.
-    let at = sieve.overlap();
-    if bytes.len() < at + SIEVED {
-        bytes.resize(at + SIEVED, 0);
-    }
-    let mut before = at..at;
-    let mut passed = place;
-    loop {
-        let from = at - before.len();
-        bytes.copy_within(before, from);
-        let count = read_once(source, &mut bytes[at..at + SIEVED])?;
-        if count == 0 {
-            return Ok(Sieved::Nothing);
-        }
-        let to = at + count;
-        *block = at..to;
-        let filled = &bytes[from..to];
-        // Every file has one writer, and a writer that escapes letters does so from the beginning.
-        if passed == 0 && escapes_letters(&filled[..filled.len().min(SAMPLE)]) {
-            return Ok(Sieved::Unknown);
-        }
-        if sieve.passes(filled) {
-            return Ok(Sieved::Seen { block: passed, passed });
-        }
-        passed += count as u64;
-        before = to - at.min(filled.len())..to;
-    }
 }
 
 /// A session while its files are read.
@@ -416,14 +252,19 @@ impl Session<'_> {
             repeated: Vec::new(),
             texts: HashSet::new(),
         };
-        let again = Again::begin(&candidate.file, seen);
+        let again = Reread::begin(&candidate.file, seen);
         if let Err(error) = again.and_then(|file| self.read_lines(file, &mut reading, buffer)) {
             self.findings.problems.push(Error::io("read", &reading.path, &error));
         }
         self.finish(reading);
     }
 
-    fn read_lines(&mut self, file: Again<'_>, reading: &mut Reading, buffer: &mut Vec<u8>) -> io::Result<()> {
+    fn read_lines(
+        &mut self,
+        file: Reread<'_>,
+        reading: &mut Reading,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<()> {
         let sieve = self.query.pattern.sieve();
         let mut lines = Lines::new(file, buffer, LONGEST_LINE);
         loop {
@@ -672,12 +513,12 @@ fn identity(said: &RecordText<'_>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sieve::{LONG, SIEVED};
     use super::*;
     use crate::claude::glance::recorded_lines;
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use std::fmt::Write as _;
-    use std::io::Write as _;
 
     fn found(query: &Query, file: &[u8]) -> Findings {
         let dir = tempfile::tempdir().unwrap();
@@ -796,50 +637,6 @@ mod tests {
     }
 
     #[test]
-    fn a_match_across_any_two_blocks_is_seen_however_the_file_is_read() {
-        let needle = "needle".repeat(30);
-        let pattern = Pattern::new(&needle, false, false).unwrap();
-        let sieve = pattern.sieve().unwrap();
-        // One buffer for every file, as in a search.
-        let mut buffer = Buffer::default();
-        for bytes in [3 * SIEVED + 1000, 5 * SIEVED, 5 * SIEVED + 1000] {
-            let last = (bytes - SIEVED).next_multiple_of(usize::try_from(PAGE).unwrap());
-            for most in [SIEVED, SIEVED / 3 + 7] {
-                for end in [SIEVED, 2 * SIEVED, 3 * SIEVED, last, SIEVED] {
-                    for before in [1, 90, 179] {
-                        let at = end - before;
-                        let mut file = vec![b'x'; bytes];
-                        file[at..at + needle.len()].copy_from_slice(needle.as_bytes());
-                        let mut told = |file: &[u8]| {
-                            let mut slowly = SlowFile(io::Cursor::new(file), most);
-                            sieved(&mut slowly, bytes as u64, sieve, &mut buffer).unwrap()
-                        };
-                        assert!(matches!(told(&file), Sieved::Seen { .. }), "{bytes} {most} {end} {before}");
-                        file[at + 100] = b'x';
-                        assert!(told(&file) == Sieved::Nothing, "{bytes} {most} {end} {before}");
-                    }
-                }
-            }
-        }
-    }
-
-    /// Gives at most so many bytes at once.
-    struct SlowFile<'a>(io::Cursor<&'a [u8]>, usize);
-
-    impl Read for SlowFile<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let most = self.1.min(buffer.len());
-            self.0.read(&mut buffer[..most])
-        }
-    }
-
-    impl Seek for SlowFile<'_> {
-        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-            self.0.seek(to)
-        }
-    }
-
-    #[test]
     fn a_long_file_with_a_match_at_its_end_is_read_like_any_other() {
         let record =
             |text: &str| json!({"type": "user", "message": {"content": text}, "cwd": "/w"}).to_string();
@@ -862,35 +659,6 @@ mod tests {
                 assert_eq!(findings.cwd.as_deref(), Some("/w"));
             }
         }
-    }
-
-    #[test]
-    fn a_file_that_is_read_again_is_the_whole_file_wherever_the_block_at_hand_lies() {
-        let bytes: Vec<u8> = (0..1000_u16).flat_map(u16::to_be_bytes).collect();
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&bytes).unwrap();
-        for (from, to) in [(0, 0), (0, 1), (0, 700), (0, 2000), (700, 1400), (1400, 2000), (1999, 2000)] {
-            for at_once in [1, 64, 699, 5000] {
-                let seen = (to > 0).then(|| (from as u64, &bytes[from..to]));
-                let mut again = Again::begin(&file, seen).unwrap();
-                let mut read = Vec::new();
-                let mut buffer = vec![0; at_once];
-                while let count @ 1.. = again.read(&mut buffer).unwrap() {
-                    read.extend_from_slice(&buffer[..count]);
-                }
-                assert_eq!(read, bytes, "{from} {to} {at_once}");
-            }
-        }
-        // What is written meanwhile is read, and a file that was cut meanwhile ends there.
-        let again = |from: usize| Again::begin(&file, Some((from as u64, &bytes[from..])));
-        let (mut longer, mut shorter) = (Vec::new(), Vec::new());
-        (&file).seek(SeekFrom::End(0)).unwrap();
-        (&file).write_all(b"more").unwrap();
-        again(1500).unwrap().read_to_end(&mut longer).unwrap();
-        assert_eq!(longer, [&bytes[..], b"more"].concat());
-        file.set_len(100).unwrap();
-        again(1500).unwrap().read_to_end(&mut shorter).unwrap();
-        assert_eq!(shorter, &bytes[..100]);
     }
 
     #[test]
