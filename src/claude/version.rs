@@ -50,6 +50,13 @@ impl ClientVersion {
     pub fn continues_by_itself(self) -> bool {
         self >= Self(2, 1, 234)
     }
+
+    /// A record can tell the model that a usage limit is near (`usageLimitNote`). The field is in the program of 2.1.250 and not in that
+    /// of 2.1.200.
+    #[must_use]
+    pub fn writes_limit_notes(self) -> bool {
+        self > Self(2, 1, 200)
+    }
 }
 
 impl fmt::Display for ClientVersion {

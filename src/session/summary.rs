@@ -41,7 +41,7 @@ const KEPT: usize = 1024;
 /// asks the model to end the turn, so few records follow it.
 const NOTES: usize = 24;
 /// The first of these records are checked at any distance from the ending, the others only within [`NOTES_BUDGET`] bytes of it.
-const CLOSE_NOTES: usize = 4;
+const CLOSE_NOTES: usize = 2;
 const NOTES_BUDGET: u64 = 16 * 1024;
 /// Bytes at the end of a line that are searched for a second record once only titles and notes can be missing: both are short.
 const SHORT_RECORD: usize = 4 * 1024;
@@ -507,6 +507,7 @@ impl<'a> Gathering<'a> {
     fn reads_notes(&self) -> bool {
         self.notes_left > 0
             && !self.prompt_seen
+            && self.found.version.is_none_or(ClientVersion::writes_limit_notes)
             && self.stop.as_ref().is_some_and(|stop| stop.kind == StopKind::Finished || self.wrapping)
     }
 
