@@ -228,8 +228,128 @@ test('every session can become a page, and every recorded one does', async (t) =
     assert.equal(status, 0, stderr);
     const report = JSON.parse(stdout);
     assert.deepEqual([report.pages.length, report.failures], [names.length, []]);
-    assert.equal(readdirSync(join(place.root, format)).length, names.length);
+    assert.equal(readdirSync(join(place.root, format)).length, names.length + (format === 'html' ? 1 : 0));
+    assert.equal(report.index, format === 'html' ? join(place.root, format, 'index.html') : null);
   }
+  const index = readFileSync(join(place.root, 'html', 'index.html'), 'utf8');
+  assert.equal(index.match(/<li>/g)?.length, names.length);
+  for (const [, page] of index.matchAll(/href="\.\/([^"]+)"/g)) assert.ok(existsSync(join(place.root, 'html', page)), page);
+});
+
+test('the list of pages is replaced by a newer one, and a file of that name that is not ours stays', async (t) => {
+  const place = world(t);
+  session(place, transcript([user('<b>one</b>')]));
+  const to = join(place.root, 'pages');
+  const listed = async () => JSON.parse((await place.run(['export', '--all', '--format', 'html', '--to', to, '--json'])).stdout).index;
+  assert.equal(await listed(), join(to, 'index.html'));
+  assert.equal(await listed(), join(to, 'index.html'), 'ours is replaced');
+  assert.ok(readFileSync(join(to, 'index.html'), 'utf8').includes('&lt;b&gt;one&lt;/b&gt;'));
+  writeFileSync(join(to, 'index.html'), 'of somebody');
+  assert.equal(await listed(), join(to, 'index-2.html'));
+  assert.equal(readFileSync(join(to, 'index.html'), 'utf8'), 'of somebody');
+  const unlisted = JSON.parse((await place.run(['export', '--all', '--format', 'html', '--json'])).stdout);
+  assert.equal(unlisted.index, null, 'none in the state directory');
+});
+
+const SECRET = 'ghp_16C7e42F292c6912E7710c838347Ae178B4a';
+
+test('--redact replaces secrets everywhere on a page, leaves pictures out, and says so', async (t) => {
+  const place = world(t);
+  const path = session(place, transcript([...everywhere(`token ${SECRET}`, 'x'), user([said('look'), image('iVBORw0KGgo=')]), { type: 'ai-title', aiTitle: `about ${SECRET}`, sessionId: ID }]));
+  const agents = join(path.slice(0, -'.jsonl'.length), 'subagents');
+  mkdirSync(agents, { recursive: true });
+  writeFileSync(join(agents, 'agent-a.jsonl'), transcript([{ ...user(`task ${SECRET}`), isSidechain: true }]));
+  writeFileSync(join(agents, 'agent-a.meta.json'), JSON.stringify({ toolUseId: 'nowhere', description: `does ${SECRET}` }));
+  for (const format of ['html', 'markdown']) {
+    const open = await published(place, '--format', format, '--to', join(place.root, `open.${format}`));
+    assert.ok(open.text.includes(SECRET) && open.report.redacted === false);
+    const { report, page, text } = await published(place, '--format', format, '--redact', '--to', join(place.root, `redacted.${format}`));
+    assert.equal(text.indexOf(SECRET), -1, text.slice(text.indexOf(SECRET) - 200, text.indexOf(SECRET) + 60));
+    assert.ok(!JSON.stringify(report).includes(SECRET), format);
+    assert.ok(text.includes('are replaced on this page by the name of their kind') && !text.includes('Nothing on this page is redacted'));
+    assert.deepEqual([report.redacted, page.shown.leftPictures > 0, text.includes('<img ')], [true, true, false]);
+  }
+  const all = join(place.root, 'all');
+  const { status, stderr } = await place.run(['export', '--all', '--format', 'html', '--redact', '--to', all]);
+  assert.equal(status, 0, stderr);
+  assert.ok(!readFileSync(join(all, 'index.html'), 'utf8').includes(SECRET));
+  const refused = await place.run(['export', ID, '--redact']);
+  assert.deepEqual([refused.status, refused.stderr.includes('--redact is for pages')], [2, true]);
+});
+
+test('a page begins with a summary, names who speaks, and shows paths below the directory relative to it', async (t) => {
+  const place = world(t);
+  const usage = { input_tokens: 10, output_tokens: 20, cache_read_input_tokens: 3000, cache_creation_input_tokens: 400 };
+  const message = (/** @type {string} */ id, /** @type {any[]} */ ...content) => ({ type: 'assistant', message: { id, role: 'assistant', model: 'claude-opus-5-5', usage, content } });
+  session(
+    place,
+    transcript([
+      user('Fix it'),
+      // One message, written as two records: its usage counts once.
+      message('m1', said('I will.')),
+      message('m1', { type: 'tool_use', id: 'e', name: 'Edit', input: { file_path: '/w/src/a.rs', old_string: 'b', new_string: 'c', replace_all: false } }),
+      result('e', 'The file /w/src/a.rs has been updated successfully.', { toolUseResult: { structuredPatch: [{ oldStart: 7, oldLines: 2, newStart: 7, newLines: 3, lines: [' a', '-b', '+c', '+d'] }] } }),
+      message('m2', { type: 'tool_use', id: 'f', name: 'Bash', input: { command: 'make', run_in_background: false } }),
+      result('f', 'no rule'),
+      user([{ type: 'tool_result', tool_use_id: 'g', is_error: true, content: 'boom' }]),
+      message('m3', { type: 'tool_use', id: 'h', name: 'Bash', input: { command: 'false' } }),
+      user([{ type: 'tool_result', tool_use_id: 'h', is_error: true, content: 'failed' }]),
+      { ...user('Go on'), timestamp: '2026-03-02T05:00:00.000Z' },
+      { timestamp: '2026-03-02T05:00:05.000Z', ...message('m4', { type: 'tool_use', id: 'w', name: 'Write', input: { file_path: '/w/new.txt', content: 'one\ntwo' } }) },
+      { ...result('w', 'File created successfully', { toolUseResult: { structuredPatch: [] } }), timestamp: '2026-03-02T05:00:10.000Z' },
+    ]),
+  );
+  const { text } = await published(place);
+  const row = (/** @type {string} */ name) => new RegExp(`<dt>${name}</dt><dd>([^<]*)</dd>`).exec(text)?.[1];
+  assert.equal(row('Tokens'), '40 input, 80 output, 12,000 cache read, 1,600 cache write');
+  assert.equal(row('Commands'), '2, 1 failed');
+  assert.equal(row('Tool calls'), '4, 1 failed');
+  assert.match(row('Duration') ?? '', /^2 h, 2026-03-02 03:00:00 to 2026-03-02 05:00:10$/);
+  assert.equal(row('Waited'), '1 h 59 min in 1 gap of 10 minutes or more');
+  assert.match(text, /2 files changed<\/summary><ul><li><code>src\/a\.rs<\/code> <span class="plus">\+2<\/span> <span class="minus">−1/);
+  assert.match(text, /<code>new\.txt<\/code> <span class="plus">\+2/);
+  assert.ok(text.includes('<span> a</span>'.replace('<span>', '<span data-o="7" data-n="7">')) && text.includes('<del data-o="8">-b</del><ins data-n="8">+c</ins><ins data-n="9">+d</ins>'));
+  assert.ok(text.includes('>Claude</a>') && text.includes('<span>User</span>') && text.includes('<span class="label">src/a.rs</span>'));
+  assert.doesNotMatch(text, /replace_all|run_in_background/, 'defaults say nothing');
+  // The edit and the failed call are open, the successful command is folded, and so is the result of the edit.
+  assert.deepEqual([...text.matchAll(/<details class="(call[^"]*)" id="c\d+"( open)?>/g)].map(([, kind, open]) => `${kind}${open ?? ''}`), ['call open', 'call', 'call failed open', 'call open']);
+  assert.match(text, /<details class="more"><summary>Result<\/summary><p class="caption">Result, 51 bytes/);
+  const markdown = await published(place, '--format', 'markdown', '--to', join(place.root, 'page.md'));
+  assert.ok(markdown.text.includes('- Tokens: 40 input, 80 output') && markdown.text.includes('  - `src/a.rs` +2 −1') && markdown.text.includes('**Edit** `src/a.rs`'));
+});
+
+test('a page shows times in the zone of the reader, copies texts, and opens what a link leads to', { skip: noChromium }, async (t) => {
+  const place = world(t);
+  const lines = Array.from({ length: 200 }, (_, line) => `line ${line}`).join('\n');
+  session(place, transcript([{ ...user('late'), timestamp: '2026-03-02T23:30:00.000Z' }, model({ type: 'tool_use', id: 'a', name: 'Bash', input: { command: 'seq' } }), result('a', lines)]));
+  const { page, text } = await published(place);
+  assert.match(text, /All times are UTC\./);
+  const open = await browser(t).open(page.path);
+  await open.send('Emulation.setTimezoneOverride', { timezoneId: 'Europe/Berlin' });
+  await open.send('Page.reload', {});
+  await settled(open);
+  await settled(open);
+  assert.deepEqual(await open.value("[document.querySelector('.turn time').textContent, document.getElementById('zone').textContent, document.querySelector('#timeline .day').textContent]"), ['2026-03-03 00:30:00', 'Times are in Europe/Berlin.', '3 March 2026']);
+  assert.deepEqual(await open.value("[document.querySelectorAll('.call[open]').length, document.querySelector('.call .more > summary').textContent]"), [0, 'Show all: 140 lines more']);
+  await open.value("(location.hash = '#c' + document.querySelector('.call').id.slice(1))");
+  await settled(open);
+  assert.equal(await open.value("document.querySelectorAll('.call[open]').length"), 1);
+  await open.value("document.querySelector('.call pre').scrollIntoView()");
+  await settled(open);
+  assert.deepEqual(await open.value("[document.querySelector('.call pre .copy').ariaLabel, document.querySelector('.call pre').textContent.trim()]"), ['Copy', 'seq']);
+  assert.deepEqual(open.deeds, []);
+});
+
+test('the list of pages filters its rows', { skip: noChromium }, async (t) => {
+  const place = world(t);
+  for (const number of [1, 2, 3]) session(place, transcript([user(`prompt about ${['apples', 'pears', '<i>plums'][number - 1]}`)], idOf(number)), idOf(number));
+  const { stdout } = await place.run(['export', '--all', '--format', 'html', '--to', join(place.root, 'all'), '--json']);
+  const open = await browser(t).open(JSON.parse(stdout).index);
+  const shown = (/** @type {string} */ words) => open.value(`(() => { const box = document.getElementById('find'); box.value = ${JSON.stringify(words)}; box.dispatchEvent(new Event('input')); return [document.getElementById('found').value, [...document.querySelectorAll('.index li')].filter((row) => !row.hidden).length]; })()`);
+  assert.deepEqual(await shown('PEARS'), ['1 of 3', 1]);
+  assert.deepEqual(await shown(''), ['', 3]);
+  assert.deepEqual(await shown('<i>'), ['1 of 3', 1]);
+  assert.deepEqual(open.deeds, []);
 });
 
 /** @param {any} page */

@@ -51,7 +51,7 @@ export function page(id, fields = {}) {
 /** @param {any[]} pages @param {Record<string, any>} [fields] */
 export function readingReport(pages, fields = {}) {
   const bytes = pages.reduce((sum, one) => sum + (one.bytes ?? 0), 0);
-  return { schema: 'cc-session-recover/reading@1', generatedAt: NOW, dryRun: false, format: 'html', to: `${STATE}/pages`, pages, failures: [], bytes, ...fields };
+  return { schema: 'cc-session-recover/reading@1', generatedAt: NOW, dryRun: false, format: 'html', to: `${STATE}/pages`, redacted: false, pages, index: null, failures: [], bytes, ...fields };
 }
 
 /** @param {Record<string, any>} [fields] */

@@ -9,7 +9,7 @@ module.exports = {
   name: 'export',
   summary: 'save sessions losslessly, verified byte for byte, or write them as pages',
   description:
-    'Transcript, subagents, tool results, tasks, plan, file history and note, with a manifest of sizes and hashes. The session is only\nread and may be in use: the export holds it up to a stated length. Nothing is redacted: keep exports private.\n\nWith --format a page for people is written instead: one HTML file that needs nothing else and runs nothing of the session, or\nMarkdown. Long texts are cut there, each with a count; the lossless export is the whole.',
+    'Transcript, subagents, tool results, tasks, plan, file history and note, with a manifest of sizes and hashes. The session is only\nread and may be in use: the export holds it up to a stated length. Nothing is redacted: keep exports private.\n\nWith --format a page for people is written instead: one HTML file that needs nothing else and runs nothing of the session, or\nMarkdown. Long texts are cut there, each with a count; the lossless export is the whole. Several HTML pages in a directory get\nan index.html that filters them.',
   arguments: [{ flags: '[session]', description: 'id, at least 3 characters of it, name, title, or path of its transcript' }],
   options: [
     { flags: '-l, --latest', description: 'the most recently active session' },
@@ -19,6 +19,8 @@ module.exports = {
     { flags: '-f, --format <kind>', description: 'what to write: everything, byte for byte, or a page to read', choices: ['lossless', 'html', 'markdown'], default: 'lossless' },
     { flags: '-t, --to <path>', description: 'directory for exports; for a page also a file (default: in the state directory)' },
     { flags: '--force', description: 'replace an existing page' },
+    { flags: '--redact', description: 'replace recognised secrets on a page, and leave out its pictures' },
+    { flags: '-o, --open', description: 'open the page, or the index of several, with the program of the system' },
     { flags: '--archive', description: 'one .tar file per session' },
     { flags: '--hash <kind>', description: 'hash in the manifest (default: sha256); xxh3 is faster and detects accidental changes only', choices: ['sha256', 'xxh3'] },
     { flags: '--log <dir>', description: 'directory of SESSION-LOG-<date>.md (default: the state directory)' },
@@ -29,6 +31,7 @@ module.exports = {
     { command: 'cc-session-recover export 3f2a9c1d', does: 'one session' },
     { command: 'cc-session-recover export --active', does: 'everything that is open, before a reboot' },
     { command: 'cc-session-recover export 3f2a9c1d --format html --to page.html', does: 'one session as a page for a browser' },
+    { command: 'cc-session-recover export --latest --format html --redact --open', does: 'the latest one without its secrets, in the browser' },
     { command: 'cc-session-recover export --all --to /mnt/backup --archive', does: 'everything, as archives elsewhere' },
   ],
 
@@ -54,6 +57,8 @@ module.exports = {
     };
     if (args.format !== 'lossless') return writePages(args, chooses, io);
     if (args.force) throw new UsageError('--force is for pages', 'leave it out: a lossless export never overwrites anything');
+    if (args.redact) throw new UsageError('--redact is for pages', 'a lossless export keeps every byte; add --format html or --format markdown');
+    if (args.open) throw new UsageError('--open is for pages', 'add --format html or --format markdown');
     const options = {
       ...chooses,
       ...(args.to === undefined ? {} : { to: resolve(args.to) }),
@@ -80,20 +85,25 @@ async function writePages(args, chooses, io) {
   const { UsageError } = require('../lib/errors.js');
   const { exitOf } = require('../lib/exit.js');
   const { progressOf } = require('../lib/progress.js');
+  const { openFile } = require('../lib/opening.js');
   const { printPages } = require('../lib/screens/pages.js');
 
   const lossless = [args.archive && '--archive', args.hash !== undefined && '--hash', args.log !== undefined && '--log'].filter(Boolean);
+  if (args.open && args.dryRun) throw new UsageError('--open and --dry-run exclude each other', 'a dry run writes no page that could be opened');
   if (lossless.length > 0) throw new UsageError(`${lossless.join(' and ')} is for lossless exports`, 'leave it out, or leave --format out');
   const options = {
     ...chooses,
     format: args.format,
     ...(args.to === undefined ? {} : { to: resolve(args.to), toDirectory: /[\\/]$/.test(args.to) }),
     ...(args.force ? { force: true } : {}),
+    ...(args.redact ? { redact: true } : {}),
     ...(args.dryRun ? { dryRun: true } : {}),
   };
   const addon = loadAddon();
   const report = await io.during('writing', addon.writePages(options), progressOf(addon));
   if (args.json) io.json(report);
   else printPages(report, io);
+  const opened = report.index ?? report.pages[0]?.path;
+  if (args.open && opened !== undefined) openFile(opened, io);
   return exitOf.pages(report);
 }

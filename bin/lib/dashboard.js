@@ -154,7 +154,7 @@ async function unpaused(session, io) {
 
 /** Writes the page of the session anew and opens it. @param {string} session @param {Output} io */
 async function openPage(session, io) {
-  const { spawn } = require('node:child_process');
+  const { openFile } = require('./opening.js');
   const { progressOf } = require('./progress.js');
   const { printPages } = require('./screens/pages.js');
   const addon = loadAddon();
@@ -162,10 +162,7 @@ async function openPage(session, io) {
   printPages(report, io);
   const [page] = report.pages;
   if (page === undefined) return;
-  const [program, ...words] = { darwin: ['open'], win32: ['explorer.exe'] }[/** @type {'darwin'} */ (process.platform)] ?? ['xdg-open'];
-  const child = spawn(program, [...words, page.path], { detached: true, stdio: 'ignore' });
-  child.on('error', () => io.line('No program was found that opens it; open this file in a browser.'));
-  child.unref();
+  openFile(page.path, io);
 }
 
 /** The check writes nothing; the repair is written once the user has seen it. @param {string} session @param {Output} io */

@@ -1,6 +1,6 @@
 'use strict';
 
-// Opening a session: the terminal is given to the client until it ends.
+// Opening: a session, to which the terminal is given until its client ends, or a file with the program of the system.
 
 const { spawn } = require('node:child_process');
 const { constants } = require('node:os');
@@ -44,4 +44,17 @@ function giveTerminal({ argv, program, cwd, env, unset }) {
 /** A signal that the client has had from the terminal itself. */
 function noted() {}
 
-module.exports = { openSession };
+/**
+ * Opens a file with the program that the system has for its kind, and does not wait for it.
+ *
+ * @param {string} path
+ * @param {import('./output.js').Output} io
+ */
+function openFile(path, io) {
+  const [program, ...words] = { darwin: ['open'], win32: ['explorer.exe'] }[/** @type {'darwin'} */ (process.platform)] ?? ['xdg-open'];
+  const child = spawn(program, [...words, path], { detached: true, stdio: 'ignore' });
+  child.on('error', () => io.error('No program was found that opens it; open this file in a browser.'));
+  child.unref();
+}
+
+module.exports = { openFile, openSession };

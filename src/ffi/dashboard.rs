@@ -16,6 +16,7 @@ use crate::report::session::Session;
 use crate::report::status::asked;
 use crate::report::{search, show};
 use crate::rescue::copy::Progress;
+use crate::rescue::reading::PageFacts;
 use crate::rescue::reading::conversation::{Conversation, Page};
 use crate::rescue::reading::entry::{Agent, Entry, EventKind};
 use crate::rescue::reading::tool::label;
@@ -131,7 +132,9 @@ impl DashboardSource for MachineSource {
     fn conversation(&self, transcript: &Path, wanted: &dyn Fn() -> bool) -> Result<Vec<ConversationEntry>> {
         let mut page = NewestEntries { entries: VecDeque::new(), agents: 0, wanted };
         let progress = Progress::default();
-        let read = Conversation::new(&mut page, BTreeMap::new(), transcript, &progress).read(transcript);
+        let facts = PageFacts::default();
+        let mut conversation = Conversation::new(&mut page, BTreeMap::new(), &facts, transcript, &progress);
+        let read = conversation.read(transcript);
         let entries = Vec::from(page.entries);
         // Not wanted any more is no failure.
         if wanted() { read.map(|_| entries) } else { Ok(entries) }
@@ -195,7 +198,7 @@ impl Page for NewestEntries<'_> {
                     Some(_) => "",
                     None => " (no result)",
                 };
-                new(ConversationSpeaker::Tool, &format!("{} {}{end}", call.name, label(call)))
+                new(ConversationSpeaker::Tool, &format!("{} {}{end}", call.name, label(call, None)))
             }
             Entry::Event(event) if event.kind == EventKind::Ended => None,
             Entry::Event(event) => new(ConversationSpeaker::Event, &event.title),

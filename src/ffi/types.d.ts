@@ -1328,6 +1328,8 @@ export interface ReadingOptions extends SessionOptions {
   toDirectory?: boolean
   /** A file that is there already is replaced. */
   force?: boolean
+  /** Secrets that are recognised are replaced by the name of their kind, and pictures are left out. */
+  redact?: boolean
   dryRun?: boolean
 }
 
@@ -1387,8 +1389,12 @@ export interface ReadingReport {
   format: PageFormat
   /** Directory of the pages. */
   to: string
+  /** Secrets that were recognised are replaced. */
+  redacted: boolean
   /** What was written. */
   pages: PublishedPage[]
+  /** List of the pages, for a browser. Written for HTML pages of `active` or `all` into a directory that `to` names, else `null`. */
+  index: string | null
   /** What was not. */
   failures: ExportFailure[]
   /** Bytes of all pages. */

@@ -27,20 +27,28 @@ function printPages(report, io) {
  * @returns {string[]}
  */
 function pageLines(report, { width, colours }) {
-  const { dryRun, format, to, pages, failures } = cleaned(report);
+  const { dryRun, format, to, pages, index, redacted, failures } = cleaned(report);
   const room = width ?? Infinity;
   const lines = wrapped(summary(), room).map(colours.bold);
   const place = pages.length === 1 ? pages[0].path : to;
   lines.push(`  ${colours.dim(truncatedPath(homely(place), Math.max(room - 2, 1)))}`);
   if (pages.length === 1) lines.push(...facts(pages[0]));
   else if (pages.length > 0) lines.push('', ...table());
-  if (!dryRun && pages.length > 0) lines.push('', ...wrapped(pages.length === 1 ? 'Nothing on it is redacted: keep it private.' : 'Nothing on them is redacted: keep them private.', room).map(colours.yellow));
-  if (!dryRun && pages.length === 1) {
+  if (!dryRun && pages.length > 0) lines.push('', ...wrapped(privacy(), room).map(colours.yellow));
+  if (!dryRun && index !== null) {
+    lines.push('', ...wrapped('Open the list of them in a browser:', room), `  ${colours.cyan(pathToFileURL(/** @type {string} */ (report.index)).href)}`);
+  } else if (!dryRun && pages.length === 1) {
     lines.push('', ...wrapped(format === 'html' ? 'Open it in a browser:' : 'Open it:', room));
     // Never cut: it is there to be copied. Nothing in an address steers a terminal.
     lines.push(`  ${colours.cyan(pathToFileURL(report.pages[0].path).href)}`);
   }
   return lines;
+
+  function privacy() {
+    const one = pages.length === 1;
+    if (redacted) return `Recognised secrets are replaced. No redactor finds every one: read ${one ? 'it before you share it' : 'them before you share them'}.`;
+    return one ? 'Nothing on it is redacted: keep it private.' : 'Nothing on them is redacted: keep them private.';
+  }
 
   function summary() {
     const name = format === 'html' ? 'HTML' : 'Markdown';

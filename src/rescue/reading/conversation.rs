@@ -4,10 +4,13 @@
 //! its result, which stands in a later record. What waits for one that never comes goes on when it becomes too much. The
 //! transcript of a subagent is read where its call is shown.
 
+use super::PageFacts;
 use super::entry::{
     Agent, By, Entry, EventKind, Hunk, PageEvent, PagePrompt, PageToolCall, PageToolResult, Picture,
 };
+use super::redacted::redact_entry;
 use super::shown::{count, grouped, size, span};
+use super::tool::file_change;
 use crate::claude::record::{Body, parse_line, trim};
 use crate::claude::wording::{
     AUTOMATED, Author, ClientText, Marks, STATUS_REPORT, author, client_text, own_words,
@@ -23,7 +26,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -58,7 +61,16 @@ pub trait Page {
     fn end_agent(&mut self) -> io::Result<()>;
 }
 
+/// Tokens by kind, as the API charged them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TokenTotals {
+    pub input: u64,
+    pub output: u64,
+    pub cache_read: u64,
+    pub cache_write: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Prompts of the main conversation.
     pub turns: u64,
@@ -74,6 +86,58 @@ pub struct Totals {
     pub from: Option<DateTime<Utc>>,
     /// When the last thing happened.
     pub to: Option<DateTime<Utc>>,
+    /// Gaps of ten minutes and more in the main conversation, and their sum.
+    pub waits: u64,
+    pub waited: TimeDelta,
+    /// Calls whose result is an error.
+    pub failed_calls: u64,
+    /// Calls of a shell, and those of them that failed.
+    pub commands: u64,
+    pub failed_commands: u64,
+    /// Lines added to and removed from each changed file.
+    pub files: BTreeMap<String, (u64, u64)>,
+    /// By message: a client writes the usage of a message once for each block of its content.
+    usage: HashMap<String, TokenTotals>,
+}
+
+impl Totals {
+    /// Tokens of all messages, those of subagents too.
+    #[must_use]
+    pub fn tokens(&self) -> TokenTotals {
+        self.usage.values().fold(TokenTotals::default(), |sum, one| TokenTotals {
+            input: sum.input + one.input,
+            output: sum.output + one.output,
+            cache_read: sum.cache_read + one.cache_read,
+            cache_write: sum.cache_write + one.cache_write,
+        })
+    }
+
+    fn note_usage(&mut self, message: &Value) {
+        let Some(id) = message.get("id").and_then(Value::as_str) else { return };
+        let Some(usage) = message.get("usage").and_then(Value::as_object) else { return };
+        let tokens = |key: &str| usage.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let tokens = TokenTotals {
+            input: tokens("input_tokens"),
+            output: tokens("output_tokens"),
+            cache_read: tokens("cache_read_input_tokens"),
+            cache_write: tokens("cache_creation_input_tokens"),
+        };
+        // The newest record of a message has its final number of output tokens.
+        self.usage.insert(id.to_owned(), tokens);
+    }
+
+    fn note_call(&mut self, call: &PageToolCall, cwd: Option<&str>) {
+        let failed = u64::from(call.outcome.as_ref().is_some_and(|outcome| outcome.failed));
+        self.failed_calls += failed;
+        if matches!(call.name.as_str(), "Bash" | "PowerShell") {
+            self.commands += 1;
+            self.failed_commands += failed;
+        }
+        if let Some((path, added, removed)) = file_change(call, cwd) {
+            let file = self.files.entry(path.to_owned()).or_default();
+            *file = (file.0 + added, file.1 + removed);
+        }
+    }
 }
 
 /// Reads transcripts onto a page.
@@ -84,6 +148,10 @@ pub struct Conversation<'r, P> {
     /// The page's path, for what is said when it cannot be written.
     to: &'r Path,
     progress: &'r Progress,
+    /// Secrets are replaced before an entry goes onto the page.
+    redacts: bool,
+    /// Directory of the session.
+    cwd: Option<&'r str>,
     /// What was read so far.
     pub totals: Totals,
 }
@@ -114,10 +182,12 @@ impl<'r, P: Page> Conversation<'r, P> {
     pub fn new(
         page: &'r mut P,
         agents: BTreeMap<String, Agent>,
+        facts: &'r PageFacts,
         to: &'r Path,
         progress: &'r Progress,
     ) -> Self {
-        Self { page, agents, to, progress, totals: Totals::default() }
+        let totals = Totals::default();
+        Self { page, agents, to, progress, redacts: facts.redacted, cwd: facts.cwd.as_deref(), totals }
     }
 
     /// Reads a transcript as far as it is long now, and behind it the subagents whose calls are not in it. Gives the bytes
@@ -197,7 +267,13 @@ impl<'r, P: Page> Conversation<'r, P> {
             if waits && !all {
                 return Ok(());
             }
-            let Some(entry) = thread.queue.pop_front() else { break };
+            let Some(mut entry) = thread.queue.pop_front() else { break };
+            if self.redacts {
+                redact_entry(&mut entry);
+            }
+            if let Entry::Call(call) = &entry {
+                self.totals.note_call(call, self.cwd);
+            }
             self.page.entry(&entry).doing("write", self.to)?;
             if let Entry::Call(call) = &entry
                 && thread.depth < DEEPEST
@@ -322,6 +398,10 @@ impl<'r, P: Page> Conversation<'r, P> {
             self.totals.to = at.or(self.totals.to);
         }
         let passed = at.zip(thread.at).map(|(at, before)| at - before);
+        if let Some(passed) = passed.filter(|passed| *passed >= LONG && thread.depth == 0) {
+            self.totals.waits += 1;
+            self.totals.waited += passed;
+        }
         if let Some(why) = thread.paused.filter(|_| !failed) {
             thread.paused = None;
             let how = match text_of_origin(record).as_deref() {
@@ -484,6 +564,7 @@ impl<'r, P: Page> Conversation<'r, P> {
             self.stopped(thread, raw, at);
             return;
         }
+        self.totals.note_usage(&message);
         let synthetic = message.get("model").and_then(Value::as_str) == Some("<synthetic>");
         for block in blocks(message) {
             match block {

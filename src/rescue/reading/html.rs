@@ -10,7 +10,7 @@ use super::entry::{Agent, By, Entry, PageEvent, PagePrompt, PageToolCall, PageTo
 use super::prose::{escape, escape_visible, render};
 use super::shown::{ShortenedText, count, grouped, line_of, made_visible, size};
 use super::tool::{self, LineKind, ToolPart};
-use super::{LeftOut, PageMemory};
+use super::{LeftOut, PageFrame, PageMemory};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -27,8 +27,10 @@ const TIMELINE: usize = 4 * 1024 * 1024;
 /// Lines of a prompt that are shown at once.
 const PROMPT_LINES: usize = 30;
 const PROMPT_BYTES: usize = 3_000;
-/// A diff of so few lines is shown at once.
-const SHORT_DIFF: usize = 24;
+/// Lines of a diff or of an output that are shown before "show all".
+const SHOWN_LINES: usize = 60;
+/// Fewer lines than this are not worth folding away.
+const FEW_LINES: usize = 12;
 /// Markdown of more bytes is shown as it is written.
 const RENDERED: usize = 256 * 1024;
 
@@ -46,16 +48,16 @@ pub struct Html<W> {
     together: Option<usize>,
     in_turn: bool,
     depth: usize,
+    /// The label of the model stands above what comes next.
+    model_speaks: bool,
+    cwd: Option<String>,
     kept: PageMemory,
 }
 
 impl<W: Write> Html<W> {
-    /// Begins the page.
-    ///
-    /// # Errors
-    /// What writing fails with.
-    pub fn begin(out: W, facts: &PageFacts) -> io::Result<Self> {
-        let mut page = Self {
+    /// Begins the body of the page.
+    pub fn begin(out: W, facts: &PageFacts) -> Self {
+        Self {
             out,
             buffer: String::new(),
             timeline: String::new(),
@@ -66,19 +68,19 @@ impl<W: Write> Html<W> {
             together: None,
             in_turn: false,
             depth: 0,
-            kept: PageMemory::default(),
-        };
-        page.head(facts);
-        page.flush()?;
-        Ok(page)
+            model_speaks: false,
+            cwd: facts.cwd.clone(),
+            kept: PageMemory::of(facts),
+        }
     }
 
-    /// Ends the page, and gives what it was written to and what was left out.
+    /// Ends the body, and gives what it was written to and what stands around it.
     ///
     /// # Errors
     /// What writing fails with.
-    pub fn end(mut self, facts: &PageFacts, totals: &Totals) -> io::Result<(W, LeftOut)> {
+    pub fn end(mut self, facts: &PageFacts, totals: &Totals) -> io::Result<(W, PageFrame)> {
         self.close_turn();
+        self.flush()?;
         self.buffer.push_str("<section class=\"end\"><p>");
         escape(&format!("{} ", facts.ending), &mut self.buffer);
         let _ = write!(self.buffer, "Here ends what was read: {}.</p>", said(totals));
@@ -91,15 +93,14 @@ impl<W: Write> Html<W> {
         self.buffer.push_str("</section></main><nav id=\"timeline\" aria-label=\"Timeline\"><a class=\"close\" href=\"#top\">Close</a><h2>Timeline</h2><p class=\"totals\">");
         self.buffer.push_str(&said(totals));
         self.buffer.push_str("</p><ol>");
-        let timeline = std::mem::take(&mut self.timeline);
-        self.flush()?;
-        self.out.write_all(timeline.as_bytes())?;
+        self.buffer.push_str(&self.timeline);
         if self.timeline_left > 0 {
             let _ = write!(self.buffer, "<li class=\"day\">and {} more</li>", grouped(self.timeline_left));
         }
         let _ = writeln!(self.buffer, "</ol></nav></div><script>{SCRIPT}</script></body></html>");
-        self.flush()?;
-        Ok((self.out, left))
+        let tail = std::mem::take(&mut self.buffer);
+        self.head(facts, totals);
+        Ok((self.out, PageFrame { head: self.buffer, tail, left }))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -108,7 +109,7 @@ impl<W: Write> Html<W> {
         Ok(())
     }
 
-    fn head(&mut self, facts: &PageFacts) {
+    fn head(&mut self, facts: &PageFacts, totals: &Totals) {
         let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()));
         let to = &mut self.buffer;
         let _ = write!(
@@ -139,7 +140,7 @@ impl<W: Write> Html<W> {
         );
         escape(&facts.title, to);
         to.push_str("</h1><p class=\"private\">");
-        escape(super::PRIVATE_WORDS, to);
+        escape(facts.privacy(), to);
         to.push_str("</p><dl class=\"facts\">");
         for (name, value, is_code) in &facts.rows {
             to.push_str("<dt>");
@@ -148,7 +149,9 @@ impl<W: Write> Html<W> {
             escape(value, to);
             to.push_str(if *is_code { "</code></dd>" } else { "</dd>" });
         }
-        to.push_str("</dl><p class=\"how\">");
+        to.push_str("</dl>");
+        summarise(totals, to);
+        let _ = write!(to, "<p class=\"how\"><span id=\"zone\">{}</span> ", super::ZONE);
         escape(super::HOW, to);
         to.push_str(" Addresses are shown and lead nowhere.");
         to.push_str("</p></section>\n");
@@ -162,6 +165,7 @@ impl<W: Write> Html<W> {
 
     fn close_turn(&mut self) {
         self.close_part();
+        self.model_speaks = false;
         if std::mem::take(&mut self.in_turn) {
             self.buffer.push_str("</section>\n");
         }
@@ -203,9 +207,8 @@ impl<W: Write> Html<W> {
                 "<section class=\"turn\" id=\"t{number}\" aria-labelledby=\"h{number}\"><header><h2 id=\"h{number}\"><a href=\"#t{number}\">Turn {}</a></h2>",
                 grouped(number)
             );
-            if prompt.by != By::Person {
-                let _ = write!(self.buffer, "<span>{}</span>", prompt.by.words());
-            }
+            let by = if prompt.by == By::Person { "User" } else { prompt.by.words() };
+            let _ = write!(self.buffer, "<span>{by}</span>");
             time(prompt.at, &mut self.buffer);
             self.buffer.push_str("</header>");
             let words =
@@ -268,18 +271,40 @@ impl<W: Write> Html<W> {
     }
 
     fn pre(&mut self, class: &str, shown: &ShortenedText) {
-        let _ = write!(self.buffer, "<pre class=\"{class}\">");
-        // A first line end would be eaten.
-        self.buffer.push('\n');
-        escape_visible(&shown.head, &mut self.buffer);
-        self.buffer.push_str("</pre>");
+        let folds = shown.head.lines().count() >= SHOWN_LINES + FEW_LINES;
+        let breaks = memchr::memchr_iter(b'\n', shown.head.as_bytes());
+        let end = if folds { breaks.skip(SHOWN_LINES - 1).map(|at| at + 1).next() } else { None };
+        let (first, rest) = shown.head.split_at(end.unwrap_or(shown.head.len()));
+        self.fixed_width(class, first);
+        if !rest.is_empty() {
+            let lines = rest.lines().count() + shown.tail.lines().count();
+            self.begin_rest(lines);
+            self.fixed_width(class, rest);
+        }
         self.left(shown);
         if shown.left.is_some() {
-            let _ = writeln!(self.buffer, "<pre class=\"{class}\">");
-            escape_visible(&shown.tail, &mut self.buffer);
-            self.buffer.push_str("</pre>");
+            self.fixed_width(class, &shown.tail);
+        }
+        if !rest.is_empty() {
+            self.buffer.push_str("</details>");
         }
         self.kept.note(shown);
+    }
+
+    fn fixed_width(&mut self, class: &str, text: &str) {
+        // A browser drops a line end directly behind the tag.
+        let _ = writeln!(self.buffer, "<pre class=\"{class}\">");
+        escape_visible(text, &mut self.buffer);
+        self.buffer.push_str("</pre>");
+    }
+
+    /// Begins what is folded away behind the first lines.
+    fn begin_rest(&mut self, lines: usize) {
+        let _ = write!(
+            self.buffer,
+            "<details class=\"more\"><summary>Show all: {} more</summary>",
+            count(lines as u64, "line")
+        );
     }
 
     fn pictures(&mut self, pictures: &[Picture]) {
@@ -320,20 +345,17 @@ impl<W: Write> Html<W> {
         let parts = tool::given(call);
         let failed = call.outcome.as_ref().is_some_and(|outcome| outcome.failed);
         let changed = tool::changed(&parts);
-        let short = changed.is_some()
-            && !failed
-            && parts
-                .iter()
-                .all(|part| matches!(part, ToolPart::Diff { lines, left: 0 } if lines.len() <= SHORT_DIFF));
+        self.marks += 1;
+        let mark = self.marks;
         let _ = write!(
             self.buffer,
-            "<details class=\"call{}\"{}><summary><span class=\"tool\">",
+            "<details class=\"call{}\" id=\"c{mark}\"{}><summary><span class=\"tool\">",
             if failed { " failed" } else { "" },
-            if short { " open" } else { "" }
+            if failed || changed.is_some() { " open" } else { "" }
         );
         escape(&line_of(&call.name, 80), &mut self.buffer);
         self.buffer.push_str("</span><span class=\"label\">");
-        escape(&tool::label(call), &mut self.buffer);
+        escape(&tool::label(call, self.cwd.as_deref()), &mut self.buffer);
         self.buffer.push_str("</span><span class=\"marks\">");
         if let Some((added, removed)) = changed {
             let _ = write!(
@@ -351,13 +373,22 @@ impl<W: Write> Html<W> {
             self.part(part);
         }
         match &call.outcome {
+            // The change above says it all: the result of a successful edit only repeats it.
+            Some(outcome) if changed.is_some() && !failed => {
+                self.buffer.push_str("<details class=\"more\"><summary>Result</summary>");
+                self.outcome(outcome);
+                self.buffer.push_str("</details>");
+            }
             Some(outcome) => self.outcome(outcome),
             None => {
                 self.buffer
                     .push_str("<p class=\"caption\">No result of this call is recorded beside it.</p>");
             }
         }
-        self.buffer.push_str("</div></details>");
+        let _ = write!(
+            self.buffer,
+            "<p class=\"here\"><a href=\"#c{mark}\">Link to this call</a></p></div></details>"
+        );
     }
 
     fn part(&mut self, part: &ToolPart) {
@@ -383,19 +414,14 @@ impl<W: Write> Html<W> {
                 self.buffer.push_str("</ul>");
             }
             ToolPart::Diff { lines, left } => {
-                self.buffer.push_str("<pre class=\"diff\">");
-                for line in lines {
-                    let (open, close) = match line.kind {
-                        LineKind::Place => ("<span class=\"place\">", "</span>"),
-                        LineKind::Same => ("<span> ", "</span>"),
-                        LineKind::Added => ("<ins>+", "</ins>"),
-                        LineKind::Removed => ("<del>-", "</del>"),
-                    };
-                    self.buffer.push_str(open);
-                    escape_visible(&line.text, &mut self.buffer);
-                    self.buffer.push_str(close);
+                let folds = lines.len() >= SHOWN_LINES + FEW_LINES;
+                let (first, rest) = lines.split_at(if folds { SHOWN_LINES } else { lines.len() });
+                self.diff(first);
+                if !rest.is_empty() {
+                    self.begin_rest(rest.len());
+                    self.diff(rest);
+                    self.buffer.push_str("</details>");
                 }
-                self.buffer.push_str("</pre>");
                 if *left > 0 {
                     self.kept.left.texts += 1;
                     let _ = write!(
@@ -406,6 +432,41 @@ impl<W: Write> Html<W> {
                 }
             }
         }
+    }
+
+    /// Line numbers are attributes, so that copying a change copies its text only.
+    fn diff(&mut self, lines: &[tool::Line]) {
+        self.buffer.push_str("<pre class=\"diff\">");
+        for line in lines {
+            let (tag, mark) = match line.kind {
+                LineKind::Place => ("span class=\"place\"", ""),
+                LineKind::Same => ("span", " "),
+                LineKind::Added => ("ins", "+"),
+                LineKind::Removed => ("del", "-"),
+            };
+            let _ = write!(self.buffer, "<{tag}");
+            for (name, number) in [("o", line.old), ("n", line.new)] {
+                if let Some(number) = number {
+                    let _ = write!(self.buffer, " data-{name}=\"{number}\"");
+                }
+            }
+            let _ = write!(self.buffer, ">{mark}");
+            escape_visible(&line.text, &mut self.buffer);
+            let _ = write!(self.buffer, "</{}>", tag.split(' ').next().unwrap_or(tag));
+        }
+        self.buffer.push_str("</pre>");
+    }
+
+    /// Names the model above its words, once until somebody else speaks.
+    fn speaker(&mut self, at: Option<DateTime<Utc>>) {
+        if self.depth > 0 || std::mem::replace(&mut self.model_speaks, true) {
+            return;
+        }
+        self.marks += 1;
+        let mark = self.marks;
+        let _ = write!(self.buffer, "<p class=\"who\" id=\"a{mark}\"><a href=\"#a{mark}\">Claude</a>");
+        time(at, &mut self.buffer);
+        self.buffer.push_str("</p>");
     }
 
     fn outcome(&mut self, outcome: &PageToolResult) {
@@ -478,7 +539,10 @@ impl<W: Write> Page for Html<W> {
         }
         match entry {
             Entry::Prompt(prompt) => self.prompt(prompt),
-            Entry::Answer { text, .. } => self.prose("answer", text),
+            Entry::Answer { text, at } => {
+                self.speaker(*at);
+                self.prose("answer", text);
+            }
             Entry::Thinking(text) => {
                 let _ = write!(
                     self.buffer,
@@ -504,11 +568,13 @@ impl<W: Write> Page for Html<W> {
                 self.buffer.push_str("</div></details>");
             }
             Entry::Client { label, text } if text.trim().is_empty() => {
+                self.model_speaks = false;
                 self.buffer.push_str("<p class=\"client\"><code>");
                 escape(&line_of(label, 200), &mut self.buffer);
                 self.buffer.push_str("</code></p>");
             }
             Entry::Client { label, text } => {
+                self.model_speaks = false;
                 self.buffer.push_str("<details class=\"client\"><summary>");
                 escape(&line_of(label, 200), &mut self.buffer);
                 self.buffer.push_str("</summary><div class=\"inside\">");
@@ -548,6 +614,35 @@ fn time(at: Option<DateTime<Utc>>, to: &mut String) {
     if let Some(at) = at {
         let _ = write!(to, "<time datetime=\"{}\">{}</time>", machine(at), clock(at));
     }
+}
+
+/// The summary of what is on the page.
+fn summarise(totals: &Totals, to: &mut String) {
+    to.push_str("<h2 class=\"hush\">Summary</h2><dl class=\"facts summary\">");
+    for (name, value) in super::summary(totals) {
+        let _ = write!(to, "<dt>{name}</dt><dd>");
+        escape(&value, to);
+        to.push_str("</dd>");
+    }
+    to.push_str("</dl>");
+    let (files, more) = super::changed_files(totals);
+    if files.is_empty() {
+        return;
+    }
+    let number = count((files.len() + more) as u64, "file");
+    let _ = write!(to, "<details class=\"files\" open><summary>{number} changed</summary><ul>");
+    for (path, added, removed) in files {
+        to.push_str("<li><code>");
+        escape(&line_of(path, 200), to);
+        let _ = write!(
+            to,
+            "</code> <span class=\"plus\">+{added}</span> <span class=\"minus\">−{removed}</span></li>"
+        );
+    }
+    if more > 0 {
+        let _ = write!(to, "<li>and {} more</li>", grouped(more as u64));
+    }
+    to.push_str("</ul></details>");
 }
 
 /// What a page holds.

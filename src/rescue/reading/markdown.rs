@@ -6,7 +6,7 @@ use super::conversation::{Page, Totals, clock};
 use super::entry::{Agent, Entry, PageToolCall, PageToolResult, Picture};
 use super::shown::{OUTPUT, ShortenedText, count, grouped, line_of, made_visible, size};
 use super::tool::{self, LineKind, ToolPart};
-use super::{LeftOut, PageFacts, PageMemory};
+use super::{LeftOut, PageFacts, PageFrame, PageMemory};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -16,34 +16,24 @@ pub struct Markdown<W> {
     buffer: String,
     turn: u64,
     depth: usize,
+    cwd: Option<String>,
     kept: PageMemory,
 }
 
 impl<W: Write> Markdown<W> {
-    /// Begins the page.
-    ///
-    /// # Errors
-    /// What writing fails with.
-    pub fn begin(out: W, facts: &PageFacts) -> io::Result<Self> {
-        let mut page = Self { out, buffer: String::new(), turn: 0, depth: 0, kept: PageMemory::default() };
-        let to = &mut page.buffer;
-        let _ = write!(to, "# {}\n\n**{}**\n\n", words(&facts.title), super::PRIVATE_WORDS);
-        for (name, value, is_code) in &facts.rows {
-            let shown = line_of(value, 4_000);
-            let _ = writeln!(to, "- {name}: {}", if *is_code { code(&shown) } else { words(&shown) });
-        }
-        let _ = write!(to, "\n{}\n", super::HOW);
-        page.flush()?;
-        Ok(page)
+    /// Begins the body of the page.
+    pub fn begin(out: W, facts: &PageFacts) -> Self {
+        let (cwd, kept) = (facts.cwd.clone(), PageMemory::of(facts));
+        Self { out, buffer: String::new(), turn: 0, depth: 0, cwd, kept }
     }
 
-    /// Ends the page, and gives what it was written to and what was left out.
+    /// Ends the body, and gives what it was written to and what stands around it.
     ///
     /// # Errors
     /// What writing fails with.
-    pub fn end(mut self, facts: &PageFacts, totals: &Totals) -> io::Result<(W, LeftOut)> {
-        let _ = write!(
-            self.buffer,
+    pub fn end(mut self, facts: &PageFacts, totals: &Totals) -> io::Result<(W, PageFrame)> {
+        self.flush()?;
+        let mut tail = format!(
             "\n---\n\n{} {}, {}, {}, {}.\n",
             words(&facts.ending),
             count(totals.turns, "turn"),
@@ -51,11 +41,11 @@ impl<W: Write> Markdown<W> {
             count(totals.stops, "stop"),
             count(totals.subagents, "subagent"),
         );
-        if self.kept.left != LeftOut::default() || totals.damaged > 0 {
-            let _ = write!(self.buffer, "\n{}\n", self.kept.left.words(totals.damaged));
+        let left = self.kept.left;
+        if left != LeftOut::default() || totals.damaged > 0 {
+            let _ = write!(tail, "\n{}\n", left.words(totals.damaged));
         }
-        self.flush()?;
-        Ok((self.out, self.kept.left))
+        Ok((self.out, PageFrame { head: head(facts, totals), tail, left }))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -102,7 +92,7 @@ impl<W: Write> Markdown<W> {
             Some(outcome) if outcome.failed => " (failed)",
             Some(_) => "",
         };
-        let label = tool::label(call);
+        let label = tool::label(call, self.cwd.as_deref());
         let label = if label.is_empty() { label } else { format!(" {}", code(&label)) };
         let _ = write!(self.buffer, "\n**{}**{label}{state}\n", words(&line_of(&call.name, 80)));
         for part in tool::given(call) {
@@ -215,6 +205,29 @@ impl<W: Write> Page for Markdown<W> {
     }
 }
 
+fn head(facts: &PageFacts, totals: &Totals) -> String {
+    let mut to = format!("# {}\n\n**{}**\n\n", words(&facts.title), facts.privacy());
+    for (name, value, is_code) in &facts.rows {
+        let shown = line_of(value, 4_000);
+        let _ = writeln!(to, "- {name}: {}", if *is_code { code(&shown) } else { words(&shown) });
+    }
+    for (name, value) in super::summary(totals) {
+        let _ = writeln!(to, "- {name}: {}", words(&value));
+    }
+    let (files, more) = super::changed_files(totals);
+    if !files.is_empty() {
+        let _ = writeln!(to, "- Changed files: {}", files.len() + more);
+    }
+    for (path, added, removed) in files {
+        let _ = writeln!(to, "  - {} +{added} −{removed}", code(&line_of(path, 200)));
+    }
+    if more > 0 {
+        let _ = writeln!(to, "  - and {} more", grouped(more as u64));
+    }
+    let _ = write!(to, "\n{} {}\n", super::ZONE, super::HOW);
+    to
+}
+
 /// The longest run of backticks.
 fn longest_run(text: &str) -> usize {
     text.split(|char| char != '`').map(str::len).max().unwrap_or(0)
@@ -252,9 +265,10 @@ mod tests {
     use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
     fn page(text: &str) -> String {
-        let mut page = Markdown::begin(Vec::new(), &facts()).unwrap();
+        let mut page = Markdown::begin(Vec::new(), &facts());
         page.entry(&Entry::Answer { text: text.into(), at: None }).unwrap();
-        String::from_utf8(page.end(&facts(), &Totals::default()).unwrap().0).unwrap()
+        let (body, frame) = page.end(&facts(), &Totals::default()).unwrap();
+        frame.head + &String::from_utf8(body).unwrap() + &frame.tail
     }
 
     #[test]

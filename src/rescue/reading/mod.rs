@@ -1,24 +1,34 @@
 //! A reading export: a session as one page for people, in HTML or Markdown. It is made while the transcript is read, holds
 //! no more of it than a record or two, and is no copy: what is long is cut, and says so. The lossless export is the whole.
+//!
+//! The body of a page is written first: its head has a summary, which is known only at the end.
 
 pub mod conversation;
 pub mod entry;
 mod html;
+mod index;
 mod markdown;
 mod prose;
 pub mod publish;
+mod redacted;
 mod shown;
 pub mod tool;
 
+use conversation::{TokenTotals, Totals, clock};
 use entry::Picture;
 use serde::Serialize;
-use shown::{ShortenedText, count, size};
+use shown::{ShortenedText, count, grouped, size, span};
 
 /// Said at the top of every page.
 const PRIVATE_WORDS: &str = "Nothing on this page is redacted. It shows what was said, read and run in this session, with every password \
                              and key that was in it. Keep it private.";
+/// The same on a page that was made with `--redact`.
+const REDACTED_WORDS: &str = "Passwords and keys that were recognised are replaced on this page by the name of their kind, and pictures \
+                              are left out. No redactor finds every secret: read the page before you share it.";
+/// Zone of the times on a page. The script of an HTML page shows them in the zone of the reader instead.
+const ZONE: &str = "All times are UTC.";
 /// How a page is to be read.
-const HOW: &str = "All times are UTC. Long texts are cut, each with a count of what is left out; the lossless export holds every byte. \
+const HOW: &str = "Long texts are cut, each with a count of what is left out; the lossless export holds every byte. \
                    Colours of terminals are left out, and control and direction-changing characters are shown by their number, such as \
                    ⟨U+202E⟩.";
 
@@ -36,6 +46,70 @@ pub struct PageFacts {
     pub rows: Vec<(&'static str, String, bool)>,
     /// How the session stood.
     pub ending: String,
+    /// Directory of the session: paths below it are shown relative to it.
+    pub cwd: Option<String>,
+    /// Secrets are replaced.
+    pub redacted: bool,
+}
+
+impl PageFacts {
+    const fn privacy(&self) -> &'static str {
+        if self.redacted { REDACTED_WORDS } else { PRIVATE_WORDS }
+    }
+}
+
+/// What stands around the body of a page, which was written already.
+pub struct PageFrame {
+    pub head: String,
+    pub tail: String,
+    pub left: LeftOut,
+}
+
+/// Files that a summary names.
+const FILES: usize = 40;
+
+/// The summary at the top of a page: names and values.
+fn summary(totals: &Totals) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if let (Some(from), Some(to)) = (totals.from, totals.to) {
+        rows.push(("Duration", format!("{}, {} to {}", span(to - from), clock(from), clock(to))));
+    }
+    if totals.waits > 0 {
+        let waits = count(totals.waits, "gap");
+        rows.push(("Waited", format!("{} in {waits} of 10 minutes or more", span(totals.waited))));
+    }
+    rows.push(("Turns", grouped(totals.turns)));
+    let failed =
+        |failed: u64| if failed > 0 { format!(", {} failed", grouped(failed)) } else { String::new() };
+    if totals.calls > 0 {
+        rows.push(("Tool calls", format!("{}{}", grouped(totals.calls), failed(totals.failed_calls))));
+    }
+    if totals.commands > 0 {
+        rows.push(("Commands", format!("{}{}", grouped(totals.commands), failed(totals.failed_commands))));
+    }
+    if totals.stops > 0 {
+        rows.push(("Stops", grouped(totals.stops)));
+    }
+    let tokens = totals.tokens();
+    if tokens != TokenTotals::default() {
+        let TokenTotals { input, output, cache_read, cache_write } = tokens;
+        let kinds =
+            [("input", input), ("output", output), ("cache read", cache_read), ("cache write", cache_write)];
+        let words: Vec<_> =
+            kinds.iter().map(|(kind, tokens)| format!("{} {kind}", grouped(*tokens))).collect();
+        rows.push(("Tokens", words.join(", ")));
+    }
+    rows
+}
+
+/// The changed files with the most changed lines first, and how many more there are.
+fn changed_files(totals: &Totals) -> (Vec<(&str, u64, u64)>, usize) {
+    let mut files: Vec<_> =
+        totals.files.iter().map(|(path, (added, removed))| (path.as_str(), *added, *removed)).collect();
+    files.sort_by_key(|(_, added, removed)| std::cmp::Reverse(added + removed));
+    let more = files.len().saturating_sub(FILES);
+    files.truncate(FILES);
+    (files, more)
 }
 
 /// What is not on a page.
@@ -70,9 +144,15 @@ impl LeftOut {
 struct PageMemory {
     left: LeftOut,
     pictures: usize,
+    /// No picture goes into the page, because none can be redacted.
+    without_pictures: bool,
 }
 
 impl PageMemory {
+    fn of(facts: &PageFacts) -> Self {
+        Self { without_pictures: facts.redacted, ..Self::default() }
+    }
+
     fn note(&mut self, shown: &ShortenedText) {
         let bytes = shown.left_bytes();
         if bytes > 0 {
@@ -90,7 +170,7 @@ impl PageMemory {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
         let fits = picture.data.len() <= PICTURE && self.pictures + picture.data.len() <= PICTURES;
-        if kind && sound && fits {
+        if kind && sound && fits && !self.without_pictures {
             self.pictures += picture.data.len();
             return true;
         }
@@ -104,7 +184,12 @@ mod tests {
     use super::*;
 
     pub fn facts() -> PageFacts {
-        PageFacts { title: "T".into(), rows: vec![("Session", "x".into(), true)], ending: "It ended.".into() }
+        PageFacts {
+            title: "T".into(),
+            rows: vec![("Session", "x".into(), true)],
+            ending: "It ended.".into(),
+            ..PageFacts::default()
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 'use strict';
-// Finds text in turns, folds and unfolds, and marks in the timeline where one is. Without it the page can be read all the same.
+// Finds text in turns, folds and unfolds, copies, shows times in the zone of the reader, and marks in the timeline where the reader is.
+// Without it the page can be read all the same.
 (() => {
   const byId = (id) => document.getElementById(id);
   const turns = [...document.querySelectorAll('main > .turn')];
@@ -125,6 +126,54 @@
     fold.textContent = open ? 'Close all' : 'Open all';
   });
   for (const one of document.querySelectorAll('.scripted')) one.hidden = false;
+
+  // A link to something that is folded away opens it.
+  const unfold = () => {
+    for (let up = byId(decodeURIComponent(location.hash.slice(1))); up; up = up.parentElement) if (up.localName === 'details') up.open = true;
+  };
+  addEventListener('hashchange', unfold);
+  unfold();
+
+  // Buttons are made when their text comes into view: a long page has thousands.
+  const copies = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      copies.unobserve(target);
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.className = 'copy';
+      button.ariaLabel = 'Copy';
+      button.title = 'Copy';
+      button.addEventListener('click', async () => {
+        // Numbers and buttons are no text of it.
+        await navigator.clipboard.writeText(target.textContent).then(
+          () => button.classList.add('done'),
+          () => getSelection().selectAllChildren(target),
+        );
+        setTimeout(() => button.classList.remove('done'), 1500);
+      });
+      target.append(button);
+    }
+  });
+  for (const one of document.querySelectorAll('main pre')) copies.observe(one);
+
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const local = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium' });
+  const long = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long' });
+  for (const day of document.querySelectorAll('#timeline .day')) if (!day.textContent.startsWith('and ')) day.remove();
+  let day = '';
+  for (const time of document.querySelectorAll('time')) {
+    const instant = new Date(time.dateTime);
+    const link = time.closest('#timeline a');
+    time.textContent = link ? local.format(instant).slice(11, 16) : local.format(instant);
+    if (!link || day === long.format(instant)) continue;
+    day = long.format(instant);
+    const heading = document.createElement('li');
+    heading.className = 'day';
+    heading.textContent = day;
+    link.parentElement.before(heading);
+  }
+  byId('zone').textContent = `Times are in ${zone}.`;
 
   const nav = byId('timeline');
   let current = null;

@@ -6,14 +6,17 @@
 use super::conversation::{Conversation, Totals};
 use super::entry::Agent;
 use super::html::Html;
+use super::index::{INDEX, INDEX_MARK, IndexRow, index_page};
 use super::markdown::Markdown;
+use super::redacted::redact_text;
 use super::shown::{line_of, size};
-use super::{LeftOut, PageFacts};
+use super::{LeftOut, PageFacts, PageFrame};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, open_regular_with_metadata, private_file, read_small};
 use crate::program::process_exists;
 use crate::report::inventory::{Inventory, InventoryRow, ReportContext};
 use crate::report::session::Session;
+use crate::report::words::state_words;
 use crate::rescue::copy::Progress;
 use crate::rescue::export::{Failure, Selection, ensure_elsewhere, rename_new, unread};
 use crate::session::belongings::{self, SessionFileKind};
@@ -30,7 +33,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form.
@@ -39,6 +42,8 @@ const SCHEMA: &str = "cc-session-recover/reading@1";
 const MARK: &str = "-READING-";
 /// Ending of what is being written.
 const UNFINISHED: &str = ".part";
+/// Between the name of a page and [`UNFINISHED`], for the body that is written first.
+const BODY: &str = ".body";
 /// Bytes that are written at once.
 const BLOCK: usize = 256 * 1024;
 /// Largest description of a subagent that is read.
@@ -64,6 +69,7 @@ impl Format {
 }
 
 /// Which sessions, and where to.
+#[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "ReadingFields")]
 pub struct ReadingOptions {
@@ -76,6 +82,8 @@ pub struct ReadingOptions {
     pub to_directory: bool,
     /// A file that is there already is replaced.
     pub force: bool,
+    /// Secrets that are recognised are replaced, and pictures left out.
+    pub redact: bool,
     pub dry_run: bool,
 }
 
@@ -93,15 +101,27 @@ struct ReadingFields {
     to: Option<PathBuf>,
     to_directory: bool,
     force: bool,
+    redact: bool,
     dry_run: bool,
 }
 
 impl From<ReadingFields> for ReadingOptions {
     fn from(fields: ReadingFields) -> Self {
-        let ReadingFields { session, latest, project, active, all, format, to, to_directory, force, dry_run } =
-            fields;
+        let ReadingFields {
+            session,
+            latest,
+            project,
+            active,
+            all,
+            format,
+            to,
+            to_directory,
+            force,
+            redact,
+            dry_run,
+        } = fields;
         let selection = Selection { session, latest, project, active, all };
-        Self { selection, format, to, to_directory, force, dry_run }
+        Self { selection, format, to, to_directory, force, redact, dry_run }
     }
 }
 
@@ -176,7 +196,12 @@ pub struct ReadingReport {
     /// Directory of the pages.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
+    /// Secrets that were recognised are replaced.
+    pub redacted: bool,
     pub pages: Vec<PublishedPage>,
+    /// List of the pages, for a browser. Written for several HTML pages in a directory that was named.
+    #[serde(serialize_with = "crate::fs::lossy_or_null")]
+    pub index: Option<PathBuf>,
     pub failures: Vec<Failure>,
     /// Bytes of all pages.
     pub bytes: u64,
@@ -199,7 +224,9 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
         dry_run: options.dry_run,
         format: options.format,
         to: target.dir.clone(),
+        redacted: options.redact,
         pages: Vec::new(),
+        index: None,
         failures: Vec::new(),
         bytes: 0,
     };
@@ -208,7 +235,7 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
     }
     let mut plans = Vec::new();
     for row in rows {
-        match Plan::of(&inventory, row) {
+        match Plan::of(&inventory, row, options.redact) {
             Ok(plan) => plans.push(plan),
             Err(error) if named => return Err(error),
             Err(error) => report.failures.push(Failure::of(row.found.id(), error)),
@@ -241,9 +268,13 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
         journal::append(&ground.state, world.clock, event, fields);
         written
     };
+    let mut index = Vec::new();
     for plan in &plans {
         match write(plan) {
-            Ok(page) => report.pages.push(page),
+            Ok(page) => {
+                index.push((page.path.clone(), plan.index_row()));
+                report.pages.push(page);
+            }
             Err(error) if named => return Err(error),
             Err(error) => report.failures.push(Failure::of(plan.row.found.id(), error)),
         }
@@ -252,13 +283,45 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
     for entry in kept {
         inventory.close_kept();
         let row = inventory.read_kept_of(&entry.session);
-        match row.and_then(|row| write(&Plan::of(&inventory, row)?)) {
-            Ok(page) => report.pages.push(page),
+        let plan = row.and_then(|row| Plan::of(&inventory, row, options.redact));
+        match plan.and_then(|plan| Ok((write(&plan)?, plan.index_row()))) {
+            Ok((page, row)) => {
+                index.push((page.path.clone(), row));
+                report.pages.push(page);
+            }
             Err(error) => report.failures.push(Failure::of(&entry.session, error)),
         }
     }
+    // None in the state directory, where it would keep the titles of sessions that are forgotten later.
+    let lists = !named && options.to.is_some() && options.format == Format::Html && !index.is_empty();
+    if lists && !options.dry_run {
+        report.index = Some(write_index(&target, world.clock.now(), &index, options)?);
+    }
     report.bytes = report.pages.iter().filter_map(|page| page.bytes).sum();
     Ok(report)
+}
+
+/// Writes the list of the pages. One that this function wrote before is replaced, any other file stays.
+fn write_index(
+    target: &Target,
+    now: DateTime<Utc>,
+    rows: &[(PathBuf, IndexRow)],
+    options: &ReadingOptions,
+) -> Result<PathBuf> {
+    let there = target.dir.join(INDEX);
+    let replaces = options.force || is_index(&there);
+    let unfinished = Unfinished::begin(&target.dir, INDEX)?;
+    let mut file = &unfinished.file;
+    file.write_all(index_page(now, rows, options.redact).as_bytes()).doing("write", &unfinished.path)?;
+    unfinished.file.sync_all().doing("write", &unfinished.path)?;
+    unfinished.publish(&target.dir, INDEX, replaces, replaces)
+}
+
+fn is_index(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = open_regular_with_metadata(path)
+        .is_ok_and(|(file, _)| file.take(INDEX_MARK.len() as u64).read_to_end(&mut start).is_ok());
+    read && start == INDEX_MARK.as_bytes()
 }
 
 struct Target {
@@ -322,32 +385,56 @@ struct Plan<'r> {
 }
 
 impl<'r> Plan<'r> {
-    fn of(inventory: &Inventory<'_>, row: &'r InventoryRow) -> Result<Self> {
+    fn of(inventory: &Inventory<'_>, row: &'r InventoryRow, redact: bool) -> Result<Self> {
         let home = inventory.files_of(row);
         let (files, _) = belongings::of(home, &row.found, None)?;
         let mut agents = BTreeMap::new();
         for file in files {
             let name = file.from.file_name().and_then(OsStr::to_str);
             if file.part == SessionFileKind::Companion && name.is_some_and(is_subagent) {
-                let (call, agent) = described(&file.from);
+                let (call, mut agent) = described(&file.from);
+                if redact {
+                    agent.description.iter_mut().for_each(redact_text);
+                }
                 agents.insert(call, agent);
             }
         }
         let session = inventory.report(row);
         let summary = &row.summary;
-        // As it was said: a page is not redacted anywhere.
-        let title = [&summary.name, &summary.title, &summary.last_prompt].into_iter().find_map(Clone::clone);
+        let mut title =
+            [&summary.name, &summary.title, &summary.last_prompt].into_iter().find_map(Clone::clone);
+        if redact {
+            title.iter_mut().for_each(redact_text);
+        }
         let title = title.map(|title| line_of(&title, 120)).filter(|title| !title.is_empty());
         Ok(Self {
             row,
             transcript: session.transcript.clone(),
-            facts: facts(&session, row, title.as_deref()),
+            facts: PageFacts { redacted: redact, ..facts(&session, row, title.as_deref()) },
             title,
             state: session.state,
             live_pid: session.live.as_ref().map(|live| live.pid),
             bytes: summary.bytes + agents.values().map(|agent| agent.bytes).sum::<u64>(),
             agents,
         })
+    }
+
+    /// What the list of pages says about it.
+    fn index_row(&self) -> IndexRow {
+        let summary = &self.row.summary;
+        let mut prompt = summary.last_prompt.as_deref().map(|prompt| line_of(prompt, 300));
+        if self.facts.redacted {
+            prompt.iter_mut().for_each(redact_text);
+        }
+        IndexRow {
+            title: self.facts.title.clone(),
+            session: self.row.found.id().to_owned(),
+            project: summary.cwd.as_deref().map(str::to_owned),
+            prompt: prompt.filter(|prompt| self.title.as_ref() != Some(prompt)),
+            state: state_words(self.state).to_owned(),
+            last_active: summary.last_activity,
+            bytes: summary.bytes,
+        }
     }
 
     /// Before it is written.
@@ -378,9 +465,12 @@ impl<'r> Plan<'r> {
         let at = world.clock.now().format("%Y%m%dT%H%M%SZ").to_string();
         let name = target.name(&at, self.row.found.id(), options.format);
         let unfinished = Unfinished::begin(&target.dir, &name)?;
-        let file =
-            BufWriter::with_capacity(BLOCK, unfinished.file.try_clone().doing("write", &unfinished.path)?);
-        let (bytes, totals, left) = self.write(file, options.format, &unfinished.path, progress)?;
+        let body = Unfinished::begin(&target.dir, &format!("{name}{BODY}"))?;
+        let to = BufWriter::with_capacity(BLOCK, body.file.try_clone().doing("write", &body.path)?);
+        let (bytes, totals, frame) = self.write(to, options.format, &body.path, progress)?;
+        let left = frame.left;
+        unfinished.fill(&frame, &body)?;
+        drop(body);
         unfinished.file.sync_all().doing("write", &unfinished.path)?;
         let length = unfinished.file.metadata().doing("read", &unfinished.path)?.len();
         let told = self.told(target, options);
@@ -400,29 +490,29 @@ impl<'r> Plan<'r> {
         format: Format,
         to: &Path,
         progress: &Progress,
-    ) -> Result<(u64, Totals, LeftOut)> {
+    ) -> Result<(u64, Totals, PageFrame)> {
         let transcript = &self.row.found.path;
-        let agents = self.agents.clone();
-        let (bytes, totals, mut file, left) = match format {
+        let (agents, facts) = (self.agents.clone(), &self.facts);
+        let (bytes, totals, (mut file, frame)) = match format {
             Format::Html => {
-                let mut page = Html::begin(file, &self.facts).doing("write", to)?;
-                let mut conversation = Conversation::new(&mut page, agents, to, progress);
+                let mut page = Html::begin(file, facts);
+                let mut conversation = Conversation::new(&mut page, agents, facts, to, progress);
                 let bytes = conversation.read(transcript)?;
                 let totals = conversation.totals;
-                let (file, left) = page.end(&self.facts, &totals).doing("write", to)?;
-                (bytes, totals, file, left)
+                let ended = page.end(facts, &totals).doing("write", to)?;
+                (bytes, totals, ended)
             }
             Format::Markdown => {
-                let mut page = Markdown::begin(file, &self.facts).doing("write", to)?;
-                let mut conversation = Conversation::new(&mut page, agents, to, progress);
+                let mut page = Markdown::begin(file, facts);
+                let mut conversation = Conversation::new(&mut page, agents, facts, to, progress);
                 let bytes = conversation.read(transcript)?;
                 let totals = conversation.totals;
-                let (file, left) = page.end(&self.facts, &totals).doing("write", to)?;
-                (bytes, totals, file, left)
+                let ended = page.end(facts, &totals).doing("write", to)?;
+                (bytes, totals, ended)
             }
         };
         file.flush().doing("write", to)?;
-        Ok((bytes, totals, left))
+        Ok((bytes, totals, frame))
     }
 }
 
@@ -438,7 +528,7 @@ fn facts(session: &Session, row: &InventoryRow, title: Option<&str>) -> PageFact
     add("Model", summary.model.as_deref().map(str::to_owned), false);
     add("Claude Code", session.client_version.clone(), false);
     add("Last active", session.last_activity_at.map(time), false);
-    add("State", Some(format!("{}, {}", word(session.state), session.stop.kind.words())), false);
+    add("State", Some(format!("{}, {}", state_words(session.state), session.stop.kind.words())), false);
     add("Transcript", Some(format!("{} ({})", session.transcript.display(), size(summary.bytes))), false);
     add("Resume with", session.commands.resume.as_ref().map(|words| words.join(" ")), true);
     add(
@@ -452,14 +542,12 @@ fn facts(session: &Session, row: &InventoryRow, title: Option<&str>) -> PageFact
         rows,
         ending: format!(
             "When this page was made the session was {} ({}).",
-            word(session.state),
+            state_words(session.state),
             session.stop.kind.words()
         ),
+        cwd: summary.cwd.as_deref().map(str::to_owned),
+        redacted: false,
     }
-}
-
-fn word(state: State) -> String {
-    serde_json::to_value(state).ok().and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default()
 }
 
 /// A subagent by its transcript, and the call that began it; a name that is no call's where that is not told.
@@ -492,8 +580,17 @@ impl Unfinished {
         let _ = std::fs::remove_file(&path);
         let mut options = private_file();
         options.write(true).create_new(true);
-        let file = options.open(&path).doing("create", &path)?;
+        let file = options.read(true).open(&path).doing("create", &path)?;
         Ok(Self { path, file, published: false.into() })
+    }
+
+    /// Writes what stands around the body, and the body, which was written to another file.
+    fn fill(&self, frame: &PageFrame, body: &Self) -> Result<()> {
+        let (mut from, mut to) = (&body.file, &self.file);
+        from.rewind().doing("read", &body.path)?;
+        to.write_all(frame.head.as_bytes()).doing("write", &self.path)?;
+        std::io::copy(&mut from, &mut to).doing("write", &self.path)?;
+        to.write_all(frame.tail.as_bytes()).doing("write", &self.path)
     }
 
     fn publish(&self, dir: &Path, name: &str, exactly: bool, force: bool) -> Result<PathBuf> {
@@ -562,6 +659,7 @@ pub fn left_over(name: &str) -> Option<&str> {
 fn abandoned(name: &str) -> Option<&str> {
     let (page, pid) = name.strip_prefix('.')?.strip_suffix(UNFINISHED)?.rsplit_once('.')?;
     let pid = pid.parse::<u32>().ok()?;
+    let page = page.strip_suffix(BODY).unwrap_or(page);
     (pid != std::process::id() && !process_exists(pid)).then_some(page)
 }
 
@@ -571,7 +669,9 @@ fn sweep(target: &Target) {
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name();
         let page = name.to_str().and_then(abandoned);
-        if page.is_some_and(|page| target.name.as_deref() == Some(page) || page.contains(MARK)) {
+        if page
+            .is_some_and(|page| target.name.as_deref() == Some(page) || page.contains(MARK) || page == INDEX)
+        {
             let _ = std::fs::remove_file(entry.path());
         }
     }

@@ -39,6 +39,15 @@ pub enum ToolPart {
 pub struct Line {
     pub kind: LineKind,
     pub text: String,
+    /// Line numbers in the file before and after the change, from 1, where the record has them.
+    pub old: Option<u64>,
+    pub new: Option<u64>,
+}
+
+impl Line {
+    fn unnumbered(kind: LineKind, text: &str) -> Self {
+        Self { kind, text: text.to_owned(), old: None, new: None }
+    }
 }
 
 /// What a line of a diff is.
@@ -51,9 +60,9 @@ pub enum LineKind {
     Removed,
 }
 
-/// What the call is about.
+/// What the call is about. A path below `cwd`, the directory of the session, is shown relative to it.
 #[must_use]
-pub fn label(call: &PageToolCall) -> String {
+pub fn label(call: &PageToolCall, cwd: Option<&str>) -> String {
     let text = |key: &str| call.input.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     let wanted: &[&str] = match call.name.as_str() {
         "Bash" | "PowerShell" => &["description", "command"],
@@ -66,7 +75,7 @@ pub fn label(call: &PageToolCall) -> String {
         _ => &["file_path", "notebook_path", "path", "command", "description", "name", "title"],
     };
     if let Some(found) = wanted.iter().find_map(|key| text(key)) {
-        return line_of(found, LABEL);
+        return line_of(relative(found, cwd), LABEL);
     }
     if let Some(todos) = call.input.get("todos").and_then(Value::as_array) {
         return count(todos.len() as u64, "item");
@@ -77,6 +86,47 @@ pub fn label(call: &PageToolCall) -> String {
     let first = call.input.as_object().and_then(|input| input.values().find_map(Value::as_str));
     first.map_or_else(String::new, |text| line_of(text, LABEL))
 }
+
+/// A path as seen from a directory; any other text as it is.
+fn relative<'t>(text: &'t str, dir: Option<&str>) -> &'t str {
+    let rest = dir.and_then(|dir| text.strip_prefix(dir.trim_end_matches(['/', '\\'])));
+    rest.and_then(|rest| rest.strip_prefix(['/', '\\'])).filter(|rest| !rest.is_empty()).unwrap_or(text)
+}
+
+/// The file that a successful call changed, with the number of lines added and removed.
+#[must_use]
+pub fn file_change<'c>(call: &'c PageToolCall, cwd: Option<&str>) -> Option<(&'c str, u64, u64)> {
+    let key = match call.name.as_str() {
+        "Edit" | "MultiEdit" | "Write" => "file_path",
+        "NotebookEdit" => "notebook_path",
+        _ => return None,
+    };
+    if call.outcome.as_ref().is_none_or(|outcome| outcome.failed) {
+        return None;
+    }
+    let path = call.input.get(key)?.as_str()?;
+    let counted = |lines: &mut dyn Iterator<Item = LineKind>| {
+        lines.fold((0, 0), |(added, removed), kind| match kind {
+            LineKind::Added => (added + 1, removed),
+            LineKind::Removed => (added, removed + 1),
+            LineKind::Place | LineKind::Same => (added, removed),
+        })
+    };
+    let hunks = call.outcome.as_ref().and_then(|outcome| outcome.patch.as_deref()).unwrap_or_default();
+    let (added, removed) = if hunks.is_empty() {
+        let lines = given(call).into_iter().filter_map(|part| match part {
+            ToolPart::Diff { lines, .. } => Some(lines),
+            ToolPart::Code { .. } | ToolPart::Todo(_) | ToolPart::Prose(_) => None,
+        });
+        counted(&mut lines.flatten().map(|line| line.kind))
+    } else {
+        counted(&mut hunks.iter().flat_map(|hunk| &hunk.lines).map(|line| kind_of(line)))
+    };
+    Some((relative(path, cwd), added, removed))
+}
+
+/// Members that say nothing while they have their default value.
+const DEFAULT_FALSE: [&str; 3] = ["replace_all", "run_in_background", "dangerouslyDisableSandbox"];
 
 /// What the call was given and what it changed.
 #[must_use]
@@ -102,7 +152,7 @@ pub fn given(call: &PageToolCall) -> Vec<ToolPart> {
         "Write" => {
             match patch.filter(|patch| !patch.is_empty()) {
                 Some(patch) => parts.push(patched(patch)),
-                None => parts.extend(text("content").map(|content| diff(replaced("", content)))),
+                None => parts.extend(text("content").map(|content| diff(created(content)))),
             }
             &["file_path", "content"]
         }
@@ -137,7 +187,10 @@ pub fn given(call: &PageToolCall) -> Vec<ToolPart> {
     };
     let rest: Map<String, Value> = input
         .iter()
-        .filter(|(key, _)| !told.contains(&key.as_str()))
+        .filter(|(key, value)| {
+            let default = **value == Value::Bool(false) && DEFAULT_FALSE.contains(&key.as_str());
+            !default && !told.contains(&key.as_str())
+        })
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     if !rest.is_empty() {
@@ -188,7 +241,7 @@ fn replaced(old: &str, new: &str) -> Vec<Line> {
         .zip(new[before..].iter().rev())
         .take_while(|(one, other)| one == other)
         .count();
-    let line = |kind: LineKind| move |text: &&str| Line { kind, text: (*text).to_owned() };
+    let line = |kind: LineKind| move |text: &&str| Line::unnumbered(kind, text);
     let mut lines: Vec<Line> = old[..before].iter().map(line(LineKind::Same)).collect();
     lines.extend(old[before..old.len() - after].iter().map(line(LineKind::Removed)));
     lines.extend(new[before..new.len() - after].iter().map(line(LineKind::Added)));
@@ -196,19 +249,37 @@ fn replaced(old: &str, new: &str) -> Vec<Line> {
     lines
 }
 
+/// The lines of a file that was not there before.
+fn created(content: &str) -> Vec<Line> {
+    let numbered = |(line, number)| Line { new: Some(number), ..Line::unnumbered(LineKind::Added, line) };
+    content.lines().zip(1..).map(numbered).collect()
+}
+
+/// What a line of a patch is, by the character before it.
+fn kind_of(line: &str) -> LineKind {
+    match line.as_bytes().first() {
+        Some(b'+') => LineKind::Added,
+        Some(b'-') => LineKind::Removed,
+        _ => LineKind::Same,
+    }
+}
+
 fn patched(patch: &[Hunk]) -> ToolPart {
     let mut lines = Vec::new();
     for hunk in patch {
         let place =
             format!("@@ -{},{} +{},{} @@", hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines);
-        lines.push(Line { kind: LineKind::Place, text: place });
+        lines.push(Line::unnumbered(LineKind::Place, &place));
+        let (mut old, mut new) = (hunk.old_start, hunk.new_start);
         for line in &hunk.lines {
-            let kind = match line.as_bytes().first() {
-                Some(b'+') => LineKind::Added,
-                Some(b'-') => LineKind::Removed,
-                _ => LineKind::Same,
-            };
-            lines.push(Line { kind, text: line.get(1..).unwrap_or_default().to_owned() });
+            let kind = kind_of(line);
+            let text = line.get(1..).unwrap_or_default().to_owned();
+            let before = (kind != LineKind::Added).then_some(old);
+            let after = (kind != LineKind::Removed).then_some(new);
+            // The numbers come from the file: one at the end of the range is no reason to fail.
+            old = old.saturating_add(u64::from(before.is_some()));
+            new = new.saturating_add(u64::from(after.is_some()));
+            lines.push(Line { kind, text, old: before, new: after });
         }
     }
     diff(lines)
@@ -267,6 +338,33 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_a_patch_have_their_numbers_before_and_after() {
+        let hunk = Hunk {
+            old_start: 7,
+            old_lines: 2,
+            new_start: 9,
+            new_lines: 2,
+            lines: [" a", "-b", "+c", "+d", " e"].map(str::to_owned).to_vec(),
+        };
+        let ToolPart::Diff { lines, .. } = patched(&[hunk]) else { panic!("no diff") };
+        let numbers: Vec<_> = lines[1..].iter().map(|line| (line.old, line.new)).collect();
+        let expected =
+            [(Some(7), Some(9)), (Some(8), None), (None, Some(10)), (None, Some(11)), (Some(9), Some(12))];
+        assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn a_path_is_relative_only_below_the_directory() {
+        for (path, shown) in
+            [("/w/src/a.rs", "src/a.rs"), ("/way/a", "/way/a"), ("/w", "/w"), ("/w/", "/w/"), ("a", "a")]
+        {
+            assert_eq!(relative(path, Some("/w")), shown);
+        }
+        assert_eq!(relative("C:\\w\\a", Some("C:\\w")), "a");
+        assert_eq!(relative("/w/a", None), "/w/a");
+    }
+
+    #[test]
     fn a_call_is_about_what_a_person_would_say() {
         let call = |name: &str, input: Value| PageToolCall {
             id: String::new(),
@@ -282,7 +380,7 @@ mod tests {
             ("mcp__x", serde_json::json!({"n": 1, "q": "why\u{202e}"}), "why⟨U+202E⟩"),
             ("Odd", serde_json::json!(["x"]), ""),
         ] {
-            assert_eq!(label(&call(name, input)), words);
+            assert_eq!(label(&call(name, input), None), words);
         }
     }
 }
