@@ -1723,6 +1723,8 @@ export interface LogEntry {
   session: string | null
   /** Process that wrote it. */
   pid: number | null
+  /** What happened, in one sentence. */
+  sentence: string
   /** Everything else that was noted, by name. */
   fields: Record<string, unknown>
 }

@@ -36,7 +36,7 @@ test('what was done is told, with the hash of the line before in each line', asy
   assert.equal((await told(place, '--event', 'imported')).total, 0);
   assert.equal((await told(place, '--since', '2020-01-01')).total, 3);
   assert.equal((await told(place, '--since', '2199-01-01')).total, 0);
-  assert.match((await place.run(['log'])).stdout, /^when +event +session +details\n.*exported {2}00000001 {2}path /);
+  assert.match((await place.run(['log'])).stdout, /^\S.* {2}00000001 {2}Exported the session to \S+ \(8 files\)\.\n/);
   assert.equal((await place.run(['log', '--limit', 'x'])).status, 2);
   assert.equal((await place.run(['log', '--since', 'x'])).status, 2);
 });

@@ -94,9 +94,9 @@ export function pruneReport(fields = {}) {
 export function logReport(fields = {}) {
   const { id } = made('3f2a9c1d');
   const entries = [
-    { at: '2026-03-01T22:00:00Z', event: 'incident', session: id, pid: 812, fields: { phase: 'waiting', kind: 'usage-limit-5h', prev: DIGEST } },
-    { at: '2026-03-02T03:42:00Z', event: 'exported', session: id, pid: 5120, fields: { path: LIVE.path, files: 7, none: null, prev: DIGEST } },
-    { at: null, event: HOSTILE, session: null, pid: null, fields: { text: HOSTILE, list: [1, 2] } },
+    { at: '2026-03-01T22:00:00Z', event: 'incident', session: id, pid: 812, sentence: 'Stopped: 5-hour limit; this tool continues it at 05:02.', fields: { phase: 'waiting', kind: 'usage-limit-5h', prev: DIGEST } },
+    { at: '2026-03-02T03:42:00Z', event: 'exported', session: id, pid: 5120, sentence: `Exported the session to ${LIVE.path} (7 files).`, fields: { path: LIVE.path, files: 7, none: null, prev: DIGEST } },
+    { at: null, event: HOSTILE, session: null, pid: null, sentence: `${HOSTILE}: text ${HOSTILE}, list [1,2].`, fields: { text: HOSTILE, list: [1, 2] } },
   ];
   return { schema: 'cc-session-recover/log@1', generatedAt: NOW, path: `${STATE}/journal.jsonl`, entries, total: 40, chain: null, ...fields };
 }

@@ -1,5 +1,6 @@
 //! The log: what the journal says was decided and done, and whether its chain holds.
 
+use super::log_words::log_sentence;
 use crate::clock::{parse_rfc3339, since};
 use crate::error::Result;
 use crate::fs::lossy;
@@ -40,6 +41,8 @@ pub struct LogEntry {
     pub session: Option<String>,
     /// Process that wrote it.
     pub pid: Option<u64>,
+    /// What happened, in one sentence.
+    pub sentence: String,
     /// Everything else that was noted.
     pub fields: Map<String, Value>,
 }
@@ -71,7 +74,7 @@ pub fn log(world: World<'_>, options: &LogOptions) -> Result<LogReport> {
     let mut entries: Vec<LogEntry> = journal::all(&state)?
         .into_iter()
         .filter_map(|entry| match entry {
-            Value::Object(line) => Some(LogEntry::of(line)),
+            Value::Object(line) => Some(LogEntry::of(line, now)),
             _ => None,
         })
         .filter(|entry| since.is_none_or(|since| entry.at.is_some_and(|at| at >= since)))
@@ -81,6 +84,7 @@ pub fn log(world: World<'_>, options: &LogOptions) -> Result<LogReport> {
             options.session.as_deref().is_none_or(of)
         })
         .collect();
+    in_order_of_time(&mut entries);
     let total = entries.len();
     if let Some(limit) = options.limit {
         entries.drain(..total.saturating_sub(limit));
@@ -95,16 +99,34 @@ pub fn log(world: World<'_>, options: &LogOptions) -> Result<LogReport> {
     })
 }
 
+/// Lines of several processes may be a little out of order. One without a time stays behind the line before it.
+fn in_order_of_time(entries: &mut Vec<LogEntry>) {
+    let mut last = None;
+    let mut keyed: Vec<(Option<DateTime<Utc>>, LogEntry)> = entries
+        .drain(..)
+        .map(|entry| {
+            last = entry.at.or(last);
+            (last, entry)
+        })
+        .collect();
+    keyed.sort_by_key(|(at, _)| *at);
+    entries.extend(keyed.into_iter().map(|(_, entry)| entry));
+}
+
 impl LogEntry {
-    fn of(mut line: Map<String, Value>) -> Self {
+    fn of(mut line: Map<String, Value>, now: DateTime<Utc>) -> Self {
         let mut text = |name: &str| match line.shift_remove(name) {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
+        let (at, event) = (text("at").and_then(|at| parse_rfc3339(&at)), text("event").unwrap_or_default());
+        let session = text("session");
+        let sentence = log_sentence(&event, session.is_some(), &line, now);
         Self {
-            at: text("at").and_then(|at| parse_rfc3339(&at)),
-            event: text("event").unwrap_or_default(),
-            session: text("session"),
+            at,
+            event,
+            session,
+            sentence,
             pid: line.shift_remove("pid").and_then(|pid| pid.as_u64()),
             fields: line,
         }

@@ -11,6 +11,7 @@ pub mod handoff;
 pub mod inventory;
 pub mod list;
 pub mod log;
+pub mod log_words;
 pub mod pages;
 pub mod pause;
 pub mod preview;

@@ -3,10 +3,11 @@
 
 use super::session::SessionGroup;
 use crate::claude::home::is_session_id;
+use crate::clock::local_time;
 use crate::error::{Code, Error, Result};
 use crate::session::StopKind;
 use crate::session::state::{Activity, State};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr;
@@ -150,6 +151,19 @@ pub fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
         60..3600 => format!("{} min", seconds / 60),
         3600..86_400 => format!("{} h", seconds / 3600),
         _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A time on the user's clock: the hour today, with the day otherwise.
+#[must_use]
+pub fn clock_time(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let (at, now) = (local_time(at), local_time(now));
+    if at.date() == now.date() {
+        at.format("%H:%M").to_string()
+    } else if at.year() == now.year() {
+        at.format("%b %-d %H:%M").to_string()
+    } else {
+        at.format("%Y-%m-%d %H:%M").to_string()
     }
 }
 

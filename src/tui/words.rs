@@ -1,16 +1,15 @@
 //! Times, sizes and reasons in the few words that a row of the dashboard has room for.
 
-use crate::clock::local_time;
 use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
 use crate::report::gone::GoneSession;
 use crate::report::session::{Live, Session, SessionGroup};
 use crate::report::words::stop_words;
-pub use crate::report::words::{age, count_words};
+pub use crate::report::words::{age, clock_time, count_words};
 use crate::session::state::{Activity, State};
 use crate::session::{ResetSource, StopKind};
 use crate::text::{as_fraction, one_line};
-use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Longest text of a row, in characters; what is wider than the pane is cut when it is drawn.
 const ROW_TEXT: usize = 200;
@@ -30,19 +29,6 @@ pub fn duration(length: TimeDelta) -> String {
         format!("{minutes} min {} s", seconds % 60)
     } else {
         format!("{seconds} s")
-    }
-}
-
-/// A time on the user's clock: the hour today, with the day otherwise.
-#[must_use]
-pub fn clock_time(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let (at, now) = (local_time(at), local_time(now));
-    if at.date() == now.date() {
-        at.format("%H:%M").to_string()
-    } else if at.year() == now.year() {
-        at.format("%b %-d %H:%M").to_string()
-    } else {
-        at.format("%Y-%m-%d %H:%M").to_string()
     }
 }
 

@@ -1,12 +1,15 @@
 'use strict';
 
-// The screen of `log`: a line for everything that was decided or done, and whether the chain of the journal holds.
+// The screen of `log`: a sentence for everything that was decided or done, and whether the chain of the journal holds.
 
-const { tableLines } = require('../table.js');
-const { cleaned, wrapped } = require('../text.js');
+const { INDENT } = require('../table.js');
+const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
 const { clock, count, homely, shortIds } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').LogReport} LogReport */
+
+/** Narrowest sentence that stands beside its time. */
+const BESIDE = 30;
 
 /**
  * @param {LogReport} report
@@ -30,11 +33,16 @@ function logLines(report, { width, colours }) {
     lines.push(...wrapped(total === 0 ? `Nothing that fits was noted in ${homely(path)}.` : `${count(total, 'entry').replace(/entrys$/, 'entries')} fit.`, room));
   } else {
     const ids = shortIds(entries.flatMap(({ session }) => (session === null ? [] : [session])));
-    const columns = [{ heading: 'when' }, { heading: 'event' }, { heading: 'session' }, { heading: 'details', least: 16, yields: true }];
-    const rows = entries.map(({ at, event, session, fields }) => ({
-      cells: [at === null ? '' : clock(new Date(at), now), event, session === null ? '' : (ids.get(session) ?? session), details(fields)],
-    }));
-    lines.push(...tableLines(columns, [{ rows }], width, colours.dim).flat());
+    const heads = entries.map(({ at, session }) => [at === null ? '' : clock(new Date(at), now), session === null ? '' : (ids.get(session) ?? session)]);
+    const widths = [0, 1].map((column) => Math.max(...heads.map((head) => widthOf(head[column]))));
+    for (const [index, { sentence }] of entries.entries()) {
+      const head = heads[index].map((text, column) => (widths[column] === 0 ? '' : `${text.padEnd(widths[column])}  `)).join('');
+      const beside = room - head.length >= BESIDE;
+      const [first, ...more] = wrapped(sentence, beside ? room - head.length : room - INDENT.length);
+      const indent = beside ? ' '.repeat(head.length) : INDENT;
+      if (beside) lines.push(`${head.trim() === '' ? head : colours.dim(head)}${first}`, ...more.map((line) => indent + line));
+      else lines.push(...(head.trim() === '' ? [] : [colours.dim(truncated(head.trimEnd(), room))]), ...[first, ...more].map((line) => indent + line));
+    }
     if (entries.length < total) lines.push(...wrapped(`and ${total - entries.length} earlier: give --limit 0 for all`, room).map(colours.dim));
   }
   if (chain !== null) {
@@ -45,12 +53,6 @@ function logLines(report, { width, colours }) {
     for (const one of chain.breaks) lines.push(...wrapped(`${homely(one.path)}, line ${one.line}: ${one.why}`, room - 2).map((line) => `  ${line}`));
   }
   return lines;
-}
-
-/** What was noted, in one line: the hash of the line before is for programs. @param {Record<string, unknown>} fields */
-function details(fields) {
-  const words = Object.entries(fields).filter(([name, value]) => name !== 'prev' && value !== null);
-  return words.map(([name, value]) => `${name} ${typeof value === 'string' ? homely(value) : JSON.stringify(value)}`).join(', ');
 }
 
 module.exports = { logLines, printLog };
