@@ -25,8 +25,10 @@ test('--version prints the version of the package', async (t) => {
 test('--help names every verb, the exit codes and the environment variables', async (t) => {
   const { status, stdout } = await world(t).run(['--help']);
   assert.equal(status, 0);
-  for (const verb of VERBS) assert.match(stdout, new RegExp(`^  ${verb} `, 'm'));
-  for (const name of ['CC_RECOVER_STATE_DIR', 'CC_RECOVER_CONFIG', 'CC_RECOVER_CLAUDE', 'CC_RECOVER_DEBUG', 'NO_COLOR']) assert.ok(stdout.includes(name), name);
+  for (const verb of VERBS) assert.match(stdout, new RegExp(`^  ${verb}[ |]`, 'm'));
+  const groups = [...stdout.matchAll(/^([A-Z][\w ]+):$/gm)].map(([, title]) => title);
+  assert.deepEqual(groups, ['Options', 'Every day', 'Set up', 'Watch', 'Continue', 'Find', 'Save and repair', 'Maintain', 'Commands', 'Examples', 'Environment']);
+  for (const name of ['CC_RECOVER_STATE_DIR', 'CC_RECOVER_CONFIG', 'CC_RECOVER_CLAUDE', 'CC_RECOVER_DEBUG', 'NO_COLOR', 'FORCE_COLOR', 'PAGER']) assert.ok(stdout.includes(name), name);
   assert.match(stdout, /0 done, 1 failed, 2 usage, 3 not found or ambiguous, 4 refused for safety, 5 verification failed, 6 nothing to do/);
 });
 

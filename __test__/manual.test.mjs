@@ -64,7 +64,7 @@ function pageOf(date) {
   }
   lines.push('.SH ENVIRONMENT', ...ENVIRONMENT.flatMap(({ name, does }) => ['.TP', `\\fB${name}\\fR`, plain(does)]));
   lines.push('.SH EXIT STATUS', ...EXIT_CODES.flatMap(({ code, means }) => ['.TP', `\\fB${code}\\fR`, plain(means)]));
-  const examples = VERBS.flatMap((name) => verbNamed(name).examples.slice(0, 1));
+  const examples = VERBS.filter((name) => !verbNamed(name).hidden).flatMap((name) => verbNamed(name).examples.slice(0, 1));
   lines.push('.SH EXAMPLES', ...examples.flatMap(({ command, does }) => ['.TP', `\\fB${plain(command)}\\fR`, plain(does)]));
   return `${lines.flatMap(filled).join('\n')}\n`;
 }
@@ -80,5 +80,5 @@ test('the manual page has every verb and is clean for mandoc', { skip: spawnSync
   const { status, stdout } = spawnSync('mandoc', ['-Tlint', PAGE], { encoding: 'utf8' });
   assert.deepEqual([status, stdout], [0, '']);
   const rendered = spawnSync('mandoc', ['-Tascii', PAGE], { encoding: 'utf8' }).stdout.replaceAll(/.\u0008/g, '');
-  for (const verb of VERBS) assert.match(rendered, new RegExp(`^ +cc-session-recover ${verb}`, 'm'));
+  for (const verb of VERBS.filter((name) => !verbNamed(name).hidden)) assert.match(rendered, new RegExp(`^ +cc-session-recover ${verb}`, 'm'));
 });

@@ -217,7 +217,7 @@ test('status prints how much each account has used, in line, and nothing of wind
 /** A row of a numbered session. */
 const ROW = /^0{5}\d{3} /gm;
 
-test('into a pipe status shows fifty of a group and says how the others are listed; a terminal and the JSON get all', () => {
+test('status shows fifty of a group and says how the others are listed, on a terminal as in a pipe', () => {
   const crashed = Array.from({ length: 73 }, (_, index) => ({ ...made.CRASHED, id: `${String(index).padStart(8, '0')}-0000-4000-8000-000000000000`, openAtCrash: null }));
   const piped = (/** @type {number} */ number) => shown((io) => printStatus(made.statusReport([...crashed.slice(0, number), made.HUNG], { project: { dir: '/x y', enabled: true } }), io), { tty: false }).text;
   assert.equal(piped(50).match(ROW)?.length, 50);
@@ -225,7 +225,7 @@ test('into a pipe status shows fifty of a group and says how the others are list
   assert.equal(piped(73).match(ROW)?.length, 50);
   assert.match(piped(73), /\nand 23 more: cc-session-recover list --stop crashed --project '\/x y'\n\nHung/);
   assert.match(piped(73), /73 need you, 1 hung/);
-  assert.equal(shown((io) => printStatus(made.statusReport(crashed), io), { columns: 120, env: { NO_COLOR: '1' } }).text.match(ROW)?.length, 73);
+  assert.equal(shown((io) => printStatus(made.statusReport(crashed), io), { columns: 120, env: { NO_COLOR: '1' } }).text.match(ROW)?.length, 50);
 });
 
 test('the state is coloured by what it means', () => {
@@ -317,8 +317,9 @@ test('list hands on what was asked for, and prints the table or exactly the repo
   const report = made.listReport(EVERYTHING);
   const { ask, project } = asked(t, report);
   const bare = await ask(['list']);
-  assert.equal(bare.stderr, '{}');
+  assert.equal(bare.stderr, '{"limit":50}');
   assert.equal(bare.status, 0);
+  assert.equal((await ask(['list', '--json'])).stderr, '{}');
   assert.match(bare.stdout, /^session +state +what .*\n(.*\n){9}deadbeef .*\n$/);
   const full = ['--state', 'hung', 'orphaned', '--stop', 'crashed', '--project', '.', '--since', '2d', '--name', 'x', '--larger-than', '50MB', '--sort', 'size', '--reverse', '--limit', '5', '--open-at-crash', '--json'];
   const { stdout, stderr } = await ask(['list', ...full]);

@@ -24,7 +24,7 @@ if (isOlder(process.versions.node, wanted)) {
       '  next: install a newer Node.js from https://nodejs.org and run it again\n'
   );
   process.exitCode = require('./lib/exit-codes.json').exits.failed;
-} else if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
+} else if (words.length === 1 && (words[0] === '--version' || words[0] === '-v' || words[0] === '-V')) {
   process.stdout.on('error', function (error) {
     if (error.code !== 'EPIPE') throw error;
   });

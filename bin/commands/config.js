@@ -12,7 +12,7 @@ module.exports = {
     '`config` prints every value with the file that it comes from. `config path` prints the path of your file. `config edit` opens it in $VISUAL or $EDITOR and checks it afterwards. `config check` exits with 1 when a file is not valid, which switches recovery off.',
   arguments: [{ flags: '[action]', description: 'path, edit or check (default: print all values)', choices: ['path', 'edit', 'check'] }],
   options: [
-    { flags: '-C, --project <dir>', description: 'directory of the project whose file narrows yours (default: this one)' },
+    { flags: '-p, --project <dir>', description: 'directory of the project whose file narrows yours (default: this one)' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [

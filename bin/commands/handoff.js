@@ -13,7 +13,7 @@ module.exports = {
   arguments: [{ flags: '[session]', description: 'session id, the first 3 or more characters of one, or a name or title' }],
   options: [
     { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
-    { flags: '-w, --write', description: 'write it to HANDOFF.md of its project, as a block of its own', conflicts: ['for', 'essential'] },
+    { flags: '--write', description: 'write it to HANDOFF.md of its project, as a block of its own', conflicts: ['for', 'essential'] },
     { flags: '--for <reader>', description: 'paste: for any assistant. resume: the first prompt of a fresh session', choices: ['paste', 'resume'], conflicts: ['essential'] },
     { flags: '--essential', description: 'for any assistant, at most 4,000 characters' },
     { flags: '--dry-run', description: 'with --write: print what would be written' },

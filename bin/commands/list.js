@@ -5,25 +5,26 @@
 const { resolve } = require('node:path');
 const { KINDS, STATUSES } = require('../lib/wording.js');
 
-/** Sessions shown on a terminal when nothing else is said. */
+/** Sessions that are shown unless --limit says otherwise. The JSON has all. */
 const LIMIT = 50;
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'list',
+  alias: 'ls',
   summary: 'list sessions of every project, most recent first',
   options: [
     { flags: '-s, --state <states...>', description: 'only these states, as the list calls them', choices: Object.values(STATUSES).map(hyphened), parse: several },
     { flags: '--stop <kinds...>', description: 'only these stop kinds, as the list calls them, or a part of that such as limit', choices: Object.keys(KINDS), parse: several },
     { flags: '-p, --project <dir>', description: 'only this project: its directory, or a part of its name' },
     { flags: '--since <when>', description: 'only sessions active since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time' },
-    { flags: '-n, --name <text>', description: 'only sessions with this text in name, title or newest prompt' },
+    { flags: '--name <text>', description: 'only sessions with this text in name, title or newest prompt' },
     { flags: '--larger-than <size>', description: 'only transcripts larger than that, such as 50MB' },
     { flags: '--open-at-crash', description: 'only sessions that were open when the machine or their client died' },
     { flags: '--gone', description: 'sessions without a transcript, and what is left of each' },
     { flags: '--sort <key>', description: 'order', choices: ['activity', 'size', 'context', 'name', 'project', 'state'] },
     { flags: '-r, --reverse', description: 'reverse the order' },
-    { flags: '-l, --limit <number>', description: `number of sessions, 0 for all (default: ${LIMIT} on a terminal, all otherwise)`, parse: numberOf },
+    { flags: '-n, --limit <number>', description: `number of sessions, 0 for all (default: ${LIMIT}, all with --json)`, parse: numberOf },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
@@ -38,7 +39,7 @@ module.exports = {
     const { loadAddon } = require('../lib/addon.js');
     const { printList } = require('../lib/screens/list.js');
 
-    const limit = args.limit ?? (io.width === null || args.json ? 0 : LIMIT);
+    const limit = args.limit ?? (args.json ? 0 : LIMIT);
     const options = {
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
       ...(args.state === undefined ? {} : { states: args.state }),
@@ -54,7 +55,7 @@ module.exports = {
     };
     const report = await io.during('reading sessions', loadAddon().list(options));
     if (args.json) io.json(report);
-    else printList(report, io, filtersOf(args));
+    else await printList(report, io, filtersOf(args));
   },
 };
 

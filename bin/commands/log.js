@@ -2,8 +2,8 @@
 
 // `log`: what was decided and done, and whether the journal is as it was written.
 
-/** Lines on a terminal unless more are asked for. */
-const ON_A_TERMINAL = 50;
+/** Events that are shown unless --limit says otherwise. The JSON has all. */
+const NEWEST = 50;
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
@@ -11,10 +11,10 @@ module.exports = {
   summary: 'show what this tool decided and did',
   description: 'Each line of the journal contains the hash of the line before. --verify checks every hash and exits with 5 when a line was changed.',
   options: [
-    { flags: '-s, --session <id>', description: 'only this session: its id or a prefix' },
+    { flags: '--session <id>', description: 'only this session: its id or the beginning of it' },
     { flags: '-e, --event <names...>', description: 'only these events, such as exported, run-ended, restored' },
     { flags: '--since <when>', description: 'since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time' },
-    { flags: '-n, --limit <number>', description: `number of newest events, 0 for all (default: ${ON_A_TERMINAL} on a terminal)` },
+    { flags: '-n, --limit <number>', description: `number of newest events, 0 for all (default: ${NEWEST}, all with --json)` },
     { flags: '--verify', description: 'check that no line was changed, removed or added' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
@@ -31,7 +31,7 @@ module.exports = {
     const { printLog } = require('../lib/screens/log.js');
 
     if (args.limit !== undefined && !/^\d{1,9}$/.test(args.limit)) throw new UsageError(`--limit takes a whole number, not '${args.limit}'`, 'give 0 for all');
-    const limit = args.limit === undefined ? (io.isTerminal && !args.json ? ON_A_TERMINAL : 0) : Number(args.limit);
+    const limit = args.limit === undefined ? (args.json ? 0 : NEWEST) : Number(args.limit);
     const options = {
       ...(args.session === undefined ? {} : { session: args.session }),
       ...(args.event === undefined ? {} : { events: args.event }),
@@ -41,7 +41,7 @@ module.exports = {
     };
     const report = await io.during('reading the journal', loadAddon().log(options));
     if (args.json) io.json(report);
-    else printLog(report, io);
+    else await printLog(report, io);
     return exitOf.log(report);
   },
 };

@@ -9,7 +9,7 @@ module.exports = {
   name: 'recall',
   summary: 'list what recent sessions worked on, from titles and prompts',
   options: [
-    { flags: '-r, --recent <number>', description: 'number of sessions (default: 20)', parse: numberOf },
+    { flags: '-n, --recent <number>', description: 'number of sessions (default: 20)', parse: numberOf },
     { flags: '-p, --project <dir>', description: 'only this project: its directory, or a part of its name' },
     { flags: '--since <when>', description: 'only sessions active since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time' },
     { flags: '--json', description: 'print the report as JSON' },

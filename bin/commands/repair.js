@@ -12,7 +12,7 @@ module.exports = {
     'Without --apply it prints the damage, what the client makes of it, the repair, and what would be lost.\nDamage that the client handles by itself is listed and not changed. Exit code 6 when there is nothing to repair.\nA verified snapshot is taken first; --rollback restores it.',
   arguments: [{ flags: '[session]', description: 'id, at least 3 characters of it, name, title, or path of its transcript' }],
   options: [
-    { flags: '-a, --apply', description: 'write the repair; refused while a client has the session open', conflicts: ['rollback', 'dryRun'] },
+    { flags: '--apply', description: 'write the repair; refused while a client has the session open', conflicts: ['rollback', 'dryRun'] },
     { flags: '-b, --branch <uuid>', description: 'make the client send the branch that contains this record', conflicts: ['rollback'] },
     { flags: '--rollback', description: 'restore the transcript from before the last repair', conflicts: ['dryRun'] },
     { flags: '--dry-run', description: 'print what would be done (default)' },

@@ -12,7 +12,7 @@ module.exports = {
     'A snapshot is taken before a closed session is resumed, and before a restore, so that a restore can be undone.\nWith several snapshots and no --from it lists them and changes nothing (exit code 3).',
   arguments: [{ flags: '[session]', description: 'id, at least 3 characters of it, name, title, or path of its transcript' }],
   options: [
-    { flags: '-f, --from <name>', description: 'snapshot: its name, a prefix, or latest' },
+    { flags: '--from <name>', description: 'snapshot: its name, a prefix, or latest' },
     { flags: '-l, --latest', description: 'the most recently active session' },
     { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
     { flags: '--dry-run', description: 'print the snapshots and what would be restored' },

@@ -15,7 +15,7 @@ module.exports = {
     { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
     { flags: '--all-crashed', description: 'every session that was open when its client or the machine died; with --print-command' },
     { flags: '--now', description: 'run it now without a terminal, verify the result and print what it did', conflicts: ['allCrashed', 'printCommand', 'dryRun'] },
-    { flags: '-w, --with <launcher>', description: 'start this program instead of claude, with its first arguments: "ccs work"' },
+    { flags: '--with <launcher>', description: 'start this program instead of claude, with its first arguments: "ccs work"' },
     { flags: '--fresh', description: 'start a new session with the handoff note of this one', conflicts: ['allCrashed'] },
     { flags: '--print-command', description: 'print the command instead of running it' },
     { flags: '--dry-run', description: 'the same as --print-command' },

@@ -10,6 +10,7 @@ const EVERY = 5;
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'status',
+  alias: 'st',
   summary: 'show stopped and waiting sessions, when they continue, and what needs you',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
@@ -46,7 +47,7 @@ module.exports = {
     const report = await io.during('reading sessions', reading);
     if (args.watch) await watchStatus(report, read, args.every ?? EVERY, io);
     else if (args.json) io.json(report);
-    else printStatus(report, io);
+    else await printStatus(report, io);
   },
 };
 

@@ -1,11 +1,12 @@
 'use strict';
 
-// `unpause`: takes `pause` back.
+// `unpause`: the earlier name of `pause --end`.
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'unpause',
-  summary: 'resume the plans of paused sessions',
+  hidden: true,
+  summary: 'end the pause of sessions (the same as pause --end)',
   arguments: [{ flags: '[session]', description: 'session id, the first 3 or more characters of one, or a name' }],
   options: [
     { flags: '-a, --all', description: 'everything, including sessions that were paused one by one' },

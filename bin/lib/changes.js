@@ -58,7 +58,7 @@ function printDiff(steps, project, io) {
 
 /** @param {string[]} warnings @param {Output} io */
 function printWarnings(warnings, io) {
-  for (const warning of warnings) io.error(`${io.colours.yellow('warning')}: ${clean(warning)}`);
+  for (const warning of warnings) io.remark(`${io.colours.yellow('warning')}: ${clean(warning)}`);
 }
 
 /** @param {string} path @param {string} project */

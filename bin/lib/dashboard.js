@@ -8,7 +8,6 @@ const { resolve } = require('node:path');
 const { loadAddon } = require('./addon.js');
 const { explain } = require('./errors.js');
 const { EXIT, exitOf } = require('./exit.js');
-const { ownName } = require('./wording.js');
 
 /** @typedef {import('./output.js').Output} Output */
 /** @typedef {import('../../src/ffi/types.js').DashboardOptions} DashboardOptions */
@@ -145,11 +144,9 @@ async function resumeInWindow(session, io) {
   return verbNamed('resume').run({ session, printCommand: true }, io);
 }
 
-/** A session may be paused because everything is. @param {string} session @param {Output} io */
+/** @param {string} session @param {Output} io */
 async function unpaused(session, io) {
-  if ((await verbNamed('unpause').run({ session }, io)) !== EXIT.nothingToDo) return;
-  io.line('Everything is paused. This ends it:');
-  io.line(`  ${ownName()} unpause --all`);
+  await verbNamed('pause').run({ session, end: true }, io);
 }
 
 /** Writes the page of the session anew and opens it. @param {string} session @param {Output} io */
@@ -183,13 +180,16 @@ async function printFlat(io) {
   const addon = loadAddon();
   const status = await io.during('reading sessions', addon.status({ all: true }));
   const list = await io.during('reading sessions', addon.list({ limit: MOST_FLAT }));
-  const known = new Set(status.sessions.map(({ transcript }) => transcript));
-  const recent = list.sessions.filter(({ transcript }) => !known.has(transcript));
+  // Each session once: copies of its transcript, and what is left of one that a stop names, are the same session.
+  const known = new Set();
+  const once = (/** @type {{id: string}} */ { id }) => !known.has(id) && Boolean(known.add(id));
+  const stopped = status.sessions.filter(once);
+  const recent = list.sessions.filter(once);
   const view = { width: io.width, colours: io.colours };
   const now = new Date(status.generatedAt);
-  io.lines(flatLines(status.sessions, view, now));
+  io.lines(flatLines(stopped, view, now));
   if (recent.length > 0) io.lines(['', `Recent: ${count(recent.length, 'session')}.`, ...flatLines(recent, view, now).slice(1)]);
-  const gone = (await io.during('reading deleted sessions', addon.list({ gone: true }))).gone.filter(({ left }) => left !== 'nothing');
+  const gone = (await io.during('reading deleted sessions', addon.list({ gone: true }))).gone.filter((session) => session.left !== 'nothing' && once(session));
   if (gone.length > 0) io.lines(['', `Deleted by Claude Code: ${count(gone.length, 'session')}.`, ...flatGoneLines(gone.slice(0, MOST_FLAT), view, now)]);
   printProblems(status.problems, io);
   return exitOf.shown();

@@ -46,7 +46,10 @@ function createOutput(streams) {
   const isTerminal = () => Boolean(stdout.isTTY && streams.stdin.isTTY);
   const stderr = () => (errors ??= guarded(streams.stderr));
   const isDumb = env.TERM === 'dumb';
-  const colours = picocolors.createColors(Boolean(stdout.isTTY) && !env.NO_COLOR && !isDumb);
+  let quiet = false;
+  // NO_COLOR is a user's wish, FORCE_COLOR mostly a program's.
+  const forced = env.FORCE_COLOR !== undefined && !['', '0', 'false'].includes(env.FORCE_COLOR);
+  let colours = picocolors.createColors(!env.NO_COLOR && (forced || (Boolean(stdout.isTTY) && !isDumb)));
 
   /** @param {string} text */
   const write = (text) => {
@@ -57,9 +60,18 @@ function createOutput(streams) {
 
   return {
     clean,
-    colours,
     write,
     line,
+
+    get colours() {
+      return colours;
+    },
+
+    /** Follows the options that every verb takes. @param {{color: 'auto' | 'always' | 'never', quiet: boolean}} wanted */
+    follow(wanted) {
+      quiet = wanted.quiet;
+      if (wanted.color !== 'auto') colours = picocolors.createColors(wanted.color === 'always');
+    },
 
     /** Columns of the terminal as it is now; `null` when there is none, and nothing is cut. @returns {number | null} */
     get width() {
@@ -79,7 +91,31 @@ function createOutput(streams) {
       return isTerminal();
     },
 
-    /** A remark that is no result. @param {string} text */
+    /**
+     * Lines of a result that may be long: on a terminal with fewer rows, in the pager.
+     *
+     * @param {string[]} texts
+     * @param {() => void} [after] What is printed behind it.
+     * @returns {Promise<void> | void}
+     */
+    page(texts, after = () => {}) {
+      const fits = !stdout.isTTY || isDumb || !(stdout.rows > 0) || texts.length < stdout.rows;
+      if (!fits && streams.stdin.isTTY) {
+        return require('./pager.js').shownInPager(`${texts.join('\n')}\n`, env).then((/** @type {boolean} */ shown) => {
+          if (!shown) this.lines(texts);
+          after();
+        });
+      }
+      this.lines(texts);
+      after();
+    },
+
+    /** A remark beside a result, such as a file that could not be read. @param {string} text */
+    remark(text) {
+      if (!quiet) this.error(text);
+    },
+
+    /** An error, or a remark that has to be read. @param {string} text */
     error(text) {
       if (!broken) stderr().write(`${text}\n`);
     },

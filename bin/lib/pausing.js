@@ -10,12 +10,15 @@
 async function change(args, io, unpause) {
   const { loadAddon } = require('./addon.js');
   const { exitOf } = require('./exit.js');
+  const { ownName } = require('./wording.js');
   const report = await loadAddon().pause({ ...(args.session === undefined ? {} : { session: args.session }), all: args.all === true, unpause });
   if (args.json) io.json(report);
   else {
-    const what = report.session === null ? 'everything' : `session ${report.session.slice(0, 8)}`;
-    const word = report.paused ? 'paused' : 'not paused';
-    io.line(report.changed ? `${what[0].toUpperCase()}${what.slice(1)} is ${word}${report.paused ? '' : ' any more'}.` : `${what[0].toUpperCase()}${what.slice(1)} was ${word} already.`);
+    const what = report.session === null ? 'Everything' : `Session ${report.session.slice(0, 8)}`;
+    if (report.heldByAll) {
+      io.lines([`${what} is still paused, because everything is. End that pause with:`, `  ${io.colours.cyan(`${ownName()} pause --end --all`)}`]);
+    } else if (report.paused) io.line(report.changed ? `${what} is paused.` : `${what} was paused already.`);
+    else io.line(report.changed ? `${what} is not paused any more.` : `${what} was not paused.`);
   }
   return exitOf.pause(report);
 }

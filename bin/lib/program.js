@@ -6,6 +6,7 @@
 const { version } = require('../../package.json');
 const { RecoverError, explain, reportOf } = require('./errors.js');
 const { EXIT, EXIT_CODES, exitOf } = require('./exit.js');
+const { GLOBAL_OPTIONS, readGlobalOptions } = require('./global-options.js');
 const { createOutput } = require('./output.js');
 const { readPlainLine } = require('./plain-line.js');
 
@@ -14,6 +15,8 @@ const { readPlainLine } = require('./plain-line.js');
  *
  * @typedef {object} Verb
  * @property {string} name
+ * @property {string} [alias] Shorter name.
+ * @property {boolean} [hidden] An earlier name, which works and is not in the help.
  * @property {string} summary First line of the help: imperative, no full stop.
  * @property {string} [description] More than one line of help, if it needs more.
  * @property {{flags: string, description: string, choices?: readonly string[]}[]} [arguments] In commander's notation, such as `[dir]`.
@@ -23,15 +26,31 @@ const { readPlainLine } = require('./plain-line.js');
  *   Gets arguments and options by name; returns an exit code, or nothing for 0.
  */
 
-/** Verbs in the order of the help. */
-const VERBS = ['init', 'uninstall', 'plugin', 'status', 'list', 'show', 'search', 'recall', 'resume', 'relocate', 'watch', 'preview', 'pause', 'unpause', 'restore', 'repair', 'export', 'import', 'kill', 'rescue', 'prune', 'forget', 'report', 'handoff', 'state', 'log', 'config', 'doctor', 'cancel', 'drill', 'completion'];
+/** Verbs in the order of the help, by what they are for. */
+const GROUPS = /** @type {const} */ ({
+  'Every day': ['status', 'list', 'show', 'resume', 'search', 'init'],
+  'Set up': ['uninstall', 'plugin', 'config', 'doctor', 'drill', 'completion'],
+  Watch: ['watch', 'preview', 'report', 'log'],
+  Continue: ['pause', 'unpause', 'cancel', 'kill', 'rescue'],
+  Find: ['recall', 'handoff', 'state'],
+  'Save and repair': ['export', 'import', 'relocate', 'repair', 'restore'],
+  Maintain: ['prune', 'forget'],
+});
+
+/** @type {readonly string[]} */
+const VERBS = Object.values(GROUPS).flat();
+
+/** Other names of verbs, which need no module to be loaded. @type {Record<string, string>} */
+const ALIASES = { ls: 'list', st: 'status' };
 
 const ENVIRONMENT = [
   { name: 'CC_RECOVER_STATE_DIR', does: 'directory of incidents, locks and the journal' },
   { name: 'CC_RECOVER_CONFIG', does: 'another configuration file' },
   { name: 'CC_RECOVER_CLAUDE', does: 'absolute path of the Claude Code to use' },
   { name: 'CC_RECOVER_DEBUG', does: 'print stack traces with errors' },
+  { name: 'PAGER', does: 'pager of long lists on a terminal (default: less -FRX)' },
   { name: 'NO_COLOR', does: 'no colours' },
+  { name: 'FORCE_COLOR', does: 'colours also into a pipe or file' },
 ];
 
 /**
@@ -43,6 +62,9 @@ const ENVIRONMENT = [
 async function main(argv, process) {
   const io = createOutput(process);
   try {
+    const { color, quiet, rest } = readGlobalOptions(argv, (flag) => isOfVerb(flag, argv));
+    io.follow({ color, quiet });
+    argv = rest;
     // Set only when something is to be said: a verb may have set it for good reason.
     const exitCode = await run(argv, io);
     if (exitCode !== EXIT.done) process.exitCode = exitCode;
@@ -52,6 +74,12 @@ async function main(argv, process) {
     if (lines.length > 0) io.error(`cc-session-recover: ${lines.map((line) => io.clean(line)).join('\n')}`);
     process.exitCode = exitCode;
   }
+}
+
+/** Whether the verb of a command line has this option itself. @param {string} flag @param {string[]} argv */
+function isOfVerb(flag, argv) {
+  const name = argv.map((word) => ALIASES[word] ?? word).find((word) => VERBS.includes(word));
+  return name !== undefined && (verbNamed(name).options ?? []).some(({ flags }) => flags.split(/[ ,]+/).includes(flag));
 }
 
 /** Whether `--json` is among the options; words after `--` are none. @param {string[]} argv */
@@ -75,7 +103,7 @@ async function run(argv, io) {
     if (canOpen(io)) return openDashboard(io);
   }
   // Without a verb and a terminal it is `status`.
-  const line = argv.length === 0 ? ['status'] : argv;
+  const line = argv.length === 0 ? ['status'] : [ALIASES[argv[0]] ?? argv[0], ...argv.slice(1)];
   if (line[0] === '__complete') {
     await require('./completion.js').complete(line.slice(1), io);
     return EXIT.done;
@@ -113,7 +141,9 @@ function programOf(first, io, finished) {
   const { Command } = require('commander');
   const program = new Command('cc-session-recover')
     .description('Keeps long Claude Code sessions alive: records why a session stopped, waits until the limit\nhas reset, and continues the same session exactly once.')
-    .version(version, '-V, --version', 'print the version')
+    .version(version, '-v, --version', 'print the version')
+    // Options of the program end at the verb: each verb may have options of the same names.
+    .enablePositionalOptions()
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [verb]', 'print help for a verb')
     .usage('[verb] [options]')
@@ -126,8 +156,13 @@ function programOf(first, io, finished) {
       getOutHelpWidth: () => io.width ?? 100,
     })
     .showHelpAfterError('  next: run it with --help to see what it takes');
-  for (const name of VERBS.includes(first) ? [first] : VERBS) {
-    program.addCommand(commandFor(verbNamed(name), io, finished).copyInheritedSettings(program));
+  for (const { flags, description } of GLOBAL_OPTIONS) program.option(flags, description);
+  for (const [group, names] of Object.entries(GROUPS)) {
+    for (const name of names.filter((one) => !VERBS.includes(first) || one === first)) {
+      const verb = verbNamed(name);
+      const command = commandFor(verb, io, finished).helpGroup(`${group}:`);
+      program.addCommand(command.copyInheritedSettings(program), { hidden: verb.hidden === true });
+    }
   }
   return program;
 }
@@ -145,6 +180,7 @@ function verbNamed(name) {
 function commandFor(verb, io, finished) {
   const { Argument, Command, Option } = require('commander');
   const command = new Command(verb.name)
+    .aliases(verb.alias === undefined ? [] : [verb.alias])
     .summary(verb.summary)
     // Lines are broken where the terminal ends, paragraphs where an empty line stands.
     .description(verb.description === undefined ? verb.summary : `${verb.summary}\n\n${verb.description.replace(/(?<!\n)\n(?!\n)/g, ' ')}`)
@@ -205,4 +241,4 @@ function mended(error) {
   });
 }
 
-module.exports = { ENVIRONMENT, VERBS, main, programOf, verbNamed };
+module.exports = { ENVIRONMENT, GROUPS, VERBS, main, programOf, verbNamed };

@@ -83,7 +83,7 @@ function contextCell({ context }, colours) {
 
 /** What could not be read, beside the result. @param {Problem[]} problems @param {Output} io */
 function printProblems(problems, io) {
-  for (const line of problemLines(problems, { width: null, colours: io.colours })) io.error(line);
+  for (const line of problemLines(problems, { width: null, colours: io.colours })) io.remark(line);
 }
 
 /** @param {Problem[]} problems @param {View} view */

@@ -2468,6 +2468,8 @@ export interface PauseReport {
   paused: boolean
   /** Whether that is new. */
   changed: boolean
+  /** The session stays paused although its own pause was ended, because everything is paused. */
+  heldByAll: boolean
 }
 
 /** What a dashboard shows first. */

@@ -120,7 +120,7 @@ impl Obstacle {
                 "it is open in {place}, and continuing one of them would fork the conversation: close all but one; that one \
                  continues, or type `continue` in it"
             ),
-            Self::Paused => "paused: `cc-session-recover unpause` lets it continue; a countdown of Claude Code itself is stopped with Esc".into(),
+            Self::Paused => "paused: `cc-session-recover pause --end` lets it continue; a countdown of Claude Code itself is stopped with Esc".into(),
             Self::SwitchedOff => format!(
                 "automatic recovery is switched off in the configuration: type `continue` in {place}"
             ),

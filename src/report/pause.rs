@@ -21,6 +21,7 @@ pub struct PauseOptions {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PauseReport {
     /// The session; missing for everything.
     pub session: Option<String>,
@@ -28,6 +29,8 @@ pub struct PauseReport {
     pub paused: bool,
     /// Whether that is new.
     pub changed: bool,
+    /// The session stays paused after all, because everything is paused.
+    pub held_by_all: bool,
 }
 
 /// Pauses, or takes it back.
@@ -59,7 +62,8 @@ pub fn pause(world: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
         journal::append(&ground.state, world.clock, event, json!({"session": session}));
         write_notes(&ground, session.as_deref());
     }
-    Ok(PauseReport { session, paused: !options.unpause, changed })
+    let held_by_all = options.unpause && session.is_some() && Paused::read(&ground.state).all;
+    Ok(PauseReport { session, paused: !options.unpause || held_by_all, changed, held_by_all })
 }
 
 /// HANDOFF.md says at once what happens next to the sessions that this concerns. The supervisor, and not a hook, would notice a

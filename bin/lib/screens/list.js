@@ -17,8 +17,7 @@ const { clock, count, doingWords, homely, ownName, shortIds, sizeWords } = requi
  * @param {string[]} [filters] What was asked for, as it was typed: `--state hung`.
  */
 function printList(report, io, filters = []) {
-  io.lines(listLines(report, { width: io.width, colours: io.colours }, filters));
-  printProblems(report.problems, io);
+  return io.page(listLines(report, { width: io.width, colours: io.colours }, filters), () => printProblems(report.problems, io));
 }
 
 /**

@@ -16,7 +16,7 @@ const BESIDE = 30;
  * @param {import('../output.js').Output} io
  */
 function printLog(report, io) {
-  io.lines(logLines(report, { width: io.width, colours: io.colours }));
+  return io.page(logLines(report, { width: io.width, colours: io.colours }));
 }
 
 /**

@@ -22,11 +22,8 @@ const GROUPS = /** @type {const} */ ([
   { group: 'running', title: 'Running', one: 'running', many: 'running', doing: 'what', when: 'since' },
 ]);
 
-/** On a terminal so many of a group are explained: with more of them the first ones would be out of sight. */
-const DETAILED = 8;
-
-/** In a pipe so many of a group are shown. The others are in `list`, and in the JSON. */
-const PIPED = 50;
+/** So many of a group are shown. The others are in `list`, and in the JSON. */
+const SHOWN = 50;
 
 const DAY = 86_400_000;
 
@@ -35,8 +32,7 @@ const DAY = 86_400_000;
  * @param {import('../output.js').Output} io
  */
 function printStatus(report, io) {
-  io.lines(statusLines(report, { width: io.width, colours: io.colours }));
-  printProblems(report.problems, io);
+  return io.page(statusLines(report, { width: io.width, colours: io.colours }), () => printProblems(report.problems, io));
 }
 
 /**
@@ -60,8 +56,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   for (const [index, table] of tableLines(columns(), shown.map(tableGroup), width, dim).entries()) {
     parts.push([''], table);
     const { kind, members } = shown[index];
-    if (width !== null && members.length > DETAILED) parts.push(['', ...wrap('Why, and what to do, for each of them:'), copy(`${ownName()} show <session>`)]);
-    if (width === null && members.length > PIPED) parts.push([moreWords(members.slice(PIPED))]);
+    if (members.length > SHOWN) parts.push(wrap(moreWords(members.slice(SHOWN))).map(dim));
     if (kind.group === 'needs-you') parts.push(crashed());
   }
   if (!shown.some(({ kind }) => kind.group === 'needs-you')) parts.push(crashed());
@@ -84,7 +79,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const words = recoveryWords(recovery, project === null);
     const style = recovery.setup !== 'on' || recovery.pausedAll ? colours.yellow : String;
     const [only] = quota.length === 1 ? quotaLines(accounts, null, now) : [];
-    const help = recovery.pausedAll ? [copy(`${ownName()} unpause --all`)] : [];
+    const help = recovery.pausedAll ? [copy(`${ownName()} pause --end --all`)] : [];
     if (only !== undefined && widthOf(words) + 2 + widthOf(only) <= (width ?? Infinity)) return [[`${style(words)}  ${dim(only)}`], help];
     return [wrap(words).map(style), help, quota.map(dim)];
   }
@@ -129,7 +124,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const style = (/** @type {string} */ text) => colours.bold(styleOf(kind.group, colours)(text));
     return {
       headings: [{ text: kind.title, style }, undefined, { text: kind.doing, style: dim }, { text: kind.when, style: dim }],
-      rows: members.slice(0, width === null ? PIPED : undefined).map((session, index) => ({ cells: cells(session), below: width !== null && index >= DETAILED ? [] : below(session) })),
+      rows: members.slice(0, SHOWN).map((session) => ({ cells: cells(session), below: below(session) })),
     };
   }
 
@@ -209,7 +204,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   function moreWords(hidden) {
     const kinds = [...new Set(hidden.map(({ stop }) => stop.kind))].toSorted();
     const dir = report.project === null ? [] : ['--project', report.project.dir];
-    return dim(`and ${hidden.length} more: ${ownName()} ${commandWords(['list', '--stop', ...kinds, ...dir])}`);
+    return `and ${hidden.length} more: ${ownName()} ${commandWords(['list', '--stop', ...kinds, ...dir])}`;
   }
 
   /** Stops that were left alone for long, in one line. */

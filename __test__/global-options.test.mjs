@@ -1,0 +1,113 @@
+// Options that every verb takes, other names of verbs, and the pager.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { world } from './lib/command.mjs';
+import { transcriptText } from './lib/hooks.mjs';
+import { stoppedSession } from './lib/stopped.mjs';
+import { terminal } from './lib/terminal.mjs';
+
+const require = createRequire(import.meta.url);
+const { readGlobalOptions } = require('../bin/lib/global-options.js');
+const { pagerCommand } = require('../bin/lib/pager.js');
+const { VERBS, verbNamed } = require('../bin/lib/program.js');
+
+const COLOURED = /\u001B\[/;
+
+test('colours follow --color, then NO_COLOR, then FORCE_COLOR, then the terminal', async (t) => {
+  const { run } = world(t);
+  const isColoured = async (/** @type {string[]} */ argv, /** @type {Record<string, string>} */ env) => COLOURED.test((await run(argv, { env })).stdout);
+  for (const [argv, env, expected] of /** @type {[string[], Record<string, string>, boolean][]} */ ([
+    [['status'], {}, false],
+    [['status'], { FORCE_COLOR: '1' }, true],
+    [['status'], { FORCE_COLOR: '0' }, false],
+    [['status'], { FORCE_COLOR: '1', NO_COLOR: '1' }, false],
+    [['status', '--color=always'], { NO_COLOR: '1' }, true],
+    [['--color=always', 'st'], {}, true],
+    [['status', '--color=never'], { FORCE_COLOR: '1' }, false],
+    [['status', '--no-color'], { FORCE_COLOR: '1' }, false],
+  ])) assert.equal(await isColoured(argv, env), expected, `${argv.join(' ')} ${JSON.stringify(env)}`);
+  const { status, stderr } = await run(['status', '--color=pink']);
+  assert.equal(status, 2);
+  assert.match(stderr, /--color takes auto, always or never, not 'pink'\n {2}next: /);
+});
+
+test('--quiet leaves out warnings, and is left to a verb that has an option of this name', () => {
+  const words = (/** @type {string[]} */ argv, /** @type {boolean} */ own) => readGlobalOptions(argv, () => own);
+  assert.deepEqual(words(['doctor', '--quiet'], true), { color: 'auto', quiet: false, rest: ['doctor', '--quiet'] });
+  assert.deepEqual(words(['list', '-q'], false), { color: 'auto', quiet: true, rest: ['list'] });
+  assert.deepEqual(words(['search', '--', '--quiet', '--color=x'], false), { color: 'auto', quiet: false, rest: ['search', '--', '--quiet', '--color=x'] });
+  const { io, streams } = terminal();
+  io.follow({ color: 'auto', quiet: true });
+  io.remark('a file could not be read');
+  io.error('an error');
+  assert.equal(streams.stderr.text, 'an error\n');
+});
+
+test('other names of verbs and of options do the same', async (t) => {
+  const { run } = world(t);
+  for (const [one, other] of [['ls', 'list'], ['st', 'status']]) assert.deepEqual(await run([one]), await run([other]), one);
+  assert.deepEqual(await run(['-v']), await run(['--version']));
+});
+
+test('a short option means the same in every verb', () => {
+  /** @type {Map<string, Set<string>>} */
+  const meanings = new Map();
+  for (const { options = [] } of VERBS.map(verbNamed)) {
+    for (const { flags } of options) {
+      const [, short, long] = /^(-\w), (--[\w-]+)/.exec(flags) ?? [];
+      if (short !== undefined) meanings.set(short, (meanings.get(short) ?? new Set()).add(long));
+    }
+  }
+  const several = [...meanings].filter(([, longs]) => longs.size > 1).map(([short, longs]) => [short, [...longs].toSorted()]);
+  // A number of sessions, which `recall` calls by another name.
+  assert.deepEqual(several, [['-n', ['--limit', '--recent']]]);
+});
+
+test('the pager is $PAGER without a shell unless it needs one', { skip: process.platform === 'win32' }, () => {
+  assert.deepEqual(pagerCommand(undefined), ['less', ['-FRX']]);
+  assert.deepEqual(pagerCommand('most -s'), ['most', ['-s']]);
+  assert.deepEqual(pagerCommand('LESS=F less | cat'), ['sh', ['-c', 'LESS=F less | cat']]);
+  assert.equal(pagerCommand(''), null);
+  assert.equal(pagerCommand('cat'), null);
+});
+
+test('a long list goes through the pager on a terminal, and neither into a pipe nor as JSON', { skip: process.platform === 'win32' }, async (t) => {
+  const place = world(t);
+  const directory = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
+  mkdirSync(directory, { recursive: true });
+  for (let number = 1; number <= 12; number += 1) {
+    const id = `${String(number).padStart(8, '0')}-0000-4000-8000-000000000000`;
+    writeFileSync(join(directory, `${id}.jsonl`), transcriptText('finished-interactive', { id, cwd: place.project }));
+  }
+  const paged = join(place.root, 'paged');
+  const posing = join(place.root, 'terminal.cjs');
+  writeFileSync(posing, "for (const name of ['stdin', 'stdout']) Object.assign(process[name], { isTTY: true, columns: 100, rows: Number(process.env.TEST_ROWS) });\n");
+  const list = (/** @type {string[]} */ argv, rows = 8) => place.run(argv, { node: ['--require', posing], env: { TEST_ROWS: String(rows), PAGER: `cat > '${paged}'`, NO_COLOR: '1' } });
+  const { status, stdout } = await list(['list']);
+  assert.deepEqual([status, stdout], [0, '']);
+  assert.equal(readFileSync(paged, 'utf8').match(/^0000/gm)?.length, 12);
+  writeFileSync(paged, '');
+  assert.equal((await list(['list'], 40)).stdout.match(/^0000/gm)?.length, 12, 'it fits');
+  assert.equal(JSON.parse((await list(['list', '--json'])).stdout).sessions.length, 12);
+  assert.equal(readFileSync(paged, 'utf8'), '');
+  assert.equal((await place.run(['list'], { env: { PAGER: `cat > '${paged}'` } })).stdout.match(/^0000/gm)?.length, 12);
+  const missing = await place.run(['list'], { node: ['--require', posing], env: { TEST_ROWS: '8', PAGER: 'no-such-pager', NO_COLOR: '1' } });
+  assert.equal(missing.stdout.match(/^0000/gm)?.length, 12, 'a pager that is not installed hides nothing');
+});
+
+test('a session whose pause ends while everything is paused is reported with the command that helps', async (t) => {
+  const place = world(t);
+  const id = '3f2a9c1d-0000-4000-8000-000000000001';
+  await stoppedSession(place, { id });
+  assert.equal((await place.run(['pause', '3f2a'])).stdout, 'Session 3f2a9c1d is paused.\n');
+  assert.equal((await place.run(['pause', '--all'])).stdout, 'Everything is paused.\n');
+  const still = await place.run(['pause', '--end', '3f2a']);
+  assert.deepEqual([still.status, still.stdout], [0, 'Session 3f2a9c1d is still paused, because everything is. End that pause with:\n  cc-session-recover pause --end --all\n']);
+  assert.deepEqual((await place.run(['unpause', '3f2a'])).status, 6);
+  assert.equal((await place.run(['pause', '--end', '--all'])).stdout, 'Everything is not paused any more.\n');
+  assert.equal((await place.run(['pause', '--end', '3f2a'])).stdout, 'Session 3f2a9c1d was not paused.\n');
+});
