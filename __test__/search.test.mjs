@@ -338,7 +338,7 @@ for (const [what, argv, message] of /** @type {const} */ ([
   ['an empty text', [''], /the text to search for is empty/],
   ['a bad regular expression', ['--regex', 'a(b'], /the regular expression is not valid: unclosed group, at character 2/],
   ['an unknown role', ['x', '--role', 'user,me'], /there is no role "me"/],
-  ['a bad time', ['x', '--since', 'yesterday'], /"yesterday" is neither a time nor a length of time/],
+  ['a bad time', ['x', '--since', 'someday'], /"someday" is neither a time nor a length of time/],
   ['a bad limit', ['x', '--limit', '-1'], /--limit takes a whole number, not "-1"/],
   ['no text', [], /missing required argument 'text'/],
 ])) {
