@@ -827,6 +827,30 @@ export interface AccountOptions {
   since?: string
 }
 
+/** What {@link writeReportPage} reports, and where it writes it. */
+export interface ReportPageOptions extends AccountOptions {
+  /** The file. */
+  to: string
+  /** A file that is there already is replaced. */
+  force?: boolean
+}
+
+/** Answer of {@link writeReportPage}: `cc-session-recover/timeline@1`. */
+export interface ReportPage {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/timeline@1'
+  /** When it was made. */
+  generatedAt: string
+  /** The page. */
+  path: string
+  /** Size of the page. */
+  bytes: number
+  /** Stops on it. */
+  stops: number
+  /** Sessions on it. */
+  sessions: number
+}
+
 /** One attempt to continue a session, in an account. */
 export interface TriedAttempt {
   /** When it was made. */
@@ -2846,9 +2870,16 @@ export declare function watchPause(milliseconds: number): Promise<boolean>
 export declare function watchWake(): void
 
 /**
- * Writes sessions as pages for people, in HTML or Markdown; not redacted. The originals are only read.
+ * Writes sessions as pages for people, in HTML or Markdown; with `redact` without recognised secrets. The originals are only read.
  *
  * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
  * `VERIFICATION_FAILED` or `IO`; no half page is left behind then.
  */
 export declare function writePages(options: ReadingOptions): Promise<ReadingReport>
+
+/**
+ * Writes the report of `report` as an HTML page: stops, waits and runs over time. Sessions are only read.
+ *
+ * Rejects as `report`, and with `PATH_REFUSED` or `IO`; no half page is left behind then.
+ */
+export declare function writeReportPage(options: ReportPageOptions): Promise<ReportPage>

@@ -883,3 +883,4 @@ module.exports.watch = nativeBinding.watch
 module.exports.watchPause = nativeBinding.watchPause
 module.exports.watchWake = nativeBinding.watchWake
 module.exports.writePages = nativeBinding.writePages
+module.exports.writeReportPage = nativeBinding.writeReportPage

@@ -189,3 +189,35 @@ test('show tells the runs of an incident', async (t) => {
   const shown = JSON.parse((await place.run(['show', ID, '--json'])).stdout);
   assert.deepEqual(shown.incident.attempts[0].run, made.run);
 });
+
+test('--format html writes stops, waits, runs and who continued as a page over time', async (t) => {
+  const place = world(t);
+  await stoppedSession(place, { id: ID, title: 'Move <the> parser' });
+  const did = result({ endedAt: ago(1), files: ['src/a.rs'], commits: ['1f2e3d4 Add a'] });
+  change(place, ID, {
+    phase: 'recovered',
+    attempts: [{ at: ago(3), action: 'wake', answered: 'overloaded', outcome: 'stopped-again' }, attempt(place, ID, did)],
+    evidence: [{ source: 'transcript', fact: 'a turn after the resume <ended> well' }],
+  });
+  const to = join(place.root, 'night.html');
+  const { status, stdout, stderr } = await place.run(['report', '--format', 'html', '--to', to, '--json']);
+  assert.equal(status, 0, stderr);
+  const page = JSON.parse(stdout);
+  const text = readFileSync(to, 'utf8');
+  assert.deepEqual([page.path, page.bytes, page.stops, page.sessions], [to, Buffer.byteLength(text), 1, 1]);
+  for (const kind of ['wait', 'run', 'continued', 'reset', 'stop']) assert.match(text, new RegExp(`<rect class="${kind}" x="[\\d.]+"`), kind);
+  for (const words of ['continued in its window: it stopped again', 'resumed unattended: it continued', '1 changed file, 1 commit', '<strong>continued</strong>: a turn after the resume &lt;ended&gt; well']) assert.ok(text.includes(words), words);
+  assert.doesNotMatch(text, /<the>|style="|https?:/);
+  const again = await place.run(['report', '--format', 'html', '--to', to]);
+  assert.deepEqual([again.status, /is there already/.test(again.stderr)], [4, true]);
+  assert.equal((await place.run(['report', '--format', 'html', '--to', to, '--force'])).status, 0);
+  for (const argv of [['--format', 'html'], ['--to', to], ['--open']]) assert.equal((await place.run(['report', ...argv])).status, 2, argv.join(' '));
+});
+
+test('a report without stops is a page that says so', async (t) => {
+  const place = world(t);
+  const to = join(place.root, 'quiet.html');
+  const { status, stdout } = await place.run(['report', '--all', '--format', 'html', '--to', to]);
+  assert.deepEqual([status, stdout.includes('Wrote 0 stops of 0 sessions.')], [0, true]);
+  assert.ok(readFileSync(to, 'utf8').includes('No session stopped in this time.'));
+});

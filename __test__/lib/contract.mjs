@@ -28,6 +28,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'forget', type: 'ForgetReport', title: 'Answer of `forget --json`' },
   { name: 'log', type: 'LogReport', title: 'Answer of `log --json`' },
   { name: 'report', type: 'AccountReport', title: 'Answer of `report --json`' },
+  { name: 'timeline', type: 'ReportPage', title: 'Answer of `report --format html --json`' },
   { name: 'state', type: 'StateReport', title: 'Answer of `state --json`' },
   { name: 'handoff', type: 'HandoffReport', title: 'Answer of `handoff --json`' },
   { name: 'error', type: 'ErrorReport', title: 'What a command with `--json` prints when it fails' },

@@ -13,11 +13,16 @@ module.exports = {
   options: [
     { flags: '-a, --all', description: 'every project on this machine' },
     { flags: '--since <when>', description: 'since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time (default: 24h)' },
+    { flags: '-f, --format <kind>', description: 'what to print, or with html to write: the night as a picture over time', choices: ['text', 'html'], default: 'text' },
+    { flags: '-t, --to <path>', description: 'file of the page' },
+    { flags: '--force', description: 'replace an existing page' },
+    { flags: '-o, --open', description: 'open the page with the program of the system' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
     { command: 'cc-session-recover report', does: 'the project in this directory, the last 24 hours' },
     { command: 'cc-session-recover report --all --since 1w', does: 'everything on this machine, the last week' },
+    { command: 'cc-session-recover report --all --format html --to night.html --open', does: 'the last night as a picture, in the browser' },
     { command: "cc-session-recover report --json | jq '.incidents[] | select(.needsYou)'", does: 'for programs' },
   ],
 
@@ -31,8 +36,30 @@ module.exports = {
       ...(args.all ? { all: true } : { project: resolve(args.dir ?? '.') }),
       ...(args.since === undefined ? {} : { since: args.since }),
     };
+    if (args.format === 'html') return writePage(args, options, io);
+    const page = [args.to !== undefined && '--to', args.force && '--force', args.open && '--open'].filter(Boolean);
+    if (page.length > 0) throw new UsageError(`${page.join(' and ')} is for pages`, 'add --format html');
     const report = await io.during('reading sessions', loadAddon().report(options));
     if (args.json) io.json(report);
     else printReport(report, io);
   },
 };
+
+/**
+ * @param {Record<string, any>} args
+ * @param {import('../../src/ffi/types.js').AccountOptions} options
+ * @param {import('../lib/output.js').Output} io
+ */
+async function writePage(args, options, io) {
+  const { pathToFileURL } = require('node:url');
+  const { loadAddon } = require('../lib/addon.js');
+  const { UsageError } = require('../lib/errors.js');
+  const { openFile } = require('../lib/opening.js');
+  const { count } = require('../lib/wording.js');
+
+  if (args.to === undefined) throw new UsageError('which file?', 'name it with --to: it has the names of sessions and is not deleted by this tool');
+  const page = await io.during('writing', loadAddon().writeReportPage({ ...options, to: resolve(args.to), ...(args.force ? { force: true } : {}) }));
+  if (args.json) io.json(page);
+  else io.lines([io.colours.bold(`Wrote ${count(page.stops, 'stop')} of ${count(page.sessions, 'session')}. Open it in a browser:`), `  ${io.colours.cyan(pathToFileURL(page.path).href)}`]);
+  if (args.open) openFile(page.path, io);
+}

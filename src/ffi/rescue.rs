@@ -5,7 +5,7 @@ use super::verbs::{seen, task};
 use crate::env::Environment;
 use crate::report::log;
 use crate::rescue::copy::Progress;
-use crate::rescue::reading::publish;
+use crate::rescue::reading::{publish, report_page};
 use crate::rescue::signal::SystemProcessControl;
 use crate::rescue::{export, forget, import, kill, prune, repair};
 use napi::bindgen_prelude::AsyncTask;
@@ -34,7 +34,7 @@ pub fn export_sessions(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Writes sessions as pages for people, in HTML or Markdown; not redacted. The originals are only read.
+/// Writes sessions as pages for people, in HTML or Markdown; with `redact` without recognised secrets. The originals are only read.
 ///
 /// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
 /// `VERIFICATION_FAILED` or `IO`; no half page is left behind then.
@@ -49,6 +49,23 @@ pub fn write_pages(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: publish::ReadingOptions| {
         let env = Environment::of_process();
         publish::publish(seen(&env), &options, &PROGRESS)
+    })
+}
+
+/// Writes the report of `report` as an HTML page: stops, waits and runs over time. Sessions are only read.
+///
+/// Rejects as `report`, and with `PATH_REFUSED` or `IO`; no half page is left behind then.
+#[napi(
+    catch_unwind,
+    js_name = "writeReportPage",
+    ts_args_type = "options: ReportPageOptions",
+    ts_return_type = "Promise<ReportPage>"
+)]
+#[must_use]
+pub fn write_report_page(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: report_page::ReportPageOptions| {
+        let env = Environment::of_process();
+        report_page::write_report_page(seen(&env), &options)
     })
 }
 

@@ -827,6 +827,30 @@ export interface AccountOptions {
   since?: string
 }
 
+/** What {@link writeReportPage} reports, and where it writes it. */
+export interface ReportPageOptions extends AccountOptions {
+  /** The file. */
+  to: string
+  /** A file that is there already is replaced. */
+  force?: boolean
+}
+
+/** Answer of {@link writeReportPage}: `cc-session-recover/timeline@1`. */
+export interface ReportPage {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/timeline@1'
+  /** When it was made. */
+  generatedAt: string
+  /** The page. */
+  path: string
+  /** Size of the page. */
+  bytes: number
+  /** Stops on it. */
+  stops: number
+  /** Sessions on it. */
+  sessions: number
+}
+
 /** One attempt to continue a session, in an account. */
 export interface TriedAttempt {
   /** When it was made. */

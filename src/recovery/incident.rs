@@ -58,6 +58,18 @@ pub enum Phase {
 }
 
 impl Phase {
+    pub const ALL: [Self; 9] = [
+        Self::Open,
+        Self::Waiting,
+        Self::Attempting,
+        Self::Recovered,
+        Self::MovedOn,
+        Self::Superseded,
+        Self::Held,
+        Self::GivenUp,
+        Self::Cancelled,
+    ];
+
     /// Nothing is owed any more.
     #[must_use]
     pub const fn is_over(self) -> bool {
@@ -182,6 +194,10 @@ pub enum AttemptOutcome {
     StoppedAgain,
     /// Nothing came of it.
     NoEffect,
+}
+
+impl AttemptOutcome {
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Continued, Self::StoppedAgain, Self::NoEffect];
 }
 
 /// One attempt to continue.

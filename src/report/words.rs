@@ -5,6 +5,7 @@ use super::session::SessionGroup;
 use crate::claude::home::is_session_id;
 use crate::clock::local_time;
 use crate::error::{Code, Error, Result};
+use crate::recovery::incident::{AttemptOutcome, Phase};
 use crate::session::StopKind;
 use crate::session::state::{Activity, State};
 use chrono::{DateTime, Datelike as _, Utc};
@@ -139,6 +140,33 @@ pub const fn stop_words(kind: StopKind) -> &'static str {
         StopKind::Crashed => "crashed",
         StopKind::Empty => "no conversation yet",
         StopKind::Unknown => "unknown",
+    }
+}
+
+/// What became of a stop.
+#[must_use]
+pub const fn phase_words(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Open => "not planned yet",
+        Phase::Waiting => "waiting",
+        Phase::Attempting => "at work",
+        Phase::Recovered => "continued",
+        Phase::MovedOn => "you continued it",
+        Phase::Superseded => "asked again in a later session",
+        Phase::Held => "held",
+        Phase::GivenUp => "given up",
+        Phase::Cancelled => "cancelled",
+    }
+}
+
+/// What came of an attempt.
+#[must_use]
+pub const fn outcome_words(outcome: AttemptOutcome) -> &'static str {
+    match outcome {
+        AttemptOutcome::Continued => "it continued",
+        AttemptOutcome::StoppedAgain => "it stopped again",
+        AttemptOutcome::NoEffect => "nothing came of it",
+        AttemptOutcome::Pending => "what came of it is not seen yet",
     }
 }
 
@@ -388,6 +416,8 @@ mod tests {
             "statuses": table(&SessionStatus::ALL, SessionStatus::words),
             "states": table(&State::ALL, state_words),
             "stops": table(&StopKind::ALL, stop_words),
+            "phases": table(&Phase::ALL, phase_words),
+            "outcomes": table(&AttemptOutcome::ALL, outcome_words),
         });
         let text = serde_json::to_string_pretty(&words).unwrap() + "\n";
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("bin/lib/words.json");

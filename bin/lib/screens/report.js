@@ -8,6 +8,8 @@ const { tableLines } = require('../table.js');
 const { cleaned, truncatedPath, widthOf, wrapped } = require('../text.js');
 const { clock, count, homely, kindWords, nextWords, ownName, sentence, shortIds, tokenWords } = require('../wording.js');
 
+const WORDS = require('../words.json');
+
 /** @typedef {import('../../../src/ffi/types.js').AccountReport} AccountReport */
 /** @typedef {import('../../../src/ffi/types.js').IncidentAccount} IncidentAccount */
 /** @typedef {import('../../../src/ffi/types.js').TriedAttempt} TriedAttempt */
@@ -25,22 +27,6 @@ const GROUPS = /** @type {const} */ ([
 
 /** Files and commits that are named of one incident. */
 const NAMED = 8;
-
-/** What came of an attempt. @type {Record<TriedAttempt['outcome'], string>} */
-const OUTCOMES = { continued: 'it continued', 'stopped-again': 'it stopped again', 'no-effect': 'nothing came of it', pending: 'what came of it is not seen yet' };
-
-/** How an incident ended. @type {Record<IncidentAccount['phase'], string>} */
-const PHASES = {
-  open: 'not planned yet',
-  waiting: 'waiting',
-  attempting: 'at work',
-  recovered: 'continued',
-  'moved-on': 'you continued it',
-  superseded: 'asked again in a later session',
-  held: 'held',
-  'given-up': 'given up',
-  cancelled: 'cancelled',
-};
 
 /**
  * @param {AccountReport} report
@@ -111,7 +97,7 @@ function reportLines(report, { width, colours }) {
       short.get(account.session) ?? account.session,
       clock(new Date(account.stoppedAt), now),
       kindWords(account.stop),
-      { text: `${PHASES[phase] ?? phase}${endedAt === null ? '' : ` ${clock(new Date(endedAt), now)}`}`, style: paint },
+      { text: `${WORDS.phases[phase] ?? phase}${endedAt === null ? '' : ` ${clock(new Date(endedAt), now)}`}`, style: paint },
       numberOf(work.answers),
       numberOf(work.files.length),
       numberOf(work.commits.length),
@@ -159,11 +145,11 @@ function reportLines(report, { width, colours }) {
   /** @param {TriedAttempt} tried */
   function triedWords({ at, action, outcome, result }) {
     const begun = `${clock(new Date(at), now)} ${action === 'wake' ? 'told to continue' : 'resumed'}`;
-    if (result === null) return `${begun}: ${OUTCOMES[outcome]}.`;
+    if (result === null) return `${begun}: ${WORDS.outcomes[outcome]}.`;
     const denied = result.denied > 0 ? ` (${result.denied} denied)` : '';
     const did = `${count(result.answers, 'answer')}, ${count(result.calls, 'tool call')}${denied}, ${tokenWords(result.tokens)} tokens`;
     const until = result.endedAt === null ? '' : ` until ${clock(new Date(result.endedAt), now)}`;
-    return `${begun}${until}: ${did}; its process ${result.ended}; ${OUTCOMES[outcome]}.`;
+    return `${begun}${until}: ${did}; its process ${result.ended}; ${WORDS.outcomes[outcome]}.`;
   }
 
   /** @param {string} text */

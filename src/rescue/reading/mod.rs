@@ -11,8 +11,10 @@ mod markdown;
 mod prose;
 pub mod publish;
 mod redacted;
+pub mod report_page;
 mod shown;
 pub mod tool;
+mod unfinished;
 
 use conversation::{TokenTotals, Totals, clock};
 use entry::Picture;

@@ -10,21 +10,20 @@ use super::index::{INDEX, INDEX_MARK, IndexRow, index_page};
 use super::markdown::Markdown;
 use super::redacted::redact_text;
 use super::shown::{line_of, size};
+use super::unfinished::{BODY, Unfinished, abandoned};
 use super::{LeftOut, PageFacts, PageFrame};
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{lossy, open_regular_with_metadata, private_file, read_small};
-use crate::program::process_exists;
+use crate::fs::{lossy, open_regular_with_metadata, read_small};
 use crate::report::inventory::{Inventory, InventoryRow, ReportContext};
 use crate::report::session::Session;
 use crate::report::words::state_words;
 use crate::rescue::copy::Progress;
-use crate::rescue::export::{Failure, Selection, ensure_elsewhere, rename_new, unread};
+use crate::rescue::export::{Failure, Selection, ensure_elsewhere, unread};
 use crate::session::belongings::{self, SessionFileKind};
 use crate::session::files::is_subagent;
 use crate::session::state::State;
 use crate::store::journal;
 use crate::store::layout::ensure_dir;
-use crate::store::replace::sync_dir;
 use crate::store::snapshot::ensure_room;
 use crate::world::World;
 use chrono::{DateTime, Utc};
@@ -33,17 +32,13 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufWriter, Read as _, Seek as _, Write as _};
+use std::io::{BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/reading@1";
 /// What stands between the time and the id in a name.
 const MARK: &str = "-READING-";
-/// Ending of what is being written.
-const UNFINISHED: &str = ".part";
-/// Between the name of a page and [`UNFINISHED`], for the body that is written first.
-const BODY: &str = ".body";
 /// Bytes that are written at once.
 const BLOCK: usize = 256 * 1024;
 /// Largest description of a subagent that is read.
@@ -566,75 +561,6 @@ fn described(path: &Path) -> (String, Agent) {
     )
 }
 
-/// What is being written; taken away again unless it gets its name.
-struct Unfinished {
-    path: PathBuf,
-    file: File,
-    published: std::cell::Cell<bool>,
-}
-
-impl Unfinished {
-    fn begin(dir: &Path, name: &str) -> Result<Self> {
-        let path = dir.join(format!(".{name}.{}{UNFINISHED}", std::process::id()));
-        // Left by a process that had our id and died.
-        let _ = std::fs::remove_file(&path);
-        let mut options = private_file();
-        options.write(true).create_new(true);
-        let file = options.read(true).open(&path).doing("create", &path)?;
-        Ok(Self { path, file, published: false.into() })
-    }
-
-    /// Writes what stands around the body, and the body, which was written to another file.
-    fn fill(&self, frame: &PageFrame, body: &Self) -> Result<()> {
-        let (mut from, mut to) = (&body.file, &self.file);
-        from.rewind().doing("read", &body.path)?;
-        to.write_all(frame.head.as_bytes()).doing("write", &self.path)?;
-        std::io::copy(&mut from, &mut to).doing("write", &self.path)?;
-        to.write_all(frame.tail.as_bytes()).doing("write", &self.path)
-    }
-
-    fn publish(&self, dir: &Path, name: &str, exactly: bool, force: bool) -> Result<PathBuf> {
-        let placed = |path: PathBuf| {
-            self.published.set(true);
-            sync_dir(dir).doing("write", dir)?;
-            Ok(path)
-        };
-        if exactly && force {
-            let path = dir.join(name);
-            std::fs::rename(&self.path, &path).doing("put in place", &path)?;
-            return placed(path);
-        }
-        let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
-        for number in 1..100 {
-            let path = match number {
-                1 => dir.join(name),
-                _ => dir.join(format!("{stem}-{number}.{ending}")),
-            };
-            match rename_new(&self.path, &path) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && !exactly => {}
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    return Err(Error::new(Code::PathRefused, "is there already and is not overwritten")
-                        .at(&path)
-                        .hint("choose another name, or give --force"));
-                }
-                other => {
-                    other.doing("put in place", &path)?;
-                    return placed(path);
-                }
-            }
-        }
-        Err(Error::new(Code::PathRefused, "is there already and is not overwritten").at(dir.join(name)))
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if !self.published.get() {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
 /// The session of a page in the state, by its name: `<UTC>-READING-<id>.html` or `.md`, `-2` behind the id for a second one
 /// within a second.
 #[must_use]
@@ -653,14 +579,6 @@ pub fn session_of(name: &str) -> Option<&str> {
 #[must_use]
 pub fn left_over(name: &str) -> Option<&str> {
     abandoned(name).and_then(session_of)
-}
-
-/// The page that was begun under this name, when whoever began it is gone.
-fn abandoned(name: &str) -> Option<&str> {
-    let (page, pid) = name.strip_prefix('.')?.strip_suffix(UNFINISHED)?.rsplit_once('.')?;
-    let pid = pid.parse::<u32>().ok()?;
-    let page = page.strip_suffix(BODY).unwrap_or(page);
-    (pid != std::process::id() && !process_exists(pid)).then_some(page)
 }
 
 /// Takes away what pages have left whose process was killed.
