@@ -1911,6 +1911,48 @@ export interface ConfigurationReport {
   values: ConfigValue[]
 }
 
+/** A project, or the user's own settings, with hooks of this tool. */
+export interface SetupPlace {
+  /** Directory of the project; `null` for the user's own settings. */
+  project: string | null
+  /** The settings files that were edited. */
+  scopes: ('project' | 'local' | 'user')[]
+  /** Their paths. */
+  settings: string[]
+  /** The directory is there. */
+  exists: boolean
+}
+
+/** The state directory, and what would be lost with it. */
+export interface StateStock {
+  /** Its path. */
+  dir: string
+  /** Whether it is there. */
+  exists: boolean
+  /** Sessions that Claude Code has deleted and that are kept only there. */
+  onlyCopies: number
+  /** Sessions that were exported into it. */
+  exports: number
+  /** Processes of this tool work with it: a supervisor, or a hook that waits. */
+  busy: boolean
+}
+
+/** Answer of {@link setups}. */
+export interface SetupsReport {
+  /** Projects, and the user's own settings. */
+  places: SetupPlace[]
+  /** Directories that the plugin was written to. */
+  plugins: string[]
+  /** The state directory. */
+  state: StateStock
+}
+
+/** What {@link removeState} may remove. */
+export interface RemoveStateOptions {
+  /** Remove copies that exist nowhere else too. */
+  copies?: boolean
+}
+
 /** Whose work {@link handoff} hands over, and what for. */
 export interface HandoffOptions {
   /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when absent, the latest of the project. */
@@ -2773,6 +2815,13 @@ export declare function releaseTerminal(): void
 export declare function relocate(options: RelocateOptions): Promise<RelocateReport>
 
 /**
+ * Removes the state directory with everything in it. Resolves to whether there was one.
+ *
+ * Rejects with `SESSION_LIVE`, `USAGE` (it has copies that exist nowhere else), `PATH_REFUSED`, `STATE_DIR_UNKNOWN` or `IO`.
+ */
+export declare function removeState(options?: RemoveStateOptions): Promise<boolean>
+
+/**
  * Says what is damaged in a session's transcript and what is done about it, and mends it on a verified snapshot when asked to.
  *
  * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`, `NOTHING_TO_DO`,
@@ -2818,6 +2867,13 @@ export declare function search(options: SearchOptions): Promise<SearchReport>
  * Rejects with `STATE_DIR_UNKNOWN`.
  */
 export declare function serviceStatus(options?: ServiceStatusOptions): Promise<ServiceStatus>
+
+/**
+ * What this tool has set up on the machine: projects, the user's own hooks, plugins, and its state directory. Reads only.
+ *
+ * Rejects with `STATE_DIR_UNKNOWN`.
+ */
+export declare function setups(): Promise<SetupsReport>
 
 /**
  * Everything about one session; reads its whole transcript. Reads only.

@@ -85,6 +85,8 @@ codes! {
     SnapshotNotFound = "SNAPSHOT_NOT_FOUND", NotFound;
     /// No saved state of the project has this name, or there is none at all.
     StateNotFound = "STATE_NOT_FOUND", NotFound;
+    /// Hooks of a project cannot go into the home directory: its settings are those of the user.
+    HomeDirectory = "HOME_DIRECTORY", Refused;
     /// A process holds the session.
     SessionLive = "SESSION_LIVE", Refused;
     /// A run may not be made now.

@@ -24,6 +24,7 @@ module.exports = {
     { flags: '--keep', description: "retain the files of sessions that Claude Code's retention deletes (default)" },
     { flags: '--no-keep', description: 'do not retain them' },
     { flags: '--share', description: 'leave .git/info/exclude alone, so that the files can be committed' },
+    { flags: '-a, --all', description: 'refresh every place that is set up on this machine, for example after an upgrade', conflicts: ['local', 'user', 'unattended', 'attended', 'statusline'] },
     { flags: '--dry-run', description: 'print the exact changes and write nothing' },
     { flags: '--json', description: 'print the report as JSON and ask nothing' },
     { flags: '-y, --yes', description: 'do not ask' },
@@ -33,6 +34,7 @@ module.exports = {
     { command: 'cc-session-recover init ~/work/api --local', does: 'only for you, nothing to commit' },
     { command: 'cc-session-recover init --user --statusline', does: 'in all your projects, with the quota in the status line' },
     { command: 'cc-session-recover init --unattended', does: 'also resume closed sessions, unattended' },
+    { command: 'cc-session-recover init --all', does: 'after an upgrade: refresh everything that is set up' },
     { command: 'cc-session-recover init --dry-run > init.patch', does: 'print the changes as a patch' },
   ],
 
@@ -41,6 +43,11 @@ module.exports = {
     const { PACKAGE_ROOT, addonFile, loadAddon } = require('../lib/addon.js');
     const { isChange, printDiff, printSteps, printWarnings, scopeOf } = require('../lib/changes.js');
 
+    if (args.all) {
+      const { UsageError } = require('../lib/errors.js');
+      if (args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'leave one of them out');
+      return require('../lib/everywhere.js').refreshAll(args, io);
+    }
     const addon = loadAddon();
     const plan = await addon.planInit({
       project: resolve(args.dir ?? '.'),

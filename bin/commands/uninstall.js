@@ -12,6 +12,9 @@ module.exports = {
     'Settings files that have not changed since `init` get their earlier bytes back; from others only our own entries are removed.\nHANDOFF.md and the records of stopped sessions stay.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
+    { flags: '-a, --all', description: 'everything of this tool on this machine: projects, your own settings, plugins, service, runtime and state', conflicts: ['local', 'user'] },
+    { flags: '--state', description: 'with --all: also remove a state directory with exports, or with sessions that Claude Code has deleted' },
+    { flags: '--keep-state', description: 'with --all: leave the state directory', conflicts: ['state'] },
     { flags: '--local', description: 'from .claude/settings.local.json', conflicts: ['user'] },
     { flags: '--user', description: 'from your own settings', conflicts: ['local'] },
     { flags: '--dry-run', description: 'print the exact changes and write nothing' },
@@ -20,14 +23,21 @@ module.exports = {
   ],
   examples: [
     { command: 'cc-session-recover uninstall', does: 'from the project in this directory' },
+    { command: 'cc-session-recover uninstall --all --dry-run', does: 'print everything of this tool on this machine' },
     { command: 'cc-session-recover uninstall --user --dry-run', does: 'print what would be removed from your own settings' },
   ],
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
     const { isChange, printDiff, printSteps, printWarnings, scopeOf } = require('../lib/changes.js');
+    const { UsageError } = require('../lib/errors.js');
     const { exitOf } = require('../lib/exit.js');
 
+    if (args.all) {
+      if (args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'leave one of them out');
+      return require('../lib/everywhere.js').uninstallAll(args, io);
+    }
+    if (args.state || args.keepState) throw new UsageError('--state and --keep-state go with --all', 'add --all');
     const addon = loadAddon();
     const plan = await addon.planUninstall({ project: resolve(args.dir ?? '.'), scope: scopeOf(args) });
     const steps = plan.files;

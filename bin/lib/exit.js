@@ -70,6 +70,8 @@ const exitOf = {
   pause: ({ changed }) => ofAction(changed),
   /** `plugin` and `uninstall`. @param {{changed: boolean}} change */
   change: ({ changed }) => ofAction(changed),
+  /** `init --all` and `uninstall --all`. @param {{changed: boolean, failures: unknown[]}} report */
+  changeOfAll: ({ changed, failures }) => (failures.length > 0 ? EXIT.failed : ofAction(changed)),
   /** @param {import('../../src/ffi/types.js').PreviewReport} report */
   preview: ({ sessions }) => ofAction(sessions.length > 0),
   /** @param {import('../../src/ffi/types.js').PruneReport} report */

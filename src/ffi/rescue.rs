@@ -7,7 +7,7 @@ use crate::report::log;
 use crate::rescue::copy::Progress;
 use crate::rescue::reading::{publish, report_page};
 use crate::rescue::signal::SystemProcessControl;
-use crate::rescue::{export, forget, import, kill, prune, repair};
+use crate::rescue::{export, forget, import, kill, prune, repair, teardown};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::{Value, json};
@@ -145,6 +145,35 @@ pub fn prune_copies(options: Option<Value>) -> AsyncTask<CoreTask> {
     task(options, |options: prune::PruneOptions| {
         let env = Environment::of_process();
         prune::prune(seen(&env), &options)
+    })
+}
+
+/// What this tool has set up on the machine: projects, the user's own hooks, plugins, and its state directory. Reads only.
+///
+/// Rejects with `STATE_DIR_UNKNOWN`.
+#[napi(catch_unwind, js_name = "setups", ts_return_type = "Promise<SetupsReport>")]
+#[must_use]
+pub fn setups_of() -> AsyncTask<CoreTask> {
+    task(None, |_: teardown::NoOptions| {
+        let env = Environment::of_process();
+        teardown::setups(seen(&env))
+    })
+}
+
+/// Removes the state directory with everything in it. Resolves to whether there was one.
+///
+/// Rejects with `SESSION_LIVE`, `USAGE` (it has copies that exist nowhere else), `PATH_REFUSED`, `STATE_DIR_UNKNOWN` or `IO`.
+#[napi(
+    catch_unwind,
+    js_name = "removeState",
+    ts_args_type = "options?: RemoveStateOptions",
+    ts_return_type = "Promise<boolean>"
+)]
+#[must_use]
+pub fn remove_state_dir(options: Option<Value>) -> AsyncTask<CoreTask> {
+    task(options, |options: teardown::RemoveStateOptions| {
+        let env = Environment::of_process();
+        teardown::remove_state(seen(&env), &options)
     })
 }
 

@@ -1911,6 +1911,48 @@ export interface ConfigurationReport {
   values: ConfigValue[]
 }
 
+/** A project, or the user's own settings, with hooks of this tool. */
+export interface SetupPlace {
+  /** Directory of the project; `null` for the user's own settings. */
+  project: string | null
+  /** The settings files that were edited. */
+  scopes: ('project' | 'local' | 'user')[]
+  /** Their paths. */
+  settings: string[]
+  /** The directory is there. */
+  exists: boolean
+}
+
+/** The state directory, and what would be lost with it. */
+export interface StateStock {
+  /** Its path. */
+  dir: string
+  /** Whether it is there. */
+  exists: boolean
+  /** Sessions that Claude Code has deleted and that are kept only there. */
+  onlyCopies: number
+  /** Sessions that were exported into it. */
+  exports: number
+  /** Processes of this tool work with it: a supervisor, or a hook that waits. */
+  busy: boolean
+}
+
+/** Answer of {@link setups}. */
+export interface SetupsReport {
+  /** Projects, and the user's own settings. */
+  places: SetupPlace[]
+  /** Directories that the plugin was written to. */
+  plugins: string[]
+  /** The state directory. */
+  state: StateStock
+}
+
+/** What {@link removeState} may remove. */
+export interface RemoveStateOptions {
+  /** Remove copies that exist nowhere else too. */
+  copies?: boolean
+}
+
 /** Whose work {@link handoff} hands over, and what for. */
 export interface HandoffOptions {
   /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when absent, the latest of the project. */

@@ -303,6 +303,20 @@ pub fn plan(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan> {
     Ok(plan)
 }
 
+/// Whether `.claude` of this directory is the user's own configuration directory, and not that of a project.
+fn is_directory_of_user(env: &Environment, project: &Path) -> bool {
+    let own = project.join(".claude");
+    let of_user = [env.claude_config_dir(), env.home().map(|home| home.join(".claude"))];
+    of_user.into_iter().flatten().any(|dir| {
+        dir == own
+            || canonical(&dir).is_ok_and(|dir| canonical(&own).is_ok_and(|own| own == dir))
+            || dir
+                .parent()
+                .and_then(|above| canonical(above).ok())
+                .is_some_and(|above| above == project && dir.file_name() == own.file_name())
+    })
+}
+
 /// A plan without the edits of the settings files, so that it can be compared with one that cannot be read.
 ///
 /// # Errors
@@ -315,6 +329,12 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
             .hint("run init --unattended in the project, without --user"));
     }
     let places = Places::of(setup, &options.project, scope)?;
+    if scope != HookScope::User && is_directory_of_user(setup.env, &places.project) {
+        let why = "is the home of Claude Code's own settings: .claude/settings.json in it applies to all your projects";
+        return Err(Error::new(Code::HomeDirectory, why).at(&places.project).hint(
+            "run cc-session-recover init --user for all your projects, or init in the directory of one project",
+        ));
+    }
     places.check()?;
     let mut files = Vec::new();
     let mut warnings = Vec::new();

@@ -15,3 +15,4 @@ pub mod repair;
 pub mod restore;
 pub mod session_log;
 pub mod signal;
+pub mod teardown;

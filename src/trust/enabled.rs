@@ -189,6 +189,15 @@ pub fn all_enabled(state: &StateDir) -> Vec<Enabled> {
     found
 }
 
+/// Every record there is: of projects, of the user's own hooks, and of directories that are gone.
+#[must_use]
+pub fn all_records(state: &StateDir) -> Vec<Enabled> {
+    let entries = std::fs::read_dir(state.projects()).into_iter().flatten().flatten();
+    let mut found: Vec<Enabled> = entries.filter_map(|entry| peek::<Enabled>(&entry.path()).ok()?).collect();
+    found.sort_by(|one, other| one.project.cmp(&other.project));
+    found
+}
+
 fn of_project(state: &StateDir, project: &Path) -> Option<Enabled> {
     let enabled = peek::<Enabled>(&record_path(state, project)).ok()??;
     let same = enabled.project.as_deref() == Some(project)

@@ -101,6 +101,12 @@ impl PluginRecord {
     }
 }
 
+/// The directories that the plugin was written to.
+#[must_use]
+pub fn written(state: &StateDir) -> Vec<PathBuf> {
+    PluginRecord::look(state).map(|record| record.places.into_keys().collect()).unwrap_or_default()
+}
+
 /// The record under which the plugin's hooks work for a session: the project's own where it has one, else one that says nothing
 /// but that the plugin was written. `None` where hooks of a settings file do the work, and where no plugin was written.
 ///

@@ -1,0 +1,79 @@
+// `init --all` and `uninstall --all`: every place that is set up on the machine; and the home directory, which is no project.
+
+import assert from 'node:assert/strict';
+import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { world } from './lib/command.mjs';
+
+/** Every path below a directory, with the text of each file. @param {string} dir @returns {Record<string, string>} */
+function tree(dir) {
+  /** @type {Record<string, string>} */
+  const found = {};
+  for (const name of readdirSync(dir)) {
+    const path = join(dir, name);
+    if (lstatSync(path).isDirectory()) Object.assign(found, { [path]: '' }, tree(path));
+    else found[path] = readFileSync(path, 'utf8');
+  }
+  return found;
+}
+
+/** A world with two projects that is set up in both and in the user's own settings. @param {import('node:test').TestContext} t */
+async function everywhere(t) {
+  const place = world(t);
+  const other = join(place.home, 'other');
+  mkdirSync(other);
+  writeFileSync(join(place.claude, 'settings.json'), '{\n  // mine\n  "model": "opus"\n}\n');
+  const state = join(place.home, '.local', 'state', 'cc-session-recover');
+  const run = (/** @type {string[]} */ argv) => place.run(argv, { env: { CC_RECOVER_STATE_DIR: state } });
+  const before = tree(place.home);
+  for (const argv of [['init', '--yes'], ['init', other, '--local', '--yes'], ['init', '--user', '--yes']]) assert.equal((await run(argv)).status, 0);
+  return { place, other, state, run, before };
+}
+
+test('uninstall --all leaves the home directory as it was before init', async (t) => {
+  const { place, run, before } = await everywhere(t);
+  const installed = tree(place.home);
+  assert.notDeepEqual(installed, before);
+  const dry = await run(['uninstall', '--all', '--dry-run']);
+  assert.equal(dry.status, 0, dry.stderr);
+  for (const what of ['project', 'other', 'your own settings', 'and the state directory']) assert.ok(dry.stdout.includes(what), dry.stdout);
+  assert.deepEqual(tree(place.home), installed, 'a dry run changes nothing');
+  assert.equal((await run(['uninstall', '--all'])).status, 2, 'without a terminal it needs --yes');
+  const { status, stdout, stderr } = await run(['uninstall', '--all', '--yes']);
+  assert.equal(status, 0, stdout + stderr);
+  assert.deepEqual(tree(place.home), before);
+  assert.equal((await run(['uninstall', '--all', '--yes'])).status, 6, 'then there is nothing to do');
+});
+
+test('uninstall --all keeps exports that are in the state directory until --state is given', async (t) => {
+  const { state, run } = await everywhere(t);
+  mkdirSync(join(state, 'exports', 'one'), { recursive: true });
+  const refused = await run(['uninstall', '--all', '--yes', '--json']);
+  const report = JSON.parse(refused.stdout);
+  assert.deepEqual([refused.status, report.stateRemoved, report.changed], [1, false, true]);
+  assert.match(report.failures[0].error.hint, /--state/);
+  assert.equal((await run(['uninstall', '--all', '--yes', '--state'])).status, 0);
+  assert.equal(existsSync(state), false);
+});
+
+test('init --all repairs what is set up, and nothing else', async (t) => {
+  const { place, other, run } = await everywhere(t);
+  const whole = tree(place.home);
+  assert.equal((await run(['init', '--all', '--yes'])).status, 6);
+  const launcher = join(other, '.claude', 'cc-session-recover', 'hook.js');
+  writeFileSync(launcher, '// of an older version\n');
+  const { status, stdout, stderr } = await run(['init', '--all', '--yes']);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /Refreshed: .*other\.$/m);
+  assert.equal(readFileSync(launcher, 'utf8'), whole[launcher]);
+});
+
+test('init in the home directory explains why not, and names --user', async (t) => {
+  const place = world(t);
+  const before = tree(place.home);
+  const { status, stderr } = await place.run(['init', '--yes'], { cwd: place.home });
+  assert.equal(status, 4);
+  assert.match(stderr, /applies to all your projects\n {2}next: run cc-session-recover init --user/);
+  assert.deepEqual(tree(place.home), before);
+});
