@@ -602,8 +602,8 @@ export interface StatusReport {
   accounts: Account[]
   /** The sessions. */
   sessions: Session[]
-  /** Closed sessions that need you and stopped longer ago than `status.recentHours`: how many, and what stopped them. They are not in `sessions`. Printed by `status` only. */
-  older?: { count: number; stops: StopKind[] }
+  /** Closed sessions that need you and stopped longer ago than `status.recentHours`: how many, what stopped them, and the ids of those that only `repair` helps. They are not in `sessions`. Printed by `status` only. */
+  older?: { count: number; stops: StopKind[]; repairable?: string[] }
   /** What could not be read. */
   problems: Problem[]
 }

@@ -13,6 +13,8 @@ use crate::recovery::incident::{AttemptOutcome, Incident, Phase};
 use crate::recovery::plan::Action;
 use crate::recovery::supervise::Supervising;
 use crate::session::StopKind;
+use crate::session::failure::{RequestCure, request_cure};
+use crate::session::message::ClientMessage;
 use crate::session::stop::time;
 use crate::store::StateDir;
 use crate::store::lock::Lock;
@@ -146,6 +148,8 @@ pub struct Older {
     pub count: usize,
     /// What stopped them, for `list --stop`.
     pub stops: BTreeSet<StopKind>,
+    /// Those whose requests the API refuses until `repair` has removed something from the transcript. Time does not help them.
+    pub repairable: Vec<String>,
 }
 
 /// Whether a session waits for nobody but a user who has left it alone for this long.
@@ -198,6 +202,8 @@ pub fn status_of(
     let (old, mut sessions): (Vec<Session>, Vec<Session>) =
         sessions.into_iter().partition(|session| is_old(session, now, recent));
     let stops = old.iter().map(|session| session.stop.kind).collect();
+    let repairable =
+        old.iter().filter(|session| needs_repair(session)).map(|session| session.id.clone()).collect();
     // The newest first in each group.
     sessions.sort_by_key(|session| session.group);
     let recovery = overview(inventory, ground, asked.as_ref(), &sessions);
@@ -211,9 +217,14 @@ pub fn status_of(
         recovery,
         accounts: last_seen(&ground.state),
         sessions,
-        older: Older { count: old.len(), stops },
+        older: Older { count: old.len(), stops, repairable },
         problems,
     }
+}
+
+fn needs_repair(session: &Session) -> bool {
+    let message = session.stop.message.as_ref().map(ClientMessage::shown).unwrap_or_default();
+    session.stop.kind == StopKind::RequestError && request_cure(&message) == RequestCure::Repair
 }
 
 fn overview(

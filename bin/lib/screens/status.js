@@ -25,6 +25,9 @@ const GROUPS = /** @type {const} */ ([
 /** So many of a group are shown. The others are in `list`, and in the JSON. */
 const SHOWN = 50;
 
+/** Commands that repair older sessions. */
+const MOST_REPAIRABLE = 3;
+
 const DAY = 86_400_000;
 
 /**
@@ -60,7 +63,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     if (kind.group === 'needs-you') parts.push(crashed());
   }
   if (!shown.some(({ kind }) => kind.group === 'needs-you')) parts.push(crashed());
-  if (report.older !== undefined && report.older.count > 0) parts.push(['', ...wrap(olderWords())]);
+  if (report.older !== undefined && report.older.count > 0) parts.push(['', ...wrap(olderWords()), ...repairableLines(report.older.repairable ?? [])]);
   if (rest.length > 0) parts.push(['', ...wrap(restWords())]);
   if (project !== null && !project.enabled) {
     const dir = /** @type {{dir: string}} */ (report.project).dir;
@@ -211,6 +214,14 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   function olderWords({ count: number, stops } = report.older ?? { count: 0, stops: [] }) {
     const dir = report.project === null ? [] : ['--project', report.project.dir];
     return `${number} older: ${ownName()} ${commandWords(['list', '--stop', ...stops, ...dir])}`;
+  }
+
+  /** Older sessions that wait for `repair`, which only a look at each of them would show. @param {string[]} ids */
+  function repairableLines(ids) {
+    if (ids.length === 0) return [];
+    const named = ids.slice(0, MOST_REPAIRABLE).map((id) => `  ${colours.cyan(`${ownName()} repair ${id}`)}`);
+    const more = ids.length > MOST_REPAIRABLE ? [`  and ${ids.length - MOST_REPAIRABLE} more`] : [];
+    return [...wrap(`The API refuses ${ids.length === 1 ? 'one of them' : `${ids.length} of them`} until repaired:`), ...named, ...more];
   }
 
   function restWords() {
