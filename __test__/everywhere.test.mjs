@@ -57,6 +57,27 @@ test('uninstall --all keeps exports that are in the state directory until --stat
   assert.equal(existsSync(state), false);
 });
 
+test('uninstall --all leaves what is not of this tool in the state directory, and says so', async (t) => {
+  const { state, run } = await everywhere(t);
+  writeFileSync(join(state, 'thesis.txt'), 'of somebody');
+  const { status, stderr } = await run(['uninstall', '--all', '--yes']);
+  assert.deepEqual([status, /which stay: thesis\.txt/.test(stderr)], [1, true]);
+  assert.deepEqual(tree(state), { [join(state, 'thesis.txt')]: 'of somebody' });
+});
+
+test('uninstall --all never takes a directory of Claude Code for the state directory', async (t) => {
+  const place = world(t);
+  const session = join(place.claude, 'projects', '-w', 'a.jsonl');
+  mkdirSync(join(place.claude, 'projects', '-w'), { recursive: true });
+  mkdirSync(join(place.claude, 'sessions'), { recursive: true });
+  writeFileSync(session, 'x');
+  for (const state of [place.claude, place.home]) {
+    const { status, stdout, stderr } = await place.run(['uninstall', '--all', '--yes', '--state'], { env: { CC_RECOVER_STATE_DIR: state } });
+    assert.deepEqual([status, existsSync(session)], [1, true], stdout + stderr);
+    assert.match(stderr, /is not a state directory of this tool/);
+  }
+});
+
 test('init --all repairs what is set up, and nothing else', async (t) => {
   const { place, other, run } = await everywhere(t);
   const whole = tree(place.home);

@@ -1,9 +1,10 @@
 //! Everything that this tool has set up on the machine, and the removal of its state directory.
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::lossy;
 use crate::report::inventory::{Inventory, ReportContext};
 use crate::store::StateDir;
+use crate::store::layout::is_own_name;
 use crate::store::lock::Lock;
 use crate::trust::enabled::{Enabled, HookScope, all_records};
 use crate::world::World;
@@ -100,11 +101,11 @@ fn is_busy(state: &StateDir) -> bool {
     leases.map(|entry| entry.path()).any(|path| Lock::is_held(&path))
 }
 
-/// Removes the state directory with everything in it: incidents, journal, runtime, snapshots, kept sessions, exports.
+/// Removes everything of this tool in the state directory, and the directory when nothing else is in it.
 ///
 /// # Errors
-/// [`Code::SessionLive`] while a process of ours works with it, [`Code::Usage`] when it has copies that exist nowhere else and
-/// `copies` is not set, [`Code::PathRefused`] when it is not a directory of ours, [`Code::Io`].
+/// [`Code::SessionLive`] while a process of this tool works with it, [`Code::Usage`] when it has copies that exist nowhere else and
+/// `copies` is not set, [`Code::PathRefused`] when it is not a directory of this tool or has other files, which stay, [`Code::Io`].
 pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bool> {
     let ground = ReportContext::read(world, None)?;
     let StateStock { dir, exists, only_copies, exports, busy } = stock(&ground);
@@ -122,12 +123,25 @@ pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bo
         let what = format!("has {only_copies} sessions that Claude Code has deleted, and {exports} exports");
         return Err(Error::new(Code::Usage, what).at(&dir).hint("add --state to remove them too"));
     }
-    let is_ours = std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir())
-        && (ground.state.projects().is_dir() || ground.state.journal().is_file());
-    if !is_ours {
-        return Err(Error::new(Code::PathRefused, "is not a state directory of this tool").at(&dir));
+    ensure_ours(world, &ground.state)?;
+    let mut foreign = Vec::new();
+    for entry in std::fs::read_dir(&dir).doing("read", &dir)? {
+        let entry = entry.doing("read", &dir)?;
+        let path = entry.path();
+        if !is_own_name(&entry.file_name()) {
+            foreign.push(entry.file_name().to_string_lossy().into_owned());
+        } else if entry.file_type().doing("read", &path)?.is_dir() {
+            std::fs::remove_dir_all(&path).doing("remove", &path)?;
+        } else {
+            std::fs::remove_file(&path).doing("remove", &path)?;
+        }
     }
-    std::fs::remove_dir_all(&dir).map_err(|error| Error::io("remove", &dir, &error))?;
+    if !foreign.is_empty() {
+        foreign.sort();
+        let what = format!("has files that are not of this tool, which stay: {}", foreign.join(", "));
+        return Err(Error::new(Code::PathRefused, what).at(&dir).hint("remove the directory yourself"));
+    }
+    std::fs::remove_dir(&dir).doing("remove", &dir)?;
     // Directories above it that were made for it, when nothing else is in them.
     for above in dir.ancestors().skip(1).take(2) {
         let within = world.env.home().is_some_and(|home| above != home && above.starts_with(&home));
@@ -136,4 +150,24 @@ pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bo
         }
     }
     Ok(true)
+}
+
+/// `CC_RECOVER_STATE_DIR` can name any directory, and Claude Code's own has `projects` and `sessions` too.
+fn ensure_ours(world: World<'_>, state: &StateDir) -> Result<()> {
+    let dir = state.root();
+    let of_others = [world.env.home(), world.env.claude_config_dir()];
+    let holds_others = of_others.iter().flatten().any(|other| other.starts_with(dir));
+    let is_record = |entry: &std::fs::DirEntry| {
+        entry.file_type().is_ok_and(|kind| kind.is_file())
+            && entry.path().extension().is_some_and(|ending| ending == "json")
+    };
+    // Records of projects are files there; transcripts of Claude Code are in directories.
+    let mut projects = std::fs::read_dir(state.projects()).into_iter().flatten().flatten();
+    let only_records = projects.all(|entry| is_record(&entry) || is_own_name(&entry.file_name()));
+    let is_directory = std::fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir());
+    let has_mark = state.projects().is_dir() || state.journal().is_file();
+    if holds_others || !only_records || !is_directory || !has_mark {
+        return Err(Error::new(Code::PathRefused, "is not a state directory of this tool").at(dir));
+    }
+    Ok(())
 }

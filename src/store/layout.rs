@@ -2,6 +2,8 @@
 
 use crate::error::{IoContext, Result};
 use crate::fs::private_directory;
+use crate::store::replace::TEMPORARY;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Paths under the state directory.
@@ -310,6 +312,43 @@ impl StateDir {
     }
 }
 
+/// Names directly in the state directory, those of older versions included.
+const OWN_NAMES: [&str; 25] = [
+    "exports",
+    "incidents",
+    "journal.1.jsonl",
+    "journal.jsonl",
+    "kept",
+    "leases",
+    "moves.json",
+    "notices.json",
+    "pages",
+    "paused.json",
+    "plugin",
+    "projects",
+    "quarantine",
+    "quota",
+    "runs",
+    "runtime",
+    "salt.json",
+    "session.json",
+    "sessions",
+    "snapshots",
+    "spool",
+    "start",
+    "states",
+    "supervisor-wanted.json",
+    "supervisor.json",
+];
+
+/// Whether something directly in the state directory is of this tool, by its name.
+#[must_use]
+pub fn is_own_name(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    let log = name.starts_with("SESSION-LOG-") && Path::new(name).extension().is_some_and(|end| end == "md");
+    OWN_NAMES.contains(&name) || log || name.ends_with(TEMPORARY)
+}
+
 /// Creates a private directory and its missing parents.
 ///
 /// # Errors
@@ -318,4 +357,50 @@ pub fn ensure_dir(dir: &Path) -> Result<()> {
     let mut builder = private_directory();
     builder.recursive(true);
     builder.create(dir).doing("create the directory", dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_the_layout_is_below_an_own_name() {
+        let state = StateDir::new("/s");
+        for path in [
+            state.projects(),
+            state.incident("x"),
+            state.spool(),
+            state.journal_lock(),
+            state.session("x"),
+            state.given("x"),
+            state.context("x"),
+            state.saving("x"),
+            state.shadow("x"),
+            state.quota_of("x"),
+            state.supervisor(),
+            state.salt(),
+            state.supervisor_wanted(),
+            state.paused(),
+            state.notices(),
+            state.snapshots("x"),
+            state.kept("x"),
+            state.kept_register(),
+            state.kept_dictionaries(),
+            state.exports(),
+            state.pages(),
+            state.runs("x"),
+            state.moves(),
+            state.quarantine(),
+            state.runtime(),
+            state.start(),
+            state.journal(),
+            state.older_journal(),
+        ] {
+            let name = path.strip_prefix("/s").unwrap().iter().next().unwrap();
+            assert!(is_own_name(name), "{}", path.display());
+        }
+        for name in ["notes", "projects2", ".git", "SESSION-LOG-", "journal.txt"] {
+            assert!(!is_own_name(OsStr::new(name)), "{name}");
+        }
+    }
 }
