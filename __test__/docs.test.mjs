@@ -56,6 +56,17 @@ test('every command that a page names exists, with its options', (t) => {
   assert.ok(helps.size > 25, `${helps.size} commands are named`);
 });
 
+test('every claim in docs/claims.md is made by README, and has a test', () => {
+  const readme = textOf('README.md').replaceAll(/\s+/g, ' ');
+  const rows = [...textOf(join('docs', 'claims.md')).matchAll(/^\| (?!claim)(.+) \| `([^`]+)`: (.+) \|$/gm)];
+  assert.ok(rows.length >= 30, `${rows.length} claims`);
+  for (const [, claim, file, title] of rows) {
+    assert.ok(readme.includes(claim), `README does not say: ${claim}`);
+    // A variable part of a title is not repeated in the page.
+    assert.ok(textOf(file).replaceAll("\\'", "'").includes(title), `${file} has no test: ${title}`);
+  }
+});
+
 test('the configuration in the page is valid', async (t) => {
   const place = world(t);
   for (const page of ['configuration.md', 'files.md']) {
