@@ -86,7 +86,7 @@ test('a long list goes through the pager on a terminal, and neither into a pipe 
   const paged = join(place.root, 'paged');
   const posing = join(place.root, 'terminal.cjs');
   writeFileSync(posing, "for (const name of ['stdin', 'stdout']) Object.assign(process[name], { isTTY: true, columns: 100, rows: Number(process.env.TEST_ROWS) });\n");
-  const list = (/** @type {string[]} */ argv, rows = 8) => place.run(argv, { node: ['--require', posing], env: { TEST_ROWS: String(rows), PAGER: `cat > '${paged}'`, NO_COLOR: '1' } });
+  const list = (/** @type {string[]} */ argv, rows = 8) => place.run(argv, { node: ['--require', posing], env: { TERM: 'xterm', TEST_ROWS: String(rows), PAGER: `cat > '${paged}'`, NO_COLOR: '1' } });
   const { status, stdout } = await list(['list']);
   assert.deepEqual([status, stdout], [0, '']);
   assert.equal(readFileSync(paged, 'utf8').match(/^0000/gm)?.length, 12);
@@ -95,7 +95,7 @@ test('a long list goes through the pager on a terminal, and neither into a pipe 
   assert.equal(JSON.parse((await list(['list', '--json'])).stdout).sessions.length, 12);
   assert.equal(readFileSync(paged, 'utf8'), '');
   assert.equal((await place.run(['list'], { env: { PAGER: `cat > '${paged}'` } })).stdout.match(/^0000/gm)?.length, 12);
-  const missing = await place.run(['list'], { node: ['--require', posing], env: { TEST_ROWS: '8', PAGER: 'no-such-pager', NO_COLOR: '1' } });
+  const missing = await place.run(['list'], { node: ['--require', posing], env: { TERM: 'xterm', TEST_ROWS: '8', PAGER: 'no-such-pager', NO_COLOR: '1' } });
   assert.equal(missing.stdout.match(/^0000/gm)?.length, 12, 'a pager that is not installed hides nothing');
 });
 

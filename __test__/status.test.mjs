@@ -329,7 +329,7 @@ test('status --watch draws on a terminal until Ctrl-C and ends with 0', { skip: 
   const { root, env, project } = world(t);
   const posing = join(root, 'terminal.cjs');
   writeFileSync(posing, 'Object.assign(process.stdout, { isTTY: true, columns: 60, rows: 10 });\n');
-  const child = spawn(process.execPath, ['--require', posing, join(ROOT, 'bin', 'cc-session-recover.js'), 'status', '--watch', '--every', '0.2'], { cwd: project, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--require', posing, join(ROOT, 'bin', 'cc-session-recover.js'), 'status', '--watch', '--every', '0.2'], { cwd: project, env: { ...env, TERM: 'xterm' }, stdio: ['ignore', 'pipe', 'pipe'] });
   const page = new Page(60, 10);
   let interrupted = false;
   child.stdout.setEncoding('utf8').on('data', (text) => {
