@@ -44,7 +44,7 @@ function stopWords({ state, stop }) {
  *
  * @param {NextStep} next
  * @param {Date} now
- * @param {string | null} [clientContinuesAt] When Claude Code continues it before that by itself.
+ * @param {string | null} [clientContinuesAt] When Claude Code continues the session, which is earlier.
  */
 function nextWords(next, now, clientContinuesAt = null) {
   const words = ACTIONS[next.action] ?? next.action;

@@ -51,8 +51,8 @@ impl ClientVersion {
         self >= Self(2, 1, 234)
     }
 
-    /// A record can tell the model that a usage limit is near (`usageLimitNote`). The field is in the program of 2.1.250 and not in that
-    /// of 2.1.200.
+    /// Writes records that tell the model that a usage limit is near (`usageLimitNote`). The program of 2.1.250 has this field, that of
+    /// 2.1.200 has not.
     #[must_use]
     pub fn writes_limit_notes(self) -> bool {
         self > Self(2, 1, 200)

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 #[serde(rename_all = "kebab-case")]
 pub enum ConfigOrigin {
     Default,
-    /// The user's file.
     User,
     /// The project's file, which narrows the user's.
     Project,
@@ -33,10 +32,10 @@ pub struct ConfigValue {
     pub origin: ConfigOrigin,
 }
 
-/// A configuration file.
+/// A configuration file, whether it exists or not.
 #[derive(Debug, Clone, Serialize)]
 pub struct ConfigFile {
-    /// [`ConfigOrigin::User`] or [`ConfigOrigin::Project`].
+    /// Only [`ConfigOrigin::User`] or [`ConfigOrigin::Project`].
     pub origin: ConfigOrigin,
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,

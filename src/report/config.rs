@@ -41,7 +41,7 @@ pub struct ConfigurationReport {
     pub values: Vec<ConfigValue>,
 }
 
-/// Reads the configuration.
+/// Reads the files and every value in force, and creates the user's file first if that was asked for.
 ///
 /// # Errors
 /// [`Code::ProjectNotFound`]; [`Code::Io`] when a new file cannot be written.

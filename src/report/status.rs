@@ -96,7 +96,6 @@ pub struct RecoveryOverview {
     pub projects: usize,
     /// Those of them whose closed sessions are resumed unattended.
     pub unattended: usize,
-    /// Everything is paused.
     pub paused_all: bool,
     /// Sessions in the report that are paused.
     pub paused: usize,
@@ -127,7 +126,6 @@ pub enum RecoveredBy {
     Wake,
     /// An unattended run of this tool.
     Run,
-    /// Claude Code itself.
     Client,
 }
 

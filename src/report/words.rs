@@ -32,7 +32,6 @@ pub enum SessionStatus {
     Hung,
     /// A turn is under way.
     Running,
-    /// Open and idle.
     Open,
     /// Closed with pending work.
     Interrupted,

@@ -1,4 +1,4 @@
-//! Everything that this tool has set up on the machine, and the removal of its state directory.
+//! Lists what this tool has set up on the machine, and removes its state directory.
 
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::lossy;
@@ -11,14 +11,13 @@ use crate::world::World;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// A project, or the user's own settings, with hooks of ours.
+/// A project, or the user's own settings, with hooks of this tool.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SetupPlace {
     /// Directory of the project; `None` for the user's own settings.
     pub project: Option<PathBuf>,
     pub scopes: Vec<HookScope>,
-    /// The settings files.
     pub settings: Vec<PathBuf>,
     /// The directory is there.
     pub exists: bool,
@@ -45,7 +44,7 @@ pub struct StateStock {
     pub only_copies: usize,
     /// Sessions that were exported into it.
     pub exports: usize,
-    /// Processes of ours work with it: a supervisor, or a hook that waits.
+    /// A supervisor, a run or a waiting hook works with it.
     pub busy: bool,
 }
 

@@ -50,7 +50,7 @@ pub struct PageFacts {
     pub ending: String,
     /// Directory of the session: paths below it are shown relative to it.
     pub cwd: Option<String>,
-    /// Secrets are replaced.
+    /// Secrets are replaced, and pictures left out.
     pub redacted: bool,
 }
 

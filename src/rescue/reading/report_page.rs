@@ -41,9 +41,9 @@ pub struct ReportPageOptions {
     pub project: Option<PathBuf>,
     #[serde(default)]
     pub all: bool,
-    /// As in [`AccountOptions`].
+    /// The same as [`AccountOptions::since`].
     pub since: Option<String>,
-    /// The file.
+    /// File that the page is written to.
     pub to: PathBuf,
     /// A file that is there already is replaced.
     #[serde(default)]
@@ -61,9 +61,7 @@ pub struct ReportPage {
     pub path: PathBuf,
     /// Size of the page.
     pub bytes: u64,
-    /// Stops on it.
     pub stops: usize,
-    /// Sessions on it.
     pub sessions: usize,
 }
 
@@ -142,7 +140,6 @@ enum BarKind {
     Continued,
     /// The reset that the client named.
     Reset,
-    /// The stop itself.
     Stop,
 }
 
