@@ -1,6 +1,6 @@
 'use strict';
 
-// `pause`: nothing is resumed for a session, or for any, until `unpause`.
+// `pause`: nothing is resumed for a session, or for any, until `pause --end`.
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
