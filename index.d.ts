@@ -2678,11 +2678,11 @@ export declare function forget(options: ForgetOptions): Promise<ForgetReport>
 export declare function handoff(options?: HandoffOptions): Promise<HandoffReport>
 
 /**
- * Handles the hook event on standard input. `project` is the directory whose launcher was started, `null` for the
- * user's own hooks and for those of the plugin, for which `plugin` is true. `wait` is true in the hook that waits for the planned
- * time of a reopened session. May block for as long as a session waits.
+ * Handles the hook event on standard input. `launcher` is the launcher that was started, by its real path; `scope` is `project`, `user` or
+ * `plugin`, whose launcher it is. `wait` is true in the hook that waits for the planned time of a reopened session. Where a session
+ * waits, the native program `program` replaces this process; without it, the call blocks for as long as the session waits.
  */
-export declare function hook(project?: string | undefined | null, plugin?: boolean | undefined | null, wait?: boolean | undefined | null): HookOutcome
+export declare function hook(launcher: string, scope: string, wait: boolean, program?: NativeProgramFile | undefined | null): HookOutcome
 
 /** What a hook process does when its work is over. */
 export interface HookOutcome {
@@ -2732,6 +2732,13 @@ export declare function list(options?: ListOptions): Promise<ListReport>
  * Rejects with `USAGE` (a time that is none), `STATE_DIR_UNKNOWN` or `IO`.
  */
 export declare function log(options?: LogOptions): Promise<LogReport>
+
+/** The native program that a launcher was written for. */
+export interface NativeProgramFile {
+  path: string
+  /** Of its contents, in hexadecimal. A program with other contents is not started. */
+  sha256: string
+}
 
 /**
  * Pauses a session, or everything, or takes that back.

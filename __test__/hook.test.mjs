@@ -7,6 +7,7 @@ import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, read
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
+import { built } from './lib/native.mjs';
 import { endWith, hooked, idOf, inTurns, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
 
 const linux = process.platform === 'linux' ? false : 'a client is played with /proc here';
@@ -389,7 +390,11 @@ test('a waiting hook wakes up a few times right after the stop, then at most onc
     }
     return sum;
   };
-  assert.equal(readFileSync(`/proc/${hook.child.pid}/comm`, 'utf8').trim().startsWith('node'), true, 'the hook itself is watched');
+  const commOf = () => readFileSync(`/proc/${hook.child.pid}/comm`, 'utf8').trim();
+  // The native program takes over a moment after the incident is written.
+  const expected = built ? 'cc-session-reco' : 'node';
+  for (let tries = 0; tries < 100 && commOf() !== expected; tries += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(commOf(), expected, 'the hook itself is watched');
   await new Promise((resolve) => setTimeout(resolve, 2000));
   const before = switches();
   await new Promise((resolve) => setTimeout(resolve, 28_000));

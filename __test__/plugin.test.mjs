@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { applyPatch, parsePatch } from 'diff';
 import { ROOT, world } from './lib/command.mjs';
+import { NATIVE_FILES } from './lib/native.mjs';
 import { endWith, idOf, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
 import { treeOf } from './lib/settings-files.mjs';
 
@@ -127,7 +128,7 @@ test('--json prints plan and report with the commands that are left to a person'
 function newer(place) {
   const root = join(place.root, 'newer');
   mkdirSync(root);
-  for (const name of ['bin', 'plugin', 'package.json', 'LICENSE', 'index.js', ...readdirSync(ROOT).filter((entry) => entry.endsWith('.node'))]) cpSync(join(ROOT, name), join(root, name), { recursive: true });
+  for (const name of ['bin', 'plugin', 'package.json', 'LICENSE', 'index.js', ...NATIVE_FILES]) cpSync(join(ROOT, name), join(root, name), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'), 'junction');
   for (const name of ['bin/hook.js', 'LICENSE']) appendFileSync(join(root, name), '// Newer.\n');
   return join(root, 'bin', 'cc-session-recover.js');

@@ -6,6 +6,7 @@ import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rm
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, run, world } from './lib/command.mjs';
+import { NATIVE_FILES } from './lib/native.mjs';
 
 const UNIT = '.config/systemd/user/cc-session-recover.service';
 const NAME = 'cc-session-recover.service';
@@ -109,7 +110,7 @@ function plain(text) {
 
 /** The running package once more; the path of its command. @param {string} root */
 function copy(root) {
-  for (const name of ['bin', 'index.js', 'package.json', ...readdirSync(ROOT).filter((file) => file.endsWith('.node'))]) cpSync(join(ROOT, name), join(root, name), { recursive: true });
+  for (const name of ['bin', 'index.js', 'package.json', ...NATIVE_FILES]) cpSync(join(ROOT, name), join(root, name), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
   return join(root, 'bin', 'cc-session-recover.js');
 }

@@ -6,11 +6,8 @@
 // What was in force when it was written. A project's settings can set variables for the hooks of every session in it, including those
 // in the user's own settings, so the variables below decide nothing here.
 var runtime = '__RUNTIME__';
+var program = '__PROGRAM__';
 var pinned = '__PINNED__';
-
-var own = '/cc-session-recover';
-// This file is <project>/.claude/cc-session-recover/hook.js, or the same in the user's own directory of Claude Code or in the plugin.
-var project = '__SCOPE__' === 'project' ? __dirname.slice(0, -('/.claude' + own).length) : null;
 
 function pin(env) {
   // `run.sh` passes on the PATH that the command above had.
@@ -60,7 +57,8 @@ function ask(addon, line) {
 function work(addon) {
   var line = process.argv[2] || '';
   if (line.slice(0, 6) === 'module') return ask(addon, line);
-  var outcome = addon.hook(project, '__SCOPE__' === 'plugin', process.argv[2] === 'wait');
+  // Where the session waits from here on, the native program replaces this process, and the call does not return.
+  var outcome = addon.hook(typeof __filename === 'string' ? __filename : process.argv[1], '__SCOPE__', process.argv[2] === 'wait', program);
   if (outcome.supervise) {
     // A process of its own, which leaves when no session has unfinished work. Nothing of the project is part of it.
     var options = { cwd: '/', detached: true, stdio: 'ignore', windowsHide: true };

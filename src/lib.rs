@@ -14,9 +14,10 @@
 pub mod claude;
 pub mod clock;
 pub mod config;
+pub mod entry;
 pub mod env;
 pub mod error;
-#[cfg(not(test))]
+#[cfg(all(feature = "node", not(test)))]
 mod ffi;
 pub mod fs;
 pub mod git;
@@ -40,6 +41,7 @@ pub mod store;
 pub mod text;
 pub mod threads;
 pub mod trust;
+#[cfg(feature = "node")]
 pub mod tui;
 pub mod watch;
 pub mod world;

@@ -1,28 +1,10 @@
-//! The export behind `bin/hook.js`: synchronous, silent, and never failing.
+//! The export behind `bin/hook.js`.
 
-use crate::claude::process::{Processes, SystemProcesses};
-use crate::clock::SystemClock;
-use crate::env::Environment;
-use crate::fs::read_standard_input;
-use crate::hook::{HookCaller, LARGEST_PAYLOAD, Task, answer_module, run};
-use crate::world::World;
+use crate::entry::handover::ProgramFile;
+use crate::entry::hook::{self, HookLauncher, LauncherScope};
+use crate::hook::Task;
 use napi_derive::napi;
 use std::path::PathBuf;
-use std::time::Duration;
-
-/// A caller that keeps standard input open longer than this gets no answer.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// The same where nothing was written yet and the client lives: one that has far too much to do, or is suspended, starts its hooks
-/// seconds before it writes to them (2.1.332).
-const PATIENCE_WITH_CLIENT: Duration = Duration::from_mins(2);
-
-/// The event on standard input, if there is one.
-fn event(env: &Environment) -> Option<Vec<u8>> {
-    let client_lives = || env.claude_pid().and_then(|pid| SystemProcesses.start_token(pid)).is_some();
-    let longer = || if client_lives() { PATIENCE_WITH_CLIENT } else { Duration::ZERO };
-    let (input, complete) = read_standard_input(LARGEST_PAYLOAD + 1, PATIENCE, longer);
-    ((complete || !input.is_empty()) && input.len() <= LARGEST_PAYLOAD).then_some(input)
-}
 
 /// What a hook process does when its work is over.
 #[napi(object, js_name = "HookOutcome")]
@@ -37,32 +19,37 @@ pub struct HookOutcome {
     pub supervise: bool,
 }
 
-/// Handles the hook event on standard input. `project` is the directory whose launcher was started, `null` for the
-/// user's own hooks and for those of the plugin, for which `plugin` is true. `wait` is true in the hook that waits for the planned
-/// time of a reopened session. May block for as long as a session waits.
+/// The native program that a launcher was written for.
+#[napi(object, js_name = "NativeProgramFile")]
+#[derive(Debug)]
+pub struct NativeProgramFile {
+    pub path: String,
+    /// Of its contents, in hexadecimal. A program with other contents is not started.
+    pub sha256: String,
+}
+
+/// Handles the hook event on standard input. `launcher` is the launcher that was started, by its real path; `scope` is `project`, `user` or
+/// `plugin`, whose launcher it is. `wait` is true in the hook that waits for the planned time of a reopened session. Where a session
+/// waits, the native program `program` replaces this process; without it, the call blocks for as long as the session waits.
 #[napi(catch_unwind)]
 #[must_use]
-pub fn hook(project: Option<String>, plugin: Option<bool>, wait: Option<bool>) -> HookOutcome {
-    // A panic would print; a hook prints nothing.
-    std::panic::set_hook(Box::new(|_| {}));
-    let env = Environment::of_process();
-    let Some(input) = event(&env) else {
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "napi hands strings over; whether clippy sees it depends on the macro"
+)]
+pub fn hook(launcher: String, scope: String, wait: bool, program: Option<NativeProgramFile>) -> HookOutcome {
+    let Some(scope) = LauncherScope::named(&scope) else {
         return HookOutcome { exit_code: 0, stdout: None, stderr: None, supervise: false };
     };
-    let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
-    let project = project.map(PathBuf::from);
-    let caller = match &project {
-        Some(project) => HookCaller::Project(project),
-        None if plugin == Some(true) => HookCaller::Plugin,
-        None => HookCaller::User,
-    };
-    let task = if wait == Some(true) { Task::Wait } else { Task::Handle };
-    let outcome = run(world, caller, task, &input);
+    let launcher = HookLauncher { path: PathBuf::from(launcher), scope };
+    let task = if wait { Task::Wait } else { Task::Handle };
+    let program = program.map(|file| ProgramFile { path: file.path.into(), sha256: file.sha256 });
+    let reply = hook::handle(&launcher, task, program.as_ref());
     HookOutcome {
-        exit_code: outcome.exit_code,
-        stdout: outcome.stdout,
-        stderr: outcome.stderr,
-        supervise: outcome.supervise,
+        exit_code: reply.exit_code,
+        stdout: reply.stdout,
+        stderr: reply.stderr,
+        supervise: reply.supervise,
     }
 }
 
@@ -71,9 +58,5 @@ pub fn hook(project: Option<String>, plugin: Option<bool>, wait: Option<bool>) -
 #[napi(catch_unwind)]
 #[must_use]
 pub fn answer_plugin_module() -> Option<String> {
-    std::panic::set_hook(Box::new(|_| {}));
-    let env = Environment::of_process();
-    let input = event(&env)?;
-    let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
-    answer_module(world, HookCaller::Plugin, &input)
+    hook::answer_plugin_module()
 }

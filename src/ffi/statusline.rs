@@ -1,21 +1,10 @@
-//! The export behind `bin/statusline.js`: synchronous, silent, and never failing.
+//! The export behind `bin/statusline.js`.
 
-use crate::claude::process::SystemProcesses;
-use crate::clock::SystemClock;
-use crate::env::Environment;
-use crate::fs::read_standard_input;
-use crate::statusline::status_line;
-use crate::world::World;
+use crate::entry::status_line;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
-
-/// Largest input that is passed on whole, in bytes.
-const LARGEST: usize = 64 * 1024 * 1024;
-/// A caller that keeps standard input open longer than this gets an answer to what it wrote until then.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the process of a status line does when its work is over.
 #[napi(object, js_name = "StatusLineOutcome")]
@@ -40,12 +29,7 @@ pub fn draw_status_line(
     wrapped: Option<String>,
     pinned: Option<HashMap<String, String>>,
 ) -> StatusLineOutcome {
-    // A panic would print.
-    std::panic::set_hook(Box::new(|_| {}));
-    let (input, _) = read_standard_input(LARGEST, PATIENCE, || Duration::ZERO);
-    let env = Environment::of_process().pinned(pinned.unwrap_or_default());
-    let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
     let project = project.map(PathBuf::from);
-    let shown = status_line(world, project.as_deref(), wrapped.as_deref(), input);
+    let shown = status_line::draw(project.as_deref(), wrapped.as_deref(), pinned.unwrap_or_default());
     StatusLineOutcome { exit_code: shown.exit_code, stdout: shown.stdout.into() }
 }

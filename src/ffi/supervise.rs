@@ -2,20 +2,17 @@
 
 use super::task::CoreTask;
 use super::verbs::{seen, task};
-use crate::claude::process::SystemProcesses;
-use crate::clock::SystemClock;
+use crate::entry::supervisor;
 use crate::env::Environment;
 use crate::error::Error;
 use crate::recovery::changes::{Changes, Wake};
-use crate::recovery::supervise::{Supervisor, SupervisorContext, WatchOptions, WatchReport};
+use crate::recovery::supervise::{Supervisor, WatchOptions, WatchReport};
 use crate::report::{pause, preview, run};
-use crate::rescue::prune::tend_kept;
 use crate::store::StateDir;
 use crate::trust::account::Provenance;
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::Value;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,18 +21,6 @@ static SUPERVISOR: Mutex<Option<Supervisor>> = Mutex::new(None);
 /// What it waits for between two looks, held while it waits; and what ends that wait.
 static CHANGES: Mutex<Option<Changes>> = Mutex::new(None);
 static WAKE: Mutex<Option<Wake>> = Mutex::new(None);
-
-fn ground(provenance: fn(&Environment) -> Provenance) -> SupervisorContext {
-    let env = Environment::of_process();
-    SupervisorContext {
-        provenance: provenance(&env),
-        env,
-        clock: Box::new(SystemClock),
-        processes: Box::new(SystemProcesses),
-        pid: std::process::id(),
-        tend_kept,
-    }
-}
 
 /// Looks once after all closed sessions: plans, and resumes what is due in the background of this process. The first call
 /// makes this process the supervisor, unless there is one; then it only tells what that one does.
@@ -48,7 +33,7 @@ pub fn watch(options: Option<Value>) -> AsyncTask<CoreTask> {
         let mut supervisor = SUPERVISOR.lock().unwrap_or_else(PoisonError::into_inner);
         let supervisor = match &mut *supervisor {
             Some(known) => known,
-            none => none.insert(Supervisor::new(ground(|_| Provenance::User), scope)?),
+            none => none.insert(Supervisor::new(supervisor::context(|_| Provenance::User), scope)?),
         };
         supervisor.run_pass()
     })
@@ -81,15 +66,7 @@ pub fn watch_wake() {
 /// Looks after all closed sessions until nothing is owed to any, and returns then. Blocks; for a process of its own.
 #[napi(catch_unwind)]
 pub fn supervise() {
-    std::panic::set_hook(Box::new(|_| {}));
-    // A client names its session to its hooks, and a hook that starts a supervisor hands that on.
-    let of_hook = |env: &Environment| match env.text("CLAUDE_CODE_SESSION_ID") {
-        Some(session) => Provenance::ClientOf(session.to_owned()),
-        None => Provenance::SomeClient,
-    };
-    let supervise = || Supervisor::new(ground(of_hook), WatchOptions::default())?.until_nothing_is_owed();
-    // There is nobody to tell; the journal has what was done.
-    let _: std::thread::Result<Result<(), Error>> = catch_unwind(AssertUnwindSafe(supervise));
+    supervisor::until_nothing_is_owed();
 }
 
 /// What would be started for closed sessions, when and why. Reads only.

@@ -42,6 +42,8 @@ pub struct HookReply {
     pub stderr: Option<String>,
     /// A closed session is to be resumed, and nobody supervises: start a supervisor.
     pub supervise: bool,
+    /// Everything but the waiting is done: run [`Task::KeepWaiting`] with the same event.
+    pub waits: bool,
 }
 
 impl HookReply {
@@ -49,6 +51,11 @@ impl HookReply {
     #[must_use]
     pub fn silent() -> Self {
         Self::default()
+    }
+
+    /// The session waits from here on.
+    const fn waiting() -> Self {
+        Self { exit_code: 0, stdout: None, stderr: None, supervise: false, waits: true }
     }
 }
 
@@ -68,6 +75,22 @@ pub enum Task {
     Handle,
     /// `SessionStart` of a reopened session: wait for the planned time of its stop, as the hook of the stop would.
     Wait,
+    /// The waiting half of the two above, for an event whose reply said [`HookReply::waits`]. Blocks for as long as the session waits.
+    KeepWaiting,
+}
+
+/// What [`Task::KeepWaiting`] needs of an event, as JSON; `None` for what is no event. The rest may be a megabyte of the conversation.
+#[must_use]
+pub fn waiting_event(input: &[u8]) -> Option<String> {
+    let payload = Payload::parse(input).ok()?;
+    let event = json!({
+        "hook_event_name": payload.event,
+        "session_id": payload.session,
+        "transcript_path": payload.transcript.to_str()?,
+        "cwd": payload.cwd,
+        "source": payload.source,
+    });
+    Some(event.to_string())
 }
 
 #[must_use]
@@ -115,8 +138,9 @@ pub fn run(world: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -
         config: OnceCell::new(),
     };
     match payload.event {
-        HookEvent::SessionStart if task == Task::Wait => hook.session_reopened(),
-        _ if task == Task::Wait => HookReply::silent(),
+        HookEvent::StopFailure if task == Task::KeepWaiting => hook.keep_waiting(),
+        HookEvent::SessionStart if task != Task::Handle => hook.session_reopened(task),
+        _ if task != Task::Handle => HookReply::silent(),
         HookEvent::StopFailure => hook.stop_failure(),
         HookEvent::Stop => {
             let outcome = hook.saving(Moment::TurnEnded, Hook::turn_ended);

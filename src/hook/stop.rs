@@ -1,6 +1,6 @@
 //! The hooks around a stop: it happens, the session goes on, the session ends, the client tells what it does itself.
 
-use super::{Hook, HookReply, Registration};
+use super::{Hook, HookReply, Registration, Task};
 use crate::claude::home::ClaudeHome;
 use crate::claude::registry::{client_pid, live_holder, read_record};
 use crate::claude::role::is_one_shot;
@@ -97,15 +97,25 @@ impl Hook<'_> {
             if self.leave_to_module(&heartbeat.ledger) {
                 return HookReply::silent();
             }
-            return self.wait_for_plan(&heartbeat);
+            return HookReply::waiting();
         }
         if established.plan.notified_at().is_some() {
             self.notify(NoticeKind::Held, &established, config);
         }
         if notified_at(&established).is_some() {
-            return self.wait_for_plan(&heartbeat);
+            return HookReply::waiting();
         }
         HookReply::silent()
+    }
+
+    /// The waiting half of [`Self::stop_failure`], which needs nothing of what the first half has read.
+    pub(super) fn keep_waiting(&self) -> HookReply {
+        let config = self.config();
+        let default_home = self.default_home();
+        let homes = self.homes(config);
+        let on_hold = |incident: &Incident| self.tell_hold(incident, config);
+        let ledger = self.ledger(config, default_home.as_deref());
+        self.wait_for_plan(&self.heartbeat(ledger, &homes, &on_hold))
     }
 
     /// Records the stop. Where it cannot be written, as on a full disk, it is tried again while the client lives: nothing else keeps
@@ -189,7 +199,7 @@ impl Hook<'_> {
 
     /// `SessionStart` of a session that is opened again while its stop waits: from now on this client waits for it. Where
     /// another client still waits for it, this one takes over as soon as that one is closed.
-    pub(super) fn session_reopened(&self) -> HookReply {
+    pub(super) fn session_reopened(&self, task: Task) -> HookReply {
         if self.world.env.in_attempt() || self.payload.source.as_deref() != Some("resume") {
             return HookReply::silent();
         }
@@ -221,6 +231,9 @@ impl Hook<'_> {
             let waits = incident.phase.is_active() || incident.phase == Phase::Held;
             if !waits || processes.start_token(pid).as_ref() != Some(&start) || !here() {
                 return HookReply::silent();
+            }
+            if task == Task::Wait {
+                return HookReply::waiting();
             }
             let busy = matches!(incident.phase, Phase::Open | Phase::Attempting)
                 || incident.module_waits(self.world.clock.now())

@@ -1,5 +1,5 @@
-//! The runtime and the launchers: a copy of the addon, which is all a hook needs, in the user's state directory, so that hooks keep working when a temporary
-//! npx cache is emptied or an update is half-way through.
+//! The runtime and the launchers: a copy of the addon and of the native program, which are all a hook needs, in the user's state
+//! directory, so that hooks keep working when a temporary npx cache is emptied or an update is half-way through.
 //!
 //! Each copy has a directory of its own, named by version and contents, and is put there by one rename.
 
@@ -13,11 +13,16 @@ use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
 use crate::store::replace::{replace, sync_dir};
 use crate::store::stored::sha256_hex;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Name of the addon in a runtime, whatever platform it was built for.
 pub const ADDON: &str = "addon.node";
+/// Name of the native program in a runtime. A package without one has a runtime without one, and Node does all the work.
+pub const PROGRAM: &str = if cfg!(windows) { "cc-session-recover.exe" } else { "cc-session-recover" };
+/// Mode of that program.
+const EXECUTABLE: u32 = 0o700;
 /// Template of the hooks' launcher in the package.
 pub const HOOK: &str = "bin/hook.js";
 /// The shell part of both launchers, which chooses node. It lies beside them.
@@ -33,6 +38,8 @@ pub const LAUNCHERS_PACKAGE: &str = "package.json";
 pub const LAUNCHERS_ARE_COMMONJS: &str = "{\"type\":\"commonjs\"}\n";
 /// In the launchers' templates, the place of the addon's path, a string.
 const PLACE: &str = "'__RUNTIME__'";
+/// The place of the native program, an object with its path and its SHA-256, or null where there is none.
+const PROGRAM_PLACE: &str = "'__PROGRAM__'";
 /// The place of the variables that are in force, an object.
 const PINNED: &str = "'__PINNED__'";
 /// In the template of the shell part, the place of the path of [`StateDir::start`], a word.
@@ -81,6 +88,7 @@ pub struct Runtime {
     /// Where it is or will be.
     pub dir: PathBuf,
     addon: Vec<u8>,
+    program: Option<Vec<u8>>,
 }
 
 impl Runtime {
@@ -93,19 +101,34 @@ impl Runtime {
             Some(path) => path.to_path_buf(),
             None => addon_in(root)?,
         };
+        let program = match program_beside(&addon) {
+            Some(path) => Some(std::fs::read(&path).doing("read", &path)?),
+            None => None,
+        };
         let addon = std::fs::read(&addon).doing("read", &addon)?;
-        let name = format!("{version}-{}", &sha256_hex(&addon)[..12]);
+        let hash = match &program {
+            Some(program) => sha256_hex(format!("{} {}", sha256_hex(&addon), sha256_hex(program)).as_bytes()),
+            None => sha256_hex(&addon),
+        };
+        let name = format!("{version}-{}", &hash[..12]);
         let dir = state.runtime().join(&name);
-        Ok(Self { name, dir, addon })
+        Ok(Self { name, dir, addon, program })
     }
 
     /// True when it is already there, byte for byte: its directory is named by a hash, which says nothing about what happened to it since.
     #[must_use]
     pub fn is_present(&self) -> bool {
-        let path = self.dir.join(ADDON);
-        let length = std::fs::metadata(&path).map(|meta| meta.len());
-        length.is_ok_and(|length| length == self.addon.len() as u64)
-            && std::fs::read(&path).is_ok_and(|bytes| bytes == self.addon)
+        is_copy(&self.dir.join(ADDON), &self.addon)
+            && self.program.as_ref().is_none_or(|program| {
+                let path = self.dir.join(PROGRAM);
+                is_copy(&path, program) && is_executable(&path)
+            })
+    }
+
+    /// Absolute path of the native program, where the package has one.
+    #[must_use]
+    pub fn program_path(&self) -> Option<PathBuf> {
+        self.program.as_ref().map(|_| self.dir.join(PROGRAM))
     }
 
     /// Copies it: all of it or nothing.
@@ -120,6 +143,9 @@ impl Runtime {
         let draft = parent.join(format!(".{}.{}", self.name, std::process::id()));
         ensure_dir(&draft)?;
         replace(&draft.join(ADDON), &self.addon, PRIVATE)?;
+        if let Some(program) = &self.program {
+            replace(&draft.join(PROGRAM), program, EXECUTABLE)?;
+        }
         // What is in the way is incomplete or damaged, or somebody else was faster.
         if self.dir.exists() && !self.is_present() {
             std::fs::remove_dir_all(&self.dir).doing("remove", &self.dir)?;
@@ -152,9 +178,16 @@ impl Runtime {
             Whose::Plugin => "plugin",
         };
         let runtime = serde_json::to_string(&text_of(&self.dir.join(ADDON))?).unwrap_or_default();
+        let program = match (&self.program, self.program_path()) {
+            (Some(bytes), Some(path)) => json!({"path": text_of(&path)?, "sha256": sha256_hex(bytes)}),
+            _ => Value::Null,
+        };
         let pinned = serde_json::to_string(&pinned(env)?).unwrap_or_default();
         // The values last: they may contain anything.
-        let text = text.replace(SCOPE, whose).replacen(PLACE, &runtime, 1);
+        let text = text
+            .replace(SCOPE, whose)
+            .replacen(PROGRAM_PLACE, &program.to_string(), 1)
+            .replacen(PLACE, &runtime, 1);
         Ok(text.replacen(PINNED, &pinned, 1))
     }
 
@@ -225,6 +258,29 @@ pub fn recorded_nodes(state: &StateDir) -> Vec<PathBuf> {
     let bytes = read_small(&state.start(), START_LIMIT).ok().flatten().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     text.lines().take(2).filter(|line| !line.is_empty()).map(PathBuf::from).collect()
+}
+
+/// The native program beside an addon in the package: the same name without `.node`.
+#[must_use]
+pub fn program_beside(addon: &Path) -> Option<PathBuf> {
+    let path = addon.with_extension(if cfg!(windows) { "exe" } else { "" });
+    Some(path).filter(|path| path != addon && path.is_file())
+}
+
+fn is_copy(path: &Path, of: &[u8]) -> bool {
+    let length = std::fs::metadata(path).map(|meta| meta.len());
+    length.is_ok_and(|length| length == of.len() as u64) && std::fs::read(path).is_ok_and(|bytes| bytes == of)
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o100 != 0)
+}
+
+#[cfg(not(unix))]
+const fn is_executable(_path: &Path) -> bool {
+    true
 }
 
 fn addon_in(root: &Path) -> Result<PathBuf> {

@@ -1,0 +1,113 @@
+// The native program: a waiting session is handed over to it, and waits without it where it is missing or does not start.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { ROOT, world } from './lib/command.mjs';
+import { built, programOf } from './lib/native.mjs';
+import { endWith, hooked, idOf, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
+
+const skip = process.platform !== 'linux' ? 'a client is played with /proc here' : built ? false : 'the native program is not built: npm run build';
+
+/** @param {() => any} check @param {string} what @param {number} [seconds] */
+async function until(check, what, seconds = 20) {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const found = check();
+    if (found) return found;
+    if (Date.now() > deadline) assert.fail(`not seen within ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/**
+ * A session that stopped at a limit and waits.
+ *
+ * @param {ReturnType<typeof world>} place
+ * @param {{resetsIn?: number, before?: (program: string) => void}} [options]
+ */
+async function waiting(place, { resetsIn = 4, before = () => {} } = {}) {
+  const { commandOf, transcriptOf } = await hooked(place, { heartbeat: { graceSeconds: 0, stepSeconds: 0.2 }, notify: { desktop: false } });
+  const program = programOf(place);
+  before(program);
+  const id = idOf(1);
+  const client = livingClient(place, id);
+  writeFileSync(transcriptOf(id), transcriptText('quota-5h-interactive', { id, cwd: place.project, resetsIn }));
+  const payload = { session_id: id, hook_event_name: 'StopFailure', transcript_path: transcriptOf(id), cwd: place.project, error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" };
+  const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: id, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(client.pid) };
+  const hook = startHook(commandOf('StopFailure'), JSON.stringify(payload), { cwd: place.project, env });
+  endWith(place, hook);
+  const incident = join(place.state, 'incidents', `${id}.json`);
+  const phase = () => existsSync(incident) && JSON.parse(readFileSync(incident, 'utf8')).phase;
+  await until(() => phase() === 'waiting', 'it waits');
+  return { id, client, hook, program, phase };
+}
+
+/** What a process has open besides its standard streams. @param {number} pid */
+const filesOf = (pid) => readdirSync(`/proc/${pid}/fd`).filter((fd) => Number(fd) > 2).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+
+/** Arguments of a process. @param {number} pid */
+const wordsOf = (pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+
+test('the process of the stop hook becomes the native program, with the same process id and nothing but its standard streams open', { skip }, async (t) => {
+  const place = world(t);
+  const { hook, program } = await waiting(place);
+  const pid = /** @type {number} */ (hook.child.pid);
+  await until(() => readlinkSync(`/proc/${pid}/exe`) === program, 'the program waits');
+  assert.deepEqual(wordsOf(pid), [program, 'wait', 'project', join(place.project, '.claude', 'cc-session-recover', 'hook.js')]);
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  assert.match(status, /^SigBlk:\t0+$/m);
+  // Every process that this test starts inherits what the test runner left open.
+  const plain = startHook('exec sleep 60', null, { cwd: place.project, env: place.env });
+  endWith(place, plain);
+  const inherited = await until(() => readlinkSync(`/proc/${plain.child.pid}/exe`).includes('sh') === false && filesOf(Number(plain.child.pid)), 'sleep runs');
+  assert.deepEqual(filesOf(pid).filter((file) => !inherited.includes(file) && !file.startsWith(place.root)), []);
+  const { status: code, stdout, stderr } = await hook.ended;
+  assert.equal(code, 2);
+  assert.equal(stdout, '');
+  assert.match(stderr, /automated status report/);
+});
+
+/** @type {[string, (program: string) => void][]} */
+const unusable = [
+  ['is gone', (program) => rmSync(program)],
+  ['may not be executed', (program) => chmodSync(program, 0o600)],
+  ['has other contents', (program) => writeFileSync(program, '#!/bin/sh\nexit 0\n')],
+];
+for (const [what, before] of unusable) {
+  test(`where the native program ${what}, node waits and continues the session all the same`, { skip }, async (t) => {
+    const place = world(t);
+    const { hook } = await waiting(place, { before });
+    assert.equal(readlinkSync(`/proc/${hook.child.pid}/exe`), process.execPath);
+    const { status, stderr } = await hook.ended;
+    assert.equal(status, 2);
+    assert.match(stderr, /automated status report/);
+  });
+}
+
+test('a waiting program ends in silence when the stop is cancelled', { skip }, async (t) => {
+  const place = world(t);
+  const { id, hook, program } = await waiting(place, { resetsIn: 600 });
+  await until(() => readlinkSync(`/proc/${hook.child.pid}/exe`) === program, 'the program waits');
+  assert.equal((await place.run(['cancel', id])).status, 0);
+  assert.deepEqual(await hook.ended.then(({ status, stdout, stderr }) => ({ status, stdout, stderr })), { status: 0, stdout: '', stderr: '' });
+});
+
+test('init copies the program beside the addon, executable by its user alone, and puts a damaged one right', { skip }, async (t) => {
+  const place = world(t);
+  await hooked(place, {});
+  const program = programOf(place);
+  assert.equal(statSync(program).mode & 0o777, 0o700);
+  const execute = promisify(execFile);
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  await execute(program, ['check', version]);
+  await assert.rejects(execute(program, ['check', '0.0.0']));
+  await assert.rejects(execute(program, ['do-anything']), { code: 2 });
+  writeFileSync(program, 'damaged');
+  assert.match((await place.run(['doctor'])).stdout, /what the hooks run is damaged/);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  await execute(program, ['check', version]);
+});

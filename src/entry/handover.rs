@@ -1,0 +1,69 @@
+//! The handover from a Node process to the native program, which waits in a tenth of the memory.
+
+use super::hook::HookLauncher;
+use crate::program;
+use crate::store::stored::sha256_hex;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// Version that both sides of a handover are built from.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Carries the event of a waiting session to the program. A variable is private to the user, unlike a command line, and leaves the
+/// standard streams as they are.
+pub const WAITING_EVENT: &str = "CC_RECOVER_WAITING_EVENT";
+/// How long the program may take to start.
+const STARTS_WITHIN: Duration = Duration::from_secs(5);
+
+/// The native program that a launcher was written for.
+#[derive(Debug, Clone)]
+pub struct ProgramFile {
+    pub path: PathBuf,
+    /// Of its contents, in hexadecimal.
+    pub sha256: String,
+}
+
+/// The native program, known to start on this machine.
+#[derive(Debug)]
+pub struct NativeProgram {
+    path: PathBuf,
+}
+
+impl NativeProgram {
+    /// `None` where the file is missing or has other contents, or cannot be started (a file system mounted without execution, another
+    /// C library). The checks come first because a failed exec target would leave nobody to wait.
+    #[must_use]
+    pub fn starting(file: &ProgramFile) -> Option<Self> {
+        let ProgramFile { path, sha256 } = file;
+        if !path.is_absolute() || sha256_hex(&std::fs::read(path).ok()?) != *sha256 {
+            return None;
+        }
+        let ended = program::run(Command::new(path).args(["check", VERSION]), STARTS_WITHIN).ok()?;
+        (ended.code == Some(0)).then(|| Self { path: path.clone() })
+    }
+
+    /// Replaces this process by the program, which waits for the session of the event: same process id, same standard streams, an empty
+    /// signal mask. Returns only where that failed, and always on systems that cannot do it.
+    pub fn wait_instead(&self, launcher: &HookLauncher, event: &str) {
+        let mut command = Command::new(&self.path);
+        command.arg("wait").arg(launcher.scope.name()).arg(&launcher.path).env(WAITING_EVENT, event);
+        replace_process(&mut command);
+    }
+}
+
+#[cfg(unix)]
+fn replace_process(command: &mut Command) {
+    use rustix::io::{FdFlags, fcntl_setfd};
+    // Node marks its standard streams close-on-exec, and Rust would open /dev/null in their place.
+    let mark = |flags| {
+        let _ = fcntl_setfd(std::io::stdin(), flags);
+        let _ = fcntl_setfd(std::io::stdout(), flags);
+        let _ = fcntl_setfd(std::io::stderr(), flags);
+    };
+    mark(FdFlags::empty());
+    let _ = std::os::unix::process::CommandExt::exec(command);
+    mark(FdFlags::CLOEXEC);
+}
+
+#[cfg(not(unix))]
+fn replace_process(_command: &mut Command) {}

@@ -1,0 +1,8 @@
+//! The entry points that the addon and the native program share: each reads the environment of its process, makes one call of the
+//! core and returns what the process does at its end.
+
+pub mod handover;
+pub mod hook;
+pub mod program;
+pub mod status_line;
+pub mod supervisor;

@@ -1,0 +1,31 @@
+//! The process of a status line: synchronous, silent, and never failing.
+
+use crate::claude::process::SystemProcesses;
+use crate::clock::SystemClock;
+use crate::env::Environment;
+use crate::fs::read_standard_input;
+use crate::statusline::{StatusLineEnd, status_line};
+use crate::world::World;
+use std::path::Path;
+use std::time::Duration;
+
+/// Largest input that is passed on whole, in bytes.
+const LARGEST: usize = 64 * 1024 * 1024;
+/// A caller that keeps standard input open longer than this gets an answer to what it wrote until then.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Draws the status line for the payload on standard input. `project` is the directory whose launcher was started, `None` for the
+/// user's own; the output of `wrapped` comes first; `pinned` are the variables that were in force when the launcher was written.
+#[must_use]
+pub fn draw(
+    project: Option<&Path>,
+    wrapped: Option<&str>,
+    pinned: impl IntoIterator<Item = (String, String)>,
+) -> StatusLineEnd {
+    // A panic would print.
+    std::panic::set_hook(Box::new(|_| {}));
+    let (input, _) = read_standard_input(LARGEST, PATIENCE, || Duration::ZERO);
+    let env = Environment::of_process().pinned(pinned);
+    let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+    status_line(world, project, wrapped, input)
+}

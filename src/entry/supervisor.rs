@@ -1,0 +1,36 @@
+//! The process of a supervisor.
+
+use crate::claude::process::SystemProcesses;
+use crate::clock::SystemClock;
+use crate::env::Environment;
+use crate::error::Error;
+use crate::recovery::supervise::{Supervisor, SupervisorContext, WatchOptions};
+use crate::rescue::prune::tend_kept;
+use crate::trust::account::Provenance;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a supervisor of this process takes from outside.
+pub fn context(provenance: impl FnOnce(&Environment) -> Provenance) -> SupervisorContext {
+    let env = Environment::of_process();
+    SupervisorContext {
+        provenance: provenance(&env),
+        env,
+        clock: Box::new(SystemClock),
+        processes: Box::new(SystemProcesses),
+        pid: std::process::id(),
+        tend_kept,
+    }
+}
+
+/// Supervises all closed sessions until none of them has pending work. For a process that a hook started.
+pub fn until_nothing_is_owed() {
+    std::panic::set_hook(Box::new(|_| {}));
+    // A client names its session to its hooks, and a hook that starts a supervisor hands that on.
+    let of_hook = |env: &Environment| match env.text("CLAUDE_CODE_SESSION_ID") {
+        Some(session) => Provenance::ClientOf(session.to_owned()),
+        None => Provenance::SomeClient,
+    };
+    let supervise = || Supervisor::new(context(of_hook), WatchOptions::default())?.until_nothing_is_owed();
+    // There is nobody to tell; the journal has what was done.
+    let _: std::thread::Result<Result<(), Error>> = catch_unwind(AssertUnwindSafe(supervise));
+}

@@ -1,0 +1,7 @@
+//! The native program: what the addon does for hooks, the status line and the supervisor, without Node.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cc_session_recover::entry::program::run(&std::env::args_os().skip(1).collect::<Vec<_>>())
+}
