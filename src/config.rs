@@ -9,11 +9,11 @@ use crate::fs::read_small;
 use crate::options::{closest, unknown_field};
 use crate::session::StopKind;
 use chrono::{DateTime, Duration, NaiveTime, Utc};
+use http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use ureq::http::Uri;
 
 pub mod effective;
 

@@ -4,7 +4,7 @@
 //! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG` (read by the command line only), `CC_SESSION_RECOVER_MODULE` (set by the plugin's module).
 //! Of everybody's: `NO_COLOR`, `COLUMNS`, which the client sets for its status line, and on Windows `MSYSTEM`; to notify,
 //! `DISPLAY`, `WAYLAND_DISPLAY`, `DBUS_SESSION_BUS_ADDRESS`, `XAUTHORITY`, `XDG_RUNTIME_DIR`, `LANG`, `HTTPS_PROXY`,
-//! `NO_PROXY`; for the service, `XDG_RUNTIME_DIR`, and on Windows `SystemRoot`, `USERNAME`, `USERDOMAIN`.
+//! `NO_PROXY`, `NODE_EXTRA_CA_CERTS`; for the service, `XDG_RUNTIME_DIR`, and on Windows `SystemRoot`, `USERNAME`, `USERDOMAIN`.
 //! Of Claude Code's: `CLAUDE_CONFIG_DIR`, `CLAUDE_PID`, `CLAUDE_PROJECT_DIR`, `CLAUDE_CODE_SESSION_ID`,
 //! `CLAUDE_CODE_ENTRYPOINT`; for whether sessions are saved, `CLAUDE_CODE_SKIP_PROMPT_HISTORY`, `CLAUDE_CODE_CHILD_SESSION`,
 //! `CLAUDE_CODE_FORCE_SESSION_PERSISTENCE`; and of those that log in, for `doctor`, whether they are set.
@@ -22,13 +22,18 @@ const OURS: &str = "cc-session-recover";
 pub struct Environment {
     vars: BTreeMap<OsString, OsString>,
     cwd: PathBuf,
+    program: Option<PathBuf>,
 }
 
 impl Environment {
     /// The environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
-        Self { vars: std::env::vars_os().collect(), cwd: std::env::current_dir().unwrap_or_default() }
+        Self {
+            vars: std::env::vars_os().collect(),
+            cwd: std::env::current_dir().unwrap_or_default(),
+            program: std::env::current_exe().ok(),
+        }
     }
 
     /// An environment from plain values, for tests.
@@ -39,6 +44,7 @@ impl Environment {
         Self {
             vars: pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
             cwd: cwd.into(),
+            program: None,
         }
     }
 
@@ -80,6 +86,12 @@ impl Environment {
     #[must_use]
     pub fn cwd(&self) -> &Path {
         &self.cwd
+    }
+
+    /// The program that this process runs; `None` in an environment of plain values.
+    #[must_use]
+    pub fn program(&self) -> Option<&Path> {
+        self.program.as_deref()
     }
 
     /// The user's home directory.

@@ -3,7 +3,7 @@
 
 use crate::env::Environment;
 use crate::fs::canonical;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -37,12 +37,32 @@ pub fn find(env: &Environment, name: &str, project: Option<&Path>) -> Option<Pat
     which::which_in_all(name, Some(path), "/").ok()?.find(|program| program.is_absolute() && outside(program))
 }
 
+/// The Node.js that runs this process, else the first one on `PATH` that lies outside of `project`.
+#[must_use]
+pub fn node(env: &Environment, project: Option<&Path>) -> Option<PathBuf> {
+    let is_node = |program: &&Path| {
+        program
+            .file_stem()
+            .is_some_and(|stem| stem.to_string_lossy().to_ascii_lowercase().starts_with("node"))
+    };
+    env.program().filter(is_node).map(Path::to_path_buf).or_else(|| find(env, "node", project))
+}
+
 /// Runs it with nothing to read, its output thrown away, for at most `limit`.
 ///
 /// # Errors
 /// Why it could not be started, or that it did not end in time and was ended.
 pub fn run(command: &mut Command, limit: Duration) -> Result<ProgramEnd, String> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    run_with_input(command, Vec::new(), limit)
+}
+
+/// Runs it as [`run`] does, with `input` to read.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) -> Result<ProgramEnd, String> {
+    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
     #[cfg(windows)]
@@ -53,6 +73,10 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<ProgramEnd, String>
     }
     let started = Instant::now();
     let mut child = command.spawn().map_err(|error| format!("could not be started: {error}"))?;
+    if let Some(mut to) = child.stdin.take() {
+        // On a thread of its own: a program that does not read must not hold up the deadline.
+        std::thread::spawn(move || to.write_all(&input));
+    }
     let complaint = read_beginning(&mut child);
     loop {
         match child.try_wait() {

@@ -5,17 +5,48 @@ use super::Delivery;
 use super::notice::Notice;
 use crate::clock::rfc3339;
 use crate::config::{is_loopback, webhook_address};
-use crate::env::Environment;
+use crate::program::{ProgramEnd, node, run_with_input};
 use crate::world::World;
 use serde_json::{Value, json};
+use std::process::Command;
 use std::time::Duration;
-use ureq::http::Uri;
-use ureq::{Agent, Proxy};
 
 /// Name and version of what is posted.
 const SCHEMA: &str = "cc-session-recover/notice@1";
 /// It must have been taken by then, name look-up and all.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Node.js may take this much longer: to start, and to end.
+const AROUND: Duration = Duration::from_secs(5);
+/// What Node.js runs: it brings TLS and proxies along.
+const SCRIPT: &str = include_str!("post.js");
+/// Variables that Node.js needs to reach an address; of the proxies, none for this machine itself.
+const NEEDED: [&str; 4] = ["HOME", "PATH", "SystemRoot", "NODE_EXTRA_CA_CERTS"];
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
+
+/// How `post.js` ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Posted {
+    Taken,
+    /// The answer was not a success; its status is on standard error.
+    Refused,
+    Late,
+    /// No answer came; the code of the error, where there is one, is on standard error.
+    NotReached,
+    /// Node.js itself failed.
+    Broken,
+}
+
+impl Posted {
+    const fn from_exit(code: Option<i32>) -> Self {
+        match code {
+            Some(0) => Self::Taken,
+            Some(3) => Self::Refused,
+            Some(4) => Self::Late,
+            Some(5) => Self::NotReached,
+            Some(_) | None => Self::Broken,
+        }
+    }
+}
 
 /// Posts a notice. No redirect is followed.
 pub(crate) fn post(world: World<'_>, url: &str, notice: &Notice) -> Delivery {
@@ -23,59 +54,44 @@ pub(crate) fn post(world: World<'_>, url: &str, notice: &Notice) -> Delivery {
 }
 
 fn post_within(world: World<'_>, url: &str, notice: &Notice, limit: Duration) -> Delivery {
-    let uri = match webhook_address(url) {
-        Ok(uri) => uri,
+    let address = match webhook_address(url) {
+        Ok(address) => address,
         Err(error) => return Delivery::Failed(error.message),
     };
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(limit))
-        .max_redirects(0)
-        .http_status_as_error(false)
-        .user_agent(concat!("cc-session-recover/", env!("CARGO_PKG_VERSION")))
-        .proxy(proxy(world.env, &uri))
-        .build()
-        .into();
-    let body = message(notice, &rfc3339(world.clock.now())).to_string();
-    match agent.post(uri).content_type("application/json").send(body) {
-        Ok(answer) if answer.status().is_success() => Delivery::Done,
-        Ok(answer) => Delivery::Failed(format!("the webhook answered {}", answer.status().as_u16())),
-        Err(ureq::Error::Timeout(_)) => {
+    let Some(program) = node(world.env, notice.directory.as_deref()) else {
+        return Delivery::NoPlace("Node.js was not found; the webhook needs it".into());
+    };
+    let local = address.host().is_some_and(is_loopback);
+    let proxies = if local { &[][..] } else { &PROXIES[..] };
+    let passed = NEEDED.iter().chain(proxies).filter_map(|name| Some((name, world.env.var(name)?)));
+    let mut command = Command::new(program);
+    command.env_clear().envs(passed).env("NODE_USE_ENV_PROXY", "1").env("NODE_NO_WARNINGS", "1");
+    command.current_dir("/").args(["-e", SCRIPT]);
+    let input = json!({
+        "url": url,
+        "body": message(notice, &rfc3339(world.clock.now())).to_string(),
+        "agent": concat!("cc-session-recover/", env!("CARGO_PKG_VERSION")),
+        "milliseconds": u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+    });
+    match run_with_input(&mut command, input.to_string().into_bytes(), limit + AROUND) {
+        Ok(end) => delivery(&end, limit),
+        Err(why) => Delivery::TimedOut(format!("Node.js, which posts to the webhook, {why}")),
+    }
+}
+
+fn delivery(end: &ProgramEnd, limit: Duration) -> Delivery {
+    let code: String =
+        end.complaint.chars().take(60).filter(|it| it.is_ascii_alphanumeric() || *it == '_').collect();
+    match Posted::from_exit(end.code) {
+        Posted::Taken => Delivery::Done,
+        Posted::Refused => Delivery::Failed(format!("the webhook answered {code}")),
+        Posted::Late => {
             Delivery::TimedOut(format!("the webhook did not answer within {} s", limit.as_secs_f64()))
         }
-        Err(error) => Delivery::Failed(format!("the webhook was not reached: {}", cause(&error))),
+        Posted::NotReached if code.is_empty() => Delivery::Failed("the webhook was not reached".into()),
+        Posted::NotReached => Delivery::Failed(format!("the webhook was not reached: {code}")),
+        Posted::Broken => Delivery::Failed("Node.js failed before it posted to the webhook".into()),
     }
-}
-
-/// What went wrong, without what an error may repeat of the address.
-fn cause(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::HostNotFound => "its name is not known".into(),
-        ureq::Error::Io(error) => error.kind().to_string(),
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => "no trusted connection".into(),
-        ureq::Error::InvalidProxyUrl | ureq::Error::ConnectProxyFailed(_) => "the proxy refused".into(),
-        _ => "no connection".into(),
-    }
-}
-
-/// The proxy that the user's environment names, never for this machine itself.
-fn proxy(env: &Environment, uri: &Uri) -> Option<Proxy> {
-    if is_loopback(uri.host()?) {
-        return None;
-    }
-    let either = |upper: &str, lower: &str| env.text(upper).or_else(|| env.text(lower)).map(str::to_owned);
-    let proxy = Proxy::new(&either("HTTPS_PROXY", "https_proxy")?).ok()?;
-    let host = uri.host()?.to_ascii_lowercase();
-    let excepted = either("NO_PROXY", "no_proxy").is_some_and(|list| {
-        list.split(',').map(|entry| entry.trim().trim_start_matches('*').trim_start_matches('.')).any(
-            |entry| {
-                !entry.is_empty()
-                    && host
-                        .strip_suffix(&entry.to_ascii_lowercase())
-                        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            },
-        )
-    });
-    (!excepted).then_some(proxy)
 }
 
 fn message(notice: &Notice, at: &str) -> Value {
@@ -96,6 +112,7 @@ mod tests {
     use super::*;
     use crate::claude::process::SystemProcesses;
     use crate::clock::SystemClock;
+    use crate::env::Environment;
     use crate::error::Code;
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpListener;
@@ -130,10 +147,10 @@ mod tests {
 
     fn posted(url: &str, limit: Duration) -> Delivery {
         // A proxy that would swallow it: it is never used for this machine.
-        let env = Environment::from_pairs(
-            [("HTTPS_PROXY", "http://127.0.0.1:9"), ("HTTP_PROXY", "http://127.0.0.1:9")],
-            "/",
-        );
+        let path = Environment::of_process().text("PATH").unwrap_or_default().to_owned();
+        let proxy = "http://127.0.0.1:9";
+        let pairs = [("PATH", &*path), ("HTTPS_PROXY", proxy), ("HTTP_PROXY", proxy)];
+        let env = Environment::from_pairs(pairs, "/");
         let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
         let notice = Notice::new(
             NoticeKind::GivenUp,
@@ -218,23 +235,30 @@ mod tests {
     }
 
     #[test]
-    fn the_users_proxy_is_used_outside_of_its_exceptions() {
-        let env = Environment::from_pairs(
-            [
-                ("https_proxy", "http://proxy.example:3128"),
-                ("NO_PROXY", "localhost, .corp.example,plain.example"),
-            ],
-            "/",
-        );
-        let used = |url: &str| proxy(&env, &url.parse().unwrap()).is_some();
-        assert!(used("https://example.com/") && used("https://notplain.example/"));
-        for direct in [
-            "https://a.corp.example/",
-            "https://plain.example/",
-            "https://x.plain.example/",
-            "http://127.0.0.1/",
-        ] {
-            assert!(!used(direct), "{direct}");
+    fn without_node_nothing_is_posted() {
+        let env = Environment::from_pairs([("PATH", "/nowhere")], "/");
+        let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+        let notice = Notice::new(NoticeKind::Held, "s", 1, None, None);
+        assert!(matches!(post(world, "https://example.com/", &notice), Delivery::NoPlace(_)));
+    }
+
+    #[test]
+    fn each_exit_code_is_one_outcome_and_only_the_code_of_an_error_is_repeated() {
+        let of = |code: Option<i32>, complaint: &str| {
+            delivery(&ProgramEnd { code, complaint: complaint.into() }, Duration::from_secs(10))
+        };
+        let failed = |text: &str| Delivery::Failed(text.into());
+        let table = [
+            (Some(0), "", Delivery::Done),
+            (Some(3), "404", failed("the webhook answered 404")),
+            (Some(4), "", Delivery::TimedOut("the webhook did not answer within 10 s".into())),
+            (Some(5), "ENOTFOUND", failed("the webhook was not reached: ENOTFOUND")),
+            (Some(5), "", failed("the webhook was not reached")),
+            (Some(1), "x", failed("Node.js failed before it posted to the webhook")),
+            (None, "", failed("Node.js failed before it posted to the webhook")),
+        ];
+        for (code, complaint, expected) in table {
+            assert_eq!(of(code, complaint), expected, "{code:?} {complaint}");
         }
     }
 }
