@@ -523,6 +523,7 @@ impl Config {
             ("retention.pagesDays", self.retention.pages_days),
             ("retention.outputsDays", self.retention.outputs_days),
             ("retention.recordsDays", self.retention.records_days),
+            ("retention.keptDays", self.retention.kept_days),
         ];
         let lists = [
             ("retry.scheduleMinutes", &self.retry.schedule_minutes),
@@ -530,7 +531,7 @@ impl Config {
         ];
         let listed = lists.iter().flat_map(|(key, values)| values.iter().map(move |value| (*key, *value)));
         for (key, value) in durations.into_iter().chain(listed) {
-            // A year in hours bounds what date arithmetic is asked to do.
+            // A year in seconds bounds what date arithmetic is asked to do.
             if !value.is_finite() || !(0.0..=31_536_000.0).contains(&value) {
                 return Err(invalid(key, "must be a number that is not negative"));
             }

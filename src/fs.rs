@@ -430,9 +430,36 @@ pub fn read_standard_input(
     (bytes, false)
 }
 
+/// Keeps the `most` files that were written to last, when there are more; their order is then the newest first.
+pub fn keep_newest(paths: &mut Vec<PathBuf>, most: usize) {
+    if paths.len() > most {
+        let written = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        paths.sort_by_cached_key(|path| std::cmp::Reverse(written(path)));
+        paths.truncate(most);
+    }
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_newest_of_too_many_files_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut paths = Vec::new();
+        for (index, name) in ["a", "b", "c"].iter().enumerate() {
+            let path = dir.path().join(name);
+            let file = File::create(&path).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(index as u64)).unwrap();
+            paths.push(path);
+        }
+        let mut two = paths.clone();
+        keep_newest(&mut two, 2);
+        assert_eq!(two, [paths[2].clone(), paths[1].clone()]);
+        let mut three = paths.clone();
+        keep_newest(&mut three, 3);
+        assert_eq!(three, paths, "nothing is reordered when all fit");
+    }
 
     #[test]
     fn what_is_no_regular_file_any_more_is_not_opened_as_listed() {

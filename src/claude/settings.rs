@@ -91,9 +91,9 @@ fn managed_files(dir: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
-        .take(MOST_MANAGED)
         .collect();
     found.sort_by(|one, other| other.cmp(one));
+    found.truncate(MOST_MANAGED);
     found.push(dir.join("managed-settings.json"));
     found
 }

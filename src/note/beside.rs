@@ -10,7 +10,7 @@ use super::text::line;
 use super::workflow::{WorkflowRun, runs};
 use crate::claude::record::Body;
 use crate::claude::transcript::Transcript;
-use crate::fs::read_small;
+use crate::fs::{keep_newest, read_small};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -155,12 +155,12 @@ impl SessionPaths {
 fn entries(dir: &Path, ending: &str) -> Vec<PathBuf> {
     let Ok(found) = std::fs::read_dir(dir) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = found
-        .take(MOST_ENTRIES)
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| {
             path.file_name().and_then(std::ffi::OsStr::to_str).is_some_and(|name| name.ends_with(ending))
         })
         .collect();
+    keep_newest(&mut paths, MOST_ENTRIES);
     paths.sort();
     paths
 }

@@ -6,7 +6,7 @@
 use super::handoff::{EditedBlock, FILE_NAME, edited_blocks, template, with_block, without_block};
 use super::text::span;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{identity, open_regular, own_uid, owner};
+use crate::fs::{identity, keep_newest, open_regular, own_uid, owner};
 use crate::store::lock::Lock;
 use crate::store::stored::sha256_hex;
 use crate::store::{StateDir, replace};
@@ -125,9 +125,12 @@ fn aside_path(state: &StateDir, edited: &EditedBlock<'_>) -> PathBuf {
 
 /// Edited blocks of a session that were kept earlier.
 fn kept_files(dir: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().take(MOST_KEPT);
+    let entries = std::fs::read_dir(dir).into_iter().flatten();
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    paths.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect()
+    let mut found: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect();
+    keep_newest(&mut found, MOST_KEPT);
+    found
 }
 
 fn change(

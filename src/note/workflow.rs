@@ -8,7 +8,7 @@
 use super::text::line;
 use crate::claude::record::{Body, Failure};
 use crate::claude::transcript::Transcript;
-use crate::fs::read_small;
+use crate::fs::{keep_newest, read_small};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -100,8 +100,9 @@ struct Attempt {
 pub fn runs(own: &Path) -> Vec<WorkflowRun> {
     let Ok(dirs) = std::fs::read_dir(own.join("subagents").join("workflows")) else { return Vec::new() };
     let mut dirs: Vec<PathBuf> = dirs.filter_map(|dir| Some(dir.ok()?.path())).collect();
+    keep_newest(&mut dirs, MOST_RUNS);
     dirs.sort();
-    dirs.iter().filter_map(|dir| run(own, dir)).take(MOST_RUNS).collect()
+    dirs.iter().filter_map(|dir| run(own, dir)).collect()
 }
 
 fn run(own: &Path, dir: &Path) -> Option<WorkflowRun> {

@@ -197,7 +197,7 @@ mod told {
     fn watcher(state: &StateDir, tell: SyncSender<()>) -> notify::Result<RecommendedWatcher> {
         let dirs = [state.incidents(), state.spool()];
         let paused = state.paused();
-        let own = [dirs.to_vec(), vec![paused.clone()]].concat();
+        let own = [dirs.to_vec(), vec![paused.clone(), state.supervisor_wanted()]].concat();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             // What cannot be told is looked for.
             if event.map_or(true, |event| matters(&event, &own)) {

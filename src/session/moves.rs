@@ -11,6 +11,7 @@ use crate::store::lock::Lock;
 use crate::store::stored::{Stored, load, peek, save};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ impl Moves {
     pub fn forget(state: &StateDir, session: &str) -> Result<()> {
         let _lock = Lock::wait(&state.moves_lock(), PATIENCE)?;
         let Some(mut moves) = load::<Self>(state, &state.moves())?.found() else { return Ok(()) };
-        moves.directories.retain(|path, _| !path.contains(session));
+        moves.directories.retain(|path, _| Path::new(path).file_stem() != Some(OsStr::new(session)));
         save(&state.moves(), &moves)
     }
 

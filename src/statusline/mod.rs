@@ -9,6 +9,7 @@ pub mod segment;
 pub mod wrapped;
 
 use crate::clock::local_time;
+use crate::fs::keep_newest;
 use crate::quota::refresh::Refresh;
 use crate::quota::seen;
 use crate::recovery::incident::{Incident, Phase};
@@ -118,10 +119,13 @@ fn is_unsaved(state: &StateDir, session: &str) -> bool {
 /// Sessions of a project that are waited for. Reads only: an event that is still in the spool shows at the next refresh.
 fn waiting(state: &StateDir, project: &Path) -> Waiting {
     let names = std::fs::read_dir(state.incidents()).into_iter().flatten().filter_map(Result::ok);
-    let incidents = names
+    let mut files: Vec<PathBuf> = names
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
-        .take(MOST_INCIDENTS)
+        .collect();
+    keep_newest(&mut files, MOST_INCIDENTS);
+    let incidents = files
+        .into_iter()
         .filter_map(|path| peek::<Incident>(&path).ok().flatten())
         .filter(|incident| incident.phase.is_active() && incident.project.as_deref() == Some(project))
         // A turn that was wrapped up near a limit waits for the user.

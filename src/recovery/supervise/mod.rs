@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::trust::account::Provenance;
+use crate::world::World;
 use chrono::{DateTime, Duration, Utc};
 pub use lease::Supervising;
 use pass_report::is_owed;
@@ -53,7 +54,7 @@ pub struct SupervisorContext {
     /// Whose variables they are.
     pub provenance: Provenance,
     /// Looks after what is kept of deleted sessions, about so many bytes at a time; what failed.
-    pub tend_kept: fn(&StateDir, &dyn Clock, &RetentionConfig, u64) -> Vec<Error>,
+    pub tend_kept: fn(World<'_>, &StateDir, &RetentionConfig, u64) -> Vec<Error>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

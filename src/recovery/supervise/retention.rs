@@ -3,6 +3,7 @@
 use super::Supervisor;
 use crate::config::Config;
 use crate::store::journal;
+use crate::world::World;
 use chrono::Duration;
 use serde_json::json;
 use std::sync::Arc;
@@ -28,7 +29,12 @@ impl Supervisor {
         self.tending = std::thread::Builder::new()
             .name("kept".into())
             .spawn(move || {
-                for error in (ground.tend_kept)(&state, ground.clock.as_ref(), &retention, TEND_BYTES) {
+                let world = World {
+                    env: &ground.env,
+                    clock: ground.clock.as_ref(),
+                    processes: ground.processes.as_ref(),
+                };
+                for error in (ground.tend_kept)(world, &state, &retention, TEND_BYTES) {
                     let fields = json!({"code": error.code.as_str(), "message": error.to_string()});
                     journal::append(&state, ground.clock.as_ref(), "keeping-failed", fields);
                 }

@@ -11,7 +11,6 @@ mod find;
 mod rules;
 mod wanted;
 
-use crate::clock::Clock;
 use crate::config::RetentionConfig;
 use crate::error::{Error, Result};
 use crate::fs::lossy;
@@ -28,9 +27,8 @@ pub use rules::PruneRules;
 use rules::{kept_sessions_out, rules, sorted_out};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
-use wanted::RetainedFiles;
+use wanted::{RetainedFiles, open_or_unfinished};
 
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/prune@1";
@@ -199,16 +197,21 @@ struct PruneCandidate {
     bytes: u64,
 }
 
-impl PruneCandidate {}
-
 /// Packs what Claude Code deleted, about `most` bytes, and removes deleted sessions by age and size; what failed. A pass of the
 /// supervisor.
 #[must_use]
-pub fn tend_kept(state: &StateDir, clock: &dyn Clock, retention: &RetentionConfig, most: u64) -> Vec<Error> {
+pub fn tend_kept(world: World<'_>, state: &StateDir, retention: &RetentionConfig, most: u64) -> Vec<Error> {
+    let clock = world.clock;
     let mut packed = pack(state, clock, most);
     let Ok(rules) = rules(retention, &PruneOptions::default()) else { return packed.failures };
-    // A session that may be open has no transcript yet, or has lost it: what is kept of it stays.
-    let wanted = BTreeSet::new();
+    // An open session may have lost its transcript: the copy is all there is.
+    let wanted = match ReportContext::read(world, None) {
+        Ok(context) => open_or_unfinished(&Inventory::open(&context)),
+        Err(error) => {
+            packed.failures.push(error);
+            return packed.failures;
+        }
+    };
     let found = gone_sessions(state, &mut packed.failures);
     // What was packed only in part takes more room than it will.
     let rules = if packed.more { PruneRules { kept_max_total: u64::MAX, ..rules } } else { rules };

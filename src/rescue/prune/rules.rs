@@ -46,7 +46,7 @@ pub(super) fn rules(retention: &RetentionConfig, options: &PruneOptions) -> Resu
         if days.is_finite() && days >= 0.0 {
             Ok(days)
         } else {
-            Err(Error::new(Code::Usage, "a number of days is negative or none"))
+            Err(Error::new(Code::Usage, "the number of days must not be negative"))
         }
     };
     Ok(PruneRules {

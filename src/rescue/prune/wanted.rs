@@ -29,6 +29,13 @@ pub(super) struct RetainedFiles {
     pub(super) gone: BTreeSet<String>,
 }
 
+/// Returns the sessions that are or may be open, and those with unfinished work.
+pub(super) fn open_or_unfinished(inventory: &Inventory<'_>) -> BTreeSet<String> {
+    let open = inventory.owners.open_sessions().map(str::to_owned);
+    let unfinished = inventory.incidents.values().filter(|incident| !incident.phase.is_over());
+    open.chain(unfinished.map(|incident| incident.session.clone())).collect()
+}
+
 impl RetainedFiles {
     /// Every problem of the inventory counts, and says afterwards what stays because of it.
     pub(super) fn of(
@@ -40,11 +47,9 @@ impl RetainedFiles {
         let found = inventory.find(None);
         let table = processes.table();
         inventory.owners.add_unregistered(&inventory.homes, &found, &table, processes);
-        let held = inventory.owners.open_sessions().map(str::to_owned);
-        let owed = inventory.incidents.values().filter(|incident| !incident.phase.is_over());
         let mut wanted = Self {
             runs: needed(inventory.incidents.values()),
-            sessions: held.chain(owed.map(|incident| incident.session.clone())).collect(),
+            sessions: open_or_unfinished(inventory),
             ..Self::default()
         };
         let known: BTreeSet<&str> = found.iter().map(Found::id).collect();
