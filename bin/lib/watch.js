@@ -73,7 +73,14 @@ async function watch({ screen, first, read, every, draw, more }, signals = proce
       for (const signal of ENDINGS) listeners.push([signals, signal, resolve]);
       for (const [source, event, listener] of listeners) source.on(event, listener);
       show(ENTER + CLEAR);
-      frames = setInterval(show, FRAME, '');
+      const drawFrame = () => {
+        try {
+          show('');
+        } catch (error) {
+          reject(error);
+        }
+      };
+      frames = setInterval(drawFrame, FRAME);
       again();
     });
   } finally {
