@@ -3,7 +3,6 @@
 // Everything that is printed goes through here: lines, tables, JSON, progress. Results go to standard output, remarks and
 // errors to standard error.
 
-const picocolors = require('picocolors');
 const { UsageError } = require('./errors.js');
 const { clean, cleaned, truncated } = require('./text.js');
 
@@ -14,7 +13,7 @@ const { clean, cleaned, truncated } = require('./text.js');
  *
  * @typedef {object} View
  * @property {number | null} width Columns of the terminal; `null` when there is none, and nothing is cut.
- * @property {ReturnType<typeof picocolors.createColors>} colours
+ * @property {ReturnType<typeof import('picocolors').createColors>} colours
  */
 
 /** After how many milliseconds a person wants to know that something is still going on. */
@@ -28,7 +27,7 @@ const NARROW = 8;
  *   A process, or the parts of one.
  */
 function createOutput(streams) {
-  const { stdout, env } = streams;
+  const { env } = streams;
   let broken = false;
   /** @param {any} stream */
   const guarded = (stream) => {
@@ -39,21 +38,27 @@ function createOutput(streams) {
     });
     return stream;
   };
-  guarded(stdout);
+  /** @type {any} */
+  let results;
   /** @type {any} */
   let errors;
-  // Node opens standard error and standard input when they are first used, which takes several milliseconds.
-  const isTerminal = () => Boolean(stdout.isTTY && streams.stdin.isTTY);
+  // Node opens its standard streams when they are first used, which takes several milliseconds. A verb reads sessions meanwhile.
+  const stdout = () => (results ??= guarded(streams.stdout));
+  const isTerminal = () => Boolean(stdout().isTTY && streams.stdin.isTTY);
   const stderr = () => (errors ??= guarded(streams.stderr));
   const isDumb = env.TERM === 'dumb';
   let quiet = false;
   // NO_COLOR is a user's wish, FORCE_COLOR mostly a program's.
   const forced = env.FORCE_COLOR !== undefined && !['', '0', 'false'].includes(env.FORCE_COLOR);
-  let colours = picocolors.createColors(!env.NO_COLOR && (forced || (Boolean(stdout.isTTY) && !isDumb)));
+  const coloured = () => !env.NO_COLOR && (forced || (Boolean(stdout().isTTY) && !isDumb));
+  /** @type {View['colours'] | undefined} */
+  let colours;
+  /** @type {'auto' | 'always' | 'never'} */
+  let wantedColour = 'auto';
 
   /** @param {string} text */
   const write = (text) => {
-    if (!broken) stdout.write(text);
+    if (!broken) stdout().write(text);
   };
   /** @param {string} [text] */
   const line = (text = '') => write(`${text}\n`);
@@ -64,22 +69,25 @@ function createOutput(streams) {
     line,
 
     get colours() {
-      return colours;
+      return (colours ??= require('picocolors').createColors(wantedColour === 'auto' ? coloured() : wantedColour === 'always'));
     },
 
     /** Follows the options that every verb takes. @param {{color: 'auto' | 'always' | 'never', quiet: boolean}} wanted */
     follow(wanted) {
       quiet = wanted.quiet;
-      if (wanted.color !== 'auto') colours = picocolors.createColors(wanted.color === 'always');
+      wantedColour = wanted.color;
+      colours = undefined;
     },
 
     /** Columns of the terminal as it is now; `null` when there is none, and nothing is cut. @returns {number | null} */
     get width() {
-      return stdout.isTTY && stdout.columns > 0 ? stdout.columns : null;
+      return stdout().isTTY && stdout().columns > 0 ? stdout().columns : null;
     },
 
     /** The terminal that results go to, if it can be drawn on. */
-    screen: stdout.isTTY && !isDumb ? stdout : null,
+    get screen() {
+      return stdout().isTTY && !isDumb ? stdout() : null;
+    },
 
     /** Lines of a result. @param {string[]} texts */
     lines(texts) {
@@ -99,7 +107,7 @@ function createOutput(streams) {
      * @returns {Promise<void> | void}
      */
     page(texts, after = () => {}) {
-      const fits = !stdout.isTTY || isDumb || !(stdout.rows > 0) || texts.length < stdout.rows;
+      const fits = !stdout().isTTY || isDumb || !(stdout().rows > 0) || texts.length < stdout().rows;
       if (!fits && streams.stdin.isTTY) {
         return require('./pager.js').shownInPager(`${texts.join('\n')}\n`, env).then((/** @type {boolean} */ shown) => {
           if (!shown) this.lines(texts);
@@ -140,7 +148,7 @@ function createOutput(streams) {
         yields: yielding.includes(heading),
         alone: (/** @type {string} */ text) => `${heading}: ${text}`,
       }));
-      this.lines(tableLines(columns, [{ rows: rows.map((cells) => ({ cells })) }], this.width, colours.dim).flat());
+      this.lines(tableLines(columns, [{ rows: rows.map((cells) => ({ cells })) }], this.width, this.colours.dim).flat());
     },
 
     /**
@@ -150,10 +158,10 @@ function createOutput(streams) {
      * @param {string} text
      */
     diff(text) {
-      if (!stdout.isTTY) return write(text);
+      if (!stdout().isTTY) return write(text);
       for (const part of text.replace(/\n$/, '').split('\n')) {
         const shown = clean(part, '\t');
-        line(part.startsWith('+') ? colours.green(shown) : part.startsWith('-') ? colours.red(shown) : shown);
+        line(part.startsWith('+') ? this.colours.green(shown) : part.startsWith('-') ? this.colours.red(shown) : shown);
       }
     },
 
@@ -191,7 +199,7 @@ function createOutput(streams) {
     async ask(question) {
       if (!isTerminal()) throw new UsageError('there is no terminal to ask on');
       const { createInterface } = require('node:readline/promises');
-      const terminal = createInterface({ input: streams.stdin, output: stdout });
+      const terminal = createInterface({ input: streams.stdin, output: stdout() });
       const closed = new Promise((resolve) => terminal.once('close', () => resolve(null)));
       try {
         const answer = await Promise.race([terminal.question(question), closed]);
@@ -213,7 +221,7 @@ function createOutput(streams) {
     async confirm(question, assumed = true) {
       if (!isTerminal()) throw new UsageError('there is no terminal to ask on', 'give --yes to go on without being asked');
       const { createInterface } = require('node:readline/promises');
-      const terminal = createInterface({ input: streams.stdin, output: stdout });
+      const terminal = createInterface({ input: streams.stdin, output: stdout() });
       const closed = new Promise((resolve) => terminal.once('close', () => resolve('no')));
       try {
         const answer = String(await Promise.race([terminal.question(`${question} ${assumed ? '[Y/n]' : '[y/N]'} `), closed]));

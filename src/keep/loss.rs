@@ -11,6 +11,9 @@ use std::path::Path;
 /// Bytes at the beginning of a transcript in which its first record with a parent is looked for.
 const HEAD: u64 = 256 * 1024;
 
+/// Bytes of it that are read first.
+const FIRST: u64 = 16 * 1024;
+
 /// What a transcript lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -44,22 +47,30 @@ pub fn loss_of(transcript: &Path, kept: Option<&KeptSession>) -> Option<Loss> {
 }
 
 /// Whether the first message of a transcript answers a record that is not in it; `None` when it cannot be read.
-pub(super) fn is_headless(from: impl Read) -> Option<bool> {
+pub(super) fn is_headless(mut from: impl Read) -> Option<bool> {
     let mut head = Vec::new();
-    from.take(HEAD + 1).read_to_end(&mut head).ok()?;
-    let whole = head.len() as u64 <= HEAD;
-    Some(is_headless_text(&head, whole))
+    // Mostly the first message is near the beginning.
+    for limit in [FIRST, HEAD] {
+        let more = limit + 1 - head.len() as u64;
+        from.by_ref().take(more).read_to_end(&mut head).ok()?;
+        let whole = head.len() as u64 <= limit;
+        if let Some(line) = first_message(&head, whole) {
+            // `null` has no text. A compact boundary begins a chain of its own and says so.
+            return Some(text_after(line, b"\"parentUuid\":\"").is_some());
+        }
+        if whole {
+            break;
+        }
+    }
+    Some(false)
 }
 
-/// Whether the first message of a transcript has a parent that no earlier record is. `whole`: the bytes are all there are.
-fn is_headless_text(head: &[u8], whole: bool) -> bool {
-    let mut lines = head.split_inclusive(|byte| *byte == b'\n');
-    let first = lines.find(|line| {
+/// The first complete message of a transcript. `whole`: the bytes are all there are.
+fn first_message(head: &[u8], whole: bool) -> Option<&[u8]> {
+    head.split_inclusive(|byte| *byte == b'\n').find(|line| {
         let complete = line.ends_with(b"\n") || whole;
         complete && memmem::find(line, b"\"parentUuid\":").is_some() && is_message(line)
-    });
-    // `null` has no text. A compact boundary begins a chain of its own and says so.
-    first.is_some_and(|line| text_after(line, b"\"parentUuid\":\"").is_some())
+    })
 }
 
 fn is_message(line: &[u8]) -> bool {

@@ -185,7 +185,7 @@ pub fn status_of(
     let mut lost = Vec::new();
     let mut sessions: Vec<Session> = rows
         .iter()
-        .zip(inventory.reports(&rows))
+        .zip(inventory.reports_without_processes(&rows))
         .filter(|(_, session)| session.group != SessionGroup::Settled || session.open_at_crash.is_some())
         .map(|(row, mut session)| {
             session.loss = inventory.loss(&row.found);
@@ -199,6 +199,9 @@ pub fn status_of(
     let recent = Duration::from_std(std::time::Duration::from_secs_f64(recent)).unwrap_or(Duration::MAX);
     let (old, mut sessions): (Vec<Session>, Vec<Session>) =
         sessions.into_iter().partition(|session| is_old(session, now, recent));
+    for session in &mut sessions {
+        inventory.add_left_running(session);
+    }
     let stops = old.iter().map(|session| session.stop.kind).collect();
     let repairable =
         old.iter().filter(|session| needs_repair(session)).map(|session| session.id.clone()).collect();

@@ -42,11 +42,25 @@ impl Inventory<'_> {
     /// A session as a report, with all that costs more than its transcript's end.
     #[must_use]
     pub fn report(&self, row: &InventoryRow) -> Session {
-        self.report_with(row, SessionFileFacts::of(row))
+        let mut session = self.report_with(row, SessionFileFacts::of(row));
+        self.add_left_running(&mut session);
+        session
     }
 
     /// Describes several sessions in the order of `rows`; their files are read on several threads.
     pub fn reports<'r>(&'r self, rows: &'r [&'r InventoryRow]) -> impl Iterator<Item = Session> + 'r {
+        self.reports_without_processes(rows).map(|mut session| {
+            self.add_left_running(&mut session);
+            session
+        })
+    }
+
+    /// Like [`Self::reports`], without the programs that outlived their client. Finding those reads the environment of every process,
+    /// so a caller that drops most sessions adds them to the others with [`Self::add_left_running`].
+    pub fn reports_without_processes<'r>(
+        &'r self,
+        rows: &'r [&'r InventoryRow],
+    ) -> impl Iterator<Item = Session> + 'r {
         let files = side_by_side(rows, PORTION, || |row: &&InventoryRow| SessionFileFacts::of(row));
         rows.iter().zip(files).map(|(row, files)| self.report_with(row, files))
     }
@@ -84,16 +98,6 @@ impl Inventory<'_> {
             session.next = RecoveryPlan::new(Action::Resume, None, Reason::DirectoryGone(Some(dir)))
                 .with_command(relocate);
         }
-        let broken_off = matches!(session.stop.kind, StopKind::Closed | StopKind::Crashed);
-        if session.live.is_none() && broken_off && session.next.action != Action::None {
-            let left = self.left_running(&session.id);
-            if !left.is_empty() {
-                let names = left.join(", ");
-                session.next.why = format!("{}; still running from it: {names}", session.next.why);
-                let fact = format!("processes that it started still run: {names}");
-                session.evidence.push(Evidence::new(Source::Process, fact));
-            }
-        }
         session.add_commands(home, self.default_home(), self.is_in_force(row), start);
         if !self.owners_of(&row.found).elsewhere.is_empty() {
             // Another process may have it open.
@@ -119,6 +123,21 @@ impl Inventory<'_> {
         }
         session.put_into_group();
         session
+    }
+
+    /// Names the programs that the client of a broken-off session started and that still run.
+    pub fn add_left_running(&self, session: &mut Session) {
+        let broken_off = matches!(session.stop.kind, StopKind::Closed | StopKind::Crashed);
+        if session.live.is_some() || !broken_off || session.next.action == Action::None {
+            return;
+        }
+        let left = self.left_running(&session.id);
+        if !left.is_empty() {
+            let names = left.join(", ");
+            session.next.why = format!("{}; still running from it: {names}", session.next.why);
+            let fact = format!("processes that it started still run: {names}");
+            session.evidence.push(Evidence::new(Source::Process, fact));
+        }
     }
 
     /// Programs that a client started for this session and that outlived it, by the session's id in their environment.
