@@ -25,10 +25,19 @@ pub struct ProgramEnd {
     pub complaint: String,
 }
 
+/// The directory whose programs are not run: the project, because what a repository contains must not decide what runs. The home directory
+/// and those above it are none: what is installed there is the user's own.
+#[must_use]
+pub fn excluded_directory(env: &Environment, project: Option<&Path>) -> Option<PathBuf> {
+    let project = canonical(project?).ok()?;
+    let home = env.home().and_then(|home| canonical(&home).ok());
+    (!home.is_some_and(|home| home.starts_with(&project))).then_some(project)
+}
+
 /// The first program of this name on `PATH` that really lies outside of `project`.
 #[must_use]
 pub fn find(env: &Environment, name: &str, project: Option<&Path>) -> Option<PathBuf> {
-    let inside = project.and_then(|project| canonical(project).ok());
+    let inside = excluded_directory(env, project);
     let outside = |path: &Path| {
         canonical(path).is_ok_and(|real| inside.as_ref().is_none_or(|dir| !real.starts_with(dir)))
     };

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// [`Code::ClientNotFound`].
 pub fn locate(env: &Environment, project: Option<&Path>) -> Result<PathBuf> {
-    let inside = project.and_then(|project| project.canonicalize().ok());
+    let inside = crate::program::excluded_directory(env, project);
     let outside = |path: &Path| {
         path.canonicalize().is_ok_and(|real| inside.as_ref().is_none_or(|inside| !real.starts_with(inside)))
     };
@@ -60,9 +60,10 @@ pub fn launcher(env: &Environment, line: &str, project: Option<&Path>) -> Result
         );
     };
     let path = Path::new(program);
+    let excluded = crate::program::excluded_directory(env, project);
     let inside = |path: &Path| {
-        let project = project.and_then(|project| project.canonicalize().ok());
-        path.canonicalize().is_ok_and(|real| project.is_some_and(|project| real.starts_with(project)))
+        path.canonicalize()
+            .is_ok_and(|real| excluded.as_ref().is_some_and(|project| real.starts_with(project)))
     };
     let found = if path.is_absolute() {
         which::which_in(path, None::<&std::ffi::OsStr>, env.cwd()).ok().filter(|path| !inside(path))
@@ -104,6 +105,19 @@ mod tests {
         assert_eq!(locate(&env, Some(&project)).unwrap(), own);
         let only = Environment::from_pairs([("PATH", project.join("bin").into_os_string())], &project);
         assert_eq!(locate(&only, Some(&project)).unwrap_err().code, Code::ClientNotFound);
+    }
+
+    #[test]
+    fn in_the_home_directory_the_users_own_installation_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let home = root.path().join("home");
+        let own = program(&home.join(".local/bin"));
+        let variables = [("HOME", home.clone().into_os_string()), ("PATH", home.join(".local/bin").into())];
+        let env = Environment::from_pairs(variables.clone(), &home);
+        assert_eq!(locate(&env, Some(&home)).unwrap(), own);
+        assert_eq!(locate(&env, Some(root.path())).unwrap(), own, "a directory above it");
+        // A project below it is excluded as before.
+        assert_eq!(locate(&env, Some(&home.join(".local"))).unwrap_err().code, Code::ClientNotFound);
     }
 
     #[test]
