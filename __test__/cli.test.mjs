@@ -15,7 +15,7 @@ const { explain } = require('../bin/lib/errors.js');
 const { missingBinding, platformOf } = require('../bin/lib/addon.js');
 const { clean, truncated } = require('../bin/lib/output.js');
 
-const VERBS = ['init', 'uninstall', 'plugin', 'status', 'list', 'show', 'search', 'recall', 'handoff', 'cancel', 'watch', 'repair', 'export', 'import', 'prune', 'log'];
+const VERBS = ['init', 'uninstall', 'plugin', 'status', 'list', 'show', 'search', 'handoff', 'cancel', 'watch', 'repair', 'export', 'import', 'prune', 'log'];
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 test('--version prints the version of the package', async (t) => {

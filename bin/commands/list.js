@@ -8,6 +8,9 @@ const { KINDS, STATUSES } = require('../lib/wording.js');
 /** Sessions that are shown unless --limit says otherwise. The JSON has all. */
 const LIMIT = 50;
 
+/** More sessions than there can be. */
+const ALL = 1_000_000_000;
+
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'list',
@@ -22,6 +25,7 @@ module.exports = {
     { flags: '--larger-than <size>', description: 'only transcripts larger than that, such as 50MB' },
     { flags: '--open-at-crash', description: 'only sessions that were open when the machine or their client died' },
     { flags: '--gone', description: 'sessions without a transcript, and what is left of each' },
+    { flags: '--prompts', description: 'what each session was asked, first and last, instead of a table (default: 20 sessions)', conflicts: ['state', 'stop', 'name', 'largerThan', 'openAtCrash', 'gone', 'sort', 'reverse'] },
     { flags: '--sort <key>', description: 'order', choices: ['activity', 'size', 'context', 'name', 'project', 'state'] },
     { flags: '-r, --reverse', description: 'reverse the order' },
     { flags: '-n, --limit <number>', description: `number of sessions, 0 for all (default: ${LIMIT}, all with --json)`, parse: numberOf },
@@ -31,6 +35,7 @@ module.exports = {
     { command: 'cc-session-recover list --state interrupted hung', does: 'interrupted and hung sessions' },
     { command: 'cc-session-recover list --since 2d --sort size', does: 'the largest of the last two days' },
     { command: 'cc-session-recover list --open-at-crash', does: 'sessions that were open when the machine crashed' },
+    { command: 'cc-session-recover list --prompts --since 1w', does: 'what you worked on this week' },
     { command: 'cc-session-recover list --gone', does: 'deleted sessions, and what is left of them' },
     { command: "cc-session-recover list --json | jq -r '.sessions[].id'", does: 'ids, for a program' },
   ],
@@ -39,6 +44,10 @@ module.exports = {
     const { loadAddon } = require('../lib/addon.js');
     const { printList } = require('../lib/screens/list.js');
 
+    if (args.prompts) {
+      const { limit, project, since, json } = args;
+      return require('../lib/recalling.js').recall({ project, since, json, ...(limit === undefined ? {} : { recent: limit === 0 ? ALL : limit }) }, io);
+    }
     const limit = args.limit ?? (args.json ? 0 : LIMIT);
     const options = {
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),

@@ -1,13 +1,12 @@
 'use strict';
 
-// `recall`: what was worked on lately.
-
-const { resolve } = require('node:path');
+// `recall`: the earlier name of `list --prompts`.
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'recall',
-  summary: 'list what recent sessions worked on, from titles and prompts',
+  hidden: true,
+  summary: 'list what recent sessions worked on (the same as list --prompts)',
   options: [
     { flags: '-n, --recent <number>', description: 'number of sessions (default: 20)', parse: numberOf },
     { flags: '-p, --project <dir>', description: 'only this project: its directory, or a part of its name' },
@@ -19,19 +18,7 @@ module.exports = {
     { command: 'cc-session-recover recall --since 1w --project .', does: 'a week in this project' },
   ],
 
-  async run(args, io) {
-    const { loadAddon } = require('../lib/addon.js');
-    const { printRecall } = require('../lib/screens/recall.js');
-
-    const options = {
-      ...(args.recent === undefined ? {} : { recent: args.recent }),
-      ...(args.project === undefined ? {} : { project: resolve(args.project) }),
-      ...(args.since === undefined ? {} : { since: args.since }),
-    };
-    const report = await io.during('reading sessions', loadAddon().recall(options));
-    if (args.json) io.json(report);
-    else printRecall(report, io);
-  },
+  run: (args, io) => require('../lib/recalling.js').recall(args, io),
 };
 
 /** @param {string} text */

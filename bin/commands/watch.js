@@ -16,6 +16,7 @@ module.exports = {
     { flags: '-a, --all', description: 'all projects; the default' },
     { flags: '--once', description: 'resume what is due now, wait for these runs, and exit' },
     { flags: '--until-done', description: 'exit when no session has pending work' },
+    { flags: '--preview [session]', description: 'print what would be started for closed sessions, when and why; starts and writes nothing', conflicts: ['install', 'uninstall', 'status', 'once', 'untilDone', 'all', 'dryRun'] },
     { flags: '--install', description: 'start it now and at every login, as a user service', conflicts: ['uninstall', 'status', 'once', 'untilDone', 'all'] },
     { flags: '--uninstall', description: 'stop that service and remove it', conflicts: ['install', 'status', 'once', 'untilDone', 'all'] },
     { flags: '--status', description: 'show whether the service is installed, enabled and running', conflicts: ['once', 'untilDone', 'all', 'dryRun'] },
@@ -26,6 +27,7 @@ module.exports = {
     { command: 'cc-session-recover watch', does: 'run until Ctrl-C, for all projects' },
     { command: 'cc-session-recover watch --until-done', does: 'exit when nothing is pending' },
     { command: 'cc-session-recover watch --once --json', does: 'for a timer of your own' },
+    { command: 'cc-session-recover watch --preview', does: 'print what it would start, and start nothing' },
     { command: 'cc-session-recover watch --install', does: 'now and after every login' },
     { command: 'cc-session-recover watch --status', does: 'check the service' },
   ],
@@ -38,9 +40,13 @@ module.exports = {
 
     const dirs = args.dirs ?? [];
     const service = args.install ? 'install' : args.uninstall ? 'uninstall' : args.status ? 'status' : null;
+    if (args.preview !== undefined) {
+      if (dirs.length > 0) throw new UsageError('--preview takes a session, and no directories', 'name the session behind it, or leave the directories out');
+      return require('../lib/previewing.js').preview({ session: args.preview === true ? undefined : args.preview, json: args.json }, io);
+    }
     if (service !== null && dirs.length > 0) throw new UsageError('the service looks after all projects', 'leave the directories out');
     if (service !== null) return require('../lib/service.js')[service](args, io);
-    if (args.dryRun) throw new UsageError('--dry-run goes with --install or --uninstall', 'see `preview` for what would be resumed');
+    if (args.dryRun) throw new UsageError('--dry-run goes with --install or --uninstall', '`watch --preview` prints what would be resumed');
     if (args.all && dirs.length > 0) throw new UsageError('directories and --all exclude each other', 'leave one of them out');
     const projects = dirs.map((/** @type {string} */ dir) => {
       try {

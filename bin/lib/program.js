@@ -30,15 +30,18 @@ const { readPlainLine } = require('./plain-line.js');
 const GROUPS = /** @type {const} */ ({
   'Every day': ['status', 'list', 'show', 'resume', 'search', 'init'],
   'Set up': ['uninstall', 'plugin', 'config', 'doctor', 'drill', 'completion'],
-  Watch: ['watch', 'preview', 'report', 'log'],
-  Continue: ['pause', 'unpause', 'cancel', 'kill', 'rescue'],
-  Find: ['recall', 'handoff', 'state'],
+  Watch: ['watch', 'report', 'log'],
+  Continue: ['pause', 'cancel', 'kill', 'rescue'],
+  Find: ['handoff', 'state'],
   'Save and repair': ['export', 'import', 'relocate', 'repair', 'restore'],
   Maintain: ['prune', 'forget'],
 });
 
+/** Earlier names of what is an option of another verb now: `pause --end`, `watch --preview`, `list --prompts`. They are not in the help. */
+const EARLIER = ['unpause', 'preview', 'recall'];
+
 /** @type {readonly string[]} */
-const VERBS = Object.values(GROUPS).flat();
+const VERBS = [...Object.values(GROUPS).flat(), ...EARLIER];
 
 /** Other names of verbs, which need no module to be loaded. @type {Record<string, string>} */
 const ALIASES = { ls: 'list', st: 'status' };
@@ -157,7 +160,7 @@ function programOf(first, io, finished) {
     })
     .showHelpAfterError('  next: run it with --help to see what it takes');
   for (const { flags, description } of GLOBAL_OPTIONS) program.option(flags, description);
-  for (const [group, names] of Object.entries(GROUPS)) {
+  for (const [group, names] of Object.entries({ ...GROUPS, Earlier: EARLIER })) {
     for (const name of names.filter((one) => !VERBS.includes(first) || one === first)) {
       const verb = verbNamed(name);
       const command = commandFor(verb, io, finished).helpGroup(`${group}:`);

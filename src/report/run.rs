@@ -128,7 +128,7 @@ pub fn run(world: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport
     match ended {
         ResumeOutcome::NotYet(_) | ResumeOutcome::UnderWay | ResumeOutcome::Left(_) => {
             Err(not_run(&ended, &row.found.path).hint(format!(
-                "`cc-session-recover preview {}` shows what would be started, and what holds it",
+                "`cc-session-recover watch --preview {}` shows what would be started, and what holds it",
                 &id[..8]
             )))
         }
