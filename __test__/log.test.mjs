@@ -21,7 +21,7 @@ test('what was done is told, with the hash of the line before in each line', asy
   const place = world(t);
   const empty = await place.run(['log', '--verify']);
   assert.deepEqual([empty.status, empty.stderr], [0, '']);
-  assert.match(empty.stdout, /^Nothing that fits was noted in /);
+  assert.match(empty.stdout, /^This tool has recorded no event yet\./);
   const one = wholeSession(place);
   const two = wholeSession(place, { id: idOf(2) });
   for (const { id } of [one, two, one]) assert.equal((await place.run(['export', id])).status, 0);

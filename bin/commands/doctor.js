@@ -12,7 +12,7 @@ module.exports = {
     'Checks Claude Code, the hooks and their runtime, the configuration, whether sessions are saved, HANDOFF.md, the state directory and\nwhat unattended runs need. Changes nothing and reads no credential. Exit code 1 when a check fails.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
-    { flags: '-q, --quiet', description: 'print only warnings and failures' },
+    { flags: '-q, --quiet', description: 'print only the checks that warn or fail, and nothing when there are none' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [

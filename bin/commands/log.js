@@ -41,7 +41,7 @@ module.exports = {
     };
     const report = await io.during('reading the journal', loadAddon().log(options));
     if (args.json) io.json(report);
-    else await printLog(report, io);
+    else await printLog(report, io, [args.session, args.event, args.since].some((filter) => filter !== undefined));
     return exitOf.log(report);
   },
 };

@@ -25,13 +25,14 @@ function printDoctor(report, io, options) {
 /**
  * @param {DoctorReport} report
  * @param {import('../output.js').View} view
- * @param {{quiet?: boolean}} [options] `quiet`: only what is not in order.
+ * @param {{quiet?: boolean}} [options] `quiet`: only what is not in order, and no line when everything is.
  * @returns {string[]}
  */
 function doctorLines(report, { width, colours }, { quiet = false } = {}) {
   const { checks, project } = cleaned(report);
   const room = width ?? Infinity;
   const shown = quiet ? checks.filter(({ status }) => status !== 'ok') : checks;
+  if (quiet && shown.length === 0) return [];
   const lines = wrapped(verdict(checks, homely(project)), room).map(colours.bold);
   if (shown.length === 0) return lines;
   /** @type {Record<DoctorCheck['status'], {word: string, style: (text: string) => string}>} */

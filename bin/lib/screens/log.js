@@ -14,23 +14,26 @@ const BESIDE = 30;
 /**
  * @param {LogReport} report
  * @param {import('../output.js').Output} io
+ * @param {boolean} [isFiltered] Only some events were asked for.
  */
-function printLog(report, io) {
-  return io.page(logLines(report, { width: io.width, colours: io.colours }));
+function printLog(report, io, isFiltered = false) {
+  return io.page(logLines(report, { width: io.width, colours: io.colours }, isFiltered));
 }
 
 /**
  * @param {LogReport} report
  * @param {import('../output.js').View} view
+ * @param {boolean} [isFiltered]
  * @returns {string[]}
  */
-function logLines(report, { width, colours }) {
+function logLines(report, { width, colours }, isFiltered = false) {
   const { entries, total, chain, path } = cleaned(report);
   const room = width ?? Infinity;
   const now = new Date(report.generatedAt);
   const lines = [];
   if (entries.length === 0) {
-    lines.push(...wrapped(total === 0 ? `Nothing that fits was noted in ${homely(path)}.` : `${count(total, 'entry').replace(/entrys$/, 'entries')} fit.`, room));
+    const none = isFiltered ? `No event in ${homely(path)} matches.` : 'This tool has recorded no event yet. It records stops, resumes and changes once recovery is set up.';
+    lines.push(...wrapped(total === 0 ? none : `${count(total, 'entry').replace(/entrys$/, 'entries')} match.`, room));
   } else {
     const ids = shortIds(entries.flatMap(({ session }) => (session === null ? [] : [session])));
     const heads = entries.map(({ at, session }) => [at === null ? '' : clock(new Date(at), now), session === null ? '' : (ids.get(session) ?? session)]);
