@@ -41,7 +41,7 @@ module.exports = {
     if (page.length > 0) throw new UsageError(`${page.join(' and ')} is for pages`, 'add --format html');
     const report = await io.during('reading sessions', loadAddon().report(options));
     if (args.json) io.json(report);
-    else printReport(report, io);
+    else await printReport(report, io);
   },
 };
 

@@ -42,7 +42,7 @@ module.exports = {
     const options = { text, ...Object.fromEntries(given) };
     const report = await io.during('searching', loadAddon().search(options));
     if (args.json) io.json(report);
-    else printHits(report, options, io);
+    else await printHits(report, options, io);
   },
 };
 

@@ -35,6 +35,6 @@ module.exports = {
     };
     const report = await io.during('reading the session', loadAddon().show(options));
     if (args.json) io.json(report);
-    else printShow(report, io);
+    else await printShow(report, io);
   },
 };

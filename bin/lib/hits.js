@@ -25,37 +25,37 @@ const ROLE = 9;
 function printHits(report, options, io) {
   const { hits, total, sessions, searched, skippedResults, problems } = report;
   const now = new Date(report.generatedAt);
-  if (total === 0) printNothing(searched, options, io);
+  /** @type {string[]} */
+  const lines = [];
+  if (total === 0) lines.push(...nothingLines(searched, options));
   else {
-    io.line(io.colours.bold(`${count(total, 'hit')} in ${count(sessions, 'session')}`));
+    lines.push(io.colours.bold(`${count(total, 'hit')} in ${count(sessions, 'session')}`));
     const short = shortIds(hits.map(({ id }) => id));
     for (const group of grouped(hits)) {
-      io.line();
-      io.line(heading(group, short.get(group[0].id) ?? group[0].id, now, io));
-      for (const line of hitLines(group, now, io)) io.line(line);
+      lines.push('', heading(group, short.get(group[0].id) ?? group[0].id, now, io), ...hitLines(group, now, io));
     }
-    if (total > hits.length) io.line(`\n${count(total - hits.length, 'more hit')} not shown: narrow the search, or show all with --limit 0`);
+    if (total > hits.length) lines.push('', `${count(total - hits.length, 'more hit')} not shown: narrow the search, or show all with --limit 0`);
   }
   const { files, bytes } = skippedResults;
-  if (files > 0) io.line(`${total === 0 ? '' : '\n'}${count(files, 'long tool result')} (${sizeWords(bytes)}) not searched; --tool-results includes ${files === 1 ? 'it' : 'them'}.`);
-  printProblems(problems, io);
+  if (files > 0) lines.push(...(total === 0 ? [] : ['']), `${count(files, 'long tool result')} (${sizeWords(bytes)}) not searched; --tool-results includes ${files === 1 ? 'it' : 'them'}.`);
+  return io.page(lines, () => printProblems(problems, io));
 }
 
 /**
  * @param {SearchReport['searched']} searched
  * @param {SearchOptions} options
- * @param {Output} io
+ * @returns {string[]}
  */
-function printNothing({ files, bytes }, options, io) {
+function nothingLines({ files, bytes }, options) {
   const { text, regex, ignoreCase, roles, since, project } = cleaned(options);
   if (files === 0) {
-    io.line('There are no transcripts to search.');
-    return;
+    return ['There are no transcripts to search.'];
   }
-  io.line(`Nothing matches ${regex ? `/${text}/` : `"${text}"`} in ${count(files, 'transcript')} (${sizeWords(bytes)}).`);
+  const lines = [`Nothing matches ${regex ? `/${text}/` : `"${text}"`} in ${count(files, 'transcript')} (${sizeWords(bytes)}).`];
   const narrowed = [roles && '--role', since && '--since', project && '--project'].filter(Boolean);
-  if (narrowed.length > 0) io.line(`Left out by ${narrowed.join(', ')} it may still have been said.`);
-  if (!ignoreCase) io.line('Upper and lower case count; -i takes them as the same.');
+  if (narrowed.length > 0) lines.push(`Left out by ${narrowed.join(', ')} it may still have been said.`);
+  if (!ignoreCase) lines.push('Upper and lower case count; -i takes them as the same.');
+  return lines;
 }
 
 /** Hits of one session follow each other. @param {SearchHit[]} hits @returns {SearchHit[][]} */

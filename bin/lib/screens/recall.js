@@ -21,8 +21,7 @@ const TIME = 'Feb 27 16:20'.length;
  * @param {import('../output.js').Output} io
  */
 function printRecall(report, io) {
-  io.lines(recallLines(report, { width: io.width, colours: io.colours }));
-  printProblems(report.problems, io);
+  return io.page(recallLines(report, { width: io.width, colours: io.colours }), () => printProblems(report.problems, io));
 }
 
 /**

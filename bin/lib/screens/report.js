@@ -33,8 +33,7 @@ const NAMED = 8;
  * @param {import('../output.js').Output} io
  */
 function printReport(report, io) {
-  io.lines(reportLines(report, { width: io.width, colours: io.colours }));
-  printProblems(report.problems, io);
+  return io.page(reportLines(report, { width: io.width, colours: io.colours }), () => printProblems(report.problems, io));
 }
 
 /**

@@ -43,7 +43,7 @@ const PHASES = {
  * @param {Date} [now]
  */
 function printShow(report, io, now = new Date()) {
-  io.lines(showLines(report, { width: io.width, colours: io.colours }, now));
+  return io.page(showLines(report, { width: io.width, colours: io.colours }, now));
 }
 
 /**
