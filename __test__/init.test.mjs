@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { applyPatch, parsePatch } from 'diff';
 import { parse } from 'jsonc-parser';
@@ -295,21 +295,23 @@ test('a link that leads nowhere or round in a circle is refused, not followed', 
 // ---- The question --------------------------------------------------------------------------------------------------------
 
 /**
- * Runs the command on a terminal and types an answer.
+ * Runs the command on a terminal and types an answer to each question.
  *
  * @param {ReturnType<typeof world>} place
  * @param {string[]} argv
- * @param {string} answer
+ * @param {string[]} answers
  */
-function onTerminal(place, argv, answer) {
+function onTerminal(place, argv, answers) {
   const command = [process.execPath, join(ROOT, 'bin', 'cc-session-recover.js'), ...argv].map((word) => `'${word}'`).join(' ');
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], { cwd: place.project, env: { ...place.env, TERM: 'xterm' }, stdio: ['pipe', 'pipe', 'inherit'] });
   let text = '';
+  let answered = 0;
+  const left = [...answers];
   child.stdout.setEncoding('utf8').on('data', (part) => {
     text += part;
-    if (answer !== '' && text.includes('[Y/n]')) {
-      child.stdin.write(answer);
-      answer = '';
+    if (left.length > 0 && /\[Y\/n\]|\[1\]:/.test(text.slice(answered))) {
+      answered = text.length;
+      child.stdin.write(/** @type {string} */ (left.shift()));
     }
   });
   return new Promise((resolve) => child.on('close', (status) => resolve({ status, text })));
@@ -319,7 +321,7 @@ const terminals = { skip: process.platform !== 'linux' && 'played with script(1)
 
 test('on a terminal init shows what it will write and asks; no writes nothing', terminals, async (t) => {
   const place = world(t);
-  const { status, text } = await onTerminal(place, ['init'], 'n\n');
+  const { status, text } = await onTerminal(place, ['init'], ['1\n', 'n\n']);
   assert.equal(status, 1, text);
   assert.match(text, /settings\.json/);
   assert.match(text, /Nothing was written/);
@@ -328,17 +330,55 @@ test('on a terminal init shows what it will write and asks; no writes nothing', 
 
 test('on a terminal yes goes on, --yes is not asked', terminals, async (t) => {
   const place = world(t);
-  const asked = await onTerminal(place, ['init'], 'y\n');
+  const asked = await onTerminal(place, ['init'], ['2\n', 'y\n']);
   assert.equal(asked.status, 0, asked.text);
   assert.ok(existsSync(join(place.project, '.claude', 'settings.json')));
-  const { status, text } = await onTerminal(place, ['uninstall', '--yes'], '');
+  const { status, text } = await onTerminal(place, ['uninstall', '--yes'], []);
   assert.equal(status, 0, text);
   assert.doesNotMatch(text, /\[Y\/n\]/);
 });
 
+test('on a terminal Enter sets recovery up only for you; a later init and uninstall keep to that', terminals, async (t) => {
+  const place = world(t);
+  const first = await onTerminal(place, ['init'], ['\n', 'y\n']);
+  assert.equal(first.status, 0, first.text);
+  assert.match(first.text, /For whom are the hooks\?/);
+  const [own, shared] = ['settings.local.json', 'settings.json'].map((name) => join(place.project, '.claude', name));
+  assert.deepEqual([existsSync(own), existsSync(shared)], [true, false]);
+  const again = await onTerminal(place, ['init'], []);
+  assert.equal(again.status, 0, again.text);
+  assert.doesNotMatch(again.text, /For whom/);
+  assert.match(again.text, /nothing was changed/);
+  assert.equal((await place.run(['uninstall'])).status, 0);
+  assert.ok(!existsSync(own) || !readFileSync(own, 'utf8').includes('cc-session-recover'));
+});
+
+test('on a terminal init in the home directory explains what that means and offers --user', terminals, async (t) => {
+  const place = world(t);
+  const home = place.env.HOME;
+  const declined = await onTerminal(place, ['init', home], ['n\n']);
+  assert.equal(declined.status, 1, declined.text);
+  assert.match(declined.text, /This is your home directory: its settings apply to all your projects\./);
+  const agreed = await onTerminal(place, ['init', home], ['y\n', 'y\n']);
+  assert.equal(agreed.status, 0, agreed.text);
+  assert.match(readFileSync(join(place.env.CLAUDE_CONFIG_DIR, 'settings.json'), 'utf8'), /cc-session-recover/);
+});
+
+test('the commands that init names can be typed: by name where that is on PATH, else by their path', async (t) => {
+  const place = world(t);
+  const bare = await place.run(['init']);
+  assert.match(bare.stdout, new RegExp(`node ${ROOT.replaceAll(/[^\w/-]/g, '.')}bin.cc-session-recover\\.js drill`));
+  assert.equal((await place.run(['uninstall'])).status, 0);
+  const bin = join(place.root, 'bin on path');
+  mkdirSync(bin);
+  writeFileSync(join(bin, process.platform === 'win32' ? 'cc-session-recover.cmd' : 'cc-session-recover'), '', { mode: 0o755 });
+  const named = await place.run(['init'], { env: { PATH: [bin, place.env.PATH].join(delimiter) } });
+  assert.match(named.stdout, /^cc-session-recover drill/m);
+});
+
 test('an end of input is a no', terminals, async (t) => {
   const place = world(t);
-  const { status, text } = await onTerminal(place, ['init'], '\u0004');
+  const { status, text } = await onTerminal(place, ['init'], ['\u0004']);
   assert.equal(status, 1, text);
   assert.ok(!existsSync(join(place.project, '.claude')));
 });

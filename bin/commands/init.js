@@ -12,7 +12,8 @@ module.exports = {
     'Adds hooks to the settings of Claude Code without changing anything else in them, and adds a launcher\nand the commands /session-rescue and /handoff to the project. Running it again changes nothing; after an upgrade it updates only its own entries.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
-    { flags: '--local', description: 'hooks into .claude/settings.local.json, for you alone', conflicts: ['user'] },
+    { flags: '--local', description: 'hooks into .claude/settings.local.json, only for you', conflicts: ['user', 'everyone'] },
+    { flags: '--everyone', description: 'hooks into .claude/settings.json, for everyone in this repository; without a terminal the default', conflicts: ['user'] },
     { flags: '--user', description: 'hooks into your own settings, for all your projects', conflicts: ['local'] },
     { flags: '--no-hooks', description: 'write no hooks and no launcher' },
     { flags: '--no-commands', description: 'write no slash commands: /session-rescue and /handoff' },
@@ -30,7 +31,7 @@ module.exports = {
     { flags: '-y, --yes', description: 'do not ask' },
   ],
   examples: [
-    { command: 'cc-session-recover init', does: 'in the project in this directory' },
+    { command: 'cc-session-recover init', does: 'in the project in this directory; on a terminal it asks for whom' },
     { command: 'cc-session-recover init ~/work/api --local', does: 'only for you, nothing to commit' },
     { command: 'cc-session-recover init --user --statusline', does: 'in all your projects, with the quota in the status line' },
     { command: 'cc-session-recover init --unattended', does: 'also resume closed sessions, unattended' },
@@ -49,6 +50,8 @@ module.exports = {
       return require('../lib/everywhere.js').refreshAll(args, io);
     }
     const addon = loadAddon();
+    const asks = !args.json && !args.yes && !args.dryRun && io.isTerminal;
+    if (asks && args.hooks !== false && !(await chooseScope(args, addon, io))) return exitOf.declined();
     const plan = await addon.planInit({
       project: resolve(args.dir ?? '.'),
       scope: scopeOf(args),
@@ -73,7 +76,7 @@ module.exports = {
       return;
     }
 
-    if (isChange(steps) && !args.json && !args.yes && io.isTerminal) {
+    if (isChange(steps) && asks) {
       io.line(`This would set recovery up in ${io.clean(plan.project)}:\n`);
       printSteps(steps, plan.project, io);
       printWarnings(warnings, io);
@@ -91,14 +94,50 @@ module.exports = {
 };
 
 /**
+ * Asks where the hooks go, unless an option or an earlier `init` says so.
+ *
+ * @param {Record<string, any>} args Gets the scope.
+ * @param {typeof import('../../index.js')} addon
+ * @param {import('../lib/output.js').Output} io
+ * @returns {Promise<boolean>} Whether to go on.
+ */
+async function chooseScope(args, addon, io) {
+  const { homedir } = require('node:os');
+  const { realpathOf, scopesHere } = require('../lib/changes.js');
+  if (args.user || args.local || args.everyone) return true;
+  const dir = resolve(args.dir ?? '.');
+  if (realpathOf(dir) === realpathOf(homedir())) {
+    io.line('This is your home directory: its settings apply to all your projects.');
+    args.user = await io.confirm('Set recovery up for all your projects (--user)?');
+    if (!args.user) io.line('Nothing was written. In the directory of a project, init sets up that project.');
+    return args.user;
+  }
+  const [scope] = await scopesHere(dir, addon);
+  if (scope !== undefined) {
+    args.local = scope === 'local';
+    return true;
+  }
+  io.line('For whom are the hooks?\n');
+  io.line('  1  only for you: .claude/settings.local.json');
+  io.line('  2  for everyone in this repository: .claude/settings.json, to be committed\n');
+  const answer = await io.ask('1 or 2 [1]: ');
+  if (answer === null || !['', '1', '2'].includes(answer)) {
+    io.line('Nothing was written.');
+    return false;
+  }
+  args.local = answer !== '2';
+  return true;
+}
+
+/**
  * @param {import('../../src/ffi/types.js').InitReport} report
  * @param {Record<string, any>} args
  * @param {import('../lib/output.js').Output} io
  */
 function printDone(report, args, io) {
   const { printSteps } = require('../lib/changes.js');
-  const { ownName } = require('../lib/wording.js');
-  const self = ownName();
+  const { commandToType } = require('../lib/wording.js');
+  const self = commandToType(process.env);
   const project = io.clean(report.project);
   if (!report.changed) {
     io.line(`Everything is set up in ${project} already; nothing was changed.`);
@@ -108,7 +147,10 @@ function printDone(report, args, io) {
   printSteps(report.files, report.project, io);
   if (args.statusline) io.line('\nThe status line shows the quota from the next answer of Claude Code on. With an API key there is none to show.');
   if (report.kept > 0) io.line(`\n${report.kept === 1 ? 'One session is' : `${report.kept} sessions are`} kept from Claude Code's retention from now on; it takes no disk space until Claude Code deletes them.`);
-  if (args.unattended) io.line('\nClosed sessions of this project are resumed without you while a supervisor runs: one starts by itself when a session that is to\ngo on is closed, or start it with `cc-session-recover watch`. `cc-session-recover preview` shows what it would run.');
+  if (args.unattended) {
+    io.line('\nClosed sessions of this project are resumed without you while a supervisor runs: one starts by itself when a session that is to');
+    io.line(`go on is closed, or start it with \`${self} watch\`. \`${self} watch --preview\` prints what it would run.`);
+  }
   if (args.attended) io.line('\nClosed sessions of this project wait for you again.');
   if (args.hooks === false) return;
   io.line('\nNext: open a session with `claude` as usual. Open sessions pick the hooks up by themselves within seconds.');
@@ -118,7 +160,7 @@ function printDone(report, args, io) {
     [
       [`${self} drill`, 'plays a stop and a recovery on this machine, without quota'],
       [`${self} status`, 'shows what is stopped, until when, and what happens next'],
-      [`${self} uninstall${args.user ? ' --user' : args.local ? ' --local' : ''}`, 'takes all of this out again'],
+      [`${self} uninstall${args.user ? ' --user' : args.local ? ' --local' : ''}`, 'removes all of this again'],
     ],
   );
 }

@@ -29,7 +29,7 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { isChange, printDiff, printSteps, printWarnings, scopeOf } = require('../lib/changes.js');
+    const { isChange, printDiff, printSteps, printWarnings, scopeOf, scopesHere } = require('../lib/changes.js');
     const { UsageError } = require('../lib/errors.js');
     const { exitOf } = require('../lib/exit.js');
 
@@ -39,7 +39,11 @@ module.exports = {
     }
     if (args.state || args.keepState) throw new UsageError('--state and --keep-state go with --all', 'add --all');
     const addon = loadAddon();
-    const plan = await addon.planUninstall({ project: resolve(args.dir ?? '.'), scope: scopeOf(args) });
+    const project = resolve(args.dir ?? '.');
+    // `init` may have asked for the scope: without an option the one that is there is meant.
+    const [only, ...others] = args.local || args.user ? [] : await scopesHere(project, addon);
+    const scope = only !== undefined && others.length === 0 ? only : scopeOf(args);
+    const plan = await addon.planUninstall({ project, scope });
     const steps = plan.files;
     const nothing = !isChange(steps);
 

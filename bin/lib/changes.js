@@ -3,12 +3,20 @@
 // The changes that `init` and `uninstall` are about to make or have made: as a list, as a unified diff, and as the report of
 // a dry run. Both verbs show them in the same way.
 
+const { realpathSync } = require('node:fs');
 const { relative, isAbsolute, sep } = require('node:path');
 const { createTwoFilesPatch } = require('diff');
-const { clean } = require('./text.js');
+const { clean, widthOf, wrapped } = require('./text.js');
 
 /** @typedef {import('../../src/ffi/types.js').FileStep} FileStep */
 /** @typedef {import('./output.js').Output} Output */
+
+/** Columns of the longest action, and between columns. */
+const ACTION = 'replace'.length;
+const GUTTER = 2;
+
+/** Fewest columns of a reason. */
+const NARROWEST = 20;
 
 /** @param {FileStep[]} steps */
 function isChange(steps) {
@@ -28,7 +36,17 @@ function printSteps(steps, project, io) {
     clean(shownPath(step.path, project)),
     { text: clean(step.why), style: io.colours.dim },
   ]);
-  if (rows.length > 0) io.table(['', 'file', 'why'], rows, ['why']);
+  if (rows.length === 0) return;
+  const [files, reasons] = [Math.max(...rows.map(([, file]) => widthOf(String(file)))), Math.max(...steps.map(({ why }) => widthOf(clean(why))))];
+  const width = io.width ?? Infinity;
+  if (ACTION + files + reasons + 2 * GUTTER <= width) return io.table(['', 'file', 'why'], rows, ['why']);
+  // No reason is cut: each stands below its file where the terminal is too narrow for both.
+  const indent = ' '.repeat(ACTION + GUTTER);
+  for (const [index, { action, path, why }] of steps.entries()) {
+    const { style } = /** @type {{style: (text: string) => string}} */ (rows[index][0]);
+    io.line(`${style(action.padEnd(ACTION))}${' '.repeat(GUTTER)}${clean(shownPath(path, project))}`);
+    for (const line of wrapped(clean(why), Math.max(width - indent.length, NARROWEST))) io.line(indent + io.colours.dim(line));
+  }
 }
 
 /**
@@ -72,4 +90,24 @@ function scopeOf({ local, user }) {
   return user ? 'user' : local ? 'local' : 'project';
 }
 
-module.exports = { isChange, printDiff, printSteps, printWarnings, scopeOf };
+/**
+ * In which settings of a project its hooks are.
+ *
+ * @param {string} dir
+ * @param {typeof import('../../index.js')} addon
+ */
+async function scopesHere(dir, addon) {
+  const { places } = await addon.setups();
+  return places.find(({ project }) => project !== null && project === realpathOf(dir))?.scopes ?? [];
+}
+
+/** @param {string} path The path itself where it does not exist. */
+function realpathOf(path) {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+module.exports = { isChange, printDiff, printSteps, printWarnings, realpathOf, scopeOf, scopesHere };

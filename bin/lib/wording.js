@@ -4,7 +4,8 @@
 // from a stop is decided in Rust, and `src/report/words.rs` writes those that the dashboard prints too.
 
 const { homedir } = require('node:os');
-const { sep } = require('node:path');
+const { existsSync } = require('node:fs');
+const { delimiter, join, sep } = require('node:path');
 const { UNSEEN } = require('./text.js');
 const WORDS = require('./words.json');
 
@@ -239,7 +240,24 @@ function commandWords(argv, directory = null, { env = {}, unset = [], platform =
 
 /** What a person types to run this command again: from the cache of npx it is on no path. */
 function ownName() {
-  return __dirname.split(sep).includes('_npx') ? 'npx cc-session-recover' : 'cc-session-recover';
+  return isFromNpx() ? `npx cc-session-recover@${require('../../package.json').version}` : 'cc-session-recover';
+}
+
+/** npx keeps packages in `_npx/<hash>/` of its cache. */
+function isFromNpx() {
+  return __dirname.split(sep).includes('_npx');
+}
+
+/**
+ * What to type in any terminal to run this package: its name only where that is on PATH.
+ *
+ * @param {Record<string, string | undefined>} env
+ */
+function commandToType(env) {
+  if (isFromNpx()) return ownName();
+  const names = process.platform === 'win32' ? ['cc-session-recover.cmd', 'cc-session-recover.exe'] : ['cc-session-recover'];
+  const isThere = (env.PATH ?? env.Path ?? '').split(delimiter).some((dir) => dir !== '' && names.some((name) => existsSync(join(dir, name))));
+  return isThere ? ownName() : `node ${quoted(join(__dirname, '..', 'cc-session-recover.js'))}`;
 }
 
 /** @param {string} word */
@@ -305,6 +323,7 @@ module.exports = {
   homely,
   kindWords,
   nextWords,
+  commandToType,
   ownName,
   remainingWords,
   sentence,
