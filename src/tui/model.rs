@@ -11,6 +11,7 @@ use crate::report::gone::{GoneLeft, GoneSession};
 use crate::report::pages::SessionPage;
 use crate::report::search::{SearchHit, SearchReport};
 use crate::report::session::{Session, SessionGroup};
+use crate::report::status::RecoveryOverview;
 use chrono::{DateTime, Utc};
 use ratatui::layout::{Position, Rect};
 use serde::{Deserialize, Serialize};
@@ -389,6 +390,8 @@ pub struct Dashboard {
     pub entries: Vec<ListEntry>,
     pub hits: Option<DashboardHits>,
     pub accounts: Vec<Account>,
+    /// Whether recovery is on; `None` until the first page.
+    pub recovery: Option<RecoveryOverview>,
     pub problems: Vec<Problem>,
     /// Directory of the project scope.
     pub project: Option<PathBuf>,
@@ -432,6 +435,7 @@ impl Dashboard {
         self.status = page.status.sessions.into_iter().map(Arc::new).collect();
         self.listed = page.list.sessions.into_iter().map(Arc::new).collect();
         self.accounts = page.status.accounts;
+        self.recovery = Some(page.status.recovery);
         self.problems = page.status.problems;
         self.project = page.status.project.map(|project| project.dir);
         self.progress = if page.complete { ReadingProgress::Everything } else { ReadingProgress::Newest };

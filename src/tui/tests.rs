@@ -10,6 +10,8 @@ use super::view;
 use crate::claude::process::SystemProcesses;
 use crate::clock::{Clock as _, SystemClock};
 use crate::env::Environment;
+use crate::quota::Account;
+use crate::quota::refresh::Window;
 use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
 use crate::report::gone::{GoneLeft, GoneSession, KeptAmount};
@@ -741,4 +743,41 @@ fn for_a_rescue_open_sessions_come_first_in_a_box_at_every_size() {
         assert!(screen.contains("│ No session is open. ") && screen.contains("> fix the login"), "{screen}");
     }
     assert!(!drawn(&mut filled(), (80, 24), now()).contains('╭'), "only there");
+}
+
+#[test]
+fn the_header_says_whether_recovery_is_on_and_puts_a_pause_before_the_quota() {
+    let header = |change: fn(&mut RecoveryOverview), width: u16| {
+        let mut dashboard = filled();
+        dashboard.accounts = vec![account(42.0)];
+        change(dashboard.recovery.as_mut().unwrap());
+        drawn(&mut dashboard, (width, 24), now()).lines().next().unwrap().to_owned()
+    };
+    let usual = header(|_| {}, 100);
+    assert!(usual.starts_with("All projects  1 needs you  1 waiting"), "{usual}");
+    assert!(usual.trim_end().ends_with("recovery on  5 h 42 % used"), "{usual}");
+    let everything = header(|recovery| recovery.paused_all = true, 100);
+    assert!(everything.contains("everything paused  5 h 42 % used"), "{everything}");
+    // Too narrow for both: the quota gives way to what is unusual, and the usual gives way to the quota.
+    let paused = header(|recovery| recovery.paused = 2, 64);
+    assert!(paused.contains("recovery on, 2 paused") && !paused.contains("42 %"), "{paused}");
+    let narrow = header(|_| {}, 56);
+    assert!(narrow.contains("5 h 42 % used") && !narrow.contains("recovery"), "{narrow}");
+    for (setup, words) in
+        [(RecoverySetup::SwitchedOff, "recovery off"), (RecoverySetup::NotSetUp, "recovery not set up")]
+    {
+        let mut dashboard = filled();
+        dashboard.recovery.as_mut().unwrap().setup = setup;
+        assert!(drawn(&mut dashboard, (100, 24), now()).contains(words), "{words}");
+    }
+}
+
+fn account(used_percent: f64) -> Account {
+    let resets_at = now() + TimeDelta::hours(2);
+    Account {
+        config_dir: PathBuf::from("/home/dev/.claude"),
+        five_hour: Some(Window { used_percent, resets_at }),
+        seven_day: None,
+        seen_at: now(),
+    }
 }

@@ -13,6 +13,7 @@ use super::words::{
 use crate::report::gone::GoneLeft;
 use crate::report::search::SearchHit;
 use crate::report::session::SessionGroup;
+use crate::report::status::{RecoveryOverview, RecoverySetup};
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
 use ratatui::Frame;
@@ -113,7 +114,7 @@ pub fn draw(dashboard: &mut Dashboard, frame: &mut Frame<'_>, now: DateTime<Utc>
     dashboard.areas = areas;
     let palette = Palette { colour: dashboard.colour };
     let buffer = frame.buffer_mut();
-    header(dashboard, buffer, areas.header, now);
+    header(dashboard, buffer, areas.header, palette, now);
     if let Some(area) = areas.list {
         list(dashboard, buffer, area, palette, now);
     }
@@ -180,7 +181,7 @@ fn put_right(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> Rect 
     Rect { width: area.width - width - 1, ..area }
 }
 
-fn header(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, now: DateTime<Utc>) {
+fn header(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palette, now: DateTime<Utc>) {
     let counts = |group| {
         dashboard
             .rows
@@ -207,15 +208,40 @@ fn header(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, now: DateTime<
         }
         (None, ReadingProgress::Failed) => String::new(),
     };
-    let bold = Style::new().add_modifier(Modifier::BOLD);
-    let left = put_right(buffer, area, &right, Palette::dim());
     let needs = match needs {
         0 => String::new(),
         1 => "  1 needs you".to_owned(),
         more => format!("  {more} need you"),
     };
     let waiting = if waiting > 0 { format!("  {waiting} waiting") } else { String::new() };
-    put(buffer, left, &format!("{title}{needs}{waiting}"), bold);
+    let left = format!("{title}{needs}{waiting}");
+    let room = usize::from(area.width).saturating_sub(left.width() + 2);
+    let recovery = dashboard.recovery.as_ref().map(recovery_words);
+    let mut rest = area;
+    // A recovery that does not run as usual comes before the quota where only one of them fits.
+    if recovery.as_ref().is_none_or(|(words, usual)| *usual || words.width() + 2 + right.width() <= room) {
+        rest = put_right(buffer, rest, &right, Palette::dim());
+    }
+    if let Some((words, usual)) = recovery {
+        let taken = usize::from(area.width - rest.width);
+        if taken + words.width() < room {
+            let style = if usual { Palette::dim() } else { palette.of(Color::Yellow) };
+            let beside = Rect { width: rest.width.saturating_sub(u16::from(taken > 0)), ..rest };
+            rest = put_right(buffer, beside, &words, style);
+        }
+    }
+    put(buffer, rest, &left, Style::new().add_modifier(Modifier::BOLD));
+}
+
+/// What `status` prints first, in the words that fit into a header; whether that is the usual state.
+fn recovery_words(recovery: &RecoveryOverview) -> (String, bool) {
+    match (recovery.setup, recovery.paused_all, recovery.paused) {
+        (RecoverySetup::NotSetUp, ..) => ("recovery not set up".to_owned(), false),
+        (RecoverySetup::SwitchedOff, ..) => ("recovery off".to_owned(), false),
+        (RecoverySetup::On, true, _) => ("everything paused".to_owned(), false),
+        (RecoverySetup::On, false, 0) => ("recovery on".to_owned(), true),
+        (RecoverySetup::On, false, paused) => (format!("recovery on, {paused} paused"), false),
+    }
 }
 
 /// How much of the usage windows is used, as Claude Code shows it; only while the window has not reset.
