@@ -9,6 +9,7 @@ use super::conversation::{Page, Totals, clock, machine};
 use super::entry::{Agent, By, Entry, PageEvent, PagePrompt, PageToolCall, PageToolResult, Picture};
 use super::prose::{escape, escape_visible, render};
 use super::shown::{ShortenedText, count, grouped, line_of, made_visible, size};
+use super::syntax::Grammar;
 use super::tool::{self, LineKind, ToolPart};
 use super::{LeftOut, PageFrame, PageMemory};
 use base64::Engine;
@@ -270,20 +271,20 @@ impl<W: Write> Html<W> {
         }
     }
 
-    fn pre(&mut self, class: &str, shown: &ShortenedText) {
+    fn pre(&mut self, class: &str, grammar: Option<&Grammar>, shown: &ShortenedText) {
         let folds = shown.head.lines().count() >= SHOWN_LINES + FEW_LINES;
         let breaks = memchr::memchr_iter(b'\n', shown.head.as_bytes());
         let end = if folds { breaks.skip(SHOWN_LINES - 1).map(|at| at + 1).next() } else { None };
         let (first, rest) = shown.head.split_at(end.unwrap_or(shown.head.len()));
-        self.fixed_width(class, first);
+        self.fixed_width(class, grammar, first);
         if !rest.is_empty() {
             let lines = rest.lines().count() + shown.tail.lines().count();
             self.begin_rest(lines);
-            self.fixed_width(class, rest);
+            self.fixed_width(class, grammar, rest);
         }
         self.left(shown);
         if shown.left.is_some() {
-            self.fixed_width(class, &shown.tail);
+            self.fixed_width(class, grammar, &shown.tail);
         }
         if !rest.is_empty() {
             self.buffer.push_str("</details>");
@@ -291,10 +292,10 @@ impl<W: Write> Html<W> {
         self.kept.note(shown);
     }
 
-    fn fixed_width(&mut self, class: &str, text: &str) {
+    fn fixed_width(&mut self, class: &str, grammar: Option<&Grammar>, text: &str) {
         // A browser drops a line end directly behind the tag.
         let _ = writeln!(self.buffer, "<pre class=\"{class}\">");
-        escape_visible(text, &mut self.buffer);
+        write_code(grammar, text, &mut self.buffer);
         self.buffer.push_str("</pre>");
     }
 
@@ -331,7 +332,7 @@ impl<W: Write> Html<W> {
 
     fn prose(&mut self, class: &str, markdown: &str) {
         if markdown.len() > RENDERED {
-            self.pre("long", &tool::written(markdown));
+            self.pre("long", None, &tool::written(markdown));
             return;
         }
         let _ = write!(self.buffer, "<div class=\"{class}\">");
@@ -369,8 +370,10 @@ impl<W: Write> Html<W> {
             Some(_) => {}
         }
         self.buffer.push_str("</span></summary><div class=\"inside\">");
+        let file = ["file_path", "notebook_path"].iter().find_map(|key| call.input.get(key)?.as_str());
+        let grammar = file.and_then(Grammar::of_file);
         for part in &parts {
-            self.part(part);
+            self.part(part, grammar);
         }
         match &call.outcome {
             // The change above says it all: the result of a successful edit only repeats it.
@@ -391,15 +394,16 @@ impl<W: Write> Html<W> {
         );
     }
 
-    fn part(&mut self, part: &ToolPart) {
+    /// `grammar`: the language of the file that a change is in.
+    fn part(&mut self, part: &ToolPart, grammar: Option<&Grammar>) {
         match part {
-            ToolPart::Code { title, text, .. } => {
+            ToolPart::Code { title, language, text } => {
                 if !title.is_empty() {
                     self.buffer.push_str("<p class=\"caption\">");
                     escape(title, &mut self.buffer);
                     self.buffer.push_str("</p>");
                 }
-                self.pre("given", text);
+                self.pre("given", Grammar::named(language), text);
             }
             ToolPart::Prose(markdown) => self.prose("prose", markdown),
             ToolPart::Todo(todos) => {
@@ -416,10 +420,10 @@ impl<W: Write> Html<W> {
             ToolPart::Diff { lines, left } => {
                 let folds = lines.len() >= SHOWN_LINES + FEW_LINES;
                 let (first, rest) = lines.split_at(if folds { SHOWN_LINES } else { lines.len() });
-                self.diff(first);
+                self.diff(grammar, first);
                 if !rest.is_empty() {
                     self.begin_rest(rest.len());
-                    self.diff(rest);
+                    self.diff(grammar, rest);
                     self.buffer.push_str("</details>");
                 }
                 if *left > 0 {
@@ -435,7 +439,7 @@ impl<W: Write> Html<W> {
     }
 
     /// Line numbers are attributes, so that copying a change copies its text only.
-    fn diff(&mut self, lines: &[tool::Line]) {
+    fn diff(&mut self, grammar: Option<&Grammar>, lines: &[tool::Line]) {
         self.buffer.push_str("<pre class=\"diff\">");
         for line in lines {
             let (tag, mark) = match line.kind {
@@ -451,7 +455,7 @@ impl<W: Write> Html<W> {
                 }
             }
             let _ = write!(self.buffer, ">{mark}");
-            escape_visible(&line.text, &mut self.buffer);
+            write_code(grammar.filter(|_| line.kind != LineKind::Place), &line.text, &mut self.buffer);
             let _ = write!(self.buffer, "</{}>", tag.split(' ').next().unwrap_or(tag));
         }
         self.buffer.push_str("</pre>");
@@ -477,7 +481,7 @@ impl<W: Write> Html<W> {
                 if outcome.failed { "Failed" } else { "Result" },
                 size(outcome.text.len() as u64)
             );
-            self.pre("output", &shown);
+            self.pre("output", None, &shown);
         } else if outcome.pictures.is_empty() {
             self.buffer.push_str("<p class=\"caption\">No output</p>");
         }
@@ -578,7 +582,7 @@ impl<W: Write> Page for Html<W> {
                 self.buffer.push_str("<details class=\"client\"><summary>");
                 escape(&line_of(label, 200), &mut self.buffer);
                 self.buffer.push_str("</summary><div class=\"inside\">");
-                self.pre("note", &ShortenedText::of(text, super::shown::OUTPUT));
+                self.pre("note", None, &ShortenedText::of(text, super::shown::OUTPUT));
                 self.buffer.push_str("</div></details>");
             }
             Entry::Event(event) => self.event(event),
@@ -607,6 +611,14 @@ impl<W: Write> Page for Html<W> {
         self.depth -= 1;
         self.buffer.push_str("</div></details>");
         self.flush()
+    }
+}
+
+/// Appends a visible text, in the colours of its language where that is known.
+fn write_code(grammar: Option<&Grammar>, text: &str, to: &mut String) {
+    match grammar {
+        Some(grammar) => grammar.colour(text, to),
+        None => escape_visible(text, to),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod publish;
 mod redacted;
 pub mod report_page;
 mod shown;
+mod syntax;
 pub mod tool;
 mod unfinished;
 

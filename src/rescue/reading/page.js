@@ -32,15 +32,32 @@
 
   function rangesIn(turn, wanted) {
     const list = [];
+    const nodes = [];
+    const starts = [];
+    let whole = '';
+    // Over all texts as one: colours divide a line of code.
     const walker = document.createTreeWalker(turn, NodeFilter.SHOW_TEXT);
-    for (let node = walker.nextNode(); node && list.length < MOST; node = walker.nextNode()) {
-      const [text, sought] = folded(node.data, wanted);
-      for (let from = text.indexOf(sought); from >= 0 && list.length < MOST; from = text.indexOf(sought, from + sought.length)) {
-        const one = document.createRange();
-        one.setStart(node, from);
-        one.setEnd(node, from + sought.length);
-        list.push(one);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      nodes.push(node);
+      starts.push(whole.length);
+      whole += node.data;
+    }
+    const holding = (offset) => {
+      let [low, high] = [0, starts.length - 1];
+      while (low < high) {
+        const middle = (low + high + 1) >> 1;
+        if (starts[middle] <= offset) low = middle;
+        else high = middle - 1;
       }
+      return low;
+    };
+    const [text, sought] = folded(whole, wanted);
+    for (let from = text.indexOf(sought); from >= 0 && list.length < MOST; from = text.indexOf(sought, from + sought.length)) {
+      const [first, last] = [holding(from), holding(from + sought.length - 1)];
+      const one = document.createRange();
+      one.setStart(nodes[first], from - starts[first]);
+      one.setEnd(nodes[last], from + sought.length - starts[last]);
+      list.push(one);
     }
     return list;
   }

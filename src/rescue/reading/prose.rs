@@ -4,6 +4,7 @@
 //! without a thought.
 
 use super::shown::visible;
+use super::syntax::Grammar;
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// Tags within tags that are written; deeper ones are left out, their text is not.
@@ -38,7 +39,7 @@ pub fn escape_visible(text: &str, to: &mut String) {
 /// Appends Markdown as HTML.
 pub fn render(markdown: &str, to: &mut String) {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let mut prose = Prose { to, depth: 0, head: false, addresses: Vec::new() };
+    let mut prose = Prose { to, depth: 0, head: false, addresses: Vec::new(), code: None };
     for event in Parser::new_ext(markdown, options) {
         prose.event(event);
     }
@@ -51,6 +52,8 @@ struct Prose<'t> {
     head: bool,
     /// Where the links lead that are open.
     addresses: Vec<String>,
+    /// The block of code that is open, and its text so far: a string in it may have several lines.
+    code: Option<(&'static Grammar, String)>,
 }
 
 impl Prose<'_> {
@@ -58,6 +61,11 @@ impl Prose<'_> {
         match event {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
+            Event::Text(text) if self.code.is_some() => {
+                if let Some((_, code)) = &mut self.code {
+                    code.push_str(&text);
+                }
+            }
             Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => escape(&text, self.to),
             Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
                 self.to.push_str("<code>");
@@ -94,6 +102,7 @@ impl Prose<'_> {
                     self.to.push_str("<p class=\"language\">");
                     escape(crate::text::head(&language, 40), self.to);
                     self.to.push_str("</p>");
+                    self.code = Grammar::named(&language).map(|grammar| (grammar, String::new()));
                 }
                 "<pre><code>"
             }
@@ -118,6 +127,11 @@ impl Prose<'_> {
     }
 
     fn end(&mut self, tag: TagEnd) {
+        if let Some((grammar, code)) = self.code.take() {
+            let mut text = String::new();
+            visible(&code, &mut text);
+            grammar.colour(&text, self.to);
+        }
         let shown = self.depth <= DEEPEST;
         self.depth = self.depth.saturating_sub(1);
         if let TagEnd::TableHead = tag {
