@@ -4,19 +4,53 @@ use super::{Hook, HookReply};
 use crate::claude::registry::client_pid;
 use crate::clock::rfc3339;
 use crate::config::Config;
+use crate::fs::{PRIVATE, read_small};
 use crate::recovery::incident::{Incident, StartedProcess};
 use crate::recovery::readiness::ReadinessReader;
 use crate::recovery::resume::Resumer;
 use crate::recovery::takeover::{Takeover, take_over};
+use crate::store::StateDir;
+use crate::store::replace::replace;
 use crate::store::stored::{Stored, peek, save_unless_newer};
 use crate::trust::account::{Provenance, Salt};
 pub use crate::trust::registration::Registration;
 use crate::trust::started::{RunningClient, StartedWith};
 use crate::world::World;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::path::Path;
 
 /// Characters of hand-over text; the client keeps 10,000 inline.
 const LONGEST: usize = 9_000;
+
+/// Largest `package.json`, in bytes.
+const MANIFEST_LIMIT: u64 = 64 * 1024;
+
+/// What the user is told once for each upgrade of the package: the hooks still run the copy that `init` made.
+fn upgrade_notice(state: &StateDir) -> Option<String> {
+    let text = |path: &Path, limit| String::from_utf8(read_small(path, limit).ok()??).ok();
+    let root = text(&state.package(), MANIFEST_LIMIT).filter(|root| !root.is_empty())?;
+    let manifest = text(&Path::new(&root).join("package.json"), MANIFEST_LIMIT)?;
+    let installed = version_of(serde_json::from_str::<Value>(&manifest).ok()?.get("version")?.as_str()?)?;
+    let own = version_of(env!("CARGO_PKG_VERSION"))?;
+    let [major, minor, patch] = installed;
+    let installed_words = format!("{major}.{minor}.{patch}");
+    if installed <= own || text(&state.upgrade_told(), MANIFEST_LIMIT).as_ref() == Some(&installed_words) {
+        return None;
+    }
+    // A notice that cannot be remembered would come with every session.
+    replace(&state.upgrade_told(), installed_words.as_bytes(), PRIVATE).ok()?;
+    Some(format!(
+        "cc-session-recover {installed_words} is installed, and the hooks still run {}: `cc-session-recover init --all` updates them.",
+        env!("CARGO_PKG_VERSION")
+    ))
+}
+
+/// The numbers of a version; what follows them, as in `1.2.0-rc.1`, does not count.
+fn version_of(text: &str) -> Option<[u32; 3]> {
+    let numbers = text.split(['-', '+']).next()?;
+    let numbers: Vec<u32> = numbers.split('.').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+    numbers.try_into().ok()
+}
 
 impl Hook<'_> {
     pub(super) fn session_started(&self) -> HookReply {
@@ -36,9 +70,11 @@ impl Hook<'_> {
         // A compaction opens nothing: the session was open before.
         let taken = if source == "compact" { Takeover::NoRun } else { self.take_over(config) };
         let mut text = self.hand_over(source, config);
-        let Some(message) = taken.for_user(&self.payload.session) else {
+        let told = [taken.for_user(&self.payload.session), upgrade_notice(self.state)];
+        let message = told.into_iter().flatten().collect::<Vec<_>>().join("\n");
+        if message.is_empty() {
             return HookReply { stdout: (!text.is_empty()).then_some(text), ..HookReply::silent() };
-        };
+        }
         if let Some(report) = taken.for_model() {
             format!("{report}\n{text}").trim_end().clone_into(&mut text);
         }

@@ -7,7 +7,8 @@ use super::commands;
 use super::fence::Fence;
 use super::hooks::{MARKER, entries};
 use super::runtime::{
-    HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, RUN_NAME, Runtime, STATUS_LINE, record_start,
+    HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, RUN_NAME, Runtime, STATUS_LINE, record_package,
+    record_start,
 };
 use super::settings::{SettingsTarget, path_of, read};
 use super::statusline::{STATUS_LINE_MARKER, entry, is_ours};
@@ -554,6 +555,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &InitPlan) -> Result<ProjectRepor
         Runtime::of_package(&options.package_root, options.addon.as_deref(), &places.state, setup.version)?
             .install()?;
         record_start(setup.env, &places.state, options.node.as_deref(), Some(&places.project))?;
+        record_package(&places.state, &options.package_root, is_temporary(&options.package_root))?;
     }
     let (settings_steps, other_steps) = plan.files.split_at(plan.edits.len());
     for step in other_steps.iter().filter(|step| step.changes()) {

@@ -252,6 +252,19 @@ pub fn record_start(
     Ok(())
 }
 
+/// Records where the package is that writes the hooks. One in a cache of npx is never upgraded in place.
+///
+/// # Errors
+/// [`Code::Io`].
+pub fn record_package(state: &StateDir, root: &Path, from_npx: bool) -> Result<()> {
+    let path = state.package();
+    let text = if from_npx { "" } else { root.to_str().unwrap_or_default() };
+    if read_small(&path, START_LIMIT).ok().flatten().as_deref() != Some(text.as_bytes()) {
+        replace(&path, text.as_bytes(), PRIVATE)?;
+    }
+    Ok(())
+}
+
 /// The nodes that hooks start, in their order; empty when none is recorded.
 #[must_use]
 pub fn recorded_nodes(state: &StateDir) -> Vec<PathBuf> {

@@ -293,6 +293,18 @@ impl StateDir {
         self.root.join("start")
     }
 
+    /// Directory of the package that wrote the hooks last, for noticing that it was upgraded.
+    #[must_use]
+    pub fn package(&self) -> PathBuf {
+        self.root.join("package")
+    }
+
+    /// The version of an upgraded package that a user was told of.
+    #[must_use]
+    pub fn upgrade_told(&self) -> PathBuf {
+        self.root.join("upgrade-told")
+    }
+
     /// The journal of everything that was done.
     #[must_use]
     pub fn journal(&self) -> PathBuf {
@@ -313,7 +325,7 @@ impl StateDir {
 }
 
 /// Names directly in the state directory, those of older versions included.
-const OWN_NAMES: [&str; 25] = [
+const OWN_NAMES: [&str; 27] = [
     "exports",
     "incidents",
     "journal.1.jsonl",
@@ -322,6 +334,7 @@ const OWN_NAMES: [&str; 25] = [
     "leases",
     "moves.json",
     "notices.json",
+    "package",
     "pages",
     "paused.json",
     "plugin",
@@ -339,6 +352,7 @@ const OWN_NAMES: [&str; 25] = [
     "states",
     "supervisor-wanted.json",
     "supervisor.json",
+    "upgrade-told",
 ];
 
 /// Whether something directly in the state directory is of this tool, by its name.
