@@ -5,7 +5,13 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { createRequire } from 'node:module';
 import { ROOT, world } from './lib/command.mjs';
+import { terminal } from './lib/terminal.mjs';
+
+const require = createRequire(import.meta.url);
+const { readGlobalOptions } = require('../bin/lib/global-options.js');
+const { VERBS, programOf, verbNamed } = require('../bin/lib/program.js');
 
 const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => join('docs', name))];
 const textOf = (/** @type {string} */ page) => readFileSync(join(ROOT, page), 'utf8');
@@ -28,6 +34,17 @@ for (const page of PAGES) {
     }
   });
 }
+
+test('the pictures of README are SVG without anything that runs or loads, with a title for those who do not see them', () => {
+  const pictures = [...textOf('README.md').matchAll(/!\[([^\]]+)\]\((docs\/[^)]+\.svg)\)/g)];
+  assert.equal(pictures.length, 2);
+  for (const [, alternative, file] of pictures) {
+    assert.ok(alternative.length > 40, file);
+    assert.match(textOf(file), /role="img" aria-labelledby="title">\s*<title id="title">/);
+    assert.match(textOf(file), /prefers-color-scheme: dark/);
+    assert.doesNotMatch(textOf(file), /<script|<image|<foreignObject|href=|url\((?!#)|\son\w+=|\/(?:home|tmp|root|Users)\//);
+  }
+});
 
 test('README has at most 250 lines', () => {
   assert.ok(textOf('README.md').split('\n').length <= 250);
@@ -54,6 +71,43 @@ test('every command that a page names exists, with its options', (t) => {
     }
   }
   assert.ok(helps.size > 25, `${helps.size} commands are named`);
+});
+
+/** The words of a command line in a page: quotes group them, and what follows `#`, `|` or `>` is left out. @param {string} line */
+function wordsOf(line) {
+  const words = [];
+  for (const [whole, double, single] of line.matchAll(/"([^"]*)"|'([^']*)'|[^\s"']+/g)) {
+    if (/^[#|>]/.test(whole)) break;
+    words.push(double ?? single ?? whole);
+  }
+  return words;
+}
+
+test('every command line in an example of a page or of a help is understood', async () => {
+  const fenced = PAGES.flatMap((page) => [...blocks(page, 'sh'), ...blocks(page, '')].flatMap((code) => code.split('\n').map((line) => ({ where: page, line: line.replace(/^\$ /, '') }))));
+  const helped = VERBS.flatMap((verb) => verbNamed(verb).examples.map(({ command }) => ({ where: `${verb} --help`, line: command })));
+  const lines = [...fenced, ...helped].filter(({ line }) => /^(?:npx )?cc-session-recover(?:@\S+)?(?: |$)/.test(line));
+  assert.ok(lines.length > 90, `${lines.length} examples`);
+  for (const { where, line } of lines) {
+    const words = wordsOf(line.replace(/^(?:npx )?cc-session-recover(?:@\S+)?/, ''));
+    const { rest } = readGlobalOptions(words, () => true);
+    if (rest.length === 0 || rest[0] === '--flat') continue;
+    assert.ok(VERBS.includes(rest[0]) || rest[0] === 'help', `${where}: ${line}`);
+    const { io, streams } = terminal();
+    /** @type {any[]} */
+    const ran = [];
+    const verb = verbNamed(rest[0]);
+    const { run } = verb;
+    verb.run = (args) => void ran.push(args);
+    try {
+      await programOf(rest[0], io, () => {}).parseAsync(rest, { from: 'user' });
+    } catch (error) {
+      assert.fail(`${where}: ${line}: ${/** @type {any} */ (error).message}${streams.stderr.text}`);
+    } finally {
+      verb.run = run;
+    }
+    assert.equal(ran.length, 1, `${where}: ${line}`);
+  }
 });
 
 test('every claim in docs/claims.md is made by README, and has a test', () => {
