@@ -118,8 +118,13 @@ const ACTIONS = {
   kill: (session, io) => verbNamed('kill').run({ target: session, export: true }, io),
   repair: repairAfterAsking,
   restore: (session, io) => verbNamed('restore').run({ session }, io),
-  show: (session, io) => verbNamed('show').run({ session }, io),
+  show: (session, io) => verbNamed('show').run({ session }, withoutPager(io)),
 };
+
+/** The dashboard waits for Enter below what an action printed, so that a pager would ask for a second key. @param {Output} io @returns {Output} */
+function withoutPager(io) {
+  return Object.create(io, { page: { value: (/** @type {string[]} */ texts, after = () => {}) => (io.lines(texts), after()) } });
+}
 
 /** @param {string} name @returns {import('./program.js').Verb} */
 function verbNamed(name) {
