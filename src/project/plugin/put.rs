@@ -12,7 +12,7 @@ use crate::project::commands::{NAMES, is_known, removals, steps, was_written};
 use crate::project::fence::Fence;
 use crate::project::hooks::MARKER;
 use crate::project::init::{SetupContext, is_temporary, read_text, step};
-use crate::project::runtime::{Runtime, record_start};
+use crate::project::runtime::{Runtime, record_package, record_start};
 use crate::project::uninstall::{mode_of, removal, stop_waiting};
 use crate::project::{FileAction, FileStep, dirs_above};
 use crate::store::flag::Flags;
@@ -318,6 +318,8 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
     if !plan.remove {
         ground.runtime.install()?;
         record_start(setup.env, &state, planned.options.node.as_deref(), None)?;
+        let PluginOptions { package_root, .. } = &planned.options;
+        record_package(&state, package_root, is_temporary(package_root))?;
     }
     let flags = flags(&plan.directory);
     let apart = [ground.runtime.dir.clone(), flags.dir().to_path_buf(), PluginRecord::path(&state)];
