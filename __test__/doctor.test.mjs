@@ -193,3 +193,15 @@ test('a state directory that is a file is told, and one that is not there yet is
   const [check] = (await doctor()).of('state');
   assert.deepEqual([check.status, check.path], ['fail', place.state]);
 });
+
+test('in the home directory doctor finds the client that is installed below it', posix, async (t) => {
+  const place = world(t);
+  const bin = join(place.env.HOME, '.local', 'bin');
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, 'claude'), '#!/bin/sh\necho "2.1.332 (Claude Code)"\n', { mode: 0o755 });
+  const env = { PATH: `${bin}:${place.env.PATH}` };
+  const clientIn = async (/** @type {string} */ cwd) => JSON.parse((await place.run(['doctor', '--json'], { cwd, env })).stdout).checks.find((/** @type {any} */ { id }) => id === 'client');
+  assert.equal((await clientIn(place.env.HOME)).path, join(bin, 'claude'));
+  // A project below the home directory never brings the client that runs.
+  assert.notEqual((await clientIn(join(place.env.HOME, '.local'))).path, join(bin, 'claude'));
+});
