@@ -66,7 +66,7 @@ suite('the plugin', { concurrency: 2 }, () => {
         assert.match(stdout, /Validation passed/);
       }
       if (version === VERSIONS.current) {
-        const { code, stdout } = await claude(stage, 'plugin', 'validate', '--profile', 'directory', '--json', stage.plugin);
+        const { code, stdout } = await claude(stage, 'plugin', 'validate', '--profile', 'directory', '--strict', '--json', stage.plugin);
         assert.equal(code, 0, stdout);
         // The control: the same without its README is refused.
         writeFileSync(path.join(stage.plugin, 'README.md'), '');

@@ -6,8 +6,8 @@
 use super::contents::{Content, commands, contents};
 use super::{ClientPluginSettings, HOOKS, ID, NAME, PluginDirectory, PluginRecord};
 use crate::clock::Clock;
-use crate::error::{Code, Error, Result};
-use crate::fs::canonical;
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{PRIVATE, canonical};
 use crate::project::commands::{NAMES, is_known, removals, steps, was_written};
 use crate::project::fence::Fence;
 use crate::project::hooks::MARKER;
@@ -28,6 +28,8 @@ use std::time::Duration;
 
 /// Largest file of the plugin, in bytes.
 const LIMIT: u64 = 1024 * 1024;
+/// A square PNG of 512 pixels, which the plugin directory of Claude Code asks for.
+const ICON: &str = "icon.png";
 /// Mode of the directories of a plugin.
 const PRIVATE_DIRECTORY: u32 = 0o700;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -91,6 +93,52 @@ struct PluginPlanning {
     record: PluginRecord,
     runtime: Runtime,
     contents: Vec<Content>,
+    icon: PluginIcon,
+}
+
+/// The icon in Claude Code's list of plugins. It is no text, so its step has none either; the plugin works without it.
+struct PluginIcon {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    /// SHA-256 of the file that is there, in hex.
+    found: Option<String>,
+}
+
+impl PluginIcon {
+    const WHY: &'static str = "the icon in Claude Code's list of plugins";
+
+    fn read(directory: &Path, package: &Path) -> Result<Self> {
+        let source = package.join("plugin").join(ICON);
+        let path = directory.join(NAME).join(".claude-plugin").join(ICON);
+        let found = Fence::around(directory).read(&path, LIMIT).ok().flatten();
+        Ok(Self {
+            bytes: std::fs::read(&source).doing("read", &source)?,
+            found: found.map(|bytes| sha256_hex(&bytes)),
+            path,
+        })
+    }
+
+    fn hash(&self) -> String {
+        sha256_hex(&self.bytes)
+    }
+
+    /// What is there was written by us: now, or by an earlier version.
+    fn is_ours(&self, known: &[&BTreeMap<PathBuf, String>]) -> bool {
+        self.found.as_ref().is_some_and(|found| {
+            *found == self.hash() || known.iter().any(|hashes| hashes.get(&self.path) == Some(found))
+        })
+    }
+
+    /// The step that writes it; `None` where the file is somebody else's.
+    fn step(&self, known: &[&BTreeMap<PathBuf, String>]) -> Option<FileStep> {
+        let action = match &self.found {
+            None => FileAction::Create,
+            Some(found) if *found == self.hash() => FileAction::Keep,
+            Some(_) if self.is_ours(known) => FileAction::Replace,
+            Some(_) => return None,
+        };
+        Some(FileStep { path: self.path.clone(), action, why: Self::WHY.into(), before: None, after: None })
+    }
 }
 
 impl PluginPlanning {
@@ -101,7 +149,8 @@ impl PluginPlanning {
         let PluginOptions { package_root, addon, .. } = options;
         let runtime = Runtime::of_package(package_root, addon.as_deref(), &state, setup.version)?;
         let contents = contents(setup.env, &state, &directory, package_root, &runtime, setup.version)?;
-        Ok(Self { state, directory, record, runtime, contents })
+        let icon = PluginIcon::read(&directory, package_root)?;
+        Ok(Self { state, directory, record, runtime, contents, icon })
     }
 
     /// What was written here before, by its hashes.
@@ -212,6 +261,7 @@ fn written(ground: &PluginPlanning, options: &PluginOptions) -> Result<(Vec<File
             after: None,
         });
     }
+    files.extend(ground.icon.step(&known));
     for Content { path, text, why, spare } in &ground.contents {
         let before = read_text(&fence, path, LIMIT)?;
         let ours = before.as_ref().is_none_or(|before| before == text || was_written(path, before, &known));
@@ -266,6 +316,9 @@ fn taken_away(ground: &PluginPlanning) -> Result<(Vec<FileStep>, Vec<String>)> {
                 }
             }
         }
+    }
+    if ground.icon.is_ours(&known) {
+        files.push(removal(&ground.icon.path, None, "was part of the plugin"));
     }
     let dir = commands(&ground.directory);
     fence.check(&dir.join("x"))?;
@@ -323,8 +376,14 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
     }
     let flags = flags(&plan.directory);
     let apart = [ground.runtime.dir.clone(), flags.dir().to_path_buf(), PluginRecord::path(&state)];
-    let steps: Vec<&FileStep> =
-        plan.files.iter().filter(|step| step.changes() && !apart.contains(&step.path)).collect();
+    let writes_icon =
+        !plan.remove && plan.files.iter().any(|step| step.changes() && step.path == ground.icon.path);
+    let steps: Vec<&FileStep> = plan
+        .files
+        .iter()
+        .filter(|step| step.changes() && !apart.contains(&step.path))
+        .filter(|step| !writes_icon || step.path != ground.icon.path)
+        .collect();
     let missing = if plan.remove { Vec::new() } else { dirs_above(steps.iter().map(|step| &step.path)) };
     let changed = plan.files.iter().any(FileStep::changes);
     if changed && !plan.remove {
@@ -332,8 +391,16 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
         record.keep(&state)?;
     }
     settle(&mut record, &plan);
-    let done =
-        carry_out(&ground.fence(), &steps, &missing, || if changed { record.keep(&state) } else { Ok(()) });
+    if writes_icon && let Some(place) = record.places.get_mut(&plan.directory) {
+        place.files.insert(ground.icon.path.clone(), ground.icon.hash());
+    }
+    let last = || {
+        if writes_icon {
+            ground.fence().replace(&ground.icon.path, &ground.icon.bytes, PRIVATE, PRIVATE_DIRECTORY)?;
+        }
+        if changed { record.keep(&state) } else { Ok(()) }
+    };
+    let done = carry_out(&ground.fence(), &steps, &missing, last);
     if let Err(error) = done {
         let _ = before.keep(&state);
         return Err(error);
