@@ -1,12 +1,14 @@
 // `doctor`: a project that was just set up is in order, and everything that can be out of order is told with its file and what to do.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
-import { hooked, idOf } from './lib/hooks.mjs';
+import { hooked, idOf, livingClient } from './lib/hooks.mjs';
 
+const linux = { skip: process.platform !== 'linux' && 'processes are registered with their start time there' };
 const posix = { skip: process.platform === 'win32' && 'modes, links and shells are written otherwise there' };
 
 /** A project that was set up, and a client of a version beside it. @param {import('node:test').TestContext} t @param {object} [options] */
@@ -204,4 +206,34 @@ test('in the home directory doctor finds the client that is installed below it',
   assert.equal((await clientIn(place.env.HOME)).path, join(bin, 'claude'));
   // A project below the home directory never brings the client that runs.
   assert.notEqual((await clientIn(join(place.env.HOME, '.local'))).path, join(bin, 'claude'));
+});
+
+test('names who continues each open session, and why the module of the plugin is not loaded', linux, async (t) => {
+  const { place, doctor } = await scene(t, { setUp: false });
+  const client = livingClient(place, idOf(7));
+  const arm = async () => (await doctor()).of('session').map((/** @type {any} */ { status, fact }) => [status, fact.replace(/^\S+ in process \d+: /, '')]);
+  assert.deepEqual(await arm(), [['warn', 'nothing continues it']]);
+  await hooked(place);
+  assert.deepEqual(await arm(), [['ok', 'a hook waits and continues it']]);
+
+  const { directory } = JSON.parse((await place.run(['plugin', '--json'])).stdout);
+  const settings = (/** @type {object} */ more) => writeFileSync(join(place.claude, 'settings.json'), JSON.stringify({ extraKnownMarketplaces: { 'cc-session-recover': { source: { source: 'directory', path: directory } } }, enabledPlugins: { 'cc-session-recover@cc-session-recover': true }, ...more }));
+  settings({});
+  assert.match((await arm())[0][1], /^a hook waits and continues it; no module: its client was started before the plugin was installed/);
+  assert.equal((await doctor()).of('module')[0].status, 'ok');
+
+  // The question that the module asks when its session starts.
+  const launcher = join(directory, 'cc-session-recover', 'hooks', 'cc-session-recover', 'hook.js');
+  const env = { ...place.env, CLAUDE_PROJECT_DIR: place.project, CLAUDE_PID: String(client.pid) };
+  const asked = spawnSync(process.execPath, [launcher, 'module'], { env, input: JSON.stringify({ ask: 'plan', session: idOf(7) }), encoding: 'utf8' });
+  assert.equal(JSON.parse(asked.stdout).next, 'nobody');
+  assert.deepEqual(await arm(), [['ok', "the plugin's module waits and continues it"]]);
+  // The same client after /clear.
+  client.register(idOf(8));
+  assert.deepEqual(await arm(), [['ok', "the plugin's module waits and continues it"]]);
+
+  settings({ disableAllHooks: true });
+  const { of } = await doctor();
+  assert.deepEqual(of('module').map((/** @type {any} */ { status, path }) => [status, path]), [['warn', join(place.claude, 'settings.json')]]);
+  assert.match(of('session')[0].fact, /nothing continues it/);
 });

@@ -152,6 +152,7 @@ function printDone(report, args, io) {
     io.line(`go on is closed, or start it with \`${self} watch\`. \`${self} watch --preview\` prints what it would run.`);
   }
   if (args.attended) io.line('\nClosed sessions of this project wait for you again.');
+  if (report.offersPlugin) io.line(`\nThis Claude Code can show the plan of a stopped session above its prompt, and continue after the third limit in a row: \`${self} plugin\`.\nWhere these hooks work too, nothing is done twice.`);
   if (args.hooks === false) return;
   io.line('\nNext: open a session with `claude` as usual. Open sessions pick the hooks up by themselves within seconds.');
   io.line('In a folder that Claude Code does not trust yet it asks once, and names the hooks.\n');

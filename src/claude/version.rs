@@ -51,6 +51,12 @@ impl ClientVersion {
         self >= Self(2, 1, 234)
     }
 
+    /// Loads the modules of plugins without being asked to. Seen with 2.1.286, not with 2.1.285.
+    #[must_use]
+    pub fn loads_modules(self) -> bool {
+        self >= Self(2, 1, 286)
+    }
+
     /// Writes records that tell the model that a usage limit is near (`usageLimitNote`). The program of 2.1.250 has this field, that of
     /// 2.1.200 has not.
     #[must_use]

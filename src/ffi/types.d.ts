@@ -2151,6 +2151,8 @@ export interface InitReport {
   files: FileStep[]
   /** Sessions whose files were kept for the first time. */
   kept: number
+  /** Claude Code here would load the plugin's module, and does not have the plugin. */
+  offersPlugin: boolean
   warnings: string[]
 }
 

@@ -15,6 +15,7 @@ use crate::recovery::ledger::Ledger;
 use crate::recovery::plan::Action;
 use crate::recovery::policy::Terminal;
 use crate::session::Source;
+use crate::session::loaded_module::note_loaded;
 use crate::store::{StateDir, journal};
 use crate::trust::enabled::{Enabled, find};
 use crate::world::World;
@@ -121,6 +122,11 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
     // The stop is recorded by whoever's hook is in charge; the module of the plugin acts for all of them.
     // Where hooks in settings are in charge they record the stop, and the module waits for them too.
     let enabled = in_force_for(&state, world, caller)?;
+    let pid = client_pid(world.env.claude_pid(), &home, &request.session, world.processes);
+    if let Some((pid, start)) = pid.and_then(|pid| Some((pid, world.processes.start_token(pid)?))) {
+        // Only `doctor` reads it: what cannot be recorded changes nothing for the session.
+        let _ = note_loaded(&state, world.clock, &request.session, pid, start);
+    }
     let incident: Option<Incident> =
         crate::store::stored::peek(&state.incident(&request.session)).ok().flatten();
     let payload = Payload {

@@ -6,6 +6,7 @@ use super::checkout::{Checkout, can_be_covered};
 use super::commands;
 use super::fence::Fence;
 use super::hooks::{MARKER, entries};
+use super::plugin::would_load_module;
 use super::runtime::{
     HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, RUN_NAME, Runtime, STATUS_LINE, record_package,
     record_start,
@@ -150,6 +151,9 @@ pub struct ProjectReport {
     /// Sessions whose files were kept for the first time.
     #[serde(default)]
     pub kept: usize,
+    /// Claude Code here would load the plugin's module, and does not have the plugin.
+    #[serde(default, rename = "offersPlugin")]
+    pub offers_plugin: bool,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -595,7 +599,16 @@ pub fn apply(setup: SetupContext<'_>, planned: &InitPlan) -> Result<ProjectRepor
         let fields = json!({"project": plan.project, "scope": plan.scope, "hooks": options.hooks, "statusLine": options.status_line, "unattended": options.unattended, "instruction": options.instruction, "kept": kept});
         journal::append(&places.state, setup.clock, "init", fields);
     }
-    Ok(ProjectReport { project: plan.project, scope: plan.scope, changed, files: plan.files, kept, warnings })
+    let offers_plugin = would_load_module(&places.state, setup.env, Some(&plan.project));
+    Ok(ProjectReport {
+        project: plan.project,
+        scope: plan.scope,
+        changed,
+        files: plan.files,
+        kept,
+        offers_plugin,
+        warnings,
+    })
 }
 
 /// Keeps the sessions that are there: the sweep may delete them before any hook runs in them. What cannot be kept is a warning, and

@@ -299,6 +299,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &UninstallPlan) -> Result<Project
         changed,
         files: plan.files,
         kept: 0,
+        offers_plugin: false,
         warnings: plan.warnings,
     })
 }

@@ -2,6 +2,7 @@
 //! says what is so, where, and what to do next. Nothing is written, no credential is read, and a program is asked only whether the
 //! service runs.
 
+use super::arms::{ServedSession, ServingArm, served_sessions};
 use super::inventory::{Inventory, ReportContext};
 use super::session::{ConflictCopy, TranscriptLoss};
 use crate::claude::home::{ClaudeHome, all_homes};
@@ -18,7 +19,7 @@ use crate::program::find;
 use crate::project::checkout::{Checkout, can_be_covered, is_covered, project_of};
 use crate::project::hooks::{HookEntry, MARKER, entries, ours, quoted};
 use crate::project::init::{self, InitOptions, InitPlan};
-use crate::project::plugin;
+use crate::project::plugin::{self, ModuleOff};
 use crate::project::runtime::recorded_nodes;
 use crate::project::{FileAction, HookScope};
 use crate::recovery::incident::Incident;
@@ -53,6 +54,8 @@ const SOON: u64 = 7;
 const ROOM: u64 = 200 * 1024 * 1024;
 /// Files of the state directory that are looked at.
 const MOST_FILES: usize = 20_000;
+/// Open sessions that are listed.
+const MOST_OPEN: usize = 20;
 /// Conflict copies that are named.
 const MOST_CONFLICTS: usize = 5;
 /// Bytes of a transcript in which its first time is looked for.
@@ -178,6 +181,8 @@ struct Patient<'a> {
     /// Records of the project and of the user's own hooks.
     enabled: Vec<Enabled>,
     settings: Settings,
+    /// Directory of an organisation's settings.
+    managed: PathBuf,
     config: InForce,
 }
 
@@ -201,7 +206,8 @@ fn examine(world: World<'_>, options: &DoctorOptions, managed: &Path) -> Result<
     let settings =
         home.as_ref().map(|home| Settings::read(home, Some(&project), managed)).unwrap_or_default();
     let config = in_force(env, Some(&project));
-    let patient = Patient { world, options, state, home, asked, project, enabled, settings, config };
+    let managed = managed.to_path_buf();
+    let patient = Patient { world, options, state, home, asked, project, enabled, settings, managed, config };
     let checks = patient.checks();
     Ok(DoctorReport {
         schema: SCHEMA,
@@ -218,13 +224,16 @@ impl Patient<'_> {
         checks.extend(self.set_up());
         checks.extend(self.coverage());
         checks.extend(self.ran());
-        checks.extend([self.hooks_allowed(), self.configuration()]);
+        checks.push(self.hooks_allowed());
+        checks.extend(self.module());
+        checks.push(self.configuration());
         checks.extend(self.saving());
         checks.extend(self.conflict_copies());
         checks.extend(self.retention());
         checks.extend([self.note(), self.state_dir(), self.privacy(), self.journal()]);
         checks.extend([self.incidents(), self.spool(), self.quarantine()]);
         checks.extend([self.supervisor(), self.credential()]);
+        checks.extend(self.open_sessions());
         checks
     }
 
@@ -538,6 +547,61 @@ impl Patient<'_> {
                     .next("take disableAllHooks out of that file")
             }
             _ => DoctorCheck::ok("hooks-allowed", "nothing switches hooks off"),
+        }
+    }
+
+    /// Whether Claude Code loads the module of the plugin, where it has the plugin on.
+    fn module(&self) -> Option<DoctorCheck> {
+        let config_dir = self.world.env.claude_config_dir();
+        if !plugin::is_on(&self.state, config_dir.as_deref(), Some(&self.project)) {
+            return None;
+        }
+        let program = locate(self.world.env, Some(&self.project)).ok();
+        let version = program.and_then(|path| version_of(&canonical(&path).unwrap_or(path)));
+        let Some(off) = ModuleOff::of(&self.settings, version) else {
+            return Some(DoctorCheck::ok(
+                "module",
+                "Claude Code loads the plugin's module, which waits instead of a hook",
+            ));
+        };
+        let check = DoctorCheck::warn("module", off.why()).next(off.next_step());
+        Some(match off.file() {
+            Some(file) => check.at(file),
+            None => check,
+        })
+    }
+
+    /// Who continues each session that is open on this machine.
+    fn open_sessions(&self) -> Vec<DoctorCheck> {
+        let served = served_sessions(self.world, &self.state, &self.managed);
+        let more = served.len().saturating_sub(MOST_OPEN);
+        let mut checks: Vec<DoctorCheck> =
+            served.iter().take(MOST_OPEN).map(|session| self.open_session(session)).collect();
+        if more > 0 {
+            checks.push(DoctorCheck::ok("session", format!("{more} more open sessions are not listed")));
+        }
+        checks
+    }
+
+    fn open_session(&self, session: &ServedSession) -> DoctorCheck {
+        let ServedSession { arm, place, directory, without_module } = session;
+        let why = without_module.as_ref().map_or_else(String::new, |why| format!("; no module: {why}"));
+        let fact = match arm {
+            ServingArm::Module => format!("{place}: the plugin's module waits and continues it"),
+            ServingArm::Hook => format!("{place}: a hook waits and continues it{why}"),
+            ServingArm::Supervisor => format!("{place}: the supervisor continues it after you close it{why}"),
+            ServingArm::Nobody => format!("{place}: nothing continues it{why}"),
+        };
+        let here = directory.as_ref().is_some_and(|directory| *directory == self.asked);
+        let check = if *arm == ServingArm::Nobody && here {
+            DoctorCheck::warn("session", fact)
+                .next("follow the other checks above, then start the session again")
+        } else {
+            DoctorCheck::ok("session", fact)
+        };
+        match directory {
+            Some(directory) => check.at(directory),
+            None => check,
         }
     }
 

@@ -1,6 +1,7 @@
 //! A report: what a verb answers, as one value that is printed for people or as JSON exactly as it is.
 
 pub mod account;
+mod arms;
 pub mod cancel;
 pub mod config;
 pub mod doctor;

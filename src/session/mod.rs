@@ -5,6 +5,7 @@ pub mod belongings;
 pub mod ending;
 pub mod failure;
 pub mod files;
+pub mod loaded_module;
 pub mod message;
 pub mod moves;
 pub mod origin;

@@ -89,6 +89,12 @@ impl StateDir {
         self.sessions().join(session).join("given.json")
     }
 
+    /// The client that loaded the plugin's module for a session.
+    #[must_use]
+    pub fn loaded_module(&self, session: &str) -> PathBuf {
+        self.sessions().join(session).join("module.json")
+    }
+
     /// Which limits of its context a session has passed.
     #[must_use]
     pub fn context(&self, session: &str) -> PathBuf {

@@ -5,8 +5,10 @@
 //! leave the session to those: nothing is done twice.
 
 mod contents;
+mod module_off;
 mod put;
 
+pub use module_off::{ModuleOff, would_load_module};
 pub use put::{PluginOptions, PluginPlan, PluginReport, apply, plan};
 
 use super::HookScope;
