@@ -2,7 +2,7 @@
 // cannot load the hooks do.
 
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import { pause, scene, step, until } from './scene.mjs';
@@ -136,6 +136,34 @@ suite('the module', { concurrency: 2 }, () => {
       assert.equal(stage.api.conversation(refusedAt).length, 1);
       assert.equal(byPlugin(stage, id), 1);
     }
+  });
+
+  test('continues a client once that was suspended over the reset', async (t) => {
+    const stage = await withModule(t);
+    if (stage === null) return;
+    // tmux continues a stopped process of its own pane at once, so the client runs below a shell.
+    stage.client = stage.program('client.sh', `#!/bin/sh\n'${stage.client}' "$@"\n`);
+    stage.api.play(step.limitFor('5h', 20), finished());
+    const terminal = await openTerminal(t, stage, { args: stage.args });
+    if (terminal === null) return;
+    const sessions = path.join(stage.home.configDir, 'sessions');
+    const record = await until('the registered session', () => existsSync(sessions) && readdirSync(sessions).find((name) => /^\d+\.json$/.test(name)), 10);
+    const { pid, sessionId: id } = JSON.parse(readFileSync(path.join(sessions, record), 'utf8'));
+    await terminal.type('Do the task.');
+    const { stop } = await stage.incident(id, ({ phase, plan }) => phase === 'waiting' && plan.action === 'wake', 20);
+    await noHookWaits(stage);
+    const [resetsAt, refusedAt] = [Date.parse(stop.resetsAt), stage.api.conversation().at(-1).at];
+    process.kill(pid, 'SIGSTOP');
+    await past(resetsAt + 30_000);
+    assert.equal(stage.api.conversation(refusedAt).length, 0, 'a suspended client asks nothing');
+    process.kill(pid, 'SIGCONT');
+    const resumedAt = Date.now();
+    await stage.incident(id, ({ phase }) => phase === 'recovered', 60);
+    // The client's own continuation comes a minute after it runs again.
+    await past(resumedAt + 90_000);
+    const continues = stage.api.conversation(refusedAt);
+    assert.equal(continues.length, 1, 'exactly one continue');
+    t.diagnostic(`continued ${((continues[0].at - resumedAt) / 1000).toFixed(1)} s after the client ran again, by ${byPlugin(stage, id) === 1 ? 'the module' : 'the client'}`);
   });
 
   test('that Claude Code refuses leaves the stop to the hooks', async (t) => {
