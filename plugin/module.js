@@ -21,6 +21,8 @@ const MENU_STEP = 100;
 const MENU_SLEEP = 9000;
 const MENU_PATIENCE = 30_000;
 const ASK_TIMEOUT = 20_000;
+// Time between two readings of the other sessions, each of which starts a process.
+const OTHERS_STEP = 300_000;
 
 // The stop of the open session: its id, when the module heard of it, the newest answer, and what is under way.
 let stop = null;
@@ -36,7 +38,11 @@ let continued = null;
 // The number of the newest timer, and when it last ran.
 let ticker = 0;
 let lastTick = 0;
+// The sessions of the pane, and the one whose details it shows.
 let panel = null;
+let chosen = null;
+// When the other sessions of the machine were last read.
+let othersReadAt = 0;
 
 const shell = '[ -f "$2" ] || exit 0; ccsr_js=$1 ccsr_line=$3; . "$2"';
 
@@ -233,8 +239,36 @@ const GROUPS = [
 
 const fit = (text, size) => (text.length > size ? `${text.slice(0, size - 1)}…` : text.padEnd(size));
 
+const nameOf = (session) => session.name || session.title || session.id.slice(0, 8);
+
+// The status line names other sessions that wait for the user; it is empty where there is none.
+async function showOthers($) {
+  const now = await $.clock.now();
+  if (now - othersReadAt < OTHERS_STEP) return;
+  othersReadAt = now;
+  const answer = await ask($, 'module-sessions');
+  if (!answer || !answer.sessions) return;
+  const others = answer.sessions.filter((one) => one.group === 'needs-you' && one.id !== current);
+  const [first] = others;
+  if (!first) $.ui.status(undefined);
+  else $.ui.status(others.length === 1 ? `${nameOf(first)} needs you · /recover` : `${others.length} other sessions need you · /recover`);
+}
+
+// What the pane says of one session.
+export function details(session) {
+  const { next, project } = session;
+  return [
+    nameOf(session),
+    `Session ${session.id}`,
+    `Directory ${project.dir ?? project.cwd ?? 'unknown'}`,
+    next.why,
+    ...(next.at ? [`At ${clock(Date.parse(next.at))}`] : []),
+    ...(next.argv ? [`Command: ${next.argv.join(' ')}`] : []),
+  ];
+}
+
 function row(session, columns) {
-  const name = session.name || session.title || session.id.slice(0, 8);
+  const name = nameOf(session);
   const project = String(session.project.dir ?? session.project.cwd ?? '').split('/').pop();
   const width = Math.max(10, Math.floor((columns - 4) / 4));
   return `  ${fit(name, width)} ${fit(project, width)} ${fit(session.next.why, width * 2)}`;
@@ -277,6 +311,7 @@ export function register(on) {
       } else {
         clear($);
       }
+      $.clock.after(READING_STEP, () => showOthers($));
     }
     return next(e);
   });
@@ -317,8 +352,9 @@ export function register(on) {
 
   on('command.run', { command: 'recover' }, async ($) => {
     panel = await ask($, 'module-sessions');
-    const opened = await $.ui.open({ id: 'cc-session-recover', title: 'Sessions', focus: true, closeOnEscape: true });
-    return { text: opened.isPlaced ? '' : 'The sessions are shown by `cc-session-recover status`' };
+    chosen = null;
+    const placed = await $.ui.open({ id: 'cc-session-recover', title: 'Sessions', focus: true, closeOnEscape: true });
+    return { text: placed.isPlaced ? 'Enter shows a session, Esc closes the list' : 'The sessions are shown by `cc-session-recover status`' };
   });
 
   on('ui.render', { component: 'AbovePrompt' }, async ($, e, next) => {
@@ -333,6 +369,8 @@ export function register(on) {
       await planOf($);
     };
     const waits = answer.next === 'client' || answer.next === 'module';
+    // A digit answers only while nothing is typed.
+    const hint = waits || answer.paused ? [h(Text, { dimColor: true }, '(empty prompt only)')] : [];
     const buttons = [];
     if (waits) buttons.push(h(Button, { key: 'now', label: 'Continue now', hotkey: '1', plain: true, onPress: () => claim($, 'claim-now') }));
     if (answer.paused) buttons.push(h(Button, { key: 'unpause', label: 'Continue as planned', hotkey: '2', plain: true, onPress: choose('module-unpause') }));
@@ -343,21 +381,30 @@ export function register(on) {
       { flexDirection: 'column' },
       h(Text, { color: 'yellow' }, head),
       h(Text, { dimColor: true }, then),
-      ...(buttons.length ? [h(Box, { flexDirection: 'row', gap: 2 }, ...buttons)] : []),
+      ...(buttons.length ? [h(Box, { flexDirection: 'row', gap: 2 }, ...buttons, ...hint)] : []),
     );
   });
 
   on('ui.render', { component: 'Pane' }, async ($, e, next) => {
     if (e.requestId !== 'cc-session-recover') return next(e);
-    const { Box, Text } = $.ui.resolve(e);
+    const { Box, Text, Button } = $.ui.resolve(e);
     const sessions = panel && panel.sessions;
+    const open = (session) => () => {
+      chosen = session;
+      show($);
+    };
+    if (chosen) {
+      const [name, ...more] = details(chosen);
+      const back = h(Button, { key: 'back', label: 'Back to the list', hotkey: 'b', plain: true, autoFocus: true, onPress: open(null) });
+      return h(Box, { flexDirection: 'column' }, h(Text, { bold: true }, name), ...more.map((line) => h(Text, {}, line)), back);
+    }
     if (!sessions) return h(Text, {}, 'The sessions cannot be read now. `cc-session-recover status` says why.');
     const rest = [...sessions];
     const rows = [];
     for (const [heading, belongs] of GROUPS) {
       const members = rest.filter(belongs);
       for (const member of members) rest.splice(rest.indexOf(member), 1);
-      if (members.length) rows.push(h(Text, { bold: true }, heading), ...members.map((one) => h(Text, {}, row(one, e.props.bodyColumns))));
+      if (members.length) rows.push(h(Text, { bold: true }, heading), ...members.map((one) => h(Button, { key: one.id, label: row(one, e.props.bodyColumns), plain: true, autoFocus: true, onPress: open(one) })));
     }
     return h(Box, { flexDirection: 'column' }, ...(rows.length ? rows : [h(Text, {}, 'No session is stopped.')]));
   });

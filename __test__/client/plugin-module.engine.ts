@@ -28,7 +28,8 @@ const client = (on: any, answers: Record<string, () => object>) => {
   on('session.id', () => ({ value: seen.session }));
   on('env.set', () => ({ value: null }));
   on('process.run', (_: any, { init }: any) => {
-    const { ask } = JSON.parse(init.stdin);
+    // The other sessions of the machine are asked for without a question.
+    const { ask } = init.stdin ? JSON.parse(init.stdin) : { ask: 'sessions' };
     seen.asked.push(ask);
     return { value: { exitCode: 0, stdout: JSON.stringify(answers[ask]?.() ?? {}), stderr: '' } };
   });
@@ -52,7 +53,7 @@ test('submits once, when the planned time has come and the claim is granted', as
   expect(seen.sent).toEqual([]);
   await seen.clock.advance(15_000);
   expect(seen.sent).toEqual(['continue']);
-  await seen.clock.advance(600_000);
+  await seen.clock.advance(120_000);
   expect(seen.sent.length).toBe(1);
 });
 
@@ -77,7 +78,7 @@ test('takes the record of an earlier turn for no answer', async ($, on) => {
 test('submits nothing without a granted claim', async ($, on) => {
   const seen = client(on, { plan, claim: () => plan({ at: NOW + 3_600_000 }) });
   await stop($);
-  await seen.clock.advance(300_000);
+  await seen.clock.advance(120_000);
   expect(seen.asked.includes('claim')).toBe(true);
   expect(seen.sent).toEqual([]);
 });
@@ -107,4 +108,21 @@ test('leaves a session alone that nobody is to continue, and stops asking', asyn
   const asked = seen.asked.length;
   await seen.clock.advance(600_000);
   expect([seen.sent.length, seen.asked.length - asked]).toEqual([0, 0]);
+});
+
+test('names in the status line another session that needs the user, and asks for them once in five minutes', async ($, on) => {
+  const other = (id: string, group: string) => ({ id, group, name: 'api', title: null });
+  const seen = client(on, { plan: () => nothing, sessions: () => ({ sessions: [other(ID, 'needs-you'), other(OTHER, 'needs-you'), other('x', 'running')] }) });
+  const status: (string | undefined)[] = [];
+  on('ui.status', (_: any, { text }: any) => {
+    status.push(text);
+    return { value: null };
+  });
+  for (let turn = 0; turn < 3; turn += 1) {
+    await $.turn.start({ turnId: 't1', text: 'Do the task.', origin: { kind: 'composer' } });
+    await $.turn.complete({ ...stopped, reason: 'answer' });
+    await seen.clock.advance(5000);
+  }
+  expect(status).toEqual(['api needs you · /recover']);
+  expect(seen.asked.filter((ask) => ask === 'sessions').length).toBe(1);
 });

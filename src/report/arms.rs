@@ -13,6 +13,7 @@ use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::trust::enabled::{Enabled, find};
 use crate::world::World;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Who continues an open session when it stops.
@@ -26,6 +27,7 @@ pub(super) enum ServingArm {
 }
 
 /// What decides the arm of one session.
+#[expect(clippy::struct_excessive_bools, reason = "each fact is independent of the others")]
 #[derive(Debug, Clone, Copy, Default)]
 struct ArmFacts {
     /// Its client has reported that it loaded the module, and the plugin is still written.
@@ -65,8 +67,7 @@ pub(super) struct ServedSession {
 pub(super) fn served_sessions(world: World<'_>, state: &StateDir, managed: &Path) -> Vec<ServedSession> {
     let homes = all_homes(world.env, &[]);
     let owners = Owners::read(&homes, world.processes, &mut Vec::new());
-    let loaded =
-        if plugin::written(state).is_empty() { Default::default() } else { clients_with_module(state) };
+    let loaded = if plugin::written(state).is_empty() { BTreeSet::new() } else { clients_with_module(state) };
     let supervisor = Lock::is_held(&state.supervisor_lease());
     let served = |owner: &OwnerProcess| {
         let home = homes.get(owner.home)?;
