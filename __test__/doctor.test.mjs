@@ -237,3 +237,12 @@ test('names who continues each open session, and why the module of the plugin is
   assert.deepEqual(of('module').map((/** @type {any} */ { status, path }) => [status, path]), [['warn', join(place.claude, 'settings.json')]]);
   assert.match(of('session')[0].fact, /nothing continues it/);
 });
+
+test('init names the plugin where Claude Code would load its module', async (t) => {
+  for (const [version, offered] of /** @type {[string, boolean][]} */ ([['2.1.286', true], ['2.1.285', false]])) {
+    const { place } = await scene(t, { setUp: false, version });
+    const { status, stdout, stderr } = await place.run(['init', '--yes']);
+    assert.equal(status, 0, stderr);
+    assert.equal(/above its prompt, and continue after the third limit in a row: .* plugin`/.test(stdout), offered, stdout);
+  }
+});

@@ -110,8 +110,9 @@ test('leaves a session alone that nobody is to continue, and stops asking', asyn
   expect([seen.sent.length, seen.asked.length - asked]).toEqual([0, 0]);
 });
 
+const other = (id: string, group: string) => ({ id, group, name: 'api', title: null });
+
 test('names in the status line another session that needs the user, and asks for them once in five minutes', async ($, on) => {
-  const other = (id: string, group: string) => ({ id, group, name: 'api', title: null });
   const seen = client(on, { plan: () => nothing, sessions: () => ({ sessions: [other(ID, 'needs-you'), other(OTHER, 'needs-you'), other('x', 'running')] }) });
   const status: (string | undefined)[] = [];
   on('ui.status', (_: any, { text }: any) => {
