@@ -510,7 +510,8 @@ suite('dashboard', { skip }, () => {
 
   test('show prints the session that was chosen', async () => {
     const shell = await terminal(shared);
-    await shell.run(dashboard('show'));
+    // In the pager the shell would only go on after q.
+    await shell.run(`PAGER=cat ${dashboard('show')}`);
     await shell.shows(/Recent \(1\)/);
     await shell.press('f');
     await shell.type('billing');
