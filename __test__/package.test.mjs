@@ -59,10 +59,10 @@ test('the packed package installs without scripts in an empty folder and works t
   const { root, env, run, project } = world(t);
   const [packed] = JSON.parse((await npmRun(['pack', '--json', '--ignore-scripts', '--pack-destination', root], ROOT)).stdout);
   const files = packed.files.map((/** @type {{path: string}} */ file) => file.path);
-  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'index.js', 'index.d.ts', 'bin/hook.js', 'bin/statusline.js', 'bin/run.sh', 'bin/cc-session-recover.js', 'man/cc-session-recover.1', 'plugin/module.js', 'docs/json.md', 'schemas/status.schema.json']) {
+  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'index.js', 'index.d.ts', 'bin/hook.js', 'bin/statusline.js', 'bin/run.sh', 'bin/cc-session-recover.js', 'man/cc-session-recover.1', 'plugin/module.js', 'plugin/icon.png', 'docs/json.md', 'schemas/status.schema.json']) {
     assert.ok(files.includes(path), `${path} is not in the package`);
   }
-  for (const path of files) assert.match(path, /^(bin\/.*|man\/cc-session-recover\.1|plugin\/module\.js|schemas\/\w+\.schema\.json|docs\/[a-z]+\.md|index\.(js|d\.ts)|[\w-]+\.[\w-]+(\.node|\.exe)?|[A-Z]+(\.md)?|package\.json)$/, `${path} should not be in the package`);
+  for (const path of files) assert.match(path, /^(bin\/.*|man\/cc-session-recover\.1|plugin\/(module\.js|icon\.png)|schemas\/\w+\.schema\.json|docs\/[a-z]+\.md|index\.(js|d\.ts)|[\w-]+\.[\w-]+(\.node|\.exe)?|[A-Z]+(\.md)?|package\.json)$/, `${path} should not be in the package`);
 
   const empty = join(root, 'empty');
   mkdirSync(empty);
