@@ -17,12 +17,23 @@ export function plain(text) {
   return text.replaceAll(COLOUR, '');
 }
 
+/** No control character and no escape sequence besides our colours. @param {string} text */
+export function assertSteersNothing(text) {
+  assert.doesNotMatch(plain(text), FORBIDDEN);
+}
+
+/** Every one of these words is on the screen, also one that a narrow screen wraps. @param {string} text @param {string[]} words */
+export function assertShows(text, words) {
+  const unwrapped = plain(text).replaceAll(/\s+/g, '');
+  for (const word of words) assert.ok(unwrapped.includes(word.replaceAll(/\s+/g, '')), `“${word}” is not on the screen`);
+}
+
 /**
  * @param {string} text
  * @param {number} columns
  */
 export function assertScreen(text, columns) {
-  assert.doesNotMatch(plain(text), FORBIDDEN);
+  assertSteersNothing(text);
   for (const line of plain(text).split('\n')) {
     assert.equal(line, line.trimEnd());
     if (!COPIED.test(line)) assert.ok(stringWidth(line) <= columns, `${stringWidth(line)} > ${columns}: ${line}`);
