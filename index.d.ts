@@ -1,83 +1,113 @@
-// Types of the values that cross from Rust to JavaScript.
+// Generated from the structs in src: `UPDATE_SNAPSHOTS=1 cargo test types_of_the_boundary` writes this file.
 // Times are RFC 3339 UTC text, sizes are bytes, durations are seconds unless the name says otherwise; `null` means unknown.
 
-/** Why a session stopped, or what it is doing when it did not. Read from the transcript's tail, never from an exit code. */
-export type StopKind =
-  | 'finished'
-  | 'usage-limit-5h'
-  | 'usage-limit-weekly'
-  | 'usage-limit-opus'
-  | 'usage-limit-sonnet'
-  | 'usage-limit-fable'
-  | 'usage-limit-other'
-  | 'rate-limit'
-  | 'overloaded'
-  | 'server-error'
-  | 'network'
-  | 'auth'
-  | 'billing'
-  | 'context-full'
-  | 'output-limit'
-  | 'request-error'
-  | 'interrupted'
-  | 'waiting'
-  | 'running'
-  | 'closed'
-  | 'crashed'
-  | 'empty'
-  | 'unknown'
-
-/**
- * The group of a session on every screen. `needs-you`: nothing continues before the user acts. `waiting`: it continues by itself, or
- * once it is not paused any more. `hung`: a process has it open and shows no sign of work. `running`: a process has it open and
- * nothing is pending, or a continuation is under way. `settled`: no process has it open and nothing is pending.
- */
-export type SessionGroup = 'needs-you' | 'waiting' | 'hung' | 'running' | 'settled'
-
-/**
- * What every screen calls a session. `current`: it runs the command. `needs-you`: open, and nothing continues before you act. `waiting`: it
- * continues by itself later. `hung`: open without a sign of work. `running`: a turn is under way. `open`: open and idle. `interrupted`:
- * closed with pending work. `finished`: closed, and its last turn ended. `empty`: closed, without a conversation.
- */
-export type SessionStatus = 'current' | 'needs-you' | 'waiting' | 'hung' | 'running' | 'open' | 'interrupted' | 'finished' | 'empty'
-
-/**
- * Whether a session lives, and whether its work is done. `current`: the caller's own. `active`: a process holds it. `hung`: a process
- * holds it, says it is busy, and shows no sign of work. `orphaned`: no process, unfinished. `completed`: no process, last turn ended.
- */
-export type SessionState = 'current' | 'active' | 'hung' | 'orphaned' | 'completed' | 'empty'
-
-/** One fact a verdict rests on: where it was read and what it says. */
-export interface Evidence {
-  /** `transcript`, `registry`, `hook`, `process`, `store` or `clock`. */
-  source: string
-  /** The fact in one sentence. */
-  fact: string
+/** What a client last told about the limits of its account. */
+export interface Account {
+  /** Configuration directory of the client that told it. */
+  configDir: string
+  /** The limit of five hours. */
+  fiveHour: QuotaWindow | null
+  /** The limit of seven days. */
+  sevenDay: QuotaWindow | null
+  /** When it was told. */
+  seenAt: string
 }
 
-/** How and when a session stopped. */
-export interface Stop {
-  /** What stopped it, or what it is doing. */
-  kind: StopKind
-  /** Time of the record that tells the stop. */
-  at: string | null
-  /** When the limit ends; only for limits. */
-  resetsAt: string | null
-  /** `exact`: epoch seconds from the client's own record. `guess`: read from its text. */
-  resetsAtSource: 'exact' | 'guess' | null
-  /** The client's own message, without control characters. */
-  message: string | null
-  /** Id of the transcript record that tells it. */
-  record: string | null
-  /** The client made the model wrap up near this limit: the turn ended well, the work did not. Missing otherwise. */
-  wrappedUp?: boolean
-  /** What `kind` rests on. */
-  evidence: Evidence[]
+/** Where `report` puts a stop. */
+export type AccountGroup = 'needs-you' | 'waiting' | 'running' | 'continued' | 'ended'
+
+/** What `report` gives account of. */
+export interface AccountOptions {
+  /** Directory of the project; the working directory when absent. */
+  project?: string
+  /** Every project on this machine instead of one. */
+  all?: boolean
+  /** RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`); 24 hours when absent. */
+  since?: string
 }
+
+/** Answer of `report`: `cc-session-recover/report@1`. */
+export interface AccountReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/report@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Since when it gives account. */
+  since: string
+  /** The project asked about, or `null` for all. */
+  project: AskedProject | null
+  /** What became of each stop, the latest first. */
+  incidents: IncidentAccount[]
+  /** Older stops that still need a person; `status` shows them. */
+  older: number
+  /** What could not be read. */
+  problems: Problem[]
+}
+
+/** Where the account of a stop was read. */
+export type AccountSource = 'ledger' | 'journal'
+
+/** The project that was asked about. */
+export interface AskedProject {
+  /** Directory of the project. */
+  dir: string
+  /** Hooks of ours work there. */
+  enabled: boolean
+}
+
+/** One attempt to continue a session. */
+export interface Attempt {
+  /** When it was made. */
+  at: string
+  /** What was done: `wake` or `resume`. */
+  action: string
+  /** The kind of stop it answered. */
+  answered: StopKind
+  /** What came of it. */
+  outcome: AttemptOutcome
+  /** The run that resumed the closed session; missing for a wake. */
+  run?: Run
+}
+
+/** How an attempt ended. */
+export type AttemptOutcome = 'pending' | 'continued' | 'stopped-again' | 'no-effect'
+
+/** What `cancel` should cancel. */
+export interface CancelOptions {
+  /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title. */
+  session?: string
+  all?: boolean
+  dryRun?: boolean
+}
+
+/** Answer of `cancel`: what was cancelled. */
+export interface CancelReport {
+  dryRun: boolean
+  /** Incidents that are (or with `dryRun` would be) no longer continued. */
+  cancelled: CancelledPlan[]
+}
+
+/** An incident that is no longer continued. */
+export interface CancelledPlan {
+  /** Id of the session, a UUID. */
+  session: string
+  /** Directory of its project. */
+  project: string | null
+  /** Where the incident stood. */
+  phase: IncidentPhase
+  /** What would have happened. */
+  plan: NextStep
+}
+
+/** Result of a check. */
+export type CheckStatus = 'ok' | 'warn' | 'fail'
+
+/** What became of a child process. */
+export type ChildFate = 'running' | 'kept' | 'ended' | 'killed' | 'left'
 
 /** A process below the client: a tool that runs, a hook, a server. */
 export interface ChildProcess {
-  /** Its process id. */
+  /** Process id of the child. */
   pid: number
   /** Name of its program. */
   command: string
@@ -85,76 +115,21 @@ export interface ChildProcess {
   startedAt: string | null
 }
 
-/** The process that holds a session, proved by process id and start time. */
-export interface LiveProcess {
-  /** Process id of the client. */
-  pid: number
-  /** `pts/3`, `ttys004`; `null` without a terminal. */
-  tty: string | null
-  /** Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
-  place: string
-  /** Further clients that have the same session open: the conversation forks as soon as two of them continue. */
-  others: OtherLiveProcess[]
-  /** `interactive`: a terminal. `print`: `-p` or an SDK. `background`: a worker of Claude Code's daemon. */
-  kind: 'interactive' | 'print' | 'background'
-  /** What proves it: Claude Code's registry with the start time, or the process table alone (clients that keep no registry). */
-  proof: 'registry' | 'processes'
-  /** When it was started. */
-  startedAt: string | null
-  /** The client's own word: `busy`, `idle`, `waiting`; `null` for clients that do not write it. */
-  status: string | null
-  /** With `waiting`: what for, in the client's own words, such as `permission prompt`. */
-  waitingFor: string | null
-  /** Job id of a background session, as `claude attach` and `claude stop` take it. */
-  job: string | null
-  /** Share of one processor in percent, measured only where it decides between working and hung. */
-  cpuPercent: number | null
-  /** Processes below it. */
-  children: ChildProcess[]
-}
+/** How a client is used. */
+export type ClientMode = 'interactive' | 'print' | 'background'
 
-/** A further client that has the session open. */
-export interface OtherLiveProcess {
-  /** Process id, proved by its start time. */
-  pid: number
-  /** Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
-  place: string
-}
-
-/** A run of a workflow. Its agents are named by their labels. */
-export interface SessionWorkflow {
-  /** Id of the run. */
-  id: string
-  /** Agents whose results a resume of the run uses again. */
-  finished: string[]
-  /** Agents that a usage limit refused or cut off. */
-  refused: string[]
-  /** Agents that began and have no result yet: they were cut off, or still run. */
-  cut: string[]
-  /** Agents that failed otherwise. */
-  failed: string[]
-  /** The tool call that continues it; `null` for a finished run, and where its script is gone. */
-  resumeCall: string | null
-}
-
-/** Transcripts of a session's subagents. */
-export interface Subagents {
-  /** Number of them. */
-  count: number
-  /** Bytes of all of them. */
-  bytes: number
-  /** Time of the newest record of any of them. */
-  lastActivityAt: string | null
-}
-
-/** A session that was open when its client or the machine died, and was not opened again since. */
-export interface OpenAtCrash {
-  /** `machine`: before the present boot. `client`: the process alone died. */
-  died: 'machine' | 'client'
-  /** When it was last heard of. */
-  at: string | null
-  /** What tells so. */
-  evidence: Evidence[]
+/** A command of the service manager. */
+export interface CommandStep {
+  /** The program and its arguments. */
+  argv: string[]
+  /** What the command does. */
+  why: string
+  /** Nothing is wrong when it fails. */
+  mayFail: boolean
+  /** Whether it succeeded; `null`: it was not run. */
+  done: boolean | null
+  /** What went wrong; `null` when nothing did. */
+  complaint: string | null
 }
 
 /** Commands a person can copy; `resume` is run in `cwd` with `env`, the others anywhere. */
@@ -169,6 +144,1275 @@ export interface Commands {
   export: string[] | null
   /** Saves it and ends its process; `null` when there is none, or it is the caller's own. */
   kill: string[] | null
+}
+
+/** A configuration file that was read. */
+export interface ConfigFile {
+  /** `user`, or `project` for the file that narrows the user's. */
+  origin: ConfigOrigin
+  /** Path of the file. */
+  path: string
+  /** Whether there is such a file. */
+  exists: boolean
+  /** What is wrong with it, and the name that was probably meant; `null` when it is valid or missing. */
+  problem: Problem | null
+}
+
+/** Where a value comes from. `invalid`: a file is not valid, which switches recovery off. */
+export type ConfigOrigin = 'default' | 'user' | 'project' | 'invalid'
+
+/** A value in force. */
+export interface ConfigValue {
+  /** Path of the value in the user's file, such as `heartbeat.graceSeconds`. */
+  key: string
+  /** The value, as it would stand in the file; of `notify.webhook` only the host. */
+  value: unknown
+  /** The value where no file has one. */
+  default: unknown
+  /** The file that decides it. */
+  origin: ConfigOrigin
+}
+
+/** Which configuration `configuration` reads. */
+export interface ConfigurationOptions {
+  /** Directory of the project; when absent, the working directory. */
+  project?: string
+  /** Write an empty user file where there is none. */
+  create?: boolean
+}
+
+/** Answer of `configuration`: `cc-session-recover/configuration@1`. */
+export interface ConfigurationReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/configuration@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Directory of the project. */
+  project: string
+  /** Both files are valid; otherwise automatic recovery is off. */
+  valid: boolean
+  /** The user's file first. */
+  files: ConfigFile[]
+  /** Every value, sorted by its key. */
+  values: ConfigValue[]
+}
+
+/** A copy of a transcript that a tool which synchronizes directories made, such as `<id> 2.jsonl`. */
+export interface ConflictCopy {
+  /** Path of the copy. */
+  path: string
+  /** Its size in bytes. */
+  bytes: number
+  /** Time of its newest message. */
+  newestAt: string | null
+}
+
+/** What follows from the size of a context. */
+export type ContextAdvice = 'healthy' | 'large' | 'bloated'
+
+/** Tokens of the last real turn. */
+export interface ContextSize {
+  /** Tokens that were read. */
+  tokens: number
+  /** Tokens the model's window holds. */
+  window: number | null
+  /** Share of the window, 0 to 100 (more when the window is smaller than what was read). */
+  percent: number | null
+  /** `healthy`: go on. `large`: compact it soon. `bloated`: begin a fresh session from the note. */
+  advice: ContextAdvice | null
+  /** What to do about it, in one sentence; `null` when nothing is to be done. */
+  next: string | null
+}
+
+/** A branch of a conversation, from the record at which it parts from another one to its end. */
+export interface ConversationBranch {
+  /** Id of its last record: what `--branch` takes. */
+  id: string
+  /** Line of the record from which it and another branch grow. */
+  forkLine: number
+  /** Line of its first record. */
+  firstLine: number
+  /** Number of prompts in it. */
+  turns: number
+  /** Bytes of its lines. */
+  bytes: number
+  /** The end of what was said last in it; `null`: no text. */
+  lastWords: string | null
+  /** The client sends it. */
+  sent: boolean
+}
+
+/** One file or directory that is copied. */
+export interface CopyStep {
+  /** Path of the original. */
+  from: string
+  /** Path of the copy. */
+  to: string
+  /** Bytes of the file. */
+  bytes: number
+  /** SHA-256 of the copied bytes in hex; `null` before it is done. */
+  sha256: string | null
+}
+
+/** What died while the session was open. */
+export type CrashedPart = 'machine' | 'client'
+
+/** Kind of damage to a transcript. */
+export type DamageClass =
+  | 'torn-end'
+  | 'unended-line'
+  | 'torn-line'
+  | 'overlong-line'
+  | 'nul-bytes'
+  | 'glued-records'
+  | 'buried-record'
+  | 'invalid-utf8'
+  | 'orphan-call'
+  | 'open-call'
+  | 'orphan-result'
+  | 'unsigned-thinking'
+  | 'broken-link'
+  | 'unnamed-record'
+  | 'lost-start'
+  | 'fork'
+  | 'stub'
+  | 'oversize-result'
+  | 'oversize-image'
+  | 'malformed-input'
+  | 'missing-time'
+  | 'oversize-images'
+  | 'reused-tool-id'
+  | 'replayed-record'
+  | 'lost-compaction'
+  | 'wrong-end'
+  | 'other-session'
+
+/**
+ * What is wrong with a transcript after a run: a stable code, which programs may compare. `std::fmt::Display` is the only
+ * place where its sentence is made.
+ */
+export type DamageReason = 'shortened' | 'rewritten' | 'forked'
+
+/** What the user wants done. The dashboard ends, and the command line runs the verb. */
+export type DashboardAction =
+  | 'resume'
+  | 'resume-window'
+  | 'open-page'
+  | 'export'
+  | 'handoff'
+  | 'pause'
+  | 'unpause'
+  | 'cancel'
+  | 'kill'
+  | 'repair'
+  | 'restore'
+  | 'show'
+  | 'pick'
+  | 'quit'
+  | 'interrupt'
+
+/** How `dashboard` is opened. */
+export interface DashboardOptions {
+  /** Directory of the project for the scope `project` (default: the working directory). */
+  project?: string
+  /** What it shows first, such as the view of an earlier outcome. */
+  view?: DashboardView
+  /** The verb that a session is chosen for. Enter chooses, and no other action is possible. */
+  picker?: PickerVerb
+  /**
+   * `act` (default). `watch`: no key changes anything; only `show` and `handoff` end it besides `quit` and
+   * `interrupt`. `rescue`: open sessions come first.
+   */
+  purpose?: DashboardPurpose
+  /** Seconds between checks for changes (default: 2). */
+  every?: number
+  /** `true` draws with colours. */
+  colour?: boolean
+}
+
+/** What the user chose in a `dashboard`. Nothing of it has been done yet. */
+export interface DashboardOutcome {
+  /** `pick`: the session for the verb of a picker. `interrupt`: Ctrl-C. */
+  action: DashboardAction
+  /** Names the session for the verb: its id, or the path of a conflict copy; `null` for `quit` and `interrupt`. */
+  session: string | null
+  /** Opens the dashboard again as it was left. */
+  view: DashboardView
+}
+
+/** What the dashboard is opened for. */
+export type DashboardPurpose = 'act' | 'watch' | 'rescue'
+
+/** Which sessions a dashboard shows. */
+export type DashboardScope = 'project' | 'all'
+
+/** What a dashboard shows first. */
+export interface DashboardView {
+  /** `project`: sessions of one project. `all`: of every project (default). */
+  scope?: DashboardScope
+  /** Fuzzy filter over name, project and newest prompt. */
+  filter?: string
+  /** Transcript of the selected session, or the id of one without a transcript. */
+  selected?: string | null
+}
+
+/** One thing that was looked at. */
+export interface DoctorCheck {
+  /** Its name, which stays; a report may have several of one name. */
+  id: 'node' | 'client' | 'setup' | 'hooks' | 'plugin' | 'runtime' | 'launcher' | 'coverage' | 'ran' | 'hooks-allowed' | 'config' | 'saving' | 'retention' | 'kept' | 'note' | 'state' | 'privacy' | 'journal' | 'incidents' | 'spool' | 'quarantine' | 'supervisor' | 'credential'
+  /** `ok`: as it should be. `warn`: it works, and should be looked at. `fail`: recovery does not work as it should. */
+  status: CheckStatus
+  /** What was found, in one sentence. */
+  fact: string
+  /** The file or directory it is about. */
+  path: string | null
+  /** What to do next; `null` when nothing is to be done. */
+  next: string | null
+}
+
+/** What `doctor` looks at. */
+export interface DoctorOptions {
+  /** Directory of the project; the working directory when absent. */
+  project?: string
+  /** Root of the running package. */
+  packageRoot: string
+  /** File of the loaded addon, when it is not in the package's root. */
+  addon?: string
+  /** Absolute path of the running node. */
+  node?: string
+  /** Version of that node. */
+  nodeVersion?: string
+}
+
+/** Answer of `doctor`: `cc-session-recover/doctor@1`. */
+export interface DoctorReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/doctor@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Path of the project that was looked at. */
+  project: string
+  /** `true`: no check failed. */
+  ok: boolean
+  /** Everything that was looked at. */
+  checks: DoctorCheck[]
+}
+
+/** One fact a verdict rests on: where it was read and what it says. */
+export interface Evidence {
+  /** `transcript`, `registry`, `hook`, `process`, `store` or `clock`. */
+  source: string
+  /** The fact in one sentence. */
+  fact: string
+}
+
+/** A session that could not be exported. */
+export interface ExportFailure {
+  /** Session id; `null` for a directory that cannot be read and may hold several sessions. */
+  session: string | null
+  /** The file it is about. */
+  path: string | null
+  /** Stable name of the error. */
+  code: string
+  /** What went wrong, in one sentence. */
+  message: string
+  /** What to do next. */
+  hint: string | null
+  /** Exit code of this error. */
+  exitCode: number
+}
+
+/**
+ * By which files of an export are known again: SHA-256, or XXH3 with 128 bits, which is faster and finds accidents
+ * only.
+ */
+export type ExportHash = 'sha256' | 'xxh3'
+
+/** Which sessions `exportSessions` saves, and where to. */
+export interface ExportOptions {
+  session?: string
+  /** The session that was active last, in `project` when it is given. */
+  latest?: boolean
+  project?: string
+  /** Every session that a process holds. */
+  active?: boolean
+  /** Every session, whatever its state. */
+  all?: boolean
+  /** Directory to put exports into; `exports` of the state directory when absent. */
+  to?: string
+  /** One `.tar` file a session. */
+  archive?: boolean
+  /** By which files are known again; `sha256` when absent. */
+  hash?: ExportHash
+  /** Directory of the session log; the state directory when absent. */
+  log?: string
+  dryRun?: boolean
+}
+
+/** Answer of `exportSessions`: `cc-session-recover/export@1`. */
+export interface ExportReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/export@1'
+  /** When it was made. */
+  generatedAt: string
+  /** `true`: this is the plan, and nothing was written. */
+  dryRun: boolean
+  /** Directory of the exports. */
+  to: string
+  /** One file a session. */
+  archive: boolean
+  /** By which files are known again. */
+  hash: ExportHash
+  /** What was exported, each verified. */
+  exports: ExportedSession[]
+  /** Sessions that failed, each with its error. */
+  failures: ExportFailure[]
+  /** Bytes of all exports. */
+  bytes: number
+  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
+  log: string | null
+}
+
+/** A session that was exported; with `dryRun` one that would be. */
+export interface ExportedSession {
+  /** Id of the session, a UUID. */
+  session: string
+  /** Name, title or newest prompt. */
+  title: string | null
+  /** State of the session at that time. */
+  state: SessionState
+  /** Path of its transcript. */
+  transcript: string
+  /** The export: a directory, or an archive. With `dryRun` the time in its name is left open. */
+  path: string
+  /** Files in it, without the manifest. */
+  files: number
+  /** Bytes of these files. */
+  bytes: number
+  /** Length of the transcript that was copied. */
+  transcriptBytes: number
+  /** Lines of it; `null` before it is copied. */
+  transcriptLines: number | null
+  /** Its hash in hex, of the kind `hash` says; `null` before it is copied. */
+  digest: string | null
+  /** The transcript has grown since: the export holds its beginning of that length. */
+  grew: boolean
+  /** Process that has it open. */
+  livePid: number | null
+  /** What was left, and why. */
+  skipped: SkippedFile[]
+}
+
+/** What a plan does with a file. */
+export type FileAction = 'create' | 'replace' | 'append' | 'remove' | 'restore' | 'keep'
+
+/** One file that `init` or `uninstall` creates, replaces or removes. */
+export interface FileStep {
+  path: string
+  /** What happens to it. */
+  action: FileAction
+  why: string
+  /** Text before and after, for a diff; `null` when the file does not exist or is not text. */
+  before: string | null
+  after: string | null
+}
+
+/** Something that was found in a transcript. */
+export interface Finding {
+  /** What kind of damage. */
+  class: DamageClass
+  /** Number of its line, from 1. */
+  line: number
+  /** Where its line begins, in bytes. */
+  offset: number
+  /** What is wrong, in one sentence. */
+  what: string
+  /** What the client does with it as it is. */
+  client: string
+  /** What is done about it; `null`: it is left as it is. */
+  mend: string | null
+  /** What cannot be had back, or is no longer sent; `null`: nothing. */
+  lost: string | null
+}
+
+/** Which session `forget` removes. */
+export interface ForgetOptions {
+  /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title. */
+  session: string
+  /** `true` reports what would be removed, and removes nothing. */
+  dryRun?: boolean
+}
+
+/** Answer of `forget`: `cc-session-recover/forget@1`. */
+export interface ForgetReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/forget@1'
+  /** When it was made. */
+  generatedAt: string
+  /** `true`: this is the plan, and nothing was removed. */
+  dryRun: boolean
+  /** Id of the session, a UUID. */
+  session: string
+  /** What was removed; with `dryRun` what would be. */
+  removed: ForgottenItem[]
+  /** Files and directories of the session that Claude Code still has. */
+  withClaudeCode: string[]
+  /**
+   * Exports and pages of it outside of the state directory, and exports of other sessions with its block in
+   * HANDOFF.md; they are left.
+   */
+  elsewhere: string[]
+  /** What could not be removed. */
+  problems: Problem[]
+}
+
+/** Something that `forget` removes. */
+export interface ForgottenItem {
+  /**
+   * What it is; `note` is the session's block in HANDOFF.md, `state` a saved state in its project, `entries` its
+   * lines or entries in a file that is about other sessions too.
+   */
+  kind: ForgottenKind
+  /** The file or directory. */
+  path: string
+  /** Bytes of its files. */
+  bytes: number
+}
+
+/** What a removed file or directory was. */
+export type ForgottenKind =
+  | 'kept'
+  | 'snapshots'
+  | 'outputs'
+  | 'export'
+  | 'page'
+  | 'record'
+  | 'incident'
+  | 'event'
+  | 'quarantined'
+  | 'note'
+  | 'state'
+  | 'entries'
+  | 'lock'
+
+/** How much of a session without a transcript can still be read. */
+export type GoneLeft = 'conversation' | 'prompts' | 'nothing'
+
+/** A session whose transcript is gone. */
+export interface GoneSession {
+  /** Id of the session, a UUID. */
+  id: string
+  /** Name that the user gave, of a kept session. */
+  name: string | null
+  /** Its title, of a kept session. */
+  title: string | null
+  /** Where it was started, or last worked. */
+  project: string | null
+  /** The first time that something tells of it. */
+  firstAt: string | null
+  /** The last time that something names it. */
+  lastAt: string | null
+  /** Number of prompts that were typed into it, as far as the client's history has them. */
+  typed: number
+  /** The first of them and the latest, the oldest first. */
+  prompts: RecalledPrompt[]
+  /**
+   * `kept`: its files are kept; `history`: the client's typed prompts; `directory`: a directory of the client;
+   * `last-session`: the client's `.claude.json`; `record`: this tool.
+   */
+  knownFrom: GoneSource[]
+  /**
+   * What can still be read: `conversation`: all of it is kept, and `restore` brings it back; `prompts`: what was
+   * typed; `nothing`.
+   */
+  left: GoneLeft
+  /** What is kept of it; `null`: nothing is left to resume. */
+  kept: KeptAmount | null
+  /** Command that brings it back. */
+  restore: string[] | null
+}
+
+/** Where a session without a transcript is known from. */
+export type GoneSource = 'kept' | 'history' | 'directory' | 'last-session' | 'record'
+
+/**
+ * What a hand-over is for. `note`: the block of HANDOFF.md. `paste`: any assistant, everything. `resume`: the first
+ * prompt of a fresh session in the project. `essential`: any assistant, only what is needed to go on.
+ */
+export type HandoffForm = 'note' | 'paste' | 'resume' | 'essential'
+
+/** Whose work `handoff` hands over, and what for. */
+export interface HandoffOptions {
+  /**
+   * Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when absent, the
+   * latest of the project.
+   */
+  session?: string
+  /** Directory of the project to look in; when neither it nor a session is named, the working directory. */
+  project?: string
+  /** What the text is for; `note` when absent. */
+  form?: HandoffForm
+  /** Put it into the project's HANDOFF.md; only with `note`. */
+  write?: boolean
+  /** Only tell what would be written. */
+  dryRun?: boolean
+}
+
+/** Answer of `handoff`: `cc-session-recover/handoff@1`. */
+export interface HandoffReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/handoff@1'
+  /** When it was made. */
+  generatedAt: string
+  /** The session that it is about. */
+  session: Session
+  /** What the text is for. */
+  form: HandoffForm
+  /** The text: Markdown, secrets of known patterns taken out. */
+  text: string
+  /** Its length in characters. */
+  characters: number
+  /** Titles of sections that did not fit, whole or in part. */
+  leftOut: string[]
+  /** Paths of the files that were read for it, besides git: the transcript, and what Claude Code keeps beside it. */
+  sources: string[]
+  /** Path of HANDOFF.md in the session's project; `null` when its directory is not known or gone. */
+  file: string | null
+  /** Whether recovery is set up in that project, which keeps the file out of git. */
+  enabled: boolean
+  /** `true`: this is the plan, and nothing was changed. */
+  dryRun: boolean
+  /** HANDOFF.md was changed, or with `dryRun` would be. */
+  written: boolean
+  /** Paths where blocks are kept that somebody had edited and that were replaced. */
+  kept: string[]
+  /** What could not be read. */
+  problems: Problem[]
+}
+
+/** What keeps the waiting hook from continuing an open session. */
+export interface HeldBack {
+  /** `dialog`: a menu is open in its window. `shared`: several windows have it open. `suspended`: Ctrl-Z. */
+  reason: HeldBackReason
+  /** The same in words, and what to do. */
+  why: string
+}
+
+/** Why the waiting hook does not continue an open session at its time. */
+export type HeldBackReason = 'dialog' | 'shared' | 'paused' | 'switched-off' | 'suspended' | 'no-transcript' | 'no-route'
+
+/** Why a run counts as having done nothing: a stable code, which programs may compare. */
+export type HollowReason =
+  | 'client-answered'
+  | 'nothing-added'
+  | 'no-answer'
+  | 'all-calls-denied'
+  | 'not-started'
+  | 'unverified'
+
+/** Which settings file gets the hooks. */
+export type HookScope = 'project' | 'local' | 'user'
+
+/** Which export `importSession` makes a session again, and where. */
+export interface ImportOptions {
+  /** The directory or archive that an export made. */
+  export: string
+  /** Claude Code's configuration directory; the one in force when absent. */
+  configDir?: string
+  /** Directory of the project; the one it was exported from when absent. */
+  project?: string
+  dryRun?: boolean
+}
+
+/** Answer of `importSession`: `cc-session-recover/import@1`. */
+export interface ImportReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/import@1'
+  /** When it was made. */
+  generatedAt: string
+  /** The export was verified, and nothing was written. */
+  dryRun: boolean
+  /** Path of the export. */
+  export: string
+  /** When that was made. */
+  exportedAt: string
+  /** Id of the session, a UUID. */
+  session: string
+  /** Name, title or prompt it had. */
+  title: string | null
+  /** Configuration directory it is in. */
+  configDir: string
+  /** Working directory from which it is resumed. */
+  cwd: string | null
+  /** What is put in place, the transcript last. */
+  files: PlacedFile[]
+  /** Bytes of these files. */
+  bytes: number
+  /** What stays in the export, and why. */
+  left: SkippedFile[]
+  /** How it is resumed; without a command where `hint` says why. */
+  commands: Commands
+  /** Why it cannot be resumed as it is, and what to do; `null` when it can. */
+  hint: string | null
+  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
+  log: string | null
+}
+
+/** A stop that is being looked after, as it is stored. */
+export interface Incident {
+  /** Version of the form it is stored in. */
+  version: number
+  /** Id of the session, a UUID. */
+  session: string
+  /** Grows with every new stop of the session. */
+  generation: number
+  /** Directory of the project. */
+  project: string | null
+  /** Configuration directory of its Claude Code. */
+  configDir: string | null
+  /** Path of the transcript. */
+  transcript: string
+  /** Stop that opened the incident. */
+  stop: Stop
+  /** Permission mode at the stop. */
+  permissionMode: string | null
+  /** Model at the stop. */
+  model: string | null
+  /** Tokens the session's newest answer had to read. */
+  contextTokens: number | null
+  /** Working directory at the stop. */
+  cwd: string | null
+  /** Version of Claude Code at the stop. */
+  clientVersion: string | null
+  /** `cli` (terminal, background) or `sdk-cli` (`-p`). */
+  entrypoint: string | null
+  /** Process id of the client at the time of the stop. */
+  claudePid: number | null
+  /** Start token of that process, which tells it from a later one with the same id. */
+  claudeStart: string | null
+  /** When it was noted first. */
+  createdAt: string
+  /** When it was changed last. */
+  updatedAt: string
+  /** When the first of the present run of stops happened. */
+  firstStopAt: string | null
+  /** How far it is. */
+  phase: IncidentPhase
+  /** Attempts since the session last worked. */
+  attempts: Attempt[]
+  /** Times of all wakes of the last 24 hours. */
+  cycles: string[]
+  /** What was planned; `next` of the session says what is true now. */
+  plan: NextStep
+  /** What kept the waiting hook from continuing the session when it last checked. */
+  heldBack?: HeldBack
+  /** What it rests on. */
+  evidence: Evidence[]
+}
+
+/** What became of one stop. */
+export interface IncidentAccount {
+  /** Id of the session, a UUID. */
+  session: string
+  /** Name a person gave it. */
+  name: string | null
+  /** Title Claude Code gave it. */
+  title: string | null
+  /** Where it belongs: `dir` is the directory of its project, `cwd` its working directory. */
+  project: SessionProject
+  /** Path of its transcript; empty when it is not known any more. */
+  transcript: string
+  /** `ledger`: the session's newest incident. `journal`: an earlier one. */
+  kept: AccountSource
+  /** What stopped it; the last time, when it stopped again. */
+  stop: StopKind
+  /** The client's own message, without control characters. */
+  message: string | null
+  /** When it stopped first. */
+  stoppedAt: string
+  /** When the limit ends. */
+  resetsAt: string | null
+  /** What was tried, the oldest first. */
+  attempts: TriedAttempt[]
+  /** What its runs did, together. */
+  work: WorkDone
+  /** Phase of the incident now. */
+  phase: IncidentPhase
+  /** When it came to stand there; `null` while something is still going to happen by itself. */
+  endedAt: string | null
+  /** How that is known, or why it stands there. */
+  why: string
+  /**
+   * Where `report` puts it. `needs-you`: nothing continues before the user acts. `waiting`: it continues by
+   * itself. `running`: a continuation is under way. `continued`: the session continued after it. `ended`: nothing
+   * is pending.
+   */
+  group: AccountGroup
+  /** The user has to do something: see `next` and `commands`. */
+  needsYou: boolean
+  /** What happens next, by what is true now. */
+  next: NextStep
+  /** What a person can run. */
+  commands: Commands
+}
+
+/** Where an incident stands. */
+export type IncidentPhase =
+  | 'open'
+  | 'waiting'
+  | 'attempting'
+  | 'recovered'
+  | 'moved-on'
+  | 'superseded'
+  | 'held'
+  | 'given-up'
+  | 'cancelled'
+
+/** What `planInit` should prepare. */
+export interface InitOptions {
+  /** Directory of the project. */
+  project: string
+  /** Where the hooks go: `.claude/settings.json`, `.claude/settings.local.json`, or the user's own `settings.json`. */
+  scope?: HookScope
+  /** `false` writes no hooks and no launcher for them. */
+  hooks?: boolean
+  /**
+   * `true`: a status line too, around the one that is there. In a project it goes into
+   * `.claude/settings.local.json`, whatever the scope.
+   */
+  statusLine?: boolean
+  /** `true`: a person agrees that closed sessions of the project are resumed without one. `false` takes that back. */
+  unattended?: boolean
+  /** `false` writes no slash commands. */
+  commands?: boolean
+  /**
+   * `false`: the model is not asked to keep its part of HANDOFF.md current. `true` takes that back; it stays as it
+   * was when absent.
+   */
+  instruction?: boolean
+  /**
+   * `false`: sessions of the project are not kept beyond Claude Code's retention. `true` takes that back; it stays
+   * as it was when absent.
+   */
+  keep?: boolean
+  /** `true` leaves `.git/info/exclude` alone. */
+  share?: boolean
+  /** Root of the running package, from which the runtime is copied. */
+  packageRoot: string
+  /** The loaded addon, when it is not in the package's root. */
+  addon?: string
+  /**
+   * Absolute path of the running node. Hooks start it, whatever the PATH of their client; the `node` on PATH when
+   * absent.
+   */
+  node?: string
+}
+
+/** Everything `init` will do, as a value. Nothing is written before `applyInit`. */
+export interface InitPlan {
+  project: string
+  /** Where the hooks go. */
+  scope: HookScope
+  /** The settings files first. */
+  files: FileStep[]
+  /** The copy of the package. */
+  runtime: RuntimeStep
+  /** What a person should know. */
+  warnings: string[]
+  /** The options the plan was made from. */
+  options: InitOptions
+}
+
+/** Answer of `init` and `uninstall`: what changed. */
+export interface InitReport {
+  project: string
+  /** Where the hooks are. */
+  scope: HookScope
+  /** `false`: everything was already as it should be. */
+  changed: boolean
+  files: FileStep[]
+  /** Sessions whose files were kept for the first time. */
+  kept: number
+  /** Claude Code here would load the plugin's module, and does not have the plugin. */
+  offersPlugin: boolean
+  /** What a person should know. */
+  warnings: string[]
+}
+
+/** Which transcript `inspect` reads, and what the caller knows of it. */
+export interface InspectOptions {
+  transcript: string
+  /** Whether a process holds the session; `null` or absent: unknown, the registry is asked. */
+  alive?: boolean | null
+  /** The live client's own status word, with `alive: true`. */
+  status?: string | null
+}
+
+/** What is kept of a session that Claude Code deleted. */
+export interface KeptAmount {
+  /** Number of files that are kept. */
+  files: number
+  /** Bytes of the conversation. */
+  bytes: number
+  /** Bytes of the disk that all of it takes. */
+  diskBytes: number
+}
+
+/** A verified copy of a transcript, taken before something that could change it. */
+export interface KeptSnapshot {
+  /** What it is called. */
+  name: string
+  /** Path of its file. */
+  path: string
+  /** When it was taken. */
+  takenAt: string | null
+  /** Bytes of the snapshot. */
+  bytes: number
+  /** SHA-256 of its bytes as they are now, in hex. */
+  sha256: string
+  /** Whether these are the bytes it was taken with; `null` when that was not noted. */
+  sound: boolean | null
+  /** Whether the transcript still begins with exactly these bytes; `null` without a transcript. */
+  isPrefix: boolean | null
+  /** Lines the transcript has more than it; negative when it has fewer, `null` without a transcript. */
+  linesSince: number | null
+}
+
+/**
+ * A process below a client. `kept`: Claude Code's own, one with a session of its own, or another user's, which is
+ * never ended.
+ */
+export interface KillChild {
+  /** Id of the process. */
+  pid: number
+  /** Its start time as the system counts it. */
+  startToken: string
+  /** Name of its program. */
+  command: string
+  /** When it was started. */
+  startedAt: string | null
+  /** What became of it. */
+  fate: ChildFate
+}
+
+/** Which client `killSession` ends, and how far it goes. */
+export interface KillOptions {
+  /** A terminal (`pts/3`), a process id, or a session by id, at least 3 characters of it, name or title. */
+  target: string
+  /** Only sessions of this project. */
+  project?: string
+  /** What a person agreed to; anything else is refused. */
+  expected?: KillTarget
+  /** `false`: it is not saved first. */
+  export?: boolean
+  /** The export of an earlier try: good for as long as nothing was written since. */
+  exported?: string
+  /** Directory to put the export into; that of the state when absent. */
+  to?: string
+  /** Directory of the session log; that of the state when absent. */
+  log?: string
+  /** By force when it does not end within 10 s. */
+  force?: boolean
+  /** It was asked before: by force, at once. */
+  asked?: boolean
+  /** The processes of its tools too. */
+  tree?: boolean
+  /** `true` reports the plan, and sends no signal. */
+  dryRun?: boolean
+}
+
+/** How a kill went. `gone`: it had ended before anything was sent. */
+export type KillOutcome = 'planned' | 'ended' | 'killed' | 'still-alive' | 'gone'
+
+/** Answer of `killSession`: `cc-session-recover/kill@1`. */
+export interface KillReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/kill@1'
+  /** When it was made. */
+  generatedAt: string
+  /** `true`: this is the plan, and no signal was sent. */
+  dryRun: boolean
+  /** The process that is meant. */
+  expected: KillTarget
+  /** Terminal of the process. */
+  tty: string | null
+  /** When it was started. */
+  startedAt: string | null
+  /** By a signal, or by `claude stop` for a background session. */
+  way: KillWay
+  /** The session as it was before; `null` when nothing of it is on disk. */
+  session: Session | null
+  /** What may be lost, each as a sentence. */
+  risks: string[]
+  /** Processes that it started and that still run. */
+  children: KillChild[]
+  /** What became of the process. */
+  outcome: KillOutcome
+  /** Signals that were sent, in order. */
+  signals: SentSignal[]
+  /** What was saved before. */
+  exports: ExportedSession[]
+  /** An export of an earlier try that still holds everything. */
+  exported: string | null
+  /** How it is opened again; `null` while it lives, and when nothing of it is on disk. */
+  commands: Commands | null
+  /** What else to know. */
+  notes: string[]
+  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
+  log: string | null
+}
+
+/** A signal that `kill` sends. */
+export type KillSignal = 'TERM' | 'CONT' | 'KILL'
+
+/** One process at one time: its id, and what tells it from a later one with the same id. */
+export interface KillTarget {
+  /** Id of the process. */
+  pid: number
+  /** Its start time as the system counts it. */
+  startToken: string
+  /** The session it holds. */
+  session: string
+}
+
+/** How a client is ended. */
+export type KillWay = 'signal' | 'stop'
+
+/** A stop after which the session continued. */
+export interface LastRecovered {
+  /** The session that it is about. */
+  session: string
+  /** Its name, title or newest prompt. */
+  name: string | null
+  /** The enabled project it is in. */
+  project: string | null
+  /** Kind of the stop that interrupted it. */
+  stop: StopKind
+  /** Time at which it continued. */
+  at: string
+  /** `wake`: the waiting hook of this tool continued it. `run`: an unattended run did. `client`: Claude Code did. */
+  by: RecoveredBy
+}
+
+/** A process that is started for a session. */
+export interface Launch {
+  /** Absolute path of the program, then its arguments. */
+  argv: string[]
+  /** Where it is started. */
+  cwd: string
+  /** Variables that are set. */
+  env: Record<string, string>
+  /** Variables that are taken out. */
+  unset: string[]
+  /** Transport that it runs in. */
+  transport: Transport
+  /** Permission mode that it gets: never above the recorded one nor above the user's ceiling. */
+  permissionMode: string
+  /** What the run may do in that mode, in words. */
+  may: string
+  /** The session's own permission mode, when the run gets a lower one. */
+  loweredFrom: string | null
+  /** Longest run, in seconds. */
+  deadlineSeconds: number
+}
+
+/** What `list` lists. Without any of them: every session of every project, the latest first. */
+export interface ListOptions {
+  /** Directory of the project; every project when absent. */
+  project?: string
+  /** Only these: a state such as `orphaned`, or what a screen calls a session, such as `interrupted`. */
+  states?: string[]
+  /** Only these: a kind of stop, or what a screen calls it or a part of that, such as `limit`. */
+  stops?: string[]
+  /** Active since then: RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`). */
+  since?: string
+  /** Part of the name, title or newest prompt, whatever its case. */
+  name?: string
+  /** Transcripts larger than that: bytes, or text such as `50MB`. */
+  largerThan?: number | string
+  /** By what to sort. */
+  sort?: ListSort
+  /** The other way round. */
+  reverse?: boolean
+  /** At most so many. */
+  limit?: number
+  /** Only sessions with `openAtCrash`. */
+  openAtCrash?: boolean
+  /** `true`: instead of sessions with a transcript those whose transcript is gone, in `gone`. */
+  gone?: boolean
+}
+
+/** Answer of `list`: `cc-session-recover/status@1` with the number of sessions before `limit`. */
+export interface ListReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/status@1'
+  /** When it was made. */
+  generatedAt: string
+  /** The project asked about, or `null` for all. */
+  project: AskedProject | null
+  /** The newest word of each account about its limits, where `init --statusline` lets us hear it. */
+  accounts: Account[]
+  /** The sessions that match, sorted. */
+  sessions: Session[]
+  /** Sessions without a transcript, with what is left of them, where `gone` asked for them; printed by `list` only. */
+  gone: GoneSession[]
+  /** Sessions before `limit`; printed by `list` only. */
+  total: number
+  /** What could not be read. */
+  problems: Problem[]
+}
+
+/** Key that a list is sorted by. */
+export type ListSort = 'activity' | 'size' | 'context' | 'name' | 'project' | 'state'
+
+/** The process that holds a session, proved by process id and start time. */
+export interface LiveProcess {
+  /** Process id of the client. */
+  pid: number
+  /** `pts/3`, `ttys004`; `null` without a terminal. */
+  tty: string | null
+  /** Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
+  place: string
+  /** Further clients that have the same session open: the conversation forks as soon as two of them continue. */
+  others: OtherLiveProcess[]
+  /** `interactive`: a terminal. `print`: `-p` or an SDK. `background`: a worker of Claude Code's daemon. */
+  kind: ClientMode
+  /**
+   * What proves it: Claude Code's registry with the start time, or the process table alone (clients that keep no
+   * registry).
+   */
+  proof: LiveProof
+  /** When it was started. */
+  startedAt: string | null
+  /** The client's own word: `busy`, `idle`, `waiting`; `null` for clients that do not write it. */
+  status: string | null
+  /** With `waiting`: what for, in the client's own words, such as `permission prompt`. */
+  waitingFor: string | null
+  /** Job id of a background session, as `claude attach` and `claude stop` take it. */
+  job: string | null
+  /** Share of one processor in percent, measured only where it decides between working and hung. */
+  cpuPercent: number | null
+  /** Processes that it started and that still run. */
+  children: ChildProcess[]
+}
+
+/** What proves that a process has a session open. */
+export type LiveProof = 'registry' | 'processes'
+
+/** A line of the journal that does not fit the one before it. */
+export interface LogBreak {
+  /** Path of the file. */
+  path: string
+  /** The line in it, from 1. */
+  line: number
+  /** What is wrong, in one sentence. */
+  why: string
+}
+
+/** How the chain of the journal holds: each line names the SHA-256 of the one before it. */
+export interface LogChain {
+  /** Nothing was changed, taken out or put in. */
+  sound: boolean
+  /** Number of lines in the journal. */
+  lines: number
+  /** Those that say what came before them. */
+  chained: number
+  /** Those that do not: of earlier versions at the beginning; later ones are breaks. */
+  unchained: number
+  /** Where it does not hold. */
+  breaks: LogBreak[]
+  /** Hash of the last line: whoever keeps it elsewhere can tell whether the journal was cut off since. */
+  head: string | null
+}
+
+/** One line of the journal. */
+export interface LogEntry {
+  /** When it was written. */
+  at: string | null
+  /** What was decided or done. */
+  event: string
+  /** The session it is about. */
+  session: string | null
+  /** Process that wrote it. */
+  pid: number | null
+  /** What happened, in one sentence. */
+  sentence: string
+  /** Everything else that was noted, by name. */
+  fields: Record<string, unknown>
+}
+
+/** Which entries of the journal `log` tells. */
+export interface LogOptions {
+  /** Only entries since then: RFC 3339, a date, or a length of time such as `90m`, `36h`, `2d`, `1w`. */
+  since?: string
+  /** Only of sessions whose id begins with this. */
+  session?: string
+  /** Only entries with these events. */
+  events?: string[]
+  /** At most so many, the newest. */
+  limit?: number
+  /** Hold every line against the one before it. */
+  verify?: boolean
+}
+
+/** Answer of `log`: `cc-session-recover/log@1`. */
+export interface LogReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/log@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Path of the journal. */
+  path: string
+  /** Entries that fit, the oldest first. */
+  entries: LogEntry[]
+  /** Entries that fit, also those beyond the limit. */
+  total: number
+  /** Whether the chain holds; `null` unless that was asked. */
+  chain: LogChain | null
+}
+
+/** What happens next to a session, when, and why. */
+export interface NextStep {
+  /**
+   * `wake`: the waiting hook continues it. `client`: Claude Code continues it itself. `run`: the supervisor
+   * resumes the closed session. `resume`: a person resumes it with `argv`. `notify`: a person must act. `none`:
+   * nothing is owed.
+   */
+  action: PlannedAction
+  /** When it is done, or from when on it can be. */
+  at: string | null
+  /** Why, as a stable code; programs compare this, never `why`. New versions may add codes. */
+  reason: PlanReason
+  /** The same in words. */
+  why: string
+  /** The command a person would run, or `null`. */
+  argv: string[] | null
+}
+
+/** Why there is no conversation. */
+export type NoConversation = 'empty-file' | 'no-messages'
+
+/** Closed sessions that stopped too long ago to be listed one by one. */
+export interface OlderStops {
+  /** Number of these sessions. */
+  count: number
+  /** What stopped them, for `list --stop`. */
+  stops: StopKind[]
+  /** Those whose requests the API refuses until `repair` has removed something from the transcript. Time does not help them. */
+  repairable: string[]
+}
+
+/** What is on a page. */
+export interface OnPage {
+  /** Number of prompts on the page. */
+  turns: number
+  /** Number of tool calls on the page. */
+  calls: number
+  /** Limits and errors that broke a turn off. */
+  stops: number
+  /** Subagents with a transcript of their own. */
+  subagents: number
+  /** Lines of transcripts that could not be read; the page says which. */
+  damagedLines: number
+  /** Texts that are cut; the page says where. */
+  cutTexts: number
+  /** Bytes of them that are left out. */
+  leftBytes: number
+  /** Pictures that are left out. */
+  leftPictures: number
+}
+
+/** A session that was open when its client or the machine died, and was not opened again since. */
+export interface OpenAtCrash {
+  /** `machine`: before the present boot. `client`: the process alone died. */
+  died: CrashedPart
+  /** When it was last heard of. */
+  at: string | null
+  /** Facts that this rests on. */
+  evidence: Evidence[]
+}
+
+/** A further client that has the session open. */
+export interface OtherLiveProcess {
+  /** Process id, proved by its start time. */
+  pid: number
+  /** Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
+  place: string
+}
+
+/** A session that has records in the transcript of another one. */
+export interface OtherSession {
+  /** Id of the session. */
+  session: string
+  /** Its records in the file. */
+  records: number
+  /** Number of prompts in these records. */
+  turns: number
+  /** Line of the first of them. */
+  firstLine: number
+  /** Line of the last of them. */
+  lastLine: number
+  /** Its own transcript; `null`: none was found. */
+  transcript: string | null
+}
+
+/** Kept files that were packed. */
+export interface PackedBytes {
+  /** Number of files that were packed. */
+  files: number
+  /** Bytes of them on the disk before. */
+  before: number
+  /** Bytes of them on the disk now. */
+  after: number
+}
+
+/** What a page for people is written in. */
+export type PageFormat = 'html' | 'markdown'
+
+/** Which sessions `pause` pauses. */
+export interface PauseOptions {
+  /** Session id, an unambiguous prefix of it, or its name or title. */
+  session?: string
+  /** Every session, also those of the future. */
+  all?: boolean
+  /** `true` ends the pause. */
+  unpause?: boolean
+}
+
+/** Answer of `pause`: what is paused now. */
+export interface PauseReport {
+  /** The session; `null` for everything. */
+  session: string | null
+  /** Whether it is paused now. */
+  paused: boolean
+  /** Whether that is new. */
+  changed: boolean
+  /** The session stays paused although its own pause was ended, because everything is paused. */
+  heldByAll: boolean
+}
+
+/** What a hook payload says, without looking at any file. */
+export interface PayloadReading {
+  event: string
+  session: string | null
+  /** For `StopFailure`: the kind of stop, or `null` when it is no stop of the session (a subagent's). */
+  kind: StopKind | null
+  subagent: boolean
+}
+
+/** A verb that was given no session, so that the user chooses one. */
+export type PickerVerb = 'show' | 'resume' | 'export' | 'handoff' | 'kill'
+
+/** One file that is put in place. */
+export interface PlacedFile {
+  /** Its path in the export. */
+  path: string
+  /** Path that it is copied to. */
+  to: string
+  /** Bytes of the file. */
+  bytes: number
+  /** Its hash in hex, of the kind the export has. */
+  digest: string
 }
 
 /** Why a plan is what it is. `unrecorded`: stored by a version that recorded no reason. */
@@ -211,8 +1455,8 @@ export type PlanReason =
   | 'overdue'
   | 'awaiting-reset'
   | 'reset-early'
-  | 'wrapped-up'
   | 'awaiting-retry'
+  | 'wrapped-up'
   | 'client-continues'
   | 'recovery-disabled'
   | 'client-too-old'
@@ -232,350 +1476,91 @@ export type PlanReason =
   | 'transcript-restored'
   | 'unrecorded'
 
-/** What happens next to a session, when, and why. */
-export interface NextStep {
-  /** `wake`: the waiting hook continues it. `client`: Claude Code continues it itself. `run`: the supervisor resumes the closed session. `resume`: a person resumes it with `argv`. `notify`: a person must act. `none`: nothing is owed. */
-  action: 'wake' | 'client' | 'run' | 'resume' | 'notify' | 'none'
-  /** When it is done, or from when on it can be. */
-  at: string | null
-  /** Why, as a stable code; programs compare this, never `why`. New versions may add codes. */
-  reason: PlanReason
-  /** The same in words. */
-  why: string
-  /** The command a person would run, or `null`. */
-  argv: string[] | null
+/** What the plan for a stopped session does. */
+export type PlannedAction = 'wake' | 'client' | 'run' | 'resume' | 'notify' | 'none'
+
+/** What `planPlugin` should prepare. */
+export interface PluginOptions {
+  /** Absolute path of the directory; `plugin` in the state directory when absent. */
+  to?: string
+  /** Take it away again. */
+  remove?: boolean
+  /** Root of the running package, from which the runtime is copied. */
+  packageRoot: string
+  /** The loaded addon, when it is not in the package's root. */
+  addon?: string
+  /** Same meaning as in `InitOptions`. */
+  node?: string
 }
 
-/** One attempt to continue a session. */
-export interface Attempt {
-  /** When it was made. */
-  at: string
-  /** What was done: `wake` or `resume`. */
-  action: string
-  /** The kind of stop it answered. */
-  answered: StopKind
-  /** What came of it. */
-  outcome: 'pending' | 'continued' | 'stopped-again' | 'no-effect'
-  /** The run that resumed the closed session; missing for a wake. */
-  run?: Run
+/** Everything that writing or removing the plugin will do. Nothing is written before `applyPlugin`. */
+export interface PluginPlan {
+  /** The directory: a marketplace with one plugin. */
+  directory: string
+  /** It is taken away. */
+  remove: boolean
+  /** Files, in the order in which they are done. */
+  files: FileStep[]
+  /** What a person should know. */
+  warnings: string[]
+  /** Commands of Claude Code that are left to a person, one word each. */
+  next: string[][]
+  /** The options the plan was made from. */
+  options: PluginOptions
 }
 
-/** A process, told from a later one with the same id by its start token. */
-export interface StartedProcess {
-  /** Process id. */
-  pid: number
-  /** Start token; `null` when it had ended before it could be read. */
-  start: string | null
+/** Answer of `plugin`: what changed. */
+export interface PluginReport {
+  directory: string
+  /** It was taken away. */
+  remove: boolean
+  /** `false`: everything was already as it should be. */
+  changed: boolean
+  files: FileStep[]
+  /** What a person should know. */
+  warnings: string[]
+  /** Commands of Claude Code that are left to a person, one word each. */
+  next: string[][]
 }
 
-/** A run that resumes a closed session without a terminal. */
-export interface Run {
-  /** Names the run, in its environment and in the names of its files. */
-  nonce: string
-  /** How it was started. */
-  transport: 'print' | 'background' | 'terminal'
-  /** The supervisor that made it. */
-  supervisor: StartedProcess
-  /** What was started; `null` before that. */
-  child: StartedProcess | null
-  /** Length of the transcript before, in bytes. */
-  bytesBefore: number
-  /** SHA-256 of these bytes, in hex. */
-  sha256Before: string
-  /** Copy of the transcript from before. */
-  snapshot: string
-  /** Output of the process, as long as `prune` has not taken it away. */
-  log: string
-  /** HEAD of the working directory before. */
-  commitBefore: string | null
-  /** Longest run in seconds. */
-  deadlineSeconds: number | null
-  /** What came of it; `null` while it runs. */
-  result: RunResult | null
-}
-
-/** What a run did, read from the transcript and from git. */
-export interface RunResult {
-  /** When the process had ended. */
-  endedAt: string | null
-  /** How the process ended, in words. Proves nothing by itself. */
-  ended: string
-  /** Real answers of a model that were added. */
-  answers: number
-  /** Tool calls that were made. */
-  calls: number
-  /** Tool calls that were denied. */
-  denied: number
-  /** The denied calls by tool, and what they asked for, at most 5. */
-  deniedCalls: string[]
-  /** No call succeeded after the last one that was denied. */
-  deniedLast: boolean
-  /** Files that were edited or written, at most 20. */
-  files: string[]
-  /** Commits that were made, newest first, at most 20: short id and subject. */
-  commits: string[]
-  /** Tokens read and written by the model. */
-  tokens: number
-  /** The model's last words, cleared of secrets and cut. */
-  lastWords: string | null
-  /** Why it counts as having done nothing, when it does. */
-  hollow: string | null
-  /** The same as a stable code; null also where only the sentence was stored. */
-  hollowReason: 'client-answered' | 'nothing-added' | 'no-answer' | 'all-calls-denied' | 'not-started' | 'unverified' | null
-  /** What is wrong with the transcript afterwards: shortened, rewritten, or forked. */
-  damage: string | null
-  /** The same as a stable code; null also where only the sentence was stored. */
-  damageReason: 'shortened' | 'rewritten' | 'forked' | null
-}
-
-/** What keeps the waiting hook from continuing an open session. */
-export interface HeldBack {
-  /** `dialog`: a menu is open in its window. `shared`: several windows have it open. `suspended`: Ctrl-Z. */
-  reason: 'dialog' | 'shared' | 'paused' | 'switched-off' | 'suspended' | 'no-transcript'
-  /** The same in words, and what to do. */
-  why: string
-}
-
-/** A stop that is being looked after, as it is stored. */
-export interface Incident {
-  /** Version of the form it is stored in. */
-  version: number
-  /** Session id. */
+/** What would be done for one session. */
+export interface Preview {
+  /** Id of the session, a UUID. */
   session: string
-  /** Grows with every new stop of the session. */
-  generation: number
-  /** Directory of the project. */
+  /** Directory of its project. */
   project: string | null
-  /** Configuration directory of its Claude Code. */
-  configDir: string | null
-  /** Path of the transcript. */
-  transcript: string
-  /** The stop. */
-  stop: Stop
-  /** Permission mode at the stop. */
-  permissionMode: string | null
-  /** Model at the stop. */
-  model: string | null
-  /** Tokens the session's newest answer had to read. */
-  contextTokens: number | null
-  /** Working directory at the stop. */
-  cwd: string | null
-  /** Version of Claude Code at the stop. */
-  clientVersion: string | null
-  /** `cli` (terminal, background) or `sdk-cli` (`-p`). */
-  entrypoint: string | null
-  /** Process id of the client at the time of the stop. */
-  claudePid: number | null
-  /** Start token of that process, which tells it from a later one with the same id. */
-  claudeStart: string | null
-  /** When it was noted first. */
-  createdAt: string
-  /** When it was changed last. */
-  updatedAt: string
-  /** When the first of the present run of stops happened. */
-  firstStopAt: string | null
-  /** How far it is. */
-  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'superseded' | 'held' | 'given-up' | 'cancelled'
-  /** Attempts since the session last worked. */
-  attempts: Attempt[]
-  /** Times of all wakes of the last 24 hours. */
-  cycles: string[]
-  /** What was planned; `next` of the session says what is true now. */
-  plan: NextStep
-  /** What kept the waiting hook from continuing the session when it last checked. */
-  heldBack?: HeldBack
-  /** What it rests on. */
-  evidence: Evidence[]
-}
-
-/** Tokens of the last real turn. */
-export interface ContextSize {
-  /** Tokens that were read. */
-  tokens: number
-  /** Tokens the model's window holds. */
-  window: number | null
-  /** Share of the window, 0 to 100 (more when the window is smaller than what was read). */
-  percent: number | null
-  /** `healthy`: go on. `large`: compact it soon. `bloated`: begin a fresh session from the note. */
-  advice: 'healthy' | 'large' | 'bloated' | null
-  /** What to do about it, in one sentence; `null` when nothing is to be done. */
-  next: string | null
-}
-
-/** What a transcript lost since a hook first saw it. */
-export interface TranscriptLoss {
-  /** `gone`: the file; `shorter`: its end; `headless`: its beginning, because the file was deleted while the session was open. */
-  lost: 'gone' | 'shorter' | 'headless'
-  /** `restore` brings back what is missing. */
-  restorable: boolean
-}
-
-/** A session whose transcript is gone. */
-export interface GoneSession {
-  /** Session id. */
-  id: string
-  /** Name that the user gave, of a kept session. */
-  name: string | null
-  /** Its title, of a kept session. */
-  title: string | null
-  /** Where it was started, or last worked. */
-  project: string | null
-  /** The first time that something tells of it. */
-  firstAt: string | null
-  /** The last time. */
-  lastAt: string | null
-  /** Number of prompts that were typed into it, as far as the client's history has them. */
-  typed: number
-  /** The first of them and the latest, the oldest first. */
-  prompts: RecalledPrompt[]
-  /** `kept`: its files are kept; `history`: the client's typed prompts; `directory`: a directory of the client; `last-session`: the client's `.claude.json`; `record`: this tool. */
-  knownFrom: ('kept' | 'history' | 'directory' | 'last-session' | 'record')[]
-  /** What can still be read: `conversation`: all of it is kept, and `restore` brings it back; `prompts`: what was typed; `nothing`. */
-  left: 'conversation' | 'prompts' | 'nothing'
-  /** What is kept of it; `null`: nothing is left to resume. */
-  kept: KeptAmount | null
-  /** Command that brings it back. */
-  restore: string[] | null
-}
-
-/** What is kept of a session that Claude Code deleted. */
-export interface KeptAmount {
-  /** Number of files. */
-  files: number
-  /** Bytes of the conversation. */
-  bytes: number
-  /** Bytes of the disk that all of it takes. */
-  diskBytes: number
-}
-
-/** Claude Code's retention as it applies to one transcript. */
-export interface Retention {
-  /** Days after the last write. */
-  days: number
-  /** Settings file that sets the limit: the smallest one of any directory in which a client was started; `null`: the default. */
-  decidedBy: string | null
-  /** When the limit has passed. RFC 3339. */
-  deletedAfter: string
-  /** The limit has passed: the next `claude -p` that lives for six seconds deletes the transcript. */
-  overdue: boolean
-}
-
-/** One session as every verb reports it: `cc-session-recover/session@1`. */
-export interface Session {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/session@1'
-  /** The session's UUID. */
-  id: string
-  /** Name a person gave it. */
-  name: string | null
-  /** Title Claude Code gave it. */
-  title: string | null
-  /** Where it belongs: `dir` is the directory of its project, `cwd` its latest working directory. */
-  project: { dir: string | null; cwd: string | null }
-  /** Configuration directory of the Claude Code it belongs to. */
-  configDir: string | null
-  /** Path of its transcript. */
-  transcript: string
-  /** Bytes of the transcript, without those of its subagents. */
-  bytes: number
-  /** Larger than `context.maxSessionMegabytes` of the configuration. */
-  oversized: boolean
-  /** Its subagents. */
-  subagents: Subagents
-  /** Its runs of workflows; looked for by `show` and `resume` only. */
-  workflows: SessionWorkflow[]
-  /** Id of the session that this file is a conflict copy of; `null` for a session. */
-  conflictCopyOf: string | null
-  /** Conflict copies of its transcript, which tools that synchronize directories make; looked for by `show` and `resume` only. */
-  conflictCopies: ConflictCopy[]
-  /** Other transcripts of the same session, such as the original of a relocated one; looked for by `show` and `resume` only. */
-  copies: string[]
-  /** What is left of a session without a conversation; looked for by `show` and `resume` only. */
-  remains: Remains | null
-  /** Whether it lives, and whether its work is done. */
-  state: SessionState
-  /** What a live session is doing. */
-  activity: 'busy' | 'idle' | 'waiting' | null
-  /** Where every screen puts it. */
+  /** Kind of the stop that interrupted it. */
+  stop: StopKind
+  /** Where every screen puts the session. */
   group: SessionGroup
-  /** What every screen calls it. */
-  status: SessionStatus
-  /** What `state` and `activity` rest on; what `stop.kind` rests on is in `stop.evidence`. */
-  evidence: Evidence[]
-  /** How its latest turn stopped. */
-  stop: Stop
-  /** The process that holds it; `null` when there is none. */
-  live: LiveProcess | null
-  /** Set when it was open as its client or the machine died. */
-  openAtCrash: OpenAtCrash | null
-  /** Time of its first record. */
-  startedAt: string | null
-  /** Time of its newest record. */
-  lastActivityAt: string | null
-  /** When Claude Code's own cleanup (`cleanupPeriodDays`) deletes the transcript if nothing is added; `null` while it is live. */
-  deletedAfter: string | null
-  /** What decides that; `null` while the session is open, and when no sweep of Claude Code deletes it. */
-  retention: Retention | null
-  /** What its transcript lost; looked for in `show` and `status` alone, and `null` otherwise. */
-  loss: TranscriptLoss | null
-  /** The newest prompt of a person. */
-  lastPrompt: string | null
-  /** Prompts of the conversation; counted by `show` only. */
-  turns: number | null
-  /** How full its context is. */
-  context: ContextSize | null
-  /** Model of the latest turn. */
-  model: string | null
-  /** Permission mode of the latest turn. */
-  permissionMode: string | null
-  /** Branch of its working directory at the newest record. */
-  gitBranch: string | null
-  /** Version of Claude Code that wrote the newest record. */
-  clientVersion: string | null
-  /** The user paused it, or everything. */
-  paused: boolean
-  /** The stop that is looked after, if there is one. */
-  incident: Incident | null
-  /** What happens next. */
-  next: NextStep
-  /** When Claude Code continues it by itself; what `next` plans follows only if it does not. `null`: it is not expected to. */
-  clientContinuesAt: string | null
-  /** What a person can run. */
-  commands: Commands
+  /** What happens next, as in every other report. */
+  plan: NextStep
+  /** Whether it could be started now. */
+  verdict: 'ready' | 'not-yet' | 'hold' | 'over'
+  /** Why it cannot be started now. */
+  why: string | null
+  /** Where it is open, such as `pts/3`: nothing is started for it as long as it is. `null` when it is closed. */
+  openIn: string | null
+  /** The process; `null` where none can be started. */
+  launch: Launch | null
 }
 
-/** A copy of a transcript that a tool which synchronizes directories made, such as `<id> 2.jsonl`. */
-export interface ConflictCopy {
-  /** Path of the copy. */
-  path: string
-  /** Its size in bytes. */
-  bytes: number
-  /** Time of its newest message. */
-  newestAt: string | null
+/** Which sessions `preview` shows. */
+export interface PreviewOptions {
+  /** Session id, an unambiguous prefix of it, or its name or title; every stopped session when missing. */
+  session?: string
 }
 
-/** What is left of a session whose transcript holds no conversation. A client refuses to resume it. */
-export interface Remains {
-  /** `empty-file`: the transcript has no bytes. `no-messages`: it holds records, but no prompt and no answer. */
-  why: 'empty-file' | 'no-messages'
-  /** Files that are left. */
-  left: Remaining[]
-  /** The newest prompt that Claude Code's own history has of it. */
-  typed: string | null
-  /** Command that lists snapshots of its transcript; `null` when there are none. */
-  restore: string[] | null
-}
-
-/** Files of one kind that are left of a session. */
-export interface Remaining {
-  /** What they are. */
-  kind: 'subagents' | 'files' | 'tasks' | 'file-history' | 'conflict-copies' | 'snapshots'
-  /** How many. */
-  count: number
-  /** Their size in bytes. */
-  bytes: number
-  /** The file, or the directory that holds them. */
-  path: string
+/** What `preview` answers: `cc-session-recover/preview@1`. */
+export interface PreviewReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/preview@1'
+  /** When it was made. */
+  generatedAt: string
+  /** One entry for each session. */
+  sessions: Preview[]
+  /** What could not be read. */
+  problems: Problem[]
 }
 
 /** A file or directory that could not be read; the rest of the report stands. */
@@ -588,228 +1573,208 @@ export interface Problem {
   message: string
 }
 
-/** Answer of {@link status}: `cc-session-recover/status@1`. */
-export interface StatusReport {
+/** Kind of a copy that `prune` deletes. */
+export type PruneKind = 'export' | 'snapshot' | 'page' | 'output' | 'record' | 'kept' | 'leftover'
+
+/** What `prune` may delete. */
+export interface PruneOptions {
+  /** Exports older than so many days; `retention.exportsDays` of the configuration when absent, else 90. */
+  exportsDays?: number
+  /** Snapshots older than so many days; `retention.snapshotsDays` when absent, else 14. */
+  snapshotsDays?: number
+  /** Pages older than so many days; `retention.pagesDays` when absent, else 90. */
+  pagesDays?: number
+  /** Outputs of runs older than so many days; `retention.outputsDays` when absent, else 30. */
+  outputsDays?: number
+  /** Records of sessions in which nothing was noted for so many days; `retention.recordsDays` when absent, else 90. */
+  recordsDays?: number
+  /** Kept sessions that Claude Code deleted, after so many days; `retention.keptDays` when absent, else 365. */
+  keptDays?: number
+  /**
+   * Kept sessions that Claude Code deleted take at most so many bytes together; `retention.keptMaxTotal` when
+   * absent, else 5 GB.
+   */
+  keptMaxTotal?: number
+  /** Of every session so many exports, snapshots, pages and outputs stay in any case; 1 when absent. */
+  keep?: number
+  /** Of every session at most so many of each. */
+  most?: number
+  /** All together at most so many bytes: the oldest go first. Records do not count: they are small. */
+  maxBytes?: number
+  /** Only these paths, of those that may go. */
+  only?: string[]
+  dryRun?: boolean
+}
+
+/** Answer of `prune`: `cc-session-recover/prune@1`. */
+export interface PruneReport {
   /** Name and version of this form. */
-  schema: 'cc-session-recover/status@1'
+  schema: 'cc-session-recover/prune@1'
   /** When it was made. */
   generatedAt: string
-  /** The project asked about, or `null` for all. */
-  project: { dir: string; enabled: boolean } | null
-  /** Whether recovery is on here, and how far it goes. Printed by `status` only. */
-  recovery?: RecoveryOverview
-  /** The newest word of each account about its limits, where `init --statusline` lets us hear it. */
-  accounts: Account[]
-  /** The sessions. */
-  sessions: Session[]
-  /** Closed sessions that need you and stopped longer ago than `status.recentHours`: how many, what stopped them, and the ids of those that only `repair` helps. They are not in `sessions`. Printed by `status` only. */
-  older?: { count: number; stops: StopKind[]; repairable?: string[] }
-  /** What could not be read. */
+  /** `true`: this is the plan, and nothing was deleted. */
+  dryRun: boolean
+  /** Rules that were applied. */
+  rules: PruneRules
+  /** What was deleted; with `dryRun` what would be. */
+  removed: PrunedCopy[]
+  /** Bytes of everything that was removed. */
+  removedBytes: number
+  /** What stays: exports, snapshots, pages, outputs and records. */
+  kept: number
+  /** Bytes of what is kept. */
+  keptBytes: number
+  /**
+   * What was compressed before the rules were applied: files of sessions that Claude Code deleted, with their
+   * bytes before and after.
+   */
+  packed: PackedBytes
+  /** What could not be looked at or deleted. */
   problems: Problem[]
 }
 
-/** Whether recovery is on in a project, or on this machine. */
-export interface RecoveryOverview {
-  /** `on`: stops are noticed and continued. `switched-off`: stops are noticed, and `heartbeat.enabled` keeps this tool from continuing them. `not-set-up`: no hooks. */
-  setup: 'on' | 'switched-off' | 'not-set-up'
-  /** The hooks of the user or of the plugin work in every project. */
-  everywhere: boolean
-  /** Projects with hooks of their own; of one project 0 or 1. */
-  projects: number
-  /** Those of them whose closed sessions are resumed unattended. */
-  unattended: number
-  /** Everything is paused. */
-  pausedAll: boolean
-  /** Sessions in the report that are paused. */
-  paused: number
-  /** The stop that was recovered last. */
-  lastRecovered: LastRecovered | null
+/** The rules by which copies go. */
+export interface PruneRules {
+  /** Days for which exports are kept. */
+  exportsDays: number
+  /** Days for which snapshots are kept. */
+  snapshotsDays: number
+  /** Days for which pages are kept. */
+  pagesDays: number
+  /** Days for which outputs of runs are kept. */
+  outputsDays: number
+  /** Days for which records of sessions are kept. */
+  recordsDays: number
+  /** Days for which sessions that Claude Code deleted are kept. */
+  keptDays: number
+  /** Bytes that sessions which Claude Code deleted may take together. */
+  keptMaxTotal: number
+  /** Of every session so many exports, snapshots, pages and outputs stay in any case. */
+  keep: number
+  /** Of every session at most so many of each; `null` for any number. */
+  most: number | null
+  /** All together at most so many bytes; `null` for any. */
+  maxBytes: number | null
 }
 
-/** A stop after which the session continued. */
-export interface LastRecovered {
-  /** The session. */
+/** A copy that `prune` deletes. */
+export interface PrunedCopy {
+  /**
+   * `export`, `snapshot`, `page`, `output` of a run, `record` (the small files in which things are noted about a
+   * session), `leftover` of one that was never finished, or `kept`: the kept files of a session that Claude Code
+   * deleted.
+   */
+  kind: PruneKind
+  /** Id of the session that it belongs to. */
   session: string
-  /** Its name, title or newest prompt. */
-  name: string | null
-  /** The enabled project it is in. */
-  project: string | null
-  /** What stopped it. */
-  stop: StopKind
-  /** When it continued. */
-  at: string
-  /** `wake`: the waiting hook of this tool continued it. `run`: an unattended run did. `client`: Claude Code did. */
-  by: 'wake' | 'run' | 'client'
+  /** Its path; of a record its directory. */
+  path: string
+  /** When it was made; of a record, when something was noted in it last. */
+  madeAt: string | null
+  /** Size of it in bytes. */
+  bytes: number
+  /** Rule that it is deleted by. */
+  why: string
+}
+
+/** A session that became a page; with `dryRun` one that would. */
+export interface PublishedPage {
+  /** Id of the session, a UUID. */
+  session: string
+  /** Name, title or newest prompt, on one line; not redacted. */
+  title: string | null
+  /** State of the session at that time. */
+  state: SessionState
+  /** Path of its transcript. */
+  transcript: string
+  /** Bytes of it that were read. */
+  transcriptBytes: number
+  /** The page. With `dryRun` the time in its name is left open. */
+  path: string
+  /** A page that was there is replaced. */
+  replaced: boolean
+  /** Size of the page; `null` before it is written. */
+  bytes: number | null
+  /** What is on it; `null` before it is written. */
+  shown: OnPage | null
+  /** Process that has the session open. */
+  livePid: number | null
 }
 
 /** How much of a limit is used. */
 export interface QuotaWindow {
-  /** 0 to 100. */
+  /** Used share in percent, 0 to 100. */
   usedPercent: number
   /** When it begins anew; it may be over by now. */
   resetsAt: string
 }
 
-/** What a client last told about the limits of its account. */
-export interface Account {
-  /** Configuration directory of the client that told it. */
-  configDir: string
-  /** The limit of five hours. */
-  fiveHour: QuotaWindow | null
-  /** The limit of seven days. */
-  sevenDay: QuotaWindow | null
-  /** When it was told. */
-  seenAt: string
-}
-
-/** What {@link status} looks at. */
-export interface StatusOptions {
-  /** Directory of the project; the working directory when absent. */
-  project?: string
-  /** Every project on this machine instead of one. */
-  all?: boolean
-}
-
-/** What {@link list} lists. Without any of them: every session of every project, the latest first. */
-export interface ListOptions {
-  /** Directory of the project; every project when absent. */
-  project?: string
-  /** Only these: a state such as `orphaned`, or what a screen calls a session, such as `interrupted`. */
-  states?: string[]
-  /** Only these: a kind of stop, or what a screen calls it or a part of that, such as `limit`. */
-  stops?: string[]
-  /** Active since then: RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`). */
-  since?: string
-  /** Part of the name, title or newest prompt, whatever its case. */
-  name?: string
-  /** Transcripts larger than that: bytes, or text such as `50MB`. */
-  largerThan?: number | string
-  sort?: 'activity' | 'size' | 'context' | 'name' | 'project' | 'state'
-  reverse?: boolean
-  limit?: number
-  /** Only sessions with `openAtCrash`. */
-  openAtCrash?: boolean
-  /** `true`: instead of sessions with a transcript those whose transcript is gone, in `gone`. */
-  gone?: boolean
-}
-
-/** Answer of {@link list}: `cc-session-recover/status@1` with the number of sessions before `limit`. */
-export interface ListReport extends StatusReport {
-  /** Sessions without a transcript, with what is left of them, where `gone` asked for them; printed by `list` only. */
-  gone: GoneSession[]
-  /** Sessions before `limit`; printed by `list` only. */
-  total: number
-}
-
-/** Names one session: an id, a prefix of at least 3 characters, or a name or title; or the one that was active last. */
-export interface SessionOptions {
+/** Which sessions `writePages` writes as pages, and where to. */
+export interface ReadingOptions {
   session?: string
   /** The session that was active last, in `project` when it is given. */
   latest?: boolean
   project?: string
+  /** Every session that a process holds. */
+  active?: boolean
+  /** Every session, whatever its state. */
+  all?: boolean
+  /** What pages are written in; `html` when absent. */
+  format?: PageFormat
+  /** A file, or a directory to put pages into; `pages` of the state directory when absent. */
+  to?: string
+  /** `to` is a directory also when it is not there yet. */
+  toDirectory?: boolean
+  /** A file that is there already is replaced. */
+  force?: boolean
+  /** Secrets that are recognised are replaced by the name of their kind, and pictures are left out. */
+  redact?: boolean
+  dryRun?: boolean
 }
 
-/** What {@link search} looks for. */
-export interface SearchOptions {
-  /** Literal text, or a regular expression with `regex`. */
-  text: string
-  regex?: boolean
-  ignoreCase?: boolean
-  roles?: SearchRole[]
-  /** As in {@link ListOptions}. */
-  since?: string
-  /** Directory of the project; every project when absent. */
-  project?: string
-  /** Hits that are returned; all are counted. 100 when absent, 0: no limit. */
-  limit?: number
-  /** Also look into tool results that the client stored in files of their own. */
-  toolResults?: boolean
-}
-
-/** Who said it: a person, the model, a tool (its input or its result), or the client itself. */
-export type SearchRole = 'user' | 'assistant' | 'tool' | 'system'
-
-/** One place where the text was found. */
-export interface SearchHit {
-  /** Session id. */
-  id: string
-  /** Path of the transcript. */
-  transcript: string
-  /** Line of the transcript, from 1. */
-  line: number
-  /** Who said it. */
-  role: SearchRole
-  /** Number of the prompt it belongs to, from 1; 0 before the first. */
-  turn: number
-  /** Time of the record. */
-  at: string | null
-  /** One line around the match, without control characters. */
-  snippet: string
-  /** Where the match is in `snippet`, in UTF-16 units. */
-  match: { start: number; length: number }
-  /** Found in a subagent's transcript. */
-  subagent: boolean
-  /** The session's transcript is gone: found in what is kept of it, or in the client's history of typed prompts. */
-  gone: boolean
-  /** Name of the session. */
-  name: string | null
-  /** Title of the session. */
-  title: string | null
-  /** Directory of its project. */
-  project: string | null
-}
-
-/** Answer of {@link search}: `cc-session-recover/search@1`. */
-export interface SearchReport {
+/** Answer of `writePages`: `cc-session-recover/reading@1`. */
+export interface ReadingReport {
   /** Name and version of this form. */
-  schema: 'cc-session-recover/search@1'
+  schema: 'cc-session-recover/reading@1'
   /** When it was made. */
   generatedAt: string
-  /** The latest first. */
-  hits: SearchHit[]
-  /** Hits found, also those beyond `limit`. */
-  total: number
-  /** Sessions with a hit. */
-  sessions: number
-  /** What was read: number of files, and their bytes. */
-  searched: { files: number; bytes: number }
-  /** Tool results in files of their own that were not searched: number of files, and their bytes. */
-  skippedResults: { files: number; bytes: number }
-  /** What could not be read. */
-  problems: Problem[]
+  /** `true`: this is the plan, and nothing was written. */
+  dryRun: boolean
+  /** What pages are written in. */
+  format: PageFormat
+  /** Directory of the pages. */
+  to: string
+  /** Secrets that were recognised are replaced. */
+  redacted: boolean
+  /** Pages that were written. */
+  pages: PublishedPage[]
+  /**
+   * List of the pages, for a browser. Written for HTML pages of `active` or `all` into a directory that `to`
+   * names, else `null`.
+   */
+  index: string | null
+  /** Sessions that failed, each with its error. */
+  failures: ExportFailure[]
+  /** Bytes of all pages. */
+  bytes: number
 }
 
-/** What {@link recall} tells. */
+/** Which prompts `recall` lists. */
 export interface RecallOptions {
   /** Number of sessions; 20 when absent. */
   recent?: number
   project?: string
+  /** Only what was active since then. */
   since?: string
 }
 
-/** One prompt a person gave. */
-export interface RecalledPrompt {
-  /** What was asked. */
-  text: string
-  /** When. */
-  at: string | null
-}
-
-/** What was worked on in one session. */
-export interface Recalled {
-  /** The session. */
-  session: Session
-  /** First and latest prompts, the oldest first. */
-  prompts: RecalledPrompt[]
-}
-
-/** Answer of {@link recall}: `cc-session-recover/recall@1`. */
+/** Answer of `recall`: `cc-session-recover/recall@1`. */
 export interface RecallReport {
   /** Name and version of this form. */
   schema: 'cc-session-recover/recall@1'
   /** When it was made. */
   generatedAt: string
-  /** The latest first. */
+  /** Sorted by time, the latest first. */
   recalled: Recalled[]
   /** Sessions whose transcript is gone and of which something that was typed or said is left, the latest first. */
   gone: GoneSession[]
@@ -817,207 +1782,74 @@ export interface RecallReport {
   problems: Problem[]
 }
 
-/** What {@link report} gives account of. */
-export interface AccountOptions {
-  /** Directory of the project; the working directory when absent. */
-  project?: string
-  /** Every project on this machine instead of one. */
-  all?: boolean
-  /** RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`); 24 hours when absent. */
-  since?: string
-}
-
-/** What {@link writeReportPage} reports, and where it writes it. */
-export interface ReportPageOptions extends AccountOptions {
-  /** The file. */
-  to: string
-  /** A file that is there already is replaced. */
-  force?: boolean
-}
-
-/** Answer of {@link writeReportPage}: `cc-session-recover/timeline@1`. */
-export interface ReportPage {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/timeline@1'
-  /** When it was made. */
-  generatedAt: string
-  /** The page. */
-  path: string
-  /** Size of the page. */
-  bytes: number
-  /** Stops on it. */
-  stops: number
-  /** Sessions on it. */
-  sessions: number
-}
-
-/** One attempt to continue a session, in an account. */
-export interface TriedAttempt {
-  /** When it was made. */
-  at: string
-  /** What was done: `wake` or `resume`. */
-  action: string
-  /** What came of it. */
-  outcome: 'pending' | 'continued' | 'stopped-again' | 'no-effect'
-  /** Path of the copy of the transcript from before; `null` for a wake. */
-  snapshot: string | null
-  /** What the run did; `null` for a wake, and while it runs. */
-  result: RunResult | null
-}
-
-/** What all runs of an incident did. */
-export interface WorkDone {
-  /** Real answers of a model that were added. */
-  answers: number
-  /** Tool calls that were made. */
-  calls: number
-  /** Tool calls that were denied. */
-  denied: number
-  /** Files that were edited or written. */
-  files: string[]
-  /** Commits that were made: short id and subject. */
-  commits: string[]
-  /** Tokens read and written by the model. */
-  tokens: number
-}
-
-/** What became of one stop. */
-export interface IncidentAccount {
-  /** Session id. */
-  session: string
-  /** Name a person gave it. */
-  name: string | null
-  /** Title Claude Code gave it. */
-  title: string | null
-  /** Where it belongs: `dir` is the directory of its project, `cwd` its working directory. */
-  project: { dir: string | null; cwd: string | null }
-  /** Path of its transcript; empty when it is not known any more. */
-  transcript: string
-  /** `ledger`: the session's newest incident. `journal`: an earlier one. */
-  kept: 'ledger' | 'journal'
-  /** What stopped it; the last time, when it stopped again. */
-  stop: StopKind
-  /** The client's own message, without control characters. */
-  message: string | null
-  /** When it stopped first. */
-  stoppedAt: string
-  /** When the limit ends. */
-  resetsAt: string | null
-  /** What was tried, the oldest first. */
-  attempts: TriedAttempt[]
-  /** What its runs did, together. */
-  work: WorkDone
-  /** Where it stands. */
-  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'superseded' | 'held' | 'given-up' | 'cancelled'
-  /** When it came to stand there; `null` while something is still going to happen by itself. */
-  endedAt: string | null
-  /** How that is known, or why it stands there. */
-  why: string
-  /**
-   * Where `report` puts it. `needs-you`: nothing continues before the user acts. `waiting`: it continues by itself. `running`: a
-   * continuation is under way. `continued`: the session continued after it. `ended`: nothing is pending.
-   */
-  group: 'needs-you' | 'waiting' | 'running' | 'continued' | 'ended'
-  /** The user has to do something: see `next` and `commands`. */
-  needsYou: boolean
-  /** What happens next, by what is true now. */
-  next: NextStep
-  /** What a person can run. */
-  commands: Commands
-}
-
-/** Answer of {@link report}: `cc-session-recover/report@1`. */
-export interface AccountReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/report@1'
-  /** When it was made. */
-  generatedAt: string
-  /** Since when it gives account. */
-  since: string
-  /** The project asked about, or `null` for all. */
-  project: { dir: string; enabled: boolean } | null
-  /** What became of each stop, the latest first. */
-  incidents: IncidentAccount[]
-  /** Older stops that still need a person; `status` shows them. */
-  older: number
-  /** What could not be read. */
-  problems: Problem[]
-}
-
-/** Which sessions {@link planResume} plans for. */
-export interface ResumeOptions extends SessionOptions {
-  /** Of those that can be resumed, the one that was active last. */
-  latest?: boolean
-  /** Every session that was open when its client or the machine died. */
-  allCrashed?: boolean
-  /** A program to start instead of `claude`, with its first arguments, such as `ccs work`. */
-  with?: string
-  /** Not the session itself: a new one that begins with its note. */
-  fresh?: boolean
-}
-
-/** How one session is resumed by a person. */
-export interface ResumePlan {
-  /** The session. */
+/** What was worked on in one session. */
+export interface Recalled {
+  /** The session that it is about. */
   session: Session
-  /** `resume`: start `argv`. `attach`: it lives in the background, `argv` opens it. `refused`: see `why`. */
-  action: 'resume' | 'attach' | 'refused'
-  /** The command as a person types it; `null` when it is refused. */
-  argv: string[] | null
-  /** Absolute path of the program to start for it, never within the project; `null` when none was found. */
-  program: string | null
-  /** Directory to run it in. */
-  cwd: string | null
-  /** Variables to set. */
-  env: Record<string, string>
-  /** Variables to take out: a client started with them would take itself for another's child. */
-  unset: string[]
-  /** The reason, in words. */
-  why: string
-  /** What to do instead. */
-  hint: string | null
+  /** First and latest prompts, the oldest first. */
+  prompts: RecalledPrompt[]
 }
 
-/** Answer of {@link planResume}: `cc-session-recover/resume@1`. */
-export interface ResumeReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/resume@1'
-  /** When it was made. */
-  generatedAt: string
-  /** One a session. */
-  plans: ResumePlan[]
-  /** What could not be read. */
-  problems: Problem[]
+/** One prompt a person gave. */
+export interface RecalledPrompt {
+  /** The prompt, on one line. */
+  text: string
+  /** When it was typed. */
+  at: string | null
 }
 
-/** What {@link relocate} copies, and where to. */
-export interface RelocateOptions extends SessionOptions {
-  /** A configuration directory of Claude Code (it has `projects` or `settings.json`, or is new with `configDir: true`), or a project directory. */
+/** Who continued a stopped session. */
+export type RecoveredBy = 'wake' | 'run' | 'client'
+
+/** Whether recovery is on in a project, or on this machine. */
+export interface RecoveryOverview {
+  /**
+   * `on`: stops are noticed and continued. `switched-off`: stops are noticed, and `heartbeat.enabled` keeps this
+   * tool from continuing them. `not-set-up`: no hooks.
+   */
+  setup: RecoverySetup
+  /** The hooks of the user or of the plugin work in every project. */
+  everywhere: boolean
+  /** Projects with hooks of their own; of one project 0 or 1. */
+  projects: number
+  /** Those of them whose closed sessions are resumed unattended. */
+  unattended: number
+  /** `true`: every session is paused. */
+  pausedAll: boolean
+  /** Sessions in the report that are paused. */
+  paused: number
+  /** The stop that was recovered last. */
+  lastRecovered: LastRecovered | null
+}
+
+/** Whether a project, or the machine, is set up to continue sessions. */
+export type RecoverySetup = 'on' | 'switched-off' | 'not-set-up'
+
+/** What `relocate` copies, and where to. */
+export interface RelocateOptions {
+  /** Id, beginning of it, name, title or path of the transcript. */
+  session?: string
+  /** The session that was active last, in `project` when it is given. */
+  latest?: boolean
+  /** Only sessions of this project. */
+  project?: string
+  /**
+   * A configuration directory of Claude Code (it has `projects` or `settings.json`, or is new with `configDir:
+   * true`), or a project directory.
+   */
   to: string
   /** `to` is a configuration directory even though it does not look like one. */
   configDir?: boolean
   dryRun?: boolean
 }
 
-/** One file or directory that is copied. */
-export interface CopyStep {
-  /** Path of the original. */
-  from: string
-  /** Path of the copy. */
-  to: string
-  /** Its size. */
-  bytes: number
-  /** SHA-256 of the copied bytes in hex; `null` before it is done. */
-  sha256: string | null
-}
-
-/** Answer of {@link relocate}: `cc-session-recover/relocate@1`. */
+/** Answer of `relocate`: `cc-session-recover/relocate@1`. */
 export interface RelocateReport {
   /** Name and version of this form. */
   schema: 'cc-session-recover/relocate@1'
-  /** Nothing was copied. */
+  /** `true`: this is the plan, and nothing was copied. */
   dryRun: boolean
-  /** Session id. */
+  /** Id of the session, a UUID. */
   session: string
   /** Configuration directory of the original. */
   fromConfigDir: string
@@ -1035,175 +1867,70 @@ export interface RelocateReport {
   commands: Commands
 }
 
-/** Which snapshot of which session {@link restore} puts back. */
-export interface RestoreOptions extends SessionOptions {
-  /** Name of the snapshot, an unambiguous beginning of it, or `latest`; when absent, the only one. */
-  from?: string
-  dryRun?: boolean
-}
-
-/** A verified copy of a transcript, taken before something that could change it. */
-export interface KeptSnapshot {
-  /** What it is called. */
-  name: string
-  /** Path of its file. */
-  path: string
-  /** When it was taken. */
-  takenAt: string | null
-  /** Its size. */
+/** Files of one kind that are left of a session. */
+export interface Remaining {
+  /** Kind of the files that are left. */
+  kind: RemainingKind
+  /** Number of these files. */
+  count: number
+  /** Their size in bytes. */
   bytes: number
-  /** SHA-256 of its bytes as they are now, in hex. */
-  sha256: string
-  /** Whether these are the bytes it was taken with; `null` when that was not noted. */
-  sound: boolean | null
-  /** Whether the transcript still begins with exactly these bytes; `null` without a transcript. */
-  isPrefix: boolean | null
-  /** Lines the transcript has more than it; negative when it has fewer, `null` without a transcript. */
-  linesSince: number | null
+  /** The file, or the directory that holds them. */
+  path: string
 }
 
-/** Answer of {@link restore}: `cc-session-recover/restore@1`. */
-export interface RestoreReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/restore@1'
-  /** When it was made. */
-  generatedAt: string
-  /** Nothing was changed. */
-  dryRun: boolean
-  /** Session id. */
-  session: string
-  /** Path of its transcript. */
-  transcript: string
-  /** Its snapshots, the newest first, held against the transcript as it was before. */
-  snapshots: KeptSnapshot[]
-  /** Name of the one that is put back; `null` when there are several and none was named. */
-  chosen: string | null
-  /** It was put back and read again. */
-  restored: boolean
-  /** Other files of the session that were missing and came back with it: subagents, tool results, tasks, plan, file history. */
-  companions: number
-  /** Name of the snapshot of what was there before. */
-  kept: string | null
-  /** The command that undoes it. */
-  undo: string[] | null
-  /** How the session is resumed. */
-  commands: Commands
+/** Kind of a file that is left of a session. */
+export type RemainingKind = 'subagents' | 'files' | 'tasks' | 'file-history' | 'conflict-copies' | 'snapshots'
+
+/** What is left of a session whose transcript holds no conversation. A client refuses to resume it. */
+export interface Remains {
+  /** `empty-file`: the transcript has no bytes. `no-messages`: it holds records, but no prompt and no answer. */
+  why: NoConversation
+  /** Files that are left. */
+  left: Remaining[]
+  /** The newest prompt that Claude Code's own history has of it. */
+  typed: string | null
+  /** Command that lists snapshots of its transcript; `null` when there are none. */
+  restore: string[] | null
 }
 
-/** Which session {@link repair} looks at, and what it does. */
-export interface RepairOptions extends SessionOptions {
+/** What `removeState` may remove. */
+export interface RemoveStateOptions {
+  /** Remove copies that exist nowhere else too. */
+  copies?: boolean
+}
+
+/** Which session `repair` looks at, and what it does. */
+export interface RepairOptions {
+  /** Id, beginning of it, name, title or path of the transcript. */
+  session?: string
+  /** The session that was active last, in `project` when it is given. */
+  latest?: boolean
+  /** Only sessions of this project. */
+  project?: string
   /** Mend it; otherwise it is only told what would be done. */
   apply?: boolean
-  /** Id of a record: the client is to send the branch that it is in. */
-  branch?: string
   /** Put back what was there before the last repair. */
   rollback?: boolean
+  /** Id of a record: the client is to send the branch that it is in. */
+  branch?: string
 }
 
-/** Something that was found in a transcript. */
-export interface Finding {
-  /** What kind of damage. */
-  class:
-    | 'torn-end'
-    | 'unended-line'
-    | 'torn-line'
-    | 'overlong-line'
-    | 'nul-bytes'
-    | 'glued-records'
-    | 'buried-record'
-    | 'invalid-utf8'
-    | 'orphan-call'
-    | 'open-call'
-    | 'orphan-result'
-    | 'unsigned-thinking'
-    | 'broken-link'
-    | 'unnamed-record'
-    | 'lost-start'
-    | 'fork'
-    | 'stub'
-    | 'oversize-result'
-    | 'oversize-image'
-    | 'malformed-input'
-    | 'missing-time'
-    | 'oversize-images'
-    | 'reused-tool-id'
-    | 'replayed-record'
-    | 'lost-compaction'
-    | 'wrong-end'
-    | 'other-session'
-  /** Number of its line, from 1. */
-  line: number
-  /** Where its line begins, in bytes. */
-  offset: number
-  /** What is wrong. */
-  what: string
-  /** What the client does with it as it is. */
-  client: string
-  /** What is done about it; `null`: it is left as it is. */
-  mend: string | null
-  /** What cannot be had back, or is no longer sent; `null`: nothing. */
-  lost: string | null
-}
-
-/** What was found in the transcript of a subagent. Nothing is done to it: the client never sends it. */
-export interface SubagentFindings {
-  /** Path of its file. */
-  path: string
-  /** What was found, in the order of the file. */
-  findings: Finding[]
-  /** Findings that are not in the list, because there are too many. */
-  more: number
-}
-
-/** A branch of a conversation, from the record at which it parts from another one to its end. */
-export interface ConversationBranch {
-  /** Id of its last record: what `--branch` takes. */
-  id: string
-  /** Line of the record from which it and another branch grow. */
-  forkLine: number
-  /** Line of its first record. */
-  firstLine: number
-  /** Prompts in it. */
-  turns: number
-  /** Bytes of its lines. */
-  bytes: number
-  /** The end of what was said last in it; `null`: no text. */
-  lastWords: string | null
-  /** The client sends it. */
-  sent: boolean
-}
-
-/** A session that has records in the transcript of another one. */
-export interface OtherSession {
-  /** Its id. */
-  session: string
-  /** Its records in the file. */
-  records: number
-  /** Prompts in them. */
-  turns: number
-  /** Line of the first of them. */
-  firstLine: number
-  /** Line of the last of them. */
-  lastLine: number
-  /** Its own transcript; `null`: none was found. */
-  transcript: string | null
-}
-
-/** Answer of {@link repair}: `cc-session-recover/repair@1`. */
+/** Answer of `repair`: `cc-session-recover/repair@1`. */
 export interface RepairReport {
   /** Name and version of this form. */
   schema: 'cc-session-recover/repair@1'
   /** When it was made. */
   generatedAt: string
-  /** Nothing was changed. */
+  /** `true`: this is the plan, and nothing was changed. */
   dryRun: boolean
-  /** Session id. */
+  /** Id of the session, a UUID. */
   session: string
   /** Path of its transcript. */
   transcript: string
-  /** Its size before. */
+  /** Bytes of the transcript before the repair. */
   bytes: number
-  /** Its lines before. */
+  /** Lines of the transcript before the repair. */
   lines: number
   /** Its records before, as far as they can be read. */
   records: number
@@ -1237,350 +1964,34 @@ export interface RepairReport {
   commands: Commands
 }
 
-/** Which sessions {@link exportSessions} saves, and where to. */
-export interface ExportOptions extends SessionOptions {
-  /** Every session that a process holds. */
-  active?: boolean
-  /** Every session. */
-  all?: boolean
-  /** Directory to put exports into; `exports` of the state directory when absent. */
-  to?: string
-  /** One `.tar` file a session. */
-  archive?: boolean
-  /** By which files are known again; `sha256` when absent. */
-  hash?: ExportHash
-  /** Directory of the session log; the state directory when absent. */
-  log?: string
-  dryRun?: boolean
-}
-
-/** By which files of an export are known again: SHA-256, or XXH3 with 128 bits, which is faster and finds accidents only. */
-export type ExportHash = 'sha256' | 'xxh3'
-
-/** Something of a session that is not copied. */
-export interface SkippedFile {
-  /** Its path. */
-  path: string
-  /** Why it is left. */
-  why: string
-}
-
-/** A session that was exported; with `dryRun` one that would be. */
-export interface ExportedSession {
-  /** Session id. */
-  session: string
-  /** Name, title or newest prompt. */
-  title: string | null
-  /** Whether it lives. */
-  state: SessionState
-  /** Path of its transcript. */
-  transcript: string
-  /** The export: a directory, or an archive. With `dryRun` the time in its name is left open. */
-  path: string
-  /** Files in it, without the manifest. */
-  files: number
-  /** Bytes of them. */
-  bytes: number
-  /** Length of the transcript that was copied. */
-  transcriptBytes: number
-  /** Lines of it; `null` before it is copied. */
-  transcriptLines: number | null
-  /** Its hash in hex, of the kind `hash` says; `null` before it is copied. */
-  digest: string | null
-  /** The transcript has grown since: the export holds its beginning of that length. */
-  grew: boolean
-  /** Process that has it open. */
-  livePid: number | null
-  /** What was left, and why. */
-  skipped: SkippedFile[]
-}
-
-/** A session that could not be exported. */
-export interface ExportFailure {
-  /** Session id; `null` for a directory that cannot be read and may hold several sessions. */
-  session: string | null
-  /** The file it is about. */
-  path: string | null
-  /** Stable name of the error. */
-  code: string
-  /** What went wrong. */
-  message: string
-  /** What to do next. */
-  hint: string | null
-  /** Exit code of this error. */
-  exitCode: number
-}
-
-/** Answer of {@link exportSessions}: `cc-session-recover/export@1`. */
-export interface ExportReport {
+/** Answer of `writeReportPage`: `cc-session-recover/timeline@1`. */
+export interface ReportPage {
   /** Name and version of this form. */
-  schema: 'cc-session-recover/export@1'
+  schema: 'cc-session-recover/timeline@1'
   /** When it was made. */
   generatedAt: string
-  /** Nothing was written. */
-  dryRun: boolean
-  /** Directory of the exports. */
-  to: string
-  /** One file a session. */
-  archive: boolean
-  /** By which files are known again. */
-  hash: ExportHash
-  /** What was exported, each verified. */
-  exports: ExportedSession[]
-  /** What was not. */
-  failures: ExportFailure[]
-  /** Bytes of all exports. */
+  /** Path of the page. */
+  path: string
+  /** Size of the page. */
   bytes: number
-  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
-  log: string | null
+  /** Number of stops on the page. */
+  stops: number
+  /** Number of sessions on the page. */
+  sessions: number
 }
 
-/** What a page for people is written in. */
-export type PageFormat = 'html' | 'markdown'
-
-/** Which sessions {@link writePages} writes as pages, and where to. */
-export interface ReadingOptions extends SessionOptions {
-  /** Every session that a process holds. */
-  active?: boolean
-  /** Every session. */
+/** What `writeReportPage` reports, and where it writes it. */
+export interface ReportPageOptions {
+  /** Directory of the project; the working directory when absent. */
+  project?: string
+  /** Every project on this machine instead of one. */
   all?: boolean
-  /** What pages are written in; `html` when absent. */
-  format?: PageFormat
-  /** A file, or a directory to put pages into; `pages` of the state directory when absent. */
-  to?: string
-  /** `to` is a directory also when it is not there yet. */
-  toDirectory?: boolean
+  /** RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`); 24 hours when absent. */
+  since?: string
+  /** Path of the file. */
+  to: string
   /** A file that is there already is replaced. */
   force?: boolean
-  /** Secrets that are recognised are replaced by the name of their kind, and pictures are left out. */
-  redact?: boolean
-  dryRun?: boolean
-}
-
-/** What is on a page. */
-export interface OnPage {
-  /** Prompts. */
-  turns: number
-  /** Tool calls. */
-  calls: number
-  /** Limits and errors that broke a turn off. */
-  stops: number
-  /** Subagents with a transcript of their own. */
-  subagents: number
-  /** Lines of transcripts that could not be read; the page says which. */
-  damagedLines: number
-  /** Texts that are cut; the page says where. */
-  cutTexts: number
-  /** Bytes of them that are left out. */
-  leftBytes: number
-  /** Pictures that are left out. */
-  leftPictures: number
-}
-
-/** A session that became a page; with `dryRun` one that would. */
-export interface PublishedPage {
-  /** Session id. */
-  session: string
-  /** Name, title or newest prompt, on one line; not redacted. */
-  title: string | null
-  /** Whether it lives. */
-  state: SessionState
-  /** Path of its transcript. */
-  transcript: string
-  /** Bytes of it that were read. */
-  transcriptBytes: number
-  /** The page. With `dryRun` the time in its name is left open. */
-  path: string
-  /** A page that was there is replaced. */
-  replaced: boolean
-  /** Size of the page; `null` before it is written. */
-  bytes: number | null
-  /** What is on it; `null` before it is written. */
-  shown: OnPage | null
-  /** Process that has the session open. */
-  livePid: number | null
-}
-
-/** Answer of {@link writePages}: `cc-session-recover/reading@1`. */
-export interface ReadingReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/reading@1'
-  /** When it was made. */
-  generatedAt: string
-  /** Nothing was written. */
-  dryRun: boolean
-  /** What pages are written in. */
-  format: PageFormat
-  /** Directory of the pages. */
-  to: string
-  /** Secrets that were recognised are replaced. */
-  redacted: boolean
-  /** What was written. */
-  pages: PublishedPage[]
-  /** List of the pages, for a browser. Written for HTML pages of `active` or `all` into a directory that `to` names, else `null`. */
-  index: string | null
-  /** What was not. */
-  failures: ExportFailure[]
-  /** Bytes of all pages. */
-  bytes: number
-}
-
-/** One process at one time: its id, and what tells it from a later one with the same id. */
-export interface KillTarget {
-  /** Process id. */
-  pid: number
-  /** Its start time as the system counts it. */
-  startToken: string
-  /** The session it holds. */
-  session: string
-}
-
-/** Which client {@link killSession} ends, and how far it goes. */
-export interface KillOptions {
-  /** A terminal (`pts/3`), a process id, or a session by id, at least 3 characters of it, name or title. */
-  target: string
-  /** Only sessions of this project. */
-  project?: string
-  /** What a person agreed to; anything else is refused. */
-  expected?: KillTarget
-  /** `false`: it is not saved first. */
-  export?: boolean
-  /** The export of an earlier try: good for as long as nothing was written since. */
-  exported?: string
-  /** Directory to put the export into; that of the state when absent. */
-  to?: string
-  /** Directory of the session log; that of the state when absent. */
-  log?: string
-  /** By force when it does not end within 10 s. */
-  force?: boolean
-  /** It was asked before: by force, at once. */
-  asked?: boolean
-  /** The processes of its tools too. */
-  tree?: boolean
-  /** Only tell. */
-  dryRun?: boolean
-}
-
-/** A process below a client. `kept`: Claude Code's own, one with a session of its own, or another user's, which is never ended. */
-export interface KillChild {
-  /** Process id. */
-  pid: number
-  /** Its start time as the system counts it. */
-  startToken: string
-  /** Name of its program. */
-  command: string
-  /** When it was started. */
-  startedAt: string | null
-  /** What became of it. */
-  fate: 'running' | 'kept' | 'ended' | 'killed' | 'left'
-}
-
-/** A signal that was sent. */
-export interface SentSignal {
-  /** To which process. */
-  pid: number
-  /** Which. */
-  signal: 'TERM' | 'CONT' | 'KILL'
-  /** When. */
-  at: string
-}
-
-/** How a kill went. `gone`: it had ended before anything was sent. */
-export type KillOutcome = 'planned' | 'ended' | 'killed' | 'still-alive' | 'gone'
-
-/** Answer of {@link killSession}: `cc-session-recover/kill@1`. */
-export interface KillReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/kill@1'
-  /** When it was made. */
-  generatedAt: string
-  /** Nothing was done. */
-  dryRun: boolean
-  /** The process that is meant. */
-  expected: KillTarget
-  /** Its terminal. */
-  tty: string | null
-  /** When it was started. */
-  startedAt: string | null
-  /** By a signal, or by `claude stop` for a background session. */
-  way: 'signal' | 'stop'
-  /** The session as it was before; `null` when nothing of it is on disk. */
-  session: Session | null
-  /** What may be lost, each as a sentence. */
-  risks: string[]
-  /** Processes below it. */
-  children: KillChild[]
-  /** How it went. */
-  outcome: KillOutcome
-  /** What was sent. */
-  signals: SentSignal[]
-  /** What was saved before. */
-  exports: ExportedSession[]
-  /** An export of an earlier try that still holds everything. */
-  exported: string | null
-  /** How it is opened again; `null` while it lives, and when nothing of it is on disk. */
-  commands: Commands | null
-  /** What else to know. */
-  notes: string[]
-  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
-  log: string | null
-}
-
-/** Which export {@link importSession} makes a session again, and where. */
-export interface ImportOptions {
-  /** The directory or archive that an export made. */
-  export: string
-  /** Claude Code's configuration directory; the one in force when absent. */
-  configDir?: string
-  /** Directory of the project; the one it was exported from when absent. */
-  project?: string
-  dryRun?: boolean
-}
-
-/** One file that is put in place. */
-export interface PlacedFile {
-  /** Its path in the export. */
-  path: string
-  /** Where it goes. */
-  to: string
-  /** Its size. */
-  bytes: number
-  /** Its hash in hex, of the kind the export has. */
-  digest: string
-}
-
-/** Answer of {@link importSession}: `cc-session-recover/import@1`. */
-export interface ImportReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/import@1'
-  /** When it was made. */
-  generatedAt: string
-  /** The export was verified, and nothing was written. */
-  dryRun: boolean
-  /** The export. */
-  export: string
-  /** When that was made. */
-  exportedAt: string
-  /** Session id. */
-  session: string
-  /** Name, title or prompt it had. */
-  title: string | null
-  /** Configuration directory it is in. */
-  configDir: string
-  /** Working directory from which it is resumed. */
-  cwd: string | null
-  /** What is put in place, the transcript last. */
-  files: PlacedFile[]
-  /** Bytes of them. */
-  bytes: number
-  /** What stays in the export, and why. */
-  left: SkippedFile[]
-  /** How it is resumed; without a command where `hint` says why. */
-  commands: Commands
-  /** Why it cannot be resumed as it is, and what to do; `null` when it can. */
-  hint: string | null
-  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
-  log: string | null
 }
 
 /** How far an export or import is. */
@@ -1591,440 +2002,236 @@ export interface RescueProgress {
   total: number
 }
 
-/** What {@link prune} may delete. */
-export interface PruneOptions {
-  /** Exports older than so many days; `retention.exportsDays` of the configuration when absent, else 90. */
-  exportsDays?: number
-  /** Snapshots older than so many days; `retention.snapshotsDays` when absent, else 14. */
-  snapshotsDays?: number
-  /** Pages older than so many days; `retention.pagesDays` when absent, else 90. */
-  pagesDays?: number
-  /** Outputs of runs older than so many days; `retention.outputsDays` when absent, else 30. */
-  outputsDays?: number
-  /** Records of sessions in which nothing was noted for so many days; `retention.recordsDays` when absent, else 90. */
-  recordsDays?: number
-  /** Kept sessions that Claude Code deleted, after so many days; `retention.keptDays` when absent, else 365. */
-  keptDays?: number
-  /** Kept sessions that Claude Code deleted take at most so many bytes together; `retention.keptMaxTotal` when absent, else 5 GB. */
-  keptMaxTotal?: number
-  /** Of every session so many exports, snapshots, pages and outputs stay in any case; 1 when absent. */
-  keep?: number
-  /** Of every session at most so many of each. */
-  most?: number
-  /** All together at most so many bytes: the oldest go first. Records do not count: they are small. */
-  maxBytes?: number
-  /** Only these paths, of those that may go. */
-  only?: string[]
+/** How far a reset time can be trusted. */
+export type ResetSource = 'exact' | 'guess'
+
+/** Which snapshot of which session `restore` puts back. */
+export interface RestoreOptions {
+  /** Id, beginning of it, name, title or path of the transcript. */
+  session?: string
+  /** The session that was active last, in `project` when it is given. */
+  latest?: boolean
+  /** Only sessions of this project. */
+  project?: string
+  /** Name of the snapshot, an unambiguous beginning of it, or `latest`; when absent, the only one. */
+  from?: string
   dryRun?: boolean
 }
 
-/** The rules by which copies go. */
-export interface PruneRules {
-  /** Days for which exports are kept. */
-  exportsDays: number
-  /** Days for which snapshots are kept. */
-  snapshotsDays: number
-  /** Days for which pages are kept. */
-  pagesDays: number
-  /** Days for which outputs of runs are kept. */
-  outputsDays: number
-  /** Days for which records of sessions are kept. */
-  recordsDays: number
-  /** Days for which sessions that Claude Code deleted are kept. */
-  keptDays: number
-  /** Bytes that sessions which Claude Code deleted may take together. */
-  keptMaxTotal: number
-  /** Of every session so many exports, snapshots, pages and outputs stay in any case. */
-  keep: number
-  /** Of every session at most so many of each; `null` for any number. */
-  most: number | null
-  /** All together at most so many bytes; `null` for any. */
-  maxBytes: number | null
-}
-
-/** Something that goes. */
-export interface PrunedCopy {
-  /** `export`, `snapshot`, `page`, `output` of a run, `record` (the small files in which things are noted about a session), `leftover` of one that was never finished, or `kept`: the kept files of a session that Claude Code deleted. */
-  kind: 'export' | 'snapshot' | 'page' | 'output' | 'record' | 'leftover' | 'kept'
-  /** Its session. */
-  session: string
-  /** Its path; of a record its directory. */
-  path: string
-  /** When it was made; of a record, when something was noted in it last. */
-  madeAt: string | null
-  /** Its size. */
-  bytes: number
-  /** Why it goes. */
-  why: string
-}
-
-/** Answer of {@link prune}: `cc-session-recover/prune@1`. */
-export interface PruneReport {
+/** Answer of `restore`: `cc-session-recover/restore@1`. */
+export interface RestoreReport {
   /** Name and version of this form. */
-  schema: 'cc-session-recover/prune@1'
+  schema: 'cc-session-recover/restore@1'
   /** When it was made. */
   generatedAt: string
-  /** Nothing was deleted. */
+  /** `true`: this is the plan, and nothing was changed. */
   dryRun: boolean
-  /** By which rules. */
-  rules: PruneRules
-  /** What was deleted; with `dryRun` what would be. */
-  removed: PrunedCopy[]
-  /** Bytes of it. */
-  removedBytes: number
-  /** What stays: exports, snapshots, pages, outputs and records. */
-  kept: number
-  /** Bytes of them. */
-  keptBytes: number
-  /** What was compressed before the rules were applied: files of sessions that Claude Code deleted, with their bytes before and after. */
-  packed: { files: number; before: number; after: number }
-  /** What could not be looked at or deleted. */
-  problems: Problem[]
-}
-
-/** Which session {@link forget} removes. */
-export interface ForgetOptions {
-  /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title. */
+  /** Id of the session, a UUID. */
   session: string
-  /** `true` removes nothing. */
-  dryRun?: boolean
-}
-
-/** Answer of {@link forget}: `cc-session-recover/forget@1`. */
-export interface ForgetReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/forget@1'
-  /** When it was made. */
-  generatedAt: string
-  /** Nothing was removed. */
-  dryRun: boolean
-  /** Session id. */
-  session: string
-  /** What was removed; with `dryRun` what would be. */
-  removed: ForgottenItem[]
-  /** Files and directories of the session that Claude Code still has. */
-  withClaudeCode: string[]
-  /** Exports and pages of it outside of the state directory, and exports of other sessions with its block in HANDOFF.md; they are left. */
-  elsewhere: string[]
-  /** What could not be removed. */
-  problems: Problem[]
-}
-
-/** Something that {@link forget} removes. */
-export interface ForgottenItem {
+  /** Path of its transcript. */
+  transcript: string
+  /** Its snapshots, the newest first, held against the transcript as it was before. */
+  snapshots: KeptSnapshot[]
+  /** Name of the one that is put back; `null` when there are several and none was named. */
+  chosen: string | null
+  /** It was put back and read again. */
+  restored: boolean
   /**
-   * What it is; `note` is the session's block in HANDOFF.md, `state` a saved state in its project, `entries` its lines or entries in a
-   * file that is about other sessions too.
+   * Other files of the session that were missing and came back with it: subagents, tool results, tasks, plan, file
+   * history.
    */
-  kind: 'kept' | 'snapshots' | 'outputs' | 'export' | 'page' | 'record' | 'incident' | 'event' | 'quarantined' | 'note' | 'state' | 'entries' | 'lock'
-  /** The file or directory. */
-  path: string
-  /** Bytes of its files. */
-  bytes: number
+  companions: number
+  /** Name of the snapshot of what was there before. */
+  kept: string | null
+  /** The command that undoes it. */
+  undo: string[] | null
+  /** How the session is resumed. */
+  commands: Commands
 }
 
-/** Which entries of the journal {@link log} tells. */
-export interface LogOptions {
-  /** Only entries since then: RFC 3339, a date, or a length of time such as `90m`, `36h`, `2d`, `1w`. */
-  since?: string
-  /** Only of sessions whose id begins with this. */
+/** How the user continues a session. */
+export type ResumeAction = 'resume' | 'attach' | 'refused'
+
+/** Which sessions `planResume` plans for. */
+export interface ResumeOptions {
+  /** Id, beginning of it, name or title. */
   session?: string
-  /** Only these events. */
-  events?: string[]
-  /** At most so many, the newest. */
-  limit?: number
-  /** Hold every line against the one before it. */
-  verify?: boolean
-}
-
-/** One line of the journal. */
-export interface LogEntry {
-  /** When it was written. */
-  at: string | null
-  /** What was decided or done. */
-  event: string
-  /** The session it is about. */
-  session: string | null
-  /** Process that wrote it. */
-  pid: number | null
-  /** What happened, in one sentence. */
-  sentence: string
-  /** Everything else that was noted, by name. */
-  fields: Record<string, unknown>
-}
-
-/** A line of the journal that does not fit the one before it. */
-export interface LogBreak {
-  /** The file. */
-  path: string
-  /** The line in it, from 1. */
-  line: number
-  /** What is wrong. */
-  why: string
-}
-
-/** How the chain of the journal holds: each line names the SHA-256 of the one before it. */
-export interface LogChain {
-  /** Nothing was changed, taken out or put in. */
-  sound: boolean
-  /** Lines in all. */
-  lines: number
-  /** Those that say what came before them. */
-  chained: number
-  /** Those that do not: of earlier versions at the beginning; later ones are breaks. */
-  unchained: number
-  /** Where it does not hold. */
-  breaks: LogBreak[]
-  /** Hash of the last line: whoever keeps it elsewhere can tell whether the journal was cut off since. */
-  head: string | null
-}
-
-/** Answer of {@link log}: `cc-session-recover/log@1`. */
-export interface LogReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/log@1'
-  /** When it was made. */
-  generatedAt: string
-  /** Path of the journal. */
-  path: string
-  /** Entries that fit, the oldest first. */
-  entries: LogEntry[]
-  /** Entries that fit, also those beyond the limit. */
-  total: number
-  /** Whether the chain holds; `null` unless that was asked. */
-  chain: LogChain | null
-}
-
-/** What {@link doctor} looks at. */
-export interface DoctorOptions {
-  /** Directory of the project; the working directory when absent. */
+  /** Of those that can be resumed, the one that was active last. */
+  latest?: boolean
+  /** Only sessions of this project. */
   project?: string
-  /** Root of the running package. */
-  packageRoot: string
-  /** File of the loaded addon, when it is not in the package's root. */
-  addon?: string
-  /** Absolute path of the running node. */
-  node?: string
-  /** Its version. */
-  nodeVersion?: string
+  /** Every session that was open when its client or the machine died. */
+  allCrashed?: boolean
+  /** A program to start instead of `claude`, with its first arguments, such as `ccs work`. */
+  with?: string
+  /** Not the session itself: a new one that begins with its note. */
+  fresh?: boolean
 }
 
-/** One thing that was looked at. */
-export interface DoctorCheck {
-  /** Its name, which stays; a report may have several of one name. */
-  id:
-    | 'node'
-    | 'client'
-    | 'setup'
-    | 'hooks'
-    | 'plugin'
-    | 'runtime'
-    | 'launcher'
-    | 'coverage'
-    | 'ran'
-    | 'hooks-allowed'
-    | 'config'
-    | 'saving'
-    | 'retention'
-    | 'kept'
-    | 'note'
-    | 'state'
-    | 'privacy'
-    | 'journal'
-    | 'incidents'
-    | 'spool'
-    | 'quarantine'
-    | 'supervisor'
-    | 'credential'
-  /** `ok`: as it should be. `warn`: it works, and should be looked at. `fail`: recovery does not work as it should. */
-  status: 'ok' | 'warn' | 'fail'
-  /** What is so. */
-  fact: string
-  /** The file or directory it is about. */
-  path: string | null
-  /** What to do next; `null` when nothing is to be done. */
-  next: string | null
-}
-
-/** Answer of {@link doctor}: `cc-session-recover/doctor@1`. */
-export interface DoctorReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/doctor@1'
-  /** When it was made. */
-  generatedAt: string
-  /** Path of the project that was looked at. */
-  project: string
-  /** No check failed. */
-  ok: boolean
-  /** Everything that was looked at. */
-  checks: DoctorCheck[]
-}
-
-/** What {@link configuration} reads. */
-export interface ConfigurationOptions {
-  /** Directory of the project; when absent, the working directory. */
-  project?: string
-  /** Write an empty user file where there is none. */
-  create?: boolean
-}
-
-/** Where a value comes from. `invalid`: a file is not valid, which switches recovery off. */
-export type ConfigOrigin = 'default' | 'user' | 'project' | 'invalid'
-
-/** A configuration file. */
-export interface ConfigFile {
-  /** `user`, or `project` for the file that narrows the user's. */
-  origin: ConfigOrigin
-  /** Path of the file. */
-  path: string
-  /** Whether there is such a file. */
-  exists: boolean
-  /** What is wrong with it, and the name that was probably meant; `null` when it is valid or missing. */
-  problem: Problem | null
-}
-
-/** A value in force. */
-export interface ConfigValue {
-  /** Path of the value in the user's file, such as `heartbeat.graceSeconds`. */
-  key: string
-  /** The value, as it would stand in the file; of `notify.webhook` only the host. */
-  value: unknown
-  /** The value where no file has one. */
-  default: unknown
-  /** The file that decides it. */
-  origin: ConfigOrigin
-}
-
-/** Answer of {@link configuration}: `cc-session-recover/configuration@1`. */
-export interface ConfigurationReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/configuration@1'
-  /** When it was made. */
-  generatedAt: string
-  /** Directory of the project. */
-  project: string
-  /** Both files are valid; otherwise automatic recovery is off. */
-  valid: boolean
-  /** The user's file first. */
-  files: ConfigFile[]
-  /** Sorted by key. */
-  values: ConfigValue[]
-}
-
-/** A project, or the user's own settings, with hooks of this tool. */
-export interface SetupPlace {
-  /** Directory of the project; `null` for the user's own settings. */
-  project: string | null
-  /** The settings files that were edited. */
-  scopes: ('project' | 'local' | 'user')[]
-  /** Their paths. */
-  settings: string[]
-  /** The directory is there. */
-  exists: boolean
-}
-
-/** The state directory, and what would be lost with it. */
-export interface StateStock {
-  /** Its path. */
-  dir: string
-  /** Whether it is there. */
-  exists: boolean
-  /** Sessions that Claude Code has deleted and that are kept only there. */
-  onlyCopies: number
-  /** Sessions that were exported into it. */
-  exports: number
-  /** Processes of this tool work with it: a supervisor, or a hook that waits. */
-  busy: boolean
-}
-
-/** Answer of {@link setups}. */
-export interface SetupsReport {
-  /** Projects, and the user's own settings. */
-  places: SetupPlace[]
-  /** Directories that the plugin was written to. */
-  plugins: string[]
-  /** The state directory. */
-  state: StateStock
-}
-
-/** What {@link removeState} may remove. */
-export interface RemoveStateOptions {
-  /** Remove copies that exist nowhere else too. */
-  copies?: boolean
-}
-
-/** Whose work {@link handoff} hands over, and what for. */
-export interface HandoffOptions {
-  /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when absent, the latest of the project. */
-  session?: string
-  /** Directory of the project to look in; when neither it nor a session is named, the working directory. */
-  project?: string
-  /** What the text is for; `note` when absent. */
-  form?: HandoffForm
-  /** Put it into the project's HANDOFF.md; only with `note`. */
-  write?: boolean
-  dryRun?: boolean
-}
-
-/**
- * What a hand-over is for. `note`: the block of HANDOFF.md. `paste`: any assistant, everything. `resume`: the first prompt of a fresh
- * session in the project. `essential`: any assistant, only what is needed to go on.
- */
-export type HandoffForm = 'note' | 'paste' | 'resume' | 'essential'
-
-/** Answer of {@link handoff}: `cc-session-recover/handoff@1`. */
-export interface HandoffReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/handoff@1'
-  /** When it was made. */
-  generatedAt: string
-  /** The session. */
+/** How one session is resumed by a person. */
+export interface ResumePlan {
+  /** The session that it is about. */
   session: Session
-  /** What the text is for. */
-  form: HandoffForm
-  /** The text: Markdown, secrets of known patterns taken out. */
-  text: string
-  /** Its length in characters. */
-  characters: number
-  /** Titles of sections that did not fit, whole or in part. */
-  leftOut: string[]
-  /** Paths of the files that were read for it, besides git: the transcript, and what Claude Code keeps beside it. */
-  sources: string[]
-  /** Path of HANDOFF.md in the session's project; `null` when its directory is not known or gone. */
-  file: string | null
-  /** Whether recovery is set up in that project, which keeps the file out of git. */
-  enabled: boolean
-  /** Nothing was changed. */
-  dryRun: boolean
-  /** HANDOFF.md was changed, or with `dryRun` would be. */
-  written: boolean
-  /** Paths where blocks are kept that somebody had edited and that were replaced. */
-  kept: string[]
+  /** `resume`: start `argv`. `attach`: it lives in the background, `argv` opens it. `refused`: see `why`. */
+  action: ResumeAction
+  /** The command as a person types it; `null` when it is refused. */
+  argv: string[] | null
+  /** Absolute path of the program to start for it, never within the project; `null` when none was found. */
+  program: string | null
+  /** Directory to run it in. */
+  cwd: string | null
+  /** Environment variables to set first. */
+  env: Record<string, string>
+  /** Variables to take out: a client started with them would take itself for another's child. */
+  unset: string[]
+  /** The reason, in words. */
+  why: string
+  /** What to do instead. */
+  hint: string | null
+}
+
+/** Answer of `planResume`: `cc-session-recover/resume@1`. */
+export interface ResumeReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/resume@1'
+  /** When it was made. */
+  generatedAt: string
+  /** One entry for each session. */
+  plans: ResumePlan[]
   /** What could not be read. */
   problems: Problem[]
 }
 
-/** What {@link state} tells or does. */
-export interface StateOptions {
-  /** `show` when absent. */
-  action?: 'show' | 'list' | 'restore'
-  /** Name of a state or the beginning of it, else the id of a session or the beginning of it: its newest state. The last state when absent. */
-  state?: string
-  /** Directory of the project; the working directory when absent. */
-  project?: string
-  dryRun?: boolean
+/** Claude Code's retention as it applies to one transcript. */
+export interface Retention {
+  /** Days after the last write. */
+  days: number
+  /**
+   * Settings file that sets the limit: the smallest one of any directory in which a client was started; `null`:
+   * the default.
+   */
+  decidedBy: string | null
+  /** When the limit has passed. RFC 3339. */
+  deletedAfter: string
+  /** The limit has passed: the next `claude -p` that lives for six seconds deletes the transcript. */
+  overdue: boolean
 }
+
+/** A run that resumes a closed session without a terminal. */
+export interface Run {
+  /** Names the run, in its environment and in the names of its files. */
+  nonce: string
+  /** How it was started. */
+  transport: Transport
+  /** The supervisor that made it. */
+  supervisor: StartedProcess
+  /** What was started; `null` before that. */
+  child: StartedProcess | null
+  /** Length of the transcript before, in bytes. */
+  bytesBefore: number
+  /** SHA-256 of these bytes, in hex. */
+  sha256Before: string
+  /** Copy of the transcript from before. */
+  snapshot: string
+  /** Output of the process, as long as `prune` has not taken it away. */
+  log: string
+  /** HEAD of the working directory before. */
+  commitBefore: string | null
+  /** Longest run in seconds. */
+  deadlineSeconds: number | null
+  /** What came of it; `null` while it runs. */
+  result: RunResult | null
+}
+
+/** Which session `resumeNow` resumes. */
+export interface RunOptions {
+  /** Session id, an unambiguous prefix of it, or its name or title. */
+  session?: string
+  /** The one that was active last. */
+  latest?: boolean
+  /** Only sessions of this project. */
+  project?: string
+  /** A program to start instead of `claude`, with its first arguments, such as `ccs work`. */
+  with?: string
+  /** Not the session itself: a new one that begins with its note. */
+  fresh?: boolean
+}
+
+/** What came of a run that a person asked for: `cc-session-recover/run@1`. */
+export interface RunReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/run@1'
+  /** When it had ended. */
+  generatedAt: string
+  /** Id of the session, a UUID. */
+  session: string
+  /** The session whose work a new one went on with; `null` when it is the session itself. */
+  insteadOf: string | null
+  /** Where its incident stands. */
+  phase: IncidentPhase
+  /** The attempt that was made. */
+  attempt: Attempt | null
+  /** What is to be done now, in words. */
+  why: string
+}
+
+/** What a run did, read from the transcript and from git. */
+export interface RunResult {
+  /** When the process had ended. */
+  endedAt: string | null
+  /** How the process ended, in words. Proves nothing by itself. */
+  ended: string
+  /** Real answers of a model that were added. */
+  answers: number
+  /** Tool calls that were made. */
+  calls: number
+  /** Tool calls that were denied. */
+  denied: number
+  /** The denied calls by tool, and what they asked for, at most 5. */
+  deniedCalls: string[]
+  /** No call succeeded after the last one that was denied. */
+  deniedLast: boolean
+  /** Files that were edited or written, at most 20. */
+  files: string[]
+  /** Commits that were made, newest first, at most 20: short id and subject. */
+  commits: string[]
+  /** Tokens read and written by the model. */
+  tokens: number
+  /** The model's last words, cleared of secrets and cut. */
+  lastWords: string | null
+  /** Why it counts as having done nothing, when it does. */
+  hollow: string | null
+  /** The same as a stable code; null also where only the sentence was stored. */
+  hollowReason: HollowReason | null
+  /** What is wrong with the transcript afterwards: shortened, rewritten, or forked. */
+  damage: string | null
+  /** The same as a stable code; null also where only the sentence was stored. */
+  damageReason: DamageReason | null
+}
+
+/** Where the runtime comes from and goes to. */
+export interface RuntimeStep {
+  /** Root of the running package. */
+  from: string
+  /** The copy; `None` when there is none. */
+  to: string | null
+  /** Why it is copied, or used where it is. */
+  why: string
+}
+
+/** When a state was saved. */
+export type SaveMoment = 'turn-ended' | 'subagent-ended' | 'compacting' | 'stopped' | 'session-ended'
 
 /** What a session was doing at some moment, as it was saved in its project. */
 export interface SavedState {
-  /** Its name. */
+  /** File name of the saved state. */
   name: string
   /** Id of the session. */
   session: string
   /** When it was saved. */
   savedAt: string
   /** At which moment: a turn or a subagent ended, before a compaction, a stop, the end of the session. */
-  moment: 'turn-ended' | 'subagent-ended' | 'compacting' | 'stopped' | 'session-ended'
+  moment: SaveMoment
   /** Time of the newest record of the transcript then. */
   asOf: string | null
   /** How the session stood. */
@@ -2045,211 +2252,142 @@ export interface SavedState {
   last: boolean
   /** It is as it was saved. Only then it is handed to a model. */
   sound: boolean
-  /** Its file. */
+  /** Path of the saved state. */
   path: string
 }
 
-/** Answer of {@link state}: `cc-session-recover/state@1`. */
-export interface StateReport {
+/** One place where the text was found. */
+export interface SearchHit {
+  /** Id of the session, a UUID. */
+  id: string
+  /** Path of the transcript. */
+  transcript: string
+  /** Line of the transcript, from 1. */
+  line: number
+  /** Author of the message that matches. */
+  role: SearchRole
+  /** Number of the prompt it belongs to, from 1; 0 before the first. */
+  turn: number
+  /** Time of the record. */
+  at: string | null
+  /** One line around the match, without control characters. */
+  snippet: string
+  /** Where the match is in `snippet`, in UTF-16 units. */
+  match: SearchSpan
+  /** Found in a subagent's transcript. */
+  subagent: boolean
+  /** The session's transcript is gone: found in what is kept of it, or in the client's history of typed prompts. */
+  gone: boolean
+  /** Name of the session. */
+  name: string | null
+  /** Title of the session. */
+  title: string | null
+  /** Directory of its project. */
+  project: string | null
+}
+
+/** What `search` looks for. */
+export interface SearchOptions {
+  /** Literal text, or a regular expression with `regex`. */
+  text: string
+  /** `text` is a regular expression. */
+  regex?: boolean
+  /** Upper and lower case are the same. */
+  ignoreCase?: boolean
+  /** Who said it; everybody when there are none. */
+  roles?: SearchRole[]
+  /** Same form as in `ListOptions`. */
+  since?: string
+  /** Directory of the project; every project when absent. */
+  project?: string
+  /** Hits that are returned; all are counted. 100 when absent, 0: no limit. */
+  limit?: number
+  /** Also look into tool results that the client stored in files of their own. */
+  toolResults?: boolean
+}
+
+/** Answer of `search`: `cc-session-recover/search@1`. */
+export interface SearchReport {
   /** Name and version of this form. */
-  schema: 'cc-session-recover/state@1'
+  schema: 'cc-session-recover/search@1'
   /** When it was made. */
   generatedAt: string
-  /** Directory of the project. */
-  project: string
-  /** Whether recovery is set up there, so that states are saved. */
-  enabled: boolean
-  /** Directory of the states; `null` when there is none. */
-  directory: string | null
-  /** Every state that is kept, the newest first. */
-  states: SavedState[]
-  /** The last state's file holds none that was saved: somebody has edited it, or it came with the project. It is never handed to a model. */
-  foreign: boolean
-  /** Name of the state that was asked for, or is the last one; `null` for a list, and where the file holds a foreign one. */
-  chosen: string | null
-  /** The text of the chosen one, or of a foreign one; only with `show`. */
-  text: string | null
-  /** Nothing was changed. */
-  dryRun: boolean
-  /** The chosen one is the last state now, or with `dryRun` would be. */
-  restored: boolean
-  /** Path where a last state is kept that somebody had edited and that was replaced. */
-  kept: string | null
+  /** Sorted by time, the latest first. */
+  hits: SearchHit[]
+  /** Hits found, also those beyond `limit`. */
+  total: number
+  /** Sessions with a hit. */
+  sessions: number
+  /** What was read: number of files, and their bytes. */
+  searched: SearchedAmount
+  /** Tool results in files of their own that were not searched: number of files, and their bytes. */
+  skippedResults: SearchedAmount
+  /** What could not be read. */
+  problems: Problem[]
 }
 
-/** What {@link cancel} should cancel. */
-export interface CancelOptions {
-  /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title. */
-  session?: string
-  all?: boolean
-  dryRun?: boolean
+/** Who said it: a person, the model, a tool (its input or its result), or the client itself. */
+export type SearchRole = 'user' | 'assistant' | 'tool' | 'system'
+
+/** Where the match is in a snippet, in UTF-16 units. */
+export interface SearchSpan {
+  /** Offset of its first unit. */
+  start: number
+  /** Number of units. */
+  length: number
 }
 
-/** Answer of {@link cancel}. */
-export interface CancelReport {
-  dryRun: boolean
-  /** Incidents that are (or with `dryRun` would be) no longer continued. */
-  cancelled: { session: string; project: string | null; phase: string; plan: NextStep }[]
+/** Transcripts that were searched, or skipped. */
+export interface SearchedAmount {
+  /** Number of transcripts. */
+  files: number
+  /** Bytes of these transcripts. */
+  bytes: number
 }
 
-/** What {@link planInit} should prepare. */
-export interface InitOptions {
-  /** Directory of the project. */
-  project: string
-  /** Where the hooks go: `.claude/settings.json`, `.claude/settings.local.json`, or the user's own `settings.json`. */
-  scope?: 'project' | 'local' | 'user'
-  /** `false` writes no hooks and no launcher for them. */
-  hooks?: boolean
-  /** `true`: a status line too, around the one that is there. In a project it goes into `.claude/settings.local.json`, whatever the scope. */
-  statusLine?: boolean
-  /** `true`: a person agrees that closed sessions of the project are resumed without one. `false` takes that back. */
-  unattended?: boolean
-  /** `false` writes no slash commands. */
-  commands?: boolean
-  /** `false`: the model is not asked to keep its part of HANDOFF.md current. `true` takes that back; it stays as it was when absent. */
-  instruction?: boolean
-  /** `false`: sessions of the project are not kept beyond Claude Code's retention. `true` takes that back; it stays as it was when absent. */
-  keep?: boolean
-  /** `true` leaves `.git/info/exclude` alone. */
-  share?: boolean
-  /** Root of the running package, from which the runtime is copied. */
-  packageRoot: string
-  /** The loaded addon, when it is not in the package's root. */
-  addon?: string
-  /** Absolute path of the running node. Hooks start it, whatever the PATH of their client; the `node` on PATH when absent. */
-  node?: string
+/** A signal that was sent. */
+export interface SentSignal {
+  /** Id of the process that received it. */
+  pid: number
+  /** The signal that was sent. */
+  signal: KillSignal
+  /** When it was sent. */
+  at: string
 }
 
-/** One file that `init` or `uninstall` creates, replaces or removes. */
-export interface FileStep {
-  path: string
-  action: 'create' | 'replace' | 'append' | 'remove' | 'restore' | 'keep'
-  why: string
-  /** Text before and after, for a diff; `null` when the file does not exist or is not text. */
-  before: string | null
-  after: string | null
-}
+/** What is done with the service. */
+export type ServiceChange = 'install' | 'uninstall'
 
-/** Everything `init` will do, as a value. Nothing is written before {@link applyInit}. */
-export interface InitPlan {
-  project: string
-  scope: 'project' | 'local' | 'user'
-  /** The settings files first. */
-  files: FileStep[]
-  runtime: { from: string; to: string | null; why: string }
-  warnings: string[]
-  /** The options the plan was made from. */
-  options: InitOptions
-}
+/** What starts the supervisor on a platform. */
+export type ServiceManager = 'systemd' | 'launchd' | 'schtasks'
 
-/** What `init` did. */
-export interface InitReport {
-  project: string
-  scope: 'project' | 'local' | 'user'
-  /** `false`: everything was already as it should be. */
-  changed: boolean
-  files: FileStep[]
-  /** Sessions whose files were kept for the first time. */
-  kept: number
-  /** Claude Code here would load the plugin's module, and does not have the plugin. */
-  offersPlugin: boolean
-  warnings: string[]
-}
-
-/** What {@link planUninstall} should prepare. */
-export interface UninstallOptions {
-  project: string
-  scope?: 'project' | 'local' | 'user'
-}
-
-/** Everything `uninstall` will do. */
-export interface UninstallPlan {
-  project: string
-  scope: 'project' | 'local' | 'user'
-  /** A settings file that nobody touched since gets its earlier bytes back (`restore`); from others only our entries are removed. */
-  files: FileStep[]
-  warnings: string[]
-  options: UninstallOptions
-}
-
-/** What `uninstall` did. */
-export type UninstallReport = InitReport
-
-/** What {@link planPlugin} should prepare. */
-export interface PluginOptions {
-  /** Absolute path of the directory; `plugin` in the state directory when absent. */
-  to?: string
-  /** Take it away again. */
-  remove?: boolean
-  /** Root of the running package, from which the runtime is copied. */
-  packageRoot: string
-  /** The loaded addon, when it is not in the package's root. */
-  addon?: string
-  /** As in {@link InitOptions}. */
-  node?: string
-}
-
-/** Everything that writing or removing the plugin will do. Nothing is written before {@link applyPlugin}. */
-export interface PluginPlan {
-  /** The directory: a marketplace with one plugin. */
-  directory: string
-  /** It is taken away. */
-  remove: boolean
-  files: FileStep[]
-  warnings: string[]
-  /** Commands of Claude Code that are left to a person, one word each. */
-  next: string[][]
-  /** The options the plan was made from. */
-  options: PluginOptions
-}
-
-/** What was done. */
-export interface PluginReport {
-  directory: string
-  remove: boolean
-  /** `false`: everything was already as it should be. */
-  changed: boolean
-  files: FileStep[]
-  warnings: string[]
-  /** Commands of Claude Code that are left to a person, one word each. */
-  next: string[][]
-}
-
-/** What {@link planService} should prepare. */
+/** What `planService` should prepare. */
 export interface ServiceOptions {
-  wanted: 'install' | 'uninstall'
+  wanted: ServiceChange
   /** Absolute path of node, to install. */
   node?: string
   /** Root of the installed package, to install. */
   packageRoot?: string
   /** Another platform's service manager, to see what would be written there; such a plan cannot be applied. */
-  manager?: 'systemd' | 'launchd' | 'schtasks'
-}
-
-/** A command of the service manager. */
-export interface CommandStep {
-  argv: string[]
-  /** What it does. */
-  why: string
-  /** Nothing is wrong when it fails. */
-  mayFail: boolean
-  /** Whether it succeeded; `null`: it was not run. */
-  done: boolean | null
-  /** What went wrong. */
-  complaint: string | null
+  manager?: ServiceManager
 }
 
 /** Everything that putting the service in or taking it out will do. */
 export interface ServicePlan {
-  manager: 'systemd' | 'launchd' | 'schtasks'
-  wanted: 'install' | 'uninstall'
+  /** Who starts the supervisor. */
+  manager: ServiceManager
+  wanted: ServiceChange
   file: FileStep
   /** Commands before the file is removed. */
   before: CommandStep[]
   /** Commands after the file is written or removed. */
   after: CommandStep[]
-  /** Why the service manager cannot be reached from here, so that its commands are left to the person; `null`: it can be. */
+  /**
+   * Why the service manager cannot be reached from here, so that its commands are left to the person; `null`: it
+   * can be.
+   */
   unreachable: string | null
+  /** What a person should know. */
   warnings: string[]
   /** The options the plan was made from. */
   options: ServiceOptions
@@ -2257,8 +2395,9 @@ export interface ServicePlan {
 
 /** What was done about the service. */
 export interface ServiceReport {
-  manager: 'systemd' | 'launchd' | 'schtasks'
-  wanted: 'install' | 'uninstall'
+  /** Who starts the supervisor. */
+  manager: ServiceManager
+  wanted: ServiceChange
   /** `false`: everything was already as it should be. */
   changed: boolean
   /** `true`: nothing went wrong, and nothing is left to the person. */
@@ -2268,23 +2407,16 @@ export interface ServiceReport {
   commands: CommandStep[]
   /** Why the service manager could not be reached. */
   unreachable: string | null
+  /** What a person should know. */
   warnings: string[]
 }
 
-/** What {@link serviceStatus} compares the installed file with. */
-export interface ServiceStatusOptions {
-  /** Absolute path of node. */
-  node?: string
-  /** Root of the running package. */
-  packageRoot?: string
-}
-
-/** Answer of {@link serviceStatus}: `cc-session-recover/service@1`. */
+/** Answer of `serviceStatus`: `cc-session-recover/service@1`. */
 export interface ServiceStatus {
   /** Name and version of this form. */
   schema: 'cc-session-recover/service@1'
   /** What starts the supervisor on this platform. */
-  manager: 'systemd' | 'launchd' | 'schtasks'
+  manager: ServiceManager
   /** The service's file, whether it exists or not. */
   file: string
   /** It is there, and ours. */
@@ -2302,6 +2434,511 @@ export interface ServiceStatus {
   /** What is in the way of the service's file; `null`: nothing. */
   problem: string | null
 }
+
+/** What `serviceStatus` compares the installed file with. */
+export interface ServiceStatusOptions {
+  /** Absolute path of node. */
+  node?: string
+  /** Root of the running package. */
+  packageRoot?: string
+}
+
+/** One session as every verb reports it: `cc-session-recover/session@1`. */
+export interface Session {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/session@1'
+  /** Id of the session, a UUID. */
+  id: string
+  /** Name a person gave it. */
+  name: string | null
+  /** Title Claude Code gave it. */
+  title: string | null
+  /** Where it belongs: `dir` is the directory of its project, `cwd` its latest working directory. */
+  project: SessionProject
+  /** Configuration directory of the Claude Code it belongs to. */
+  configDir: string | null
+  /** Path of its transcript. */
+  transcript: string
+  /** Bytes of the transcript, without those of its subagents. */
+  bytes: number
+  /** Larger than `context.maxSessionMegabytes` of the configuration. */
+  oversized: boolean
+  /** Transcripts of its subagents. */
+  subagents: Subagents
+  /** Its runs of workflows; looked for by `show` and `resume` only. */
+  workflows: SessionWorkflow[]
+  /** Id of the session that this file is a conflict copy of; `null` for a session. */
+  conflictCopyOf: string | null
+  /**
+   * Conflict copies of its transcript, which tools that synchronize directories make; looked for by `show` and
+   * `resume` only.
+   */
+  conflictCopies: ConflictCopy[]
+  /**
+   * Other transcripts of the same session, such as the original of a relocated one; looked for by `show` and
+   * `resume` only.
+   */
+  copies: string[]
+  /** What is left of a session without a conversation; looked for by `show` and `resume` only. */
+  remains: Remains | null
+  /** Whether it lives, and whether its work is done. */
+  state: SessionState
+  /** What a live session is doing. */
+  activity: SessionActivity | null
+  /** Where every screen puts it. */
+  group: SessionGroup
+  /** What every screen calls it. */
+  status: SessionStatus
+  /** What `state` and `activity` rest on; what `stop.kind` rests on is in `stop.evidence`. */
+  evidence: Evidence[]
+  /** How its latest turn stopped. */
+  stop: Stop
+  /** The process that holds it; `null` when there is none. */
+  live: LiveProcess | null
+  /** Set when it was open as its client or the machine died. */
+  openAtCrash: OpenAtCrash | null
+  /** Time of its first record. */
+  startedAt: string | null
+  /** Time of its newest record. */
+  lastActivityAt: string | null
+  /**
+   * When Claude Code's own cleanup (`cleanupPeriodDays`) deletes the transcript if nothing is added; `null` while
+   * it is live.
+   */
+  deletedAfter: string | null
+  /** What decides that; `null` while the session is open, and when no sweep of Claude Code deletes it. */
+  retention: Retention | null
+  /** What its transcript lost; looked for in `show` and `status` alone, and `null` otherwise. */
+  loss: TranscriptLoss | null
+  /** The newest prompt of a person. */
+  lastPrompt: string | null
+  /** Prompts of the conversation; counted by `show` only. */
+  turns: number | null
+  /** How full its context is. */
+  context: ContextSize | null
+  /** Model of the latest turn. */
+  model: string | null
+  /** Permission mode of the latest turn. */
+  permissionMode: string | null
+  /** Branch of its working directory at the newest record. */
+  gitBranch: string | null
+  /** Version of Claude Code that wrote the newest record. */
+  clientVersion: string | null
+  /** The user paused it, or everything. */
+  paused: boolean
+  /** The stop that is looked after, if there is one. */
+  incident: Incident | null
+  /** What happens next, and why. */
+  next: NextStep
+  /**
+   * When Claude Code continues it by itself; what `next` plans follows only if it does not. `null`: it is not
+   * expected to.
+   */
+  clientContinuesAt: string | null
+  /** What a person can run. */
+  commands: Commands
+}
+
+/** What a live client is doing. */
+export type SessionActivity = 'busy' | 'idle' | 'waiting'
+
+/**
+ * The group of a session on every screen. `needs-you`: nothing continues before the user acts. `waiting`: it
+ * continues by itself, or once it is not paused any more. `hung`: a process has it open and shows no sign of work.
+ * `running`: a process has it open and nothing is pending, or a continuation is under way. `settled`: no process has
+ * it open and nothing is pending.
+ */
+export type SessionGroup = 'needs-you' | 'waiting' | 'hung' | 'running' | 'settled'
+
+/** Names one session: an id, a prefix of at least 3 characters, or a name or title; or the one that was active last. */
+export interface SessionOptions {
+  /** Its id, a beginning of it, its name or its title. */
+  session?: string
+  /** The session that was active last, in `project` when it is given. */
+  latest?: boolean
+  /** Only sessions of this project's directory. */
+  project?: string
+}
+
+/** Where a session belongs. */
+export interface SessionProject {
+  /** The enabled project, if it is in one. */
+  dir: string | null
+  /** Working directory of its newest message. */
+  cwd: string | null
+}
+
+/**
+ * Whether a session lives, and whether its work is done. `current`: the caller's own. `active`: a process holds it.
+ * `hung`: a process holds it, says it is busy, and shows no sign of work. `orphaned`: no process, unfinished.
+ * `completed`: no process, last turn ended.
+ */
+export type SessionState = 'current' | 'active' | 'hung' | 'orphaned' | 'completed' | 'empty'
+
+/**
+ * What every screen calls a session. `current`: it runs the command. `needs-you`: open, and nothing continues before
+ * you act. `waiting`: it continues by itself later. `hung`: open without a sign of work. `running`: a turn is under
+ * way. `open`: open and idle. `interrupted`: closed with pending work. `finished`: closed, and its last turn ended.
+ * `empty`: closed, without a conversation.
+ */
+export type SessionStatus =
+  | 'current'
+  | 'needs-you'
+  | 'waiting'
+  | 'hung'
+  | 'running'
+  | 'open'
+  | 'interrupted'
+  | 'finished'
+  | 'empty'
+
+/** A run of a workflow. Its agents are named by their labels. */
+export interface SessionWorkflow {
+  /** Id of the run. */
+  id: string
+  /** Agents whose results a resume of the run uses again. */
+  finished: string[]
+  /** Agents that a usage limit refused or cut off. */
+  refused: string[]
+  /** Agents that began and have no result yet: they were cut off, or still run. */
+  cut: string[]
+  /** Agents that failed otherwise. */
+  failed: string[]
+  /** The tool call that continues it; `null` for a finished run, and where its script is gone. */
+  resumeCall: string | null
+}
+
+/** A project, or the user's own settings, with hooks of this tool. */
+export interface SetupPlace {
+  /** Directory of the project; `null` for the user's own settings. */
+  project: string | null
+  /** The settings files that were edited. */
+  scopes: HookScope[]
+  /** Paths of the settings files. */
+  settings: string[]
+  /** The directory is there. */
+  exists: boolean
+}
+
+/** What `setups` found on this machine. */
+export interface SetupsReport {
+  /** Projects, and the user's own settings. */
+  places: SetupPlace[]
+  /** Directories that the plugin was written to. */
+  plugins: string[]
+  /** What the state directory contains. */
+  state: StateStock
+}
+
+/** Something of a session that is not copied. */
+export interface SkippedFile {
+  /** Path of the file. */
+  path: string
+  /** Why it is left. */
+  why: string
+}
+
+/** A process, told from a later one with the same id by its start token. */
+export interface StartedProcess {
+  /** Id of the process. */
+  pid: number
+  /** Start token; `null` when it had ended before it could be read. */
+  start: string | null
+}
+
+/** What `state` does. */
+export type StateAction = 'show' | 'list' | 'restore'
+
+/** What `state` tells or does. */
+export interface StateOptions {
+  /** What to do; `show` when absent. */
+  action?: StateAction
+  /**
+   * Name of a state or the beginning of it, else the id of a session or the beginning of it: its newest state. The
+   * last state when absent.
+   */
+  state?: string
+  /** Directory of the project; the working directory when absent. */
+  project?: string
+  /** Only tell what would be done. */
+  dryRun?: boolean
+}
+
+/** Answer of `state`: `cc-session-recover/state@1`. */
+export interface StateReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/state@1'
+  /** When it was made. */
+  generatedAt: string
+  /** Directory of the project. */
+  project: string
+  /** Whether recovery is set up there, so that states are saved. */
+  enabled: boolean
+  /** Directory of the states; `null` when there is none. */
+  directory: string | null
+  /** Every state that is kept, the newest first. */
+  states: SavedState[]
+  /**
+   * The last state's file holds none that was saved: somebody has edited it, or it came with the project. It is
+   * never handed to a model.
+   */
+  foreign: boolean
+  /**
+   * Name of the state that was asked for, or is the last one; `null` for a list, and where the file holds a
+   * foreign one.
+   */
+  chosen: string | null
+  /** The text of the chosen one, or of a foreign one; only with `show`. */
+  text: string | null
+  /** `true`: this is the plan, and nothing was changed. */
+  dryRun: boolean
+  /** The chosen one is the last state now, or with `dryRun` would be. */
+  restored: boolean
+  /** Path where a last state is kept that somebody had edited and that was replaced. */
+  kept: string | null
+}
+
+/** The state directory, and what would be lost with it. */
+export interface StateStock {
+  /** Path of the directory. */
+  dir: string
+  /** Whether it is there. */
+  exists: boolean
+  /** Sessions that Claude Code has deleted and that are kept only there. */
+  onlyCopies: number
+  /** Sessions that were exported into it. */
+  exports: number
+  /** Processes of this tool work with it: a supervisor, or a hook that waits. */
+  busy: boolean
+}
+
+/** What `status` looks at. */
+export interface StatusOptions {
+  /** Directory of the project; the working directory when absent. */
+  project?: string
+  /** Every project on this machine instead of one. */
+  all?: boolean
+}
+
+/** Answer of `status`: `cc-session-recover/status@1`. */
+export interface StatusReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/status@1'
+  /** When it was made. */
+  generatedAt: string
+  /** The project asked about, or `null` for all. */
+  project: AskedProject | null
+  /** Whether recovery is on here, and how far it goes. Printed by `status` only. */
+  recovery: RecoveryOverview
+  /** The newest word of each account about its limits, where `init --statusline` lets us hear it. */
+  accounts: Account[]
+  /** The sessions that match, sorted. */
+  sessions: Session[]
+  /**
+   * Closed sessions that need you and stopped longer ago than `status.recentHours`: how many, what stopped them,
+   * and the ids of those that only `repair` helps. They are not in `sessions`. Printed by `status` only.
+   */
+  older: OlderStops
+  /** What could not be read. */
+  problems: Problem[]
+}
+
+/** How and when a session stopped. */
+export interface Stop {
+  /** What stopped it, or what it is doing. */
+  kind: StopKind
+  /** Time of the record that tells the stop. */
+  at: string | null
+  /** When the limit ends; only for limits. */
+  resetsAt: string | null
+  /** `exact`: epoch seconds from the client's own record. `guess`: read from its text. */
+  resetsAtSource: ResetSource | null
+  /** The client's own message, without control characters. */
+  message: string | null
+  /** Id of the transcript record that tells it. */
+  record: string | null
+  /** The client made the model wrap up near this limit: the turn ended well, the work did not. Missing otherwise. */
+  wrappedUp?: boolean
+  /** What `kind` rests on. */
+  evidence: Evidence[]
+}
+
+/**
+ * Why a session stopped, or what it is doing when it did not. Read from the transcript's tail, never from an exit
+ * code.
+ */
+export type StopKind =
+  | 'finished'
+  | 'usage-limit-5h'
+  | 'usage-limit-weekly'
+  | 'usage-limit-opus'
+  | 'usage-limit-sonnet'
+  | 'usage-limit-fable'
+  | 'usage-limit-other'
+  | 'rate-limit'
+  | 'overloaded'
+  | 'server-error'
+  | 'network'
+  | 'auth'
+  | 'billing'
+  | 'context-full'
+  | 'output-limit'
+  | 'request-error'
+  | 'interrupted'
+  | 'waiting'
+  | 'running'
+  | 'closed'
+  | 'crashed'
+  | 'empty'
+  | 'unknown'
+
+/** What was found in the transcript of a subagent. Nothing is done to it: the client never sends it. */
+export interface SubagentFindings {
+  /** Path of its file. */
+  path: string
+  /** What was found, in the order of the file. */
+  findings: Finding[]
+  /** Findings that are not in the list, because there are too many. */
+  more: number
+}
+
+/** Transcripts of a session's subagents. */
+export interface Subagents {
+  /** Number of subagent transcripts. */
+  count: number
+  /** Bytes of all of them. */
+  bytes: number
+  /** Time of the newest record of any of them. */
+  lastActivityAt: string | null
+}
+
+/** What a transcript lost since a hook first saw it. */
+export interface TranscriptLoss {
+  /**
+   * `gone`: the file; `shorter`: its end; `headless`: its beginning, because the file was deleted while the
+   * session was open.
+   */
+  lost: TranscriptLossKind
+  /** `restore` brings back what is missing. */
+  restorable: boolean
+}
+
+/** What a transcript lost. */
+export type TranscriptLossKind = 'gone' | 'shorter' | 'headless'
+
+/** How a closed session is resumed. */
+export type Transport = 'print' | 'background' | 'terminal'
+
+/** One attempt to continue a session, in an account. */
+export interface TriedAttempt {
+  /** When it was made. */
+  at: string
+  /** What was done: `wake` or `resume`. */
+  action: string
+  /** What came of it. */
+  outcome: AttemptOutcome
+  /** Path of the copy of the transcript from before; `null` for a wake. */
+  snapshot: string | null
+  /** What the run did; `null` for a wake, and while it runs. */
+  result: RunResult | null
+}
+
+/** What `planUninstall` should prepare. */
+export interface UninstallOptions {
+  /** Directory of the project. */
+  project: string
+  /** Out of which settings file. */
+  scope?: HookScope
+}
+
+/** Everything `uninstall` will do. */
+export interface UninstallPlan {
+  project: string
+  /** Out of which settings file. */
+  scope: HookScope
+  /**
+   * A settings file that nobody touched since gets its earlier bytes back (`restore`); from others only our
+   * entries are removed.
+   */
+  files: FileStep[]
+  /** What a person should know. */
+  warnings: string[]
+  /** What it was planned from. */
+  options: UninstallOptions
+}
+
+/** Which closed sessions `watch` looks after. */
+export interface WatchOptions {
+  /** Only those of these projects (canonical paths); all when missing or empty. */
+  projects?: string[]
+}
+
+/** What a look of the supervisor came to: `cc-session-recover/watch@1`. */
+export interface WatchReport {
+  /** Name and version of this form. */
+  schema: 'cc-session-recover/watch@1'
+  /** Time of the pass. */
+  generatedAt: string
+  /** Process id of the supervisor that works. */
+  supervisor: number
+  /** It is this process; else this one only shows what that one does. */
+  own: boolean
+  /** What is looked after. */
+  sessions: WatchedSession[]
+  /** When it looks again. */
+  looksAgainAt: string | null
+  /** Milliseconds until the next pass. */
+  looksAgainIn: number
+  /** Something is still going to happen without a person. */
+  owed: boolean
+  /** Of that, something is to be done at once, and nothing is known that speaks against it. */
+  due: boolean
+  /** What could not be read. */
+  problems: Problem[]
+}
+
+/** One session that the supervisor looks after. */
+export interface WatchedSession {
+  /** Id of the session, a UUID. */
+  id: string
+  /** Directory of its project. */
+  project: string | null
+  /** Kind of the stop that interrupted it. */
+  stop: StopKind
+  /** Where its incident stands. */
+  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'superseded' | 'held' | 'given-up' | 'cancelled'
+  /** What happens next, and why. */
+  next: NextStep
+  /** A person paused it. */
+  paused: boolean
+  /** A run of it is under way. */
+  running: boolean
+  /** What the last look came to, when nothing was started although it was due. */
+  waits: string | null
+  /** Runs that were made for it. */
+  runs: number
+  /** How the last of them ended. */
+  last: string | null
+}
+
+/** What all runs of an incident did. */
+export interface WorkDone {
+  /** Real answers of a model that were added. */
+  answers: number
+  /** Tool calls that were made. */
+  calls: number
+  /** Tool calls that were denied. */
+  denied: number
+  /** Files that were edited or written. */
+  files: string[]
+  /** Commits that were made: short id and subject. */
+  commits: string[]
+  /** Tokens read and written by the model. */
+  tokens: number
+}
+
+/** What `uninstall` did. */
+export type UninstallReport = InitReport
 
 /** What a command with `--json` prints when it fails: `cc-session-recover/error@1`. */
 export interface ErrorReport {
@@ -2340,24 +2977,6 @@ export interface PostedNotice {
   at: string
 }
 
-/** What {@link inspect} reads. */
-export interface InspectOptions {
-  transcript: string
-  /** Whether a process holds the session; `null` or absent: unknown, the registry is asked. */
-  alive?: boolean | null
-  /** The live client's own status word, with `alive: true`. */
-  status?: string | null
-}
-
-/** What a hook payload says, without looking at any file. */
-export interface PayloadReading {
-  event: string
-  session: string | null
-  /** For `StopFailure`: the kind of stop, or `null` when it is no stop of the session (a subagent's). */
-  kind: StopKind | null
-  subagent: boolean
-}
-
 /** Fields of every error that crosses the boundary. */
 export interface RecoverError extends Error {
   /** Stable name, such as `SESSION_NOT_FOUND`. */
@@ -2368,212 +2987,6 @@ export interface RecoverError extends Error {
   hint: string | null
   /** Exit code of the command line for this error. */
   exitCode: number
-}
-
-/** Which closed sessions {@link watch} looks after. */
-export interface WatchOptions {
-  /** Only those of these projects (canonical paths); all when missing or empty. */
-  projects?: string[]
-}
-
-/** One session that the supervisor looks after. */
-export interface WatchedSession {
-  /** Session id. */
-  id: string
-  /** Its project. */
-  project: string | null
-  /** What stopped it. */
-  stop: StopKind
-  /** Where its incident stands. */
-  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'superseded' | 'held' | 'given-up' | 'cancelled'
-  /** What happens next. */
-  next: NextStep
-  /** A person paused it. */
-  paused: boolean
-  /** A run of it is under way. */
-  running: boolean
-  /** What the last look came to, when nothing was started although it was due. */
-  waits: string | null
-  /** Runs that were made for it. */
-  runs: number
-  /** How the last of them ended. */
-  last: string | null
-}
-
-/** What a look of the supervisor came to: `cc-session-recover/watch@1`. */
-export interface WatchReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/watch@1'
-  /** When it looked. */
-  generatedAt: string
-  /** Process id of the supervisor that works. */
-  supervisor: number
-  /** It is this process; else this one only shows what that one does. */
-  own: boolean
-  /** What is looked after. */
-  sessions: WatchedSession[]
-  /** When it looks again. */
-  looksAgainAt: string | null
-  /** Milliseconds until then. */
-  looksAgainIn: number
-  /** Something is still going to happen without a person. */
-  owed: boolean
-  /** Of that, something is to be done at once, and nothing is known that speaks against it. */
-  due: boolean
-  /** What could not be read. */
-  problems: Problem[]
-}
-
-/** Which sessions {@link preview} shows. */
-export interface PreviewOptions {
-  /** Session id, an unambiguous prefix of it, or its name or title; every stopped session when missing. */
-  session?: string
-}
-
-/** A process that is started for a session. */
-export interface Launch {
-  /** Absolute path of the program, then its arguments. */
-  argv: string[]
-  /** Where it is started. */
-  cwd: string
-  /** Variables that are set. */
-  env: Record<string, string>
-  /** Variables that are taken out. */
-  unset: string[]
-  /** How it runs. */
-  transport: 'print' | 'background' | 'terminal'
-  /** Permission mode that it gets: never above the recorded one nor above the user's ceiling. */
-  permissionMode: string
-  /** What the run may do in that mode, in words. */
-  may: string
-  /** The session's own permission mode, when the run gets a lower one. */
-  loweredFrom: string | null
-  /** Longest run, in seconds. */
-  deadlineSeconds: number
-}
-
-/** What would be done for one session. */
-export interface Preview {
-  /** Session id. */
-  session: string
-  /** Its project. */
-  project: string | null
-  /** What stopped it. */
-  stop: StopKind
-  /** Where every screen puts the session. */
-  group: SessionGroup
-  /** What happens next, as in every other report. */
-  plan: NextStep
-  /** Whether it could be started now. */
-  verdict: 'ready' | 'not-yet' | 'hold' | 'over'
-  /** Why not. */
-  why: string | null
-  /** Where it is open, such as `pts/3`: nothing is started for it as long as it is. `null` when it is closed. */
-  openIn: string | null
-  /** The process; `null` where none can be started. */
-  launch: Launch | null
-}
-
-/** What {@link preview} answers: `cc-session-recover/preview@1`. */
-export interface PreviewReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/preview@1'
-  /** When it was made. */
-  generatedAt: string
-  /** One a session. */
-  sessions: Preview[]
-  /** What could not be read. */
-  problems: Problem[]
-}
-
-/** Which session {@link resumeNow} resumes. */
-export interface RunOptions {
-  /** Session id, an unambiguous prefix of it, or its name or title. */
-  session?: string
-  /** The one that was active last. */
-  latest?: boolean
-  /** Only sessions of this project. */
-  project?: string
-  /** A program to start instead of `claude`, with its first arguments, such as `ccs work`. */
-  with?: string
-  /** Not the session itself: a new one that begins with its note. */
-  fresh?: boolean
-}
-
-/** What came of a run that a person asked for: `cc-session-recover/run@1`. */
-export interface RunReport {
-  /** Name and version of this form. */
-  schema: 'cc-session-recover/run@1'
-  /** When it had ended. */
-  generatedAt: string
-  /** Session id. */
-  session: string
-  /** The session whose work a new one went on with; `null` when it is the session itself. */
-  insteadOf: string | null
-  /** Where its incident stands. */
-  phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'superseded' | 'held' | 'given-up' | 'cancelled'
-  /** The attempt that was made. */
-  attempt: Attempt | null
-  /** What is to be done now, in words. */
-  why: string
-}
-
-/** What {@link pause} pauses. */
-export interface PauseOptions {
-  /** Session id, an unambiguous prefix of it, or its name or title. */
-  session?: string
-  /** Everything. */
-  all?: boolean
-  /** Take it back. */
-  unpause?: boolean
-}
-
-/** What {@link pause} did. */
-export interface PauseReport {
-  /** The session; `null` for everything. */
-  session: string | null
-  /** Whether it is paused now. */
-  paused: boolean
-  /** Whether that is new. */
-  changed: boolean
-  /** The session stays paused although its own pause was ended, because everything is paused. */
-  heldByAll: boolean
-}
-
-/** What a dashboard shows first. */
-export interface DashboardView {
-  /** `project`: sessions of one project. `all`: of every project (default). */
-  scope?: 'project' | 'all'
-  /** Fuzzy filter over name, project and newest prompt. */
-  filter?: string
-  /** Transcript of the selected session, or the id of one without a transcript. */
-  selected?: string | null
-}
-
-/** How {@link dashboard} is opened. */
-export interface DashboardOptions {
-  /** Directory of the project for the scope `project` (default: the working directory). */
-  project?: string
-  /** What it shows first, such as the view of an earlier outcome. */
-  view?: DashboardView
-  /** The verb that a session is chosen for. Enter chooses, and no other action is possible. */
-  picker?: 'show' | 'resume' | 'export' | 'handoff' | 'kill'
-  /** `act` (default). `watch`: no key changes anything; only `show` and `handoff` end it besides `quit` and `interrupt`. `rescue`: open sessions come first. */
-  purpose?: 'act' | 'watch' | 'rescue'
-  /** Seconds between checks for changes (default: 2). */
-  every?: number
-  /** Draw with colours. */
-  colour?: boolean
-}
-
-/** What the user chose in a {@link dashboard}. Nothing of it has been done yet. */
-export interface DashboardOutcome {
-  /** `pick`: the session for the verb of a picker. `interrupt`: Ctrl-C. */
-  action: 'resume' | 'resume-window' | 'open-page' | 'export' | 'handoff' | 'pause' | 'unpause' | 'cancel' | 'kill' | 'repair' | 'restore' | 'show' | 'pick' | 'quit' | 'interrupt'
-  /** Names the session for the verb: its id, or the path of a conflict copy; `null` for `quit` and `interrupt`. */
-  session: string | null
-  /** Opens the dashboard again as it was left. */
-  view: DashboardView
 }
 
 /**

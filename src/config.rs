@@ -228,6 +228,7 @@ impl Default for Unattended {
 /// How a closed session is resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Transport {
     /// `claude -p --resume`: works on its own and ends.
     Print,

@@ -14,6 +14,8 @@
 pub mod claude;
 pub mod clock;
 pub mod config;
+#[cfg(all(feature = "node", test))]
+mod contract;
 pub mod entry;
 pub mod env;
 pub mod error;

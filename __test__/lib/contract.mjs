@@ -8,7 +8,7 @@ import { ROOT } from './command.mjs';
 /** What `--json` prints: file of its schema, the type, its title. */
 export const REPORTS = /** @type {const} */ ([
   { name: 'session', type: 'Session', title: 'One session, as `show --json` prints it and every other report contains it' },
-  { name: 'status', type: 'ListReport', title: 'Answer of `status --json` and `list --json`' },
+  { name: 'status', type: 'StatusReport', or: 'ListReport', title: 'Answer of `status --json` and `list --json`' },
   { name: 'search', type: 'SearchReport', title: 'Answer of `search --json`' },
   { name: 'recall', type: 'RecallReport', title: 'Answer of `recall --json`' },
   { name: 'resume', type: 'ResumeReport', title: 'Answer of `resume --json`' },
@@ -35,9 +35,6 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'configuration', type: 'ConfigurationReport', title: 'Answer of `config --json`' },
   { name: 'doctor', type: 'DoctorReport', title: 'Answer of `doctor --json`' },
 ]);
-
-/** Fields that only some of the verbs print which share a schema. */
-const OPTIONAL = new Set(['ListReport.total', 'ListReport.gone']);
 
 /** Numbers that may have a fraction. */
 const FRACTIONS = new Set(['percent', 'cpuPercent', 'exportsDays', 'snapshotsDays', 'pagesDays', 'outputsDays', 'recordsDays', 'keptDays']);
@@ -160,20 +157,34 @@ export function fieldsOf(all, name) {
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
 const DEFINITIONS = 'urn:cc-session-recover:definitions:1';
 
-/** The schema of a report. What it shares with others is in {@link definitions}. @param {{name: string, type: string, title: string}} report */
-export function schemaOf({ name, type, title }) {
+/**
+ * The schema of a report. What it shares with others is in {@link definitions}. With `or`, two verbs share it: a field that only one
+ * of them prints may be missing.
+ *
+ * @param {{name: string, type: string, or?: string, title: string}} report
+ */
+export function schemaOf({ name, type, or, title }) {
+  const { root } = objectsOf(type, DEFINITIONS);
+  if (or !== undefined) {
+    const other = objectsOf(or, DEFINITIONS).root;
+    root.properties = { ...root.properties, ...other.properties };
+    root.required = root.required.filter((/** @type {string} */ field) => other.required.includes(field));
+  }
   return {
     $schema: DRAFT,
     $id: `urn:cc-session-recover:${name}:1`,
     title,
     description: 'Unknown fields are to be passed over; null means unknown; times are RFC 3339 in UTC; sizes are bytes. See docs/json.md.',
-    ...objectsOf(type, DEFINITIONS).root,
+    ...root,
   };
 }
 
+/** @returns {string[]} */
+const typesOfReports = () => REPORTS.flatMap((report) => ('or' in report ? [report.type, report.or] : [report.type]));
+
 /** Every object that a report refers to. */
 export function definitions() {
-  const defs = Object.assign({}, ...REPORTS.map(({ type }) => objectsOf(type, '').defs));
+  const defs = Object.assign({}, ...typesOfReports().map((type) => objectsOf(type, '').defs));
   return {
     $schema: DRAFT,
     $id: DEFINITIONS,
@@ -194,7 +205,7 @@ function objectsOf(type, home) {
     return {
       ...(words === '' ? {} : { description: words }),
       type: 'object',
-      required: fields.filter((field) => !field.optional && !OPTIONAL.has(`${owner}.${field.name}`)).map((field) => field.name),
+      required: fields.filter((field) => !field.optional).map((field) => field.name),
       properties: Object.fromEntries(fields.map((field) => [field.name, { ...(field.doc === '' ? {} : { description: field.doc }), ...valueSchema(field.type, field.name, owner) }])),
       additionalProperties: true,
     };
@@ -246,8 +257,7 @@ function objectsOf(type, home) {
 /** The reference of all fields, as Markdown tables, one an object. */
 export function reference() {
   const all = declarations();
-  /** @type {string[]} */
-  const wanted = REPORTS.map(({ type }) => type);
+  const wanted = typesOfReports();
   const parts = [];
   for (const name of wanted) {
     const declaration = /** @type {Declaration} */ (all.get(name));

@@ -10,9 +10,10 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Where a value comes from.
+/// Where a value comes from. `invalid`: a file is not valid, which switches recovery off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ConfigOrigin {
     Default,
     User,
@@ -24,22 +25,32 @@ pub enum ConfigOrigin {
 
 /// A value in force.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConfigValue {
     /// Path of the value in the user's file, such as `heartbeat.graceSeconds`.
     pub key: String,
+    /// The value, as it would stand in the file; of `notify.webhook` only the host.
+    #[cfg_attr(test, ts(type = "unknown"))]
     pub value: Value,
+    /// The value where no file has one.
+    #[cfg_attr(test, ts(type = "unknown"))]
     pub default: Value,
+    /// The file that decides it.
     pub origin: ConfigOrigin,
 }
 
-/// A configuration file, whether it exists or not.
+/// A configuration file that was read.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConfigFile {
-    /// Only [`ConfigOrigin::User`] or [`ConfigOrigin::Project`].
+    /// `user`, or `project` for the file that narrows the user's.
     pub origin: ConfigOrigin,
+    /// Path of the file.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
+    /// Whether there is such a file.
     pub exists: bool,
+    /// What is wrong with it, and the name that was probably meant; `null` when it is valid or missing.
     pub problem: Option<Problem>,
 }
 

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::options::read_options;
 use crate::project::{init, plugin, uninstall};
 use crate::report::find::SessionOptions;
-use crate::report::session::{Alive, inspect as inspect_transcript};
+use crate::report::session::{Alive, InspectOptions, inspect as inspect_transcript};
 use crate::report::{
     account, cancel, config, doctor, handoff, list, recall, resume, search, show, state, status,
 };
@@ -16,10 +16,8 @@ use crate::rescue::{relocate, restore};
 use crate::world::World;
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use std::path::PathBuf;
+use serde_json::Value;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -364,18 +362,7 @@ pub fn inspect(options: Value) -> AsyncTask<CoreTask> {
 pub fn read_payload(payload: String) -> Option<Value> {
     use crate::clock::Clock;
     let payload = crate::hook::Payload::parse(payload.as_bytes()).ok()?;
-    let kind = payload.stop(SystemClock.now()).map(|stop| stop.kind);
-    Some(
-        json!({"event": payload.event, "session": payload.session, "kind": kind, "subagent": payload.subagent}),
-    )
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InspectOptions {
-    transcript: PathBuf,
-    alive: Option<bool>,
-    status: Option<String>,
+    serde_json::to_value(payload.reading(SystemClock.now())).ok()
 }
 
 pub(super) fn seen(env: &Environment) -> World<'_> {

@@ -15,7 +15,7 @@ mod state;
 mod stop;
 
 pub use module::answer_module;
-pub use payload::{HookEvent, LARGEST as LARGEST_PAYLOAD, Payload, Refusal};
+pub use payload::{HookEvent, LARGEST as LARGEST_PAYLOAD, Payload, PayloadReading, Refusal};
 pub use start::Registration;
 
 use crate::claude::home::{ClaudeHome, all_homes};

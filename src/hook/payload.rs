@@ -6,8 +6,8 @@
 use super::rest::Turn;
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::wording::{ClientText, client_text};
-use crate::session::Stop;
 use crate::session::failure::stop_of_payload;
+use crate::session::{Stop, StopKind};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -120,7 +120,26 @@ pub struct Payload {
     pub prompt_id: Option<String>,
 }
 
+/// What a hook payload says, without looking at any file.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PayloadReading {
+    #[cfg_attr(test, ts(as = "String"))]
+    pub event: HookEvent,
+    #[cfg_attr(test, ts(as = "Option<String>"))]
+    pub session: String,
+    /// For `StopFailure`: the kind of stop, or `null` when it is no stop of the session (a subagent's).
+    pub kind: Option<StopKind>,
+    pub subagent: bool,
+}
+
 impl Payload {
+    #[must_use]
+    pub fn reading(self, now: DateTime<Utc>) -> PayloadReading {
+        let kind = self.stop(now).map(|stop| stop.kind);
+        PayloadReading { event: self.event, session: self.session, kind, subagent: self.subagent }
+    }
+
     /// Checks what came in.
     ///
     /// # Errors

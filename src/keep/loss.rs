@@ -17,6 +17,7 @@ const FIRST: u64 = 16 * 1024;
 /// What a transcript lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TranscriptLossKind"))]
 pub enum Loss {
     /// The file is gone.
     Gone,

@@ -66,9 +66,11 @@ pub struct Situation {
     pub resume_command: Option<String>,
 }
 
-/// What the text is for.
+/// What a hand-over is for. `note`: the block of HANDOFF.md. `paste`: any assistant, everything. `resume`: the first
+/// prompt of a fresh session in the project. `essential`: any assistant, only what is needed to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "HandoffForm"))]
 pub enum Form {
     /// The managed block of HANDOFF.md.
     #[default]

@@ -48,44 +48,48 @@ const EXCLUDE_LIMIT: u64 = 1024 * 1024;
 const LAUNCHER_LIMIT: u64 = 1024 * 1024;
 const EXCLUDE_HEADING: &str = "# cc-session-recover";
 
-/// What a person wants.
+/// What `planInit` should prepare.
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct InitOptions {
     /// Directory of the project.
     pub project: PathBuf,
-    /// Where the hooks go.
+    /// Where the hooks go: `.claude/settings.json`, `.claude/settings.local.json`, or the user's own `settings.json`.
     #[serde(default)]
     pub scope: HookScope,
-    /// `false`: no hooks and no launcher.
+    /// `false` writes no hooks and no launcher for them.
     #[serde(default = "yes")]
     pub hooks: bool,
-    /// A status line too. In a project it goes into `settings.local.json`, whatever the scope: one in `settings.json` would
-    /// change what colleagues see.
+    /// `true`: a status line too, around the one that is there. In a project it goes into
+    /// `.claude/settings.local.json`, whatever the scope.
     #[serde(default)]
     pub status_line: bool,
-    /// `true`: closed sessions of the project may be resumed without a person; `false` takes that back.
+    /// `true`: a person agrees that closed sessions of the project are resumed without one. `false` takes that back.
     #[serde(default)]
     pub unattended: Option<bool>,
-    /// `false`: no slash commands.
+    /// `false` writes no slash commands.
     #[serde(default = "yes")]
     pub commands: bool,
-    /// `false`: the model is not asked to keep HANDOFF.md current; `true` takes that back.
+    /// `false`: the model is not asked to keep its part of HANDOFF.md current. `true` takes that back; it stays as it
+    /// was when absent.
     #[serde(default)]
     pub instruction: Option<bool>,
-    /// `false`: sessions of the project are not kept beyond Claude Code's retention; `true` takes that back.
+    /// `false`: sessions of the project are not kept beyond Claude Code's retention. `true` takes that back; it stays
+    /// as it was when absent.
     #[serde(default)]
     pub keep: Option<bool>,
-    /// Leave git's exclude file alone.
+    /// `true` leaves `.git/info/exclude` alone.
     #[serde(default)]
     pub share: bool,
-    /// Root of the running package.
+    /// Root of the running package, from which the runtime is copied.
     pub package_root: PathBuf,
-    /// The addon that is loaded, when it is not in the package's root.
+    /// The loaded addon, when it is not in the package's root.
     #[serde(default)]
     pub addon: Option<PathBuf>,
-    /// Absolute path of the running node, which hooks then start; the one on PATH when missing.
+    /// Absolute path of the running node. Hooks start it, whatever the PATH of their client; the `node` on PATH when
+    /// absent.
     #[serde(default)]
     pub node: Option<PathBuf>,
 }
@@ -96,16 +100,20 @@ const fn yes() -> bool {
 
 /// Where the runtime comes from and goes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RuntimeStep {
+    /// Root of the running package.
     pub from: PathBuf,
     /// The copy; `None` when there is none.
     pub to: Option<PathBuf>,
+    /// Why it is copied, or used where it is.
     pub why: String,
 }
 
-/// Everything that will be done.
+/// Everything `init` will do, as a value. Nothing is written before `applyInit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct InitPlan {
     pub project: PathBuf,
     /// Where the hooks go.
@@ -113,12 +121,13 @@ pub struct InitPlan {
     /// The settings files that are edited; their steps come first in `files`. Not taken from a plan that was handed back.
     #[serde(skip)]
     edits: Vec<SettingsEdit>,
+    /// The settings files first.
     pub files: Vec<FileStep>,
     /// The copy of the package.
     pub runtime: RuntimeStep,
     /// What a person should know.
     pub warnings: Vec<String>,
-    /// What it was planned from.
+    /// The options the plan was made from.
     pub options: InitOptions,
 }
 
@@ -139,13 +148,14 @@ struct SettingsEdit {
     target: SettingsTarget,
 }
 
-/// What was done, by `init` or `uninstall`.
+/// Answer of `init` and `uninstall`: what changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "InitReport"))]
 pub struct ProjectReport {
     pub project: PathBuf,
     /// Where the hooks are.
     pub scope: HookScope,
-    /// `false`: everything was as it should be.
+    /// `false`: everything was already as it should be.
     pub changed: bool,
     pub files: Vec<FileStep>,
     /// Sessions whose files were kept for the first time.

@@ -17,9 +17,10 @@ pub use crate::trust::enabled::HookScope;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What happens to a file.
+/// What a plan does with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum FileAction {
     Create,
     /// It gets other contents.
@@ -31,15 +32,16 @@ pub enum FileAction {
     Keep,
 }
 
-/// One file that is written or removed.
+/// One file that `init` or `uninstall` creates, replaces or removes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct FileStep {
     pub path: PathBuf,
     /// What happens to it.
     pub action: FileAction,
     pub why: String,
-    /// Text before; `None`: no file, or no text.
+    /// Text before and after, for a diff; `null` when the file does not exist or is not text.
     pub before: Option<String>,
     pub after: Option<String>,
 }

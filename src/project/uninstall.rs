@@ -33,9 +33,10 @@ use std::time::Duration;
 const LIMIT: u64 = 4 * 1024 * 1024;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-/// What a person wants.
+/// What `planUninstall` should prepare.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct UninstallOptions {
     /// Directory of the project.
     pub project: PathBuf,
@@ -55,9 +56,10 @@ enum SettingsAction {
     Keep,
 }
 
-/// Everything that will be done.
+/// Everything `uninstall` will do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct UninstallPlan {
     pub project: PathBuf,
     /// Out of which settings file.
@@ -66,6 +68,8 @@ pub struct UninstallPlan {
     /// that was handed back.
     #[serde(skip)]
     edits: Vec<SettingsRemoval>,
+    /// A settings file that nobody touched since gets its earlier bytes back (`restore`); from others only our
+    /// entries are removed.
     pub files: Vec<FileStep>,
     /// What a person should know.
     pub warnings: Vec<String>,

@@ -18,13 +18,14 @@ const LONGEST_MODEL: usize = 100;
 /// No model's window is larger, in tokens.
 const LARGEST_WINDOW: u64 = 1_000_000_000;
 
-/// One usage window of an account.
+/// How much of a limit is used.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "QuotaWindow"))]
 pub struct Window {
-    /// Share that is used, 0 to 100.
+    /// Used share in percent, 0 to 100.
     pub used_percent: f64,
-    /// When it begins anew.
+    /// When it begins anew; it may be over by now.
     #[serde(serialize_with = "time")]
     pub resets_at: DateTime<Utc>,
 }

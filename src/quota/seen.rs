@@ -31,17 +31,18 @@ const MOST_MODELS: usize = 64;
 /// Wait of a command that removes a session for a status line that writes.
 const FORGET_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// An account as it was last seen, through one configuration directory.
+/// What a client last told about the limits of its account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Account {
-    /// Claude Code's configuration directory.
+    /// Configuration directory of the client that told it.
     pub config_dir: PathBuf,
-    /// Window of five hours; it may have begun anew since.
+    /// The limit of five hours.
     pub five_hour: Option<Window>,
-    /// Window of seven days; likewise.
+    /// The limit of seven days.
     pub seven_day: Option<Window>,
-    /// When a client told it last.
+    /// When it was told.
     #[serde(serialize_with = "time")]
     pub seen_at: DateTime<Utc>,
 }

@@ -36,6 +36,7 @@ const fn is_zero(count: &u32) -> bool {
 /// Where an incident stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "IncidentPhase"))]
 pub enum Phase {
     /// Recorded, not planned yet.
     Open,
@@ -102,6 +103,7 @@ impl Phase {
 /// Why the waiting hook does not continue an open session at its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "HeldBackReason"))]
 pub enum Obstacle {
     /// The client shows a menu or another dialog, which holds every wake until it is closed.
     Dialog,
@@ -166,11 +168,13 @@ impl Obstacle {
     }
 }
 
-/// An obstacle as the waiting hook last saw it.
+/// What keeps the waiting hook from continuing an open session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HeldBack {
+    /// `dialog`: a menu is open in its window. `shared`: several windows have it open. `suspended`: Ctrl-Z.
     pub reason: Obstacle,
-    /// In words, with the place of the session at that time.
+    /// The same in words, and what to do.
     pub why: String,
 }
 
@@ -186,6 +190,7 @@ impl HeldBack {
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum AttemptOutcome {
     Pending,
     /// The session worked on.
@@ -200,28 +205,34 @@ impl AttemptOutcome {
     pub const ALL: [Self; 4] = [Self::Pending, Self::Continued, Self::StoppedAgain, Self::NoEffect];
 }
 
-/// One attempt to continue.
+/// One attempt to continue a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Attempt {
     /// When it was made.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
+    /// What was done: `wake` or `resume`.
     pub action: String,
-    /// The stop it answered.
+    /// The kind of stop it answered.
     pub answered: StopKind,
+    /// What came of it.
     pub outcome: AttemptOutcome,
-    /// The run of ours that resumed the closed session; `None` for a wake.
+    /// The run that resumed the closed session; missing for a wake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub run: Option<Box<Run>>,
 }
 
-/// A process that was started, told from a later one with the same id by its start token.
+/// A process, told from a later one with the same id by its start token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StartedProcess {
+    /// Id of the process.
     pub pid: u32,
-    /// Start token; `None` when it had ended before it could be read.
+    /// Start token; `null` when it had ended before it could be read.
     pub start: Option<String>,
 }
 
@@ -236,20 +247,22 @@ pub struct OpenedByUser {
     pub client: Option<StartedProcess>,
 }
 
-/// One run that resumes a closed session. It is written down before the process is started (without `child`), once it is
-/// started, and when it has ended.
+/// A run that resumes a closed session without a terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Run {
     /// Names the run, in its environment and in the names of its files.
     pub nonce: String,
-    /// How it is started.
+    /// How it was started.
     pub transport: Transport,
-    /// The supervisor that makes it.
+    /// The supervisor that made it.
     pub supervisor: StartedProcess,
+    /// What was started; `null` before that.
     pub child: Option<StartedProcess>,
-    /// Length of the transcript before, in bytes, and SHA-256 of these bytes in hex.
+    /// Length of the transcript before, in bytes.
     pub bytes_before: u64,
+    /// SHA-256 of these bytes, in hex.
     pub sha256_before: String,
     /// Copy of the transcript from before.
     pub snapshot: PathBuf,
@@ -262,21 +275,23 @@ pub struct Run {
     pub deadline_seconds: Option<u64>,
     /// The user opened the session while this run worked in it: the run must end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub taken_over: Option<OpenedByUser>,
-    /// What came of it; `None` while it runs, or when its supervisor was lost.
+    /// What came of it; `null` while it runs.
     pub result: Option<RunResult>,
 }
 
-/// What a run did, read from the transcript and from git, never from what the process says of itself.
+/// What a run did, read from the transcript and from git.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RunResult {
     /// When the process had ended.
     #[serde(serialize_with = "time_or_null")]
     pub ended_at: Option<DateTime<Utc>>,
-    /// How the process ended: `exited with 0`, `ended by signal 9`, `stopped after 240 min`, `lost`.
+    /// How the process ended, in words. Proves nothing by itself.
     pub ended: String,
-    /// Real assistant messages that were added.
+    /// Real answers of a model that were added.
     pub answers: usize,
     /// Tool calls that were made.
     pub calls: usize,
@@ -296,14 +311,14 @@ pub struct RunResult {
     pub tokens: u64,
     /// The model's last words, cleared of secrets and cut.
     pub last_words: Option<String>,
-    /// Why it counts as having done nothing, when it does: the sentence of `hollow_reason`.
+    /// Why it counts as having done nothing, when it does.
     pub hollow: Option<String>,
-    /// See [`Hollow`]; `None` also in results of versions that stored only the sentence.
+    /// The same as a stable code; null also where only the sentence was stored.
     #[serde(default)]
     pub hollow_reason: Option<HollowReason>,
-    /// What is wrong with the transcript afterwards: the sentence of `damage_reason`.
+    /// What is wrong with the transcript afterwards: shortened, rewritten, or forked.
     pub damage: Option<String>,
-    /// `None` also in results of versions that stored only the sentence.
+    /// The same as a stable code; null also where only the sentence was stored.
     #[serde(default)]
     pub damage_reason: Option<DamageReason>,
 }
@@ -327,6 +342,7 @@ impl RunResult {
 /// Why a run counts as having done nothing: a stable code, which programs may compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum HollowReason {
     /// The client answered in the model's place.
     ClientAnswered,
@@ -385,6 +401,7 @@ impl std::fmt::Display for Hollow {
 /// place where its sentence is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum DamageReason {
     /// It is shorter than before the run.
     Shortened,
@@ -404,19 +421,24 @@ impl std::fmt::Display for DamageReason {
     }
 }
 
-/// One stop of one session.
+/// A stop that is being looked after, as it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Incident {
+    /// Version of the form it is stored in.
     pub version: u32,
+    /// Id of the session, a UUID.
     pub session: String,
-    /// Grows with every new stop of the session, so that a waiter notices.
+    /// Grows with every new stop of the session.
     pub generation: u64,
-    /// Project it belongs to.
+    /// Directory of the project.
     pub project: Option<PathBuf>,
-    /// Claude Code's configuration directory.
+    /// Configuration directory of its Claude Code.
     pub config_dir: Option<PathBuf>,
+    /// Path of the transcript.
     pub transcript: PathBuf,
+    /// Stop that opened the incident.
     pub stop: Stop,
     /// Permission mode at the stop.
     pub permission_mode: Option<String>,
@@ -424,71 +446,88 @@ pub struct Incident {
     pub model: Option<String>,
     /// Continuations of the client itself since the last prompt that the user typed.
     #[serde(default, skip_serializing_if = "is_zero")]
+    #[cfg_attr(test, ts(skip))]
     pub continuations: u32,
     /// The user cancelled the client's own continuation of this stop with Esc, and ours goes on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, ts(skip))]
     pub native_cancelled: bool,
     /// Tokens the session's newest answer had to read.
     #[serde(default)]
     pub context_tokens: Option<u64>,
     /// What decided what ran in the project, at the stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub fingerprint: Option<Fingerprint>,
     /// How the session's client was started: provider, account, and options.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub started_with: Option<Box<StartedWith>>,
     /// Why the supervisor that leads would not reach the session's account; another one may take it over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(skip))]
     pub other_account: Vec<AccountDifference>,
     /// The supervisor that has the session's account where the one that leads has not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub claimed_by: Option<StartedProcess>,
     /// Working directory at the stop.
     pub cwd: Option<String>,
-    /// Version of the client.
+    /// Version of Claude Code at the stop.
     pub client_version: Option<String>,
+    /// `cli` (terminal, background) or `sdk-cli` (`-p`).
     pub entrypoint: Option<String>,
-    /// Process of the client.
+    /// Process id of the client at the time of the stop.
     pub claude_pid: Option<u32>,
-    /// Its start token, which tells it from a later process with the same id.
+    /// Start token of that process, which tells it from a later one with the same id.
     pub claude_start: Option<String>,
     /// The user's client that opened the session last, while it was stopped and closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub opened: Option<OpenedByUser>,
     /// Program that this process ran, where its sessions may go on without a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub claude_program: Option<PathBuf>,
-    /// When the incident was opened.
+    /// When it was noted first.
     #[serde(serialize_with = "time")]
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// When it was changed last.
     #[serde(serialize_with = "time")]
     pub updated_at: DateTime<Utc>,
-    /// When the first stop of the present run of stops happened.
+    /// When the first of the present run of stops happened.
     #[serde(serialize_with = "time_or_null")]
     pub first_stop_at: Option<DateTime<Utc>>,
+    /// How far it is.
     pub phase: Phase,
     /// Attempts since the session last worked.
     pub attempts: Vec<Attempt>,
-    /// Times of all wakes of the last 24 hours, also of earlier incidents of this session.
+    /// Times of all wakes of the last 24 hours.
     #[serde(default)]
     pub cycles: Vec<DateTime<Utc>>,
+    /// What was planned; `next` of the session says what is true now.
     pub plan: RecoveryPlan,
-    /// What the waiting hook meets that keeps it from continuing the session.
+    /// What kept the waiting hook from continuing the session when it last checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub held_back: Option<HeldBack>,
     /// The client opened its limit menu for this stop, as it does when it does not continue by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub limit_menu_at: Option<DateTime<Utc>>,
     /// When the plugin's module inside the client last reported that it waits for the planned time in place of a hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub module_seen_at: Option<DateTime<Utc>>,
     /// Evidence that usage was available again before the reset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub early: Option<EarlyReset>,
     /// What the clocks showed when its time was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub timing: Option<Timing>,
+    /// What it rests on.
     pub evidence: Vec<Evidence>,
 }
 

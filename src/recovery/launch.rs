@@ -41,26 +41,29 @@ const MODES: [(&str, u8); 6] =
 /// No ceiling goes above this.
 const WIDEST: u8 = 3;
 
-/// A process to start.
+/// A process that is started for a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Launch {
     /// Absolute path of the program, then its arguments.
     pub argv: Vec<String>,
+    /// Where it is started.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub cwd: PathBuf,
     /// Variables that are set.
     pub env: BTreeMap<String, String>,
     /// Variables that are taken out.
     pub unset: Vec<String>,
+    /// Transport that it runs in.
     pub transport: Transport,
-    /// Permission mode that it gets.
+    /// Permission mode that it gets: never above the recorded one nor above the user's ceiling.
     pub permission_mode: String,
-    /// What the run may do in that mode.
+    /// What the run may do in that mode, in words.
     pub may: &'static str,
-    /// The session's own mode, when the run gets a lower one.
+    /// The session's own permission mode, when the run gets a lower one.
     pub lowered_from: Option<String>,
-    /// Longest run in seconds.
+    /// Longest run, in seconds.
     pub deadline_seconds: u64,
 }
 

@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+/// What the plan for a stopped session does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "PlannedAction"))]
 pub enum Action {
     /// The waiting hook continues the open session.
     Wake,
@@ -23,19 +25,24 @@ pub enum Action {
     None,
 }
 
-/// What happens next, when, and why.
+/// What happens next to a session, when, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "NextStep"))]
 pub struct RecoveryPlan {
+    /// `wake`: the waiting hook continues it. `client`: Claude Code continues it itself. `run`: the supervisor
+    /// resumes the closed session. `resume`: a person resumes it with `argv`. `notify`: a person must act. `none`:
+    /// nothing is owed.
     pub action: Action,
+    /// When it is done, or from when on it can be.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    /// Why, as a stable code. Missing in plans that older versions stored.
+    /// Why, as a stable code; programs compare this, never `why`. New versions may add codes.
     #[serde(default)]
     pub reason: PlanReason,
-    /// The same for people, in one sentence. Nothing decides by it.
+    /// The same in words.
     pub why: String,
-    /// The command a person would run.
+    /// The command a person would run, or `null`.
     pub argv: Option<Vec<String>>,
 }
 

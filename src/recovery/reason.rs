@@ -13,9 +13,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Why a plan is what it is: a stable code, which programs may compare. `next.reason` in JSON.
+/// Why a plan is what it is. `unrecorded`: stored by a version that recorded no reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum PlanReason {
     /// The incident was just opened; the policy has not decided yet.
     NotPlanned,

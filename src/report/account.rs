@@ -31,39 +31,45 @@ const SCHEMA: &str = "cc-session-recover/report@1";
 /// How far back is looked when nothing is said.
 const SINCE: &str = "24h";
 
-/// What to give account of.
+/// What `report` gives account of.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct AccountOptions {
-    /// Directory of the project; the working directory when it is missing.
+    /// Directory of the project; the working directory when absent.
     pub project: Option<PathBuf>,
+    /// Every project on this machine instead of one.
     pub all: bool,
-    /// Since when, as [`since`] reads it; 24 hours when missing.
+    /// RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`); 24 hours when absent.
     pub since: Option<String>,
 }
 
-/// Where an account was read.
+/// Where the account of a stop was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum AccountSource {
     Ledger,
     /// The journal: a later stop of the session took its incident's place.
     Journal,
 }
 
-/// One attempt to continue.
+/// One attempt to continue a session, in an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TriedAttempt"))]
 pub struct Tried {
     /// When it was made.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
+    /// What was done: `wake` or `resume`.
     pub action: String,
+    /// What came of it.
     pub outcome: AttemptOutcome,
-    /// Copy of the transcript from before.
+    /// Path of the copy of the transcript from before; `null` for a wake.
     #[serde(serialize_with = "lossy_or_null")]
     pub snapshot: Option<PathBuf>,
-    /// What the run did; `None` for a wake, and while it runs.
+    /// What the run did; `null` for a wake, and while it runs.
     pub result: Option<RunResult>,
     #[serde(skip)]
     nonce: Option<String>,
@@ -85,8 +91,9 @@ impl From<&Attempt> for Tried {
 
 /// What all runs of an incident did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WorkDone {
-    /// Real answers that were added.
+    /// Real answers of a model that were added.
     pub answers: usize,
     /// Tool calls that were made.
     pub calls: usize,
@@ -94,7 +101,7 @@ pub struct WorkDone {
     pub denied: usize,
     /// Files that were edited or written.
     pub files: BTreeSet<String>,
-    /// Commits that were made, the oldest run's first.
+    /// Commits that were made: short id and subject.
     pub commits: Vec<String>,
     /// Tokens read and written by the model.
     pub tokens: u64,
@@ -122,6 +129,7 @@ impl WorkDone {
 /// Where `report` puts a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum AccountGroup {
     /// Nothing continues before the user acts.
     NeedsYou,
@@ -151,19 +159,24 @@ impl AccountGroup {
 /// What became of one stop.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct IncidentAccount {
+    /// Id of the session, a UUID.
     pub session: String,
-    /// Name a person gave.
+    /// Name a person gave it.
     pub name: Option<String>,
+    /// Title Claude Code gave it.
     pub title: Option<String>,
+    /// Where it belongs: `dir` is the directory of its project, `cwd` its working directory.
     pub project: Project,
+    /// Path of its transcript; empty when it is not known any more.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// Where this was read.
+    /// `ledger`: the session's newest incident. `journal`: an earlier one.
     pub kept: AccountSource,
-    /// What stopped it, the last time when it stopped again.
+    /// What stopped it; the last time, when it stopped again.
     pub stop: StopKind,
-    /// The client's own message.
+    /// The client's own message, without control characters.
     pub message: Option<String>,
     /// When it stopped first.
     #[serde(serialize_with = "time")]
@@ -173,17 +186,20 @@ pub struct IncidentAccount {
     pub resets_at: Option<DateTime<Utc>>,
     /// What was tried, the oldest first.
     pub attempts: Vec<Tried>,
-    /// What the runs did, together.
+    /// What its runs did, together.
     pub work: WorkDone,
+    /// Phase of the incident now.
     pub phase: Phase,
-    /// When it came to stand there; `None` while something is still going to happen by itself.
+    /// When it came to stand there; `null` while something is still going to happen by itself.
     #[serde(serialize_with = "time_or_null")]
     pub ended_at: Option<DateTime<Utc>>,
     /// How that is known, or why it stands there.
     pub why: String,
-    /// Where `report` puts it.
+    /// Where `report` puts it. `needs-you`: nothing continues before the user acts. `waiting`: it continues by
+    /// itself. `running`: a continuation is under way. `continued`: the session continued after it. `ended`: nothing
+    /// is pending.
     pub group: AccountGroup,
-    /// The user has to do something: `group` is [`AccountGroup::NeedsYou`].
+    /// The user has to do something: see `next` and `commands`.
     pub needs_you: bool,
     /// What happens next, by what is true now.
     pub next: RecoveryPlan,
@@ -191,18 +207,25 @@ pub struct IncidentAccount {
     pub commands: Commands,
 }
 
+/// Answer of `report`: `cc-session-recover/report@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AccountReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/report@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// Since when it gives account.
     #[serde(serialize_with = "time")]
     pub since: DateTime<Utc>,
+    /// The project asked about, or `null` for all.
     pub project: Option<Asked>,
     /// What became of each stop, the latest first.
     pub incidents: Vec<IncidentAccount>,
-    /// Older ones that nobody has looked after yet; a status shows them.
+    /// Older stops that still need a person; `status` shows them.
     pub older: usize,
     /// What could not be read.
     pub problems: Vec<Problem>,

@@ -23,18 +23,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::PathBuf;
 
+/// What `cancel` should cancel.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct CancelOptions {
-    /// Session id, an unambiguous prefix of it, or the session's name or title.
+    /// Session id, an unambiguous prefix of at least 3 characters, or the session's name or title.
     pub session: Option<String>,
     pub all: bool,
     pub dry_run: bool,
 }
 
+/// An incident that is no longer continued.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "CancelledPlan"))]
 pub struct Cancelled {
+    /// Id of the session, a UUID.
     pub session: String,
+    /// Directory of its project.
     pub project: Option<PathBuf>,
     /// Where the incident stood.
     pub phase: Phase,
@@ -42,10 +48,13 @@ pub struct Cancelled {
     pub plan: RecoveryPlan,
 }
 
+/// Answer of `cancel`: what was cancelled.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CancelReport {
     pub dry_run: bool,
+    /// Incidents that are (or with `dryRun` would be) no longer continued.
     pub cancelled: Vec<Cancelled>,
 }
 

@@ -16,28 +16,36 @@ pub const SCHEMA: &str = "cc-session-recover/configuration@1";
 /// What a new file of the user begins with.
 const BEGINNING: &str = "// Options and their defaults: cc-session-recover config\n{\n}\n";
 
+/// Which configuration `configuration` reads.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ConfigurationOptions {
-    /// Directory of the project; the working directory when it is missing.
+    /// Directory of the project; when absent, the working directory.
     pub project: Option<PathBuf>,
     /// Write an empty user file where there is none.
     pub create: bool,
 }
 
+/// Answer of `configuration`: `cc-session-recover/configuration@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConfigurationReport {
     /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/configuration@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// Directory of the project.
     #[serde(serialize_with = "lossy")]
     pub project: PathBuf,
     /// Both files are valid; otherwise automatic recovery is off.
     pub valid: bool,
     /// The user's file first.
     pub files: Vec<ConfigFile>,
+    /// Every value, sorted by its key.
     pub values: Vec<ConfigValue>,
 }
 

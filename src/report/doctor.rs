@@ -72,29 +72,31 @@ const CREDENTIALS: [&str; 6] = [
     "CLAUDE_CODE_USE_FOUNDRY",
 ];
 
-/// What is looked at.
+/// What `doctor` looks at.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct DoctorOptions {
     /// Directory of the project; the working directory when absent.
     #[serde(default)]
     pub project: Option<PathBuf>,
     /// Root of the running package.
     pub package_root: PathBuf,
-    /// The addon that is loaded, when it is not in the package's root.
+    /// File of the loaded addon, when it is not in the package's root.
     #[serde(default)]
     pub addon: Option<PathBuf>,
-    /// Absolute path of the running node, and its version.
+    /// Absolute path of the running node.
     #[serde(default)]
     pub node: Option<PathBuf>,
-    /// Version of the running node.
+    /// Version of that node.
     #[serde(default)]
     pub node_version: Option<String>,
 }
 
-/// How it stands with one thing.
+/// Result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum CheckStatus {
     /// As it should be.
     Ok,
@@ -106,15 +108,24 @@ pub enum CheckStatus {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DoctorCheck {
-    /// Its name, which stays.
+    /// Its name, which stays; a report may have several of one name.
+    #[cfg_attr(
+        test,
+        ts(
+            type = "'node' | 'client' | 'setup' | 'hooks' | 'plugin' | 'runtime' | 'launcher' | 'coverage' | 'ran' | 'hooks-allowed' | 'config' | 'saving' | 'retention' | 'kept' | 'note' | 'state' | 'privacy' | 'journal' | 'incidents' | 'spool' | 'quarantine' | 'supervisor' | 'credential'"
+        )
+    )]
     pub id: &'static str,
+    /// `ok`: as it should be. `warn`: it works, and should be looked at. `fail`: recovery does not work as it should.
     pub status: CheckStatus,
+    /// What was found, in one sentence.
     pub fact: String,
     /// The file or directory it is about.
     #[serde(serialize_with = "lossy_or_null")]
     pub path: Option<PathBuf>,
-    /// What to do next; nothing when all is well.
+    /// What to do next; `null` when nothing is to be done.
     pub next: Option<String>,
 }
 
@@ -154,15 +165,21 @@ impl DoctorCheck {
     }
 }
 
+/// Answer of `doctor`: `cc-session-recover/doctor@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DoctorReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/doctor@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// The project that was looked at.
+    /// Path of the project that was looked at.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub project: PathBuf,
+    /// `true`: no check failed.
     pub ok: bool,
     /// Everything that was looked at.
     pub checks: Vec<DoctorCheck>,

@@ -23,12 +23,14 @@ const CANDIDATES: usize = 8;
 /// Longest name of a candidate, in characters.
 const NAMED: usize = 60;
 
+/// Names one session: an id, a prefix of at least 3 characters, or a name or title; or the one that was active last.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct SessionOptions {
     /// Its id, a beginning of it, its name or its title.
     pub session: Option<String>,
-    /// The one that was active last.
+    /// The session that was active last, in `project` when it is given.
     pub latest: bool,
     /// Only sessions of this project's directory.
     pub project: Option<PathBuf>,

@@ -26,9 +26,10 @@ const LATEST: usize = 3;
 /// Largest `.claude.json` that is read, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// What names a session.
+/// Where a session without a transcript is known from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum GoneSource {
     /// Its files are kept.
     Kept,
@@ -45,6 +46,7 @@ pub enum GoneSource {
 /// How much of a session without a transcript can still be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum GoneLeft {
     /// The conversation is kept, and `restore` brings the session back.
     Conversation,
@@ -56,7 +58,9 @@ pub enum GoneLeft {
 /// What is kept of a session that Claude Code deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KeptAmount {
+    /// Number of files that are kept.
     pub files: usize,
     /// Bytes of the conversation.
     pub bytes: u64,
@@ -64,29 +68,37 @@ pub struct KeptAmount {
     pub disk_bytes: u64,
 }
 
-/// A session without a transcript.
+/// A session whose transcript is gone.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct GoneSession {
+    /// Id of the session, a UUID.
     pub id: String,
-    /// Name that the user gave, and title, of one whose files are kept; as they stand there.
+    /// Name that the user gave, of a kept session.
     pub name: Option<String>,
+    /// Its title, of a kept session.
     pub title: Option<String>,
     /// Where it was started, or last worked.
     #[serde(serialize_with = "lossy_or_null")]
     pub project: Option<PathBuf>,
-    /// The first time and the last that something tells of it.
+    /// The first time that something tells of it.
     #[serde(serialize_with = "time_or_null")]
     pub first_at: Option<DateTime<Utc>>,
+    /// The last time that something names it.
     #[serde(serialize_with = "time_or_null")]
     pub last_at: Option<DateTime<Utc>>,
     /// Number of prompts that were typed into it, as far as the client's history has them.
     pub typed: usize,
     /// The first of them and the latest, the oldest first.
     pub prompts: Vec<RecalledPrompt>,
+    /// `kept`: its files are kept; `history`: the client's typed prompts; `directory`: a directory of the client;
+    /// `last-session`: the client's `.claude.json`; `record`: this tool.
     pub known_from: BTreeSet<GoneSource>,
+    /// What can still be read: `conversation`: all of it is kept, and `restore` brings it back; `prompts`: what was
+    /// typed; `nothing`.
     pub left: GoneLeft,
-    /// `None`: nothing is left to resume.
+    /// What is kept of it; `null`: nothing is left to resume.
     pub kept: Option<KeptAmount>,
     /// Command that brings it back.
     pub restore: Option<Vec<String>>,

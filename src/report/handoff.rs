@@ -26,47 +26,57 @@ use std::path::{Path, PathBuf};
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/handoff@1";
 
-/// Whose work is handed over, and to whom.
+/// Whose work `handoff` hands over, and what for.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct HandoffOptions {
-    /// Id, beginning of it, name or title; the latest of the project when missing.
+    /// Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when absent, the
+    /// latest of the project.
     pub session: Option<String>,
-    /// Only sessions of this project; where no session is named, the working directory's.
+    /// Directory of the project to look in; when neither it nor a session is named, the working directory.
     pub project: Option<PathBuf>,
-    /// What the text is for.
+    /// What the text is for; `note` when absent.
     pub form: Form,
-    /// Put it into the project's HANDOFF.md.
+    /// Put it into the project's HANDOFF.md; only with `note`.
     pub write: bool,
     /// Only tell what would be written.
     pub dry_run: bool,
 }
 
+/// Answer of `handoff`: `cc-session-recover/handoff@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HandoffReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/handoff@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// The session that it is about.
     pub session: Session,
     /// What the text is for.
     pub form: Form,
+    /// The text: Markdown, secrets of known patterns taken out.
     pub text: String,
+    /// Its length in characters.
     pub characters: usize,
-    /// What did not fit into it.
+    /// Titles of sections that did not fit, whole or in part.
     pub left_out: Vec<String>,
-    /// Files that were read for it.
+    /// Paths of the files that were read for it, besides git: the transcript, and what Claude Code keeps beside it.
     pub sources: Vec<String>,
-    /// HANDOFF.md of the session's project; `None` when its directory is not known or gone.
+    /// Path of HANDOFF.md in the session's project; `null` when its directory is not known or gone.
     #[serde(serialize_with = "lossy_or_null")]
     pub file: Option<PathBuf>,
-    /// Whether recovery is set up there, which keeps the file out of git.
+    /// Whether recovery is set up in that project, which keeps the file out of git.
     pub enabled: bool,
-    /// Nothing was to be changed.
+    /// `true`: this is the plan, and nothing was changed.
     pub dry_run: bool,
-    /// The file was changed; with `dry_run`: it would be.
+    /// HANDOFF.md was changed, or with `dryRun` would be.
     pub written: bool,
-    /// Where blocks are kept that somebody had edited and that were replaced.
+    /// Paths where blocks are kept that somebody had edited and that were replaced.
     pub kept: Vec<String>,
     /// What could not be read.
     pub problems: Vec<Problem>,

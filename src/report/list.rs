@@ -19,18 +19,23 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+/// What `list` lists. Without any of them: every session of every project, the latest first.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ListOptions {
-    /// Directory of a project; all when it is missing.
+    /// Directory of the project; every project when absent.
     pub project: Option<PathBuf>,
-    /// Only these, as [`StateFilter::parse`] reads them.
+    /// Only these: a state such as `orphaned`, or what a screen calls a session, such as `interrupted`.
     pub states: Vec<String>,
-    /// Only these, as [`stops_called`] reads them.
+    /// Only these: a kind of stop, or what a screen calls it or a part of that, such as `limit`.
     pub stops: Vec<String>,
+    /// Active since then: RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`).
     pub since: Option<String>,
-    /// Part of name, title or newest prompt.
+    /// Part of the name, title or newest prompt, whatever its case.
     pub name: Option<String>,
+    /// Transcripts larger than that: bytes, or text such as `50MB`.
+    #[cfg_attr(test, ts(optional, type = "number | string"))]
     pub larger_than: Option<Size>,
     /// By what to sort.
     pub sort: Sort,
@@ -38,9 +43,9 @@ pub struct ListOptions {
     pub reverse: bool,
     /// At most so many.
     pub limit: Option<usize>,
-    /// Only those that were open when their client or the machine died.
+    /// Only sessions with `openAtCrash`.
     pub open_at_crash: bool,
-    /// Instead of sessions with a transcript those whose transcript is gone.
+    /// `true`: instead of sessions with a transcript those whose transcript is gone, in `gone`.
     pub gone: bool,
 }
 
@@ -53,9 +58,10 @@ pub enum Size {
     Text(String),
 }
 
-/// By what a list is sorted.
+/// Key that a list is sorted by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ListSort"))]
 pub enum Sort {
     #[default]
     Activity,
@@ -68,20 +74,26 @@ pub enum Sort {
     State,
 }
 
+/// Answer of `list`: `cc-session-recover/status@1` with the number of sessions before `limit`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ListReport {
-    /// Name and version of this form: that of a status.
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/status@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// The project asked about, or `null` for all.
     pub project: Option<super::status::Asked>,
-    /// The newest word of each account about its limits.
+    /// The newest word of each account about its limits, where `init --statusline` lets us hear it.
     pub accounts: Vec<Account>,
+    /// The sessions that match, sorted.
     pub sessions: Vec<Session>,
-    /// Sessions without a transcript, with what is left of them; only where they were asked for.
+    /// Sessions without a transcript, with what is left of them, where `gone` asked for them; printed by `list` only.
     pub gone: Vec<GoneSession>,
-    /// How many fit, before the limit.
+    /// Sessions before `limit`; printed by `list` only.
     pub total: usize,
     /// What could not be read.
     pub problems: Vec<Problem>,

@@ -16,13 +16,16 @@ use std::path::PathBuf;
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/log@1";
 
+/// Which entries of the journal `log` tells.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct LogOptions {
-    /// Only entries since then.
+    /// Only entries since then: RFC 3339, a date, or a length of time such as `90m`, `36h`, `2d`, `1w`.
     pub since: Option<String>,
     /// Only of sessions whose id begins with this.
     pub session: Option<String>,
+    /// Only entries with these events.
     pub events: Vec<String>,
     /// At most so many, the newest.
     pub limit: Option<usize>,
@@ -32,7 +35,9 @@ pub struct LogOptions {
 
 /// One line of the journal.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LogEntry {
+    /// When it was written.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
     /// What was decided or done.
@@ -43,23 +48,30 @@ pub struct LogEntry {
     pub pid: Option<u64>,
     /// What happened, in one sentence.
     pub sentence: String,
-    /// Everything else that was noted.
+    /// Everything else that was noted, by name.
+    #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
     pub fields: Map<String, Value>,
 }
 
+/// Answer of `log`: `cc-session-recover/log@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LogReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/log@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// Path of the journal.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// What fits, the oldest first.
+    /// Entries that fit, the oldest first.
     pub entries: Vec<LogEntry>,
     /// Entries that fit, also those beyond the limit.
     pub total: usize,
-    /// Whether the chain holds; only when that was asked.
+    /// Whether the chain holds; `null` unless that was asked.
     pub chain: Option<Chain>,
 }
 

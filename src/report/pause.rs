@@ -11,25 +11,31 @@ use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+/// Which sessions `pause` pauses.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PauseOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
+    /// Every session, also those of the future.
     pub all: bool,
+    /// `true` ends the pause.
     pub unpause: bool,
 }
 
+/// Answer of `pause`: what is paused now.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PauseReport {
-    /// The session; missing for everything.
+    /// The session; `null` for everything.
     pub session: Option<String>,
     /// Whether it is paused now.
     pub paused: bool,
     /// Whether that is new.
     pub changed: bool,
-    /// The session stays paused after all, because everything is paused.
+    /// The session stays paused although its own pause was ended, because everything is paused.
     pub held_by_all: bool,
 }
 

@@ -27,8 +27,10 @@ const SCHEMA: &str = "cc-session-recover/preview@1";
 /// Stands in for the name of a run that is not made.
 const NONCE: &str = "preview";
 
+/// Which sessions `preview` shows.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PreviewOptions {
     /// Session id, an unambiguous prefix of it, or its name or title; every stopped session when missing.
     pub session: Option<String>,
@@ -37,30 +39,42 @@ pub struct PreviewOptions {
 /// What would be done for one session.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Preview {
+    /// Id of the session, a UUID.
     pub session: String,
+    /// Directory of its project.
     #[serde(serialize_with = "lossy_or_null")]
     pub project: Option<PathBuf>,
+    /// Kind of the stop that interrupted it.
     pub stop: StopKind,
     /// Where every screen puts the session.
     pub group: SessionGroup,
     /// What happens next, as in every other report.
     pub plan: RecoveryPlan,
-    /// Whether it could be started now: `ready`, `not-yet`, `hold`, `over`.
+    /// Whether it could be started now.
+    #[cfg_attr(test, ts(type = "'ready' | 'not-yet' | 'hold' | 'over'"))]
     pub verdict: &'static str,
+    /// Why it cannot be started now.
     pub why: Option<String>,
-    /// Where it is open (`pts/3`): nothing is started for it as long as it is.
+    /// Where it is open, such as `pts/3`: nothing is started for it as long as it is. `null` when it is closed.
     pub open_in: Option<String>,
-    /// The process; missing where none can be started.
+    /// The process; `null` where none can be started.
     pub launch: Option<Launch>,
 }
 
+/// What `preview` answers: `cc-session-recover/preview@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PreviewReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/preview@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// One entry for each session.
     pub sessions: Vec<Preview>,
     /// What could not be read.
     pub problems: Vec<Problem>,

@@ -36,9 +36,12 @@ const HEAD: u64 = 256 * 1024;
 /// Bytes from the end in which the latest are looked for.
 const TAIL: u64 = 4 * 1024 * 1024;
 
+/// Which prompts `recall` lists.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RecallOptions {
+    /// Number of sessions; 20 when absent.
     pub recent: Option<usize>,
     pub project: Option<PathBuf>,
     /// Only what was active since then.
@@ -47,29 +50,39 @@ pub struct RecallOptions {
 
 /// One prompt a person gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RecalledPrompt {
-    /// On one line, cut.
+    /// The prompt, on one line.
     pub text: String,
+    /// When it was typed.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
 }
 
 /// What was worked on in one session.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Recalled {
+    /// The session that it is about.
     pub session: Session,
-    /// The first prompt and the latest, the oldest first.
+    /// First and latest prompts, the oldest first.
     pub prompts: Vec<RecalledPrompt>,
 }
 
+/// Answer of `recall`: `cc-session-recover/recall@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RecallReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/recall@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// Sorted by time, the latest first.
     pub recalled: Vec<Recalled>,
-    /// Sessions whose transcript is gone and that still have something of what was typed or said, the latest first.
+    /// Sessions whose transcript is gone and of which something that was typed or said is left, the latest first.
     pub gone: Vec<GoneSession>,
     /// What could not be read.
     pub problems: Vec<Problem>,

@@ -25,6 +25,7 @@ const QUOTED: usize = 80;
 /// Why there is no conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum NoConversation {
     /// The transcript has no bytes.
     EmptyFile,
@@ -32,9 +33,10 @@ pub enum NoConversation {
     NoMessages,
 }
 
-/// What a remaining file is.
+/// Kind of a file that is left of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum RemainingKind {
     Subagents,
     /// Other files beside the transcript, such as long tool results.
@@ -49,28 +51,33 @@ pub enum RemainingKind {
     Snapshots,
 }
 
-/// Files of one kind that are left.
+/// Files of one kind that are left of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Remaining {
+    /// Kind of the files that are left.
     pub kind: RemainingKind,
+    /// Number of these files.
     pub count: usize,
+    /// Their size in bytes.
     pub bytes: u64,
     /// The file, or the directory that holds them.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
 }
 
-/// What is left of a session whose conversation is not in its transcript.
+/// What is left of a session whose transcript holds no conversation. A client refuses to resume it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Remains {
-    /// Why there is no conversation.
+    /// `empty-file`: the transcript has no bytes. `no-messages`: it holds records, but no prompt and no answer.
     pub why: NoConversation,
-    /// Files that are left, and where.
+    /// Files that are left.
     pub left: Vec<Remaining>,
-    /// The newest prompt that the client's own history has of it.
+    /// The newest prompt that Claude Code's own history has of it.
     pub typed: Option<String>,
-    /// Command that may bring the conversation back.
+    /// Command that lists snapshots of its transcript; `null` when there are none.
     pub restore: Option<Vec<String>>,
 }
 

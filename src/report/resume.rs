@@ -32,26 +32,29 @@ use std::path::{Path, PathBuf};
 const SCHEMA: &str = "cc-session-recover/resume@1";
 const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 
+/// Which sessions `planResume` plans for.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ResumeOptions {
     /// Id, beginning of it, name or title.
     pub session: Option<String>,
-    /// The one that was active last, of those that can be resumed.
+    /// Of those that can be resumed, the one that was active last.
     pub latest: bool,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
-    /// Every one that was open when its client or the machine died.
+    /// Every session that was open when its client or the machine died.
     pub all_crashed: bool,
-    /// A program to start instead of `claude`, with its first arguments.
+    /// A program to start instead of `claude`, with its first arguments, such as `ccs work`.
     pub with: Option<String>,
     /// Not the session itself: a new one that begins with its note.
     pub fresh: bool,
 }
 
-/// What a person does.
+/// How the user continues a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ResumeAction {
     Resume,
     /// It lives in the background: open it.
@@ -60,31 +63,43 @@ pub enum ResumeAction {
     Refused,
 }
 
-/// How one session is resumed.
+/// How one session is resumed by a person.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ResumePlan {
+    /// The session that it is about.
     pub session: Session,
+    /// `resume`: start `argv`. `attach`: it lives in the background, `argv` opens it. `refused`: see `why`.
     pub action: ResumeAction,
-    /// The command, as a person types it.
+    /// The command as a person types it; `null` when it is refused.
     pub argv: Option<Vec<String>>,
-    /// Absolute path of the program to start for it; missing when there is none.
+    /// Absolute path of the program to start for it, never within the project; `null` when none was found.
     #[serde(serialize_with = "lossy_or_null")]
     pub program: Option<PathBuf>,
+    /// Directory to run it in.
     pub cwd: Option<String>,
+    /// Environment variables to set first.
     pub env: BTreeMap<String, String>,
-    /// Variables to take out.
+    /// Variables to take out: a client started with them would take itself for another's child.
     pub unset: Vec<&'static str>,
+    /// The reason, in words.
     pub why: String,
-    /// What else to do.
+    /// What to do instead.
     pub hint: Option<String>,
 }
 
+/// Answer of `planResume`: `cc-session-recover/resume@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ResumeReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/resume@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// One entry for each session.
     pub plans: Vec<ResumePlan>,
     /// What could not be read.
     pub problems: Vec<Problem>,

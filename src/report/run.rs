@@ -28,8 +28,10 @@ use std::path::{Path, PathBuf};
 /// Name and version of this form.
 const SCHEMA: &str = "cc-session-recover/run@1";
 
+/// Which session `resumeNow` resumes.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RunOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
@@ -37,28 +39,32 @@ pub struct RunOptions {
     pub latest: bool,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
-    /// A program to start instead of `claude`, with its first arguments.
+    /// A program to start instead of `claude`, with its first arguments, such as `ccs work`.
     pub with: Option<String>,
     /// Not the session itself: a new one that begins with its note.
     pub fresh: bool,
 }
 
-/// What came of it.
+/// What came of a run that a person asked for: `cc-session-recover/run@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RunReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/run@1'"))]
     pub schema: &'static str,
     /// When it had ended.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// Id of the session, a UUID.
     pub session: String,
-    /// The session whose work a new one went on with; `None` when it is the session itself.
+    /// The session whose work a new one went on with; `null` when it is the session itself.
     pub instead_of: Option<String>,
     /// Where its incident stands.
     pub phase: Phase,
     /// The attempt that was made.
     pub attempt: Option<Attempt>,
-    /// What is to be done now.
+    /// What is to be done now, in words.
     pub why: String,
 }
 

@@ -43,9 +43,10 @@ const THREADS: std::ops::RangeInclusive<usize> = 2..=4;
 /// path.
 const MOST_OPEN: usize = 64;
 
-/// What to look for.
+/// What `search` looks for.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct SearchOptions {
     /// Literal text, or a regular expression with `regex`.
     pub text: String,
@@ -55,11 +56,11 @@ pub struct SearchOptions {
     pub ignore_case: bool,
     /// Who said it; everybody when there are none.
     pub roles: Option<Vec<SearchRole>>,
-    /// Not before then: RFC 3339, a date, or a length of time before now.
+    /// Same form as in `ListOptions`.
     pub since: Option<String>,
-    /// Directory of the project; every project when it is missing.
+    /// Directory of the project; every project when absent.
     pub project: Option<PathBuf>,
-    /// Hits that are returned; 0: all.
+    /// Hits that are returned; all are counted. 100 when absent, 0: no limit.
     pub limit: Option<usize>,
     /// Also look into tool results that the client stored in files of their own.
     pub tool_results: bool,
@@ -68,58 +69,68 @@ pub struct SearchOptions {
 /// One place where the text was found.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SearchHit {
+    /// Id of the session, a UUID.
     pub id: String,
-    /// The file it is in.
+    /// Path of the transcript.
     pub transcript: PathBuf,
-    /// Line of the file, from 1.
+    /// Line of the transcript, from 1.
     pub line: u64,
+    /// Author of the message that matches.
     pub role: SearchRole,
     /// Number of the prompt it belongs to, from 1; 0 before the first.
     pub turn: usize,
     /// Time of the record.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    /// One line around the match.
+    /// One line around the match, without control characters.
     pub snippet: String,
-    /// Where the match is in it.
+    /// Where the match is in `snippet`, in UTF-16 units.
     #[serde(rename = "match")]
     pub span: Span,
     /// Found in a subagent's transcript.
     pub subagent: bool,
     /// The session's transcript is gone: found in what is kept of it, or in the client's history of typed prompts.
     pub gone: bool,
-    /// Name a person gave the session.
+    /// Name of the session.
     pub name: Option<String>,
     /// Title of the session.
     pub title: Option<String>,
-    /// Where it was started.
+    /// Directory of its project.
     pub project: Option<String>,
 }
 
-/// What was looked through.
+/// Transcripts that were searched, or skipped.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SearchedAmount"))]
 pub struct Searched {
+    /// Number of transcripts.
     pub files: usize,
+    /// Bytes of these transcripts.
     pub bytes: u64,
 }
 
+/// Answer of `search`: `cc-session-recover/search@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SearchReport {
     /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/search@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// By session, the one with the latest hit first; within a session in the order of the conversation.
+    /// Sorted by time, the latest first.
     pub hits: Vec<SearchHit>,
-    /// Hits found, also those that are not returned.
+    /// Hits found, also those beyond `limit`.
     pub total: usize,
     /// Sessions with a hit.
     pub sessions: usize,
-    /// What was looked through.
+    /// What was read: number of files, and their bytes.
     pub searched: Searched,
-    /// Tool results in files of their own that were not looked into.
+    /// Tool results in files of their own that were not searched: number of files, and their bytes.
     pub skipped_results: Searched,
     /// What could not be read.
     pub problems: Vec<Problem>,

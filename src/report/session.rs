@@ -29,7 +29,7 @@ use crate::session::{Evidence, Stop, StopKind};
 use crate::text::one_line;
 use crate::watch::weight::ContextSize;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,7 @@ const SHOWN: usize = 200;
 const MOST_CHILDREN: usize = 50;
 /// Where a session belongs.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SessionProject"))]
 pub struct Project {
     /// The enabled project, if it is in one.
     #[serde(serialize_with = "lossy_or_null")]
@@ -54,10 +55,12 @@ pub struct Project {
     pub cwd: Option<String>,
 }
 
-/// A process below the client.
+/// A process below the client: a tool that runs, a hook, a server.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ChildProcess {
+    /// Process id of the child.
     pub pid: u32,
     /// Name of its program.
     pub command: String,
@@ -66,50 +69,57 @@ pub struct ChildProcess {
     pub started_at: Option<DateTime<Utc>>,
 }
 
-/// The process that holds it.
+/// The process that holds a session, proved by process id and start time.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "LiveProcess"))]
 pub struct Live {
-    /// Process id, proved by its start time.
+    /// Process id of the client.
     pub pid: u32,
-    /// Terminal, when it has one that is known.
+    /// `pts/3`, `ttys004`; `null` without a terminal.
     pub tty: Option<String>,
     /// Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
     pub place: String,
-    /// Further clients that have the same session open.
+    /// Further clients that have the same session open: the conversation forks as soon as two of them continue.
     pub others: Vec<OtherLive>,
-    /// How it is used.
+    /// `interactive`: a terminal. `print`: `-p` or an SDK. `background`: a worker of Claude Code's daemon.
     pub kind: ClientMode,
+    /// What proves it: Claude Code's registry with the start time, or the process table alone (clients that keep no
+    /// registry).
     pub proof: HeldBy,
     /// When it was started.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
-    /// The client's own word.
+    /// The client's own word: `busy`, `idle`, `waiting`; `null` for clients that do not write it.
     pub status: Option<String>,
-    /// What it waits for.
+    /// With `waiting`: what for, in the client's own words, such as `permission prompt`.
     pub waiting_for: Option<String>,
-    /// Job of a background session.
+    /// Job id of a background session, as `claude attach` and `claude stop` take it.
     pub job: Option<String>,
-    /// Share of a processor, where it was measured.
+    /// Share of one processor in percent, measured only where it decides between working and hung.
     pub cpu_percent: Option<f64>,
+    /// Processes that it started and that still run.
     pub children: Vec<ChildProcess>,
 }
 
 /// A further client that has the session open.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "OtherLiveProcess"))]
 pub struct OtherLive {
     /// Process id, proved by its start time.
     pub pid: u32,
-    /// Where the user finds it.
+    /// Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
     pub place: String,
 }
 
-/// A run of a workflow, as its journal and the transcripts of its agents tell. Agents are named by their labels.
+/// A run of a workflow. Its agents are named by their labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SessionWorkflow {
+    /// Id of the run.
     pub id: String,
-    /// Agents whose results a resume uses again.
+    /// Agents whose results a resume of the run uses again.
     pub finished: Vec<String>,
     /// Agents that a usage limit refused or cut off.
     pub refused: Vec<String>,
@@ -117,7 +127,7 @@ pub struct SessionWorkflow {
     pub cut: Vec<String>,
     /// Agents that failed otherwise.
     pub failed: Vec<String>,
-    /// The call that continues it; `None` for a finished run, and where its script is gone.
+    /// The tool call that continues it; `null` for a finished run, and where its script is gone.
     pub resume_call: Option<String>,
 }
 
@@ -149,22 +159,29 @@ impl SessionWorkflow {
     }
 }
 
+/// Transcripts of a session's subagents.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Subagents {
+    /// Number of subagent transcripts.
     pub count: usize,
+    /// Bytes of all of them.
     pub bytes: u64,
-    /// When one was last written to.
+    /// Time of the newest record of any of them.
     #[serde(serialize_with = "time_or_null")]
     pub last_activity_at: Option<DateTime<Utc>>,
 }
 
-/// A copy of a transcript that a tool which synchronizes directories made.
+/// A copy of a transcript that a tool which synchronizes directories made, such as `<id> 2.jsonl`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConflictCopy {
+    /// Path of the copy.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
+    /// Its size in bytes.
     pub bytes: u64,
     /// Time of its newest message.
     #[serde(serialize_with = "time_or_null")]
@@ -185,9 +202,13 @@ fn lossy_each<S: serde::Serializer>(paths: &[PathBuf], to: S) -> std::result::Re
     to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }
 
-/// The group of a session on every screen. [`group`] decides it, and nothing else does.
+/// The group of a session on every screen. `needs-you`: nothing continues before the user acts. `waiting`: it
+/// continues by itself, or once it is not paused any more. `hung`: a process has it open and shows no sign of work.
+/// `running`: a process has it open and nothing is pending, or a continuation is under way. `settled`: no process has
+/// it open and nothing is pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum SessionGroup {
     /// Nothing continues before the user acts.
     NeedsYou,
@@ -231,22 +252,28 @@ pub fn group(
     }
 }
 
-/// Commands a person can copy.
+/// Commands a person can copy; `resume` is run in `cwd` with `env`, the others anywhere.
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Commands {
-    /// Where they are run.
+    /// Directory to run `resume` in.
     pub cwd: Option<String>,
-    /// Variables to set first.
+    /// Variables to set first, such as `CLAUDE_CONFIG_DIR`.
     pub env: BTreeMap<String, String>,
-    /// Opens the session again.
+    /// Resumes it, or attaches to it when it lives in the background; `null` while it is live elsewhere.
     pub resume: Option<Vec<String>>,
+    /// Saves a verified copy of it.
     pub export: Option<Vec<String>>,
+    /// Saves it and ends its process; `null` when there is none, or it is the caller's own.
     pub kill: Option<Vec<String>>,
 }
 
 /// What a transcript lost since a hook first saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TranscriptLoss {
+    /// `gone`: the file; `shorter`: its end; `headless`: its beginning, because the file was deleted while the
+    /// session was open.
     pub lost: Loss,
     /// `restore` brings back what is missing.
     pub restorable: bool,
@@ -269,95 +296,117 @@ impl TranscriptLoss {
 /// Claude Code's retention as it applies to one transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Retention"))]
 pub struct TranscriptRetention {
     /// Days after the last write.
     pub days: u32,
-    /// Settings file that sets the limit; `None` for the default of the client.
+    /// Settings file that sets the limit: the smallest one of any directory in which a client was started; `null`:
+    /// the default.
     #[serde(serialize_with = "crate::fs::lossy_or_null")]
     pub decided_by: Option<PathBuf>,
-    /// When the limit has passed.
+    /// When the limit has passed. RFC 3339.
     #[serde(serialize_with = "time")]
     pub deleted_after: DateTime<Utc>,
-    /// The limit has passed: the next `claude -p` that lives for six seconds deletes it.
+    /// The limit has passed: the next `claude -p` that lives for six seconds deletes the transcript.
     pub overdue: bool,
 }
 
+/// One session as every verb reports it: `cc-session-recover/session@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Session {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/session@1'"))]
     pub schema: &'static str,
+    /// Id of the session, a UUID.
     pub id: String,
-    /// Name a person gave.
+    /// Name a person gave it.
     pub name: Option<String>,
+    /// Title Claude Code gave it.
     pub title: Option<String>,
+    /// Where it belongs: `dir` is the directory of its project, `cwd` its latest working directory.
     pub project: Project,
-    /// Claude Code's configuration directory.
+    /// Configuration directory of the Claude Code it belongs to.
     #[serde(serialize_with = "lossy_or_null")]
     pub config_dir: Option<PathBuf>,
+    /// Path of its transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
+    /// Bytes of the transcript, without those of its subagents.
     pub bytes: u64,
-    /// Larger than the configuration likes.
+    /// Larger than `context.maxSessionMegabytes` of the configuration.
     pub oversized: bool,
     /// Transcripts of its subagents.
     pub subagents: Subagents,
-    /// Runs of workflows; looked for where one session is shown.
+    /// Its runs of workflows; looked for by `show` and `resume` only.
     pub workflows: Vec<SessionWorkflow>,
-    /// The session that this is a conflict copy of.
+    /// Id of the session that this file is a conflict copy of; `null` for a session.
     pub conflict_copy_of: Option<String>,
-    /// Conflict copies of its transcript; looked for where one session is shown.
+    /// Conflict copies of its transcript, which tools that synchronize directories make; looked for by `show` and
+    /// `resume` only.
     pub conflict_copies: Vec<ConflictCopy>,
-    /// Other transcripts of the same session; looked for where one session is shown.
+    /// Other transcripts of the same session, such as the original of a relocated one; looked for by `show` and
+    /// `resume` only.
     #[serde(serialize_with = "lossy_each")]
     pub copies: Vec<PathBuf>,
-    /// What is left of its files; looked for where one session without a conversation is shown.
+    /// What is left of a session without a conversation; looked for by `show` and `resume` only.
     pub remains: Option<Remains>,
+    /// Whether it lives, and whether its work is done.
     pub state: State,
+    /// What a live session is doing.
     pub activity: Option<Activity>,
     /// Where every screen puts it.
     pub group: SessionGroup,
     /// What every screen calls it.
     pub status: SessionStatus,
-    /// What that rests on.
+    /// What `state` and `activity` rest on; what `stop.kind` rests on is in `stop.evidence`.
     pub evidence: Vec<Evidence>,
+    /// How its latest turn stopped.
     pub stop: Stop,
-    /// The process that holds it.
+    /// The process that holds it; `null` when there is none.
     pub live: Option<Live>,
-    /// It was open when its client or the machine died.
+    /// Set when it was open as its client or the machine died.
     pub open_at_crash: Option<OpenAtCrash>,
     /// Time of its first record.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
-    /// Time of its newest message.
+    /// Time of its newest record.
     #[serde(serialize_with = "time_or_null")]
     pub last_activity_at: Option<DateTime<Utc>>,
-    /// When the client's own cleanup deletes it.
+    /// When Claude Code's own cleanup (`cleanupPeriodDays`) deletes the transcript if nothing is added; `null` while
+    /// it is live.
     #[serde(serialize_with = "time_or_null")]
     pub deleted_after: Option<DateTime<Utc>>,
-    /// What decides that; `None` while it is open, and when no sweep deletes it.
+    /// What decides that; `null` while the session is open, and when no sweep of Claude Code deletes it.
     pub retention: Option<TranscriptRetention>,
-    /// What its transcript lost; looked for in `show` and `status` alone.
+    /// What its transcript lost; looked for in `show` and `status` alone, and `null` otherwise.
     pub loss: Option<TranscriptLoss>,
+    /// The newest prompt of a person.
     pub last_prompt: Option<String>,
-    /// Number of prompts, when they were counted.
+    /// Prompts of the conversation; counted by `show` only.
     pub turns: Option<u64>,
-    /// Size of its context.
+    /// How full its context is.
     pub context: Option<ContextSize>,
-    /// Model of its newest answer.
+    /// Model of the latest turn.
     pub model: Option<String>,
+    /// Permission mode of the latest turn.
     pub permission_mode: Option<String>,
+    /// Branch of its working directory at the newest record.
     pub git_branch: Option<String>,
-    /// Version of the client.
+    /// Version of Claude Code that wrote the newest record.
     pub client_version: Option<String>,
     /// The user paused it, or everything.
     pub paused: bool,
-    /// The stop that is being looked after.
+    /// The stop that is looked after, if there is one.
     pub incident: Option<Incident>,
+    /// What happens next, and why.
     pub next: RecoveryPlan,
-    /// When Claude Code continues it by itself. The plan in `next` follows only if it does not.
+    /// When Claude Code continues it by itself; what `next` plans follows only if it does not. `null`: it is not
+    /// expected to.
     #[serde(serialize_with = "time_or_null")]
     pub client_continues_at: Option<DateTime<Utc>>,
-    /// Commands a person can copy.
+    /// What a person can run.
     pub commands: Commands,
 }
 
@@ -632,6 +681,20 @@ fn newest_message(path: &Path) -> Option<DateTime<Utc>> {
         }
     }
     None
+}
+
+/// Which transcript `inspect` reads, and what the caller knows of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct InspectOptions {
+    pub transcript: PathBuf,
+    /// Whether a process holds the session; `null` or absent: unknown, the registry is asked.
+    #[cfg_attr(test, ts(optional = nullable))]
+    pub alive: Option<bool>,
+    /// The live client's own status word, with `alive: true`.
+    #[cfg_attr(test, ts(optional = nullable))]
+    pub status: Option<String>,
 }
 
 /// What is known about the process of a session.

@@ -21,8 +21,10 @@ use std::path::PathBuf;
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/state@1";
 
+/// What `state` does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum StateAction {
     /// The text of one.
     #[default]
@@ -32,77 +34,97 @@ pub enum StateAction {
     Restore,
 }
 
+/// What `state` tells or does.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct StateOptions {
+    /// What to do; `show` when absent.
     pub action: StateAction,
-    /// A state by its name or the beginning of it; else a session by its id or the beginning of it: its newest state.
+    /// Name of a state or the beginning of it, else the id of a session or the beginning of it: its newest state. The
+    /// last state when absent.
     pub state: Option<String>,
-    /// Directory of the project; the working directory when missing.
+    /// Directory of the project; the working directory when absent.
     pub project: Option<PathBuf>,
     /// Only tell what would be done.
     pub dry_run: bool,
 }
 
+/// What a session was doing at some moment, as it was saved in its project.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SavedState {
+    /// File name of the saved state.
     pub name: String,
+    /// Id of the session.
     pub session: String,
     /// When it was saved.
     #[serde(serialize_with = "time")]
     pub saved_at: DateTime<Utc>,
+    /// At which moment: a turn or a subagent ended, before a compaction, a stop, the end of the session.
     pub moment: Moment,
     /// Time of the newest record of the transcript then.
     #[serde(serialize_with = "time_or_null")]
     pub as_of: Option<DateTime<Utc>>,
     /// How the session stood.
     pub kind: StopKind,
-    /// Its work was not done.
+    /// Its work was not done: it had stopped, was in the middle of a turn, or had open tasks.
     pub unfinished: bool,
-    /// Tasks that were not done.
+    /// Tasks of its list that were not done.
     pub tasks_open: usize,
+    /// Tasks of its list that were.
     pub tasks_done: usize,
     /// Calls, subagents and background work without a result.
     pub in_flight: usize,
+    /// Checks that failed when they were run last.
     pub failing: usize,
     /// Files the session had written.
     pub files: usize,
     /// It is the last state of the project.
     pub last: bool,
-    /// It is as it was saved; nothing else is handed to a model.
+    /// It is as it was saved. Only then it is handed to a model.
     pub sound: bool,
+    /// Path of the saved state.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
 }
 
+/// Answer of `state`: `cc-session-recover/state@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the printed form")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StateReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/state@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// Directory of the project.
     #[serde(serialize_with = "lossy")]
     pub project: PathBuf,
-    /// Recovery is set up there, so that states are saved.
+    /// Whether recovery is set up there, so that states are saved.
     pub enabled: bool,
-    /// Directory of the states; `None` when there is none.
+    /// Directory of the states; `null` when there is none.
     #[serde(serialize_with = "lossy_or_null")]
     pub directory: Option<PathBuf>,
     /// Every state that is kept, the newest first.
     pub states: Vec<SavedState>,
-    /// What the last state's file holds is none that was saved: somebody has edited it, or it came with the project.
+    /// The last state's file holds none that was saved: somebody has edited it, or it came with the project. It is
+    /// never handed to a model.
     pub foreign: bool,
-    /// Name of the state that was asked for, or is the last one.
+    /// Name of the state that was asked for, or is the last one; `null` for a list, and where the file holds a
+    /// foreign one.
     pub chosen: Option<String>,
-    /// Its text, with `show`.
+    /// The text of the chosen one, or of a foreign one; only with `show`.
     pub text: Option<String>,
-    /// Nothing was to be changed.
+    /// `true`: this is the plan, and nothing was changed.
     pub dry_run: bool,
-    /// The chosen one is the last state now; with `dry_run`: it would be.
+    /// The chosen one is the last state now, or with `dryRun` would be.
     pub restored: bool,
-    /// Where a last state is kept that somebody had edited and that was replaced.
+    /// Path where a last state is kept that somebody had edited and that was replaced.
     #[serde(serialize_with = "lossy_or_null")]
     pub kept: Option<PathBuf>,
 }

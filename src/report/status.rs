@@ -36,39 +36,49 @@ pub const SCHEMA: &str = "cc-session-recover/status@1";
 /// Longest name of a session, in characters.
 const NAMED: usize = 200;
 
-/// What to look at.
+/// What `status` looks at.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct StatusOptions {
-    /// Directory of the project; the working directory when it is missing.
+    /// Directory of the project; the working directory when absent.
     pub project: Option<PathBuf>,
+    /// Every project on this machine instead of one.
     pub all: bool,
 }
 
 /// The project that was asked about.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "AskedProject"))]
 pub struct Asked {
+    /// Directory of the project.
     #[serde(serialize_with = "lossy")]
     pub dir: PathBuf,
     /// Hooks of ours work there.
     pub enabled: bool,
 }
 
+/// Answer of `status`: `cc-session-recover/status@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StatusReport {
     /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/status@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// The project asked about, or `null` for all.
     pub project: Option<Asked>,
-    /// Whether stops are noticed and continued here.
+    /// Whether recovery is on here, and how far it goes. Printed by `status` only.
     pub recovery: RecoveryOverview,
-    /// The newest word of each account about its limits, where a status line of ours heard it.
+    /// The newest word of each account about its limits, where `init --statusline` lets us hear it.
     pub accounts: Vec<Account>,
-    /// Sessions that are stopped, wait, or run.
+    /// The sessions that match, sorted.
     pub sessions: Vec<Session>,
-    /// Closed sessions that need the user and stopped longer ago than `status.recentHours`; they are not in `sessions`.
+    /// Closed sessions that need you and stopped longer ago than `status.recentHours`: how many, what stopped them,
+    /// and the ids of those that only `repair` helps. They are not in `sessions`. Printed by `status` only.
     pub older: Older,
     /// What could not be read.
     pub problems: Vec<Problem>,
@@ -77,6 +87,7 @@ pub struct StatusReport {
 /// Whether a project, or the machine, is set up to continue sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum RecoverySetup {
     On,
     /// The hooks record stops, and `heartbeat.enabled` keeps this tool from continuing any.
@@ -85,17 +96,21 @@ pub enum RecoverySetup {
     NotSetUp,
 }
 
-/// What `status` prints first: whether recovery is on, and how far it goes.
+/// Whether recovery is on in a project, or on this machine.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RecoveryOverview {
+    /// `on`: stops are noticed and continued. `switched-off`: stops are noticed, and `heartbeat.enabled` keeps this
+    /// tool from continuing them. `not-set-up`: no hooks.
     pub setup: RecoverySetup,
     /// The hooks of the user or of the plugin work in every project.
     pub everywhere: bool,
-    /// Projects with hooks of their own: of one project 0 or 1.
+    /// Projects with hooks of their own; of one project 0 or 1.
     pub projects: usize,
     /// Those of them whose closed sessions are resumed unattended.
     pub unattended: usize,
+    /// `true`: every session is paused.
     pub paused_all: bool,
     /// Sessions in the report that are paused.
     pub paused: usize,
@@ -106,21 +121,28 @@ pub struct RecoveryOverview {
 /// A stop after which the session continued.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LastRecovered {
+    /// The session that it is about.
     pub session: String,
     /// Its name, title or newest prompt.
     pub name: Option<String>,
+    /// The enabled project it is in.
     #[serde(serialize_with = "lossy_or_null")]
     pub project: Option<PathBuf>,
+    /// Kind of the stop that interrupted it.
     pub stop: StopKind,
+    /// Time at which it continued.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
+    /// `wake`: the waiting hook of this tool continued it. `run`: an unattended run did. `client`: Claude Code did.
     pub by: RecoveredBy,
 }
 
 /// Who continued a stopped session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum RecoveredBy {
     /// The waiting hook of this tool, in the open session.
     Wake,
@@ -140,9 +162,11 @@ impl RecoveredBy {
     }
 }
 
-/// Stops that were left alone for long.
+/// Closed sessions that stopped too long ago to be listed one by one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "OlderStops"))]
 pub struct Older {
+    /// Number of these sessions.
     pub count: usize,
     /// What stopped them, for `list --stop`.
     pub stops: BTreeSet<StopKind>,

@@ -18,9 +18,13 @@ const SHORT_ID: usize = 8;
 /// Shortest part of the words for a stop that selects it, in bytes.
 const SHORTEST_PART: usize = 3;
 
-/// The status of a session in the words of the user: its state, and what follows from its group and its activity.
+/// What every screen calls a session. `current`: it runs the command. `needs-you`: open, and nothing continues before
+/// you act. `waiting`: it continues by itself later. `hung`: open without a sign of work. `running`: a turn is under
+/// way. `open`: open and idle. `interrupted`: closed with pending work. `finished`: closed, and its last turn ended.
+/// `empty`: closed, without a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum SessionStatus {
     /// The session that runs the command.
     Current,

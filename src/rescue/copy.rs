@@ -39,9 +39,11 @@ const RACY: Duration = Duration::from_secs(3);
 /// Bytes after which the disk is told to begin.
 const FLUSH: u64 = 32 * 1024 * 1024;
 
-/// By which a copy is known later.
+/// By which files of an export are known again: SHA-256, or XXH3 with 128 bits, which is faster and finds accidents
+/// only.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportHash"))]
 pub enum Hash {
     /// SHA-256: `sha256sum` knows it, and nobody can make another file with the same one.
     #[default]
@@ -64,12 +66,15 @@ pub struct Copied {
     pub modified: Option<std::time::SystemTime>,
 }
 
-/// How far a longer work is, for whoever shows it. Never an end signal.
+/// How far an export or import is.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "RescueProgress"))]
 pub struct Progress {
     /// Bytes that are dealt with.
+    #[cfg_attr(test, ts(type = "number"))]
     pub done: AtomicU64,
     /// Bytes in all, as far as it is known.
+    #[cfg_attr(test, ts(type = "number"))]
     pub total: AtomicU64,
 }
 

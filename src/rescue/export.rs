@@ -117,19 +117,27 @@ pub struct ExportOptions {
     pub dry_run: bool,
 }
 
-/// [`ExportOptions`] as JSON. `serde(flatten)` cannot refuse unknown fields.
+/// Which sessions `exportSessions` saves, and where to.
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct ExportFields {
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportOptions", optional_fields))]
+pub struct ExportFields {
     session: Option<String>,
+    /// The session that was active last, in `project` when it is given.
     latest: bool,
     project: Option<PathBuf>,
+    /// Every session that a process holds.
     active: bool,
+    /// Every session, whatever its state.
     all: bool,
+    /// Directory to put exports into; `exports` of the state directory when absent.
     to: Option<PathBuf>,
+    /// One `.tar` file a session.
     archive: bool,
+    /// By which files are known again; `sha256` when absent.
     hash: Hash,
+    /// Directory of the session log; the state directory when absent.
     log: Option<PathBuf>,
     dry_run: bool,
 }
@@ -142,28 +150,34 @@ impl From<ExportFields> for ExportOptions {
     }
 }
 
-/// One session that was exported.
+/// A session that was exported; with `dryRun` one that would be.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportedSession"))]
 pub struct Exported {
+    /// Id of the session, a UUID.
     pub session: String,
     /// Name, title or newest prompt.
     pub title: Option<String>,
+    /// State of the session at that time.
     pub state: State,
+    /// Path of its transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
+    /// The export: a directory, or an archive. With `dryRun` the time in its name is left open.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
+    /// Files in it, without the manifest.
     pub files: usize,
-    /// Bytes of all files.
+    /// Bytes of these files.
     pub bytes: u64,
     /// Length of the transcript that was copied.
     pub transcript_bytes: u64,
-    /// Lines of it; `None` before it is copied.
+    /// Lines of it; `null` before it is copied.
     pub transcript_lines: Option<u64>,
-    /// Its hash in hex; `None` before it is copied.
+    /// Its hash in hex, of the kind `hash` says; `null` before it is copied.
     pub digest: Option<String>,
-    /// The transcript has grown since: the export holds its beginning.
+    /// The transcript has grown since: the export holds its beginning of that length.
     pub grew: bool,
     /// Process that has it open.
     pub live_pid: Option<u32>,
@@ -171,16 +185,19 @@ pub struct Exported {
     pub skipped: Vec<Skipped>,
 }
 
-/// One session that could not be exported.
+/// A session that could not be exported.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportFailure"))]
 pub struct Failure {
-    /// Session id; `None` for a directory that may hold several.
+    /// Session id; `null` for a directory that cannot be read and may hold several sessions.
     pub session: Option<String>,
-    /// What it is about.
+    /// The file it is about.
     #[serde(serialize_with = "lossy_or_null")]
     pub path: Option<PathBuf>,
+    /// Stable name of the error.
     pub code: &'static str,
+    /// What went wrong, in one sentence.
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
@@ -205,12 +222,18 @@ impl Failure {
     }
 }
 
+/// Answer of `exportSessions`: `cc-session-recover/export@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ExportReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/export@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
+    /// `true`: this is the plan, and nothing was written.
     pub dry_run: bool,
     /// Directory of the exports.
     #[serde(serialize_with = "lossy")]
@@ -219,11 +242,13 @@ pub struct ExportReport {
     pub archive: bool,
     /// By which files are known again.
     pub hash: Hash,
+    /// What was exported, each verified.
     pub exports: Vec<Exported>,
+    /// Sessions that failed, each with its error.
     pub failures: Vec<Failure>,
     /// Bytes of all exports.
     pub bytes: u64,
-    /// The session log that tells it; `None` when nothing was done, or it could not be written.
+    /// The session log that tells it; `null` when nothing was done, or it could not be written.
     #[serde(serialize_with = "lossy_or_null")]
     pub log: Option<PathBuf>,
 }

@@ -40,17 +40,22 @@ const SCHEMA: &str = "cc-session-recover/forget@1";
 /// Largest file about several sessions that is looked through, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
+/// Which session `forget` removes.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ForgetOptions {
-    /// Id, beginning of it, name, title or path of the transcript.
+    /// Session id, an unambiguous prefix of at least 3 characters, or the session's name or title.
+    #[cfg_attr(test, ts(as = "String"))]
     pub session: Option<String>,
+    /// `true` reports what would be removed, and removes nothing.
     pub dry_run: bool,
 }
 
 /// What a removed file or directory was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ForgottenKind {
     Kept,
     Snapshots,
@@ -71,30 +76,41 @@ pub enum ForgottenKind {
     Lock,
 }
 
-/// Something that is removed.
+/// Something that `forget` removes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ForgottenItem"))]
 pub struct Forgotten {
+    /// What it is; `note` is the session's block in HANDOFF.md, `state` a saved state in its project, `entries` its
+    /// lines or entries in a file that is about other sessions too.
     pub kind: ForgottenKind,
+    /// The file or directory.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Bytes of its files; a link that Claude Code still has counts as well.
+    /// Bytes of its files.
     pub bytes: u64,
 }
 
+/// Answer of `forget`: `cc-session-recover/forget@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ForgetReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/forget@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// `true`: this is the plan, and nothing was removed.
     pub dry_run: bool,
+    /// Id of the session, a UUID.
     pub session: String,
-    /// What was removed, or with `dryRun` would be.
+    /// What was removed; with `dryRun` what would be.
     pub removed: Vec<Forgotten>,
     /// Files and directories of the session that Claude Code still has.
     pub with_claude_code: Vec<String>,
-    /// Exports and pages outside of the state directory, and exports of other sessions with its block in their HANDOFF.md; they
-    /// are left.
+    /// Exports and pages of it outside of the state directory, and exports of other sessions with its block in
+    /// HANDOFF.md; they are left.
     pub elsewhere: Vec<String>,
     /// What could not be removed.
     pub problems: Vec<Problem>,

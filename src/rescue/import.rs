@@ -33,62 +33,74 @@ const SCHEMA: &str = "cc-session-recover/import@1";
 /// Beginning of the directories into which archives are unpacked.
 const UNPACKED: &str = "importing-";
 
-/// Which export, and where to.
+/// Which export `importSession` makes a session again, and where.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ImportOptions {
     /// The directory or archive that an export made.
     pub export: PathBuf,
-    /// Claude Code's configuration directory; the one in force when missing.
+    /// Claude Code's configuration directory; the one in force when absent.
     pub config_dir: Option<PathBuf>,
-    /// Directory of the project; the one it was exported from when missing.
+    /// Directory of the project; the one it was exported from when absent.
     pub project: Option<PathBuf>,
     pub dry_run: bool,
 }
 
 /// One file that is put in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "PlacedFile"))]
 pub struct Placed {
     /// Its path in the export.
     pub path: String,
+    /// Path that it is copied to.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
+    /// Bytes of the file.
     pub bytes: u64,
     /// Its hash in hex, of the kind the export has.
     pub digest: String,
 }
 
+/// Answer of `importSession`: `cc-session-recover/import@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ImportReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/import@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// The export was verified, and nothing was written.
     pub dry_run: bool,
+    /// Path of the export.
     #[serde(serialize_with = "lossy")]
     pub export: PathBuf,
     /// When that was made.
     #[serde(serialize_with = "time")]
     pub exported_at: DateTime<Utc>,
+    /// Id of the session, a UUID.
     pub session: String,
     /// Name, title or prompt it had.
     pub title: Option<String>,
     /// Configuration directory it is in.
     #[serde(serialize_with = "lossy")]
     pub config_dir: PathBuf,
-    /// Where it is resumed.
+    /// Working directory from which it is resumed.
     pub cwd: Option<String>,
     /// What is put in place, the transcript last.
     pub files: Vec<Placed>,
-    /// Bytes of all files.
+    /// Bytes of these files.
     pub bytes: u64,
     /// What stays in the export, and why.
     pub left: Vec<Skipped>,
-    /// How it is resumed.
+    /// How it is resumed; without a command where `hint` says why.
     pub commands: Commands,
-    /// Why it cannot be resumed as it is, and what to do.
+    /// Why it cannot be resumed as it is, and what to do; `null` when it can.
     pub hint: Option<String>,
-    /// The session log that tells it; `None` when nothing was done, or it could not be written.
+    /// The session log that tells it; `null` when nothing was done, or it could not be written.
     #[serde(serialize_with = "lossy_or_null")]
     pub log: Option<PathBuf>,
 }

@@ -28,40 +28,52 @@ const SCHEMA: &str = "cc-session-recover/relocate@1";
 /// Bytes copied at a time.
 const BLOCK: usize = 1024 * 1024;
 
-/// What to copy, and where to.
+/// What `relocate` copies, and where to.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RelocateOptions {
     /// Id, beginning of it, name, title or path of the transcript.
     pub session: Option<String>,
-    /// The one that was active last.
+    /// The session that was active last, in `project` when it is given.
     pub latest: bool,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
-    /// A configuration directory, or a project directory.
+    /// A configuration directory of Claude Code (it has `projects` or `settings.json`, or is new with `configDir:
+    /// true`), or a project directory.
     pub to: PathBuf,
     /// `to` is a configuration directory even though it does not look like one.
     pub config_dir: bool,
     pub dry_run: bool,
 }
 
-/// One file that is copied.
+/// One file or directory that is copied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CopyStep {
+    /// Path of the original.
     #[serde(serialize_with = "lossy")]
     pub from: PathBuf,
+    /// Path of the copy.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
+    /// Bytes of the file.
     pub bytes: u64,
-    /// SHA-256 of the copied bytes in hex, once it is done.
+    /// SHA-256 of the copied bytes in hex; `null` before it is done.
     pub sha256: Option<String>,
 }
 
+/// Answer of `relocate`: `cc-session-recover/relocate@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RelocateReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/relocate@1'"))]
     pub schema: &'static str,
+    /// `true`: this is the plan, and nothing was copied.
     pub dry_run: bool,
+    /// Id of the session, a UUID.
     pub session: String,
     /// Configuration directory of the original.
     #[serde(serialize_with = "lossy")]
@@ -69,17 +81,17 @@ pub struct RelocateReport {
     /// Configuration directory of the copy.
     #[serde(serialize_with = "lossy")]
     pub to_config_dir: PathBuf,
-    /// Where the copy is resumed.
+    /// Working directory from which the copy is resumed.
     pub cwd: String,
-    /// What is copied, the transcript last.
+    /// What is copied; nothing where the session is already where the directory's sessions are.
     pub files: Vec<CopyStep>,
-    /// The transcript that is resumed from now on.
+    /// Path of the transcript that is resumed from now on.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     /// The directory in which it is resumed is remembered, as its records name another one.
     #[serde(skip)]
     moved: bool,
-    /// Who sees which of both.
+    /// Which clients see the copy, and which see the original, in sentences.
     pub visibility: Vec<String>,
     /// How the copy is resumed.
     pub commands: Commands,

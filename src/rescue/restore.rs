@@ -40,27 +40,30 @@ const KEPT: &str = "kept";
 /// Ending of a snapshot's file.
 const ENDING: &str = ".jsonl";
 
-/// Which session, and which of its snapshots.
+/// Which snapshot of which session `restore` puts back.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RestoreOptions {
     /// Id, beginning of it, name, title or path of the transcript.
     pub session: Option<String>,
-    /// The one that was active last.
+    /// The session that was active last, in `project` when it is given.
     pub latest: bool,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
-    /// Name of the snapshot, a beginning of it, or `latest`; the only one when missing.
+    /// Name of the snapshot, an unambiguous beginning of it, or `latest`; when absent, the only one.
     pub from: Option<String>,
     pub dry_run: bool,
 }
 
-/// A snapshot that is kept.
+/// A verified copy of a transcript, taken before something that could change it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KeptSnapshot {
     /// What it is called.
     pub name: String,
+    /// Path of its file.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// The kept files whose bytes, one after the other, it holds; empty for a snapshot.
@@ -69,14 +72,15 @@ pub struct KeptSnapshot {
     /// When it was taken.
     #[serde(serialize_with = "time_or_null")]
     pub taken_at: Option<DateTime<Utc>>,
+    /// Bytes of the snapshot.
     pub bytes: u64,
     /// SHA-256 of its bytes as they are now, in hex.
     pub sha256: String,
-    /// Whether these are the bytes it was taken with; `None` when that was not noted.
+    /// Whether these are the bytes it was taken with; `null` when that was not noted.
     pub sound: Option<bool>,
-    /// Whether the transcript still begins with exactly these bytes; `None` without a transcript.
+    /// Whether the transcript still begins with exactly these bytes; `null` without a transcript.
     pub is_prefix: Option<bool>,
-    /// Lines the transcript has more than it; fewer are negative. `None` without a transcript.
+    /// Lines the transcript has more than it; negative when it has fewer, `null` without a transcript.
     pub lines_since: Option<i64>,
 }
 
@@ -89,23 +93,32 @@ impl KeptSnapshot {
     }
 }
 
+/// Answer of `restore`: `cc-session-recover/restore@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RestoreReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/restore@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
+    /// `true`: this is the plan, and nothing was changed.
     pub dry_run: bool,
+    /// Id of the session, a UUID.
     pub session: String,
+    /// Path of its transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// Its snapshots, the newest first.
+    /// Its snapshots, the newest first, held against the transcript as it was before.
     pub snapshots: Vec<KeptSnapshot>,
-    /// Name of the one that is put back; `None` when there are several and none was named.
+    /// Name of the one that is put back; `null` when there are several and none was named.
     pub chosen: Option<String>,
     /// It was put back and read again.
     pub restored: bool,
-    /// Other files of the session (subagents, tool results, tasks, plan, file history) that were missing and came back with it.
+    /// Other files of the session that were missing and came back with it: subagents, tool results, tasks, plan, file
+    /// history.
     pub companions: usize,
     /// Name of the snapshot of what was there before.
     pub kept: Option<String>,

@@ -5,8 +5,10 @@
 
 use crate::claude::process::Processes;
 
+/// A signal that `kill` sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "KillSignal"))]
 pub enum Signal {
     /// Asks it to end.
     Term,

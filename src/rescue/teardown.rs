@@ -14,37 +14,46 @@ use std::path::{Path, PathBuf};
 /// A project, or the user's own settings, with hooks of this tool.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SetupPlace {
-    /// Directory of the project; `None` for the user's own settings.
+    /// Directory of the project; `null` for the user's own settings.
     pub project: Option<PathBuf>,
+    /// The settings files that were edited.
     pub scopes: Vec<HookScope>,
+    /// Paths of the settings files.
     pub settings: Vec<PathBuf>,
     /// The directory is there.
     pub exists: bool,
 }
 
-/// What is set up on this machine.
+/// What `setups` found on this machine.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SetupsReport {
+    /// Projects, and the user's own settings.
     pub places: Vec<SetupPlace>,
     /// Directories that the plugin was written to.
     pub plugins: Vec<PathBuf>,
+    /// What the state directory contains.
     pub state: StateStock,
 }
 
 /// The state directory, and what would be lost with it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StateStock {
+    /// Path of the directory.
     #[serde(serialize_with = "lossy")]
     pub dir: PathBuf,
+    /// Whether it is there.
     pub exists: bool,
     /// Sessions that Claude Code has deleted and that are kept only there.
     pub only_copies: usize,
     /// Sessions that were exported into it.
     pub exports: usize,
-    /// A supervisor, a run or a waiting hook works with it.
+    /// Processes of this tool work with it: a supervisor, or a hook that waits.
     pub busy: bool,
 }
 
@@ -52,8 +61,10 @@ pub struct StateStock {
 #[serde(default, deny_unknown_fields)]
 pub struct NoOptions {}
 
+/// What `removeState` may remove.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RemoveStateOptions {
     /// Remove copies that exist nowhere else too.
     pub copies: bool,

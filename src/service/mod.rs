@@ -22,9 +22,10 @@ use std::path::{Path, PathBuf};
 /// A file of ours contains this. No two hyphens in a row: it stands in comments of XML.
 pub const MARKER: &str = "Made by cc-session-recover";
 
-/// What starts the supervisor.
+/// What starts the supervisor on a platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ServiceManager"))]
 pub enum Manager {
     Systemd,
     Launchd,

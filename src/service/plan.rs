@@ -26,16 +26,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A manager that takes longer is left alone.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// What is done with the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ServiceChange {
     /// Start the supervisor at every login, and now.
     Install,
     Uninstall,
 }
 
+/// What `planService` should prepare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ServiceOptions {
     pub wanted: ServiceChange,
     /// Absolute path of node, to install.
@@ -44,59 +48,66 @@ pub struct ServiceOptions {
     /// Root of the installed package, to install.
     #[serde(default)]
     pub package_root: Option<PathBuf>,
-    /// Another platform's manager, to see what would be written there; only planned, never applied.
+    /// Another platform's service manager, to see what would be written there; such a plan cannot be applied.
     #[serde(default)]
     pub manager: Option<Manager>,
 }
 
-/// A command of the manager.
+/// A command of the service manager.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CommandStep {
     /// The program and its arguments.
     pub argv: Vec<String>,
+    /// What the command does.
     pub why: String,
-    /// Nothing is wrong when it fails: there may be nothing to end.
+    /// Nothing is wrong when it fails.
     pub may_fail: bool,
-    /// Whether it did it; `None`: it was not run.
+    /// Whether it succeeded; `null`: it was not run.
     pub done: Option<bool>,
+    /// What went wrong; `null` when nothing did.
     pub complaint: Option<String>,
 }
 
-/// Everything that will be done.
+/// Everything that putting the service in or taking it out will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ServicePlan {
     /// Who starts the supervisor.
     pub manager: Manager,
     pub wanted: ServiceChange,
     pub file: FileStep,
-    /// Commands to run before the file is removed.
+    /// Commands before the file is removed.
     pub before: Vec<CommandStep>,
-    /// Commands to run after it is written or removed.
+    /// Commands after the file is written or removed.
     pub after: Vec<CommandStep>,
-    /// Why the manager cannot be reached from here; the commands are then for the person. `None`: it can be.
+    /// Why the service manager cannot be reached from here, so that its commands are left to the person; `null`: it
+    /// can be.
     pub unreachable: Option<String>,
     /// What a person should know.
     pub warnings: Vec<String>,
-    /// What it was planned from.
+    /// The options the plan was made from.
     pub options: ServiceOptions,
 }
 
+/// What was done about the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ServiceReport {
     /// Who starts the supervisor.
     pub manager: Manager,
     pub wanted: ServiceChange,
-    /// `false`: everything was as it should be.
+    /// `false`: everything was already as it should be.
     pub changed: bool,
     /// `true`: nothing went wrong, and nothing is left to the person.
     pub complete: bool,
     pub file: FileStep,
-    /// Commands, those that were run and those that are left to the person.
+    /// Commands that were run, and those that are left to the person (`done: null`).
     pub commands: Vec<CommandStep>,
-    /// Why the manager could not be reached.
+    /// Why the service manager could not be reached.
     pub unreachable: Option<String>,
     /// What a person should know.
     pub warnings: Vec<String>,

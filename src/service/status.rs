@@ -20,9 +20,10 @@ const LARGEST: u64 = 1024 * 1024;
 /// A manager that takes longer to answer is not waited for.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// What to compare the installed file with.
+/// What `serviceStatus` compares the installed file with.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ServiceStatusOptions", optional_fields))]
 pub struct StatusOptions {
     /// Absolute path of node.
     pub node: Option<PathBuf>,
@@ -30,27 +31,32 @@ pub struct StatusOptions {
     pub package_root: Option<PathBuf>,
 }
 
+/// Answer of `serviceStatus`: `cc-session-recover/service@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ServiceStatus {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/service@1'"))]
     pub schema: &'static str,
-    /// Who starts the supervisor.
+    /// What starts the supervisor on this platform.
     pub manager: Manager,
+    /// The service's file, whether it exists or not.
     #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// It is there, and ours.
     pub installed: bool,
-    /// It is what an installation would write now; `None`: not known.
+    /// It is what an installation would write now.
     pub current: Option<bool>,
-    /// It is started at every login; `None`: not known.
+    /// It is started at every login.
     pub enabled: Option<bool>,
-    /// The manager has it running; `None`: not known.
+    /// The service manager has it running.
     pub running: Option<bool>,
     /// A supervisor of this user runs, however it was started.
     pub supervised: bool,
-    /// Why the manager cannot be asked from here.
+    /// Why the service manager cannot be asked from here; `null`: it can be.
     pub unreachable: Option<String>,
-    /// What is in the way.
+    /// What is in the way of the service's file; `null`: nothing.
     pub problem: Option<String>,
 }
 

@@ -73,9 +73,11 @@ pub struct Belonging {
     pub path: String,
 }
 
-/// Something of the session that is not copied, and why.
+/// Something of a session that is not copied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SkippedFile"))]
 pub struct Skipped {
+    /// Path of the file.
     pub path: String,
     /// Why it is left.
     pub why: String,

@@ -25,6 +25,7 @@ const LARGEST_PACKAGE: u64 = 1024 * 1024;
 /// How a client is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ClientMode {
     Interactive,
     /// `-p`, or an SDK.
@@ -36,6 +37,7 @@ pub enum ClientMode {
 /// What proves that a process has a session open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "LiveProof"))]
 pub enum HeldBy {
     /// The registry, with the start time of the process.
     Registry,

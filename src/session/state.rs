@@ -12,9 +12,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::time::Duration;
 
-/// Whether a session lives, and whether its work is done.
+/// Whether a session lives, and whether its work is done. `current`: the caller's own. `active`: a process holds it.
+/// `hung`: a process holds it, says it is busy, and shows no sign of work. `orphaned`: no process, unfinished.
+/// `completed`: no process, last turn ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SessionState"))]
 pub enum State {
     Current,
     /// A process holds it.
@@ -37,6 +40,7 @@ impl State {
 /// What a live client is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SessionActivity"))]
 pub enum Activity {
     /// A turn is under way.
     Busy,
@@ -267,20 +271,24 @@ fn words(time: Duration) -> String {
     }
 }
 
-/// A session that was open when its client or the machine died, and was not opened since.
+/// A session that was open when its client or the machine died, and was not opened again since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OpenAtCrash {
+    /// `machine`: before the present boot. `client`: the process alone died.
     pub died: Died,
     /// When it was last heard of.
     #[serde(serialize_with = "super::stop::time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    /// What this rests on.
+    /// Facts that this rests on.
     pub evidence: Vec<Evidence>,
 }
 
+/// What died while the session was open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "CrashedPart"))]
 pub enum Died {
     /// The machine: it was started since.
     Machine,

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize, Serializer};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
-/// Why a session stopped.
+/// Why a session stopped, or what it is doing when it did not. Read from the transcript's tail, never from an exit
+/// code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum StopKind {
     /// The last turn ended.
     Finished,
@@ -275,10 +277,12 @@ pub enum Source {
     Clock,
 }
 
-/// One fact a verdict rests on.
+/// One fact a verdict rests on: where it was read and what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Evidence {
-    /// Where it was read.
+    /// `transcript`, `registry`, `hook`, `process`, `store` or `clock`.
+    #[cfg_attr(test, ts(as = "String"))]
     pub source: Source,
     /// The fact in one sentence.
     pub fact: Cow<'static, str>,
@@ -297,6 +301,7 @@ pub type EvidenceList = SmallVec<[Evidence; 2]>;
 /// How far a reset time can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ResetSource {
     /// Epoch seconds in the client's own record.
     Exact,
@@ -307,28 +312,32 @@ pub enum ResetSource {
 /// How and when a session stopped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Stop {
+    /// What stopped it, or what it is doing.
     pub kind: StopKind,
-    /// Time of the record that tells it.
+    /// Time of the record that tells the stop.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    /// When the limit ends.
+    /// When the limit ends; only for limits.
     #[serde(serialize_with = "time_or_null")]
     pub resets_at: Option<DateTime<Utc>>,
-    /// How `resets_at` is known.
+    /// `exact`: epoch seconds from the client's own record. `guess`: read from its text.
     pub resets_at_source: Option<ResetSource>,
-    /// The client's own message.
+    /// The client's own message, without control characters.
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub message: Option<ClientMessage>,
-    /// Id of the record that tells it; names this stop among others of the session.
+    /// Id of the transcript record that tells it.
     #[serde(default)]
     pub record: Option<String>,
-    /// The client made the model wrap up near this limit, before it was reached: the turn ended well, the work did not.
+    /// The client made the model wrap up near this limit: the turn ended well, the work did not. Missing otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wrapped_up: bool,
     /// Whether the last prompt has no answer at all, so that work may be lost although a person seems to have ended it.
     #[serde(skip)]
     pub unanswered: bool,
-    /// What the verdict rests on.
+    /// What `kind` rests on.
+    #[cfg_attr(test, ts(as = "Vec<Evidence>"))]
     pub evidence: EvidenceList,
 }
 

@@ -83,26 +83,31 @@ pub fn all(state: &StateDir) -> Result<Vec<Value>> {
     Ok(entries)
 }
 
-/// A line that does not fit the one before it, or is none.
+/// A line of the journal that does not fit the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "LogBreak"))]
 pub struct Break {
+    /// Path of the file.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub path: PathBuf,
     /// The line in it, from 1.
     pub line: usize,
+    /// What is wrong, in one sentence.
     pub why: String,
 }
 
-/// How the chain holds.
+/// How the chain of the journal holds: each line names the SHA-256 of the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "LogChain"))]
 pub struct Chain {
-    /// Every line that says what came before it is right, and every line can be read.
+    /// Nothing was changed, taken out or put in.
     pub sound: bool,
+    /// Number of lines in the journal.
     pub lines: usize,
     /// Those that say what came before them.
     pub chained: usize,
-    /// Those that do not.
+    /// Those that do not: of earlier versions at the beginning; later ones are breaks.
     pub unchained: usize,
     /// Where it does not hold.
     pub breaks: Vec<Break>,

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 /// Which settings file gets the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum HookScope {
     /// `.claude/settings.json` of the project.
     #[default]

@@ -29,6 +29,7 @@ const LONGEST_INPUT: usize = 200;
 /// What the user wants done. The dashboard ends, and the command line runs the verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum DashboardAction {
     Resume,
     ResumeWindow,
@@ -68,19 +69,24 @@ impl DashboardAction {
     }
 }
 
-/// What a dashboard that is opened again shows first.
+/// What a dashboard shows first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct DashboardView {
+    /// `project`: sessions of one project. `all`: of every project (default).
     pub scope: DashboardScope,
+    /// Fuzzy filter over name, project and newest prompt.
     pub filter: String,
     /// Transcript of the selected session, or the id of one without a transcript.
+    #[cfg_attr(test, ts(optional = nullable))]
     pub selected: Option<PathBuf>,
 }
 
 /// A verb that was given no session, so that the user chooses one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum PickerVerb {
     Show,
     Resume,
@@ -113,6 +119,7 @@ impl PickerVerb {
 /// What the dashboard is opened for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum DashboardPurpose {
     #[default]
     Act,
@@ -122,26 +129,36 @@ pub enum DashboardPurpose {
     Rescue,
 }
 
+/// How `dashboard` is opened.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct DashboardOptions {
-    /// Directory of the project for the project scope; the working directory when it is missing.
+    /// Directory of the project for the scope `project` (default: the working directory).
     pub project: Option<PathBuf>,
+    /// What it shows first, such as the view of an earlier outcome.
     pub view: DashboardView,
-    /// The verb that the chosen session is for. Enter picks, and no other action is possible.
+    /// The verb that a session is chosen for. Enter chooses, and no other action is possible.
     pub picker: Option<PickerVerb>,
+    /// `act` (default). `watch`: no key changes anything; only `show` and `handoff` end it besides `quit` and
+    /// `interrupt`. `rescue`: open sessions come first.
     pub purpose: DashboardPurpose,
-    /// Seconds between checks for changes.
+    /// Seconds between checks for changes (default: 2).
     pub every: Option<f64>,
+    /// `true` draws with colours.
     pub colour: bool,
 }
 
+/// What the user chose in a `dashboard`. Nothing of it has been done yet.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DashboardOutcome {
+    /// `pick`: the session for the verb of a picker. `interrupt`: Ctrl-C.
     pub action: DashboardAction,
-    /// Names the session for a verb: its id, or the path of a conflict copy.
+    /// Names the session for the verb: its id, or the path of a conflict copy; `null` for `quit` and `interrupt`.
     pub session: Option<String>,
+    /// Opens the dashboard again as it was left.
     pub view: DashboardView,
 }
 

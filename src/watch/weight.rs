@@ -15,6 +15,7 @@ const LONG: [&str; 2] = ["claude-opus-5-5", "claude-sonnet-5-5"];
 /// What follows from the size of a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ContextAdvice"))]
 pub enum Advice {
     Healthy,
     Large,
@@ -22,18 +23,19 @@ pub enum Advice {
     Bloated,
 }
 
-/// Tokens of the newest real answer.
+/// Tokens of the last real turn.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ContextSize {
-    /// Tokens it had to read.
+    /// Tokens that were read.
     pub tokens: u64,
-    /// Size of the model's window, when it is known.
+    /// Tokens the model's window holds.
     pub window: Option<u64>,
-    /// Share of the window, when it is known.
+    /// Share of the window, 0 to 100 (more when the window is smaller than what was read).
     pub percent: Option<f64>,
-    /// What follows from that.
+    /// `healthy`: go on. `large`: compact it soon. `bloated`: begin a fresh session from the note.
     pub advice: Option<Advice>,
-    /// What to do, in a sentence.
+    /// What to do about it, in one sentence; `null` when nothing is to be done.
     pub next: Option<String>,
 }
 

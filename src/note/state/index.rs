@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 /// When a state was saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SaveMoment"))]
 pub enum Moment {
     TurnEnded,
     SubagentEnded,

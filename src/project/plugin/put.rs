@@ -34,29 +34,31 @@ const ICON: &str = "icon.png";
 const PRIVATE_DIRECTORY: u32 = 0o700;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-/// What a person wants.
+/// What `planPlugin` should prepare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PluginOptions {
-    /// The directory; `plugin` in the state directory when missing.
+    /// Absolute path of the directory; `plugin` in the state directory when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<PathBuf>,
     /// Take it away again.
     #[serde(default)]
     pub remove: bool,
-    /// Root of the running package.
+    /// Root of the running package, from which the runtime is copied.
     pub package_root: PathBuf,
-    /// The addon that is loaded, when it is not in the package's root.
+    /// The loaded addon, when it is not in the package's root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addon: Option<PathBuf>,
-    /// Absolute path of the running node, which hooks then start; the one on PATH when missing.
+    /// Same meaning as in `InitOptions`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<PathBuf>,
 }
 
-/// Everything that will be done.
+/// Everything that writing or removing the plugin will do. Nothing is written before `applyPlugin`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PluginPlan {
     /// The directory: a marketplace with one plugin.
     pub directory: PathBuf,
@@ -66,23 +68,25 @@ pub struct PluginPlan {
     pub files: Vec<FileStep>,
     /// What a person should know.
     pub warnings: Vec<String>,
-    /// Commands of Claude Code that are left to a person.
+    /// Commands of Claude Code that are left to a person, one word each.
     pub next: Vec<Vec<String>>,
-    /// What it was planned from.
+    /// The options the plan was made from.
     pub options: PluginOptions,
 }
 
+/// Answer of `plugin`: what changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PluginReport {
     pub directory: PathBuf,
     /// It was taken away.
     pub remove: bool,
-    /// `false`: everything was as it should be.
+    /// `false`: everything was already as it should be.
     pub changed: bool,
     pub files: Vec<FileStep>,
     /// What a person should know.
     pub warnings: Vec<String>,
-    /// Commands of Claude Code that are left to a person.
+    /// Commands of Claude Code that are left to a person, one word each.
     pub next: Vec<Vec<String>>,
 }
 

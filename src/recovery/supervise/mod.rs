@@ -57,10 +57,12 @@ pub struct SupervisorContext {
     pub tend_kept: fn(World<'_>, &StateDir, &RetentionConfig, u64) -> Vec<Error>,
 }
 
+/// Which closed sessions `watch` looks after.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct WatchOptions {
-    /// Only sessions of these projects; all when empty.
+    /// Only those of these projects (canonical paths); all when missing or empty.
     pub projects: Vec<PathBuf>,
 }
 

@@ -21,22 +21,33 @@ use std::sync::PoisonError;
 /// While notices are on their way.
 const TELLING: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// One session that is looked after.
+/// One session that the supervisor looks after.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WatchedSession {
+    /// Id of the session, a UUID.
     pub id: String,
+    /// Directory of its project.
     #[serde(serialize_with = "crate::fs::lossy_or_null")]
     pub project: Option<PathBuf>,
+    /// Kind of the stop that interrupted it.
     pub stop: StopKind,
     /// Where its incident stands.
+    #[cfg_attr(
+        test,
+        ts(
+            type = "'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'superseded' | 'held' | 'given-up' | 'cancelled'"
+        )
+    )]
     pub phase: &'static str,
+    /// What happens next, and why.
     pub next: RecoveryPlan,
     /// A person paused it.
     pub paused: bool,
     /// A run of it is under way.
     pub running: bool,
-    /// What the last look came to, when nothing was started.
+    /// What the last look came to, when nothing was started although it was due.
     pub waits: Option<String>,
     /// Runs that were made for it.
     pub runs: usize,
@@ -44,22 +55,27 @@ pub struct WatchedSession {
     pub last: Option<String>,
 }
 
-/// What a look came to.
+/// What a look of the supervisor came to: `cc-session-recover/watch@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WatchReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/watch@1'"))]
     pub schema: &'static str,
+    /// Time of the pass.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Process of the supervisor that works.
+    /// Process id of the supervisor that works.
     pub supervisor: u32,
-    /// It is this process.
+    /// It is this process; else this one only shows what that one does.
     pub own: bool,
     /// What is looked after.
     pub sessions: Vec<WatchedSession>,
     /// When it looks again.
     #[serde(serialize_with = "time_or_null")]
     pub looks_again_at: Option<DateTime<Utc>>,
+    /// Milliseconds until the next pass.
     pub looks_again_in: u64,
     /// Something is still going to happen without a person.
     pub owed: bool,

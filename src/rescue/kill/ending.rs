@@ -16,8 +16,10 @@ pub const TOOL_PATIENCE: Duration = Duration::from_secs(3);
 const AFTER_KILL: Duration = Duration::from_secs(3);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
+/// How a kill went. `gone`: it had ended before anything was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum KillOutcome {
     Planned,
     /// It ended when it was asked to.
@@ -32,9 +34,13 @@ pub enum KillOutcome {
 
 /// A signal that was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SentSignal {
+    /// Id of the process that received it.
     pub pid: u32,
+    /// The signal that was sent.
     pub signal: Signal,
+    /// When it was sent.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub at: DateTime<Utc>,
 }

@@ -46,39 +46,46 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// Tool processes that are told.
 const MOST_CHILDREN: usize = 50;
 
-/// The process that was shown to whoever agreed.
+/// One process at one time: its id, and what tells it from a later one with the same id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "KillTarget"))]
 pub struct Expected {
+    /// Id of the process.
     pub pid: u32,
+    /// Its start time as the system counts it.
     pub start_token: String,
-    /// The session it held.
+    /// The session it holds.
     pub session: String,
 }
 
-/// Which, and how far.
+/// Which client `killSession` ends, and how far it goes.
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct KillOptions {
-    /// A terminal, a process id, or a session by id, beginning of it, name or title.
+    /// A terminal (`pts/3`), a process id, or a session by id, at least 3 characters of it, name or title.
     pub target: String,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
-    /// What was agreed to; anything else is refused.
+    /// What a person agreed to; anything else is refused.
     pub expected: Option<Expected>,
+    /// `false`: it is not saved first.
     pub export: bool,
-    /// The export that an earlier try has made: good for as long as nothing was written since.
+    /// The export of an earlier try: good for as long as nothing was written since.
     pub exported: Option<PathBuf>,
-    /// Directory to put the export into; that of the state when missing.
+    /// Directory to put the export into; that of the state when absent.
     pub to: Option<PathBuf>,
-    /// Directory of the session log; that of the state when missing.
+    /// Directory of the session log; that of the state when absent.
     pub log: Option<PathBuf>,
     /// By force when it does not end within 10 s.
     pub force: bool,
     /// It was asked before: by force, at once.
     pub asked: bool,
+    /// The processes of its tools too.
     pub tree: bool,
+    /// `true` reports the plan, and sends no signal.
     pub dry_run: bool,
 }
 
@@ -103,6 +110,7 @@ impl Default for KillOptions {
 /// How a client is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum KillWay {
     /// By a signal to its process.
     Signal,
@@ -110,9 +118,10 @@ pub enum KillWay {
     Stop,
 }
 
-/// What becomes of a process below it.
+/// What became of a child process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ChildFate {
     Running,
     /// It belongs to Claude Code itself, or holds a session of its own, or belongs to somebody else: it is left alone.
@@ -123,53 +132,67 @@ pub enum ChildFate {
     Left,
 }
 
-/// A process below the client.
+/// A process below a client. `kept`: Claude Code's own, one with a session of its own, or another user's, which is
+/// never ended.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KillChild {
+    /// Id of the process.
     pub pid: u32,
+    /// Its start time as the system counts it.
     pub start_token: String,
     /// Name of its program.
     pub command: String,
     /// When it was started.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
-    /// What becomes of it.
+    /// What became of it.
     pub fate: ChildFate,
 }
 
+/// Answer of `killSession`: `cc-session-recover/kill@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KillReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/kill@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
+    /// `true`: this is the plan, and no signal was sent.
     pub dry_run: bool,
     /// The process that is meant.
     pub expected: Expected,
+    /// Terminal of the process.
     pub tty: Option<String>,
     /// When it was started.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
-    /// How it is ended.
+    /// By a signal, or by `claude stop` for a background session.
     pub way: KillWay,
-    /// The session before; `None` when nothing of it is on disk.
+    /// The session as it was before; `null` when nothing of it is on disk.
     pub session: Option<Box<Session>>,
-    /// What may be lost.
+    /// What may be lost, each as a sentence.
     pub risks: Vec<String>,
+    /// Processes that it started and that still run.
     pub children: Vec<KillChild>,
+    /// What became of the process.
     pub outcome: KillOutcome,
+    /// Signals that were sent, in order.
     pub signals: Vec<SentSignal>,
     /// What was saved before.
     pub exports: Vec<Exported>,
     /// An export of an earlier try that still holds everything.
     #[serde(serialize_with = "lossy_or_null")]
     pub exported: Option<PathBuf>,
-    /// How it is opened again; `None` while it lives, and when nothing of it is on disk.
+    /// How it is opened again; `null` while it lives, and when nothing of it is on disk.
     pub commands: Option<Commands>,
     /// What else to know.
     pub notes: Vec<String>,
-    /// The session log that tells it; `None` when nothing was done, or it could not be written.
+    /// The session log that tells it; `null` when nothing was done, or it could not be written.
     #[serde(serialize_with = "lossy_or_null")]
     pub log: Option<PathBuf>,
 }

@@ -33,36 +33,41 @@ use wanted::{RetainedFiles, open_or_unfinished};
 /// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/prune@1";
 
+/// What `prune` may delete.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PruneOptions {
-    /// Exports older than so many days; by the configuration when missing.
+    /// Exports older than so many days; `retention.exportsDays` of the configuration when absent, else 90.
     pub exports_days: Option<f64>,
-    /// Snapshots older than so many days.
+    /// Snapshots older than so many days; `retention.snapshotsDays` when absent, else 14.
     pub snapshots_days: Option<f64>,
-    /// Pages older than so many days.
+    /// Pages older than so many days; `retention.pagesDays` when absent, else 90.
     pub pages_days: Option<f64>,
-    /// Outputs of runs older than so many days.
+    /// Outputs of runs older than so many days; `retention.outputsDays` when absent, else 30.
     pub outputs_days: Option<f64>,
-    /// Records of sessions in which nothing was noted for so many days.
+    /// Records of sessions in which nothing was noted for so many days; `retention.recordsDays` when absent, else 90.
     pub records_days: Option<f64>,
-    /// Kept sessions that Claude Code deleted, so many days after they were last worked in.
+    /// Kept sessions that Claude Code deleted, after so many days; `retention.keptDays` when absent, else 365.
     pub kept_days: Option<f64>,
-    /// Kept sessions that Claude Code deleted take at most so many bytes together.
+    /// Kept sessions that Claude Code deleted take at most so many bytes together; `retention.keptMaxTotal` when
+    /// absent, else 5 GB.
     pub kept_max_total: Option<u64>,
-    /// Of every session so many of each stay in any case.
+    /// Of every session so many exports, snapshots, pages and outputs stay in any case; 1 when absent.
     pub keep: Option<usize>,
     /// Of every session at most so many of each.
     pub most: Option<usize>,
-    /// All together at most so many bytes: the oldest go first.
+    /// All together at most so many bytes: the oldest go first. Records do not count: they are small.
     pub max_bytes: Option<u64>,
-    /// Only these paths, of those that may go: what a person was shown.
+    /// Only these paths, of those that may go.
     pub only: Option<Vec<PathBuf>>,
     pub dry_run: bool,
 }
 
+/// Kind of a copy that `prune` deletes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum PruneKind {
     Export,
     /// A snapshot of a transcript.
@@ -79,43 +84,68 @@ pub enum PruneKind {
     Leftover,
 }
 
+/// A copy that `prune` deletes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PrunedCopy {
+    /// `export`, `snapshot`, `page`, `output` of a run, `record` (the small files in which things are noted about a
+    /// session), `leftover` of one that was never finished, or `kept`: the kept files of a session that Claude Code
+    /// deleted.
     pub kind: PruneKind,
+    /// Id of the session that it belongs to.
     pub session: String,
+    /// Its path; of a record its directory.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// When it was made.
+    /// When it was made; of a record, when something was noted in it last.
     #[serde(serialize_with = "time_or_null")]
     pub made_at: Option<DateTime<Utc>>,
+    /// Size of it in bytes.
     pub bytes: u64,
+    /// Rule that it is deleted by.
     pub why: String,
 }
 
+/// Answer of `prune`: `cc-session-recover/prune@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PruneReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/prune@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
+    /// `true`: this is the plan, and nothing was deleted.
     pub dry_run: bool,
+    /// Rules that were applied.
     pub rules: PruneRules,
-    /// What goes, or with `dryRun` would go.
+    /// What was deleted; with `dryRun` what would be.
     pub removed: Vec<PrunedCopy>,
+    /// Bytes of everything that was removed.
     pub removed_bytes: u64,
+    /// What stays: exports, snapshots, pages, outputs and records.
     pub kept: usize,
+    /// Bytes of what is kept.
     pub kept_bytes: u64,
-    /// Bytes of deleted sessions that were compressed before the rules were applied, and bytes that they take since.
+    /// What was compressed before the rules were applied: files of sessions that Claude Code deleted, with their
+    /// bytes before and after.
     pub packed: PackedBytes,
-    /// Files that could not be read or deleted.
+    /// What could not be looked at or deleted.
     pub problems: Vec<Problem>,
 }
 
+/// Kept files that were packed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PackedBytes {
+    /// Number of files that were packed.
     pub files: usize,
+    /// Bytes of them on the disk before.
     pub before: u64,
+    /// Bytes of them on the disk now.
     pub after: u64,
 }
 

@@ -14,9 +14,10 @@ const KEEP: usize = 1;
 /// A session without a transcript may have been started just now: so long its record stays.
 const FRESH: TimeDelta = TimeDelta::days(1);
 
-/// The rules in force.
+/// The rules by which copies go.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PruneRules {
     /// Days for which exports are kept.
     pub exports_days: f64,
@@ -32,11 +33,11 @@ pub struct PruneRules {
     pub kept_days: f64,
     /// Bytes that sessions which Claude Code deleted may take together.
     pub kept_max_total: u64,
-    /// Of every session so many of each stay in any case.
+    /// Of every session so many exports, snapshots, pages and outputs stay in any case.
     pub keep: usize,
-    /// Of every session at most so many of each.
+    /// Of every session at most so many of each; `null` for any number.
     pub most: Option<usize>,
-    /// All together at most so many bytes.
+    /// All together at most so many bytes; `null` for any.
     pub max_bytes: Option<u64>,
 }
 

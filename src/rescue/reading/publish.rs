@@ -44,9 +44,10 @@ const BLOCK: usize = 256 * 1024;
 /// Largest description of a subagent that is read.
 const META: u64 = 256 * 1024;
 
-/// What a page is written in.
+/// What a page for people is written in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "PageFormat"))]
 pub enum Format {
     /// One self-contained page for a browser.
     #[default]
@@ -82,20 +83,29 @@ pub struct ReadingOptions {
     pub dry_run: bool,
 }
 
-/// [`ReadingOptions`] as JSON. `serde(flatten)` cannot refuse unknown fields.
+/// Which sessions `writePages` writes as pages, and where to.
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct ReadingFields {
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ReadingOptions", optional_fields))]
+pub struct ReadingFields {
     session: Option<String>,
+    /// The session that was active last, in `project` when it is given.
     latest: bool,
     project: Option<PathBuf>,
+    /// Every session that a process holds.
     active: bool,
+    /// Every session, whatever its state.
     all: bool,
+    /// What pages are written in; `html` when absent.
     format: Format,
+    /// A file, or a directory to put pages into; `pages` of the state directory when absent.
     to: Option<PathBuf>,
+    /// `to` is a directory also when it is not there yet.
     to_directory: bool,
+    /// A file that is there already is replaced.
     force: bool,
+    /// Secrets that are recognised are replaced by the name of their kind, and pictures are left out.
     redact: bool,
     dry_run: bool,
 }
@@ -120,25 +130,30 @@ impl From<ReadingFields> for ReadingOptions {
     }
 }
 
-/// A session that became a page.
+/// A session that became a page; with `dryRun` one that would.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PublishedPage {
+    /// Id of the session, a UUID.
     pub session: String,
-    /// Name, title or newest prompt, on one line.
+    /// Name, title or newest prompt, on one line; not redacted.
     pub title: Option<String>,
+    /// State of the session at that time.
     pub state: State,
+    /// Path of its transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     /// Bytes of it that were read.
     pub transcript_bytes: u64,
+    /// The page. With `dryRun` the time in its name is left open.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// A page that was there is replaced.
     pub replaced: bool,
-    /// Size of the page; `None` before it is written.
+    /// Size of the page; `null` before it is written.
     pub bytes: Option<u64>,
-    /// What is on it; `None` before it is written.
+    /// What is on it; `null` before it is written.
     pub shown: Option<OnPage>,
     /// Process that has the session open.
     pub live_pid: Option<u32>,
@@ -147,16 +162,19 @@ pub struct PublishedPage {
 /// What is on a page.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OnPage {
+    /// Number of prompts on the page.
     pub turns: u64,
+    /// Number of tool calls on the page.
     pub calls: u64,
     /// Limits and errors that broke a turn off.
     pub stops: u64,
-    /// Subagents with their own transcript.
+    /// Subagents with a transcript of their own.
     pub subagents: u64,
-    /// Lines that could not be read.
+    /// Lines of transcripts that could not be read; the page says which.
     pub damaged_lines: u64,
-    /// Texts that are cut.
+    /// Texts that are cut; the page says where.
     pub cut_texts: u64,
     /// Bytes of them that are left out.
     pub left_bytes: u64,
@@ -179,12 +197,18 @@ impl OnPage {
     }
 }
 
+/// Answer of `writePages`: `cc-session-recover/reading@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ReadingReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/reading@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
+    /// `true`: this is the plan, and nothing was written.
     pub dry_run: bool,
     /// What pages are written in.
     pub format: Format,
@@ -193,10 +217,13 @@ pub struct ReadingReport {
     pub to: PathBuf,
     /// Secrets that were recognised are replaced.
     pub redacted: bool,
+    /// Pages that were written.
     pub pages: Vec<PublishedPage>,
-    /// List of the pages, for a browser. Written for several HTML pages in a directory that was named.
+    /// List of the pages, for a browser. Written for HTML pages of `active` or `all` into a directory that `to`
+    /// names, else `null`.
     #[serde(serialize_with = "crate::fs::lossy_or_null")]
     pub index: Option<PathBuf>,
+    /// Sessions that failed, each with its error.
     pub failures: Vec<Failure>,
     /// Bytes of all pages.
     pub bytes: u64,

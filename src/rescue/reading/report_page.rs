@@ -33,35 +33,44 @@ const LEAST: f64 = 3.0;
 /// Times below the picture.
 const TICKS: i32 = 4;
 
-/// What to report, and where to.
+/// What `writeReportPage` reports, and where it writes it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ReportPageOptions {
-    /// Directory of the project; the working directory when it is missing.
+    /// Directory of the project; the working directory when absent.
     pub project: Option<PathBuf>,
+    /// Every project on this machine instead of one.
     #[serde(default)]
     pub all: bool,
-    /// The same as [`AccountOptions::since`].
+    /// RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`); 24 hours when absent.
     pub since: Option<String>,
-    /// File that the page is written to.
+    /// Path of the file.
     pub to: PathBuf,
     /// A file that is there already is replaced.
     #[serde(default)]
     pub force: bool,
 }
 
-/// The page that was written.
+/// Answer of `writeReportPage`: `cc-session-recover/timeline@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ReportPage {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/timeline@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
+    /// Path of the page.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Size of the page.
     pub bytes: u64,
+    /// Number of stops on the page.
     pub stops: usize,
+    /// Number of sessions on the page.
     pub sessions: usize,
 }
 

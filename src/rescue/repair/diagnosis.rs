@@ -28,9 +28,10 @@ pub const LARGEST_REQUEST: u64 = 30 * 1024 * 1024;
 const LAST_WORDS: usize = 120;
 const BLOCK: usize = 256 * 1024;
 
-/// A kind of damage.
+/// Kind of damage to a transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum DamageClass {
     /// The last line has no end and is no record.
     TornEnd,
@@ -88,9 +89,10 @@ pub enum DamageClass {
     OtherSession,
 }
 
-/// Something that was found.
+/// Something that was found in a transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Finding {
     /// What kind of damage.
     pub class: DamageClass,
@@ -98,12 +100,13 @@ pub struct Finding {
     pub line: u64,
     /// Where its line begins, in bytes.
     pub offset: u64,
+    /// What is wrong, in one sentence.
     pub what: String,
     /// What the client does with it as it is.
     pub client: &'static str,
-    /// What is done about it; `None`: it is left as it is.
+    /// What is done about it; `null`: it is left as it is.
     pub mend: Option<String>,
-    /// What cannot be had back, or is no longer sent; `None`: nothing.
+    /// What cannot be had back, or is no longer sent; `null`: nothing.
     pub lost: Option<String>,
 }
 
@@ -196,37 +199,43 @@ pub struct EndRecord {
     pub session: Option<String>,
 }
 
-/// A branch of the conversation.
+/// A branch of a conversation, from the record at which it parts from another one to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ConversationBranch"))]
 pub struct FoundBranch {
     /// Id of its last record: what `--branch` takes.
     pub id: String,
-    /// Line of the record from which it and another one grow.
+    /// Line of the record from which it and another branch grow.
     pub fork_line: u64,
     /// Line of its first record.
     pub first_line: u64,
+    /// Number of prompts in it.
     pub turns: u64,
     /// Bytes of its lines.
     pub bytes: u64,
-    /// The end of what was said last in it; `None`: no text.
+    /// The end of what was said last in it; `null`: no text.
     pub last_words: Option<String>,
     /// The client sends it.
     pub sent: bool,
 }
 
-/// Another session that has records in the file.
+/// A session that has records in the transcript of another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OtherSession {
+    /// Id of the session.
     pub session: String,
+    /// Its records in the file.
     pub records: u64,
+    /// Number of prompts in these records.
     pub turns: u64,
-    /// Line of the first.
+    /// Line of the first of them.
     pub first_line: u64,
-    /// Line of the last.
+    /// Line of the last of them.
     pub last_line: u64,
-    /// Its own transcript, where there is one.
+    /// Its own transcript; `null`: none was found.
     pub transcript: Option<String>,
     /// Where the line of the first begins.
     #[serde(skip)]

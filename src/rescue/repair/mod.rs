@@ -50,13 +50,14 @@ const ENDING: &str = "-repair";
 const NAME_TIME: &str = "%Y%m%dT%H%M%S%3fZ";
 const BLOCK: usize = 256 * 1024;
 
-/// Which session, and what is to be done.
+/// Which session `repair` looks at, and what it does.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RepairOptions {
     /// Id, beginning of it, name, title or path of the transcript.
     pub session: Option<String>,
-    /// The one that was active last.
+    /// The session that was active last, in `project` when it is given.
     pub latest: bool,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
@@ -64,33 +65,46 @@ pub struct RepairOptions {
     pub apply: bool,
     /// Put back what was there before the last repair.
     pub rollback: bool,
-    /// Id of a record: the client is to send the branch it is in.
+    /// Id of a record: the client is to send the branch that it is in.
     pub branch: Option<String>,
 }
 
-/// What was found in a subagent's transcript. Nothing is done to it: the client never sends it.
+/// What was found in the transcript of a subagent. Nothing is done to it: the client never sends it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SubagentFindings {
+    /// Path of its file.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
+    /// What was found, in the order of the file.
     pub findings: Vec<Finding>,
-    /// Findings that are not in the list.
+    /// Findings that are not in the list, because there are too many.
     pub more: u64,
 }
 
+/// Answer of `repair`: `cc-session-recover/repair@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of the answer on its own")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RepairReport {
+    /// Name and version of this form.
+    #[cfg_attr(test, ts(type = "'cc-session-recover/repair@1'"))]
     pub schema: &'static str,
+    /// When it was made.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
+    /// `true`: this is the plan, and nothing was changed.
     pub dry_run: bool,
+    /// Id of the session, a UUID.
     pub session: String,
+    /// Path of its transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
+    /// Bytes of the transcript before the repair.
     pub bytes: u64,
+    /// Lines of the transcript before the repair.
     pub lines: u64,
     /// Its records before, as far as they can be read.
     pub records: u64,
@@ -98,18 +112,19 @@ pub struct RepairReport {
     pub findings: Vec<Finding>,
     /// Findings that are not in the list, because there are too many.
     pub more: u64,
-    /// How many findings are mended.
+    /// How many findings are mended; 0: there is nothing to repair.
     pub mendable: u64,
-    /// Branches of the conversation, where there is more than one; the client sends one of each fork.
+    /// Branches of the conversation, where there is more than one; the client sends one branch of each fork.
     pub branches: Vec<FoundBranch>,
     /// Other sessions that have records in the file.
     pub others: Vec<OtherSession>,
-    /// The client is made to send another branch.
+    /// The client is made to send the branch that was asked for.
     pub switches: bool,
-    /// The record that `--branch` named.
+    /// The record that `branch` named.
     pub branch: Option<String>,
+    /// Subagents whose transcripts are damaged.
     pub subagents: Vec<SubagentFindings>,
-    /// Why it cannot be mended now; `None`: it can.
+    /// Why it cannot be mended now; `null`: it can.
     pub held: Option<String>,
     /// It was mended, and read and examined again.
     pub repaired: bool,

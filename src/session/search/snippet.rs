@@ -11,8 +11,11 @@ const LONGEST_MATCH: usize = 400;
 
 /// Where the match is in a snippet, in UTF-16 units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SearchSpan"))]
 pub struct Span {
+    /// Offset of its first unit.
     pub start: usize,
+    /// Number of units.
     pub length: usize,
 }
 
