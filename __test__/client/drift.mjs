@@ -8,14 +8,13 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { drifted } from './drift-compare.mjs';
 import { VERSIONS, installedClient } from './install.mjs';
-import { pause, run, scene, step, until } from './scene.mjs';
+import { recordHooks, stageOf } from './observe.mjs';
+import { pause, run, step, until } from './scene.mjs';
 import { openTerminal } from './terminal.mjs';
 
 /** @typedef {import('./drift-compare.mjs').Observation} Observation */
 
 const PINNED = path.join(import.meta.dirname, '..', '..', 'fixtures', 'clients', `${VERSIONS.current}.json`);
-/** Events whose payload is recorded; those a client does not know it leaves out. */
-const EVENTS = ['SessionStart', 'SessionEnd', 'UserPromptSubmit', 'PreToolUse', 'PostToolUse', 'Notification', 'Stop', 'SubagentStop', 'PreCompact'];
 /** Stops and the API's answer for each. */
 const STOPS = {
   'limit 5h': step.limitFor('5h', 3600),
@@ -34,27 +33,6 @@ const WINDOW_SECONDS = 8;
 const LONGEST = 420;
 
 const sorted = (/** @type {Iterable<string>} */ names) => [...new Set(names)].toSorted();
-
-/** A stage of one version without a test around it. @param {string} version */
-async function stageOf(version) {
-  /** @type {(() => unknown)[]} */
-  const endings = [];
-  const surrogate = { after: (/** @type {() => unknown} */ end) => endings.push(end), diagnostic() {}, skip(/** @type {string} */ why) { throw new Error(why); } };
-  const stage = await scene(/** @type {any} */ (surrogate), { version, init: false });
-  return { stage, surrogate, end: async () => { for (const end of endings.toReversed()) await end(); } };
-}
-
-/** Settings whose hooks append their payload to a file, and wake the session after a StopFailure. @param {any} stage */
-function recordHooks(stage) {
-  const directory = path.join(stage.home.root, 'payloads');
-  mkdirSync(directory);
-  const record = `cat > ${directory}/$$.$(date +%s%N).json`;
-  const hooks = Object.fromEntries(EVENTS.map((event) => [event, [{ hooks: [{ type: 'command', command: record }] }]]));
-  const wake = `${record}; [ -e ${directory}/woken ] && exit 0; : > ${directory}/woken; sleep 4; echo continue >&2; exit 2`;
-  const StopFailure = [{ hooks: [{ type: 'command', command: wake, asyncRewake: true, timeout: 600 }] }];
-  writeFileSync(path.join(stage.home.configDir, 'settings.json'), JSON.stringify({ hooks: { ...hooks, StopFailure } }));
-  return () => readdirSync(directory).filter((name) => name.endsWith('.json')).map((name) => JSON.parse(readFileSync(path.join(directory, name), 'utf8') || '{}'));
-}
 
 /** Adds the keys of a session's records. @param {Record<string, Set<string>>} found @param {any[]} records */
 function addRecords(found, records) {
