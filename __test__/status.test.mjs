@@ -17,7 +17,7 @@ const require = createRequire(import.meta.url);
 const { printCancelled } = require('../bin/lib/screens/cancel.js');
 const { printStatus } = require('../bin/lib/screens/status.js');
 const { watch } = require('../bin/lib/watch.js');
-const { clock, commandWords, duration, kindWords, nextWords, shortIds, untilWords } = require('../bin/lib/wording.js');
+const { clock, commandWords, duration, kindWords, nextWords, shortIds, sizeWords, tokenWords, untilWords } = require('../bin/lib/wording.js');
 
 const { NOW, session, statusReport, ...made } = await import('./lib/sessions.mjs');
 
@@ -55,18 +55,18 @@ Waiting    state        why           continues      terminal  process  name    
   );
 });
 
-test('nothing stopped is said in a line, with where else to look', () => {
+test('nothing stopped is one line, with where else to look', () => {
   const { text } = shown(statusReport([]));
   assert.equal(text, 'Recovery is on here, unattended runs are on, nothing is paused.\nNo stopped or waiting sessions in ~/work/api.\n\nSessions of all projects:\n  cc-session-recover status --all\n');
   assert.match(shown(statusReport([], { project: null })).text, /^Recovery .*\nNo stopped or waiting sessions on this machine\.\n\n.*\n {2}cc-session-recover list\n$/);
 });
 
-test('a project without hooks is told how to get them', () => {
+test('a project without hooks gets the command that installs them', () => {
   const { text } = shown(statusReport([], { project: { dir: '/home/me/my work', enabled: false }, recovery: made.recovery({ setup: 'not-set-up', projects: 0, unattended: 0 }) }));
   assert.match(text, /^Recovery is not set up here: stops are not noticed\.\n[^]*^Set recovery up here with:\n {2}cc-session-recover init '\/home\/me\/my work'$/m);
 });
 
-test('what could not be read is told beside the result', () => {
+test('what could not be read is printed beside the result', () => {
   const { text, remarks } = shown(statusReport([made.WAITING], { problems: [{ path: '/a/b.jsonl', code: 'IO', message: 'permission denied' }] }));
   assert.ok(!text.includes('permission denied'));
   assert.equal(remarks, 'warning: /a/b.jsonl: permission denied\n');
@@ -117,11 +117,6 @@ test('what happens next has its time: at for what goes by itself, from for what 
   assert.equal(words({ action: 'none', at: '2026-03-02T05:00:00Z' }), '');
 });
 
-test('lengths of time have at most two units', () => {
-  const lengths = [0, 59_400, 61_000, 300_000, 3_599_000, 4_680_000, 90_000_000].map(duration);
-  assert.deepEqual(lengths, ['0 s', '59 s', '1 min 1 s', '5 min', '59 min', '1 h 18 min', '1 d 1 h']);
-});
-
 test('a time of another day has its date', () => {
   assert.equal(clock(new Date('2026-03-02T23:59:00Z'), new Date(NOW)), '23:59');
   assert.equal(clock(new Date('2026-03-01T23:59:00Z'), new Date(NOW)), 'Mar 1 23:59');
@@ -138,6 +133,13 @@ test('a command can be pasted into a shell', () => {
   assert.equal(commandWords(['a b', '$(rm)', "it's"], '/tmp/x y'), "cd '/tmp/x y' && 'a b' '$(rm)' 'it'\\''s'");
 });
 
+test('lengths of time, sizes and tokens are printed as the table says that the addon is tested with', () => {
+  const table = require('./lib/measures.json');
+  for (const [length, words] of table.milliseconds) assert.equal(duration(length), words, `${length} ms`);
+  for (const [bytes, words] of table.bytes) assert.equal(sizeWords(bytes), words, `${bytes} bytes`);
+  for (const [tokens, words] of table.tokens) assert.equal(tokenWords(tokens), words, `${tokens} tokens`);
+});
+
 test('every kind of stop has words of its own', async () => {
   const { readFileSync } = await import('node:fs');
   const types = readFileSync(new URL('../src/ffi/types.d.ts', import.meta.url), 'utf8');
@@ -147,7 +149,7 @@ test('every kind of stop has words of its own', async () => {
   assert.ok(kinds.every((kind) => kindWords(kind) !== '' && !kindWords(kind).includes('-limit-')));
 });
 
-test('what was cancelled is told with what it was waiting for', () => {
+test('what was cancelled is printed with what it was waiting for', () => {
   const screen = terminal({ tty: false });
   const cancelled = [{ session: made.WAITING.id, project: '/home/me/work/api', phase: 'waiting', plan: { ...made.WAITING.next, at: '2099-01-01T05:00:00Z' } }];
   printCancelled({ dryRun: true, cancelled }, screen.io);

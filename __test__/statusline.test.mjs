@@ -126,7 +126,7 @@ for (const [what, command] of SHAPES) {
     const escapes = alone.stdout.includes('\x1b]8;') ? '\x1b]8;;\x07\x1b[0m' : alone.stdout.includes('\x1b') ? '\x1b[0m' : '';
     const end = alone.stdout.at(-1) === 10 ? '' : '\n';
     assert.ok(rest.startsWith(`${end}${escapes}5h 42% · resets `), JSON.stringify(rest));
-    assert.match(rest, /\((3 h 60|4 h 0|3 h 59) min\)\n$/);
+    assert.match(rest, /\((?:4 h|3 h 5\d min)\)\n$/);
   });
 
   test(`the other status line shows ${what}: where nothing of ours is installed it is as if alone`, { skip: posix }, async (t) => {

@@ -8,6 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::fs::read_small;
 use crate::options::{closest, unknown_field};
 use crate::session::StopKind;
+use crate::session::stop::StopClass;
 use chrono::{DateTime, Duration, NaiveTime, Utc};
 use http::Uri;
 use serde::{Deserialize, Serialize};
@@ -420,37 +421,29 @@ pub struct Narrowing {
     pub state: Option<bool>,
 }
 
+/// What is done where no file says otherwise; `None` for stops that the policy never continues, whatever is configured.
+const fn default_disposition(class: StopClass) -> Option<Disposition> {
+    match class {
+        StopClass::BrokenOff => Some(Disposition::Notify),
+        // A limit that resets beyond a day is notified all the same; see the policy.
+        StopClass::UsageLimit | StopClass::RateLimit | StopClass::Transient | StopClass::OutputLimit => {
+            Some(Disposition::Resume)
+        }
+        StopClass::NeedsUser(_) | StopClass::Interrupted | StopClass::NoFailure => None,
+    }
+}
+
 impl Config {
-    /// What to do about this kind of stop: the user's word, else the default.
+    /// What to do about this kind of stop: the user's word, else the default. The policy does not ask about kinds without a default.
     #[must_use]
     pub fn disposition(&self, kind: StopKind) -> Disposition {
-        let default = match kind {
-            StopKind::Crashed | StopKind::Closed => Disposition::Notify,
-            // A limit that resets beyond a day is notified all the same; see the policy.
-            StopKind::UsageLimit5h
-            | StopKind::UsageLimitWeekly
-            | StopKind::UsageLimitOpus
-            | StopKind::UsageLimitSonnet
-            | StopKind::UsageLimitFable
-            | StopKind::UsageLimitOther
-            | StopKind::RateLimit
-            | StopKind::Overloaded
-            | StopKind::ServerError
-            | StopKind::Network
-            | StopKind::OutputLimit
-            // The policy never continues these, whatever is configured.
-            | StopKind::Auth
-            | StopKind::Billing
-            | StopKind::ContextFull
-            | StopKind::RequestError
-            | StopKind::Unknown
-            | StopKind::Interrupted
-            | StopKind::Finished
-            | StopKind::Waiting
-            | StopKind::Running
-            | StopKind::Empty => Disposition::Resume,
-        };
-        self.configured(kind).unwrap_or(default)
+        self.configured(kind).or(default_disposition(kind.class())).unwrap_or(Disposition::Resume)
+    }
+
+    /// A kind of stop that the policy continues, or that the user's file names.
+    #[must_use]
+    pub fn is_configurable(&self, kind: StopKind) -> bool {
+        default_disposition(kind.class()).is_some() || self.configured(kind).is_some()
     }
 
     /// What the user configured for this kind. The limit of a model family follows the weekly limit until it is configured.
@@ -685,6 +678,34 @@ mod tests {
         }
         let env = Environment::from_pairs([("CC_RECOVER_CONFIG", file.as_os_str())], dir.path());
         in_force(&env, Some(dir.path()))
+    }
+
+    #[test]
+    fn only_stops_that_the_policy_continues_have_a_default() {
+        let config = Config::default();
+        for kind in StopKind::ALL {
+            let expected = match kind {
+                StopKind::Crashed | StopKind::Closed => Some(Disposition::Notify),
+                StopKind::UsageLimit5h
+                | StopKind::UsageLimitWeekly
+                | StopKind::UsageLimitOpus
+                | StopKind::UsageLimitSonnet
+                | StopKind::UsageLimitFable
+                | StopKind::UsageLimitOther
+                | StopKind::RateLimit
+                | StopKind::Overloaded
+                | StopKind::ServerError
+                | StopKind::Network
+                | StopKind::OutputLimit => Some(Disposition::Resume),
+                _ => None,
+            };
+            assert_eq!(default_disposition(kind.class()), expected, "{kind:?}");
+            assert_eq!(config.is_configurable(kind), expected.is_some(), "{kind:?}");
+        }
+        let mut config = config;
+        config.stops.insert("billing".into(), Disposition::Ignore);
+        assert!(config.is_configurable(StopKind::Billing));
+        assert_eq!(config.disposition(StopKind::Billing), Disposition::Ignore);
     }
 
     #[test]

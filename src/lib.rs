@@ -25,6 +25,7 @@ pub mod fs;
 pub mod git;
 pub mod hook;
 pub mod keep;
+pub mod measure;
 pub mod note;
 pub mod notify;
 pub mod options;

@@ -2,8 +2,9 @@
 
 // Text as a terminal shows it: how many columns it takes, what of it may be shown at all, and how it is cut or wrapped.
 //
-// Widths are taken per grapheme from the Unicode tables that Node.js carries itself. The maintained packages for this are ES
-// modules, which the oldest supported Node.js cannot `require`; a test holds every character against one of them.
+// Widths are taken per grapheme from the Unicode tables that Node.js carries itself. string-width needs a third more time for the first
+// text that is not plain, on every screen that has one; a test compares every character with it. wrap-ansi does not break paths
+// after a slash.
 
 const { stripVTControlCharacters } = require('node:util');
 

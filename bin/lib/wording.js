@@ -80,19 +80,24 @@ function two(number) {
   return String(number).padStart(2, '0');
 }
 
+/** Two units, or only the first when there is none of the second. @param {string} first @param {number} number @param {string} unit */
+function both(first, number, unit) {
+  return number > 0 ? `${first} ${number} ${unit}` : first;
+}
+
 /**
- * A length of time in at most two units: `2 h 13 min`.
+ * A length of time in at most two units, without a second one that is zero: `2 h 13 min`. `src/measure.rs` has the same rules.
  *
  * @param {number} milliseconds
  */
 function duration(milliseconds) {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   const minutes = Math.floor(seconds / 60);
   const hours = Math.floor(minutes / 60);
   const days = Math.floor(hours / 24);
-  if (days > 0) return `${days} d ${hours % 24} h`;
-  if (hours > 0) return `${hours} h ${minutes % 60} min`;
-  if (minutes > 0) return seconds < 300 && seconds % 60 > 0 ? `${minutes} min ${seconds % 60} s` : `${minutes} min`;
+  if (days > 0) return both(`${days} d`, hours % 24, 'h');
+  if (hours > 0) return both(`${hours} h`, minutes % 60, 'min');
+  if (minutes > 0) return minutes < 5 ? both(`${minutes} min`, seconds % 60, 's') : `${minutes} min`;
   return `${seconds} s`;
 }
 
@@ -210,10 +215,12 @@ function sizeWords(bytes) {
   return `${unit > 0 && size < 9.95 ? size.toFixed(1) : Math.round(size)} ${units[unit]}`;
 }
 
-/** A number of tokens, in thousands where that is exact enough: `184k`. @param {number} tokens */
+/** A number of tokens, rounded: `184k`, `1.3M`. @param {number} tokens */
 function tokenWords(tokens) {
   if (tokens < 1000) return String(tokens);
-  return tokens < 999_500 ? `${Math.round(tokens / 1000)}k` : `${(tokens / 1e6).toFixed(tokens % 1e6 === 0 ? 0 : 1)}M`;
+  if (tokens < 999_500) return `${Math.round(tokens / 1000)}k`;
+  const tenths = Math.round(tokens / 1e5);
+  return `${tenths % 10 === 0 ? tenths / 10 : (tenths / 10).toFixed(1)}M`;
 }
 
 /**

@@ -121,7 +121,7 @@ fn flat(config: &Config) -> BTreeMap<String, Value> {
     values.insert("lateWakeHours".into(), config.late_wake_hours().into());
     values.insert("hungMinutes".into(), (config.hung_after().as_secs_f64() / 60.0).into());
     values.retain(|key, _| !key.starts_with("stops"));
-    for kind in StopKind::ALL.into_iter().filter(|kind| is_configurable(*kind, config)) {
+    for kind in StopKind::ALL.into_iter().filter(|kind| config.is_configurable(*kind)) {
         let disposition = serde_json::to_value(config.disposition(kind)).unwrap_or_default();
         values.insert(format!("stops.{}", kind.as_str()), disposition);
     }
@@ -139,35 +139,6 @@ fn flatten(path: &str, value: Value, into: &mut BTreeMap<String, Value>) {
         value => {
             into.insert(path.to_owned(), value);
         }
-    }
-}
-
-/// A kind of stop that the policy continues, or that the user's file names.
-fn is_configurable(kind: StopKind, config: &Config) -> bool {
-    match kind {
-        StopKind::UsageLimit5h
-        | StopKind::UsageLimitWeekly
-        | StopKind::UsageLimitOpus
-        | StopKind::UsageLimitSonnet
-        | StopKind::UsageLimitFable
-        | StopKind::UsageLimitOther
-        | StopKind::RateLimit
-        | StopKind::Overloaded
-        | StopKind::ServerError
-        | StopKind::Network
-        | StopKind::OutputLimit
-        | StopKind::Crashed
-        | StopKind::Closed => true,
-        StopKind::Auth
-        | StopKind::Billing
-        | StopKind::ContextFull
-        | StopKind::RequestError
-        | StopKind::Unknown
-        | StopKind::Interrupted
-        | StopKind::Finished
-        | StopKind::Waiting
-        | StopKind::Running
-        | StopKind::Empty => config.configured(kind).is_some(),
     }
 }
 

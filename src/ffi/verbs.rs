@@ -6,7 +6,7 @@ use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::error::Error;
 use crate::options::read_options;
-use crate::project::{init, plugin, uninstall};
+use crate::project::{init, plugin, uninstall, user_config};
 use crate::report::find::SessionOptions;
 use crate::report::session::{Alive, InspectOptions, inspect as inspect_transcript};
 use crate::report::{
@@ -143,7 +143,11 @@ pub fn doctor_of(options: Value) -> AsyncTask<CoreTask> {
 pub fn configuration_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     task(options, |options: config::ConfigurationOptions| {
         let env = Environment::of_process();
-        config::configuration(seen(&env), &options)
+        let report = config::configuration(seen(&env), &options)?;
+        if options.create && user_config::create(&env)? {
+            return config::configuration(seen(&env), &options);
+        }
+        Ok(report)
     })
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Code, Result};
 use crate::note::state::Moment;
 use crate::notify::{Notice, NoticeKind, send};
 use crate::recovery::heartbeat::{Heartbeat, WaitEnd, may_continue_by_itself, notified_at};
-use crate::recovery::incident::{AttemptOutcome, Incident, Obstacle, Phase, StopReport};
+use crate::recovery::incident::{AttemptAction, AttemptOutcome, Incident, Obstacle, Phase, StopReport};
 use crate::recovery::ledger::{IncidentEvent, Ledger};
 use crate::recovery::note::NoteWriter;
 use crate::recovery::plan::{Action, RecoveryPlan};
@@ -53,7 +53,7 @@ const CONTINUED_ALREADY: &str = "cc-session-recover continued this session after
 
 /// Whether the newest stop of the incident is one that this tool woke the session from, a moment ago.
 fn is_continued_by_us(incident: &Incident, now: DateTime<Utc>) -> bool {
-    let woken = incident.attempts.last().filter(|attempt| attempt.action == "wake");
+    let woken = incident.attempts.last().filter(|attempt| attempt.action == AttemptAction::Wake);
     let over = matches!(incident.phase, Phase::Attempting | Phase::Recovered);
     over && woken.is_some_and(|attempt| now - attempt.at < SAME_STOP)
 }
@@ -628,7 +628,7 @@ mod tests {
     fn a_second_continuation_is_one_of_a_stop_that_we_woke_the_session_from_within_a_quarter_of_an_hour() {
         let at = |text: &str| parse_rfc3339(text).unwrap();
         let woken_at = at("2026-11-21T04:02:30Z");
-        let incident = |phase, action: &str| {
+        let incident = |phase, action: AttemptAction| {
             let report = StopReport {
                 session: "00000001-0000-4000-8000-000000000001".into(),
                 project: None,
@@ -644,7 +644,7 @@ mod tests {
             incident.phase = phase;
             incident.attempts.push(Attempt {
                 at: woken_at,
-                action: action.into(),
+                action,
                 answered: StopKind::UsageLimit5h,
                 outcome: AttemptOutcome::Continued,
                 run: None,
@@ -653,23 +653,23 @@ mod tests {
         };
         let soon = at("2026-11-21T04:17:29Z");
         let cases = [
-            (Phase::Attempting, "wake", soon, true),
-            (Phase::Recovered, "wake", soon, true),
-            (Phase::Recovered, "wake", at("2026-11-21T04:17:30Z"), false),
-            (Phase::Recovered, "resume", soon, false),
+            (Phase::Attempting, AttemptAction::Wake, soon, true),
+            (Phase::Recovered, AttemptAction::Wake, soon, true),
+            (Phase::Recovered, AttemptAction::Wake, at("2026-11-21T04:17:30Z"), false),
+            (Phase::Recovered, AttemptAction::Resume, soon, false),
             // It stopped again, and the client may continue that.
-            (Phase::Waiting, "wake", soon, false),
-            (Phase::Open, "wake", soon, false),
-            (Phase::MovedOn, "wake", soon, false),
+            (Phase::Waiting, AttemptAction::Wake, soon, false),
+            (Phase::Open, AttemptAction::Wake, soon, false),
+            (Phase::MovedOn, AttemptAction::Wake, soon, false),
         ];
         for (phase, action, now, expected) in cases {
             assert_eq!(
-                is_continued_by_us(&incident(phase, action), now),
+                is_continued_by_us(&incident(phase, action.clone()), now),
                 expected,
-                "{phase:?} {action} {now}"
+                "{phase:?} {action:?} {now}"
             );
         }
-        let mut untried = incident(Phase::Recovered, "wake");
+        let mut untried = incident(Phase::Recovered, AttemptAction::Wake);
         untried.attempts.clear();
         assert!(!is_continued_by_us(&untried, soon));
     }

@@ -12,6 +12,7 @@ pub mod settings;
 mod settings_text;
 pub mod statusline;
 pub mod uninstall;
+pub mod user_config;
 
 pub use crate::trust::enabled::HookScope;
 use serde::{Deserialize, Serialize};

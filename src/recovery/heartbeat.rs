@@ -7,7 +7,7 @@
 
 use super::due::DueByBoot;
 use super::early::{EarlyReset, EarlySearch};
-use super::incident::{Attempt, AttemptOutcome, HeldBack, Incident, Obstacle, Phase};
+use super::incident::{Attempt, AttemptAction, AttemptOutcome, HeldBack, Incident, Obstacle, Phase};
 use super::ledger::Ledger;
 use super::paused::Paused;
 use super::plan::Action;
@@ -596,7 +596,7 @@ impl Heartbeat<'_> {
         let text = wake_text(incident, now);
         incident.attempts.push(Attempt {
             at: now,
-            action: "wake".into(),
+            action: AttemptAction::Wake,
             answered: incident.stop.kind,
             outcome: AttemptOutcome::Pending,
             run: None,

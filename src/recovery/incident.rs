@@ -205,6 +205,19 @@ impl AttemptOutcome {
     pub const ALL: [Self; 4] = [Self::Pending, Self::Continued, Self::StoppedAgain, Self::NoEffect];
 }
 
+/// How an attempt continued the session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttemptAction {
+    /// The waiting hook woke the open session.
+    Wake,
+    /// A run resumed the closed session.
+    Resume,
+    /// Stored by a newer version, and preserved as it is.
+    #[serde(untagged)]
+    Unknown(String),
+}
+
 /// One attempt to continue a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -214,7 +227,8 @@ pub struct Attempt {
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     /// What was done: `wake` or `resume`.
-    pub action: String,
+    #[cfg_attr(test, ts(as = "String"))]
+    pub action: AttemptAction,
     /// The kind of stop it answered.
     pub answered: StopKind,
     /// What came of it.
@@ -744,7 +758,7 @@ mod tests {
         incident.phase = phase;
         incident.attempts = vec![Attempt {
             at: now,
-            action: "wake".into(),
+            action: AttemptAction::Wake,
             answered: StopKind::Overloaded,
             outcome,
             run: None,
@@ -762,6 +776,19 @@ mod tests {
         let (worked, now) = tried(Phase::Recovered, AttemptOutcome::Continued);
         let again = worked.again(report(), now + minute);
         assert_eq!((again.attempts.len(), again.cycles.len()), (0, 1), "the day's wakes still count");
+    }
+
+    #[test]
+    fn an_action_of_a_newer_version_is_preserved() {
+        for (text, action) in [
+            ("wake", AttemptAction::Wake),
+            ("resume", AttemptAction::Resume),
+            ("attach", AttemptAction::Unknown("attach".into())),
+        ] {
+            let read: AttemptAction = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(read, action);
+            assert_eq!(serde_json::to_value(read).unwrap(), text);
+        }
     }
 
     #[test]

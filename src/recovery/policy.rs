@@ -408,7 +408,7 @@ mod tests {
         (0..count)
             .map(|_| Attempt {
                 at: at("2026-11-21T02:00:00Z"),
-                action: "wake".into(),
+                action: crate::recovery::incident::AttemptAction::Wake,
                 answered: kind,
                 outcome: AttemptOutcome::StoppedAgain,
                 run: None,

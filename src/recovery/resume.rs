@@ -6,7 +6,9 @@
 //! time, and starts nothing while it lives.
 
 use super::heartbeat::{TranscriptChange, adopt};
-use super::incident::{Attempt, AttemptOutcome, Hollow, Incident, Phase, Run, RunResult, StartedProcess};
+use super::incident::{
+    Attempt, AttemptAction, AttemptOutcome, Hollow, Incident, Phase, Run, RunResult, StartedProcess,
+};
 use super::launch::{Launch, LaunchInputs, launch};
 use super::ledger::Ledger;
 use super::paused::Paused;
@@ -405,7 +407,7 @@ impl Resumer<'_> {
             let begun = self.clock_now();
             incident.attempts.push(Attempt {
                 at: begun,
-                action: "resume".into(),
+                action: AttemptAction::Resume,
                 answered: incident.stop.kind,
                 outcome: AttemptOutcome::Pending,
                 run: Some(Box::new(run.clone())),
@@ -1048,7 +1050,7 @@ mod tests {
     fn attempt(nonce: &str, begun: &str) -> Attempt {
         Attempt {
             at: at(begun),
-            action: "resume".into(),
+            action: AttemptAction::Resume,
             answered: StopKind::Overloaded,
             outcome: AttemptOutcome::Pending,
             run: Some(Box::new(run(nonce))),

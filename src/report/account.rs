@@ -10,7 +10,7 @@ use crate::clock::{parse_rfc3339, since};
 use crate::error::Result;
 use crate::fs::{lossy, lossy_or_null};
 use crate::problem::Problem;
-use crate::recovery::incident::{Attempt, AttemptOutcome, Incident, Phase, RunResult};
+use crate::recovery::incident::{Attempt, AttemptAction, AttemptOutcome, Incident, Phase, RunResult};
 use crate::recovery::plan::RecoveryPlan;
 use crate::recovery::reason::Reason;
 use crate::session::StopKind;
@@ -63,7 +63,8 @@ pub struct Tried {
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     /// What was done: `wake` or `resume`.
-    pub action: String,
+    #[cfg_attr(test, ts(as = "String"))]
+    pub action: AttemptAction,
     /// What came of it.
     pub outcome: AttemptOutcome,
     /// Path of the copy of the transcript from before; `null` for a wake.
@@ -399,7 +400,7 @@ fn past(state: &StateDir) -> Vec<Past> {
             }
             Some("run-begun") => {
                 if let Some(tried) = known.and_then(|known| all[known].attempts.last_mut()) {
-                    "resume".clone_into(&mut tried.action);
+                    tried.action = AttemptAction::Resume;
                     tried.nonce = field(&entry, "nonce");
                 }
             }
@@ -461,7 +462,7 @@ fn enter(
         // What it was is told by the entry of the run, if there is one.
         Phase::Attempting => past.attempts.push(Tried {
             at,
-            action: "wake".into(),
+            action: AttemptAction::Wake,
             outcome: AttemptOutcome::Pending,
             snapshot: None,
             result: None,
@@ -514,8 +515,14 @@ mod tests {
         assert_eq!((first.generations.clone(), second.generations.clone()), (1..=2, 3..=3));
         assert_eq!((first.phase, first.why.as_str()), (Phase::Recovered, "seen 6"));
         assert_eq!((second.phase, second.why.as_str()), (Phase::Waiting, "planned 9"));
-        let tried: Vec<_> = first.attempts.iter().map(|one| (one.action.as_str(), one.outcome)).collect();
-        assert_eq!(tried, [("wake", AttemptOutcome::StoppedAgain), ("resume", AttemptOutcome::Continued)]);
+        let tried: Vec<_> = first.attempts.iter().map(|one| (one.action.clone(), one.outcome)).collect();
+        assert_eq!(
+            tried,
+            [
+                (AttemptAction::Wake, AttemptOutcome::StoppedAgain),
+                (AttemptAction::Resume, AttemptOutcome::Continued)
+            ]
+        );
         let work = WorkDone::of(&first.attempts);
         assert_eq!((work.answers, work.tokens, work.files.len()), (3, 5, 1));
     }

@@ -2,19 +2,15 @@
 
 use crate::config::effective::{ConfigFile, ConfigValue, effective, files};
 use crate::error::{Code, Error, Result};
-use crate::fs::{canonical, lossy, private_directory, private_file};
+use crate::fs::{canonical, lossy};
 use crate::session::stop::time;
 use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Name and version of this object's form.
 pub const SCHEMA: &str = "cc-session-recover/configuration@1";
-
-/// What a new file of the user begins with.
-const BEGINNING: &str = "// Options and their defaults: cc-session-recover config\n{\n}\n";
 
 /// Which configuration `configuration` reads.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -49,10 +45,10 @@ pub struct ConfigurationReport {
     pub values: Vec<ConfigValue>,
 }
 
-/// Reads the files and every value in force, and creates the user's file first if that was asked for.
+/// Reads the files and every value in force.
 ///
 /// # Errors
-/// [`Code::ProjectNotFound`]; [`Code::Io`] when a new file cannot be written.
+/// [`Code::ProjectNotFound`] when the project is no directory.
 pub fn configuration(world: World<'_>, options: &ConfigurationOptions) -> Result<ConfigurationReport> {
     let dir = options.project.as_deref().unwrap_or(world.env.cwd());
     let project = canonical(dir).map_err(|_| {
@@ -60,11 +56,6 @@ pub fn configuration(world: World<'_>, options: &ConfigurationOptions) -> Result
             .at(dir)
             .hint("name the directory of a project")
     })?;
-    if options.create
-        && let Some(path) = world.env.config_file()
-    {
-        create(&path)?;
-    }
     let files = files(world.env, &project);
     Ok(ConfigurationReport {
         schema: SCHEMA,
@@ -74,17 +65,4 @@ pub fn configuration(world: World<'_>, options: &ConfigurationOptions) -> Result
         files,
         project,
     })
-}
-
-/// Writes a new file, and leaves one that is there alone.
-fn create(path: &Path) -> Result<()> {
-    let failed = |error| Error::io("write", path, &error);
-    if let Some(dir) = path.parent() {
-        private_directory().recursive(true).create(dir).map_err(failed)?;
-    }
-    match private_file().write(true).create_new(true).open(path) {
-        Ok(mut file) => file.write_all(BEGINNING.as_bytes()).map_err(failed),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed(error)),
-    }
 }

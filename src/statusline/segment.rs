@@ -3,6 +3,7 @@
 //! Parts are `5h 42% · resets 15:10 (1 h 12 min)`, the week and the context once they are worth a look, and the sessions of
 //! the project that are waited for. On a narrow terminal the least of it goes first.
 
+use crate::measure::duration_words;
 use crate::quota::refresh::Window;
 use crate::text::length;
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Utc};
@@ -172,12 +173,7 @@ fn clock(scene: &SegmentFacts, at: DateTime<Utc>) -> String {
 /// Time that is left, in the two largest units; a begun minute counts.
 fn countdown(left: TimeDelta) -> String {
     let minutes = (left.num_seconds() + 59) / 60;
-    let (days, hours, rest) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
-    match (days, hours) {
-        (0, 0) => format!("{rest} min"),
-        (0, _) => format!("{hours} h {rest} min"),
-        _ => format!("{days} d {hours} h"),
-    }
+    duration_words(TimeDelta::minutes(minutes))
 }
 
 fn coloured(part: &SegmentPart, colour: bool) -> String {
@@ -306,7 +302,7 @@ mod tests {
     fn days_are_named_as_far_as_needed() {
         assert_eq!(clock(&scene(), at("2026-11-22T00:05:00Z")), "Sun 00:05");
         assert_eq!(clock(&scene(), at("2026-11-28T00:05:00Z")), "Nov 28 00:05");
-        assert_eq!(countdown(TimeDelta::seconds(3600)), "1 h 0 min");
-        assert_eq!(countdown(TimeDelta::days(4)), "4 d 0 h");
+        assert_eq!(countdown(TimeDelta::seconds(3600)), "1 h");
+        assert_eq!(countdown(TimeDelta::days(4)), "4 d");
     }
 }

@@ -2,8 +2,8 @@
 
 use super::details::{ConversationEntry, ConversationSpeaker, SessionDetails};
 use super::words::{
-    clock_time, count_words, doing_words, duration, name_of, name_of_gone, next_words, sentence, size_words,
-    tokens,
+    clock_time, count_words, doing_words, duration_words, name_of, name_of_gone, next_words, sentence,
+    size_words, token_words,
 };
 use crate::recovery::plan::Action;
 use crate::report::gone::GoneSession;
@@ -207,7 +207,7 @@ fn gone_facts(paper: &mut Paper, gone: &GoneSession, now: DateTime<Utc>) {
     }
     for (label, at) in [("first     ", gone.first_at), ("last      ", gone.last_at)] {
         if let Some(at) = at {
-            let text = format!("{} ({} ago)", clock_time(at, now), duration(now - at));
+            let text = format!("{} ({} ago)", clock_time(at, now), duration_words(now - at));
             paper.indented(PreviewStyle::Plain, label, &text);
         }
     }
@@ -267,19 +267,19 @@ fn facts(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
     }
     if let Some(context) = &session.context {
         let share = context.percent.map_or_else(String::new, |percent| format!("{percent:.0} %: "));
-        let of = context.window.map_or_else(String::new, |window| format!(" of {}", tokens(window)));
+        let of = context.window.map_or_else(String::new, |window| format!(" of {}", token_words(window)));
         let style = match context.advice {
             Some(Advice::Large | Advice::Bloated) => PreviewStyle::Warning,
             Some(_) | None => PreviewStyle::Plain,
         };
-        let text = format!("{share}{}{of} tokens", tokens(context.tokens));
+        let text = format!("{share}{}{of} tokens", token_words(context.tokens));
         paper.indented(style, "context   ", &text);
         if let Some(next) = context.next.as_deref().filter(|_| style == PreviewStyle::Warning) {
             paper.indented(PreviewStyle::Dim, "          ", &sentence(&one_line(next, QUOTED)));
         }
     }
     if let Some(at) = session.last_activity_at {
-        let text = format!("{} ({} ago)", clock_time(at, now), duration(now - at));
+        let text = format!("{} ({} ago)", clock_time(at, now), duration_words(now - at));
         paper.indented(PreviewStyle::Plain, "active    ", &text);
     }
     if let Some(turns) = session.turns {

@@ -1,5 +1,6 @@
 //! Times, sizes and reasons in the few words that a row of the dashboard has room for.
 
+pub use crate::measure::{duration_words, size_words, token_words};
 use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
 use crate::report::gone::GoneSession;
@@ -8,29 +9,11 @@ use crate::report::words::stop_words;
 pub use crate::report::words::{age, clock_time, count_words};
 use crate::session::state::{Activity, State};
 use crate::session::{ResetSource, StopKind};
-use crate::text::{as_fraction, one_line};
-use chrono::{DateTime, TimeDelta, Utc};
+use crate::text::one_line;
+use chrono::{DateTime, Utc};
 
 /// Longest text of a row, in characters; what is wider than the pane is cut when it is drawn.
 const ROW_TEXT: usize = 200;
-
-/// A length of time in at most two units: `2 h 13 min`. Seconds are shown below five minutes.
-#[must_use]
-pub fn duration(length: TimeDelta) -> String {
-    let seconds = length.num_seconds().max(0);
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    if days > 0 {
-        format!("{days} d {} h", hours % 24)
-    } else if hours > 0 {
-        format!("{hours} h {} min", minutes % 60)
-    } else if minutes >= 5 || (minutes > 0 && seconds % 60 == 0) {
-        format!("{minutes} min")
-    } else if minutes > 0 {
-        format!("{minutes} min {} s", seconds % 60)
-    } else {
-        format!("{seconds} s")
-    }
-}
 
 /// What a session is doing, or why it is doing nothing.
 #[must_use]
@@ -121,7 +104,7 @@ pub fn time_words(session: &Session, group: SessionGroup, now: DateTime<Utc>) ->
         SessionGroup::Waiting => match continues_at(session) {
             Some(at) if at > now => {
                 let guess = session.stop.resets_at_source == Some(ResetSource::Guess);
-                format!("in {}{}", if guess { "~" } else { "" }, duration(at - now))
+                format!("in {}{}", if guess { "~" } else { "" }, duration_words(at - now))
             }
             Some(_) => "now".to_owned(),
             None => String::new(),
@@ -141,7 +124,7 @@ pub fn next_words(session: &Session, now: DateTime<Utc>) -> String {
     let plan = &session.next;
     let when = |at: DateTime<Utc>| {
         if at > now {
-            format!("at {} (in {})", clock_time(at, now), duration(at - now))
+            format!("at {} (in {})", clock_time(at, now), duration_words(at - now))
         } else {
             "now".to_owned()
         }
@@ -173,30 +156,6 @@ fn from(plan: &RecoveryPlan, now: DateTime<Utc>) -> String {
     plan.at.filter(|at| *at > now).map_or_else(String::new, |at| format!(", from {} on", clock_time(at, now)))
 }
 
-/// A number of tokens: `184k`, `1.2M`.
-#[must_use]
-pub fn tokens(count: u64) -> String {
-    match count {
-        0..1000 => count.to_string(),
-        1000..999_500 => format!("{}k", (count + 500) / 1000),
-        _ => format!("{}.{}M", count / 1_000_000, count / 100_000 % 10),
-    }
-}
-
-/// A size, as the command line prints it: `3.4 MB`.
-#[must_use]
-pub fn size_words(bytes: u64) -> String {
-    let mut size = as_fraction(bytes);
-    let mut unit = "B";
-    for larger in ["kB", "MB", "GB", "TB"] {
-        if size.round() < 1000.0 {
-            break;
-        }
-        (size, unit) = (size / 1000.0, larger);
-    }
-    if unit != "B" && size < 9.95 { format!("{size:.1} {unit}") } else { format!("{size:.0} {unit}") }
-}
-
 /// A fragment as a sentence: with a capital letter and a full stop.
 #[must_use]
 pub fn sentence(text: &str) -> String {
@@ -216,43 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_has_two_units_and_seconds_only_when_they_matter() {
-        for (seconds, words) in [
-            (0, "0 s"),
-            (59, "59 s"),
-            (60, "1 min"),
-            (61, "1 min 1 s"),
-            (299, "4 min 59 s"),
-            (301, "5 min"),
-            (3600, "1 h 0 min"),
-            (8000, "2 h 13 min"),
-            (90_000, "1 d 1 h"),
-            (-5, "0 s"),
-        ] {
-            assert_eq!(duration(TimeDelta::seconds(seconds)), words);
-        }
-    }
-
-    #[test]
-    fn a_size_has_two_digits_at_least_and_the_largest_unit_that_fits() {
-        for (bytes, words) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 kB"),
-            (9949, "9.9 kB"),
-            (9951, "10 kB"),
-            (999_499, "999 kB"),
-            (999_500, "1.0 MB"),
-            (3_400_000, "3.4 MB"),
-            (5_000_000_000, "5.0 GB"),
-        ] {
-            assert_eq!(size_words(bytes), words);
-        }
-    }
-
-    #[test]
-    fn tokens_and_sentences_are_short() {
-        assert_eq!([tokens(999), tokens(184_400), tokens(1_250_000)], ["999", "184k", "1.2M"]);
+    fn a_fragment_becomes_a_sentence() {
         assert_eq!(sentence("the limit has reset"), "The limit has reset.");
         assert_eq!(sentence("/compact it"), "/compact it.");
         assert_eq!(sentence(""), "");

@@ -248,7 +248,7 @@ mod tests {
             incident.phase = Phase::Attempting;
             incident.attempts.push(crate::recovery::incident::Attempt {
                 at: SystemClock.now(),
-                action: "resume".into(),
+                action: crate::recovery::incident::AttemptAction::Resume,
                 answered: StopKind::Overloaded,
                 outcome: crate::recovery::incident::AttemptOutcome::Pending,
                 run: Some(Box::new(serde_json::from_value(run).unwrap())),

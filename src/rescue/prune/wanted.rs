@@ -155,7 +155,7 @@ mod tests {
         let at = DateTime::from_timestamp(NOW, 0).unwrap();
         let run = |name: &str, result: Option<RunResult>| Attempt {
             at,
-            action: "resume".into(),
+            action: crate::recovery::incident::AttemptAction::Resume,
             answered: StopKind::Overloaded,
             outcome: AttemptOutcome::Pending,
             run: Some(Box::new(Run {

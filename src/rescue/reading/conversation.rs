@@ -9,7 +9,7 @@ use super::entry::{
     Agent, By, Entry, EventKind, Hunk, PageEvent, PagePrompt, PageToolCall, PageToolResult, Picture,
 };
 use super::redacted::redact_entry;
-use super::shown::{count, grouped, size, span};
+use super::shown::{count, grouped, size};
 use super::tool::file_change;
 use crate::claude::record::{Body, parse_line, trim};
 use crate::claude::wording::{
@@ -18,6 +18,7 @@ use crate::claude::wording::{
 use crate::clock::{parse_rfc3339, rfc3339};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::open_regular_with_metadata;
+use crate::measure::duration_words;
 use crate::rescue::copy::Progress;
 use crate::session::failure::stop_of;
 use crate::session::search::lines::{Line, Lines};
@@ -409,10 +410,14 @@ impl<'r, P: Page> Conversation<'r, P> {
                 _ if is_ours(record) => "Continued by cc-session-recover",
                 _ => "Went on",
             };
-            let after = passed.map_or_else(String::new, |passed| format!(" after {}", span(passed)));
+            let after =
+                passed.map_or_else(String::new, |passed| format!(" after {}", duration_words(passed)));
             thread.push(event(EventKind::Resumed, &format!("{how}{after}"), why.to_owned(), at), 0);
         } else if let Some(passed) = passed.filter(|passed| *passed >= LONG) {
-            thread.push(event(EventKind::Wait, &format!("{} later", span(passed)), String::new(), at), 0);
+            thread.push(
+                event(EventKind::Wait, &format!("{} later", duration_words(passed)), String::new(), at),
+                0,
+            );
         }
         thread.at = at.or(thread.at);
     }
@@ -600,7 +605,8 @@ impl<'r, P: Page> Conversation<'r, P> {
             let stop = stop_of(&failure, &assistant.text, at);
             let mut title = capitalised(stop.kind.words());
             if let Some(reset) = stop.resets_at {
-                let passed = at.map_or_else(String::new, |at| format!(", {} later", span(reset - at)));
+                let passed =
+                    at.map_or_else(String::new, |at| format!(", {} later", duration_words(reset - at)));
                 title = format!("{title}; it ends at {} UTC{passed}", reset.format("%Y-%m-%d %H:%M"));
             }
             let mut detail = assistant.text;
@@ -689,7 +695,10 @@ fn system(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
             if let Some(passed) =
                 at.zip(thread.at).map(|(at, before)| at - before).filter(|passed| *passed >= LONG)
             {
-                thread.push(event(EventKind::Wait, &format!("{} later", span(passed)), String::new(), at), 0);
+                thread.push(
+                    event(EventKind::Wait, &format!("{} later", duration_words(passed)), String::new(), at),
+                    0,
+                );
                 thread.at = at;
             }
             let metadata = decoded(record.compact_metadata).unwrap_or_default();
@@ -713,7 +722,12 @@ fn system(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
                 #[expect(clippy::cast_possible_truncation, reason = "a span of time in milliseconds")]
                 let passed = TimeDelta::try_milliseconds(passed as i64).unwrap_or_default();
                 thread.push(
-                    event(EventKind::Ended, &format!("Turn ended after {}", span(passed)), String::new(), at),
+                    event(
+                        EventKind::Ended,
+                        &format!("Turn ended after {}", duration_words(passed)),
+                        String::new(),
+                        at,
+                    ),
                     0,
                 );
             }

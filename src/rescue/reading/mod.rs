@@ -17,10 +17,11 @@ mod syntax;
 pub mod tool;
 mod unfinished;
 
+use crate::measure::duration_words;
 use conversation::{TokenTotals, Totals, clock};
 use entry::Picture;
 use serde::Serialize;
-use shown::{ShortenedText, count, grouped, size, span};
+use shown::{ShortenedText, count, grouped, size};
 
 /// Said at the top of every page.
 const PRIVATE_WORDS: &str = "Nothing on this page is redacted. It shows what was said, read and run in this session, with every password \
@@ -75,11 +76,11 @@ const FILES: usize = 40;
 fn summary(totals: &Totals) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     if let (Some(from), Some(to)) = (totals.from, totals.to) {
-        rows.push(("Duration", format!("{}, {} to {}", span(to - from), clock(from), clock(to))));
+        rows.push(("Duration", format!("{}, {} to {}", duration_words(to - from), clock(from), clock(to))));
     }
     if totals.waits > 0 {
         let waits = count(totals.waits, "gap");
-        rows.push(("Waited", format!("{} in {waits} of 10 minutes or more", span(totals.waited))));
+        rows.push(("Waited", format!("{} in {waits} of 10 minutes or more", duration_words(totals.waited))));
     }
     rows.push(("Turns", grouped(totals.turns)));
     let failed =

@@ -7,7 +7,7 @@ use super::shown::{count, grouped, line_of};
 use super::unfinished::Unfinished;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::lossy;
-use crate::recovery::incident::{AttemptOutcome, Phase};
+use crate::recovery::incident::{AttemptAction, AttemptOutcome, Phase};
 use crate::report::account::{AccountGroup, AccountOptions, AccountReport, IncidentAccount, account};
 use crate::report::words::{outcome_words, phase_words, stop_words};
 use crate::store::layout::ensure_dir;
@@ -185,7 +185,7 @@ fn bars_of(stop: &IncidentAccount, now: DateTime<Utc>) -> Vec<Bar> {
     for tried in &stop.attempts {
         let words = outcome_words(tried.outcome);
         let ended = tried.result.as_ref().and_then(|result| result.ended_at);
-        let running = tried.action == "resume" && tried.result.is_none();
+        let running = tried.action == AttemptAction::Resume && tried.result.is_none();
         let end = if running { Some(now) } else { ended };
         bars.push(match end {
             Some(end) => Bar {
@@ -349,7 +349,11 @@ fn tell(stop: &IncidentAccount, page: &mut String) {
     }
     page.push_str("</p>");
     for tried in &stop.attempts {
-        let what = if tried.action == "resume" { "resumed unattended" } else { "continued in its window" };
+        let what = match &tried.action {
+            AttemptAction::Resume => "resumed unattended",
+            AttemptAction::Wake => "continued in its window",
+            AttemptAction::Unknown(_) => "continued in a way that this version does not know",
+        };
         let _ = write!(page, "<p>{} {what}: {}", time_tag(tried.at, "full"), outcome_words(tried.outcome));
         if let Some(result) = &tried.result {
             let _ = write!(

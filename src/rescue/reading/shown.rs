@@ -187,21 +187,6 @@ pub fn count(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// A time that passed, for people.
-#[must_use]
-pub fn span(passed: chrono::TimeDelta) -> String {
-    let seconds = passed.num_seconds().max(0);
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{minutes} min"),
-        3_600..86_400 if minutes == 0 => format!("{hours} h"),
-        3_600..86_400 => format!("{hours} h {minutes} min"),
-        _ if hours == 0 => format!("{days} d"),
-        _ => format!("{days} d {hours} h"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,7 +218,6 @@ mod tests {
     #[test]
     fn figures_are_for_people() {
         assert_eq!((grouped(0).as_str(), grouped(1_234_567).as_str()), ("0", "1,234,567"));
-        assert_eq!(span(chrono::TimeDelta::seconds(8_100)), "2 h 15 min");
         assert_eq!(size(52_428_800), "52.4 MB");
     }
 
