@@ -101,7 +101,7 @@ test('a Node that is too old gets a sentence, and the file has no syntax it coul
   assert.doesNotMatch(source, /=>|`|\b(const|let|class|async)\b|\?\.|\?\?/);
 });
 
-test('a missing native part is said with the platform, the package and how to build it', async (t) => {
+test('a missing native part is reported with the platform, the package and how to build it', async (t) => {
   const { status, stdout, stderr } = await world(t).run(['status'], { node: ['--require', withoutNative(t)] });
   assert.equal(status, 1);
   assert.equal(stdout, '');
@@ -155,7 +155,7 @@ test('a reader that goes away early is no failure', async (t) => {
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
 });
 
-test('an error of the addon is told by its own fields', () => {
+test('an error of the addon is printed from its own fields', () => {
   const error = Object.assign(new Error('two sessions begin with 3f2a'), { code: 'SESSION_AMBIGUOUS', path: '3f2a', hint: 'give more characters', exitCode: 3 });
   const { code, message, path, hint, exitCode } = error;
   const report = { schema: 'cc-session-recover/error@1', error: { code, message, path, hint, exitCode } };
@@ -246,7 +246,7 @@ test('a diff goes into a pipe unchanged and onto a terminal without controls', (
   assert.equal(screen.text, '--- a/x\n+++ b/x\n-\told\n+new\n');
 });
 
-test('work of more than a second shows that it goes on, shorter work does not', async () => {
+test('work of more than a second shows progress, shorter work does not', async () => {
   const screen = terminal();
   await screen.io.during('reading sessions', Promise.resolve());
   assert.equal(screen.remarks, '');

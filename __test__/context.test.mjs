@@ -113,7 +113,7 @@ test('before every compaction there is a copy, whatever the size, also within a 
   assert.deepEqual(readFileSync(snapshots()[1]), readFileSync(transcript));
 });
 
-test('a copy that cannot be made is told once in the journal and stops nothing', posix, async (t) => {
+test('a copy that cannot be made is recorded once in the journal and stops nothing', posix, async (t) => {
   const { place, hook, turn, journal } = await scene(t);
   writeFileSync(join(place.state, 'snapshots'), 'in the way');
   turn(170_000);

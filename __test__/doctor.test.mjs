@@ -108,7 +108,7 @@ const ILLS = [
 ];
 
 for (const [what, spoil, wanted] of ILLS) {
-  test(`${what} is told, with the file and what to do next, and nothing else is`, posix, async (t) => {
+  test(`${what} is reported with the file and what to do next, and nothing else is`, posix, async (t) => {
     const made = await scene(t);
     assert.deepEqual((await made.doctor()).bad, [], 'all was in order before');
     await spoil(made);
@@ -119,7 +119,7 @@ for (const [what, spoil, wanted] of ILLS) {
   });
 }
 
-test('a link in place of the note, and two sets of hooks, are told', posix, async (t) => {
+test('a link in place of the note, and two sets of hooks, are reported', posix, async (t) => {
   const { place, doctor } = await scene(t);
   unlinkSync(join(place.project, 'HANDOFF.md'));
   symlinkSync('/etc/passwd', join(place.project, 'HANDOFF.md'));
@@ -135,7 +135,7 @@ test('a link in place of the note, and two sets of hooks, are told', posix, asyn
   assert.match((await doctor()).of('setup')[0].fact, /in 2 settings files/);
 });
 
-test('a client that is too old, or not there, is told with what it cannot do', posix, async (t) => {
+test('a client that is too old or missing is reported with what it cannot do', posix, async (t) => {
   for (const [version, status, fact] of /** @type {[string, string, RegExp][]} */ ([['2.1.79', 'warn', /no hook can wake/], ['2.1.45', 'warn', /do not say how an answer ended/], ['2.1.200', 'warn', /does not continue by itself/], ['2.1.250', 'ok', /2\.1\.250/]])) {
     const { doctor } = await scene(t, { version });
     const [check] = (await doctor()).of('client');
@@ -180,14 +180,14 @@ test('unattended runs need a supervisor and a login; whether there is one is ask
   assert.equal((await doctor()).of('credential')[0].status, 'ok');
 });
 
-test('the state directory that cannot be written is told', { skip: process.platform === 'win32' || process.getuid?.() === 0 ? 'everything can be written by root' : false }, async (t) => {
+test('a state directory that cannot be written is reported', { skip: process.platform === 'win32' || process.getuid?.() === 0 ? 'everything can be written by root' : false }, async (t) => {
   const { place, doctor } = await scene(t);
   chmodSync(place.state, 0o500);
   t.after(() => chmodSync(place.state, 0o700));
   assert.equal((await doctor()).of('state')[0].status, 'fail');
 });
 
-test('a state directory that is a file is told, and one that is not there yet is none', posix, async (t) => {
+test('a state directory that is a file is reported, and a missing one is not', posix, async (t) => {
   const { place, doctor } = await scene(t, { setUp: false });
   assert.equal(existsSync(place.state), false);
   assert.equal((await doctor()).of('state')[0].status, 'ok');

@@ -22,7 +22,7 @@ function held(path) {
   return { manifest: JSON.parse(String(manifest)), sums: sums === undefined ? null : String(sums), files };
 }
 
-test('an export holds every file of the session, byte for byte, with a manifest that tells each', async (t) => {
+test('an export contains every file of the session, byte for byte, with a manifest that lists each', async (t) => {
   const place = world(t);
   const { id, bytes, places, transcript } = wholeSession(place);
   const before = contents(place.home);
@@ -128,7 +128,7 @@ test('all sessions, or those that are open, are exported side by side, and one t
   }
 });
 
-test('a session that goes on meanwhile is exported as its beginning, of the length that is stated', async (t) => {
+test('a session that continues meanwhile is exported as its beginning, of the length that is stated', async (t) => {
   const place = world(t);
   const { id, transcript } = wholeSession(place, { more: '{"type":"mode","mode":"default"}\n'.repeat(200_000) });
   const writer = spawn(process.execPath, ['-e', 'const { appendFileSync } = require("node:fs"); const pause = new Int32Array(new SharedArrayBuffer(4)); for (let n = 0; ; n += 1) { appendFileSync(process.argv[1], JSON.stringify({ type: "mode", n, text: "x".repeat(n % 4000) }) + "\\n"); Atomics.wait(pause, 0, 0, 1); }', transcript], { stdio: 'ignore' });
@@ -153,7 +153,7 @@ test('a session that goes on meanwhile is exported as its beginning, of the leng
   }
 });
 
-test('a file that is rewritten all the time is told with 5, and no export is made of it', async (t) => {
+test('a file that is rewritten all the time exits with 5, and no export is made of it', async (t) => {
   const place = world(t);
   const { id, transcript } = wholeSession(place, { more: '{"type":"mode","mode":"default"}\n'.repeat(400_000) });
   const text = readFileSync(transcript, 'utf8');
@@ -187,7 +187,7 @@ test('a file that is rewritten all the time is told with 5, and no export is mad
   }
 });
 
-test('links, pipes and devices among the files are told and left, and nothing behind them is read', { skip: process.platform === 'win32' }, async (t) => {
+test('links, pipes and devices among the files are reported and skipped, and nothing behind them is read', { skip: process.platform === 'win32' }, async (t) => {
   const place = world(t);
   const { id, directory, bytes } = wholeSession(place);
   const secret = join(place.root, 'secret');
@@ -260,7 +260,7 @@ test('what was left by an export that was killed is swept by the next one', { sk
   assert.deepEqual([existsSync(left), existsSync(living), existsSync(join(exports, '.mine'))], [false, true, true]);
 });
 
-test('on a terminal the progress is told after a second', async () => {
+test('on a terminal the progress is printed after a second', async () => {
   const { io, streams } = terminal({ columns: 80 });
   await io.during('exporting', new Promise((resolve) => setTimeout(resolve, 1300)), () => '12 MB of 500 MB');
   assert.match(streams.stderr.text, /exporting \.\.\. 1 s, 12 MB of 500 MB/);

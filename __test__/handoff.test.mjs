@@ -151,7 +151,7 @@ test('of every recorded session the note tells the task, what was in flight, wha
   }
 });
 
-test('the same transcript and the same tree give the same bytes, and what git says is told', async (t) => {
+test('the same transcript and the same tree give the same bytes, and the state of git is included', async (t) => {
   const place = world(t);
   recorded(place, 'killed-mid-turn.jsonl', idOf(1));
   const git = (/** @type {string[]} */ ...args) => assert.equal(spawnSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.com', ...args], { cwd: place.project, env: { ...place.env, GIT_CONFIG_NOSYSTEM: '1' } }).status, 0, args.join(' '));
@@ -182,7 +182,7 @@ test("the client's own task list, its plan's file and a cut subagent's transcrip
   assert.ok(text.includes(`, \`${tasks}\`.`), text.slice(-300));
 });
 
-test('without a session it is the one of this project that was active last; a project without one is told', async (t) => {
+test('without a session it is the one of this project that was active last; a project without one is reported', async (t) => {
   const place = world(t);
   const none = await place.run(['handoff']);
   assert.equal(none.status, 3);
@@ -295,7 +295,7 @@ test('a directory that cannot be written to is named, and nothing is left behind
   assert.match(stderr, /HANDOFF\.md: could not write/);
 });
 
-test('a stop that is looked after has one block, whether a hook or a person writes it', async (t) => {
+test('a stop with an incident has one block, whether a hook or the user writes it', async (t) => {
   const place = world(t);
   await stoppedSession(place, { id: idOf(1) });
   const file = join(place.project, 'HANDOFF.md');

@@ -341,7 +341,7 @@ test('a waiting hook that was killed is missed by status, and the next stop is w
   await until(() => incidentOf(place, SESSION).generation === 2 && incidentOf(place, SESSION).phase === 'waiting', 'the next one waits');
 });
 
-test('when the client dies the hook ends in silence and the incident says how to go on by hand', { skip: linux }, async (t) => {
+test('when the client dies the hook ends in silence and the incident names the command that continues it', { skip: linux }, async (t) => {
   const place = world(t);
   const { client, hook } = await waiting(place);
   await client.kill();
@@ -351,7 +351,7 @@ test('when the client dies the hook ends in silence and the incident says how to
   assert.deepEqual([phase, plan.action, plan.argv.at(-1)], ['held', 'resume', `--resume=${SESSION}`]);
 });
 
-test('when the client turns to another conversation nothing is said into it', { skip: linux }, async (t) => {
+test('when the client turns to another conversation the hook writes nothing into it', { skip: linux }, async (t) => {
   const place = world(t);
   const { client, hook } = await waiting(place, { resetsIn: 4 });
   client.register(idOf(77));

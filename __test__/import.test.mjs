@@ -168,7 +168,7 @@ test('a manifest that names a path outside of its session is refused, though its
   }
 });
 
-test('a manifest of a newer version is told, and left', async (t) => {
+test('a manifest of a newer version is reported and left alone', async (t) => {
   const { place, saved } = await deleted(t);
   edit(saved, 'manifest.json', (bytes) => Buffer.from(String(bytes).replace('"version": 1', '"version": 9')));
   const { status, stderr } = await place.run(['import', saved]);
@@ -256,7 +256,7 @@ test('when a file cannot be written half-way, nothing of the session is left', {
   assert.ok(failed >= 10, `${failed} faults`);
 });
 
-test('what is no export, and what is not there, are told apart', async (t) => {
+test('what is no export, and what does not exist, have errors of their own', async (t) => {
   const { place, saved } = await deleted(t);
   const missing = await place.run(['import', join(place.root, 'none')]);
   assert.equal(missing.status, 1);

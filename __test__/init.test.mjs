@@ -26,7 +26,7 @@ function withSettings(place, text) {
 }
 
 for (const name of editable) {
-  test(`${name}: init adds our hooks and nothing else, a second init changes nothing, uninstall gives the bytes back`, async (t) => {
+  test(`${name}: init adds our hooks and nothing else, a second init changes nothing, uninstall restores the bytes`, async (t) => {
     const place = world(t);
     const before = textOf(name, 'before.jsonc');
     const path = withSettings(place, before);
@@ -328,7 +328,7 @@ test('on a terminal init shows what it will write and asks; no writes nothing', 
   assert.ok(!existsSync(join(place.project, '.claude')));
 });
 
-test('on a terminal yes goes on, --yes is not asked', terminals, async (t) => {
+test('on a terminal yes continues, and --yes asks nothing', terminals, async (t) => {
   const place = world(t);
   const asked = await onTerminal(place, ['init'], ['2\n', 'y\n']);
   assert.equal(asked.status, 0, asked.text);

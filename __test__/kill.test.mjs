@@ -204,7 +204,7 @@ suite('kill', { skip }, () => {
     for (const { outcome } of told) assert.equal(outcome, 'KILL_REFUSED');
   });
 
-  test('a target that is none, or several, is told with what there is', async (t) => {
+  test('a target that matches nothing, or several sessions, is refused with what exists', async (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     const one = await playClient(place, id);

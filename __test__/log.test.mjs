@@ -17,7 +17,7 @@ async function told(place, ...argv) {
   return { status, stderr, ...JSON.parse(stdout) };
 }
 
-test('what was done is told, with the hash of the line before in each line', async (t) => {
+test('the log prints what was done, and each line has the hash of the line before it', async (t) => {
   const place = world(t);
   const empty = await place.run(['log', '--verify']);
   assert.deepEqual([empty.status, empty.stderr], [0, '']);
@@ -41,7 +41,7 @@ test('what was done is told, with the hash of the line before in each line', asy
   assert.equal((await place.run(['log', '--since', 'x'])).status, 2);
 });
 
-test('a line that was changed, taken out, put in or moved is told with 5; the journal itself is not', async (t) => {
+test('a line that was changed, removed, inserted or moved exits with 5; the journal itself is left alone', async (t) => {
   const place = world(t);
   const { id } = wholeSession(place);
   for (let run = 0; run < 4; run += 1) assert.equal((await place.run(['export', id])).status, 0);
@@ -66,7 +66,7 @@ test('a line that was changed, taken out, put in or moved is told with 5; the jo
   assert.equal((await told(place, '--verify')).status, 0);
 });
 
-test('a journal of an earlier version goes on as a chain', async (t) => {
+test('a journal of an earlier version continues as a chain', async (t) => {
   const place = world(t);
   const { id } = wholeSession(place);
   mkdirSync(place.state, { recursive: true });

@@ -33,7 +33,7 @@ test('every function refuses an option that it does not have, with the usage cod
   for (const [index, name] of FUNCTIONS.entries()) assert.deepEqual(value[index], ['USAGE', 2, 'unknown option "frobnicate"'], name);
 });
 
-test('a misspelt dryRun deletes nothing and is told what was meant; the right one lists it', async (t) => {
+test('a misspelt dryRun deletes nothing and the error suggests the right name; the right one lists it', async (t) => {
   const home = homeOf(t);
   const snapshots = join(home, 'state', 'snapshots', '00000001-0000-4000-8000-000000000000');
   mkdirSync(snapshots, { recursive: true });

@@ -130,7 +130,7 @@ test('subagents stand below their calls, and one whose call is nowhere at the en
   }
 });
 
-test('what is long is cut with a count, what is damaged is told, and pictures beyond a bound are left out', async (t) => {
+test('what is long is cut with a count, damage is named, and pictures beyond a bound are left out', async (t) => {
   const place = world(t);
   const small = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
   const lines = Array.from({ length: 5000 }, (_, line) => `line ${line}`).join('\n');
@@ -162,7 +162,7 @@ test('in Markdown everything that was said stays in its fence, and nothing steer
   assert.ok(text.startsWith('# ') && text.includes('Nothing on this page is redacted') && text.includes('⟨U+202E⟩'));
 });
 
-test('a page is private, never overwrites unless it is told to, and is never put among the client\'s own files', async (t) => {
+test('a page is private, overwrites only with --force, and is never written among the client\'s own files', async (t) => {
   const place = world(t);
   const path = session(place, transcript([user('one')]));
   const before = contents(place.claude);

@@ -338,7 +338,7 @@ test('pages and records of a session that is open, or to which something is owed
   assert.deepEqual(paths(later.removed), [stay[1], join(place.state, 'sessions', open)].toSorted());
 });
 
-test('of a session whose incident cannot be read everything stays and it is told; of others it goes', async (t) => {
+test('everything of a session whose incident cannot be read stays, and it is reported; copies of others are removed', async (t) => {
   const place = world(t);
   const { page, record, snapshot, output } = copies(place);
   const [unread, other] = [idOf(1), idOf(2)];

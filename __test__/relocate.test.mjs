@@ -99,7 +99,7 @@ test('what is open, what is there already and what is a link is not copied', { s
   assert.deepEqual(contents(other), {});
 });
 
-test('a directory that does not exist, and none at all, are told apart from a session that is not found', async (t) => {
+test('a directory that does not exist, and none at all, have other errors than a session that is not found', async (t) => {
   const place = world(t);
   const { other } = prepared(place);
   assert.equal((await place.run(['relocate', ID, '--to', join(place.root, 'nowhere')])).status, 3);

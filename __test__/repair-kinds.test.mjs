@@ -22,7 +22,7 @@ function put(place, one) {
 }
 
 for (const one of repairKinds()) {
-  test(`${one.name}: what is found, mended, and brought back`, async (t) => {
+  test(`${one.name}: what is found, repaired, and rolled back`, async (t) => {
     const place = world(t);
     const transcript = put(place, one);
     const planned = await place.run(['repair', one.session, '--json']);

@@ -34,7 +34,7 @@ function put(place, one) {
 /** @param {string} transcript */
 const besides = (transcript) => readdirSync(dirname(transcript)).filter((name) => name !== transcript.split('/').at(-1));
 
-test('without --apply the plan is told and nothing is changed; with it the session is mended, and --rollback brings the bytes back', async (t) => {
+test('without --apply the plan is printed and nothing is changed; with it the session is repaired, and --rollback restores the bytes', async (t) => {
   const place = world(t);
   const transcript = put(place, GLUED);
   const planned = await place.run(['repair', GLUED.session]);
@@ -87,7 +87,7 @@ test('what there is nothing to mend in keeps its bytes, and the exit code says s
   }
 });
 
-test('every broken session is mended at once for good, and rolled back to its bytes', async (t) => {
+test('every broken session is repaired by one run, and rolled back to its bytes', async (t) => {
   const place = world(t);
   for (const one of CASES.filter(({ mends }, at) => mends && at % 4 === 0)) {
     const transcript = put(place, one);
@@ -112,7 +112,7 @@ test('a session that went on since it was repaired is not rolled back over what 
   assert.deepEqual(readFileSync(transcript), grown);
 });
 
-test('while a client has the session open nothing is mended, but the plan is told', { skip: notLinux }, async (t) => {
+test('while a client has the session open nothing is repaired, but the plan is printed', { skip: notLinux }, async (t) => {
   const place = world(t);
   const transcript = put(place, GLUED);
   const client = livingClient(place, GLUED.session);
@@ -139,7 +139,7 @@ test('a transcript that something wrote to a moment ago is left alone', async (t
   assert.deepEqual(readdirSync(place.state).filter((name) => name === 'snapshots'), []);
 });
 
-test('while a run of ours is under way nothing is mended', { skip: noFlock }, async (t) => {
+test('while a run of ours is under way nothing is repaired', { skip: noFlock }, async (t) => {
   const place = world(t);
   const transcript = put(place, GLUED);
   const end = await held(place, `${GLUED.session}.run`);
@@ -153,7 +153,7 @@ test('while a run of ours is under way nothing is mended', { skip: noFlock }, as
   assert.notDeepEqual(readFileSync(transcript), GLUED.bytes);
 });
 
-test('a stub is told, with where a copy may be; a session that does not exist and options that exclude each other, too', async (t) => {
+test('a stub is reported with where a copy may be; a missing session and options that exclude each other have errors', async (t) => {
   const place = world(t);
   const session = '12345678-0000-4000-8000-000000000001';
   const bytes = Buffer.from(`{"type":"mode","mode":"normal","sessionId":"${session}"}\n{"type":"last-prompt","lastPrompt":"x","sessionId":"${session}"}\n`);
@@ -171,7 +171,7 @@ test('a stub is told, with where a copy may be; a session that does not exist an
   assert.match(none.stderr, /no snapshot of a repair of it is kept/);
 });
 
-test('damage in the transcript of a subagent is told and left as it is', async (t) => {
+test('damage in the transcript of a subagent is reported and left as it is', async (t) => {
   const place = world(t);
   const [sound] = soundSessions();
   const transcript = put(place, sound);

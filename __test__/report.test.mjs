@@ -65,7 +65,7 @@ async function reported(place, argv = [], options = {}) {
   return report;
 }
 
-test('a stop that was resumed is told with what the run did and how it ended', async (t) => {
+test('a stop that was resumed is listed with what the run did and how it ended', async (t) => {
   const place = world(t);
   await stoppedSession(place, { id: ID });
   const did = result({ endedAt: ago(1), files: ['src/a.rs'], commits: ['1f2e3d4 Add a'], lastWords: 'Done.', denied: 1 });
@@ -92,7 +92,7 @@ test('a stop that was resumed is told with what the run did and how it ended', a
   assert.match(stdout, /^ +Commits: 1f2e3d4 Add a$/m);
 });
 
-test('a run that did nothing is told as such, with what a person does about it', async (t) => {
+test('a run that did nothing is listed as such, with what the user does about it', async (t) => {
   const place = world(t);
   await stoppedSession(place, { id: ID });
   const did = result({ answers: 0, hollow: 'every tool call was denied' });
@@ -124,7 +124,7 @@ test('what ended before the time asked for is left out, and what of it still nee
   assert.deepEqual([week.incidents.length, week.older], [3, 0]);
 });
 
-test('an incident that a later stop of the session has replaced is told from the journal', async (t) => {
+test('an incident that a later stop of the session has replaced is read from the journal', async (t) => {
   const place = world(t);
   await stoppedSession(place, { id: ID });
   const did = result({ endedAt: ago(0), answers: 3, tokens: 7000 });
@@ -148,7 +148,7 @@ test('an incident that a later stop of the session has replaced is told from the
   assert.deepEqual((await reported(place, ['--since', '1h'])).incidents.map((/** @type {any} */ { kept }) => kept), ['ledger'], 'what ended before is left out');
 });
 
-test('a project is told of alone, and everything with --all', async (t) => {
+test('one project is reported alone, and everything with --all', async (t) => {
   const place = world(t);
   await stoppedSession(place, { id: ID });
   const other = join(place.home, 'other');

@@ -46,7 +46,7 @@ function snapshotOf(directory, name, text, age = 0) {
 /** @param {string} directory */
 const namesIn = (directory) => readdirSync(directory).toSorted();
 
-test('the only snapshot is put back, what was there is kept, and the restore is undone by the command it prints', async (t) => {
+test('the only snapshot is restored, the replaced bytes are kept, and the command that restore prints undoes it', async (t) => {
   const place = world(t);
   const { transcript, before, after, snapshots, added } = prepared(place);
   snapshotOf(snapshots, '20261121T020000000Z-1-1', before);
@@ -101,7 +101,7 @@ test('of several snapshots none is guessed: they are listed, the newest first, a
   assert.equal(readFileSync(transcript, 'utf8'), before);
 });
 
-test('a snapshot whose bytes have changed is not put back', async (t) => {
+test('a snapshot whose bytes have changed is not restored', async (t) => {
   const place = world(t);
   const { transcript, before, after, snapshots } = prepared(place);
   const path = snapshotOf(snapshots, '20261121T020000000Z-1-1', before);
@@ -117,7 +117,7 @@ test('a snapshot whose bytes have changed is not put back', async (t) => {
   assert.equal(readFileSync(transcript, 'utf8'), before);
 });
 
-test('while a client holds the session nothing is put back, but the snapshots can be listed', { skip: notLinux }, async (t) => {
+test('while a client has the session open nothing is restored, but the snapshots can be listed', { skip: notLinux }, async (t) => {
   const place = world(t);
   const { transcript, before, after, snapshots } = prepared(place);
   snapshotOf(snapshots, 'one-1', before);
@@ -135,7 +135,7 @@ test('while a client holds the session nothing is put back, but the snapshots ca
   assert.equal((await place.run(['restore', ID, '--from', 'one-1'])).status, 0);
 });
 
-test('while a run of ours is under way nothing is put back', { skip: noFlock }, async (t) => {
+test('while a run of ours is under way nothing is restored', { skip: noFlock }, async (t) => {
   const place = world(t);
   const { transcript, before, after, snapshots } = prepared(place);
   snapshotOf(snapshots, 'one-1', before);
@@ -165,7 +165,7 @@ test('when the file system takes no more, the transcript is as it was and nothin
   assert.equal(bounded(100_000).status, 0, 'with room it goes on');
 });
 
-test('a transcript that is gone is put back where its incident says it was', async (t) => {
+test('a transcript that is gone is restored to the path that its incident names', async (t) => {
   const place = world(t);
   const { transcript } = await stoppedSession(place, { id: ID });
   const text = readFileSync(transcript, 'utf8');
@@ -180,7 +180,7 @@ test('a transcript that is gone is put back where its incident says it was', asy
   assert.ok(shown.incident.evidence.some((/** @type {any} */ { fact }) => fact.includes('put back from snapshot kept')));
 });
 
-test('a session without snapshots, and one that does not exist, are told apart', async (t) => {
+test('a session without snapshots, and one that does not exist, have errors of their own', async (t) => {
   const place = world(t);
   const { transcript, after } = prepared(place);
   const none = await place.run(['restore', ID]);

@@ -190,7 +190,7 @@ test('what was open when its client was killed is listed until it is opened agai
   assert.deepEqual(await listed(), [killed]);
 });
 
-test('after a restart of the machine what was open is said to have died with it', { skip: linux }, async (t) => {
+test('after a restart of the machine, sessions that were open are reported as crashed with it', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(14);
   const path = session(place, 'quota-5h-interactive', { id });
@@ -295,7 +295,7 @@ test('a session whose records name another directory is resumed by its path when
   assert.deepEqual([plan.cwd, plan.argv], [place.project, ['claude', `--resume=${path}`]]);
 });
 
-test('a session that only the history of prompts still knows is said to be gone', async (t) => {
+test('a session that only the history of prompts still names is reported as gone', async (t) => {
   const place = world(t);
   const id = idOf(44);
   writeFileSync(join(place.claude, 'history.jsonl'), `${JSON.stringify({ display: 'fix the tests', timestamp: Date.now(), project: place.project, sessionId: id })}\n`);

@@ -38,7 +38,7 @@ test('a run that outlives its supervisor is ended when its time is over, and the
   assert.deepEqual([stopped?.session, stopped?.kill], [id, false]);
 });
 
-test('no more runs are made in a night than nightlyCap allows, and the rest is told why it waits', { skip }, async (t) => {
+test('no more runs are made in a night than nightlyCap allows, and the rest is listed with why it waits', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place, { config: { nightlyCap: 1 } });
   const ids = [idOf(0xb11), idOf(0xb12)];

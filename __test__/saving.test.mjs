@@ -73,7 +73,7 @@ test('an answer that comes into the transcript a little later is saved', posix, 
   assert.ok(seconds < 8, `the hook ended ${seconds} s later, not when its time was over`);
 });
 
-test('a transcript that no longer grows is reported at the second turn, once, and what is said is kept', posix, async (t) => {
+test('a transcript that no longer grows is reported at the second turn, once, and the conversation is retained', posix, async (t) => {
   const { place, transcript, stop, file, stored, told } = await scene(t);
   writeFileSync(transcript, answer('One.'));
   writeFileSync(join(place.claude, 'history.jsonl'), `${JSON.stringify({ display: 'use ghp_0123456789abcdefghijABCDEFGHIJ0123 please', timestamp: Date.now(), project: place.project, sessionId: SESSION })}\n`);
@@ -174,7 +174,7 @@ test('one notice is sent of a session that is not saved, and none of what was sa
   assert.equal(posted[0].text, 'Claude Code is not saving a session: in project. It cannot be resumed as it is. Run cc-session-recover doctor to see why.');
 });
 
-test('nobody is told of what a program does on purpose', posix, async (t) => {
+test('what a program does on purpose is not reported', posix, async (t) => {
   const { stop, told, journal } = await scene(t, { ...QUICK, notify: { desktop: false, webhook: 'http://127.0.0.1:9/x' } });
   silent(await stop('One.', { CLAUDE_CODE_SKIP_PROMPT_HISTORY: '1', CLAUDE_CODE_ENTRYPOINT: 'sdk-cli' }));
   assert.equal(told().length, 1, 'it is in the journal');
@@ -203,7 +203,7 @@ function toldBy({ status, stdout, stderr }) {
   return said.systemMessage;
 }
 
-test('before the next prompt the person is told, once: what is wrong, where, and what to do', posix, async (t) => {
+test('before the next prompt the user is warned once: what is wrong, where, and what to do', posix, async (t) => {
   const { place, transcript, stop, prompt, flag, journal } = await scene(t);
   silent(await prompt());
   silent(await stop('One.', { CLAUDE_CODE_SKIP_PROMPT_HISTORY: '1' }));
@@ -217,7 +217,7 @@ test('before the next prompt the person is told, once: what is wrong, where, and
   assert.equal((await place.run(['log', '--verify'])).status, 0);
 });
 
-test('of a transcript that no longer grows the person is told before the prompt after the second turn', posix, async (t) => {
+test('the user is warned of a transcript that no longer grows before the prompt after the second turn', posix, async (t) => {
   const { transcript, stop, prompt } = await scene(t);
   writeFileSync(transcript, answer('One.'));
   silent(await stop('Two.'));
@@ -254,7 +254,7 @@ test('a prompt of a session with nothing to be told starts nothing but the shell
   assert.ok(existsSync(started), 'with a flag node is started');
 });
 
-test('a client that does not tell its hooks the session is told of its own all the same', posix, async (t) => {
+test('a client that does not name the session to its hooks is warned about its own all the same', posix, async (t) => {
   const { stop, prompt, flags, flag } = await scene(t);
   mkdirSync(flags);
   const others = [0, 0xffff].map((number) => join(flags, idOf(number)));

@@ -335,7 +335,7 @@ test('resume ends with 4 when all is refused and with 6 when there is nothing', 
   assert.match(screen.remarks, /nothing to resume\.\n {2}next: /);
 });
 
-test('what could not be read is told beside the list, without controls', () => {
+test('what could not be read is printed beside the list, without controls', () => {
   const problems = [{ path: '/a/\u001B[2Jb.jsonl', code: 'IO', message: 'permission denied' }];
   const { text, remarks } = shown((io) => printList(made.listReport(EVERYTHING, { problems }), io), { env: { NO_COLOR: '1' } });
   assert.ok(!text.includes('permission denied'));

@@ -206,7 +206,7 @@ test('installed again nothing changes; after a change it is renewed and started 
   assert.equal((await report('--uninstall')).status, 6);
 });
 
-test('without a user manager it says exactly what to run, and takes out what was switched on before', { skip: elsewhere }, async (t) => {
+test('without a user manager it prints exactly what to run, and removes what was enabled before', { skip: elsewhere }, async (t) => {
   const place = world(t);
   const { status, stdout } = await place.run(['watch', '--install']);
   assert.equal(status, 0);
@@ -275,7 +275,7 @@ test('a package in a temporary cache is refused with the way out, and so is one 
   assert.equal(existsSync(join(place.home, '.config')), false);
 });
 
-test('a systemctl that fails is told with its own words, and the exit code says so', { skip: elsewhere }, async (t) => {
+test('a systemctl that fails is reported in its own words, and the exit code shows it', { skip: elsewhere }, async (t) => {
   const place = world(t);
   const { env } = withManager(place, "case \"$*\" in *enable*) echo 'Failed to connect to bus' >&2; exit 1 ;; esac");
   const { status, stderr } = await place.run(['watch', '--install'], { env });

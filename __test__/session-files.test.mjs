@@ -64,7 +64,7 @@ test('a session whose id has capitals is listed, found in either case, searched,
   assert.equal((await json(place, ['export', '--all', '--to', join(place.root, 'x')])).report.exports.length, 1);
 });
 
-test('two projects with one encoded name are told apart by the recorded directory in every verb', async (t) => {
+test('every verb separates two projects with one encoded name by the recorded directory', async (t) => {
   const place = world(t);
   const [dash, slash] = [directory(place, 'data-analysis'), directory(place, 'data/analysis')];
   assert.equal(encoded(dash), encoded(slash));

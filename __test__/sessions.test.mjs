@@ -101,7 +101,7 @@ test('the session a command runs in is the current one, whatever can be seen of 
   assert.match(stderr, /the session you are in/);
 });
 
-test('a client in another process-id space may hold a session: nothing is said to have crashed', async (t) => {
+test('a client in another process-id space may have a session open: nothing is reported as crashed', async (t) => {
   const place = world(t);
   const id = idOf(1);
   session(place, 'killed-mid-turn', id);

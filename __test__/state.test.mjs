@@ -163,7 +163,7 @@ test('a session that went on behind its last state gets one made from its transc
   assert.ok(text.includes('went on unseen'));
 });
 
-test('a new session is told where unfinished work is noted, by times and counts, and no word of a transcript', { skip: posix }, async (t) => {
+test('a new session reads where unfinished work is recorded, by times and counts, and no word of a transcript', { skip: posix }, async (t) => {
   const scene = await set(t);
   scene.play('todos', ONE);
   scene.play('plan', TWO);
@@ -236,7 +236,7 @@ test('inside a run of ours states are saved and nothing is given', { skip: posix
   assert.equal(await scene.hook('SessionStart', ONE, { source: 'resume' }, { CC_RECOVER_ATTEMPT: 'x' }), '');
 });
 
-test('a link that leads out, something in the way or a directory that cannot be written to is told once and stops no hook', { skip: posix }, async (t) => {
+test('a link that leads out, something in the way or a directory that cannot be written is reported once and stops no hook', { skip: posix }, async (t) => {
   /** @type {[string, (scene: Awaited<ReturnType<typeof set>>, outside: string) => void][]} */
   const cases = [
     ['a link at the directory', ({ directory }, outside) => symlinkSync(outside, directory)],
@@ -344,7 +344,7 @@ test('state restore puts one back in front, keeps the one that was, and is journ
   assert.equal((await scene.place.run(['state', 'restore', states[0].name])).status, 5, 'somebody has edited it');
 });
 
-test('what does not fit is told with what to do next', { skip: posix }, async (t) => {
+test('options that exclude each other are refused with what to do next', { skip: posix }, async (t) => {
   const scene = await set(t);
   const fails = async (/** @type {string[]} */ argv, /** @type {number} */ code, /** @type {RegExp} */ words) => {
     const { status, stderr, stdout } = await scene.place.run(['state', ...argv]);

@@ -429,7 +429,7 @@ const WAYS = [['--statusline'], ['--local', '--statusline'], ['--no-hooks', '--s
 
 for (const [index, name] of editable.entries()) {
   const argv = WAYS[index % WAYS.length];
-  test(`${name}: init ${argv.join(' ')} changes the status line of the local settings, a second one nothing, and uninstall gives the bytes back`, async (t) => {
+  test(`${name}: init ${argv.join(' ')} changes the status line of the local settings, a second one nothing, and uninstall restores the bytes`, async (t) => {
     const place = world(t);
     const path = join(place.project, '.claude', 'settings.local.json');
     const before = textOf(name, 'before.jsonc');
@@ -484,7 +484,7 @@ for (const name of refused) {
   });
 }
 
-test('--user puts it into the user settings, beside the hooks, and uninstall --user gives the bytes back', async (t) => {
+test('--user puts it into the user settings, beside the hooks, and uninstall --user restores the bytes', async (t) => {
   const place = world(t);
   const path = join(place.claude, 'settings.json');
   const before = '{\n\t"statusLine": {"type": "command", "command": "date", "padding": 0, "refreshInterval": 10}\n}\n';
@@ -542,7 +542,7 @@ test('uninstall --local takes the status line out and leaves the hooks of the pr
   assert.ok(!existsSync(join(place.project, '.claude', 'settings.json')));
 });
 
-test('hooks first and the status line later, in one file: uninstall gives the bytes from before both', async (t) => {
+test('hooks first and the status line later, in one file: uninstall restores the bytes from before both', async (t) => {
   const place = world(t);
   const path = join(place.project, '.claude', 'settings.local.json');
   mkdirSync(join(place.project, '.claude'));

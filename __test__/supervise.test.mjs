@@ -55,7 +55,7 @@ test('without the lease and the look at who is at work the same start forks the 
   assert.notDeepEqual(forks(transcript), []);
 });
 
-test('a session that a person has opened, or gone on in, a moment before the attempt is left alone', { skip }, async (t) => {
+test('a session that the user has opened, or continued, a moment before the attempt is left alone', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place);
   const [opened, continued] = [idOf(0x301), idOf(0x302)];
@@ -98,7 +98,7 @@ test('a session that somebody has open does not keep the others from being resum
   assert.deepEqual(scene.starts(open), []);
 });
 
-test('a session that was recovered, and stops again without a hook that tells of it, is resumed again', { skip }, async (t) => {
+test('a session that was recovered, and stops again without a hook that records it, is resumed again', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place);
   const id = idOf(0x321);
@@ -138,7 +138,7 @@ test('a stop that the supervisor found before its hook did still learns which pr
   assert.equal(program(), realpathSync(process.execPath));
 });
 
-test('an incident whose file is damaged is put aside and made anew from the transcript', { skip }, async (t) => {
+test('an incident whose file is damaged is quarantined and made again from the transcript', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place);
   const id = idOf(0x331);
@@ -332,7 +332,7 @@ const BEHAVIOURS = [
   { name: 'shares the conversation with another one', runs: [{ behaviour: 'shares' }], starts: 1, phase: 'held', outcomes: ['no-effect'], why: /forked.*restore/ },
 ];
 
-test('what a run came to is read from the transcript, and a client that did not work is never counted as a success', { skip }, async (t) => {
+test('the outcome of a run is read from the transcript, and a client that did not work is never counted as a success', { skip }, async (t) => {
   const cases = BEHAVIOURS.map(({ name, runs, config, ...expected }, index) => async () => {
     const place = world(t);
     // The reset is over already, so a second try waits for the waits that grow.

@@ -51,7 +51,7 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
     assert.doesNotMatch(continues[0].users.join('\n'), NATIVE);
   });
 
-  test('and is told not to, with Esc, is woken once after the grace where `escapeCancels` is off', async (t) => {
+  test('and is cancelled with Esc is woken once after the grace where `escapeCancels` is off', async (t) => {
     const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25, escapeCancels: false } }, 9);
     if (scenery === null) return;
     const { stage, terminal, id, incident, refusedAt } = scenery;
@@ -68,7 +68,7 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
     assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');
   });
 
-  test('and is told not to, with Esc, is not woken by us either', async (t) => {
+  test('and is cancelled with Esc is not woken by us either', async (t) => {
     const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, 9);
     if (scenery === null) return;
     const { stage, terminal, id, incident, refusedAt } = scenery;

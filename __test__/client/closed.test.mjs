@@ -121,7 +121,7 @@ function put(stage, name, text) {
 const script = (body) => `#!/bin/sh\n${body}\n`;
 
 suite('a closed session', { concurrency: 2 }, () => {
-  test('that a usage limit stopped in a one-shot run goes on after the reset, once, and its report is true', async (t) => {
+  test('that a usage limit stopped in a one-shot run continues after the reset, once, and its report is true', async (t) => {
     const stage = await agreed(t, { scenario: [step.limitFor('5h', 6), step.text('The task is finished now.', { times: 5 })] });
     if (stage === null) return;
     const { stdout } = await stage.once('Do the task.');
@@ -147,7 +147,7 @@ suite('a closed session', { concurrency: 2 }, () => {
     await until('the end of everybody', () => stage.inhabitants().length === 0, 10);
   });
 
-  test('whose terminal was closed goes on in its directory, permission mode and model, by one process', async (t) => {
+  test('whose terminal was closed continues in its directory, permission mode and model, by one process', async (t) => {
     const model = 'claude-haiku-4-5';
     const stage = await agreed(t, { scenario: [step.text('Begun.'), step.limitFor('5h', 7), step.text('The task is finished now.', { times: 5 })] });
     if (stage === null) return;
@@ -179,7 +179,7 @@ suite('a closed session', { concurrency: 2 }, () => {
     await until('the end of everybody', () => stage.inhabitants().length === 0, 10);
   });
 
-  test('at a weekly limit goes on where the user said so', async (t) => {
+  test('at a weekly limit continues where the user configured it', async (t) => {
     const stage = await agreed(t, { config: { ...SOON, stops: { 'usage-limit-weekly': 'resume' } }, scenario: [step.limitFor('weekly', 4), step.text('Finished.', { times: 5 })] });
     if (stage === null) return;
     const id = await stopped(stage);
@@ -209,7 +209,7 @@ suite('a closed session', { concurrency: 2 }, () => {
     ['an overloaded service', 'overloaded', step.failure('overloaded')],
     ['a dropped connection', 'network', step.drop('before')],
   ]) {
-    test(`that ${words} stopped goes on after the first wait of the schedule`, async (t) => {
+    test(`that ${words} stopped continues after the first wait of the schedule`, async (t) => {
       const wait = 4;
       const config = { ...SOON, retry: { scheduleMinutes: [wait / 60, 1] } };
       const stage = await agreed(t, { config, scenario: [failure, step.text('Finished.', { times: 5 })], env: { CLAUDE_CODE_MAX_RETRIES: '0' } });
@@ -234,7 +234,7 @@ suite('a closed session', { concurrency: 2 }, () => {
     ['billing', 'billing', /add credit/],
     ['context-full', 'context-full', /\/compact/],
   ]) {
-    test(`stopped by "${failure}" is left to a person, who is told what to do`, async (t) => {
+    test(`stopped by "${failure}" is left to the user, with what to do`, async (t) => {
       const stage = await agreed(t, { scenario: [step.failure(failure, { times: Infinity })], env: { CLAUDE_CODE_MAX_RETRIES: '0' } });
       if (stage === null) return;
       const id = await stopped(stage);
@@ -351,7 +351,7 @@ suite('a closed session', { concurrency: 2 }, () => {
     });
   }
 
-  test('goes on at once when a person asks for it, without an agreement, and says what it did', async (t) => {
+  test('continues at once when the user asks for it, without consent to unattended runs, and reports what it did', async (t) => {
     const stage = await scene(t, { config: SOON, scenario: [step.limitFor('5h', 2), step.tool('Write', { file_path: 'plan.md', content: '1. go\n' }), step.text('Finished here.', { times: 5 })] });
     if (stage === null) return;
     const id = await stopped(stage, ['--permission-mode', 'acceptEdits']);
@@ -370,7 +370,7 @@ suite('a closed session', { concurrency: 2 }, () => {
     grown(stage, id, before);
   });
 
-  test('that ended in the middle of a tool call goes on with it, and the filler of the client counts as no answer', async (t) => {
+  test('that ended in the middle of a tool call continues it, and the filler of the client counts as no answer', async (t) => {
     const config = { ...SOON, stops: { crashed: 'resume' }, retry: { scheduleMinutes: [1 / 60, 2 / 60] } };
     const stage = await agreed(t, { config, scenario: [step.tool('Bash', { command: './work.sh', description: 'Work' }), step.text('Finished.', { times: 5 })] });
     if (stage === null) return;
@@ -388,7 +388,7 @@ suite('a closed session', { concurrency: 2 }, () => {
     grown(stage, id, before);
   });
 
-  test('whose every tool call is denied is told its task once more, and then handed to a person', async (t) => {
+  test('whose every tool call is denied gets its task once more, and is then left to the user', async (t) => {
     const denied = [step.tool('Bash', { command: 'touch denied', description: 'Touch' }), step.text('I may not.')];
     const stage = await agreed(t, { scenario: [step.limitFor('5h', 3), ...denied, ...denied, step.text('Finished.', { times: 5 })] });
     if (stage === null) return;
@@ -435,7 +435,7 @@ suite('a closed session', { concurrency: 2 }, () => {
     assert.ok(!existsSync(path.join(stage.home.project, 'tested')));
   });
 
-  test('goes on in its run when the supervisor is killed, and the next supervisor verifies that run', async (t) => {
+  test('continues in its run when the supervisor is killed, and the next supervisor verifies that run', async (t) => {
     const stage = await agreed(t, { scenario: [step.limitFor('5h', 4), step.think(5, 'Finished.', { every: 1 }), step.text('Again?', { times: 5 })] });
     if (stage === null) return;
     // This one is there before the stop, so that no hook starts another.

@@ -57,7 +57,7 @@ suite('a session that the sweep of Claude Code deletes', { concurrency: 2 }, () 
     });
   }
 
-  test('while it is open is noticed at the next turn, goes on in a new file, and the kept one and the new one together have every turn', async (t) => {
+  test('while it is open is noticed at the next turn, continues in a new file, and the kept one and the new one together have every turn', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
     const { home, api } = stage;

@@ -27,7 +27,7 @@ function onPath(stage) {
 const calls = (command) => step.tool('Bash', { command, description: 'Rescue' });
 
 suite('kill of a real client', { concurrency: 2 }, () => {
-  test('in a terminal, with a tool that runs: it is saved, ends as on its own, and goes on when it is resumed', async (t) => {
+  test('in a terminal, with a tool that runs: it is saved, ends as on its own, and continues when it is resumed', async (t) => {
     const stage = await scene(t, { init: false, config: SHORT, scenario: [step.text('The word is ALPHA.'), work()] });
     if (stage === null) return;
     stage.program('work.sh', WORK);
@@ -103,7 +103,7 @@ suite('kill of a real client', { concurrency: 2 }, () => {
     assert.equal(resumed.code, 0, resumed.stderr);
   });
 
-  test('from within its own session it is refused, and the session goes on', async (t) => {
+  test('from within its own session it is refused, and the session continues', async (t) => {
     const stage = await scene(t, { init: false, config: SHORT });
     if (stage === null) return;
     stage.program('end-me.sh', `#!/bin/sh\ncc-session-recover kill "$CLAUDE_CODE_SESSION_ID" --yes --force --no-export 2>&1; echo "exit $?"\ncc-session-recover kill "$CLAUDE_PID" --yes --force --no-export 2>&1; echo "exit $?"\n`);

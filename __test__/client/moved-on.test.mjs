@@ -82,7 +82,7 @@ suite('no wake comes', { concurrency: 3 }, () => {
     assert.notEqual(after.plan.action, 'wake');
   });
 
-  test('when the terminal was closed; the incident stays and says how to go on by hand', async (t) => {
+  test('when the terminal was closed; the incident stays and names the command that continues it', async (t) => {
     const stage = await scene(t, { scenario: [step.limitFor('5h', 6)] });
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);

@@ -7,7 +7,7 @@ import { night } from './providers.mjs';
 
 const skip = process.platform !== 'linux';
 
-test('closed sessions of two providers and four accounts go on each with its own, and with no other', { skip }, async (t) => {
+test('closed sessions of two providers and four accounts each continue with their own, and with no other', { skip }, async (t) => {
   const client = await clientOrSkip(t, VERSIONS.current);
   if (client === null) return;
   const { resumed, wrong, requests } = await night(client, 4);

@@ -46,7 +46,7 @@ suite('a session stopped by', { concurrency: 3 }, () => {
     });
   }
 
-  test('an overload that does not end is tried on after the schedule, and given up after the configured hours', async (t) => {
+  test('an overload that does not end is tried again by the schedule, and given up after the configured hours', async (t) => {
     const short = { ...config, retry: { ...config.retry, giveUpHours: 14 / 3600 } };
     const stage = await scene(t, { config: short, scenario: [step.failure('overloaded', { times: Infinity })] });
     if (stage === null) return;

@@ -17,7 +17,7 @@ function task(stage, limit) {
 }
 
 suite('a usage limit in an open session', { concurrency: 3 }, () => {
-  test('of five hours is waited for and the session goes on by itself, once, within five seconds of the planned second', async (t) => {
+  test('of five hours is waited for and the session continues by itself, once, within five seconds of the planned second', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
     const session = await task(stage, step.limitFor('5h', 8));
