@@ -3107,8 +3107,10 @@ export interface HookOutcome {
   stdout?: string
   /** Text for standard error. */
   stderr?: string
-  /** Start a process of its own that calls `supervise`. */
+  /** Start a supervisor in a process of its own. */
   supervise: boolean
+  /** The native program to start with `supervise`; `null` where it does not start here, and Node calls `supervise`. */
+  supervisor?: string
 }
 
 /**
@@ -3282,6 +3284,12 @@ export declare function resumeNow(options: RunOptions): Promise<RunReport>
  * Rejects with `USAGE` or `PROJECT_NOT_FOUND`.
  */
 export declare function search(options: SearchOptions): Promise<SearchReport>
+
+/**
+ * Replaces this process by the native program beside the addon, which supervises all projects until it is ended. `addon` is the file that
+ * was loaded. Returns where there is no such program, where it does not start, and on Windows: this process supervises then.
+ */
+export declare function serveNatively(addon: string): void
 
 /**
  * Whether the service is there, switched on and running. Reads only.

@@ -874,6 +874,7 @@ module.exports.rescueProgress = nativeBinding.rescueProgress
 module.exports.restore = nativeBinding.restore
 module.exports.resumeNow = nativeBinding.resumeNow
 module.exports.search = nativeBinding.search
+module.exports.serveNatively = nativeBinding.serveNatively
 module.exports.serviceStatus = nativeBinding.serviceStatus
 module.exports.setups = nativeBinding.setups
 module.exports.show = nativeBinding.show

@@ -111,3 +111,46 @@ test('init copies the program beside the addon, executable by its user alone, an
   assert.equal((await place.run(['init', '--yes'])).status, 0);
   await execute(program, ['check', version]);
 });
+
+test('a supervisor that a hook starts is the native program', { skip }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place, { notify: { desktop: false }, supervisor: { pollSeconds: 1 } });
+  assert.equal((await place.run(['init', '--yes', '--unattended'])).status, 0);
+  const program = programOf(place);
+  const id = idOf(1);
+  const client = livingClient(place, id);
+  writeFileSync(transcriptOf(id), transcriptText('quota-5h-interactive', { id, cwd: place.project, resetsIn: 600 }));
+  const payload = { session_id: id, hook_event_name: 'SessionEnd', transcript_path: transcriptOf(id), cwd: place.project, reason: 'prompt_input_exit' };
+  const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: id, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(client.pid) };
+  const hook = startHook(commandOf('SessionEnd'), JSON.stringify(payload), { cwd: place.project, env });
+  const { status, stdout, stderr } = await hook.ended;
+  assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
+  const supervisors = () => readdirSync('/proc').filter((name) => /^\d+$/.test(name) && tryLink(`/proc/${name}/exe`) === program);
+  const [pid] = await until(() => supervisors().length > 0 && supervisors(), 'a supervisor runs');
+  place.endings.push(() => process.kill(Number(pid), 'SIGKILL'));
+  assert.deepEqual(wordsOf(Number(pid)), [program, 'supervise']);
+});
+
+test('what a service starts becomes the native program, which supervises until it is ended and leaves the lease free', { skip }, async (t) => {
+  const place = world(t);
+  const service = startHook(`exec "${process.execPath}" "${join(ROOT, 'bin', 'cc-session-recover.js')}" watch --all`, '', { cwd: '/', env: { ...place.env, CC_RECOVER_SERVICE: '1' } });
+  endWith(place, service);
+  const pid = Number(service.child.pid);
+  await until(() => wordsOf(pid)[1] === 'serve', 'the program supervises');
+  assert.match(readlinkSync(`/proc/${pid}/exe`), /\/cc-session-recover\.[\w-]+$/);
+  const supervised = async () => JSON.parse((await place.run(['watch', '--status', '--json'])).stdout).supervised;
+  for (let tries = 0; tries < 50 && !(await supervised()); tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(await supervised(), true);
+  process.kill(pid, 'SIGTERM');
+  assert.deepEqual(await service.ended.then(({ signal, stdout, stderr }) => ({ signal, stdout, stderr })), { signal: 'SIGTERM', stdout: '', stderr: '' });
+  assert.equal(await supervised(), false);
+});
+
+/** Where a link leads, unless its process is gone. @param {string} path */
+function tryLink(path) {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
+  }
+}

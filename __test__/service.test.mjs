@@ -174,6 +174,7 @@ test('an install bakes in the node, the command and the PATH of the person, and 
   assert.ok(path.startsWith(`${bin}:`), path);
   assert.ok(path.split(':').every((directory) => directory.startsWith('/') && !directory.includes('node_modules/.bin')), path);
   assert.ok(text.includes(`Environment="CC_RECOVER_STATE_DIR=${place.state}"\n`));
+  assert.ok(text.includes('Environment="CC_RECOVER_SERVICE=1"\n'));
   assert.equal(statSync(join(place.home, UNIT)).mode & 0o777, 0o644);
   assert.deepEqual(changes(), ['--user daemon-reload', `--user enable --now ${NAME}`]);
   assert.doesNotMatch(text, /network-online/);

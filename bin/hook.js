@@ -63,7 +63,8 @@ function work(addon) {
     // A process of its own, which leaves when no session has unfinished work. Nothing of the project is part of it.
     var options = { cwd: '/', detached: true, stdio: 'ignore', windowsHide: true };
     var code = 'var m = { exports: {} }; process.dlopen(m, process.argv[1]); m.exports.supervise();';
-    require('child_process').spawn(process.execPath, ['-e', code, runtime], options).unref();
+    var native = outcome.supervisor;
+    require('child_process').spawn(native || process.execPath, native ? ['supervise'] : ['-e', code, runtime], options).unref();
   }
   write(1, outcome.stdout);
   write(2, outcome.stderr);

@@ -33,7 +33,7 @@ module.exports = {
   ],
 
   async run(args, io) {
-    const { loadAddon } = require('../lib/addon.js');
+    const { addonFile, loadAddon } = require('../lib/addon.js');
     const { RecoverError, UsageError } = require('../lib/errors.js');
     const { watchLines } = require('../lib/screens/watch.js');
     const { problemLines } = require('../lib/sessions.js');
@@ -56,6 +56,8 @@ module.exports = {
       }
     });
     const addon = loadAddon();
+    // Of a service nobody reads what is printed below, and the native program needs a tenth of this process's memory.
+    if (process.env.CC_RECOVER_SERVICE && projects.length === 0 && !args.json && !args.once && !args.untilDone) addon.serveNatively(addonFile() ?? '');
     const look = () => addon.watch({ projects });
     const ends = new AbortController();
     const end = () => {

@@ -2,8 +2,10 @@
 
 use super::hook::HookLauncher;
 use crate::program;
+use crate::project::runtime::{SERVE, program_beside};
+use crate::service::start::SERVICE;
 use crate::store::stored::sha256_hex;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -38,8 +40,28 @@ impl NativeProgram {
         if !path.is_absolute() || sha256_hex(&std::fs::read(path).ok()?) != *sha256 {
             return None;
         }
+        Self::checked(path)
+    }
+
+    /// The program beside the addon of the running package.
+    #[must_use]
+    pub fn beside(addon: &Path) -> Option<Self> {
+        program_beside(addon).and_then(|path| Self::checked(&path))
+    }
+
+    fn checked(path: &Path) -> Option<Self> {
         let ended = program::run(Command::new(path).args(["check", VERSION]), STARTS_WITHIN).ok()?;
-        (ended.code == Some(0)).then(|| Self { path: path.clone() })
+        (ended.code == Some(0)).then(|| Self { path: path.to_path_buf() })
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Replaces this process by the program, which supervises until it is ended. Returns as [`Self::wait_instead`] does.
+    pub fn serve_instead(&self) {
+        replace_process(Command::new(&self.path).arg(SERVE).env_remove(SERVICE));
     }
 
     /// Replaces this process by the program, which waits for the session of the event: same process id, same standard streams, an empty

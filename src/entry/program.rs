@@ -4,6 +4,7 @@
 //! check VERSION                                  exit code 0 where the program is of this version
 //! wait SCOPE LAUNCHER                            the waiting half of a hook, for the event in CC_RECOVER_WAITING_EVENT
 //! supervise                                      supervise until no session has pending work
+//! serve                                          supervise until the process is ended, for a service of the user
 //! ```
 
 use super::handover::{VERSION, WAITING_EVENT};
@@ -11,6 +12,7 @@ use super::hook::{HookLauncher, LauncherScope, keep_waiting};
 use super::supervisor;
 use crate::env::Environment;
 use crate::hook::HookReply;
+use crate::project::runtime::{SERVE, SUPERVISE};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -32,10 +34,17 @@ pub fn run(words: &[OsString]) -> ExitCode {
             let Some(event) = env.text(WAITING_EVENT) else { return ExitCode::from(USAGE) };
             end_hook(keep_waiting(&env, &launcher, event.as_bytes()))
         }
-        [Some("supervise")] => {
+        [Some(SUPERVISE)] => {
             supervisor::until_nothing_is_owed();
             ExitCode::SUCCESS
         }
+        [Some(SERVE)] => match supervisor::without_end() {
+            Ok(never) => match never {},
+            Err(error) => {
+                let _ = writeln!(std::io::stderr(), "cc-session-recover: {error}");
+                ExitCode::from(u8::try_from(error.code.exit_code()).unwrap_or(1))
+            }
+        },
         _ => ExitCode::from(USAGE),
     }
 }

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::recovery::supervise::{Supervisor, SupervisorContext, WatchOptions};
 use crate::rescue::prune::tend_kept;
 use crate::trust::account::Provenance;
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a supervisor of this process takes from outside.
@@ -33,4 +34,12 @@ pub fn until_nothing_is_owed() {
     let supervise = || Supervisor::new(context(of_hook), WatchOptions::default())?.until_nothing_is_owed();
     // There is nobody to tell; the journal has what was done.
     let _: std::thread::Result<Result<(), Error>> = catch_unwind(AssertUnwindSafe(supervise));
+}
+
+/// Supervises all closed sessions until the process is ended. For a service of the user.
+///
+/// # Errors
+/// Those of [`Supervisor::new`] and of its passes.
+pub fn without_end() -> Result<Infallible, Error> {
+    Supervisor::new(context(|_| Provenance::User), WatchOptions::default())?.without_end()
 }

@@ -1,6 +1,6 @@
 //! The export behind `bin/hook.js`.
 
-use crate::entry::handover::ProgramFile;
+use crate::entry::handover::{NativeProgram, ProgramFile};
 use crate::entry::hook::{self, HookLauncher, LauncherScope};
 use crate::hook::Task;
 use napi_derive::napi;
@@ -15,8 +15,10 @@ pub struct HookOutcome {
     pub stdout: Option<String>,
     /// Text for standard error.
     pub stderr: Option<String>,
-    /// Start a process of its own that calls `supervise`.
+    /// Start a supervisor in a process of its own.
     pub supervise: bool,
+    /// The native program to start with `supervise`; `null` where it does not start here, and Node calls `supervise`.
+    pub supervisor: Option<String>,
 }
 
 /// The native program that a launcher was written for.
@@ -39,17 +41,19 @@ pub struct NativeProgramFile {
 )]
 pub fn hook(launcher: String, scope: String, wait: bool, program: Option<NativeProgramFile>) -> HookOutcome {
     let Some(scope) = LauncherScope::named(&scope) else {
-        return HookOutcome { exit_code: 0, stdout: None, stderr: None, supervise: false };
+        return HookOutcome { exit_code: 0, stdout: None, stderr: None, supervise: false, supervisor: None };
     };
     let launcher = HookLauncher { path: PathBuf::from(launcher), scope };
     let task = if wait { Task::Wait } else { Task::Handle };
     let program = program.map(|file| ProgramFile { path: file.path.into(), sha256: file.sha256 });
     let reply = hook::handle(&launcher, task, program.as_ref());
+    let supervisor = program.filter(|_| reply.supervise).and_then(|file| NativeProgram::starting(&file));
     HookOutcome {
         exit_code: reply.exit_code,
         stdout: reply.stdout,
         stderr: reply.stderr,
         supervise: reply.supervise,
+        supervisor: supervisor.and_then(|program| program.path().to_str().map(str::to_owned)),
     }
 }
 

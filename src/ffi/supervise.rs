@@ -2,6 +2,7 @@
 
 use super::task::CoreTask;
 use super::verbs::{seen, task};
+use crate::entry::handover::NativeProgram;
 use crate::entry::supervisor;
 use crate::env::Environment;
 use crate::error::Error;
@@ -13,6 +14,7 @@ use crate::trust::account::Provenance;
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::Value;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -67,6 +69,19 @@ pub fn watch_wake() {
 #[napi(catch_unwind)]
 pub fn supervise() {
     supervisor::until_nothing_is_owed();
+}
+
+/// Replaces this process by the native program beside the addon, which supervises all projects until it is ended. `addon` is the file that
+/// was loaded. Returns where there is no such program, where it does not start, and on Windows: this process supervises then.
+#[napi(catch_unwind)]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "napi hands strings over; whether clippy sees it depends on the macro"
+)]
+pub fn serve_natively(addon: String) {
+    if let Some(program) = NativeProgram::beside(Path::new(&addon)) {
+        program.serve_instead();
+    }
 }
 
 /// What would be started for closed sessions, when and why. Reads only.

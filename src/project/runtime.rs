@@ -21,6 +21,10 @@ use std::path::{Path, PathBuf};
 pub const ADDON: &str = "addon.node";
 /// Name of the native program in a runtime. A package without one has a runtime without one, and Node does all the work.
 pub const PROGRAM: &str = if cfg!(windows) { "cc-session-recover.exe" } else { "cc-session-recover" };
+/// Its verb for a supervisor, by which other commands recognise one.
+pub const SUPERVISE: &str = "supervise";
+/// The same for one that a service starts, which has no end.
+pub const SERVE: &str = "serve";
 /// Mode of that program.
 const EXECUTABLE: u32 = 0o700;
 /// Template of the hooks' launcher in the package.

@@ -32,6 +32,9 @@ const LEFT_OUT: [&str; 10] = [
     "AWS_PROFILE",
 ];
 
+/// Set in what a service starts: nobody reads what it prints, so that a program without Node may do its work.
+pub const SERVICE: &str = "CC_RECOVER_SERVICE";
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     /// Absolute path of node.
@@ -77,6 +80,7 @@ impl Start {
                 variables.push((name.to_owned(), writable(&value, manager)?));
             }
         }
+        variables.push((SERVICE.to_owned(), "1".to_owned()));
         Ok(Self {
             node: writable(node, manager)?,
             arguments: vec![writable(&script, manager)?, "watch".into(), "--all".into()],
@@ -222,7 +226,8 @@ mod tests {
             start.variables,
             [
                 ("PATH".into(), format!("/usr/bin:/opt/a b:{}", own.display())),
-                ("CC_RECOVER_CONFIG".into(), "/c/x.json".into())
+                ("CC_RECOVER_CONFIG".into(), "/c/x.json".into()),
+                (SERVICE.into(), "1".into())
             ]
         );
         assert_eq!(start.arguments[1..], ["watch", "--all"]);

@@ -33,6 +33,7 @@ pub use pass_report::{WatchReport, WatchedSession};
 use replan::align_resets;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -208,6 +209,18 @@ impl Supervisor {
             if done && !self.busy() {
                 return Ok(());
             }
+            let _ = changes.wait(std::time::Duration::from_millis(looked.looks_again_in));
+        }
+    }
+
+    /// Runs passes until one fails.
+    ///
+    /// # Errors
+    /// The errors of [`Self::run_pass`].
+    pub fn without_end(&mut self) -> Result<Infallible> {
+        let changes = self.changes();
+        loop {
+            let looked = self.run_pass()?;
             let _ = changes.wait(std::time::Duration::from_millis(looked.looks_again_in));
         }
     }

@@ -6,6 +6,7 @@ use crate::claude::process::below;
 use crate::claude::record::Body;
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::clock::{from_epoch_millis, parse_rfc3339};
+use crate::project::runtime::{ADDON, PROGRAM, SUPERVISE};
 use crate::report::session::Subagents;
 use crate::session::ending::Liveness;
 use crate::session::owners::{OwnerProcess, Owners, SessionOwners};
@@ -38,11 +39,12 @@ pub(super) fn liveness<'a>(owners: &'a Owners, own: Option<&str>, found: &Found)
     }
 }
 
-/// Our hook waits below the client for days and is not a tool of the session.
+/// Our hook waits below the client for days, and a supervisor that it started outlives the client. Neither is a tool of the session.
 pub(super) fn is_ours(command_line: &[String]) -> bool {
-    command_line
-        .iter()
-        .any(|word| word.contains("cc-session-recover/hook.js") || word.ends_with("addon.node"))
+    let native = command_line.first().is_some_and(|program| Path::new(program).ends_with(PROGRAM))
+        && command_line.get(1).is_some_and(|verb| verb == SUPERVISE);
+    let launched = |word: &String| word.contains("cc-session-recover/hook.js") || word.ends_with(ADDON);
+    native || command_line.iter().any(launched)
 }
 
 /// The oldest call of the present turn that has no result, and when it was made. Calls run side by side: a result of one
@@ -276,5 +278,28 @@ impl Inventory<'_> {
             _ => Died::Client,
         };
         Some(OpenAtCrash { died, at: heard, evidence })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_ours;
+
+    #[test]
+    fn a_waiting_hook_and_a_supervisor_are_ours_and_a_tool_that_names_them_is_not() {
+        let program = "/home/u/.local/state/cc-session-recover/runtime/0.1.0-0a1b2c3d4e5f/cc-session-recover";
+        let cases: [(&[&str], bool); 7] = [
+            (&["node", "/p/.claude/cc-session-recover/hook.js"], true),
+            (&[program, "wait", "project", "/p/.claude/cc-session-recover/hook.js"], true),
+            (&["node", "-e", "x", "/s/runtime/0.1.0-0a1b2c3d4e5f/addon.node"], true),
+            (&[program, "supervise"], true),
+            (&["man", program, "supervise"], false),
+            (&["/usr/bin/not-cc-session-recover", "supervise"], false),
+            (&[program], false),
+        ];
+        for (line, expected) in cases {
+            let words: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(is_ours(&words), expected, "{line:?}");
+        }
     }
 }
