@@ -3,6 +3,7 @@
 // Everything about one session, in sections: what it is, how it stopped and what tells so, who holds it, how large it is, what
 // was tried, what comes next, and the commands to take it on, ready to paste.
 
+const WORDS = require('../words.json');
 const { sizeWarnings, stateCell } = require('../sessions.js');
 const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
 const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, remainingWords, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
@@ -20,22 +21,6 @@ const BESIDE = 34;
 
 /** Longest text of somebody else that is shown, in columns. */
 const QUOTED = 400;
-
-/** @type {Record<import('../../../src/ffi/types.js').Attempt['outcome'], string>} */
-const OUTCOMES = { pending: 'not known yet', continued: 'it went on', 'stopped-again': 'it stopped again', 'no-effect': 'nothing happened' };
-
-/** @type {Record<import('../../../src/ffi/types.js').Incident['phase'], string>} */
-const PHASES = {
-  open: 'noticed',
-  waiting: 'waits',
-  attempting: 'is being continued',
-  recovered: 'went on',
-  'moved-on': 'you continued it',
-  superseded: 'asked again in a later session',
-  held: 'held back',
-  'given-up': 'given up',
-  cancelled: 'cancelled',
-};
 
 /**
  * @param {Session} report
@@ -202,8 +187,8 @@ function showLines(report, { width, colours }, now) {
     if (incident === null) return [];
     const stops = incident.generation > 1 ? `, stop ${incident.generation} of this session` : '';
     return [
-      `${PHASES[incident.phase] ?? incident.phase} since ${when(incident.updatedAt)}${stops}`,
-      ...incident.attempts.map(({ at, action, answered, outcome }) => `- ${clock(new Date(at), now)} ${action} after ${kindWords(answered)}: ${OUTCOMES[outcome] ?? outcome}`),
+      `${WORDS.phases[incident.phase] ?? incident.phase} since ${when(incident.updatedAt)}${stops}`,
+      ...incident.attempts.map(({ at, action, answered, outcome }) => `- ${clock(new Date(at), now)} ${action} after ${kindWords(answered)}: ${WORDS.outcomes[outcome] ?? outcome}`),
     ];
   }
 
